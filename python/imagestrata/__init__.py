@@ -1,0 +1,43 @@
+"""Sort any pile of images into visual topics, and draw samples that see every topic."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: Public name -> module that defines it. Loaded on first use, so that importing
+#: the package stays fast and does not import torch.
+_PUBLIC = {
+    "ImagestrataError": "errors",
+    "MissingWeightsError": "errors",
+    "scan_images": "corpus.scan",
+    "draw_demo_corpus": "corpus.demo",
+    "list_encoders": "encoders.registry",
+    "embed_images": "embeddings.embed",
+    "Embeddings": "embeddings.embeddings",
+    "cluster_images": "clustering.cluster",
+    "Clustering": "clustering.clustering",
+    "IterativeKMeans": "clustering.iterative",
+    "score_labels": "validation.labels",
+    "sample_images": "sampling.sample",
+    "find_images": "explore.find",
+    "image_gallery": "explore.gallery",
+    "plot_montage": "explore.montage",
+    "plot_trace": "explore.trace",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module(".provenance", __name__).version()
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

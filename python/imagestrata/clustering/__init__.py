@@ -1,0 +1,1 @@
+"""One cluster, or the residual, per image, with the whole trace."""

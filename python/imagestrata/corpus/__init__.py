@@ -1,0 +1,1 @@
+"""Every file looked at once: usable, duplicate of another, or why not."""

@@ -1,0 +1,1 @@
+"""Turn a picture into a vector, by name."""

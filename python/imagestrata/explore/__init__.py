@@ -1,0 +1,1 @@
+"""Look at any step: typical images, gallery, montage, trace."""

@@ -1,0 +1,187 @@
+"""Files that are never half written: atomic writes and self-checking parts.
+
+Long work stores its results in *parts*, one Parquet file per block of rows. The
+name of a part carries a hash of its bytes, so a part either arrived whole or is
+noticed and made again, without any list of parts that could itself be damaged.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import ImagestrataError
+
+
+def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
+    """Create a folder (and those above it) that we can write to, or say why not."""
+    folder = Path(path).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (FileExistsError, NotADirectoryError):
+        raise ImagestrataError(
+            f"`{name}` must be a folder, but {str(folder)!r} (or something above it) is a file.",
+            "Choose another name.",
+        ) from None
+    except OSError as error:
+        raise _write_error(folder, error) from error
+    return folder
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside ``path``, renamed to ``path`` when all went well."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise _write_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file whole or not at all, with plain newlines on every system."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for people: indented, keys in their given order."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON that this package wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise _damaged(path, error) from error
+
+
+def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
+    """Write a table as Parquet, or as CSV where the name ends in ``.csv``."""
+    if path.suffix == ".csv":
+        frame = table.to_pandas() if isinstance(table, pa.Table) else table
+        write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    else:
+        write_bytes(path, _parquet(table))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet table that this package wrote."""
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        return frame
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise _damaged(path, error) from error
+
+
+class Parts:
+    """Blocks of rows kept in a folder as work goes on, each whole or absent.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the parts lie; made when the first one is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, key: str, table: pd.DataFrame | pa.Table) -> Path:
+        """Store the block ``key``, in place of any older one of that key."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        data = _parquet(table)
+        path = self.folder / f"{key}.{_digest(data)}.parquet"
+        write_bytes(path, data)
+        for old in self.folder.glob(f"{key}.*.parquet"):
+            if old != path:
+                old.unlink()
+        return path
+
+    def read(self, key: str) -> pa.Table | None:
+        """The block ``key``, or None if it is missing or damaged (a damaged one is removed)."""
+        for path in sorted(self.folder.glob(f"{key}.*.parquet")):
+            data = path.read_bytes()
+            if path.name == f"{key}.{_digest(data)}.parquet":
+                return pq.read_table(pa.BufferReader(data))
+            path.unlink()
+        return None
+
+    def load(self, key: str, make: Callable[[], pd.DataFrame | pa.Table]) -> pa.Table:
+        """The block ``key``, made and stored first where it is missing or damaged."""
+        table = self.read(key)
+        if table is None:
+            made = make()
+            self.write(key, made)
+            table = made if isinstance(made, pa.Table) else _table(made)
+        return table
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(table: pd.DataFrame | pa.Table) -> pa.Table:
+    if isinstance(table, pa.Table):
+        return table
+    return pa.Table.from_pandas(table, preserve_index=False)
+
+
+def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(_table(table), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _damaged(path: Path, error: Exception) -> ImagestrataError:
+    first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ImagestrataError(
+        f"{str(path)!r} is damaged or is not a file of this package ({first_line}).",
+        "Delete it and run the same command again: it is made anew.",
+    )
+
+
+def _write_error(path: Path, error: OSError) -> ImagestrataError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ImagestrataError(
+            f"No space left to write {str(path)!r}.",
+            "Free some space and run the same command again: what is finished is kept.",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ImagestrataError(
+            f"No permission to write {str(path)!r}.",
+            "Choose a folder of your own for the output.",
+        )
+    return ImagestrataError(f"Could not write {str(path)!r}: {error.strerror or error}.")

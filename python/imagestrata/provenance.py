@@ -1,0 +1,213 @@
+"""Where results come from: the run folder and its ``run.json``.
+
+A run folder holds what the steps of the road of data left behind. ``run.json``
+says of each step with which settings, on which inputs and with which versions
+it was made, and whether it is finished. A step that is asked for again with the
+same settings on the same inputs is taken as it is; one that was interrupted
+goes on; one with other settings is refused, so that nothing is lost by mistake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .errors import ImagestrataError
+from .files import Parts, make_folder, read_json, write_json
+
+#: The steps that leave something in a run folder, in the order of the road of data.
+STEPS = ("scan", "embed", "cluster", "sample", "gallery")
+
+_PACKAGES = [
+    "imagestrata",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "pillow",
+    "opencv-python-headless",
+    "scikit-image",
+    "ImageHash",
+]
+
+
+class Step:
+    """One step of a run: finished, begun, or new.
+
+    Parameters
+    ----------
+    out : path or None
+        The run folder; with None nothing is stored and every step is new.
+    name : str
+        One of :data:`STEPS`.
+    settings : mapping
+        The arguments that decide the result, as plain JSON values.
+    inputs : str
+        Fingerprint of what the step works on, see :func:`fingerprint`.
+    overwrite : bool, default False
+        Replace what an earlier call with other settings or inputs left here,
+        together with the steps that were built on it.
+
+    Attributes
+    ----------
+    folder : Path or None
+        The run folder.
+    finished : bool
+        Whether the result is already there, to be loaded instead of computed.
+
+    Raises
+    ------
+    ImagestrataError
+        If the folder cannot be written, or holds the step with other settings.
+    """
+
+    def __init__(
+        self,
+        out: str | os.PathLike[str] | None,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        inputs: str,
+        overwrite: bool = False,
+    ) -> None:
+        self.name = name
+        self.folder: Path | None = None
+        self.finished = False
+        self._key = fingerprint({"settings": settings, "inputs": inputs})
+        if out is None:
+            return
+        self.folder = make_folder(out)
+        run = read_run(self.folder)
+        old = run["steps"].get(name)
+        same_settings = old is not None and old["settings"] == _plain(settings)
+        if old is not None and not overwrite:
+            if not same_settings:
+                raise _other_settings(self.folder, name, old["settings"], _plain(settings))
+            if old["inputs"] != inputs and old["finished"]:
+                raise ImagestrataError(
+                    f"{str(self.folder)!r} already holds the step {name!r}, made from other "
+                    "images or earlier results than those given now.",
+                    "Choose another output folder, or use overwrite=True (--overwrite) to "
+                    "replace it and the steps after it.",
+                )
+        if same_settings and old["inputs"] == inputs:
+            self.finished = bool(old["finished"])
+            return
+        for later in STEPS[STEPS.index(name) :]:
+            run["steps"].pop(later, None)
+            shutil.rmtree(self.folder / "partial" / later, ignore_errors=True)
+        run["steps"][name] = {
+            "settings": _plain(settings),
+            "inputs": inputs,
+            "started": _now(),
+            "finished": None,
+        }
+        _write_run(self.folder, run)
+
+    @property
+    def parts(self) -> Parts | None:
+        """Where this step keeps its unfinished work; None without a run folder."""
+        if self.folder is None:
+            return None
+        return Parts(self.folder / "partial" / self.name / self._key)
+
+    def finish(self, **counts: Any) -> None:
+        """Record that the results are stored, with counts worth knowing; drop unfinished work."""
+        if self.folder is None:
+            return
+        run = read_run(self.folder)
+        run["steps"][self.name] |= {
+            "finished": _now(),
+            "versions": versions(),
+            "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+            "counts": _plain(counts),
+        }
+        _write_run(self.folder, run)
+        shutil.rmtree(self.folder / "partial" / self.name, ignore_errors=True)
+        if (self.folder / "partial").is_dir() and not any((self.folder / "partial").iterdir()):
+            (self.folder / "partial").rmdir()
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The content of ``run.json``, or of an empty run where there is none yet."""
+    path = folder / "run.json"
+    if not path.exists():
+        return {"imagestrata": version(), "steps": {}}
+    run: dict[str, Any] = read_json(path)
+    if "steps" not in run:
+        raise ImagestrataError(f"{str(path)!r} was not written by imagestrata.")
+    return run
+
+
+def require_step(folder: Path, name: str) -> dict[str, Any]:
+    """What ``run.json`` says of a finished step, or an error that says how to make it."""
+    entry: dict[str, Any] | None = read_run(folder)["steps"].get(name)
+    if entry is None or not entry["finished"]:
+        state = "was interrupted" if entry else "has not been run"
+        raise ImagestrataError(
+            f"In {str(folder)!r} the step {name!r} {state}.",
+            f"Run `imagestrata {name}` (or `imagestrata run`) on it first.",
+        )
+    return entry
+
+
+def fingerprint(content: Any) -> str:
+    """A short hash of any JSON-like content, the same on every machine."""
+    text = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def version() -> str:
+    """The version of this package."""
+    return metadata.version("imagestrata")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on, without importing them."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON gives it back: tuples as lists, paths as text."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _write_run(folder: Path, run: dict[str, Any]) -> None:
+    order = [name for name in STEPS if name in run["steps"]]
+    run["steps"] = {name: run["steps"][name] for name in order}
+    write_json(folder / "run.json", run)
+
+
+def _other_settings(
+    folder: Path, name: str, old: dict[str, Any], new: dict[str, Any]
+) -> ImagestrataError:
+    names = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    was = ", ".join(f"{key}={old.get(key)!r}" for key in names)
+    now = ", ".join(f"{key}={new.get(key)!r}" for key in names)
+    return ImagestrataError(
+        f"{str(folder)!r} already holds the step {name!r} with {was}; now {now} is asked for.",
+        "Choose another output folder, or use overwrite=True (--overwrite) to replace it "
+        "and the steps after it.",
+    )
+
+
+def _now() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")

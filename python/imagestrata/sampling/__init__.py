@@ -1,0 +1,1 @@
+"""Images per stratum, with weights."""
