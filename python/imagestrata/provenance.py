@@ -27,7 +27,7 @@ from .files import Parts, make_folder, read_json, write_json
 #: The steps that leave something in a run folder, in the order of the road of data.
 STEPS = ("scan", "embed", "cluster", "sample", "gallery")
 
-_PACKAGES = [
+_PACKAGES = (
     "imagestrata",
     "numpy",
     "scipy",
@@ -40,7 +40,7 @@ _PACKAGES = [
     "opencv-python-headless",
     "scikit-image",
     "ImageHash",
-]
+)
 
 
 class Step:
