@@ -1,0 +1,236 @@
+"""Draw images from every cluster, with the weights that lead back to the corpus."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..files import write_table
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_choice, check_int, check_seed
+
+if TYPE_CHECKING:
+    from ..clustering.clustering import Clustering
+
+#: How a budget is shared: in proportion to the size of a stratum to this power.
+ALLOCATIONS = {"equal": 0.0, "sqrt": 0.5, "proportional": 1.0}
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+_WEIGHTS = ["N_h", "n_h", "inclusion_probability", "weight_corpus", "weight_cluster"]
+
+
+def sample_images(
+    clustering: Clustering | pd.DataFrame,
+    n_per_cluster: int = 5,
+    *,
+    budget: int | None = None,
+    allocation: str = "equal",
+    residual: bool = True,
+    singles: bool = False,
+    shares: str = "n_copies",
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Draw a simple random sample of images within every cluster.
+
+    Parameters
+    ----------
+    clustering : Clustering or DataFrame
+        What :func:`cluster_images` returned, or a table with the columns
+        ``image_id`` and ``cluster`` (-1 for the residual).
+    n_per_cluster : int, default 5
+        Images drawn from a cluster of N images: ``min(n_per_cluster, N - 1)``.
+        With 5, the published design: five from clusters of seven or more, all
+        but one from clusters of two to six.
+    budget : int, optional
+        Total number of images, in place of ``n_per_cluster``. Every stratum
+        gets at least one image and at most all of its images.
+    allocation : {"equal", "proportional", "sqrt"}, default "equal"
+        How a budget is shared: the same for every stratum, in proportion to
+        its size, or to the square root of its size.
+    residual : bool, default True
+        Whether the images that belong to no cluster form a stratum of their
+        own (cluster -1). Without it the weights stand for clustered images only.
+    singles : bool, default False
+        Whether clusters of one image are sampled. The published design leaves
+        them out; the weights then do not stand for them.
+    shares : str, default "n_copies"
+        The column that says how often an image was shared; the default counts
+        its copies in the corpus.
+    seed : int, default 0
+        Each stratum is drawn from its own random stream, so that a cluster's
+        sample does not depend on the other clusters or on the order of rows.
+    out : path, optional
+        A run folder, where ``sample.csv`` is written.
+    overwrite : bool, default False
+        Replace a sample drawn there with other settings.
+
+    Returns
+    -------
+    DataFrame
+        One row per sampled image, by cluster: ``image_id``, ``path``,
+        ``cluster``; stratum size ``N_h`` and sample size ``n_h``;
+        ``inclusion_probability`` = n_h / N_h; ``weight_corpus`` = N_h / n_h
+        (every image of the corpus counts the same); ``weight_cluster`` =
+        1 / n_h (every cluster, and the residual, counts the same);
+        ``weight_share`` = weight_corpus times the image's shares; then the
+        further columns of the images.
+
+    Raises
+    ------
+    ImagestrataError
+        If there is nothing to sample, a budget is smaller than the number of
+        strata or larger than the number of images, or shares are missing or
+        negative.
+
+    Notes
+    -----
+    Equal numbers per cluster do not give clusters equal weight where small
+    clusters yield fewer images: use ``weight_cluster``.
+    """
+    n_per_cluster = check_int("n_per_cluster", n_per_cluster, minimum=1)
+    if budget is not None:
+        budget = check_int("budget", budget, minimum=1)
+    allocation = check_choice("allocation", allocation, ALLOCATIONS)
+    residual, singles = check_bool("residual", residual), check_bool("singles", singles)
+    seed = check_seed(seed)
+    images = _check_images(clustering, shares)
+
+    settings = {
+        "n_per_cluster": n_per_cluster if budget is None else None,
+        "budget": budget,
+        "allocation": allocation if budget is not None else None,
+        "residual": residual,
+        "singles": singles,
+        "shares": shares,
+        "seed": seed,
+    }
+    inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
+    step = Step(out, "sample", settings, inputs=inputs, overwrite=overwrite)
+    if step.folder is not None and step.finished:
+        return read_sample(step.folder)
+
+    strata = images.groupby("cluster").size()
+    strata = strata[(strata.index != -1) | residual]
+    strata = strata[(strata > 1) | singles]
+    if strata.empty:
+        raise ImagestrataError(
+            f"Nothing to sample: {len(images)} images, none in a cluster that the settings allow.",
+            "Use singles=True or residual=True, or cluster with other settings.",
+        )
+    sizes = strata.to_numpy()
+    if budget is None:
+        drawn = np.where(sizes == 1, 1, np.minimum(n_per_cluster, sizes - 1))
+    else:
+        drawn = _allocate(budget, sizes, allocation)
+    sample = _draw(images, strata.index.to_numpy(), sizes, drawn, shares, seed)
+    if step.folder is not None:
+        write_table(step.folder / "sample.csv", sample)
+        step.finish(
+            strata=len(strata),
+            sampled=len(sample),
+            not_sampled_strata=_n_strata(images) - len(strata),
+        )
+    return sample
+
+
+def read_sample(folder: Path) -> pd.DataFrame:
+    """The sample stored in a run folder."""
+    dtype = {"image_id": str, "path": str}
+    return pd.read_csv(folder / "sample.csv", dtype=dtype, float_precision="round_trip")
+
+
+def _n_strata(images: pd.DataFrame) -> int:
+    return int(images["cluster"].nunique())
+
+
+def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.DataFrame:
+    images = getattr(clustering, "images", clustering)
+    if not isinstance(images, pd.DataFrame):
+        raise ImagestrataError(
+            f"`clustering` must be a clustering or a table, not {type(clustering).__name__}."
+        )
+    missing = [name for name in ("image_id", "cluster", shares) if name not in images]
+    if missing == [shares] == ["n_copies"]:
+        images, missing = images.assign(n_copies=1), []
+    if missing:
+        raise ImagestrataError(
+            f"The table lacks the column {missing[0]!r}; it has {', '.join(map(str, images))}."
+        )
+    unknown = int(images[["image_id", "cluster"]].isna().any(axis=1).sum())
+    if unknown:
+        raise ImagestrataError(f"{unknown} images have no id or no cluster.")
+    counts = pd.to_numeric(images[shares], errors="coerce")
+    bad = int((counts.isna() | (counts < 0)).sum())
+    if bad:
+        raise ImagestrataError(
+            f"The column {shares!r} must hold numbers of shares, 0 or more; "
+            f"{bad} of {len(images)} rows do not.",
+            "Fill in or drop those rows, or name another column with shares=.",
+        )
+    twice = int(images["image_id"].duplicated().sum())
+    if twice:
+        raise ImagestrataError(f"{twice} image ids occur more than once.")
+    return images
+
+
+def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
+    """Whole numbers between 1 and the size of each stratum that add up to the budget."""
+    n_strata, n_images = len(sizes), int(sizes.sum())
+    if not n_strata <= budget <= n_images:
+        raise ImagestrataError(
+            f"`budget` must be between {n_strata} (one image for each stratum) and {n_images} "
+            f"(every image of them), not {budget}."
+        )
+    shape = sizes ** ALLOCATIONS[allocation]
+    low, high = 0.0, float((sizes / shape).max())
+    for _ in range(100):  # bisection: the clipped total grows with the scale
+        scale = (low + high) / 2
+        if np.clip(scale * shape, 1, sizes).sum() < budget:
+            low = scale
+        else:
+            high = scale
+    ideal = np.clip(high * shape, 1, sizes)
+    drawn = np.floor(ideal + 1e-9).astype(int)
+    by_remainder = np.argsort(-np.round(ideal - drawn, 9), kind="stable")
+    missing = budget - int(drawn.sum())
+    open_strata = by_remainder[drawn[by_remainder] < sizes[by_remainder]]
+    drawn[open_strata[:missing]] += 1
+    return drawn
+
+
+def _draw(
+    images: pd.DataFrame,
+    strata: Array,
+    sizes: Array,
+    drawn: Array,
+    shares: str,
+    seed: int,
+) -> pd.DataFrame:
+    by_stratum = images.sort_values("image_id").groupby("cluster").indices
+    ordered = images.sort_values("image_id")
+    rows = []
+    for stratum, n in zip(strata, drawn, strict=True):
+        stream = np.random.default_rng([seed, int(stratum) + 1])
+        chosen = stream.choice(by_stratum[stratum], size=n, replace=False)
+        rows.append(np.sort(chosen))
+    # Clusters first, by number (largest first); the residual comes last.
+    order = np.argsort(np.where(strata == -1, np.iinfo(np.int64).max, strata), kind="stable")
+    sample = ordered.iloc[np.concatenate([rows[i] for i in order])].reset_index(drop=True)
+    per_row = np.repeat(order, drawn[order])
+    big_n, small_n = sizes[per_row], drawn[per_row]
+    sample["N_h"], sample["n_h"] = big_n, small_n
+    sample["inclusion_probability"] = small_n / big_n
+    sample["weight_corpus"] = big_n / small_n
+    sample["weight_cluster"] = 1 / small_n
+    sample["weight_share"] = sample["weight_corpus"] * pd.to_numeric(sample[shares])
+    first = [name for name in ("image_id", "path", "cluster") if name in sample]
+    first += [*_WEIGHTS, "weight_share"]
+    return sample[first + [name for name in sample if name not in first]]
