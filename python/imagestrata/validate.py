@@ -69,18 +69,17 @@ def check_folder(name: str, value: Any) -> Path:
         path = Path(value).expanduser()
     except TypeError:
         raise ImagestrataError(f"`{name}` must be a path to a folder, not {value!r}.") from None
-    if not path.exists():
-        raise ImagestrataError(
-            f"There is no folder {str(path)!r} (looked in {str(Path.cwd())!r}).",
-            "Check the spelling, or give the full path.",
-        )
-    if not path.is_dir():
-        raise ImagestrataError(f"{str(path)!r} is a file; `{name}` must be a folder.")
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise ImagestrataError(
-            f"No permission to read the folder {str(path)!r}.", "Ask its owner for read access."
-        )
-    return path
+    try:
+        with os.scandir(path):
+            return path
+    except FileNotFoundError:
+        message = f"There is no folder {str(path)!r} (looked in {str(Path.cwd())!r})."
+        raise ImagestrataError(message, "Check the spelling, or give the full path.") from None
+    except NotADirectoryError:
+        raise ImagestrataError(f"{str(path)!r} is a file; `{name}` must be a folder.") from None
+    except PermissionError:
+        message = f"No permission to read the folder {str(path)!r}."
+        raise ImagestrataError(message, "Ask its owner for read access.") from None
 
 
 def _bounded(name: str, value: Any, minimum: Any, maximum: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.csv
 
 from ..errors import ImagestrataError
 from ..files import write_table
@@ -143,8 +145,13 @@ def sample_images(
 
 def read_sample(folder: Path) -> pd.DataFrame:
     """The sample stored in a run folder."""
-    dtype = {"image_id": str, "path": str}
-    return pd.read_csv(folder / "sample.csv", dtype=dtype, float_precision="round_trip")
+    text = pyarrow.csv.ConvertOptions(
+        column_types={"image_id": pyarrow.string(), "path": pyarrow.string()}
+    )
+    lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    stored = pyarrow.csv.read_csv(folder / "sample.csv", parse_options=lines, convert_options=text)
+    sample: pd.DataFrame = stored.to_pandas()
+    return sample
 
 
 def _n_strata(images: pd.DataFrame) -> int:

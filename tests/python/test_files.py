@@ -1,0 +1,102 @@
+"""Files are whole or absent, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from imagestrata.errors import ImagestrataError
+from imagestrata.files import Parts, make_folder, read_table, write_table, write_text
+
+TABLE = pd.DataFrame({"image_id": ["a", "b"], "x": [1.5, None]})
+
+
+@pytest.fixture
+def parts(tmp_path):
+    return Parts(tmp_path / "parts")
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ImagestrataError, match="No space left"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_real_limit_on_file_size_is_reported_and_leaves_nothing(tmp_path):
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from imagestrata.files import write_bytes\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_bytes(Path(sys.argv[1]), bytes(5000))\n"
+        "except ValueError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "big")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "No space left to write" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_come_back_as_written(parts):
+    parts.write("part-0", TABLE)
+    pd.testing.assert_frame_equal(parts.read("part-0").to_pandas(), TABLE)
+    assert parts.read("part-1") is None
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_a_damaged_part_is_noticed_and_made_again(parts, damage):
+    path = parts.write("part-0", TABLE)
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[len(data) // 2] ^= 1
+    path.write_bytes({"flip": data, "cut": data[:-7], "empty": b""}[damage])
+    calls = []
+
+    def make():
+        calls.append(1)
+        return TABLE
+
+    pd.testing.assert_frame_equal(parts.load("part-0", make).to_pandas(), TABLE)
+    parts.load("part-0", make)
+    assert len(calls) == 1
+
+
+def test_a_new_part_replaces_the_old_one_of_its_key(parts):
+    parts.write("part-0", TABLE)
+    parts.write("part-0", TABLE.head(1))
+    parts.write("part-01", TABLE)
+    assert len(list(parts.folder.iterdir())) == 2
+    assert parts.read("part-0").num_rows == 1
+
+
+def test_damaged_table_says_what_to_do(tmp_path):
+    path = tmp_path / "images.parquet"
+    write_table(path, TABLE)
+    pd.testing.assert_frame_equal(read_table(path), TABLE)
+    path.write_bytes(b"PAR1 not really")
+    with pytest.raises(ImagestrataError, match="Delete it and run the same command again"):
+        read_table(path)
+
+
+def test_output_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ImagestrataError, match="must be a folder"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(ImagestrataError, match="must be a folder"):
+        make_folder(tmp_path / "file" / "below")
+
+
+def test_output_without_permission(tmp_path, unprivileged):
+    with unprivileged(), pytest.raises(ImagestrataError, match="No permission to write"):
+        make_folder("/imagestrata-may-not-write-here")

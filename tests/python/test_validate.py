@@ -1,0 +1,72 @@
+"""Every check names the argument, what was expected and what was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imagestrata.errors import ImagestrataError
+from imagestrata.validate import (
+    check_bool,
+    check_choice,
+    check_float,
+    check_folder,
+    check_int,
+    check_seed,
+)
+
+
+def test_plain_values_pass_and_come_back_plain():
+    assert check_int("k", 5.0) == 5
+    assert type(check_int("k", np.int32(5))) is int
+    assert check_float("t", 1) == 1.0
+    assert check_bool("b", np.True_) is True
+    assert check_choice("m", "a", ["a", "b"]) == "a"
+    assert check_seed(2**32 - 1) == 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "message"),
+    [
+        (check_int, ("k", 2.5), "`k` must be a whole number, not 2.5"),
+        (check_int, ("k", True), "`k` must be a whole number, not True"),
+        (check_int, ("k", "5"), "not '5'"),
+        (check_float, ("t", float("nan")), "finite number, not nan"),
+        (check_float, ("t", None), "finite number, not None"),
+        (check_bool, ("b", 1), "must be True or False, not 1"),
+        (check_choice, ("m", "c", ["a", "b"]), '"a", "b"; got \'c\''),
+        (check_seed, (-1,), "`seed` must be between 0 and 4294967295"),
+        (check_folder, ("images", 5), "must be a path to a folder, not 5"),
+        (check_folder, ("images", "/no/such"), "There is no folder '/no/such'"),
+        (check_folder, ("images", __file__), "is a file"),
+    ],
+)
+def test_other_values_are_refused(check, arguments, message):
+    with pytest.raises(ImagestrataError) as caught:
+        check(*arguments)
+    assert message.replace("\\", "") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"minimum": 1}, "at least 1, not 0"),
+        ({"maximum": -1}, "at most -1, not 0"),
+        ({"minimum": 1, "maximum": 3}, "between 1 and 3, not 0"),
+    ],
+)
+def test_bounds(bounds, message):
+    for check in (check_int, check_float):
+        with pytest.raises(ImagestrataError, match=message):
+            check("n", 0, **bounds)
+
+
+def test_folder_home_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_folder("images", "~") == tmp_path
+
+
+def test_folder_without_permission(unprivileged, tmp_path):
+    tmp_path.chmod(0o700)
+    with unprivileged(), pytest.raises(ImagestrataError, match="No permission"):
+        check_folder("images", tmp_path)
