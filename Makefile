@@ -1,0 +1,46 @@
+# make demo   set everything up and cluster a drawn corpus of images
+# make test   set everything up and run all tests
+# make lint   style and types        make bench   measure the claims of the README
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-lowest lint bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv/core
+	@test -d demo/images || $(BIN)/imagestrata demo demo/images
+	$(BIN)/imagestrata run demo/images --out demo/run --encoder bovw
+
+test: .venv/dev
+	@tools/system-packages chromium
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+# The oldest versions that pyproject.toml admits, in an environment of their own.
+test-lowest:
+	@tools/system-packages venv chromium
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install -q uv
+	VIRTUAL_ENV=.venv-lowest .venv-lowest/bin/uv pip install --resolution lowest-direct -e '.[dev]'
+	.venv-lowest/bin/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev
+	for script in embedding clustering quality startup; do \
+	  $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+clean:
+	rm -rf .venv .venv-lowest demo build dist python/*.egg-info
+
+.venv/core: pyproject.toml
+	@tools/system-packages venv
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+.venv/dev: .venv/core
+	$(BIN)/pip install -q -e '.[dev]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""``python -m imagestrata`` is the command ``imagestrata``."""
+
+from .cli import main
+
+main()

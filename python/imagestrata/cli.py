@@ -1,0 +1,421 @@
+"""The command ``imagestrata``: every step alone, and all of them with ``run``.
+
+Results go to standard output, everything else to standard error. The exit code
+is 0 when all went well, 2 for something the user can mend, 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import ImagestrataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .clustering.clustering import Clustering
+
+app = typer.Typer(
+    help="Sort any pile of images into visual topics and draw samples that see every topic.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Folder = Annotated[Path, typer.Argument(help="A folder of images; those in it are looked at too.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder made by the steps before.")]
+Out = Annotated[Path, typer.Option("--out", help="The run folder to write to.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace what was made with other settings.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Seed = Annotated[int, typer.Option(help="One seed for everything random.")]
+Encoder = Annotated[str, typer.Option(help="How pictures become vectors; see `doctor`.")]
+Weights = Annotated[Path | None, typer.Option(help="A file with the encoder's weights.")]
+Resize = Annotated[str, typer.Option(help="rescale_crop, squish, crop or pad.")]
+Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+BatchSize = Annotated[int, typer.Option(help="Images that pass the encoder together.")]
+MinBytes = Annotated[int, typer.Option(help="Reject smaller files.")]
+MinSide = Annotated[int, typer.Option(help="Reject images with a shorter side, in pixels.")]
+NearDuplicates = Annotated[
+    int | None, typer.Option(help="Hamming distance up to which images count as copies.")
+]
+Method = Annotated[str, typer.Option(help="iterative or kmeans.")]
+Preset = Annotated[str | None, typer.Option(help='"paper": the published settings.')]
+K = Annotated[int | None, typer.Option("--k", help="Clusters fitted per iteration.")]
+Clusters = Annotated[int | None, typer.Option(help="Number of clusters (method kmeans).")]
+Threshold = Annotated[
+    float | None, typer.Option(help="Mean silhouette above which a cluster is cohesive.")
+]
+Normalize = Annotated[str | None, typer.Option(help='"l2": vectors of length one.')]
+Components = Annotated[int | None, typer.Option(help="Principal components kept.")]
+PerCluster = Annotated[int, typer.Option(help="Images sampled from each cluster.")]
+Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead.")]
+Allocation = Annotated[str, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
+Residual = Annotated[bool, typer.Option(help="Sample the images that belong to no cluster.")]
+Singles = Annotated[bool, typer.Option(help="Sample clusters of one image.")]
+
+
+@app.command()
+def run(
+    folder: Folder,
+    out: Out,
+    encoder: Encoder = "resnet18",
+    weights: Weights = None,
+    resize: Resize = "rescale_crop",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 32,
+    min_bytes: MinBytes = 0,
+    min_side: MinSide = 16,
+    near_duplicates: NearDuplicates = None,
+    method: Method = "iterative",
+    preset: Preset = None,
+    k: K = None,
+    n_clusters: Clusters = None,
+    similarity_threshold: Threshold = None,
+    normalize: Normalize = None,
+    n_components: Components = None,
+    n_per_cluster: PerCluster = 5,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Scan, embed, cluster and sample a folder, and make the gallery.
+
+    Interrupted, it goes on where it stopped when the same command is run again.
+    """
+    common = {"out": out, "overwrite": overwrite}
+    images = _scan(folder, min_bytes, min_side, near_duplicates, not quiet, common)
+    embeddings = _embed(
+        images, encoder, weights, resize, precision, batch_size, seed, not quiet, common
+    )
+    arguments = _cluster_arguments(
+        method=method,
+        preset=preset,
+        k=k,
+        n_clusters=n_clusters,
+        similarity_threshold=similarity_threshold,
+        normalize=normalize,
+        n_components=n_components,
+    )
+    clustering = _cluster(embeddings, arguments, seed, not quiet, common)
+    drawn = _sample(clustering, common, n_per_cluster=n_per_cluster, seed=seed)
+    page = _gallery(clustering, drawn, not quiet, common)
+    summary = _clustering_summary(clustering) | {"n_sampled": len(drawn), "gallery": str(page)}
+    _print(
+        summary,
+        as_json,
+        *_scan_lines(images),
+        *_cluster_lines(clustering),
+        f"{len(drawn)} images sampled: {out / 'sample.csv'}",
+        f"Open the gallery in a browser: {page}",
+    )
+
+
+@app.command()
+def scan(
+    folder: Folder,
+    out: Out,
+    min_bytes: MinBytes = 0,
+    min_side: MinSide = 16,
+    near_duplicates: NearDuplicates = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Look at every file: usable, a copy of another, or why not."""
+    common = {"out": out, "overwrite": overwrite}
+    images = _scan(folder, min_bytes, min_side, near_duplicates, not quiet, common)
+    _print(_scan_summary(images), as_json, *_scan_lines(images))
+
+
+@app.command()
+def embed(
+    run_folder: RunFolder,
+    encoder: Encoder = "resnet18",
+    weights: Weights = None,
+    resize: Resize = "rescale_crop",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 32,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Turn every distinct image of a run folder into a vector."""
+    from .files import read_table
+    from .provenance import require_step
+
+    require_step(run_folder, "scan")
+    images = read_table(run_folder / "images.parquet")
+    common = {"out": run_folder, "overwrite": overwrite}
+    embeddings = _embed(
+        images, encoder, weights, resize, precision, batch_size, seed, not quiet, common
+    )
+    n, width = embeddings.matrix.shape
+    summary = {
+        "n_images": n,
+        "width": width,
+        "encoder": embeddings.encoder["name"],
+        "n_failed": len(embeddings.failures),
+    }
+    _print(summary, as_json, f"{n} images, {width} numbers each: {run_folder / 'embeddings'}")
+
+
+@app.command()
+def cluster(
+    run_folder: RunFolder,
+    method: Method = "iterative",
+    preset: Preset = None,
+    k: K = None,
+    n_clusters: Clusters = None,
+    similarity_threshold: Threshold = None,
+    normalize: Normalize = None,
+    n_components: Components = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Put the images of a run folder into visual topics."""
+    from .embeddings.embeddings import Embeddings
+    from .provenance import require_step
+
+    require_step(run_folder, "embed")
+    arguments = _cluster_arguments(
+        method=method,
+        preset=preset,
+        k=k,
+        n_clusters=n_clusters,
+        similarity_threshold=similarity_threshold,
+        normalize=normalize,
+        n_components=n_components,
+    )
+    common = {"out": run_folder, "overwrite": overwrite}
+    embeddings = Embeddings.load(run_folder)
+    clustering = _cluster(embeddings, arguments, seed, not quiet, common)
+    _print(_clustering_summary(clustering), as_json, *_cluster_lines(clustering))
+
+
+@app.command()
+def sample(
+    run_folder: RunFolder,
+    n_per_cluster: PerCluster = 5,
+    budget: Budget = None,
+    allocation: Allocation = "equal",
+    residual: Residual = True,
+    singles: Singles = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Draw images from every cluster of a run folder, with weights."""
+    common = {"out": run_folder, "overwrite": overwrite}
+    drawn = _sample(
+        _load_clustering(run_folder),
+        common,
+        n_per_cluster=n_per_cluster,
+        budget=budget,
+        allocation=allocation,
+        residual=residual,
+        singles=singles,
+        seed=seed,
+    )
+    summary = {"n_sampled": len(drawn), "n_strata": int(drawn["cluster"].nunique())}
+    _print(summary, as_json, f"{len(drawn)} images sampled: {run_folder / 'sample.csv'}")
+
+
+@app.command()
+def gallery(
+    run_folder: RunFolder,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the page that shows the clusters of a run folder."""
+    from .sampling.sample import read_sample
+
+    stored = run_folder / "sample.csv"
+    drawn = read_sample(run_folder) if stored.exists() else None
+    common = {"out": run_folder, "overwrite": overwrite}
+    page = _gallery(_load_clustering(run_folder), drawn, not quiet, common)
+    _print({"gallery": str(page)}, as_json, f"Open the gallery in a browser: {page}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
+    n_images: Annotated[int, typer.Option(help="How many files.")] = 600,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw a folder of pictures to try things on."""
+    from .corpus.demo import draw_demo_corpus
+
+    drawn = draw_demo_corpus(folder, n_images=n_images, seed=seed)
+    _print({"folder": str(drawn)}, as_json, f"Drew a demo corpus: {drawn}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine offers and which encoders are ready."""
+    from .doctor import examine
+
+    found = examine()
+    rows = [f"{name:<24}{value}" for name, value in found["versions"].items()]
+    rows += ["", *(f"{name:<24}{value}" for name, value in found["machine"].items()), ""]
+    for entry in found["encoders"]:
+        state = "ready" if entry["ready"] else "not ready"
+        rows.append(f"{entry['name']:<24}{state:<12}{entry['note']}")
+    _print(found, as_json, *rows)
+
+
+def main() -> None:
+    """Run the command line, showing what users can mend as a message, not a traceback."""
+    try:
+        app()
+    except ImagestrataError as error:
+        _complain(f"Error: {error.message}", error.hint)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _complain("Interrupted. What is finished is kept; the same command goes on from there.")
+        sys.exit(130)
+
+
+def _scan(
+    folder: Path,
+    min_bytes: int,
+    min_side: int,
+    near_duplicates: int | None,
+    progress: bool,
+    common: dict[str, Any],
+) -> pd.DataFrame:
+    from .corpus.scan import scan_images
+
+    return scan_images(
+        folder,
+        min_bytes=min_bytes,
+        min_side=min_side,
+        near_duplicates=near_duplicates,
+        progress=progress,
+        **common,
+    )
+
+
+def _embed(
+    images: pd.DataFrame,
+    encoder: str,
+    weights: Path | None,
+    resize: str,
+    precision: str,
+    batch_size: int,
+    seed: int,
+    progress: bool,
+    common: dict[str, Any],
+) -> Any:
+    from .embeddings.embed import embed_images
+
+    return embed_images(
+        images,
+        encoder,
+        weights=weights,
+        resize=resize,
+        precision=precision,
+        batch_size=batch_size,
+        seed=seed,
+        progress=progress,
+        **common,
+    )
+
+
+def _cluster_arguments(**arguments: Any) -> dict[str, Any]:
+    """Only what was given: the defaults live with cluster_images."""
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _cluster(
+    embeddings: Any, arguments: dict[str, Any], seed: int, progress: bool, common: dict[str, Any]
+) -> Clustering:
+    from .clustering.cluster import cluster_images
+
+    return cluster_images(embeddings, seed=seed, progress=progress, **arguments, **common)
+
+
+def _sample(clustering: Clustering, common: dict[str, Any], **arguments: Any) -> pd.DataFrame:
+    from .sampling.sample import sample_images
+
+    return sample_images(clustering, **arguments, **common)
+
+
+def _gallery(
+    clustering: Clustering, drawn: pd.DataFrame | None, progress: bool, common: dict[str, Any]
+) -> Path:
+    from .explore.gallery import image_gallery
+    from .explore.montage import plot_montage
+
+    page = image_gallery(clustering, sample=drawn, progress=progress, **common)
+    plot_montage(clustering, common["out"] / "montage.png")
+    return page
+
+
+def _load_clustering(run_folder: Path) -> Clustering:
+    from .clustering.clustering import Clustering
+    from .provenance import require_step
+
+    require_step(run_folder, "cluster")
+    return Clustering.load(run_folder)
+
+
+def _scan_summary(images: pd.DataFrame) -> dict[str, Any]:
+    counts = images["status"].value_counts()
+    return {
+        "n_files": len(images),
+        "n_images": int(counts.get("ok", 0)),
+        "n_duplicates": int(counts.get("duplicate", 0)),
+        "n_rejected": int(counts.get("rejected", 0)),
+        "reasons": images["reason"].value_counts().to_dict(),
+    }
+
+
+def _scan_lines(images: pd.DataFrame) -> list[str]:
+    found = _scan_summary(images)
+    lines = [f"{found['n_files']} files: {found['n_images']} distinct images"]
+    if found["n_duplicates"]:
+        lines[0] += f", {found['n_duplicates']} copies"
+    if found["n_rejected"]:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in found["reasons"].items())
+        lines[0] += f", {found['n_rejected']} rejected ({reasons})"
+    return lines
+
+
+def _clustering_summary(clustering: Clustering) -> dict[str, Any]:
+    summary: dict[str, Any] = clustering.summary.to_dict("records")[0]
+    return summary
+
+
+def _cluster_lines(clustering: Clustering) -> list[str]:
+    found = _clustering_summary(clustering)
+    share = found["n_residual"] / found["n_images"]
+    return [
+        f"{found['n_clusters']} clusters in {found['n_iterations']} iterations; "
+        f"{found['n_residual']} images ({share:.1%}) belong to none"
+    ]
+
+
+def _print(summary: dict[str, Any], as_json: bool, *lines: str) -> None:
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False, default=str))
+    else:
+        typer.echo("\n".join(lines))
+
+
+def _complain(message: str, hint: str = "") -> None:
+    typer.echo(message, err=True)
+    if hint:
+        typer.echo(hint, err=True)

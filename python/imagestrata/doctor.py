@@ -1,0 +1,53 @@
+"""What this machine offers, and what is missing: for people and for bug reports."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from .provenance import versions
+
+
+def examine() -> dict[str, Any]:
+    """Versions, threads, processor features and the state of every encoder.
+
+    Returns
+    -------
+    dict
+        ``versions``, ``machine`` (system, processor, cores, threads, bfloat16,
+        gpu), ``encoders`` (a list of rows, see :func:`list_encoders`).
+    """
+    import torch
+
+    from .encoders.cnn import has_bfloat16
+    from .encoders.registry import list_encoders
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "versions": versions(),
+        "machine": {
+            "system": platform.platform(),
+            "python": sys.executable,
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "torch_threads": torch.get_num_threads(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "bfloat16": has_bfloat16(torch.device("cpu")),
+            "gpu": gpu,
+        },
+        "encoders": list_encoders().to_dict("records"),
+    }
+
+
+def _processor() -> str:
+    """The processor's own name where the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
