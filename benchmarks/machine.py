@@ -24,10 +24,10 @@ def write_result(
         f"{package} {found[package]}" for package in ("numpy", "scikit-learn", "torch")
     )
     machine = f"{processor_name()}, {os.cpu_count()} cores; Python {found['python']}, {packages}"
-    text = "\n".join(
-        [f"# {title or name}", "", table(rows), "", *(f"- {note}" for note in notes)]
-        + ["", f"Measured on {machine}.", ""]
-    )
+    parts = [f"# {title or name}", table(rows)]
+    parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
+    parts += [f"Measured on {machine}."]
+    text = "\n\n".join(parts) + "\n"
     RESULTS.mkdir(exist_ok=True)
     write_text(RESULTS / f"{name}.md", text)
     write_json(RESULTS / f"{name}.json", {"machine": machine, "rows": list(rows)})
