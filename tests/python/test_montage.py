@@ -30,7 +30,7 @@ def pixel(image: Image.Image, row: int, column: int) -> tuple[int, int, int]:
 
 
 def test_size_and_colours(clustering, tmp_path):
-    image = saved(clustering, tmp_path / "montage.png", n_images=5)
+    image = saved(clustering, tmp_path / "montage.png", n_clusters=20, n_images=5)
     assert image.size == (
         MARGIN + LABELS + 5 * TILE + 4 * GAP + MARGIN,
         MARGIN + 3 * TILE + 2 * GAP + MARGIN,
@@ -42,7 +42,8 @@ def test_size_and_colours(clustering, tmp_path):
 
 
 def test_tiles_are_sharp_to_the_pixel(clustering, tmp_path):
-    image = saved(clustering, tmp_path / "montage.png")
+    image = saved(clustering, tmp_path / "montage.png", n_clusters=1)
+    assert image.height == MARGIN + TILE + MARGIN
     left, middle = MARGIN + LABELS, MARGIN + TILE // 2
     assert image.getpixel((left - 1, middle)) == (255, 255, 255)
     assert image.getpixel((left, middle)) == ImageColor.getrgb(colour(1))
@@ -51,8 +52,9 @@ def test_tiles_are_sharp_to_the_pixel(clustering, tmp_path):
 
 
 def test_labels_say_number_size_and_share(clustering):
-    texts = [text.get_text() for text in plot_montage(clustering, n_clusters=2).axes[0].texts]
-    assert texts == ["1", "6 images\n46.2%", "2", "4 images\n30.8%"]
+    figure = plot_montage(clustering, clusters=[1, 2, -1])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["1", "6 images\n46.2%", "2", "4 images\n30.8%", "Residual", "1 image\n7.7%"]
 
 
 def test_chosen_clusters_in_the_order_given(clustering, tmp_path):
