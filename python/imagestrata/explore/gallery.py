@@ -245,6 +245,6 @@ def _summary(clustering: Clustering) -> str:
         "encoder": "encoder {}",
         "seed": "seed {}",
     }
-    return " · ".join(
+    return "\u00a0· ".join(  # lines break after the dots only
         text.format(line[name]) for name, text in parts.items() if not pd.isna(line[name])
     )
