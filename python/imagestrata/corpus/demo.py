@@ -159,11 +159,11 @@ def _remade(original: _File, variant: str, store: _Store, rng: np.random.Generat
 
 
 def _kinds(n: int) -> list[str]:
-    """The kinds of n pictures: two of each, and the rest by a law like Zipf's."""
+    """The kinds of n pictures: two of each, the rest falling like 1/4², 1/5², 1/6², ..."""
     names = KINDS[: max(2, n // 6)]
     weights = (np.arange(len(names)) + 4.0) ** -2
     rest = (n - 2 * len(names)) * np.cumsum([0, *weights]) / weights.sum()
-    counts = 2 + np.diff(np.rint(rest)).astype(int)
+    counts = 2 + np.sort(np.diff(np.rint(rest)).astype(int))[::-1]
     return [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
 
 
