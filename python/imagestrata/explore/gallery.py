@@ -245,6 +245,9 @@ def _summary(clustering: Clustering) -> str:
         "encoder": "encoder {}",
         "seed": "seed {}",
     }
-    return "\u00a0· ".join(  # lines break after the dots only
-        text.format(line[name]) for name, text in parts.items() if not pd.isna(line[name])
-    )
+    texts = [
+        text.removesuffix("s" if line[name] == 1 else "").format(line[name])
+        for name, text in parts.items()
+        if not pd.isna(line[name])
+    ]
+    return "\u00a0· ".join(texts)  # so that lines break after the dots
