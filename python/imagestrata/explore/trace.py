@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from .figure import BRIGHT, MAIN, PALE, figure
 from .find import check_clustering
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ..clustering.clustering import Clustering
 
 
 def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = None) -> Figure:
