@@ -43,7 +43,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
     if trace.empty:
         raise ImagestrataError(
             "This clustering has no iterations to draw.",
-            'cluster_images(method="iterative") leaves a trace; a single k-means does not.',
+            "With fewer images than `stop_size` none is run.",
         )
     from matplotlib.ticker import MaxNLocator
 

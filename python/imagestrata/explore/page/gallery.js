@@ -281,7 +281,7 @@
     if (groups.has(-1)) byId("nav").append(link("#residual", "Residual"));
     if (sampled.size) byId("nav").append(link("#sampled", "Sample"));
     byId("nav").append(link("#ticked", "Ticked"));
-    if (trace.iteration.length) byId("nav").append(link("#trace", "Trace"));
+    if (trace.iteration.length > 1) byId("nav").append(link("#trace", "Trace"));
   }
 
   // ---- the trace: images remaining, clusters fitted and kept, their mean size ----
