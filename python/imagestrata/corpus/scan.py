@@ -92,7 +92,7 @@ def scan_images(
         encoder sees anything in less).
     near_duplicates : int, optional
         Treat images as copies whose perceptual hashes (ImageHash's ``phash``)
-        differ in at most this many of 64 bits, 0 to 15; about 4 finds re-encoded
+        differ in at most this many of 64 bits, 0 to 10; about 4 finds re-encoded
         and resized copies. The hash sees grey shapes only: pictures of a single
         colour are all alike to it. By default only exact copies are found.
     out : path, optional
