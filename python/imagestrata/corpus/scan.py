@@ -85,8 +85,8 @@ def scan_images(
         name *or* an image's content are looked at, other files and hidden ones
         are passed over; folders that hold a run of this package are, too.
     min_bytes : int, default 0
-        Reject smaller files, in bytes. (Casas and Webb Williams, *Images as Data
-        for Social Science Research*, drop files under 5 kB: icons and the like.)
+        Reject smaller files, in bytes. (The Element *Images as Data for Social
+        Science Research* drops files under 5 kB: icons and the like.)
     min_side : int, default 16
         Reject images with a side shorter than this, in pixels (our choice: no
         encoder sees anything in less).
