@@ -300,7 +300,7 @@ def _interrupt(*_: Any) -> None:
     raise Interrupted
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, UserWarning):
         _complain(f"Warning: {message}")
 
@@ -412,8 +412,8 @@ def _scan_lines(images: pd.DataFrame) -> list[str]:
 
 
 def _clustering_summary(clustering: Clustering) -> dict[str, Any]:
-    summary: dict[str, Any] = clustering.summary.to_dict("records")[0]
-    return summary
+    summary = clustering.summary.to_dict("records")[0]
+    return {str(name): value for name, value in summary.items()}
 
 
 def _cluster_lines(clustering: Clustering) -> list[str]:
