@@ -1,10 +1,11 @@
 # make demo   set everything up and cluster a drawn corpus of images
 # make test   set everything up and run all tests
-# make lint   style and types        make bench   measure the claims of the README
+# make lint   style and types           make bench  measure the claims of the README anew
+# make docs   pages of all public names
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-lowest lint bench clean
+.PHONY: demo test test-lowest lint bench docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -31,6 +32,10 @@ lint: .venv/dev
 bench: .venv/dev
 	for script in embedding clustering quality startup; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+docs: .venv/dev
+	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata
+	@echo "Open build/docs/imagestrata.html"
 
 clean:
 	rm -rf .venv .venv-lowest demo build dist python/*.egg-info
