@@ -391,12 +391,13 @@ def _load_clustering(run_folder: Path) -> Clustering:
 
 def _scan_summary(images: pd.DataFrame) -> dict[str, Any]:
     counts = images["status"].value_counts()
+    rejected = images.loc[images["status"] == "rejected", "reason"]
     return {
         "n_files": len(images),
         "n_images": int(counts.get("ok", 0)),
         "n_duplicates": int(counts.get("duplicate", 0)),
         "n_rejected": int(counts.get("rejected", 0)),
-        "reasons": images["reason"].value_counts().to_dict(),
+        "rejected": rejected.value_counts().to_dict(),
     }
 
 
@@ -406,7 +407,7 @@ def _scan_lines(images: pd.DataFrame) -> list[str]:
     if found["n_duplicates"]:
         lines[0] += f", {found['n_duplicates']} copies"
     if found["n_rejected"]:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in found["reasons"].items())
+        reasons = ", ".join(f"{n} {reason}" for reason, n in found["rejected"].items())
         lines[0] += f", {found['n_rejected']} rejected ({reasons})"
     return lines
 

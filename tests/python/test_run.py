@@ -152,6 +152,18 @@ def test_another_run_in_the_folder_is_not_touched(finished, corpus, invoke):
     assert (finished / "gallery" / "index.html").exists()
 
 
+def test_counts_of_files_are_shown(finished, corpus, invoke):
+    code, shown, _ = invoke("scan", corpus, "--out", finished, "--json")
+    images = pd.read_parquet(finished / "images.parquet")
+    counts = json.loads(shown)
+    assert code == 0
+    assert counts["n_files"] == len(images)
+    assert sum(counts["rejected"].values()) == counts["n_rejected"] > 0
+    _, text, _ = invoke("scan", corpus, "--out", finished)
+    assert f"{counts['n_duplicates']} copies" in text
+    assert "same bytes" not in text
+
+
 def test_steps_in_the_wrong_order(tmp_path, invoke):
     for step, needed in {"embed": "scan", "cluster": "embed", "sample": "cluster"}.items():
         code, _, err = invoke(step, tmp_path)
