@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -469,8 +470,10 @@ def test_encoders_only_need_the_two_strides(folder: Path) -> None:
     encoder = MeanColour()
     files = [(path.stem, str(path)) for path in folder.iterdir()]
     assert encoder.state() == {} and encoder.fit_size == 0
-    with compute.reader(encoder, ahead=4) as read:
-        assert set(map(str, read(files))) == {compute.CHANGED}
+    with compute.workers() as run:
+        [(vectors, reasons)] = run(functools.partial(compute._encode, encoder), [files])
+    assert vectors.shape == (len(files), 3)
+    assert set(reasons) == {compute.CHANGED}
 
 
 @pytest.mark.shared

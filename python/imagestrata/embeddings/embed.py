@@ -18,7 +18,7 @@ from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
 from ..validate import check_bool, check_int, check_seed
-from .compute import compute, learn, reader
+from .compute import compute, learn, workers
 from .embeddings import Embeddings, assemble, check_unique, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
 
@@ -31,7 +31,7 @@ def embed_images(
     resize: str = "rescale_crop",
     precision: str = "auto",
     device: str = "auto",
-    batch_size: int = 32,
+    batch_size: int | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -66,8 +66,11 @@ def embed_images(
     device : str, default "auto"
         Where networks compute: ``"cpu"``, ``"cuda"``, ... ``"auto"`` takes a GPU if
         there is one.
-    batch_size : int, default 32
-        Images that pass the network together; bounds the memory.
+    batch_size : int, optional
+        Images that pass the network together; each core works on a batch of its own.
+        By default 8, which stay in a core's cache, or 64 on a GPU. (On one core,
+        MobileNetV2 took 8.3 ms an image in batches of 1, 4.3 in those of 8, 5.7 in
+        those of 32.)
     seed : int, default 0
         Drives what ``"bovw"`` draws: the images that it learns from, the start of
         its words. Other encoders draw nothing.
@@ -99,8 +102,8 @@ def embed_images(
 
     Notes
     -----
-    While vectors are computed, memory holds a few batches of pictures however many
-    images there are; the result is ``n * width * 4`` bytes.
+    While vectors are computed, memory holds a batch of pictures per core however
+    many images there are; the result is ``n * width * 4`` bytes.
 
     Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their scale, as far as that leaves
     both sides half as long again as the encoder looks at.
@@ -109,7 +112,8 @@ def embed_images(
     weights, a mean cosine of BF16COS, and k-means from the same start gives clusters
     whose adjusted Rand index is BF16ARI (another start in float32: SEEDARI).
     """
-    batch_size = check_int("batch_size", batch_size, minimum=1)
+    if batch_size is not None:
+        batch_size = check_int("batch_size", batch_size, minimum=1)
     overwrite = check_bool("overwrite", overwrite)
     seed = check_seed(seed)
     if isinstance(encoder, Embeddings):
@@ -186,19 +190,19 @@ def _embed(
     images: pd.DataFrame,
     encoder: Encoder,
     folder: Path | None,
-    batch_size: int,
+    batch_size: int | None,
     seed: int,
     progress: Progress,
 ) -> Embeddings:
     """Vectors of all images: those in ``folder`` already, and all others."""
     files = list(zip(images["image_id"], images["path"], strict=True))
-    with reader(encoder, ahead=2 * batch_size) as read:
+    with workers() as run:
         if encoder.fit_size and not encoder.state():
-            learn(encoder, files, read, folder, seed, progress)
+            learn(encoder, files, run, folder, seed, progress)
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
         shards = Shards(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        tables = compute(encoder, files, read, shards, batch_size, progress)
+        tables = compute(encoder, files, run, shards, batch_size or encoder.batch_size, progress)
     result = assemble(images, tables, encoder.settings, encoder.state())
     if len(result.failures):
         counts = _counts(result.failures)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Encoder(ABC):
     """Turns pictures into vectors, in two strides.
 
-    :meth:`prepare` takes one picture and may run in many threads at once;
-    :meth:`encode` takes a batch of what it returned. An encoder that learns from
+    :meth:`prepare` takes one picture, :meth:`encode` a batch of what it returned.
+    Both may be called from many threads at once. An encoder that learns from
     the corpus (``fit_size > 0``) is fitted, or given an earlier :meth:`state`,
     before it encodes.
 
@@ -32,6 +32,8 @@ class Encoder(ABC):
     decode_side : int or None
         A picture may be decoded at a reduced scale as long as both sides keep this
         many pixels; None asks for full size.
+    batch_size : int
+        How many images are best encoded together.
     fit_size : int
         How many images of the corpus the encoder learns from; 0 if it learns nothing.
     """
@@ -40,6 +42,7 @@ class Encoder(ABC):
     width: int
     settings: dict[str, Any]
     decode_side: int | None = None
+    batch_size: int = 8
     fit_size: int = 0
 
     @abstractmethod

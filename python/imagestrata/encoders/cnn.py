@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +77,10 @@ class TorchvisionEncoder(Encoder):
         )
         look = published.transforms()
         self._device = pick_device(device)
+        on_cpu = self._device.type == "cpu"
+        self.batch_size = 8 if on_cpu else 64
+        # Cores work side by side; a GPU takes one batch at a time, while others are decoded.
+        self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else Lock()
         self._dtype = pick_dtype(precision, self._device)
         self._bicubic = look.interpolation.value == "bicubic"
         model, self.width = _trained(name, look.crop_size[0], path)
@@ -112,17 +118,19 @@ class TorchvisionEncoder(Encoder):
     @torch.inference_mode()
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Vectors of a batch of squares, of shape (n, width)."""
-        pixels = torch.from_numpy(np.stack(prepared)).to(self._device)
-        # Rows, columns, colours: already the order in memory called channels last.
-        batch = (pixels.permute(0, 3, 1, 2) - self._mean) / self._sd
+        squares = torch.from_numpy(np.stack(prepared))
         try:
-            vectors = self._model(batch.to(self._dtype))
+            with self._turn:
+                # Rows, columns, colours: already the order in memory called channels last.
+                pixels = squares.to(self._device).permute(0, 3, 1, 2)
+                batch = (pixels - self._mean) / self._sd
+                vectors = self._model(batch.to(self._dtype)).float().cpu()
         except torch.OutOfMemoryError as error:
             raise ImagestrataError(
                 f"{len(prepared)} images at once are too many for the memory of {self._device}.",
                 "Use a smaller batch_size.",
             ) from error
-        return np.asarray(vectors.float().cpu().numpy())
+        return np.asarray(vectors.numpy())
 
 
 def torchvision_names() -> list[str]:

@@ -61,8 +61,9 @@ def sample_images(
         Whether the images that belong to no cluster form a stratum of their
         own (cluster -1). Without it the weights stand for clustered images only.
     singles : bool, default False
-        Whether clusters of one image are sampled (a residual of one image is). The published design leaves
-        them out; the weights then do not stand for them.
+        Whether clusters of one image are sampled (a residual of one image is).
+        The published design leaves them out; the weights then do not stand for
+        them.
     shares : str, default "n_copies"
         The column that says how often an image was shared; the default counts
         its copies in the corpus.
@@ -115,9 +116,7 @@ def sample_images(
         "seed": seed,
     }
     inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
-    step = Step(
-        out, "sample", settings, inputs=inputs, overwrite=overwrite, results=["sample.csv"]
-    )
+    step = Step(out, "sample", settings, inputs=inputs, overwrite=overwrite, results=["sample.csv"])
     if step.folder is not None and step.finished:
         return read_sample(step.folder)
 
