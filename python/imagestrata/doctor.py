@@ -31,7 +31,7 @@ def examine() -> dict[str, Any]:
         "machine": {
             "system": platform.platform(),
             "python": sys.executable,
-            "processor": _processor(),
+            "processor": processor_name(),
             "cores": os.cpu_count(),
             "torch_threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -42,7 +42,7 @@ def examine() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The processor's own name where the system tells it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

@@ -1,0 +1,208 @@
+"""Which files to look at: a folder walked, or paths given in a list or a table."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..validate import check_folder
+from .decode import HEAD_BYTES, image_format
+
+#: In a folder, files with these endings are always looked at, so that a broken one, or
+#: one of a format we do not decode, appears in the table. Others are looked at if their
+#: content is an image's.
+IMAGE_NAME = re.compile(
+    r"\.(jpe?g|jpe|jfif|a?png|gif|webp|bmp|dib|tiff?"
+    r"|hei[cf]|avif|jp2|jxl|svg|psd|ico|dng|cr2|nef|arw)$",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Listing:
+    """The files of a corpus, each once, in the order of their paths."""
+
+    #: Absolute paths.
+    paths: list[str]
+    #: What a user's table says of them besides, indexed by path.
+    extras: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: Files of folders that were passed over, counted by ending.
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def list_files(images: Any, *, skip: Path | None = None) -> Listing:
+    """List the files that ``images`` stands for.
+
+    Parameters
+    ----------
+    images : path, iterable of paths, or DataFrame
+        As in :func:`~imagestrata.scan_images`.
+    skip : Path, optional
+        A folder to pass over: the run folder, which holds thumbnails.
+    """
+    if isinstance(images, pd.DataFrame):
+        return _from_table(images)
+    if isinstance(images, str | os.PathLike):
+        return _from_paths([check_folder("images", images)], skip)
+    if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
+        return _from_paths(list(images), skip)
+    raise ImagestrataError(
+        "`images` must be a folder, a list of folders and files, or a table with a column "
+        f"'path', not {type(images).__name__}."
+    )
+
+
+def printable(path: str) -> str:
+    """A path as text that can be stored: bytes that are not UTF-8 are spelt out."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _from_paths(given: list[Any], skip: Path | None) -> Listing:
+    for position, path in enumerate(given, start=1):
+        if not isinstance(path, str | os.PathLike) or not str(path):
+            raise ImagestrataError(f"Item {position} of `images` is not a path: {path!r}.")
+    paths = {_absolute(path) for path in given}
+    folders = sorted(path for path in paths if Path(path).is_dir())
+    for folder in folders:
+        if skip is not None and os.path.realpath(folder) == os.path.realpath(skip):
+            raise ImagestrataError(
+                f"`out` is the folder of images itself ({folder!r}).",
+                "Choose another folder for the results.",
+            )
+    ignored: Counter[str] = Counter()
+    found = paths.difference(folders).union(_walk(folders, skip, ignored))
+    listing = Listing(sorted(found), ignored=ignored)
+    if not listing.paths:
+        raise _no_images(given, ignored)
+    return listing
+
+
+def _from_table(table: pd.DataFrame) -> Listing:
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ImagestrataError(f"The table of images has more than one column {twice[0]!r}.")
+    if "path" not in names:
+        raise ImagestrataError(
+            "The table of images must have a column 'path'; its columns are "
+            f"{', '.join(map(repr, names)) or '(none)'}.",
+            "Rename the column that holds the files.",
+        )
+    table = table.set_axis(names, axis=1)
+    given = table["path"]
+    missing = given.isna() | (given == "")
+    if missing.any():
+        raise ImagestrataError(
+            f"{missing.sum()} of {len(table)} rows of the table of images have no path "
+            f"(the first is row {int(missing.to_numpy().argmax()) + 1}).",
+            "Drop those rows.",
+        )
+    wrong = [path for path in given if not isinstance(path, str | os.PathLike)]
+    if wrong:
+        raise ImagestrataError(f"The column 'path' must hold text; it holds {wrong[0]!r}.")
+    paths = pd.Index([_absolute(path) for path in given], dtype=object)
+    again = paths[paths.duplicated()]
+    if len(again):
+        raise ImagestrataError(
+            f"{len(again)} of {len(table)} rows of the table of images give a file that an "
+            f"earlier row gives already, the first is {again[0]!r}.",
+            "Keep one row per file.",
+        )
+    if table.empty:
+        raise ImagestrataError("The table of images has no rows.")
+    extras = table.drop(columns="path").set_axis(paths, axis=0).sort_index()
+    return Listing(extras.index.to_list(), extras=extras)
+
+
+def _walk(roots: list[str], skip: Path | None, ignored: Counter[str]) -> Iterator[str]:
+    """Files to look at below some folders, and those folders that cannot be read.
+
+    Links to folders are followed, after all real folders, and no folder is entered
+    twice: a link to a folder above is not a loop, and nothing is its own duplicate.
+    """
+    entered = {os.path.realpath(skip)} if skip is not None else set()
+    folders = roots[::-1]
+    links: list[str] = []
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
+        real = os.path.realpath(folder)
+        if real in entered:
+            continue
+        entered.add(real)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            yield folder
+            continue
+        if folder not in roots and _is_run(entries):
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                ignored["hidden"] += 1
+            elif _is_folder(entry):
+                (links if entry.is_symlink() else folders).append(entry.path)
+            elif _may_be_image(entry):
+                yield entry.path
+            else:
+                ignored[PurePath(entry.name).suffix.lower() or "no ending"] += 1
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    # Not Path.expanduser(), which raises for a file called "~$draft.jpg"; not
+    # Path.resolve(), since links keep their names.
+    home = os.path.expanduser(path)  # noqa: PTH111
+    return os.path.normpath(Path(home).absolute())
+
+
+def _is_run(entries: list[os.DirEntry[str]]) -> bool:
+    """Whether a folder holds results of ours, whose thumbnails are no part of the corpus."""
+    return any(e.name == "run.json" and b'"imagestrata"' in _head(e) for e in entries)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle, or to where we may not look
+        return False
+
+
+def _may_be_image(entry: os.DirEntry[str]) -> bool:
+    if IMAGE_NAME.search(entry.name):
+        return entry.is_symlink() or entry.is_file()
+    return image_format(_head(entry)) is not None
+
+
+def _head(entry: os.DirEntry[str]) -> bytes:
+    try:
+        if not entry.is_file():
+            return b""
+        with Path(entry.path).open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+def _no_images(given: list[Any], ignored: Counter[str]) -> ImagestrataError:
+    if not given:
+        return ImagestrataError("`images` is an empty list.")
+    where = repr(str(given[0])) + (f" and {len(given) - 1} more" if len(given) > 1 else "")
+    if not ignored:
+        return ImagestrataError(f"There are no files in {where}.", "Check the folder's name.")
+    kinds = ", ".join(f"{n} {kind}" for kind, n in ignored.most_common(8))
+    more = len(ignored) - 8
+    return ImagestrataError(
+        f"There are no images among the {ignored.total()} files in {where}: "
+        f"{kinds}{f' and {more} other kinds' if more > 0 else ''}.",
+        "Images are told by their content; give the folder that holds them.",
+    )

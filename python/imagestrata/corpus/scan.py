@@ -1,0 +1,310 @@
+"""Look at every file of a corpus once: usable, duplicate of another, or why not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from ..errors import ImagestrataError
+from ..files import read_table, write_table
+from ..progress import Progress, track
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_int
+from .decode import HEAD_BYTES, UnreadableImage, image_format, open_image, quiet, read_file
+from .duplicates import MAX_DISTANCE, Looks, eye_hash, find_duplicates, pixel_hash
+from .listing import Listing, list_files, printable
+from .reasons import Reason
+
+#: The columns of the images table; those of a user's own table follow.
+COLUMNS = (
+    "image_id",
+    "path",
+    "format",
+    "width",
+    "height",
+    "bytes",
+    "status",
+    "reason",
+    "duplicate_of",
+    "n_copies",
+)
+
+#: Files per part of unfinished work.
+PART_SIZE = 512
+
+#: Threads that decode, at most.
+MOST_THREADS = 8
+
+STATUS = ("ok", "duplicate", "rejected")
+
+_LOOKED = pa.schema(
+    [
+        ("path", pa.string()),
+        ("image_id", pa.string()),
+        ("format", pa.string()),
+        ("width", pa.int64()),
+        ("height", pa.int64()),
+        ("bytes", pa.int64()),
+        ("reason", pa.string()),
+        ("pixels", pa.string()),
+        ("eye", pa.uint64()),
+    ]
+)
+
+
+def scan_images(
+    images: Any,
+    *,
+    min_bytes: int = 0,
+    min_side: int = 16,
+    near_duplicates: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Look at every file once and tell usable images from duplicates and the rest.
+
+    Formats are told by content: JPEG, PNG, GIF (its first frame), WebP, BMP and
+    TIFF (its first page), in whatever mode: CMYK, 16-bit, palette, transparent.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        A folder, which is walked with all folders in it; folders and files; or a
+        table with a column ``path``, whose other columns travel along. Relative
+        paths start at the working directory. Of a folder, files with an image's
+        name *or* an image's content are looked at, other files and hidden ones
+        are passed over; folders that hold a run of this package are, too.
+    min_bytes : int, default 0
+        Reject smaller files, in bytes. (Casas and Webb Williams, *Images as Data
+        for Social Science Research*, drop files under 5 kB: icons and the like.)
+    min_side : int, default 16
+        Reject images with a side shorter than this, in pixels (our choice: no
+        encoder sees anything in less).
+    near_duplicates : int, optional
+        Treat images as copies whose perceptual hashes (ImageHash's ``phash``)
+        differ in at most this many of 64 bits, 0 to 15; about 4 finds re-encoded
+        and resized copies. The hash sees grey shapes only: pictures of a single
+        colour are all alike to it. By default only exact copies are found.
+    out : path, optional
+        Run folder: ``images.parquet`` is written there, an interrupted scan goes
+        on where it stopped, and a finished one is loaded.
+    overwrite : bool, default False
+        Replace another scan in ``out``, and the steps built on it.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per file, sorted by path, the same in whatever order files came:
+
+        - ``image_id``: first 20 hexadecimal digits of the SHA-256 of the file's
+          bytes, missing if it could not be read; exact copies share it
+        - ``path``: absolute
+        - ``format``: as recognised by content, missing for what is no image
+        - ``width``, ``height``: in pixels, upright (EXIF orientation applied),
+          missing if not decoded; ``bytes``: size of the file
+        - ``status``: ``"ok"``, ``"duplicate"`` or ``"rejected"``
+        - ``reason``: for the latter two, one of
+          :class:`~imagestrata.corpus.reasons.Reason`
+        - ``duplicate_of``: ``image_id`` of the image that is kept instead, the
+          first of its kind by path, which is always ``"ok"`` itself
+        - ``n_copies``: 1 + its copies for an ``"ok"`` image, else 0
+        - then the columns of a table given as ``images``
+
+    Raises
+    ------
+    ImagestrataError
+        If there is no image to look at, or not one that is usable; if the table
+        has no column ``path``, has rows without a path or twice the same, or has
+        columns of ours; if an argument is out of range; if ``out`` cannot be
+        written or holds another scan.
+
+    Notes
+    -----
+    Two images are exact copies if their bytes are the same, or their pixels when
+    decoded. A file name that is not UTF-8 is rejected, since it cannot be stored
+    in a table and found again; its odd bytes are spelt out in ``path``.
+    """
+    min_bytes = check_int("min_bytes", min_bytes, minimum=0)
+    min_side = check_int("min_side", min_side, minimum=1)
+    if near_duplicates is not None:
+        near_duplicates = check_int(
+            "near_duplicates", near_duplicates, minimum=0, maximum=MAX_DISTANCE
+        )
+    overwrite = check_bool("overwrite", overwrite)
+    folder = None if out is None else Path(out).expanduser()
+    listing = list_files(images, skip=folder)
+    _check_extras(listing.extras)
+    settings = {"min_bytes": min_bytes, "min_side": min_side, "near_duplicates": near_duplicates}
+    step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
+    stored = None if step.folder is None else step.folder / "images.parquet"
+    if step.finished and stored is not None and stored.exists():
+        return read_table(stored)
+
+    def look(path: str) -> dict[str, Any]:
+        return _look(path, min_bytes, min_side, eye=near_duplicates is not None)
+
+    frame = _images_table(_look_at_all(look, listing.paths, step, progress), near_duplicates)
+    _check_usable(frame)
+    table = _with_extras(frame, listing.extras)
+    if stored is not None:
+        write_table(stored, table)
+        step.finish(**_counts(frame), ignored=listing.ignored.total())
+    result: pd.DataFrame = table.to_pandas()
+    return result
+
+
+def _check_extras(extras: pd.DataFrame) -> None:
+    clash = [name for name in extras.columns if name in COLUMNS]
+    if clash:
+        raise ImagestrataError(
+            "The table of images has columns that scan_images() makes itself: "
+            f"{', '.join(map(repr, clash))}.",
+            "Drop or rename them.",
+        )
+
+
+def _inputs(listing: Listing) -> str:
+    """Fingerprint of names, sizes and times of change, and of what the user says of them."""
+    files = []
+    for path in listing.paths:
+        try:
+            found = Path(path).stat()
+            files.append([path, found.st_size, found.st_mtime_ns])
+        except (OSError, ValueError):
+            files.append([path, None, None])
+    extras = listing.extras.to_csv() if len(listing.extras.columns) else None
+    return fingerprint([files, extras])
+
+
+def _look_at_all(
+    look: Callable[[str], dict[str, Any]], paths: list[str], step: Step, progress: Progress
+) -> pa.Table:
+    """What ``look`` says of each file, kept in parts as work goes on."""
+    parts = step.parts
+    blocks = []
+    with quiet(), _threads() as pool, track(progress, "Scanning", len(paths)) as advance:
+        for start in range(0, len(paths), PART_SIZE):
+            some = paths[start : start + PART_SIZE]
+            key = f"part-{start // PART_SIZE:05d}"
+            block = None if parts is None else parts.read(key)
+            if block is not None:
+                advance(len(some))
+            else:
+                rows = []
+                for row in pool.map(look, some):
+                    rows.append(row)
+                    advance()
+                block = pa.Table.from_pylist(rows, schema=_LOOKED)
+                if parts is not None:
+                    parts.write(key, block)
+            blocks.append(block)
+    return pa.concat_tables(blocks)
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads to decode in (Pillow frees the interpreter's lock), dropped at once on an error.
+
+    Their number bounds the memory: each holds one file and one picture.
+    """
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _look(path: str, min_bytes: int, min_side: int, *, eye: bool) -> dict[str, Any]:
+    """Read and decode one file, once."""
+    row = dict.fromkeys(_LOOKED.names) | {"path": printable(path)}
+    try:
+        if row["path"] != path:
+            raise UnreadableImage(Reason.BAD_NAME)
+        data = read_file(path)
+        row["image_id"] = hashlib.sha256(data).hexdigest()[:20]
+        row["bytes"] = len(data)
+        row["format"] = image_format(data[:HEAD_BYTES])
+        image = open_image(data)
+        row["width"], row["height"] = image.size
+        if len(data) < min_bytes:
+            raise UnreadableImage(Reason.FEW_BYTES)
+        if min(image.size) < min_side:
+            raise UnreadableImage(Reason.SMALL_SIDE)
+        row["pixels"] = pixel_hash(image)
+        row["eye"] = eye_hash(image) if eye else None
+    except UnreadableImage as error:
+        row["reason"] = str(error.reason)
+    return row
+
+
+def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
+    """The table of the contract, from what was seen of each file."""
+    ids, reasons = looked["image_id"].to_pylist(), looked["reason"].to_pylist()
+    pixels, eyes = looked["pixels"].to_pylist(), looked["eye"].to_pylist()
+    usable = [row for row, reason in enumerate(reasons) if reason is None]
+    status = ["ok" if reason is None else "rejected" for reason in reasons]
+    n_copies = [1 if reason is None else 0 for reason in reasons]
+    duplicate_of: list[str | None] = [None] * len(ids)
+    looks = (Looks(ids[row], pixels[row], eyes[row] or 0) for row in usable)
+    for row, duplicate in zip(usable, find_duplicates(looks, max_distance), strict=True):
+        if duplicate is not None:
+            why, first = duplicate
+            kept = usable[first]
+            status[row], reasons[row], duplicate_of[row] = "duplicate", str(why), ids[kept]
+            n_copies[row] = 0
+            n_copies[kept] += 1
+    made = {"status": status, "reason": reasons, "duplicate_of": duplicate_of}
+    table = looked.drop_columns(["reason", "pixels", "eye"])
+    for name, values in made.items():
+        table = table.append_column(name, pa.array(values, pa.string()))
+    table = table.append_column("n_copies", pa.array(n_copies, pa.int64()))
+    frame: pd.DataFrame = table.select(COLUMNS).to_pandas(
+        types_mapper={pa.int64(): pd.Int64Dtype()}.get
+    )
+    return frame
+
+
+def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pa.Table:
+    """The table as it is stored and handed out, whether just made or loaded."""
+    for name in extras.columns:
+        frame[name] = extras[name].array
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, UnicodeEncodeError) as error:
+        raise ImagestrataError(
+            f"A column of the table of images cannot be stored as Parquet: {error}.",
+            "Turn it into text, numbers or dates, or drop it.",
+        ) from None
+
+
+def _check_usable(frame: pd.DataFrame) -> None:
+    if (frame["status"] != "rejected").any():
+        return
+    counts = Counter(frame["reason"])
+    listed = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
+    raise ImagestrataError(
+        f"None of {len(frame)} files is an image that can be used: {listed} "
+        f"(the first is {frame['path'].iloc[0]!r}).",
+        "Check the folder, and the arguments `min_bytes` and `min_side`.",
+    )
+
+
+def _counts(frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "files": len(frame),
+        **{status: int((frame["status"] == status).sum()) for status in STATUS},
+        "reasons": dict(sorted(Counter(frame["reason"].dropna()).items())),
+    }

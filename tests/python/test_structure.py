@@ -1,0 +1,82 @@
+"""The conventions that CONTRIBUTING.md describes hold."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import imagestrata
+
+PACKAGE = Path(imagestrata.__file__).parent
+ROAD = ["corpus", "encoders", "embeddings", "clustering", "validation", "sampling", "explore"]
+TOP = {"cli", "doctor", "__main__"}
+PUBLIC = [name for name in imagestrata.__all__ if not name.endswith("Error")]
+FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(imagestrata, name))]
+
+
+def imports_of(path: Path) -> set[str]:
+    """The first component, below the package, of everything that a file imports from it."""
+    found = set()
+    here = ["imagestrata", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            full = base + (node.module.split(".") if node.module else [])
+            full += [alias.name for alias in node.names] if len(full) == 1 else []
+            if full[:1] == ["imagestrata"] and len(full) > 1:
+                found.add(full[1])
+    return found
+
+
+@pytest.mark.parametrize("step", ROAD)
+def test_data_flows_one_way(step):
+    later = set(ROAD[ROAD.index(step) + 1 :]) | TOP
+    for path in (PACKAGE / step).rglob("*.py"):
+        assert not imports_of(path) & later, f"{path} imports a later step"
+
+
+def test_foundations_import_no_step():
+    for path in PACKAGE.glob("*.py"):
+        if path.stem not in TOP | {"__init__"}:
+            assert not imports_of(path) & {*ROAD, *TOP}, path
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    script = (
+        "import sys, imagestrata, imagestrata.cli\n"
+        "heavy = {'torch', 'sklearn', 'pandas', 'numpy', 'matplotlib', 'cv2'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_public_names_exist_and_unknown_ones_do_not():
+    assert set(imagestrata.__all__) < set(dir(imagestrata))
+    assert imagestrata.__version__
+    with pytest.raises(AttributeError, match="no_such_verb"):
+        imagestrata.no_such_verb  # noqa: B018
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_are_documented(name):
+    """Every public docstring has a summary line, and every argument is described."""
+    item = getattr(imagestrata, name)
+    text = inspect.getdoc(item)
+    assert text
+    assert text.splitlines()[0].endswith(".")
+    if name in FUNCTIONS or name == "IterativeKMeans":
+        for argument in inspect.signature(item).parameters:
+            assert f"{argument} :" in text or f"{argument}, " in text, argument
+        assert "Returns\n" in text or "Attributes\n" in text
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_arguments_are_named_once_everywhere(name):
+    """One word for one thing: seed, progress, out, overwrite."""
+    forbidden = {"random_state", "verbose", "n_jobs", "output", "outdir", "force", "model_name"}
+    assert not forbidden & set(inspect.signature(getattr(imagestrata, name)).parameters)
