@@ -266,15 +266,12 @@ def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
             status[row], reasons[row], duplicate_of[row] = "duplicate", str(why), ids[kept]
             n_copies[row] = 0
             n_copies[kept] += 1
-    made = {"status": status, "reason": reasons, "duplicate_of": duplicate_of}
     table = looked.drop_columns(["reason", "pixels", "eye"])
+    made = {"status": status, "reason": reasons, "duplicate_of": duplicate_of}
     for name, values in made.items():
         table = table.append_column(name, pa.array(values, pa.string()))
-    table = table.append_column("n_copies", pa.array(n_copies, pa.int64()))
-    frame: pd.DataFrame = table.select(COLUMNS).to_pandas(
-        types_mapper={pa.int64(): pd.Int64Dtype()}.get
-    )
-    return frame
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return frame.assign(n_copies=n_copies)[[*COLUMNS]]
 
 
 def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pa.Table:

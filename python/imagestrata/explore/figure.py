@@ -1,0 +1,86 @@
+"""Figures: one look, and one way to store them."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ImagestrataError
+from ..files import make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Readable in greyscale and by people who do not see all colours.
+INK, SOFT, LINE = "#1d1f22", "#62676e", "#e4e5e8"
+MAIN, PALE, BRIGHT = "#5b7896", "#cfd4da", "#e08a00"
+
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure everywhere
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.autolimit_mode": "round_numbers",
+    "axes.ymargin": 0,
+    "axes.labelcolor": SOFT,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "ytick.left": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "imagestrata",  # the same file every time
+}
+
+#: What keeps the time of day out of a file.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
+
+
+@contextmanager
+def figure(
+    width: float, height: float, path: str | os.PathLike[str] | None, *, dpi: int = 200
+) -> Iterator[Figure]:
+    """Yield an empty figure of a size in inches; store it at ``path`` in the end, if given."""
+    # pyplot is not used, but once it is loaded notebooks show the figure that a cell returns.
+    import matplotlib.pyplot
+    from matplotlib.figure import Figure
+
+    target = None if path is None else _check_target(path)
+    with matplotlib.rc_context(_STYLE):
+        drawn = Figure(figsize=(width, height), dpi=dpi)
+        yield drawn
+        if target is not None:
+            buffer = io.BytesIO()
+            kind = target.suffix.lower()
+            drawn.savefig(buffer, format=kind[1:], dpi=dpi, metadata=_METADATA[kind])
+            write_bytes(target, buffer.getvalue())
+
+
+def _check_target(path: str | os.PathLike[str]) -> Path:
+    target = Path(path).expanduser()
+    if target.suffix.lower() not in _METADATA:
+        raise ImagestrataError(
+            f"`path` must end in {', '.join(_METADATA)}; got {str(path)!r}.",
+        )
+    make_folder(target.parent, "path")
+    return target

@@ -1,0 +1,104 @@
+"""The images that say what a cluster is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..validate import check_choice, check_int
+
+if TYPE_CHECKING:
+    from ..clustering.clustering import Clustering
+
+
+def find_images(
+    clustering: Clustering,
+    cluster: int | Iterable[int] | None = None,
+    n: int = 9,
+    *,
+    order: str = "typical",
+) -> pd.DataFrame:
+    """The most typical images of one cluster, of several, or of all.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    cluster : int or sequence of int, optional
+        Numbers of clusters, 1 for the largest, -1 for the residual. Without
+        it, all clusters (and not the residual).
+    n : int, default 9
+        Images per cluster; a smaller cluster gives all it has. Nine make the
+        square collage by which a topic is often shown.
+    order : {"typical", "atypical"}, default "typical"
+        Highest silhouette first, or lowest first: the images that the cluster
+        holds most and least firmly. Ties are broken by the distance to the
+        centroid, then by the image's id.
+
+    Returns
+    -------
+    DataFrame
+        ``cluster``, ``rank`` (from 1 within the cluster), ``image_id``,
+        ``path``, ``silhouette`` and ``distance``; clusters in the order asked for.
+
+    Raises
+    ------
+    ImagestrataError
+        If a cluster does not exist.
+    """
+    check_clustering(clustering)
+    n = check_int("n", n, minimum=1)
+    order = check_choice("order", order, ["typical", "atypical"])
+    chosen = select_clusters(clustering, cluster)
+    ranked = rank_images(clustering.images, chosen, typical=order == "typical")
+    columns = ["cluster", "rank", "image_id", "path", "silhouette", "distance"]
+    return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
+
+
+def check_clustering(clustering: Any) -> None:
+    """Refuse what has not the tables of a clustering."""
+    if not all(hasattr(clustering, name) for name in ("images", "clusters", "trace", "summary")):
+        raise ImagestrataError(
+            f"`clustering` must be a Clustering, not {type(clustering).__name__}.",
+            "Use what cluster_images() returned, or Clustering.load(folder).",
+        )
+
+
+def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None) -> list[int]:
+    """The numbers asked for, checked; all clusters if None."""
+    existing: list[int] = clustering.clusters["cluster"].tolist()
+    if cluster is None:
+        return existing
+    allowed = {*existing, *clustering.images["cluster"]}
+    asked = [cluster] if np.ndim(cluster) == 0 else list(cluster)  # type: ignore[arg-type]
+    numbers = list(dict.fromkeys(check_int("cluster", number) for number in asked))
+    unknown = [number for number in numbers if number not in allowed]
+    if unknown:
+        span = f"numbered 1 to {len(existing)}" if existing else "none"
+        residual = ", and -1 for the residual" if -1 in allowed else ", without a residual"
+        raise ImagestrataError(
+            f"There is no cluster {', '.join(map(str, unknown))}: "
+            f"the clusters are {span}{residual}."
+        )
+    return numbers
+
+
+def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
+    """The images of some clusters, in that order, by silhouette; with their ``rank``."""
+    place = {number: i for i, number in enumerate(clusters)}
+    chosen = images[images["cluster"].isin(clusters)]
+    ranked = (
+        chosen.assign(_place=chosen["cluster"].map(place))
+        .sort_values(
+            ["_place", "silhouette", "distance", "image_id"],
+            ascending=[True, not typical, typical, True],
+            na_position="last",
+            ignore_index=True,
+        )
+        .drop(columns="_place")
+    )
+    return ranked.assign(rank=ranked.groupby("cluster").cumcount() + 1)

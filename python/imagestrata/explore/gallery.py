@@ -1,0 +1,246 @@
+"""A page to look at a clustering."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..progress import Progress
+from ..provenance import Step, fingerprint, version
+from ..validate import check_bool, check_int
+from .find import check_clustering, rank_images
+from .page import write_page
+from .thumbnails import Thumbnail, make_thumbnails
+
+if TYPE_CHECKING:
+    from ..clustering.clustering import Clustering
+
+_IMAGE_COLUMNS = ("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies")
+_TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
+#: Wider or narrower images are cut on the page (not in the large view).
+_RATIOS = (0.5, 2.5)
+
+
+def image_gallery(
+    clustering: Clustering,
+    out: str | os.PathLike[str],
+    *,
+    sample: pd.DataFrame | None = None,
+    n_typical: int = 12,
+    thumbnail: int = 160,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> Path:
+    """Make a page that shows the clusters with their images.
+
+    It opens from disk in any browser, without a network: clusters in order of
+    size with their typical images, all images of a cluster, the residual, the
+    sample, the course of the iterations. Images can be ticked, and the ids of
+    the ticked ones copied or downloaded as CSV (where a path that a spreadsheet
+    would take for a formula gets a quote before it).
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    out : path
+        The run folder; the page is written to ``gallery/index.html`` in it,
+        with small copies of the images beside it. The originals stay where
+        they are and are opened from there.
+    sample : DataFrame, optional
+        What :func:`sample_images` returned: these images are marked.
+    n_typical : int, default 12
+        Images shown for each cluster at first, the highest silhouettes.
+    thumbnail : int, default 160
+        Height of the images on the page, in CSS pixels. The small copies are
+        JPEG files, their longer side twice that.
+    overwrite : bool, default False
+        Replace a gallery made there from another clustering, sample or settings.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    Path
+        The page. An image whose file is gone, unreadable or no longer the one
+        that was clustered is shown as a grey field with the reason.
+
+    Raises
+    ------
+    ImagestrataError
+        If the folder cannot be written or holds another gallery, or the sample
+        has images that the clustering has not.
+
+    Notes
+    -----
+    Interrupted and called again, it goes on where it stopped: small copies
+    that are there are taken as they are.
+    """
+    check_clustering(clustering)
+    n_typical = check_int("n_typical", n_typical, minimum=1)
+    thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=640)
+    overwrite = check_bool("overwrite", overwrite)
+    images = rank_images(clustering.images, [*clustering.clusters["cluster"], -1])
+    content = _content(clustering, images, _sampled(sample, images))
+
+    settings = {"n_typical": n_typical, "thumbnail": thumbnail}
+    inputs = fingerprint([content, version()])
+    step = Step(out, "gallery", settings, inputs=inputs, overwrite=overwrite)
+    assert step.folder is not None
+    page = step.folder / "gallery" / "index.html"
+    if step.finished and page.exists():
+        return page
+
+    thumbnails = f"thumbnails-{thumbnail}"
+    made = make_thumbnails(images, page.parent / thumbnails, 2 * thumbnail, progress)
+    page.parent.mkdir(exist_ok=True)
+    content["images"] |= _pictures(made)
+    content |= {
+        "key": fingerprint([content["images"]["id"], content["images"]["cluster"]]),
+        "bases": _bases(content["root"], page.parent),
+        "thumbnails": thumbnails,
+        "height": thumbnail,
+        "typical": n_typical,
+    }
+    title = f"{step.folder.resolve().name}: visual topics"
+    write_page(page, "gallery", content, title=title, summary=_summary(clustering))
+    step.finish(images=len(images), not_shown=len(content["images"]["missing"]))
+    return page
+
+
+def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> list[int]:
+    """Rows of the images that were sampled."""
+    if sample is None:
+        return []
+    if not isinstance(sample, pd.DataFrame) or "image_id" not in sample:
+        raise ImagestrataError(
+            "`sample` must be a table with a column image_id, as sample_images() returns it; "
+            f"got {type(sample).__name__}."
+        )
+    unknown = sorted(set(sample["image_id"]) - set(images["image_id"]))
+    if unknown:
+        raise ImagestrataError(
+            f"{len(unknown)} of {len(sample)} sampled images are not in the clustering, "
+            f"{unknown[0]!r} for one.",
+            "Draw the sample from this clustering.",
+        )
+    rows: list[int] = images.index[images["image_id"].isin(sample["image_id"])].tolist()
+    return rows
+
+
+def _content(clustering: Clustering, images: pd.DataFrame, sampled: list[int]) -> dict[str, Any]:
+    """What the page shows, but for the pictures: plain values, a list per column."""
+    paths = [path if isinstance(path, str) else None for path in images["path"]]
+    root = _root([path for path in paths if path is not None])
+    extra = [name for name in images if name not in (*_IMAGE_COLUMNS, "rank")]
+    return {
+        "images": {
+            "id": [str(image_id) for image_id in images["image_id"]],
+            "file": [None if path is None else path[len(root) :] for path in paths],
+            "cluster": images["cluster"].tolist(),
+            "silhouette": _numbers(images["silhouette"], 4),
+            "distance": _numbers(images["distance"], 4),
+            "copies": _numbers(images["n_copies"]),
+        },
+        "extra": {str(name): _texts(images[name]) for name in extra},
+        "sampled": sampled,
+        "clusters": _groups(clustering, images),
+        "trace": {name: _numbers(clustering.trace[name], 1) for name in _TRACE_COLUMNS},
+        "root": root,
+        "separator": os.sep,
+    }
+
+
+def _groups(clustering: Clustering, images: pd.DataFrame) -> list[dict[str, Any]]:
+    """The clusters and, last, the residual, each with the place of its first image."""
+    table = clustering.clusters
+    residual = images.loc[images["cluster"] == -1, "silhouette"]
+    numbers = [*table["cluster"].tolist(), *([-1] if len(residual) else [])]
+    silhouettes = [*table["silhouette"], *([residual.mean()] if len(residual) else [])]
+    iterations = [*table["iteration"], *([None] if len(residual) else [])]
+    sizes = images["cluster"].value_counts()
+    groups: list[dict[str, Any]] = []
+    first = 0
+    for number, silhouette, iteration in zip(numbers, silhouettes, iterations, strict=True):
+        size = int(sizes[number])
+        groups.append(
+            {
+                "cluster": number,
+                "first": first,
+                "size": size,
+                "share": size / len(images),
+                "silhouette": None if pd.isna(silhouette) else round(float(silhouette), 4),
+                "iteration": None if pd.isna(iteration) else int(iteration),
+            }
+        )
+        first += size
+    return groups
+
+
+def _pictures(made: list[Any]) -> dict[str, Any]:
+    low, high = _RATIOS
+    return {
+        "thumbnail": [one.name if isinstance(one, Thumbnail) else None for one in made],
+        "ratio": [
+            round(min(max(one.ratio, low), high), 3) if isinstance(one, Thumbnail) else 1
+            for one in made
+        ],
+        "missing": {
+            row: one.reason for row, one in enumerate(made) if not isinstance(one, Thumbnail)
+        },
+    }
+
+
+def _numbers(column: pd.Series[Any], digits: int | None = None) -> list[float | int | None]:
+    """Numbers as JSON has them, None where one is missing; whole ones without digits."""
+    values = [None if pd.isna(value) else value for value in column]
+    return [
+        None if value is None
+        else int(value) if float(value).is_integer()
+        else round(float(value), digits)
+        for value in values
+    ]  # fmt: skip
+
+
+def _texts(column: pd.Series[Any]) -> list[str | None]:
+    return [
+        None if missing else str(value)
+        for value, missing in zip(column, column.isna(), strict=True)
+    ]
+
+
+def _root(paths: list[str]) -> str:
+    """The folder that all paths have in common, as they spell it, with a separator in the end."""
+    shared = os.path.commonprefix(paths)  # noqa: RUF071 - cut at a separator below
+    return shared[: shared.rfind(os.sep) + 1]
+
+
+def _bases(root: str, page_folder: Path) -> list[str]:
+    """Where the originals may be found: seen from the page (so that both may be moved together),
+    and where they lie now (so that the run folder may be moved alone)."""
+    folder = os.path.abspath(root)  # noqa: PTH100 - resolve() would follow links that may change
+    bases = [Path(folder).as_uri().rstrip("/") + "/"]
+    try:
+        relative = os.path.relpath(folder, os.path.abspath(page_folder))  # noqa: PTH100
+    except ValueError:  # another drive
+        return bases
+    return [quote(relative.replace(os.sep, "/")) + "/", *bases]
+
+
+def _summary(clustering: Clustering) -> str:
+    """The clustering in one line."""
+    line = clustering.summary.iloc[0]
+    parts = [
+        f"{line['n_images']:,} images in {line['n_clusters']:,} clusters",
+        f"{line['n_residual']:,} in the residual",
+        f"method {line['method']}, {line['n_iterations']:,} iterations",
+        f"mean silhouette {line['mean_silhouette']:.2f}",
+        f"encoder {line['encoder']}",
+        f"seed {line['seed']}",
+    ]
+    return " · ".join(parts)

@@ -1,0 +1,108 @@
+"""The page kit: every HTML page of this package is made here, in one way.
+
+A page is one file that opens from disk in any browser and asks the network for
+nothing. The style sheet, the scripts and the data lie inside it; images lie in
+files beside it or are embedded as ``data:`` addresses. Its content security
+policy names the style and the script by their hashes, so that nothing else can
+run, whatever an image file is called.
+
+A kind of page, say ``gallery``, is a template ``gallery.html`` that extends
+``base.html``, and a script ``gallery.js`` that builds on ``kit.js`` (data,
+elements, storage, keyboard, copying and downloading). All share ``kit.css``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ...files import write_bytes
+from ...provenance import version
+
+_FOLDER = Path(__file__).parent
+
+
+def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:
+    """Write a page, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file to write, in a folder that exists.
+    kind : str
+        Name of the template and of the script that make up the page.
+    data : JSON-like
+        What the page's script works on, as ``kit.data``. Not a number is not
+        JSON: use None.
+    title : str
+        Title of the page.
+    **context
+        Further names for the template, where everything is escaped.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    style = _asset("kit.css")
+    script = _asset("kit.js") + _asset(f"{kind}.js")
+    html = _template(kind).render(
+        title=title,
+        version=version(),
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        data=_embedded(data),
+        **context,
+    )
+    # A file name that is not proper text (it happens on Linux) must not stop the page.
+    write_bytes(path, html.encode("utf-8", errors="replace"))
+    return path
+
+
+def _template(kind: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(f"{kind}.html")
+
+
+def _asset(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """The content security policy: our style, our script, local images, nothing else."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {_hash(script)}",
+            f"style-src {_hash(style)}",
+            "img-src 'self' file: data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _embedded(data: Any) -> Markup:
+    """JSON that no HTML parser can take for anything else: no ``<``, ``>`` or ``&`` in it."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)

@@ -1,0 +1,492 @@
+
+// The gallery: views of tiles, chosen by the address (#clusters, #cluster-12, ...).
+(() => {
+  const { data, el, svg, stored, say, onKeys, copy, csv, download } = kit;
+  const { images, clusters, trace } = data;
+  const everything = images.id.map((_, i) => i);
+  const sampled = new Set(data.sampled);
+  const groups = new Map(clusters.map((c) => [c.cluster, c]));
+  const members = new Map(clusters.map((c) => [c.cluster, everything.slice(c.first, c.first + c.size)]));
+  const byId = (id) => document.getElementById(id);
+  const main = byId("main");
+
+  // ---- words and numbers ----
+
+  const whole = (n) => n.toLocaleString("en");
+  const count = (n, one, many = one + "s") => `${whole(n)} ${n === 1 ? one : many}`;
+  const decimals = (x, digits) => (x === null ? "–" : x.toFixed(digits).replace("-", "−"));
+  const percent = (x) => (100 * x).toFixed(x < 0.001 ? 2 : 1) + "%";
+  const label = (cluster) => (cluster === -1 ? "Residual" : `Cluster ${cluster}`);
+  const address = (cluster) => (cluster === -1 ? "#residual" : `#cluster-${cluster}`);
+  const path = (i) => (images.file[i] === null ? null : data.root + images.file[i]);
+  const name = (i) => path(i)?.split(/[\\/]/).pop() || images.id[i];
+
+  // ---- where the pictures are ----
+
+  const thumbnail = (i) => `${data.thumbnails}/${images.thumbnail[i].slice(0, 2)}/${images.thumbnail[i]}.jpg`;
+
+  /** Addresses under which the original may be found, the likeliest first. */
+  function originals(i) {
+    if (images.file[i] === null) return [];
+    try {
+      const rest = images.file[i].split(data.separator).map(encodeURIComponent).join("/");
+      return data.bases.map((base) => base + rest);
+    } catch {
+      return []; // a file name that is not proper text has no address
+    }
+  }
+
+  // ---- ticks ----
+
+  const store = stored(`imagestrata:gallery:${data.key}`, []);
+  const position = new Map(images.id.map((id, i) => [id, i]));
+  let ticked = new Set();
+
+  function readTicks() {
+    ticked = new Set(store.read().map((id) => position.get(id)).filter((i) => i !== undefined));
+    showTicks(everything);
+  }
+
+  function tick(indices, on) {
+    for (const i of indices) on ? ticked.add(i) : ticked.delete(i);
+    store.write(inOrder(ticked).map((i) => images.id[i]));
+    showTicks(indices);
+  }
+
+  function showTicks(indices) {
+    const changed = new Set(indices);
+    for (const tile of document.querySelectorAll(".tile")) {
+      const i = Number(tile.dataset.image);
+      if (!changed.has(i)) continue;
+      tile.classList.toggle("on", ticked.has(i));
+      tile.querySelector("input").checked = ticked.has(i);
+    }
+    byId("ticks").hidden = ticked.size === 0;
+    byId("count").textContent = `${count(ticked.size, "image")} ticked`;
+    byId("tick").checked = ticked.has(shown.list[shown.at]);
+    document.body.classList.toggle("has-ticks", ticked.size > 0);
+  }
+
+  const inOrder = (set) => [...set].sort((a, b) => a - b);
+
+  byId("copy").addEventListener("click", async () => {
+    const ids = inOrder(ticked).map((i) => images.id[i]);
+    const done = await copy(ids.join("\n"));
+    say(done ? `Copied ${count(ids.length, "id")}.` : "This browser does not let pages copy: download the CSV.");
+  });
+  byId("save").addEventListener("click", () => {
+    const rows = inOrder(ticked).map((i) => [images.id[i], path(i), images.cluster[i]]);
+    download("ticked.csv", csv([["image_id", "path", "cluster"], ...rows]));
+  });
+  byId("clear").addEventListener("click", () => {
+    const before = inOrder(ticked);
+    tick(before, false);
+    main.focus({ preventScroll: true });
+    say(`Cleared ${count(before.length, "tick")}.`, () => tick(before, true));
+  });
+
+  // ---- tiles in full rows ----
+
+  const GAP = 6;
+  const ROWS_PER_BLOCK = 8;
+  // A block of rows gets its tiles when it is less than a screen or two away.
+  const nearby = new IntersectionObserver(
+    (entries) => entries.forEach((entry) => entry.isIntersecting && entry.target.build?.()),
+    { rootMargin: "1200px 0px" },
+  );
+
+  function tile(i) {
+    const open = el("button", { type: "button", class: "open", "aria-label": `Open ${name(i)}`, title: name(i) });
+    const reason = images.missing[i];
+    open.append(
+      reason
+        ? el("span", { class: "missing" }, reason)
+        : el("img", { src: thumbnail(i), loading: "lazy", decoding: "async", alt: "" }),
+    );
+    const box = el("input", { type: "checkbox", "aria-label": `Tick ${name(i)}` });
+    box.checked = ticked.has(i);
+    const element = el("div", { class: "tile", "data-image": i }, open, box);
+    element.classList.toggle("on", box.checked);
+    if (sampled.has(i)) element.append(el("span", { class: "badge" }, "sampled"));
+    element.style.flexGrow = images.ratio[i];
+    return element;
+  }
+
+  /** Cut a list into rows that fill the width at about the wanted height. */
+  function rows(list, width, size) {
+    const wanted = size * Math.min(data.height, width / 3.3);
+    const result = [];
+    let row = [];
+    let ratios = 0;
+    const close = (height) => {
+      result.push({ row, height, filler: (width - GAP * row.length) / height - ratios });
+      row = [];
+      ratios = 0;
+    };
+    for (const i of list) {
+      row.push(i);
+      ratios += images.ratio[i];
+      const height = (width - GAP * (row.length - 1)) / ratios;
+      if (height <= wanted) close(height);
+    }
+    if (row.length) close(wanted);
+    return result;
+  }
+
+  /** Tiles of a list; the viewer pages through `context`. */
+  function grid(list, context = list, size = 1) {
+    const element = el("div", { class: "grid" });
+    let width = 0;
+    element.context = context;
+    element.lay = () => {
+      if (element.clientWidth === width) return;
+      width = element.clientWidth;
+      const all = rows(list, width, size);
+      element.replaceChildren();
+      for (let at = 0; at < all.length; at += ROWS_PER_BLOCK) element.append(block(all.slice(at, at + ROWS_PER_BLOCK)));
+    };
+    const block = (part) => {
+      const result = el("div", { class: "block" });
+      result.style.height = part.reduce((sum, { height }) => sum + height + GAP, 0) + "px";
+      result.build = () => {
+        nearby.unobserve(result);
+        result.build = null;
+        result.style.height = "";
+        result.append(...part.map(({ row, height, filler }) => drawn(row, height, filler)));
+      };
+      nearby.observe(result);
+      return result;
+    };
+    const drawn = (row, height, filler) => {
+      const result = el("div", { class: "row" }, ...row.map(tile));
+      result.style.aspectRatio = String(width / height);
+      if (filler > 0.01) {
+        const rest = el("span");
+        rest.style.flexGrow = filler;
+        result.append(rest);
+      }
+      return result;
+    };
+    return element;
+  }
+
+  const layAll = () => main.querySelectorAll("[data-view]:not([hidden]) .grid").forEach((g) => g.lay());
+  new ResizeObserver(() => requestAnimationFrame(layAll)).observe(main);
+  addEventListener("beforeprint", () => {
+    main.querySelectorAll("[data-view]:not([hidden]) .block").forEach((block) => block.build?.());
+  });
+
+  // ---- views ----
+
+  function facts({ size, share, silhouette, iteration }) {
+    const found = [
+      ["Images", whole(size)],
+      ["Share", percent(share)],
+      ["Silhouette", decimals(silhouette, 2)],
+    ];
+    if (iteration !== null) found.push(["Iteration", iteration]);
+    return found;
+  }
+
+  function overview() {
+    const largest = Math.max(...clusters.map((c) => c.share));
+    return el("div", {}, ...clusters.map((c) => {
+      const bar = el("div", { class: "bar" });
+      bar.style.width = (100 * c.share) / largest + "%";
+      const list = members.get(c.cluster);
+      const more = el("a", { class: "more", href: address(c.cluster) }, `See all ${whole(list.length)}`);
+      return el("section", { class: "card", "aria-label": label(c.cluster) },
+        el("div", { class: "about" },
+          el("h2", {}, el("a", { href: address(c.cluster) }, label(c.cluster))),
+          el("div", { class: "share", "aria-hidden": "true" }, bar),
+          table(facts(c)),
+          more),
+        grid(list.slice(0, data.typical), list, 0.75));
+    }));
+  }
+
+  function table(pairs) {
+    return el("dl", { class: "facts" }, ...pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
+  }
+
+  function oneCluster(cluster) {
+    const at = clusters.findIndex((c) => c.cluster === cluster);
+    const step = (to, text) => (to ? el("a", { href: address(to.cluster), class: "button" }, text) : "");
+    return listing(label(cluster), members.get(cluster), facts(clusters[at]), [
+      step(clusters[at - 1], "← Previous"),
+      step(clusters[at + 1], "Next →"),
+    ]);
+  }
+
+  function listing(title, list, pairs, links = []) {
+    const all = el("button", { type: "button" }, "Tick all");
+    all.addEventListener("click", () => {
+      const fresh = list.filter((i) => !ticked.has(i));
+      tick(fresh, true);
+      say(`Ticked ${count(fresh.length, "more image", "more images")}.`, () => tick(fresh, false));
+    });
+    return el("div", {},
+      el("div", { class: "head" }, el("h2", {}, title), table(pairs), el("div", { class: "buttons" }, ...links, list.length ? all : "")),
+      list.length ? grid(list) : el("p", { class: "soft" }, "There is nothing here yet."));
+  }
+
+  const plain = (list) => [["Images", whole(list.length)]];
+
+  const views = {
+    clusters: overview,
+    residual: () => groups.has(-1) && oneCluster(-1),
+    sampled: () => listing("Sampled images", inOrder(sampled), plain([...sampled])),
+    ticked: () => listing("Ticked images", inOrder(ticked), plain([...ticked])),
+    trace: drawTrace,
+  };
+
+  function make(route) {
+    const cluster = /^cluster-(\d+)$/.exec(route);
+    if (cluster) return groups.has(Number(cluster[1])) && oneCluster(Number(cluster[1]));
+    return Object.hasOwn(views, route) && views[route]();
+  }
+
+  const kept = new Map(); // the overview and the last few views, as they were left
+  const scrolled = new Map();
+  let route = null;
+
+  function go() {
+    const wanted = location.hash.slice(1) || "clusters";
+    if (wanted === "main") return;
+    if (route) scrolled.set(route, scrollY);
+    if (route !== "clusters") kept.delete(route);
+    for (const view of main.children) view.hidden = true;
+    main.replaceChildren(...kept.values());
+    if (!kept.has(wanted)) {
+      const view = make(wanted);
+      if (!view) return location.replace("#clusters");
+      view.dataset.view = wanted;
+      kept.set(wanted, view);
+      main.append(view);
+    }
+    kept.get(wanted).hidden = false;
+    layAll();
+    showTicks(everything);
+    const moved = route !== null;
+    route = wanted;
+    for (const link of byId("nav").children) {
+      const here = link.hash.slice(1) === route || (link.hash === "#clusters" && route.startsWith("cluster-"));
+      here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+    }
+    if (moved) main.focus({ preventScroll: true });
+    scrollTo(0, scrolled.get(route) ?? 0);
+  }
+
+  function navigation() {
+    const link = (to, text) => el("a", { href: to }, text);
+    byId("nav").append(link("#clusters", "Clusters"));
+    if (groups.has(-1)) byId("nav").append(link("#residual", "Residual"));
+    if (sampled.size) byId("nav").append(link("#sampled", "Sample"));
+    byId("nav").append(link("#ticked", "Ticked"));
+    if (trace.iteration.length) byId("nav").append(link("#trace", "Trace"));
+  }
+
+  // ---- the trace: images remaining, clusters fitted and kept, their mean size ----
+
+  function drawTrace() {
+    const panels = [
+      ["Images remaining", [["n_remaining", "main"]]],
+      ["Clusters fitted, and those that were cohesive", [["k", "pale"], ["n_cohesive", "bright"]]],
+      ["Mean size of the cohesive clusters", [["mean_size", "main"]]],
+    ];
+    const columns = { iteration: "Iteration", n_remaining: "Images remaining", k: "Clusters fitted",
+      n_cohesive: "Cohesive", mean_size: "Mean size" };
+    const body = trace.iteration.map((_, row) =>
+      el("tr", {}, ...Object.keys(columns).map((key) => el("td", {}, number(trace[key][row])))));
+    return el("div", { class: "trace" },
+      el("div", { class: "head" }, el("h2", {}, "How the clusters were found")),
+      el("p", { class: "soft" }, "In each iteration the remaining images are clustered; clusters whose mean silhouette exceeds the threshold are cohesive and leave with their images."),
+      ...panels.map(([title, series]) => panel(title, series)),
+      el("details", {}, el("summary", {}, "The figures as a table"),
+        el("table", {}, el("thead", {}, el("tr", {}, ...Object.values(columns).map((c) => el("th", { scope: "col" }, c)))), el("tbody", {}, ...body))));
+  }
+
+  const number = (x) => (x === null ? "–" : Number.isInteger(x) ? whole(x) : decimals(x, 1));
+
+  function panel(title, series) {
+    const [width, height, left, bottom, top] = [720, 170, 52, 26, 8];
+    const n = trace.iteration.length;
+    const most = Math.max(1, ...series.flatMap(([key]) => trace[key]));
+    const scale = niceScale(most);
+    const x = (at) => left + ((at + 0.5) * (width - left)) / n;
+    const y = (value) => height - bottom - (value / scale.top) * (height - bottom - top);
+    const thick = Math.min(36, (0.72 * (width - left)) / n);
+    const every = Math.ceil(n / 18);
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}, by iteration` });
+    for (const value of scale.ticks) {
+      drawing.append(svg("line", { x1: left, x2: width, y1: y(value), y2: y(value), class: "rule" }));
+      drawing.append(svg("text", { x: left - 8, y: y(value) + 4, class: "right" }, whole(value)));
+    }
+    for (const [key, style] of series) {
+      trace[key].forEach((value, at) => {
+        if (!value) return;
+        const text = `Iteration ${trace.iteration[at]}: ${number(value)}`;
+        drawing.append(svg("rect", { x: x(at) - thick / 2, width: thick, y: y(value), height: height - bottom - y(value), class: style },
+          svg("title", {}, text)));
+      });
+    }
+    trace.iteration.forEach((iteration, at) => {
+      if (at % every === 0) drawing.append(svg("text", { x: x(at), y: height - 8, class: "middle" }, String(iteration)));
+    });
+    const key = series.length > 1
+      ? el("span", { class: "key" }, el("i", { class: "pale" }), "fitted", el("i", { class: "bright" }), "cohesive")
+      : "";
+    return el("figure", {}, el("figcaption", {}, title, key), drawing);
+  }
+
+  function niceScale(most) {
+    const power = 10 ** Math.floor(Math.log10(most / 3));
+    const step = Math.max(1, [1, 2, 5, 10].map((s) => s * power).find((s) => most / s <= 4));
+    const steps = Math.ceil(most / step);
+    return { top: steps * step, ticks: Array.from({ length: steps + 1 }, (_, i) => i * step) };
+  }
+
+  // ---- one image, large ----
+
+  const viewer = byId("viewer");
+  const shown = { list: [], at: 0 };
+
+  function show(list, at) {
+    Object.assign(shown, { list, at });
+    const i = list[at];
+    byId("name").textContent = name(i);
+    byId("place").textContent = `${whole(at + 1)} of ${whole(list.length)}`;
+    byId("previous").disabled = at === 0;
+    byId("next").disabled = at === list.length - 1;
+    byId("tick").checked = ticked.has(i);
+    byId("facts").replaceChildren(...details(i));
+    picture(i);
+    if (!viewer.open) viewer.showModal();
+  }
+
+  function details(i) {
+    const cluster = images.cluster[i];
+    const link = el("a", { href: address(cluster) }, label(cluster));
+    const file = originals(i)[0];
+    const pairs = [
+      ["Cluster", link],
+      ["Image id", el("code", {}, images.id[i])],
+      ["File", path(i) === null ? null : file ? el("a", { href: file, target: "_blank", rel: "noopener" }, path(i)) : path(i)],
+      ["Silhouette", decimals(images.silhouette[i], 3)],
+      ["Distance to the centre", decimals(images.distance[i], 2)],
+      ["Copies in the corpus", images.copies[i] === null ? null : whole(images.copies[i])],
+      ["Sampled", sampled.has(i) ? "yes" : null],
+      ...Object.entries(data.extra).map(([column, values]) => [column, values[i]]),
+    ];
+    return pairs.filter(([, value]) => value !== null && value !== "").map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
+  }
+
+  /** Show the thumbnail at once and the original as soon as it has arrived. */
+  function picture(i) {
+    const large = byId("large");
+    const note = byId("note");
+    const reason = images.missing[i];
+    const still = () => shown.list[shown.at] === i;
+    note.textContent = reason ? `Not to be seen: ${reason}.` : "";
+    large.hidden = Boolean(reason);
+    large.alt = name(i);
+    if (reason) return large.removeAttribute("src");
+    large.src = thumbnail(i);
+    const attempt = ([next, ...others]) => {
+      if (!next) {
+        note.textContent = "The original file cannot be shown here; this is its thumbnail.";
+        return;
+      }
+      const original = new Image();
+      original.addEventListener("load", () => {
+        if (!still()) return;
+        large.src = next;
+      });
+      original.addEventListener("error", () => still() && attempt(others));
+      original.src = next;
+    };
+    attempt(originals(i));
+  }
+
+  const turn = (by) => {
+    const at = shown.at + by;
+    if (at >= 0 && at < shown.list.length) show(shown.list, at);
+  };
+  const toggle = () => tick([shown.list[shown.at]], !ticked.has(shown.list[shown.at]));
+  byId("previous").addEventListener("click", () => turn(-1));
+  byId("next").addEventListener("click", () => turn(1));
+  byId("close").addEventListener("click", () => viewer.close());
+  byId("tick").addEventListener("change", toggle);
+  byId("facts").addEventListener("click", (event) => event.target.closest("a[href^='#']") && viewer.close());
+  viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
+  onKeys(viewer, { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), x: toggle });
+
+  // ---- mouse and keyboard on tiles ----
+
+  let lastTick = null;
+  const imageOf = (element) => Number(element.closest(".tile").dataset.image);
+
+  main.addEventListener("click", (event) => {
+    const open = event.target.closest(".open");
+    if (open) {
+      const list = open.closest(".grid").context;
+      return show(list, list.indexOf(imageOf(open)));
+    }
+    if (!event.target.matches(".tile input")) return;
+    const list = event.target.closest(".grid").context;
+    const [from, to] = [list.indexOf(lastTick), list.indexOf(imageOf(event.target))];
+    const range = event.shiftKey && from >= 0 ? list.slice(Math.min(from, to), Math.max(from, to) + 1) : [list[to]];
+    tick(range, event.target.checked);
+    lastTick = list[to];
+  });
+
+  main.addEventListener("error", (event) => {
+    if (event.target.matches(".tile img")) event.target.replaceWith(el("span", { class: "missing" }, "thumbnail not found"));
+  }, true);
+
+  function move(event, choose) {
+    const here = event.target.closest(".open");
+    if (!here) return false;
+    const others = [...here.closest("[data-view]").querySelectorAll(".open")];
+    const next = choose(others, others.indexOf(here), here.getBoundingClientRect());
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** The tile of the row above or below that lies nearest to this one. */
+  function vertically(sign) {
+    return (others, at, here) => {
+      const middle = (box) => (box.left + box.right) / 2;
+      let best = null;
+      for (let i = at + sign; others[i]; i += sign) {
+        const box = others[i].getBoundingClientRect();
+        if (sign * (box.top - here.top) < 1) continue;
+        if (best && Math.abs(box.top - best.top) > 1) break;
+        const away = Math.abs(middle(box) - middle(here));
+        if (!best || away < best.away) best = { away, top: box.top, element: others[i] };
+      }
+      return best?.element;
+    };
+  }
+
+  onKeys(main, {
+    ArrowLeft: (event) => move(event, (others, at) => others[at - 1]),
+    ArrowRight: (event) => move(event, (others, at) => others[at + 1]),
+    ArrowUp: (event) => move(event, vertically(-1)),
+    ArrowDown: (event) => move(event, vertically(1)),
+    x: (event) => {
+      if (!event.target.closest(".tile")) return false;
+      const i = imageOf(event.target);
+      tick([i], !ticked.has(i));
+    },
+  });
+
+  // ---- start ----
+
+  navigation();
+  readTicks();
+  store.onChange(readTicks);
+  addEventListener("hashchange", go);
+  history.scrollRestoration = "manual";
+  go();
+})();

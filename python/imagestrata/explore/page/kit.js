@@ -1,0 +1,116 @@
+"use strict";
+
+// What all pages share. Text from outside only ever becomes text: elements are
+// made by el(), never from strings of HTML.
+const kit = (() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+
+  /** Make an element: attributes by name, then children (elements or text). */
+  function el(tag, attributes = {}, ...children) {
+    return fill(document.createElement(tag), attributes, children);
+  }
+
+  /** The same for drawings. */
+  function svg(tag, attributes = {}, ...children) {
+    return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  }
+
+  function fill(element, attributes, children) {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  /** A value kept in this browser under `key`, also when the page is closed. */
+  function stored(key, otherwise) {
+    return {
+      read() {
+        try {
+          return JSON.parse(localStorage.getItem(key)) ?? otherwise;
+        } catch {
+          return otherwise;
+        }
+      },
+      write(value) {
+        try {
+          localStorage.setItem(key, JSON.stringify(value));
+        } catch {
+          say("This browser does not keep your choices: download them before you close the page.");
+        }
+      },
+      /** Call `action` when another window changes the value. */
+      onChange(action) {
+        addEventListener("storage", (event) => event.key === key && action());
+      },
+    };
+  }
+
+  let silence;
+
+  /** Tell people something for a few seconds; `undo` adds a button that takes it back. */
+  function say(text, undo) {
+    const message = document.getElementById("message");
+    message.replaceChildren(text);
+    if (undo) {
+      const button = el("button", { type: "button" }, "Undo");
+      button.addEventListener("click", () => {
+        undo();
+        message.replaceChildren();
+      });
+      message.append(" ", button);
+    }
+    clearTimeout(silence);
+    silence = setTimeout(() => message.replaceChildren(), undo ? 12000 : 5000);
+  }
+
+  /** Call `keys[event.key]`, unless someone is typing or a modifier is held. */
+  function onKeys(element, keys) {
+    element.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.matches("input:not([type=checkbox], [type=radio]), textarea, select")) return;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      if (Object.hasOwn(keys, key) && keys[key](event) !== false) event.preventDefault();
+    });
+  }
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const area = el("textarea", { class: "unseen", "aria-hidden": "true" });
+      area.value = text;
+      (document.querySelector("dialog[open]") ?? document.body).append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      return done;
+    }
+  }
+
+  /** A table as CSV; `rows` are arrays, the first holds the names of the columns. */
+  function csv(rows) {
+    return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
+  }
+
+  function cell(value) {
+    if (value === null || value === undefined) return "";
+    if (typeof value === "number") return String(value);
+    // A spreadsheet would run text that starts like a formula: a quote before it stops that.
+    const text = /^[=+\-@\t\r\n]/.test(value) ? "'" + value : String(value);
+    return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+  }
+
+  function download(name, text, type = "text/csv") {
+    const address = URL.createObjectURL(new Blob([text], { type: type + ";charset=utf-8" }));
+    const link = el("a", { href: address, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
+  }
+
+  return { data, el, svg, stored, say, onKeys, copy, csv, download };
+})();

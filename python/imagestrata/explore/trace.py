@@ -1,0 +1,71 @@
+"""How iterative clustering went, iteration by iteration."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import ImagestrataError
+from .figure import BRIGHT, MAIN, PALE, figure
+from .find import check_clustering
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..clustering.clustering import Clustering
+
+
+def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Draw the course of the iterations: the paper's Figure 6.
+
+    Three panels over the iterations: the images that remained; the clusters
+    that were fitted and, in a second colour, those of them that were cohesive;
+    the mean size of the cohesive clusters.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    path : path, optional
+        Where to store the figure: a name ending in .png, .pdf or .svg.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        6.5 x 6 inches, with three axes.
+
+    Raises
+    ------
+    ImagestrataError
+        If the clustering has no iterations, or the file cannot be written.
+    """
+    check_clustering(clustering)
+    trace = clustering.trace
+    if trace.empty:
+        raise ImagestrataError(
+            "This clustering has no iterations to draw.",
+            'cluster_images(method="iterative") leaves a trace; a single k-means does not.',
+        )
+    from matplotlib.ticker import MaxNLocator
+
+    x = trace["iteration"]
+    with figure(6.5, 6, path) as drawn:
+        top, middle, bottom = drawn.subplots(3, 1, sharex=True)
+        top.bar(x, trace["n_remaining"], color=MAIN)
+        top.set_title("Images remaining")
+        middle.bar(x, trace["k"], color=PALE, label="fitted")
+        middle.bar(x, trace["n_cohesive"], color=BRIGHT, label="cohesive")
+        middle.set_title("Clusters")
+        middle.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1)
+        bottom.bar(x, trace["mean_size"], color=MAIN)
+        bottom.set_title("Mean size of the cohesive clusters")
+        bottom.set_xlabel("Iteration")
+        bottom.set_xlim(x.min() - 0.7, x.max() + 0.7)
+        bottom.xaxis.set_major_locator(MaxNLocator(16, integer=True, min_n_ticks=1))
+        for axes in (top, middle, bottom):
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.tick_params(axis="x", length=0)
+        drawn.align_ylabels()
+        drawn.tight_layout(h_pad=1.6)
+    return drawn
