@@ -1,0 +1,71 @@
+# Results are tibbles of images of a class of their own. What dplyr or `[` makes of one
+# keeps its class as long as it still is what its class says; else it is a plain tibble.
+
+new_image_table <- function(data, class, ...) {
+  tibble::new_tibble(data, nrow = nrow(data), ..., class = c(class, "imagestrata_table"))
+}
+
+plain_tibble <- function(x) {
+  columns <- unclass(x)
+  attributes(columns) <- list(names = names(x))
+  tibble::new_tibble(columns, nrow = nrow(x))
+}
+
+# Whether `new`, made from `old`, still deserves its class.
+still_valid <- function(new, old) {
+  UseMethod("still_valid", old)
+}
+
+#' @export
+still_valid.imagestrata_table <- function(new, old) {
+  all(c("image_id", "path") %in% names(new))
+}
+
+restore <- function(new, old) {
+  if (still_valid(new, old)) {
+    attributes(new) <- c(
+      attributes(new)[c("names", "row.names")],
+      attributes(old)[setdiff(names(attributes(old)), c("names", "row.names"))]
+    )
+    new
+  } else {
+    plain_tibble(new)
+  }
+}
+
+#' @export
+`[.imagestrata_table` <- function(x, ...) {
+  new <- NextMethod()
+  if (is.data.frame(new)) restore(new, x) else new
+}
+
+#' @importFrom dplyr dplyr_reconstruct
+#' @export
+dplyr_reconstruct.imagestrata_table <- function(data, template) {
+  restore(data, template)
+}
+
+#' @importFrom tibble as_tibble
+#' @export
+as_tibble.imagestrata_table <- function(x, ...) {
+  plain_tibble(x)
+}
+
+count_of <- function(n, word) {
+  paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) word else paste0(word, "s"))
+}
+
+percent <- function(share) {
+  sprintf("%.1f%%", 100 * share)
+}
+
+# Seconds as people say them.
+duration <- function(seconds) {
+  if (seconds < 60) {
+    sprintf("%.1f s", seconds)
+  } else if (seconds < 3600) {
+    sprintf("%.0f min", seconds / 60)
+  } else {
+    sprintf("%.1f h", seconds / 3600)
+  }
+}

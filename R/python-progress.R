@@ -1,0 +1,25 @@
+# A progress bar that Python drives, in the thread that called the verb. The bar belongs
+# to the frame of that verb and goes when the verb ends, also after an error or Ctrl-C.
+
+progress_bar <- function(progress, frame = parent.frame()) {
+  if (is.function(progress)) {
+    return(progress)
+  }
+  if (!check_flag(progress, "progress", call = frame)) {
+    return(FALSE)
+  }
+  bar <- NULL
+  current <- ""
+  function(step, done, total) {
+    if (step != current) {
+      current <<- step
+      bar <<- cli::cli_progress_bar(step, total = total %||% NA, .envir = frame)
+    }
+    if (identical(as.numeric(done), as.numeric(total))) {
+      cli::cli_progress_done(bar, .envir = frame)
+    } else {
+      cli::cli_progress_update(set = done, id = bar, .envir = frame)
+    }
+    invisible()
+  }
+}
