@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,3 +38,19 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
             os.seteuid(0)
 
     return as_nobody
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, started once; `make test` installs it."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("needs Chromium (Debian's package `chromium`), which is not installed")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["background-networking", "sync", "component-update", "gpu"]
+    options = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=options)
+        yield started
+        started.close()

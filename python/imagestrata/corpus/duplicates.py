@@ -19,7 +19,7 @@ MAX_DISTANCE = 15
 
 _BANDS = 4
 _BAND_BITS = 16
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Looks:
 def pixel_hash(image: Image.Image) -> str:
     """Hash of size and pixels, 20 hexadecimal digits: the same in whatever format stored."""
     digest = hashlib.sha256(f"{image.width} {image.height} {image.mode}".encode())
-    for top in range(0, image.height, _ROWS_AT_ONCE):  # no second copy of a large image
+    for top in range(0, image.height, _ROWS_AT_ONCE):  # small copies stay in the cache
         bottom = min(top + _ROWS_AT_ONCE, image.height)
         digest.update(image.crop((0, top, image.width, bottom)).tobytes())
     return digest.hexdigest()[:20]

@@ -78,12 +78,13 @@ def plot_montage(
         sizes = clustering.images["cluster"].value_counts()
         for row, number in enumerate(chosen):
             middle = _offset(row) + TILE / 2
-            size = sizes[number]
+            size = int(sizes[number])
+            images = "image" if size == 1 else "images"
             share = 100 * size / len(clustering.images)
             name = "Residual" if number == -1 else str(number)
             axes.text(MARGIN, middle - 32, name, color=INK, fontsize=14, weight="bold", va="center")
             axes.text(
-                MARGIN, middle + 24, f"{size:,} images\n{share:.1f}%",
+                MARGIN, middle + 24, f"{size:,} {images}\n{share:.1f}%",
                 color=SOFT, fontsize=8.5, va="center", linespacing=1.4,
             )  # fmt: skip
     return drawn

@@ -1,0 +1,87 @@
+"""The montage has the right picture at the right place."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageColor
+
+from clusterings import colour, draw_images, hand_made
+from imagestrata import ImagestrataError, plot_montage
+from imagestrata.explore.montage import GAP, LABELS, MARGIN, TILE
+
+CLUSTERS = [1] * 6 + [2] * 4 + [3] * 2 + [-1]
+
+
+@pytest.fixture(scope="module")
+def clustering(tmp_path_factory):
+    return hand_made(draw_images(tmp_path_factory.mktemp("images"), CLUSTERS), CLUSTERS)
+
+
+def saved(clustering, path, **arguments) -> Image.Image:
+    plot_montage(clustering, path, **arguments)
+    return Image.open(path).convert("RGB")
+
+
+def pixel(image: Image.Image, row: int, column: int) -> tuple[int, int, int]:
+    """The middle of a tile."""
+    left = MARGIN + LABELS + column * (TILE + GAP)
+    top = MARGIN + row * (TILE + GAP)
+    return image.getpixel((left + TILE // 2, top + TILE // 2))
+
+
+def test_size_and_colours(clustering, tmp_path):
+    image = saved(clustering, tmp_path / "montage.png", n_clusters=20, n_images=5)
+    assert image.size == (
+        MARGIN + LABELS + 5 * TILE + 4 * GAP + MARGIN,
+        MARGIN + 3 * TILE + 2 * GAP + MARGIN,
+    )
+    white = (255, 255, 255)
+    for row, (cluster, size) in enumerate([(1, 5), (2, 4), (3, 2)]):
+        wanted = ImageColor.getrgb(colour(cluster))
+        assert [pixel(image, row, c) for c in range(5)] == [wanted] * size + [white] * (5 - size)
+
+
+def test_tiles_are_sharp_to_the_pixel(clustering, tmp_path):
+    image = saved(clustering, tmp_path / "montage.png", n_clusters=1)
+    assert image.height == MARGIN + TILE + MARGIN
+    left, middle = MARGIN + LABELS, MARGIN + TILE // 2
+    assert image.getpixel((left - 1, middle)) == (255, 255, 255)
+    assert image.getpixel((left, middle)) == ImageColor.getrgb(colour(1))
+    assert image.getpixel((left + TILE - 1, middle)) == ImageColor.getrgb(colour(1))
+    assert image.getpixel((left + TILE, middle)) == (255, 255, 255)
+
+
+def test_labels_say_number_size_and_share(clustering):
+    figure = plot_montage(clustering, clusters=[1, 2, -1])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["1", "6 images\n46.2%", "2", "4 images\n30.8%", "Residual", "1 image\n7.7%"]
+
+
+def test_chosen_clusters_in_the_order_given(clustering, tmp_path):
+    image = saved(clustering, tmp_path / "montage.png", clusters=[3, -1], n_images=2)
+    assert pixel(image, 0, 0) == ImageColor.getrgb(colour(3))
+    assert pixel(image, 1, 0) == ImageColor.getrgb(colour(-1))
+    with pytest.raises(ImagestrataError, match="no cluster 7"):
+        plot_montage(clustering, clusters=[7])
+
+
+def test_without_clusters_the_residual_is_shown(tmp_path):
+    clustering = hand_made(draw_images(tmp_path / "images", [-1, -1]), [-1, -1])
+    texts = [text.get_text() for text in plot_montage(clustering).axes[0].texts]
+    assert texts == ["Residual", "2 images\n100.0%"]
+
+
+def test_a_vanished_file_is_a_grey_tile(tmp_path):
+    paths = draw_images(tmp_path / "images", [1, 1])
+    clustering = hand_made([*paths, str(tmp_path / "gone.png")], [1, 1, 1])
+    image = saved(clustering, tmp_path / "montage.png")
+    left = MARGIN + LABELS + 2 * (TILE + GAP)
+    assert image.getpixel((left + 4, MARGIN + 4)) == (243, 244, 245)
+    tile = image.crop((left, MARGIN, left + TILE, MARGIN + TILE))
+    assert len(tile.getcolors(maxcolors=TILE * TILE)) > 1  # the reason is written on it
+
+
+def test_the_same_file_every_time(clustering, tmp_path):
+    for name in "ab":
+        plot_montage(clustering, tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

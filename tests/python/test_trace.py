@@ -1,0 +1,60 @@
+"""The plot of the iterations shows what the trace says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clusterings import TRACE, hand_made
+from imagestrata import ImagestrataError, plot_trace
+
+
+@pytest.fixture
+def clustering():
+    return hand_made(["a.jpg", "b.jpg", "c.jpg"], [1, 1, -1])
+
+
+def heights(bars) -> list[float]:
+    return [bar.get_height() for bar in bars]
+
+
+def test_bars_are_the_trace(clustering):
+    figure = plot_trace(clustering)
+    remaining, fitted, size = figure.axes
+    assert heights(remaining.patches) == TRACE["n_remaining"].tolist()
+    assert heights(fitted.containers[0]) == TRACE["k"].tolist()
+    assert heights(fitted.containers[1]) == TRACE["n_cohesive"].tolist()
+    np.testing.assert_array_equal(heights(size.patches), TRACE["mean_size"].astype(float))
+    for axes in figure.axes:
+        centres = [bar.get_x() + bar.get_width() / 2 for bar in axes.containers[0]]
+        np.testing.assert_allclose(centres, TRACE["iteration"])
+        assert axes.get_ylim()[0] == 0
+    assert [text.get_text() for text in fitted.get_legend().get_texts()] == ["fitted", "cohesive"]
+    colours = [container.patches[0].get_facecolor() for container in fitted.containers]
+    assert colours[0] != colours[1]
+
+
+def test_one_iteration_is_enough(clustering):
+    clustering.trace = TRACE.head(1)
+    assert heights(plot_trace(clustering).axes[0].patches) == [40]
+
+
+def test_file_is_the_same_every_time(clustering, tmp_path):
+    for ending in ("png", "pdf", "svg"):
+        files = [tmp_path / f"{name}.{ending}" for name in "ab"]
+        for file in files:
+            plot_trace(clustering, file)
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert Image.open(tmp_path / "a.png").size == (1300, 1200)
+
+
+def test_mistakes(clustering, tmp_path):
+    with pytest.raises(ImagestrataError, match=r"must end in \.png, \.pdf, \.svg"):
+        plot_trace(clustering, tmp_path / "trace.docx")
+    (tmp_path / "file").touch()
+    with pytest.raises(ImagestrataError, match="`path` must be"):
+        plot_trace(clustering, tmp_path / "file" / "trace.png")
+    clustering.trace = TRACE.head(0)
+    with pytest.raises(ImagestrataError, match="no iterations to draw"):
+        plot_trace(clustering)
