@@ -10,7 +10,7 @@ check_string <- function(x, name, null = FALSE, call = rlang::caller_env()) {
   }
   if (!is.character(x) || length(x) != 1 || is.na(x)) {
     abort_imagestrata(
-      "{.arg {name}} must be one piece of text, not {.obj_type_friendly {x}}.",
+      "{.arg {name}} must be one piece of text, not {seen(x)}.",
       call = call
     )
   }
@@ -20,7 +20,7 @@ check_string <- function(x, name, null = FALSE, call = rlang::caller_env()) {
 check_flag <- function(x, name, call = rlang::caller_env()) {
   if (!rlang::is_bool(x)) {
     abort_imagestrata(
-      "{.arg {name}} must be {.code TRUE} or {.code FALSE}, not {.obj_type_friendly {x}}.",
+      "{.arg {name}} must be {.code TRUE} or {.code FALSE}, not {seen(x)}.",
       call = call
     )
   }
@@ -33,11 +33,24 @@ check_number <- function(x, name, null = FALSE, call = rlang::caller_env()) {
   }
   if (!is.numeric(x) || length(x) != 1 || is.na(x)) {
     abort_imagestrata(
-      "{.arg {name}} must be one number, not {.obj_type_friendly {x}}.",
+      "{.arg {name}} must be one number, not {seen(x)}.",
       call = call
     )
   }
   as.double(x)
+}
+
+# A value as error messages show it.
+seen <- function(x) {
+  if (is.object(x)) {
+    format_text("an object of class {.cls {class(x)[[1]]}}")
+  } else if (is.atomic(x) && length(x) > 1) {
+    format_text("{length(x)} values: {.val {x}}")
+  } else if (is.atomic(x) && length(x) == 1) {
+    format_text("{.val {x}}")
+  } else {
+    format_text("{.obj_type_friendly {x}}")
+  }
 }
 
 # A path as Python and every later R session understand it: absolute, with `/`.
@@ -59,7 +72,7 @@ check_paths <- function(x, name, call = rlang::caller_env()) {
   }
   if (!is.character(x) || length(x) == 0) {
     abort_imagestrata(
-      "{.arg {name}} must hold paths as text, not {.obj_type_friendly {x}}.",
+      "{.arg {name}} must hold paths as text, not {seen(x)}.",
       call = call
     )
   }
@@ -116,8 +129,10 @@ abort_factor <- function(name, call) {
 check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
   if (!inherits(x, class)) {
     abort_imagestrata(
-      "{.arg {name}} must be what {.fn {made_by}} returns, not {.obj_type_friendly {x}}.",
-      hint = "dplyr verbs that drop rows or columns of it make a plain tibble: keep the original.",
+      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen(x)}.",
+      hint = if (is.data.frame(x)) {
+        "Where rows or columns of it are dropped it becomes a plain tibble: keep the original."
+      },
       call = call
     )
   }

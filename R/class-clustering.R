@@ -38,7 +38,7 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
       " in the residual"
     ),
     "Made by" = paste0(
-      line$method, " clustering, ", count_of(line$n_iterations, "iteration"),
+      line$method, ", ", count_of(line$n_iterations, "iteration"),
       if (seconds > 0) paste0(" (", duration(seconds), ")"),
       ", encoder ", line$encoder, ", seed ", line$seed
     ),
@@ -68,8 +68,8 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   by <- intersect(c("image_id", "path"), names(data))[1]
   if (is.na(by)) {
     abort_imagestrata(
-      "{.arg data} must have a column {.field image_id} or {.field path}; it has
-       {.field {names(data)}}.",
+      "{.arg data} must have a column {.var image_id} or {.var path}; it has
+       {.var {names(data)}}.",
       hint = "Rename the column that says which image a row is about."
     )
   }

@@ -31,7 +31,7 @@ check_clusters <- function(x, name, call = rlang::caller_env()) {
   }
   if (!is.numeric(x) || length(x) == 0 || anyNA(x)) {
     abort_imagestrata(
-      "{.arg {name}} must hold numbers of clusters, not {.obj_type_friendly {x}}.",
+      "{.arg {name}} must hold numbers of clusters, not {seen(x)}.",
       hint = "Clusters are numbered from 1, the largest; -1 is the residual.",
       call = call
     )

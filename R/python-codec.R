@@ -4,8 +4,8 @@
 # says how they look and is the other half of this file. Take care to read fields
 # with `[["na"]]`: `$na` also matches `name`.
 
-encode_table <- function(data) {
-  columns <- lapply(names(data), \(name) encode_column(name, data[[name]]))
+encode_table <- function(data, call = rlang::caller_env()) {
+  columns <- lapply(names(data), \(name) encode_column(name, data[[name]], call))
   list(n_rows = nrow(data), columns = columns)
 }
 
@@ -30,11 +30,11 @@ decode_matrix <- function(matrix) {
   values
 }
 
-encode_column <- function(name, x) {
+encode_column <- function(name, x, call = rlang::caller_env()) {
   if (inherits(x, "POSIXlt")) {
     x <- as.POSIXct(x)
   }
-  kind <- column_kind(name, x)
+  kind <- column_kind(name, x, call)
   column <- list(name = name, kind = kind, data = raw(), levels = NULL, na = NULL)
   missing <- is.na(x)
   if (kind == "double") {
@@ -45,7 +45,7 @@ encode_column <- function(name, x) {
     integer64 = write_numbers(unclass(x)),
     double = write_numbers(as.double(x)),
     logical = as.raw(x & !missing),
-    character = write_text(name, replace(as.character(x), missing, "")),
+    character = write_text(name, replace(as.character(x), missing, ""), call),
     factor = ,
     ordered = write_numbers(replace(as.integer(x), missing, 0L) - 1L),
     date = write_numbers(replace(as.double(x), missing, 0)),
@@ -53,8 +53,8 @@ encode_column <- function(name, x) {
   )
   column[["levels"]] <- switch(kind,
     factor = ,
-    ordered = write_text(name, levels(x)),
-    datetime = write_text(name, time_zone(x))
+    ordered = write_text(name, levels(x), call),
+    datetime = write_text(name, time_zone(x), call)
   )
   if (any(missing)) {
     column[["na"]] <- as.raw(missing)
@@ -62,7 +62,7 @@ encode_column <- function(name, x) {
   column
 }
 
-column_kind <- function(name, x) {
+column_kind <- function(name, x, call) {
   kind <- if (is.ordered(x)) {
     "ordered"
   } else if (is.factor(x)) {
@@ -80,8 +80,9 @@ column_kind <- function(name, x) {
   }
   if (is.null(kind) || !kind %in% column_kinds || !is.null(dim(x))) {
     abort_imagestrata(
-      "Column {.field {name}} is {.obj_type_friendly {x}}, which cannot go to Python.",
-      hint = "Turn it into numbers, text, a factor or a date, or drop it."
+      "Column {.var {name}} is {.obj_type_friendly {x}}, which cannot go to Python.",
+      hint = "Turn it into numbers, text, a factor or a date, or drop it.",
+      call = call
     )
   }
   kind
@@ -120,17 +121,17 @@ write_numbers <- function(x) {
 }
 
 # `useBytes` keeps UTF-8 as it is, whatever the locale.
-write_text <- function(name, x) {
-  x <- enc2utf8(x)
-  broken <- which(!validUTF8(x))
+write_text <- function(name, x, call) {
+  broken <- which(!validEnc(x))
   if (length(broken) > 0) {
     abort_imagestrata(
-      "Column {.field {name}} has {length(broken)} value{?s} that {?is/are} not valid text,
+      "Column {.var {name}} has {length(broken)} value{?s} that {?is/are} not valid text,
        the first in row {broken[[1]]}.",
-      hint = "Read the data again with the right {.arg encoding}, or see {.fn iconv}."
+      hint = "Read the data again with the right {.arg encoding}, or see {.fn iconv}.",
+      call = call
     )
   }
-  writeBin(x, raw(), useBytes = TRUE)
+  writeBin(enc2utf8(x), raw(), useBytes = TRUE)
 }
 
 read_text <- function(data, n = sum(data == 0)) {

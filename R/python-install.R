@@ -108,15 +108,15 @@ environment_python <- function(folder) {
 
 check_python <- function(python, call = rlang::caller_env()) {
   candidates <- if (is.null(python)) find_pythons() else check_path(python, "python", call = call)
-  versions <- vapply(candidates, python_version, "")
+  versions <- vapply(rlang::set_names(candidates), python_version, "")
   usable <- new_enough(versions)
   if (any(usable)) {
     return(names(newest_first(versions[usable]))[1])
   }
-  seen <- versions[versions != ""]
-  found <- if (length(seen) == 0) "none" else paste0(names(seen), " (", seen, ")")
+  older <- versions[versions != ""]
+  found <- if (length(older) == 0) "none" else paste0(names(older), " (", older, ")")
   abort_imagestrata(
-    "A Python {oldest_python} or newer is needed; found {.val {found}}.",
+    "A Python {oldest_python} or newer is needed; found {found}.",
     hint = "Install one from {.url https://www.python.org} or with your system's package manager,
             or name it: {.code install_imagestrata(python = \"...\")}.",
     class = "imagestrata_no_python",
@@ -134,14 +134,18 @@ find_pythons <- function() {
 # "" for what is no Python that can make virtual environments.
 python_version <- function(python) {
   code <- "import ensurepip, venv, platform; print(platform.python_version())"
-  output <- suppressWarnings(without_r_libraries(
-    system2(python, c("-c", shQuote(code)), stdout = TRUE, stderr = FALSE)
-  ))
+  output <- tryCatch(
+    suppressWarnings(without_r_libraries(
+      system2(python, c("-c", shQuote(code)), stdout = TRUE, stderr = FALSE)
+    )),
+    error = \(error) character()
+  )
   if (length(output) == 1) output else ""
 }
 
 new_enough <- function(versions) {
-  versions != "" & numeric_version(ifelse(versions == "", "0", versions)) >= oldest_python
+  versions[versions == ""] <- "0"
+  numeric_version(versions) >= oldest_python
 }
 
 newest_first <- function(versions) {

@@ -2,7 +2,7 @@
 
 send <- function(x, name, call = rlang::caller_env()) {
   if (inherits(x, "imagestrata_clustering")) {
-    send_clustering(x)
+    send_clustering(x, call)
   } else if (inherits(x, "imagestrata_embeddings")) {
     send_embeddings(x, name, call)
   } else if (is.data.frame(x)) {
@@ -19,17 +19,17 @@ send <- function(x, name, call = rlang::caller_env()) {
 send_table <- function(x, name, call) {
   if (!"path" %in% names(x)) {
     abort_imagestrata(
-      "{.arg {name}} must have a column {.field path}; it has {.field {names(x)}}.",
+      "{.arg {name}} must have a column {.var path}; it has {.var {names(x)}}.",
       hint = "Rename the column that holds the files: {.code dplyr::rename(path = ...)}.",
       call = call
     )
   }
   x$path <- absolute_path(check_paths(x$path, paste0(name, "$path"), call))
-  list(kind = "table", table = encode_table(x))
+  list(kind = "table", table = encode_table(x, call))
 }
 
 send_embeddings <- function(x, name, call) {
-  sent <- list(kind = "embeddings", images = encode_table(x), folder = NULL)
+  sent <- list(kind = "embeddings", images = encode_table(x, call), folder = NULL)
   if (is.null(attr(x, "folder"))) {
     sent$matrix <- encode_matrix(as.matrix(x))
     sent$encoder <- to_json(attr(x, "encoder"))
@@ -39,11 +39,11 @@ send_embeddings <- function(x, name, call) {
   sent
 }
 
-send_clustering <- function(x) {
+send_clustering <- function(x, call = rlang::caller_env()) {
   tables <- list(images = x, clusters = tidy(x), trace = tidy(x, "trace"), summary = glance(x))
   list(
     kind = "clustering",
-    tables = lapply(tables, encode_table),
+    tables = lapply(tables, encode_table, call = call),
     centroids = encode_matrix(attr(x, "centroids")),
     settings = to_json(attr(x, "settings"))
   )

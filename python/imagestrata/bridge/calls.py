@@ -135,6 +135,18 @@ def score_labels(table: Any) -> Any:
 
 
 @_answer
+def echo_table(table: Any) -> Any:
+    """The table as it came, for tests of the codec."""
+    return encode_table(decode_table(table))
+
+
+@_answer
+def echo_matrix(matrix: Any) -> Any:
+    """The matrix as it came, for tests of the codec."""
+    return encode_matrix(decode_matrix(matrix))
+
+
+@_answer
 def examine() -> Any:
     """What :mod:`imagestrata.doctor` found, its encoders as a table."""
     import pandas as pd
