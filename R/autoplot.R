@@ -52,7 +52,7 @@ plot_trace <- function(object) {
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
     ggplot2::scale_fill_manual(
-      values = unname(colours[c("main", "pale", "bright")]),
+      values = rlang::set_names(colours[c("main", "pale", "bright")], levels(bars$what)),
       breaks = c("fitted", "cohesive")
     ) +
     ggplot2::labs(x = "Iteration", y = NULL, fill = NULL) +
@@ -76,7 +76,7 @@ plot_sizes <- function(object) {
     ) +
     ggplot2::geom_text(
       ggplot2::aes(x = .data$cluster + 0.5, label = .data$label),
-      data = reached, y = Inf, hjust = -0.15, vjust = 1.5, size = 3, colour = colours[["bright"]]
+      data = reached, y = Inf, hjust = -0.15, vjust = 1.5, size = 3, colour = colours[["soft"]]
     ) +
     ggplot2::scale_x_continuous(
       breaks = whole_breaks, expand = ggplot2::expansion(mult = c(0.02, 0.08))
@@ -133,6 +133,7 @@ whole_breaks <- function(limits) {
 theme_strata <- function() {
   ggplot2::theme_minimal() +
     ggplot2::theme(
+      plot.background = ggplot2::element_rect(fill = "white", colour = NA),
       panel.grid.minor = ggplot2::element_blank(),
       panel.grid.major.x = ggplot2::element_blank(),
       strip.text = ggplot2::element_text(hjust = 0, face = "bold"),

@@ -15,18 +15,6 @@ new_clustering <- function(sent, folder = NULL) {
   )
 }
 
-# Columns may come and images may be sorted, but a clustering of some of its images would
-# contradict its own tables.
-#' @export
-still_valid.imagestrata_clustering <- function(new, old) {
-  kept <- c("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies")
-  all(kept %in% names(new)) && same_elements(new$image_id, old$image_id)
-}
-
-same_elements <- function(x, y) {
-  identical(x, y) || (length(x) == length(y) && !anyDuplicated(x) && setequal(x, y))
-}
-
 #' @export
 tbl_sum.imagestrata_clustering <- function(x, ...) {
   line <- glance(x)
@@ -97,7 +85,10 @@ summary.imagestrata_clustering <- function(object, ...) {
   new_summary(
     title = paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]),
     lines = lines,
-    tables = list("Largest clusters" = utils::head(clusters, 10), "Iterations" = tidy(object, "trace"))
+    tables = list(
+      "Largest clusters" = utils::head(clusters, 10),
+      "Iterations" = tidy(object, "trace")
+    )
   )
 }
 

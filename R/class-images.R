@@ -5,11 +5,6 @@ new_images <- function(data, folder = NULL) {
 }
 
 #' @export
-still_valid.imagestrata_images <- function(new, old) {
-  all(c("image_id", "path", "status", "n_copies") %in% names(new))
-}
-
-#' @export
 tbl_sum.imagestrata_images <- function(x, ...) {
   n <- glance(x)
   c(

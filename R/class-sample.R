@@ -5,11 +5,6 @@ new_sample <- function(data, folder = NULL) {
 }
 
 #' @export
-still_valid.imagestrata_sample <- function(new, old) {
-  all(c("image_id", "cluster", "N_h", "n_h", "weight_corpus") %in% names(new))
-}
-
-#' @export
 tbl_sum.imagestrata_sample <- function(x, ...) {
   c(
     "A sample" = paste0(

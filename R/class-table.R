@@ -11,14 +11,26 @@ plain_tibble <- function(x) {
   tibble::new_tibble(columns, nrow = nrow(x))
 }
 
-# Whether `new`, made from `old`, still deserves its class.
+# Whether `new`, made from `old`, still deserves its class. Columns may come and images
+# may be sorted or left out, except from a clustering: of some of its images it would
+# contradict its own tables.
 still_valid <- function(new, old) {
-  UseMethod("still_valid", old)
+  class <- class(old)[[1]]
+  all(needed_columns[[class]] %in% names(new)) &&
+    (class != "imagestrata_clustering" || same_elements(new$image_id, old$image_id))
 }
 
-#' @export
-still_valid.imagestrata_table <- function(new, old) {
-  all(c("image_id", "path") %in% names(new))
+needed_columns <- list(
+  imagestrata_images = c("image_id", "path", "status", "n_copies"),
+  imagestrata_embeddings = c("image_id", "path"),
+  imagestrata_clustering = c(
+    "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"
+  ),
+  imagestrata_sample = c("image_id", "cluster", "N_h", "n_h", "weight_corpus")
+)
+
+same_elements <- function(x, y) {
+  identical(x, y) || (length(x) == length(y) && !anyDuplicated(x) && setequal(x, y))
 }
 
 restore <- function(new, old) {

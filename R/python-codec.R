@@ -63,22 +63,16 @@ encode_column <- function(name, x, call = rlang::caller_env()) {
 }
 
 column_kind <- function(name, x, call) {
-  kind <- if (is.ordered(x)) {
-    "ordered"
-  } else if (is.factor(x)) {
-    "factor"
-  } else if (inherits(x, "Date")) {
-    "date"
-  } else if (inherits(x, "POSIXt")) {
-    "datetime"
-  } else if (inherits(x, "integer64")) {
-    "integer64"
+  known <- inherits(x, names(kinds_of_classes), which = TRUE) > 0
+  kind <- if (any(known)) {
+    kinds_of_classes[known][[1]]
   } else if (is.character(x)) {
     "character"
-  } else if (is.atomic(x) && (!is.object(x) || inherits(x, "AsIs"))) {
+  } else if (!is.object(x) || inherits(x, "AsIs")) {
     typeof(x)
   }
-  if (is.null(kind) || !kind %in% column_kinds || !is.null(dim(x))) {
+  plain <- c("integer", "double", "logical", "character", kinds_of_classes)
+  if (!is.null(dim(x)) || is.null(kind) || !kind %in% plain) {
     abort_imagestrata(
       "Column {.var {name}} is {.obj_type_friendly {x}}, which cannot go to Python.",
       hint = "Turn it into numbers, text, a factor or a date, or drop it.",
@@ -88,9 +82,9 @@ column_kind <- function(name, x, call) {
   kind
 }
 
-column_kinds <- c(
-  "integer", "integer64", "double", "logical", "character", "factor", "ordered", "date",
-  "datetime"
+kinds_of_classes <- c(
+  ordered = "ordered", factor = "factor", Date = "date", POSIXct = "datetime",
+  integer64 = "integer64"
 )
 
 decode_column <- function(column, n_rows) {

@@ -145,7 +145,7 @@ python_version <- function(python) {
 
 new_enough <- function(versions) {
   versions[versions == ""] <- "0"
-  numeric_version(versions) >= oldest_python
+  numeric_version(unname(versions)) >= oldest_python
 }
 
 newest_first <- function(versions) {

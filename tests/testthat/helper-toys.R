@@ -1,7 +1,5 @@
 # Small results made by hand, as Python would send them.
 
-toy_column <- function(name, x) encode_column(name, x)
-
 toy_table <- function(...) encode_table(tibble::tibble(...))
 
 toy_images <- function() {
@@ -22,7 +20,9 @@ toy_images <- function() {
 toy_embeddings <- function(folder = NULL) {
   matrix <- if (is.null(folder)) encode_matrix(matrix(1:6 / 2, nrow = 3))
   sent <- list(
-    images = toy_table(image_id = c("a", "b", "c"), path = c("/p/a", "/p/b", "/p/c"), n_copies = 1L),
+    images = toy_table(
+      image_id = c("a", "b", "c"), path = c("/p/a", "/p/b", "/p/c"), n_copies = 1L
+    ),
     failures = toy_table(image_id = "d", path = "/p/d", reason = "it changed since the scan"),
     encoder = '{"name": "hog", "mean": [0.5], "resize": "crop"}',
     width = 2,
@@ -53,7 +53,10 @@ toy_clustering <- function(trace = TRUE) {
     n_images = 6L, n_clusters = 2L, n_residual = 1L, n_iterations = 2L, mean_silhouette = 0.4,
     method = "iterative", encoder = "hog", seed = 0L
   )
-  tables <- list(images = images, clusters = clusters, trace = steps[trace & TRUE, ], summary = line)
+  if (!trace) {
+    steps <- steps[0, ]
+  }
+  tables <- list(images = images, clusters = clusters, trace = steps, summary = line)
   new_clustering(list(
     tables = lapply(tables, encode_table),
     centroids = encode_matrix(matrix(1:4, nrow = 2)),

@@ -7,7 +7,7 @@ test_that("requirements are read from the core's own list", {
 })
 
 test_that("arrays of TOML are read from one line or many", {
-  lines <- c("[a]", "one = [\"x>=1\", \"y[z]>=2\"]", "many = [", "  \"p\",", "  \"q\",", "]", "n = 1")
+  lines <- c("[a]", "one = [\"x>=1\", \"y[z]>=2\"]", "many = [", "  \"p\",", "  \"q\",", "]")
   expect_equal(read_toml_array(lines, "one"), c("x>=1", "y[z]>=2"))
   expect_equal(read_toml_array(lines, "many"), c("p", "q"))
 })

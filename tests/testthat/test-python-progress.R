@@ -37,7 +37,9 @@ test_that("Ctrl-C leaves a usable session, and the work goes on from there", {
   found <- fresh_r("
     folder <- imagestrata_example('images')
     out <- tempfile()
-    interrupt <- function(step, done, total) if (done > 0) tools::pskill(Sys.getpid(), tools::SIGINT)
+    interrupt <- function(step, done, total) {
+      if (done > 0) tools::pskill(Sys.getpid(), tools::SIGINT)
+    }
     caught <- tryCatch(
       cluster_images(folder, encoder = 'hog', out = out, progress = interrupt),
       interrupt = function(condition) 'interrupted'

@@ -11,6 +11,7 @@ what reticulate makes of an exception differs from version to version.
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import sys
 import time
@@ -132,6 +133,24 @@ def plot_montage(clustering: Any, path: str, **arguments: Any) -> Any:
 def score_labels(table: Any) -> Any:
     frame = decode_table(table)
     return encode_table(imagestrata.score_labels(frame["clusters"], frame["labels"]))
+
+
+@_answer
+def signatures() -> Any:
+    """A row for every argument of every public function, its default as JSON ("" without)."""
+    import pandas as pd
+
+    rows = [
+        {
+            "verb": name,
+            "argument": parameter.name,
+            "default": "" if parameter.default is parameter.empty else json.dumps(parameter.default),
+        }
+        for name in imagestrata.__all__
+        if inspect.isfunction(function := getattr(imagestrata, name))
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+    return encode_table(pd.DataFrame(rows))
 
 
 @_answer
