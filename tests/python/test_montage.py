@@ -63,6 +63,8 @@ def test_chosen_clusters_in_the_order_given(clustering, tmp_path):
     assert pixel(image, 1, 0) == ImageColor.getrgb(colour(-1))
     with pytest.raises(ImagestrataError, match="no cluster 7"):
         plot_montage(clustering, clusters=[7])
+    with pytest.raises(ImagestrataError, match="number of clusters` must be between 1 and 200"):
+        plot_montage(clustering, clusters=[])
 
 
 def test_without_clusters_the_residual_is_shown(tmp_path):

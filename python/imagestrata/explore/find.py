@@ -55,6 +55,7 @@ def find_images(
     order = check_choice("order", order, ["typical", "atypical"])
     chosen = select_clusters(clustering, cluster)
     ranked = rank_images(clustering.images, chosen, typical=order == "typical")
+    ranked["rank"] = ranked.groupby("cluster").cumcount() + 1
     columns = ["cluster", "rank", "image_id", "path", "silhouette", "distance"]
     return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
 
@@ -88,10 +89,10 @@ def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None)
 
 
 def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
-    """The images of some clusters, in that order, by silhouette; with their ``rank``."""
+    """The images of some clusters, in that order, each cluster's by silhouette."""
     place = {number: i for i, number in enumerate(clusters)}
     chosen = images[images["cluster"].isin(clusters)]
-    ranked = (
+    return (
         chosen.assign(_place=chosen["cluster"].map(place))
         .sort_values(
             ["_place", "silhouette", "distance", "image_id"],
@@ -101,4 +102,3 @@ def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = Tr
         )
         .drop(columns="_place")
     )
-    return ranked.assign(rank=ranked.groupby("cluster").cumcount() + 1)

@@ -137,7 +137,7 @@ def _content(clustering: Clustering, images: pd.DataFrame, sampled: list[int]) -
     """What the page shows, but for the pictures: plain values, a list per column."""
     paths = [path if isinstance(path, str) else None for path in images["path"]]
     root = _root([path for path in paths if path is not None])
-    extra = [name for name in images if name not in (*_IMAGE_COLUMNS, "rank")]
+    extra = [name for name in images if name not in _IMAGE_COLUMNS]
     return {
         "images": {
             "id": [str(image_id) for image_id in images["image_id"]],
@@ -235,12 +235,16 @@ def _bases(root: str, page_folder: Path) -> list[str]:
 def _summary(clustering: Clustering) -> str:
     """The clustering in one line."""
     line = clustering.summary.iloc[0]
-    parts = [
-        f"{line['n_images']:,} images in {line['n_clusters']:,} clusters",
-        f"{line['n_residual']:,} in the residual",
-        f"method {line['method']}, {line['n_iterations']:,} iterations",
-        f"mean silhouette {line['mean_silhouette']:.2f}",
-        f"encoder {line['encoder']}",
-        f"seed {line['seed']}",
-    ]
-    return " · ".join(parts)
+    parts = {
+        "n_images": "{:,} images",
+        "n_clusters": "{:,} clusters",
+        "n_residual": "{:,} in the residual",
+        "n_iterations": "{:,} iterations",
+        "mean_silhouette": "mean silhouette {:.2f}",
+        "method": "method {}",
+        "encoder": "encoder {}",
+        "seed": "seed {}",
+    }
+    return "\u00a0· ".join(  # lines break after the dots only
+        text.format(line[name]) for name, text in parts.items() if not pd.isna(line[name])
+    )

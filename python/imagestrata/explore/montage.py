@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ..validate import check_int
 from .figure import INK, SOFT, figure
 from .find import check_clustering, rank_images, select_clusters
-from .thumbnails import Failure, load_image
+from .thumbnails import N_THREADS, Failure, load_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 #: Pixels: a tile, the space between tiles, the space around them and for the labels.
 TILE, GAP, MARGIN, LABELS = 160, 8, 40, 200
 _DPI = 200
+_MOST_ROWS = 200  # matplotlib draws no more than 2^16 pixels high
 
 
 def plot_montage(
@@ -61,13 +63,13 @@ def plot_montage(
         If a cluster does not exist, or the file cannot be written.
     """
     check_clustering(clustering)
-    n_clusters = check_int("n_clusters", n_clusters, minimum=1)
-    n_images = check_int("n_images", n_images, minimum=1)
+    n_clusters = check_int("n_clusters", n_clusters, minimum=1, maximum=_MOST_ROWS)
+    n_images = check_int("n_images", n_images, minimum=1, maximum=50)
     chosen = select_clusters(clustering, clusters)
     if clusters is None:
         chosen = chosen[:n_clusters] or [-1]
-    ranked = rank_images(clustering.images, chosen)
-    shown = ranked[ranked["rank"] <= n_images]
+    check_int("the number of clusters", len(chosen), minimum=1, maximum=_MOST_ROWS)
+    shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
     canvas = _canvas(shown, chosen, n_images)
     height, width = canvas.shape[:2]
 
@@ -96,23 +98,27 @@ def _offset(row: int) -> int:
 
 def _canvas(shown: pd.DataFrame, clusters: list[int], n_images: int) -> np.ndarray[Any, Any]:
     """White pixels with the images pasted in: height x width x 3, uint8."""
+    from ..corpus.decode import quiet
+
     height = _offset(len(clusters)) - GAP + MARGIN
     width = MARGIN + LABELS + n_images * (TILE + GAP) - GAP + MARGIN
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
     row_of = {number: row for row, number in enumerate(clusters)}
-    columns = (shown[name] for name in ("cluster", "rank", "image_id", "path"))
-    for cluster, rank, image_id, path in zip(*columns, strict=True):
-        top = _offset(row_of[cluster])
-        left = MARGIN + LABELS + (rank - 1) * (TILE + GAP)
-        tile = _square(load_image(str(image_id), path, TILE))
-        canvas[top : top + TILE, left : left + TILE] = np.asarray(tile)
+    columns = shown.groupby("cluster").cumcount()
+    with quiet(), ThreadPoolExecutor(N_THREADS) as pool:
+        tiles = pool.map(_tile, shown["image_id"], shown["path"])
+        for cluster, column, tile in zip(shown["cluster"], columns, tiles, strict=True):
+            top = _offset(row_of[cluster])
+            left = MARGIN + LABELS + column * (TILE + GAP)
+            canvas[top : top + TILE, left : left + TILE] = np.asarray(tile)
     return canvas
 
 
-def _square(image: Image.Image | Failure) -> Image.Image:
-    """The middle of an image as a tile, or a grey tile that says why there is none."""
+def _tile(image_id: Any, path: Any) -> Image.Image:
+    """The middle of an image as a square, or a grey square that says why there is none."""
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+    image = load_image(str(image_id), path, TILE)
     if not isinstance(image, Failure):
         return ImageOps.fit(image, (TILE, TILE), Image.Resampling.LANCZOS)
     tile = Image.new("RGB", (TILE, TILE), "#f3f4f5")

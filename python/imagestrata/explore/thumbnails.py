@@ -19,6 +19,8 @@ from ..progress import Progress, track
 if TYPE_CHECKING:
     from PIL import Image
 
+#: Decoding leaves Python's lock, so that threads help.
+N_THREADS = min(8, os.cpu_count() or 1)
 _QUALITY = 82
 
 
@@ -52,7 +54,7 @@ def make_thumbnails(
     with (
         quiet(),
         track(progress, "Thumbnails", len(images)) as advance,
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(N_THREADS) as pool,
     ):
         tasks = [pool.submit(_thumbnail, str(id_), path, folder, side) for id_, path in rows]
         try:

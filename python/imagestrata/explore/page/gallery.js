@@ -291,7 +291,7 @@
   function drawTrace() {
     const panels = [
       ["Images remaining", [["n_remaining", "main"]]],
-      ["Clusters fitted, and those that were cohesive", [["k", "pale"], ["n_cohesive", "bright"]]],
+      ["Clusters fitted and cohesive", [["k", "pale"], ["n_cohesive", "bright"]]],
       ["Mean size of the cohesive clusters", [["mean_size", "main"]]],
     ];
     const columns = { iteration: "Iteration", n_remaining: "Images remaining", k: "Clusters fitted",
@@ -309,14 +309,15 @@
   const number = (x) => (x === null ? "–" : Number.isInteger(x) ? whole(x) : decimals(x, 1));
 
   function panel(title, series) {
-    const [width, height, left, bottom, top] = [720, 170, 52, 26, 8];
+    const width = Math.min(860, main.clientWidth); // one unit is one pixel: the text keeps its size
+    const [height, left, bottom, top] = [180, 52, 26, 8];
     const n = trace.iteration.length;
     const most = Math.max(1, ...series.flatMap(([key]) => trace[key]));
     const scale = niceScale(most);
     const x = (at) => left + ((at + 0.5) * (width - left)) / n;
     const y = (value) => height - bottom - (value / scale.top) * (height - bottom - top);
     const thick = Math.min(36, (0.72 * (width - left)) / n);
-    const every = Math.ceil(n / 18);
+    const every = Math.ceil((32 * n) / (width - left));
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}, by iteration` });
     for (const value of scale.ticks) {
       drawing.append(svg("line", { x1: left, x2: width, y1: y(value), y2: y(value), class: "rule" }));
