@@ -150,10 +150,9 @@ def _encode_factor(values: pd.Series[Any], missing: Array) -> Column:
 
 
 def _encode_date(values: pd.Series[Any], missing: Array) -> Column:
-    dates = np.array(values, dtype=object)
-    dates[missing] = None
-    days = dates.astype("datetime64[D]").astype("int64")
-    return {"data": _bytes(np.where(missing, 0, days), "<f8")}
+    del missing
+    dates = pa.array(values, type=pa.date32(), from_pandas=True)
+    return {"data": _bytes(dates.cast(pa.int32()).fill_null(0).to_numpy(), "<f8")}
 
 
 def _encode_datetime(values: pd.Series[Any], missing: Array) -> Column:
