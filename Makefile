@@ -14,6 +14,15 @@ demo: .venv/core
 test: .venv/dev
 	@tools/system-packages chromium
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(MAKE) test-r
+
+test-r: .venv/core
+	@tools/system-packages r
+	tools/test-r $(BIN)/python
+
+document: .venv/core
+	@tools/system-packages r
+	tools/document-r $(BIN)/python
 
 # The oldest versions that pyproject.toml admits, in an environment of their own.
 test-lowest:

@@ -28,7 +28,8 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
     "Made by" = paste0(
       line$method, ", ", count_of(line$n_iterations, "iteration"),
       if (seconds > 0) paste0(" (", duration(seconds), ")"),
-      ", encoder ", line$encoder, ", seed ", line$seed
+      if (!is.na(line$encoder)) paste0(", encoder ", line$encoder),
+      ", seed ", line$seed
     ),
     "Run folder" = attr(x, "folder")
   )
@@ -108,15 +109,30 @@ summary.imagestrata_clustering <- function(object, ...) {
 predict.imagestrata_clustering <- function(object, new_data, ..., weights = NULL,
                                            progress = TRUE) {
   rlang::check_dots_empty()
-  if (!inherits(new_data, "imagestrata_embeddings")) {
-    encoder <- from_json(attr(object, "settings"))[["encoder"]]
-    new_data <- embed_like(encoder, new_data, weights, progress)
+  if (!inherits(new_data, "imagestrata_embeddings") && !is.matrix(new_data)) {
+    new_data <- embed_like(object, new_data, weights, progress)
   }
   sent <- send(new_data, "new_data")
   decode_table(call_core("predict_clusters", send_clustering(object), sent))
 }
 
-embed_like <- function(encoder, images, weights, progress) {
+embed_like <- function(clustering, images, weights, progress, call = rlang::caller_env()) {
+  encoder <- from_json(attr(clustering, "settings"))[["encoder"]]
+  if (is.null(encoder[["name"]])) {
+    abort_imagestrata(
+      "The clustering was made from vectors of your own, not from images.",
+      hint = "Give the vectors of the new images, as a matrix.",
+      call = call
+    )
+  }
+  if (!is.null(encoder[["learnt_from"]])) {
+    abort_imagestrata(
+      "The encoder {.val {encoder[['name']]}} has learnt from the images of the clustering, and
+       would learn something else from new ones.",
+      hint = "Embed and cluster all images together, or use another encoder.",
+      call = call
+    )
+  }
   embed_images(
     images,
     encoder = encoder[["name"]],

@@ -39,7 +39,7 @@ glance.imagestrata_embeddings <- function(x, ...) {
   tibble::tibble(
     n_images = nrow(x),
     width = attr(x, "width"),
-    encoder = from_json(attr(x, "encoder"))[["name"]],
+    encoder = from_json(attr(x, "encoder"))[["name"]] %||% NA_character_,
     n_failures = nrow(attr(x, "failures"))
   )
 }

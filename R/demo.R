@@ -1,20 +1,26 @@
 #' Draw a corpus of images to try things on
 #'
+#' Scenes of many kinds like those that social scientists collect, as unbalanced as real
+#' piles of images, with unusual formats, copies and broken files among them. All are drawn
+#' by the package itself. `labels.csv` in the folder says what is what.
+#'
 #' @param folder A new folder for the drawn images.
-#' @param n_images How many files.
-#' @param seed A seed.
+#' @param n_images How many files, 20 to 10,000.
+#' @param seed The same seed draws the same images.
+#' @inheritParams scan_images
 #'
 #' @returns The path of the folder, invisibly.
 #' @export
 #' @examplesIf imagestrata_ready()
-#' folder <- draw_demo_corpus(tempfile(), n_images = 20)
+#' folder <- draw_demo_corpus(tempfile(), n_images = 20, progress = FALSE)
 #' head(list.files(folder, recursive = TRUE))
-draw_demo_corpus <- function(folder, n_images = 600, seed = 0) {
+draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE) {
   folder <- call_core(
     "draw_demo_corpus",
     check_path(folder, "folder"),
     n_images = check_number(n_images, "n_images"),
-    seed = check_number(seed, "seed")
+    seed = check_number(seed, "seed"),
+    progress = progress_bar(progress)
   )
   invisible(folder)
 }

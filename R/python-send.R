@@ -40,7 +40,7 @@ send_embeddings <- function(x, name, call) {
 }
 
 send_clustering <- function(x, call = rlang::caller_env()) {
-  tables <- list(images = x, clusters = tidy(x), trace = tidy(x, "trace"), summary = glance(x))
+  tables <- list(images = x, clusters = tidy(x), trace = tidy(x, "trace"))
   list(
     kind = "clustering",
     tables = lapply(tables, encode_table, call = call),

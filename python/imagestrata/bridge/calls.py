@@ -20,6 +20,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import pandas as pd
+
 import imagestrata
 
 from ..errors import ImagestrataError
@@ -138,13 +140,13 @@ def score_labels(table: Any) -> Any:
 @_answer
 def signatures() -> Any:
     """A row for every argument of every public function, its default as JSON ("" without)."""
-    import pandas as pd
-
     rows = [
         {
             "verb": name,
-            "argument": parameter.name,
-            "default": "" if parameter.default is parameter.empty else json.dumps(parameter.default),
+            "argument": "..." if parameter.kind is parameter.VAR_KEYWORD else parameter.name,
+            "default": ""
+            if parameter.default is parameter.empty
+            else json.dumps(parameter.default),
         }
         for name in imagestrata.__all__
         if inspect.isfunction(function := getattr(imagestrata, name))
@@ -168,8 +170,6 @@ def echo_matrix(matrix: Any) -> Any:
 @_answer
 def examine() -> Any:
     """What :mod:`imagestrata.doctor` found, its encoders as a table."""
-    import pandas as pd
-
     from ..doctor import examine as look
 
     found = look()
@@ -195,10 +195,19 @@ def _receive(sent: dict[str, Any]) -> Any:
 def _receive_embeddings(sent: dict[str, Any]) -> Any:
     """Embeddings, read from their run folder or brought along, for the images that R still has."""
     images = decode_table(sent["images"])
-    if sent["folder"] is not None:
-        return imagestrata.Embeddings.load(sent["folder"]).select(images)
-    encoder = json.loads(sent["encoder"])
-    return imagestrata.Embeddings(images, decode_matrix(sent["matrix"]), encoder)
+    if sent["folder"] is None:
+        matrix, encoder = decode_matrix(sent["matrix"]), json.loads(sent["encoder"])
+        return imagestrata.Embeddings(images, matrix, encoder)
+    stored = imagestrata.Embeddings.load(sent["folder"])
+    rows = pd.Index(stored.images["image_id"]).get_indexer(images["image_id"])
+    if (rows < 0).any():
+        unknown = images["image_id"][rows < 0]
+        raise ImagestrataError(
+            f"{len(unknown)} images have no vector in {sent['folder']!r}, {unknown.iloc[0]!r} "
+            "for one.",
+            "Call embed_images() on the images you want.",
+        )
+    return imagestrata.Embeddings(images, stored.matrix[rows], stored.encoder)
 
 
 def _receive_clustering(sent: dict[str, Any]) -> Any:
