@@ -21,7 +21,7 @@ open_core <- function(call) {
   }
   if (utils::compareVersion(as.character(python$version), oldest_python) < 0) {
     abort_imagestrata(
-      "imagestrata needs Python {oldest_python} or newer, and {.file {python$python}} is
+      "imagestrata needs Python {python_range()}, and {.file {python$python}} is
        {python$version}.",
       hint = "{next_step()}",
       call = call
@@ -80,6 +80,25 @@ call_core <- function(verb, ..., call = rlang::caller_env()) {
 environment_name <- "r-imagestrata"
 oldest_python <- "3.11"
 
+# Older versions of reticulate fail with a Python that is newer than they know.
+newest_python <- function(reticulate = utils::packageVersion("reticulate")) {
+  if (reticulate < "1.33") {
+    "3.11"
+  } else if (reticulate < "1.40") {
+    "3.12"
+  }
+}
+
+python_range <- function(newest = newest_python()) {
+  if (is.null(newest)) {
+    paste(oldest_python, "or newer")
+  } else if (newest == oldest_python) {
+    oldest_python
+  } else {
+    paste(oldest_python, "to", newest)
+  }
+}
+
 has_py_require <- function() {
   utils::packageVersion("reticulate") >= "1.41"
 }
@@ -91,7 +110,9 @@ core_source <- function() {
 
 abort_no_python <- function(details, call) {
   abort_imagestrata(
-    "imagestrata works with Python behind the scenes, and no usable Python was found.",
+    "imagestrata works with Python behind the scenes, and found none that it can use:
+     reticulate {utils::packageVersion('reticulate')} and imagestrata together need Python
+     {python_range()}.",
     hint = "{next_step()}",
     class = "imagestrata_no_python",
     details = details,

@@ -16,7 +16,8 @@
 #'   for this system (on Linux it works with and without a graphics card, but is large).
 #' @param extras Names of optional groups of packages, such as `"clip"`; an unknown name says which
 #'   there are.
-#' @param python The Python to start from, 3.11 or newer. By default the newest that is found.
+#' @param python The Python to start from, 3.11 or newer (reticulate before 1.33 needs 3.11,
+#'   before 1.40 at most 3.12). By default the newest of these that is found.
 #' @param envname Name or path of the virtual environment.
 #' @param recreate Remove the environment first if it exists?
 #'
@@ -109,15 +110,16 @@ environment_python <- function(folder) {
 check_python <- function(python, call = rlang::caller_env()) {
   candidates <- if (is.null(python)) find_pythons() else check_path(python, "python", call = call)
   versions <- vapply(rlang::set_names(candidates), python_version, "")
-  usable <- new_enough(versions)
+  usable <- is_usable(versions)
   if (any(usable)) {
     return(names(newest_first(versions[usable]))[1])
   }
-  older <- versions[versions != ""]
-  found <- if (length(older) == 0) "none" else paste0(names(older), " (", older, ")")
+  others <- versions[versions != ""]
+  found <- if (length(others) == 0) "none" else paste0(names(others), " (", others, ")")
   abort_imagestrata(
-    "A Python {oldest_python} or newer is needed; found {found}.",
-    hint = "Install one from {.url https://www.python.org} or with your system's package manager,
+    "imagestrata and reticulate {utils::packageVersion('reticulate')} need Python
+     {python_range()}; found {found}.",
+    hint = "Install one with your system's package manager or from {.url https://www.python.org},
             or name it: {.code install_imagestrata(python = \"...\")}.",
     class = "imagestrata_no_python",
     call = call
@@ -143,9 +145,10 @@ python_version <- function(python) {
   if (length(output) == 1) output else ""
 }
 
-new_enough <- function(versions) {
-  versions[versions == ""] <- "0"
-  numeric_version(unname(versions)) >= oldest_python
+is_usable <- function(versions, newest = newest_python()) {
+  versions[versions == ""] <- "0.0"
+  versions <- numeric_version(unname(versions))
+  versions >= oldest_python & (is.null(newest) | versions[, 1:2] <= (newest %||% "0.0"))
 }
 
 newest_first <- function(versions) {

@@ -12,9 +12,16 @@ test_that("arrays of TOML are read from one line or many", {
   expect_equal(read_toml_array(lines, "many"), c("p", "q"))
 })
 
-test_that("the newest Python that is new enough is taken", {
+test_that("the newest Python that imagestrata and reticulate can use is taken", {
   versions <- c(a = "3.9.2", b = "3.12.1", c = "", d = "3.11.9")
-  expect_equal(new_enough(versions), c(FALSE, TRUE, FALSE, TRUE))
+  expect_equal(is_usable(versions, NULL), c(FALSE, TRUE, FALSE, TRUE))
+  expect_equal(is_usable(versions, "3.11"), c(FALSE, FALSE, FALSE, TRUE))
+  expect_equal(newest_python(numeric_version("1.28")), "3.11")
+  expect_equal(newest_python(numeric_version("1.34")), "3.12")
+  expect_null(newest_python(numeric_version("1.41")))
+  expect_equal(python_range("3.11"), "3.11")
+  expect_equal(python_range("3.12"), "3.11 to 3.12")
+  expect_equal(python_range(NULL), "3.11 or newer")
   expect_equal(names(newest_first(versions[c("d", "b")])), c("b", "d"))
 })
 
@@ -22,7 +29,7 @@ test_that("a Python that is none, or too old, is refused", {
   not_python <- withr::local_tempfile(lines = c("#!/bin/sh", "echo 2.7.18"))
   Sys.chmod(not_python, "755")
   expect_error(check_python(not_python), "2.7.18", class = "imagestrata_no_python")
-  expect_error(check_python("/no/python"), "3.11 or newer", class = "imagestrata_no_python")
+  expect_error(check_python("/no/python"), "need Python", class = "imagestrata_no_python")
 })
 
 test_that("programs run without R's libraries in their way", {
