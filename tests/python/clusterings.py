@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
+
+from imagestrata import Clustering
 
 #: Colour of cluster 1, 2, ...; the residual is grey.
 COLOURS = ["#c03030", "#3060c0", "#30a050", "#c0a030", "#8040a0"]
@@ -44,7 +46,7 @@ def colour(cluster: int) -> str:
     return COLOURS[cluster - 1] if cluster > 0 else GREY
 
 
-def hand_made(paths: Sequence[str | None], clusters: Sequence[int], **columns: Any) -> Any:
+def hand_made(paths: Sequence[str | None], clusters: Sequence[int], **columns: Any) -> Clustering:
     """A clustering of these files: the earlier an image stands, the more typical it is.
 
     Further columns replace or join those of the images.
@@ -66,20 +68,9 @@ def hand_made(paths: Sequence[str | None], clusters: Sequence[int], **columns: A
         size=("image_id", "size"), silhouette=("silhouette", "mean"), iteration=("iteration", "min")
     ).reset_index()
     table.insert(2, "share", table["size"] / n)
-    residual = int((images["cluster"] == -1).sum())
-    summary = pd.DataFrame(
-        {
-            "n_images": [n],
-            "n_clusters": [len(table)],
-            "n_residual": [residual],
-            "n_iterations": [len(TRACE)],
-            "mean_silhouette": [images["silhouette"].mean()],
-            "method": ["iterative"],
-            "encoder": ["hog"],
-            "seed": [0],
-        }
-    )
-    return SimpleNamespace(images=images, clusters=table, trace=TRACE.copy(), summary=summary)
+    settings = {"method": "iterative", "seed": 0, "encoder": {"name": "hog"}, "width": 2}
+    centroids = np.zeros((len(table), 2), dtype=np.float32)
+    return Clustering(images, table, TRACE.copy(), centroids, settings)
 
 
 def content_id(path: str | None, number: int) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -90,9 +91,8 @@ def test_run_json_says_what_was_made(clustering, tmp_path):
 
 def test_same_input_same_files(clustering, tmp_path):
     pages = [build(clustering, tmp_path / name / "run") for name in "ab"]
-    shuffled = clustering.images.sample(frac=1, random_state=1)
-    clustering.images = shuffled
-    pages.append(build(clustering, tmp_path / "c" / "run"))
+    shuffled = replace(clustering, images=clustering.images.sample(frac=1, random_state=1))
+    pages.append(build(shuffled, tmp_path / "c" / "run"))
     assert len({page.read_bytes() for page in pages}) == 1
     contents = [
         {file.name: file.read_bytes() for file in page.parent.rglob("*.jpg")} for page in pages
@@ -203,8 +203,8 @@ def test_originals_are_found_from_the_page_and_absolutely(clustering, tmp_path):
 
 def test_without_clusters_there_is_the_residual(tmp_path):
     clustering = hand_made(draw_images(tmp_path / "images", [-1, -1]), [-1, -1])
-    clustering.trace = clustering.trace.head(0)
-    data = data_of(build(clustering, tmp_path / "run"))
+    without_trace = replace(clustering, trace=clustering.trace.head(0))
+    data = data_of(build(without_trace, tmp_path / "run"))
     assert [group["cluster"] for group in data["clusters"]] == [-1]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,8 +38,7 @@ def test_bars_are_the_trace(clustering):
 
 
 def test_one_iteration_is_enough(clustering):
-    clustering.trace = TRACE.head(1)
-    assert heights(plot_trace(clustering).axes[0].patches) == [40]
+    assert heights(plot_trace(replace(clustering, trace=TRACE.head(1))).axes[0].patches) == [40]
 
 
 def test_file_is_the_same_every_time(clustering, tmp_path):
@@ -55,6 +56,5 @@ def test_mistakes(clustering, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ImagestrataError, match="`path` must be"):
         plot_trace(clustering, tmp_path / "file" / "trace.png")
-    clustering.trace = TRACE.head(0)
     with pytest.raises(ImagestrataError, match="no iterations to draw"):
-        plot_trace(clustering)
+        plot_trace(replace(clustering, trace=TRACE.head(0)))

@@ -223,7 +223,8 @@ def _bmp(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
 
 
 def _tiff(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
-    return ".tif", _encode(image, "TIFF", compression="tiff_adobe_deflate")
+    # Not compressed: libtiff under older versions of Pillow leaves random bytes behind.
+    return ".tif", _encode(image, "TIFF")
 
 
 def _grey16(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:

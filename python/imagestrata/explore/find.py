@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
-
-if TYPE_CHECKING:
-    from ..clustering.clustering import Clustering
 
 
 def find_images(
@@ -61,8 +59,8 @@ def find_images(
 
 
 def check_clustering(clustering: Any) -> None:
-    """Refuse what has not the tables of a clustering."""
-    if not all(hasattr(clustering, name) for name in ("images", "clusters", "trace", "summary")):
+    """Refuse what is not a clustering."""
+    if not isinstance(clustering, Clustering):
         raise ImagestrataError(
             f"`clustering` must be a Clustering, not {type(clustering).__name__}.",
             "Use what cluster_images() returned, or Clustering.load(folder).",

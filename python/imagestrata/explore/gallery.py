@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
+from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
@@ -16,9 +17,6 @@ from ..validate import check_bool, check_int
 from .find import check_clustering, rank_images
 from .page import write_page
 from .thumbnails import Thumbnail, make_thumbnails
-
-if TYPE_CHECKING:
-    from ..clustering.clustering import Clustering
 
 _IMAGE_COLUMNS = ("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies")
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
@@ -245,6 +243,9 @@ def _summary(clustering: Clustering) -> str:
         "encoder": "encoder {}",
         "seed": "seed {}",
     }
-    return "\u00a0· ".join(  # lines break after the dots only
-        text.format(line[name]) for name, text in parts.items() if not pd.isna(line[name])
-    )
+    texts = [
+        text.removesuffix("s" if line[name] == 1 else "").format(line[name])
+        for name, text in parts.items()
+        if not pd.isna(line[name])
+    ]
+    return "\u00a0· ".join(texts)  # so that lines break after the dots

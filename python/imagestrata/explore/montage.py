@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..clustering.clustering import Clustering
 from ..validate import check_int
 from .figure import INK, SOFT, figure
 from .find import check_clustering, rank_images, select_clusters
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from PIL import Image
-
-    from ..clustering.clustering import Clustering
 
 #: Pixels: a tile, the space between tiles, the space around them and for the labels.
 TILE, GAP, MARGIN, LABELS = 160, 8, 40, 200

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from .figure import BRIGHT, MAIN, PALE, figure
 from .find import check_clustering
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ..clustering.clustering import Clustering
 
 
 def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = None) -> Figure:
@@ -44,7 +43,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
     if trace.empty:
         raise ImagestrataError(
             "This clustering has no iterations to draw.",
-            'cluster_images(method="iterative") leaves a trace; a single k-means does not.',
+            "With fewer images than `stop_size` none is run.",
         )
     from matplotlib.ticker import MaxNLocator
 

@@ -112,25 +112,23 @@
     return element;
   }
 
-  /** Cut a list into rows that fill the width at about the wanted height. */
+  /** Cut a list into rows of about the wanted height that all fill the width. */
   function rows(list, width, size) {
     const wanted = size * Math.min(data.height, width / 3.3);
-    const result = [];
-    let row = [];
-    let ratios = 0;
-    const close = (height) => {
-      result.push({ row, height, filler: (width - GAP * row.length) / height - ratios });
-      row = [];
-      ratios = 0;
-    };
+    const sum = (row) => row.reduce((total, i) => total + images.ratio[i], 0);
+    const total = sum(list);
+    const n = Math.max(1, Math.round((total * wanted + GAP * list.length) / width));
+    const cut = Array.from({ length: n }, () => []);
+    let before = 0;
     for (const i of list) {
-      row.push(i);
-      ratios += images.ratio[i];
-      const height = (width - GAP * (row.length - 1)) / ratios;
-      if (height <= wanted) close(height);
+      cut[Math.floor(((before + images.ratio[i] / 2) / total) * n)].push(i);
+      before += images.ratio[i];
     }
-    if (row.length) close(wanted);
-    return result;
+    return cut.filter((row) => row.length).map((row) => {
+      const full = (width - GAP * (row.length - 1)) / sum(row);
+      const height = n === 1 ? Math.min(wanted, full) : full;
+      return { row, height, filler: (width - GAP * row.length) / height - sum(row) };
+    });
   }
 
   /** Tiles of a list; the viewer pages through `context`. */
@@ -139,7 +137,7 @@
     let width = 0;
     element.context = context;
     element.lay = () => {
-      if (element.clientWidth === width) return;
+      if (!element.clientWidth || element.clientWidth === width) return;
       width = element.clientWidth;
       const all = rows(list, width, size);
       element.replaceChildren();
@@ -283,7 +281,7 @@
     if (groups.has(-1)) byId("nav").append(link("#residual", "Residual"));
     if (sampled.size) byId("nav").append(link("#sampled", "Sample"));
     byId("nav").append(link("#ticked", "Ticked"));
-    if (trace.iteration.length) byId("nav").append(link("#trace", "Trace"));
+    if (trace.iteration.length > 1) byId("nav").append(link("#trace", "Trace"));
   }
 
   // ---- the trace: images remaining, clusters fitted and kept, their mean size ----

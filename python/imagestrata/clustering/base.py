@@ -1,0 +1,184 @@
+"""What the clustering estimators share: arguments, the space they work in, numbering, predict."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..errors import ImagestrataError
+from ..progress import Progress
+from ..validate import check_bool, check_choice, check_int
+from .silhouette import MEASURES
+from .vectors import row_blocks
+
+#: Called with a name and a function that makes a table; gives back that table,
+#: perhaps from an earlier call. This is how a run folder remembers iterations.
+Memo = Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]
+
+
+class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """An estimator that partitions images into numbered clusters and a residual.
+
+    A subclass has the arguments ``normalize``, ``n_components``, ``silhouette``,
+    ``exact`` and ``random_state``, and defines :meth:`_partition`.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Cluster the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            One vector per image.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, memo=lambda _, make: make(), progress=False)
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """Nearest centroid of each row.
+
+        Nothing is ever predicted to be residual, unless there is no cluster at all.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Clusters from 0.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return nearest_centroids(normalized(X, self.normalize), self.cluster_centers_)
+
+    def _fit(self, X: Any, memo: Memo, progress: Progress) -> Self:
+        X = validate_data(self, X, dtype=(np.float64, np.float32))
+        self._check_arguments(X.shape)
+        X = normalized(X, self.normalize)
+        seed = plain_seed(self.random_state)
+        labels, self.silhouettes_, iterations, self.trace_ = self._partition(
+            reduced(X, self.n_components, seed), seed, memo, progress
+        )
+        order = _order_by_size(labels)
+        self.labels_ = order[labels]
+        self.iterations_ = np.where(labels == -1, 0, iterations)
+        self.cluster_centers_ = _means(X, self.labels_, len(order) - 1)
+        self.distances_ = centroid_distances(X, self.cluster_centers_, self.labels_)
+        self.n_iter_ = len(self.trace_)
+        return self
+
+    def _partition(
+        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        """Label (-1 residual), silhouette and iteration of each row, and the trace."""
+        raise NotImplementedError
+
+    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        """Raise an ImagestrataError for an argument out of range, for this shape if known."""
+        if self.normalize is not None:
+            check_choice("normalize", self.normalize, ["l2"])
+        check_choice("silhouette", self.silhouette, MEASURES)
+        if check_bool("exact", self.exact) and self.n_components is not None:
+            raise ImagestrataError(
+                "`exact` and `n_components` exclude each other: principal components are not "
+                "the same to the last digit on every machine.",
+                "Leave out one of the two.",
+            )
+        if self.n_components is not None:
+            most = min(shape) if shape else None
+            check_int("n_components", self.n_components, minimum=1, maximum=most)
+
+
+def trace_table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
+    """The trace of a clustering, of the same types even when it has no row."""
+    whole = ("iteration", "n_remaining", "k", "n_cohesive")
+    types = dict.fromkeys(whole, "int64") | {"mean_size": "float64", "seconds": "float64"}
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def plain_seed(random_state: Any) -> int:
+    """A whole number from whatever scikit-learn takes as ``random_state``."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def normalized(X: NDArray[Any], how: str | None) -> NDArray[Any]:
+    """X, or its rows scaled to length one; rows of zeros stay as they are."""
+    if how is None:
+        return X
+    out = np.empty_like(X)
+    for block in row_blocks(len(X)):
+        rows = X[block].astype(np.float64)
+        # A running sum adds in the same order on every processor, as `exact` wants.
+        norms = np.sqrt(np.cumsum(rows**2, axis=1)[:, -1:])
+        out[block] = rows / np.where(norms > 0, norms, 1.0)
+    return out
+
+
+def reduced(X: NDArray[Any], n_components: int | None, seed: int) -> NDArray[Any]:
+    """X, or its first principal components."""
+    if n_components is None:
+        return X
+    from sklearn.decomposition import PCA
+
+    scores: NDArray[Any] = PCA(n_components, random_state=seed % 2**32).fit_transform(X)
+    return scores
+
+
+def nearest_centroids(X: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.intp]:
+    """Nearest centroid of each row; -1 where there is no centroid."""
+    if not len(centers):
+        return np.full(len(X), -1, dtype=np.intp)
+    nearest: NDArray[np.intp] = pairwise_distances_argmin(X, centers)
+    return nearest
+
+
+def centroid_distances(
+    X: NDArray[Any], centers: NDArray[Any], labels: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Euclidean distance of each row to the centroid of its cluster; NaN for the residual."""
+    distances = np.full(len(X), np.nan)
+    for block in row_blocks(len(X)):
+        rows = np.flatnonzero(labels[block] >= 0) + block.start
+        differences = X[rows].astype(np.float64) - centers[labels[rows]]
+        distances[rows] = np.sqrt(np.einsum("ij,ij->i", differences, differences))
+    return distances
+
+
+def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """New label of each old one, largest cluster first, ties by first row; -1 stays -1.
+
+    The last entry, which the label -1 picks, is -1.
+    """
+    _, first, sizes = np.unique(labels[labels >= 0], return_index=True, return_counts=True)
+    order = np.lexsort((first, -sizes))
+    new = np.full(len(sizes) + 1, -1, dtype=np.intp)
+    new[order] = np.arange(len(sizes))
+    return new
+
+
+def _means(X: NDArray[Any], labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
+    """Mean of the rows of each cluster, in the type of X."""
+    centers = np.empty((n_clusters, X.shape[1]), dtype=X.dtype)
+    order = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))
+    for cluster in range(n_clusters):
+        rows = order[bounds[cluster] : bounds[cluster + 1]]
+        centers[cluster] = X[rows].mean(axis=0, dtype=np.float64)
+    return centers

@@ -1,0 +1,211 @@
+"""Sort images into visual topics."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ..embeddings.embeddings import Embeddings
+from ..errors import ImagestrataError
+from ..progress import Progress
+from ..provenance import Step
+from ..validate import check_choice, check_seed
+from .base import ClusterEstimator
+from .clustering import Clustering
+from .inputs import as_embeddings, embeddings_fingerprint
+from .iterative import IterativeKMeans
+from .single import SingleKMeans
+
+#: A method is an estimator with the attributes of IterativeKMeans.
+METHODS: dict[str, type[ClusterEstimator]] = {
+    "iterative": IterativeKMeans,
+    "kmeans": SingleKMeans,
+}
+
+#: Settings of the iterative method that go by a name. "paper" is as near to the
+#: published run as its text allows: about 55 clusters fitted per iteration, all
+#: of them that pass the threshold leave.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "k_criterion": "explained_variance",
+        "k_tolerance": 0.006,
+        "k_max": 100,
+        "similarity_threshold": 0.03,
+        "release_share": 1.0,
+    },
+}
+
+
+def cluster_images(
+    images: Any,
+    method: str = "iterative",
+    *,
+    preset: str | None = None,
+    encoder: str = "resnet18",
+    weights: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+    **settings: Any,
+) -> Clustering:
+    """Sort images into visual topics.
+
+    Parameters
+    ----------
+    images : Embeddings, folder, table of images, or ndarray of shape (n, d)
+        A folder or a table is scanned and embedded first.
+    method : {"iterative", "kmeans"}, default "iterative"
+        "iterative" is the paper's method, see
+        :class:`~imagestrata.clustering.iterative.IterativeKMeans`; "kmeans" a
+        single k-means with ``n_clusters``, see
+        :class:`~imagestrata.clustering.single.SingleKMeans`.
+    preset : {"paper"}, optional
+        Settings of the iterative method closest to the published run.
+    encoder, weights : str and path, optional
+        For images that are not embedded yet, see ``embed_images``.
+    seed : int, default 0
+        Same seed and same machine, same result; with ``exact=True`` on any
+        machine with the same versions of numpy, scipy and scikit-learn.
+    out : path, optional
+        Run folder: the tables are written there, an interrupted clustering goes
+        on after its last finished iteration, and a finished one is loaded.
+    overwrite : bool, default False
+        Replace another clustering in ``out``, and the steps built on it.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`; counts images that found their
+        cluster.
+    **settings : optional
+        Settings of the method, by the names and with the defaults of its
+        estimator: ``k=``, ``similarity_threshold=``, ``n_clusters=``,
+        ``normalize=``, ``exact=``, ... They come before those of the preset.
+
+    Returns
+    -------
+    Clustering
+        Tables of images, clusters and iterations.
+
+    Raises
+    ------
+    ImagestrataError
+        If a setting is unknown or out of range, vectors hold NaN, there are no
+        images, or ``out`` cannot be written or holds another clustering.
+
+    Warns
+    -----
+    UserWarning
+        If nothing could be told apart: fewer images than ``stop_size``, or all
+        vectors the same. Every image is then residual.
+    """
+    seed = check_seed(seed)
+    estimator = _estimator(method, preset, settings, seed)
+    estimator._check_arguments()
+
+    def embed(given: Any) -> Embeddings:
+        from ..embeddings.embed import embed_images
+
+        return embed_images(
+            given,
+            encoder,
+            weights=weights,
+            seed=seed,
+            out=out,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    embeddings = as_embeddings(images, embed)
+    estimator._check_arguments(embeddings.matrix.shape)
+    arguments = estimator.get_params()
+    del arguments["random_state"]
+    arguments = {"method": method, **arguments, "seed": seed}
+    inputs = embeddings_fingerprint(embeddings)
+    step = Step(out, "cluster", arguments, inputs=inputs, overwrite=overwrite)
+    if step.folder is not None and step.finished:
+        return Clustering.load(step.folder)
+    estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress)
+    clustering = _as_tables(estimator, embeddings, arguments)
+    if clustering.clusters.empty:
+        warnings.warn(_why_no_cluster(estimator, embeddings), stacklevel=2)
+    if step.folder is not None:
+        clustering.save(step.folder)
+        line = clustering.summary.iloc[0]
+        step.finish(**{name: int(line[name]) for name in ("n_images", "n_clusters", "n_residual")})
+    return clustering
+
+
+def _estimator(
+    method: str, preset: str | None, settings: Mapping[str, Any], seed: int
+) -> ClusterEstimator:
+    estimator = METHODS[check_choice("method", method, METHODS)](random_state=seed)
+    known = [name for name in estimator.get_params() if name != "random_state"]
+    if preset is not None:
+        settings = PRESETS[check_choice("preset", preset, PRESETS)] | dict(settings)
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise ImagestrataError(
+            f'The method "{method}" has no setting {unknown[0]!r}.',
+            f"Its settings: {', '.join(known)}.",
+        )
+    estimator.set_params(**settings)
+    return estimator
+
+
+def _memo(step: Step) -> Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]:
+    """Remember tables in the run folder, where there is one."""
+    parts = step.parts
+    if parts is None:
+        return lambda _, make: make()
+    return lambda name, make: parts.load(name, make).to_pandas()
+
+
+def _as_tables(
+    estimator: ClusterEstimator, embeddings: Embeddings, arguments: Mapping[str, Any]
+) -> Clustering:
+    cluster = estimator.labels_ + (estimator.labels_ >= 0)
+    found = {
+        "cluster": cluster,
+        "iteration": estimator.iterations_,
+        "silhouette": estimator.silhouettes_,
+        "distance": estimator.distances_,
+    }
+    given = embeddings.images
+    images = given[["image_id", "path"]].assign(**found, n_copies=given["n_copies"])
+    images = images.join(given[[name for name in given if name not in images]])
+    clusters = (
+        images[cluster > 0]
+        .groupby("cluster")
+        .agg(
+            size=("image_id", "size"),
+            silhouette=("silhouette", "mean"),
+            iteration=("iteration", "first"),
+        )
+        .reset_index()
+    )
+    clusters.insert(2, "share", clusters["size"] / len(images))
+    return Clustering(
+        images=images,
+        clusters=clusters,
+        trace=estimator.trace_,
+        centroids=estimator.cluster_centers_.astype("float32"),
+        settings={
+            **arguments,
+            "encoder": dict(embeddings.encoder),
+            "width": embeddings.matrix.shape[1],
+        },
+    )
+
+
+def _why_no_cluster(estimator: ClusterEstimator, embeddings: Embeddings) -> str:
+    n = len(embeddings.matrix)
+    if estimator.n_iter_ == 0:
+        why = f"{n} images are fewer than stop_size ({estimator.get_params()['stop_size']})"
+    elif (embeddings.matrix == embeddings.matrix[0]).all():
+        why = f"the vectors of all {n} images are the same"
+    else:
+        why = f"no cluster was cohesive in {estimator.n_iter_} iterations"
+    return f"No cluster was found: {why}. All images are in the residual."

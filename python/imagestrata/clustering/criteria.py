@@ -1,0 +1,68 @@
+"""Goodness of fit of a k-means partition. For all of them, larger is better.
+
+A new criterion is one small function and one line of :data:`CRITERIA`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .kmeans import Fit
+from .silhouette import silhouettes
+from .vectors import Vectors
+
+
+def explained_variance(vectors: Vectors, fit: Fit) -> float:
+    """Share of the total sum of squares that lies between clusters."""
+    total = _total(vectors)
+    return 1 - fit.inertia / total if total else 1.0
+
+
+def inertia(vectors: Vectors, fit: Fit) -> float:
+    """Within-cluster sum of squares, negated; in the units of the vectors."""
+    return -fit.inertia
+
+
+def silhouette(vectors: Vectors, fit: Fit) -> float:
+    """Mean silhouette (Rousseeuw 1987)."""
+    return float(silhouettes(vectors, fit.labels).mean())
+
+
+def calinski_harabasz(vectors: Vectors, fit: Fit) -> float:
+    """Variance ratio of Calinski and Harabasz (1974)."""
+    n, k = len(vectors), len(np.unique(fit.labels))
+    if k < 2 or k == n or not fit.inertia:
+        return 1.0
+    between = _total(vectors) - fit.inertia
+    return between / fit.inertia * (n - k) / (k - 1)
+
+
+def davies_bouldin(vectors: Vectors, fit: Fit) -> float:
+    """Mean, over clusters, of the worst ratio of spread to separation (1979), negated."""
+    used, codes, sizes = np.unique(fit.labels, return_inverse=True, return_counts=True)
+    spread = np.bincount(codes, np.sqrt(fit.square_distances)) / sizes
+    centers = fit.centers[used].astype(np.float64)
+    differences = centers[:, None] - centers
+    separation = np.sqrt(np.einsum("ijd,ijd->ij", differences, differences))
+    np.fill_diagonal(separation, np.inf)
+    ratios = (spread[:, None] + spread) / np.maximum(separation, np.finfo(float).tiny)
+    return -float(ratios.max(axis=1).mean())
+
+
+def _total(vectors: Vectors) -> float:
+    """Sum of squares about the mean of all vectors."""
+    mean = vectors.matrix.mean(axis=0, dtype=np.float64)
+    norms = float(vectors.square_norms.sum(dtype=np.float64))
+    return max(norms - len(vectors) * float(mean @ mean), 0.0)
+
+
+#: Name -> function of the vectors and a fit.
+CRITERIA: dict[str, Callable[[Vectors, Fit], float]] = {
+    "explained_variance": explained_variance,
+    "inertia": inertia,
+    "silhouette": silhouette,
+    "calinski_harabasz": calinski_harabasz,
+    "davies_bouldin": davies_bouldin,
+}

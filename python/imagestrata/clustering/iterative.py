@@ -1,0 +1,247 @@
+"""Iterative clustering: cohesive clusters leave, the rest is clustered again."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..progress import Progress, track
+from ..validate import check_choice, check_float, check_int
+from .base import ClusterEstimator, Memo, trace_table
+from .choose_k import search_k
+from .criteria import CRITERIA
+from .kmeans import Fit, kmeans
+from .release import cohesive_clusters
+from .silhouette import silhouettes
+from .vectors import Vectors, as_vectors
+
+
+class IterativeKMeans(ClusterEstimator):
+    """Iterative k-means clustering of images.
+
+    Repeat on the images that remain: choose the number of clusters on a sample,
+    fit k-means to all of them, and let the clusters leave whose mean silhouette
+    is high; stop when few images remain or nothing leaves any more. What is left
+    is the residual, labelled -1.
+
+    Parameters
+    ----------
+    k : int, optional
+        Clusters fitted in every iteration (at most half as many as images
+        remain). By default the number is searched in each iteration.
+    sample_size : int, default 1000
+        Images drawn for the search (the paper).
+    step_size : int, default 5
+        Step of the search, which begins with it (the paper: 3 or 5).
+    converge_window : int, default 3
+        The search stops when the mean goodness of fit of the last
+        ``converge_window`` fits no longer improves on that of as many before
+        them (the paper: 3). The best fit seen is kept.
+    k_criterion : str, default "silhouette"
+        Goodness of fit: "explained_variance", "inertia", "silhouette",
+        "calinski_harabasz" or "davies_bouldin". The paper does not name its own.
+    k_tolerance : float, default 0
+        Improvement, per added cluster and relative to the earlier mean, that
+        counts as none. Explained variance and inertia improve for ever, and
+        need it.
+    k_max : int, optional
+        Largest number searched; by default a twentieth of ``sample_size``. Never
+        more than a third of the images in the sample.
+    similarity_threshold : float, default 0
+        Mean silhouette above which a cluster is cohesive (the paper: .03; its
+        prose has .4 and its pseudo-code .04).
+    release_share : float, default 0.2
+        Of the cohesive clusters the most cohesive leave first, while together
+        they hold at most this share of the remaining images; the others are
+        clustered again with the rest. With 1, as in the paper, all leave.
+    stop_size : int, default 20
+        Stop when fewer images remain (the paper).
+    patience : int, default 3
+        Stop when this many iterations in a row find no cohesive cluster.
+    n_init : int, default 10
+        Restarts of k-means. They compete on a subset of the images, so that
+        they cost little.
+    normalize : {"l2"}, optional
+        Scale vectors to length one first, which makes distances those of angles.
+    n_components : int, optional
+        Work on that many principal components.
+    silhouette : {"exact", "squared"}, default "exact"
+        "exact" uses Euclidean distances; "squared" their squares, which need
+        time linear in the number of images.
+    exact : bool, default False
+        Compute with whole numbers in float64 instead of float32: the same labels
+        on any machine with the same versions of numpy, scipy and scikit-learn,
+        at about twice the time. See :mod:`imagestrata.clustering.vectors`.
+    random_state : int, RandomState instance or None, default None
+        Everything random follows from it, separately for each iteration.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each image from 0, largest first, ties by first image; -1 for
+        the residual.
+    silhouettes_ : ndarray of shape (n_samples,)
+        Silhouette in the iteration in which the image left, against the images
+        that then remained; for the residual in the last one it took part in
+        (NaN if in none).
+    iterations_ : ndarray of shape (n_samples,)
+        Iteration, from 1, in which the image left; 0 for the residual.
+    distances_ : ndarray of shape (n_samples,)
+        Euclidean distance to the centroid of its cluster; NaN for the residual.
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Mean vector of each cluster (of the normalised vectors, with ``normalize``).
+    trace_ : DataFrame
+        One row per iteration: iteration, n_remaining (before it), k (clusters
+        fitted), n_cohesive (that left), mean_size (of these), seconds.
+    n_iter_ : int
+        Number of iterations.
+    n_features_in_ : int
+        Width of the vectors.
+
+    Notes
+    -----
+    The method is that of the paper on iterative image clustering whose Figure 3
+    gives it as pseudo-code; ``METHOD.md`` lists what that leaves open.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata import IterativeKMeans
+    >>> X = np.repeat(np.eye(4) * 9, 30, axis=0)
+    >>> X += np.random.default_rng(0).normal(size=X.shape)
+    >>> np.bincount(IterativeKMeans(random_state=0).fit(X).labels_).tolist()
+    [30, 30, 30, 30]
+    """
+
+    def __init__(
+        self,
+        *,
+        k: int | None = None,
+        sample_size: int = 1000,
+        step_size: int = 5,
+        converge_window: int = 3,
+        k_criterion: str = "silhouette",
+        k_tolerance: float = 0.0,
+        k_max: int | None = None,
+        similarity_threshold: float = 0.0,
+        release_share: float = 0.2,
+        stop_size: int = 20,
+        patience: int = 3,
+        n_init: int = 10,
+        normalize: str | None = None,
+        n_components: int | None = None,
+        silhouette: str = "exact",
+        exact: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.k = k
+        self.sample_size = sample_size
+        self.step_size = step_size
+        self.converge_window = converge_window
+        self.k_criterion = k_criterion
+        self.k_tolerance = k_tolerance
+        self.k_max = k_max
+        self.similarity_threshold = similarity_threshold
+        self.release_share = release_share
+        self.stop_size = stop_size
+        self.patience = patience
+        self.n_init = n_init
+        self.normalize = normalize
+        self.n_components = n_components
+        self.silhouette = silhouette
+        self.exact = exact
+        self.random_state = random_state
+
+    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        super()._check_arguments(shape)
+        for name in ("k", "k_max"):
+            if getattr(self, name) is not None:
+                check_int(name, getattr(self, name), minimum=2)
+        for name in ("sample_size", "step_size", "stop_size"):
+            check_int(name, getattr(self, name), minimum=2)
+        for name in ("converge_window", "patience", "n_init"):
+            check_int(name, getattr(self, name), minimum=1)
+        check_choice("k_criterion", self.k_criterion, CRITERIA)
+        check_float("k_tolerance", self.k_tolerance, minimum=0)
+        check_float("similarity_threshold", self.similarity_threshold, minimum=-1, maximum=1)
+        check_float("release_share", self.release_share, minimum=0, maximum=1)
+
+    def _partition(
+        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        n = len(X)
+        labels = np.full(n, -1, dtype=np.intp)
+        scores = np.full(n, np.nan)
+        iterations = np.zeros(n, dtype=np.intp)
+        remaining = np.arange(n)
+        trace: list[tuple[float, ...]] = []
+        misses = 0
+        with track(progress, "Clustering", n) as advance:
+            while len(remaining) >= self.stop_size and misses < self.patience:
+                number = len(trace) + 1
+                make = partial(self._iterate, X, remaining, seed, number)
+                made = memo(f"iteration-{number:05d}", make)
+                found = made["cluster"].to_numpy()
+                left = found >= 0
+                scores[remaining] = made["silhouette"]
+                labels[remaining[left]] = labels.max() + 1 + found[left]
+                iterations[remaining[left]] = number
+                trace.append(_trace_row(number, made))
+                remaining = remaining[~left]
+                misses = 0 if left.any() else misses + 1
+                advance(int(left.sum()))
+            advance(len(remaining))
+        return labels, scores, iterations, trace_table(trace)
+
+    def _iterate(
+        self, X: NDArray[Any], remaining: NDArray[np.intp], seed: int, number: int
+    ) -> pd.DataFrame:
+        """One iteration: cohesive cluster (or -1) and silhouette of each remaining row."""
+        start = time.perf_counter()
+        rng = np.random.default_rng([seed, number])
+        vectors = as_vectors(X[remaining], exact=self.exact)
+        fit = self._fit_kmeans(vectors, rng)
+        scores = silhouettes(vectors, fit.labels, self.silhouette)
+        _, codes, sizes = np.unique(fit.labels, return_inverse=True, return_counts=True)
+        leaves = cohesive_clusters(
+            np.bincount(codes, scores) / sizes,
+            sizes,
+            threshold=self.similarity_threshold,
+            share=self.release_share,
+        )
+        names = np.where(leaves, np.cumsum(leaves) - 1, -1)
+        return pd.DataFrame(
+            {
+                "cluster": names[codes],
+                "silhouette": scores,
+                "k": len(sizes),
+                "seconds": time.perf_counter() - start,
+            }
+        )
+
+    def _fit_kmeans(self, vectors: Vectors, rng: np.random.Generator) -> Fit:
+        n = len(vectors)
+        if self.k is not None:
+            return kmeans(vectors, min(self.k, n // 2), rng, self.n_init)
+        size = min(self.sample_size, n)
+        best = search_k(
+            vectors.take(np.sort(rng.choice(n, size, replace=False))),
+            self.k_criterion,
+            step_size=self.step_size,
+            converge_window=self.converge_window,
+            tolerance=self.k_tolerance,
+            k_max=min(self.k_max or self.sample_size // 20, max(2, size // 3)),
+            rng=rng,
+        )
+        return kmeans(vectors, len(best.centers), rng, self.n_init, best.centers)
+
+
+def _trace_row(number: int, made: pd.DataFrame) -> tuple[float, ...]:
+    sizes = np.bincount(made["cluster"][made["cluster"] >= 0])
+    mean_size = sizes.mean() if len(sizes) else np.nan
+    return number, len(made), made["k"].iloc[0], len(sizes), mean_size, made["seconds"].iloc[0]

@@ -1,0 +1,109 @@
+"""Silhouettes: by hand, against scikit-learn, near-duplicates, offsets, exactness."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn.metrics import silhouette_samples
+
+from imagestrata.clustering import silhouette as silhouette_module
+from imagestrata.clustering.silhouette import silhouettes
+from imagestrata.clustering.vectors import as_vectors
+
+
+def reference(matrix: np.ndarray, labels: np.ndarray, metric: str = "euclidean") -> np.ndarray:
+    """scikit-learn's silhouettes of distances computed pair by pair, in float64."""
+    wide = matrix.astype(np.float64)
+    return silhouette_samples(cdist(wide, wide, metric), labels, metric="precomputed")
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_four_points_by_hand(exact):
+    vectors = as_vectors(np.array([[0.0], [1], [4], [6]]), exact=exact)
+    # a = 1, 1, 2, 2 and b = 5, 4, 3.5, 5.5
+    wanted = [4 / 5, 3 / 4, 1.5 / 3.5, 3.5 / 5.5]
+    np.testing.assert_allclose(silhouettes(vectors, np.array([3, 3, 8, 8])), wanted, rtol=1e-5)
+    # Squared: a = 1, 1, 4, 4 and b = (16 + 36) / 2, (9 + 25) / 2, (16 + 9) / 2, (36 + 25) / 2
+    wanted = [25 / 26, 16 / 17, 8.5 / 12.5, 26.5 / 30.5]
+    found = silhouettes(vectors, np.array([3, 3, 8, 8]), "squared")
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@st.composite
+def clouds(draw):
+    """Vectors with labels: any shape, offset and scale, duplicates and near-duplicates."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    n, d, k = draw(st.integers(3, 70)), draw(st.integers(1, 60)), draw(st.integers(2, 8))
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(n, d)) * rng.gamma(1, size=(n, 1))
+    n_near = draw(st.integers(0, n))
+    near = rng.integers(n, size=n_near)
+    source = rng.integers(n, size=n_near)
+    matrix[near] = matrix[source] + draw(st.sampled_from([0, 1e-5, 1e-3])) * matrix[near]
+    matrix = matrix * draw(st.sampled_from([1e-6, 1, 1e4])) + draw(st.sampled_from([0, 1, 1e5]))
+    labels = rng.integers(k, size=n)
+    labels[:2] = 0, 1
+    return matrix.astype(draw(st.sampled_from(["float32", "float64"]))), labels
+
+
+@settings(max_examples=150, deadline=None)
+@given(clouds(), st.sampled_from(["exact", "squared"]), st.integers(1, 40))
+def test_agree_with_scikit_learn(cloud, measure, block):
+    matrix, labels = cloud
+    if len(np.unique(labels)) == len(labels):
+        return  # scikit-learn refuses; ours are all 0
+    old, silhouette_module._BLOCK = silhouette_module._BLOCK, block
+    try:
+        found = silhouettes(as_vectors(matrix), labels, measure)
+    finally:
+        silhouette_module._BLOCK = old
+    metric = "euclidean" if measure == "exact" else "sqeuclidean"
+    wanted = reference(matrix, labels, metric)
+    if measure == "exact":
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+    elif np.ptp(matrix) > 1e-3 * np.abs(matrix).max():
+        np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+def test_tight_clusters_far_apart_keep_their_inner_order():
+    """Squared norms are 10^8 times the squared distances that matter."""
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(6, 64)) * 10
+    labels = np.repeat(np.arange(12), 40)
+    inner = 0.001 * (rng.normal(size=(480, 64)) + 0.5 * (labels[:, None] % 2))
+    matrix = (centers[labels // 2] + inner).astype(np.float32)
+    wanted = reference(matrix, labels)
+    assert wanted.std() > 0.005  # not all alike: there is something to get wrong
+    np.testing.assert_allclose(silhouettes(as_vectors(matrix), labels), wanted, atol=1e-4)
+
+
+def test_larger_than_a_block():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(23, size=2700)
+    matrix = (rng.normal(size=(2700, 16)) + 0.3 * rng.normal(size=(23, 16))[labels]).astype("f4")
+    wanted = silhouette_samples(matrix, labels)
+    np.testing.assert_allclose(silhouettes(as_vectors(matrix), labels), wanted, atol=1e-5)
+
+
+def test_one_cluster_single_rows_and_equal_rows():
+    vectors = as_vectors(np.arange(4.0)[:, None])
+    assert silhouettes(vectors, np.zeros(4, dtype=int)).tolist() == [0, 0, 0, 0]
+    assert silhouettes(vectors, np.arange(4)).tolist() == [0, 0, 0, 0]
+    equal = as_vectors(np.ones((4, 2)))
+    assert silhouettes(equal, np.array([0, 0, 1, 1])).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("measure", ["exact", "squared"])
+def test_exact_silhouettes_do_not_depend_on_blocks(measure, monkeypatch):
+    rng = np.random.default_rng(2)
+    vectors = as_vectors(rng.normal(size=(400, 50)).astype(np.float32), exact=True)
+    labels = rng.integers(5, size=400)
+    wanted = silhouettes(vectors, labels, measure)
+    for block in (7, 64, 399):
+        monkeypatch.setattr(silhouette_module, "_BLOCK", block)
+        assert (silhouettes(vectors, labels, measure) == wanted).all()
+    order = rng.permutation(400)
+    assert (silhouettes(vectors.take(order), labels[order], measure) == wanted[order]).all()
