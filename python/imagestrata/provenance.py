@@ -15,7 +15,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -59,6 +59,9 @@ class Step:
     overwrite : bool, default False
         Replace what an earlier call with other settings or inputs left here,
         together with the steps that were built on it.
+    results : sequence of str, default ()
+        Files that the finished step leaves in the folder: where one was deleted,
+        the step is not finished.
 
     Attributes
     ----------
@@ -81,6 +84,7 @@ class Step:
         *,
         inputs: str,
         overwrite: bool = False,
+        results: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.folder: Path | None = None
@@ -103,7 +107,8 @@ class Step:
                     "replace it and the steps after it.",
                 )
         if same_settings and old["inputs"] == inputs:
-            self.finished = bool(old["finished"])
+            present = all((self.folder / result).exists() for result in results)
+            self.finished = bool(old["finished"]) and present
             return
         for later in STEPS[STEPS.index(name) :]:
             run["steps"].pop(later, None)

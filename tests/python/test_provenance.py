@@ -31,6 +31,14 @@ def test_a_finished_step_is_found_again(tmp_path):
     assert "numpy" in entry["versions"]
 
 
+def test_a_step_whose_result_was_deleted_is_not_finished(tmp_path):
+    (tmp_path / "images.parquet").write_text("x")
+    Step(tmp_path, "scan", {}, inputs="i", results=["images.parquet"]).finish()
+    assert Step(tmp_path, "scan", {}, inputs="i", results=["images.parquet"]).finished
+    (tmp_path / "images.parquet").unlink()
+    assert not Step(tmp_path, "scan", {}, inputs="i", results=["images.parquet"]).finished
+
+
 def test_an_interrupted_step_goes_on_with_its_parts(tmp_path):
     begin(tmp_path, k=1).parts.write("0", pd.DataFrame({"x": [1]}))
     step = begin(tmp_path, k=1)

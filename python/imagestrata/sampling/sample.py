@@ -115,7 +115,9 @@ def sample_images(
         "seed": seed,
     }
     inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
-    step = Step(out, "sample", settings, inputs=inputs, overwrite=overwrite)
+    step = Step(
+        out, "sample", settings, inputs=inputs, overwrite=overwrite, results=["sample.csv"]
+    )
     if step.folder is not None and step.finished:
         return read_sample(step.folder)
 
