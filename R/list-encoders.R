@@ -1,7 +1,7 @@
 #' Encoders by name, and whether they are ready
 #'
 #' @returns A tibble with one row per encoder. `ready` says whether it can be used at once,
-#'   `note` what it needs otherwise.
+#'   `needs` what is missing otherwise.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

@@ -63,7 +63,7 @@ call_core <- function(verb, ..., call = rlang::caller_env()) {
   }
   error <- answer[["error"]]
   if (identical(error[["kind"]], "interrupt")) {
-    rlang::interrupt()
+    if (is.null(the$failure)) rlang::interrupt() else stop(the$failure)
   }
   if (!is.null(error)) {
     abort_imagestrata(

@@ -36,7 +36,7 @@ print.imagestrata_doctor <- function(x, ...) {
   if (is.null(x$problem)) {
     cat_rows("Python", x$versions)
     cat_rows("Machine", x$machine)
-    state <- ifelse(x$encoders$ready, "ready", paste0("not ready: ", x$encoders$note))
+    state <- ifelse(x$encoders$ready, "ready", paste("needs", x$encoders$needs))
     cat_rows("Encoders", rlang::set_names(state, x$encoders$name))
   } else {
     cat("\nPython\n", paste0("  ", conditionMessage(x$problem), "\n"), sep = "")

@@ -3,14 +3,14 @@
 
 progress_bar <- function(progress, frame = parent.frame()) {
   if (is.function(progress)) {
-    return(progress)
+    return(guarded(progress))
   }
   if (!check_flag(progress, "progress", call = frame)) {
     return(FALSE)
   }
   bar <- NULL
   current <- ""
-  function(step, done, total) {
+  guarded(function(step, done, total) {
     if (step != current) {
       current <<- step
       bar <<- cli::cli_progress_bar(step, total = total %||% NA, .envir = frame)
@@ -20,6 +20,24 @@ progress_bar <- function(progress, frame = parent.frame()) {
     } else {
       cli::cli_progress_update(set = done, id = bar, .envir = frame)
     }
-    invisible()
+  })
+}
+
+# An interrupt or an error must not leave R through Python. The function answers whether to
+# go on; an error is kept, for call_core() to raise when Python has stopped.
+guarded <- function(report) {
+  the$failure <- NULL
+  function(step, done, total) {
+    tryCatch(
+      {
+        report(step, done, total)
+        TRUE
+      },
+      interrupt = \(condition) FALSE,
+      error = function(condition) {
+        the$failure <- condition
+        FALSE
+      }
+    )
   }
 }

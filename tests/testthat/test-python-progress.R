@@ -1,5 +1,4 @@
 test_that("a bar follows what Python reports, step after step", {
-  seen <- character()
   local_core(scan_images = function(..., progress) {
     for (step in c("Scanning", "Comparing")) {
       progress(step, 0L, 10L)
@@ -10,15 +9,28 @@ test_that("a bar follows what Python reports, step after step", {
     progress("Reading", 3L, NULL)
     encode_table(toy_images())
   })
-  withr::local_options(cli.progress_show_after = 0, cli.dynamic = FALSE)
+  withr::local_options(cli.progress_show_after = 0, cli.progress_handlers_only = "logger")
   folder <- withr::local_tempdir()
-  expect_silent(suppressMessages(scan_images(folder)))
+  log <- capture.output(scan_images(folder))
+  expect_equal(sum(grepl(" 0/10 created", log)), 2)
+  expect_match(log, " 4/10 updated", all = FALSE)
+  expect_match(log, " 3/NA updated", all = FALSE)
 })
 
 test_that("progress is a flag or a function of one's own", {
   expect_false(progress_bar(FALSE))
-  mine <- function(step, done, total) NULL
-  expect_identical(progress_bar(mine), mine)
+  seen <- NULL
+  mine <- progress_bar(function(step, done, total) seen <<- list(step, done, total))
+  expect_true(mine("Scanning", 1, 2))
+  expect_equal(seen, list("Scanning", 1, 2))
+})
+
+test_that("an error in one's own function stops the work and arrives as it is", {
+  skip_if_no_core()
+  expect_error(
+    scan_images(imagestrata_example("images"), progress = \(...) rlang::abort("mine", "my_class")),
+    class = "my_class"
+  )
 })
 
 test_that("the real core reports from the beginning to the end", {

@@ -238,7 +238,10 @@ def _send_clustering(clustering: Any) -> dict[str, Any]:
 
 
 def _calm(progress: Report | bool) -> Report | bool:
-    """Call R's progress function ten times a second at most, and when a step begins or ends."""
+    """Call R's progress function ten times a second at most, and when a step begins or ends.
+
+    It answers whether to go on: an interrupt inside of it does not get through as such.
+    """
     if not callable(progress):
         return progress
     report, latest = progress, 0.0
@@ -248,7 +251,8 @@ def _calm(progress: Report | bool) -> Report | bool:
         now = time.monotonic()
         if done in (0, total) or now - latest >= _REPORT_EVERY:
             latest = now
-            report(step, done, total)
+            if report(step, done, total) is False:
+                raise KeyboardInterrupt
 
     return call
 
