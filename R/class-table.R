@@ -35,10 +35,8 @@ same_elements <- function(x, y) {
 
 restore <- function(new, old) {
   if (still_valid(new, old)) {
-    attributes(new) <- c(
-      attributes(new)[c("names", "row.names")],
-      attributes(old)[setdiff(names(attributes(old)), c("names", "row.names"))]
-    )
+    kept <- attributes(old)[setdiff(names(attributes(old)), c("names", "row.names"))]
+    attributes(new) <- c(list(names = names(new), row.names = .set_row_names(nrow(new))), kept)
     new
   } else {
     plain_tibble(new)
