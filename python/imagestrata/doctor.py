@@ -22,7 +22,7 @@ def examine() -> dict[str, Any]:
     """
     import torch
 
-    from .encoders.cnn import has_bfloat16
+    from .encoders.inference import has_bfloat16
     from .encoders.registry import list_encoders
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None

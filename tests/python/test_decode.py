@@ -9,6 +9,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import images
 from imagestrata.corpus import decode
@@ -73,9 +74,12 @@ def test_orientation_turns_the_picture_upright(format, orientation):
 
 
 def test_damaged_exif_does_not_cost_the_picture():
-    data = images.encode(corners(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01")
-    with decode.quiet():
-        assert same_to_the_eye(open_image(data), corners())
+    half = images.encode(corners(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01")
+    note = PngInfo()
+    note.add_text("Raw profile type exif", "\nexif\n 5\nnot hexadecimal")
+    for data in (half, images.encode(corners(), "PNG", pnginfo=note)):
+        with decode.quiet():
+            assert same_to_the_eye(open_image(data), corners())
 
 
 def test_transparent_becomes_white():

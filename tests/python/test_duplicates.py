@@ -60,7 +60,7 @@ def test_the_first_of_several_near_ones():
 
 @given(
     st.lists(st.integers(0, 2**64 - 1), max_size=30),
-    st.integers(0, 15),
+    st.integers(0, 10),
     st.integers(0, 2**32),
 )
 def test_banded_search_finds_what_comparing_all_finds(seeds, max_distance, shuffle):
@@ -95,5 +95,5 @@ def test_eye_hash_sees_reencoded_copies_and_not_other_pictures(seed):
     copy = open_image(images.encode(picture.resize((288, 216)), "JPEG", quality=60))
     other = images.picture(seed + 100, (320, 240))
     assert (eye_hash(picture) ^ eye_hash(copy)).bit_count() <= 4
-    assert (eye_hash(picture) ^ eye_hash(other)).bit_count() > 15
+    assert (eye_hash(picture) ^ eye_hash(other)).bit_count() > 10
     assert 0 <= eye_hash(picture) < 2**64

@@ -309,7 +309,7 @@ def test_other_things_that_cannot_be_scanned(tmp_path):
     assert "folder of images itself" in message(pictures, out=pictures)
     assert "`min_side`" in message(pictures, min_side=0)
     assert "`min_bytes`" in message(pictures, min_bytes=-1)
-    assert "`near_duplicates`" in message(pictures, near_duplicates=16)
+    assert "`near_duplicates`" in message(pictures, near_duplicates=11)
 
 
 def test_one_image_is_a_corpus(tmp_path):

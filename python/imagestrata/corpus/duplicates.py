@@ -14,8 +14,8 @@ from PIL import Image
 from .reasons import Reason
 
 #: Two unrelated pictures differ in about 32 of the 64 bits of their perceptual hashes.
-#: Beyond 15, pictures that have nothing in common are found, and finding them is slow.
-MAX_DISTANCE = 15
+#: Beyond 10, pictures that merely look alike are found, and finding them is slow.
+MAX_DISTANCE = 10
 
 _BANDS = 4
 _BAND_BITS = 16
@@ -109,13 +109,12 @@ class _NearIndex:
 
     def first_near(self, value: int) -> int | None:
         """The least position added whose hash is within the distance."""
-        near = (
-            position
-            for band, part in zip(self._bands, _parts(value), strict=True)
-            for flip in self._flips
-            for position, other in band.get(part ^ flip, ())
-            if (value ^ other).bit_count() <= self._distance
-        )
+        near = []
+        for band, part in zip(self._bands, _parts(value), strict=True):
+            for flip in self._flips:
+                for position, other in band.get(part ^ flip, ()):
+                    if (value ^ other).bit_count() <= self._distance:
+                        near.append(position)
         return min(near, default=None)
 
 

@@ -85,14 +85,14 @@ def scan_images(
         name *or* an image's content are looked at, other files and hidden ones
         are passed over; folders that hold a run of this package are, too.
     min_bytes : int, default 0
-        Reject smaller files, in bytes. (Casas and Webb Williams, *Images as Data
-        for Social Science Research*, drop files under 5 kB: icons and the like.)
+        Reject smaller files, in bytes. (The Element *Images as Data for Social
+        Science Research* drops files under 5 kB: icons and the like.)
     min_side : int, default 16
         Reject images with a side shorter than this, in pixels (our choice: no
         encoder sees anything in less).
     near_duplicates : int, optional
         Treat images as copies whose perceptual hashes (ImageHash's ``phash``)
-        differ in at most this many of 64 bits, 0 to 15; about 4 finds re-encoded
+        differ in at most this many of 64 bits, 0 to 10; about 4 finds re-encoded
         and resized copies. The hash sees grey shapes only: pictures of a single
         colour are all alike to it. By default only exact copies are found.
     out : path, optional

@@ -1,0 +1,176 @@
+"""Any classifier of torchvision, cut at its penultimate layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torchvision
+from numpy.typing import NDArray
+from torch import nn
+
+from ..errors import ImagestrataError
+from ..files import file_hash
+from .base import Encoder
+from .inference import optimise, pick_device, pick_dtype
+from .resize import resize
+from .weights import file_name, fill, given_weights, published_weights, read_weights
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: Where torchvision's classifiers keep their last layers.
+_HEADS = ("fc", "classifier", "heads", "head")
+
+#: Branches that only training uses.
+_TRAINING_ONLY = ("aux1", "aux2", "AuxLogits")
+
+#: What a network must be told when its published weights are not loaded by torchvision itself.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "googlenet": {"transform_input": True, "init_weights": False},
+    "inception_v3": {"transform_input": True, "init_weights": False},
+}
+
+
+class TorchvisionEncoder(Encoder):
+    """The numbers that reach the last layer of a trained classifier.
+
+    Parameters
+    ----------
+    name : str
+        One of ``torchvision.models.list_models(module=torchvision.models)``.
+    weights : str, path or None
+        A file; or the name of published weights other than the first
+        (``"IMAGENET1K_V2"``); or None for the first ones, ``"IMAGENET1K_V1"``.
+    resize : str
+        See :func:`imagestrata.encoders.resize.resize`.
+    precision, device : str
+        See :func:`imagestrata.embed_images`.
+
+    Notes
+    -----
+    The picture's size, mean and standard deviation are those that torchvision
+    states for the weights (for a file of unknown origin: for the first published
+    weights of that network).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        weights: str | os.PathLike[str] | None,
+        resize: str,
+        precision: str,
+        device: str,
+    ) -> None:
+        published = _published(name, weights)
+        path = (
+            published_weights(name, published.url)
+            if weights is None or str(weights) == published.name
+            else given_weights(Path(weights).expanduser())
+        )
+        look = published.transforms()
+        self._device = pick_device(device)
+        self._dtype = pick_dtype(precision, self._device)
+        self._bicubic = look.interpolation.value == "bicubic"
+        model, self.width = _trained(name, look.crop_size[0], path)
+        self._model = optimise(model, self._device, self._dtype)
+        self._mean = 255 * torch.tensor(look.mean, device=self._device).view(3, 1, 1)
+        self._sd = 255 * torch.tensor(look.std, device=self._device).view(3, 1, 1)
+        self.name = name
+        self.settings = {
+            "name": name,
+            "width": self.width,
+            "weights": str(path),
+            "weights_sha256": file_hash(path),
+            "resize": resize,
+            "input_size": look.crop_size[0],
+            "short_side": look.resize_size[0],
+            "interpolation": look.interpolation.value,
+            "mean": list(look.mean),
+            "sd": list(look.std),
+            "precision": str(self._dtype).removeprefix("torch."),
+        }
+        # Cutting out a window at full scale needs the full scale.
+        self.decode_side = None if resize == "crop" else look.resize_size[0]
+
+    def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The picture as the network's square, of shape (size, size, 3)."""
+        settings = self.settings
+        square = resize(
+            image,
+            settings["resize"],
+            settings["input_size"],
+            settings["short_side"],
+            bicubic=self._bicubic,
+        )
+        return np.asarray(square)
+
+    @torch.inference_mode()
+    def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Vectors of a batch of squares, of shape (n, width)."""
+        pixels = torch.from_numpy(np.stack(prepared)).to(self._device)
+        # Rows, columns, colours: already the order in memory called channels last.
+        batch = (pixels.permute(0, 3, 1, 2) - self._mean) / self._sd
+        try:
+            vectors = self._model(batch.to(self._dtype))
+        except torch.OutOfMemoryError as error:
+            raise ImagestrataError(
+                f"{len(prepared)} images at once are too many for the memory of {self._device}.",
+                "Use a smaller batch_size.",
+            ) from error
+        return np.asarray(vectors.float().cpu().numpy())
+
+
+def torchvision_names() -> list[str]:
+    """The classifiers of the installed torchvision."""
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+def _published(name: str, weights: str | os.PathLike[str] | None) -> Any:
+    """The entry of torchvision's list that the weights are, or are nearest to."""
+    entries = list(torchvision.models.get_model_weights(name))
+    asked = "" if weights is None else Path(weights).name
+    for entry in entries:
+        if asked in (entry.name, file_name(entry.url)):
+            return entry
+    return entries[0]
+
+
+def _trained(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
+    """The network without its last layer, with weights from a file, and its width."""
+    options = dict(_OPTIONS.get(name, {}))
+    if name.startswith("vit"):
+        options["image_size"] = size
+    with torch.random.fork_rng(devices=[]):
+        # Building draws random numbers, all of them replaced below; the user's stay untouched.
+        model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    unused = [branch for branch in _TRAINING_ONLY if getattr(model, branch, None) is not None]
+    for branch in unused:
+        setattr(model, branch, None)
+    last, width = cut(model)
+    weights = {
+        key: tensor
+        for key, tensor in read_weights(path).items()
+        if not key.startswith((f"{last}.", *(f"{branch}." for branch in unused)))
+    }
+    fill(model, weights, path, name)
+    return model, width
+
+
+def cut(model: nn.Module) -> tuple[str, int]:
+    """Take the last layer off a classifier; its name, and how many numbers reached it."""
+    head = next(name for name in _HEADS if hasattr(model, name))
+    layers = [
+        (f"{head}.{name}".rstrip("."), layer)
+        for name, layer in model.get_submodule(head).named_modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d)
+    ]
+    name, layer = layers[-1]
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, nn.Identity())
+    return name, layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels

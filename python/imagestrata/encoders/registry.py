@@ -1,0 +1,218 @@
+"""Encoders by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImagestrataError
+from ..files import file_hash
+from ..validate import check_choice, check_seed
+from .base import Encoder
+from .resize import RESIZE_MODES
+from .weights import checkpoint_folder, given_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Line(NamedTuple):
+    """What is known of an encoder before it is loaded."""
+
+    input: int
+    width: int
+    weights: str | None
+    note: str
+
+
+#: Encoders to choose from. Every other classifier of torchvision works by its name as well.
+ENCODERS = {
+    "resnet18": Line(224, 512, "resnet18-f37072fd.pth", "the default; small vectors, fast"),
+    "resnet50": Line(224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
+    "vgg16": Line(224, 4096, "vgg16-397923af.pth", "wide vectors, slow"),
+    "mobilenet_v2": Line(224, 1280, "mobilenet_v2-b0353104.pth", "the fastest network"),
+    "mobilenet_v3_large": Line(224, 1280, "mobilenet_v3_large-8738ca79.pth", "fast"),
+    "efficientnet_b0": Line(224, 1280, "efficientnet_b0_rwightman-7f5810bc.pth", "fast"),
+    "densenet121": Line(224, 1024, "densenet121-a639ec97.pth", ""),
+    "convnext_tiny": Line(224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
+    "swin_t": Line(224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
+    "vit_b_16": Line(224, 768, "vit_b_16-c867db91.pth", "a transformer"),
+    "bovw": Line(240, 400, None, "visual words on a grid, learnt on the corpus"),
+    "bovw_keypoints": Line(240, 400, None, "visual words at corners and blobs"),
+    "hog": Line(128, 836, None, "gradients and colour, fixed"),
+}
+
+PRECISIONS = ("auto", "bfloat16", "float32")
+
+DEFAULT_RESIZE = "rescale_crop"
+
+_WORDS = ("bovw", "bovw_keypoints")
+
+
+def list_encoders() -> pd.DataFrame:
+    """Encoders by name, and which of them could start at once on this machine.
+
+    Returns
+    -------
+    DataFrame
+        ``name``; ``input``: side of the square (of ``bovw``: the long side) that is
+        looked at, in pixels; ``width``: numbers per vector; ``needs``: the file of
+        weights, missing for encoders that need nothing; ``ready``: whether it is
+        in torch's cache; ``note``.
+
+    Notes
+    -----
+    Weights that are not there are downloaded on first use. Any other classifier in
+    ``torchvision.models`` can be named too.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(
+        {
+            "name": list(ENCODERS),
+            "input": [line.input for line in ENCODERS.values()],
+            "width": [line.width for line in ENCODERS.values()],
+            "needs": pd.Series([line.weights for line in ENCODERS.values()], dtype="str"),
+        }
+    )
+    folder = checkpoint_folder()
+    table["ready"] = [
+        line.weights is None or (folder / line.weights).is_file() for line in ENCODERS.values()
+    ]
+    table["note"] = [line.note for line in ENCODERS.values()]
+    return table
+
+
+def make_encoder(
+    name: str,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    resize: str = DEFAULT_RESIZE,
+    precision: str = "auto",
+    device: str = "auto",
+    seed: int = 0,
+) -> Encoder:
+    """An encoder, ready to work (or to learn, if it learns).
+
+    Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
+    """
+    arguments = deciding_arguments(name, weights, resize, precision, seed)
+    if name == "hog":
+        from .hog import HogEncoder
+
+        return HogEncoder(resize=arguments["resize"])
+    if name in _WORDS:
+        from .bovw import VisualWordsEncoder
+
+        return VisualWordsEncoder(name, seed=arguments["seed"])
+    from .cnn import TorchvisionEncoder
+
+    return TorchvisionEncoder(
+        name, weights=weights, resize=resize, precision=precision, device=device
+    )
+
+
+def deciding_arguments(
+    name: str, weights: str | os.PathLike[str] | None, resize: str, precision: str, seed: int
+) -> dict[str, Any]:
+    """Those arguments that decide the vectors of the encoder ``name``, once checked.
+
+    A file of weights is told by its hash, wherever it lies.
+    """
+    _check_name(name)
+    check_choice("resize", resize, RESIZE_MODES)
+    check_choice("precision", precision, PRECISIONS)
+    seed = check_seed(seed)
+    if weights is not None and (name == "hog" or name in _WORDS):
+        raise ImagestrataError(
+            f"The encoder {name!r} needs no weights, but weights={str(weights)!r} was given.",
+            "Leave `weights` out, or name the encoder that they belong to.",
+        )
+    if name in _WORDS:
+        if resize != DEFAULT_RESIZE:
+            raise ImagestrataError(
+                f"The encoder {name!r} looks at whole images; resize={resize!r} has no meaning.",
+                "Leave `resize` out.",
+            )
+        return {"encoder": name, "seed": seed}
+    if name == "hog":
+        return {"encoder": name, "resize": resize}
+    return {
+        "encoder": name,
+        "weights": _identity(weights),
+        "resize": resize,
+        "precision": precision,
+    }
+
+
+def restore_encoder(
+    settings: Mapping[str, Any],
+    state: Mapping[str, NDArray[np.float32]],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+) -> Encoder:
+    """The encoder that made earlier embeddings, to make comparable ones.
+
+    Parameters
+    ----------
+    settings, state : dict
+        ``encoder`` and ``state`` of :class:`imagestrata.Embeddings`.
+    weights : path, optional
+        Where the weights lie now, if not where they lay then.
+    device : str
+        See :func:`imagestrata.embed_images`.
+    """
+    name = settings.get("name")
+    if name is None:
+        raise ImagestrataError(
+            "These embeddings were given as an array: there is no encoder to use again.",
+            "Embed the new images as you embedded those, and use Embeddings.from_arrays().",
+        )
+    encoder = make_encoder(
+        name,
+        weights=settings.get("weights") if weights is None else weights,
+        resize=settings.get("resize", DEFAULT_RESIZE),
+        precision=settings.get("precision", "auto"),
+        device=device,
+        seed=settings.get("seed", 0),
+    )
+    then, now = settings.get("weights_sha256"), encoder.settings.get("weights_sha256")
+    if then != now:
+        raise ImagestrataError(
+            f"The embeddings were made with weights whose SHA-256 begins with {str(then)[:12]}; "
+            f"those in {encoder.settings['weights']!r} begin with {str(now)[:12]}.",
+            "Give the same weights file as weights=.",
+        )
+    if encoder.fit_size:
+        encoder.load_state(state)
+    encoder.settings = dict(settings)
+    return encoder
+
+
+def _check_name(name: Any) -> None:
+    if isinstance(name, str) and name in ENCODERS:
+        return
+    from .cnn import torchvision_names
+
+    known = [*ENCODERS, *(other for other in torchvision_names() if other not in ENCODERS)]
+    if name not in known:
+        near = get_close_matches(str(name), known, n=3)
+        guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ImagestrataError(
+            f"There is no encoder {name!r}.",
+            f"{guess}Choose one of {', '.join(ENCODERS)}, or another classifier of torchvision.",
+        )
+
+
+def _identity(weights: str | os.PathLike[str] | None) -> str | None:
+    """What stays the same when a file moves; the name of published weights as it is."""
+    if weights is None or str(weights).startswith("IMAGENET1K_"):
+        return None if weights is None else str(weights)
+    return file_hash(given_weights(Path(weights).expanduser()))

@@ -1,0 +1,182 @@
+"""Weights of networks: found, downloaded once, read and checked. Never made up."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..errors import ImagestrataError, MissingWeightsError
+from ..files import file_hash
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: Where a server that does not answer is given up, in seconds.
+TIMEOUT = 20
+
+_NEED_NOTHING = 'encoder="bovw" and encoder="hog" need no weights.'
+
+#: Checkpoints often keep the weights under one of these names, beside an optimizer and the like.
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+
+
+def checkpoint_folder() -> Path:
+    """Torch's own folder of downloaded weights, told without importing torch."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))  # noqa: PTH118
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def file_name(url: str) -> str:
+    """The name under which torch keeps what it downloads from ``url``."""
+    return Path(urlsplit(url).path).name
+
+
+def given_weights(path: Path) -> Path:
+    """A weights file that the user names, if it exists."""
+    if path.is_file():
+        return path
+    seen = "is a folder" if path.is_dir() else "does not exist"
+    raise MissingWeightsError(
+        f"The weights file {str(path)!r} {seen}.",
+        f"Give the path of a .pth, .pt or .safetensors file as weights=; {_NEED_NOTHING}",
+    )
+
+
+def published_weights(name: str, url: str) -> Path:
+    """The published weights of the network ``name``: from torch's cache, else downloaded there.
+
+    Raises
+    ------
+    MissingWeightsError
+        If they are not in the cache and cannot be downloaded.
+    ImagestrataError
+        If the file has not the hash that its name promises.
+    """
+    path = checkpoint_folder() / file_name(url)
+    if not path.is_file():
+        _download(name, url, path)
+    promised = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    if promised and not file_hash(path).startswith(promised.group(1)):
+        raise ImagestrataError(
+            f"{str(path)!r} is damaged: its SHA-256 does not begin with {promised.group(1)}, "
+            "as its name promises.",
+            "Delete it; it is downloaded anew, or can be copied from another machine.",
+        )
+    return path
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Named tensors of a .pth, .pt or .safetensors file, which can run no code of its own."""
+    try:
+        content = _load_safetensors(path) if path.suffix == ".safetensors" else _load_torch(path)
+    except (ImagestrataError, MemoryError):
+        raise
+    except Exception as error:
+        # Readers raise whatever the bytes lead to: EOFError, RuntimeError, UnpicklingError, ...
+        raise ImagestrataError(
+            f"{str(path)!r} is damaged, or is no file of weights ({type(error).__name__}).",
+            "Expected is what torch.save(model.state_dict(), file) writes, or safetensors. "
+            "If it was copied or downloaded, compare its size with the original.",
+        ) from error
+    for key in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    return {_plain_key(key): tensor for key, tensor in _tensors(path, content)}
+
+
+def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -> None:
+    """Put weights into a network, or say how the two differ; nothing is left as it was built."""
+    wanted = model.state_dict()
+    needed = [key for key in wanted if not key.endswith("num_batches_tracked")]
+    missing = [key for key in needed if key not in weights]
+    unknown = [key for key in weights if key not in wanted]
+    reshaped = [key for key in needed if key in weights and weights[key].shape != wanted[key].shape]
+    if missing or unknown or reshaped:
+        groups = (("missing", missing), ("unknown", unknown), ("of another shape", reshaped))
+        found = "; ".join(f"{len(keys)} {what} ({keys[0]})" for what, keys in groups if keys)
+        raise ImagestrataError(
+            f"{str(path)!r} does not hold the weights of {name}: of {len(needed)} tensors, "
+            f"{found}.",
+            "Name the encoder that these weights were made for.",
+        )
+    # Starting from the network's own dictionary keeps its version marks.
+    for key in needed:
+        wanted[key] = weights[key]
+    model.load_state_dict(wanted)
+
+
+def _download(name: str, url: str, path: Path) -> None:
+    from torch import hub
+
+    promised = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _impatient():
+            hub.download_url_to_file(
+                url,
+                str(path),
+                hash_prefix=promised.group(1) if promised else None,
+                progress=sys.stderr.isatty(),
+            )
+    except (OSError, RuntimeError) as error:
+        # No network, no such file, no permission, no space, or a hash that does not fit.
+        raise MissingWeightsError(
+            f"The encoder {name!r} needs its weights, {path.name!r}: they are not in "
+            f"{str(path.parent)!r}, and could not be downloaded ({error}).",
+            f"Download {url} on a machine with a network and put it into that folder, or give its "
+            f"path as weights=. Without any weights: {_NEED_NOTHING}",
+        ) from error
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _load_torch(path: Path) -> Any:
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _load_safetensors(path: Path) -> Any:
+    try:
+        from safetensors.torch import load_file  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        raise ImagestrataError(
+            f"Reading {path.name!r} needs the package safetensors, which is not installed.",
+            "Run `pip install safetensors`.",
+        ) from None
+    return load_file(path)
+
+
+def _tensors(path: Path, content: Any) -> list[tuple[str, Tensor]]:
+    import torch
+
+    if isinstance(content, dict) and content:
+        entries = list(content.items())
+        if all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in entries):
+            return entries
+    raise ImagestrataError(
+        f"{str(path)!r} holds {type(content).__name__} data, not named tensors.",
+        "Expected is what torch.save(model.state_dict(), file) writes.",
+    )
+
+
+def _plain_key(key: str) -> str:
+    """The name of a tensor without what DataParallel and old DenseNet files put into it."""
+    key = key.removeprefix("module.")
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key)
