@@ -57,6 +57,7 @@ import_core <- function() {
 # Calls a verb and hands over its value. Python's side never raises: it answers with
 # the value or the error, and with the warnings that came up meanwhile.
 call_core <- function(verb, ..., call = rlang::caller_env()) {
+  list(...) # so that arguments are checked before Python is looked for
   answer <- core(call)[[verb]](...)
   for (warning in as.character(answer[["warnings"]])) {
     cli::cli_warn("{warning}", call = call)
