@@ -7,7 +7,9 @@ is 0 when all went well, 2 for something the user can mend, 130 when interrupted
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -276,16 +278,31 @@ def doctor(as_json: Json = False) -> None:
     _print(found, as_json, *rows)
 
 
+class Interrupted(BaseException):
+    """Ctrl-C, which Typer would otherwise swallow without a word."""
+
+
 def main() -> None:
     """Run the command line, showing what users can mend as a message, not a traceback."""
+    signal.signal(signal.SIGINT, _interrupt)
+    warnings.showwarning = _show_warning
     try:
         app()
     except ImagestrataError as error:
         _complain(f"Error: {error.message}", error.hint)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except Interrupted:
         _complain("Interrupted. What is finished is kept; the same command goes on from there.")
         sys.exit(130)
+
+
+def _interrupt(*_: Any) -> None:
+    raise Interrupted
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, UserWarning):
+        _complain(f"Warning: {message}")
 
 
 def _scan(
@@ -395,8 +412,8 @@ def _scan_lines(images: pd.DataFrame) -> list[str]:
 
 
 def _clustering_summary(clustering: Clustering) -> dict[str, Any]:
-    summary: dict[str, Any] = clustering.summary.to_dict("records")[0]
-    return summary
+    summary = clustering.summary.to_dict("records")[0]
+    return {str(name): value for name, value in summary.items()}
 
 
 def _cluster_lines(clustering: Clustering) -> list[str]:

@@ -23,11 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import ImagestrataError
+from .validate import check_path
 
 
 def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
     """Create a folder (and those above it) that we can write to, or say why not."""
-    folder = Path(path).expanduser()
+    folder = check_path(name, path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -63,12 +63,16 @@ def check_seed(value: Any) -> int:
     return check_int("seed", value, minimum=0, maximum=2**32 - 1)
 
 
+def check_path(name: str, value: Any) -> Path:
+    """A path, existing or not; ``~`` is expanded."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise ImagestrataError(f"`{name}` must be a path to a folder, not {value!r}.")
+    return Path(value).expanduser()
+
+
 def check_folder(name: str, value: Any) -> Path:
     """An existing, readable folder; ``~`` is expanded."""
-    try:
-        path = Path(value).expanduser()
-    except TypeError:
-        raise ImagestrataError(f"`{name}` must be a path to a folder, not {value!r}.") from None
+    path = check_path(name, value)
     try:
         with os.scandir(path):
             return path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
@@ -114,10 +112,3 @@ def odd_files() -> dict[str, tuple[bytes, str, tuple[int, int]]]:
         "png-called.jpg": (encode(picture(13, (40, 30))), "PNG", (40, 30)),
         "no-ending": (encode(picture(14, (40, 30)), "JPEG"), "JPEG", (40, 30)),
     }
-
-
-def may_read_everything() -> bool:
-    """Whether permissions of files mean nothing to us, as they mean nothing to root."""
-    with tempfile.NamedTemporaryFile() as file:
-        Path(file.name).chmod(0)
-        return os.access(file.name, os.R_OK)

@@ -193,11 +193,10 @@ def test_what_is_no_file(tmp_path):
         assert caught.value.reason is reason, name
 
 
-@pytest.mark.skipif(images.may_read_everything(), reason="permissions mean nothing here")
-def test_no_permission(tmp_path):
-    path = images.write_pictures(tmp_path, 1) / "000.png"
+def test_no_permission(public_folder, unprivileged):
+    path = images.write_pictures(public_folder, 1) / "000.png"
     path.chmod(0)
-    with pytest.raises(UnreadableImage, match="no permission"):
+    with unprivileged(), pytest.raises(UnreadableImage, match="no permission"):
         open_image(path)
 
 

@@ -135,6 +135,10 @@ def test_bad_input_is_named(change, arguments, message):
         sample_images(images, **arguments)
 
 
+def test_a_residual_of_one_image_is_drawn():
+    assert n_by_cluster(sample_images(table({1: 3, -1: 1}))) == {-1: 1, 1: 2}
+
+
 def test_only_single_image_clusters():
     with pytest.raises(ImagestrataError, match="singles=True"):
         sample_images(table({1: 1, 2: 1}))

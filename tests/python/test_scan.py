@@ -173,16 +173,16 @@ def test_links(tmp_path):
     assert table["n_copies"].tolist()[2:] == [2, 2, 0, 0, 1]
 
 
-@pytest.mark.skipif(images.may_read_everything(), reason="permissions mean nothing here")
-def test_no_permission(tmp_path):
-    images.write_pictures(tmp_path, 2)
-    images.write_pictures(tmp_path / "closed", 1)
-    (tmp_path / "001.png").chmod(0)
-    (tmp_path / "closed").chmod(0)
+def test_no_permission(public_folder, unprivileged):
+    images.write_pictures(public_folder, 2)
+    images.write_pictures(public_folder / "closed", 1)
+    (public_folder / "001.png").chmod(0)
+    (public_folder / "closed").chmod(0)
     try:
-        table = scanned(tmp_path)
+        with unprivileged():
+            table = scanned(public_folder)
     finally:
-        (tmp_path / "closed").chmod(0o700)
+        (public_folder / "closed").chmod(0o700)
     assert names(table) == ["000.png", "001.png", "closed"]
     assert table["reason"].tolist()[1:] == ["no permission"] * 2
     assert table["image_id"].isna().tolist() == [False, True, True]

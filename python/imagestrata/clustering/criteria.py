@@ -30,6 +30,23 @@ def silhouette(vectors: Vectors, fit: Fit) -> float:
     return float(silhouettes(vectors, fit.labels).mean())
 
 
+def cohesion(vectors: Vectors, fit: Fit) -> float:
+    """Mean silhouette of the more cohesive half of the images.
+
+    Clusters count in the order of their mean silhouettes, the last one in part.
+    It asks what iterative clustering needs to know: whether there are clusters
+    worth taking out, not whether all the rest falls into clusters, too.
+    """
+    scores = silhouettes(vectors, fit.labels)
+    _, codes, sizes = np.unique(fit.labels, return_inverse=True, return_counts=True)
+    means = np.bincount(codes, scores) / sizes
+    order = np.argsort(-means, kind="stable")
+    half = len(vectors) / 2
+    before = np.cumsum(sizes[order]) - sizes[order]
+    counted = np.clip(half - before, 0, sizes[order])
+    return float(means[order] @ counted) / half
+
+
 def calinski_harabasz(vectors: Vectors, fit: Fit) -> float:
     """Variance ratio of Calinski and Harabasz (1974)."""
     n, k = len(vectors), len(np.unique(fit.labels))
@@ -60,6 +77,7 @@ def _total(vectors: Vectors) -> float:
 
 #: Name -> function of the vectors and a fit.
 CRITERIA: dict[str, Callable[[Vectors, Fit], float]] = {
+    "cohesion": cohesion,
     "explained_variance": explained_variance,
     "inertia": inertia,
     "silhouette": silhouette,

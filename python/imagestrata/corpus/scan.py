@@ -18,7 +18,7 @@ from ..errors import ImagestrataError
 from ..files import read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
-from ..validate import check_bool, check_int
+from ..validate import check_bool, check_int, check_path
 from .decode import HEAD_BYTES, UnreadableImage, image_format, open_image, quiet, read_file
 from .duplicates import MAX_DISTANCE, Looks, eye_hash, find_duplicates, pixel_hash
 from .listing import Listing, list_files, printable
@@ -143,7 +143,7 @@ def scan_images(
             "near_duplicates", near_duplicates, minimum=0, maximum=MAX_DISTANCE
         )
     overwrite = check_bool("overwrite", overwrite)
-    folder = None if out is None else Path(out).expanduser()
+    folder = None if out is None else check_path("out", out)
     listing = list_files(images, skip=folder)
     _check_extras(listing.extras)
     settings = {"min_bytes": min_bytes, "min_side": min_side, "near_duplicates": near_duplicates}

@@ -61,7 +61,7 @@ def sample_images(
         Whether the images that belong to no cluster form a stratum of their
         own (cluster -1). Without it the weights stand for clustered images only.
     singles : bool, default False
-        Whether clusters of one image are sampled. The published design leaves
+        Whether clusters of one image are sampled (a residual of one image is). The published design leaves
         them out; the weights then do not stand for them.
     shares : str, default "n_copies"
         The column that says how often an image was shared; the default counts
@@ -122,8 +122,8 @@ def sample_images(
         return read_sample(step.folder)
 
     strata = images.groupby("cluster").size()
-    strata = strata[(strata.index != -1) | residual]
-    strata = strata[(strata > 1) | singles]
+    is_residual = strata.index == -1
+    strata = strata[np.where(is_residual, residual, (strata > 1) | singles)]
     if strata.empty:
         raise ImagestrataError(
             f"Nothing to sample: {len(images)} images, none in a cluster that the settings allow.",

@@ -1,0 +1,281 @@
+"""`imagestrata run` from folder to gallery, undisturbed, killed, and on bad input."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from imagestrata import cli, draw_demo_corpus
+
+TABLES = ["images.parquet", "clusters.parquet", "clustering.parquet", "trace.parquet"]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "imagestrata", *map(str, arguments)]
+
+
+def run_arguments(folder: Path, out: Path) -> list[object]:
+    return ["run", folder, "--out", out, "--encoder", "hog", "--quiet"]
+
+
+@pytest.fixture
+def invoke(monkeypatch, capsys):
+    """Run the command line in this process; gives exit code, output and messages."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["imagestrata", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        shown = capsys.readouterr()
+        code = stopped.value.code
+        return (0 if code is None else int(code)), shown.out, shown.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    return draw_demo_corpus(tmp_path_factory.mktemp("corpus") / "images", n_images=220, seed=1)
+
+
+@pytest.fixture(scope="module")
+def finished(corpus, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("finished") / "run"
+    subprocess.run(command(*run_arguments(corpus, out)), check=True)
+    return out
+
+
+def assert_same_tables(one: Path, other: Path) -> None:
+    for name in TABLES:
+        left, right = pd.read_parquet(one / name), pd.read_parquet(other / name)
+        timings = ["seconds"] if "seconds" in left else []
+        pd.testing.assert_frame_equal(left.drop(columns=timings), right.drop(columns=timings))
+    assert (one / "sample.csv").read_bytes() == (other / "sample.csv").read_bytes()
+    shards = [
+        sorted(p.name for p in (run / "embeddings").glob("*.parquet")) for run in (one, other)
+    ]
+    assert shards[0] == shards[1]  # the names carry the hashes of the contents
+
+
+def test_a_run_leaves_what_the_design_says(finished, corpus):
+    names = {path.name for path in finished.iterdir()}
+    assert {*TABLES, "run.json", "sample.csv", "embeddings", "gallery", "montage.png"} <= names
+    assert "partial" not in names
+    assert (finished / "gallery" / "index.html").exists()
+    steps = json.loads((finished / "run.json").read_text())["steps"]
+    assert list(steps) == ["scan", "embed", "cluster", "sample", "gallery"]
+    assert all(step["finished"] and step["versions"]["imagestrata"] for step in steps.values())
+    assert steps["embed"]["settings"]["encoder"] == "hog"
+
+
+def test_every_image_is_in_one_place(finished):
+    images = pd.read_parquet(finished / "images.parquet")
+    clustering = pd.read_parquet(finished / "clustering.parquet")
+    clusters = pd.read_parquet(finished / "clusters.parquet")
+    usable = images.query("status == 'ok'")
+    assert sorted(clustering["image_id"]) == sorted(usable["image_id"])
+    assert usable["n_copies"].sum() == (images["status"] != "rejected").sum()
+    assert clusters["size"].sum() == (clustering["cluster"] != -1).sum()
+    sample = pd.read_csv(finished / "sample.csv")
+    assert set(sample["image_id"]) <= set(clustering["image_id"])
+
+
+def test_killed_again_and_again_it_ends_the_same(finished, corpus, tmp_path):
+    out = tmp_path / "run"
+    start = time.monotonic()
+    subprocess.run(command(*run_arguments(corpus, tmp_path / "timed")), check=True)
+    whole = time.monotonic() - start
+    chance = random.Random(5)
+    kills = 0
+    for _ in range(8):
+        process = subprocess.Popen(command(*run_arguments(corpus, out)))
+        try:
+            process.wait(chance.uniform(0.35, 0.95) * whole)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+    subprocess.run(command(*run_arguments(corpus, out)), check=True)
+    assert kills >= 2
+    assert_same_tables(out, finished)
+
+
+def test_the_same_command_again_computes_nothing(finished, corpus, invoke, monkeypatch):
+    from imagestrata.encoders.hog import HogEncoder
+
+    def fail(*_):
+        raise AssertionError("embedded again")
+
+    monkeypatch.setattr(HogEncoder, "encode", fail)
+    before = (finished / "run.json").read_bytes()
+    code, shown, _ = invoke(*run_arguments(corpus, finished), "--json")
+    assert code == 0
+    assert json.loads(shown)["n_clusters"] == len(pd.read_parquet(finished / "clusters.parquet"))
+    assert (finished / "run.json").read_bytes() == before
+
+
+def test_the_steps_one_by_one_make_the_same(finished, corpus, invoke, tmp_path):
+    out = tmp_path / "run"
+    for arguments in (
+        ["scan", corpus, "--out", out],
+        ["embed", out, "--encoder", "hog"],
+        ["cluster", out],
+        ["sample", out],
+        ["gallery", out],
+    ):
+        code, shown, err = invoke(*arguments)
+        assert code == 0, err
+        assert shown
+    assert_same_tables(out, finished)
+
+
+def test_another_run_in_the_folder_is_not_touched(finished, corpus, invoke):
+    code, _, err = invoke(*run_arguments(corpus, finished), "--seed", 7)
+    assert code == 2
+    assert "already holds the step" in err
+    assert "--overwrite" in err
+    code, _, err = invoke(*run_arguments(corpus / "part-1", finished))
+    assert code == 2
+    assert "already holds the step 'scan'" in err
+    assert (finished / "gallery" / "index.html").exists()
+
+
+def test_steps_in_the_wrong_order(tmp_path, invoke):
+    for step, needed in {"embed": "scan", "cluster": "embed", "sample": "cluster"}.items():
+        code, _, err = invoke(step, tmp_path)
+        assert code == 2
+        assert f"'{needed}' has not been run" in err
+
+
+def picture(colour: tuple[int, int, int] = (200, 30, 30)) -> Image.Image:
+    return Image.new("RGB", (64, 48), colour)
+
+
+def no_images(folder: Path) -> None:
+    (folder / "notes.txt").write_text("nothing here")
+
+
+def only_broken(folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(b"")
+    (folder / "b.png").write_text("<html>not found</html>")
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        (lambda folder: None, ["no files"]),
+        (no_images, ["no images among the 1 files", "1 .txt"]),
+        (only_broken, ["none of 2 files", "1 empty file", "1 "]),
+    ],
+    ids=["empty folder", "no images", "all rejected"],
+)
+def test_folders_without_a_usable_image(fill, words, tmp_path, invoke):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    fill(folder)
+    code, _, err = invoke(*run_arguments(folder, tmp_path / "run"))
+    assert code == 2, err
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err.lower()
+
+
+@pytest.mark.parametrize("n", [1, 2, 12])
+def test_few_images_are_all_kept_as_residual(n, tmp_path, invoke):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(n):
+        picture((20 * i, 255 - 20 * i, 7 * i)).save(folder / f"{i}.png")
+    code, shown, err = invoke(*run_arguments(folder, tmp_path / "run"), "--json")
+    assert code == 0, err
+    summary = json.loads(shown)
+    assert summary["n_images"] == n
+    assert (
+        summary["n_residual"] + pd.read_parquet(tmp_path / "run" / "clusters.parquet")["size"].sum()
+        == n
+    )
+
+
+def test_equal_pictures_in_different_files(tmp_path, invoke):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(40):  # the same picture to the encoder, not to the hash
+        image = picture()
+        image.putpixel((i, 0), (200, 30, 31))
+        image.save(folder / f"{i:02d}.png")
+    code, shown, err = invoke(*run_arguments(folder, tmp_path / "run"), "--json")
+    assert code == 0, err
+    assert json.loads(shown)["n_images"] == 40
+
+
+def test_missing_folder_and_wrong_arguments(tmp_path, corpus, invoke):
+    code, _, err = invoke(*run_arguments(tmp_path / "nowhere", tmp_path / "run"))
+    assert (code, "There is no folder" in err) == (2, True)
+    code, _, err = invoke("run", corpus, "--out", tmp_path / "run", "--encoder", "resnet81")
+    assert code == 2
+    assert "resnet81" in err
+    code, _, err = invoke(*run_arguments(corpus, tmp_path / "other"), "--similarity-threshold", 3)
+    assert code == 2
+    assert "similarity_threshold" in err
+
+
+def test_output_that_cannot_be_written(tmp_path, corpus, invoke):
+    (tmp_path / "file").write_text("x")
+    code, _, err = invoke(*run_arguments(corpus, tmp_path / "file"))
+    assert code == 2
+    assert "must be a folder" in err
+
+
+def test_disk_full_loses_nothing(tmp_path, corpus, finished):
+    """A limit on the size of files stops the run; without it the run goes on and ends the same."""
+    out = tmp_path / "run"
+    script = (
+        "import resource, sys; from imagestrata import cli\n"
+        "limit = int(sys.argv.pop(1)), resource.RLIM_INFINITY\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, limit)\n"
+        "cli.main()"
+    )
+    arguments = list(map(str, run_arguments(corpus, out)))
+    done = subprocess.run(
+        [sys.executable, "-c", script, "60000", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert "No space left to write" in done.stderr
+    assert "Traceback" not in done.stderr
+    subprocess.run(command(*arguments), check=True)
+    assert_same_tables(out, finished)
+
+
+def test_interrupted_by_the_keyboard(tmp_path, corpus):
+    process = subprocess.Popen(
+        command(*run_arguments(corpus, tmp_path / "run")), stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "run" / "run.json").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "the same command goes on from there" in err
+    assert "Traceback" not in err
+
+
+def test_doctor_and_demo(tmp_path, invoke):
+    code, shown, _ = invoke("doctor")
+    assert code == 0
+    assert "bfloat16" in shown
+    assert "hog" in shown
+    code, shown, _ = invoke("demo", tmp_path / "drawn", "--n-images", 60, "--json")
+    assert code == 0
+    assert len(pd.read_csv(tmp_path / "drawn" / "labels.csv")) == 60
