@@ -1,10 +1,10 @@
 # make demo   set everything up and cluster a drawn corpus of images
-# make test   set everything up and run all tests
+# make test   set everything up and run all tests, of Python and R
 # make lint   style and types        make bench   measure the claims of the README
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-lowest lint bench clean
+.PHONY: demo test test-r document vignettes test-lowest lint bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -20,9 +20,14 @@ test-r: .venv/core
 	@tools/system-packages r
 	tools/test-r $(BIN)/python
 
+# What is made from the sources: man pages, examples, vignettes, PARITY.md, the site.
 document: .venv/core
-	@tools/system-packages r
+	@tools/system-packages chromium r
 	tools/document-r $(BIN)/python
+
+vignettes: .venv/core
+	@tools/system-packages chromium r
+	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript tools/vignettes.R
 
 # The oldest versions that pyproject.toml admits, in an environment of their own.
 test-lowest:
@@ -36,10 +41,14 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@tools/system-packages r
+	Rscript tools/lint.R
 
 bench: .venv/dev
 	for script in embedding clustering quality startup; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@tools/system-packages r
+	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R
 
 clean:
 	rm -rf .venv .venv-lowest demo build dist python/*.egg-info

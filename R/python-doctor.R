@@ -3,9 +3,9 @@
 #' Looks at R, Python, the core, its encoders and threads, and says what to do. It starts
 #' Python if there is one.
 #'
-#' @returns A list of class `imagestrata_doctor` with `versions`, `machine`, `encoders` (a
-#'   tibble), `problems` and `advice`, whose print is what people read; good to put into bug
-#'   reports.
+#' @returns A list of class `imagestrata_doctor`, whose print is what people read and what
+#'   belongs into a report of a fault: `r`, `versions`, `machine`, `encoders` (a tibble),
+#'   `conflicts` of threads, and the `problem` if Python cannot be used.
 #' @export
 #' @examplesIf imagestrata_ready()
 #' imagestrata_doctor()
@@ -14,7 +14,8 @@ imagestrata_doctor <- function() {
     r = c(
       R = as.character(getRversion()),
       imagestrata = as.character(utils::packageVersion("imagestrata")),
-      reticulate = as.character(utils::packageVersion("reticulate"))
+      reticulate = as.character(utils::packageVersion("reticulate")),
+      BLAS = basename(La_library())
     ),
     conflicts = thread_conflicts()
   )
@@ -39,16 +40,19 @@ print.imagestrata_doctor <- function(x, ...) {
     state <- ifelse(x$encoders$ready, "ready", paste("needs", x$encoders$needs))
     cat_rows("Encoders", rlang::set_names(state, x$encoders$name))
   } else {
-    cat("\nPython\n", paste0("  ", conditionMessage(x$problem), "\n"), sep = "")
-    details <- x$problem[["details"]]
-    if (!is.null(details)) {
-      cat(paste0("  (", details, ")\n"))
-    }
+    cat_lines("Python", c(conditionMessage(x$problem), x$problem[["details"]]))
   }
-  for (conflict in x$conflicts) {
-    cat("\nThreads\n", paste0("  ", conflict, "\n"), sep = "")
+  if (length(x$conflicts) > 0) {
+    cat_lines("Threads", unlist(x$conflicts))
+  }
+  if (is.null(x$problem) && length(x$conflicts) == 0) {
+    cat("\nimagestrata has all it needs. Encoders that need a file download it on first use.\n")
   }
   invisible(x)
+}
+
+cat_lines <- function(heading, lines) {
+  cat("\n", heading, "\n", paste0("  ", gsub("\n", "\n  ", lines), "\n"), sep = "")
 }
 
 cat_rows <- function(heading, values) {

@@ -1,10 +1,11 @@
 test_that("the page is written, its path returned invisibly and told", {
   skip_if_no_core()
-  out <- withr::local_tempdir()
-  expect_message(
-    page <- withVisible(image_gallery(demo_topics(), out, sample = demo_sample(), progress = FALSE)),
-    "index.html"
-  )
+  make <- function() {
+    image_gallery(demo_topics(), withr::local_tempdir(.local_envir = parent.frame()),
+      sample = demo_sample(), progress = FALSE
+    )
+  }
+  expect_message(page <- withVisible(make()), "index.html")
   expect_false(page$visible)
   expect_true(file.exists(page$value))
   expect_equal(basename(dirname(page$value)), "gallery")
