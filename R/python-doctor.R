@@ -25,7 +25,7 @@ imagestrata_doctor <- function() {
   } else {
     examined <- from_json(python[["found"]])
     found$versions <- unlist(examined[["versions"]])
-    found$machine <- unlist(examined[["machine"]])
+    found$machine <- vapply(examined[["machine"]], \(value) as.character(value %||% "none"), "")
     found$encoders <- decode_table(python[["encoders"]])
   }
   structure(found, class = "imagestrata_doctor")
