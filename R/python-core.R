@@ -37,7 +37,6 @@ open_core <- function(call) {
 # and `use_virtualenv()`, and `required = FALSE` does no more than propose.
 choose_environment <- function() {
   if (has_py_require() && !reticulate::virtualenv_exists(environment_name)) {
-    py_require <- getExportedValue("reticulate", "py_require")
     py_require(core_requirements(), python_version = paste0(">=", oldest_python))
   } else if (reticulate::virtualenv_exists(environment_name)) {
     reticulate::use_virtualenv(environment_name, required = FALSE)
@@ -80,6 +79,11 @@ call_core <- function(verb, ..., call = rlang::caller_env()) {
 
 environment_name <- "r-imagestrata"
 oldest_python <- "3.11"
+
+# Not to be had in older versions, so not to be imported.
+py_require <- function(...) {
+  getExportedValue("reticulate", "py_require")(...)
+}
 
 # Older versions of reticulate fail with a Python that is newer than they know.
 newest_python <- function(reticulate = utils::packageVersion("reticulate")) {

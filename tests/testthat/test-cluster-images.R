@@ -37,6 +37,33 @@ test_that("a matrix of vectors of one's own is clustered", {
   expect_equal(length(unique(topics$cluster[1:50])), 1)
 })
 
+test_that("settings are sent by name, whole numbers as such", {
+  calls <- local_core(cluster_images = function(...) {
+    sent <- send_clustering(toy_clustering())
+    sent$tables$summary <- encode_table(glance(toy_clustering()))
+    sent
+  })
+  folder <- withr::local_tempdir()
+  topics <- cluster_images(folder, k = 15, similarity_threshold = 0.03, progress = FALSE)
+  expect_identical(calls$cluster_images$k, 15L)
+  expect_identical(calls$cluster_images$similarity_threshold, 0.03)
+  expect_identical(topics, toy_clustering())
+  expect_snapshot(cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, 15),
+    error = TRUE
+  )
+})
+
+test_that("images cannot be placed where their vectors would mean something else", {
+  own <- toy_clustering()
+  attr(own, "settings") <- "{\"encoder\": {\"width\": 2}}"
+  learnt <- toy_clustering()
+  attr(learnt, "settings") <- "{\"encoder\": {\"name\": \"bovw\", \"learnt_from\": \"abc\"}}"
+  expect_snapshot(error = TRUE, {
+    predict(own, "photos")
+    predict(learnt, "photos")
+  })
+})
+
 test_that("new images go to the clusters of their likes", {
   skip_if_no_core()
   folder <- imagestrata_example("images")

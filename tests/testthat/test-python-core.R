@@ -89,6 +89,17 @@ test_that("a Python without the packages is named, and RETICULATE_PYTHON blamed"
   expect_match(conditionMessage(error), "RETICULATE_PYTHON")
 })
 
+test_that("a new reticulate is told what is needed, an old one which environment to take", {
+  withr::local_envvar(WORKON_HOME = withr::local_tempdir())
+  local_replaced("has_py_require", \() TRUE)
+  local_replaced("py_require", \(...) list(...))
+  wanted <- choose_environment()
+  expect_equal(wanted[[1]], core_requirements())
+  expect_equal(wanted$python_version, ">=3.11")
+  local_replaced("has_py_require", \() FALSE)
+  expect_null(choose_environment())
+})
+
 test_that("conflicts of threads are seen at load", {
   expect_length(thread_conflicts("/usr/lib/libopenblas.so", "stats"), 0)
   expect_match(thread_conflicts("/opt/libmkl_rt.so", "stats")$mkl, "MKL", all = FALSE)
