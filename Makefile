@@ -1,10 +1,11 @@
 # make demo   set everything up and cluster a drawn corpus of images
 # make test   set everything up and run all tests, of Python and R
-# make lint   style and types        make bench   measure the claims of the README
+# make lint   style and types           make bench  measure the claims of the README anew
+# make docs   pages of all public names   make document  what is made from the R sources
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-r document vignettes test-lowest lint bench clean
+.PHONY: demo test test-r test-lowest lint bench docs document vignettes clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -49,6 +50,10 @@ bench: .venv/dev
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
 	@tools/system-packages r
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R
+
+docs: .venv/dev
+	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata
+	@echo "Open build/docs/imagestrata.html"
 
 clean:
 	rm -rf .venv .venv-lowest demo build dist python/*.egg-info

@@ -226,10 +226,10 @@ class TestNetwork:
             make_encoder(NET, weights=weights_file, resize=r).decode_side for r in RESIZE_MODES
         ]
         assert dict(zip(RESIZE_MODES, sides, strict=True)) == {
-            "rescale_crop": 256,
-            "squish": 256,
+            "rescale_crop": 384,
+            "squish": 384,
             "crop": None,
-            "pad": 256,
+            "pad": 384,
         }
 
 
@@ -469,13 +469,11 @@ class TestVisualWords:
         np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), rtol=1e-6)
 
     def test_keypoints_where_there_are_any_else_the_grid(self) -> None:
-        words, points = make_encoder("bovw"), make_encoder("bovw_keypoints")
-        busy, blank = picture(), Image.new("RGB", (120, 240), "navy")
-        assert words.prepare(busy).shape == (13 * 20, 128)
-        assert 10 <= len(points.prepare(busy)) <= 300
-        assert not np.array_equal(words.prepare(busy)[:10], points.prepare(busy)[:10])
-        assert np.array_equal(points.prepare(blank), words.prepare(blank))
-        assert words.prepare(blank).shape == (20 * 10, 128)
+        grid, points = make_encoder("bovw"), make_encoder("bovw_keypoints")
+        assert grid.prepare(picture(size=(300, 150))).shape == (16 * 8, 128)
+        assert 10 <= len(points.prepare(picture())) <= 300
+        blank = points.prepare(Image.new("RGB", (120, 240), "navy"))
+        assert blank.shape == (30 * 15, 128) and not blank.any()
 
     def test_a_blank_picture_has_a_vector(self) -> None:
         encoder = self.fitted()

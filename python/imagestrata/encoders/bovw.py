@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Encoder
+from .resize import decode_side
 
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Long side that pictures are scaled to, in pixels.
-SIDE = 240
+#: Long side that pictures are scaled to, in pixels: for a grid, and for keypoints.
+SIDES = {"bovw": 128, "bovw_keypoints": 240}
 
 #: Words in the vocabulary.
 N_WORDS = 400
@@ -24,7 +25,8 @@ N_WORDS = 400
 FIT_IMAGES, FIT_PATTERNS = 1000, 100
 
 #: Distance between points of the grid and diameter of what is seen around each, in pixels.
-GRID_STEP, GRID_DIAMETER = 12, 16
+#: SIFT looks at six times that diameter: patterns overlap, and tell of coarse shapes too.
+GRID_STEP, GRID_DIAMETER = 8, 10
 
 #: Keypoints of an image: the clearest ones at most, and a low bar for faint ones. A picture
 #: with fewer than the least (a wall, a sky) is described on the grid instead.
@@ -39,8 +41,9 @@ class VisualWordsEncoder(Encoder):
     name : {"bovw", "bovw_keypoints"}
         Whether patterns lie on a regular grid, or where the picture has corners
         and blobs. The grid knows plain areas too, and finds far better neighbours:
-        on labelled photographs 62% of the nearest ones are of the same class, with
-        keypoints 36%. Keypoints find the same thing at another size or angle.
+        on 1,500 photographs of 60 classes, 61% of the nearest ones are of the same
+        class, with keypoints 36%. Larger pictures, finer grids and more words gained
+        two points at most. Keypoints find a thing again at another size or angle.
     seed : int
         Drives which patterns are learnt from, and where the words start.
 
@@ -56,13 +59,15 @@ class VisualWordsEncoder(Encoder):
     def __init__(self, name: str, *, seed: int) -> None:
         self.name = name
         self.width = N_WORDS
-        self.settings = {"name": name, "width": N_WORDS, "long_side": SIDE, "seed": seed}
+        # Where keypoints are found depends on the finest details.
+        self.decode_side = None if name == "bovw_keypoints" else decode_side("squish", SIDES[name])
+        self.settings = {"name": name, "width": N_WORDS, "long_side": SIDES[name], "seed": seed}
         self._words = np.zeros((0, 128), dtype=np.float32)
         self._rarity = np.zeros(0, dtype=np.float32)
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Local patterns of a picture, of shape (n, 128); n is at least 1."""
-        scale = SIDE / max(image.size)
+        scale = self.settings["long_side"] / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         grey = np.asarray(image.convert("L").resize(size, resample=2))
         patterns = _at_keypoints(grey) if self.name == "bovw_keypoints" else None

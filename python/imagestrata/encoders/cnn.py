@@ -17,7 +17,7 @@ from ..errors import ImagestrataError
 from ..files import file_hash
 from .base import Encoder
 from .inference import optimise, pick_device, pick_dtype
-from .resize import resize
+from .resize import decode_side, resize
 from .weights import file_name, fill, given_weights, published_weights, read_weights
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ class TorchvisionEncoder(Encoder):
             "sd": list(look.std),
             "precision": str(self._dtype).removeprefix("torch."),
         }
-        # Cutting out a window at full scale needs the full scale.
-        self.decode_side = None if resize == "crop" else look.resize_size[0]
+        self.decode_side = decode_side(resize, look.resize_size[0])
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """The picture as the network's square, of shape (size, size, 3)."""

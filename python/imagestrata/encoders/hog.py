@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage.feature import hog
 
 from .base import Encoder
-from .resize import resize
+from .resize import decode_side, resize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,8 +57,7 @@ class HogEncoder(Encoder):
             "colours": list(COLOURS),
             "colour_weight": COLOUR_WEIGHT,
         }
-        # A crop at full scale needs the full scale.
-        self.decode_side = None if resize == "crop" else SIDE
+        self.decode_side = decode_side(resize, SIDE)
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """The whole vector: there is nothing to gain from batches."""

@@ -43,7 +43,7 @@ ENCODERS = {
     "convnext_tiny": Line(224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Line(224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Line(224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "bovw": Line(240, 400, None, "visual words on a grid, learnt on the corpus"),
+    "bovw": Line(128, 400, None, "visual words on a grid, learnt on the corpus"),
     "bovw_keypoints": Line(240, 400, None, "visual words at corners and blobs"),
     "hog": Line(128, 836, None, "gradients and colour, fixed"),
 }

@@ -60,5 +60,14 @@ def resize(
     return square
 
 
+def decode_side(mode: str, side: int) -> int | None:
+    """To what size a JPEG may be decoded that is then resized to ``side``; None: only to its own.
+
+    With a margin of one half, vectors stay as close to those of the full size as
+    those of bfloat16 to those of float32 (see ``benchmarks/results/embedding.md``).
+    """
+    return None if mode == "crop" else side + side // 2
+
+
 def _scaled(side: int, scale: float) -> int:
     return max(1, round(side * scale))

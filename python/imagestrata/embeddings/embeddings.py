@@ -1,0 +1,256 @@
+"""Vectors of images, and the images that they belong to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ImagestrataError
+from ..files import make_folder
+from .shards import (
+    PART_SIZE,
+    Shards,
+    encoder_key,
+    finish,
+    gather,
+    read_finished,
+    read_state,
+    write_state,
+)
+
+_MAKE_AGAIN = (
+    "Run the same `imagestrata embed` (or embed_images()) again: what is there is kept, "
+    "only what is missing is computed."
+)
+
+
+class Embeddings:
+    """One vector per distinct image; ids travel with the vectors.
+
+    Made by :func:`imagestrata.embed_images`, :meth:`load` or :meth:`from_arrays`.
+
+    Attributes
+    ----------
+    images : DataFrame
+        One row per vector: ``image_id``, ``path``, ``n_copies``, then columns that
+        came with the images.
+    matrix : ndarray of shape (n_images, width), float32
+        The vectors, in the order of ``images``. All numbers are finite.
+    encoder : dict
+        What decided the vectors: name, weights and their hash, preprocessing,
+        precision. Of vectors that were given as an array only the ``width``.
+    failures : DataFrame
+        Images without a vector: the same columns and ``reason``. They were usable
+        when they were scanned, and have changed or gone since.
+    state : dict of arrays
+        What the encoder learnt from the corpus (the visual words of ``bovw``);
+        empty for encoders that learn nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata import Embeddings
+    >>> Embeddings.from_arrays(np.eye(3), ["a", "b", "c"])
+    Embeddings of 3 images, 3 numbers each
+    """
+
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        matrix: NDArray[np.float32],
+        encoder: Mapping[str, Any],
+        *,
+        failures: pd.DataFrame | None = None,
+        state: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        self.images = images
+        self.matrix = matrix
+        self.encoder = dict(encoder)
+        self.failures = images.iloc[:0].assign(reason="") if failures is None else failures
+        self.state = dict(state or {})
+
+    @classmethod
+    def from_arrays(
+        cls,
+        matrix: ArrayLike,
+        image_ids: Sequence[str] | None = None,
+        paths: Sequence[str | os.PathLike[str]] | None = None,
+    ) -> Embeddings:
+        """Vectors of your own.
+
+        Parameters
+        ----------
+        matrix : array-like of shape (n_images, width)
+            Finite numbers; kept as float32.
+        image_ids : sequence of str, optional
+            A name for each row, no two alike. By default the numbers of the rows,
+            from 1.
+        paths : sequence of path, optional
+            The picture of each row, for galleries.
+
+        Raises
+        ------
+        ImagestrataError
+            If the shapes do not fit, a number is not finite, or an id comes twice.
+        """
+        vectors = _checked_matrix(matrix)
+        n = len(vectors)
+        if image_ids is None:
+            image_ids = [str(row).zfill(len(str(n))) for row in range(1, n + 1)]
+        ids = [str(image_id) for image_id in _of_length("image_ids", image_ids, n)]
+        where = [None] * n if paths is None else list(_of_length("paths", paths, n))
+        images = pd.DataFrame(
+            {
+                "image_id": pd.Series(ids, dtype="str"),
+                "path": pd.Series([p if p is None else str(p) for p in where], dtype="str"),
+                "n_copies": 1,
+            }
+        )
+        check_unique(images["image_id"])
+        return cls(images, vectors, {"width": vectors.shape[1]})
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Embeddings:
+        """Read the embeddings of a run folder.
+
+        Parameters
+        ----------
+        folder : path
+            What was given as ``out`` to :func:`imagestrata.embed_images`, or to
+            :meth:`save`.
+
+        Raises
+        ------
+        ImagestrataError
+            If there are no finished embeddings, or some of them are missing or
+            damaged.
+        """
+        run = Path(folder).expanduser()
+        loaded = read_embeddings(run / "embeddings")
+        if loaded is None:
+            begun = (run / "embeddings").is_dir()
+            raise ImagestrataError(
+                f"The embeddings in {str(run)!r} are unfinished."
+                if begun
+                else f"There are no embeddings in {str(run)!r}.",
+                _MAKE_AGAIN if begun else "Make them with `imagestrata embed` or embed_images().",
+            )
+        return loaded
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the embeddings into ``folder/embeddings``, for :meth:`load`.
+
+        Raises
+        ------
+        ImagestrataError
+            If there are embeddings already, or the folder cannot be written.
+        """
+        place = make_folder(folder, "folder") / "embeddings"
+        if place.exists() and any(place.iterdir()):
+            raise ImagestrataError(
+                f"{str(folder)!r} already holds embeddings.", "Choose another folder."
+            )
+        table = pd.concat([self.images, self.failures.drop(columns="reason")], ignore_index=True)
+        unset = np.zeros((len(self.failures), self.matrix.shape[1]), dtype=np.float32)
+        matrix = np.concatenate([self.matrix, unset])
+        reasons = [None] * len(self) + self.failures["reason"].tolist()
+        shards = Shards(place, table["image_id"].tolist(), encoder_key(self.encoder))
+        for number, why in enumerate(shards.split(reasons)):
+            shards.write(number, matrix[number * PART_SIZE :][: len(why)], why)
+        if self.state:
+            write_state(place, self.encoder["learnt_from"], self.state)
+        finish(place, table, self.encoder)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        n, width = self.matrix.shape
+        text = f"Embeddings of {n:,} image{'s' * (n != 1)}, {width:,} numbers each"
+        if "name" in self.encoder:
+            text += f", by {self.encoder['name']}"
+        if len(self.failures):
+            text += f"; {len(self.failures):,} failed"
+        return text
+
+
+def read_embeddings(folder: Path) -> Embeddings | None:
+    """The embeddings in a folder of shards, or None if any of them is missing or damaged."""
+    stored = read_finished(folder)
+    if stored is None:
+        return None
+    images, settings = stored
+    state = None
+    if "learnt_from" in settings:
+        state = read_state(folder, settings["learnt_from"])
+        if state is None:
+            return None
+    shards = Shards(folder, images["image_id"].tolist(), encoder_key(settings))
+    tables = [shards.read(number) for number in range(len(shards))]
+    found = [table for table in tables if table is not None]
+    if len(found) < len(tables):
+        return None
+    return assemble(images, found, settings, state)
+
+
+def assemble(
+    images: pd.DataFrame,
+    tables: Sequence[pa.Table],
+    settings: Mapping[str, Any],
+    state: Mapping[str, NDArray[np.float32]] | None,
+) -> Embeddings:
+    """Embeddings from all the blocks of all images, failed ones among them."""
+    vectors, reasons = gather(tables, settings["width"])
+    failed = np.array([reason is not None for reason in reasons])
+    failures = images[failed].assign(reason=reasons[failed]).reset_index(drop=True)
+    if failed.any():
+        vectors = vectors[~failed]
+    kept = images[~failed].reset_index(drop=True)
+    return Embeddings(kept, vectors, settings, failures=failures, state=state)
+
+
+def check_unique(image_ids: pd.Series[str]) -> None:
+    """Raise an error if an id stands for two vectors."""
+    twice = image_ids[image_ids.duplicated()]
+    if len(twice):
+        raise ImagestrataError(
+            f"Each image must have an id of its own, but {twice.iloc[0]!r} comes "
+            f"{(image_ids == twice.iloc[0]).sum()} times.",
+            "Drop the copies first.",
+        )
+
+
+def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
+    try:
+        vectors = np.array(matrix, dtype=np.float32, order="C")
+    except (TypeError, ValueError):
+        raise ImagestrataError(
+            f"`matrix` must be a table of numbers, one row per image, not {type(matrix).__name__}."
+        ) from None
+    if vectors.ndim != 2 or not vectors.size:
+        raise ImagestrataError(
+            "`matrix` must have one row per image and a column per number; "
+            f"its shape is {vectors.shape}."
+        )
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        raise ImagestrataError(
+            f"`matrix` must hold finite numbers; {len(bad)} of {len(vectors)} rows have NaN or "
+            f"infinite ones (the first is row {bad[0] + 1}).",
+            "Leave those images out.",
+        )
+    return vectors
+
+
+def _of_length(name: str, values: Sequence[Any], n: int) -> Sequence[Any]:
+    if isinstance(values, str) or len(values) != n:
+        seen = repr(values) if isinstance(values, str) else f"{len(values)} of them"
+        raise ImagestrataError(f"`{name}` must have one value for each of {n} rows, not {seen}.")
+    return values

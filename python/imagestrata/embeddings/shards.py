@@ -1,0 +1,177 @@
+"""How embeddings lie on disk: ``embeddings/`` in a run folder.
+
+========================  =====================================================
+``images.parquet``        what was to be embedded, one row per image
+``part-00000.*.parquet``  image_id, vector, reason: one row per image, in the
+                          same order, a block of rows per part; an image that
+                          failed has a reason and no vector
+``state.*.parquet``       what the encoder learnt from the corpus, if it learns
+``encoder.json``          the encoder's settings; written last, so that
+                          embeddings without it are unfinished
+========================  =====================================================
+
+Each part is marked with a hash of what decided its vectors. One that is damaged
+(see :class:`~imagestrata.files.Parts`) or was made by another encoder or from
+other images counts as missing, and is all that has to be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..files import Parts, read_json, read_table, write_json, write_table
+from ..provenance import fingerprint
+
+#: Images per part. Small, since a part is what a killed run loses; fixed, since batches are
+#: cut within parts: a run that went on computes the same batches as one never disturbed.
+PART_SIZE = 256
+
+_MARK = b"imagestrata"
+
+_T = TypeVar("_T")
+
+
+class Shards:
+    """Blocks of vectors, in a folder or (with None) nowhere but in memory.
+
+    Parameters
+    ----------
+    folder : Path or None
+        ``embeddings/`` of a run.
+    ids : sequence of str
+        All images, in order.
+    key : str
+        Fingerprint of the encoder with all it learnt.
+    """
+
+    def __init__(self, folder: Path | None, ids: Sequence[str], key: str) -> None:
+        self._parts = None if folder is None else Parts(folder)
+        self._key = key
+        self._ids = self.split(ids)
+
+    @staticmethod
+    def split(rows: Sequence[_T]) -> list[Sequence[_T]]:
+        """Rows of all images, cut into blocks."""
+        return [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def read(self, number: int) -> pa.Table | None:
+        """The block, or None where it is missing, damaged or not of these images and encoder."""
+        if self._parts is None:
+            return None
+        return _marked(self._parts.read(_name(number)), self._mark(number))
+
+    def write(
+        self, number: int, vectors: NDArray[np.float32], reasons: Sequence[str | None]
+    ) -> pa.Table:
+        """Store a block; rows with a reason have no vector."""
+        width = vectors.shape[1]
+        flat = pa.array(vectors.reshape(-1), pa.float32())
+        failed = pa.array([reason is not None for reason in reasons])
+        columns = {
+            "image_id": pa.array(self._ids[number], pa.string()),
+            "vector": pa.FixedSizeListArray.from_arrays(flat, width, mask=failed),
+            "reason": pa.array(reasons, pa.string()),
+        }
+        table = pa.table(columns).replace_schema_metadata({_MARK: self._mark(number)})
+        if self._parts is not None:
+            self._parts.write(_name(number), table)
+        return table
+
+    def drop_others(self) -> None:
+        """Remove parts beyond the last, left by an earlier run with more images."""
+        if self._parts is None:
+            return
+        wanted = {_name(number) for number in range(len(self))}
+        for path in self._parts.folder.glob("part-*.parquet"):
+            if path.name.partition(".")[0] not in wanted:
+                path.unlink()
+
+    def _mark(self, number: int) -> str:
+        return fingerprint([self._key, list(self._ids[number])])
+
+
+def encoder_key(settings: Mapping[str, Any]) -> str:
+    """Fingerprint of all that decides vectors; not of where the weights lie."""
+    return fingerprint({name: value for name, value in settings.items() if name != "weights"})
+
+
+def read_state(folder: Path, key: str) -> dict[str, NDArray[np.float32]] | None:
+    """What an encoder learnt under ``key``, or None where it is missing or damaged."""
+    table = _marked(Parts(folder).read("state"), key)
+    if table is None:
+        return None
+    return {name: _rows(table[name]) for name in table.column_names}
+
+
+def write_state(folder: Path, key: str, state: Mapping[str, NDArray[np.float32]]) -> None:
+    """Keep what an encoder learnt: a column per array."""
+    columns = {name: _column(array) for name, array in state.items()}
+    Parts(folder).write("state", pa.table(columns).replace_schema_metadata({_MARK: key}))
+
+
+def begin(folder: Path) -> None:
+    """Mark embeddings as unfinished."""
+    (folder / "encoder.json").unlink(missing_ok=True)
+
+
+def finish(folder: Path, images: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """Mark embeddings as complete."""
+    write_table(folder / "images.parquet", images)
+    write_json(folder / "encoder.json", dict(settings))
+
+
+def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+    """The images and the encoder of complete embeddings, or None if they are not complete."""
+    try:
+        return read_table(folder / "images.parquet"), read_json(folder / "encoder.json")
+    except FileNotFoundError:
+        return None
+
+
+def gather(
+    tables: Sequence[pa.Table], width: int
+) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+    """Vectors of all rows (those without one are 0, to be dropped) and reasons, by row."""
+    n = sum(len(table) for table in tables)
+    vectors = np.zeros((n, width), dtype=np.float32)
+    reasons = np.empty(n, dtype=object)
+    start = 0
+    for table in tables:
+        stop = start + len(table)
+        reasons[start:stop] = table["reason"].to_pylist()
+        good = table["reason"].is_null().to_numpy()
+        vectors[start:stop][good] = _rows(table["vector"].drop_null())
+        start = stop
+    return vectors, reasons
+
+
+def _name(number: int) -> str:
+    return f"part-{number:05d}"
+
+
+def _marked(table: pa.Table | None, mark: str) -> pa.Table | None:
+    metadata = {} if table is None else table.schema.metadata or {}
+    return table if metadata.get(_MARK) == mark.encode() else None
+
+
+def _column(array: NDArray[np.float32]) -> pa.Array:
+    flat = pa.array(array.reshape(-1), pa.float32())
+    return flat if array.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+
+def _rows(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """A column of numbers, or of lists of the same length, as an array."""
+    width = getattr(column.type, "list_size", None)
+    flat = column if width is None else pa.chunked_array([c.flatten() for c in column.chunks])
+    numbers = np.asarray(flat.to_numpy(), dtype=np.float32)
+    return numbers if width is None else numbers.reshape(-1, width)
