@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+# scikit-learn's checks of estimators leave some out unless this is set before SciPy loads.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 

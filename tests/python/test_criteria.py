@@ -18,7 +18,13 @@ MEANS = np.stack([MATRIX[FIT.labels == k].mean(axis=0) for k in range(6)])
 WITHIN = ((MATRIX - MEANS[FIT.labels]) ** 2).sum()
 TOTAL = ((MATRIX - MATRIX.mean(axis=0)) ** 2).sum()
 
+SILHOUETTES = metrics.silhouette_samples(MATRIX, FIT.labels)
+CLUSTER_MEANS = {k: SILHOUETTES[FIT.labels == k].mean() for k in range(6)}
+#: Each image as cohesive as its cluster; the better half of these.
+HALF = sorted((CLUSTER_MEANS[k] for k in FIT.labels), reverse=True)[:150]
+
 WANTED = {
+    "cohesion": np.mean(HALF),
     "explained_variance": 1 - WITHIN / TOTAL,
     "inertia": -WITHIN * (VECTORS.matrix[:, 0].std() / MATRIX[:, 0].std()) ** 2,
     "silhouette": metrics.silhouette_score(MATRIX, FIT.labels),

@@ -108,13 +108,18 @@ def test_an_empty_cluster_takes_the_farthest_row(exact):
     assert fit.labels.tolist() == [0, 0, 0, 1]
 
 
-def test_seeds_are_distinct_rows_and_go_on_from_given_centers():
+def test_seeds_are_distinct_rows():
     vectors = as_vectors(rng().normal(size=(200, 5)))
     seeds = seed_centers(vectors, 20, rng(1))
     assert len(np.unique(seeds, axis=0)) == 20
-    more = seed_centers(vectors, 25, rng(2), seeds)
-    assert (more[:20] == seeds).all()
-    assert len(np.unique(more, axis=0)) == 25
+    rows = set(map(tuple, vectors.matrix))
+    assert all(tuple(seed) in rows for seed in seeds)
+
+
+def test_seeds_prefer_far_rows():
+    vectors = as_vectors(np.array([[0.0]] * 50 + [[1000.0], [2000.0]]))
+    for seed in range(10):
+        assert len(np.unique(seed_centers(vectors, 3, rng(seed)))) == 3
 
 
 def test_exact_fits_do_not_depend_on_blocks_or_order_of_sums(monkeypatch):

@@ -21,19 +21,18 @@ def search_k(
 ) -> Fit:
     """Raise k by steps while goodness of fit improves; the best fit seen.
 
-    Each fit starts from the centres of the one before it and adds ``step_size``
-    k-means++ seeds, so that the whole search costs little more than its last fit.
+    Every fit starts from seeds of its own. (Going on from the centres of the one
+    before is faster, but large k then inherit the faults of small ones and are
+    chosen less often; the clusterings were worse on every labelled set we tried.)
     """
     scores: list[float] = []
     fits: list[Fit] = []
-    centers = None
     k_max = min(k_max, len(sample))
     for k in range(min(step_size, k_max), k_max + 1, step_size):
-        fits.append(lloyd(sample, seed_centers(sample, k, rng, centers)))
+        fits.append(lloyd(sample, seed_centers(sample, k, rng)))
         scores.append(CRITERIA[criterion](sample, fits[-1]))
-        centers = fits[-1].centers
-        settled = not still_improves(scores, converge_window, tolerance * step_size)
-        if settled or len(centers) < k:
+        all_distinct = len(fits[-1].centers) < k
+        if all_distinct or not still_improves(scores, converge_window, tolerance * step_size):
             break
     return fits[int(np.argmax(scores))]
 

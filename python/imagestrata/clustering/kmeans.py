@@ -123,22 +123,15 @@ def assign(
     return labels, squares, sums, np.bincount(labels, minlength=k)
 
 
-def seed_centers(
-    vectors: Vectors,
-    k: int,
-    rng: np.random.Generator,
-    centers: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+def seed_centers(vectors: Vectors, k: int, rng: np.random.Generator) -> NDArray[Any]:
     """Greedy k-means++: draw far rows, keep the candidate that helps most.
 
-    Goes on from ``centers`` where given. Stops short of k when every row
-    already lies on a centre.
+    Stops short of k when every row already lies on a centre.
     """
     n_candidates = 2 + int(np.log(k))
-    if centers is None:
-        centers = vectors.matrix[rng.integers(len(vectors), size=1)]
-    chosen = list(centers)
-    nearest = square_distances(vectors, centers).min(axis=0)
+    first = vectors.matrix[rng.integers(len(vectors), size=1)]
+    chosen = list(first)
+    nearest = square_distances(vectors, first)[0]
     while len(chosen) < k:
         cumulated = np.cumsum(nearest, dtype=np.float64)
         if cumulated[-1] == 0:
