@@ -12,7 +12,7 @@
 #'
 #' - `k`: clusters fitted in every iteration; by default the number is searched.
 #' - `sample_size` (1000), `step_size` (5), `converge_window` (3), `k_criterion`
-#'   (`"silhouette"`), `k_tolerance` (0), `k_max`: how it is searched.
+#'   (`"cohesion"`), `k_tolerance` (0), `k_max`: how it is searched.
 #' - `similarity_threshold` (0): mean silhouette above which a cluster may leave.
 #' - `release_share` (0.2): the most cohesive clusters leave first, while together they hold
 #'   at most this share of the remaining images; with 1 all leave.
