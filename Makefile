@@ -1,11 +1,11 @@
 # make demo   set everything up and cluster a drawn corpus of images
-# make test   set everything up and run all tests
+# make test   set everything up and run all tests, of Python and R
 # make lint   style and types           make bench  measure the claims of the README anew
-# make docs   pages of all public names
+# make docs   pages of all public names   make document  what is made from the R sources
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-lowest lint bench docs clean
+.PHONY: demo test test-r test-lowest lint bench docs document vignettes clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -15,6 +15,20 @@ demo: .venv/core
 test: .venv/dev
 	@tools/system-packages chromium
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(MAKE) test-r
+
+test-r: .venv/core
+	@tools/system-packages r
+	tools/test-r $(BIN)/python
+
+# What is made from the sources: man pages, examples, vignettes, PARITY.md, the site.
+document: .venv/core
+	@tools/system-packages chromium r
+	tools/document-r $(BIN)/python
+
+vignettes: .venv/core
+	@tools/system-packages chromium r
+	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript tools/vignettes.R
 
 # The oldest versions that pyproject.toml admits, in an environment of their own.
 test-lowest:
@@ -28,10 +42,14 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@tools/system-packages r
+	Rscript tools/lint.R
 
 bench: .venv/dev
 	for script in embedding clustering quality startup; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@tools/system-packages r
+	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R
 
 docs: .venv/dev
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata

@@ -1,0 +1,143 @@
+#' Plots of a clustering
+#'
+#' @param object What [cluster_images()] returned.
+#' @param type `"trace"`: how the iterations went (the paper's Figure 6): images that
+#'   remained; clusters that were fitted and, of these, cohesive; mean size of the cohesive
+#'   clusters. `"sizes"`: how many images each cluster holds, and after how many clusters
+#'   50, 75 and 90 percent of the images are reached. `"silhouettes"`: how firmly clusters
+#'   hold their images: mean, and the range of the middle 80 percent.
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examples
+#' topics <- demo_topics()
+#' autoplot(topics)
+#' autoplot(topics, "sizes")
+#' autoplot(topics, "silhouettes")
+autoplot.imagestrata_clustering <- function(object,
+                                            type = c("trace", "sizes", "silhouettes"),
+                                            ...) {
+  type <- rlang::arg_match(type)
+  if (nrow(tidy(object, if (type == "trace") "trace" else "clusters")) == 0) {
+    abort_imagestrata(
+      "This clustering has no {if (type == 'trace') 'iterations' else 'clusters'} to draw.",
+      hint = if (type == "trace") "A single k-means leaves no trace: try {.code \"sizes\"}."
+    )
+  }
+  switch(type,
+    trace = plot_trace(object),
+    sizes = plot_sizes(object),
+    silhouettes = plot_silhouettes(object)
+  )
+}
+
+# Those of the core's figures.
+colours <- c(main = "#5b7896", pale = "#cfd4da", bright = "#e08a00", soft = "#62676e")
+
+plot_trace <- function(object) {
+  trace <- tidy(object, "trace")
+  panels <- c("Images remaining", "Clusters", "Mean size of the cohesive clusters")
+  bars <- dplyr::bind_rows(
+    bars_of(trace, "n_remaining", panels[1], "all"),
+    bars_of(trace, "k", panels[2], "fitted"),
+    bars_of(trace, "n_cohesive", panels[2], "cohesive"),
+    bars_of(trace, "mean_size", panels[3], "all")
+  )
+  bars$panel <- factor(bars$panel, panels)
+  bars$what <- factor(bars$what, c("all", "fitted", "cohesive"))
+  ggplot2::ggplot(bars, ggplot2::aes(.data$iteration, .data$value, fill = .data$what)) +
+    ggplot2::geom_col(position = "identity", width = 0.8, na.rm = TRUE) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_fill_manual(
+      values = rlang::set_names(colours[c("main", "pale", "bright")], levels(bars$what)),
+      breaks = c("fitted", "cohesive")
+    ) +
+    ggplot2::labs(x = "Iteration", y = NULL, fill = NULL) +
+    theme_strata()
+}
+
+bars_of <- function(trace, column, panel, what) {
+  tibble::tibble(
+    iteration = trace$iteration, value = as.double(trace[[column]]), panel = panel, what = what
+  )
+}
+
+plot_sizes <- function(object) {
+  clusters <- tidy(object)
+  reached <- clusters_to_reach(clusters$share, c(0.5, 0.75, 0.9))
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$cluster, .data$size)) +
+    ggplot2::geom_col(fill = colours[["main"]], width = 0.8) +
+    ggplot2::geom_vline(
+      ggplot2::aes(xintercept = .data$cluster + 0.5),
+      data = reached, colour = colours[["bright"]], linetype = "dashed"
+    ) +
+    ggplot2::geom_text(
+      ggplot2::aes(x = .data$cluster + 0.5, label = .data$label),
+      data = reached, y = Inf, hjust = -0.15, vjust = 1.5, size = 3, colour = colours[["soft"]]
+    ) +
+    ggplot2::scale_x_continuous(
+      breaks = whole_breaks, expand = ggplot2::expansion(mult = c(0.02, 0.08))
+    ) +
+    ggplot2::labs(x = "Cluster, the largest first", y = "Images", caption = residual_note(object)) +
+    theme_strata()
+}
+
+# The first cluster with which a share of all images is reached, if it ever is.
+clusters_to_reach <- function(share, goals) {
+  first <- vapply(goals, \(goal) which(cumsum(share) >= goal)[1], 1L)
+  reached <- tibble::tibble(cluster = first, label = paste0(100 * goals, "%"))
+  reached <- reached[!is.na(first), ]
+  dplyr::summarise(
+    dplyr::group_by(reached, .data$cluster),
+    label = paste(.data$label, collapse = ", ")
+  )
+}
+
+plot_silhouettes <- function(object) {
+  images <- dplyr::filter(plain_tibble(object), .data$cluster > 0)
+  spread <- dplyr::summarise(
+    dplyr::group_by(images, .data$cluster),
+    low = stats::quantile(.data$silhouette, 0.1, names = FALSE, na.rm = TRUE),
+    high = stats::quantile(.data$silhouette, 0.9, names = FALSE, na.rm = TRUE)
+  )
+  clusters <- dplyr::left_join(tidy(object), spread, by = "cluster")
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$cluster, .data$silhouette)) +
+    ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data$low, ymax = .data$high),
+      colour = colours[["pale"]], linewidth = 1.5
+    ) +
+    ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]]) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_size_area(max_size = 5) +
+    ggplot2::labs(x = "Cluster, the largest first", y = "Silhouette", size = "Images") +
+    theme_strata()
+}
+
+residual_note <- function(object) {
+  line <- glance(object)
+  paste0(
+    count_of(line$n_residual, "image"), " of ", format(line$n_images, big.mark = ","),
+    " in no cluster"
+  )
+}
+
+whole_breaks <- function(limits) {
+  breaks <- pretty(limits, 8)
+  breaks[breaks == round(breaks) & breaks > 0]
+}
+
+theme_strata <- function() {
+  ggplot2::theme_minimal() +
+    ggplot2::theme(
+      plot.background = ggplot2::element_rect(fill = "white", colour = NA),
+      panel.grid.minor = ggplot2::element_blank(),
+      panel.grid.major.x = ggplot2::element_blank(),
+      strip.text = ggplot2::element_text(hjust = 0, face = "bold"),
+      legend.position = "bottom",
+      legend.margin = ggplot2::margin()
+    )
+}

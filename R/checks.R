@@ -1,0 +1,154 @@
+# Checks of arguments in R's own terms. What Python checks as well as we could (ranges,
+# choices, seeds) is left to Python.
+
+check_string <- function(x, name, null = FALSE, call = rlang::caller_env()) {
+  if (null && is.null(x)) {
+    return(NULL)
+  }
+  if (is.factor(x)) {
+    abort_factor(name, call)
+  }
+  if (!is.character(x) || length(x) != 1 || is.na(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be one piece of text, not {seen(x)}.",
+      call = call
+    )
+  }
+  as.character(x)
+}
+
+check_flag <- function(x, name, call = rlang::caller_env()) {
+  if (!rlang::is_bool(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be {.code TRUE} or {.code FALSE}, not {seen(x)}.",
+      call = call
+    )
+  }
+  x
+}
+
+check_number <- function(x, name, null = FALSE, call = rlang::caller_env()) {
+  if (null && is.null(x)) {
+    return(NULL)
+  }
+  if (!is.numeric(x) || length(x) != 1 || is.na(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be one number, not {seen(x)}.",
+      call = call
+    )
+  }
+  as.double(x)
+}
+
+# A value as error messages show it.
+seen <- function(x) {
+  if (is.object(x)) {
+    format_text("an object of class {.cls {class(x)[[1]]}}")
+  } else if (is.atomic(x) && length(x) > 1) {
+    format_text("{length(x)} values: {.val {x}}")
+  } else if (is.atomic(x) && length(x) == 1) {
+    format_text("{.val {x}}")
+  } else {
+    format_text("{.obj_type_friendly {x}}")
+  }
+}
+
+# A path as Python and every later R session understand it: absolute, with `/`.
+check_path <- function(x, name, null = FALSE, call = rlang::caller_env()) {
+  x <- check_string(x, name, null, call)
+  if (is.null(x)) NULL else absolute_path(x)
+}
+
+absolute_path <- function(path) {
+  path <- path.expand(path)
+  relative <- !grepl("^(/|\\\\\\\\|[A-Za-z]:)", path)
+  path[relative] <- file.path(getwd(), path[relative])
+  normalizePath(path, winslash = "/", mustWork = FALSE)
+}
+
+check_paths <- function(x, name, call = rlang::caller_env()) {
+  if (is.factor(x)) {
+    abort_factor(name, call)
+  }
+  if (!is.character(x) || length(x) == 0) {
+    abort_imagestrata(
+      "{.arg {name}} must hold paths as text, not {seen(x)}.",
+      call = call
+    )
+  }
+  unknown <- which(is.na(x))
+  if (length(unknown) > 0) {
+    abort_imagestrata(
+      "{.arg {name}} has {length(unknown)} missing path{?s} among {length(x)}, the first at
+       {unknown[[1]]}.",
+      hint = "Leave {cli::qty(length(unknown))}{?it/them} out.",
+      call = call
+    )
+  }
+  as.character(x)
+}
+
+check_exist <- function(paths, name, call = rlang::caller_env()) {
+  absent <- paths[!file.exists(path.expand(paths))]
+  if (length(absent) > 0) {
+    abort_imagestrata(
+      "{.arg {name}}: there is no file or folder {.file {absent[[1]]}}{also(absent)}.",
+      hint = "{remedy_for_absent(absent[[1]])}",
+      call = call
+    )
+  }
+  invisible(paths)
+}
+
+also <- function(absent) {
+  if (length(absent) == 1) "" else format_text(" (and {length(absent) - 1} more)")
+}
+
+remedy_for_absent <- function(path) {
+  forward <- chartr("\\", "/", path)
+  if (forward != path && file.exists(path.expand(forward))) {
+    format_text("Write it with forward slashes: {.val {forward}}.")
+  } else if (forward != path) {
+    format_text("Backslashes separate folders on Windows only: write {.val {forward}}.")
+  } else {
+    format_text(
+      "Paths start at the working directory {.file {getwd()}}: check the spelling, or give the
+       full path."
+    )
+  }
+}
+
+abort_factor <- function(name, call) {
+  abort_imagestrata(
+    "{.arg {name}} is a factor, and must be text.",
+    hint = "Use {.code as.character()}, or read the data with {.code stringsAsFactors = FALSE}.",
+    call = call
+  )
+}
+
+check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
+  if (!inherits(x, class)) {
+    abort_imagestrata(
+      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen(x)}.",
+      hint = if (is.data.frame(x)) {
+        "Where rows or columns of it are dropped it becomes a plain tibble: keep the original."
+      },
+      call = call
+    )
+  }
+  x
+}
+
+# The run folder of a stored object, which may have been moved since.
+check_folder <- function(x, name, call = rlang::caller_env()) {
+  folder <- attr(x, "folder")
+  if (!dir.exists(folder)) {
+    abort_imagestrata(
+      "{.arg {name}} keeps its vectors in the run folder {.file {folder}}, which is gone.",
+      hint = "If it was moved, use {.code read_embeddings(<new folder>)}; if it was deleted, call
+              {.fn embed_images} again.",
+      call = call
+    )
+  }
+  folder
+}

@@ -1,0 +1,151 @@
+# A clustering: a tibble of images with their cluster, and beside it, as attributes, the
+# tables of clusters, of iterations and of one line, the centroids and the settings.
+
+new_clustering <- function(sent, folder = NULL) {
+  tables <- lapply(sent[["tables"]], decode_table)
+  new_image_table(
+    tables[["images"]],
+    "imagestrata_clustering",
+    clusters = tables[["clusters"]],
+    trace = tables[["trace"]],
+    line = tables[["summary"]],
+    centroids = decode_matrix(sent[["centroids"]]),
+    settings = sent[["settings"]],
+    folder = folder
+  )
+}
+
+#' @export
+tbl_sum.imagestrata_clustering <- function(x, ...) {
+  line <- glance(x)
+  seconds <- sum(attr(x, "trace")$seconds)
+  c(
+    "Visual topics" = paste0(
+      line$n_clusters, " in ", count_of(line$n_images, "image"), ", ",
+      if (line$n_residual == 0) "none" else format(line$n_residual, big.mark = ","),
+      " in the residual"
+    ),
+    "Made by" = paste0(
+      line$method, ", ", count_of(line$n_iterations, "iteration"),
+      if (seconds > 0) paste0(" (", duration(seconds), ")"),
+      if (!is.na(line$encoder)) paste0(", encoder ", line$encoder),
+      ", seed ", line$seed
+    ),
+    "Run folder" = attr(x, "folder")
+  )
+}
+
+#' @rdname tidiers
+#' @export
+tidy.imagestrata_clustering <- function(x, table = c("clusters", "trace"), ...) {
+  attr(x, rlang::arg_match(table))
+}
+
+#' @rdname tidiers
+#' @export
+glance.imagestrata_clustering <- function(x, ...) {
+  attr(x, "line")
+}
+
+#' @rdname tidiers
+#' @export
+augment.imagestrata_clustering <- function(x, data = NULL, ...) {
+  images <- plain_tibble(x)
+  if (is.null(data)) {
+    return(images)
+  }
+  by <- intersect(c("image_id", "path"), names(data))[1]
+  if (is.na(by)) {
+    abort_imagestrata(
+      "{.arg data} must have a column {.var image_id} or {.var path}; it has
+       {.var {names(data)}}.",
+      hint = "Rename the column that says which image a row is about."
+    )
+  }
+  new <- c(by, setdiff(names(images), names(data)))
+  dplyr::left_join(tibble::as_tibble(data), images[new], by = by)
+}
+
+#' @export
+summary.imagestrata_clustering <- function(object, ...) {
+  line <- glance(object)
+  clusters <- tidy(object)
+  lines <- c(
+    paste(percent(line$n_residual / line$n_images), "of the images belong to no cluster."),
+    if (line$n_clusters > 0) {
+      c(
+        sprintf(
+          "Clusters have %d to %d images (median %g); the largest holds %s.",
+          min(clusters$size), max(clusters$size), stats::median(clusters$size),
+          percent(max(clusters$share))
+        ),
+        sprintf("The mean silhouette of the clustered images is %.2f.", line$mean_silhouette)
+      )
+    }
+  )
+  new_summary(
+    title = paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]),
+    lines = lines,
+    tables = list(
+      "Largest clusters" = utils::head(clusters, 10),
+      "Iterations" = tidy(object, "trace")
+    )
+  )
+}
+
+#' Put new images into the clusters of an earlier clustering
+#'
+#' @param object What [cluster_images()] returned.
+#' @param new_data Images to be placed: what [embed_images()] returned, or anything that it
+#'   takes; then they are embedded as those of the clustering were.
+#' @inheritParams embed_images
+#' @param ... Not used.
+#'
+#' @returns A tibble with a row per image: `image_id`, `path`, the nearest `cluster` and the
+#'   `distance` to its centroid.
+#' @export
+#' @examplesIf imagestrata_ready()
+#' predict(demo_topics(), imagestrata_example("images"), progress = FALSE)
+predict.imagestrata_clustering <- function(object, new_data, ..., weights = NULL,
+                                           progress = TRUE) {
+  rlang::check_dots_empty()
+  if (!inherits(new_data, "imagestrata_embeddings") && !is.matrix(new_data)) {
+    new_data <- embed_like(object, new_data, weights, progress)
+  }
+  sent <- send(new_data, "new_data")
+  decode_table(call_core("predict_clusters", send_clustering(object), sent))
+}
+
+embed_like <- function(clustering, images, weights, progress, call = rlang::caller_env()) {
+  encoder <- from_json(attr(clustering, "settings"))[["encoder"]]
+  if (is.null(encoder[["name"]])) {
+    abort_imagestrata(
+      "The clustering was made from vectors of your own, not from images.",
+      hint = "Give the vectors of the new images, as a matrix.",
+      call = call
+    )
+  }
+  if (!is.null(encoder[["learnt_from"]])) {
+    abort_imagestrata(
+      "The encoder {.val {encoder[['name']]}} has learnt from the images of the clustering, and
+       would learn something else from new ones.",
+      hint = "Embed and cluster all images together, or use another encoder.",
+      call = call
+    )
+  }
+  embed_images(
+    images,
+    encoder = encoder[["name"]],
+    weights = weights,
+    resize = encoder[["resize"]] %||% "rescale_crop",
+    progress = progress
+  )
+}
+
+#' @rdname read_embeddings
+#' @export
+read_clustering <- function(folder) {
+  folder <- check_path(folder, "folder")
+  check_exist(folder, "folder")
+  new_clustering(call_core("read_clustering", folder), folder)
+}

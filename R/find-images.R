@@ -1,0 +1,40 @@
+#' The most typical images of clusters
+#'
+#' @param clustering What [cluster_images()] returned.
+#' @param cluster Numbers of clusters: 1 is the largest, -1 the residual. By default
+#'   (`NULL`) all clusters.
+#' @param n Images per cluster; a smaller cluster gives all it has.
+#' @param order `"typical"`: the images that a cluster holds most firmly, by silhouette; or
+#'   `"atypical"`.
+#'
+#' @returns A tibble: `cluster`, `rank`, `image_id`, `path`, `silhouette`, `distance`.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' find_images(demo_topics(), cluster = 1:2, n = 3)
+find_images <- function(clustering, cluster = NULL, n = 9, order = "typical") {
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
+  table <- call_core(
+    "find_images",
+    send_clustering(clustering),
+    check_clusters(cluster, "cluster"),
+    check_number(n, "n"),
+    order = check_string(order, "order")
+  )
+  decode_table(table)
+}
+
+# A list, since a vector of one would reach Python as a scalar.
+check_clusters <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  if (!is.numeric(x) || length(x) == 0 || anyNA(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must hold numbers of clusters, not {seen(x)}.",
+      hint = "Clusters are numbered from 1, the largest; -1 is the residual.",
+      call = call
+    )
+  }
+  as.list(as.double(x))
+}

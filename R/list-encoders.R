@@ -1,0 +1,11 @@
+#' Encoders by name, and whether they are ready
+#'
+#' @returns A tibble with one row per encoder. `ready` says whether it can be used at once,
+#'   `needs` what is missing otherwise.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' list_encoders()
+list_encoders <- function() {
+  decode_table(call_core("list_encoders"))
+}

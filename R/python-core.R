@@ -1,0 +1,152 @@
+# The one door to Python: `core()` starts it, on first use and never before, and
+# `call_core()` calls a verb of python/imagestrata/bridge/calls.py through it.
+
+the <- new.env(parent = emptyenv())
+
+core <- function(call = rlang::caller_env()) {
+  the$core %||% (the$core <- open_core(call))
+}
+
+open_core <- function(call) {
+  if (!reticulate::py_available()) {
+    choose_environment()
+  }
+  # Never let reticulate offer to download a Python of its own.
+  python <- with_envvar(
+    c(RETICULATE_MINICONDA_ENABLED = "FALSE"),
+    tryCatch(reticulate::py_config(), error = identity)
+  )
+  if (inherits(python, "error")) {
+    abort_no_python(conditionMessage(python), call)
+  }
+  if (utils::compareVersion(as.character(python$version), oldest_python) < 0) {
+    abort_imagestrata(
+      "imagestrata needs Python {python_range()}, and {.file {python$python}} is
+       {python$version}.",
+      hint = "{next_step()}",
+      call = call
+    )
+  }
+  tryCatch(
+    import_core(),
+    error = \(error) abort_no_core(python$python, conditionMessage(error), call)
+  )
+}
+
+# What the user has chosen counts first: reticulate itself honours RETICULATE_PYTHON
+# and `use_virtualenv()`, and `required = FALSE` does no more than propose.
+choose_environment <- function() {
+  if (has_py_require() && !reticulate::virtualenv_exists(environment_name)) {
+    py_require(core_requirements(), python_version = paste0(">=", oldest_python))
+  } else if (reticulate::virtualenv_exists(environment_name)) {
+    reticulate::use_virtualenv(environment_name, required = FALSE)
+  }
+}
+
+import_core <- function() {
+  source <- core_source()
+  sys <- reticulate::import("sys", convert = FALSE)
+  if (nzchar(source) && !source %in% reticulate::py_to_r(sys$path)) {
+    # For good, since Python's own worker processes need it too.
+    sys$path$insert(0L, source)
+  }
+  reticulate::import("imagestrata.bridge.calls")
+}
+
+# Calls a verb and hands over its value. Python's side never raises: it answers with
+# the value or the error, and with the warnings that came up meanwhile.
+call_core <- function(verb, ..., call = rlang::caller_env()) {
+  list(...) # so that arguments are checked before Python is looked for
+  answer <- core(call)[[verb]](...)
+  for (warning in as.character(answer[["warnings"]])) {
+    cli::cli_warn("{warning}", call = call)
+  }
+  error <- answer[["error"]]
+  if (identical(error[["kind"]], "interrupt")) {
+    if (is.null(the$failure)) rlang::interrupt() else stop(the$failure)
+  }
+  if (!is.null(error)) {
+    abort_imagestrata(
+      "{error[['message']]}",
+      hint = if (nzchar(error[["hint"]])) "{error[['hint']]}",
+      class = setdiff(error[["kind"]], "ImagestrataError"),
+      traceback = error[["traceback"]],
+      call = call
+    )
+  }
+  answer[["value"]]
+}
+
+environment_name <- "r-imagestrata"
+oldest_python <- "3.11"
+
+# Not to be had in older versions, so not to be imported.
+py_require <- function(...) {
+  getExportedValue("reticulate", "py_require")(...)
+}
+
+# Older versions of reticulate fail with a Python that is newer than they know.
+newest_python <- function(reticulate = utils::packageVersion("reticulate")) {
+  if (reticulate < "1.33") {
+    "3.11"
+  } else if (reticulate < "1.40") {
+    "3.12"
+  }
+}
+
+python_range <- function(newest = newest_python()) {
+  if (is.null(newest)) {
+    paste(oldest_python, "or newer")
+  } else if (newest == oldest_python) {
+    oldest_python
+  } else {
+    paste(oldest_python, "to", newest)
+  }
+}
+
+has_py_require <- function() {
+  utils::packageVersion("reticulate") >= "1.41"
+}
+
+# The core's source travels with this package, see configure.
+core_source <- function() {
+  system.file("python", package = "imagestrata")
+}
+
+abort_no_python <- function(details, call) {
+  abort_imagestrata(
+    "imagestrata works with Python behind the scenes, and found none that it can use:
+     reticulate {utils::packageVersion('reticulate')} and imagestrata together need Python
+     {python_range()}.",
+    hint = "{next_step()}",
+    class = "imagestrata_no_python",
+    details = details,
+    call = call
+  )
+}
+
+abort_no_core <- function(python, details, call) {
+  missing <- regmatches(details, regexec("No module named '([^'.]+)", details))[[1]][2]
+  seen <- if (is.na(missing)) details else format_text("It lacks {.pkg {missing}}.")
+  abort_imagestrata(
+    c("Python at {.file {python}} cannot run imagestrata.", x = "{seen}"),
+    hint = "{next_step()}",
+    class = "imagestrata_no_core",
+    details = details,
+    call = call
+  )
+}
+
+next_step <- function() {
+  chosen <- Sys.getenv("RETICULATE_PYTHON")
+  if (nzchar(chosen)) {
+    return(format_text(
+      "The environment variable {.envvar RETICULATE_PYTHON} chooses {.file {chosen}}, whatever
+       else is installed: unset it, restart R, and run {.run imagestrata::install_imagestrata()}."
+    ))
+  }
+  format_text(
+    "Run {.run imagestrata::install_imagestrata()} once, then restart R;
+     {.run imagestrata::imagestrata_doctor()} tells more."
+  )
+}

@@ -1,0 +1,43 @@
+# A progress bar that Python drives, in the thread that called the verb. The bar belongs
+# to the frame of that verb and goes when the verb ends, also after an error or Ctrl-C.
+
+progress_bar <- function(progress, frame = parent.frame()) {
+  if (is.function(progress)) {
+    return(guarded(progress))
+  }
+  if (!check_flag(progress, "progress", call = frame)) {
+    return(FALSE)
+  }
+  bar <- NULL
+  current <- ""
+  guarded(function(step, done, total) {
+    if (step != current) {
+      current <<- step
+      bar <<- cli::cli_progress_bar(step, total = total %||% NA, .envir = frame)
+    }
+    if (identical(as.numeric(done), as.numeric(total))) {
+      cli::cli_progress_done(bar, .envir = frame)
+    } else {
+      cli::cli_progress_update(set = done, id = bar, .envir = frame)
+    }
+  })
+}
+
+# An interrupt or an error must not leave R through Python. The function answers whether to
+# go on; an error is kept, for call_core() to raise when Python has stopped.
+guarded <- function(report) {
+  the$failure <- NULL
+  function(step, done, total) {
+    tryCatch(
+      {
+        report(step, done, total)
+        TRUE
+      },
+      interrupt = \(condition) FALSE,
+      error = function(condition) {
+        the$failure <- condition
+        FALSE
+      }
+    )
+  }
+}

@@ -1,0 +1,60 @@
+# What verbs work on, as python/imagestrata/bridge/calls.py receives it.
+
+send <- function(x, name, call = rlang::caller_env()) {
+  if (inherits(x, "imagestrata_clustering")) {
+    send_clustering(x, call)
+  } else if (inherits(x, "imagestrata_embeddings")) {
+    send_embeddings(x, name, call)
+  } else if (is.data.frame(x)) {
+    send_table(x, name, call)
+  } else if (is.matrix(x) && is.numeric(x)) {
+    list(kind = "matrix", matrix = encode_matrix(x))
+  } else {
+    paths <- check_paths(x, name, call)
+    check_exist(paths, name, call)
+    list(kind = "paths", paths = as.list(absolute_path(paths)))
+  }
+}
+
+send_table <- function(x, name, call) {
+  if (!"path" %in% names(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must have a column {.var path}; it has {.var {names(x)}}.",
+      hint = "Rename the column that holds the files: {.code dplyr::rename(path = ...)}.",
+      call = call
+    )
+  }
+  x$path <- absolute_path(check_paths(x$path, paste0(name, "$path"), call))
+  list(kind = "table", table = encode_table(x, call))
+}
+
+send_embeddings <- function(x, name, call) {
+  sent <- list(kind = "embeddings", images = encode_table(x, call), folder = NULL)
+  if (is.null(attr(x, "folder"))) {
+    sent$matrix <- encode_matrix(as.matrix(x))
+    sent$encoder <- to_json(attr(x, "encoder"))
+  } else {
+    sent$folder <- check_folder(x, name, call)
+  }
+  sent
+}
+
+send_clustering <- function(x, call = rlang::caller_env()) {
+  tables <- list(images = x, clusters = tidy(x), trace = tidy(x, "trace"))
+  list(
+    kind = "clustering",
+    tables = lapply(tables, encode_table, call = call),
+    centroids = encode_matrix(attr(x, "centroids")),
+    settings = to_json(attr(x, "settings"))
+  )
+}
+
+# Settings cross as JSON text that R keeps as it came: reading it into R's lists and
+# writing it again would turn lists of one into scalars.
+to_json <- function(text) {
+  as.character(text)
+}
+
+from_json <- function(text) {
+  jsonlite::fromJSON(text, simplifyVector = FALSE)
+}

@@ -1,0 +1,58 @@
+#' Draw images from every cluster, with the weights that lead back to the corpus
+#'
+#' Within every cluster a simple random sample is drawn. By default it is that of the
+#' published design: five images from clusters of seven or more, all but one from clusters
+#' of two to six.
+#'
+#' @param clustering What [cluster_images()] returned, or a data frame with the columns
+#'   `image_id`, `path` and `cluster` (-1 for the residual).
+#' @param n_per_cluster Images drawn from a cluster of N images: the smaller of
+#'   `n_per_cluster` and N - 1.
+#' @param budget Number of images in all, in place of `n_per_cluster`.
+#' @param allocation How a budget is shared: `"equal"`, `"proportional"` to the size of the
+#'   clusters, or to its square root, `"sqrt"`.
+#' @param residual Do the images that belong to no cluster form a stratum of their own?
+#' @param singles Are clusters of one image sampled?
+#' @param shares The column that says how often an image was shared.
+#' @param seed A seed. Each stratum has its own random stream, so a cluster's sample does
+#'   not depend on the other clusters.
+#' @inheritParams scan_images
+#'
+#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; the size
+#'   of the stratum `N_h` and of its sample `n_h`; `inclusion_probability` = n_h / N_h;
+#'   `weight_corpus` (every image of the corpus counts the same), `weight_cluster` (every
+#'   cluster counts the same), `weight_share` (every share of an image counts the same).
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' sample_images(demo_topics(), n_per_cluster = 3)
+#' sample_images(demo_topics(), budget = 40, allocation = "proportional")
+sample_images <- function(clustering,
+                          n_per_cluster = 5,
+                          budget = NULL,
+                          allocation = "equal",
+                          residual = TRUE,
+                          singles = FALSE,
+                          shares = "n_copies",
+                          seed = 0,
+                          out = NULL,
+                          overwrite = FALSE) {
+  if (!is.data.frame(clustering)) {
+    check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
+  }
+  out <- check_path(out, "out", null = TRUE)
+  table <- call_core(
+    "sample_images",
+    list(kind = "table", table = encode_table(clustering)),
+    check_number(n_per_cluster, "n_per_cluster"),
+    budget = check_number(budget, "budget", null = TRUE),
+    allocation = check_string(allocation, "allocation"),
+    residual = check_flag(residual, "residual"),
+    singles = check_flag(singles, "singles"),
+    shares = check_string(shares, "shares"),
+    seed = check_number(seed, "seed"),
+    out = out,
+    overwrite = check_flag(overwrite, "overwrite")
+  )
+  new_sample(decode_table(table), out)
+}

@@ -1,0 +1,50 @@
+#' Look at every file: usable, a copy of another, or why not
+#'
+#' Formats are told by content: JPEG, PNG, GIF (its first frame), WebP, BMP and TIFF (its
+#' first page). An image's id is the hash of its bytes, so it stays the same wherever the
+#' file goes.
+#'
+#' @param images A folder, which is walked with all folders in it; a character vector of
+#'   folders and files; or a data frame with a column `path`, whose other columns travel
+#'   along to the end. `~` and both kinds of slashes (the backward one on Windows) will do.
+#' @param min_bytes Reject smaller files, in bytes.
+#' @param min_side Reject images with a side shorter than this, in pixels.
+#' @param near_duplicates Treat images as copies whose perceptual hashes differ in at most
+#'   this many of 64 bits; about 4 finds re-encoded and resized copies. By default (`NULL`)
+#'   only exact copies are found.
+#' @param out A run folder. Results are written there, an interrupted call goes on where it
+#'   stopped when it is made again, and a finished one is loaded.
+#' @param overwrite Replace what an earlier call with other settings left in `out`, and the
+#'   steps built on it.
+#' @param progress Show a progress bar? Or a function, called as
+#'   `f(step, done, total)`.
+#'
+#' @returns A tibble with one row per file, sorted by path: `image_id`, `path`, `format`,
+#'   `width`, `height`, `bytes`, `status` (`"ok"`, `"duplicate"` or `"rejected"`), `reason`,
+#'   `duplicate_of`, `n_copies`, then the columns of your own.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' images <- scan_images(imagestrata_example("images"), progress = FALSE)
+#' images
+#' tidy(images)
+scan_images <- function(images,
+                        min_bytes = 0,
+                        min_side = 16,
+                        near_duplicates = NULL,
+                        out = NULL,
+                        overwrite = FALSE,
+                        progress = TRUE) {
+  out <- check_path(out, "out", null = TRUE)
+  table <- call_core(
+    "scan_images",
+    send(images, "images"),
+    min_bytes = check_number(min_bytes, "min_bytes"),
+    min_side = check_number(min_side, "min_side"),
+    near_duplicates = check_number(near_duplicates, "near_duplicates", null = TRUE),
+    out = out,
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  new_images(decode_table(table), out)
+}

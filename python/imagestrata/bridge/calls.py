@@ -1,0 +1,266 @@
+"""One function for each verb, as R calls them.
+
+Numbers, strings and lists of strings cross as they are, tables and matrices as
+:mod:`~imagestrata.bridge.codec` writes them, settings as JSON. What a verb works
+on arrives as a dictionary with a ``kind``, see :func:`_receive`.
+
+No function here raises. Each answers ``{"value", "error", "warnings"}``, since
+what reticulate makes of an exception differs from version to version.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+import imagestrata
+
+from ..errors import ImagestrataError
+from .codec import decode_matrix, decode_table, encode_matrix, encode_table
+
+Answer: TypeAlias = dict[str, Any]
+Report: TypeAlias = Callable[[str, int, "int | None"], Any]
+
+#: Seconds between two calls of R's progress function, each of which costs R some work.
+_REPORT_EVERY = 0.1
+
+
+def _answer(verb: Callable[..., Any]) -> Callable[..., Answer]:
+    @functools.wraps(verb)
+    def call(*args: Any, **arguments: Any) -> Answer:
+        answer: Answer = {"value": None, "error": None, "warnings": []}
+        with warnings.catch_warnings(record=True) as caught:
+            try:
+                if "progress" in arguments:
+                    arguments["progress"] = _calm(arguments["progress"])
+                answer["value"] = verb(*args, **arguments)
+            except ImagestrataError as error:
+                answer["error"] = _error(error, error.message, error.hint)
+            except KeyboardInterrupt as error:
+                answer["error"] = _error(error, "Interrupted.") | {"kind": "interrupt"}
+            except Exception as error:
+                message = f"Something unforeseen happened in Python: {_last_line(error)}"
+                hint = "Please report it, with the Python traceback: rlang::last_error()$traceback."
+                answer["error"] = _error(error, message, hint)
+        answer["warnings"] = list(dict.fromkeys(str(warning.message) for warning in caught))
+        return answer
+
+    return call
+
+
+@_answer
+def scan_images(images: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.scan_images(_receive(images), **arguments))
+
+
+@_answer
+def draw_demo_corpus(folder: str, **arguments: Any) -> Any:
+    return str(imagestrata.draw_demo_corpus(folder, **arguments))
+
+
+@_answer
+def list_encoders() -> Any:
+    return encode_table(imagestrata.list_encoders())
+
+
+@_answer
+def embed_images(images: Any, encoder: str, **arguments: Any) -> Any:
+    embeddings = imagestrata.embed_images(_receive(images), encoder, **arguments)
+    return _send_embeddings(embeddings, stored=arguments.get("out") is not None)
+
+
+@_answer
+def read_embeddings(folder: str) -> Any:
+    return _send_embeddings(imagestrata.Embeddings.load(folder), stored=True)
+
+
+@_answer
+def read_matrix(folder: str) -> Any:
+    """The vectors of a run folder, in the order of its table of images."""
+    embeddings = imagestrata.Embeddings.load(folder)
+    ids = embeddings.images[["image_id"]]
+    return {"ids": encode_table(ids), "matrix": encode_matrix(embeddings.matrix)}
+
+
+@_answer
+def cluster_images(images: Any, method: str, **arguments: Any) -> Any:
+    return _send_clustering(imagestrata.cluster_images(_receive(images), method, **arguments))
+
+
+@_answer
+def read_clustering(folder: str) -> Any:
+    return _send_clustering(imagestrata.Clustering.load(folder))
+
+
+@_answer
+def predict_clusters(clustering: Any, embeddings: Any) -> Any:
+    return encode_table(_receive(clustering).predict(_receive(embeddings)))
+
+
+@_answer
+def sample_images(clustering: Any, n_per_cluster: int, **arguments: Any) -> Any:
+    drawn = imagestrata.sample_images(_receive(clustering), n_per_cluster, **arguments)
+    return encode_table(drawn)
+
+
+@_answer
+def find_images(clustering: Any, cluster: Any, n: int, **arguments: Any) -> Any:
+    found = imagestrata.find_images(_receive(clustering), cluster, n, **arguments)
+    return encode_table(found)
+
+
+@_answer
+def image_gallery(clustering: Any, out: str, *, sample: Any = None, **arguments: Any) -> Any:
+    drawn = None if sample is None else decode_table(sample)
+    page = imagestrata.image_gallery(_receive(clustering), out, sample=drawn, **arguments)
+    return str(page)
+
+
+@_answer
+def plot_montage(clustering: Any, path: str, **arguments: Any) -> Any:
+    imagestrata.plot_montage(_receive(clustering), path, **arguments)
+    return path
+
+
+@_answer
+def score_labels(table: Any) -> Any:
+    frame = decode_table(table)
+    return encode_table(imagestrata.score_labels(frame["clusters"], frame["labels"]))
+
+
+@_answer
+def signatures() -> Any:
+    """A row for every argument of every public function, its default as JSON ("" without)."""
+    rows = [
+        {
+            "verb": name,
+            "argument": "..." if parameter.kind is parameter.VAR_KEYWORD else parameter.name,
+            "default": ""
+            if parameter.default is parameter.empty
+            else json.dumps(parameter.default),
+        }
+        for name in imagestrata.__all__
+        if inspect.isfunction(function := getattr(imagestrata, name))
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+    return encode_table(pd.DataFrame(rows))
+
+
+@_answer
+def echo_table(table: Any) -> Any:
+    """The table as it came, for tests of the codec."""
+    return encode_table(decode_table(table))
+
+
+@_answer
+def echo_matrix(matrix: Any) -> Any:
+    """The matrix as it came, for tests of the codec."""
+    return encode_matrix(decode_matrix(matrix))
+
+
+@_answer
+def examine() -> Any:
+    """What :mod:`imagestrata.doctor` found, its encoders as a table."""
+    from ..doctor import examine as look
+
+    found = look()
+    encoders = encode_table(pd.DataFrame(found.pop("encoders")))
+    return {"found": json.dumps(found, default=str), "encoders": encoders}
+
+
+def _receive(sent: dict[str, Any]) -> Any:
+    """What a verb works on: paths, a table, a matrix, embeddings or a clustering."""
+    kind = sent["kind"]
+    if kind == "paths":
+        paths: list[str] = sent["paths"]
+        return paths[0] if len(paths) == 1 else paths
+    if kind == "table":
+        return decode_table(sent["table"])
+    if kind == "matrix":
+        return decode_matrix(sent["matrix"])
+    if kind == "embeddings":
+        return _receive_embeddings(sent)
+    return _receive_clustering(sent)
+
+
+def _receive_embeddings(sent: dict[str, Any]) -> Any:
+    """Embeddings, read from their run folder or brought along, for the images that R still has."""
+    images = decode_table(sent["images"])
+    if sent["folder"] is None:
+        matrix, encoder = decode_matrix(sent["matrix"]), json.loads(sent["encoder"])
+        return imagestrata.Embeddings(images, matrix, encoder)
+    stored = imagestrata.Embeddings.load(sent["folder"])
+    rows = pd.Index(stored.images["image_id"]).get_indexer(images["image_id"])
+    if (rows < 0).any():
+        unknown = images["image_id"][rows < 0]
+        raise ImagestrataError(
+            f"{len(unknown)} images have no vector in {sent['folder']!r}, {unknown.iloc[0]!r} "
+            "for one.",
+            "Call embed_images() on the images you want.",
+        )
+    return imagestrata.Embeddings(images, stored.matrix[rows], stored.encoder)
+
+
+def _receive_clustering(sent: dict[str, Any]) -> Any:
+    tables = {name: decode_table(table) for name, table in sent["tables"].items()}
+    centroids = decode_matrix(sent["centroids"])
+    settings = json.loads(sent["settings"])
+    return imagestrata.Clustering(**tables, centroids=centroids, settings=settings)
+
+
+def _send_embeddings(embeddings: Any, *, stored: bool) -> dict[str, Any]:
+    """Everything but the vectors, where they lie in a run folder anyway."""
+    return {
+        "images": encode_table(embeddings.images),
+        "failures": encode_table(embeddings.failures),
+        "encoder": json.dumps(embeddings.encoder),
+        "width": embeddings.matrix.shape[1],
+        "matrix": None if stored else encode_matrix(embeddings.matrix),
+    }
+
+
+def _send_clustering(clustering: Any) -> dict[str, Any]:
+    tables = ("images", "clusters", "trace", "summary")
+    return {
+        "tables": {name: encode_table(getattr(clustering, name)) for name in tables},
+        "centroids": encode_matrix(clustering.centroids),
+        "settings": json.dumps(clustering.settings, default=str),
+    }
+
+
+def _calm(progress: Report | bool) -> Report | bool:
+    """Call R's progress function ten times a second at most, and when a step begins or ends.
+
+    It answers whether to go on: an interrupt inside of it does not get through as such.
+    """
+    if not callable(progress):
+        return progress
+    report, latest = progress, 0.0
+
+    def call(step: str, done: int, total: int | None) -> None:
+        nonlocal latest
+        now = time.monotonic()
+        if done in (0, total) or now - latest >= _REPORT_EVERY:
+            latest = now
+            if report(step, done, total) is False:
+                raise KeyboardInterrupt
+
+    return call
+
+
+def _error(error: BaseException, message: str, hint: str = "") -> dict[str, str]:
+    trace = "".join(traceback.format_exception(error))
+    return {"kind": type(error).__name__, "message": message, "hint": hint, "traceback": trace}
+
+
+def _last_line(error: Exception) -> str:
+    return traceback.format_exception_only(sys.exc_info()[0], error)[-1].strip()

@@ -1,0 +1,281 @@
+"""Tables and matrices on their way between Python and R, without loss.
+
+Converters between the two languages corrupt in silence: a missing text becomes
+"NA", a missing number -2147483648, a list of one a scalar. So a table crosses as
+*typed columns*, dictionaries of bytes that both sides write and read themselves:
+
+========== ==================================================================
+``name``   the column's name
+``kind``   integer, double, logical, character, factor, ordered, date,
+           datetime or integer64 (the last only from R)
+``data``   a ``bytearray`` (``raw`` in R), little-endian: int32 for integers and
+           factor codes, int64, float64 for doubles, days and seconds since 1970,
+           one byte for logicals, zero-terminated UTF-8 for text
+``levels`` zero-terminated UTF-8: the levels of a factor, the zone of a time
+``na``     one byte for each row, 1 where the value is missing; None without any
+========== ==================================================================
+
+``R/python-codec.R`` is the other half. What one language has and the other has
+not: whole numbers beyond 2^53 arrive in R as text, digit by digit (R's doubles
+would round them); the character NUL, which R cannot hold, becomes U+FFFD; times
+are kept to the microsecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ..errors import ImagestrataError
+
+Column: TypeAlias = dict[str, Any]
+Array: TypeAlias = np.ndarray[Any, Any]
+
+#: The largest magnitude up to which every whole number is a double of its own.
+_EXACT = 2**53
+#: R's integers: 32 bits, of which the lowest value stands for NA.
+_SMALL = 2**31 - 1
+
+
+def encode_table(frame: pd.DataFrame) -> dict[str, Any]:
+    """A table as typed columns; its index stays behind.
+
+    Raises
+    ------
+    ImagestrataError
+        If a column holds what no column of R can, such as lists.
+    """
+    columns = [_encode_column(str(name), frame.iloc[:, i]) for i, name in enumerate(frame)]
+    return {"n_rows": len(frame), "columns": columns}
+
+
+def decode_table(table: dict[str, Any]) -> pd.DataFrame:
+    """The table that R's ``encode_table()`` made into typed columns."""
+    index = pd.RangeIndex(int(table["n_rows"]))
+    columns = {column["name"]: _decode_column(column, index) for column in table["columns"]}
+    return pd.DataFrame(columns, index=index)
+
+
+def encode_matrix(matrix: Array) -> dict[str, Any]:
+    """A matrix column by column, as R keeps it; float32 stays float32 on the way."""
+    size = 4 if matrix.dtype == np.float32 else 8
+    flat = np.asarray(matrix, dtype=f"<f{size}").ravel(order="F")
+    return {"dim": list(matrix.shape), "size": size, "data": bytearray(flat.data.cast("B"))}
+
+
+def decode_matrix(matrix: dict[str, Any]) -> Array:
+    """The float32 matrix that R's ``encode_matrix()`` wrote as doubles."""
+    n_rows, n_columns = (int(n) for n in matrix["dim"])
+    flat = np.frombuffer(matrix["data"], dtype="<f8").astype(np.float32)
+    return np.ascontiguousarray(flat.reshape(n_columns, n_rows).T)
+
+
+def _encode_column(name: str, values: pd.Series[Any]) -> Column:
+    kind = _kind(name, values)
+    missing = values.isna().to_numpy()
+    if kind == "double" and isinstance(values.dtype, pd.Float64Dtype):
+        missing = _mask(values)
+    encode = _ENCODERS[kind]
+    column = {"name": name, "kind": kind, "levels": None, "na": None, **encode(values, missing)}
+    if missing.any():
+        column["na"] = bytearray(missing.astype(np.uint8).data)
+    return column
+
+
+def _kind(name: str, values: pd.Series[Any]) -> str:
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "ordered" if dtype.ordered else "factor"
+    if isinstance(dtype, pd.ArrowDtype) and dtype.pyarrow_dtype == pa.date32():
+        return "date"
+    if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind == "M":
+        return "datetime"
+    inferred = pd.api.types.infer_dtype(values, skipna=True)
+    kind = {
+        "boolean": "logical",
+        "date": "date",
+        "empty": "character",
+        "floating": "double",
+        "integer": "integer",
+        "integer-na": "integer",
+        "mixed-integer-float": "double",
+        "string": "character",
+    }.get(inferred)
+    if kind is None and len(values) == 0:
+        kind = "character"
+    if kind is None:
+        raise ImagestrataError(
+            f"The column {name!r} holds {inferred} values ({dtype}), which R has no column for.",
+            "Turn them into text or numbers first.",
+        )
+    return kind
+
+
+def _encode_integer(values: pd.Series[Any], missing: Array) -> Column:
+    if values.dtype == object:
+        whole = np.array([0 if gone else int(v) for v, gone in zip(values, missing, strict=True)])
+    else:
+        whole = values.fillna(0).to_numpy(dtype=f"{values.dtype.kind}8")
+    largest = max(abs(int(whole.max())), abs(int(whole.min()))) if len(whole) else 0
+    if largest <= _SMALL:
+        return {"data": _bytes(whole, "<i4")}
+    if largest <= _EXACT:
+        return {"kind": "double", "data": _bytes(whole, "<f8")}
+    return {"kind": "character", "data": _encode_text(map(str, whole.tolist()))}
+
+
+def _encode_double(values: pd.Series[Any], missing: Array) -> Column:
+    del missing
+    return {"data": _bytes(values.to_numpy(dtype="float64", na_value=np.nan), "<f8")}
+
+
+def _encode_logical(values: pd.Series[Any], missing: Array) -> Column:
+    return {"data": _bytes(values.mask(missing, False).to_numpy(dtype=bool), "u1")}
+
+
+def _encode_character(values: pd.Series[Any], missing: Array) -> Column:
+    plain = values.astype(object).mask(missing, "") if missing.any() else values
+    return {"data": _encode_text(plain.tolist())}
+
+
+def _encode_factor(values: pd.Series[Any], missing: Array) -> Column:
+    del missing
+    levels = map(str, values.cat.categories)
+    return {"data": _bytes(values.cat.codes.to_numpy(), "<i4"), "levels": _encode_text(levels)}
+
+
+def _encode_date(values: pd.Series[Any], missing: Array) -> Column:
+    del missing
+    dates = pa.array(values, type=pa.date32(), from_pandas=True)
+    return {"data": _bytes(dates.cast(pa.int32()).fill_null(0).to_numpy(), "<f8")}
+
+
+def _encode_datetime(values: pd.Series[Any], missing: Array) -> Column:
+    zone = str(values.dt.tz or "UTC")
+    if values.dt.tz is not None:
+        zone = zone if _is_zone(zone) else "UTC"
+        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+    micros = values.to_numpy().astype("datetime64[us]").astype("int64")
+    seconds = np.where(missing, 0, micros) / 1e6
+    return {"data": _bytes(seconds, "<f8"), "levels": _encode_text([zone])}
+
+
+_ENCODERS: dict[str, Callable[[pd.Series[Any], Array], Column]] = {
+    "integer": _encode_integer,
+    "double": _encode_double,
+    "logical": _encode_logical,
+    "character": _encode_character,
+    "factor": _encode_factor,
+    "ordered": _encode_factor,
+    "date": _encode_date,
+    "datetime": _encode_datetime,
+}
+
+
+def _decode_column(column: Column, index: pd.RangeIndex) -> pd.Series[Any]:
+    missing = None
+    if column["na"] is not None:
+        missing = np.frombuffer(column["na"], dtype=np.uint8).astype(bool)
+    values = _DECODERS[column["kind"]](column, missing)
+    return pd.Series(values, index=index, copy=False)
+
+
+def _decode_integer(column: Column, missing: Array | None) -> Any:
+    wire = "<i8" if column["kind"] == "integer64" else "<i4"
+    values = np.frombuffer(column["data"], dtype=wire).astype("int64")
+    if missing is None:
+        return values
+    return pd.arrays.IntegerArray(np.where(missing, 1, values), missing)
+
+
+def _decode_double(column: Column, missing: Array | None) -> Any:
+    values = np.frombuffer(column["data"], dtype="<f8").astype("float64")
+    nowhere = np.zeros(len(values), dtype=bool)
+    missing = nowhere if missing is None else missing
+    if (np.isnan(values) & ~missing).any():
+        # NaN is a value in R. In a plain float column it would come back as NA.
+        return pd.arrays.FloatingArray(np.where(missing, 1.0, values), missing)
+    return np.where(missing, np.nan, values)
+
+
+def _decode_logical(column: Column, missing: Array | None) -> Any:
+    values = np.frombuffer(column["data"], dtype=np.uint8).astype(bool)
+    return values if missing is None else pd.arrays.BooleanArray(values, missing)
+
+
+def _decode_character(column: Column, missing: Array | None) -> Any:
+    texts: list[str | None] = list(_decode_text(column["data"]))
+    if missing is not None:
+        for i in np.flatnonzero(missing):
+            texts[i] = None
+    return texts if texts else np.array([], dtype=object)
+
+
+def _decode_factor(column: Column, missing: Array | None) -> Any:
+    del missing  # a missing value has the code -1
+    codes = np.frombuffer(column["data"], dtype="<i4")
+    levels: pd.Index[Any] = pd.Index(np.array(_decode_text(column["levels"]), dtype=object))
+    return pd.Categorical.from_codes(codes, levels, ordered=column["kind"] == "ordered")
+
+
+def _decode_date(column: Column, missing: Array | None) -> Any:
+    # An Arrow column stays one of dates when it is empty; one of objects would not.
+    days = np.floor(np.frombuffer(column["data"], dtype="<f8")).astype("int32")
+    return pd.arrays.ArrowExtensionArray(pa.array(days, mask=missing).cast(pa.date32()))
+
+
+def _decode_datetime(column: Column, missing: Array | None) -> Any:
+    (zone,) = _decode_text(column["levels"])
+    seconds = np.frombuffer(column["data"], dtype="<f8")
+    times = np.rint(seconds * 1e6).astype("datetime64[us]")
+    if missing is not None:
+        times[missing] = np.datetime64("NaT")
+    return pd.Series(times).dt.tz_localize("UTC").dt.tz_convert(zone).array
+
+
+_DECODERS: dict[str, Callable[[Column, Array | None], Any]] = {
+    "integer": _decode_integer,
+    "integer64": _decode_integer,
+    "double": _decode_double,
+    "logical": _decode_logical,
+    "character": _decode_character,
+    "factor": _decode_factor,
+    "ordered": _decode_factor,
+    "date": _decode_date,
+    "datetime": _decode_datetime,
+}
+
+
+def _encode_text(texts: Iterable[str]) -> bytearray:
+    parts = list(texts)
+    joined = "\0".join([*parts, ""])
+    if joined.count("\0") != len(parts):
+        joined = "\0".join([*(part.replace("\0", "\ufffd") for part in parts), ""])
+    return bytearray(joined, "utf-8", "replace")
+
+
+def _decode_text(data: bytearray) -> Sequence[str]:
+    return data.decode("utf-8").split("\0")[:-1]
+
+
+def _bytes(values: Array, wire: str) -> bytearray:
+    return bytearray(np.ascontiguousarray(values, dtype=wire).data.cast("B"))
+
+
+def _mask(values: pd.Series[Any]) -> Array:
+    """Where a nullable column has no value; unlike ``isna``, this never counts NaN."""
+    mask: Array = np.asarray(values.array._mask)
+    return mask
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True

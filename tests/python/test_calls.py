@@ -1,0 +1,178 @@
+"""What R calls answers in one form, whatever happens, and only from the main thread."""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import imagestrata
+from imagestrata.bridge import calls
+from imagestrata.bridge.codec import decode_matrix, decode_table, encode_table
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Forty images: red ones and stripes, and a file that is none."""
+    rng = np.random.default_rng(0)
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(40):
+        pixels = rng.integers(0, 60, (48, 48, 3), dtype=np.uint8)
+        if i % 2:
+            pixels[..., 0] += 190
+        else:
+            pixels[::6] += 190
+        Image.fromarray(pixels).save(images / f"{i:02d}.png")
+    (images / "broken.jpg").write_bytes(b"\xff\xd8 no")
+    return images
+
+
+def paths(*given: Path) -> dict[str, Any]:
+    return {"kind": "paths", "paths": [str(path) for path in given]}
+
+
+def value(answer: dict[str, Any]) -> Any:
+    assert answer["error"] is None, answer["error"]["traceback"]
+    return answer["value"]
+
+
+def as_r_sends(matrix: dict[str, Any]) -> dict[str, Any]:
+    """R knows doubles only."""
+    wire = np.frombuffer(matrix["data"], f"<f{matrix['size']}").astype("<f8")
+    return {"dim": matrix["dim"], "size": 8, "data": bytearray(wire.tobytes())}
+
+
+def test_an_error_of_the_user_is_a_message_and_a_hint() -> None:
+    answer = calls.scan_images(paths(Path("/no/such/folder")), progress=False)
+    assert answer["value"] is None
+    assert answer["error"]["kind"] == "ImagestrataError"
+    assert "/no/such/folder" in answer["error"]["message"]
+    assert answer["error"]["hint"]
+
+
+def test_any_other_error_has_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr(imagestrata, "list_encoders", broken, raising=False)
+    error = calls.list_encoders()["error"]
+    assert error["kind"] == "ZeroDivisionError"
+    assert "by nought" in error["message"] and "in broken" in error["traceback"]
+
+
+def test_warnings_are_collected_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loud() -> pd.DataFrame:
+        for text in ("one", "two", "one"):
+            warnings.warn(text, stacklevel=1)
+        return pd.DataFrame({"name": ["hog"]})
+
+    monkeypatch.setattr(imagestrata, "list_encoders", loud, raising=False)
+    answer = calls.list_encoders()
+    assert answer["warnings"] == ["one", "two"]
+    assert decode_table(answer["value"])["name"].tolist() == ["hog"]
+
+
+def test_an_interrupt_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(imagestrata, "list_encoders", interrupted, raising=False)
+    assert calls.list_encoders()["error"]["kind"] == "interrupt"
+
+
+def test_progress_comes_from_the_calling_thread_to_the_end(folder: Path) -> None:
+    seen = []
+    answer = calls.scan_images(
+        paths(folder),
+        progress=lambda step, done, total: seen.append(
+            (threading.current_thread() is threading.main_thread(), done, total)
+        ),
+    )
+    value(answer)
+    assert all(main for main, _, _ in seen)
+    assert seen[0][1:] == (0, 41)
+    assert seen[-1][1:] == (41, 41)
+
+
+def test_from_a_folder_to_the_gallery(folder: Path, tmp_path: Path) -> None:
+    quiet = {"progress": False}
+    table = value(calls.scan_images(paths(folder), **quiet))
+    assert decode_table(table)["status"].value_counts().to_dict() == {"ok": 40, "rejected": 1}
+
+    images = {"kind": "table", "table": table}
+    sent = value(calls.embed_images(images, "hog", out=None, **quiet))
+    carried = {
+        "kind": "embeddings",
+        "folder": None,
+        "images": sent["images"],
+        "matrix": as_r_sends(sent["matrix"]),
+        "encoder": sent["encoder"],
+    }
+    clustered = value(calls.cluster_images(carried, "kmeans", n_clusters=2, **quiet))
+    direct = imagestrata.cluster_images(
+        imagestrata.embed_images(folder, "hog", progress=False), "kmeans", n_clusters=2, **quiet
+    )
+    tables = clustered["tables"]
+    assert decode_table(tables["images"])["cluster"].tolist() == direct.images["cluster"].tolist()
+    assert decode_table(tables["summary"]).to_dict() == direct.summary.to_dict()
+
+    clustering = {
+        "kind": "clustering",
+        "tables": {name: tables[name] for name in ("images", "clusters", "trace")},
+        "centroids": as_r_sends(clustered["centroids"]),
+        "settings": clustered["settings"],
+    }
+    placed = decode_table(value(calls.predict_clusters(clustering, carried)))
+    assert placed["cluster"].tolist() == direct.images["cluster"].tolist()
+    drawn = value(calls.sample_images(clustering, 3.0, seed=0.0, out=None))
+    assert decode_table(drawn)["cluster"].value_counts().to_dict() == {1: 3, 2: 3}
+    found = decode_table(value(calls.find_images(clustering, [1.0], 2.0)))
+    assert found["rank"].tolist() == [1, 2]
+    page = value(calls.image_gallery(clustering, str(tmp_path), sample=drawn, **quiet))
+    assert Path(page).exists()
+    picture = tmp_path / "montage.png"
+    assert value(calls.plot_montage(clustering, str(picture), n_clusters=2.0)) == str(picture)
+    assert picture.exists()
+
+
+def test_stored_vectors_stay_in_their_folder_and_are_found_by_id(
+    folder: Path, tmp_path: Path
+) -> None:
+    run = str(tmp_path / "run")
+    sent = value(calls.embed_images(paths(folder), "hog", out=run, progress=False))
+    assert sent["matrix"] is None
+    stored = value(calls.read_matrix(run))
+    all_images = decode_table(sent["images"])
+    assert decode_table(stored["ids"])["image_id"].tolist() == all_images["image_id"].tolist()
+    some = {
+        "kind": "embeddings",
+        "folder": run,
+        "images": encode_table(all_images.iloc[[30, 2, 7]].reset_index(drop=True)),
+    }
+    received = calls._receive(some)
+    whole = decode_matrix(as_r_sends(stored["matrix"]))
+    assert received.images["image_id"].tolist() == all_images["image_id"].iloc[[30, 2, 7]].tolist()
+    assert np.array_equal(received.matrix, whole[[30, 2, 7]])
+
+
+def test_signatures_name_every_argument_with_its_default() -> None:
+    table = decode_table(value(calls.signatures()))
+    drawn = table[table["verb"] == "sample_images"].set_index("argument")["default"]
+    assert drawn["clustering"] == ""
+    assert json.loads(drawn["n_per_cluster"]) == 5
+    assert json.loads(drawn["budget"]) is None
+    assert "..." in table.loc[table["verb"] == "cluster_images", "argument"].tolist()
+
+
+def test_examine_gives_what_the_doctor_found() -> None:
+    sent = value(calls.examine())
+    assert "python" in json.loads(sent["found"])["versions"]
+    assert {"name", "ready", "note"} <= set(decode_table(sent["encoders"]))

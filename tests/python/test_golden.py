@@ -1,0 +1,26 @@
+"""The golden tables, which the tests of the R package read as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from pandas.testing import assert_frame_equal
+
+from imagestrata import cluster_images, sample_images
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def golden(name: str) -> pd.DataFrame:
+    return pd.read_csv(FIXTURES / f"golden-{name}.csv", dtype={"image_id": "str"})
+
+
+def test_clusters_and_sample_are_the_golden_ones() -> None:
+    vectors = golden("vectors").to_numpy()
+    clustering = cluster_images(vectors, k=6, seed=3, exact=True, progress=False)
+    clusters = golden("clusters")
+    assert_frame_equal(clustering.images[clusters.columns], clusters, check_dtype=False)
+    sample = golden("sample")
+    drawn = sample_images(clustering, seed=3)
+    assert_frame_equal(drawn[sample.columns], sample, check_dtype=False)

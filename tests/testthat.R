@@ -1,0 +1,4 @@
+library(testthat)
+library(imagestrata)
+
+test_check("imagestrata")

@@ -1,0 +1,75 @@
+# Both languages' signatures, one row per argument, defaults as JSON ("" without).
+
+python_signatures <- function() {
+  decode_table(call_core("signatures"))
+}
+
+r_signatures <- function(verbs) {
+  dplyr::bind_rows(lapply(verbs, function(verb) {
+    arguments <- formals(getExportedValue("imagestrata", verb))
+    tibble::tibble(
+      verb = verb,
+      argument = names(arguments),
+      default = vapply(arguments, default_as_json, "", USE.NAMES = FALSE)
+    )
+  }))
+}
+
+default_as_json <- function(default) {
+  if (rlang::is_missing(default)) {
+    return("")
+  }
+  as.character(jsonlite::toJSON(eval(default), auto_unbox = TRUE, null = "null", digits = NA))
+}
+
+# JSON writes 5.0 in one language and 5 in the other.
+same_default <- function(x, y) {
+  identical(sub("[.]0$", "", x), sub("[.]0$", "", y))
+}
+
+# What is called otherwise in R, where there is a custom for it.
+otherwise <- c(plot_trace = "autoplot(x, \"trace\")")
+
+methods_of_classes <- tibble::tribble(
+  ~Python, ~R,
+  "`Embeddings.load(folder)`", "`read_embeddings(folder)`",
+  "`Embeddings.images`", "the tibble itself",
+  "`Embeddings.matrix`", "`as.matrix(x)`",
+  "`Embeddings.encoder`", "`summary(x)`",
+  "`Embeddings.failures`", "`tidy(x)`",
+  "`Embeddings.save(folder)`, `Clustering.save(folder)`", "`saveRDS(x, file)`, or `out =`",
+  "`Clustering.load(folder)`", "`read_clustering(folder)`",
+  "`Clustering.images`", "the tibble itself, `augment(x)`",
+  "`Clustering.clusters`", "`tidy(x)`",
+  "`Clustering.trace`", "`tidy(x, \"trace\")`",
+  "`Clustering.summary`", "`glance(x)`",
+  "`Clustering.predict(embeddings)`", "`predict(x, new_data)`",
+  "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
+  "`ImagestrataError`", "conditions of class `imagestrata_error`",
+  "`imagestrata doctor` (command)", "`imagestrata_doctor()`"
+)
+
+parity_page <- function() {
+  python <- python_signatures()
+  arguments <- dplyr::summarise(
+    dplyr::group_by(python, .data$verb),
+    text = paste0("`", .data$argument, sub("^(.)", " = \\1", .data$default), "`", collapse = ", ")
+  )
+  twin <- dplyr::coalesce(otherwise[arguments$verb], paste0(arguments$verb, "()"))
+  classes <- methods_of_classes
+  c(
+    "# Parity of Python and R",
+    "",
+    "Made by `make parity` from the signatures of both languages; a test fails where an argument",
+    "or a default of one is missing in the other. Python's `None`, `True`, `False` (below as JSON)",
+    "are `NULL`, `TRUE`, `FALSE` in R.",
+    "",
+    "| Python | R | arguments of both |",
+    "|---|---|---|",
+    sprintf("| `%s()` | `%s` | %s |", arguments$verb, twin, arguments$text),
+    "",
+    "| Python | R |",
+    "|---|---|",
+    sprintf("| %s | %s |", classes$Python, classes$R)
+  )
+}

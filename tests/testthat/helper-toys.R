@@ -1,0 +1,74 @@
+# Small results made by hand, as Python would send them.
+
+toy_table <- function(...) encode_table(tibble::tibble(...))
+
+toy_images <- function() {
+  new_images(tibble::tibble(
+    image_id = c("a1", "b2", NA, "a1"),
+    path = c("/p/1.jpg", "/p/2.png", "/p/3.jpg", "/p/4.jpg"),
+    format = c("JPEG", "PNG", NA, "JPEG"),
+    width = c(40L, 50L, NA, 40L),
+    height = c(30L, 50L, NA, 30L),
+    bytes = c(900L, 1200L, 3L, 900L),
+    status = c("ok", "ok", "rejected", "duplicate"),
+    reason = c(NA, NA, "not an image", "same bytes"),
+    duplicate_of = c(NA, NA, NA, "a1"),
+    n_copies = c(2L, 1L, 0L, 0L)
+  ))
+}
+
+toy_embeddings <- function(folder = NULL) {
+  matrix <- if (is.null(folder)) encode_matrix(matrix(1:6 / 2, nrow = 3))
+  sent <- list(
+    images = toy_table(
+      image_id = c("a", "b", "c"), path = c("/p/a", "/p/b", "/p/c"), n_copies = 1L
+    ),
+    failures = toy_table(image_id = "d", path = "/p/d", reason = "it changed since the scan"),
+    encoder = '{"name": "hog", "mean": [0.5], "resize": "crop"}',
+    width = 2,
+    matrix = matrix
+  )
+  new_embeddings(sent, folder)
+}
+
+# Six images in clusters of three and two, one in the residual.
+toy_clustering <- function(trace = TRUE) {
+  images <- tibble::tibble(
+    image_id = letters[1:6],
+    path = paste0("/p/", letters[1:6], ".jpg"),
+    cluster = c(1L, 1L, 2L, 1L, -1L, 2L),
+    iteration = c(1L, 1L, 2L, 1L, NA, 2L),
+    silhouette = c(0.5, 0.4, 0.2, 0.6, -0.1, 0.3),
+    distance = c(1, 2, 1.5, 0.5, 3, 1),
+    n_copies = c(1L, 1L, 4L, 1L, 1L, 1L)
+  )
+  clusters <- tibble::tibble(
+    cluster = 1:2, size = c(3L, 2L), share = c(3, 2) / 6, silhouette = c(0.5, 0.25), iteration = 1:2
+  )
+  steps <- tibble::tibble(
+    iteration = 1:2, n_remaining = c(6L, 3L), k = c(3L, 2L), n_cohesive = c(1L, 1L),
+    mean_size = c(3, 2), seconds = c(1.25, 0.75)
+  )
+  line <- tibble::tibble(
+    n_images = 6L, n_clusters = 2L, n_residual = 1L, n_iterations = 2L, mean_silhouette = 0.4,
+    method = "iterative", encoder = "hog", seed = 0L
+  )
+  if (!trace) {
+    steps <- steps[0, ]
+  }
+  tables <- list(images = images, clusters = clusters, trace = steps, summary = line)
+  new_clustering(list(
+    tables = lapply(tables, encode_table),
+    centroids = encode_matrix(matrix(1:4, nrow = 2)),
+    settings = '{"encoder": {"name": "hog"}, "seed": 0, "only": [1]}'
+  ))
+}
+
+toy_sample <- function() {
+  new_sample(tibble::tibble(
+    image_id = c("a", "d", "c"), path = paste0("/p/", c("a", "d", "c"), ".jpg"),
+    cluster = c(1L, 1L, 2L), N_h = c(3L, 3L, 2L), n_h = c(2L, 2L, 1L),
+    inclusion_probability = c(2 / 3, 2 / 3, 1 / 2), weight_corpus = c(1.5, 1.5, 2),
+    weight_cluster = c(0.5, 0.5, 1), weight_share = c(1.5, 1.5, 8)
+  ))
+}

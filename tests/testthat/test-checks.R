@@ -1,0 +1,64 @@
+test_that("bad images are named with argument, value and remedy", {
+  withr::local_dir(withr::local_tempdir())
+  dir.create("photos/cats", recursive = TRUE)
+  withr::local_envvar(HOME = "/nobody")
+  expect_snapshot(error = TRUE, {
+    scan_images(NULL)
+    scan_images(character())
+    scan_images(12)
+    scan_images(factor("photos"))
+    scan_images(c("photos", NA, NA))
+    scan_images("photos\\cats")
+    scan_images("photos\\dogs")
+    scan_images(data.frame(file = "a.jpg", when = 1))
+    scan_images(data.frame(path = factor("a.jpg")))
+    scan_images(data.frame(path = c("a.jpg", NA)))
+  })
+})
+
+test_that("a missing folder is named, with the working directory", {
+  expect_error(scan_images("nowhere"), "no file or folder .*nowhere", class = "imagestrata_error")
+  expect_error(scan_images("nowhere"), "working directory", class = "imagestrata_error")
+  expect_error(scan_images(c("no", "nix", "nada")), "and 2 more", class = "imagestrata_error")
+  expect_error(scan_images("~/nowhere"), "~/nowhere", class = "imagestrata_error")
+})
+
+test_that("bad arguments are named", {
+  folder <- withr::local_tempdir()
+  expect_snapshot(error = TRUE, {
+    scan_images(folder, min_side = "big")
+    scan_images(folder, min_bytes = c(1, 2))
+    scan_images(folder, overwrite = NA)
+    scan_images(folder, progress = "yes")
+    scan_images(folder, out = factor("run"))
+    embed_images(folder, encoder = NULL)
+    embed_images(folder, encoder = c("hog", "bovw"))
+    sample_images("run")
+    sample_images(toy_clustering(), n_per_cluster = NA)
+    find_images(toy_images())
+    find_images(toy_clustering(), cluster = "first")
+    image_gallery(toy_clustering(), out = NULL)
+    image_gallery(toy_clustering(), out = folder, sample = "sample.csv")
+    augment(toy_clustering(), data.frame(file = "a"))
+    score_labels(1:3, "cat")
+    imagestrata_example("nothing")
+  })
+})
+
+test_that("a run folder that has moved is an error with a remedy", {
+  stale <- toy_embeddings(folder = "/gone/run")
+  expect_snapshot(error = TRUE, {
+    as.matrix(stale)
+    cluster_images(stale)
+  })
+})
+
+test_that("paths become absolute, with ~ expanded and forward slashes", {
+  withr::local_dir(withr::local_tempdir())
+  expect_equal(absolute_path("a/b"), file.path(normalizePath(getwd(), "/"), "a/b"))
+  expect_equal(absolute_path("~"), normalizePath(path.expand("~"), "/"))
+  expect_equal(absolute_path("/x/y"), "/x/y")
+  # A drive or a server of Windows is no relative path, whatever the system.
+  expect_equal(chartr("\\", "/", absolute_path("C:/x")), "C:/x")
+  expect_equal(chartr("\\", "/", absolute_path("\\\\server\\x")), "//server/x")
+})

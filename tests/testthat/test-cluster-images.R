@@ -1,0 +1,120 @@
+test_that("the corpus is clustered alike from a folder, a scan and embeddings", {
+  skip_if_no_core()
+  folder <- imagestrata_example("images")
+  direct <- cluster_images(folder, encoder = "hog", progress = FALSE)
+  images <- scan_images(folder, progress = FALSE)
+  from_scan <- cluster_images(images, encoder = "hog", progress = FALSE)
+  embeddings <- embed_images(images, encoder = "hog", progress = FALSE)
+  from_vectors <- cluster_images(embeddings, progress = FALSE)
+  expect_identical(from_scan$cluster, direct$cluster)
+  expect_identical(from_vectors$cluster, direct$cluster)
+  expect_identical(from_vectors$image_id, direct$image_id)
+})
+
+test_that("a finished run is loaded, also in a new session", {
+  skip_if_no_core()
+  run <- withr::local_tempdir()
+  folder <- imagestrata_example("images")
+  topics <- cluster_images(folder, encoder = "hog", out = run, progress = FALSE)
+  again <- cluster_images(folder, encoder = "hog", out = run, progress = FALSE)
+  expect_identical(again, topics)
+  stored <- read_clustering(run)
+  expect_identical(tidy(stored), tidy(topics))
+  expect_identical(stored$cluster, topics$cluster)
+  expect_error(
+    cluster_images(folder, encoder = "hog", out = run, seed = 5, progress = FALSE),
+    "seed",
+    class = "imagestrata_error"
+  )
+})
+
+test_that("a matrix of vectors of one's own is clustered", {
+  skip_if_no_core()
+  set.seed(1)
+  vectors <- rbind(matrix(rnorm(200, 0), 50), matrix(rnorm(200, 20), 50))
+  topics <- cluster_images(vectors, method = "kmeans", n_clusters = 2, progress = FALSE)
+  expect_equal(tidy(topics)$size, c(50, 50))
+  expect_equal(length(unique(topics$cluster[1:50])), 1)
+})
+
+test_that("settings are sent by name, whole numbers as such", {
+  calls <- local_core(cluster_images = function(...) {
+    sent <- send_clustering(toy_clustering())
+    sent$tables$summary <- encode_table(glance(toy_clustering()))
+    sent
+  })
+  folder <- withr::local_tempdir()
+  topics <- cluster_images(folder, k = 15, similarity_threshold = 0.03, progress = FALSE)
+  expect_identical(calls$cluster_images$k, 15L)
+  expect_identical(calls$cluster_images$similarity_threshold, 0.03)
+  expect_identical(topics, toy_clustering())
+  expect_snapshot(cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, 15),
+    error = TRUE
+  )
+})
+
+test_that("images cannot be placed where their vectors would mean something else", {
+  own <- toy_clustering()
+  attr(own, "settings") <- "{\"encoder\": {\"width\": 2}}"
+  learnt <- toy_clustering()
+  attr(learnt, "settings") <- "{\"encoder\": {\"name\": \"bovw\", \"learnt_from\": \"abc\"}}"
+  expect_snapshot(error = TRUE, {
+    predict(own, "photos")
+    predict(learnt, "photos")
+  })
+})
+
+test_that("new images go to the clusters of their likes", {
+  skip_if_no_core()
+  folder <- imagestrata_example("images")
+  topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
+  placed <- predict(topics, folder, progress = FALSE)
+  expect_named(placed, c("image_id", "path", "cluster", "distance"))
+  both <- dplyr::inner_join(placed, augment(topics), by = "image_id")
+  both <- dplyr::filter(both, cluster.y > 0)
+  expect_gt(mean(both$cluster.x == both$cluster.y), 0.5)
+  expect_equal(
+    predict(topics, embed_images(folder, encoder = "hog", progress = FALSE))$cluster,
+    placed$cluster
+  )
+})
+
+golden <- function(name) {
+  path <- test_path("..", "fixtures", paste0("golden-", name, ".csv"))
+  skip_if_not(file.exists(path), "not in the repository")
+  classes <- if (name != "vectors") c(image_id = "character") else NA
+  tibble::as_tibble(utils::read.csv(path, colClasses = classes))
+}
+
+test_that("R gives the golden tables, as Python does", {
+  skip_if_no_core()
+  vectors <- unname(as.matrix(golden("vectors")))
+  topics <- cluster_images(vectors, k = 6, seed = 3, exact = TRUE, progress = FALSE)
+  clusters <- golden("clusters")
+  expect_equal(augment(topics)[names(clusters)], clusters)
+  drawn <- sample_images(topics, seed = 3)
+  sample <- golden("sample")
+  expect_equal(tibble::as_tibble(drawn)[names(sample)], sample)
+})
+
+test_that("R and Python sort the same images into the same topics, with the same weights", {
+  skip_if_no_core()
+  folder <- imagestrata_example("images")
+  topics <- cluster_images(folder, encoder = "hog", seed = 2, progress = FALSE)
+  drawn <- sample_images(topics, seed = 2)
+  run <- withr::local_tempdir()
+  reticulate::py_run_string(sprintf("
+from imagestrata import cluster_images, sample_images
+topics = cluster_images(%s, encoder='hog', seed=2, progress=False)
+topics.images.to_csv(%s, index=False)
+sample_images(topics, seed=2).to_csv(%s, index=False)
+", shQuote(folder), shQuote(file.path(run, "images.csv")), shQuote(file.path(run, "sample.csv"))))
+  classes <- c(image_id = "character")
+  python <- utils::read.csv(file.path(run, "images.csv"), colClasses = classes)
+  expect_identical(topics$image_id, python$image_id)
+  expect_identical(topics$cluster, python$cluster)
+  python <- utils::read.csv(file.path(run, "sample.csv"), colClasses = classes)
+  expect_identical(drawn$image_id, python$image_id)
+  expect_equal(drawn$weight_corpus, python$weight_corpus)
+  expect_equal(drawn$weight_cluster, python$weight_cluster)
+})

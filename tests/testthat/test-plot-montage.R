@@ -1,0 +1,13 @@
+test_that("the montage is drawn on the device of R and stored where asked", {
+  skip_if_no_core()
+  pane <- withr::local_tempfile(fileext = ".png")
+  stored <- withr::local_tempfile(fileext = ".pdf")
+  grDevices::png(pane, 800, 600)
+  topics <- demo_topics()
+  returned <- withVisible(plot_montage(topics, stored, n_clusters = 3, n_images = 4))
+  grDevices::dev.off()
+  expect_identical(returned$value, topics)
+  expect_false(returned$visible)
+  expect_gt(length(unique(as.vector(png::readPNG(pane)))), 50)
+  expect_equal(readLines(stored, 1, warn = FALSE), "%PDF-1.4")
+})

@@ -1,0 +1,33 @@
+test_that("a clustering or a table is sent with all its columns", {
+  calls <- local_core(sample_images = \(...) encode_table(toy_sample()))
+  drawn <- sample_images(toy_clustering(), n_per_cluster = 2)
+  expect_s3_class(drawn, "imagestrata_sample")
+  expect_equal(decode_table(calls$sample_images[[1]]$table), augment(toy_clustering()))
+  sample_images(data.frame(image_id = "a", path = "b", cluster = 1), budget = 1)
+  expect_equal(calls$sample_images$budget, 1)
+})
+
+test_that("weights lead back to the corpus and to the clusters", {
+  skip_if_no_core()
+  topics <- demo_topics()
+  drawn <- sample_images(topics, n_per_cluster = 3)
+  expect_equal(drawn$inclusion_probability, drawn$n_h / drawn$N_h)
+  expect_equal(sum(drawn$weight_cluster), length(unique(drawn$cluster)))
+  strata <- dplyr::filter(dplyr::count(topics, cluster), cluster %in% drawn$cluster)
+  expect_equal(sum(drawn$weight_corpus), sum(strata$n))
+  expect_identical(drawn, sample_images(topics, n_per_cluster = 3))
+  expect_equal(nrow(sample_images(topics, budget = 40, allocation = "sqrt")), 40)
+})
+
+test_that("the shipped sample is what the verb draws", {
+  skip_if_no_core()
+  expect_equal(sample_images(demo_topics(), n_per_cluster = 3), demo_sample())
+})
+
+test_that("columns of one's own count as shares", {
+  skip_if_no_core()
+  topics <- dplyr::mutate(demo_topics(), retweets = dplyr::row_number())
+  drawn <- sample_images(topics, shares = "retweets")
+  expect_equal(drawn$weight_share, drawn$weight_corpus * drawn$retweets)
+  expect_error(sample_images(topics, shares = "likes"), "likes", class = "imagestrata_error")
+})

@@ -1,0 +1,26 @@
+# Copies the Python core to inst/python, without what Python compiled for itself, and
+# writes beside it the metadata by which Python tells the version of a package.
+
+target <- file.path("inst", "python")
+unlink(target, recursive = TRUE)
+
+files <- list.files("python", recursive = TRUE)
+files <- files[grepl("^imagestrata/", files) & !grepl("__pycache__|[.]pyc$", files)]
+for (folder in unique(dirname(files))) {
+  dir.create(file.path(target, folder), recursive = TRUE, showWarnings = FALSE)
+}
+copied <- file.copy(file.path("python", files), file.path(target, files))
+project <- readLines("pyproject.toml", encoding = "UTF-8")
+invisible(file.copy("pyproject.toml", target))
+
+version <- sub('^version = "(.*)"$', "\\1", grep("^version = ", project, value = TRUE))
+metadata <- file.path(target, paste0("imagestrata-", version, ".dist-info"))
+dir.create(metadata)
+writeLines(
+  c("Metadata-Version: 2.1", "Name: imagestrata", paste("Version:", version)),
+  file.path(metadata, "METADATA")
+)
+
+if (length(files) == 0 || !all(copied)) {
+  stop("The Python core could not be copied to ", target, call. = FALSE)
+}
