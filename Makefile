@@ -9,7 +9,7 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 demo: .venv/core
-	@test -d demo/images || $(BIN)/imagestrata demo demo/images
+	@$(BIN)/imagestrata demo demo/images
 	$(BIN)/imagestrata run demo/images --out demo/run --encoder hog --near-duplicates 4
 
 test: .venv/dev
@@ -21,9 +21,10 @@ test-r: .venv/core
 	@tools/system-packages r
 	tools/test-r $(BIN)/python
 
-# What is made from the sources: man pages, examples, vignettes, PARITY.md, the site.
-document: .venv/core
+# What is made from the sources: pictures, man pages, examples, vignettes, PARITY.md, the site.
+document: .venv/dev demo
 	@tools/system-packages chromium r
+	$(BIN)/python tools/pictures.py
 	tools/document-r $(BIN)/python
 
 vignettes: .venv/core

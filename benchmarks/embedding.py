@@ -215,7 +215,7 @@ def step_costs(network: str, weights: Path, paths: Sequence[str]) -> dict[str, A
             "decode, ours": cost(lambda: [open_image(p, min_pixels_side=side) for p in some]),
             "resize": cost(lambda: [transform(image) for image in full]),
             "resize, ours": cost(lambda: [encoder.prepare(image) for image in reduced]),
-            "network": cost(lambda: model(batch)),
+            "plain network": cost(lambda: model(batch)),
             "network, ours": cost(lambda: [encoder.encode(some) for some in batches]),
         }
     torch.set_num_threads(threads)
