@@ -9,7 +9,8 @@
 #'   `"squish"`, `"crop"` or `"pad"`.
 #' @param precision `"auto"`, `"float32"` or `"bfloat16"`.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"mps"`.
-#' @param batch_size Images that pass the encoder together.
+#' @param batch_size Images that pass the encoder together; by default as many as are fastest
+#'   (8 on a processor, 64 on a GPU).
 #' @param seed One seed for everything random, such as the vocabulary of `"bovw"`.
 #' @inheritParams scan_images
 #'
@@ -30,7 +31,7 @@ embed_images <- function(images,
                          resize = "rescale_crop",
                          precision = "auto",
                          device = "auto",
-                         batch_size = 32,
+                         batch_size = NULL,
                          seed = 0,
                          out = NULL,
                          overwrite = FALSE,
@@ -44,7 +45,7 @@ embed_images <- function(images,
     resize = check_string(resize, "resize"),
     precision = check_string(precision, "precision"),
     device = check_string(device, "device"),
-    batch_size = check_number(batch_size, "batch_size"),
+    batch_size = check_number(batch_size, "batch_size", null = TRUE),
     seed = check_number(seed, "seed"),
     out = out,
     overwrite = check_flag(overwrite, "overwrite"),

@@ -41,7 +41,7 @@ Encoder = Annotated[str, typer.Option(help="How pictures become vectors; see `do
 Weights = Annotated[Path | None, typer.Option(help="A file with the encoder's weights.")]
 Resize = Annotated[str, typer.Option(help="rescale_crop, squish, crop or pad.")]
 Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
-BatchSize = Annotated[int, typer.Option(help="Images that pass the encoder together.")]
+BatchSize = Annotated[int | None, typer.Option(help="Images that pass the encoder together.")]
 MinBytes = Annotated[int, typer.Option(help="Reject smaller files.")]
 MinSide = Annotated[int, typer.Option(help="Reject images with a shorter side, in pixels.")]
 NearDuplicates = Annotated[
@@ -71,7 +71,7 @@ def run(
     weights: Weights = None,
     resize: Resize = "rescale_crop",
     precision: Precision = "auto",
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     min_bytes: MinBytes = 0,
     min_side: MinSide = 16,
     near_duplicates: NearDuplicates = None,
@@ -144,7 +144,7 @@ def embed(
     weights: Weights = None,
     resize: Resize = "rescale_crop",
     precision: Precision = "auto",
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -331,7 +331,7 @@ def _embed(
     weights: Path | None,
     resize: str,
     precision: str,
-    batch_size: int,
+    batch_size: int | None,
     seed: int,
     progress: bool,
     common: dict[str, Any],

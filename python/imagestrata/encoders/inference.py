@@ -16,7 +16,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import ImagestrataError
 
-PRECISIONS = ("auto", "bfloat16", "float32")
+#: Filters of more weights are simply rounded: their errors average out.
+FEW_WEIGHTS = 1000
 
 
 def pick_device(device: str) -> torch.device:
@@ -63,7 +64,7 @@ def optimise(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.M
     model = fold_batch_norm(model.eval().requires_grad_(False))
     if dtype == torch.bfloat16:
         for module in model.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and module.weight[0].numel() <= FEW_WEIGHTS:
                 module.weight.copy_(round_keeping_sums(module.weight))
     return model.to(device, dtype).to(memory_format=torch.channels_last)
 
