@@ -7,7 +7,7 @@ nuisance of low rank shared by all, so that silhouettes are as small as those of
 photographs. Restarts in scikit-learn: ten, as the paper's pseudo-code is usually
 run, and one.
 
-    python benchmarks/clustering.py [--images 18096] [--width 512]
+    python benchmarks/clustering.py [--images 18096] [--width 512] [--settings default paper]
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ from imagestrata.clustering.kmeans import kmeans
 from imagestrata.clustering.release import cohesive_clusters
 from imagestrata.clustering.vectors import as_vectors
 
+SETTINGS: dict[str, dict[str, Any]] = {"default": {}, "paper": PRESETS["paper"]}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=18_096)
     parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     arguments = parser.parse_args()
     vectors = generate(arguments.images, arguments.width)
     rows = []
-    for name, settings in {"default": {}, 'preset="paper"': PRESETS["paper"]}.items():
-        rows += compare(name, vectors, settings)
+    for name in arguments.settings:
+        rows += compare(name, vectors, SETTINGS[name])
     write_result(
         "clustering",
         rows,
