@@ -83,7 +83,7 @@ class Counting(HogEncoder):
 def encoder(monkeypatch: pytest.MonkeyPatch) -> Counting:
     """The encoder that `embed_images(..., "hog")` uses in a test."""
     counting = Counting(resize="rescale_crop")
-    monkeypatch.setattr("imagestrata.encoders.hog.HogEncoder", lambda resize: counting)
+    monkeypatch.setattr("imagestrata.encoders.hog.HogEncoder", lambda name, resize: counting)
     return counting
 
 

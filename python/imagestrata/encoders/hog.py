@@ -33,6 +33,8 @@ class HogEncoder(Encoder):
 
     Parameters
     ----------
+    name : str
+        As asked for.
     resize : str
         See :func:`imagestrata.encoders.resize.resize`.
 
@@ -43,10 +45,10 @@ class HogEncoder(Encoder):
     background from drowning the rest.
     """
 
-    name = "hog"
     width = (SIDE // CELL - BLOCK + 1) ** 2 * BLOCK**2 * DIRECTIONS + 4 * int(np.prod(COLOURS))
 
-    def __init__(self, *, resize: str) -> None:
+    def __init__(self, name: str = "hog", *, resize: str) -> None:
+        self.name = name
         self.settings = {
             "name": self.name,
             "width": self.width,

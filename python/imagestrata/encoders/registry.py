@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,9 +23,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Kind(NamedTuple):
+    """A class of encoders: where it is defined, and which arguments it takes besides a name."""
+
+    module: str
+    name: str
+    takes: tuple[str, ...]
+
+
+NETWORK = Kind("cnn", "TorchvisionEncoder", ("weights", "resize", "precision", "device"))
+WORDS = Kind("bovw", "VisualWordsEncoder", ("seed",))
+GRADIENTS = Kind("hog", "HogEncoder", ("resize",))
+
+
 class Line(NamedTuple):
     """What is known of an encoder before it is loaded."""
 
+    kind: Kind
     input: int
     width: int
     weights: str | None
@@ -33,26 +48,24 @@ class Line(NamedTuple):
 
 #: Encoders to choose from. Every other classifier of torchvision works by its name as well.
 ENCODERS = {
-    "resnet18": Line(224, 512, "resnet18-f37072fd.pth", "the default; small vectors, fast"),
-    "resnet50": Line(224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
-    "vgg16": Line(224, 4096, "vgg16-397923af.pth", "wide vectors, slow"),
-    "mobilenet_v2": Line(224, 1280, "mobilenet_v2-b0353104.pth", "the fastest network"),
-    "mobilenet_v3_large": Line(224, 1280, "mobilenet_v3_large-8738ca79.pth", "fast"),
-    "efficientnet_b0": Line(224, 1280, "efficientnet_b0_rwightman-7f5810bc.pth", "fast"),
-    "densenet121": Line(224, 1024, "densenet121-a639ec97.pth", ""),
-    "convnext_tiny": Line(224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
-    "swin_t": Line(224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
-    "vit_b_16": Line(224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "bovw": Line(128, 400, None, "visual words on a grid, learnt on the corpus"),
-    "bovw_keypoints": Line(240, 400, None, "visual words at corners and blobs"),
-    "hog": Line(128, 836, None, "gradients and colour, fixed"),
+    "resnet18": Line(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the default; small vectors"),
+    "resnet50": Line(NETWORK, 224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
+    "vgg16": Line(NETWORK, 224, 4096, "vgg16-397923af.pth", "wide vectors, slow"),
+    "mobilenet_v2": Line(NETWORK, 224, 1280, "mobilenet_v2-b0353104.pth", "the fastest network"),
+    "mobilenet_v3_large": Line(NETWORK, 224, 1280, "mobilenet_v3_large-8738ca79.pth", "fast"),
+    "efficientnet_b0": Line(NETWORK, 224, 1280, "efficientnet_b0_rwightman-7f5810bc.pth", "fast"),
+    "densenet121": Line(NETWORK, 224, 1024, "densenet121-a639ec97.pth", ""),
+    "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
+    "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
+    "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
+    "bovw": Line(WORDS, 128, 400, None, "visual words on a grid, learnt on the corpus"),
+    "bovw_keypoints": Line(WORDS, 240, 400, None, "visual words at corners and blobs"),
+    "hog": Line(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
 }
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
 DEFAULT_RESIZE = "rescale_crop"
-
-_WORDS = ("bovw", "bovw_keypoints")
 
 
 def list_encoders() -> pd.DataFrame:
@@ -102,20 +115,18 @@ def make_encoder(
 
     Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
     """
-    arguments = deciding_arguments(name, weights, resize, precision, seed)
-    if name == "hog":
-        from .hog import HogEncoder
-
-        return HogEncoder(resize=arguments["resize"])
-    if name in _WORDS:
-        from .bovw import VisualWordsEncoder
-
-        return VisualWordsEncoder(name, seed=arguments["seed"])
-    from .cnn import TorchvisionEncoder
-
-    return TorchvisionEncoder(
-        name, weights=weights, resize=resize, precision=precision, device=device
-    )
+    deciding_arguments(name, weights, resize, precision, seed)
+    kind = _kind(name)
+    given = {
+        "weights": weights,
+        "resize": resize,
+        "precision": precision,
+        "device": device,
+        "seed": seed,
+    }
+    make = getattr(import_module(f".{kind.module}", __package__), kind.name)
+    encoder: Encoder = make(name, **{argument: given[argument] for argument in kind.takes})
+    return encoder
 
 
 def deciding_arguments(
@@ -129,26 +140,21 @@ def deciding_arguments(
     check_choice("resize", resize, RESIZE_MODES)
     check_choice("precision", precision, PRECISIONS)
     seed = check_seed(seed)
-    if weights is not None and (name == "hog" or name in _WORDS):
+    takes = _kind(name).takes
+    if weights is not None and "weights" not in takes:
         raise ImagestrataError(
             f"The encoder {name!r} needs no weights, but weights={str(weights)!r} was given.",
             "Leave `weights` out, or name the encoder that they belong to.",
         )
-    if name in _WORDS:
-        if resize != DEFAULT_RESIZE:
-            raise ImagestrataError(
-                f"The encoder {name!r} looks at whole images; resize={resize!r} has no meaning.",
-                "Leave `resize` out.",
-            )
-        return {"encoder": name, "seed": seed}
-    if name == "hog":
-        return {"encoder": name, "resize": resize}
-    return {
-        "encoder": name,
-        "weights": _identity(weights),
-        "resize": resize,
-        "precision": precision,
-    }
+    if resize != DEFAULT_RESIZE and "resize" not in takes:
+        raise ImagestrataError(
+            f"The encoder {name!r} looks at whole images; resize={resize!r} has no meaning.",
+            "Leave `resize` out.",
+        )
+    given = {"weights": None, "resize": resize, "precision": precision, "seed": seed}
+    if "weights" in takes:
+        given["weights"] = _identity(weights)
+    return {"encoder": name} | {key: value for key, value in given.items() if key in takes}
 
 
 def restore_encoder(
@@ -194,6 +200,11 @@ def restore_encoder(
         encoder.load_state(state)
     encoder.settings = dict(settings)
     return encoder
+
+
+def _kind(name: str) -> Kind:
+    """The kind of an encoder; whatever has no line of its own is a network of torchvision."""
+    return ENCODERS[name].kind if name in ENCODERS else NETWORK
 
 
 def _check_name(name: Any) -> None:
