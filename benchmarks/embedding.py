@@ -12,6 +12,7 @@ are left out.
 from __future__ import annotations
 
 import argparse
+import os
 import tarfile
 import tempfile
 import time
@@ -46,6 +47,8 @@ PHOTOGRAPHS = DATA / "caltech101-unbalanced.tar"
 NETWORKS = ("mobilenet_v2", "resnet18")
 SIZE = (1200, 800)
 BATCH = 32
+SEEDS = 3
+MOSAICS = 100
 
 
 def main() -> None:
@@ -53,6 +56,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=384)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw_pictures(folder / "images", arguments.images)
@@ -65,6 +69,7 @@ def main() -> None:
             notes=[
                 f"Medians of {arguments.rounds} rounds in which both take turns, in images per "
                 f"second; {images['bytes'].mean() / 1000:.0f} kB a file.",
+                f"Load of the machine before (0: nothing else runs): {load:.1f}.",
                 "plain: Pillow, torchvision's transforms, float32, batches of 32.",
                 "inference: the network alone, and its multiplications and additions as a share "
                 "of what a product of matrices of 2048 x 2048 reaches in the same precision.",
@@ -82,10 +87,10 @@ def main() -> None:
                 title="What speed changes in the vectors",
                 notes=[
                     "Cosines of the vectors of an image, and the adjusted Rand index (ARI) of "
-                    "k-means with 30 clusters from the same start, mean of 5 seeds. For "
+                    f"k-means with 30 clusters from the same start, mean of {SEEDS} seeds. For "
                     "comparison: the ARI of two starts with the same vectors.",
-                    "bfloat16: 3,887 photographs, MobileNetV2. Reduced decoding: 200 mosaics of "
-                    "16 photographs, of 1200 x 800 pixels, decoded to half or less.",
+                    "bfloat16: real photographs and weights. Reduced decoding: mosaics of 16 "
+                    f"photographs, of {SIZE[0]} x {SIZE[1]} pixels, decoded to half or less.",
                 ],
             )
 
@@ -235,8 +240,8 @@ def cost(work: Callable[[], Any]) -> float:
 def measure_differences(folder: Path) -> list[dict[str, Any]]:
     """Cosines, and agreement of clusterings, of quick vectors with exact ones."""
     with tarfile.open(PHOTOGRAPHS) as archive:
-        archive.extractall(folder, filter="data")
-    photographs = scan_images(folder / "images", progress=False)
+        archive.extractall(folder / "photographs", filter="data")
+    photographs = scan_images(folder / "photographs", progress=False)
     vectors = {
         precision: embed_images(
             photographs,
@@ -252,7 +257,7 @@ def measure_differences(folder: Path) -> list[dict[str, Any]]:
         describe("bfloat16, mobilenet_v2", vectors["float32"], vectors["bfloat16"])
         | {"ARI": round(same, 3), "ARI of two starts": round(other, 3)}
     ]
-    mosaics = draw_mosaics(photographs["path"].tolist(), 200)
+    mosaics = draw_mosaics(photographs["path"].tolist(), MOSAICS)
     for name in ("mobilenet_v2", "hog", "bovw"):
         encoder = make_encoder(name, weights=REAL_WEIGHTS.get(name), precision="auto")
         if encoder.fit_size:
@@ -283,7 +288,7 @@ def describe(what: str, exact: NDArray[Any], quick: NDArray[Any]) -> dict[str, A
 
 def agreement(exact: NDArray[Any], quick: NDArray[Any]) -> tuple[float, float]:
     """ARI of k-means on both from the same start, and on one of them from two starts."""
-    fits = [KMeans(30, n_init=1, random_state=seed).fit(exact) for seed in range(5)]
+    fits = [KMeans(30, n_init=1, random_state=seed).fit(exact) for seed in range(SEEDS)]
     same, other = [], []
     for seed, fit in enumerate(fits):
         again = KMeans(30, n_init=1, init=fit.cluster_centers_).fit(quick)

@@ -10,10 +10,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # scikit-learn's checks of estimators leave some out unless this is set before SciPy loads.
 os.environ["SCIPY_ARRAY_API"] = "1"
+
+# No test depends on the clock.
+hypothesis.settings.register_profile("imagestrata", deadline=None)
+hypothesis.settings.load_profile("imagestrata")
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,10 @@ class Counting(HogEncoder):
         return super().prepare(image)
 
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        if sum(self.batches) + len(prepared) > self.stop_after:
-            raise KeyboardInterrupt
-        self.batches.append(len(prepared))
+        with self.lock:
+            if sum(self.batches) + len(prepared) > self.stop_after:
+                raise KeyboardInterrupt
+            self.batches.append(len(prepared))
         return super().encode(prepared)
 
 
@@ -131,21 +132,32 @@ class TestVectors:
         assert max(encoder.batches) == min(batch_size, 8)
         assert np.array_equal(made.matrix, embed(folder).matrix)
 
-    def test_no_more_is_decoded_than_is_about_to_be_used(
-        self, folder: Path, encoder: Counting, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        ahead = []
-        encode = HogEncoder.encode
+    def test_little_is_done_ahead_of_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compute, "_cores", lambda: 2)
+        drawn = []
 
-        def slow(self: Counting, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-            time.sleep(0.05)
-            ahead.append(self.prepared - sum(self.batches) - len(prepared))
-            self.batches.append(len(prepared))
-            return encode(self, prepared)
+        def items() -> Iterator[int]:
+            for item in range(50):
+                drawn.append(item)
+                yield item
 
-        monkeypatch.setattr(Counting, "encode", slow)
-        embed(folder, batch_size=2)
-        assert 0 < max(ahead) <= 2 * 2 + 1
+        with compute.workers() as run:
+            for taken, result in enumerate(run(lambda item: 10 * item, items())):
+                assert result == 10 * taken
+                assert len(drawn) <= taken + 1 + 2
+
+    def test_threads_of_torch_are_left_as_they_were(self, folder: Path) -> None:
+        import torch
+
+        seen: list[int] = []
+        before = torch.get_num_threads()
+        torch.set_num_threads(3)
+        embed(folder)
+        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert [torch.get_num_threads(), *seen] == [3, 3]
+        torch.set_num_threads(before)
 
     def test_words_are_learnt_on_the_corpus(self, folder: Path) -> None:
         made, same, other = (

@@ -233,7 +233,7 @@ def test_progress_is_reported(clustering, tmp_path):
 # ---- the page kit ----
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text() | st.sampled_from(["</script><script>", "<!--", "&lt;", "\u2028", "\ud800"]))
 def test_no_text_gets_out_of_the_data(tmp_path_factory, text):
     page = tmp_path_factory.getbasetemp() / "page.html"

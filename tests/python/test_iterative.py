@@ -104,7 +104,7 @@ def runs(draw):
     return X, arguments
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs())
 def test_invariants(run):
     X, arguments = run

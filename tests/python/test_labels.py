@@ -33,7 +33,7 @@ def test_residual_images_are_apart_from_everything():
     assert found["residual_share"] == 0.5
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 3)), min_size=2, max_size=25))
 def test_equals_counting_every_pair(rows):
     clusters, labels = np.array(rows).T

@@ -65,7 +65,7 @@ def test_budget_by_hand(allocation, expected):
     assert n_by_cluster(sample) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=12),
     data=st.data(),

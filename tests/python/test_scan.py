@@ -436,7 +436,7 @@ COPIES = {
 }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.sampled_from(sorted(COPIES))), min_size=1, max_size=12

@@ -49,7 +49,7 @@ def clouds(draw):
     return matrix.astype(draw(st.sampled_from(["float32", "float64"]))), labels
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(clouds(), st.sampled_from(["exact", "squared"]), st.integers(1, 40))
 def test_agree_with_scikit_learn(cloud, measure, block):
     matrix, labels = cloud
