@@ -153,11 +153,12 @@ def _torch_in_single_threads() -> Iterator[Callable[[], None]]:
     if torch is None:
         yield lambda: None
         return
+    before = torch.get_num_threads()
     try:
         yield lambda: torch.set_num_threads(1)
     finally:
-        # What a thread sets becomes the start of later ones, but not of the user's own.
-        torch.set_num_threads(torch.get_num_threads())
+        # What one thread sets is where later ones start.
+        torch.set_num_threads(before)
 
 
 def _prepare(encoder: Encoder, file: File) -> NDArray[Any] | str:
