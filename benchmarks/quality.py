@@ -42,11 +42,11 @@ def settings() -> Iterator[tuple[str, dict[str, Any], int]]:
     yield "default, 50 components", {"n_components": 50}, 1
     for k in SINGLE:
         yield f"single k-means, {k} clusters", {"method": "kmeans", "n_clusters": k}, 1
-    for k in (10, 15):
+    for k in (5, 10, 15):
         for threshold in (0.03, 0.05, 0.06):
             fixed = {"k": k, "similarity_threshold": threshold, "release_share": 1}
             yield f"k={k}, threshold {threshold}", fixed, 1
-            if k == 10:
+            if k < 15:
                 yield f"k={k}, threshold {threshold}, l2", {**fixed, "normalize": "l2"}, 1
     for step in (3, 5):
         for hundredths in range(6):

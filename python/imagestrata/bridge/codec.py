@@ -118,7 +118,8 @@ def _kind(name: str, values: pd.Series[Any]) -> str:
 
 def _encode_integer(values: pd.Series[Any], missing: Array) -> Column:
     if values.dtype == object:
-        whole = np.array([0 if gone else int(v) for v, gone in zip(values, missing, strict=True)])
+        plain = [0 if gone else int(v) for v, gone in zip(values, missing, strict=True)]
+        whole = np.array(plain, dtype=object)  # NumPy 1 would make floats of 2^63 and 0
     else:
         whole = values.fillna(0).to_numpy(dtype=f"{values.dtype.kind}8")
     largest = max(abs(int(whole.max())), abs(int(whole.min()))) if len(whole) else 0
