@@ -116,7 +116,7 @@ def run(
         *_scan_lines(images),
         *_cluster_lines(clustering),
         f"{len(drawn)} images sampled: {out / 'sample.csv'}",
-        f"Open the gallery in a browser: {page}",
+        f"Open the gallery in a browser: {page.resolve().as_uri()}",
     )
 
 
@@ -247,7 +247,7 @@ def gallery(
     drawn = read_sample(run_folder) if stored.exists() else None
     common = {"out": run_folder, "overwrite": overwrite}
     page = _gallery(_load_clustering(run_folder), drawn, not quiet, common)
-    _print({"gallery": str(page)}, as_json, f"Open the gallery in a browser: {page}")
+    _print({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
 
 
 @app.command()
