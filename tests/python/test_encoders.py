@@ -257,7 +257,8 @@ class TestWeights:
         )
 
     def test_safetensors(self, network: nn.Module, weights_file: Path, tmp_path: Path) -> None:
-        safetensors = pytest.importorskip("safetensors.torch")
+        from safetensors import torch as safetensors
+
         state = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
         safetensors.save_file(state, tmp_path / "net.safetensors")
         np.testing.assert_array_equal(
