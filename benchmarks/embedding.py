@@ -56,43 +56,52 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=384)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        draw_pictures(folder / "images", arguments.images)
-        images = scan_images(folder / "images", progress=False)
-        weights = {network: weights_file(network, folder) for network in NETWORKS}
-        write_result(
-            "embedding",
-            [compare(name, path, images, arguments.rounds) for name, path in weights.items()],
-            title=f"From {arguments.images} JPEGs of {SIZE[0]} x {SIZE[1]} pixels to vectors",
-            notes=[
-                f"Medians of {arguments.rounds} rounds in which both take turns, in images per "
-                f"second; {images['bytes'].mean() / 1000:.0f} kB a file.",
-                f"Load of the machine before (0: nothing else runs): {load:.1f}.",
-                "plain: Pillow, torchvision's transforms, float32, batches of 32.",
-                "inference: the network alone, and its multiplications and additions as a share "
-                "of what a product of matrices of 2048 x 2048 reaches in the same precision.",
-            ],
-        )
-        write_result(
-            "embedding_steps",
-            [step_costs(name, path, images["path"]) for name, path in weights.items()],
-            title="What an image costs, in milliseconds of one core",
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        report_speed(Path(folder), arguments.images, arguments.rounds)
         if PHOTOGRAPHS.exists():
-            write_result(
-                "embedding_differences",
-                measure_differences(folder),
-                title="What speed changes in the vectors",
-                notes=[
-                    "Cosines of the vectors of an image, and the adjusted Rand index (ARI) of "
-                    f"k-means with 30 clusters from the same start, mean of {SEEDS} seeds. For "
-                    "comparison: the ARI of two starts with the same vectors.",
-                    "bfloat16: real photographs and weights. Reduced decoding: mosaics of 16 "
-                    f"photographs, of {SIZE[0]} x {SIZE[1]} pixels, decoded to half or less.",
-                ],
-            )
+            report_differences(Path(folder))
+
+
+def report_speed(folder: Path, n_images: int, rounds: int) -> None:
+    """Write images per second, and what each step costs."""
+    load = os.getloadavg()[0]
+    draw_pictures(folder / "images", n_images)
+    images = scan_images(folder / "images", progress=False)
+    weights = {network: weights_file(network, folder) for network in NETWORKS}
+    write_result(
+        "embedding",
+        [compare(network, path, images, rounds) for network, path in weights.items()],
+        title=f"From {n_images} JPEGs of {SIZE[0]} x {SIZE[1]} pixels to vectors",
+        notes=[
+            f"Medians of {rounds} rounds in which both take turns, in images per second; "
+            f"{images['bytes'].mean() / 1000:.0f} kB a file.",
+            f"Load of the machine before (0: nothing else runs): {load:.1f}.",
+            "plain: Pillow, torchvision's transforms, float32, batches of 32.",
+            "inference: the network alone, and its multiplications and additions as a share "
+            "of what a product of matrices of 2048 x 2048 reaches in the same precision.",
+        ],
+    )
+    write_result(
+        "embedding_steps",
+        [step_costs(network, path, images["path"]) for network, path in weights.items()],
+        title="What an image costs, in milliseconds of one core",
+    )
+
+
+def report_differences(folder: Path) -> None:
+    """Write how far quick vectors are from exact ones."""
+    write_result(
+        "embedding_differences",
+        measure_differences(folder),
+        title="What speed changes in the vectors",
+        notes=[
+            "Cosines of the vectors of an image, and the adjusted Rand index (ARI) of k-means "
+            f"with 30 clusters from the same start, mean of {SEEDS} seeds. For comparison: the "
+            "ARI of two starts with the same vectors.",
+            "bfloat16: real photographs and weights. Reduced decoding: mosaics of 16 "
+            f"photographs, of {SIZE[0]} x {SIZE[1]} pixels, decoded to half or less.",
+        ],
+    )
 
 
 def draw_pictures(folder: Path, n: int) -> None:

@@ -61,6 +61,10 @@ def _bar(step: str, total: int | None) -> Iterator[Callable[..., None]]:
     )
 
     console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield lambda n=1: None
+        console.print(f"{step}: done", highlight=False)
+        return
     columns = [
         TextColumn("{task.description:<12}"),
         BarColumn(bar_width=30),
@@ -68,8 +72,6 @@ def _bar(step: str, total: int | None) -> Iterator[Callable[..., None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
     ]
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(step, total=total)
         yield lambda n=1: bar.update(task, advance=n)
-    if not console.is_terminal:
-        console.print(f"{step}: done", highlight=False)

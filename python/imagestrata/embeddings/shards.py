@@ -4,7 +4,7 @@
 ``images.parquet``        what was to be embedded, one row per image
 ``part-00000.*.parquet``  image_id, vector, reason: one row per image, in the
                           same order, a block of rows per part; an image that
-                          failed has a reason and no vector
+                          failed has a reason, and NaN for a vector
 ``state.*.parquet``       what the encoder learnt from the corpus, if it learns
 ``encoder.json``          the encoder's settings; written last, so that
                           embeddings without it are unfinished
@@ -73,13 +73,16 @@ class Shards:
     def write(
         self, number: int, vectors: NDArray[np.float32], reasons: Sequence[str | None]
     ) -> pa.Table:
-        """Store a block; rows with a reason have no vector."""
-        width = vectors.shape[1]
-        flat = pa.array(vectors.reshape(-1), pa.float32())
-        failed = pa.array([reason is not None for reason in reasons])
+        """Store a block; the vectors of rows with a reason are NaN.
+
+        Not null: many versions of Parquet's library cannot store lists that are.
+        """
+        failed = np.array([reason is not None for reason in reasons])
+        filled = np.where(failed[:, None], np.float32(np.nan), vectors)
+        flat = pa.array(filled.reshape(-1), pa.float32())
         columns = {
             "image_id": pa.array(self._ids[number], pa.string()),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, width, mask=failed),
+            "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
             "reason": pa.array(reasons, pa.string()),
         }
         table = pa.table(columns).replace_schema_metadata({_MARK: self._mark(number)})
@@ -150,7 +153,7 @@ def gather(
         stop = start + len(table)
         reasons[start:stop] = table["reason"].to_pylist()
         good = table["reason"].is_null().to_numpy()
-        vectors[start:stop][good] = _rows(table["vector"].drop_null())
+        vectors[start:stop][good] = _rows(table["vector"])[good]
         start = stop
     return vectors, reasons
 
