@@ -48,8 +48,8 @@ def embed_images(
         The name of an encoder (see :func:`imagestrata.list_encoders`): a classifier
         of torchvision, cut before its last layer, ``"bovw"`` or ``"hog"``; or
         embeddings, to get vectors comparable to theirs: the same encoder with the
-        same settings, weights and visual words. ResNet-18 is the network of the
-        paper (section 2.3).
+        same settings, weights and visual words, whatever ``resize``, ``precision``
+        and ``seed`` say. ResNet-18 is the network of the paper (section 2.3).
     weights : path or str, optional
         A file with the network's weights (.pth, .pt, or .safetensors where that
         package is installed), with or without a last layer, of however many
@@ -108,9 +108,10 @@ def embed_images(
     Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their scale, as far as that leaves
     both sides half as long again as the encoder looks at.
 
-    Vectors of bfloat16 are not those of float32, but near: with real MobileNetV2
-    weights, a mean cosine of 0.998 (lowest 0.993), and k-means from the same start gives clusters
-    whose adjusted Rand index is 0.98 (another start in float32: 0.64).
+    Vectors of bfloat16 are not those of float32, but near: on 3,887 photographs with
+    real MobileNetV2 weights, a mean cosine of .998 (lowest .993), and k-means from the
+    same start gives clusters whose adjusted Rand index is .98 (another start, with the
+    same vectors: .63).
     """
     if batch_size is not None:
         batch_size = check_int("batch_size", batch_size, minimum=1)
