@@ -320,8 +320,14 @@ class TestRunFolder:
         pd.testing.assert_frame_equal(again.images, made.images)
 
     def test_an_interrupted_run_goes_on(
-        self, folder: Path, tmp_path: Path, encoder: Counting
+        self,
+        folder: Path,
+        tmp_path: Path,
+        encoder: Counting,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        # With several workers, a later batch may be done before an earlier one.
+        monkeypatch.setattr(compute, "_cores", lambda: 1)
         encoder.stop_after = 12
         with pytest.raises(KeyboardInterrupt):
             embed(folder, out=tmp_path / "run", batch_size=4)
@@ -439,9 +445,10 @@ class TestRunFolder:
         script = (
             "import sys, time\n"
             "from imagestrata import embed_images\n"
-            "from imagestrata.embeddings import shards\n"
+            "from imagestrata.embeddings import compute, shards\n"
             "from imagestrata.encoders.hog import HogEncoder\n"
             "shards.PART_SIZE = 4\n"
+            "compute._cores = lambda: 1\n"
             "encode = HogEncoder.encode\n"
             "def slow(self, prepared):\n"
             "    time.sleep(0.2)\n"
