@@ -24,8 +24,16 @@ from typing import Any
 from .errors import ImagestrataError
 from .files import Parts, make_folder, read_json, write_json
 
-#: The steps that leave something in a run folder, in the order of the road of data.
-STEPS = ("scan", "embed", "cluster", "sample", "gallery")
+#: The steps that leave something in a run folder, in the order of the road of data, each with
+#: the step that it is built on.
+STEPS = {
+    "scan": None,
+    "fine-tune": "scan",
+    "embed": "scan",
+    "cluster": "embed",
+    "sample": "cluster",
+    "gallery": "sample",
+}
 
 _PACKAGES = (
     "imagestrata",
@@ -40,6 +48,7 @@ _PACKAGES = (
     "opencv-python-headless",
     "scikit-image",
     "ImageHash",
+    "safetensors",
 )
 
 
@@ -110,9 +119,9 @@ class Step:
             present = all((self.folder / result).exists() for result in results)
             self.finished = bool(old["finished"]) and present
             return
-        for later in STEPS[STEPS.index(name) :]:
-            run["steps"].pop(later, None)
-            shutil.rmtree(self.folder / "partial" / later, ignore_errors=True)
+        for lost in [name, *_built_on(name)]:
+            run["steps"].pop(lost, None)
+            shutil.rmtree(self.folder / "partial" / lost, ignore_errors=True)
         run["steps"][name] = {
             "settings": _plain(settings),
             "inputs": inputs,
@@ -188,6 +197,12 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _built_on(name: str) -> list[str]:
+    """The steps that rest on a step, directly or not."""
+    above = [step for step, base in STEPS.items() if base == name]
+    return above + [further for step in above for further in _built_on(step)]
 
 
 def _plain(value: Any) -> Any:

@@ -198,6 +198,7 @@ class TestNetwork:
         assert encoder.settings == {
             "name": NET,
             "width": 1024,
+            "published": "IMAGENET1K_V1",
             "weights": str(weights_file),
             "weights_sha256": hashlib.sha256(weights_file.read_bytes()).hexdigest(),
             "resize": "pad",

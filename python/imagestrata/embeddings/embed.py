@@ -14,6 +14,7 @@ import pandas as pd
 from ..corpus.scan import COLUMNS, scan_images
 from ..encoders.base import Encoder
 from ..encoders.registry import deciding_arguments, make_encoder, restore_encoder
+from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
@@ -27,6 +28,7 @@ def embed_images(
     images: Any,
     encoder: str | Embeddings = "resnet18",
     *,
+    model: Any = None,
     weights: str | os.PathLike[str] | None = None,
     resize: str = "rescale_crop",
     precision: str = "auto",
@@ -50,11 +52,15 @@ def embed_images(
         embeddings, to get vectors comparable to theirs: the same encoder with the
         same settings, weights and visual words, whatever ``resize``, ``precision``
         and ``seed`` say. ResNet-18 is the network of the paper (section 2.3).
+    model : FineTunedModel or path, optional
+        What :func:`imagestrata.fine_tune` returned, or the folder it lies in: its
+        network makes the vectors, and the arguments ``encoder``, ``weights``,
+        ``resize``, ``precision`` and ``seed`` are not looked at.
     weights : path or str, optional
-        A file with the network's weights (.pth, .pt, or .safetensors where that
-        package is installed), with or without a last layer, of however many
-        classes; or the name of published weights such as ``"IMAGENET1K_V2"``. By
-        default ``"IMAGENET1K_V1"``, from torch's cache or else downloaded once.
+        A file with the network's weights (.pth, .pt or .safetensors), with or without
+        a last layer, of however many classes; or the name of published weights such as
+        ``"IMAGENET1K_V2"``. By default ``"IMAGENET1K_V1"``, from torch's cache or else
+        downloaded once.
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
         How a picture becomes a square (*Images as Data*, Figure 4.2): the short
         side scaled, then the centre cut out; both sides scaled, whatever their
@@ -117,12 +123,7 @@ def embed_images(
         batch_size = check_int("batch_size", batch_size, minimum=1)
     overwrite = check_bool("overwrite", overwrite)
     seed = check_seed(seed)
-    if isinstance(encoder, Embeddings):
-        settings = {"encoder": {k: v for k, v in encoder.encoder.items() if k != "weights"}}
-        make = functools.partial(
-            restore_encoder, encoder.encoder, encoder.state, weights=weights, device=device
-        )
-    else:
+    if model is None and isinstance(encoder, str):
         settings = deciding_arguments(encoder, weights, resize, precision, seed)
         make = functools.partial(
             make_encoder,
@@ -133,6 +134,10 @@ def embed_images(
             device=device,
             seed=seed,
         )
+    else:
+        earlier = _earlier(encoder) if model is None else read_encoder(model_folder(model))
+        settings = {"encoder": {k: v for k, v in earlier.settings.items() if k != "weights"}}
+        make = functools.partial(restore_encoder, *earlier, weights=weights, device=device)
     load_encoder = functools.cache(make)
     if not _was_finished(out):
         # Missing weights should come to light before thousands of files are looked at.
@@ -152,6 +157,17 @@ def embed_images(
         finish(folder, table, result.encoder)
         step.finish(images=len(result), failed=_counts(result.failures))
     return result
+
+
+def _earlier(encoder: Any) -> SavedEncoder:
+    """The encoder that made embeddings."""
+    if not isinstance(encoder, Embeddings):
+        raise ImagestrataError(
+            "`encoder` must be the name of an encoder, or embeddings that one made, "
+            f"not {type(encoder).__name__}.",
+            "A fine-tuned network is given as `model`.",
+        )
+    return SavedEncoder(encoder.encoder, encoder.state)
 
 
 def _was_finished(out: str | os.PathLike[str] | None) -> bool:

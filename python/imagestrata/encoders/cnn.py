@@ -20,7 +20,7 @@ from ..files import file_hash
 from .base import Encoder
 from .inference import optimise, pick_device, pick_dtype
 from .resize import decode_side, resize
-from .weights import file_name, fill, given_weights, published_weights, read_weights
+from .weights import descended_from, file_name, fill, given_weights, published_weights, read_weights
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,39 +69,21 @@ class TorchvisionEncoder(Encoder):
         precision: str,
         device: str,
     ) -> None:
-        published = _published(name, weights)
-        path = (
-            published_weights(name, published.url)
-            if weights is None or str(weights) == published.name
-            else given_weights(Path(weights).expanduser())
-        )
-        look = published.transforms()
+        model, self.settings = load_network(name, weights=weights, resize=resize)
+        settings = self.settings
+        self.name = name
+        self.width = settings["width"]
         self._device = pick_device(device)
         on_cpu = self._device.type == "cpu"
         self.batch_size = 8 if on_cpu else 64
         # Cores work side by side; a GPU takes one batch at a time, while others are decoded.
         self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else Lock()
         self._dtype = pick_dtype(precision, self._device)
-        self._bicubic = look.interpolation.value == "bicubic"
-        model, self.width = _trained(name, look.crop_size[0], path)
+        settings["precision"] = str(self._dtype).removeprefix("torch.")
         self._model = optimise(model, self._device, self._dtype)
-        self._mean = 255 * torch.tensor(look.mean, device=self._device).view(3, 1, 1)
-        self._sd = 255 * torch.tensor(look.std, device=self._device).view(3, 1, 1)
-        self.name = name
-        self.settings = {
-            "name": name,
-            "width": self.width,
-            "weights": str(path),
-            "weights_sha256": file_hash(path),
-            "resize": resize,
-            "input_size": look.crop_size[0],
-            "short_side": look.resize_size[0],
-            "interpolation": look.interpolation.value,
-            "mean": list(look.mean),
-            "sd": list(look.std),
-            "precision": str(self._dtype).removeprefix("torch."),
-        }
-        self.decode_side = decode_side(resize, look.resize_size[0])
+        self._mean = 255 * torch.tensor(settings["mean"], device=self._device).view(3, 1, 1)
+        self._sd = 255 * torch.tensor(settings["sd"], device=self._device).view(3, 1, 1)
+        self.decode_side = decode_side(resize, settings["short_side"])
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """The picture as the network's square, of shape (size, size, 3)."""
@@ -111,7 +93,7 @@ class TorchvisionEncoder(Encoder):
             settings["resize"],
             settings["input_size"],
             settings["short_side"],
-            bicubic=self._bicubic,
+            bicubic=settings["interpolation"] == "bicubic",
         )
         return np.asarray(square)
 
@@ -133,6 +115,36 @@ class TorchvisionEncoder(Encoder):
         return np.asarray(vectors.numpy())
 
 
+def load_network(
+    name: str, *, weights: str | os.PathLike[str] | None, resize: str
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained network without its last layer, and all that decides its vectors but precision.
+
+    Parameters are those of :class:`TorchvisionEncoder`.
+    """
+    published = _published(name, weights)
+    path = (
+        published_weights(name, published.url)
+        if weights is None or str(weights) == published.name
+        else given_weights(Path(weights).expanduser())
+    )
+    look = published.transforms()
+    model, width = _trained(name, look.crop_size[0], path)
+    return model, {
+        "name": name,
+        "width": width,
+        "weights": str(path),
+        "weights_sha256": file_hash(path),
+        "published": published.name,
+        "resize": resize,
+        "input_size": look.crop_size[0],
+        "short_side": look.resize_size[0],
+        "interpolation": look.interpolation.value,
+        "mean": list(look.mean),
+        "sd": list(look.std),
+    }
+
+
 def torchvision_names() -> list[str]:
     """The classifiers of the installed torchvision."""
     return list(torchvision.models.list_models(module=torchvision.models))
@@ -141,9 +153,9 @@ def torchvision_names() -> list[str]:
 def _published(name: str, weights: str | os.PathLike[str] | None) -> Any:
     """The entry of torchvision's list that the weights are, or are nearest to."""
     entries = list(torchvision.models.get_model_weights(name))
-    asked = "" if weights is None else Path(weights).name
+    asked = set() if weights is None else {Path(weights).name, descended_from(weights)}
     for entry in entries:
-        if asked in (entry.name, file_name(entry.url)):
+        if asked & {entry.name, file_name(entry.url)}:
             return entry
     return entries[0]
 

@@ -202,6 +202,11 @@ def restore_encoder(
     return encoder
 
 
+def is_network(name: str) -> bool:
+    """Whether an encoder has weights that can be trained further."""
+    return _kind(name) is NETWORK
+
+
 def _kind(name: str) -> Kind:
     """The kind of an encoder; whatever has no line of its own is a network of torchvision."""
     return ENCODERS[name].kind if name in ENCODERS else NETWORK

@@ -6,14 +6,14 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError, MissingWeightsError
-from ..files import file_hash
+from ..files import file_hash, write_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TIMEOUT = 20
 
 _NEED_NOTHING = 'encoder="bovw" and encoder="hog" need no weights.'
+
+#: Key of safetensors' metadata: how pictures must look follows from it.
+_ORIGIN = "published"
 
 #: Checkpoints often keep the weights under one of these names, beside an optimizer and the like.
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -92,6 +95,28 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {_plain_key(key): tensor for key, tensor in _tensors(path, content)}
 
 
+def write_weights(path: Path, weights: Mapping[str, Tensor], *, descended_from: str) -> None:
+    """Store weights as safetensors, with the name of the published ones that they descend from."""
+    from safetensors.torch import save
+
+    plain = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
+    write_bytes(path, save(plain, {_ORIGIN: descended_from}))
+
+
+def descended_from(weights: str | os.PathLike[str]) -> str | None:
+    """The published weights that :func:`write_weights` noted in a file, if it is one of its."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(weights).expanduser()
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get(_ORIGIN)
+    except (SafetensorError, OSError):
+        return None  # whoever reads the weights says what is wrong with them
+
+
 def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -> None:
     """Put weights into a network, or say how the two differ; nothing is left as it was built."""
     wanted = model.state_dict()
@@ -153,13 +178,8 @@ def _load_torch(path: Path) -> Any:
 
 
 def _load_safetensors(path: Path) -> Any:
-    try:
-        from safetensors.torch import load_file  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        raise ImagestrataError(
-            f"Reading {path.name!r} needs the package safetensors, which is not installed.",
-            "Run `pip install safetensors`.",
-        ) from None
+    from safetensors.torch import load_file
+
     return load_file(path)
 
 

@@ -1,0 +1,80 @@
+"""An encoder in a folder of its own: the part of a fine-tuned model that makes vectors.
+
+Three files: ``encoder.json`` with its settings, ``weights.safetensors`` if it is a
+network, and ``state.safetensors`` if it learnt from a corpus. Reading them runs no code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImagestrataError
+from ..files import file_hash, read_json, write_bytes, write_json
+from .weights import write_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SavedEncoder(NamedTuple):
+    """What :func:`~imagestrata.encoders.registry.restore_encoder` needs."""
+
+    settings: dict[str, Any]
+    state: dict[str, NDArray[np.float32]]
+
+
+def write_encoder(
+    folder: Path,
+    settings: Mapping[str, Any],
+    state: Mapping[str, NDArray[np.float32]],
+    backbone: Mapping[str, Tensor] | None,
+) -> None:
+    """Store an encoder, a network with the weights it has now."""
+    stored = {key: value for key, value in settings.items() if key != "weights"}
+    if backbone is not None:
+        path = folder / "weights.safetensors"
+        write_weights(path, backbone, descended_from=settings["published"])
+        stored["weights_sha256"] = file_hash(path)
+    if state:
+        from safetensors.numpy import save
+
+        plain = {key: np.ascontiguousarray(array) for key, array in state.items()}
+        write_bytes(folder / "state.safetensors", save(plain))
+    write_json(folder / "encoder.json", stored)
+
+
+def read_encoder(folder: Path) -> SavedEncoder:
+    """What :func:`write_encoder` stored."""
+    settings: dict[str, Any] = read_json(folder / "encoder.json")
+    state: dict[str, NDArray[np.float32]] = {}
+    if (folder / "state.safetensors").exists():
+        from safetensors.numpy import load
+
+        state = load((folder / "state.safetensors").read_bytes())
+    if "weights_sha256" in settings:
+        settings["weights"] = str(folder / "weights.safetensors")
+    return SavedEncoder(settings, state)
+
+
+def model_folder(model: Any) -> Path:
+    """Where the files of a fine-tuned model lie."""
+    given = getattr(model, "folder", model)
+    if not isinstance(given, str | os.PathLike):
+        raise ImagestrataError(
+            "`model` must be what fine_tune() returned, or the folder of one, "
+            f"not {type(model).__name__}."
+        )
+    folder = Path(given).expanduser()
+    for place in (folder, folder / "model"):
+        if (place / "model.json").is_file() and (place / "encoder.json").is_file():
+            return place
+    raise ImagestrataError(
+        f"There is no fine-tuned model in {str(folder)!r}.",
+        "Give what you gave to fine_tune() as `out`; if it was interrupted, call it again.",
+    )

@@ -1,0 +1,220 @@
+"""Where a network looks: heat maps of what speaks for a label."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
+from ..embeddings.compute import CHANGED
+from ..encoders.registry import is_network
+from ..encoders.resize import resize
+from ..encoders.saved import read_encoder
+from ..errors import ImagestrataError
+from ..files import make_folder, write_bytes
+from ..progress import Progress, track
+from .model import FineTunedModel
+from .predict import as_model
+from .task import probabilities
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+_OPACITY = 0.45
+
+
+def explain_labels(
+    images: Any,
+    model: Any,
+    out: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    device: str = "auto",
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Draw what in a picture speaks for a label (Grad-CAM, Selvaraju et al. 2017).
+
+    The last maps of a convolutional network are weighted by how much each raises the
+    label's output, summed, and laid over the picture: red speaks most for the label.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        As in :func:`imagestrata.embed_images`, a few dozen at most if people are to look
+        at them; or rows of :func:`imagestrata.predict_labels` or of a model's
+        ``predictions``, such as its mistakes.
+    model : FineTunedModel or path
+        A fine-tuned convolutional network.
+    out : path
+        Folder for the pictures, made if it is not there.
+    label : str, optional
+        What to explain. By default, for each image, the likeliest label.
+    device, progress
+        See :func:`imagestrata.embed_images`.
+
+    Returns
+    -------
+    DataFrame
+        ``image_id``, ``path``, ``label``, ``probability``, ``overlay``, the PNG file (the
+        square that the network looks at, and beside it the same with the heat map), and
+        ``reason``, if an image could not be read.
+
+    Raises
+    ------
+    ImagestrataError
+        If the model is no convolutional network, does not know the label, or ``out``
+        cannot be written.
+
+    Notes
+    -----
+    A heat map shows where the network finds what it uses, not why, and with few maps
+    (7 x 7 of most networks) only roughly. Computed in float32.
+    """
+    from ..encoders.inference import pick_device
+
+    model = as_model(model)
+    if label is not None and label not in model.labels:
+        raise ImagestrataError(
+            f"The model does not know {label!r}.", f"Its labels are {', '.join(model.labels)}."
+        )
+    files = _files(images, progress)
+    folder = make_folder(out)
+    seer = _Seer(model, pick_device(device))
+    rows = []
+    with quiet(), track(progress, "Explaining", len(files)) as advance:
+        for image_id, path in files:
+            seen = seer.look(image_id, path, label, folder)
+            rows.append({"image_id": image_id, "path": path, **seen})
+            advance()
+    return pd.DataFrame(rows).reindex(
+        columns=["image_id", "path", "label", "probability", "overlay", "reason"]
+    )
+
+
+def _files(images: Any, progress: Progress) -> list[tuple[str, str]]:
+    from ..corpus.scan import scan_images
+
+    if not (isinstance(images, pd.DataFrame) and {"image_id", "path"} <= {*images}):
+        images = scan_images(images, progress=progress)
+    if "status" in images:
+        images = images[images["status"] == "ok"]
+    once = images.drop_duplicates("image_id")
+    return list(zip(once["image_id"], once["path"], strict=True))
+
+
+class _Seer:
+    """A network that tells where it looks."""
+
+    def __init__(self, model: FineTunedModel, device: torch.device) -> None:
+        import torch
+
+        from ..encoders.cnn import load_network
+
+        if not is_network(model.encoder["name"]):
+            raise ImagestrataError(
+                f"This model rests on {model.encoder['name']!r}, which is no network: there are no "
+                "maps to look at.",
+                "Fine-tune one, such as resnet18.",
+            )
+        settings = read_encoder(model.folder).settings
+        backbone, self._look = load_network(
+            settings["name"], weights=settings["weights"], resize=settings["resize"]
+        )
+        self._backbone = backbone.eval().requires_grad_(False).to(device)
+        self._model = model
+        weight, bias = (torch.from_numpy(array).to(device) for array in model.head)
+        self._weight, self._bias = weight, bias
+        self._device = device
+
+    def look(self, image_id: str, path: str, label: str | None, folder: Path) -> dict[str, Any]:
+        """Explain one picture, and write what was seen."""
+        import torch
+
+        try:
+            data = read_file(path)
+            if not hashlib.sha256(data).hexdigest().startswith(str(image_id)):
+                return {"reason": CHANGED}
+            image = open_image(data)
+        except UnreadableImage as error:
+            return {"reason": str(error.reason)}
+        square = resize(
+            image, self._look["resize"], self._look["input_size"],
+            self._look["short_side"], bicubic=self._look["interpolation"] == "bicubic",
+        )  # fmt: skip
+        pixels = torch.from_numpy(np.asarray(square).copy()).to(self._device)
+        mean, sd = (torch.tensor(self._look[name], device=self._device) for name in ("mean", "sd"))
+        batch = ((pixels / 255 - mean) / sd).permute(2, 0, 1)[None].requires_grad_()
+        maps, outputs = self._maps(batch)
+        probability = probabilities(self._model.task, outputs.detach().cpu().numpy())[0]
+        column = probability.argmax() if label is None else self._model.labels.index(label)
+        raised = outputs[0, _output(self._model.task, int(column))]
+        (gradient,) = torch.autograd.grad(raised, maps)
+        heat = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu()[0]
+        name = self._model.labels[int(column)]
+        safe = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
+        target = folder / f"{image_id}-{safe}.png"
+        write_bytes(target, _overlay(square, heat.detach().cpu().numpy()))
+        return {
+            "label": name,
+            "probability": float(probability[column]),
+            "overlay": str(target),
+        }
+
+    def _maps(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The last maps (1, channels, height, width) that the network makes, and its outputs."""
+        import torch
+
+        seen: list[torch.Tensor] = []
+
+        def note(module: Any, inputs: Any, output: Any) -> None:
+            del module, inputs
+            if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+                seen.append(output)
+
+        hooks = [part.register_forward_hook(note) for part in self._backbone.modules()]
+        try:
+            vectors = self._backbone(batch)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        from torchvision.models import VisionTransformer
+
+        if not seen or isinstance(self._backbone, VisionTransformer):
+            raise ImagestrataError(
+                f"{self._look['name']!r} makes no maps with a channel per feature, as "
+                "convolutional networks do: Grad-CAM does not apply.",
+                "Fine-tune a convolutional network, such as resnet18.",
+            )
+        return seen[-1], vectors @ self._weight.T + self._bias
+
+
+def _output(task: str, column: int) -> int:
+    """Which output of the last layer a label is."""
+    return 1 if task == "binary" else column
+
+
+def _overlay(square: Image.Image, heat: NDArray[np.float32]) -> bytes:
+    """PNG of the square, and of the square with the heat map over it."""
+    import io
+
+    import matplotlib
+    from PIL import Image
+
+    size = square.size
+    scaled = heat / heat.max() if heat.max() > 0 else heat
+    smooth = Image.fromarray(scaled.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+    colours = matplotlib.colormaps["turbo"](np.clip(np.asarray(smooth), 0, 1))[..., :3]
+    hot = Image.fromarray((255 * colours).astype(np.uint8))
+    both = Image.new("RGB", (2 * size[0] + 8, size[1]), "white")
+    both.paste(square, (0, 0))
+    both.paste(Image.blend(square, hot, _OPACITY), (size[0] + 8, 0))
+    buffer = io.BytesIO()
+    both.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,369 @@
+"""From labelled images and settings to a stored model: read, split, train, judge."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..embeddings.compute import workers
+from ..embeddings.embed import embed_images
+from ..encoders.base import Encoder
+from ..encoders.registry import is_network, restore_encoder
+from ..encoders.saved import read_encoder, write_encoder
+from ..errors import ImagestrataError
+from ..progress import Progress
+from ..provenance import Step, versions
+from .labels import Labelled
+from .model import FineTunedModel, judge, outputs_to_probabilities, write_model
+from .pictures import Pictures, centre, read_pictures, training_picture, training_side, vary
+from .split import SPLITS, split_images
+from .task import Floats, decide, n_outputs
+
+if TYPE_CHECKING:
+    import torch
+
+    from .training import Recipe, State, Trained
+
+#: The network's own layers stay as they are: only the new last one learns.
+BACKBONE = "backbone"
+
+#: Pixels that a perceptual hash needs of a picture's short side.
+_EYE_SIDE = 128
+
+#: Where a probability becomes a yes, unless thresholds are calibrated.
+HALF = 0.5
+
+
+@dataclass
+class _Learnt:
+    """What training leaves behind."""
+
+    labelled: Labelled
+    #: Name of each image's split.
+    split: NDArray[np.str_]
+    trained: Trained
+    #: Weight and bias of the last layer.
+    head: tuple[Floats, Floats]
+    encoder: Mapping[str, Any]
+    state: Mapping[str, NDArray[np.float32]]
+    backbone: State | None
+    #: What the encoder encodes, by row; or the vectors of all rows.
+    inputs: Callable[[int], NDArray[Any]] | NDArray[np.float32]
+
+
+def fine_tune_labelled(
+    labelled: Labelled,
+    settings: dict[str, Any],
+    weights: str | os.PathLike[str] | None,
+    *,
+    device: str,
+    test: bool,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    progress: Progress,
+    vectors: Path | None = None,
+) -> FineTunedModel:
+    """Train and judge a model, with checked settings.
+
+    Parameters are those of :func:`imagestrata.fine_tune`, and:
+
+    Parameters
+    ----------
+    test : bool
+        Whether to look at the test images.
+    vectors : Path, optional
+        Where vectors of a frozen backbone are kept for other models.
+    """
+    step = Step(
+        out, "fine-tune", settings | {"test": test}, inputs=labelled.fingerprint(),
+        overwrite=overwrite, results=("model/model.json",),
+    )  # fmt: skip
+    if step.finished and step.folder is not None:
+        return FineTunedModel.load(step.folder)
+    lent = Path(tempfile.mkdtemp(prefix="imagestrata-")) if step.folder is None else None
+    folder = (lent or step.folder) / "model"  # type: ignore[operator]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    checkpoints = None if step.parts is None else step.parts.folder
+    try:
+        if settings["freeze"] == BACKBONE:
+            learnt = _learn_head(
+                labelled, settings, weights, device, vectors, checkpoints, progress
+            )
+        else:
+            learnt = _learn_all(labelled, settings, weights, device, checkpoints, progress)
+        counts = _store(folder, learnt, settings, device, test)
+        model = FineTunedModel.load(folder)
+    except BaseException:
+        if lent is not None:
+            shutil.rmtree(lent, ignore_errors=True)
+        raise
+    if lent is not None:
+        weakref.finalize(model, shutil.rmtree, lent, ignore_errors=True)
+    step.finish(**counts)
+    return model
+
+
+def _learn_all(
+    labelled: Labelled,
+    settings: dict[str, Any],
+    weights: str | os.PathLike[str] | None,
+    device: str,
+    checkpoints: Path | None,
+    progress: Progress,
+) -> _Learnt:
+    """Train a network with a new last layer, from pictures that are cut anew in every epoch."""
+    from ..encoders.cnn import load_network
+    from ..encoders.inference import pick_device, pick_dtype
+    from .network import Network, count_frozen
+    from .training import train
+
+    name = settings["encoder"]
+    backbone, look = load_network(name, weights=weights, resize=settings["resize"])
+    n_frozen = count_frozen(backbone, name, settings["freeze"])
+    place = pick_device(device)
+    dtype = pick_dtype(settings["precision"], place)
+    pictures = Pictures()
+    labelled, groups = _read(
+        labelled,
+        partial(training_picture, look=look),
+        pictures.append,
+        training_side(look),
+        progress,
+    )
+    split = _split(labelled, groups, settings)
+    network = Network(
+        backbone, look, n_outputs(labelled.task, len(labelled.labels)), n_frozen=n_frozen,
+        batch_norm=settings["batch_norm"], seed=settings["seed"],
+    )  # fmt: skip
+    load = partial(_cut, pictures, look["input_size"], settings["augmentation"])
+    trained = train(
+        network, load, labelled.task, labelled.truth, np.flatnonzero(split == "train"),
+        np.flatnonzero(split == "val"), _recipe(settings), device=place, dtype=dtype,
+        folder=checkpoints, progress=progress,
+    )  # fmt: skip
+    return _Learnt(
+        labelled,
+        split,
+        trained,
+        _head(trained.state["head.weight"], trained.state["head.bias"]),
+        look | {"precision": str(dtype).removeprefix("torch."), "fine_tuned": labelled.labels},
+        {},
+        {
+            key.removeprefix("backbone."): tensor
+            for key, tensor in trained.state.items()
+            if key.startswith("backbone.")
+        },
+        lambda row: centre(pictures[row], look["input_size"]),
+    )
+
+
+def _learn_head(
+    labelled: Labelled,
+    settings: dict[str, Any],
+    weights: str | os.PathLike[str] | None,
+    device: str,
+    vectors: Path | None,
+    checkpoints: Path | None,
+    progress: Progress,
+) -> _Learnt:
+    """Train a layer on vectors that are computed once."""
+    import torch
+
+    from .network import new_head
+    from .training import train
+
+    given = {key: settings[key] for key in ("resize", "precision", "seed") if key in settings}
+    labelled, groups = _read(
+        labelled, lambda image: np.empty(0), lambda nothing: None, _EYE_SIDE, progress
+    )
+    split = _split(labelled, groups, settings)
+    embeddings = embed_images(
+        labelled.images.assign(status="ok"), settings["encoder"], weights=weights, device=device,
+        out=vectors, progress=progress, **given,
+    )  # fmt: skip
+    labelled, split = _aligned(labelled, split, embeddings.images["image_id"])
+    training = split == "train"
+    # Vectors of every encoder are brought to one scale, so that one learning rate fits them.
+    mean = embeddings.matrix[training].mean(axis=0)
+    sd = embeddings.matrix[training].std(axis=0)
+    scale = np.where(sd > 0, 1 / np.maximum(sd, 1e-12), 1).astype(np.float32)
+    inputs = torch.from_numpy((embeddings.matrix - mean) * scale)
+    head = new_head(
+        inputs.shape[1], n_outputs(labelled.task, len(labelled.labels)), settings["seed"]
+    )
+
+    def load(rows: Sequence[int], training: bool) -> Callable[[], torch.Tensor]:
+        del training
+        return lambda: inputs[list(rows)]
+
+    trained = train(
+        head, load, labelled.task, labelled.truth, np.flatnonzero(training),
+        np.flatnonzero(split == "val"), _recipe(settings), device=torch.device("cpu"),
+        dtype=torch.float32, folder=checkpoints, progress=progress,
+    )  # fmt: skip
+    weight, bias = _head(trained.state["weight"], trained.state["bias"])
+    backbone = None
+    if is_network(settings["encoder"]):
+        from ..encoders.cnn import load_network
+
+        network, _ = load_network(settings["encoder"], weights=weights, resize=settings["resize"])
+        backbone = dict(network.state_dict())
+    return _Learnt(
+        labelled, split, trained, (weight * scale, bias - (weight * scale) @ mean),
+        embeddings.encoder, embeddings.state, backbone, embeddings.matrix,
+    )  # fmt: skip
+
+
+def _store(
+    folder: Path, learnt: _Learnt, settings: dict[str, Any], device: str, test: bool
+) -> dict[str, Any]:
+    """Write the model with what the kept epoch says of every image; counts worth knowing."""
+    write_encoder(folder, learnt.encoder, learnt.state, learnt.backbone)
+    labelled = learnt.labelled
+    shown = np.ones(len(learnt.split), dtype=bool) if test else learnt.split != "test"
+    vectors = learnt.inputs
+    if callable(vectors):
+        saved = read_encoder(folder)
+        encoder = restore_encoder(saved.settings, saved.state, device=device)
+        vectors = _encode(encoder, vectors, np.flatnonzero(shown))
+    else:
+        vectors = vectors[shown]
+    task, labels, truth = labelled.task, labelled.labels, labelled.truth[shown]
+    split = learnt.split[shown]
+    probability = outputs_to_probabilities(task, vectors, learnt.head)
+    decision = decide(task, probability, np.full(len(labels), HALF, dtype=np.float32))
+    scores, confusion = judge(task, labels, split, truth, decision)
+    images = labelled.images.loc[shown, ["image_id", "path"]].assign(split=split)
+    predictions = images.loc[images.index.repeat(len(labels))].reset_index(drop=True)
+    predictions = predictions.assign(
+        label=labels * len(images),
+        truth=pd.array(truth.ravel(), dtype="Float32").astype("Int8"),
+        probability=probability.ravel(),
+        decision=decision.ravel(),
+    )
+    counts = {name: int((learnt.split == name).sum()) for name in SPLITS}
+    training = {
+        "settings": settings,
+        "best_epoch": learnt.trained.best_epoch,
+        "images": counts,
+        "tested": test and counts["test"] > 0,
+        "data": labelled.fingerprint(),
+        "versions": versions(),
+    }
+    tables = {
+        "history": learnt.trained.history,
+        "scores": scores,
+        "confusion": confusion,
+        "predictions": predictions,
+    }
+    write_model(folder, task, labels, tables, learnt.head, training)
+    return {"best_epoch": learnt.trained.best_epoch, **counts}
+
+
+def _read(
+    labelled: Labelled,
+    prepare: Callable[..., NDArray[Any]],
+    keep: Callable[[NDArray[Any]], None],
+    side: int | None,
+    progress: Progress,
+) -> tuple[Labelled, NDArray[np.int64]]:
+    """Decode all pictures; the readable ones, and which of them are near-copies."""
+    files = list(zip(labelled.images["image_id"], labelled.images["path"], strict=True))
+    kept, groups, reasons = read_pictures(files, prepare, keep, side, progress)
+    if reasons:
+        listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+        message = f"{reasons.total()} of {len(files)} labelled images could not be read: {listed}"
+        if not kept:
+            raise ImagestrataError(f"{message}.", "Scan the images again.")
+        warnings.warn(f"{message}; they are left out.", stacklevel=5)
+    return labelled.select(kept), groups
+
+
+def _split(
+    labelled: Labelled, groups: NDArray[np.int64], settings: dict[str, Any]
+) -> NDArray[np.str_]:
+    """The splits that the user made, or random ones; each with enough in it."""
+    given = "split" in labelled.images
+    if given:
+        split = labelled.images["split"].to_numpy(dtype=str)
+    else:
+        split = split_images(labelled.truth, groups, settings["split"], settings["seed"])
+    for name in SPLITS:
+        wanted = name != "test" or (not given and settings["split"][2] > 0) or name in split
+        rows = labelled.truth[split == name]
+        short = [
+            label
+            for label, column in zip(labelled.labels, rows.T, strict=True)
+            if not ((column == 1).any() and (column == 0).any())
+        ]
+        if not wanted or not short:
+            continue
+        message = (
+            f"The split {name!r} ({len(rows)} images) lacks images with or without "
+            f"{', '.join(map(repr, short[:5]))}{', ...' if len(short) > 5 else ''}"
+        )
+        if name == "train" or not len(rows):
+            raise ImagestrataError(
+                f"{message}.",
+                "Label more images of that kind, or change `split`"
+                f"{' (the column of your labels)' if given else ''}.",
+            )
+        warnings.warn(f"{message}: measures of it are missing or say little.", stacklevel=5)
+    return split
+
+
+def _cut(
+    pictures: Pictures, size: int, augmentation: str, rows: Sequence[int], training: bool
+) -> Callable[[], torch.Tensor]:
+    """A batch of squares; what is random of them is drawn now, the cutting is done when called."""
+    import torch
+
+    how = augmentation if training else "none"
+    cuts = [vary(pictures[row], size, how) for row in rows]
+    return lambda: torch.from_numpy(np.stack([cut() for cut in cuts]))
+
+
+def _encode(
+    encoder: Encoder, inputs: Callable[[int], NDArray[Any]], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Vectors of some rows, computed as :func:`imagestrata.embed_images` does."""
+    size = encoder.batch_size
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    with workers() as run:
+        encoded = run(lambda batch: encoder.encode([inputs(row) for row in batch]), batches)
+        return np.concatenate([*encoded])
+
+
+def _aligned(
+    labelled: Labelled, split: NDArray[np.str_], image_ids: pd.Series[str]
+) -> tuple[Labelled, NDArray[np.str_]]:
+    """The same images in the order of their vectors."""
+    rows = pd.Index(labelled.images["image_id"]).get_indexer(image_ids)
+    return labelled.select(rows), split[rows]
+
+
+def _recipe(settings: dict[str, Any]) -> Recipe:
+    from .training import Recipe
+
+    same = ("learning_rate", "momentum", "batch_size", "epochs", "step_size", "gamma")
+    return Recipe(
+        **{name: settings[name] for name in (*same, "class_weights", "seed")},
+        patience=settings["early_stopping"],
+    )
+
+
+def _head(weight: torch.Tensor, bias: torch.Tensor) -> tuple[Floats, Floats]:
+    return weight.numpy(), bias.numpy()

@@ -1,0 +1,373 @@
+"""From the labels that people keep, in tables or in folders, to one matrix."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..corpus.scan import COLUMNS
+from ..errors import ImagestrataError
+from ..files import file_hash
+from ..provenance import fingerprint
+from .split import SPLITS
+from .task import TASKS, Floats
+
+#: What folders of splits may be called.
+_SPLIT_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
+
+_BINARY_NAMES = {"negative", "positive"}
+
+_SHOWN = 5
+
+
+@dataclass
+class Labelled:
+    """Distinct images with what is known of them."""
+
+    task: str
+    #: Names of the columns of ``truth``.
+    labels: list[str]
+    #: ``image_id``, ``path``, and ``split`` where the user made the splits.
+    images: pd.DataFrame
+    #: See :mod:`~imagestrata.finetune.task`.
+    truth: Floats
+
+    def select(self, rows: list[int] | NDArray[np.int64]) -> Labelled:
+        """Some of the images, or all in another order."""
+        images = self.images.iloc[rows].reset_index(drop=True)
+        return Labelled(self.task, self.labels, images, self.truth[rows])
+
+    def fingerprint(self) -> str:
+        """Tells other data from the same in another order of rows."""
+        rows = self.images.drop(columns="path").assign(truth=[row.tobytes() for row in self.truth])
+        ordered = rows.sort_values("image_id").map(str).to_numpy().tolist()
+        return fingerprint([self.task, self.labels, ordered])
+
+
+def label_images(table: pd.DataFrame, labels: Any, task: str | None, root: Path | None) -> Labelled:
+    """Join labels to the images of a scan, or say what does not fit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What :func:`~imagestrata.scan_images` returned.
+    labels : DataFrame, path of a CSV file, or None
+        As in :func:`~imagestrata.fine_tune`.
+    task : str or None
+        None: what the labels look like.
+    root : Path or None
+        The folder that was scanned, if it was one.
+    """
+    rows = from_folders(table, root) if labels is None else _from_table(read_labels(labels))
+    found = _find_images(table, rows, root)
+    columns = [name for name in rows.columns if name not in ("image_id", "path", "split")]
+    task = _check_task(task, rows[columns])
+    merged, names = _as_numbers(found, columns, task)
+    _report_unlabelled(table, merged)
+    truth = merged[names].to_numpy(dtype=np.float32)
+    kept = ["image_id", "path", *(["split"] if "split" in merged else [])]
+    labelled = Labelled(task, names, merged[kept], truth)
+    _check_enough(labelled)
+    return labelled
+
+
+def read_labels(labels: Any) -> pd.DataFrame:
+    """A user's table of labels, from memory or from a CSV file."""
+    if isinstance(labels, pd.DataFrame):
+        return labels
+    if not isinstance(labels, str | os.PathLike):
+        raise ImagestrataError(
+            "`labels` must be a table, the path of a CSV file, or None for the names of folders, "
+            f"not {type(labels).__name__}."
+        )
+    path = Path(labels).expanduser()
+    try:
+        file_hash(path)
+        return pd.read_csv(path, dtype={"image_id": "str", "path": "str"})
+    except FileNotFoundError:
+        raise ImagestrataError(f"There is no file {str(path)!r}.", "Check `labels`.") from None
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ImagestrataError(
+            f"{str(path)!r} could not be read as CSV: {error}.",
+            "Save it as CSV in UTF-8, with names in the first line.",
+        ) from None
+
+
+def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
+    """Labels that the names of folders say: ``class/``, or ``train/class/`` and ``val/class/``."""
+    if root is None:
+        raise ImagestrataError(
+            "Without `labels`, the folders of the images must say them, so `images` must be one "
+            "folder.",
+            "Give a folder such as images/train/positive, images/train/negative, or a table of "
+            "labels.",
+        )
+    base = os.path.realpath(root)
+    parts = [
+        PurePath(os.path.relpath(os.path.realpath(path), base)).parts for path in table["path"]
+    ]
+    tops = {part[0].lower() for part in parts if len(part) > 1}
+    split = len(tops) > 0 and tops <= set(_SPLIT_NAMES)
+    depth = 2 if split else 1
+    loose = [path for path, part in zip(table["path"], parts, strict=True) if len(part) <= depth]
+    if loose:
+        wanted = "a folder of its class inside train, val or test" if split else "one of a class"
+        raise ImagestrataError(
+            f"{len(loose)} of {len(table)} images lie in no folder that says their class; "
+            f"expected {wanted}: {_some(loose)}.",
+            "Sort them into folders, or give a table as `labels`.",
+        )
+    rows = pd.DataFrame({"path": table["path"], "class": [part[depth - 1] for part in parts]})
+    if set(rows["class"].str.lower()) <= _BINARY_NAMES:
+        rows["positive"] = (rows.pop("class").str.lower() == "positive").astype(int)
+    if split:
+        rows["split"] = [_SPLIT_NAMES[part[0].lower()] for part in parts]
+    return rows
+
+
+def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns that matter of a user's table, checked."""
+    keys = [name for name in ("image_id", "path") if name in rows]
+    if not keys:
+        raise ImagestrataError(
+            "The table of labels must have a column 'image_id' or 'path'; it has "
+            f"{', '.join(map(repr, rows.columns)) or 'none'}.",
+            "Name the column that says which image a row is about.",
+        )
+    labels = [name for name in rows.columns if name not in {*COLUMNS, "split"}]
+    if not labels or rows.empty:
+        raise ImagestrataError(
+            f"The table of labels has {len(rows)} rows and no column with labels."
+            if not labels
+            else "The table of labels has no rows.",
+            "Expected is a column per label with 1, 0 or nothing, or one column of classes.",
+        )
+    split = ["split"] if "split" in rows else []
+    rows = rows.loc[:, [*keys[:1], *labels, *split]]
+    lost = rows[keys[0]].isna()
+    if lost.any():
+        raise ImagestrataError(
+            f"{lost.sum()} of {len(rows)} rows of labels have no {keys[0]}, the first is row "
+            f"{int(np.flatnonzero(lost)[0]) + 1}.",
+            "Fill them in, or drop those rows.",
+        )
+    if split:
+        rows = rows.assign(split=_check_splits(rows["split"]))
+    return rows.rename(columns={name: str(name) for name in labels})
+
+
+def _check_splits(column: pd.Series[Any]) -> pd.Series[str]:
+    named = column.astype("str").str.lower().map(_SPLIT_NAMES)
+    if named.isna().any():
+        raise ImagestrataError(
+            f"The column 'split' must hold {', '.join(SPLITS)}; it also has "
+            f"{_some(column[named.isna()].unique())}."
+        )
+    return named
+
+
+def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> pd.DataFrame:
+    """Rows of labels with the image that each is about: the kept one, if that is a copy."""
+    if "image_id" in rows:
+        row_of = {image_id: row for row, image_id in reversed([*enumerate(table["image_id"])])}
+        where = [row_of.get(str(image_id), -1) for image_id in rows["image_id"]]
+    else:
+        where = _find_paths([str(path) for path in rows["path"]], list(table["path"]), root)
+    key = "image_id" if "image_id" in rows else "path"
+    where_found = np.array(where)
+    unknown = rows.loc[where_found < 0, key]
+    if len(unknown) == len(rows):
+        raise ImagestrataError(
+            f"None of the {len(rows)} rows of labels is about one of the {len(table)} images: "
+            f"the labels' column {key!r} has {_some(unknown)}, the images have "
+            f"{_some(table[key])}.",
+            "Check that the labels belong to these images.",
+        )
+    seen = table.iloc[np.maximum(where_found, 0)].reset_index(drop=True)
+    rejected = (where_found >= 0) & (seen["status"] == "rejected").to_numpy()
+    for lost, why in (
+        (unknown, "are about images that are not there"),
+        (rows.loc[rejected, key], "are about images that cannot be used"),
+    ):
+        if len(lost):
+            warnings.warn(
+                f"{len(lost)} of {len(rows)} rows of labels {why} and left out: {_some(lost)}.",
+                stacklevel=4,
+            )
+    ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
+    kept = table[table["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
+    good = (where_found >= 0) & ~rejected
+    found: pd.DataFrame = rows[good].assign(image_id=ids[good])
+    return found.assign(path=found["image_id"].map(kept)).reset_index(drop=True)
+
+
+def _find_paths(wanted: Sequence[str], there: Sequence[str], root: Path | None) -> list[int]:
+    """Row of each path among those there: the same file, or the only one that ends so."""
+    exact = {path: row for row, path in enumerate(there)}
+    by_name: dict[str, list[int]] = {}
+    for row, path in enumerate(there):
+        by_name.setdefault(PurePath(path).name, []).append(row)
+    found = []
+    for path in wanted:
+        bases = [Path.cwd(), *([root] if root is not None else [])]
+        rows = {exact.get(os.path.abspath(base / path), -1) for base in bases} - {-1}  # noqa: PTH100
+        if not rows:
+            ending = PurePath(path.replace("\\", "/")).parts
+            rows = {
+                row
+                for row in by_name.get(ending[-1] if ending else "", [])
+                if PurePath(there[row]).parts[-len(ending) :] == ending
+            }
+        if len(rows) > 1:
+            raise ImagestrataError(
+                f"The labels' path {path!r} fits {len(rows)} images: "
+                f"{_some(there[row] for row in sorted(rows))}.",
+                "Give paths with more of their folders, or use image_id.",
+            )
+        found.append(rows.pop() if rows else -1)
+    return found
+
+
+def _check_task(task: str | None, values: pd.DataFrame) -> str:
+    """The task asked for, if the columns of labels can answer it; or the one they look like."""
+    looks = "binary" if _is_binary(values.iloc[:, 0]) else "multiclass"
+    if values.shape[1] > 1:
+        looks = "multilabel"
+    if task is None:
+        return looks
+    if task not in TASKS:
+        names = ", ".join(f'"{name}"' for name in TASKS)
+        raise ImagestrataError(f"`task` must be one of {names}, or None; got {task!r}.")
+    if task == "multiclass" and values.shape[1] > 1:
+        raise ImagestrataError(
+            f'task="multiclass" needs one column of classes; there are {values.shape[1]}: '
+            f"{_some(values.columns)}.",
+            'Drop the others, or use task="multilabel".',
+        )
+    if task == "binary" and values.shape[1] > 1:
+        raise ImagestrataError(
+            f'task="binary" needs one column of labels; there are {values.shape[1]}: '
+            f"{_some(values.columns)}.",
+            'Keep one of them, or use task="multilabel".',
+        )
+    return task
+
+
+def _is_binary(column: pd.Series[Any]) -> bool:
+    numbers = pd.to_numeric(column, errors="coerce")
+    return bool((numbers.isna() == column.isna()).all() and numbers.dropna().isin([0, 1]).all())
+
+
+def _as_numbers(
+    found: pd.DataFrame, columns: list[str], task: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """One row per image, a column of 0, 1 and NaN per label, and the labels' names."""
+    if task == "multiclass":
+        column = columns[0]
+        found = _one_row_each(found.dropna(subset=column), [column])
+        classes = sorted(found[column].unique(), key=lambda value: (str(type(value)), value))
+        names = [str(value) for value in classes]
+        ones = pd.DataFrame({n: found[column] == v for n, v in zip(names, classes, strict=True)})
+        return pd.concat([found.drop(columns=column), ones.astype(float)], axis=1), names
+    for column in columns:
+        if not _is_binary(found[column]):
+            numbers = pd.to_numeric(found[column], errors="coerce")
+            odd = found[column][~numbers.isin([0, 1]) & found[column].notna()]
+            raise ImagestrataError(
+                f"The label {column!r} must hold 1, 0 or nothing; {len(odd)} of {len(found)} rows "
+                f"hold something else: {_some(odd.unique())}.",
+                "Turn it into 0 and 1 (label_ratings() does it for ratings); several classes go "
+                'into one column, with task="multiclass".',
+            )
+    numbers = found[columns].apply(pd.to_numeric).astype(float)
+    found = found.assign(**{name: numbers[name] for name in columns})
+    found = _one_row_each(found.dropna(subset=columns, how="all"), columns)
+    return found, columns
+
+
+def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Copies brought together; an error where they contradict each other."""
+    groups = found.groupby("image_id", sort=False)
+    torn = groups[columns].nunique()
+    if (torn > 1).any(axis=None):
+        bad = torn[(torn > 1).any(axis=1)].index
+        label = str(torn.columns[(torn > 1).any()][0])
+        paths = found.drop_duplicates("image_id").set_index("image_id")["path"]
+        raise ImagestrataError(
+            f"The labels contradict each other for {len(bad)} images (rows about the same image, "
+            f"or about copies of it), for one in {label!r}: {_some(paths[bad])}.",
+            "Correct them, or bring several people's labels together with combine_labels().",
+        )
+    merged = groups.first().reset_index()
+    if "split" in found and (groups["split"].nunique() > 1).any():
+        apart = int((groups["split"].nunique() > 1).sum())
+        warnings.warn(
+            f"{apart} images have copies in more than one split: they stay in the training split.",
+            stacklevel=5,
+        )
+        order = {name: place for place, name in enumerate(SPLITS)}
+        first = groups["split"].agg(lambda names: min(names, key=order.__getitem__))
+        merged["split"] = merged["image_id"].map(first)
+    return merged
+
+
+def _report_unlabelled(table: pd.DataFrame, found: pd.DataFrame) -> None:
+    usable = table.loc[table["status"] == "ok", "image_id"]
+    without = int((~usable.isin(found["image_id"])).sum())
+    if without:
+        warnings.warn(
+            f"{without} of {len(usable)} images have no label and are left out.", stacklevel=4
+        )
+
+
+def _check_enough(labelled: Labelled) -> None:
+    """Raise an error for labels from which nothing can be learnt."""
+    task, labels, truth = labelled.task, labelled.labels, labelled.truth
+    n = len(truth)
+    if task == "multiclass":
+        if len(labels) < 2:
+            raise ImagestrataError(
+                f"All {n} labelled images are of one class, {labels[0]!r}."
+                if labels
+                else "No image has a label.",
+                "Label images of other classes too: a network learns differences.",
+            )
+        if n < 3 * len(labels):
+            raise ImagestrataError(
+                f"{n} labelled images are too few for {len(labels)} classes: training, validation "
+                "and test each need images of every class.",
+                "Label more images, or bring classes together. If the column holds numbers that "
+                "are no classes, label_ratings() turns ratings into labels.",
+            )
+        return
+    for column, label in enumerate(labels):
+        yes, no = int((truth[:, column] == 1).sum()), int((truth[:, column] == 0).sum())
+        if not yes or not no:
+            raise ImagestrataError(
+                f"The label {label!r} is {'never 1' if not yes else 'never 0'}: of {n} images, "
+                f"{yes} have it and {no} have it not.",
+                "Label images of both kinds, or drop the label.",
+            )
+        if min(yes, no) < 3:
+            raise ImagestrataError(
+                f"The label {label!r} has {yes} images with it and {no} without: training, "
+                "validation and test each need one of both kinds.",
+                "Label more images, or drop the label.",
+            )
+
+
+def _some(values: Iterable[Any]) -> str:
+    """The first few of many, for a message."""
+    listed = list(values)
+    text = ", ".join(
+        repr(value) if isinstance(value, str) else str(value) for value in listed[:_SHOWN]
+    )
+    return f"{text}, ..." if len(listed) > _SHOWN else text

@@ -1,0 +1,212 @@
+"""A network that has learnt the researcher's categories, with all that is known of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..embeddings.embeddings import Embeddings
+from ..encoders.saved import model_folder, read_encoder
+from ..errors import ImagestrataError
+from ..files import read_json, read_table, write_bytes, write_json, write_table
+from .scores import MEASURES, confusion_table, score_table
+from .split import SPLITS
+from .task import Floats, probabilities
+
+_FORMAT = 1
+_TABLES = ("history", "scores", "confusion", "predictions")
+
+
+class FineTunedModel:
+    """What :func:`imagestrata.fine_tune` returns.
+
+    Attributes
+    ----------
+    task : str
+        ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
+    labels : list of str
+        What it can say of an image.
+    history : DataFrame
+        ``epoch``, ``split`` ("train", "val"), ``loss``, ``accuracy``, ``precision``,
+        ``recall``, ``f1``. Those of "train" are of augmented pictures, as they were on
+        the way through the epoch.
+    scores : DataFrame
+        ``split``, ``label``, ``measure``, ``estimate``, ``conf_low``, ``conf_high``,
+        ``n``: how good the kept epoch is, with 95% intervals (see
+        :func:`~imagestrata.finetune.scores.score_table`).
+    confusion : DataFrame
+        ``split``, ``label``, ``truth``, ``decision``, ``n``.
+    predictions : DataFrame
+        ``image_id``, ``path``, ``split``, ``label``, ``truth``, ``probability``,
+        ``decision`` of all images that had labels, a row per image and label.
+    encoder : dict
+        What decides its vectors; the weights' hash among it.
+    training : dict
+        Arguments, the kept epoch, counts, versions: what was done.
+    head : tuple of ndarray
+        Weight (n_outputs, width) and bias (n_outputs,) of the last layer, which turns
+        vectors into outputs.
+    folder : Path
+        Where it is stored: safetensors, JSON and Parquet, which run no code when read.
+    summary : DataFrame
+        One row: task, numbers of labels and of images by split, epochs, the kept one,
+        and the validation's and test's accuracy and F1.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        labels: list[str],
+        tables: Mapping[str, pd.DataFrame],
+        head: tuple[Floats, Floats],
+        encoder: Mapping[str, Any],
+        training: Mapping[str, Any],
+        folder: Path,
+    ) -> None:
+        self.task = task
+        self.labels = labels
+        self.history, self.scores, self.confusion, self.predictions = (
+            tables[name] for name in _TABLES
+        )
+        self.encoder = dict(encoder)
+        self.training = dict(training)
+        self.folder = folder
+        self.head = head
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> FineTunedModel:
+        """Read a model from the folder that was given to ``fine_tune()`` as ``out``.
+
+        Raises
+        ------
+        ImagestrataError
+            If there is none, or it is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        place = model_folder(folder)
+        described = read_json(place / "model.json")
+        try:
+            head = load((place / "head.safetensors").read_bytes())
+            tables = {name: read_table(place / f"{name}.parquet") for name in _TABLES}
+            return cls(
+                described["task"],
+                described["labels"],
+                tables,
+                (head["weight"], head["bias"]),
+                read_encoder(place).settings,
+                described["training"],
+                place,
+            )
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ImagestrataError(
+                f"The model in {str(place)!r} is damaged or incomplete ({error}).",
+                "Copy it anew, or train it again with overwrite=True.",
+            ) from error
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row."""
+        sizes = self.predictions.drop_duplicates(["image_id", "split"])["split"].value_counts()
+        line: dict[str, Any] = {
+            "task": self.task,
+            "encoder": self.encoder["name"],
+            "n_labels": len(self.labels),
+            **{f"n_{split}": int(sizes.get(split, 0)) for split in SPLITS},
+            "epochs": int(self.history["epoch"].max()),
+            "best_epoch": self.training["best_epoch"],
+        }
+        for split in SPLITS[1:]:
+            top = self.scores[self.scores["split"] == split].head(len(MEASURES))
+            found = top.set_index("measure")["estimate"]
+            line |= {f"{split}_{name}": found.get(name, np.nan) for name in ("accuracy", "f1")}
+        return pd.DataFrame([line])
+
+    def probabilities(self, embeddings: Embeddings) -> Floats:
+        """Probability of every label, of shape (n_images, n_labels).
+
+        Parameters
+        ----------
+        embeddings : Embeddings
+            Made with ``embed_images(images, model=...)`` of this model.
+
+        Raises
+        ------
+        ImagestrataError
+            If another encoder made them.
+        """
+        for key in ("name", "weights_sha256", "resize", "state_sha256"):
+            if embeddings.encoder.get(key) != self.encoder.get(key):
+                raise ImagestrataError(
+                    f"These embeddings were not made by this model: their {key} is "
+                    f"{embeddings.encoder.get(key)!r}, not {self.encoder.get(key)!r}.",
+                    "Make them with embed_images(images, model=...), or give the images.",
+                )
+        return outputs_to_probabilities(self.task, embeddings.matrix, self.head)
+
+    def __repr__(self) -> str:
+        line = self.summary.iloc[0]
+        names = ", ".join(self.labels[:6]) + (", ..." if len(self.labels) > 6 else "")
+        text = f"Fine-tuned {line['encoder']}: {self.task} ({names})\n"
+        text += f"{line['n_train']} images to train, {line['n_val']} to validate, "
+        text += f"{line['n_test']} to test; epoch {line['best_epoch']} of {line['epochs']} is kept"
+        for split in SPLITS[1:]:
+            rows = self.scores.query("split == @split and measure == 'accuracy'")
+            if len(rows):
+                row = rows.iloc[0]
+                text += (
+                    f"\n{split:>4} accuracy {row['estimate']:.2f} "
+                    f"(95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f})"
+                )
+        return text
+
+
+def outputs_to_probabilities(
+    task: str, vectors: NDArray[np.float32], head: tuple[Floats, Floats]
+) -> Floats:
+    """The last layer, and what its outputs mean."""
+    weight, bias = head
+    return probabilities(task, vectors @ weight.T + bias)
+
+
+def judge(
+    task: str, labels: list[str], split: NDArray[np.str_], truth: Floats, decision: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores and confusion of every split."""
+    scores, confusion = [], []
+    for name in SPLITS:
+        rows = split == name
+        if rows.any():
+            given = task, labels, truth[rows], decision[rows]
+            scores.append(score_table(*given).assign(split=name))
+            confusion.append(confusion_table(*given).assign(split=name))
+    return tuple(  # type: ignore[return-value]
+        pd.concat(tables, ignore_index=True)[["split", *tables[0].columns[:-1]]]
+        for tables in (scores, confusion)
+    )
+
+
+def write_model(
+    folder: Path,
+    task: str,
+    labels: list[str],
+    tables: Mapping[str, pd.DataFrame],
+    head: tuple[Floats, Floats],
+    training: Mapping[str, Any],
+) -> None:
+    """Store all but the encoder; ``model.json`` comes last, so that with it the model is whole."""
+    from safetensors.numpy import save
+
+    weight, bias = (np.ascontiguousarray(array, dtype=np.float32) for array in head)
+    write_bytes(folder / "head.safetensors", save({"weight": weight, "bias": bias}))
+    for name in _TABLES:
+        write_table(folder / f"{name}.parquet", tables[name])
+    described = {"format": _FORMAT, "task": task, "labels": labels, "training": dict(training)}
+    write_json(folder / "model.json", described)

@@ -1,0 +1,109 @@
+"""A trained network with a new last layer, and which of its weights may move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..errors import ImagestrataError
+
+#: Standard deviation of the new layer's first weights (the Element, section 7.5).
+_HEAD_SD = 0.01
+
+
+class Network(nn.Module):
+    """A backbone and one linear layer.
+
+    Parameters
+    ----------
+    backbone : Module
+        A network without its last layer.
+    look : dict
+        Its settings: ``width``, and ``mean`` and ``sd`` of colours.
+    n_outputs : int
+    n_frozen : int
+        The first so many blocks keep their weights, see :func:`blocks`.
+    batch_norm : str
+        ``"fixed"`` or ``"batch"``, see :func:`imagestrata.fine_tune`.
+    seed : int
+        Of the new layer's weights.
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        look: dict[str, Any],
+        n_outputs: int,
+        *,
+        n_frozen: int,
+        batch_norm: str,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(True)
+        self.head = new_head(look["width"], n_outputs, seed)
+        self.register_buffer("mean", 255 * torch.tensor(look["mean"]).view(3, 1, 1), False)
+        self.register_buffer("sd", 255 * torch.tensor(look["sd"]).view(3, 1, 1), False)
+        self._still = [block for _, block in [*blocks(backbone)][:n_frozen]]
+        for block in self._still:
+            block.requires_grad_(False)
+        if batch_norm == "fixed":
+            norms = (part for part in backbone.modules() if isinstance(part, _BatchNorm))
+            self._still = [*self._still, *norms]
+
+    def forward(self, squares: Tensor) -> Tensor:
+        """Outputs for pictures of shape (n, size, size, 3), uint8."""
+        # Rows, columns, colours: already the order in memory called channels last.
+        pixels = (squares.permute(0, 3, 1, 2) - self.mean) / self.sd
+        outputs: Tensor = self.head(self.backbone(pixels).float())
+        return outputs
+
+    def train(self, mode: bool = True) -> Network:
+        """Batch norms that are not to learn keep their statistics; so do all of frozen blocks."""
+        super().train(mode)
+        for part in self._still:
+            part.eval()
+        return self
+
+
+def new_head(width: int, n_outputs: int, seed: int) -> nn.Linear:
+    """A layer with small random weights."""
+    head = nn.Linear(width, n_outputs)
+    nn.init.normal_(head.weight, std=_HEAD_SD, generator=torch.Generator().manual_seed(seed))
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def blocks(backbone: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Parts of a network in the order in which pictures pass them, those that hold weights.
+
+    Of ``resnet18``: conv1, bn1, layer1 to layer4. A list of layers within a network
+    (``features`` of many) counts part by part.
+    """
+    for name, part in backbone.named_children():
+        if not any(True for _ in part.parameters()):
+            continue
+        if isinstance(part, nn.Sequential) and name in ("features", "classifier"):
+            yield from ((f"{name}.{child}", block) for child, block in blocks(part))
+        else:
+            yield name, part
+
+
+def count_frozen(backbone: nn.Module, name: str, freeze: str | int) -> int:
+    """How many blocks ``freeze`` stands for, if there are so many."""
+    if freeze == "none":
+        return 0
+    names = [block for block, _ in blocks(backbone)]
+    if int(freeze) > len(names):
+        raise ImagestrataError(
+            f"`freeze` is {freeze}, but {name} has {len(names)} blocks: {', '.join(names)}.",
+            'Freeze fewer, or all with freeze="backbone".',
+        )
+    return int(freeze)

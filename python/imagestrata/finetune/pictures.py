@@ -1,0 +1,179 @@
+"""Pictures as training needs them: decoded once, cut anew in every epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..corpus.decode import UnreadableImage, open_image, read_file
+from ..corpus.duplicates import Looks, eye_hash, find_duplicates
+from ..embeddings.compute import CHANGED, workers
+from ..encoders.resize import decode_side, resize
+from ..progress import Progress, track
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: How pictures vary from epoch to epoch. The Element crops and flips.
+AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
+
+#: Normalise by the statistics that the network came with, or by those of each batch.
+BATCH_NORMS = ("fixed", "batch")
+
+#: Bits of 64 by which perceptual hashes of near-copies differ at most.
+NEAR = 4
+
+
+class Pictures:
+    """Pixels of many pictures in one temporary file: the system keeps in memory what fits."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115, open as long as this lives
+        self._places: list[tuple[int, tuple[int, ...]]] = []
+        self._end = 0
+        self._pixels: NDArray[np.uint8] | None = None
+
+    def append(self, pixels: NDArray[np.uint8]) -> None:
+        """Add a picture of shape (height, width, 3)."""
+        self._file.write(pixels.tobytes())
+        self._places.append((self._end, pixels.shape))
+        self._end += pixels.size
+        self._pixels = None
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> NDArray[np.uint8]:
+        if self._pixels is None:
+            self._file.flush()
+            self._pixels = np.memmap(self._file, dtype=np.uint8, mode="r")
+        start, shape = self._places[number]
+        picture: NDArray[np.uint8] = self._pixels[start : start + int(np.prod(shape))].reshape(
+            shape
+        )
+        return picture
+
+
+def read_pictures(
+    files: Sequence[tuple[str, str]],
+    prepare: Callable[[Image.Image], NDArray[Any]],
+    keep: Callable[[NDArray[Any]], None],
+    side: int | None,
+    progress: Progress,
+) -> tuple[list[int], NDArray[np.int64], Counter[str]]:
+    """Decode every picture once and hand to ``keep`` what ``prepare`` makes of it, in order.
+
+    Parameters
+    ----------
+    files : sequence of (image_id, path)
+    prepare, keep : callable
+        The first is called in threads, the second is not.
+    side : int or None
+        See ``decode_side`` of :class:`~imagestrata.encoders.base.Encoder`.
+    progress : bool or callable
+
+    Returns
+    -------
+    kept : list of int
+        Which files were readable.
+    groups : ndarray of shape (n_kept,)
+        Near-copies have the same number.
+    reasons : Counter
+        Why others were not.
+    """
+    kept, looks, reasons = [], [], Counter[str]()
+    with workers() as run, track(progress, "Reading", len(files)) as advance:
+        results = run(partial(_read, prepare, side), files)
+        for number, result in enumerate(results):
+            advance()
+            if isinstance(result, str):
+                reasons[result] += 1
+                continue
+            prepared, eye = result
+            keep(prepared)
+            kept.append(number)
+            looks.append(Looks(str(number), str(number), eye))
+    leaders = [found[1] if found else row for row, found in enumerate(find_duplicates(looks, NEAR))]
+    groups = np.unique(leaders, return_inverse=True)[1].astype(np.int64)
+    return kept, groups, reasons
+
+
+def training_picture(image: Image.Image, look: dict[str, Any]) -> NDArray[np.uint8]:
+    """What training pictures are cut from; :func:`centre` cuts the encoder's own square.
+
+    For ``"rescale_crop"`` the whole picture with its short side at 256 pixels (of most
+    networks), for other choices the square that the encoder looks at.
+    """
+    size, short, mode = look["input_size"], look["short_side"], look["resize"]
+    bicubic = look["interpolation"] == "bicubic"
+    if mode != "rescale_crop":
+        return np.asarray(resize(image, mode, size, short, bicubic=bicubic))
+    from PIL import Image as pil
+
+    method = pil.Resampling.BICUBIC if bicubic else pil.Resampling.BILINEAR
+    least = min(image.size)
+    width, height = (short * side // least for side in image.size)
+    return np.asarray(image.resize((width, height), method))
+
+
+def training_side(look: dict[str, Any]) -> int | None:
+    """To what size JPEGs may be decoded."""
+    return decode_side(look["resize"], look["short_side"])
+
+
+def centre(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The square in the middle, as the encoder cuts it."""
+    top, left = (round((side - size) / 2) for side in picture.shape[:2])
+    return picture[top : top + size, left : left + size]
+
+
+def vary(
+    picture: NDArray[np.uint8], size: int, augmentation: str
+) -> Callable[[], NDArray[np.uint8]]:
+    """Draw how a picture is cut and flipped; the cutting itself, to be called in any thread.
+
+    Crops are torchvision's ``RandomResizedCrop`` (8 to 100% of the area, 3:4 to 4:3) and
+    every other picture is flipped, as in the Element. Draws from torch's generator.
+    """
+    import torch
+    from PIL import Image as pil
+    from torchvision.transforms import RandomResizedCrop
+
+    flip = "flip" in augmentation and bool(torch.rand(1) < 0.5)
+    box = None
+    if "crop" in augmentation:
+        image = torch.empty(1).expand(3, *picture.shape[:2])  # only its size is looked at
+        top, left, height, width = RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3])
+        box = (left, top, left + width, top + height)
+
+    def cut() -> NDArray[np.uint8]:
+        if box is None:
+            square = centre(picture, size)
+        else:
+            whole = pil.fromarray(picture)
+            square = np.asarray(whole.resize((size, size), pil.Resampling.BILINEAR, box=box))
+        return square[:, ::-1] if flip else square
+
+    return cut
+
+
+def _read(
+    prepare: Callable[[Image.Image], NDArray[Any]], side: int | None, file: tuple[str, str]
+) -> tuple[NDArray[Any], int] | str:
+    """A picture prepared, and its perceptual hash; or why there is none."""
+    image_id, path = file
+    try:
+        data = read_file(path)
+        if not hashlib.sha256(data).hexdigest().startswith(image_id):
+            return CHANGED
+        image = open_image(data, min_pixels_side=side)
+        return prepare(image), eye_hash(image)
+    except UnreadableImage as error:
+        return str(error.reason)

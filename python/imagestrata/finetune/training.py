@@ -1,0 +1,336 @@
+"""Training: epoch by epoch, the best one kept, to be interrupted and resumed at any moment."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import ImagestrataError
+from ..files import write_bytes
+from ..progress import Progress, track
+from .scores import MEASURES, average_scores
+from .task import Floats, class_weights, decide, loss, probabilities
+
+State: TypeAlias = dict[str, Tensor]
+
+#: Makes the input of some examples, as training (True) or evaluation sees them.
+Load: TypeAlias = Callable[[Sequence[int], bool], Callable[[], Tensor]]
+
+_EVALUATION_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Defaults, with their sources, are those of :func:`imagestrata.fine_tune`."""
+
+    learning_rate: float
+    momentum: float
+    batch_size: int
+    epochs: int
+    step_size: int
+    gamma: float
+    class_weights: bool
+    patience: int | None
+    seed: int
+
+
+@dataclass
+class Trained:
+    """The weights of the best epoch, and what happened in every epoch."""
+
+    state: State
+    best_epoch: int
+    history: pd.DataFrame
+
+
+@dataclass
+class _Memory:
+    """All that goes on from one epoch to the next."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    epoch: int = 0
+    best_epoch: int = 0
+    best_loss: float = math.inf
+
+
+def train(
+    model: nn.Module,
+    load: Load,
+    task: str,
+    truth: Floats,
+    train_rows: NDArray[np.int64],
+    val_rows: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    folder: Path | None,
+    progress: Progress,
+) -> Trained:
+    """Train by stochastic gradient descent; the epoch with the lowest validation loss is kept.
+
+    Every random number follows from the seed and the epoch, so that a run that was
+    killed goes on as if it had not been.
+
+    Parameters
+    ----------
+    model : Module
+        Its parameters that require gradients are trained.
+    load : callable
+        See :data:`Load`.
+    task : str
+    truth : ndarray of shape (n, n_labels)
+    train_rows, val_rows : ndarray
+        Rows of ``truth``, and what ``load`` is called with.
+    recipe : Recipe
+    device, dtype
+        Where and in which precision the model computes; weights are kept in float32.
+    folder : Path or None
+        Where the state after every epoch is kept.
+    progress : bool or callable
+    """
+    model.to(device)
+    if dtype == torch.bfloat16 or device.type == "cuda":
+        model.to(memory_format=torch.channels_last)  # slower in float32 on a processor
+    moving = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.SGD(
+        moving, recipe.learning_rate, recipe.momentum, fused=device.type in ("cpu", "cuda")
+    )
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_size, recipe.gamma)
+    store = None if folder is None else _Checkpoints(folder)
+    memory = _Memory() if store is None else store.recall(model, optimizer, schedule)
+    best: State = {} if store is None else store.best(memory)
+    weights = None
+    if recipe.class_weights:
+        weights = torch.from_numpy(class_weights(task, truth[train_rows])).to(device)
+    compute = _Passes(model, load, task, truth, weights, device, dtype)
+    with (
+        track(progress, "Training", recipe.epochs) as advance,
+        _reproducible(recipe.seed) as restart,
+    ):
+        advance(memory.epoch)
+        while memory.epoch < recipe.epochs and not _is_over(memory, recipe):
+            restart(memory.epoch)
+            order = np.random.default_rng([recipe.seed, memory.epoch]).permutation(train_rows)
+            learnt = compute.learn(order, recipe.batch_size, optimizer)
+            seen = compute.judge(val_rows)
+            schedule.step()
+            if not (math.isfinite(learnt["loss"]) and math.isfinite(seen["loss"])):
+                _warn_not_finite(memory, recipe)
+                break
+            memory.epoch += 1
+            for split, measures in (("train", learnt), ("val", seen)):
+                memory.rows.append({"epoch": memory.epoch, "split": split, **measures})
+            if seen["loss"] < memory.best_loss:
+                memory.best_loss, memory.best_epoch = seen["loss"], memory.epoch
+                best = _copied(model)
+                if store is not None:
+                    store.write_best(memory.epoch, best)
+            if store is not None:
+                store.write(memory, model, optimizer)
+            advance()
+    model.load_state_dict(best)
+    return Trained(best, memory.best_epoch, pd.DataFrame(memory.rows))
+
+
+class _Passes:
+    """One pass over examples, learning from them or not."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        load: Load,
+        task: str,
+        truth: Floats,
+        weights: Tensor | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._model = model
+        self._load = load
+        self._task = task
+        self._truth = torch.from_numpy(truth)
+        self._weights = weights
+        self._device = device
+        self._dtype = dtype
+
+    def learn(
+        self, rows: NDArray[np.int64], batch_size: int, optimizer: torch.optim.Optimizer
+    ) -> dict[str, float]:
+        """Go down the gradient, batch by batch; measures as they were on the way."""
+        self._model.train()
+        return self._pass(rows, batch_size, optimizer)
+
+    @torch.no_grad()
+    def judge(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """Measures on examples that are only looked at."""
+        self._model.eval()
+        return self._pass(rows, _EVALUATION_BATCH, None)
+
+    def _pass(
+        self, rows: NDArray[np.int64], size: int, optimizer: torch.optim.Optimizer | None
+    ) -> dict[str, float]:
+        batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+        total, outputs = 0.0, []
+        for batch, inputs in _ahead(self._load, batches, optimizer is not None):
+            truth = self._truth[batch].to(self._device)
+            with self._precision():
+                output = self._model(inputs.to(self._device))
+            # Class weights steer learning; reported losses can be compared without knowing them.
+            reported = loss(self._task, output.detach(), truth, None)
+            total += float(reported) * len(batch)
+            outputs.append(output.detach().float().cpu())
+            if optimizer is not None:
+                optimizer.zero_grad()
+                loss(self._task, output, truth, self._weights).backward()  # type: ignore[no-untyped-call, unused-ignore]
+                optimizer.step()
+        return {"loss": total / len(rows), **self._measures(rows, torch.cat(outputs).numpy())}
+
+    def _measures(self, rows: NDArray[np.int64], outputs: Floats) -> dict[str, float]:
+        probability = probabilities(self._task, outputs)
+        half = np.full(probability.shape[1], 0.5, dtype=np.float32)
+        decision = decide(self._task, probability, half)
+        scores = average_scores(self._task, self._truth.numpy()[rows], decision)
+        return {name: scores[name] for name in MEASURES}
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            self._device.type, torch.bfloat16, enabled=self._dtype == torch.bfloat16
+        )
+
+
+def _ahead(
+    load: Load, batches: Sequence[NDArray[np.int64]], training: bool
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """Batches with their inputs; the next one is cut while the last one is learnt from."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for batch in batches:
+            following = batch, pool.submit(load(batch.tolist(), training))
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
+
+class _Checkpoints:
+    """The state after the last epoch, and that of the best, in two files of a folder.
+
+    A file of the best state carries its epoch in its name: until the file of the last
+    epoch says which one counts, both are there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._last = folder / "last.safetensors"
+
+    def recall(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+    ) -> _Memory:
+        """Put everything back as it was after the last epoch that was finished."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self._last, "pt") as file:
+                memory = _Memory(**json.loads(file.metadata()["memory"]))
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            if memory.best_epoch and not self._best(memory.best_epoch).exists():
+                return _Memory()
+        except (FileNotFoundError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+            return _Memory()  # nothing there, or damaged: from the beginning
+        model.load_state_dict(
+            {
+                key.removeprefix("model."): t
+                for key, t in tensors.items()
+                if key.startswith("model.")
+            }
+        )
+        moving = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for number, weight in enumerate(moving):
+            momentum = tensors.get(f"momentum.{number}")
+            if momentum is not None:
+                optimizer.state[weight]["momentum_buffer"] = momentum.to(weight)
+        with warnings.catch_warnings():
+            # Stepping the schedule before the optimizer is meant: the steps were taken earlier.
+            warnings.simplefilter("ignore", UserWarning)
+            for _ in range(memory.epoch):
+                schedule.step()
+        return memory
+
+    def best(self, memory: _Memory) -> State:
+        """The best state so far."""
+        from safetensors.torch import load_file
+
+        return load_file(self._best(memory.best_epoch)) if memory.best_epoch else {}
+
+    def write_best(self, epoch: int, state: State) -> None:
+        from safetensors.torch import save
+
+        write_bytes(self._best(epoch), save(state))
+
+    def write(self, memory: _Memory, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Keep the state after an epoch, and drop what it makes obsolete."""
+        from safetensors.torch import save
+
+        tensors = {f"model.{key}": tensor for key, tensor in _copied(model).items()}
+        moving = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for number, weight in enumerate(moving):
+            momentum = optimizer.state[weight].get("momentum_buffer")
+            if momentum is not None:
+                tensors[f"momentum.{number}"] = momentum.cpu().contiguous()
+        write_bytes(self._last, save(tensors, {"memory": json.dumps(vars(memory))}))
+        for old in self._folder.glob("best-*.safetensors"):
+            if old != self._best(memory.best_epoch):
+                old.unlink()
+
+    def _best(self, epoch: int) -> Path:
+        return self._folder / f"best-{epoch:05d}.safetensors"
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[Callable[[int], object]]:
+    """Yield what sets torch's generators for an epoch; the user's come back at the end."""
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        yield lambda epoch: torch.manual_seed((seed << 20) + epoch)
+
+
+def _is_over(memory: _Memory, recipe: Recipe) -> bool:
+    """Whether the validation loss has not fallen for so many epochs."""
+    return recipe.patience is not None and memory.epoch - memory.best_epoch >= recipe.patience
+
+
+def _warn_not_finite(memory: _Memory, recipe: Recipe) -> None:
+    what = f"The loss became infinite or NaN in epoch {memory.epoch + 1}"
+    advice = f"Use a smaller learning_rate than {recipe.learning_rate:g}, say a tenth of it."
+    if not memory.best_epoch:
+        raise ImagestrataError(f"{what}: nothing was learnt.", advice)
+    warnings.warn(
+        f"{what}. Training stopped there; epoch {memory.best_epoch} is kept. {advice}",
+        stacklevel=4,
+    )
+
+
+def _copied(model: nn.Module) -> State:
+    """A true copy of all weights, which further training cannot touch."""
+    state = copy.deepcopy(model.state_dict())
+    return {key: tensor.cpu().contiguous() for key, tensor in state.items()}
