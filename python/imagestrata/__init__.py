@@ -32,6 +32,10 @@ _PUBLIC = {
     "image_gallery": "explore.gallery",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",
+    "plot_training": "explore.training",
+    "plot_confusion": "explore.training",
+    "plot_mistakes": "explore.mistakes",
+    "plot_ratings": "explore.ratings",
 }
 
 __all__ = sorted(_PUBLIC)

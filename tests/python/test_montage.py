@@ -7,7 +7,7 @@ from PIL import Image, ImageColor
 
 from clusterings import colour, draw_images, hand_made
 from imagestrata import ImagestrataError, plot_montage
-from imagestrata.explore.montage import GAP, LABELS, MARGIN, TILE
+from imagestrata.explore.tiles import GAP, LABELS, MARGIN, TILE
 
 CLUSTERS = [1] * 6 + [2] * 4 + [3] * 2 + [-1]
 

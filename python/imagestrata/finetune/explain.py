@@ -56,8 +56,10 @@ def explain_labels(
         Folder for the pictures, made if it is not there.
     label : str, optional
         What to explain. By default, for each image, the likeliest label.
-    device, progress
+    device : str, default "auto"
         See :func:`imagestrata.embed_images`.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------

@@ -358,7 +358,15 @@ def _aligned(
 def _recipe(settings: dict[str, Any]) -> Recipe:
     from .training import Recipe
 
-    same = ("learning_rate", "momentum", "batch_size", "epochs", "step_size", "gamma")
+    same = (
+        "learning_rate",
+        "momentum",
+        "batch_size",
+        "epochs",
+        "step_size",
+        "gamma",
+        "max_gradient_norm",
+    )
     return Recipe(
         **{name: settings[name] for name in (*same, "class_weights", "seed")},
         patience=settings["early_stopping"],

@@ -75,7 +75,8 @@ class Network(nn.Module):
 
 def new_head(width: int, n_outputs: int, seed: int) -> nn.Linear:
     """A layer with small random weights."""
-    head = nn.Linear(width, n_outputs)
+    with torch.random.fork_rng(devices=[]):  # what it draws is replaced at once
+        head = nn.Linear(width, n_outputs)
     nn.init.normal_(head.weight, std=_HEAD_SD, generator=torch.Generator().manual_seed(seed))
     nn.init.zeros_(head.bias)
     return head

@@ -43,7 +43,9 @@ def predict_labels(
         The probability from which on an image gets a label: one for all labels, or one
         per label. ``"calibrated"``: that of :func:`calibrate_thresholds`. Of several
         classes an image gets the likeliest, whatever its probability.
-    device, batch_size, progress
+    device : str, default "auto"
+    batch_size : int, optional
+    progress : bool or callable, default True
         See :func:`imagestrata.embed_images`.
 
     Returns

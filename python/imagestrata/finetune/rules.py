@@ -60,18 +60,10 @@ def label_ratings(
     many negatives as there are positives; ``class_weights=True`` of :func:`fine_tune`
     does without throwing images away.)
     """
-    key = _key(ratings)
     at_least = check_float("at_least", at_least, minimum=0)
     margin = check_float("margin", margin, minimum=0)
-    names = _rated(ratings, key, items)
-    means: pd.DataFrame = ratings.groupby(key, sort=False)[names].mean()
-    unknown = means.isna().any(axis=1)
-    means = means[~unknown]
-    if means.empty:
-        raise ImagestrataError(
-            f"None of {len(unknown)} images is rated for all of {len(names)} items.",
-            "Fill in the missing ratings.",
-        )
+    means = mean_ratings(ratings, items)
+    names = list(means.columns)
     values = means.to_numpy(dtype=float)
     ranked = np.sort(values, axis=1)
     second = ranked[:, -2] if len(names) > 1 else np.zeros(len(values))
@@ -93,8 +85,22 @@ def label_ratings(
             "unclear": (top & strong[:, None] & ~clear[:, None]).sum(axis=0),
         }
     )
-    table.attrs["incomplete"] = int(unknown.sum())
+    table.attrs["incomplete"] = int(ratings[means.index.name].nunique() - len(means))
     return table
+
+
+def mean_ratings(ratings: pd.DataFrame, items: Sequence[str] | None) -> pd.DataFrame:
+    """Mean rating of every item (columns) for every image (rows) that is rated for all."""
+    key = _key(ratings)
+    names = _rated(ratings, key, items)
+    means: pd.DataFrame = ratings.groupby(key, sort=False)[names].mean().astype(float)
+    complete = means.dropna()
+    if complete.empty:
+        raise ImagestrataError(
+            f"None of {len(means)} images is rated for all of {len(names)} items.",
+            "Fill in the missing ratings.",
+        )
+    return complete
 
 
 def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:

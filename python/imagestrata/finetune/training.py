@@ -43,6 +43,7 @@ class Recipe:
     epochs: int
     step_size: int
     gamma: float
+    max_gradient_norm: float | None
     class_weights: bool
     patience: int | None
     seed: int
@@ -117,7 +118,7 @@ def train(
     weights = None
     if recipe.class_weights:
         weights = torch.from_numpy(class_weights(task, truth[train_rows])).to(device)
-    compute = _Passes(model, load, task, truth, weights, device, dtype)
+    compute = _Passes(model, load, task, truth, weights, recipe.max_gradient_norm, device, dtype)
     with (
         track(progress, "Training", recipe.epochs) as advance,
         _reproducible(recipe.seed) as restart,
@@ -157,6 +158,7 @@ class _Passes:
         task: str,
         truth: Floats,
         weights: Tensor | None,
+        longest: float | None,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
@@ -165,6 +167,7 @@ class _Passes:
         self._task = task
         self._truth = torch.from_numpy(truth)
         self._weights = weights
+        self._longest = longest
         self._device = device
         self._dtype = dtype
 
@@ -197,6 +200,9 @@ class _Passes:
             if optimizer is not None:
                 optimizer.zero_grad()
                 loss(self._task, output, truth, self._weights).backward()  # type: ignore[no-untyped-call, unused-ignore]
+                if self._longest is not None:
+                    moving = [w for group in optimizer.param_groups for w in group["params"]]
+                    nn.utils.clip_grad_norm_(moving, self._longest)
                 optimizer.step()
         return {"loss": total / len(rows), **self._measures(rows, torch.cat(outputs).numpy())}
 

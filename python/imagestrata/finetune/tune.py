@@ -47,7 +47,11 @@ def tune_model(
 
     Parameters
     ----------
-    images, labels, task, device, seed
+    images : path, list of paths, or DataFrame
+    labels : DataFrame, path of a CSV file, or None
+    task : {"binary", "multiclass", "multilabel"}, optional
+    device : str, default "auto"
+    seed : int, default 0
         As in :func:`imagestrata.fine_tune`. All points of the grid share the split.
     out : path
         Folder of all models. A call that was interrupted goes on, and a grid that has

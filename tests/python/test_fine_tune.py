@@ -1,0 +1,450 @@
+"""Fine-tuning from images and labels to a stored model, with a tiny network."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+import imagestrata
+from imagestrata import (
+    FineTunedModel,
+    ImagestrataError,
+    MissingWeightsError,
+    embed_images,
+    fine_tune,
+    predict_labels,
+    tune_model,
+)
+from imagestrata.finetune import training
+from imagestrata.finetune.network import Network, blocks
+from imagestrata.finetune.pictures import Pictures, centre, training_picture, vary
+from labelled import draw_labelled, label_table
+
+NET = "shufflenet_v2_x0_5"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return draw_labelled(tmp_path_factory.mktemp("images"), 8)
+
+
+@pytest.fixture(scope="module")
+def labels(folder):
+    return label_table(folder)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = torchvision.models.get_model(NET, weights=None).state_dict()
+    path = tmp_path_factory.mktemp("weights") / "net.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+QUICK = {
+    "encoder": NET, "epochs": 3, "learning_rate": 0.01, "precision": "float32", "device": "cpu",
+    "progress": False, "batch_norm": "batch",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(folder, labels, weights, tmp_path_factory):
+    return fine_tune(folder, labels, weights=weights, out=tmp_path_factory.mktemp("model"), **QUICK)
+
+
+def same(one: FineTunedModel, other: FineTunedModel) -> bool:
+    tables = ("history", "scores", "predictions", "confusion")
+    return all(getattr(one, name).equals(getattr(other, name)) for name in tables)
+
+
+class TestModel:
+    def test_tables_have_the_columns_of_the_contract(self, model):
+        measures = ["loss", "accuracy", "precision", "recall", "f1"]
+        assert list(model.history.columns) == ["epoch", "split", *measures]
+        assert model.history["epoch"].tolist() == [1, 1, 2, 2, 3, 3]
+        assert list(model.scores.columns) == [
+            "split", "label", "measure", "estimate", "conf_low", "conf_high", "n",
+        ]  # fmt: skip
+        assert list(model.predictions.columns) == [
+            "image_id", "path", "split", "label", "truth", "probability", "decision",
+        ]  # fmt: skip
+        sizes = model.predictions["split"].value_counts()
+        assert sizes.sum() == 16 and set(sizes.index) == {"train", "val", "test"}
+        assert "16" not in repr(model) and "binary (red)" in repr(model)
+        assert model.summary.loc[0, "n_train"] == sizes["train"]
+
+    def test_the_best_epoch_is_truly_kept(self, model):
+        val = model.history[model.history["split"] == "val"].set_index("epoch")["loss"]
+        assert model.training["best_epoch"] == val.idxmin()
+        seen = model.predictions[model.predictions["split"] == "val"]
+        p = np.where(seen["truth"] == 1, seen["probability"], 1 - seen["probability"])
+        assert -np.log(p).mean() == pytest.approx(val.min(), rel=1e-3)
+
+    def test_it_predicts_what_it_stored(self, model, folder):
+        found = predict_labels(folder, model, device="cpu", progress=False)
+        stored = model.predictions.set_index("path")["probability"]
+        assert found["probability"].to_numpy() == pytest.approx(
+            stored[found["path"]].to_numpy(), abs=1e-4
+        )
+        assert (found["decision"] == (found["probability"] >= 0.5)).all()
+        assert (found["threshold"] == 0.5).all()
+
+    def test_its_network_is_an_encoder(self, model, folder):
+        vectors = embed_images(folder, model=model, device="cpu", progress=False)
+        assert vectors.matrix.shape == (16, 1024)
+        assert vectors.encoder["fine_tuned"] == ["red"]
+        again = embed_images(folder, vectors, device="cpu", progress=False)
+        assert np.array_equal(vectors.matrix, again.matrix)
+        assert predict_labels(vectors, model).equals(
+            predict_labels(folder, model.folder, device="cpu", progress=False)
+        )
+        plain = embed_images(folder, "hog", progress=False)
+        with pytest.raises(ImagestrataError, match="not made by this model"):
+            predict_labels(plain, model)
+
+    def test_loading_gives_the_same_and_runs_no_code(self, model):
+        loaded = FineTunedModel.load(model.folder.parent)
+        assert same(loaded, model) and loaded.labels == model.labels
+        assert {path.suffix for path in model.folder.iterdir()} == {
+            ".json", ".parquet", ".safetensors",
+        }  # fmt: skip
+        described = json.loads((model.folder / "model.json").read_text())
+        assert described["training"]["settings"]["learning_rate"] == 0.01
+        assert described["training"]["data"] and described["training"]["versions"]["torch"]
+
+    def test_asked_again_it_is_loaded_and_other_settings_are_refused(
+        self, model, folder, labels, weights, monkeypatch
+    ):
+        monkeypatch.setattr(training, "train", None)
+        out = model.folder.parent
+        assert same(fine_tune(folder, labels, weights=weights, out=out, **QUICK), model)
+        with pytest.raises(ImagestrataError, match="already holds the step 'fine-tune'"):
+            fine_tune(folder, labels, weights=weights, out=out, **QUICK | {"epochs": 4})
+
+    def test_what_is_no_model(self, model, tmp_path):
+        with pytest.raises(ImagestrataError, match="no fine-tuned model"):
+            predict_labels(tmp_path, tmp_path)
+        with pytest.raises(ImagestrataError, match="not int"):
+            predict_labels(tmp_path, 3)
+        broken = tmp_path / "model"
+        broken.mkdir()
+        for path in model.folder.iterdir():
+            if path.name != "head.safetensors":
+                (broken / path.name).write_bytes(path.read_bytes())
+        with pytest.raises(ImagestrataError, match="damaged or incomplete"):
+            FineTunedModel.load(tmp_path)
+
+
+class TestTraining:
+    def test_a_seed_decides_everything(self, folder, labels, weights, one_thread):
+        given = QUICK | {"epochs": 2}
+        torch.manual_seed(1)
+        before = torch.random.get_rng_state()
+        one = fine_tune(folder, labels, weights=weights, **given)
+        assert torch.equal(before, torch.random.get_rng_state())
+        torch.manual_seed(2)
+        assert same(one, fine_tune(folder, labels, weights=weights, **given))
+        other = fine_tune(folder, labels, weights=weights, seed=1, **given)
+        assert not one.history.equals(other.history)
+
+    def test_a_killed_run_goes_on(self, folder, labels, weights, tmp_path, one_thread):
+        whole = fine_tune(folder, labels, weights=weights, out=tmp_path / "whole", **QUICK)
+        out = tmp_path / "killed"
+        context = multiprocessing.get_context("spawn")
+        child = context.Process(target=train_in_child, args=(folder, labels, weights, out))
+        child.start()
+        deadline = time.monotonic() + 120
+        while not list(out.glob("partial/fine-tune/*/last.safetensors")):
+            assert child.is_alive() and time.monotonic() < deadline
+            time.sleep(0.005)
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        assert not (out / "model" / "model.json").exists()
+        learnt = []
+        original = training._Passes.learn
+
+        def counted(self, *args):
+            learnt.append(1)
+            return original(self, *args)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training._Passes, "learn", counted)
+            resumed = fine_tune(folder, labels, weights=weights, out=out, **QUICK)
+        assert len(learnt) < QUICK["epochs"]
+        assert same(resumed, whole)
+        assert not (out / "partial").exists()
+
+    def test_damaged_checkpoints_are_noticed(self, folder, labels, weights, tmp_path, one_thread):
+        out = tmp_path / "run"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training._Passes, "judge", interrupt_in_second_epoch())
+            with pytest.raises(KeyboardInterrupt):
+                fine_tune(folder, labels, weights=weights, out=out, **QUICK)
+        (last,) = out.glob("partial/fine-tune/*/last.safetensors")
+        last.write_bytes(last.read_bytes()[:-100])
+        whole = fine_tune(folder, labels, weights=weights, **QUICK)
+        assert same(fine_tune(folder, labels, weights=weights, out=out, **QUICK), whole)
+
+    def test_early_stopping(self, folder, labels, weights):
+        given = QUICK | {"epochs": 30, "learning_rate": 1e-12, "early_stopping": 2}
+        model = fine_tune(folder, labels, weights=weights, **given)
+        epochs = model.summary.loc[0, "epochs"]
+        assert epochs == model.training["best_epoch"] + 2 < 30
+
+    def test_a_loss_that_is_no_number_ends_it(self, folder, labels, weights, monkeypatch):
+        with pytest.raises(ImagestrataError, match=r"NaN in epoch 1: nothing was learnt"):
+            fine_tune(folder, labels, weights=weights, **QUICK | {"learning_rate": 1e30})
+        original = training._Passes.learn
+
+        def explode(self, *args):
+            learnt = original(self, *args)
+            explode.calls += 1
+            return learnt | ({"loss": float("nan")} if explode.calls == 3 else {})
+
+        explode.calls = 0
+        monkeypatch.setattr(training._Passes, "learn", explode)
+        with pytest.warns(UserWarning, match="NaN in epoch 3.*epoch [12] is kept.*0.01"):
+            model = fine_tune(folder, labels, weights=weights, **QUICK)
+        assert model.history["epoch"].max() == 2 and np.isfinite(model.history["loss"]).all()
+
+    def test_the_test_images_are_left_alone_where_they_should_be(
+        self, folder, labels, weights, tmp_path
+    ):
+        grid = {"learning_rate": [0.01, 0.001], "freeze": ["backbone", 2]}
+        given = {k: v for k, v in QUICK.items() if k != "learning_rate"}
+        table = tune_model(folder, labels, weights=weights, out=tmp_path, grid=grid, **given)
+        assert len(table) == 4 and table["loss"].is_monotonic_increasing
+        assert list(table.columns) == [
+            "classifier", "accuracy", "f1", "precision", "recall", "learning_rate", "freeze",
+            "loss", "best_epoch", "folder",
+        ]  # fmt: skip
+        best = FineTunedModel.load(table["folder"][0])
+        assert set(best.predictions["split"]) == {"train", "val"}
+        assert not best.training["tested"]
+
+        def never(*args, **kwargs):
+            raise AssertionError("trained again")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("imagestrata.finetune.job._learn_all", never)
+            patch.setattr("imagestrata.finetune.job._learn_head", never)
+            turned = dict(reversed(grid.items()))
+            again = tune_model(folder, labels, weights=weights, out=tmp_path, grid=turned, **given)
+        assert again["loss"].tolist() == table["loss"].tolist()
+
+    def test_a_frozen_backbone_keeps_its_weights(self, folder, labels, weights):
+        model = fine_tune(folder, labels, weights=weights, freeze="backbone", **QUICK)
+        plain = embed_images(folder, NET, weights=weights, precision="float32", progress=False)
+        tuned = embed_images(folder, model=model, progress=False)
+        assert np.array_equal(plain.matrix, tuned.matrix)
+        assert model.summary.loc[0, "val_accuracy"] == 1
+
+    @pytest.mark.parametrize("encoder", ["hog", "bovw"])
+    def test_encoders_that_are_no_networks(self, folder, labels, encoder):
+        model = fine_tune(
+            folder, labels, encoder=encoder, freeze="backbone", epochs=20, progress=False
+        )
+        assert predict_labels(folder, model, progress=False)["probability"].notna().all()
+        with pytest.raises(ImagestrataError, match=r"is no network"):
+            fine_tune(folder, labels, encoder=encoder, progress=False)
+
+    def test_classes_and_several_labels(self, folder, labels, weights):
+        classes = labels.assign(red=labels["path"].str.split("/").str[0]).rename(
+            columns={"red": "colour"}
+        )
+        model = fine_tune(folder, classes, weights=weights, class_weights=True, **QUICK)
+        assert model.task == "multiclass"
+        found = predict_labels(folder, model, device="cpu", progress=False)
+        assert (found.groupby("image_id")["decision"].sum() == 1).all()
+        assert found["threshold"].isna().all()
+        several = labels.assign(green=1 - labels["red"])
+        several.loc[3, "green"] = None
+        model = fine_tune(folder, several, weights=weights, class_weights=True, **QUICK)
+        assert model.task == "multilabel" and model.predictions["truth"].isna().sum() == 1
+
+
+class TestNetwork:
+    def network(self, **given):
+        backbone = torchvision.models.resnet18(weights=None)
+        backbone.fc = nn.Identity()
+        look = {"width": 512, "mean": [0.5] * 3, "sd": [0.2] * 3}
+        defaults = {"n_frozen": 0, "batch_norm": "fixed", "seed": 0}
+        return Network(backbone, look, 2, **defaults | given)
+
+    def test_blocks_are_those_of_the_network(self):
+        names = [name for name, _ in blocks(self.network().backbone)]
+        assert names == ["conv1", "bn1", "layer1", "layer2", "layer3", "layer4"]
+        features = [name for name, _ in blocks(torchvision.models.mobilenet_v2(weights=None))]
+        assert features[0] == "features.0" and len(features) == 20
+
+    def test_frozen_blocks_and_statistics_stay(self):
+        network = self.network(n_frozen=3).train()
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        optimizer = torch.optim.SGD([w for w in network.parameters() if w.requires_grad], 0.1)
+        network(torch.randint(0, 255, (2, 64, 64, 3), dtype=torch.uint8)).sum().backward()
+        optimizer.step()
+        changed = {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
+        assert not any(
+            key.startswith(("backbone.conv1", "backbone.bn1", "backbone.layer1")) for key in changed
+        )
+        assert not any("running" in key for key in changed)
+        assert "backbone.layer4.1.conv2.weight" in changed and "head.weight" in changed
+
+    def test_batch_statistics_move_if_they_may(self):
+        network = self.network(batch_norm="batch").train()
+        before = network.backbone.bn1.running_mean.clone()
+        network(torch.randint(0, 255, (2, 64, 64, 3), dtype=torch.uint8))
+        assert not torch.equal(before, network.backbone.bn1.running_mean)
+
+    def test_the_new_layer_is_small_and_seeded(self):
+        head = self.network().head
+        assert (
+            float(head.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
+            and not head.bias.any()
+        )
+        assert torch.equal(head.weight, self.network().head.weight)
+        assert not torch.equal(head.weight, self.network(seed=1).head.weight)
+
+
+class TestPictures:
+    def test_they_come_back_as_they_went(self):
+        store, rng = Pictures(), np.random.default_rng(0)
+        pictures = [rng.integers(0, 255, (h, 7, 3), dtype=np.uint8) for h in (3, 9, 5)]
+        for picture in pictures:
+            store.append(picture)
+        assert len(store) == 3
+        assert all(np.array_equal(store[i], pictures[i]) for i in (2, 0, 1))
+
+    def test_the_middle_is_what_encoders_see(self, folder, weights):
+        from PIL import Image
+
+        from imagestrata.encoders.registry import make_encoder
+
+        with Image.open(folder / "red" / "00.png") as image:
+            for mode in ("rescale_crop", "squish", "crop", "pad"):
+                encoder = make_encoder(NET, weights=weights, resize=mode)
+                square = centre(training_picture(image.convert("RGB"), encoder.settings), 224)
+                difference = square.astype(int) - encoder.prepare(image.convert("RGB"))
+                assert np.abs(difference).max() <= 1
+
+    def test_crops_and_flips(self):
+        rows = np.arange(32, dtype=np.uint8)
+        picture = np.stack([np.tile(rows, (24, 1))] * 3, axis=-1)
+        torch.manual_seed(0)
+        assert np.array_equal(vary(picture, 16, "none")(), centre(picture, 16))
+        flips = {bool(vary(picture, 16, "flip")()[0, 0, 0] > 16) for _ in range(20)}
+        assert flips == {True, False}
+        crops = [vary(picture, 16, "crop")() for _ in range(20)]
+        assert len({crop.tobytes() for crop in crops}) == 20
+        assert all((np.diff(crop[0, :, 0].astype(int)) >= 0).all() for crop in crops)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"freeze": "head"}, '"none", "backbone"'),
+            ({"freeze": 99}, "has 5 blocks: conv1, stage2"),
+            ({"augmentation": "rotate"}, "`augmentation` must be one of"),
+            ({"batch_norm": "off"}, "`batch_norm` must be one of"),
+            ({"learning_rate": 0}, "`learning_rate` must be greater than 0"),
+            ({"momentum": 1}, "`momentum`"),
+            ({"split": (0.5, 0.5)}, "`split` must be the shares"),
+            ({"split": (0.5, 0.2, 0.2)}, "does not sum to 1"),
+            ({"epochs": 0}, "`epochs` must be at least 1"),
+            ({"early_stopping": 0}, "`early_stopping`"),
+        ],
+    )
+    def test_arguments(self, folder, labels, weights, arguments, message):
+        with pytest.raises(ImagestrataError, match=message):
+            fine_tune(folder, labels, weights=weights, **QUICK | arguments)
+
+    def test_no_weights(self, folder, labels, tmp_path, monkeypatch):
+        with pytest.raises(MissingWeightsError, match="does not exist"):
+            fine_tune(folder, labels, weights=tmp_path / "none.pth", **QUICK)
+
+    def test_a_split_without_a_class(self, folder, labels, weights):
+        with pytest.raises(ImagestrataError, match=r"The split 'train'.*lacks.*'red'"):
+            given = labels.assign(split=np.where(labels["red"] == 1, "val", "train"))
+            fine_tune(folder, given, weights=weights, **QUICK)
+        few = labels.assign(split=["train"] * 6 + ["val"] * 2 + ["train"] * 7 + ["test"])
+        with pytest.warns(UserWarning, match="The split '(val|test)'.*lacks"):
+            fine_tune(folder, few, weights=weights, **QUICK | {"freeze": "backbone"})
+        with pytest.raises(ImagestrataError, match=r"The split 'val' \(0 images\)"):
+            fine_tune(folder, labels.assign(split="train"), weights=weights, **QUICK)
+
+    def test_images_that_changed_since_the_scan(self, tmp_path, labels, weights):
+        folder = draw_labelled(tmp_path, 8)
+        scanned = imagestrata.scan_images(folder, progress=False)
+        (folder / "red" / "00.png").write_bytes((folder / "green" / "00.png").read_bytes())
+        with pytest.warns(UserWarning, match="1 of 16 labelled images.*: 1 changed"):
+            model = fine_tune(scanned, labels, weights=weights, freeze="backbone", **QUICK)
+        assert model.predictions["image_id"].nunique() == 15
+
+    @pytest.mark.parametrize(
+        ("grid", "message"),
+        [
+            ({}, "`grid` must be lists"),
+            ({"dropout": [0.1]}, "'dropout' is no setting"),
+            ({"seed": [1, 2]}, "'seed' is no setting"),
+            ({"momentum": []}, "no value to try for 'momentum'"),
+            ({"epochs": [1]}, "both in the grid and given"),
+        ],
+    )
+    def test_grids(self, folder, labels, weights, tmp_path, grid, message):
+        with pytest.raises(ImagestrataError, match=message):
+            tune_model(folder, labels, out=tmp_path, grid=grid, weights=weights, epochs=2)
+
+    def test_nothing_is_left_behind(self, folder, labels, weights, monkeypatch, tmp_path):
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        with pytest.raises(ImagestrataError):
+            fine_tune(folder, labels, weights=weights, **QUICK | {"learning_rate": 1e30})
+        model = fine_tune(folder, labels, weights=weights, freeze="backbone", **QUICK)
+        assert model.folder.exists()
+        del model
+        import gc
+
+        gc.collect()
+        assert not list(tmp_path.glob("imagestrata-*"))
+
+
+def train_in_child(folder: Path, labels: pd.DataFrame, weights: Path, out: Path) -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    fine_tune(folder, labels, weights=weights, out=out, **QUICK)
+
+
+def interrupt_in_second_epoch():
+    original = training._Passes.judge
+    calls = []
+
+    def judge(self, *args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(self, *args)
+
+    return judge

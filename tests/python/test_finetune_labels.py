@@ -1,0 +1,159 @@
+"""Labels as people keep them, joined to images."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imagestrata import ImagestrataError, scan_images
+from imagestrata.finetune.labels import label_images
+from labelled import draw_labelled, label_table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return draw_labelled(tmp_path_factory.mktemp("images"), 4)
+
+
+@pytest.fixture(scope="module")
+def scanned(folder):
+    return scan_images(folder, progress=False)
+
+
+def join(scanned, folder, labels, task=None):
+    return label_images(scanned, labels, task, folder)
+
+
+def test_a_table_of_paths(scanned, folder):
+    labelled = join(scanned, folder, label_table(folder))
+    assert labelled.task == "binary" and labelled.labels == ["red"]
+    assert labelled.truth.ravel().tolist() == ["/red/" in path for path in labelled.images["path"]]
+
+
+def test_ids_endings_and_csv_files_say_the_same(scanned, folder, tmp_path):
+    wanted = join(scanned, folder, label_table(folder)).fingerprint()
+    by_id = pd.DataFrame(
+        {"image_id": scanned["image_id"], "red": ["/red/" in p for p in scanned["path"]]}
+    )
+    assert join(scanned, folder, by_id).fingerprint() == wanted
+    windows = label_table(folder).assign(path=lambda t: "old\\" + t["path"].str.replace("/", "\\"))
+    windows["path"] = windows["path"].str.removeprefix("old\\")
+    assert join(scanned, None, windows.sample(frac=1, random_state=0)).fingerprint() == wanted
+    label_table(folder).to_csv(tmp_path / "labels.csv", index=False)
+    assert join(scanned, folder, tmp_path / "labels.csv").fingerprint() == wanted
+
+
+def test_a_column_of_classes(scanned, folder):
+    table = label_table(folder).assign(red=lambda t: t["path"].str.split("/").str[0])
+    labelled = join(scanned, folder, table.rename(columns={"red": "class"}))
+    assert labelled.task == "multiclass" and labelled.labels == ["green", "red"]
+    assert labelled.truth.sum(axis=1).tolist() == [1] * 8
+
+
+def test_several_labels_some_of_them_unknown(scanned, folder):
+    table = label_table(folder).assign(odd=[1, 0, None] * 2 + [1, 0])
+    labelled = join(scanned, folder, table)
+    assert labelled.task == "multilabel" and labelled.labels == ["red", "odd"]
+    assert np.isnan(labelled.truth).sum() == 2
+
+
+def test_folders_of_classes_and_the_elements_folders(tmp_path, folder):
+    labelled = join(scan_images(folder, progress=False), folder, None)
+    assert labelled.labels == ["green", "red"]
+    for split, first in (("train", 0), ("val", 3)):
+        for name, colour in (("positive", "red"), ("negative", "green")):
+            place = tmp_path / split / name
+            place.mkdir(parents=True)
+            for number in range(first, 4 if first else 3):
+                shutil.copy(folder / colour / f"{number:02d}.png", place)
+    labelled = join(scan_images(tmp_path, progress=False), tmp_path, None)
+    assert labelled.task == "binary" and labelled.labels == ["positive"]
+    assert labelled.images["split"].value_counts().to_dict() == {"train": 6, "val": 2}
+
+
+def test_copies_come_together(tmp_path, folder):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "red" / "00.png", tmp_path / "red" / "copy.png")
+    scanned = scan_images(tmp_path, progress=False)
+    labels = label_table(tmp_path)
+    assert len(join(scanned, tmp_path, labels).images) == 8
+    labels.loc[labels["path"] == "red/copy.png", "red"] = 0
+    with pytest.raises(ImagestrataError, match=r"contradict each other for 1 images.*'red'"):
+        join(scanned, tmp_path, labels)
+    split = labels.assign(red=label_table(tmp_path)["red"], split="train")
+    split.loc[split["path"] == "red/copy.png", "split"] = "val"
+    with pytest.warns(UserWarning, match="1 images have copies in more than one split"):
+        labelled = join(scanned, tmp_path, split)
+    assert set(labelled.images["split"]) == {"train"}
+
+
+def test_labels_of_unknown_images_are_listed(scanned, folder):
+    table = label_table(folder)
+    strange = pd.concat([table, pd.DataFrame({"path": ["gone.png"], "red": [1]})])
+    with pytest.warns(UserWarning, match="1 of 9 rows.*not there.*'gone.png'"):
+        join(scanned, folder, strange)
+    with pytest.raises(ImagestrataError, match="None of the 1 rows"):
+        join(scanned, folder, strange.tail(1))
+    with pytest.warns(UserWarning, match="2 of 8 images have no label"):
+        join(scanned, folder, table.drop(index=[0, 7]))
+    everywhere = table.assign(path=table["path"].str.split("/").str[-1])
+    with pytest.raises(ImagestrataError, match="fits 2 images"):
+        join(scanned, None, everywhere)
+
+
+def test_labels_of_unusable_images_are_listed(tmp_path, folder):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "red" / "bad.png").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="cannot be used.*bad.png"):
+        join(scan_images(tmp_path, progress=False), tmp_path, label_table(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.assign(red=1), "never 0: of 8 images, 8 have it"),
+        (lambda t: t.assign(red=0), "never 1"),
+        (lambda t: t.assign(red=[1, 1] + [0] * 6), "2 images with it and 6 without"),
+        (lambda t: t.assign(red=[0, 1, 2, 3] * 2, odd=0), "'red' must hold 1, 0.*4 of 8"),
+        (lambda t: t.assign(red="same"), "of one class, 'same'"),
+        (lambda t: t.assign(red=list("abcdefgh")), "8 labelled images are too few for 8 classes"),
+        (lambda t: t.drop(columns="path"), "column 'image_id' or 'path'"),
+        (lambda t: t.drop(columns="red"), "no column with labels"),
+        (lambda t: t.assign(split="exam"), "'split' must hold train, val, test.*'exam'"),
+        (lambda t: t.assign(path=[None, *t["path"][1:]]), "1 of 8 rows of labels have no path"),
+    ],
+)  # fmt: skip
+def test_labels_that_teach_nothing_are_refused(scanned, folder, change, message):
+    with pytest.raises(ImagestrataError, match=message):
+        join(scanned, folder, change(label_table(folder)))
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "message"),
+    [
+        ("regression", 1, 'must be one of "binary", "multiclass", "multilabel"'),
+        ("multiclass", 2, "one column of classes; there are 2"),
+        ("binary", 2, "needs one column"),
+    ],
+)
+def test_tasks_that_labels_cannot_answer(scanned, folder, task, columns, message):
+    table = label_table(folder).assign(other=[0, 1] * 4)
+    with pytest.raises(ImagestrataError, match=message):
+        join(scanned, folder, table.iloc[:, : columns + 1], task)
+
+
+def test_what_is_no_table_of_labels(scanned, folder, tmp_path):
+    with pytest.raises(ImagestrataError, match="There is no file"):
+        join(scanned, folder, tmp_path / "none.csv")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(ImagestrataError, match="could not be read as CSV"):
+        join(scanned, folder, tmp_path / "empty.csv")
+    with pytest.raises(ImagestrataError, match="not int"):
+        join(scanned, folder, 3)
+    with pytest.raises(ImagestrataError, match="`images` must be one folder"):
+        join(scanned, None, None)
+    with pytest.raises(ImagestrataError, match="8 of 8 images lie in no folder"):
+        join(scanned.assign(path=[f"/x/{i}.png" for i in range(8)]), "/x", None)

@@ -1,0 +1,71 @@
+"""From ratings and annotators to labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imagestrata import ImagestrataError, combine_labels, label_ratings
+
+RATINGS = pd.DataFrame(
+    {
+        "image_id": list("abcdef"),
+        "anger": [8, 2, 6, 0, 3, np.nan],
+        "joy": [1, 0, 5, 0, 0, 9],
+        "fear": [0, 0, 0, 0, 0, 0],
+    }
+)
+
+
+def test_the_elements_rule_by_hand():
+    labels = label_ratings(RATINGS)
+    # a: clear anger. b: weak. c: 6 against 5 is unclear. d: nothing. e: 3 beats 0 by 3. f: unrated.
+    assert labels["image_id"].tolist() == ["a", "d", "e"]
+    assert labels["anger"].tolist() == [1, 0, 1]
+    assert labels["joy"].isna().tolist() == [True, False, True]
+    counts = labels.attrs["counts"].set_index("item")
+    assert counts.loc["anger"].to_dict() == {
+        "positive": 2, "negative": 1, "weak": 1, "unclear": 1,
+    }  # fmt: skip
+    assert counts.loc["joy", ["positive", "weak", "unclear"]].tolist() == [0, 0, 0]
+    assert labels.attrs["incomplete"] == 1
+
+
+def test_several_annotators_are_averaged():
+    twice = pd.concat([RATINGS.head(1), RATINGS.head(1).assign(anger=0, joy=9)])
+    labels = label_ratings(twice)
+    assert labels.empty  # anger 4, joy 5
+    assert label_ratings(twice, margin=1)["joy"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [("majority", [1, 0, None]), ("any", [1, 1, 1]), ("mean", [1, 0, 1])],
+)
+def test_rules_for_several_annotators(rule, expected):
+    said = pd.DataFrame(
+        {
+            "path": ["x"] * 3 + ["y"] * 3 + ["z"] * 2,
+            "annotator": [1, 2, 3, 1, 2, 3, 1, 2],
+            "flag": [1, 1, 0, 0, 1, 0, 1, 0],
+        }
+    )
+    labels = combine_labels(said, rule)
+    found = dict(zip(labels["path"], labels["flag"], strict=True))
+    assert [found.get(path) for path in "xyz"] == expected
+    counts = labels.attrs["counts"].iloc[0]
+    assert counts["disputed"] == 3 and counts["tied"] == (rule == "majority")
+
+
+def test_bad_ratings_are_named():
+    with pytest.raises(ImagestrataError, match="column 'image_id' or 'path'"):
+        label_ratings(pd.DataFrame({"anger": [1]}))
+    with pytest.raises(ImagestrataError, match="'anger' must hold numbers of 0 or more; 1 of 6"):
+        label_ratings(RATINGS.assign(anger=[1, 2, 3, 4, 5, -1]))
+    with pytest.raises(ImagestrataError, match="1, 0 or nothing"):
+        combine_labels(pd.DataFrame({"path": ["x"], "flag": [3]}))
+    with pytest.raises(ImagestrataError, match="None of 6 images is rated"):
+        label_ratings(RATINGS.assign(joy=np.nan))
+    with pytest.raises(ImagestrataError, match='"majority", "any", "mean"'):
+        combine_labels(pd.DataFrame({"path": ["x"], "flag": [1]}), "most")
