@@ -39,6 +39,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option(help="One seed for everything random.")]
 Encoder = Annotated[str, typer.Option(help="How pictures become vectors; see `doctor`.")]
 Weights = Annotated[Path | None, typer.Option(help="A file with the encoder's weights.")]
+Model = Annotated[Path | None, typer.Option(help="A fine-tuned network, instead of an encoder.")]
 Resize = Annotated[str, typer.Option(help="rescale_crop, squish, crop or pad.")]
 Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 BatchSize = Annotated[int | None, typer.Option(help="Images that pass the encoder together.")]
@@ -61,6 +62,21 @@ Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead
 Allocation = Annotated[str, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
 Residual = Annotated[bool, typer.Option(help="Sample the images that belong to no cluster.")]
 Singles = Annotated[bool, typer.Option(help="Sample clusters of one image.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="A CSV file; without it, the names of the folders are labels.")
+]
+Task = Annotated[str | None, typer.Option(help="binary, multiclass or multilabel.")]
+Freeze = Annotated[
+    str, typer.Option(help='"none", "backbone", or how many blocks keep their weights.')
+]
+LearningRate = Annotated[float, typer.Option(help="Of stochastic gradient descent.")]
+Momentum = Annotated[float, typer.Option(help="Of stochastic gradient descent.")]
+TrainingBatch = Annotated[int, typer.Option("--batch-size", help="Images per step.")]
+Epochs = Annotated[int, typer.Option(help="Passes over the training images.")]
+EarlyStopping = Annotated[
+    int | None, typer.Option(help="Stop after so many epochs without a lower validation loss.")
+]
+Decision = Annotated[str, typer.Option(help='A probability, or "calibrated".')]
 
 
 @app.command()
@@ -68,6 +84,7 @@ def run(
     folder: Folder,
     out: Out,
     encoder: Encoder = "resnet18",
+    model: Model = None,
     weights: Weights = None,
     resize: Resize = "rescale_crop",
     precision: Precision = "auto",
@@ -95,7 +112,7 @@ def run(
     common = {"out": out, "overwrite": overwrite}
     images = _scan(folder, min_bytes, min_side, near_duplicates, not quiet, common)
     embeddings = _embed(
-        images, encoder, weights, resize, precision, batch_size, seed, not quiet, common
+        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
     )
     arguments = _cluster_arguments(
         method=method,
@@ -141,6 +158,7 @@ def scan(
 def embed(
     run_folder: RunFolder,
     encoder: Encoder = "resnet18",
+    model: Model = None,
     weights: Weights = None,
     resize: Resize = "rescale_crop",
     precision: Precision = "auto",
@@ -158,7 +176,7 @@ def embed(
     images = read_table(run_folder / "images.parquet")
     common = {"out": run_folder, "overwrite": overwrite}
     embeddings = _embed(
-        images, encoder, weights, resize, precision, batch_size, seed, not quiet, common
+        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
     )
     n, width = embeddings.matrix.shape
     summary = {
@@ -250,6 +268,88 @@ def gallery(
     _print({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
 
 
+@app.command("fine-tune")
+def fine_tune(
+    folder: Folder,
+    out: Out,
+    labels: Labels = None,
+    task: Task = None,
+    encoder: Encoder = "resnet18",
+    weights: Weights = None,
+    resize: Resize = "rescale_crop",
+    freeze: Freeze = "none",
+    learning_rate: LearningRate = 0.001,
+    momentum: Momentum = 0.9,
+    batch_size: TrainingBatch = 4,
+    epochs: Epochs = 50,
+    early_stopping: EarlyStopping = None,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Teach a network your own labels.
+
+    Interrupted, it goes on after the last epoch when the same command is run again.
+    """
+    from .explore.training import plot_training
+    from .finetune.fine_tune import fine_tune as teach
+
+    model = teach(
+        folder,
+        labels,
+        task,
+        encoder=encoder,
+        weights=weights,
+        resize=resize,
+        freeze=int(freeze) if freeze.isdigit() else freeze,
+        learning_rate=learning_rate,
+        momentum=momentum,
+        batch_size=batch_size,
+        epochs=epochs,
+        early_stopping=early_stopping,
+        precision=precision,
+        seed=seed,
+        out=out,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    plot_training(model, out / "training.png")
+    summary = {str(name): value for name, value in model.summary.iloc[0].items()}
+    _print(summary, as_json, str(model), f"The course of training: {out / 'training.png'}")
+
+
+@app.command()
+def predict(
+    folder: Folder,
+    model: Annotated[Path, typer.Option(help="What `imagestrata fine-tune` wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
+    threshold: Decision = "0.5",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Label images with a fine-tuned network."""
+    from .files import make_folder, write_table
+    from .finetune.predict import CALIBRATED, predict_labels
+
+    try:
+        given = threshold if threshold == CALIBRATED else float(threshold)
+    except ValueError:
+        raise ImagestrataError(
+            f'--threshold must be a number or "{CALIBRATED}", not {threshold!r}.'
+        ) from None
+    target = out.with_suffix(".csv")
+    make_folder(target.parent)
+    table = predict_labels(folder, model, threshold=given, progress=not quiet)
+    write_table(target, table)
+    counts = table.loc[table["decision"].fillna(False).astype(bool), "label"].value_counts()
+    found = {str(label): int(n) for label, n in counts.items()}
+    n = int(table["image_id"].nunique())
+    said = ", ".join(f"{label} {n}" for label, n in found.items()) or "no label"
+    _print({"n_images": n, "labels": found}, as_json, f"{n} images: {said}", f"All of it: {target}")
+
+
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
@@ -328,6 +428,7 @@ def _scan(
 def _embed(
     images: pd.DataFrame,
     encoder: str,
+    model: Path | None,
     weights: Path | None,
     resize: str,
     precision: str,
@@ -341,6 +442,7 @@ def _embed(
     return embed_images(
         images,
         encoder,
+        model=model,
         weights=weights,
         resize=resize,
         precision=precision,

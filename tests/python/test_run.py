@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from imagestrata import cli, draw_demo_corpus
+from imagestrata import FineTunedModel, cli, draw_demo_corpus
+from labelled import draw_labelled
 
 TABLES = ["images.parquet", "clusters.parquet", "clustering.parquet", "trace.parquet"]
 
@@ -291,3 +292,21 @@ def test_doctor_and_demo(tmp_path, invoke):
     code, shown, _ = invoke("demo", tmp_path / "drawn", "--n-images", 60, "--json")
     assert code == 0
     assert len(pd.read_csv(tmp_path / "drawn" / "labels.csv")) == 60
+
+
+def test_labels_are_learnt_and_given_from_the_command_line(invoke, tmp_path):
+    folder, out = draw_labelled(tmp_path / "images", 8), tmp_path / "model"
+    given = ["--encoder", "hog", "--epochs", 5, "--quiet"]
+    code, shown, _ = invoke("fine-tune", folder, "--out", out, "--freeze", "backbone", *given)
+    assert code == 0 and "multiclass (green, red)" in shown
+    assert (out / "training.png").exists() and FineTunedModel.load(out).task == "multiclass"
+    code, _, said = invoke("fine-tune", folder, "--out", tmp_path / "b", "--freeze", 2, *given)
+    assert code == 2 and "is no network" in said
+    table = tmp_path / "labels.txt"
+    code, shown, _ = invoke("predict", folder, "--model", out, "--out", table, "--quiet", "--json")
+    assert code == 0 and json.loads(shown) == {"n_images": 16, "labels": {"green": 8, "red": 8}}
+    assert len(pd.read_csv(tmp_path / "labels.csv")) == 32
+    code, _, said = invoke("predict", folder, "--model", out, "--out", table, "--threshold", "high")
+    assert code == 2 and 'a number or "calibrated"' in said
+    code, shown, _ = invoke("run", folder, "--out", tmp_path / "run", "--model", out, "--quiet")
+    assert code == 0 and "clusters" in shown
