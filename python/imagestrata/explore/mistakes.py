@@ -15,6 +15,9 @@ from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Tiles that a row has room for at least.
+_FEWEST = 3
+
 _KINDS = {"false positive": "false positives", "false negative": "false negatives"}
 
 
@@ -73,7 +76,8 @@ def plot_mistakes(
     wrong = wrong.sort_values(["order", "kind", "sure"], ascending=[True, False, False])
     rows = list(dict.fromkeys(wrong["row"]))[:MOST_ROWS]
     shown = wrong[wrong["row"].isin(rows)].groupby("row", sort=False).head(n_images)
-    canvas = tile_canvas(shown, "row", rows, n_images)
+    widest = int(shown["row"].value_counts().max())
+    canvas = tile_canvas(shown, "row", rows, max(widest, _FEWEST))
     words = []
     for row in rows:
         found = wrong[wrong["row"] == row]

@@ -61,6 +61,7 @@ def plot_ratings(
         number.bar(range(n + 1), 100 * sizes / sizes.sum(), color=MAIN)
         number.set_title("Items that an image evokes, % of images")
         number.set_xticks(range(n + 1))
+        number.set_xlim(-0.6, n + 0.6)
         matrix.imshow(share, cmap="Blues", vmin=0, vmax=1.25)
         matrix.grid(False)
         for row, column in np.ndindex(share.shape):
@@ -77,8 +78,9 @@ def plot_ratings(
         highest.grid(True, axis="x")
         highest.grid(False, axis="y")
         highest.set_title("Images of which an item is highest")
-        highest.legend(loc="lower right")
+        highest.set_ylim(-1.7, n - 0.4)
+        highest.legend(loc="lower right", ncols=2, borderaxespad=0)
         for axes in (number, matrix, highest):
             axes.tick_params(length=0)
-        drawn.tight_layout(h_pad=1.6)
+        drawn.tight_layout(h_pad=1.6, w_pad=2)
     return drawn

@@ -41,6 +41,8 @@ def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Fig
     ImagestrataError
         If there is no such model, or the file cannot be written.
     """
+    from matplotlib.ticker import MaxNLocator
+
     models = _named(model)
     with figure(6.5, 0.6 + 2.1 * len(models), path) as drawn:
         panels = drawn.subplots(len(models), 2, sharex="col", squeeze=False)
@@ -60,6 +62,8 @@ def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Fig
             )  # fmt: skip
         for axes in panels[-1]:
             axes.set_xlabel("Epoch")
+            axes.set_xlim(0.7, max(one.history["epoch"].max() for one in models.values()) + 0.3)
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         panels[0][1].legend(loc="lower right")
         drawn.tight_layout(h_pad=1.6)
     return drawn
