@@ -285,6 +285,17 @@ class TestTraining:
         assert model.task == "multilabel" and model.predictions["truth"].isna().sum() == 1
 
 
+@pytest.mark.parametrize("name", ["mnasnet0_5", "googlenet", "squeezenet1_1"])
+def test_networks_with_ways_of_their_own(folder, labels, tmp_path, name):
+    """Version marks, branches for training, a convolution in place of the last layer."""
+    options = {"init_weights": False} if name == "googlenet" else {}
+    state = torchvision.models.get_model(name, weights=None, **options).state_dict()
+    torch.save(state, tmp_path / "net.pth")
+    given = QUICK | {"encoder": name, "epochs": 1}
+    model = fine_tune(folder, labels, weights=tmp_path / "net.pth", **given)
+    assert predict_labels(folder, model, progress=False)["probability"].between(0, 1).all()
+
+
 class TestNetwork:
     def network(self, **given):
         backbone = torchvision.models.resnet18(weights=None)

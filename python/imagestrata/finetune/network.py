@@ -62,7 +62,10 @@ class Network(nn.Module):
         """Outputs for pictures of shape (n, size, size, 3), uint8."""
         # Rows, columns, colours: already the order in memory called channels last.
         pixels = (squares.permute(0, 3, 1, 2) - self.mean) / self.sd
-        outputs: Tensor = self.head(self.backbone(pixels).float())
+        vectors = self.backbone(pixels)
+        if isinstance(vectors, tuple):
+            vectors = vectors[0]  # in training, some give room to branches that we do not use
+        outputs: Tensor = self.head(vectors.float())
         return outputs
 
     def train(self, mode: bool = True) -> Network:

@@ -144,7 +144,7 @@ def train(
             if store is not None:
                 store.write(memory, model, optimizer)
             advance()
-    model.load_state_dict(best)
+    _put_back(model, best)
     return Trained(best, memory.best_epoch, pd.DataFrame(memory.rows))
 
 
@@ -263,13 +263,12 @@ class _Checkpoints:
                 return _Memory()
         except (FileNotFoundError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
             return _Memory()  # nothing there, or damaged: from the beginning
-        model.load_state_dict(
-            {
-                key.removeprefix("model."): t
-                for key, t in tensors.items()
-                if key.startswith("model.")
-            }
-        )
+        weights = {
+            key[len("model.") :]: tensor
+            for key, tensor in tensors.items()
+            if key.startswith("model.")
+        }
+        _put_back(model, weights)
         moving = [weight for group in optimizer.param_groups for weight in group["params"]]
         for number, weight in enumerate(moving):
             momentum = tensors.get(f"momentum.{number}")
@@ -334,6 +333,13 @@ def _warn_not_finite(memory: _Memory, recipe: Recipe) -> None:
         f"{what}. Training stopped there; epoch {memory.best_epoch} is kept. {advice}",
         stacklevel=4,
     )
+
+
+def _put_back(model: nn.Module, state: State) -> None:
+    """Load weights into a network's own dictionary, which keeps its version marks."""
+    own = model.state_dict()
+    own.update(state)
+    model.load_state_dict(own)
 
 
 def _copied(model: nn.Module) -> State:
