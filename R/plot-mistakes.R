@@ -1,0 +1,32 @@
+#' What does the model get wrong?
+#'
+#' Draws false positives and false negatives, those first of which the model was most sure.
+#'
+#' @param model What [fine_tune()] returned, or the folder it lies in.
+#' @param path Where to store the figure, too: a name ending in `.png`, `.pdf` or `.svg`.
+#' @param split Of which images: `"test"`, `"val"` or `"train"`.
+#' @param label Mistakes about this label only.
+#' @param n_images Images per row.
+#'
+#' @returns `model`, invisibly, so that it can be piped on.
+#' @family plots
+#' @export
+#' @examplesIf imagestrata_ready()
+#' plot_mistakes(demo_model(), tempfile(fileext = ".png"), n_images = 5)
+plot_mistakes <- function(model, path, split = "test", label = NULL, n_images = 10) {
+  path <- check_path(path, "path")
+  sent <- send_model(model)
+  draw_picture(path, function(path) {
+    call_core(
+      "plot_mistakes",
+      sent,
+      path,
+      predictions = if (inherits(model, "imagestrata_model")) encode_table(augment(model)),
+      split = check_string(split, "split"),
+      label = check_string(label, "label", null = TRUE),
+      n_images = check_number(n_images, "n_images"),
+      call = rlang::caller_env(3)
+    )
+  })
+  invisible(model)
+}
