@@ -32,7 +32,7 @@ autoplot.imagestrata_model <- function(object,
   )
 }
 
-split_colours <- c(Training = "#9aa5b1", Validation = "#5b7896", Test = "#e08a00")
+split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
 
 plot_training <- function(...) {
   models <- name_models(list(...))
@@ -51,7 +51,7 @@ plot_training <- function(...) {
   ggplot2::ggplot(points, ggplot2::aes(.data$epoch, .data$value, colour = .data$split)) +
     ggplot2::geom_vline(
       ggplot2::aes(xintercept = .data$epoch),
-      data = kept, colour = colours[["bright"]], linetype = "dashed"
+      data = kept, colour = colours[["soft"]], linetype = "dotted"
     ) +
     ggplot2::geom_line(linewidth = 0.7, na.rm = TRUE) +
     ggplot2::geom_point(size = if (max(points$epoch) > 25) 0.6 else 1.2, na.rm = TRUE) +
@@ -64,10 +64,14 @@ plot_training <- function(...) {
     ggplot2::scale_colour_manual(values = split_colours) +
     ggplot2::labs(
       x = "Epoch", y = NULL, colour = NULL,
-      caption = "Dashed: the epoch that is kept, of lowest validation loss"
+      caption = "Dotted: the epoch that is kept, of lowest validation loss"
     ) +
     theme_strata() +
-    ggplot2::theme(strip.placement = "outside")
+    ggplot2::theme(
+      strip.placement = "outside",
+      strip.text.y.left = ggplot2::element_text(hjust = 0.5),
+      panel.spacing.y = grid::unit(1, "lines")
+    )
 }
 
 name_models <- function(models, call = rlang::caller_env(2)) {
@@ -158,12 +162,14 @@ plot_confusion <- function(object, split) {
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$label))) +
     ggplot2::coord_equal() +
     ggplot2::scale_fill_gradient(
-      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), labels = \(x) paste0(100 * x, "%")
+      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), guide = "none"
     ) +
     ggplot2::scale_colour_manual(values = c(`FALSE` = "black", `TRUE` = "white")) +
     ggplot2::labs(
-      x = "The model says", y = "The label says", fill = "Share of the row",
-      caption = paste0("Numbers of images (", tolower(names_of_splits[[split]]), ")")
+      x = "The model says", y = "The label says",
+      caption = sprintf(
+        "Numbers of %s images; shade: share of the row", tolower(names_of_splits[[split]])
+      )
     ) +
     theme_strata() +
     ggplot2::theme(

@@ -1,6 +1,7 @@
 #' What does the model get wrong?
 #'
-#' Draws false positives and false negatives, those first of which the model was most sure.
+#' Draws the images of which the model was surest, and wrong: for each label a row of false
+#' positives (it is said to have the label and has not) and one of false negatives.
 #'
 #' @param model What [fine_tune()] returned, or the folder it lies in.
 #' @param path Where to store the figure, too: a name ending in `.png`, `.pdf` or `.svg`.
@@ -12,10 +13,11 @@
 #' @family plots
 #' @export
 #' @examplesIf imagestrata_ready()
-#' plot_mistakes(demo_model(), tempfile(fileext = ".png"), n_images = 5)
-plot_mistakes <- function(model, path, split = "test", label = NULL, n_images = 10) {
-  path <- check_path(path, "path")
+#' plot_mistakes(demo_model(), n_images = 5)
+plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_images = 10) {
+  path <- check_path(path, "path", null = TRUE)
   sent <- send_model(model)
+  call <- rlang::current_env()
   draw_picture(path, function(path) {
     call_core(
       "plot_mistakes",
@@ -25,7 +27,7 @@ plot_mistakes <- function(model, path, split = "test", label = NULL, n_images = 
       split = check_string(split, "split"),
       label = check_string(label, "label", null = TRUE),
       n_images = check_number(n_images, "n_images"),
-      call = rlang::caller_env(3)
+      call = call
     )
   })
   invisible(model)

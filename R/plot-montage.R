@@ -22,6 +22,7 @@ plot_montage <- function(clustering,
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   path <- check_path(path, "path", null = TRUE)
   sent <- send_clustering(clustering)
+  call <- rlang::current_env()
   draw_picture(path, function(path) {
     call_core(
       "plot_montage",
@@ -30,7 +31,7 @@ plot_montage <- function(clustering,
       n_clusters = check_number(n_clusters, "n_clusters"),
       n_images = check_number(n_images, "n_images"),
       clusters = check_clusters(clusters, "clusters"),
-      call = rlang::caller_env(3)
+      call = call
     )
   })
   invisible(clustering)

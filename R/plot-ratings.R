@@ -87,10 +87,9 @@ mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
 }
 
 plot_number <- function(means) {
-  number <- factor(rowSums(means > 0), 0:ncol(means))
+  found <- tabulate(rowSums(means > 0) + 1, ncol(means) + 1)
   shares <- tibble::tibble(
-    number = factor(levels(number), levels(number)),
-    share = as.double(table(number)) / nrow(means)
+    number = factor(0:ncol(means)), share = found / nrow(means)
   )
   ggplot2::ggplot(shares, ggplot2::aes(.data$number, .data$share)) +
     ggplot2::geom_col(fill = colours[["main"]], width = 0.8) +
@@ -148,16 +147,19 @@ plot_clear <- function(means, at_least, margin) {
   bars <- tibble::tibble(
     item = rep(factor(levels(highest), levels(highest)), 2),
     way = factor(rep(ways, each = ncol(means)), ways),
-    n = c(table(highest[evokes]), table(highest[clear]))
+    n = c(tabulate(highest[evokes], ncol(means)), tabulate(highest[clear], ncol(means)))
   )
   ggplot2::ggplot(bars, ggplot2::aes(.data$item, .data$n, fill = .data$way)) +
     ggplot2::geom_col(position = "identity", width = 0.8) +
     ggplot2::geom_text(
-      ggplot2::aes(label = .data$n, vjust = ifelse(.data$way == "highest", -0.5, 1.5)),
-      data = bars, size = 3
+      ggplot2::aes(
+        label = .data$n, colour = .data$way, vjust = ifelse(.data$way == "highest", -0.5, 1.5)
+      ),
+      size = 3, show.legend = FALSE
     ) +
+    ggplot2::scale_colour_manual(values = rlang::set_names(c("black", "white"), ways)) +
     ggplot2::scale_fill_manual(
-      values = rlang::set_names(colours[c("pale", "bright")], ways)
+      values = rlang::set_names(colours[c("pale", "main")], ways)
     ) +
     ggplot2::labs(
       x = NULL, y = "Images", fill = NULL,

@@ -46,11 +46,9 @@ predict.imagestrata_model <- function(object, new_data, ...) {
 
 # One number, one word, or a number for each name.
 check_threshold <- function(threshold, call = rlang::caller_env()) {
-  if (is.character(threshold)) {
-    return(check_string(threshold, "threshold", call = call))
-  }
   if (is.null(names(threshold))) {
-    return(check_number(threshold, "threshold", call = call))
+    check <- if (is.character(threshold)) check_string else check_number
+    return(check(threshold, "threshold", call = call))
   }
   if (!is.numeric(threshold) || anyNA(threshold) || anyDuplicated(names(threshold))) {
     abort_imagestrata(

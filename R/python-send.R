@@ -62,7 +62,7 @@ send_model <- function(x, name = "model", call = rlang::caller_env()) {
         call = call
       )
     }
-    return(list(kind = "paths", paths = list(folder)))
+    return(list(kind = "path", path = folder))
   }
   if (!is.character(x)) {
     abort_imagestrata(
@@ -72,7 +72,7 @@ send_model <- function(x, name = "model", call = rlang::caller_env()) {
   }
   folder <- check_path(x, name, call = call)
   check_exist(folder, name, call)
-  list(kind = "paths", paths = list(folder))
+  list(kind = "path", path = folder)
 }
 
 # Labels are a table, a CSV file, or what the folders of the images say. Their paths stay as
@@ -93,7 +93,7 @@ send_labels <- function(x, name, call = rlang::caller_env()) {
   }
   file <- check_path(x, name, call = call)
   check_exist(file, name, call)
-  list(kind = "paths", paths = list(file))
+  list(kind = "path", path = file)
 }
 
 # Settings cross as JSON text that R keeps as it came: reading it into R's lists and

@@ -19,6 +19,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -238,13 +239,15 @@ def examine() -> Any:
 
 
 def _receive(sent: dict[str, Any] | None) -> Any:
-    """What a verb works on: paths, a table, a matrix, embeddings, a clustering, or nothing."""
+    """What a verb works on: a path, images, a table, a matrix, embeddings, a clustering, or nothing."""
     if sent is None:
         return None
     kind = sent["kind"]
+    if kind == "path":
+        return sent["path"]
     if kind == "paths":
         paths: list[str] = sent["paths"]
-        return paths[0] if len(paths) == 1 else paths
+        return paths[0] if len(paths) == 1 and not Path(paths[0]).is_file() else paths
     if kind == "table":
         return decode_table(sent["table"])
     if kind == "matrix":
