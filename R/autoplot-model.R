@@ -53,6 +53,7 @@ plot_training <- function(...) {
       ggplot2::aes(xintercept = .data$epoch),
       data = kept, colour = colours[["soft"]], linetype = "dotted"
     ) +
+    ggplot2::geom_blank(data = dplyr::mutate(points[1, ], value = 0)) +
     ggplot2::geom_line(linewidth = 0.7, na.rm = TRUE) +
     ggplot2::geom_point(size = if (max(points$epoch) > 25) 0.6 else 1.2, na.rm = TRUE) +
     ggplot2::facet_grid(
@@ -60,7 +61,9 @@ plot_training <- function(...) {
       if (length(models) > 1) ggplot2::vars(.data$model),
       scales = "free_y", switch = "y"
     ) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(
+      breaks = \(limits) whole_breaks(limits, if (length(models) > 1) 4 else 8)
+    ) +
     ggplot2::scale_colour_manual(values = split_colours) +
     ggplot2::labs(
       x = "Epoch", y = NULL, colour = NULL,
@@ -86,7 +89,7 @@ name_models <- function(models, call = rlang::caller_env(2)) {
 # The settings in which models differ, as words.
 name_by_settings <- function(models) {
   settings <- lapply(models, function(model) {
-    vapply(from_json(model$training)[["settings"]], \(value) toString(unlist(value)), "")
+    vapply(from_json(model$training)[["settings"]], as_words, "")
   })
   all <- unique(unlist(lapply(settings, names)))
   values <- vapply(settings, \(one) dplyr::coalesce(one[all], "-"), all)
@@ -96,6 +99,11 @@ name_by_settings <- function(models) {
     return(paste("Model", seq_along(models)))
   }
   apply(values[differs, , drop = FALSE], 2, \(one) paste(all[differs], one, collapse = "\n"))
+}
+
+# Numbers as people write them, not 1e-04.
+as_words <- function(value) {
+  toString(vapply(value, format, "", scientific = FALSE, digits = 15))
 }
 
 plot_scores <- function(object) {
@@ -122,7 +130,7 @@ plot_scores <- function(object) {
     ggplot2::theme(
       panel.grid.major.x = ggplot2::element_line(),
       panel.grid.major.y = ggplot2::element_blank(),
-      panel.spacing.x = grid::unit(1, "lines")
+      panel.spacing.x = grid::unit(1.5, "lines")
     )
 }
 

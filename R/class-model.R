@@ -38,13 +38,16 @@ read_model <- function(folder) {
 #' @export
 print.imagestrata_model <- function(x, ...) {
   writeLines(c(paste("#", model_title(x)), paste("#", model_lines(x))))
-  if (startsWith(x$folder, absolute_path(tempdir()))) {
+  if (startsWith(x$folder, absolute_path(file.path(tempdir(), kept_for_session)))) {
     writeLines("# Weights: kept as long as this R session lasts; to keep them longer, give `out`")
   } else {
     writeLines(paste("# Model folder:", x$folder))
   }
   invisible(x)
 }
+
+# How folders of models begin that were not given a place.
+kept_for_session <- "model-"
 
 #' @export
 summary.imagestrata_model <- function(object, ...) {
@@ -57,7 +60,7 @@ summary.imagestrata_model <- function(object, ...) {
       "Scores, with 95% intervals" = dplyr::filter(object$scores, .data$split != "train"),
       "Settings" = tibble::tibble(
         setting = names(settings),
-        value = vapply(settings, \(value) paste(unlist(value), collapse = ", "), "")
+        value = vapply(settings, as_words, "")
       )
     )
   )

@@ -29,7 +29,9 @@ draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE) 
 #'
 #' A few drawn images, and what the verbs made of them. It needs no Python.
 #'
-#' @param name `"images"` for the folder of images, `"labels.csv"` for labels of them; without it, the folder of all examples.
+#' @param name `"images"` for the folder of images, `"labels.csv"` for labels of them,
+#'   `"model"` for the folder of a model that has learnt them; without it, the folder of all
+#'   examples.
 #'
 #' @returns `imagestrata_example()` a path; `demo_topics()` what [cluster_images()] returned
 #'   for these images, with the encoder `"hog"`; `demo_sample()` what [sample_images()] drew

@@ -104,7 +104,7 @@ fine_tune <- function(images,
                       overwrite = FALSE,
                       progress = TRUE) {
   out <- check_path(out, "out", null = TRUE)
-  keep <- if (is.null(out)) absolute_path(tempfile("model-"))
+  keep <- if (is.null(out)) absolute_path(tempfile(kept_for_session))
   sent <- call_core(
     "fine_tune",
     send(images, "images"),

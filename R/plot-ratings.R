@@ -161,6 +161,7 @@ plot_clear <- function(means, at_least, margin) {
     ggplot2::scale_fill_manual(
       values = rlang::set_names(colours[c("pale", "main")], ways)
     ) +
+    ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0, 0.1))) +
     ggplot2::labs(
       x = NULL, y = "Images", fill = NULL,
       caption = sprintf(

@@ -7,8 +7,10 @@ test_that("a model says first how little its test images say", {
 })
 
 test_that("a model that lies in the temporary folder says so", {
-  folder <- absolute_path(tempfile())
-  expect_output(print(toy_model(folder)), "as long as this R session lasts")
+  lent <- absolute_path(tempfile(kept_for_session))
+  expect_output(print(toy_model(lent)), "as long as this R session lasts")
+  given <- absolute_path(tempfile("run"))
+  expect_output(print(toy_model(given)), "Model folder:")
 })
 
 test_that("tidy, glance and augment give the tables of the contract", {

@@ -239,7 +239,7 @@ def examine() -> Any:
 
 
 def _receive(sent: dict[str, Any] | None) -> Any:
-    """What a verb works on: a path, images, a table, a matrix, embeddings, a clustering, or nothing."""
+    """What a verb works on: a path, images, a table, a matrix, or a result of another verb."""
     if sent is None:
         return None
     kind = sent["kind"]
