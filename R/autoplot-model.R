@@ -165,7 +165,7 @@ plot_confusion <- function(object, split) {
     ggplot2::geom_tile(colour = "white", linewidth = 1) +
     ggplot2::geom_text(
       ggplot2::aes(label = .data$n, colour = .data$share > 0.5),
-      size = 3.2, show.legend = FALSE
+      size = if (length(names) > 12) 2 else 3.2, show.legend = FALSE
     ) +
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$label))) +
     ggplot2::coord_equal() +

@@ -60,7 +60,8 @@ summary.imagestrata_model <- function(object, ...) {
       "Scores, with 95% intervals" = dplyr::filter(object$scores, .data$split != "train"),
       "Settings" = tibble::tibble(
         setting = names(settings),
-        value = vapply(settings, as_words, "")
+        # Hashes of weights need not be whole.
+        value = cli::ansi_strtrim(vapply(settings, as_words, ""), 24)
       )
     )
   )

@@ -13,6 +13,7 @@
 #'   as `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the
 #'   Element's: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
 #'   images.
+#' @param device See [embed_images()].
 #' @param seed A seed: all points of the grid share the split that it draws.
 #' @param overwrite Train all models again.
 #' @param ... Other arguments of [fine_tune()], by name, the same for all.

@@ -34,8 +34,8 @@ test_that("a model needs its folder, and says what to do where it is gone", {
   expect_snapshot(error = TRUE, {
     send_model(toy_model())
     send_model(data.frame(a = 1))
-    send_model("no such folder")
   })
+  expect_error(send_model("no such folder"), "`model`.*no such", class = "imagestrata_error")
 })
 
 test_that("labels of a rule are a tibble with what was counted", {

@@ -25,13 +25,16 @@ test_that("what cannot be meant is an error before Python is looked for", {
   folder <- withr::local_tempdir()
   expect_snapshot(error = TRUE, {
     fine_tune(folder, labels = 5)
-    fine_tune(folder, labels = "no such file.csv")
     fine_tune(folder, split = c(0.8, 0.2))
     fine_tune(folder, freeze = c("none", "backbone"))
     fine_tune(folder, freeze = TRUE)
     fine_tune(folder, class_weights = "yes")
     fine_tune(folder, out = 3)
   })
+  expect_error(
+    fine_tune(folder, labels = "no such.csv"), "`labels`.*no such",
+    class = "imagestrata_error"
+  )
 })
 
 test_that("a table and a file of labels teach the same; the model outlives Python's object", {
