@@ -125,8 +125,8 @@ residual_note <- function(object) {
   )
 }
 
-whole_breaks <- function(limits) {
-  breaks <- pretty(limits, 8)
+whole_breaks <- function(limits, n = 8) {
+  breaks <- pretty(limits, n)
   breaks[breaks == round(breaks) & breaks > 0]
 }
 

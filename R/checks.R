@@ -126,6 +126,13 @@ abort_factor <- function(name, call) {
   )
 }
 
+check_data_frame <- function(x, name, call = rlang::caller_env()) {
+  if (!is.data.frame(x)) {
+    abort_imagestrata("{.arg {name}} must be a data frame, not {seen(x)}.", call = call)
+  }
+  x
+}
+
 check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
   if (!inherits(x, class)) {
     abort_imagestrata(

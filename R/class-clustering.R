@@ -133,6 +133,13 @@ embed_like <- function(clustering, images, weights, progress, call = rlang::call
       call = call
     )
   }
+  if (!is.null(encoder[["fine_tuned"]])) {
+    abort_imagestrata(
+      "The clustering was made with a network that you have fine-tuned.",
+      hint = "Embed the new images with it: {.code embed_images(images, model = ...)}.",
+      call = call
+    )
+  }
   embed_images(
     images,
     encoder = encoder[["name"]],

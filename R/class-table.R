@@ -12,12 +12,15 @@ plain_tibble <- function(x) {
 }
 
 # Whether `new`, made from `old`, still deserves its class. Columns may come and images
-# may be sorted or left out, except from a clustering: of some of its images it would
-# contradict its own tables.
+# may be sorted or left out, except from a clustering and from labels that a rule has made: of
+# some of their images they would contradict their own tables.
 still_valid <- function(new, old) {
   class <- class(old)[[1]]
-  all(needed_columns[[class]] %in% names(new)) &&
-    (class != "imagestrata_clustering" || same_elements(new$image_id, old$image_id))
+  all(needed_columns[[class]] %in% names(new)) && switch(class,
+    imagestrata_clustering = same_elements(new$image_id, old$image_id),
+    imagestrata_labels = nrow(new) == nrow(old),
+    TRUE
+  )
 }
 
 needed_columns <- list(

@@ -91,8 +91,10 @@ check_settings <- function(..., call = rlang::caller_env()) {
       call = call
     )
   }
-  lapply(settings, function(x) {
-    whole <- is.double(x) && length(x) == 1 && is.finite(x) && x == trunc(x)
-    if (whole && abs(x) < .Machine$integer.max) as.integer(x) else x
-  })
+  lapply(settings, as_whole)
+}
+
+as_whole <- function(x) {
+  whole <- is.double(x) && length(x) == 1 && is.finite(x) && x == trunc(x)
+  if (whole && abs(x) < .Machine$integer.max) as.integer(x) else x
 }

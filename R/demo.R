@@ -29,16 +29,19 @@ draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE) 
 #'
 #' A few drawn images, and what the verbs made of them. It needs no Python.
 #'
-#' @param name `"images"` for the folder of images; without it, the folder of all examples.
+#' @param name `"images"` for the folder of images, `"labels.csv"` for labels of them,
+#'   `"model"` for the folder of a model that has learnt them; without it, the folder of all
+#'   examples.
 #'
 #' @returns `imagestrata_example()` a path; `demo_topics()` what [cluster_images()] returned
 #'   for these images, with the encoder `"hog"`; `demo_sample()` what [sample_images()] drew
-#'   from it.
+#'   from it; `demo_model()` what [fine_tune()] made of them and of `"labels.csv"`.
 #' @export
 #' @examples
 #' imagestrata_example("images")
 #' demo_topics()
 #' demo_sample()
+#' demo_model()
 imagestrata_example <- function(name = "") {
   name <- check_string(name, "name")
   path <- system.file("extdata", name, package = "imagestrata")
@@ -59,6 +62,15 @@ demo_topics <- function() {
 #' @export
 demo_sample <- function() {
   read_example("sample.rds")
+}
+
+#' @rdname imagestrata_example
+#' @export
+demo_model <- function() {
+  model <- readRDS(imagestrata_example("model.rds"))
+  model$predictions$path <- file.path(imagestrata_example(), model$predictions$path)
+  model$folder <- imagestrata_example("model")
+  model
 }
 
 # Paths are stored relative to the examples.

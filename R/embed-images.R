@@ -3,6 +3,8 @@
 #' @param images What [scan_images()] returned, or anything that it takes; then the images
 #'   are scanned first.
 #' @param encoder How pictures become vectors, by name; see [list_encoders()].
+#' @param model What [fine_tune()] returned, or the folder it lies in: its network makes the
+#'   vectors, and `encoder`, `weights`, `resize`, `precision` and `seed` are not looked at.
 #' @param weights A file with the encoder's weights. By default they are looked for where
 #'   torch keeps them, and downloaded once.
 #' @param resize How an image is brought to the encoder's size: `"rescale_crop"`,
@@ -27,6 +29,7 @@
 #' dim(as.matrix(embeddings))
 embed_images <- function(images,
                          encoder = "resnet18",
+                         model = NULL,
                          weights = NULL,
                          resize = "rescale_crop",
                          precision = "auto",
@@ -41,6 +44,7 @@ embed_images <- function(images,
     "embed_images",
     send(images, "images"),
     check_string(encoder, "encoder"),
+    model = if (!is.null(model)) send_model(model),
     weights = check_path(weights, "weights", null = TRUE),
     resize = check_string(resize, "resize"),
     precision = check_string(precision, "precision"),

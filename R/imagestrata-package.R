@@ -21,6 +21,6 @@
 "_PACKAGE"
 
 ## usethis namespace: start
-#' @importFrom rlang %||% .data
+#' @importFrom rlang %||% .data .env
 ## usethis namespace: end
 NULL

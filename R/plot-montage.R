@@ -22,7 +22,8 @@ plot_montage <- function(clustering,
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   path <- check_path(path, "path", null = TRUE)
   sent <- send_clustering(clustering)
-  draw <- function(path) {
+  call <- rlang::current_env()
+  draw_picture(path, function(path) {
     call_core(
       "plot_montage",
       sent,
@@ -30,9 +31,14 @@ plot_montage <- function(clustering,
       n_clusters = check_number(n_clusters, "n_clusters"),
       n_images = check_number(n_images, "n_images"),
       clusters = check_clusters(clusters, "clusters"),
-      call = rlang::caller_env()
+      call = call
     )
-  }
+  })
+  invisible(clustering)
+}
+
+# What Python draws, stored where asked and shown on R's device.
+draw_picture <- function(path, draw) {
   if (!is.null(path)) {
     draw(path)
   }
@@ -41,5 +47,4 @@ plot_montage <- function(clustering,
   draw(picture)
   grid::grid.newpage()
   grid::grid.raster(png::readPNG(picture))
-  invisible(clustering)
 }

@@ -49,6 +49,53 @@ send_clustering <- function(x, call = rlang::caller_env()) {
   )
 }
 
+# A model goes by the folder in which its weights lie.
+send_model <- function(x, name = "model", call = rlang::caller_env()) {
+  if (inherits(x, "imagestrata_model")) {
+    folder <- x[["folder"]]
+    if (!dir.exists(folder)) {
+      abort_imagestrata(
+        "The weights of this model were in {.file {folder}}, which is gone.",
+        hint = "If the folder was moved, use {.code read_model(<new folder>)}. Without {.arg out},
+                {.fn fine_tune} keeps weights as long as the R session lasts: call it again with
+                {.arg out}.",
+        call = call
+      )
+    }
+    return(list(kind = "path", path = folder))
+  }
+  if (!is.character(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be what {.fn fine_tune} returns, or its folder, not {seen(x)}.",
+      call = call
+    )
+  }
+  folder <- check_path(x, name, call = call)
+  check_exist(folder, name, call)
+  list(kind = "path", path = folder)
+}
+
+# Labels are a table, a CSV file, or what the folders of the images say. Their paths stay as
+# they are: they may be relative to the folder of the images.
+send_labels <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  if (is.data.frame(x)) {
+    x[] <- lapply(x, \(column) if (is.factor(column)) as.character(column) else column)
+    return(list(kind = "table", table = encode_table(plain_tibble(x), call)))
+  }
+  if (!is.character(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be a data frame or the path of a CSV file, not {seen(x)}.",
+      call = call
+    )
+  }
+  file <- check_path(x, name, call = call)
+  check_exist(file, name, call)
+  list(kind = "path", path = file)
+}
+
 # Settings cross as JSON text that R keeps as it came: reading it into R's lists and
 # writing it again would turn lists of one into scalars.
 to_json <- function(text) {

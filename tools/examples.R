@@ -35,5 +35,45 @@ store <- function(x, name) {
 }
 store(topics, "topics.rds")
 store(drawn, "sample.rds")
+
+# What somebody might say of each image, for a model; of every ninth nobody said whether it is
+# outdoors. Broken files cannot be judged.
+people <- c("fence", "football", "hands", "megaphone", "podium", "portrait", "protest")
+writing <- c(
+  "ballot", "bar_chart", "calendar", "chat", "line_chart", "meme", "newspaper", "poster",
+  "protest", "test_card"
+)
+outdoors <- c(
+  "bus", "car", "city_night", "courthouse", "flag", "football", "house", "mountains", "protest",
+  "road_sign", "ship", "sunset", "tree"
+)
+said <- data.frame(
+  path = paste0(stem, ".jpg"),
+  people = as.integer(labels$kind %in% people),
+  writing = as.integer(labels$kind %in% writing),
+  outdoors = as.integer(labels$kind %in% outdoors)
+)
+said$outdoors[seq(1, nrow(said), 9)] <- NA
+said <- said[labels$variant != "broken", ]
+utils::write.csv(said, file.path(target, "labels.csv"), row.names = FALSE, na = "", quote = FALSE)
+run <- tempfile()
+model <- fine_tune(
+  images, file.path(target, "labels.csv"),
+  encoder = "hog", freeze = "backbone", epochs = 20, out = run, progress = FALSE
+)
+file.copy(file.path(run, "model"), target, recursive = TRUE)
+# Nobody else has the images where they are here.
+reticulate::py_run_string("
+import pandas as pd
+from pathlib import Path
+def forget_folders(file):
+    table = pd.read_parquet(file)
+    table['path'] = ['images/' + Path(path).name for path in table['path']]
+    table.to_parquet(file, index=False)
+")$forget_folders(file.path(target, "model", "predictions.parquet"))
+model$predictions$path <- file.path("images", basename(model$predictions$path))
+model$folder <- "model"
+saveRDS(model, file.path(target, "model.rds"), version = 3)
 print(topics)
+print(model)
 message(sum(file.size(list.files(target, recursive = TRUE, full.names = TRUE))), " bytes")

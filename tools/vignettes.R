@@ -1,5 +1,6 @@
 # Runs the vignettes that need Python (*.Rmd.orig) and stores them with their results, so
-# that building the package does not. Run by `make vignettes`.
+# that building the package does not. Run by `make vignettes`; names of vignettes as
+# arguments: these only.
 
 pkgload::load_all(quiet = TRUE)
 invisible(core())
@@ -29,9 +30,16 @@ def shrink(path):
 ")$shrink
 
 dir.create("figures", showWarnings = FALSE)
-for (source in list.files(pattern = "[.]Rmd[.]orig$")) {
+started <- Sys.time()
+sources <- list.files(pattern = "[.]Rmd[.]orig$")
+wanted <- commandArgs(trailingOnly = TRUE)
+if (length(wanted) > 0) {
+  sources <- intersect(sources, paste0(wanted, ".Rmd.orig"))
+}
+for (source in sources) {
   knitr::knit(source, sub("[.]orig$", "", source), envir = new.env(parent = environment()))
 }
-for (picture in list.files("figures", full.names = TRUE)) {
+pictures <- list.files("figures", full.names = TRUE)
+for (picture in pictures[file.mtime(pictures) >= started]) {
   shrink(picture)
 }

@@ -176,3 +176,37 @@ def test_examine_gives_what_the_doctor_found() -> None:
     sent = value(calls.examine())
     assert "python" in json.loads(sent["found"])["versions"]
     assert {"name", "ready", "note"} <= set(decode_table(sent["encoders"]))
+
+
+def test_a_model_outlives_its_python_object_and_goes_by_its_folder(
+    folder: Path, tmp_path: Path
+) -> None:
+    labels = pd.DataFrame({"path": [f"{i:02d}.png" for i in range(40)], "red": [0, 1] * 20})
+    keep = tmp_path / "model-1"
+    sent = value(
+        calls.fine_tune(
+            paths(folder), {"kind": "table", "table": encode_table(labels)}, None,
+            encoder="hog", freeze="backbone", epochs=2, keep=str(keep), progress=False,
+        )
+    )  # fmt: skip
+    assert sent["task"] == "binary" and sent["labels"] == ["red"]
+    assert json.loads(sent["training"])["settings"]["epochs"] == 2
+    model = {"kind": "path", "path": str(keep)}
+    again = value(calls.read_model(str(keep)))
+    for name, table in sent["tables"].items():
+        pd.testing.assert_frame_equal(decode_table(again["tables"][name]), decode_table(table))
+    # One file is a list of one image, not a folder.
+    found = decode_table(value(calls.predict_labels(paths(folder / "01.png"), model)))
+    assert found["label"].tolist() == ["red"]
+    best = decode_table(value(calls.calibrate_thresholds(model, "f1")))
+    assert best["label"].tolist() == ["red"]
+    vectors = value(calls.embed_images(paths(folder), "resnet18", model=model, progress=False))
+    assert json.loads(vectors["encoder"])["name"] == "hog"
+
+
+def test_labels_of_a_rule_come_with_what_it_counted() -> None:
+    ratings = pd.DataFrame({"path": ["a", "b", "c"], "anger": [9, 0, 2]})
+    sent = value(calls.label_ratings({"kind": "table", "table": encode_table(ratings)}))
+    assert decode_table(sent["labels"])["anger"].tolist() == [1, 0]
+    assert decode_table(sent["counts"])["weak"].tolist() == [1]
+    assert sent["incomplete"] == 0

@@ -22,13 +22,19 @@ default_as_json <- function(default) {
   as.character(jsonlite::toJSON(eval(default), auto_unbox = TRUE, null = "null", digits = NA))
 }
 
-# JSON writes 5.0 in one language and 5 in the other.
+# JSON writes 5.0 in one language and 5 in the other, and lists with spaces or without.
 same_default <- function(x, y) {
-  identical(sub("[.]0$", "", x), sub("[.]0$", "", y))
+  plain <- function(json) gsub(", ", ",", sub("[.]0$", "", json))
+  identical(plain(x), plain(y))
 }
 
 # What is called otherwise in R, where there is a custom for it.
-otherwise <- c(plot_trace = "autoplot(x, \"trace\")")
+otherwise <- c(
+  plot_trace = "autoplot(x, \"trace\")",
+  plot_training = "autoplot(x, \"training\")",
+  plot_confusion = "autoplot(x, \"confusion\")",
+  plot_ratings = "plot_ratings(type = )"
+)
 
 methods_of_classes <- tibble::tribble(
   ~Python, ~R,
@@ -44,6 +50,15 @@ methods_of_classes <- tibble::tribble(
   "`Clustering.trace`", "`tidy(x, \"trace\")`",
   "`Clustering.summary`", "`glance(x)`",
   "`Clustering.predict(embeddings)`", "`predict(x, new_data)`",
+  "`FineTunedModel.load(folder)`", "`read_model(folder)`",
+  "`FineTunedModel.history`", "`tidy(x)`",
+  "`FineTunedModel.scores`, `.confusion`", "`tidy(x, \"scores\")`, `tidy(x, \"confusion\")`",
+  "`FineTunedModel.predictions`", "`augment(x)`",
+  "`FineTunedModel.summary`", "`glance(x)`",
+  "`FineTunedModel.task`, `.labels`, `.folder`", "`x$task`, `x$labels`, `x$folder`",
+  "`FineTunedModel.training`, `.encoder`", "`summary(x)`",
+  "`FineTunedModel.head`, `.probabilities(embeddings)`", "none: `predict(x, embeddings)`",
+  "`label_ratings(x).attrs[\"counts\"]`, `combine_labels(x)`'s, too", "`tidy(x)` of the labels",
   "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"

@@ -72,3 +72,62 @@ toy_sample <- function() {
     weight_cluster = c(0.5, 0.5, 1), weight_share = c(1.5, 1.5, 8)
   ))
 }
+
+# As Python sends it: a binary model that saw ten images and takes one test image for what it
+# is not.
+toy_model_sent <- function(splits = c("train", "val", "test")) {
+  history <- tibble::tibble(
+    epoch = rep(1:3, each = 2), split = rep(c("train", "val"), 3),
+    loss = c(0.7, 0.6, 0.5, 0.45, 0.4, 0.5), accuracy = c(0.5, 0.5, 0.75, 0.5, 1, 0.5),
+    precision = 0.5, recall = 0.75, f1 = 0.6
+  )
+  measures <- c("accuracy", "precision", "recall", "f1")
+  scores <- tibble::tibble(
+    split = rep(c("train", "val", "test"), each = 4), label = "crowd",
+    measure = rep(measures, 3), estimate = c(1, 1, 1, 1, 0.5, 0.5, 1, 2 / 3, 0.5, 0.5, 1, 2 / 3),
+    conf_low = 0.25, conf_high = 1, n = rep(c(6L, 2L, 2L), each = 4)
+  )
+  cells <- tibble::tibble(
+    split = rep(c("train", "val", "test"), each = 4), label = "crowd",
+    truth = rep(c("yes", "yes", "no", "no"), 3), decision = rep(c("yes", "no"), 6),
+    n = c(3L, 0L, 0L, 3L, 1L, 0L, 1L, 0L, 1L, 0L, 1L, 0L)
+  )
+  predictions <- tibble::tibble(
+    image_id = letters[1:10], path = paste0("/p/", letters[1:10], ".jpg"),
+    split = rep(c("train", "val", "test"), c(6, 2, 2)), label = "crowd",
+    truth = rep(c(1L, 0L), 5), probability = c(rep(c(0.9, 0.2), 3), 0.8, 0.6, 0.75, 0.7),
+    decision = c(rep(c(TRUE, FALSE), 3), rep(TRUE, 4))
+  )
+  line <- tibble::tibble(
+    task = "binary", encoder = "hog", n_labels = 1L, n_train = 6L, n_val = 2L,
+    n_test = if ("test" %in% splits) 2L else 0L, epochs = 3L, best_epoch = 2L, val_accuracy = 0.5,
+    val_f1 = 2 / 3, test_accuracy = 0.5, test_f1 = 2 / 3
+  )
+  shown <- function(table) encode_table(table[table$split %in% splits, ])
+  list(
+    task = "binary",
+    labels = "crowd",
+    tables = list(
+      history = encode_table(history), scores = shown(scores), confusion = shown(cells),
+      predictions = shown(predictions), summary = encode_table(line)
+    ),
+    encoder = '{"name": "hog"}',
+    training = paste0(
+      '{"settings": {"encoder": "hog", "learning_rate": 0.001, "split": [0.6, 0.2, 0.2],',
+      ' "early_stopping": null}, "best_epoch": 2}'
+    )
+  )
+}
+
+toy_model <- function(folder = "/models/crowd", ...) {
+  new_model(toy_model_sent(...), folder)
+}
+
+toy_ratings <- function() {
+  data.frame(
+    image_id = c("a", "b", "c", "d", "d", "e"),
+    annotator = c("1", "1", "1", "1", "2", "1"),
+    anger = c(8, 0, 5, 2, 2, NA),
+    fear = c(1, 0, 4, 0, 2, 3)
+  )
+}

@@ -13,11 +13,13 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import shutil
 import sys
 import time
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -73,8 +75,9 @@ def list_encoders() -> Any:
 
 
 @_answer
-def embed_images(images: Any, encoder: str, **arguments: Any) -> Any:
-    embeddings = imagestrata.embed_images(_receive(images), encoder, **arguments)
+def embed_images(images: Any, encoder: str, *, model: Any = None, **arguments: Any) -> Any:
+    taught = None if model is None else _receive(model)
+    embeddings = imagestrata.embed_images(_receive(images), encoder, model=taught, **arguments)
     return _send_embeddings(embeddings, stored=arguments.get("out") is not None)
 
 
@@ -89,6 +92,64 @@ def read_matrix(folder: str) -> Any:
     embeddings = imagestrata.Embeddings.load(folder)
     ids = embeddings.images[["image_id"]]
     return {"ids": encode_table(ids), "matrix": encode_matrix(embeddings.matrix)}
+
+
+@_answer
+def fine_tune(
+    images: Any, labels: Any, task: str | None, *, keep: str | None, **arguments: Any
+) -> Any:
+    """``keep`` is where a model without a folder of its own lies as long as R's session lasts."""
+    model = imagestrata.fine_tune(_receive(images), _receive(labels), task, **arguments)
+    if keep is not None:
+        shutil.copytree(model.folder, keep)
+    return _send_model(model)
+
+
+@_answer
+def read_model(folder: str) -> Any:
+    return _send_model(imagestrata.FineTunedModel.load(folder))
+
+
+@_answer
+def predict_labels(images: Any, model: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.predict_labels(_receive(images), _receive(model), **arguments))
+
+
+@_answer
+def calibrate_thresholds(model: Any, measure: str) -> Any:
+    return encode_table(imagestrata.calibrate_thresholds(_receive(model), measure=measure))
+
+
+@_answer
+def tune_model(images: Any, labels: Any, task: str | None, **arguments: Any) -> Any:
+    tried = imagestrata.tune_model(_receive(images), _receive(labels), task, **arguments)
+    return encode_table(tried)
+
+
+@_answer
+def explain_labels(images: Any, model: Any, out: str, **arguments: Any) -> Any:
+    explained = imagestrata.explain_labels(_receive(images), _receive(model), out, **arguments)
+    return encode_table(explained)
+
+
+@_answer
+def label_ratings(ratings: Any, **arguments: Any) -> Any:
+    return _send_labels(imagestrata.label_ratings(_receive(ratings), **arguments))
+
+
+@_answer
+def combine_labels(labels: Any, rule: str) -> Any:
+    return _send_labels(imagestrata.combine_labels(_receive(labels), rule))
+
+
+@_answer
+def plot_mistakes(model: Any, path: str, *, predictions: Any = None, **arguments: Any) -> Any:
+    """``predictions``: those that R holds, whose images may have moved meanwhile."""
+    taught = imagestrata.FineTunedModel.load(_receive(model))
+    if predictions is not None:
+        taught.predictions = decode_table(predictions)
+    imagestrata.plot_mistakes(taught, path, **arguments)
+    return path
 
 
 @_answer
@@ -177,12 +238,16 @@ def examine() -> Any:
     return {"found": json.dumps(found, default=str), "encoders": encoders}
 
 
-def _receive(sent: dict[str, Any]) -> Any:
-    """What a verb works on: paths, a table, a matrix, embeddings or a clustering."""
+def _receive(sent: dict[str, Any] | None) -> Any:
+    """What a verb works on: a path, images, a table, a matrix, or a result of another verb."""
+    if sent is None:
+        return None
     kind = sent["kind"]
+    if kind == "path":
+        return sent["path"]
     if kind == "paths":
         paths: list[str] = sent["paths"]
-        return paths[0] if len(paths) == 1 else paths
+        return paths[0] if len(paths) == 1 and not Path(paths[0]).is_file() else paths
     if kind == "table":
         return decode_table(sent["table"])
     if kind == "matrix":
@@ -234,6 +299,27 @@ def _send_clustering(clustering: Any) -> dict[str, Any]:
         "tables": {name: encode_table(getattr(clustering, name)) for name in tables},
         "centroids": encode_matrix(clustering.centroids),
         "settings": json.dumps(clustering.settings, default=str),
+    }
+
+
+def _send_model(model: Any) -> dict[str, Any]:
+    """The model's tables; its weights stay in its folder, by which R names it from then on."""
+    tables = ("history", "scores", "confusion", "predictions", "summary")
+    return {
+        "task": model.task,
+        "labels": list(model.labels),
+        "tables": {name: encode_table(getattr(model, name)) for name in tables},
+        "encoder": json.dumps(model.encoder),
+        "training": json.dumps(model.training, default=str),
+    }
+
+
+def _send_labels(labels: pd.DataFrame) -> dict[str, Any]:
+    """Labels, and what the rule that made them has counted."""
+    return {
+        "labels": encode_table(labels),
+        "counts": encode_table(labels.attrs["counts"]),
+        "incomplete": labels.attrs.get("incomplete", 0),
     }
 
 

@@ -1,0 +1,187 @@
+#' Plots of a fine-tuned model
+#'
+#' @param object What [fine_tune()] returned.
+#' @param type `"training"`: loss and accuracy by epoch of the training and the validation
+#'   images, and the epoch that is kept (the Element's Figures 7.4 and 7.5). `"scores"`: how
+#'   good it is, by label, with 95% intervals, which are wide where few images were looked at.
+#'   `"confusion"`: what was taken for what.
+#' @param ... For `"training"`: further models to be drawn beside it, such as those of a grid,
+#'   in panels called as their arguments are, or after the settings in which they differ.
+#' @param split For `"confusion"`: `"test"`, `"val"` or `"train"`.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examples
+#' fit <- demo_model()
+#' autoplot(fit)
+#' autoplot(fit, "scores")
+#' autoplot(fit, "confusion")
+autoplot.imagestrata_model <- function(object,
+                                       type = c("training", "scores", "confusion"),
+                                       ...,
+                                       split = "test") {
+  type <- rlang::arg_match(type)
+  if (type != "training") {
+    rlang::check_dots_empty()
+  }
+  switch(type,
+    training = plot_training(object, ...),
+    scores = plot_scores(object),
+    confusion = plot_confusion(object, split)
+  )
+}
+
+split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
+
+plot_training <- function(...) {
+  models <- name_models(list(...))
+  history <- dplyr::bind_rows(lapply(models, tidy), .id = "model")
+  points <- dplyr::bind_rows(
+    dplyr::mutate(history, measure = "Loss", value = .data$loss),
+    dplyr::mutate(history, measure = "Accuracy", value = .data$accuracy)
+  )
+  points$measure <- factor(points$measure, c("Loss", "Accuracy"))
+  points$model <- factor(points$model, names(models))
+  points$split <- factor(names_of_splits[points$split], names_of_splits)
+  kept <- tibble::tibble(
+    model = factor(names(models), names(models)),
+    epoch = vapply(models, \(model) as.double(glance(model)$best_epoch), 1)
+  )
+  ggplot2::ggplot(points, ggplot2::aes(.data$epoch, .data$value, colour = .data$split)) +
+    ggplot2::geom_vline(
+      ggplot2::aes(xintercept = .data$epoch),
+      data = kept, colour = colours[["soft"]], linetype = "dotted"
+    ) +
+    ggplot2::geom_blank(data = dplyr::mutate(points[1, ], value = 0)) +
+    ggplot2::geom_line(linewidth = 0.7, na.rm = TRUE) +
+    ggplot2::geom_point(size = if (max(points$epoch) > 25) 0.6 else 1.2, na.rm = TRUE) +
+    ggplot2::facet_grid(
+      ggplot2::vars(.data$measure),
+      if (length(models) > 1) ggplot2::vars(.data$model),
+      scales = "free_y", switch = "y"
+    ) +
+    ggplot2::scale_x_continuous(
+      breaks = \(limits) whole_breaks(limits, if (length(models) > 1) 4 else 8)
+    ) +
+    ggplot2::scale_colour_manual(values = split_colours) +
+    ggplot2::labs(
+      x = "Epoch", y = NULL, colour = NULL,
+      caption = "Dotted: the epoch that is kept, of lowest validation loss"
+    ) +
+    theme_strata() +
+    ggplot2::theme(
+      strip.placement = "outside",
+      strip.text.y.left = ggplot2::element_text(hjust = 0.5),
+      panel.spacing.y = grid::unit(1, "lines")
+    )
+}
+
+name_models <- function(models, call = rlang::caller_env(2)) {
+  for (model in models) {
+    check_class(model, "imagestrata_model", "...", "fine_tune", call = call)
+  }
+  given <- rlang::names2(models)
+  differing <- name_by_settings(models)
+  rlang::set_names(models, make.unique(ifelse(given == "", differing, given), " "))
+}
+
+# The settings in which models differ, as words.
+name_by_settings <- function(models) {
+  settings <- lapply(models, function(model) {
+    vapply(from_json(model$training)[["settings"]], as_words, "")
+  })
+  all <- unique(unlist(lapply(settings, names)))
+  values <- vapply(settings, \(one) dplyr::coalesce(one[all], "-"), all)
+  values <- matrix(values, nrow = length(all))
+  differs <- apply(values, 1, \(row) length(unique(row)) > 1)
+  if (!any(differs)) {
+    return(paste("Model", seq_along(models)))
+  }
+  apply(values[differs, , drop = FALSE], 2, \(one) paste(all[differs], one, collapse = "\n"))
+}
+
+# Numbers as people write them, not 1e-04.
+as_words <- function(value) {
+  toString(vapply(value, format, "", scientific = FALSE, digits = 15))
+}
+
+plot_scores <- function(object) {
+  scores <- dplyr::filter(object$scores, .data$split != "train", !is.na(.data$estimate))
+  scores$measure <- factor(
+    scores$measure, c("accuracy", "precision", "recall", "f1"),
+    c("Accuracy", "Precision", "Recall", "F1")
+  )
+  # The first label on top.
+  scores$label <- factor(scores$label, rev(unique(scores$label)))
+  scores$split <- factor(names_of_splits[scores$split], names_of_splits)
+  place <- ggplot2::position_dodge2(width = 0.6, reverse = TRUE)
+  ggplot2::ggplot(scores, ggplot2::aes(.data$estimate, .data$label, colour = .data$split)) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(xmin = .data$conf_low, xmax = .data$conf_high),
+      position = place, linewidth = 0.8
+    ) +
+    ggplot2::geom_point(position = place, size = 2) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$measure), nrow = 1) +
+    ggplot2::scale_x_continuous(limits = c(0, 1), breaks = c(0, 0.5, 1)) +
+    ggplot2::scale_colour_manual(values = split_colours) +
+    ggplot2::labs(x = NULL, y = NULL, colour = NULL, caption = scores_note(object)) +
+    theme_strata() +
+    ggplot2::theme(
+      panel.grid.major.x = ggplot2::element_line(),
+      panel.grid.major.y = ggplot2::element_blank(),
+      panel.spacing.x = grid::unit(1.5, "lines")
+    )
+}
+
+scores_note <- function(object) {
+  line <- glance(object)
+  tested <- "test" %in% object$scores$split
+  paste0(
+    "Bars are 95% intervals: ", count_of(line$n_val, "validation image"),
+    if (tested) paste0(", ", count_of(line$n_test, "test image"))
+  )
+}
+
+plot_confusion <- function(object, split) {
+  split <- check_string(split, "split", call = rlang::caller_env())
+  cells <- dplyr::filter(object$confusion, .data$split == .env$split)
+  if (nrow(cells) == 0) {
+    abort_imagestrata(
+      "The model has no figures of the split {.val {split}}, only of
+       {.val {unique(object$confusion$split)}}.",
+      hint = "Models of a grid do not look at the test images: see {.fn tune_model}.",
+      call = rlang::caller_env()
+    )
+  }
+  cells <- dplyr::group_by(cells, .data$label, .data$truth) |>
+    dplyr::mutate(share = .data$n / max(sum(.data$n), 1)) |>
+    dplyr::ungroup()
+  names <- unique(cells$truth)
+  cells$truth <- factor(cells$truth, rev(names))
+  cells$decision <- factor(cells$decision, names)
+  cells$label <- factor(cells$label, unique(cells$label))
+  ggplot2::ggplot(cells, ggplot2::aes(.data$decision, .data$truth, fill = .data$share)) +
+    ggplot2::geom_tile(colour = "white", linewidth = 1) +
+    ggplot2::geom_text(
+      ggplot2::aes(label = .data$n, colour = .data$share > 0.5),
+      size = if (length(names) > 12) 2 else 3.2, show.legend = FALSE
+    ) +
+    (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$label))) +
+    ggplot2::coord_equal() +
+    ggplot2::scale_fill_gradient(
+      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), guide = "none"
+    ) +
+    ggplot2::scale_colour_manual(values = c(`FALSE` = "black", `TRUE` = "white")) +
+    ggplot2::labs(
+      x = "The model says", y = "The label says",
+      caption = sprintf(
+        "Numbers of %s images; shade: share of the row", tolower(names_of_splits[[split]])
+      )
+    ) +
+    theme_strata() +
+    ggplot2::theme(
+      panel.grid.major.y = ggplot2::element_blank(),
+      axis.text.x = if (length(names) > 3) ggplot2::element_text(angle = 45, hjust = 1)
+    )
+}

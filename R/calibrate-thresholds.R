@@ -1,0 +1,21 @@
+#' From which probability on is an image labelled best?
+#'
+#' Looks for the threshold of each label at which the validation images are labelled best.
+#'
+#' @param model What [fine_tune()] returned, or the folder it lies in; of a binary or multilabel
+#'   task. Of several classes an image gets the likeliest, without a threshold.
+#' @param measure What is best: `"f1"`, which looks at the label's positives; `"accuracy"`; or
+#'   `"balanced_accuracy"`, the mean of the shares of positives and of negatives that are found.
+#'
+#' @returns A tibble: `label`, `threshold` (half-way between two images' probabilities; of
+#'   equally good ones that nearest to 0.5), `estimate` of the measure there, `at_half`, the
+#'   measure at 0.5, and `n_positive` and `n_negative` validation images. With few of them,
+#'   thresholds are little more than luck.
+#' @family fine-tuning
+#' @export
+#' @examplesIf imagestrata_ready()
+#' calibrate_thresholds(demo_model())
+calibrate_thresholds <- function(model, measure = "f1") {
+  sent <- send_model(model)
+  decode_table(call_core("calibrate_thresholds", sent, check_string(measure, "measure")))
+}

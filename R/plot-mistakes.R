@@ -1,0 +1,34 @@
+#' What does the model get wrong?
+#'
+#' Draws the images of which the model was surest, and wrong: for each label a row of false
+#' positives (it is said to have the label and has not) and one of false negatives.
+#'
+#' @param model What [fine_tune()] returned, or the folder it lies in.
+#' @param path Where to store the figure, too: a name ending in `.png`, `.pdf` or `.svg`.
+#' @param split Of which images: `"test"`, `"val"` or `"train"`.
+#' @param label Mistakes about this label only.
+#' @param n_images Images per row.
+#'
+#' @returns `model`, invisibly, so that it can be piped on.
+#' @family plots
+#' @export
+#' @examplesIf imagestrata_ready()
+#' plot_mistakes(demo_model(), n_images = 5)
+plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_images = 10) {
+  path <- check_path(path, "path", null = TRUE)
+  sent <- send_model(model)
+  call <- rlang::current_env()
+  draw_picture(path, function(path) {
+    call_core(
+      "plot_mistakes",
+      sent,
+      path,
+      predictions = if (inherits(model, "imagestrata_model")) encode_table(augment(model)),
+      split = check_string(split, "split"),
+      label = check_string(label, "label", null = TRUE),
+      n_images = check_number(n_images, "n_images"),
+      call = call
+    )
+  })
+  invisible(model)
+}

@@ -1,0 +1,173 @@
+#' What do images evoke?
+#'
+#' Three looks at ratings before they become labels ([label_ratings()]). They need no Python.
+#'
+#' @inheritParams label_ratings
+#' @param type `"number"`: how many items an image evokes, that is, is rated above 0 for (the
+#'   Element's Figure 7.1a). `"together"`: of the images that evoke one item, how many evoke
+#'   another (Figure 7.1b). `"clear"`: for how many images an item is the highest, and for how
+#'   many clearly so (Figure 7.2).
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examples
+#' set.seed(1)
+#' ratings <- data.frame(
+#'   image_id = 1:200,
+#'   anger = pmax(0, rnorm(200, 0, 4)), fear = pmax(0, rnorm(200, -2, 4))
+#' )
+#' plot_ratings(ratings)
+#' plot_ratings(ratings, type = "together")
+#' plot_ratings(ratings, type = "clear")
+plot_ratings <- function(ratings,
+                         items = NULL,
+                         at_least = 3,
+                         margin = 3,
+                         type = c("number", "together", "clear")) {
+  type <- rlang::arg_match(type)
+  at_least <- check_number(at_least, "at_least")
+  margin <- check_number(margin, "margin")
+  means <- mean_ratings(ratings, items)
+  switch(type,
+    number = plot_number(means),
+    together = plot_together(means),
+    clear = plot_clear(means, at_least, margin)
+  )
+}
+
+# A matrix with a row per image that is rated for all items, and a column per item.
+mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
+  check_data_frame(ratings, "ratings", call)
+  key <- intersect(c("image_id", "path"), names(ratings))
+  if (length(key) == 0) {
+    abort_imagestrata(
+      "{.arg ratings} must have a column {.var image_id} or {.var path}; it has
+       {.var {names(ratings)}}.",
+      hint = "Rename the column that says which image a row is about.",
+      call = call
+    )
+  }
+  check_items(items, call)
+  items <- items %||% setdiff(names(ratings), c("image_id", "path", "annotator"))
+  absent <- setdiff(items, names(ratings))
+  if (length(absent) > 0 || length(items) == 0) {
+    abort_imagestrata(
+      if (length(absent) > 0) {
+        "{.arg ratings} has no column {.var {absent[[1]]}}."
+      } else {
+        "{.arg ratings} has no column of ratings."
+      },
+      hint = "Its columns are {.var {names(ratings)}}.",
+      call = call
+    )
+  }
+  odd <- items[!vapply(ratings[items], \(x) is.numeric(x) && all(x >= 0, na.rm = TRUE), TRUE)]
+  if (length(odd) > 0) {
+    abort_imagestrata(
+      "The column {.var {odd[[1]]}} must hold numbers of 0 or more.",
+      hint = "Name the columns of ratings as {.arg items}, or drop those that are none.",
+      call = call
+    )
+  }
+  means <- stats::aggregate(
+    ratings[items], list(ratings[[key[[1]]]]), mean,
+    na.rm = TRUE, na.action = stats::na.pass
+  )
+  means <- as.matrix(means[-1])
+  means <- means[stats::complete.cases(means), , drop = FALSE]
+  if (nrow(means) == 0) {
+    abort_imagestrata(
+      "No image is rated for all of {length(items)} items.",
+      hint = "Fill in the missing ratings, or name fewer {.arg items}.",
+      call = call
+    )
+  }
+  means
+}
+
+plot_number <- function(means) {
+  found <- tabulate(rowSums(means > 0) + 1, ncol(means) + 1)
+  shares <- tibble::tibble(
+    number = factor(0:ncol(means)), share = found / nrow(means)
+  )
+  ggplot2::ggplot(shares, ggplot2::aes(.data$number, .data$share)) +
+    ggplot2::geom_col(fill = colours[["main"]], width = 0.8) +
+    ggplot2::geom_text(
+      ggplot2::aes(label = sprintf("%.0f%%", 100 * .data$share)),
+      vjust = -0.5, size = 3, colour = colours[["soft"]]
+    ) +
+    ggplot2::scale_y_continuous(
+      labels = \(x) paste0(100 * x, "%"), expand = ggplot2::expansion(mult = c(0, 0.08))
+    ) +
+    ggplot2::labs(
+      x = "Items that an image evokes", y = "Images",
+      caption = count_of(nrow(means), "image")
+    ) +
+    theme_strata()
+}
+
+plot_together <- function(means) {
+  evokes <- means > 0
+  both <- crossprod(evokes) / pmax(colSums(evokes), 1)
+  items <- colnames(means)
+  cells <- tibble::tibble(
+    one = factor(rep(items, length(items)), rev(items)),
+    other = factor(rep(items, each = length(items)), items),
+    share = as.vector(both)
+  )
+  cells <- dplyr::filter(cells, as.character(.data$one) != as.character(.data$other))
+  ggplot2::ggplot(cells, ggplot2::aes(.data$other, .data$one, fill = .data$share)) +
+    ggplot2::geom_tile(colour = "white", linewidth = 1) +
+    ggplot2::geom_text(
+      ggplot2::aes(
+        label = sprintf("%.0f%%", 100 * .data$share), colour = .data$share > 0.5
+      ),
+      size = 3.2, show.legend = FALSE
+    ) +
+    ggplot2::coord_equal() +
+    ggplot2::scale_fill_gradient(
+      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), guide = "none"
+    ) +
+    ggplot2::scale_colour_manual(values = c(`FALSE` = "black", `TRUE` = "white")) +
+    ggplot2::labs(x = "evoke this, too", y = "Of images that evoke this, so many") +
+    theme_strata() +
+    ggplot2::theme(panel.grid.major.y = ggplot2::element_blank())
+}
+
+# The rule is that of label_ratings().
+plot_clear <- function(means, at_least, margin) {
+  ranked <- t(apply(means, 1, sort, decreasing = TRUE))
+  ranked <- matrix(ranked, nrow = nrow(means))
+  second <- if (ncol(means) > 1) ranked[, 2] else 0
+  highest <- factor(colnames(means)[max.col(means, "first")], colnames(means))
+  evokes <- ranked[, 1] > 0
+  clear <- evokes & ranked[, 1] >= at_least & ranked[, 1] - second >= margin
+  ways <- c("highest", "clearly highest")
+  bars <- tibble::tibble(
+    item = rep(factor(levels(highest), levels(highest)), 2),
+    way = factor(rep(ways, each = ncol(means)), ways),
+    n = c(tabulate(highest[evokes], ncol(means)), tabulate(highest[clear], ncol(means)))
+  )
+  ggplot2::ggplot(bars, ggplot2::aes(.data$item, .data$n, fill = .data$way)) +
+    ggplot2::geom_col(position = "identity", width = 0.8) +
+    ggplot2::geom_text(
+      ggplot2::aes(
+        label = .data$n, colour = .data$way, vjust = ifelse(.data$way == "highest", -0.5, 1.5)
+      ),
+      size = 3, show.legend = FALSE
+    ) +
+    ggplot2::scale_colour_manual(values = rlang::set_names(c("black", "white"), ways)) +
+    ggplot2::scale_fill_manual(
+      values = rlang::set_names(colours[c("pale", "main")], ways)
+    ) +
+    ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0, 0.1))) +
+    ggplot2::labs(
+      x = NULL, y = "Images", fill = NULL,
+      caption = sprintf(
+        "Clearly: %g or more, and %g above the second. %d images evoke nothing.",
+        at_least, margin, sum(!evokes)
+      )
+    ) +
+    theme_strata()
+}

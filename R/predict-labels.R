@@ -1,0 +1,61 @@
+#' Label images with a network that has learnt your categories
+#'
+#' `predict(model, new_data)` is the same with the model first.
+#'
+#' @param images As in [embed_images()]; or what `embed_images(images, model = model)` returned,
+#'   so that nothing is computed twice.
+#' @param model What [fine_tune()] returned, or the folder it lies in.
+#' @param threshold The probability from which on an image gets a label: one number for all
+#'   labels; one for each label, by name; or `"calibrated"`, those of [calibrate_thresholds()].
+#'   Of several classes an image gets the likeliest, whatever its probability.
+#' @inheritParams embed_images
+#'
+#' @returns A tibble with a row per image and label (of a binary task, per image): `image_id`,
+#'   `path`, `label`, `probability`, `decision` (`TRUE` or `FALSE`), `threshold` (missing for
+#'   classes), and `reason`, why an image could not be read; then probability and decision are
+#'   missing.
+#' @family fine-tuning
+#' @export
+#' @examplesIf imagestrata_ready()
+#' predict_labels(imagestrata_example("images"), demo_model(), progress = FALSE)
+predict_labels <- function(images,
+                           model,
+                           threshold = 0.5,
+                           device = "auto",
+                           batch_size = NULL,
+                           progress = TRUE) {
+  table <- call_core(
+    "predict_labels",
+    send(images, "images"),
+    send_model(model),
+    threshold = check_threshold(threshold),
+    device = check_string(device, "device"),
+    batch_size = check_number(batch_size, "batch_size", null = TRUE),
+    progress = progress_bar(progress)
+  )
+  decode_table(table)
+}
+
+#' @param object,new_data What [fine_tune()] returned, and the images to be labelled.
+#' @param ... Other arguments of `predict_labels()`, by name.
+#' @rdname predict_labels
+#' @export
+predict.imagestrata_model <- function(object, new_data, ...) {
+  predict_labels(new_data, object, ...)
+}
+
+# One number, one word, or a number for each name.
+check_threshold <- function(threshold, call = rlang::caller_env()) {
+  if (is.null(names(threshold))) {
+    check <- if (is.character(threshold)) check_string else check_number
+    return(check(threshold, "threshold", call = call))
+  }
+  if (!is.numeric(threshold) || anyNA(threshold) || anyDuplicated(names(threshold))) {
+    abort_imagestrata(
+      "{.arg threshold} must hold one number per label, each named once, such as
+       {.code c(crowd = 0.4, flag = 0.6)}.",
+      call = call
+    )
+  }
+  as.list(threshold)
+}

@@ -1,0 +1,77 @@
+#' Which settings teach best?
+#'
+#' Fine-tunes with every combination of settings, and compares them on the validation images.
+#'
+#' @details
+#' No model of the grid looks at the test images. To have the figures of the chosen one on
+#' them, once, call [fine_tune()] with its settings. The best of many points on few validation
+#' images is partly luck: its test figures will be lower.
+#'
+#' @param out Folder of all models. A call that was interrupted goes on, and a grid that has
+#'   grown trains only what is new.
+#' @param grid A named list of values to try, by the name of an argument of [fine_tune()], such
+#'   as `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the
+#'   Element's: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
+#'   images.
+#' @param device See [embed_images()].
+#' @param seed A seed: all points of the grid share the split that it draws.
+#' @param overwrite Train all models again.
+#' @param ... Other arguments of [fine_tune()], by name, the same for all.
+#' @inheritParams fine_tune
+#'
+#' @returns A tibble in the layout of the Element's Table 7.2, the best point first:
+#'   `classifier` (the labels), `accuracy`, `f1`, `precision` and `recall` on the validation
+#'   images, of the best epoch of each; what varies; `loss` (by which points are ranked),
+#'   `best_epoch`, and the `folder` of each model, for [read_model()].
+#' @family fine-tuning
+#' @export
+#' @examplesIf imagestrata_ready()
+#' tune_model(
+#'   imagestrata_example("images"), imagestrata_example("labels.csv"),
+#'   out = tempfile(), grid = list(learning_rate = c(0.0001, 0.001)),
+#'   encoder = "hog", freeze = "backbone", epochs = 10, progress = FALSE
+#' )
+tune_model <- function(images,
+                       labels = NULL,
+                       task = NULL,
+                       out,
+                       grid = NULL,
+                       device = "auto",
+                       seed = 0,
+                       overwrite = FALSE,
+                       progress = TRUE,
+                       ...) {
+  settings <- check_settings(...)
+  if ("split" %in% names(settings)) {
+    settings$split <- check_split(settings$split)
+  }
+  table <- rlang::inject(call_core(
+    "tune_model",
+    send(images, "images"),
+    send_labels(labels, "labels"),
+    check_string(task, "task", null = TRUE),
+    out = check_path(out, "out"),
+    grid = check_grid(grid),
+    device = check_string(device, "device"),
+    seed = check_number(seed, "seed"),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress),
+    !!!settings
+  ))
+  decode_table(table)
+}
+
+# A list of lists, since a vector of one would reach Python as a scalar.
+check_grid <- function(grid, call = rlang::caller_env()) {
+  if (is.null(grid)) {
+    return(NULL)
+  }
+  if (!is.list(grid) || is.data.frame(grid) || !rlang::is_named(grid)) {
+    abort_imagestrata(
+      "{.arg grid} must be a named list of values to try, not {seen(grid)}.",
+      hint = "Such as {.code list(learning_rate = c(0.001, 0.005))}.",
+      call = call
+    )
+  }
+  lapply(grid, \(values) unname(lapply(as.list(values), as_whole)))
+}

@@ -1,0 +1,27 @@
+test_that("mistakes are drawn on the device of R and stored where asked", {
+  skip_if_no_core()
+  pane <- withr::local_tempfile(fileext = ".png")
+  stored <- withr::local_tempfile(fileext = ".pdf")
+  grDevices::png(pane, 800, 600)
+  fit <- demo_model()
+  returned <- withVisible(plot_mistakes(fit, stored, n_images = 4))
+  grDevices::dev.off()
+  expect_identical(returned$value, fit)
+  expect_false(returned$visible)
+  expect_gt(length(unique(as.vector(png::readPNG(pane)))), 50)
+  expect_equal(readLines(stored, 1, warn = FALSE), "%PDF-1.4")
+})
+
+test_that("the images are those that R knows of", {
+  calls <- local_core(plot_mistakes = function(model, path, ...) {
+    png::writePNG(matrix(0.5, 2, 2), path)
+  })
+  folder <- withr::local_tempdir()
+  withr::local_pdf(NULL)
+  plot_mistakes(toy_model(folder), file.path(folder, "wrong.png"), label = "crowd")
+  expect_equal(decode_table(calls$plot_mistakes$predictions)$path[1], "/p/a.jpg")
+  expect_equal(calls$plot_mistakes$label, "crowd")
+  plot_mistakes(folder)
+  expect_null(calls$plot_mistakes$predictions)
+  expect_true(file.exists(file.path(folder, "wrong.png")))
+})
