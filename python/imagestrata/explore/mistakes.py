@@ -88,7 +88,7 @@ def plot_mistakes(
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 12 else name[:11] + "…"
+    return name if len(name) <= 16 else name[:15] + "…"
 
 
 def _about(found: Any, seen: Any) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TILE, GAP, MARGIN, LABELS = 160, 8, 40, 200
 DPI = 200
 
+#: Letters of a name in its largest size.
+_FITTING = 7
+
 #: matplotlib draws no more than 2^16 pixels high.
 MOST_ROWS = 200
 
@@ -58,9 +61,11 @@ def draw_canvas(axes: Axes, canvas: Any, words: Sequence[tuple[str, str]]) -> No
     height, width = canvas.shape[:2]
     axes.set_axis_off()
     axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none", aspect="auto")
+    longest = max(len(name) for name, _ in words)
+    size = min(14.0, 14 * _FITTING / longest)
     for row, (name, about) in enumerate(words):
         middle = _offset(row) + TILE / 2
-        axes.text(MARGIN, middle - 32, name, color=INK, fontsize=14, weight="bold", va="center")
+        axes.text(MARGIN, middle - 32, name, color=INK, fontsize=size, weight="bold", va="center")
         axes.text(
             MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, va="center", linespacing=1.4
         )

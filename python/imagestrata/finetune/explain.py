@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _OPACITY = 0.45
 
+_COLUMNS = {
+    "image_id": str, "path": str, "label": str, "probability": float, "overlay": str, "reason": str,
+}  # fmt: skip
+
 
 def explain_labels(
     images: Any,
@@ -95,9 +99,8 @@ def explain_labels(
             seen = seer.look(image_id, path, label, folder)
             rows.append({"image_id": image_id, "path": path, **seen})
             advance()
-    return pd.DataFrame(rows).reindex(
-        columns=["image_id", "path", "label", "probability", "overlay", "reason"]
-    )
+    table = pd.DataFrame(rows, columns=[*_COLUMNS])
+    return table.astype({name: object for name, kind in _COLUMNS.items() if kind is str})
 
 
 def _files(images: Any, progress: Progress) -> list[tuple[str, str]]:

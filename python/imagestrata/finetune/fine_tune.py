@@ -104,8 +104,8 @@ def fine_tune(
     max_gradient_norm : float or None, default 5
         Longer gradients are shortened to this. The sources do not; but one odd batch of
         4 images can undo what a network knows. With MobileNetV2's weights, whose batch
-        norm is folded in, six classes and a learning rate of .001: all 6 epochs at the
-        level of chance without, 97% of validation images right with it.
+        norm is folded in, and six classes, at most 43% of the validation images were
+        right in 6 epochs without, 100% with it.
     class_weights : bool, default False
         Let rare classes count as much as common ones.
     early_stopping : int, optional
