@@ -226,7 +226,7 @@ class IterativeKMeans(ClusterEstimator):
 
     def _release(self, made: pd.DataFrame) -> NDArray[np.intp]:
         """Number, among the clusters that leave, of the cluster of each row; -1 where it stays."""
-        codes = made["cluster"].to_numpy()
+        codes: NDArray[np.intp] = made["cluster"].to_numpy()
         sizes = np.bincount(codes)
         leaves = cohesive_clusters(
             np.bincount(codes, made["silhouette"]) / sizes,
@@ -234,7 +234,8 @@ class IterativeKMeans(ClusterEstimator):
             threshold=self.similarity_threshold,
             share=self.release_share,
         )
-        return np.where(leaves, np.cumsum(leaves) - 1, -1)[codes]
+        found: NDArray[np.intp] = np.where(leaves, np.cumsum(leaves) - 1, -1)[codes]
+        return found
 
     def _fit_kmeans(self, vectors: Vectors, rng: np.random.Generator) -> Fit:
         n = len(vectors)

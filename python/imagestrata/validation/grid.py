@@ -1,0 +1,200 @@
+"""A grid of clusterings, fitted with as little work as it takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.base import ClusterEstimator, Memo
+from ..clustering.cluster import METHODS, make_estimator
+from ..clustering.inputs import as_embeddings
+from ..embeddings.embeddings import Embeddings
+from ..errors import ImagestrataError
+from ..files import Parts
+from ..progress import Progress, track
+from ..provenance import fingerprint
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A clustering to be made and scored."""
+
+    encoder: str
+    method: str
+    settings: dict[str, Any]
+    baseline: bool = False
+
+    @property
+    def key(self) -> str:
+        content = [self.encoder, self.method, self.settings]
+        return f"candidate-{fingerprint(content)}"
+
+
+def named_embeddings(given: Any) -> dict[str, Embeddings]:
+    """Embeddings of the same images, in the same order, by name."""
+    if isinstance(given, Mapping):
+        named = {str(name): as_embeddings(one) for name, one in given.items()}
+    elif isinstance(given, (list, tuple)):
+        listed = [as_embeddings(one) for one in given]
+        named = {_name(one, number): one for number, one in enumerate(listed, 1)}
+        if len(named) < len(listed):
+            raise ImagestrataError(
+                f"{len(listed)} embeddings have only {len(named)} names: {', '.join(named)}.",
+                'Name them: {"first": ..., "second": ...}.',
+            )
+    else:
+        one = as_embeddings(given)
+        named = {_name(one, 1): one}
+    if not named:
+        raise ImagestrataError("`embeddings` is empty: give at least one.")
+    (first_name, first), *others = named.items()
+    for name, one in others:
+        a, b = set(first.images["image_id"]), set(one.images["image_id"])
+        if a != b:
+            raise ImagestrataError(
+                f"The embeddings are of different images: {first_name!r} has {len(a)}, "
+                f"{name!r} {len(b)}, and {len(a & b)} are in both.",
+                "Embed the same images with every encoder, or keep those that all have.",
+            )
+    return named
+
+
+def _name(embeddings: Embeddings, number: int) -> str:
+    return str(embeddings.encoder.get("name") or f"embeddings {number}")
+
+
+def checked_grid(grid: Any) -> dict[str, list[Any]]:
+    if not isinstance(grid, Mapping) or not grid:
+        raise ImagestrataError(
+            f"`grid` must be a mapping of settings to lists of values, not {grid!r}.",
+            'Such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+        )
+    lists = (list, tuple, range, np.ndarray)
+    listed = {
+        str(name): list(values) if isinstance(values, lists) else [values]
+        for name, values in grid.items()
+    }
+    empty = [name for name, values in listed.items() if not values]
+    if empty:
+        raise ImagestrataError(f"`grid` has no value for {empty[0]!r}.")
+    if "seed" in listed:
+        raise ImagestrataError("`seed` is no setting to tune.", "Give it to tune_clusters().")
+    return {
+        name: [value.item() if isinstance(value, np.generic) else value for value in values]
+        for name, values in listed.items()
+    }
+
+
+def candidates_of(
+    encoders: Mapping[str, Embeddings], grid: Mapping[str, list[Any]], seed: int
+) -> list[Candidate]:
+    made = []
+    for values in itertools.product(*grid.values()):
+        settings = dict(zip(grid, values, strict=True))
+        method = settings.pop("method", "iterative")
+        for name, one in encoders.items():
+            candidate = Candidate(name, method, settings)
+            _estimator(candidate, seed)._check_arguments(one.matrix.shape)
+            made.append(candidate)
+    made.sort(key=lambda candidate: list(encoders).index(candidate.encoder))
+    return made
+
+
+def _estimator(candidate: Candidate, seed: int) -> ClusterEstimator:
+    settings = dict(candidate.settings)
+    return make_estimator(candidate.method, settings.pop("preset", None), settings, seed)
+
+
+def baselines_of(
+    candidates: Sequence[Candidate], found: Sequence[NDArray[np.intp]]
+) -> Iterator[Candidate]:
+    """The methods that take a number of clusters, at the numbers that were found."""
+    tried = {candidate.key for candidate in candidates}
+    methods = [name for name, kind in METHODS.items() if "n_clusters" in kind().get_params()]
+    for candidate, labels in zip(candidates, found, strict=True):
+        n_clusters = int(labels.max(initial=-1)) + 1
+        if n_clusters < 2:
+            continue
+        shared = ("normalize", "n_components", "exact")
+        same = {name: candidate.settings[name] for name in shared if name in candidate.settings}
+        for method in methods:
+            settings = {"n_clusters": n_clusters, **same}
+            baseline = Candidate(candidate.encoder, method, settings, baseline=True)
+            if baseline.key not in tried:
+                tried.add(baseline.key)
+                yield baseline
+
+
+class _SharedFits:
+    """Fits of the candidates at hand that differ only in what leaves.
+
+    Only those of one group are kept: candidates of a group are fitted in a row.
+    """
+
+    def __init__(self) -> None:
+        self.group = ""
+        self.fits: dict[str, pd.DataFrame] = {}
+
+    def memo(self, group: str) -> Memo:
+        if group != self.group:
+            self.group, self.fits = group, {}
+        return self._remember
+
+    def _remember(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        if name not in self.fits:
+            self.fits[name] = make()
+        return self.fits[name]
+
+
+def _group(candidate: Candidate, seed: int) -> str:
+    """The same for candidates that may share fits."""
+    estimator = _estimator(candidate, seed)
+    deciding = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if name not in estimator.after_fit
+    }
+    return fingerprint([candidate.encoder, candidate.method, deciding])
+
+
+def fit_all(
+    candidates: Sequence[Candidate],
+    encoders: Mapping[str, Embeddings],
+    seed: int,
+    parts: Parts | None,
+    progress: Progress,
+    doing: str,
+) -> list[NDArray[np.intp]]:
+    """Cluster (from 0, -1 residual) of each image, for every candidate.
+
+    Images are in the order of the first embeddings.
+    """
+    shared = _SharedFits()
+    groups = [_group(candidate, seed) for candidate in candidates]
+    first = next(iter(encoders.values())).images["image_id"]
+    found: dict[int, NDArray[np.intp]] = {}
+    with track(progress, doing, len(candidates)) as advance:
+        for row in sorted(range(len(candidates)), key=lambda row: groups.index(groups[row])):
+            candidate = candidates[row]
+            one = encoders[candidate.encoder]
+            make = partial(_fit, candidate, one, seed, shared, groups[row])
+            table = make() if parts is None else parts.load(candidate.key, make).to_pandas()
+            order = pd.Index(one.images["image_id"]).get_indexer(first)
+            found[row] = table["cluster"].to_numpy()[order]
+            advance()
+    return [found[row] for row in range(len(candidates))]
+
+
+def _fit(
+    candidate: Candidate, embeddings: Embeddings, seed: int, shared: _SharedFits, group: str
+) -> pd.DataFrame:
+    estimator = _estimator(candidate, seed)
+    estimator._fit(embeddings.matrix, memo=shared.memo(group), progress=False)
+    return pd.DataFrame({"cluster": estimator.labels_})
