@@ -131,7 +131,7 @@ def test_bad_input():
         sample_pairs(vectors(), k=60)
     with pytest.raises(ImagestrataError, match="within clusters were asked for, but there are"):
         sample_pairs(vectors(10), n=200, k=3)
-    with pytest.raises(ImagestrataError, match="between clusters .* there are only 0"):
+    with pytest.raises(ImagestrataError, match=r"between clusters .* there are only 0"):
         sample_pairs(vectors(10), n=2, k=1)
     with pytest.raises(ImagestrataError, match="`share_within` must be between 0 and 1"):
         sample_pairs(vectors(), share_within=50)

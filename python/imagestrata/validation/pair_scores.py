@@ -258,8 +258,11 @@ def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
 
 
 def design_weights(pairs: pd.DataFrame) -> Array:
-    """How many pairs each judged pair stands for: 1 / probability, and its share of those
-    of its stratum that were not judged; 0 for the latter."""
+    """How many pairs of images each judged pair stands for; 0 for pairs without a judgement.
+
+    Pairs of a stratum that were not judged are stood for by those that were: by
+    its size ``N_h`` where that is known, else by the rows that are there.
+    """
     if "probability" not in pairs:
         raise ImagestrataError(
             "The pairs have no column 'probability', which weighted measures need.",
@@ -273,9 +276,12 @@ def design_weights(pairs: pd.DataFrame) -> Array:
             f"{len(pairs)} are not."
         )
     judged = pairs["judgement"].notna().to_numpy()
-    by_stratum = pd.Series(judged).groupby(_strata(pairs))
-    share = by_stratum.transform("mean").to_numpy(dtype=float)
-    return np.where(judged, 1 / (probability * np.where(judged, share, 1)), 0)
+    strata = _strata(pairs)
+    if "N_h" in pairs:
+        sizes = pairs["N_h"].to_numpy(dtype=float)
+    else:
+        sizes = np.bincount(strata)[strata] / probability
+    return np.where(judged, sizes / np.maximum(np.bincount(strata, judged)[strata], 1), 0)
 
 
 def _strata(pairs: pd.DataFrame) -> Array:
@@ -350,7 +356,7 @@ def _truncated_beta(
     left, right = np.minimum(a, b), np.maximum(a, b)
     most, least = betaincc(left, right, edge), betaincc(left, right, 1 - edge)
     tail = least + (most - least) * rng.random((n_boot, *a.shape))
-    drawn = np.clip(betainccinv(left, right, tail), edge, 1 - edge)
+    drawn: Array = np.clip(betainccinv(left, right, tail), edge, 1 - edge)
     return np.where(a > b, 1 - drawn, drawn)
 
 

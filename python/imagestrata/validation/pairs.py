@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
-STRATA = ("within", "between")
-
 
 def sample_pairs(
     embeddings: Embeddings | Array,
@@ -63,8 +61,9 @@ def sample_pairs(
     DataFrame
         One row per pair, in random order: ``pair_id``, ``image_a`` and
         ``image_b`` (left and right, at random), ``path_a``, ``path_b``,
-        ``stratum`` ("within" or "between" clusters) and ``probability``, with
-        which this pair came into the sample. No pair occurs twice.
+        ``stratum`` ("within" or "between" clusters), ``N_h``, the number of all
+        pairs of that stratum, and ``probability``, with which this pair came into
+        the sample. No pair occurs twice.
 
     Raises
     ------
@@ -194,7 +193,8 @@ def draw_pairs(
         numbers = rng.choice(there_are, wanted, replace=False)
         one, other = _pair_of_number(numbers, first, counts)
         rows = pd.DataFrame({"a": by_cluster[one], "b": by_cluster[other]})
-        drawn.append(rows.assign(stratum=stratum, probability=wanted / max(there_are, 1)))
+        probability = wanted / max(there_are, 1)
+        drawn.append(rows.assign(stratum=stratum, N_h=there_are, probability=probability))
     table = pd.concat(drawn, ignore_index=True)
     table = table.iloc[rng.permutation(len(table))]
     left = np.where(rng.random(len(table)) < 0.5, table["a"], table["b"])
@@ -207,8 +207,7 @@ def draw_pairs(
             "image_b": ids[right],
             "path_a": paths[left],
             "path_b": paths[right],
-            "stratum": table["stratum"].to_numpy(),
-            "probability": table["probability"].to_numpy(),
+            **{name: table[name].to_numpy() for name in ("stratum", "N_h", "probability")},
         }
     )
 
