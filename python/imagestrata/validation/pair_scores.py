@@ -224,7 +224,7 @@ def check_judged(pairs: Any) -> pd.DataFrame:
     if off.any():
         raise ImagestrataError(
             f"Judgements must be numbers from 0 to 2; {int(off.sum())} of {len(pairs)} are not, "
-            f"{pairs.loc[off, 'judgement'].iloc[0]!r} for one."
+            f"{pairs.loc[off, 'judgement'].tolist()[0]!r} for one."
         )
     checked: pd.DataFrame = pairs.assign(judgement=numbers)
     return checked

@@ -99,7 +99,7 @@ def sample_pairs(
     step = Step(out, "pairs", settings, inputs=inputs, overwrite=overwrite, results=["pairs.csv"])
     if step.folder is not None and step.finished:
         return read_drawn_pairs(step.folder)
-    clusters = _clusters(given.matrix, k, seed)
+    clusters = cluster_for_pairs(given.matrix, k, seed)
     pairs = draw_pairs(given.images, clusters, n, share_within, np.random.default_rng([seed, 2]))
     if step.folder is not None:
         write_table(step.folder / "pairs.csv", pairs)
@@ -221,7 +221,8 @@ def pair_id(image_a: str, image_b: str) -> str:
     return "p" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
-def _clusters(matrix: Array, k: int, seed: int) -> Array:
+def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:
+    """The k-means within and between whose clusters pairs are drawn."""
     from ..clustering.kmeans import kmeans
     from ..clustering.vectors import as_vectors
 
