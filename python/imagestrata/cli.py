@@ -61,6 +61,7 @@ Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead
 Allocation = Annotated[str, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
 Residual = Annotated[bool, typer.Option(help="Sample the images that belong to no cluster.")]
 Singles = Annotated[bool, typer.Option(help="Sample clusters of one image.")]
+Scale = Annotated[str, typer.Option(help="binary (different, same) or graded (0, 1, 2).")]
 
 
 @app.command()
@@ -251,6 +252,88 @@ def gallery(
 
 
 @app.command()
+def pairs(
+    run_folder: RunFolder,
+    n: Annotated[int, typer.Option("--n", help="Number of pairs.")] = 554,
+    k: Annotated[int, typer.Option("--k", help="Clusters of the k-means.")] = 80,
+    share_within: Annotated[float, typer.Option(help="Share of pairs within clusters.")] = 0.5,
+    format: Annotated[str, typer.Option(help="html, csv or labelstudio.")] = "html",
+    scale: Scale = "binary",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw pairs of images, and write the file with which people judge them."""
+    from .embeddings.embeddings import Embeddings
+    from .provenance import require_step
+    from .validate import check_choice
+    from .validation.pair_export import FORMATS, export_pairs
+    from .validation.pairs import sample_pairs
+
+    require_step(run_folder, "embed")
+    ending = FORMATS[check_choice("format", format, FORMATS)]
+    drawn = sample_pairs(
+        Embeddings.load(run_folder),
+        n,
+        k,
+        share_within=share_within,
+        seed=seed,
+        out=run_folder,
+        overwrite=overwrite,
+    )
+    # The table of the pairs themselves is pairs.csv.
+    file = export_pairs(
+        drawn,
+        run_folder / f"judge-pairs{ending}",
+        format=format,
+        scale=scale,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    summary = {"n_pairs": len(drawn), "pairs": str(run_folder / "pairs.csv"), "file": str(file)}
+    _print(summary, as_json, f"{len(drawn)} pairs: {summary['pairs']}", f"For annotators: {file}")
+
+
+@app.command()
+def score(
+    run_folder: RunFolder,
+    answers: Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")],
+    scale: Scale = "binary",
+    rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
+        "majority"
+    ),
+    residual: Annotated[str, typer.Option(help="Residual images: apart or leave_out.")] = "apart",
+    error_rate: Annotated[float, typer.Option(help="Share of judgements that are wrong.")] = 0.0,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare the clusters of a run folder with people's judgements of its pairs."""
+    from .files import write_table
+    from .provenance import require_step
+    from .validation.agreement import agreement, consensus
+    from .validation.pair_answers import read_pairs
+    from .validation.pair_scores import score_pairs
+    from .validation.pairs import read_drawn_pairs
+
+    require_step(run_folder, "pairs")
+    clustering = _load_clustering(run_folder)
+    judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
+    scores = score_pairs(
+        clustering, consensus(judged, rule), residual=residual, error_rate=error_rate, seed=seed
+    )
+    write_table(run_folder / "scores.csv", scores)
+    summary = {"scores": _records(scores)}
+    lines = [scores.round(3).to_string(index=False)]
+    if judged["annotator"].nunique() > 1:
+        agreed = agreement(judged, seed=seed)
+        write_table(run_folder / "agreement.csv", agreed)
+        summary |= {"agreement": _records(agreed)}
+        lines += ["", agreed.round(3).to_string(index=False)]
+    _print(summary, as_json, *lines)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
     n_images: Annotated[int, typer.Option(help="How many files.")] = 600,
@@ -424,6 +507,12 @@ def _cluster_lines(clustering: Clustering) -> list[str]:
         f"{found['n_clusters']} clusters in {found['n_iterations']} iterations; "
         f"{found['n_residual']} images ({share:.1%}) belong to none"
     ]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them, None where a number is missing."""
+    known = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]
 
 
 def _print(summary: dict[str, Any], as_json: bool, *lines: str) -> None:

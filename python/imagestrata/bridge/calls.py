@@ -138,6 +138,37 @@ def score_labels(table: Any) -> Any:
 
 
 @_answer
+def sample_pairs(embeddings: Any, n: int, k: int, **arguments: Any) -> Any:
+    return encode_table(imagestrata.sample_pairs(_receive(embeddings), n, k, **arguments))
+
+
+@_answer
+def export_pairs(pairs: Any, out: str, **arguments: Any) -> Any:
+    return str(imagestrata.export_pairs(decode_table(pairs), out, **arguments))
+
+
+@_answer
+def read_pairs(files: list[str], pairs: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_pairs(files, decode_table(pairs), **arguments))
+
+
+@_answer
+def agreement(judgements: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.agreement(decode_table(judgements), **arguments))
+
+
+@_answer
+def consensus(judgements: Any, rule: str) -> Any:
+    return encode_table(imagestrata.consensus(decode_table(judgements), rule))
+
+
+@_answer
+def score_pairs(clustering: Any, pairs: Any, **arguments: Any) -> Any:
+    scores = imagestrata.score_pairs(_receive(clustering), decode_table(pairs), **arguments)
+    return encode_table(scores)
+
+
+@_answer
 def signatures() -> Any:
     """A row for every argument of every public function, its default as JSON ("" without)."""
     rows = [
