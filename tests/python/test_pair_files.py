@@ -212,7 +212,7 @@ def test_answers_of_label_studio(pairs, tmp_path):
 
 def test_pairs_without_an_answer_are_counted(pairs, tmp_path):
     table = answers(pairs).astype({"judgement": object})
-    table.loc[[0, 4], "judgement"] = ""
+    table.loc[0, "judgement"], table.loc[4, "judgement"] = "", "NA"
     with pytest.warns(UserWarning, match="2 of 6 pairs have no judgement"):
         assert len(read_pairs(stored(tmp_path, "a.csv", table), pairs)) == 4
     with pytest.raises(ImagestrataError, match=r"There is no judgement in .*a\.csv"):

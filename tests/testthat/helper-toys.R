@@ -72,3 +72,11 @@ toy_sample <- function() {
     weight_cluster = c(0.5, 0.5, 1), weight_share = c(1.5, 1.5, 8)
   ))
 }
+
+# Sixty images in three groups, as vectors.
+toy_vectors <- function() {
+  group <- rep(c(0, 5, 10), each = 20)
+  vectors <- cbind(group + sin(1:60), group + cos(1:60))
+  dimnames(vectors) <- NULL
+  vectors
+}

@@ -19,6 +19,8 @@ from .pair_export import SCALES
 from .pairs import check_pairs
 
 _COLUMNS = ["pair_id", "annotator", "judgement", "file"]
+#: How a missing judgement is written, by us, by R and by pandas.
+_NOTHING = ("", "NA", "nan")
 
 
 def read_pairs(
@@ -83,7 +85,7 @@ def _read_all(files: Any) -> pd.DataFrame:
         raise ImagestrataError("`files` is empty.", "Name the files with annotators' answers.")
     rows = [row for path in paths for row in _read(check_path("files", path))]
     table = pd.DataFrame(rows, columns=_COLUMNS)
-    table = table[table["judgement"] != ""].reset_index(drop=True)
+    table = table[~table["judgement"].isin(_NOTHING)].reset_index(drop=True)
     if table.empty:
         raise ImagestrataError(
             f"There is no judgement in {_list(map(str, paths))}.",

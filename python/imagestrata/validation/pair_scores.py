@@ -286,10 +286,13 @@ def design_weights(pairs: pd.DataFrame) -> Array:
 
 def _strata(pairs: pd.DataFrame) -> Array:
     """A number for each stratum: pairs of one name and one probability."""
-    names = [name for name in ("stratum", "probability") if name in pairs]
-    if not names:
-        return np.zeros(len(pairs), dtype=int)
-    return pairs.groupby(names, dropna=False).ngroup().to_numpy()
+    strata = np.zeros(len(pairs), dtype=np.int64)
+    for name in ("stratum", "probability"):
+        if name in pairs:
+            codes, values = pd.factorize(pairs[name], sort=True, use_na_sentinel=False)
+            strata = strata * len(values) + codes
+    # Numbered in order of their names, whatever the order of the pairs.
+    return pd.factorize(strata, sort=True)[0]
 
 
 def _check_measures(measures: str | Sequence[str] | None) -> Sequence[str] | None:

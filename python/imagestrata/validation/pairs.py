@@ -147,11 +147,13 @@ def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFram
 
 def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
     """An id stands for one pair of images, and the other way round."""
+    a, b = pairs["image_a"].to_numpy(dtype=object), pairs["image_b"].to_numpy(dtype=object)
+    turned = a > b
     images = pd.DataFrame(
         {
-            "id": pairs["pair_id"],
-            "one": pairs[["image_a", "image_b"]].min(axis=1),
-            "other": pairs[["image_a", "image_b"]].max(axis=1),
+            "id": pairs["pair_id"].to_numpy(),
+            "one": np.where(turned, b, a),
+            "other": np.where(turned, a, b),
         }
     )
     if repeated:
