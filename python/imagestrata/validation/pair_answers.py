@@ -18,7 +18,6 @@ from ..validate import check_choice, check_path
 from .pair_export import SCALES
 from .pairs import check_pairs
 
-_COLUMNS = ["pair_id", "annotator", "judgement", "file"]
 #: How a missing judgement is written, by us, by R and by pandas.
 _NOTHING = ("", "NA", "nan")
 
@@ -64,10 +63,10 @@ def read_pairs(
     """
     scale = check_choice("scale", scale, SCALES)
     check_pairs(pairs)
-    answers = _read_all(files)
+    answers = read_answers(files)
     _check_known(answers, pairs)
     answers["judgement"] = _numbers(answers, scale)
-    answers = _once(answers)
+    answers = once(answers)
     order = pd.Series(range(len(pairs)), index=pairs["pair_id"])
     answers = answers.assign(order=answers["pair_id"].map(order)).sort_values(
         ["order", "annotator"]
@@ -79,12 +78,13 @@ def read_pairs(
     return table.assign(**{name: answers[name].to_numpy() for name in ("annotator", "judgement")})
 
 
-def _read_all(files: Any) -> pd.DataFrame:
+def read_answers(files: Any, key: str = "pair_id") -> pd.DataFrame:
+    """Columns ``key``, annotator, judgement (text, never empty) and file; one row per answer."""
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     if not paths:
         raise ImagestrataError("`files` is empty.", "Name the files with annotators' answers.")
-    rows = [row for path in paths for row in _read(check_path("files", path))]
-    table = pd.DataFrame(rows, columns=_COLUMNS)
+    rows = [row for path in paths for row in _read(check_path("files", path), key)]
+    table = pd.DataFrame(rows, columns=[key, "annotator", "judgement", "file"])
     table = table[~table["judgement"].isin(_NOTHING)].reset_index(drop=True)
     if table.empty:
         raise ImagestrataError(
@@ -94,8 +94,8 @@ def _read_all(files: Any) -> pd.DataFrame:
     return table
 
 
-def _read(file: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Pair, annotator, judgement (as text, perhaps empty) and file of each answer."""
+def _read(file: Path, key: str) -> Iterator[tuple[str, str, str, str]]:
+    """Key, annotator, judgement (as text, perhaps empty) and file of each answer."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -107,25 +107,28 @@ def _read(file: Path) -> Iterator[tuple[str, str, str, str]]:
             f"{str(file)!r} cannot be read as text ({error}).",
             "Save it as CSV with the encoding UTF-8.",
         ) from None
-    answers = _json_answers(text, file) if file.suffix == ".json" else _csv_answers(text, file)
-    for pair, annotator, judgement in answers:
-        yield pair, annotator or file.stem, judgement, str(file)
+    if file.suffix == ".json" and key == "pair_id":
+        answers = _json_answers(text, file)
+    else:
+        answers = _csv_answers(text, file, key)
+    for name, annotator, judgement in answers:
+        yield name, annotator or file.stem, judgement, str(file)
 
 
-def _csv_answers(text: str, file: Path) -> Iterator[tuple[str, str, str]]:
+def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, str]]:
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     columns = [name.strip() for name in rows.fieldnames or []]
     rows.fieldnames = columns
-    for needed in ("pair_id", "judgement"):
+    for needed in (key, "judgement"):
         if needed not in columns:
             raise ImagestrataError(
                 f"{str(file)!r} lacks the column {needed!r}; it has {', '.join(columns)}.",
-                "Answers are the columns pair_id, annotator and judgement.",
+                f"Answers are the columns {key}, annotator and judgement.",
             )
     for row in rows:
-        yield _text(row["pair_id"]), _text(row.get("annotator")), _text(row["judgement"])
+        yield _text(row[key]), _text(row.get("annotator")), _text(row["judgement"])
 
 
 def _json_answers(text: str, file: Path) -> Iterator[tuple[str, str, str]]:
@@ -194,17 +197,17 @@ def _numbers(answers: pd.DataFrame, scale: str) -> pd.Series[int]:
     return numbers.astype(int)
 
 
-def _once(answers: pd.DataFrame) -> pd.DataFrame:
+def once(answers: pd.DataFrame, key: str = "pair_id", what: str = "pairs") -> pd.DataFrame:
     """Each answer once; none may be contradicted."""
-    answers = answers.drop_duplicates(["pair_id", "annotator", "judgement"])
-    twice = answers.duplicated(["pair_id", "annotator"])
+    answers = answers.drop_duplicates([key, "annotator", "judgement"])
+    twice = answers.duplicated([key, "annotator"])
     if twice.any():
         first = answers[twice].iloc[0]
-        contradictory = answers[twice][["pair_id", "annotator"]].drop_duplicates()
+        contradictory = answers[twice][[key, "annotator"]].drop_duplicates()
         people = _list(sorted(contradictory["annotator"].unique()))
         raise ImagestrataError(
-            f"{len(contradictory)} pairs have contradictory judgements by one annotator "
-            f"({people}), {first['pair_id']!r} for one.",
+            f"{len(contradictory)} {what} have contradictory judgements by one annotator "
+            f"({people}), {first[key]!r} for one.",
             "Delete the wrong rows. If two people used one name, give each file's column "
             "`annotator` its own.",
         )
