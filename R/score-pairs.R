@@ -34,7 +34,7 @@
 #' @param same_from The least judgement that says "these belong together".
 #' @param error_rate Share of the judgements that are wrong, for which all measures but quality
 #'   are corrected. Two annotators who err independently and agree on a share A of the pairs
-#'   err in (1 - sqrt(2 A - 1)) / 2.
+#'   err in e = (1 - sqrt(2 A - 1)) / 2; the majority of three who do errs in 3 e^2 - 2 e^3.
 #' @param n_boot Draws from which the intervals come.
 #' @param confidence Confidence of the intervals.
 #' @param seed Seed of the draws.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clusterings import hand_made
 from imagestrata import ImagestrataError, score_labels, score_pairs
-from imagestrata.validation.pair_scores import design_weights
+from imagestrata.validation.pair_scores import _truncated_beta, design_weights
 from imagestrata.validation.pairs import draw_pairs, pair_id
 
 
@@ -171,6 +171,25 @@ def test_known_errors_of_judgement_are_taken_out():
     assert recall["conf_low"] < 80 / 180 < recall["conf_high"]
     # More errors than there are answers of that kind: none is left.
     assert estimates(score_pairs(clusters, pairs_of(rows), error_rate=0.3))["recall"] == 1
+
+
+@pytest.mark.parametrize(("same", "others"), [(0, 2000), (2000, 0), (3, 200), (90, 110)])
+@pytest.mark.parametrize("edge", [0, 0.05, 0.45])
+def test_shares_are_drawn_between_the_edges(same, others, edge):
+    from scipy.stats import beta
+
+    a, b = np.array([same + 0.5]), np.array([others + 0.5])
+    drawn = _truncated_beta(a, b, edge, 4000, np.random.default_rng(0))
+    assert drawn.shape == (4000, 1)
+    assert drawn.min() >= edge
+    assert drawn.max() <= 1 - edge
+    inside = beta.cdf(1 - edge, a, b) - beta.cdf(edge, a, b)
+    if inside > 1e-6:
+        middle = beta.ppf(beta.cdf(edge, a, b) + inside / 2, a, b)
+        assert np.median(drawn) == pytest.approx(middle, abs=0.005)
+    else:
+        nearest = edge if same < others else 1 - edge
+        assert abs(drawn - nearest).max() < 0.05
 
 
 def test_intervals_of_one_stratum_are_those_of_jeffreys():

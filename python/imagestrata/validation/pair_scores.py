@@ -68,7 +68,8 @@ def score_pairs(
         Share of the judgements that are wrong, below one half, the same for
         pairs that belong together and pairs that do not; precision, recall, f1
         and mean_pr are corrected for it. Two annotators who err independently
-        and agree on a share A of the pairs err in (1 - sqrt(2 A - 1)) / 2.
+        and agree on a share A of the pairs err in e = (1 - sqrt(2 A - 1)) / 2;
+        the majority of three who do errs in 3 e² - 2 e³.
     n_boot : int, default 1000
         Draws from which the intervals come.
     confidence : float, default 0.95
@@ -359,7 +360,8 @@ def _truncated_beta(
     left, right = np.minimum(a, b), np.maximum(a, b)
     most, least = betaincc(left, right, edge), betaincc(left, right, 1 - edge)
     tail = least + (most - least) * rng.random((n_boot, *a.shape))
-    drawn: Array = np.clip(betainccinv(left, right, tail), edge, 1 - edge)
+    # Where next to nothing of it is inside, that lies at the edge.
+    drawn: Array = np.where(most > 0, np.clip(betainccinv(left, right, tail), edge, 1 - edge), edge)
     return np.where(a > b, 1 - drawn, drawn)
 
 
