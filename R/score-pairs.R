@@ -47,10 +47,11 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' topics <- demo_topics()
-#' ids <- topics$image_id
+#' ids <- topics$image_id[order(-topics$cluster)]
+#' # What people might say of neighbours in this order:
 #' pairs <- data.frame(
-#'   pair_id = paste0("p", 1:20), image_a = ids[1:20], image_b = ids[2:21],
-#'   judgement = rep(c(1, 0), 10)
+#'   pair_id = paste0("p", 1:40), image_a = ids[1:40], image_b = ids[2:41],
+#'   judgement = rep(c(1, 1, 1, 0), 10)
 #' )
 #' score_pairs(topics, pairs)
 score_pairs <- function(clustering,
