@@ -43,6 +43,8 @@ _PUBLIC = {
     "image_gallery": "explore.gallery",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",
+    "plot_tuning": "explore.tuning",
+    "plot_matching": "explore.matching",
 }
 
 __all__ = sorted(_PUBLIC)

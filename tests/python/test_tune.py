@@ -18,6 +18,7 @@ from imagestrata import (
     Tuning,
     best_clustering,
     cluster_images,
+    plot_tuning,
     tune_clusters,
 )
 from imagestrata.clustering.iterative import IterativeKMeans
@@ -279,7 +280,10 @@ def test_embeddings_of_one_kind_need_names(corpus):
     [
         ({"judgement": 0}, "0 of 300 pairs were judged together: too few for 5 folds"),
         ({"judgement": 3}, "300 of 300 are not"),
-        ({"image_a": [f"no {i}" for i in range(300)]}, "300 of 300 pairs have an image without a vector"),
+        (
+            {"image_a": [f"no {i}" for i in range(300)]},
+            "300 of 300 pairs have an image without a vector",
+        ),
         ({"pair_id": "same"}, "299 pair ids occur more than once"),
     ],
 )
@@ -306,3 +310,19 @@ def test_bad_input(corpus):
         tune_clusters({"a": good, "b": few}, pairs)
     with pytest.raises(ImagestrataError, match="holds no tuning"):
         Tuning.load("nowhere")
+
+
+def test_the_summary_and_the_picture(tuned, tmp_path):
+    line = tuned.summary.iloc[0]
+    rows = tuned.results[tuned.results["measure"] == "f1"]
+    assert line["estimate"] == rows.loc[~rows["baseline"], "estimate"].max()
+    assert (line["n_candidates"], line["n_pairs"], line["encoder"]) == (16, 300, "good")
+    assert line["best_baseline"] == rows.loc[rows["baseline"], "estimate"].max()
+    assert "16 clusterings" in repr(tuned)
+    drawn = plot_tuning(tuned, tmp_path / "tuning.png")
+    left, right = drawn.axes
+    assert left.get_legend_handles_labels()[1] == ["good", "bad"]
+    assert right.get_ylabel() == "F1"
+    assert (tmp_path / "tuning.png").stat().st_size > 10_000
+    with pytest.raises(ImagestrataError, match="what tune_clusters"):
+        plot_tuning(tuned.results)

@@ -81,16 +81,42 @@ class Tuning:
                 "Make one with tune_clusters(..., out=folder); it lies in folder/tuning.",
             ) from None
 
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The tuning in one row.
+
+        n_candidates and n_baselines, n_pairs, folds, measure; of the best candidate
+        its number, encoder, n_clusters, estimate and std_error; heldout, what
+        choosing holds on pairs that had no say; and best_baseline, the highest
+        estimate among the baselines (NaN without any).
+        """
+        rows = self.results[self.results["measure"] == self.settings["measure"]]
+        own = rows[~rows["baseline"]]
+        best = own.sort_values("estimate", ascending=False, kind="stable").iloc[0]
+        row = {
+            "n_candidates": len(own),
+            "n_baselines": int(rows["baseline"].sum()),
+            "n_pairs": self.settings["n_pairs"],
+            "folds": self.settings["folds"],
+            "measure": self.settings["measure"],
+            **{name: best[name] for name in ("candidate", "encoder", "n_clusters")},
+            **{name: best[name] for name in ("estimate", "std_error")},
+            "heldout": float(self.selection["heldout"].mean()),
+            "best_baseline": float(rows.loc[rows["baseline"], "estimate"].max()),
+        }
+        return pd.DataFrame([row])
+
     def __repr__(self) -> str:
         measure = self.settings["measure"]
         rows = self.results[self.results["measure"] == measure]
-        head = (
-            f"Tuning: {len(rows)} clusterings ({int(rows['baseline'].sum())} for comparison), "
-            f"{self.settings['n_pairs']} pairs in {self.settings['folds']} folds, "
-            f"best {measure} first"
-        )
         shown = rows.drop(columns=["settings", "measure"]).sort_values("estimate", ascending=False)
-        return f"{head}\n{shown.head(10).to_string(index=False)}"
+        line = self.summary.iloc[0]
+        return (
+            f"Tuning: {line['n_candidates']} clusterings and {line['n_baselines']} for comparison, "
+            f"{line['n_pairs']} pairs in {line['folds']} folds; best {measure} first "
+            f"(on pairs that had no say: {line['heldout']:.3f})\n"
+            f"{shown.head(10).to_string(index=False)}"
+        )
 
 
 def best_clustering(
