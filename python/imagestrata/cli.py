@@ -334,6 +334,70 @@ def score(
 
 
 @app.command()
+def tune(
+    run_folder: RunFolder,
+    answers: Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")],
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Run folders of the same images, other encoders.")
+    ] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help='A JSON file such as {"k": [10, 15]}; else the paper\'s.')
+    ] = None,
+    measure: Annotated[str, typer.Option(help="f1, mean_pr, precision, recall, quality.")] = "f1",
+    folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
+    weighted: Annotated[bool, typer.Option(help="Weight pairs by their probability.")] = False,
+    scale: Scale = "binary",
+    rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
+        "majority"
+    ),
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Let judged pairs say which settings, and which encoder, cluster best."""
+    from .embeddings.embeddings import Embeddings
+    from .explore.tuning import plot_tuning
+    from .files import read_json
+    from .provenance import require_step
+    from .validation.agreement import consensus
+    from .validation.pair_answers import read_pairs
+    from .validation.pairs import read_drawn_pairs
+    from .validation.tune import tune_clusters
+
+    require_step(run_folder, "pairs")
+    folders = [run_folder, *(also or [])]
+    judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
+    tuned = tune_clusters(
+        [Embeddings.load(folder) for folder in folders],
+        consensus(judged, rule),
+        None if grid is None else read_json(grid),
+        measure=measure,
+        folds=folds,
+        weighted=weighted,
+        seed=seed,
+        out=run_folder,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    picture = run_folder / "tuning" / "tuning.png"
+    plot_tuning(tuned, picture)
+    best = tuned.summary.iloc[0]
+    row = tuned.results[tuned.results["candidate"] == best["candidate"]].iloc[0]
+    summary = {**_records(tuned.summary)[0], "settings": json.loads(row["settings"])}
+    _print(
+        summary,
+        as_json,
+        f"{best['n_candidates']} clusterings, {best['n_pairs']} pairs. Best: {row['settings']} "
+        f"with {best['encoder']}, {best['n_clusters']} clusters",
+        f"{measure} {best['estimate']:.3f} (standard error {best['std_error']:.3f}; "
+        f"{best['heldout']:.3f} on pairs that had no say; "
+        f"best baseline {best['best_baseline']:.3f})",
+        f"All of them: {run_folder / 'tuning' / 'results.parquet'}, {picture}",
+    )
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
     n_images: Annotated[int, typer.Option(help="How many files.")] = 600,

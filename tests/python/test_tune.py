@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.datasets import make_blobs
+from typer.testing import CliRunner
 
 from imagestrata import (
     Embeddings,
@@ -18,9 +19,13 @@ from imagestrata import (
     Tuning,
     best_clustering,
     cluster_images,
+    draw_demo_corpus,
+    embed_images,
     plot_tuning,
+    sample_pairs,
     tune_clusters,
 )
+from imagestrata.cli import app
 from imagestrata.clustering.iterative import IterativeKMeans
 from imagestrata.validation import grid as grid_module
 from imagestrata.validation.folds import JudgedPairs, deal_folds
@@ -326,3 +331,31 @@ def test_the_summary_and_the_picture(tuned, tmp_path):
     assert (tmp_path / "tuning.png").stat().st_size > 10_000
     with pytest.raises(ImagestrataError, match="what tune_clusters"):
         plot_tuning(tuned.results)
+
+
+def test_the_command(tmp_path):
+    run = tmp_path / "run"
+    folder = draw_demo_corpus(tmp_path / "images", n_images=80, progress=False)
+    found = embed_images(folder, "hog", out=run, progress=False)
+    drawn = sample_pairs(found, n=60, k=8, out=run)
+    same = drawn["path_a"].map(topic_of(folder)) == drawn["path_b"].map(topic_of(folder))
+    answers = tmp_path / "anna.csv"
+    drawn[["pair_id"]].assign(judgement=same.astype(int)).to_csv(answers, index=False)
+    (tmp_path / "grid.json").write_text('{"k": [4, 8], "release_share": [1]}')
+    command = ["tune", str(run), str(answers), "--grid", str(tmp_path / "grid.json")]
+    told = CliRunner().invoke(app, [*command, "--json", "-q"], catch_exceptions=False)
+    summary = json.loads(told.stdout)
+    assert (summary["n_candidates"], summary["n_pairs"], summary["encoder"]) == (2, 60, "hog")
+    assert summary["settings"]["k"] in (4, 8)
+    assert (run / "tuning" / "tuning.png").exists()
+    assert Tuning.load(run / "tuning").summary["estimate"].item() == summary["estimate"]
+    told = CliRunner().invoke(app, [*command, "-q"], catch_exceptions=False)
+    assert "2 clusterings, 60 pairs. Best: " in told.stdout
+
+
+def topic_of(folder):
+    labels = pd.read_csv(folder / "labels.csv")
+    return {
+        str(folder / file): topic
+        for file, topic in zip(labels["file"], labels["kind"], strict=True)
+    }

@@ -28,7 +28,11 @@ same_default <- function(x, y) {
 }
 
 # What is called otherwise in R, where there is a custom for it.
-otherwise <- c(plot_trace = "autoplot(x, \"trace\")")
+otherwise <- c(
+  plot_trace = "autoplot(x, \"trace\")",
+  plot_tuning = "autoplot(x)",
+  plot_matching = "autoplot(x)"
+)
 
 methods_of_classes <- tibble::tribble(
   ~Python, ~R,
@@ -44,6 +48,14 @@ methods_of_classes <- tibble::tribble(
   "`Clustering.trace`", "`tidy(x, \"trace\")`",
   "`Clustering.summary`", "`glance(x)`",
   "`Clustering.predict(embeddings)`", "`predict(x, new_data)`",
+  "`Tuning.results`, `Stability.clusters`, `Matching.clusters`, `Intruders.clusters`",
+  "the tibble itself",
+  "`Tuning.folds`, `Stability.refits`, `Matching.sets`, ... (further tables)",
+  "`tidy(x, \"folds\")`, ...",
+  "`Tuning.summary`, `Stability.summary`, `Matching.summary`, `Intruders.summary`",
+  "`glance(x)`",
+  "`Tuning.save(folder)`, `Tuning.load(folder)`",
+  "`saveRDS(x, file)`, or the same call with `out =` again",
   "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"
