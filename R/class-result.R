@@ -27,6 +27,27 @@ glance.imagestrata_result <- function(x, ...) {
   attr(x, "tables")[["summary"]]
 }
 
+# Of some of its rows or columns it would contradict its own tables.
+restore_result <- function(new, old) {
+  if (nrow(new) != nrow(old) || !all(names(old) %in% names(new))) {
+    return(plain_tibble(new))
+  }
+  kept <- attributes(old)[setdiff(names(attributes(old)), c("names", "row.names"))]
+  attributes(new) <- c(list(names = names(new), row.names = .set_row_names(nrow(new))), kept)
+  new
+}
+
+#' @export
+`[.imagestrata_result` <- function(x, ...) {
+  new <- NextMethod()
+  if (is.data.frame(new)) restore_result(new, x) else new
+}
+
+#' @export
+dplyr_reconstruct.imagestrata_result <- function(data, template) {
+  restore_result(data, template)
+}
+
 #' @export
 as_tibble.imagestrata_result <- function(x, ...) {
   plain_tibble(x)
@@ -59,7 +80,7 @@ tbl_sum.imagestrata_tuning <- function(x, ...) {
 tbl_sum.imagestrata_stability <- function(x, ...) {
   line <- glance(x)
   c(
-    "Stability" = paste(count_of(length(unique(x$cluster)), "cluster"), "refitted"),
+    "Stability" = paste(count_of(length(unique(tidy(x)$cluster)), "cluster"), "refitted"),
     rlang::set_names(
       sprintf(
         "%d refits, adjusted Rand %.2f; %s of the clusters stable, %s dissolved",

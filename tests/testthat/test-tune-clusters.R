@@ -40,6 +40,18 @@ test_that("a tuning says what was best", {
   expect_equal(class(tibble::as_tibble(tuned)), c("tbl_df", "tbl", "data.frame"))
 })
 
+test_that("of some of its rows or columns a tuning is a plain tibble", {
+  tuned <- toy_tuning()
+  plain <- c("tbl_df", "tbl", "data.frame")
+  expect_s3_class(dplyr::arrange(tuned, estimate), "imagestrata_tuning")
+  expect_s3_class(dplyr::mutate(tuned, note = "x"), "imagestrata_tuning")
+  expect_s3_class(tuned[6:1, ], "imagestrata_tuning")
+  expect_identical(class(dplyr::filter(tuned, baseline)), plain)
+  expect_identical(class(dplyr::select(tuned, candidate)), plain)
+  expect_identical(class(tuned[1:2, ]), plain)
+  expect_identical(tuned$candidate[1], 1L)
+})
+
 test_that("a grid is scored, and the best clustering made again", {
   skip_if_no_core()
   embeddings <- example_embeddings()

@@ -151,18 +151,20 @@ def score_folds(found: Sequence[NDArray[np.intp]], pairs: JudgedPairs) -> pd.Dat
 
 
 def summarise(by_fold: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard error and 95% interval over the folds."""
+    """Mean, standard error and 95% interval over the folds, cut where the measure ends."""
     from scipy.stats import t
 
     groups = by_fold.groupby(["candidate", "measure"], sort=False)["estimate"]
     spread = groups.agg(["mean", "std", "count"]).reset_index()
     std_error = spread["std"] / np.sqrt(spread["count"])
     half = std_error * t.ppf(0.975, np.maximum(spread["count"] - 1, 1))
+    quality = spread["measure"] == "quality"
+    lowest, highest = np.where(quality, -2, 0), np.where(quality, 2, 1)
     return spread[["candidate", "measure"]].assign(
         estimate=spread["mean"],
         std_error=std_error,
-        conf_low=spread["mean"] - half,
-        conf_high=spread["mean"] + half,
+        conf_low=(spread["mean"] - half).clip(lower=lowest),
+        conf_high=(spread["mean"] + half).clip(upper=highest),
     )
 
 
