@@ -20,8 +20,8 @@
 #' @param pairs Pairs with one judgement each, see [score_pairs()]; those without one are left
 #'   out.
 #' @param grid A named list of settings of [cluster_images()], `method` and `preset` among
-#'   them: every combination is tried. By default the paper's: `step_size` 3 and 5,
-#'   `similarity_threshold` 0 to .05.
+#'   them: every combination is tried; or a list of several such lists. By default the paper's:
+#'   `step_size` 3 and 5, `similarity_threshold` 0 to .05.
 #' @param measure What decides: `"f1"`, `"mean_pr"` (the paper's F), `"precision"`, `"recall"`
 #'   or, with graded judgements, `"quality"`.
 #' @param folds Folds of the cross-validation, each with its share of every stratum and
@@ -105,7 +105,9 @@ check_grid <- function(grid, call = rlang::caller_env()) {
   if (is.null(grid)) {
     return(NULL)
   }
-  if (!is.list(grid) || !rlang::is_named(grid)) {
+  several <- is.list(grid) && length(grid) > 0 && all(vapply(grid, rlang::is_named, TRUE)) &&
+    all(vapply(grid, is.list, TRUE))
+  if (!several && !(is.list(grid) && rlang::is_named(grid))) {
     abort_imagestrata(
       "{.arg grid} must be a named list of settings, not {seen(grid)}.",
       hint = "Such as {.code list(k = c(10, 15), similarity_threshold = c(0.03, 0.05))}.",

@@ -35,7 +35,8 @@ def show_task(browser, page, picture):
     from playwright.sync_api import sync_playwright
     env = {name: value for name, value in os.environ.items() if name != 'LD_LIBRARY_PATH'}
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser, args=['--no-sandbox'], env=env)
+        options = {'executable_path': browser, 'args': ['--no-sandbox'], 'env': env}
+        started = playwright.chromium.launch(**options)
         view = started.new_page(viewport={'width': 1200, 'height': 800})
         view.goto(Path(page).as_uri())
         view.get_by_label('Your name or code').fill('first')

@@ -366,10 +366,13 @@ def tune(
     from .validation.tune import tune_clusters
 
     require_step(run_folder, "pairs")
-    folders = [run_folder, *(also or [])]
+    # Several may well be of one encoder, before and after fine-tuning.
+    several = (
+        {str(folder): Embeddings.load(folder) for folder in [run_folder, *also]} if also else None
+    )
     judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
     tuned = tune_clusters(
-        [Embeddings.load(folder) for folder in folders],
+        several or Embeddings.load(run_folder),
         consensus(judged, rule),
         None if grid is None else read_json(grid),
         measure=measure,

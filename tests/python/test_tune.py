@@ -23,6 +23,7 @@ from imagestrata import (
     embed_images,
     plot_tuning,
     sample_pairs,
+    score_pairs,
     tune_clusters,
 )
 from imagestrata.cli import app
@@ -263,6 +264,37 @@ def test_methods_and_presets_in_the_grid(corpus):
     assert set(rows["method"]) == {"kmeans"}
     paper = tune_clusters(good, pairs, {"preset": ["paper"]}, weighted=True, progress=False)
     assert paper.results["preset"].iloc[0] == "paper"
+
+
+def test_several_grids(corpus):
+    good, _, pairs = corpus
+    grids = [{"k": [4, 6]}, {"method": ["kmeans"], "n_clusters": [5]}]
+    rows = tune_clusters(good, pairs, grids, baselines=False, progress=False).results
+    rows = rows[rows["measure"] == "f1"]
+    assert rows["method"].tolist() == ["iterative", "iterative", "kmeans"]
+    assert rows["k"].tolist()[:2] == [4, 6]
+    assert rows["k"].isna().tolist() == [False, False, True]
+    # The setting n_clusters is what was found: it has one column.
+    assert rows["n_clusters"].iloc[2] == 5
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("residual", ["apart", "leave_out"])
+def test_scores_are_those_of_score_pairs(corpus, weighted, residual):
+    good, _, pairs = corpus
+    pairs = pairs.assign(
+        probability=pairs["stratum"].map({"within": 0.5, "between": 0.01}),
+        judgement=pairs["judgement"].where(pairs.index % 7 > 0),
+    )
+    dealt = JudgedPairs.of(
+        pairs, good.images, **(SCORING | {"weighted": weighted, "residual": residual})
+    )
+    for k in (3, 8):
+        found = cluster_images(good, k=k, similarity_threshold=0.4, release_share=1, progress=False)
+        theirs = score_pairs(found, pairs, weighted=weighted, residual=residual, n_boot=2)
+        clusters = found.images["cluster"].to_numpy()
+        ours = dealt.score(clusters - (clusters > 0), np.ones(len(dealt.a), dtype=bool))
+        assert ours == pytest.approx(theirs.set_index("measure")["estimate"].to_dict())
 
 
 def test_graded_pairs(corpus):

@@ -18,6 +18,11 @@ test_that("grids and several encoders are sent as they are meant", {
   tune_clusters(list(toy_vectors(), toy_vectors()), pairs, progress = FALSE)
   expect_null(calls$tune_clusters[[1]]$names)
   expect_null(calls$tune_clusters[[3]])
+  grids <- list(list(k = 5), list(method = "kmeans", n_clusters = 2:3))
+  tune_clusters(toy_vectors(), pairs, grids, progress = FALSE)
+  expect_identical(
+    calls$tune_clusters[[3]], "[{\"k\":5},{\"method\":\"kmeans\",\"n_clusters\":[2,3]}]"
+  )
   tune_clusters(toy_vectors(), pairs, progress = FALSE)
   expect_identical(calls$tune_clusters[[1]]$kind, "matrix")
   expect_error(tune_clusters(toy_vectors(), pairs, c(10, 15)), "must be a named list",

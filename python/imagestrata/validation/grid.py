@@ -70,10 +70,17 @@ def _name(embeddings: Embeddings, number: int) -> str:
     return str(embeddings.encoder.get("name") or f"embeddings {number}")
 
 
-def checked_grid(grid: Any) -> dict[str, list[Any]]:
+def checked_grid(grid: Any) -> list[dict[str, list[Any]]]:
+    """One or several grids, each a mapping of settings to lists of values."""
+    grids = list(grid) if isinstance(grid, (list, tuple)) and grid else [grid]
+    return [_checked_one(one) for one in grids]
+
+
+def _checked_one(grid: Any) -> dict[str, list[Any]]:
     if not isinstance(grid, Mapping) or not grid:
         raise ImagestrataError(
-            f"`grid` must be a mapping of settings to lists of values, not {grid!r}.",
+            f"`grid` must be a mapping of settings to lists of values, or a list of such, not "
+            f"{grid!r}.",
             'Such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
         )
     lists = (list, tuple, range, np.ndarray)
@@ -92,18 +99,24 @@ def checked_grid(grid: Any) -> dict[str, list[Any]]:
     }
 
 
+def varied_settings(grids: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The settings that any of the grids names."""
+    names = dict.fromkeys(name for grid in grids for name in grid)
+    return [name for name in names if name != "method"]
+
+
 def candidates_of(
-    encoders: Mapping[str, Embeddings], grid: Mapping[str, list[Any]], seed: int
+    encoders: Mapping[str, Embeddings], grids: Sequence[Mapping[str, list[Any]]], seed: int
 ) -> list[Candidate]:
+    """Every combination of every grid, for every encoder."""
     made = []
-    for values in itertools.product(*grid.values()):
-        settings = dict(zip(grid, values, strict=True))
-        method = settings.pop("method", "iterative")
-        for name, one in encoders.items():
-            candidate = Candidate(name, method, settings)
-            _estimator(candidate, seed)._check_arguments(one.matrix.shape)
-            made.append(candidate)
-    made.sort(key=lambda candidate: list(encoders).index(candidate.encoder))
+    for name, one in encoders.items():
+        for grid in grids:
+            for values in itertools.product(*grid.values()):
+                settings = dict(zip(grid, values, strict=True))
+                candidate = Candidate(name, settings.pop("method", "iterative"), settings)
+                _estimator(candidate, seed)._check_arguments(one.matrix.shape)
+                made.append(candidate)
     return made
 
 
