@@ -27,7 +27,8 @@
 #' @param folds Folds of the cross-validation, each with its share of every stratum and
 #'   judgement.
 #' @param baselines Compare with every method that takes a number of clusters, single k-means
-#'   above all, at the numbers that the candidates found?
+#'   above all, at the numbers that the candidates found? Numbers within a tenth of each other
+#'   share one.
 #' @param weighted Weight pairs by the inverse of their sampling probability? Without, levels
 #'   are those of the drawn pairs, as in the paper, but comparisons are less noisy.
 #' @param residual,same_from See [score_pairs()].

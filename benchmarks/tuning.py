@@ -53,6 +53,7 @@ def main() -> None:
         notes=[
             "alone: `cluster_images()` once for every point of the grid; shared: one "
             "`tune_clusters()` of the whole grid, pairs scored included.",
+            "Single k-means for comparison is left out on both sides.",
             "same clusters: points at which every image is in the same cluster both ways.",
         ],
     )

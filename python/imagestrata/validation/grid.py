@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -127,22 +127,35 @@ def _estimator(candidate: Candidate, seed: int) -> ClusterEstimator:
 
 def baselines_of(
     candidates: Sequence[Candidate], found: Sequence[NDArray[np.intp]]
-) -> Iterator[Candidate]:
-    """The methods that take a number of clusters, at the numbers that were found."""
-    tried = {candidate.key for candidate in candidates}
+) -> list[Candidate]:
+    """The methods that take a number of clusters, at the numbers that were found.
+
+    Numbers of one encoder that differ by less than a tenth share one.
+    """
     methods = [name for name, kind in METHODS.items() if "n_clusters" in kind().get_params()]
+    numbers: dict[str, tuple[str, dict[str, Any], set[int]]] = {}
     for candidate, labels in zip(candidates, found, strict=True):
-        n_clusters = int(labels.max(initial=-1)) + 1
-        if n_clusters < 2:
-            continue
         shared = ("normalize", "n_components", "exact")
         same = {name: candidate.settings[name] for name in shared if name in candidate.settings}
-        for method in methods:
-            settings = {"n_clusters": n_clusters, **same}
-            baseline = Candidate(candidate.encoder, method, settings, baseline=True)
-            if baseline.key not in tried:
-                tried.add(baseline.key)
-                yield baseline
+        group = numbers.setdefault(
+            fingerprint([candidate.encoder, same]), (candidate.encoder, same, set())
+        )
+        group[2].add(int(labels.max(initial=-1)) + 1)
+    return [
+        Candidate(encoder, method, {"n_clusters": n_clusters, **same}, baseline=True)
+        for encoder, same, all_numbers in numbers.values()
+        for n_clusters in _thinned(all_numbers)
+        for method in methods
+    ]
+
+
+def _thinned(numbers: set[int]) -> list[int]:
+    """Numbers of two and more, ascending, each more than a tenth above the one before."""
+    kept: list[int] = []
+    for number in sorted(numbers):
+        if number >= 2 and (not kept or number > 1.1 * kept[-1]):
+            kept.append(number)
+    return kept
 
 
 class _SharedFits:

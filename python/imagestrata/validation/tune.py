@@ -83,7 +83,8 @@ def tune_clusters(
         stratum and judgement.
     baselines : bool, default True
         Compare with every method that takes a number of clusters, single
-        k-means above all, at the numbers that the candidates found.
+        k-means above all, at the numbers that the candidates found (those within
+        a tenth of each other share one).
     weighted : bool, default False
         Weight pairs by the inverse of their sampling probability. Without, the
         levels are those of the drawn pairs, not of all pairs (as in the paper),
@@ -161,7 +162,7 @@ def tune_clusters(
     found = fit_all(candidates, encoders, seed, step.parts, progress, "Tuning")
     own = list(range(len(candidates)))
     if baselines:
-        compared = list(baselines_of(candidates, found))
+        compared = baselines_of(candidates, found)
         candidates = [*candidates, *compared]
         found += fit_all(compared, encoders, seed, step.parts, progress, "Comparing")
     by_fold = score_folds(found, judged)
