@@ -174,6 +174,7 @@ def test_bad_input(groups, clustering):
         calibrate_threshold(groups, n_clusters=3)
     with pytest.raises(ImagestrataError, match="`quantile` must be between"):
         calibrate_threshold(groups, quantile=0.1)
-    nothing = cluster_images(groups, stop_size=1000, progress=False)
+    with pytest.warns(UserWarning, match="No cluster was found"):
+        nothing = cluster_images(groups, stop_size=1000, progress=False)
     with pytest.raises(ImagestrataError, match="has no cluster"):
         score_vectors(nothing, groups)
