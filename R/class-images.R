@@ -21,9 +21,12 @@ tbl_sum.imagestrata_images <- function(x, ...) {
 #'
 #' `glance()` gives one line, `tidy()` the parts, `augment()` the images.
 #'
-#' @param x What [scan_images()], [embed_images()] or [cluster_images()] returned.
+#' @param x What [scan_images()], [embed_images()] or [cluster_images()] returned; or a result
+#'   of several tables, as of [tune_clusters()], [cluster_stability()], [read_matching()] or
+#'   [read_intruders()].
 #' @param table For a clustering: `"clusters"`, one row per cluster, or `"trace"`, one row
-#'   per iteration.
+#'   per iteration. For a result of several tables the name of one, see there; by default the
+#'   first.
 #' @param data A data frame with a column `image_id` or `path`, to which the columns of the
 #'   clustering are joined. By default the images as they are.
 #' @param ... Not used.

@@ -33,6 +33,8 @@ STEPS = {
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",
+    "pairs": "embed",
+    "tune": None,
 }
 
 _PACKAGES = (

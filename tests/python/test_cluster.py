@@ -63,14 +63,14 @@ def test_columns_of_the_images_travel_along(matrix):
 
 def test_a_finished_run_is_loaded(matrix, tmp_path, monkeypatch):
     first = cluster(matrix, out=tmp_path)
-    monkeypatch.setattr(IterativeKMeans, "_iterate", None)
+    monkeypatch.setattr(IterativeKMeans, "_fit_remaining", None)
     assert_same(cluster(matrix, out=tmp_path), first)
     assert not (tmp_path / "partial").exists()
 
 
 def test_interrupted_it_goes_on_and_computes_nothing_twice(matrix, tmp_path, monkeypatch):
     undisturbed = cluster(matrix)
-    iterate = IterativeKMeans._iterate
+    iterate = IterativeKMeans._fit_remaining
     done = []
 
     def interrupted(self, X, remaining, seed, number):
@@ -80,7 +80,7 @@ def test_interrupted_it_goes_on_and_computes_nothing_twice(matrix, tmp_path, mon
         done.append(number)
         return iterate(self, X, remaining, seed, number)
 
-    monkeypatch.setattr(IterativeKMeans, "_iterate", interrupted)
+    monkeypatch.setattr(IterativeKMeans, "_fit_remaining", interrupted)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             cluster(matrix, out=tmp_path)

@@ -29,7 +29,10 @@ FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(imagestrata, 
 
 
 def imports_of(path: Path) -> set[str]:
-    """The first component, below the package, of everything that a file imports from it."""
+    """The first component, below the package, of everything that a file imports from it.
+
+    The page kit counts for nothing: every step may write pages with it.
+    """
     found = set()
     here = ["imagestrata", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -37,6 +40,8 @@ def imports_of(path: Path) -> set[str]:
             base = here[: len(here) - node.level + 1] if node.level else []
             full = base + (node.module.split(".") if node.module else [])
             full += [alias.name for alias in node.names] if len(full) == 1 else []
+            if full[1:] == ["explore", "page"]:
+                continue
             if full[:1] == ["imagestrata"] and len(full) > 1:
                 found.add(full[1])
     return found

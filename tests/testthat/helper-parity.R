@@ -33,7 +33,9 @@ otherwise <- c(
   plot_trace = "autoplot(x, \"trace\")",
   plot_training = "autoplot(x, \"training\")",
   plot_confusion = "autoplot(x, \"confusion\")",
-  plot_ratings = "plot_ratings(type = )"
+  plot_ratings = "plot_ratings(type = )",
+  plot_tuning = "autoplot(x)",
+  plot_matching = "autoplot(x)"
 )
 
 methods_of_classes <- tibble::tribble(
@@ -59,6 +61,14 @@ methods_of_classes <- tibble::tribble(
   "`FineTunedModel.training`, `.encoder`", "`summary(x)`",
   "`FineTunedModel.head`, `.probabilities(embeddings)`", "none: `predict(x, embeddings)`",
   "`label_ratings(x).attrs[\"counts\"]`, `combine_labels(x)`'s, too", "`tidy(x)` of the labels",
+  "`Tuning.results`, `Stability.clusters`, `Matching.clusters`, `Intruders.clusters`",
+  "the tibble itself",
+  "`Tuning.folds`, `Stability.refits`, `Matching.sets`, ... (further tables)",
+  "`tidy(x, \"folds\")`, ...",
+  "`Tuning.summary`, `Stability.summary`, `Matching.summary`, `Intruders.summary`",
+  "`glance(x)`",
+  "`Tuning.save(folder)`, `Tuning.load(folder)`",
+  "`saveRDS(x, file)`, or the same call with `out =` again",
   "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"

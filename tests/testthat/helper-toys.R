@@ -131,3 +131,11 @@ toy_ratings <- function() {
     fear = c(1, 0, 4, 0, 2, 3)
   )
 }
+
+# Sixty images in three groups, as vectors.
+toy_vectors <- function() {
+  group <- rep(c(0, 5, 10), each = 20)
+  vectors <- cbind(group + sin(1:60), group + cos(1:60))
+  dimnames(vectors) <- NULL
+  vectors
+}

@@ -199,6 +199,99 @@ def score_labels(table: Any) -> Any:
 
 
 @_answer
+def sample_pairs(embeddings: Any, n: int, k: int, **arguments: Any) -> Any:
+    return encode_table(imagestrata.sample_pairs(_receive(embeddings), n, k, **arguments))
+
+
+@_answer
+def export_pairs(pairs: Any, out: str, **arguments: Any) -> Any:
+    return str(imagestrata.export_pairs(decode_table(pairs), out, **arguments))
+
+
+@_answer
+def read_pairs(files: list[str], pairs: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_pairs(files, decode_table(pairs), **arguments))
+
+
+@_answer
+def agreement(judgements: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.agreement(decode_table(judgements), **arguments))
+
+
+@_answer
+def consensus(judgements: Any, rule: str) -> Any:
+    return encode_table(imagestrata.consensus(decode_table(judgements), rule))
+
+
+@_answer
+def score_pairs(clustering: Any, pairs: Any, **arguments: Any) -> Any:
+    scores = imagestrata.score_pairs(_receive(clustering), decode_table(pairs), **arguments)
+    return encode_table(scores)
+
+
+@_answer
+def tune_clusters(embeddings: Any, pairs: Any, grid: str | None, **arguments: Any) -> Any:
+    tuned = imagestrata.tune_clusters(
+        _receive(embeddings),
+        decode_table(pairs),
+        None if grid is None else json.loads(grid),
+        **arguments,
+    )
+    return _send_tables(tuned, "results", "folds", "selection", "summary")
+
+
+@_answer
+def best_clustering(tuned: Any, embeddings: Any, **arguments: Any) -> Any:
+    names = ("results", "folds", "selection")
+    tables = {name: decode_table(tuned["tables"][name]) for name in names}
+    received = imagestrata.Tuning(**tables, settings=json.loads(tuned["settings"]))
+    return _send_clustering(
+        imagestrata.best_clustering(received, _receive(embeddings), **arguments)
+    )
+
+
+@_answer
+def cluster_stability(clustering: Any, embeddings: Any, **arguments: Any) -> Any:
+    found = imagestrata.cluster_stability(_receive(clustering), _receive(embeddings), **arguments)
+    return _send_tables(found, "clusters", "refits", "summary")
+
+
+@_answer
+def score_vectors(clustering: Any, embeddings: Any) -> Any:
+    return encode_table(imagestrata.score_vectors(_receive(clustering), _receive(embeddings)))
+
+
+@_answer
+def calibrate_threshold(embeddings: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.calibrate_threshold(_receive(embeddings), **arguments))
+
+
+@_answer
+def matching_test(clustering: Any, descriptions: Any, out: str, **arguments: Any) -> Any:
+    key = imagestrata.matching_test(
+        _receive(clustering), decode_table(descriptions), out, **arguments
+    )
+    return encode_table(key)
+
+
+@_answer
+def read_matching(files: list[str], test: Any, **arguments: Any) -> Any:
+    found = imagestrata.read_matching(files, _receive(test), **arguments)
+    return _send_tables(found, "clusters", "sets", "agreement", "answers", "confusion", "summary")
+
+
+@_answer
+def intruder_test(clustering: Any, out: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.intruder_test(_receive(clustering), out, **arguments))
+
+
+@_answer
+def read_intruders(files: list[str], test: Any, **arguments: Any) -> Any:
+    found = imagestrata.read_intruders(files, _receive(test), **arguments)
+    return _send_tables(found, "clusters", "sets", "agreement", "answers", "summary")
+
+
+@_answer
 def signatures() -> Any:
     """A row for every argument of every public function, its default as JSON ("" without)."""
     rows = [
@@ -239,7 +332,7 @@ def examine() -> Any:
 
 
 def _receive(sent: dict[str, Any] | None) -> Any:
-    """What a verb works on: a path, images, a table, a matrix, or a result of another verb."""
+    """What a verb works on: a path, images, a table, a matrix, or results of other verbs."""
     if sent is None:
         return None
     kind = sent["kind"]
@@ -254,6 +347,10 @@ def _receive(sent: dict[str, Any] | None) -> Any:
         return decode_matrix(sent["matrix"])
     if kind == "embeddings":
         return _receive_embeddings(sent)
+    if kind == "several":
+        several = [_receive(one) for one in sent["several"]]
+        names = sent["names"]
+        return several if names is None else dict(zip(names, several, strict=True))
     return _receive_clustering(sent)
 
 
@@ -320,6 +417,14 @@ def _send_labels(labels: pd.DataFrame) -> dict[str, Any]:
         "labels": encode_table(labels),
         "counts": encode_table(labels.attrs["counts"]),
         "incomplete": labels.attrs.get("incomplete", 0),
+    }
+
+
+def _send_tables(result: Any, *names: str) -> dict[str, Any]:
+    """Tables of a result, and its settings where it has some."""
+    return {
+        "tables": {name: encode_table(getattr(result, name)) for name in names},
+        "settings": json.dumps(getattr(result, "settings", None), default=str),
     }
 
 

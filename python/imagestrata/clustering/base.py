@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -21,7 +22,8 @@ from .silhouette import MEASURES
 from .vectors import row_blocks
 
 #: Called with a name and a function that makes a table; gives back that table,
-#: perhaps from an earlier call. This is how a run folder remembers iterations.
+#: perhaps from an earlier call. This is how a run folder remembers iterations, and
+#: how tuning shares them. The name tells apart what one estimator makes of one matrix.
 Memo = Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]
 
 
@@ -30,7 +32,15 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     A subclass has the arguments ``normalize``, ``n_components``, ``silhouette``,
     ``exact`` and ``random_state``, and defines :meth:`_partition`.
+
+    Attributes
+    ----------
+    after_fit : tuple of str
+        Arguments that decide only what happens to a finished fit. Estimators
+        that differ in nothing else may share one memo.
     """
+
+    after_fit: tuple[str, ...] = ()
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Cluster the rows of X.
@@ -102,6 +112,11 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.n_components is not None:
             most = min(shape) if shape else None
             check_int("n_components", self.n_components, minimum=1, maximum=most)
+
+
+def digest(rows: NDArray[np.intp]) -> str:
+    """A short name for a set of rows, the same on every machine."""
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16]
 
 
 def trace_table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:

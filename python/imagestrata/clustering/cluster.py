@@ -102,7 +102,7 @@ def cluster_images(
         vectors the same. Every image is then residual.
     """
     seed = check_seed(seed)
-    estimator = _estimator(method, preset, settings, seed)
+    estimator = make_estimator(method, preset, settings, seed)
     estimator._check_arguments()
 
     def embed(given: Any) -> Embeddings:
@@ -138,9 +138,10 @@ def cluster_images(
     return clustering
 
 
-def _estimator(
+def make_estimator(
     method: str, preset: str | None, settings: Mapping[str, Any], seed: int
 ) -> ClusterEstimator:
+    """The estimator of a method, or an error that names its settings."""
     estimator = METHODS[check_choice("method", method, METHODS)](random_state=seed)
     known = [name for name in estimator.get_params() if name != "random_state"]
     if preset is not None:

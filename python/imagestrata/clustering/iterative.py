@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..progress import Progress, track
 from ..validate import check_choice, check_float, check_int
-from .base import ClusterEstimator, Memo, trace_table
+from .base import ClusterEstimator, Memo, digest, trace_table
 from .choose_k import search_k
 from .criteria import CRITERIA
 from .kmeans import Fit, kmeans
@@ -126,6 +126,8 @@ class IterativeKMeans(ClusterEstimator):
     [30, 30, 30, 30]
     """
 
+    after_fit = ("similarity_threshold", "release_share", "stop_size", "patience")
+
     def __init__(
         self,
         *,
@@ -192,45 +194,48 @@ class IterativeKMeans(ClusterEstimator):
         with track(progress, "Clustering", n) as advance:
             while len(remaining) >= self.stop_size and misses < self.patience:
                 number = len(trace) + 1
-                make = partial(self._iterate, X, remaining, seed, number)
-                made = memo(f"iteration-{number:05d}", make)
-                found = made["cluster"].to_numpy()
+                name = f"iteration-{number:05d}-{digest(remaining)}"
+                made = memo(name, partial(self._fit_remaining, X, remaining, seed, number))
+                found = self._release(made)
                 left = found >= 0
                 scores[remaining] = made["silhouette"]
                 labels[remaining[left]] = labels.max() + 1 + found[left]
                 iterations[remaining[left]] = number
-                trace.append(_trace_row(number, made))
+                trace.append(_trace_row(number, made, found))
                 remaining = remaining[~left]
                 misses = 0 if left.any() else misses + 1
                 advance(int(left.sum()))
             advance(len(remaining))
         return labels, scores, iterations, trace_table(trace)
 
-    def _iterate(
+    def _fit_remaining(
         self, X: NDArray[Any], remaining: NDArray[np.intp], seed: int, number: int
     ) -> pd.DataFrame:
-        """One iteration: cohesive cluster (or -1) and silhouette of each remaining row."""
+        """The fit of one iteration: cluster (from 0, all used) and silhouette of each row.
+
+        None of :attr:`after_fit` may enter here.
+        """
         start = time.perf_counter()
         rng = np.random.default_rng([seed, number])
         vectors = as_vectors(X[remaining], exact=self.exact)
         fit = self._fit_kmeans(vectors, rng)
         scores = silhouettes(vectors, fit.labels, self.silhouette)
-        _, codes, sizes = np.unique(fit.labels, return_inverse=True, return_counts=True)
+        _, codes = np.unique(fit.labels, return_inverse=True)
+        seconds = time.perf_counter() - start
+        return pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})
+
+    def _release(self, made: pd.DataFrame) -> NDArray[np.intp]:
+        """Number, among the clusters that leave, of the cluster of each row; -1 where it stays."""
+        codes: NDArray[np.intp] = made["cluster"].to_numpy()
+        sizes = np.bincount(codes)
         leaves = cohesive_clusters(
-            np.bincount(codes, scores) / sizes,
+            np.bincount(codes, made["silhouette"]) / sizes,
             sizes,
             threshold=self.similarity_threshold,
             share=self.release_share,
         )
-        names = np.where(leaves, np.cumsum(leaves) - 1, -1)
-        return pd.DataFrame(
-            {
-                "cluster": names[codes],
-                "silhouette": scores,
-                "k": len(sizes),
-                "seconds": time.perf_counter() - start,
-            }
-        )
+        found: NDArray[np.intp] = np.where(leaves, np.cumsum(leaves) - 1, -1)[codes]
+        return found
 
     def _fit_kmeans(self, vectors: Vectors, rng: np.random.Generator) -> Fit:
         n = len(vectors)
@@ -249,7 +254,8 @@ class IterativeKMeans(ClusterEstimator):
         return kmeans(vectors, len(best.centers), rng, self.n_init, best.centers)
 
 
-def _trace_row(number: int, made: pd.DataFrame) -> tuple[float, ...]:
-    sizes = np.bincount(made["cluster"][made["cluster"] >= 0])
+def _trace_row(number: int, made: pd.DataFrame, found: NDArray[np.intp]) -> tuple[float, ...]:
+    sizes = np.bincount(found[found >= 0])
     mean_size = sizes.mean() if len(sizes) else np.nan
-    return number, len(made), made["k"].iloc[0], len(sizes), mean_size, made["seconds"].iloc[0]
+    k = int(made["cluster"].max()) + 1
+    return number, len(made), k, len(sizes), mean_size, made["seconds"].iloc[0]

@@ -9,6 +9,7 @@ run, whatever an image file is called.
 A kind of page, say ``gallery``, is a template ``gallery.html`` that extends
 ``base.html``, and a script ``gallery.js`` that builds on ``kit.js`` (data,
 elements, storage, keyboard, copying and downloading). All share ``kit.css``.
+Pages that put tasks before annotators extend ``annotate.html`` and use ``annotate.js``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from ...files import write_bytes
 from ...provenance import version
 
 _FOLDER = Path(__file__).parent
+#: Scripts between the kit's and the page's own: pages with tasks for annotators share one.
+_SHARED = {"pairs": ("annotate",), "sets": ("annotate",)}
 
 
 def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:
@@ -51,7 +54,7 @@ def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) 
         ``path``.
     """
     style = _asset("kit.css")
-    script = _asset("kit.js") + _asset(f"{kind}.js")
+    script = "".join(_asset(f"{name}.js") for name in ("kit", *_SHARED.get(kind, ()), kind))
     html = _template(kind).render(
         title=title,
         version=version(),

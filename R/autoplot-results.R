@@ -1,0 +1,186 @@
+#' Plots of tuning
+#'
+#' @param object What [tune_clusters()] returned.
+#' @param type `"precision_recall"`: both measures of every candidate, the best one in a circle
+#'   (the paper's Figure 5). `"clusters"`: the measure that decides by the number of clusters,
+#'   with the baselines hollow (its Figure 7). Whiskers are 95% intervals over the folds.
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' pairs <- sample_pairs(embeddings, n = 60, k = 8)
+#' pairs$judgement <- as.integer(pairs$stratum == "within")
+#' tuned <- tune_clusters(embeddings, pairs, list(k = c(4, 6, 10)), progress = FALSE)
+#' autoplot(tuned)
+#' autoplot(tuned, "clusters")
+autoplot.imagestrata_tuning <- function(object,
+                                        type = c("precision_recall", "clusters"),
+                                        ...) {
+  type <- rlang::arg_match(type)
+  line <- glance(object)
+  results <- tidy(object, "results")
+  results$encoder <- factor(results$encoder, unique(results$encoder))
+  if (type == "clusters") {
+    shown <- results[results$measure == line$measure, ]
+    shown$x <- shown$n_clusters
+    labels <- ggplot2::labs(
+      x = "Clusters", y = measure_names[[line$measure]], colour = NULL, shape = NULL, fill = NULL
+    )
+  } else {
+    shown <- results[results$measure == "precision" & !results$baseline, ]
+    recall <- results[results$measure == "recall", ]
+    recall <- recall[match(shown$candidate, recall$candidate), ]
+    shown$x <- recall$estimate
+    shown$x_low <- recall$conf_low
+    shown$x_high <- recall$conf_high
+    labels <- ggplot2::labs(
+      x = "Recall", y = "Precision", colour = NULL, shape = NULL, fill = NULL
+    )
+  }
+  draw_tuning(shown, line$candidate) + labels
+}
+
+draw_tuning <- function(shown, best) {
+  encoders <- levels(shown$encoder)
+  palette <- rlang::set_names(rep_len(encoder_colours, length(encoders)), encoders)
+  shapes <- rlang::set_names(rep_len(21:25, length(encoders)), encoders)
+  # Baselines are filled with white.
+  shown$kind <- ifelse(shown$baseline, "baseline", as.character(shown$encoder))
+  plot <- ggplot2::ggplot(
+    shown, ggplot2::aes(.data$x, .data$estimate, colour = .data$encoder, shape = .data$encoder)
+  ) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data$conf_low, ymax = .data$conf_high), alpha = 0.35, na.rm = TRUE
+    )
+  if ("x_low" %in% names(shown)) {
+    plot <- plot + ggplot2::geom_linerange(
+      ggplot2::aes(xmin = .data$x_low, xmax = .data$x_high), alpha = 0.35, na.rm = TRUE
+    )
+  }
+  plot +
+    ggplot2::geom_point(ggplot2::aes(fill = .data$kind), size = 2.2, na.rm = TRUE) +
+    ggplot2::geom_point(
+      data = shown[shown$candidate == best, ], shape = 1, size = 6, colour = "#1d1f22"
+    ) +
+    ggplot2::scale_colour_manual(values = palette) +
+    ggplot2::scale_shape_manual(values = shapes) +
+    ggplot2::scale_fill_manual(values = c(palette, baseline = "white"), guide = "none") +
+    theme_strata()
+}
+
+encoder_colours <- c("#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8")
+measure_names <- c(
+  precision = "Precision", recall = "Recall", f1 = "F1",
+  mean_pr = "Mean of precision and recall", quality = "Quality"
+)
+
+#' Plot of stability
+#'
+#' How much of each cluster comes back, on average and in the worst twentieth of the refits.
+#' Lines mark what Hennig (2007) takes for stable and for dissolved.
+#'
+#' @param object What [cluster_stability()] returned.
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' topics <- cluster_images(embeddings, progress = FALSE)
+#' autoplot(cluster_stability(topics, embeddings, n_refits = 3, progress = FALSE))
+autoplot.imagestrata_stability <- function(object, ...) {
+  clusters <- tidy(object, "clusters")
+  clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$cluster, .data$jaccard)) +
+    ggplot2::geom_hline(
+      yintercept = c(0.5, 0.75), colour = colours[["soft"]], linetype = "dashed"
+    ) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data$jaccard_low, ymax = .data$jaccard),
+      colour = colours[["pale"]], linewidth = 1.5, na.rm = TRUE
+    ) +
+    ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]], na.rm = TRUE) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$kind), ncol = 1) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_size_area(max_size = 5) +
+    ggplot2::coord_cartesian(ylim = c(0, 1)) +
+    ggplot2::labs(x = "Cluster, the largest first", y = "Jaccard", size = "Images") +
+    theme_strata()
+}
+
+#' Plots of tests with people
+#'
+#' For a matching test the confusion matrix: rows are the clusters that sets come from, columns
+#' the descriptions that the majority chose; numbers count sets. For an intruder test the share
+#' found per cluster, with 95% intervals, against chance.
+#'
+#' @param object What [read_matching()] or [read_intruders()] returned.
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @name autoplot.imagestrata_matching
+#' @export
+#' @examplesIf imagestrata_ready()
+#' folder <- imagestrata_example("images")
+#' topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
+#' key <- intruder_test(topics, tempfile(fileext = ".html"), clusters = 1:4, progress = FALSE)
+#' answers <- tempfile("anna", fileext = ".csv")
+#' first <- key[key$place == 1, ] # an annotator who always takes the first image
+#' write.csv(
+#'   data.frame(set_id = first$set_id, annotator = "anna", judgement = first$image_id),
+#'   answers,
+#'   row.names = FALSE
+#' )
+#' autoplot(read_intruders(answers, key))
+autoplot.imagestrata_matching <- function(object, ...) {
+  clusters <- tidy(object, "clusters")
+  confusion <- tidy(object, "confusion")
+  total <- tapply(confusion$n, confusion$cluster, sum)
+  confusion$share <- confusion$n / as.vector(total[as.character(confusion$cluster)])
+  names <- paste(clusters$cluster, shorten(clusters$description, 34))
+  confusion$row <- factor(
+    names[match(confusion$cluster, clusters$cluster)], rev(names)
+  )
+  confusion$column <- factor(confusion$label, clusters$cluster)
+  ggplot2::ggplot(confusion, ggplot2::aes(.data$column, .data$row)) +
+    ggplot2::geom_tile(ggplot2::aes(fill = .data$share)) +
+    ggplot2::geom_text(
+      ggplot2::aes(label = .data$n, colour = .data$share > 0.6), size = 3, show.legend = FALSE
+    ) +
+    ggplot2::scale_fill_gradient(low = "white", high = colours[["main"]], limits = c(0, 1)) +
+    ggplot2::scale_colour_manual(values = c(`FALSE` = "#1d1f22", `TRUE` = "white")) +
+    ggplot2::scale_x_discrete(drop = FALSE) +
+    ggplot2::scale_y_discrete(drop = FALSE) +
+    ggplot2::coord_equal() +
+    ggplot2::labs(x = "Description chosen", y = NULL, fill = "Share of the cluster's sets") +
+    theme_strata()
+}
+
+#' @rdname autoplot.imagestrata_matching
+#' @export
+autoplot.imagestrata_intruders <- function(object, ...) {
+  ggplot2::ggplot(tidy(object, "clusters"), ggplot2::aes(.data$cluster, .data$share_found)) +
+    ggplot2::geom_hline(
+      yintercept = glance(object)$chance, colour = colours[["bright"]], linetype = "dashed"
+    ) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data$conf_low, ymax = .data$conf_high),
+      colour = colours[["pale"]], linewidth = 1.5
+    ) +
+    ggplot2::geom_point(colour = colours[["main"]], size = 2) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::coord_cartesian(ylim = c(0, 1)) +
+    ggplot2::labs(x = "Cluster, the largest first", y = "Share found", caption = "Dashed: chance") +
+    theme_strata()
+}
+
+shorten <- function(text, width) {
+  long <- nchar(text) > width
+  text[long] <- paste0(substr(text[long], 1, width - 1), "\u2026")
+  text
+}

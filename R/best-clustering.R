@@ -1,0 +1,39 @@
+#' Make the clustering that judged pairs chose
+#'
+#' @param tuned What [tune_clusters()] returned.
+#' @param embeddings The same as were tuned.
+#' @param one_standard_error Of the clusterings within one standard error of the best take the
+#'   one with the fewest clusters, the simplest to read, instead of the best itself?
+#' @inheritParams cluster_images
+#'
+#' @returns The clustering that was scored, fitted again; see [cluster_images()]. Baselines are
+#'   never chosen. A warning says where fewer than 200 pairs decide (a precision of .8 then has
+#'   a standard error of .04 or more, which is what neighbours in a grid differ by), or where a
+#'   baseline scored higher.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' pairs <- sample_pairs(embeddings, n = 200, k = 8)
+#' pairs$judgement <- as.integer(pairs$stratum == "within") # as people might answer
+#' tuned <- tune_clusters(embeddings, pairs, list(k = c(5, 10)), progress = FALSE)
+#' best_clustering(tuned, embeddings, progress = FALSE)
+best_clustering <- function(tuned,
+                            embeddings,
+                            one_standard_error = FALSE,
+                            out = NULL,
+                            overwrite = FALSE,
+                            progress = TRUE) {
+  check_class(tuned, "imagestrata_tuning", "tuned", "tune_clusters")
+  out <- check_path(out, "out", null = TRUE)
+  sent <- call_core(
+    "best_clustering",
+    send_result(tuned),
+    send_several(embeddings),
+    one_standard_error = check_flag(one_standard_error, "one_standard_error"),
+    out = out,
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  new_clustering(sent, out)
+}

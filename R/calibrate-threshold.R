@@ -1,0 +1,44 @@
+#' Suggest a similarity threshold for an encoder
+#'
+#' @description
+#' Silhouettes are in the units of the encoder, so that the paper's threshold (.03) does not
+#' transfer. Here clouds of the same covariance as the vectors, but without any structure
+#' beyond it, are clustered with as many clusters as an iteration fits. A cluster of images
+#' should be more cohesive than most clusters of such a cloud.
+#'
+#' @param embeddings What [embed_images()] returned, or a matrix of vectors of your own.
+#' @param quantile Of the vectors of the clouds, the share in clusters up to the threshold.
+#' @param n_draws Number of clouds.
+#' @param preset,... Settings of the iterative method with which the threshold will be used,
+#'   see [cluster_images()].
+#' @param seed Decides the sample of images and the clouds.
+#' @inheritParams scan_images
+#'
+#' @returns A tibble with one row: `threshold`; `k`, the clusters fitted; `null_median` and
+#'   `n_null`, the middle and the number of the mean silhouettes in clouds; and, of the clusters
+#'   of a sample of the images, `share_clusters` above the threshold and `share_images` in them.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' calibrate_threshold(embeddings, k = 10, progress = FALSE)
+calibrate_threshold <- function(embeddings,
+                                quantile = 0.95,
+                                n_draws = 20,
+                                preset = NULL,
+                                seed = 0,
+                                progress = TRUE,
+                                ...) {
+  settings <- check_settings(...)
+  row <- rlang::inject(call_core(
+    "calibrate_threshold",
+    send_vectors(embeddings),
+    quantile = check_number(quantile, "quantile"),
+    n_draws = check_number(n_draws, "n_draws"),
+    preset = check_string(preset, "preset", null = TRUE),
+    seed = check_number(seed, "seed"),
+    progress = progress_bar(progress),
+    !!!settings
+  ))
+  decode_table(row)
+}

@@ -1,0 +1,125 @@
+# Results of several tables: a tibble of the main one and, as attributes, all of them.
+
+new_result <- function(sent, class, main) {
+  tables <- lapply(sent[["tables"]], decode_table)
+  tibble::new_tibble(
+    tables[[main]],
+    nrow = nrow(tables[[main]]),
+    tables = tables,
+    settings = sent[["settings"]],
+    class = c(class, "imagestrata_result")
+  )
+}
+
+#' @rdname tidiers
+#' @export
+tidy.imagestrata_result <- function(x, table = NULL, ...) {
+  tables <- attr(x, "tables")
+  if (is.null(table)) {
+    return(tables[[1]])
+  }
+  tables[[rlang::arg_match0(table, names(tables))]]
+}
+
+#' @rdname tidiers
+#' @export
+glance.imagestrata_result <- function(x, ...) {
+  attr(x, "tables")[["summary"]]
+}
+
+# Of some of its rows or columns it would contradict its own tables.
+restore_result <- function(new, old) {
+  if (nrow(new) != nrow(old) || !all(names(old) %in% names(new))) {
+    return(plain_tibble(new))
+  }
+  kept <- attributes(old)[setdiff(names(attributes(old)), c("names", "row.names"))]
+  attributes(new) <- c(list(names = names(new), row.names = .set_row_names(nrow(new))), kept)
+  new
+}
+
+#' @export
+`[.imagestrata_result` <- function(x, ...) {
+  new <- NextMethod()
+  if (is.data.frame(new)) restore_result(new, x) else new
+}
+
+#' @export
+dplyr_reconstruct.imagestrata_result <- function(data, template) {
+  restore_result(data, template)
+}
+
+#' @export
+as_tibble.imagestrata_result <- function(x, ...) {
+  plain_tibble(x)
+}
+
+# What Python needs to make of it again what it was.
+send_result <- function(x) {
+  list(
+    tables = lapply(attr(x, "tables"), encode_table),
+    settings = to_json(attr(x, "settings"))
+  )
+}
+
+#' @export
+tbl_sum.imagestrata_tuning <- function(x, ...) {
+  line <- glance(x)
+  c(
+    "Tuning" = paste0(
+      count_of(line$n_candidates, "clustering"), " and ", count_of(line$n_baselines, "baseline"),
+      ", ", count_of(line$n_pairs, "pair"), " in ", line$folds, " folds"
+    ),
+    "Best" = sprintf(
+      "candidate %d, %s, %d clusters: %s %.3f (%.3f on pairs that had no say)",
+      line$candidate, line$encoder, line$n_clusters, line$measure, line$estimate, line$heldout
+    )
+  )
+}
+
+#' @export
+tbl_sum.imagestrata_stability <- function(x, ...) {
+  line <- glance(x)
+  c(
+    "Stability" = paste(count_of(length(unique(tidy(x)$cluster)), "cluster"), "refitted"),
+    rlang::set_names(
+      sprintf(
+        "%d refits, adjusted Rand %.2f; %s of the clusters stable, %s dissolved",
+        line$n_refits, line$adjusted_rand, percent(line$share_stable),
+        percent(line$share_dissolved)
+      ),
+      c(seed = "Other seeds", subsample = "Subsamples")[line$kind]
+    )
+  )
+}
+
+#' @export
+tbl_sum.imagestrata_matching <- function(x, ...) {
+  line <- glance(x)
+  c(
+    "Matching test" = paste0(
+      count_of(line$n_sets, "set"), ", ", count_of(line$n_annotators, "annotator"),
+      if (!is.na(line$kappa)) sprintf(", kappa %.2f", line$kappa)
+    ),
+    "Matched" = sprintf(
+      "%s (%s to %s; by chance %s)",
+      percent(line$accuracy), percent(line$conf_low), percent(line$conf_high),
+      percent(line$chance)
+    )
+  )
+}
+
+#' @export
+tbl_sum.imagestrata_intruders <- function(x, ...) {
+  line <- glance(x)
+  c(
+    "Intruder test" = paste0(
+      count_of(line$n_sets, "set"), ", ", count_of(line$n_annotators, "annotator"),
+      if (!is.na(line$kappa)) sprintf(", kappa %.2f", line$kappa)
+    ),
+    "Found" = sprintf(
+      "%s (%s to %s; by chance %s)",
+      percent(line$share_found), percent(line$conf_low), percent(line$conf_high),
+      percent(line$chance)
+    )
+  )
+}

@@ -1,0 +1,82 @@
+#' Write pairs of images for people to judge
+#'
+#' Annotators see neither stratum nor probability. Their answers come back with
+#' [read_pairs()].
+#'
+#' @param pairs What [sample_pairs()] returned.
+#' @param out The file to write: `.html`, `.csv` or `.json`, as the format wants.
+#' @param format `"html"`: one page that holds the images and opens in any browser, without a
+#'   network; it takes answers from the keyboard, keeps them in that browser until they are
+#'   downloaded as CSV, and sends nothing anywhere. `"csv"`: a table with empty columns
+#'   `annotator` and `judgement`. `"labelstudio"`: tasks to import, with the labelling
+#'   configuration in a file `...-config.xml` beside them.
+#' @param scale `"binary"`: different (0) or same (1). `"graded"`: unrelated (0), loosely
+#'   related (1) or closely related (2).
+#' @param question What annotators are asked.
+#' @param warning What they read before they see the first image.
+#' @param exclude Ids of images that nobody is to see: their pairs are left out.
+#' @param thumbnail Longer side of the embedded images, in pixels.
+#' @param base_url For `"csv"` and `"labelstudio"`: where the folder that holds all the images
+#'   is found on a server.
+#' @inheritParams scan_images
+#'
+#' @returns The path of the file, invisibly.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' pairs <- sample_pairs(embeddings, n = 40, k = 5)
+#' page <- export_pairs(pairs, tempfile(fileext = ".html"), progress = FALSE)
+#' if (interactive()) browseURL(page)
+export_pairs <- function(pairs,
+                         out,
+                         format = "html",
+                         scale = "binary",
+                         question = NULL,
+                         warning = NULL,
+                         exclude = NULL,
+                         thumbnail = 400,
+                         base_url = NULL,
+                         overwrite = FALSE,
+                         progress = TRUE) {
+  file <- call_core(
+    "export_pairs",
+    encode_table(check_data(pairs, "pairs", "sample_pairs")),
+    check_path(out, "out"),
+    format = check_string(format, "format"),
+    scale = check_string(scale, "scale"),
+    question = check_string(question, "question", null = TRUE),
+    warning = check_string(warning, "warning", null = TRUE),
+    exclude = check_texts(exclude, "exclude"),
+    thumbnail = check_number(thumbnail, "thumbnail"),
+    base_url = check_string(base_url, "base_url", null = TRUE),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  cli::cli_inform(c("v" = "For annotators: {.file {file}}"))
+  invisible(file)
+}
+
+check_data <- function(x, name, made_by, call = rlang::caller_env()) {
+  if (!is.data.frame(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be a data frame such as {.fn {made_by}} returns, not {seen(x)}.",
+      call = call
+    )
+  }
+  x
+}
+
+# A list, since one piece of text alone would reach Python as a scalar.
+check_texts <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  if (is.factor(x)) {
+    abort_factor(name, call)
+  }
+  if (!is.character(x) || anyNA(x)) {
+    abort_imagestrata("{.arg {name}} must be text without gaps, not {seen(x)}.", call = call)
+  }
+  as.list(x)
+}

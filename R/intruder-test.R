@@ -1,0 +1,83 @@
+#' Do clusters hang together?
+#'
+#' @description
+#' `intruder_test()` writes a page on which people look for the image that does not belong:
+#' each set holds images of one cluster and one of another, which is drawn at random. Where
+#' people find it, the cluster hangs together for them: the word intrusion of topic models
+#' (Chang et al. 2009), with images. `read_intruders()` reads their answers.
+#'
+#' @details
+#' Intervals are Wilson's for as many trials as there are sets, however many annotators
+#' answered them: answers to one set are far from independent.
+#'
+#' @inheritParams matching_test
+#' @param clusters Clusters to test; by default all that have enough images.
+#' @param n_images Images in a set, the intruder among them.
+#'
+#' @returns `intruder_test()`: the key, invisibly; a tibble with one row per image of a set:
+#'   `set_id`, `place`, `cluster` (that is tested), `image_cluster`, `intruder`, `image_id`,
+#'   `path`. It is also written beside the page, as `...-key.csv`: send the page alone.
+#'
+#'   `read_intruders()`: a tibble with one row per cluster: `cluster`, `n_sets`, `share_found`
+#'   (of the answers), `conf_low`, `conf_high` (95%). [glance()][tidiers] gives one row, with
+#'   chance; [tidy()][tidiers] the tables `"sets"`, `"agreement"` and `"answers"`; and
+#'   [autoplot()][autoplot.imagestrata_intruders] a picture.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' folder <- imagestrata_example("images")
+#' topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
+#' page <- tempfile(fileext = ".html")
+#' key <- intruder_test(topics, page, clusters = 1:4, progress = FALSE)
+#'
+#' # An annotator who finds every intruder:
+#' answers <- tempfile("anna", fileext = ".csv")
+#' hidden <- key[key$intruder, ]
+#' write.csv(
+#'   data.frame(set_id = hidden$set_id, annotator = "anna", judgement = hidden$image_id),
+#'   answers,
+#'   row.names = FALSE
+#' )
+#' read_intruders(answers, key)
+intruder_test <- function(clustering,
+                          out,
+                          clusters = NULL,
+                          n_sets = 3,
+                          n_images = 6,
+                          question = "Which of these images does not belong?",
+                          warning = NULL,
+                          thumbnail = 400,
+                          seed = 0,
+                          overwrite = FALSE,
+                          progress = TRUE) {
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
+  out <- check_path(out, "out")
+  key <- call_core(
+    "intruder_test",
+    send_clustering(clustering),
+    out,
+    clusters = check_clusters(clusters, "clusters"),
+    n_sets = check_number(n_sets, "n_sets"),
+    n_images = check_number(n_images, "n_images"),
+    question = check_string(question, "question"),
+    warning = check_string(warning, "warning", null = TRUE),
+    thumbnail = check_number(thumbnail, "thumbnail"),
+    seed = check_number(seed, "seed"),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  cli::cli_inform(c("v" = "For annotators: {.file {out}}"))
+  invisible(decode_table(key))
+}
+
+#' @rdname intruder_test
+#' @export
+read_intruders <- function(files, test, seed = 0) {
+  sent <- call_core(
+    "read_intruders",
+    send_files(files),
+    send_key(test),
+    seed = check_number(seed, "seed")
+  )
+  new_result(sent, "imagestrata_intruders", "clusters")
+}

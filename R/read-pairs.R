@@ -1,0 +1,36 @@
+#' Join annotators' answers to the pairs that they judged
+#'
+#' @param files CSV files with the columns `pair_id`, `judgement` and `annotator`, such as the
+#'   page of [export_pairs()] downloads; or JSON as Label Studio exports it (JSON or
+#'   JSON-MIN). Where a file names no annotator, its own name stands for one.
+#' @param pairs What [sample_pairs()] returned.
+#' @param scale The scale the pairs were exported with: `"binary"` or `"graded"`.
+#'
+#' @returns A tibble with the columns of the pairs, `annotator` and `judgement` (0, 1 or 2);
+#'   one row per judgement, in the order of the pairs. Pairs that nobody judged are absent,
+#'   and a warning counts them.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' pairs <- sample_pairs(embeddings, n = 40, k = 5)
+#' # What an annotator might send back:
+#' answers <- tempfile("anna", fileext = ".csv")
+#' same <- as.integer(pairs$stratum == "within")
+#' write.csv(
+#'   data.frame(pair_id = pairs$pair_id, annotator = "anna", judgement = same),
+#'   answers,
+#'   row.names = FALSE
+#' )
+#' read_pairs(answers, pairs)
+read_pairs <- function(files, pairs, scale = "binary") {
+  files <- check_paths(files, "files")
+  check_exist(files, "files")
+  judged <- call_core(
+    "read_pairs",
+    as.list(absolute_path(files)),
+    encode_table(check_data(pairs, "pairs", "sample_pairs")),
+    scale = check_string(scale, "scale")
+  )
+  decode_table(judged)
+}

@@ -1,0 +1,150 @@
+
+// What pages share that put one task after the other before annotators: who
+// judges, the answers kept in this browser, moving about, handing out.
+
+/**
+ * Begin. `ids` name the tasks, `one` is the word for one of them, and answers are kept apart by
+ * `kind` and `data.key`. `show(i, answer)` draws task `i`; `row(i, answer)` is its line in the CSV
+ * below `columns`; `summary(answers)` counts for the end.
+ */
+kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
+  const { data, stored, say, onKeys, csv, download } = kit;
+  const byId = (id) => document.getElementById(id);
+  const count = (n, word) => `${n.toLocaleString("en")} ${n === 1 ? word : word + "s"}`;
+  const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+  // ---- what is kept: who judges, and everybody's answers ----
+
+  const store = stored(`imagestrata:${kind}:${data.key}`, { annotator: "", judged: {} });
+  let annotator = "";
+  let judged = {}; // id -> answer
+  let at = 0;
+  let view = "start";
+
+  function keep() {
+    const all = store.read();
+    all.annotator = annotator;
+    all.judged[annotator] = judged;
+    store.write(all);
+  }
+
+  // Another window with this page may have added answers.
+  store.onChange(() => {
+    if (view === "start") return;
+    judged = store.read().judged[annotator] ?? {};
+    draw();
+  });
+
+  const answered = (i) => Object.hasOwn(judged, ids[i]);
+  const nAnswered = () => ids.filter((_, i) => answered(i)).length;
+
+  /** The first task without an answer, from `from` on and then from the start; -1 if none. */
+  function open(from) {
+    for (let step = 0; step < ids.length; step++) {
+      const i = (from + step) % ids.length;
+      if (!answered(i)) return i;
+    }
+    return -1;
+  }
+
+  // ---- views ----
+
+  function go(to) {
+    view = to;
+    for (const name of ["start", "judge", "end"]) byId(name).hidden = name !== view;
+    document.body.classList.toggle("full", view === "judge");
+    if (view === "start") byId("annotator").focus();
+    draw();
+  }
+
+  function draw() {
+    const done = nAnswered();
+    if (view === "judge") {
+      byId("place").textContent = `${capital(one)} ${at + 1} of ${ids.length} · ${done} judged`;
+      byId("back").disabled = at === 0;
+      byId("next").disabled = at === ids.length - 1;
+      byId("name").textContent = annotator;
+      byId("done").style.width = `${(100 * done) / ids.length}%`;
+      const meter = byId("done").parentElement;
+      meter.setAttribute("aria-valuemax", ids.length);
+      meter.setAttribute("aria-valuenow", done);
+      show(at, judged[ids[at]]);
+    }
+    if (view === "end") byId("counts").textContent = `${count(done, one)}${summary(Object.values(judged))}.`;
+  }
+
+  function move(by) {
+    if (view !== "judge") return false;
+    at = Math.min(Math.max(at + by, 0), ids.length - 1);
+    draw();
+  }
+
+  function answer(value) {
+    if (view !== "judge") return false;
+    // Whoever goes back to change an answer goes on from there; others to what is open.
+    const next = answered(at) && at + 1 < ids.length ? at + 1 : null;
+    judged[ids[at]] = value;
+    keep();
+    at = next ?? open(at + 1);
+    if (at === -1) go("end");
+    else draw();
+  }
+
+  // ---- the start ----
+
+  byId("size").textContent = `${count(ids.length, one)} of images.`;
+  byId("all").textContent = `${one}s`;
+  byId("annotator").value = store.read().annotator;
+
+  byId("who").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = byId("annotator").value.trim();
+    if (!name) {
+      byId("annotator").value = "";
+      return byId("annotator").focus();
+    }
+    byId("annotator").blur(); // so that no key is taken for typing any more
+    annotator = name;
+    judged = store.read().judged[annotator] ?? {};
+    keep();
+    const done = nAnswered();
+    at = Math.max(open(0), 0);
+    go(done === ids.length ? "end" : "judge");
+    if (done > 0 && done < ids.length) say(`Welcome back: ${count(done, one)} judged so far.`);
+  });
+
+  // ---- moving about ----
+
+  onKeys(document, {
+    ArrowLeft: () => move(-1),
+    ArrowRight: () => move(1),
+    Backspace: () => move(-1),
+  });
+  byId("back").addEventListener("click", () => move(-1));
+  byId("next").addEventListener("click", () => move(1));
+  byId("change").addEventListener("click", () => go("start"));
+  byId("review").addEventListener("click", () => {
+    at = 0;
+    go("judge");
+  });
+
+  // ---- handing out ----
+
+  function save() {
+    const rows = ids.flatMap((id, i) => (answered(i) ? [row(i, annotator, judged[id])] : []));
+    download(`${kind}-${annotator.replace(/[^\p{L}\p{N}]+/gu, "-")}.csv`, csv([columns, ...rows]));
+    say(`Downloaded ${count(rows.length, "answer")}.`);
+  }
+  byId("save").addEventListener("click", save);
+  byId("save-all").addEventListener("click", save);
+
+  /** A button that answers; it lets go of the focus, so that Enter does not answer the next task. */
+  function onClick(button, value) {
+    button.addEventListener("click", () => {
+      button.blur();
+      answer(value);
+    });
+  }
+
+  return { answer, onClick, begin: () => go("start") };
+};

@@ -1,0 +1,330 @@
+"""How far annotators agree, and one judgement a pair from several."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import combinations
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..validate import check_choice, check_float, check_int, check_seed
+
+Array: TypeAlias = np.ndarray[Any, Any]
+#: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
+Statistic: TypeAlias = Callable[[Array], Array]
+
+LEVELS = ("nominal", "ordinal", "interval")
+RULES = ("majority", "all", "mean")
+
+
+def agreement(
+    judgements: pd.DataFrame,
+    *,
+    level: str | None = None,
+    n_boot: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Measure how far annotators agree.
+
+    Parameters
+    ----------
+    judgements : DataFrame
+        Columns ``pair_id``, ``annotator`` and ``judgement`` (a number), one row
+        per judgement, as :func:`read_pairs` returns them. Not every annotator
+        needs to have judged every pair.
+    level : {"nominal", "ordinal", "interval"}, optional
+        For Krippendorff's alpha: whether judgements merely differ, have an
+        order, or have distances. By default all three, or, with two different
+        judgements (where all are the same), "nominal".
+    n_boot : int, default 1000
+        Bootstrap samples from which the intervals come.
+    confidence : float, default 0.95
+        Confidence of the intervals.
+    seed : int, default 0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        One row per measure: ``measure``, ``annotators`` (the two, or "all"),
+        ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (those with at
+        least two judgements that count). The measures:
+
+        - ``percent_agreement``, as a share, and ``cohen_kappa``: of each two
+          annotators over the pairs that both judged, and the mean over these
+          ("all").
+        - ``fleiss_kappa``: over the pairs with the most frequent number of
+          judgements, since it must be the same for all.
+        - ``krippendorff_alpha_nominal``, ``..._ordinal``, ``..._interval``:
+          over all pairs with two or more judgements.
+
+        A measure that is not defined, such as a kappa where all judgements are
+        the same, is NaN.
+
+    Raises
+    ------
+    ImagestrataError
+        If there is one annotator only, no pair was judged by two, or an
+        annotator judged a pair twice.
+
+    Notes
+    -----
+    The bootstrap resamples pairs, with all their judgements; intervals lie
+    between percentiles. They say how the measure would vary with other pairs,
+    the annotators being the same.
+    """
+    if level is not None:
+        level = check_choice("level", level, LEVELS)
+    n_boot = check_int("n_boot", n_boot, minimum=1)
+    confidence = check_float("confidence", confidence, minimum=0.5, maximum=0.9999)
+    rng = np.random.default_rng(check_seed(seed))
+    wide = _one_column_each(judgements)
+    values, codes = _codes(wide)
+    levels = [level] if level else list(LEVELS if len(values) > 2 else LEVELS[:1])
+
+    n = len(codes)
+    draws = rng.multinomial(n, np.full(n, 1 / n), size=n_boot).astype(float)
+    tail = (1 - confidence) / 2
+    rows = []
+    for measure, names, n_pairs, statistic in _statistics(wide, codes, values, levels):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            estimate = float(statistic(np.ones((1, n)))[0])
+            repeated = statistic(draws)
+        known = repeated[np.isfinite(repeated)]
+        low, high = (np.nan, np.nan)
+        if np.isfinite(estimate) and len(known):
+            low, high = np.quantile(known, [tail, 1 - tail])
+        rows.append((measure, names, estimate, float(low), float(high), n_pairs))
+    columns = ["measure", "annotators", "estimate", "conf_low", "conf_high", "n_pairs"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def consensus(judgements: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
+    """Make one judgement of each pair from those of several annotators.
+
+    Parameters
+    ----------
+    judgements : DataFrame
+        Columns ``pair_id``, ``annotator`` and ``judgement``, as
+        :func:`read_pairs` returns them, and the further columns of the pairs.
+    rule : {"majority", "all", "mean"}, default "majority"
+        "majority": the judgement that more annotators gave than any other; where
+        several tie, the pair is undecided. "all": the judgement that all gave;
+        where they differ, the pair is undecided. "mean": the mean.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair, in the given order: the columns of the pairs,
+        ``judgement`` (NaN where undecided) and ``n_annotators``. A warning
+        counts the undecided pairs; :func:`score_pairs` leaves them out.
+
+    Raises
+    ------
+    ImagestrataError
+        If an annotator judged a pair twice.
+    """
+    rule = check_choice("rule", rule, RULES)
+    table = check_judgements(judgements)
+    by_pair = table.groupby("pair_id", sort=False)["judgement"]
+    n_annotators = by_pair.size()
+    if rule == "mean":
+        decided = by_pair.mean()
+    elif rule == "all":
+        decided = by_pair.first().where(by_pair.nunique() == 1)
+    else:
+        decided = _majority(table, n_annotators.index)
+    undecided = int(decided.isna().sum())
+    if undecided:
+        why = "annotators tie" if rule == "majority" else "annotators differ"
+        warnings.warn(
+            f"{undecided} of {len(decided)} pairs are undecided: their {why}.", stacklevel=2
+        )
+    pairs = judgements.drop_duplicates("pair_id").drop(columns=["annotator", "judgement"])
+    pairs = pairs[pairs["pair_id"].isin(n_annotators.index)].reset_index(drop=True)
+    return pairs.assign(
+        judgement=pairs["pair_id"].map(decided).astype(float),
+        n_annotators=pairs["pair_id"].map(n_annotators).astype(int),
+    )
+
+
+def check_judgements(judgements: Any) -> pd.DataFrame:
+    """The columns pair_id, annotator, judgement (numbers), a row per judgement that was made."""
+    columns = ["pair_id", "annotator", "judgement"]
+    if not isinstance(judgements, pd.DataFrame) or not set(columns) <= set(judgements):
+        has = (
+            f"it has {', '.join(map(str, judgements))}"
+            if isinstance(judgements, pd.DataFrame)
+            else f"got {type(judgements).__name__}"
+        )
+        raise ImagestrataError(
+            f"`judgements` must be a table with the columns {', '.join(columns)}; {has}.",
+            "read_pairs() makes one of the annotators' files.",
+        )
+    table = judgements[columns]
+    table = table[table["judgement"].notna()]
+    if not len(table):
+        raise ImagestrataError("There are no judgements: the table has none.")
+    unnamed = int(table[["pair_id", "annotator"]].isna().any(axis=1).sum())
+    if unnamed:
+        raise ImagestrataError(f"{unnamed} of {len(table)} judgements lack a pair or an annotator.")
+    numbers = pd.to_numeric(table["judgement"], errors="coerce").astype(float)
+    if numbers.isna().any():
+        first = table.loc[numbers.isna(), "judgement"].iloc[0]
+        raise ImagestrataError(
+            f"Judgements must be numbers; {int(numbers.isna().sum())} of {len(table)} are not, "
+            f"{first!r} for one."
+        )
+    twice = table.duplicated(["pair_id", "annotator"])
+    if twice.any():
+        first = table[twice].iloc[0]
+        raise ImagestrataError(
+            f"{int(twice.sum())} judgements are repeated: {first['annotator']!r} judged the pair "
+            f"{first['pair_id']!r} more than once.",
+            "Keep one judgement per annotator and pair.",
+        )
+    return table.assign(judgement=numbers)
+
+
+def _majority(table: pd.DataFrame, pairs: pd.Index) -> pd.Series[Any]:
+    votes = table.groupby(["pair_id", "judgement"]).size().rename("votes").reset_index()
+    votes = votes[votes["votes"] == votes.groupby("pair_id")["votes"].transform("max")]
+    winners = votes.drop_duplicates("pair_id", keep=False).set_index("pair_id")["judgement"]
+    return winners.reindex(pairs)
+
+
+def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with two judgements or more as rows, annotators as columns."""
+    table = check_judgements(judgements)
+    annotators = table["annotator"].nunique()
+    if annotators < 2:
+        raise ImagestrataError(
+            f"All {len(table)} judgements are by one annotator, "
+            f"{table['annotator'].iloc[0]!r}: there is nobody to agree with.",
+            "Have a second person judge the pairs, or some of them; their files are read together "
+            "with read_pairs().",
+        )
+    wide = table.pivot(index="pair_id", columns="annotator", values="judgement")
+    wide = wide[wide.notna().sum(axis=1) > 1]
+    if wide.empty:
+        raise ImagestrataError(
+            f"No pair was judged by two of the {annotators} annotators.",
+            "Have some pairs judged by several people.",
+        )
+    return wide
+
+
+def _codes(wide: pd.DataFrame) -> tuple[Array, Array]:
+    """The judgements that occur, and for each pair and annotator which (-1 for none)."""
+    matrix = wide.to_numpy()
+    there = ~np.isnan(matrix)
+    values = np.unique(matrix[there])
+    codes = np.full(matrix.shape, -1)
+    codes[there] = np.searchsorted(values, matrix[there])
+    return values, codes
+
+
+def _statistics(
+    wide: pd.DataFrame, codes: Array, values: Array, levels: list[str]
+) -> Iterator[tuple[str, str, int, Statistic]]:
+    """Each measure with its annotators, its number of pairs, and how to compute it."""
+    k = len(values)
+    names = [str(name) for name in wide.columns]
+    tables = {
+        (i, j): _joint(codes[:, i], codes[:, j], k)
+        for i, j in combinations(range(len(names)), 2)
+        if ((codes[:, i] >= 0) & (codes[:, j] >= 0)).any()
+    }
+    for measure, of in (("percent_agreement", _percent), ("cohen_kappa", _cohen)):
+        each = {pair: _of_table(of, joint) for pair, joint in tables.items()}
+        for (i, j), statistic in each.items():
+            both = int(tables[i, j].sum())
+            yield measure, f"{names[i]}, {names[j]}", both, statistic
+        yield measure, "all", len(codes), _mean_of(list(each.values()))
+
+    counts = (codes[:, :, None] == np.arange(k)).sum(axis=1)
+    made = counts.sum(axis=1)
+    sizes, frequency = np.unique(made, return_counts=True)
+    size = int(sizes[len(sizes) - 1 - frequency[::-1].argmax()])
+    complete = made == size
+    fleiss = partial(_fleiss, counts=counts, complete=complete, size=size)
+    yield "fleiss_kappa", "all", int(complete.sum()), fleiss
+    for level in levels:
+        alpha = partial(_alpha, counts=counts, values=values, level=level)
+        yield f"krippendorff_alpha_{level}", "all", len(codes), alpha
+
+
+def _of_table(of: Callable[[Array], Array], joint: Array) -> Statistic:
+    n, k, _ = joint.shape
+    flat = joint.reshape(n, k * k)
+    return lambda weights: of((weights @ flat).reshape(-1, k, k))
+
+
+def _mean_of(statistics: list[Statistic]) -> Statistic:
+    return lambda weights: np.mean([statistic(weights) for statistic in statistics], axis=0)
+
+
+def _joint(one: Array, other: Array, k: int) -> Array:
+    """For each pair, a table with a 1 where the two annotators' judgements cross."""
+    joint = np.zeros((len(one), k, k))
+    rows = np.flatnonzero((one >= 0) & (other >= 0))
+    joint[rows, one[rows], other[rows]] = 1
+    return joint
+
+
+def _percent(tables: Array) -> Array:
+    """Share on the diagonal of each table, shape (n_draws, k, k)."""
+    share: Array = np.trace(tables, axis1=1, axis2=2) / tables.sum(axis=(1, 2))
+    return share
+
+
+def _cohen(tables: Array) -> Array:
+    total = tables.sum(axis=(1, 2))
+    margins = tables.sum(axis=1) * tables.sum(axis=2)
+    expected = margins.sum(axis=1) / total**2
+    kappa: Array = (_percent(tables) - expected) / (1 - expected)
+    return kappa
+
+
+def _fleiss(weights: Array, counts: Array, complete: Array, size: int) -> Array:
+    """Fleiss' kappa of the ``complete`` pairs, those with ``size`` judgements; ``counts`` says
+    how often each pair (row) got each judgement (column)."""
+    weights, counts = weights[:, complete], counts[complete]
+    agreeing = (counts * (counts - 1)).sum(axis=1) / (size * (size - 1))
+    total = weights.sum(axis=1)
+    shares = weights @ counts / (size * total[:, None])
+    expected = (shares**2).sum(axis=1)
+    kappa: Array = (weights @ agreeing / total - expected) / (1 - expected)
+    return kappa
+
+
+def _alpha(weights: Array, counts: Array, values: Array, level: str) -> Array:
+    """Krippendorff's alpha from the coincidences of judgements within pairs."""
+    n, k = counts.shape
+    products = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(k)
+    products = products / (counts.sum(axis=1) - 1)[:, None, None]
+    coincidences = (weights @ products.reshape(n, k * k)).reshape(-1, k, k)
+    margins = coincidences.sum(axis=2)
+    distances = _square_distances(margins, values, level)
+    observed = (coincidences * distances).sum(axis=(1, 2))
+    expected = (margins[:, :, None] * margins[:, None, :] * distances).sum(axis=(1, 2))
+    alpha: Array = 1 - (margins.sum(axis=1) - 1) * observed / expected
+    return alpha
+
+
+def _square_distances(margins: Array, values: Array, level: str) -> Array:
+    """Between judgements, shape (n_draws or 1, k, k)."""
+    if level == "nominal":
+        return 1 - np.eye(len(values))[None]
+    if level == "interval":
+        return (values[:, None] - values[None, :])[None] ** 2
+    # Ordinal: how many judgements lie between, those of the two themselves by half.
+    middles = np.cumsum(margins, axis=1) - margins / 2
+    squares: Array = (middles[:, :, None] - middles[:, None, :]) ** 2
+    return squares

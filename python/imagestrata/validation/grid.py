@@ -1,0 +1,226 @@
+"""A grid of clusterings, fitted with as little work as it takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.base import ClusterEstimator, Memo
+from ..clustering.cluster import METHODS, make_estimator
+from ..clustering.inputs import as_embeddings
+from ..embeddings.embeddings import Embeddings
+from ..errors import ImagestrataError
+from ..files import Parts
+from ..progress import Progress, track
+from ..provenance import fingerprint
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A clustering to be made and scored."""
+
+    encoder: str
+    method: str
+    settings: dict[str, Any]
+    baseline: bool = False
+
+    @property
+    def key(self) -> str:
+        content = [self.encoder, self.method, self.settings]
+        return f"candidate-{fingerprint(content)}"
+
+
+def named_embeddings(given: Any) -> dict[str, Embeddings]:
+    """Embeddings of the same images, in the same order, by name."""
+    if isinstance(given, Mapping):
+        named = {str(name): as_embeddings(one) for name, one in given.items()}
+    elif isinstance(given, (list, tuple)):
+        listed = [as_embeddings(one) for one in given]
+        named = {_name(one, number): one for number, one in enumerate(listed, 1)}
+        if len(named) < len(listed):
+            raise ImagestrataError(
+                f"{len(listed)} embeddings have only {len(named)} names: {', '.join(named)}.",
+                'Name them: {"first": ..., "second": ...}.',
+            )
+    else:
+        one = as_embeddings(given)
+        named = {_name(one, 1): one}
+    if not named:
+        raise ImagestrataError("`embeddings` is empty: give at least one.")
+    (first_name, first), *others = named.items()
+    for name, one in others:
+        a, b = set(first.images["image_id"]), set(one.images["image_id"])
+        if a != b:
+            raise ImagestrataError(
+                f"The embeddings are of different images: {first_name!r} has {len(a)}, "
+                f"{name!r} {len(b)}, and {len(a & b)} are in both.",
+                "Embed the same images with every encoder, or keep those that all have.",
+            )
+    return named
+
+
+def _name(embeddings: Embeddings, number: int) -> str:
+    return str(embeddings.encoder.get("name") or f"embeddings {number}")
+
+
+def checked_grid(grid: Any) -> list[dict[str, list[Any]]]:
+    """One or several grids, each a mapping of settings to lists of values."""
+    grids = list(grid) if isinstance(grid, (list, tuple)) and grid else [grid]
+    return [_checked_one(one) for one in grids]
+
+
+def _checked_one(grid: Any) -> dict[str, list[Any]]:
+    if not isinstance(grid, Mapping) or not grid:
+        raise ImagestrataError(
+            f"`grid` must be a mapping of settings to lists of values, or a list of such, not "
+            f"{grid!r}.",
+            'Such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+        )
+    lists = (list, tuple, range, np.ndarray)
+    listed = {
+        str(name): list(values) if isinstance(values, lists) else [values]
+        for name, values in grid.items()
+    }
+    empty = [name for name, values in listed.items() if not values]
+    if empty:
+        raise ImagestrataError(f"`grid` has no value for {empty[0]!r}.")
+    if "seed" in listed:
+        raise ImagestrataError("`seed` is no setting to tune.", "Give it to tune_clusters().")
+    return {
+        name: [value.item() if isinstance(value, np.generic) else value for value in values]
+        for name, values in listed.items()
+    }
+
+
+def varied_settings(grids: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The settings that any of the grids names."""
+    names = dict.fromkeys(name for grid in grids for name in grid)
+    return [name for name in names if name != "method"]
+
+
+def candidates_of(
+    encoders: Mapping[str, Embeddings], grids: Sequence[Mapping[str, list[Any]]], seed: int
+) -> list[Candidate]:
+    """Every combination of every grid, for every encoder."""
+    made = []
+    for name, one in encoders.items():
+        for grid in grids:
+            for values in itertools.product(*grid.values()):
+                settings = dict(zip(grid, values, strict=True))
+                candidate = Candidate(name, settings.pop("method", "iterative"), settings)
+                _estimator(candidate, seed)._check_arguments(one.matrix.shape)
+                made.append(candidate)
+    return made
+
+
+def _estimator(candidate: Candidate, seed: int) -> ClusterEstimator:
+    settings = dict(candidate.settings)
+    return make_estimator(candidate.method, settings.pop("preset", None), settings, seed)
+
+
+def baselines_of(
+    candidates: Sequence[Candidate], found: Sequence[NDArray[np.intp]]
+) -> list[Candidate]:
+    """The methods that take a number of clusters, at the numbers that were found.
+
+    Numbers of one encoder that differ by less than a tenth share one.
+    """
+    methods = [name for name, kind in METHODS.items() if "n_clusters" in kind().get_params()]
+    numbers: dict[str, tuple[str, dict[str, Any], set[int]]] = {}
+    for candidate, labels in zip(candidates, found, strict=True):
+        shared = ("normalize", "n_components", "exact")
+        same = {name: candidate.settings[name] for name in shared if name in candidate.settings}
+        group = numbers.setdefault(
+            fingerprint([candidate.encoder, same]), (candidate.encoder, same, set())
+        )
+        group[2].add(int(labels.max(initial=-1)) + 1)
+    return [
+        Candidate(encoder, method, {"n_clusters": n_clusters, **same}, baseline=True)
+        for encoder, same, all_numbers in numbers.values()
+        for n_clusters in _thinned(all_numbers)
+        for method in methods
+    ]
+
+
+def _thinned(numbers: set[int]) -> list[int]:
+    """Numbers of two and more, ascending, each more than a tenth above the one before."""
+    kept: list[int] = []
+    for number in sorted(numbers):
+        if number >= 2 and (not kept or number > 1.1 * kept[-1]):
+            kept.append(number)
+    return kept
+
+
+class _SharedFits:
+    """Fits of the candidates at hand that differ only in what leaves.
+
+    Only those of one group are kept: candidates of a group are fitted in a row.
+    """
+
+    def __init__(self) -> None:
+        self.group = ""
+        self.fits: dict[str, pd.DataFrame] = {}
+
+    def memo(self, group: str) -> Memo:
+        if group != self.group:
+            self.group, self.fits = group, {}
+        return self._remember
+
+    def _remember(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        if name not in self.fits:
+            self.fits[name] = make()
+        return self.fits[name]
+
+
+def _group(candidate: Candidate, seed: int) -> str:
+    """The same for candidates that may share fits."""
+    estimator = _estimator(candidate, seed)
+    deciding = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if name not in estimator.after_fit
+    }
+    return fingerprint([candidate.encoder, candidate.method, deciding])
+
+
+def fit_all(
+    candidates: Sequence[Candidate],
+    encoders: Mapping[str, Embeddings],
+    seed: int,
+    parts: Parts | None,
+    progress: Progress,
+    doing: str,
+) -> list[NDArray[np.intp]]:
+    """Cluster (from 0, -1 residual) of each image, for every candidate.
+
+    Images are in the order of the first embeddings.
+    """
+    shared = _SharedFits()
+    groups = [_group(candidate, seed) for candidate in candidates]
+    first = next(iter(encoders.values())).images["image_id"]
+    found: dict[int, NDArray[np.intp]] = {}
+    with track(progress, doing, len(candidates)) as advance:
+        for row in sorted(range(len(candidates)), key=lambda row: groups.index(groups[row])):
+            candidate = candidates[row]
+            one = encoders[candidate.encoder]
+            make = partial(_fit, candidate, one, seed, shared, groups[row])
+            table = make() if parts is None else parts.load(candidate.key, make).to_pandas()
+            order = pd.Index(one.images["image_id"]).get_indexer(first)
+            found[row] = table["cluster"].to_numpy()[order]
+            advance()
+    return [found[row] for row in range(len(candidates))]
+
+
+def _fit(
+    candidate: Candidate, embeddings: Embeddings, seed: int, shared: _SharedFits, group: str
+) -> pd.DataFrame:
+    estimator = _estimator(candidate, seed)
+    estimator._fit(embeddings.matrix, memo=shared.memo(group), progress=False)
+    return pd.DataFrame({"cluster": estimator.labels_})

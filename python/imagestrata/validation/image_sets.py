@@ -1,0 +1,223 @@
+"""Sets of images shown to people, and what their answers say: shared by two tests."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
+from ..explore.page import write_page
+from ..files import make_folder, write_table
+from ..progress import Progress
+from ..provenance import fingerprint
+from ..validate import check_path
+from .agreement import agreement
+from .pair_answers import once, read_answers
+from .pictures import NoPicture, embedded_pictures
+
+
+def check_clustering(clustering: Any) -> Clustering:
+    """Refuse what is not a clustering."""
+    if not isinstance(clustering, Clustering):
+        raise ImagestrataError(
+            f"`clustering` must be a Clustering, not {type(clustering).__name__}.",
+            "Use what cluster_images() returned, or Clustering.load(folder).",
+        )
+    return clustering
+
+
+def check_page(out: Any, overwrite: bool) -> Path:
+    """The HTML file to write, in a folder that exists."""
+    file = check_path("out", out)
+    if file.suffix.lower() != ".html":
+        raise ImagestrataError(
+            f"`out` must be a file that ends in '.html', not {str(file)!r}.",
+            f"Use out={str(file.with_suffix('.html'))!r}.",
+        )
+    make_folder(file.parent)
+    if file.exists() and not overwrite:
+        raise ImagestrataError(
+            f"{str(file)!r} is there already, perhaps with somebody's answers.",
+            "Choose another name, or use overwrite=True to replace it.",
+        )
+    return file
+
+
+def draw_members(
+    images: pd.DataFrame, n_sets: int, n_images: int, rng: np.random.Generator
+) -> list[pd.DataFrame]:
+    """Sets of images of one cluster; no image is in two sets, as far as there are enough."""
+    order = rng.permutation(len(images))
+    drawn = []
+    for _ in range(n_sets):
+        if len(order) < n_images:
+            order = np.concatenate(
+                [order, rng.permutation(np.setdiff1d(range(len(images)), order))]
+            )
+        drawn.append(images.iloc[order[:n_images]])
+        order = order[n_images:]
+    return drawn
+
+
+def large_enough(clustering: Clustering, clusters: Sequence[int], n_images: int) -> list[int]:
+    """The clusters that have as many images; a warning counts the others."""
+    sizes = clustering.clusters.set_index("cluster")["size"]
+    kept = [cluster for cluster in clusters if sizes[cluster] >= n_images]
+    small = [cluster for cluster in clusters if sizes[cluster] < n_images]
+    if len(kept) < 2:
+        raise ImagestrataError(
+            f"{len(kept)} of {len(clusters)} clusters have {n_images} images or more; at least "
+            "two are needed.",
+            "Use a smaller `n_images`.",
+        )
+    if small:
+        warnings.warn(
+            f"{len(small)} of {len(clusters)} clusters have fewer than {n_images} images and are "
+            f"left out, cluster {small[0]} for one.",
+            stacklevel=3,
+        )
+    return kept
+
+
+def name_sets(sets: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
+    """One table of all sets in random order, each with an id that gives nothing away."""
+    tables = []
+    for number in rng.permutation(len(sets)):
+        one = sets[number].reset_index(drop=True)
+        name = fingerprint([int(number), one["image_id"].tolist()])[:10]
+        one.insert(0, "place", np.arange(1, len(one) + 1))
+        one.insert(0, "set_id", f"set-{name}")
+        tables.append(one)
+    table: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return table
+
+
+def write_sets(
+    file: Path,
+    kind: str,
+    table: pd.DataFrame,
+    options: Sequence[tuple[Any, str]],
+    *,
+    title: str,
+    question: str,
+    warning: str | None,
+    thumbnail: int,
+    progress: Progress,
+) -> pd.DataFrame:
+    """Write the page and, beside it, the key; the sets that can be shown."""
+    images = table[["image_id", "path"]].drop_duplicates("image_id", ignore_index=True)
+    ids = [str(image_id) for image_id in images["image_id"]]
+    made = embedded_pictures(ids, images["path"].tolist(), thumbnail, progress)
+    pictures = {
+        image_id: picture
+        for image_id, picture in zip(ids, made, strict=True)
+        if not isinstance(picture, NoPicture)
+    }
+    table = _without_missing(table, pictures, images, made)
+    number = {image_id: i for i, image_id in enumerate(pictures)}
+    sets = table.groupby("set_id", sort=False)["image_id"]
+    data = {
+        "kind": kind,
+        "key": fingerprint([table["set_id"].unique().tolist(), options]),
+        "sets": [[name, [number[str(one)] for one in members]] for name, members in sets],
+        "images": list(pictures),
+        "pictures": list(pictures.values()),
+        "options": options,
+    }
+    write_page(file, "sets", data, title=title, question=question, warning=warning)
+    write_table(key_file(file), table)
+    return table
+
+
+def key_file(page: Path) -> Path:
+    """Where the key to a page lies."""
+    return page.with_name(f"{page.stem}-key.csv")
+
+
+def _without_missing(
+    table: pd.DataFrame,
+    pictures: dict[str, str],
+    images: pd.DataFrame,
+    made: Sequence[str | NoPicture],
+) -> pd.DataFrame:
+    missing = ~table["image_id"].astype(str).isin(pictures)
+    if not missing.any():
+        return table
+    n_sets = table["set_id"].nunique()
+    kept = table[~table["set_id"].isin(table.loc[missing, "set_id"])].reset_index(drop=True)
+    row = next(i for i, picture in enumerate(made) if isinstance(picture, NoPicture))
+    path, reason = images["path"].iloc[row], made[row]
+    assert isinstance(reason, NoPicture)
+    message = (
+        f"{n_sets - kept['set_id'].nunique()} of {n_sets} sets are left out: "
+        f"{sum(isinstance(picture, NoPicture) for picture in made)} images cannot be shown, "
+        f"{path if isinstance(path, str) else images['image_id'].iloc[row]!r} for one "
+        f"({reason.reason})."
+    )
+    if kept.empty:
+        raise ImagestrataError(message, "Check where the images lie.")
+    warnings.warn(message, stacklevel=4)
+    return kept
+
+
+def read_key(test: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """The key: the table that the test returned, or the file that lies beside its page."""
+    if isinstance(test, str | os.PathLike):
+        path = check_path("test", test)
+        try:
+            test = pd.read_csv(path, dtype={"set_id": str, "image_id": str})
+        except (OSError, ValueError) as error:
+            raise ImagestrataError(f"{str(path)!r} cannot be read ({error}).") from None
+    key: pd.DataFrame = test
+    if not isinstance(test, pd.DataFrame) or not {"set_id", *columns} <= set(test):
+        raise ImagestrataError(
+            "`test` must be the table that came with the page, or the file ...-key.csv beside it, "
+            f"with the columns set_id, {', '.join(columns)}; got {type(test).__name__}."
+        )
+    return key
+
+
+def read_set_answers(files: Any, known: pd.Index) -> pd.DataFrame:
+    """set_id, annotator, judgement (as text), file; one row per answer."""
+    answers = read_answers(files, "set_id")
+    unknown = ~answers["set_id"].isin(known)
+    if unknown.any():
+        first = answers[unknown].iloc[0]
+        raise ImagestrataError(
+            f"{int(unknown.sum())} of {len(answers)} answers are to sets that are not among the "
+            f"{len(known)} of this test, {first['set_id']!r} in {first['file']!r} for one.",
+            "Give the key of the page that was answered.",
+        )
+    missing = len(known) - answers["set_id"].nunique()
+    if missing:
+        warnings.warn(f"{missing} of {len(known)} sets have no answer.", stacklevel=3)
+    return once(answers, "set_id", "sets").reset_index(drop=True)
+
+
+def set_agreement(answers: pd.DataFrame, codes: Any, seed: int) -> pd.DataFrame:
+    """How far annotators agree on the sets; without a row if there is one annotator."""
+    judgements = pd.DataFrame(
+        {"pair_id": answers["set_id"], "annotator": answers["annotator"], "judgement": codes}
+    )
+    if answers["annotator"].nunique() < 2 or not judgements["pair_id"].duplicated().any():
+        columns = ["measure", "annotators", "estimate", "conf_low", "conf_high", "n_sets"]
+        return pd.DataFrame(columns=columns)
+    table = agreement(judgements, level="nominal", seed=seed)
+    return table.rename(columns={"n_pairs": "n_sets"})
+
+
+def wilson(share: Any, n: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95% interval of a share of n (Wilson 1927)."""
+    share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
+    z = 1.959964
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)

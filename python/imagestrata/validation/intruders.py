@@ -1,0 +1,290 @@
+"""Do clusters hang together? People look for the image that does not belong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
+from ..progress import Progress
+from ..validate import check_bool, check_int, check_seed
+from .image_sets import (
+    check_clustering,
+    check_page,
+    draw_members,
+    large_enough,
+    name_sets,
+    read_key,
+    read_set_answers,
+    set_agreement,
+    wilson,
+    write_sets,
+)
+from .matching import mean_kappa
+
+QUESTION = "Which of these images does not belong?"
+
+
+@dataclass(frozen=True)
+class Intruders:
+    """How often people find the image that is not of the cluster.
+
+    Attributes
+    ----------
+    clusters : DataFrame
+        One row per cluster: cluster, n_sets (answered), share_found (of the
+        answers), conf_low and conf_high (95%).
+    sets : DataFrame
+        One row per answered set: set_id, cluster, intruder (image_id),
+        intruder_cluster, share_found (of its annotators), n_annotators.
+    agreement : DataFrame
+        As of :func:`agreement`, with n_sets; without rows for one annotator.
+    answers : DataFrame
+        One row per answer: set_id, annotator, cluster, answer (image_id), found.
+    chance : float
+        Share that would be found by guessing.
+    """
+
+    clusters: pd.DataFrame
+    sets: pd.DataFrame
+    agreement: pd.DataFrame
+    answers: pd.DataFrame
+    chance: float
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The test in one row.
+
+        n_sets, n_annotators, kappa (Cohen's, mean over pairs of annotators),
+        share_found with conf_low and conf_high (95%), chance, and p_chance: how
+        likely as many or more would be found by guessing.
+        """
+        from scipy.stats import binom
+
+        n = len(self.sets)
+        share = float(self.sets["share_found"].mean())
+        low, high = wilson(share, n)
+        row = {
+            "n_sets": n,
+            "n_annotators": self.answers["annotator"].nunique(),
+            "kappa": mean_kappa(self.agreement),
+            "share_found": share,
+            "conf_low": float(low),
+            "conf_high": float(high),
+            "chance": self.chance,
+            "p_chance": float(binom.sf(np.floor(share * n) - 1, n, self.chance)),
+        }
+        return pd.DataFrame([row])
+
+    def __repr__(self) -> str:
+        worst = self.clusters.sort_values("share_found")
+        return (
+            f"Intruder test of {len(self.clusters)} clusters, the least coherent first\n"
+            f"{self.summary.to_string(index=False)}\n{worst.to_string(index=False)}"
+        )
+
+
+def intruder_test(
+    clustering: Clustering,
+    out: str | os.PathLike[str],
+    *,
+    clusters: Sequence[int] | None = None,
+    n_sets: int = 3,
+    n_images: int = 6,
+    question: str = QUESTION,
+    warning: str | None = None,
+    thumbnail: int = 400,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Write a page on which people look for the image that does not belong.
+
+    Each set holds images of one cluster, and one of another, which is drawn at
+    random first. Where people find it, the cluster hangs together for them:
+    the word intrusion of topic models (Chang et al. 2009), with images.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    out : path
+        The HTML file to write, see :func:`matching_test`.
+    clusters : sequence of int, optional
+        Clusters to test; by default all that have enough images.
+    n_sets : int, default 3
+        Sets drawn from each cluster.
+    n_images : int, default 6
+        Images in a set, the intruder among them (five and one, as Chang et al.).
+    question, warning, thumbnail : optional
+        See :func:`matching_test`.
+    seed : int, default 0
+        Decides the sets and all orders.
+    overwrite : bool, default False
+        Replace a file of that name, and its key.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        The key, for :func:`read_intruders`, one row per image of a set: set_id,
+        place (from 1), cluster (that is tested), image_cluster (of the image),
+        intruder (whether it is), image_id, path. It is also written beside the
+        page, as ``...-key.csv``: send the page alone.
+
+    Raises
+    ------
+    ImagestrataError
+        If a cluster does not exist, fewer than two are large enough, or the file
+        exists.
+
+    Warns
+    -----
+    UserWarning
+        If clusters are too small for a set, or images cannot be shown.
+    """
+    clustering = check_clustering(clustering)
+    n_sets = check_int("n_sets", n_sets, minimum=1)
+    n_images = check_int("n_images", n_images, minimum=3, maximum=9)
+    thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
+    rng = np.random.default_rng([check_seed(seed), 13])
+    existing = clustering.clusters["cluster"].tolist()
+    chosen = _check_clusters(clusters, existing)
+    file = check_page(out, check_bool("overwrite", overwrite))
+
+    tested = large_enough(clustering, chosen, n_images - 1)
+    images = clustering.images.loc[
+        clustering.images["cluster"] > 0, ["cluster", "image_id", "path"]
+    ].rename(columns={"cluster": "image_cluster"})
+    by_cluster = dict(list(images.groupby("image_cluster")))
+    drawn = []
+    for cluster in tested:
+        for members in draw_members(by_cluster[cluster], n_sets, n_images - 1, rng):
+            other = int(rng.choice([one for one in existing if one != cluster]))
+            row = int(rng.integers(len(by_cluster[other])))
+            intruder = by_cluster[other].iloc[[row]]
+            one = pd.concat([members.assign(intruder=False), intruder.assign(intruder=True)])
+            one.insert(0, "cluster", cluster)
+            one = one.iloc[rng.permutation(len(one))]
+            drawn.append(one[["cluster", "image_cluster", "intruder", "image_id", "path"]])
+    return write_sets(
+        file,
+        "intruders",
+        name_sets(drawn, rng),
+        [],
+        title="The image that does not belong",
+        question=question,
+        warning=warning,
+        thumbnail=thumbnail,
+        progress=progress,
+    )
+
+
+def read_intruders(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    test: pd.DataFrame | str | os.PathLike[str],
+    *,
+    seed: int = 0,
+) -> Intruders:
+    """Read how often people found the image that does not belong.
+
+    Parameters
+    ----------
+    files : path or sequence of paths
+        What annotators downloaded from the page: CSV with the columns
+        ``set_id``, ``annotator`` and ``judgement`` (the id of an image).
+    test : DataFrame or path
+        The key that :func:`intruder_test` returned, or its file.
+    seed : int, default 0
+        Seed of the bootstrap of the agreement.
+
+    Returns
+    -------
+    Intruders
+        Shares found, per cluster and in all, against chance.
+
+    Raises
+    ------
+    ImagestrataError
+        If a file cannot be read, names unknown sets or images, or an annotator
+        contradicts herself.
+
+    Warns
+    -----
+    UserWarning
+        If some sets were not answered by anybody.
+
+    Notes
+    -----
+    Intervals are Wilson's for as many trials as there are sets, however many
+    annotators answered them: answers to one set are far from independent. With
+    several annotators they are somewhat too wide.
+    """
+    key = read_key(test, ["cluster", "image_id", "intruder"])
+    key = key.assign(image_id=key["image_id"].astype(str))
+    hidden = key[key["intruder"].astype(bool)].set_index("set_id")
+    answers = read_set_answers(files, hidden.index)
+    shown = pd.MultiIndex.from_frame(key[["set_id", "image_id"]])
+    off = ~pd.MultiIndex.from_frame(answers[["set_id", "judgement"]]).isin(shown)
+    if off.any():
+        first = answers[off].iloc[0]
+        raise ImagestrataError(
+            f"{int(off.sum())} of {len(answers)} answers name an image that is not in the set, "
+            f"{first['judgement']!r} in {first['file']!r} for one.",
+            "Give the annotators' files unchanged.",
+        )
+    answers = pd.DataFrame(
+        {
+            "set_id": answers["set_id"],
+            "annotator": answers["annotator"],
+            "cluster": answers["set_id"].map(hidden["cluster"]).astype(int),
+            "answer": answers["judgement"],
+            "found": answers["judgement"] == answers["set_id"].map(hidden["image_id"]),
+        }
+    )
+    by_set = answers.groupby("set_id")["found"]
+    sets = hidden.reset_index()[["set_id", "cluster", "image_id", "image_cluster"]]
+    sets = sets.rename(columns={"image_id": "intruder", "image_cluster": "intruder_cluster"})
+    sets["share_found"] = sets["set_id"].map(by_set.mean())
+    sets["n_annotators"] = sets["set_id"].map(by_set.size())
+    sets = sets.dropna(subset="share_found", ignore_index=True)
+    sets["n_annotators"] = sets["n_annotators"].astype(int)
+    grouped = sets.groupby("cluster")["share_found"].agg(["size", "mean"])
+    low, high = wilson(grouped["mean"], grouped["size"])
+    clusters = pd.DataFrame(
+        {
+            "cluster": grouped.index,
+            "n_sets": grouped["size"].to_numpy(),
+            "share_found": grouped["mean"].to_numpy(),
+            "conf_low": low,
+            "conf_high": high,
+        }
+    )
+    places = key.groupby(["set_id", "image_id"], sort=False)["place"].first()
+    codes = [
+        places[set_id, image]
+        for set_id, image in zip(answers["set_id"], answers["answer"], strict=True)
+    ]
+    agreed = set_agreement(answers, codes, check_seed(seed))
+    chance = 1 / float(key.groupby("set_id").size().mean())
+    return Intruders(clusters, sets, agreed, answers, chance)
+
+
+def _check_clusters(clusters: Any, existing: list[int]) -> list[int]:
+    if clusters is None:
+        return existing
+    chosen = [check_int("clusters", cluster) for cluster in np.atleast_1d(clusters).tolist()]
+    unknown = sorted(set(chosen) - set(existing))
+    if unknown:
+        raise ImagestrataError(
+            f"{len(unknown)} of {len(chosen)} clusters do not exist, {unknown[0]} for one: the "
+            f"clusters are numbered 1 to {len(existing)}."
+        )
+    return list(dict.fromkeys(chosen))

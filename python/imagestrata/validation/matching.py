@@ -1,0 +1,319 @@
+"""Do descriptions fit clusters? People match sets of images with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
+from ..progress import Progress
+from ..validate import check_bool, check_int, check_seed
+from .image_sets import (
+    check_clustering,
+    check_page,
+    draw_members,
+    large_enough,
+    name_sets,
+    read_key,
+    read_set_answers,
+    set_agreement,
+    wilson,
+    write_sets,
+)
+
+QUESTION = "Which description fits these images best?"
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How well people match images with the descriptions of clusters.
+
+    Attributes
+    ----------
+    clusters : DataFrame
+        One row per cluster: cluster, description, n_sets (answered), precision
+        (of the sets that people gave this description, the share that are of the
+        cluster), recall (of the cluster's sets, the share that people gave its
+        description). Precision is missing where a description was never chosen.
+    sets : DataFrame
+        One row per answered set: set_id, cluster, label (the cluster whose
+        description most annotators chose), majority (whether there was one;
+        where several descriptions tie, the label is the choice of the annotator
+        who comes first, as in the paper), n_annotators.
+    agreement : DataFrame
+        As of :func:`agreement`, with n_sets; without rows for one annotator.
+    answers : DataFrame
+        One row per answer: set_id, annotator, cluster, answer.
+    """
+
+    clusters: pd.DataFrame
+    sets: pd.DataFrame
+    agreement: pd.DataFrame
+    answers: pd.DataFrame
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The test in one row.
+
+        n_sets, n_annotators, share_majority, kappa (Cohen's, mean over pairs of
+        annotators), accuracy with conf_low and conf_high (95%, Wilson), its
+        expectation by chance, precision and recall (means over clusters; a
+        description that was never chosen counts as precision 0).
+        """
+        right = (self.sets["label"] == self.sets["cluster"]).to_numpy()
+        low, high = wilson(right.mean(), len(right))
+        row = {
+            "n_sets": len(right),
+            "n_annotators": self.answers["annotator"].nunique(),
+            "share_majority": float(self.sets["majority"].mean()),
+            "kappa": mean_kappa(self.agreement),
+            "accuracy": float(right.mean()),
+            "conf_low": float(low),
+            "conf_high": float(high),
+            "chance": 1 / len(self.clusters),
+            "precision": float(self.clusters["precision"].fillna(0).mean()),
+            "recall": float(self.clusters["recall"].mean()),
+        }
+        return pd.DataFrame([row])
+
+    @property
+    def confusion(self) -> pd.DataFrame:
+        """Numbers of sets: cluster, label, n; every combination that occurs."""
+        return self.sets.groupby(["cluster", "label"]).size().rename("n").reset_index()
+
+    def __repr__(self) -> str:
+        return (
+            f"Matching test of {len(self.clusters)} descriptions\n"
+            f"{self.summary.to_string(index=False)}\n{self.clusters.to_string(index=False)}"
+        )
+
+
+def matching_test(
+    clustering: Clustering,
+    descriptions: pd.DataFrame | Mapping[int, str],
+    out: str | os.PathLike[str],
+    *,
+    n_sets: int = 5,
+    n_images: int = 3,
+    question: str = QUESTION,
+    warning: str | None = None,
+    thumbnail: int = 400,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Write a page on which people match sets of images with descriptions of clusters.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    descriptions : DataFrame or mapping
+        Columns ``cluster`` and ``description``, one row per cluster to be
+        tested: keywords, or names that you gave them. Or a mapping of numbers to
+        texts.
+    out : path
+        The HTML file to write. It holds the images, opens in any browser without
+        a network, keeps answers until they are downloaded as CSV, and sends
+        nothing anywhere.
+    n_sets : int, default 5
+        Sets drawn from each cluster (Leveraging VLLMs for Visual Clustering).
+    n_images : int, default 3
+        Images in a set (the same). More than one, since some images are in the
+        wrong cluster; that is not what this test is about.
+    question : str, optional
+        What annotators are asked.
+    warning : str, optional
+        What they read before they see the first image.
+    thumbnail : int, default 400
+        Longer side of the embedded copies, in pixels.
+    seed : int, default 0
+        Decides the sets, and the order of sets and of descriptions.
+    overwrite : bool, default False
+        Replace a file of that name, and its key.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        The key, for :func:`read_matching`, one row per image of a set: set_id,
+        place (from 1), cluster, description, image_id, path. It is also written
+        beside the page, as ``...-key.csv``: send the page alone.
+
+    Raises
+    ------
+    ImagestrataError
+        If a described cluster does not exist, a description is missing or given
+        twice, fewer than two clusters are large enough, or the file exists.
+
+    Warns
+    -----
+    UserWarning
+        If clusters are too small for a set, or images cannot be shown.
+    """
+    clustering = check_clustering(clustering)
+    described = check_descriptions(descriptions, clustering)
+    n_sets = check_int("n_sets", n_sets, minimum=1)
+    n_images = check_int("n_images", n_images, minimum=1, maximum=6)
+    thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
+    rng = np.random.default_rng([check_seed(seed), 11])
+    file = check_page(out, check_bool("overwrite", overwrite))
+
+    tested = large_enough(clustering, list(described), n_images)
+    drawn = []
+    for cluster in tested:
+        images = clustering.images.loc[
+            clustering.images["cluster"] == cluster, ["cluster", "image_id", "path"]
+        ]
+        images.insert(1, "description", described[cluster])
+        drawn += draw_members(images, n_sets, n_images, rng)
+    options = [(int(cluster), described[cluster]) for cluster in rng.permutation(tested)]
+    return write_sets(
+        file,
+        "matching",
+        name_sets(drawn, rng),
+        options,
+        title="Images and descriptions",
+        question=question,
+        warning=warning,
+        thumbnail=thumbnail,
+        progress=progress,
+    )
+
+
+def read_matching(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    test: pd.DataFrame | str | os.PathLike[str],
+    *,
+    seed: int = 0,
+) -> Matching:
+    """Read how people matched images with descriptions.
+
+    Parameters
+    ----------
+    files : path or sequence of paths
+        What annotators downloaded from the page: CSV with the columns
+        ``set_id``, ``annotator`` and ``judgement`` (the number of a cluster).
+    test : DataFrame or path
+        The key that :func:`matching_test` returned, or its file.
+    seed : int, default 0
+        Seed of the bootstrap of the agreement.
+
+    Returns
+    -------
+    Matching
+        Precision and recall per cluster, labels of the sets, agreement.
+
+    Raises
+    ------
+    ImagestrataError
+        If a file cannot be read, names unknown sets or clusters, or an annotator
+        contradicts herself.
+
+    Warns
+    -----
+    UserWarning
+        If some sets were not answered by anybody.
+    """
+    key = read_key(test, ["cluster", "description"])
+    truth = key.drop_duplicates("set_id").set_index("set_id")["cluster"].astype(int)
+    described = key.drop_duplicates("cluster").set_index("cluster")["description"].sort_index()
+    answers = read_set_answers(files, truth.index)
+    chosen = pd.to_numeric(answers["judgement"], errors="coerce")
+    off = ~chosen.isin(described.index)
+    if off.any():
+        first = answers[off].iloc[0]
+        raise ImagestrataError(
+            f"{int(off.sum())} of {len(answers)} answers are none of the {len(described)} tested "
+            f"clusters, {first['judgement']!r} in {first['file']!r} for one.",
+            "Give the annotators' files unchanged.",
+        )
+    answers = pd.DataFrame(
+        {
+            "set_id": answers["set_id"],
+            "annotator": answers["annotator"],
+            "cluster": answers["set_id"].map(truth),
+            "answer": chosen.astype(int),
+        }
+    )
+    sets = _majority(answers, truth)
+    right = sets["label"] == sets["cluster"]
+    hits = sets[right].groupby("cluster").size()
+    n_sets = sets.groupby("cluster").size().reindex(described.index, fill_value=0)
+    n_chosen = sets.groupby("label").size().reindex(described.index, fill_value=0)
+    hits = hits.reindex(described.index, fill_value=0)
+    clusters = pd.DataFrame(
+        {
+            "cluster": described.index,
+            "description": described.to_numpy(),
+            "n_sets": n_sets.to_numpy(),
+            "precision": (hits / n_chosen.where(n_chosen > 0)).to_numpy(),
+            "recall": (hits / n_sets.where(n_sets > 0)).to_numpy(),
+        }
+    )
+    agreed = set_agreement(answers, answers["answer"], check_seed(seed))
+    return Matching(clusters, sets, agreed, answers)
+
+
+def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, str]:
+    """Description of each cluster to be tested, in the order of the clusters."""
+    if isinstance(descriptions, Mapping):
+        table = pd.DataFrame({"cluster": descriptions.keys(), "description": descriptions.values()})
+    elif isinstance(descriptions, pd.DataFrame) and {"cluster", "description"} <= set(descriptions):
+        table = descriptions
+    else:
+        raise ImagestrataError(
+            "`descriptions` must be a table with the columns cluster and description; got "
+            f"{type(descriptions).__name__}."
+        )
+    empty = table["description"].isna() | (table["description"].astype(str).str.strip() == "")
+    if empty.any():
+        raise ImagestrataError(
+            f"{int(empty.sum())} of {len(table)} clusters have no description, "
+            f"{table.loc[empty, 'cluster'].iloc[0]} for one.",
+            "Describe them, or leave them out of the table.",
+        )
+    for name in ("cluster", "description"):
+        twice = table[name].duplicated()
+        if twice.any():
+            raise ImagestrataError(
+                f"{int(twice.sum())} of {len(table)} rows repeat a {name}, "
+                f"{table.loc[twice, name].iloc[0]!r} for one.",
+                "Nobody could tell them apart." if name == "description" else "",
+            )
+    numbers = [check_int("cluster", cluster) for cluster in table["cluster"]]
+    unknown = sorted(set(numbers) - set(clustering.clusters["cluster"]))
+    if unknown:
+        raise ImagestrataError(
+            f"{len(unknown)} of {len(table)} described clusters do not exist, {unknown[0]} for "
+            f"one: the clusters are numbered 1 to {len(clustering.clusters)}."
+        )
+    texts = [str(text).strip() for text in table["description"]]
+    return dict(sorted(zip(numbers, texts, strict=True)))
+
+
+def mean_kappa(agreed: pd.DataFrame) -> float:
+    """Cohen's kappa, the mean over pairs of annotators; NaN for one annotator."""
+    row = agreed[(agreed["measure"] == "cohen_kappa") & (agreed["annotators"] == "all")]
+    return float(row["estimate"].iloc[0]) if len(row) else float("nan")
+
+
+def _majority(answers: pd.DataFrame, truth: pd.Series[int]) -> pd.DataFrame:
+    """The label of each answered set, in the order of the key."""
+    rows = []
+    for set_id, given in answers.groupby("set_id", sort=False)["answer"]:
+        votes = given.value_counts()
+        winners = votes.index[votes == votes.max()]
+        first = given[given.isin(winners)].iloc[0]
+        rows.append((set_id, truth[set_id], first, len(winners) == 1, len(given)))
+    columns = ["set_id", "cluster", "label", "majority", "n_annotators"]
+    table = pd.DataFrame(rows, columns=columns).set_index("set_id")
+    answered = [set_id for set_id in truth.index if set_id in table.index]
+    return table.loc[answered].reset_index()

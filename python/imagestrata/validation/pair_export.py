@@ -1,0 +1,283 @@
+"""Hand pairs of images to annotators: a page, a table, or tasks for Label Studio."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..explore.page import write_page
+from ..files import make_folder, write_json, write_table, write_text
+from ..progress import Progress
+from ..provenance import fingerprint
+from ..validate import check_bool, check_choice, check_int, check_path
+from .pairs import check_pairs
+from .pictures import NoPicture, embedded_pictures
+
+#: What annotators can answer, least related first; a judgement is the place in the list.
+SCALES = {
+    "binary": ("different", "same"),
+    "graded": ("unrelated", "loosely related", "closely related"),
+}
+QUESTIONS = {
+    "binary": "Do these two images belong to the same topic?",
+    "graded": "How closely are these two images related?",
+}
+FORMATS = {"html": ".html", "csv": ".csv", "labelstudio": ".json"}
+
+
+def export_pairs(
+    pairs: pd.DataFrame,
+    out: str | os.PathLike[str],
+    *,
+    format: str = "html",
+    scale: str = "binary",
+    question: str | None = None,
+    warning: str | None = None,
+    exclude: Sequence[str] | None = None,
+    thumbnail: int = 400,
+    base_url: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> Path:
+    """Write pairs of images for people to judge.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        What :func:`sample_pairs` returned.
+    out : path
+        The file to write: ``.html``, ``.csv`` or ``.json``, as the format wants.
+    format : {"html", "csv", "labelstudio"}, default "html"
+        "html": one file that holds the images and opens in any browser, without
+        a network. It shows pair after pair, takes answers from the keyboard,
+        keeps them in that browser until they are downloaded as CSV, and sends
+        nothing anywhere. "csv": a table with empty columns ``annotator`` and
+        ``judgement``. "labelstudio": tasks to import, with the labelling
+        configuration in a file ``...-config.xml`` beside them.
+    scale : {"binary", "graded"}, default "binary"
+        Answers: different (0) or same (1); or unrelated (0), loosely related
+        (1) or closely related (2).
+    question : str, optional
+        What annotators are asked.
+    warning : str, optional
+        What they read before they see the first image, such as that some images
+        show violence.
+    exclude : sequence of str, optional
+        Ids of images that nobody is to see: their pairs are left out.
+    thumbnail : int, default 400
+        Longer side of the embedded copies, in pixels. With it a page of 554
+        pairs has 20 to 40 MB.
+    base_url : str, optional
+        For "csv" and "labelstudio": where the folder that holds all the images is
+        found on a server, such as ``https://.../images/``. By default a table
+        has paths, and tasks have the images embedded.
+    overwrite : bool, default False
+        Replace a file of that name.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    Path
+        The file. Annotators see neither stratum nor probability: join their
+        answers to the pairs with :func:`read_pairs`.
+
+    Raises
+    ------
+    ImagestrataError
+        If the file exists, no pair is left, or a pair has one image twice.
+
+    Notes
+    -----
+    A pair with an image that cannot be read is left out, with a warning that
+    counts such pairs.
+    """
+    format = check_choice("format", format, FORMATS)
+    scale = check_choice("scale", scale, SCALES)
+    thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
+    question = QUESTIONS[scale] if question is None else question
+    file = _check_file(out, format, check_bool("overwrite", overwrite))
+    if base_url is not None and format == "html":
+        raise ImagestrataError(
+            "A page holds its images: `base_url` is for the formats csv and labelstudio.",
+            'Leave it out, or use format="labelstudio".',
+        )
+    table = check_pairs(pairs, "path_a", "path_b")
+    table = _without(table, exclude)
+    if base_url is not None:
+        addresses = _addresses(table, base_url)
+    elif format == "csv":
+        addresses = {}
+    else:
+        table, addresses = _embedded(table, thumbnail, progress)
+
+    if format == "html":
+        _write_html(file, table, addresses, scale, question, warning)
+    elif format == "csv":
+        _write_csv(file, table, addresses)
+    else:
+        _write_labelstudio(file, table, addresses, scale, question, warning)
+    return file
+
+
+def _check_file(out: Any, format: str, overwrite: bool) -> Path:
+    file = check_path("out", out)
+    if file.suffix.lower() != FORMATS[format]:
+        raise ImagestrataError(
+            f"`out` must be a file that ends in {FORMATS[format]!r} for the format {format!r}, "
+            f"not {str(file)!r}.",
+            f"Use out={str(file.with_suffix(FORMATS[format]))!r}.",
+        )
+    make_folder(file.parent)
+    if file.exists() and not overwrite:
+        raise ImagestrataError(
+            f"{str(file)!r} is there already, perhaps with somebody's answers.",
+            "Choose another name, or use overwrite=True to replace it.",
+        )
+    return file
+
+
+def _without(pairs: pd.DataFrame, exclude: Sequence[str] | None) -> pd.DataFrame:
+    """The pairs of which no image is excluded."""
+    if isinstance(exclude, str):
+        raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
+    hidden = set(exclude or [])
+    kept = pairs[~(pairs["image_a"].isin(hidden) | pairs["image_b"].isin(hidden))]
+    if kept.empty:
+        raise ImagestrataError(f"All {len(pairs)} pairs have an excluded image.")
+    return kept
+
+
+def _images(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Every image of the pairs once: image_id, path."""
+    sides = [
+        pairs[[f"image_{side}", f"path_{side}"]].set_axis(["image_id", "path"], axis=1)
+        for side in "ab"
+    ]
+    return pd.concat(sides).drop_duplicates("image_id", ignore_index=True)
+
+
+def _addresses(pairs: pd.DataFrame, base_url: str) -> dict[str, str]:
+    images = _images(pairs)
+    unknown = int(images["path"].isna().sum())
+    if unknown:
+        raise ImagestrataError(f"{unknown} of {len(images)} images have no path.")
+    absolute = [os.path.abspath(path) for path in images["path"]]  # noqa: PTH100 - keeps links
+    root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+    below = [os.path.relpath(path, root).replace(os.sep, "/") for path in absolute]
+    urls = [base_url.rstrip("/") + "/" + quote(path) for path in below]
+    return dict(zip(images["image_id"], urls, strict=True))
+
+
+def _embedded(
+    pairs: pd.DataFrame, side: int, progress: Progress
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The pairs whose images can be shown, and their pictures."""
+    images = _images(pairs)
+    made = embedded_pictures(images["image_id"].tolist(), images["path"].tolist(), side, progress)
+    addresses, reasons = {}, {}
+    for image_id, picture in zip(images["image_id"], made, strict=True):
+        if isinstance(picture, NoPicture):
+            reasons[image_id] = picture.reason
+        else:
+            addresses[image_id] = picture
+    shown = pairs[pairs["image_a"].isin(addresses) & pairs["image_b"].isin(addresses)]
+    if reasons:
+        image_id, reason = next(iter(reasons.items()))
+        path = images.set_index("image_id")["path"][image_id]
+        message = (
+            f"{len(pairs) - len(shown)} of {len(pairs)} pairs are left out: {len(reasons)} images "
+            f"cannot be shown, {path if isinstance(path, str) else image_id!r} for one ({reason})."
+        )
+        if shown.empty:
+            raise ImagestrataError(message, "Check where the images lie.")
+        warnings.warn(message, stacklevel=3)
+    return shown, addresses
+
+
+def _write_html(
+    file: Path,
+    pairs: pd.DataFrame,
+    addresses: dict[str, str],
+    scale: str,
+    question: str,
+    warning: str | None,
+) -> None:
+    number = {image_id: i for i, image_id in enumerate(addresses)}
+    data = {
+        # Answers to other pairs, or on another scale, are kept apart.
+        "key": fingerprint([pairs["pair_id"].tolist(), scale]),
+        "answers": SCALES[scale],
+        "images": list(addresses),
+        "pictures": list(addresses.values()),
+        "pairs": [
+            [pair, number[a], number[b]]
+            for pair, a, b in zip(pairs["pair_id"], pairs["image_a"], pairs["image_b"], strict=True)
+        ],
+    }
+    write_page(file, "pairs", data, title="Image pairs", question=question, warning=warning)
+
+
+def _write_csv(file: Path, pairs: pd.DataFrame, addresses: dict[str, str]) -> None:
+    table = pairs[["pair_id", "image_a", "image_b"]].copy()
+    for side in "ab":
+        if addresses:
+            table[f"url_{side}"] = pairs[f"image_{side}"].map(addresses)
+        else:
+            table[f"path_{side}"] = pairs[f"path_{side}"]
+    write_table(file, table.assign(annotator="", judgement=""))
+
+
+def _write_labelstudio(
+    file: Path,
+    pairs: pd.DataFrame,
+    addresses: dict[str, str],
+    scale: str,
+    question: str,
+    warning: str | None,
+) -> None:
+    tasks = [
+        {
+            "data": {
+                "pair_id": pair,
+                "image_a": a,
+                "image_b": b,
+                "left": addresses[a],
+                "right": addresses[b],
+            }
+        }
+        for pair, a, b in zip(pairs["pair_id"], pairs["image_a"], pairs["image_b"], strict=True)
+    ]
+    write_text(file.with_name(f"{file.stem}-config.xml"), _configuration(scale, question, warning))
+    write_json(file, tasks)
+
+
+def _configuration(scale: str, question: str, warning: str | None) -> str:
+    """The labelling interface, in Label Studio's tags."""
+    choices = [
+        f'    <Choice value="{answer}" hotkey="{number}"/>'
+        for number, answer in enumerate(SCALES[scale])
+    ]
+    lines = [
+        "<View>",
+        *([f'  <Text name="warning" value={quoteattr(warning)}/>'] if warning else []),
+        f"  <Header value={quoteattr(question)}/>",
+        '  <View style="display: grid; grid-template-columns: 1fr 1fr; gap: 16px">',
+        '    <Image name="left" value="$left"/>',
+        '    <Image name="right" value="$right"/>',
+        "  </View>",
+        '  <Choices name="judgement" toName="left" choice="single" required="true" '
+        'showInline="true">',
+        *choices,
+        "  </Choices>",
+        "</View>",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,415 @@
+"""Agreement of a clustering with people's judgements of image pairs, with intervals."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from .pairs import check_pairs
+
+if TYPE_CHECKING:
+    from ..clustering.clustering import Clustering
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+RATIOS = ("precision", "recall", "f1", "mean_pr")
+MEASURES = (*RATIOS, "quality")
+#: Pairs in one cluster, and pairs in two, without which a difference of means is not reported.
+QUALITY_PAIRS = 50
+_APART, _TOGETHER = 0, 1
+
+
+def score_pairs(
+    clustering: Clustering | pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    measures: str | Sequence[str] | None = None,
+    weighted: bool | None = None,
+    residual: str = "apart",
+    same_from: float = 1,
+    error_rate: float = 0,
+    n_boot: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare a clustering with people's judgements of pairs.
+
+    Parameters
+    ----------
+    clustering : Clustering or DataFrame
+        What :func:`cluster_images` returned, or a table with the columns
+        ``image_id`` and ``cluster`` (-1 for the residual).
+    pairs : DataFrame
+        Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
+        :func:`consensus` return them. Pairs without a judgement are left out,
+        and the others of their stratum stand for them.
+    measures : str or sequence of str, optional
+        Some of "precision", "recall", "f1", "mean_pr" and "quality". By default
+        all; "quality" only where a judgement is greater than 1, and with a
+        warning instead of a number where there are too few pairs for it.
+    weighted : bool, optional
+        Whether the pairs stand for all pairs of images, each with the weight 1 /
+        ``probability`` (the design-weighted measures), or for themselves. By
+        default both are reported, without a column ``probability`` the latter.
+    residual : {"apart", "leave_out"}, default "apart"
+        An image that belongs to no cluster counts as apart from all others, or
+        its pairs are left out.
+    same_from : float, default 1
+        The least judgement that says "these belong together". Of graded
+        judgements (0 unrelated, 1 loosely, 2 closely related), 2 is stricter.
+    error_rate : float, default 0
+        Share of the judgements that are wrong, below one half, the same for
+        pairs that belong together and pairs that do not; precision, recall, f1
+        and mean_pr are corrected for it. Two annotators who err independently
+        and agree on a share A of the pairs err in e = (1 - sqrt(2 A - 1)) / 2;
+        the majority of three who do errs in 3 e² - 2 e³.
+    n_boot : int, default 1000
+        Draws from which the intervals come.
+    confidence : float, default 0.95
+        Confidence of the intervals.
+    seed : int, default 0
+        Seed of the draws.
+
+    Returns
+    -------
+    DataFrame
+        One row per measure and weighting: ``measure``, ``weighting`` ("none" or
+        "design"), ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (judged
+        pairs that count) and ``n_residual`` (pairs with a residual image,
+        whether they count or not).
+
+        - ``precision``: of the pairs that the clustering puts together, the share
+          that people put together.
+        - ``recall``: of the pairs that people put together, the share that the
+          clustering puts together.
+        - ``mean_pr``: the plain mean of both, which the paper calls F;
+          ``f1``: their harmonic mean.
+        - ``quality``: mean judgement of pairs in one cluster minus that of the
+          others, from -2 to 2. It needs 50 pairs of each kind.
+
+    Raises
+    ------
+    ImagestrataError
+        If images of the pairs are not in the clustering, a pair has one image
+        twice or several judgements, judgements are off the scale, or only
+        "quality" is asked for and there are too few pairs.
+
+    Notes
+    -----
+    Pairs between clusters are sampled thinly: a handful of them that belong
+    together stand for most pairs that do. Resampling such a handful gives
+    intervals that are too narrow, or of no width at all where the handful is
+    empty. So the draws are those of a Bayesian bootstrap (Rubin 1981) whose
+    shares begin at Jeffreys' half a pair instead of nothing: in each stratum,
+    the share of pairs in one cluster and, among these and among the others, the
+    share judged as belonging together, are drawn from their posteriors. The
+    measures of the drawn shares give the interval, between percentiles. For
+    how often it covers see ``docs/method.md``.
+
+    The unweighted measures describe the drawn pairs, not the corpus: pairs
+    within clusters are far more frequent among them.
+
+    Errors of judgement weigh on the design-weighted recall above all. Where one
+    pair in twenty belongs together, an error in twenty pairs doubles what seems
+    to; ``error_rate`` takes that out, at the price of wider intervals.
+    """
+    asked = _check_measures(measures)
+    residual = check_choice("residual", residual, ("apart", "leave_out"))
+    same_from = check_float("same_from", same_from, minimum=0, maximum=2)
+    error_rate = check_float("error_rate", error_rate, minimum=0, maximum=0.499)
+    n_boot = check_int("n_boot", n_boot, minimum=1)
+    confidence = check_float("confidence", confidence, minimum=0.5, maximum=0.9999)
+    seed = check_seed(seed)
+    pairs = check_judged(pairs)
+    weightings = _weightings(weighted, pairs)
+    together, with_residual = pairs_together(clustering, pairs)
+    weights = design_weights(pairs) if "design" in weightings else np.ones(len(pairs))
+    judgements = pairs["judgement"].to_numpy(dtype=float)
+    counts = ~np.isnan(judgements)
+    n_residual = int(with_residual.sum())
+    if residual == "leave_out":
+        counts &= ~with_residual
+    if not counts.any():
+        raise ImagestrataError(
+            f"None of the {len(pairs)} pairs counts: they have no judgement"
+            + (", or an image of the residual." if residual == "leave_out" else ".")
+        )
+    if asked is None:
+        graded = bool(np.nanmax(judgements) > 1)
+        asked = MEASURES if graded else RATIOS
+
+    rows: list[tuple[Any, ...]] = []
+    for weighting in weightings:
+        sample = Sample.of(
+            together[counts],
+            judgements[counts],
+            weights[counts] if weighting == "design" else np.ones(int(counts.sum())),
+            _strata(pairs)[counts],
+        )
+        rng = np.random.default_rng([seed, len(rows)])
+        found: dict[str, tuple[float, Array]] = {}
+        if set(asked) & set(RATIOS):
+            found |= _score_ratios(sample, same_from, error_rate, n_boot, rng)
+        if "quality" in asked:
+            found["quality"] = _score_quality(sample, n_boot, rng, refuse=len(asked) == 1)
+        for measure in asked:
+            estimate, draws = found[measure]
+            low, high = _interval(estimate, draws, confidence)
+            rows.append((measure, weighting, estimate, low, high, int(counts.sum()), n_residual))
+    _tell_unknown(rows)
+    names = ["measure", "weighting", "estimate", "conf_low", "conf_high", "n_pairs", "n_residual"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How many pairs of each stratum are together or apart, and how they were judged.
+
+    Attributes
+    ----------
+    levels : ndarray of shape (n_levels,)
+        The judgements that occur, ascending.
+    cells : ndarray of shape (n_strata, 2, n_levels)
+        Numbers of pairs: stratum; apart or together; judgement.
+    sizes : ndarray of shape (n_strata,)
+        Number of pairs that each stratum stands for.
+    """
+
+    levels: Array
+    cells: Array
+    sizes: Array
+
+    @classmethod
+    def of(cls, together: Array, judgements: Array, weights: Array, strata: Array) -> Sample:
+        """Count pairs, given as four columns."""
+        levels, level = np.unique(judgements, return_inverse=True)
+        names, stratum = np.unique(strata, return_inverse=True)
+        cells = np.zeros((len(names), 2, len(levels)))
+        np.add.at(cells, (stratum, together.astype(int), level), 1)
+        return cls(levels, cells, np.bincount(stratum, weights, len(names)))
+
+
+def pair_ratios(
+    true_positives: Array | float, false_positives: Array | float, false_negatives: Array | float
+) -> dict[str, Array]:
+    """Precision, recall, f1 and mean_pr of (weighted) numbers of pairs; NaN where 0 / 0.
+
+    Positive is what the clustering puts together, true what people agree with.
+    """
+    hits = np.asarray(true_positives, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = hits / (hits + false_positives)
+        recall = hits / (hits + false_negatives)
+        f1 = 2 * precision * recall / (precision + recall)
+    f1 = np.where((precision == 0) & (recall == 0), 0.0, f1)
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "mean_pr": (precision + recall) / 2,
+    }
+
+
+def check_judged(pairs: Any) -> pd.DataFrame:
+    """Pairs with one judgement each, from 0 to 2 or missing."""
+    pairs = check_pairs(pairs, "judgement")
+    numbers = pd.to_numeric(pairs["judgement"], errors="coerce").astype(float)
+    off = ~(numbers.between(0, 2) | pairs["judgement"].isna())
+    if off.any():
+        raise ImagestrataError(
+            f"Judgements must be numbers from 0 to 2; {int(off.sum())} of {len(pairs)} are not, "
+            f"{pairs.loc[off, 'judgement'].tolist()[0]!r} for one."
+        )
+    checked: pd.DataFrame = pairs.assign(judgement=numbers)
+    return checked
+
+
+def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
+    """Of each pair, whether its images share a cluster, and whether one of them is residual."""
+    images = getattr(clustering, "images", clustering)
+    if not isinstance(images, pd.DataFrame) or not {"image_id", "cluster"} <= set(images):
+        raise ImagestrataError(
+            "`clustering` must be a clustering, or a table with the columns image_id and cluster; "
+            f"got {type(clustering).__name__}."
+        )
+    known = pd.Index(images["image_id"])
+    if not known.is_unique:
+        twice = int(known.duplicated().sum())
+        raise ImagestrataError(f"{twice} image ids occur more than once in the clustering.")
+    rows = [known.get_indexer(pairs[name]) for name in ("image_a", "image_b")]
+    unknown = (rows[0] < 0) | (rows[1] < 0)
+    if unknown.any():
+        pair = pairs[unknown].iloc[0]
+        image = pair["image_a"] if rows[0][unknown][0] < 0 else pair["image_b"]
+        raise ImagestrataError(
+            f"{int(unknown.sum())} of {len(pairs)} pairs have an image that is not in the "
+            f"clustering, {image!r} for one.",
+            "Cluster the images from which the pairs were drawn.",
+        )
+    clusters = images["cluster"].to_numpy()
+    a, b = clusters[rows[0]], clusters[rows[1]]
+    return (a == b) & (a != -1), (a == -1) | (b == -1)
+
+
+def design_weights(pairs: pd.DataFrame) -> Array:
+    """How many pairs of images each judged pair stands for; 0 for pairs without a judgement.
+
+    Pairs of a stratum that were not judged are stood for by those that were: by
+    its size ``N_h`` where that is known, else by the rows that are there.
+    """
+    if "probability" not in pairs:
+        raise ImagestrataError(
+            "The pairs have no column 'probability', which weighted measures need.",
+            "Join it from what sample_pairs() returned, or use weighted=False.",
+        )
+    probability = pd.to_numeric(pairs["probability"], errors="coerce").to_numpy(dtype=float)
+    bad = ~((probability > 0) & (probability <= 1))
+    if bad.any():
+        raise ImagestrataError(
+            f"The column 'probability' must hold numbers above 0 and up to 1; {int(bad.sum())} of "
+            f"{len(pairs)} are not."
+        )
+    judged = pairs["judgement"].notna().to_numpy()
+    strata = _strata(pairs)
+    if "N_h" in pairs:
+        sizes = pairs["N_h"].to_numpy(dtype=float)
+    else:
+        sizes = np.bincount(strata)[strata] / probability
+    return np.where(judged, sizes / np.maximum(np.bincount(strata, judged)[strata], 1), 0)
+
+
+def _strata(pairs: pd.DataFrame) -> Array:
+    """A number for each stratum: pairs of one name and one probability."""
+    strata = np.zeros(len(pairs), dtype=np.int64)
+    for name in ("stratum", "probability"):
+        if name in pairs:
+            codes, values = pd.factorize(pairs[name], sort=True, use_na_sentinel=False)
+            strata = strata * len(values) + codes
+    # Numbered in order of their names, whatever the order of the pairs.
+    return pd.factorize(strata, sort=True)[0]
+
+
+def _check_measures(measures: str | Sequence[str] | None) -> Sequence[str] | None:
+    if measures is None:
+        return None
+    given = [measures] if isinstance(measures, str) else list(measures)
+    if not given:
+        raise ImagestrataError("`measures` is empty.", f"Choose of {', '.join(MEASURES)}.")
+    return [check_choice("measures", measure, MEASURES) for measure in dict.fromkeys(given)]
+
+
+def _weightings(weighted: bool | None, pairs: pd.DataFrame) -> list[str]:
+    if weighted is None:
+        return ["none", "design"] if "probability" in pairs else ["none"]
+    return ["design" if check_bool("weighted", weighted) else "none"]
+
+
+def _score_ratios(
+    sample: Sample, same_from: float, error_rate: float, n_boot: int, rng: np.random.Generator
+) -> dict[str, tuple[float, Array]]:
+    """Estimate and draws of precision, recall, f1 and mean_pr."""
+    same = sample.cells[:, :, sample.levels >= same_from].sum(axis=2)
+    pairs = sample.cells.sum(axis=2)
+    with np.errstate(invalid="ignore"):
+        shares = np.nan_to_num(same / pairs)
+    correct = np.clip((shares - error_rate) / (1 - 2 * error_rate), 0, 1)
+    estimates = _ratios_of_shares(sample.sizes, pairs[:, _TOGETHER] / pairs.sum(axis=1), correct)
+
+    put_together = _draw_put_together(pairs, n_boot, rng)
+    judged_same = _truncated_beta(same + 0.5, pairs - same + 0.5, error_rate, n_boot, rng)
+    correct = (judged_same - error_rate) / (1 - 2 * error_rate)
+    draws = _ratios_of_shares(sample.sizes, put_together, correct)
+    return {measure: (float(estimates[measure]), draws[measure]) for measure in RATIOS}
+
+
+def _ratios_of_shares(sizes: Array, put_together: Array, same: Array) -> dict[str, Array]:
+    """The measures, from shares per stratum (last axis; in ``same`` the last but one)."""
+    together, apart = sizes * put_together, sizes * (1 - put_together)
+    return pair_ratios(
+        (together * same[..., _TOGETHER]).sum(axis=-1),
+        (together * (1 - same[..., _TOGETHER])).sum(axis=-1),
+        (apart * same[..., _APART]).sum(axis=-1),
+    )
+
+
+def _draw_put_together(pairs: Array, n_boot: int, rng: np.random.Generator) -> Array:
+    """Share of each stratum that lies in one cluster, shape (n_boot, n_strata)."""
+    together, apart = pairs[:, _TOGETHER], pairs[:, _APART]
+    shares: Array = rng.beta(together + 0.5, apart + 0.5, size=(n_boot, len(pairs)))
+    return shares
+
+
+def _truncated_beta(
+    a: Array, b: Array, edge: float, n_boot: int, rng: np.random.Generator
+) -> Array:
+    """Draws from beta distributions between ``edge`` and 1 - ``edge``, shape (n_boot, *a.shape).
+
+    Where a share of judgements is wrong, neither fewer nor more pairs than that
+    can be expected to be judged the same.
+    """
+    from scipy.special import betaincc, betainccinv
+
+    # Upper tails of the left-leaning twin stay precise however little of it is inside.
+    left, right = np.minimum(a, b), np.maximum(a, b)
+    most, least = betaincc(left, right, edge), betaincc(left, right, 1 - edge)
+    tail = least + (most - least) * rng.random((n_boot, *a.shape))
+    # Where next to nothing of it is inside, that lies at the edge.
+    drawn: Array = np.where(most > 0, np.clip(betainccinv(left, right, tail), edge, 1 - edge), edge)
+    return np.where(a > b, 1 - drawn, drawn)
+
+
+def _score_quality(
+    sample: Sample, n_boot: int, rng: np.random.Generator, *, refuse: bool
+) -> tuple[float, Array]:
+    """Estimate and draws of the difference of mean judgements."""
+    pairs = sample.cells.sum(axis=2)
+    apart, together = (int(number) for number in pairs.sum(axis=0))
+    if min(apart, together) < QUALITY_PAIRS:
+        message = (
+            f"Quality needs {QUALITY_PAIRS} judged pairs in one cluster and {QUALITY_PAIRS} in "
+            f"two; there are {together} and {apart}."
+        )
+        if refuse:
+            raise ImagestrataError(message, "Have more pairs judged: sample_pairs(n=).")
+        warnings.warn(message, stacklevel=3)
+        return float("nan"), np.full(n_boot, np.nan)
+    with np.errstate(invalid="ignore"):
+        means = np.nan_to_num(sample.cells @ sample.levels / pairs)
+    estimate = _difference(sample.sizes, pairs[:, _TOGETHER] / pairs.sum(axis=1), means)
+    # One pair in all is added to each kind, spread over the judgements that occur.
+    shares = rng.gamma(sample.cells + 1 / len(sample.levels), size=(n_boot, *sample.cells.shape))
+    means = shares @ sample.levels / shares.sum(axis=-1)
+    return float(estimate), _difference(sample.sizes, _draw_put_together(pairs, n_boot, rng), means)
+
+
+def _difference(sizes: Array, put_together: Array, means: Array) -> Array:
+    """Mean judgement of pairs in one cluster minus that of the others."""
+    together, apart = sizes * put_together, sizes * (1 - put_together)
+    inside = (together * means[..., _TOGETHER]).sum(axis=-1) / together.sum(axis=-1)
+    outside = (apart * means[..., _APART]).sum(axis=-1) / apart.sum(axis=-1)
+    difference: Array = inside - outside
+    return difference
+
+
+def _interval(estimate: float, draws: Array, confidence: float) -> tuple[float, float]:
+    if np.isnan(estimate):
+        return float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    # An estimate at its bound (no error among a few pairs) may lie beyond what is likely.
+    return min(float(low), estimate), max(float(high), estimate)
+
+
+def _tell_unknown(rows: list[tuple[Any, ...]]) -> None:
+    unknown = {row[0] for row in rows if np.isnan(row[2])}
+    if "precision" in unknown:
+        warnings.warn("No judged pair lies in one cluster: no precision.", stacklevel=3)
+    if "recall" in unknown:
+        warnings.warn("People put no pair together: no recall.", stacklevel=3)

@@ -1,0 +1,237 @@
+"""How much of a clustering comes back when it is made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.base import ClusterEstimator
+from ..clustering.cluster import METHODS, make_estimator
+from ..clustering.clustering import Clustering
+from ..clustering.inputs import as_embeddings
+from ..embeddings.embeddings import Embeddings
+from ..errors import ImagestrataError
+from ..progress import Progress, track
+from ..validate import check_float, check_int, check_seed
+from .labels import score_labels
+
+#: Hennig (2007): clusters with a mean Jaccard below .5 are dissolved, from .75 stable.
+DISSOLVED, STABLE = 0.5, 0.75
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How much of a clustering comes back.
+
+    Attributes
+    ----------
+    clusters : DataFrame
+        One row per cluster and kind of refit: cluster, size, kind ("seed" or
+        "subsample"), jaccard (mean over refits), jaccard_low (its 5% quantile),
+        share_recovered (of the refits, those with a Jaccard of .75 or more) and
+        share_dissolved (with .5 or less).
+    refits : DataFrame
+        One row per refit: kind, refit (from 1), n_images, n_clusters,
+        share_residual, adjusted_rand (with the clustering, on the images of the
+        refit), adjusted_mutual_info.
+    """
+
+    clusters: pd.DataFrame
+    refits: pd.DataFrame
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per kind: n_refits, adjusted_rand (mean), share_stable, share_dissolved.
+
+        The last two are shares of clusters, by their mean Jaccard.
+        """
+        by_kind = self.clusters.groupby("kind", sort=False)["jaccard"]
+        refits = self.refits.groupby("kind", sort=False)
+        return pd.DataFrame(
+            {
+                "n_refits": refits.size(),
+                "adjusted_rand": refits["adjusted_rand"].mean(),
+                "share_stable": by_kind.agg(lambda jaccard: (jaccard >= STABLE).mean()),
+                "share_dissolved": by_kind.agg(lambda jaccard: (jaccard <= DISSOLVED).mean()),
+            }
+        ).reset_index()
+
+    def __repr__(self) -> str:
+        worst = self.clusters.sort_values("jaccard").head(10)
+        return (
+            f"Stability of {self.clusters['cluster'].nunique()} clusters\n"
+            f"{self.summary.to_string(index=False)}\nLeast stable clusters\n"
+            f"{worst.to_string(index=False)}"
+        )
+
+
+def cluster_stability(
+    clustering: Clustering,
+    embeddings: Any,
+    *,
+    n_refits: int = 20,
+    subsample: float = 0.8,
+    seed: int = 0,
+    progress: Progress = True,
+) -> Stability:
+    """Make a clustering again, with other seeds and without some images, and compare.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned; its settings are used again.
+    embeddings : Embeddings, or ndarray of shape (n_images, d)
+        The vectors it was made from.
+    n_refits : int, default 20
+        Refits of each kind: to all images with other seeds, and to random
+        subsets (with other seeds, too).
+    subsample : float, default 0.8
+        Share of the images in a subset.
+    seed : int, default 0
+        Seeds of the refits, and the subsets.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`; counts refits.
+
+    Returns
+    -------
+    Stability
+        Tables of clusters and of refits.
+
+    Raises
+    ------
+    ImagestrataError
+        If the clustering has no cluster, the embeddings are not of its images,
+        or a subset would be too small.
+
+    Notes
+    -----
+    A cluster is compared with the cluster of the refit that is most like it, by
+    the Jaccard coefficient: images in both, of those in either (Hennig 2007).
+    A mean of .75 is taken for stable there, one of .5 or less for dissolved.
+    For subsets only their images count. The residual is not a cluster; for the
+    adjusted Rand index its images count as apart from all others.
+
+    Stable is not the same as right: a clustering that is wrong in the same way
+    every time is stable. But what does not come back should not be interpreted.
+    """
+    given = as_embeddings(embeddings)
+    n_refits = check_int("n_refits", n_refits, minimum=1)
+    subsample = check_float("subsample", subsample, minimum=0.05, maximum=0.99)
+    seed = check_seed(seed)
+    labels = labels_for(clustering, given)
+    n = len(labels)
+    n_drawn = round(subsample * n)
+    if n_drawn < 2:
+        raise ImagestrataError(f"`subsample={subsample}` of {n} images leaves {n_drawn}.")
+
+    refits, overlaps = [], []
+    with track(progress, "Refitting", 2 * n_refits) as advance:
+        for kind in ("seed", "subsample"):
+            for refit in range(1, n_refits + 1):
+                rng = np.random.default_rng([seed, refit])
+                estimator = _estimator(clustering, int(rng.integers(2**31)))
+                rows = np.arange(n)
+                if kind == "subsample":
+                    rows = np.sort(rng.choice(n, n_drawn, replace=False))
+                estimator._fit(given.matrix[rows], memo=lambda _, make: make(), progress=False)
+                refits.append((kind, refit, *_compare(labels[rows], estimator.labels_)))
+                overlaps.append(best_jaccards(labels[rows], estimator.labels_, labels.max() + 1))
+                advance()
+    columns = ["kind", "refit", "n_images", "n_clusters", "share_residual"]
+    columns += ["adjusted_rand", "adjusted_mutual_info"]
+    table = pd.DataFrame(refits, columns=columns)
+    return Stability(_clusters(labels, table["kind"], np.array(overlaps)), table)
+
+
+def best_jaccards(
+    labels: NDArray[np.intp], others: NDArray[np.intp], n_clusters: int
+) -> NDArray[np.float64]:
+    """Jaccard coefficient of each cluster with its most similar among the others.
+
+    NaN for clusters that have no image here, 0 where the others have no cluster.
+    """
+    n_others = int(others.max(initial=-1)) + 1
+    inside = labels >= 0
+    sizes = np.bincount(labels[inside], minlength=n_clusters)
+    both = inside & (others >= 0)
+    codes = labels[both] * max(n_others, 1) + others[both]
+    joint = np.bincount(codes, minlength=n_clusters * max(n_others, 1))
+    joint = joint.reshape(n_clusters, max(n_others, 1))
+    other_sizes = np.bincount(others[others >= 0], minlength=max(n_others, 1))
+    union = sizes[:, None] + other_sizes - joint
+    best: NDArray[np.float64] = (joint / np.maximum(union, 1)).max(axis=1)
+    return np.where(sizes > 0, best, np.nan)
+
+
+def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
+    """Cluster (from 0, -1 residual) of each row of the embeddings that a clustering is of."""
+    if not isinstance(clustering, Clustering):
+        raise ImagestrataError(
+            f"`clustering` must be what cluster_images() returned, not {type(clustering).__name__}."
+        )
+    ids = pd.Index(clustering.images["image_id"])
+    rows = ids.get_indexer(embeddings.images["image_id"])
+    known = int((rows >= 0).sum())
+    if known < len(rows) or len(rows) < len(ids):
+        raise ImagestrataError(
+            f"The clustering is of {len(ids)} images, the embeddings are of {len(rows)}, and "
+            f"{known} are in both.",
+            "Give the embeddings that were clustered.",
+        )
+    if clustering.clusters.empty:
+        raise ImagestrataError("The clustering has no cluster.")
+    clusters: NDArray[np.intp] = clustering.images["cluster"].to_numpy()[rows]
+    return clusters - (clusters > 0)
+
+
+def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
+    method = clustering.settings["method"]
+    known = METHODS[method]().get_params()
+    settings = {name: value for name, value in clustering.settings.items() if name in known}
+    return make_estimator(method, None, settings, seed)
+
+
+def _compare(
+    labels: NDArray[np.intp], others: NDArray[np.intp]
+) -> tuple[int, int, float, float, float]:
+    # The residual of both sides: every image of it in a group of its own.
+    truth = labels.copy()
+    alone = labels < 0
+    truth[alone] = labels.max() + 1 + np.arange(alone.sum())
+    scores = score_labels(others, truth).set_index("measure")["estimate"]
+    return (
+        len(labels),
+        int(others.max(initial=-1)) + 1,
+        float((others < 0).mean()),
+        float(scores["adjusted_rand"]),
+        float(scores["adjusted_mutual_info"]),
+    )
+
+
+def _clusters(
+    labels: NDArray[np.intp], kinds: pd.Series[Any], overlaps: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Over the refits of each kind, how each cluster fared."""
+    sizes = np.bincount(labels[labels >= 0])
+    tables = []
+    for kind in kinds.unique():
+        jaccard = pd.DataFrame(overlaps[(kinds == kind).to_numpy()])
+        counted = jaccard.count()
+        tables.append(
+            pd.DataFrame(
+                {
+                    "cluster": np.arange(1, len(sizes) + 1),
+                    "size": sizes,
+                    "kind": kind,
+                    "jaccard": jaccard.mean(),
+                    "jaccard_low": jaccard.quantile(0.05),
+                    "share_recovered": (jaccard >= STABLE).sum() / counted,
+                    "share_dissolved": (jaccard <= DISSOLVED).sum() / counted,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,216 @@
+"""The result of tuning, and the clustering that it chooses."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..clustering.cluster import cluster_images
+from ..clustering.clustering import Clustering
+from ..clustering.inputs import embeddings_fingerprint
+from ..errors import ImagestrataError
+from ..files import read_json, read_table, write_json, write_table
+from ..progress import Progress
+from ..validate import check_bool
+from .grid import named_embeddings
+
+#: Choosing on fewer pairs warns. Of 200 pairs about 100 are put together by a
+#: clustering, so that a precision of .8 has a standard error of .04: as much as
+#: neighbours in a grid usually differ by.
+FEW_PAIRS = 200
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A grid of clusterings and how well each agrees with people.
+
+    Attributes
+    ----------
+    results : DataFrame
+        One row per candidate and measure: candidate (from 1), encoder, method,
+        baseline (whether it is there for comparison only), the settings that
+        vary, n_clusters, share_residual, measure, estimate (mean over folds),
+        std_error, conf_low and conf_high (95%, t distribution), settings (all
+        of them, as JSON).
+    folds : DataFrame
+        candidate, measure, fold (from 1), estimate on that fold alone.
+    selection : DataFrame
+        What choosing does to pairs that had no say: fold, candidate (best on
+        the other folds, baselines aside), training (its estimate there) and
+        heldout (on this fold). The mean of ``heldout`` is what to expect of the
+        chosen clustering; the estimate of the winner itself is optimistic.
+    settings : dict
+        The arguments grid, measure, baselines, folds, weighted, residual,
+        same_from and seed; n_pairs; and the fingerprints of the embeddings.
+    """
+
+    results: pd.DataFrame
+    folds: pd.DataFrame
+    selection: pd.DataFrame
+    settings: dict[str, Any]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the tables to a folder as Parquet files, and the settings as JSON."""
+        for name in ("results", "folds", "selection"):
+            write_table(Path(folder) / f"{name}.parquet", getattr(self, name))
+        write_json(Path(folder) / "tuning.json", self.settings)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Tuning:
+        """Read what :meth:`save` wrote, or ``tune_clusters(out=...)`` in ``tuning``.
+
+        Raises
+        ------
+        ImagestrataError
+            If a file is missing or damaged.
+        """
+        folder = Path(folder).expanduser()
+        try:
+            names = ("results", "folds", "selection")
+            tables = {name: read_table(folder / f"{name}.parquet") for name in names}
+            return cls(**tables, settings=read_json(folder / "tuning.json"))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ImagestrataError(
+                f"{str(folder)!r} holds no tuning: {str(error.filename)!r} is missing.",
+                "Make one with tune_clusters(..., out=folder); it lies in folder/tuning.",
+            ) from None
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The tuning in one row.
+
+        n_candidates and n_baselines, n_pairs, folds, measure; of the best candidate
+        its number, encoder, n_clusters, estimate and std_error; heldout, what
+        choosing holds on pairs that had no say; and best_baseline, the highest
+        estimate among the baselines (NaN without any).
+        """
+        rows = self.results[self.results["measure"] == self.settings["measure"]]
+        own = rows[~rows["baseline"]]
+        best = own.sort_values("estimate", ascending=False, kind="stable").iloc[0]
+        row = {
+            "n_candidates": len(own),
+            "n_baselines": int(rows["baseline"].sum()),
+            "n_pairs": self.settings["n_pairs"],
+            "folds": self.settings["folds"],
+            "measure": self.settings["measure"],
+            **{name: best[name] for name in ("candidate", "encoder", "n_clusters")},
+            **{name: best[name] for name in ("estimate", "std_error")},
+            "heldout": float(self.selection["heldout"].mean()),
+            "best_baseline": float(rows.loc[rows["baseline"], "estimate"].max()),
+        }
+        return pd.DataFrame([row])
+
+    def __repr__(self) -> str:
+        measure = self.settings["measure"]
+        rows = self.results[self.results["measure"] == measure]
+        shown = rows.drop(columns=["settings", "measure"]).sort_values("estimate", ascending=False)
+        line = self.summary.iloc[0]
+        return (
+            f"Tuning: {line['n_candidates']} clusterings and {line['n_baselines']} for comparison, "
+            f"{line['n_pairs']} pairs in {line['folds']} folds; best {measure} first "
+            f"(on pairs that had no say: {line['heldout']:.3f})\n"
+            f"{shown.head(10).to_string(index=False)}"
+        )
+
+
+def best_clustering(
+    tuned: Tuning,
+    embeddings: Any,
+    *,
+    one_standard_error: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> Clustering:
+    """Make the clustering that the pairs chose.
+
+    Parameters
+    ----------
+    tuned : Tuning
+        What :func:`tune_clusters` returned.
+    embeddings : Embeddings, a list or a dict of them
+        The same as were tuned.
+    one_standard_error : bool, default False
+        Of the candidates within one standard error of the best take the one
+        with the fewest clusters, the simplest to read (Breiman et al. 1984 on
+        trees), instead of the best itself.
+    out, overwrite, progress : optional
+        See :func:`cluster_images`.
+
+    Returns
+    -------
+    Clustering
+        The very clustering that was scored, fitted again; baselines are never
+        chosen.
+
+    Raises
+    ------
+    ImagestrataError
+        If the embeddings are not those that were tuned.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than 200 pairs decide (a precision of .8 then has a standard
+        error of .04 or more, which is what neighbours in a grid differ by), or
+        if a baseline scored higher.
+    """
+    if not isinstance(tuned, Tuning):
+        raise ImagestrataError(
+            f"`tuned` must be what tune_clusters() returned, not {type(tuned).__name__}."
+        )
+    encoders = named_embeddings(embeddings)
+    best = _choose(tuned, check_bool("one_standard_error", one_standard_error))
+    name = best["encoder"]
+    if name not in encoders or (
+        embeddings_fingerprint(encoders[name]) != tuned.settings["embeddings"][name]
+    ):
+        raise ImagestrataError(
+            f"The best clustering is of the encoder {name!r}, and the embeddings given now "
+            f"({', '.join(encoders)}) are not those that were tuned.",
+            "Give the embeddings that tune_clusters() got, under the same names.",
+        )
+    return cluster_images(
+        encoders[name],
+        best["method"],
+        **json.loads(best["settings"]),
+        seed=tuned.settings["seed"],
+        out=out,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
+    """The row of the chosen candidate."""
+    measure, n_pairs = tuned.settings["measure"], tuned.settings["n_pairs"]
+    if n_pairs < FEW_PAIRS:
+        warnings.warn(
+            f"Only {n_pairs} pairs decide between the clusterings; with fewer than {FEW_PAIRS} "
+            "chance decides much of it. Look at the standard errors, or have more pairs judged.",
+            stacklevel=3,
+        )
+    rows = tuned.results[tuned.results["measure"] == measure]
+    own = rows[~rows["baseline"]].dropna(subset="estimate")
+    if own.empty:
+        raise ImagestrataError(f"No clustering has a {measure}: none puts judged pairs together.")
+    best = own.loc[own["estimate"].idxmax()]
+    higher = rows[rows["baseline"] & (rows["estimate"] > best["estimate"])]
+    if len(higher):
+        first = higher.loc[higher["estimate"].idxmax()]
+        warnings.warn(
+            f"A baseline is better than all {len(own)} candidates: {first['method']} of "
+            f"{first['encoder']} with {first['n_clusters']} clusters has {measure} "
+            f"{first['estimate']:.3f}, the best candidate {best['estimate']:.3f}.",
+            stacklevel=3,
+        )
+    if one_standard_error:
+        near = own[own["estimate"] >= best["estimate"] - best["std_error"]]
+        best = near.sort_values(["n_clusters", "estimate"], ascending=[True, False]).iloc[0]
+    return {str(name): value for name, value in best.items()}

@@ -1,0 +1,390 @@
+"""Matching and intruder tests: drawing sets, reading answers by hand, the page in Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clusterings import draw_images, hand_made
+from imagestrata import (
+    ImagestrataError,
+    intruder_test,
+    matching_test,
+    plot_matching,
+    read_intruders,
+    read_matching,
+)
+from imagestrata.validation.image_sets import draw_members, wilson
+
+NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}
+SIZES = [12, 9, 6, 2]
+
+
+@pytest.fixture(scope="module")
+def clustering(tmp_path_factory):
+    """Clusters of 12, 9, 6 and 2 images, and three of the residual."""
+    clusters = [*np.repeat([1, 2, 3, 4], SIZES).tolist(), -1, -1, -1]
+    return hand_made(draw_images(tmp_path_factory.mktemp("images"), clusters), clusters)
+
+
+@pytest.fixture
+def matching(clustering, tmp_path):
+    return matching_test(clustering, NAMES, tmp_path / "page.html", n_sets=2, progress=False)
+
+
+@pytest.fixture
+def intruders(clustering, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return intruder_test(clustering, tmp_path / "page.html", n_sets=2, progress=False)
+
+
+def answer_file(path: Path, annotator: str, answers: dict[str, Any]) -> Path:
+    rows = [(name, annotator, answer) for name, answer in answers.items()]
+    table = pd.DataFrame(rows, columns=["set_id", "annotator", "judgement"])
+    table.sample(frac=1, random_state=0).to_csv(path, index=False)
+    return path
+
+
+def truth_of(key: pd.DataFrame) -> dict[str, int]:
+    return key.drop_duplicates("set_id").set_index("set_id")["cluster"].to_dict()
+
+
+def data_of(page: Path) -> Any:
+    block = re.search(r'id="data">(.*?)</script>', page.read_text(), re.DOTALL)
+    return json.loads(block[1])
+
+
+# ---- drawing ----
+
+
+def test_sets_are_of_one_cluster_and_do_not_overlap(clustering, matching, tmp_path):
+    assert list(matching) == ["set_id", "place", "cluster", "description", "image_id", "path"]
+    assert matching.groupby("set_id").size().tolist() == [3] * 6
+    assert matching.groupby("cluster")["set_id"].nunique().to_dict() == {1: 2, 2: 2, 3: 2}
+    assert not matching["image_id"].duplicated().any()
+    cluster_of = clustering.images.set_index("image_id")["cluster"]
+    assert (matching["image_id"].map(cluster_of) == matching["cluster"]).all()
+    assert (matching["description"] == matching["cluster"].map(NAMES)).all()
+    stored = pd.read_csv(tmp_path / "page-key.csv", dtype={"image_id": str})
+    pd.testing.assert_frame_equal(stored, matching)
+
+
+def test_the_page_does_not_give_the_answer_away(matching, tmp_path):
+    data = data_of(tmp_path / "page.html")
+    assert data["kind"] == "matching"
+    assert [name for name, _ in data["sets"]] == matching["set_id"].unique().tolist()
+    assert sorted(map(tuple, data["options"])) == sorted(NAMES.items())
+    assert matching["path"].iloc[0] not in (tmp_path / "page.html").read_text()
+    assert [len(members) for _, members in data["sets"]] == [3] * 6
+
+
+def test_small_clusters_repeat_images_between_sets_only():
+    images = pd.DataFrame({"image_id": list("abcde")})
+    sets = draw_members(images, 4, 3, np.random.default_rng(0))
+    assert [one["image_id"].nunique() for one in sets] == [3] * 4
+    counts = pd.concat(sets)["image_id"].value_counts()
+    assert set(counts.index) == set("abcde")
+    assert counts.max() <= 4
+
+
+def test_intruders_are_of_another_cluster(clustering, tmp_path):
+    with pytest.warns(UserWarning, match="1 of 4 clusters have fewer than 5 images"):
+        key = intruder_test(clustering, tmp_path / "page.html", n_sets=2, progress=False)
+    cluster_of = clustering.images.set_index("image_id")["cluster"]
+    assert (key["image_id"].map(cluster_of) == key["image_cluster"]).all()
+    assert (key["intruder"] == (key["image_cluster"] != key["cluster"])).all()
+    assert (key["image_cluster"] > 0).all()
+    assert key.groupby("set_id")["intruder"].sum().tolist() == [1] * 6
+    assert key.groupby("set_id").size().tolist() == [6] * 6
+    assert key.loc[key["intruder"], "place"].nunique() > 1
+
+
+def test_the_seed_decides(clustering, matching, tmp_path):
+    again = matching_test(clustering, NAMES, tmp_path / "b.html", n_sets=2, progress=False)
+    pd.testing.assert_frame_equal(again, matching)
+    other = matching_test(clustering, NAMES, tmp_path / "c.html", n_sets=2, seed=1, progress=False)
+    assert other["image_id"].tolist() != matching["image_id"].tolist()
+
+
+# ---- reading ----
+
+
+def test_matching_by_hand(matching, tmp_path):
+    truth = truth_of(matching)
+    one, other = [name for name in truth if truth[name] == 3]
+    files = [
+        # All right but for one set of cluster 3, which two of three take for cluster 1.
+        answer_file(tmp_path / "a.csv", "Ann", truth | {one: 1}),
+        answer_file(tmp_path / "b.csv", "Bo", truth | {one: 1, other: 2}),
+        answer_file(tmp_path / "c.csv", "Cy", truth),
+    ]
+    found = read_matching(files, matching)
+    table = found.clusters.set_index("cluster")
+    assert table["precision"].tolist() == pytest.approx([2 / 3, 1, 1])
+    assert table["recall"].tolist() == [1, 1, 0.5]
+    assert table["description"].to_dict() == NAMES
+    line = found.summary.iloc[0]
+    assert line["accuracy"] == pytest.approx(5 / 6)
+    assert line["precision"] == pytest.approx(8 / 9)
+    assert (line["n_sets"], line["n_annotators"], line["share_majority"]) == (6, 3, 1)
+    assert line["chance"] == pytest.approx(1 / 3)
+    kappas = found.agreement.query("measure == 'cohen_kappa'").set_index("annotators")["estimate"]
+    assert line["kappa"] == pytest.approx(kappas.drop("all").mean())
+    assert found.confusion.values.tolist() == [[1, 1, 2], [2, 2, 2], [3, 1, 1], [3, 3, 1]]
+    stored = read_matching(files, tmp_path / "page-key.csv")
+    pd.testing.assert_frame_equal(stored.clusters, found.clusters)
+
+
+def test_where_all_differ_the_first_annotator_counts(matching, tmp_path):
+    truth = truth_of(matching)
+    name = next(iter(truth))
+    files = [
+        answer_file(tmp_path / f"{who}.csv", who, truth | {name: answer})
+        for who, answer in (("z", 2), ("a", 1), ("m", 3))
+    ]
+    row = read_matching(files, matching).sets.set_index("set_id").loc[name]
+    assert row["label"] == 2
+    assert not row["majority"]
+
+
+def test_one_annotator_and_missing_sets(matching, tmp_path):
+    truth = dict(list(truth_of(matching).items())[:4])
+    file = answer_file(tmp_path / "a.csv", "Ann", truth)
+    with pytest.warns(UserWarning, match="2 of 6 sets have no answer"):
+        found = read_matching(file, matching)
+    assert found.agreement.empty
+    assert np.isnan(found.summary["kappa"].iloc[0])
+    assert found.summary["n_sets"].iloc[0] == 4
+
+
+def test_intruders_by_hand(intruders, tmp_path):
+    hidden = intruders[intruders["intruder"]].set_index("set_id")["image_id"].to_dict()
+    first = intruders.groupby("set_id")["image_id"].first().to_dict()
+    wrong = {
+        name: intruders.query("set_id == @name and not intruder")["image_id"].iloc[0]
+        for name in hidden
+    }
+    names = list(hidden)
+    files = [
+        answer_file(tmp_path / "a.csv", "Ann", hidden),
+        answer_file(tmp_path / "b.csv", "Bo", hidden | {names[0]: wrong[names[0]]}),
+    ]
+    found = read_intruders(files, intruders)
+    shares = found.sets.set_index("set_id")["share_found"]
+    assert shares[names[0]] == 0.5
+    assert shares.drop(names[0]).eq(1).all()
+    line = found.summary.iloc[0]
+    assert line["share_found"] == pytest.approx(11 / 12)
+    assert line["chance"] == pytest.approx(1 / 6)
+    assert line["conf_low"] < 11 / 12 < line["conf_high"]
+    assert line["p_chance"] == pytest.approx(1 / 6**6 + 6 * (1 / 6) ** 5 * 5 / 6)
+    assert found.clusters["share_found"].tolist().count(1) == 2
+    guessed = read_intruders(answer_file(tmp_path / "g.csv", "Guess", wrong), intruders)
+    assert guessed.summary["share_found"].iloc[0] == 0
+    assert guessed.summary["p_chance"].iloc[0] == 1
+    assert len(first) == 6
+
+
+def test_wilson_is_that_of_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    for hits, n in ((0, 5), (3, 10), (10, 10)):
+        expected = proportion_confint(hits, n, method="wilson")
+        assert [float(end) for end in wilson(hits / n, n)] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_confusion_matrix_is_drawn(matching, tmp_path):
+    file = answer_file(tmp_path / "a.csv", "Ann", truth_of(matching))
+    found = read_matching(file, matching)
+    axes = plot_matching(found, tmp_path / "confusion.svg").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["2", "2", "2"]
+    assert axes.get_yticklabels()[0].get_text() == "1  red"
+    with pytest.raises(ImagestrataError, match="what read_matching"):
+        plot_matching(found.clusters)
+
+
+# ---- bad input ----
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "message"),
+    [
+        ({1: "red", 9: "no"}, "1 of 2 described clusters do not exist, 9"),
+        ({1: "red", 2: " "}, "1 of 2 clusters have no description, 2"),
+        ({1: "red", 2: "red"}, "1 of 2 rows repeat a description, 'red'"),
+        ({1: "red", 4: "small"}, "1 of 2 clusters have 3 images or more"),
+        (["red", "blue"], "columns cluster and description; got list"),
+    ],
+)
+def test_bad_descriptions(clustering, tmp_path, descriptions, message):
+    with pytest.raises(ImagestrataError, match=message):
+        matching_test(clustering, descriptions, tmp_path / "page.html")
+
+
+def test_bad_files(clustering, matching, tmp_path):
+    with pytest.raises(ImagestrataError, match="is there already"):
+        matching_test(clustering, NAMES, tmp_path / "page.html")
+    with pytest.raises(ImagestrataError, match=r"ends in '\.html'"):
+        matching_test(clustering, NAMES, tmp_path / "page.csv")
+    truth = truth_of(matching)
+    name = next(iter(truth))
+    for answers, message in (
+        ({"elsewhere": 1}, "1 of 1 answers are to sets that are not among the 6"),
+        ({name: 7}, "1 of 1 answers are none of the 3 tested clusters, '7'"),
+    ):
+        file = answer_file(tmp_path / "bad.csv", "Ann", answers)
+        with pytest.raises(ImagestrataError, match=message), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read_matching(file, matching)
+    twice = pd.DataFrame({"set_id": [name] * 2, "annotator": "Ann", "judgement": [1, 2]})
+    twice.to_csv(tmp_path / "twice.csv", index=False)
+    with (
+        pytest.raises(ImagestrataError, match="1 sets have contradictory judgements"),
+        pytest.warns(UserWarning, match="5 of 6 sets"),
+    ):
+        read_matching(tmp_path / "twice.csv", matching)
+    with pytest.raises(ImagestrataError, match=r"the file \.\.\.-key\.csv beside it"):
+        read_matching(tmp_path / "bad.csv", matching[["set_id"]])
+    with pytest.raises(ImagestrataError, match="not DataFrame"):
+        intruder_test(clustering.images, tmp_path / "b.html")
+    with pytest.raises(ImagestrataError, match="1 of 1 clusters do not exist, 8"):
+        intruder_test(clustering, tmp_path / "b.html", clusters=8)
+
+
+def test_images_that_are_gone_take_their_sets_with_them(tmp_path):
+    clusters = [1] * 6 + [2] * 6
+    paths = draw_images(tmp_path / "images", clusters)
+    clustering = hand_made(paths, clusters)
+    Path(paths[0]).unlink()
+    with pytest.warns(UserWarning, match="1 of 4 sets are left out: 1 images cannot be shown"):
+        key = matching_test(
+            clustering, {1: "a", 2: "b"}, tmp_path / "p.html", n_sets=2, progress=False
+        )
+    assert key["set_id"].nunique() == 3
+
+
+# ---- in the browser ----
+
+
+@pytest.fixture
+def visit(browser):
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    context.close()
+    assert complaints == []
+    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
+
+
+def begin(page: Any, annotator: str) -> None:
+    page.get_by_label("Your name or code").fill(annotator)
+    page.keyboard.press("Enter")
+
+
+def downloaded(page: Any, folder: Path) -> Path:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+@pytest.mark.browser
+def test_matching_with_the_keyboard(matching, tmp_path, visit):
+    data = data_of(tmp_path / "page.html")
+    truth = truth_of(matching)
+    number = {cluster: place for place, (cluster, _) in enumerate(data["options"], 1)}
+    visit.goto((tmp_path / "page.html").as_uri())
+    begin(visit, "Ann")
+    options = visit.locator("#options button")
+    assert options.count() == 3
+    assert visit.get_by_role("button", name="green & 'kind'").is_visible()
+    assert visit.locator("#set img").count() == 3
+    visit.wait_for_function("document.querySelector('#set img').naturalWidth > 0")
+    for name, _ in data["sets"][:3]:
+        visit.keyboard.press("7")  # no answer here
+        visit.keyboard.press(str(number[truth[name]]))
+    assert visit.locator("#place").inner_text() == "Set 4 of 6 · 3 judged"
+
+    visit.reload()
+    begin(visit, "Ann")
+    visit.keyboard.press("ArrowLeft")
+    pressed = options.nth(number[truth[data["sets"][2][0]]] - 1)
+    assert pressed.get_attribute("aria-pressed") == "true"
+    visit.keyboard.press("ArrowRight")
+    for name, _ in data["sets"][3:]:
+        options.nth(number[truth[name]] - 1).click()
+    assert visit.get_by_text("All sets are judged. Thank you!").is_visible()
+    file = downloaded(visit, tmp_path)
+    assert file.name == "matching-Ann.csv"
+    assert read_matching(file, matching).summary["accuracy"].iloc[0] == 1
+
+
+@pytest.mark.browser
+def test_two_digits(tmp_path, visit):
+    clusters = np.repeat(np.arange(1, 13), 3).tolist()
+    clustering = hand_made(draw_images(tmp_path / "images", [1] * 36), clusters)
+    names = {cluster: f"word {cluster}" for cluster in range(1, 13)}
+    page = tmp_path / "page.html"
+    key = matching_test(clustering, names, page, n_sets=1, progress=False)
+    options = [cluster for cluster, _ in data_of(page)["options"]]
+    visit.goto(page.as_uri())
+    begin(visit, "Ann")
+    typed = [("12",), ("1", "Enter"), ("5",), ("1", "Escape", "3"), ("11",)]
+    for keys in typed:
+        for part in keys:
+            for character in [part] if len(part) > 2 else part:
+                visit.keyboard.press(character)
+    assert visit.locator("#place").inner_text() == "Set 6 of 12 · 5 judged"
+    answers = pd.read_csv(downloaded(visit, tmp_path)).set_index("set_id")["judgement"]
+    order = key["set_id"].unique()[:5]
+    assert answers[order].tolist() == [options[i - 1] for i in (12, 1, 5, 3, 11)]
+
+
+@pytest.mark.browser
+def test_intruders_with_the_mouse_and_the_keyboard(intruders, tmp_path, visit):
+    hidden = intruders[intruders["intruder"]].set_index("set_id")["place"]
+    visit.goto((tmp_path / "page.html").as_uri())
+    begin(visit, "Bo")
+    buttons = visit.locator("#set button")
+    assert buttons.count() == 6
+    assert not visit.locator("#options").is_visible()
+    for i, name in enumerate(intruders["set_id"].unique()):
+        if i % 2:
+            visit.keyboard.press(str(hidden[name]))
+        else:
+            buttons.nth(hidden[name] - 1).click()
+    assert visit.get_by_text("All sets are judged").is_visible()
+    found = read_intruders(downloaded(visit, tmp_path), intruders)
+    assert found.summary["share_found"].iloc[0] == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (1280, 720)])
+def test_nothing_sticks_out(clustering, tmp_path, visit, width, height):
+    matching_test(clustering, NAMES, tmp_path / "page.html", progress=False)
+    visit.set_viewport_size({"width": width, "height": height})
+    visit.goto((tmp_path / "page.html").as_uri())
+    begin(visit, "Ann")
+    size = visit.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    )
+    assert size[0] <= width
+    assert size[1] <= height
+    box = visit.locator("#set img").first.bounding_box()
+    assert box["width"] > 40
+    assert box["height"] > 100

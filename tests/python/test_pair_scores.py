@@ -1,0 +1,276 @@
+"""score_pairs against hand counts, exact values, and pairs that are all known."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clusterings import hand_made
+from imagestrata import ImagestrataError, score_labels, score_pairs
+from imagestrata.validation.pair_scores import _truncated_beta, design_weights
+from imagestrata.validation.pairs import draw_pairs, pair_id
+
+
+def images_of(clusters) -> pd.DataFrame:
+    ids = [f"i{i}" for i in range(len(clusters))]
+    return pd.DataFrame({"image_id": ids, "cluster": clusters, "path": None})
+
+
+def pairs_of(rows, **columns) -> pd.DataFrame:
+    """Pairs from (number of one image, of the other, judgement)."""
+    table = pd.DataFrame(rows, columns=["a", "b", "judgement"])
+    a, b = ([f"i{i}" for i in table[side]] for side in "ab")
+    ids = [pair_id(x, y) for x, y in zip(a, b, strict=True)]
+    return pd.DataFrame(
+        {"pair_id": ids, "image_a": a, "image_b": b, "judgement": table["judgement"], **columns}
+    )
+
+
+def estimates(table: pd.DataFrame, weighting: str = "none") -> dict[str, float]:
+    chosen = table[table["weighting"] == weighting]
+    return dict(zip(chosen["measure"], chosen["estimate"], strict=True))
+
+
+#: Together are (0, 1), (2, 3), (2, 4); of them judged the same (0, 1) and (2, 3). Apart but
+#: judged the same is (0, 5), where 5 is residual.
+CLUSTERS = [1, 1, 2, 2, 2, -1, -1]
+JUDGED = [(0, 1, 1), (2, 3, 1), (2, 4, 0), (0, 5, 1), (0, 2, 0), (5, 6, 0)]
+PROBABILITY = [0.5, 0.5, 0.5, 0.1, 0.1, 0.1]
+
+
+def test_a_case_by_hand():
+    pairs = pairs_of(JUDGED, stratum=["within"] * 3 + ["between"] * 3, probability=PROBABILITY)
+    table = score_pairs(images_of(CLUSTERS), pairs)
+    plain, weighted = estimates(table), estimates(table, "design")
+    assert plain == pytest.approx(
+        {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "mean_pr": 2 / 3}
+    )
+    # Weights 2 and 10: people put 2 + 2 + 10 together, the clustering 2 + 2 of these.
+    precision, recall = 2 / 3, 4 / 14
+    assert weighted == pytest.approx(
+        {
+            "precision": precision,
+            "recall": recall,
+            "f1": 2 * precision * recall / (precision + recall),
+            "mean_pr": (precision + recall) / 2,
+        }
+    )
+    assert (table["n_pairs"] == 6).all()
+    assert (table["n_residual"] == 2).all()
+    assert (table["conf_low"] <= table["estimate"]).all()
+    assert (table["conf_high"] >= table["estimate"]).all()
+
+
+def test_residual_images_are_apart_or_left_out():
+    pairs = pairs_of(JUDGED)
+    left_out = score_pairs(images_of(CLUSTERS), pairs, residual="leave_out")
+    assert estimates(left_out)["recall"] == 1
+    assert (left_out["n_pairs"] == 4).all()
+    assert (left_out["n_residual"] == 2).all()
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 2)), min_size=3, max_size=15))
+def test_all_pairs_judged_rightly_give_the_exact_values(rows):
+    clusters, classes = np.array(rows).T
+    every = [(i, j, float(classes[i] == classes[j])) for i, j in combinations(range(len(rows)), 2)]
+    exact = score_labels(clusters, classes).set_index("measure")["estimate"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = score_pairs(images_of(clusters), pairs_of(every, probability=1.0), n_boot=5)
+    for weighting in ("none", "design"):
+        found = estimates(table, weighting)
+        for measure in ("precision", "recall"):
+            if not np.isnan(found[measure]):
+                assert found[measure] == pytest.approx(exact[measure])
+
+
+def test_order_of_rows_and_sides_does_not_matter():
+    rng = np.random.default_rng(0)
+    clusters = rng.integers(1, 5, 80)
+    pairs = draw_pairs(images_of(clusters), rng.integers(0, 6, 80), 90, 0.5, rng)
+    pairs["judgement"] = rng.integers(0, 2, 90)
+    shuffled = pairs.sample(frac=1, random_state=1)
+    turned = shuffled.rename(columns={"image_a": "image_b", "image_b": "image_a"})
+    table = score_pairs(images_of(clusters), pairs)
+    pd.testing.assert_frame_equal(table, score_pairs(images_of(clusters), turned))
+    assert not table.equals(score_pairs(images_of(clusters), pairs, seed=1))
+
+
+def test_a_clustering_object_does_as_well():
+    clustering = hand_made([None] * 7, CLUSTERS, image_id=[f"i{i}" for i in range(7)])
+    assert estimates(score_pairs(clustering, pairs_of(JUDGED)))["precision"] == pytest.approx(2 / 3)
+
+
+def test_quality_by_hand():
+    # 60 pairs in one cluster, half of them 2 and half 1; 50 in two, ten of them 1, the rest 0.
+    rows = [(0, i + 1, 2 - i % 2) for i in range(60)]
+    rows += [(i + 1, i + 61, int(i < 10)) for i in range(50)]
+    clusters = images_of([1] * 61 + [2] * 50)
+    table = score_pairs(clusters, pairs_of(rows))
+    assert estimates(table)["quality"] == pytest.approx(1.5 - 0.2)
+    row = table.set_index("measure").loc["quality"]
+    assert 1 < row["conf_low"] < 1.2
+    assert 1.4 < row["conf_high"] < 1.5
+    assert estimates(table)["recall"] == pytest.approx(60 / 70)
+    strict = score_pairs(clusters, pairs_of(rows), same_from=2)
+    assert estimates(strict)["precision"] == pytest.approx(0.5)
+    assert estimates(strict)["recall"] == 1
+
+    fewer = pairs_of(rows[:-1])
+    with pytest.warns(UserWarning, match="50 in two; there are 60 and 49"):
+        assert np.isnan(estimates(score_pairs(clusters, fewer))["quality"])
+    with pytest.raises(ImagestrataError, match="there are 60 and 49"):
+        score_pairs(clusters, fewer, measures="quality")
+    binary = pairs_of([(i, j, min(judgement, 1)) for i, j, judgement in rows])
+    assert "quality" not in estimates(score_pairs(clusters, binary))
+    only = score_pairs(clusters, binary, measures=["quality", "recall"])
+    assert only["measure"].tolist() == ["quality", "recall"]
+
+
+def test_quality_is_weighted_as_well():
+    rows = [(0, i + 1, 2 * (i % 2)) for i in range(60)]
+    rows += [(i + 1, i + 61, 0) for i in range(60)]
+    clusters = images_of([1] * 61 + [2] * 60)
+    probability = [0.5 if judgement else 0.25 for *_, judgement in rows]
+    found = score_pairs(clusters, pairs_of(rows, probability=probability), measures="quality")
+    assert estimates(found)["quality"] == pytest.approx(1)
+    assert estimates(found, "design")["quality"] == pytest.approx(2 * 30 * 2 / (30 * 2 + 30 * 4))
+
+
+def test_pairs_without_a_judgement_are_stood_for_by_others():
+    pairs = pairs_of(JUDGED, stratum=["within"] * 3 + ["between"] * 3, probability=PROBABILITY)
+    pairs.loc[4, "judgement"] = np.nan
+    assert design_weights(pairs).tolist() == [2, 2, 2, 15, 0, 15]
+    table = score_pairs(images_of(CLUSTERS), pairs)
+    assert (table["n_pairs"] == 5).all()
+    assert estimates(table, "design")["recall"] == pytest.approx(4 / 19)
+    # Where the row is gone as well, the size of the stratum says what is missing.
+    sized = pairs.assign(N_h=[6] * 3 + [30] * 3).drop(index=4)
+    pd.testing.assert_frame_equal(table, score_pairs(images_of(CLUSTERS), sized))
+
+
+def test_known_errors_of_judgement_are_taken_out():
+    # 100 pairs together, 80 rightly; 1000 apart, 100 wrongly; a tenth of the judgements is wrong.
+    judged = [1] * 74 + [0] * 26 + [1] * 180 + [0] * 820
+    rows = [(0, i + 1, judged[i]) for i in range(100)]
+    rows += [(i % 100 + 1, 101 + i, judged[100 + i]) for i in range(1000)]
+    clusters = images_of([1] * 101 + [2] * 1100)
+    table = score_pairs(clusters, pairs_of(rows), error_rate=0.1)
+    assert estimates(table)["precision"] == pytest.approx(0.8)
+    assert estimates(table)["recall"] == pytest.approx(80 / 180)
+    wrong = score_pairs(clusters, pairs_of(rows))
+    assert estimates(wrong)["recall"] == pytest.approx(74 / 254)
+    recall = table.set_index("measure").loc["recall"]
+    assert recall["conf_low"] < 80 / 180 < recall["conf_high"]
+    # More errors than there are answers of that kind: none is left.
+    assert estimates(score_pairs(clusters, pairs_of(rows), error_rate=0.3))["recall"] == 1
+
+
+@pytest.mark.parametrize(("same", "others"), [(0, 2000), (2000, 0), (3, 200), (90, 110)])
+@pytest.mark.parametrize("edge", [0, 0.05, 0.45])
+def test_shares_are_drawn_between_the_edges(same, others, edge):
+    from scipy.stats import beta
+
+    a, b = np.array([same + 0.5]), np.array([others + 0.5])
+    drawn = _truncated_beta(a, b, edge, 4000, np.random.default_rng(0))
+    assert drawn.shape == (4000, 1)
+    assert drawn.min() >= edge
+    assert drawn.max() <= 1 - edge
+    inside = beta.cdf(1 - edge, a, b) - beta.cdf(edge, a, b)
+    if inside > 1e-6:
+        middle = beta.ppf(beta.cdf(edge, a, b) + inside / 2, a, b)
+        assert np.median(drawn) == pytest.approx(middle, abs=0.005)
+    else:
+        nearest = edge if same < others else 1 - edge
+        assert abs(drawn - nearest).max() < 0.05
+
+
+def test_intervals_of_one_stratum_are_those_of_jeffreys():
+    from scipy.stats import beta
+
+    rows = [(0, i + 1, int(i < 12)) for i in range(20)] + [(i + 1, i + 21, 0) for i in range(20)]
+    rows += [(i + 1, i + 22, int(i < 4)) for i in range(20)]
+    clusters = images_of([1] * 21 + [2] * 22)
+    table = score_pairs(clusters, pairs_of(rows), n_boot=40_000).set_index("measure")
+    found = table.loc["precision", ["conf_low", "conf_high"]].tolist()
+    assert found == pytest.approx(beta.ppf([0.025, 0.975], 12.5, 8.5).tolist(), abs=0.01)
+    # Nothing but agreement still leaves room for disagreement.
+    sure = score_pairs(clusters, pairs_of(rows[:12] + rows[20:24]), n_boot=20_000)
+    low, high = sure.set_index("measure").loc["precision", ["conf_low", "conf_high"]]
+    assert low == pytest.approx(beta.ppf(0.025, 12.5, 0.5), abs=0.01)
+    assert high == 1
+
+
+def test_intervals_cover_where_a_bootstrap_of_a_handful_would_not():
+    """150 small surveys: 95% intervals hold the exact values about as often as they say."""
+    rng = np.random.default_rng(11)
+    classes = np.repeat(np.arange(8), 50)
+    clusters = np.where(rng.random(400) < 0.85, classes, rng.integers(0, 8, 400)) + 1
+    strata = clusters * 3 + rng.integers(0, 3, 400)
+    images = images_of(clusters)
+    exact = score_labels(clusters, classes).set_index("measure")["estimate"]
+    hits = dict.fromkeys(["precision", "recall"], 0)
+    plain_hits = 0
+    for seed in range(150):
+        pairs = draw_pairs(images, strata, 200, 0.5, np.random.default_rng(seed))
+        numbers = [pairs[side].str[1:].astype(int).to_numpy() for side in ("image_a", "image_b")]
+        pairs["judgement"] = (classes[numbers[0]] == classes[numbers[1]]).astype(int)
+        table = score_pairs(images, pairs, n_boot=300, seed=seed)
+        for row in table.itertuples():
+            if row.measure in hits:
+                held = row.conf_low <= exact[row.measure] <= row.conf_high
+                if row.weighting == "design":
+                    hits[row.measure] += held
+                elif row.measure == "recall":
+                    plain_hits += held
+    assert 0.88 < hits["precision"] / 150 <= 1
+    assert 0.88 < hits["recall"] / 150 <= 1
+    assert plain_hits / 150 < 0.5
+
+
+def test_what_nobody_put_together_is_told():
+    clusters = images_of([1, 1, 2, 3])
+    with pytest.warns(UserWarning, match="People put no pair together: no recall"):
+        table = score_pairs(clusters, pairs_of([(0, 1, 0), (2, 3, 0)])).set_index("measure")
+    assert table.loc["precision", "estimate"] == 0
+    assert table.loc[["recall", "f1", "mean_pr"]].drop(columns=["weighting"])[
+        ["estimate", "conf_low", "conf_high"]
+    ].isna().all(axis=None)  # fmt: skip
+    with pytest.warns(UserWarning, match="No judged pair lies in one cluster: no precision"):
+        score_pairs(clusters, pairs_of([(0, 2, 1), (2, 3, 0)]))
+
+
+def test_bad_input():
+    clusters, pairs = images_of(CLUSTERS), pairs_of(JUDGED)
+
+    def complaint(*arguments, **options) -> str:
+        with pytest.raises(ImagestrataError) as caught:
+            score_pairs(*arguments, **options)
+        return str(caught.value)
+
+    assert "1 of 6 pairs have an image that is not in the clustering, 'i6'" in complaint(
+        clusters.head(6), pairs
+    )
+    assert "2 image ids occur more than once" in complaint(
+        pd.concat([clusters, clusters.head(2)]), pairs
+    )
+    assert "6 of 6 are not, 3 for one" in complaint(clusters, pairs.assign(judgement=3))
+    assert "6 of 6 are not, 'same' for one" in complaint(clusters, pairs.assign(judgement="same"))
+    assert "consensus() does so" in complaint(clusters, pd.concat([pairs, pairs]))
+    assert "None of the 6 pairs counts" in complaint(clusters, pairs.assign(judgement=np.nan))
+    assert "no column 'probability'" in complaint(clusters, pairs, weighted=True)
+    assert "6 of 6 are not" in complaint(clusters, pairs.assign(probability=0), weighted=True)
+    assert "lacks the column 'judgement'" in complaint(clusters, pairs.drop(columns="judgement"))
+    assert "got list" in complaint([1, 2], pairs)
+    assert "`residual` must be one of" in complaint(clusters, pairs, residual="drop")
+    assert "`measures` must be one of" in complaint(clusters, pairs, measures=["accuracy"])
+    assert "`measures` is empty" in complaint(clusters, pairs, measures=[])
+    assert "`error_rate` must be between 0 and 0.499" in complaint(clusters, pairs, error_rate=0.5)
+    assert "`weighted` must be True or False" in complaint(clusters, pairs, weighted="yes")

@@ -1,0 +1,159 @@
+"""sample_pairs: the design is exactly what the probabilities say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagestrata import Embeddings, ImagestrataError, sample_pairs
+from imagestrata.provenance import read_run
+from imagestrata.validation.pairs import check_pairs, draw_pairs
+
+
+def images_of(n: int) -> pd.DataFrame:
+    ids = [f"i{i}" for i in range(n)]
+    return pd.DataFrame({"image_id": ids, "path": [f"/p/{name}.jpg" for name in ids]})
+
+
+def vectors(n: int = 60) -> Embeddings:
+    rng = np.random.default_rng(1)
+    matrix = rng.normal(size=(n, 4)) + 8 * rng.integers(0, 3, size=(n, 1))
+    return Embeddings(images_of(n), matrix.astype(np.float32), {"name": "hog"})
+
+
+def test_all_pairs_of_five_images_by_hand():
+    # Clusters {0, 2} and {1, 3, 4}: 1 + 3 pairs within, 6 between.
+    clusters = np.array([7, 3, 7, 3, 3])
+    drawn = draw_pairs(images_of(5), clusters, 10, 0.4, np.random.default_rng(0))
+    pairs = {frozenset(p): s for p, s in zip(drawn[["image_a", "image_b"]].to_numpy(),
+                                             drawn["stratum"], strict=True)}  # fmt: skip
+    within = [{"i0", "i2"}, {"i1", "i3"}, {"i1", "i4"}, {"i3", "i4"}]
+    assert len(pairs) == 10
+    assert {frozenset(p) for p, s in pairs.items() if s == "within"} == set(map(frozenset, within))
+    assert (drawn["probability"] == 1).all()
+    for side in "ab":
+        assert (drawn[f"path_{side}"] == "/p/" + drawn[f"image_{side}"] + ".jpg").all()
+
+
+@settings(max_examples=60)
+@given(
+    clusters=st.lists(st.integers(0, 4), min_size=2, max_size=14),
+    share=st.sampled_from([0, 0.3, 0.5, 1]),
+    n=st.integers(1, 12),
+    seed=st.integers(0, 9),
+)
+def test_pairs_are_what_their_stratum_says(clusters, share, n, seed):
+    labels = np.array(clusters)
+    every = list(combinations(range(len(labels)), 2))
+    there_are = Counter("within" if labels[i] == labels[j] else "between" for i, j in every)
+    wanted = {"within": round(n * share), "between": n - round(n * share)}
+    rng = np.random.default_rng(seed)
+    if any(wanted[stratum] > there_are[stratum] for stratum in wanted):
+        with pytest.raises(ImagestrataError, match=r"there are only \d+"):
+            draw_pairs(images_of(len(labels)), labels, n, share, rng)
+        return
+    drawn = draw_pairs(images_of(len(labels)), labels, n, share, rng)
+    assert len(drawn) == n
+    assert drawn["stratum"].value_counts().to_dict() == {s: m for s, m in wanted.items() if m}
+    number = {f"i{i}": label for i, label in enumerate(labels)}
+    together = drawn["image_a"].map(number) == drawn["image_b"].map(number)
+    assert (together == (drawn["stratum"] == "within")).all()
+    assert drawn["probability"].tolist() == [wanted[s] / there_are[s] for s in drawn["stratum"]]
+    check_pairs(drawn)  # no image twice in a pair, no pair twice
+
+
+def test_every_pair_of_a_stratum_is_equally_likely():
+    clusters = np.array([0, 0, 0, 1, 1, 2])  # 4 pairs within, 11 between
+    n_draws = 1500
+    counts, left = Counter(), 0
+    for seed in range(n_draws):
+        drawn = draw_pairs(images_of(6), clusters, 4, 0.5, np.random.default_rng(seed))
+        counts.update(map(frozenset, drawn[["image_a", "image_b"]].to_numpy()))
+        left += int((drawn["image_a"] < drawn["image_b"]).sum())
+    assert len(counts) == 15
+    for pair, count in counts.items():
+        i, j = (int(name[1:]) for name in pair)
+        probability = 2 / 4 if clusters[i] == clusters[j] else 2 / 11
+        sd = (n_draws * probability * (1 - probability)) ** 0.5
+        assert abs(count - n_draws * probability) < 5 * sd
+    assert abs(left / (4 * n_draws) - 0.5) < 0.03
+
+
+def test_a_million_images_need_no_list_of_pairs():
+    clusters = np.arange(1_000_000) % 80
+    drawn = draw_pairs(images_of(1_000_000), clusters, 40, 0.5, np.random.default_rng(0))
+    within = 80 * 12500 * 12499 // 2
+    assert drawn.groupby("stratum")["probability"].first().to_dict() == {
+        "between": 20 / (1_000_000 * 999_999 // 2 - within),
+        "within": 20 / within,
+    }
+
+
+def test_same_seed_same_pairs_and_the_run_folder_keeps_them(tmp_path):
+    given_vectors = vectors()
+    drawn = sample_pairs(given_vectors, 40, 3, seed=5, out=tmp_path)
+    pd.testing.assert_frame_equal(drawn, sample_pairs(given_vectors, 40, 3, seed=5))
+    assert not drawn["pair_id"].equals(sample_pairs(given_vectors, 40, 3, seed=6)["pair_id"])
+    stored = sample_pairs(given_vectors, 40, 3, seed=5, out=tmp_path)
+    pd.testing.assert_frame_equal(drawn, stored, check_dtype=False)
+    assert read_run(tmp_path)["steps"]["pairs"]["counts"]["pairs"] == 40
+    with pytest.raises(ImagestrataError, match="n=40; now n=41"):
+        sample_pairs(given_vectors, 41, 3, seed=5, out=tmp_path)
+    assert len(sample_pairs(given_vectors, 41, 3, seed=5, out=tmp_path, overwrite=True)) == 41
+
+
+def test_pairs_within_share_a_cluster_of_real_clusters():
+    drawn = sample_pairs(vectors(), 60, 3, share_within=0.5)
+    matrix = vectors().matrix.mean(axis=1)
+    distance = [abs(matrix[int(a[1:])] - matrix[int(b[1:])])
+                for a, b in zip(drawn["image_a"], drawn["image_b"], strict=True)]  # fmt: skip
+    by_stratum = pd.Series(distance).groupby(drawn["stratum"]).agg(["min", "max"])
+    assert by_stratum.loc["within", "max"] < by_stratum.loc["between", "min"]
+
+
+def test_the_id_of_a_pair_depends_on_its_images_alone():
+    one, other = sample_pairs(vectors(), 300, 3, seed=1), sample_pairs(vectors(), 300, 3, seed=2)
+    both = one.merge(other, on="pair_id")
+    assert len(both) > 10
+    assert (both["image_a_x"] != both["image_a_y"]).any()
+    for row in both.itertuples():
+        assert {row.image_a_x, row.image_b_x} == {row.image_a_y, row.image_b_y}
+
+
+def test_bad_input():
+    with pytest.raises(ImagestrataError, match="`k` must be smaller than the number of images"):
+        sample_pairs(vectors(), k=60)
+    with pytest.raises(ImagestrataError, match="within clusters were asked for, but there are"):
+        sample_pairs(vectors(10), n=200, k=3)
+    with pytest.raises(ImagestrataError, match=r"between clusters .* there are only 0"):
+        sample_pairs(vectors(10), n=2, k=1)
+    with pytest.raises(ImagestrataError, match="`share_within` must be between 0 and 1"):
+        sample_pairs(vectors(), share_within=50)
+    with pytest.raises(ImagestrataError, match="not list"):
+        sample_pairs([1, 2])
+
+
+def test_tables_that_are_no_pairs():
+    pairs = sample_pairs(vectors(), 20, 3)
+    twice = pairs.assign(image_b=pairs["image_b"].where(pairs.index > 1, pairs["image_a"]))
+    with pytest.raises(ImagestrataError, match="2 of 20 pairs hold one image twice"):
+        check_pairs(twice)
+    with pytest.raises(ImagestrataError, match="3 pair ids occur more than once"):
+        check_pairs(pd.concat([pairs, pairs.head(3)]))
+    turned = pairs.head(2).rename(columns={"image_a": "image_b", "image_b": "image_a"})
+    with pytest.raises(ImagestrataError, match="2 pairs of images occur more than once"):
+        check_pairs(pd.concat([pairs, turned.assign(pair_id=["x", "y"])]))
+    with pytest.raises(ImagestrataError, match="lacks the column 'judgement'"):
+        check_pairs(pairs, "judgement")
+    with pytest.raises(ImagestrataError, match="1 of 20 pairs have no id or lack an image"):
+        check_pairs(pairs.assign(image_a=pairs["image_a"].where(pairs.index > 0)))
+    with pytest.raises(ImagestrataError, match="empty"):
+        check_pairs(pairs.head(0))
+    with pytest.raises(ImagestrataError, match="not NoneType"):
+        check_pairs(None)

@@ -1,0 +1,62 @@
+"""`imagestrata pairs` and `imagestrata score` on a run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from images import encode, picture, write_files
+from imagestrata import ImagestrataError, cli
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    write_files(folder / "images", {f"{i}.png": encode(picture(i)) for i in range(24)})
+    call("run", folder / "images", "--out", folder / "run", "--encoder", "hog", "--method",
+         "kmeans", "--n-clusters", 3, "--quiet")  # fmt: skip
+    return folder / "run"
+
+
+def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
+    summary = json.loads(call("pairs", run_folder, "--n", 30, "--k", 3, "--quiet", "--json"))
+    assert summary["n_pairs"] == 30
+    assert Path(summary["file"]).read_text().startswith("<!doctype html>")
+    pairs = pd.read_csv(run_folder / "pairs.csv")
+    files = []
+    for annotator, wrong in (("anna", 0), ("ben", 3)):
+        same = (pairs["stratum"] == "within").astype(int)
+        same[:wrong] = 1 - same[:wrong]
+        table = pairs[["pair_id"]].assign(annotator=annotator, judgement=same)
+        files.append(tmp_path / f"{annotator}.csv")
+        table.to_csv(files[-1], index=False)
+
+    with pytest.warns(UserWarning, match="3 of 30 pairs are undecided"):
+        found = json.loads(call("score", run_folder, *files, "--json"))
+    agreed = {row["measure"]: row["estimate"] for row in found["agreement"]}
+    assert agreed["percent_agreement"] == pytest.approx(0.9)
+    assert {row["weighting"] for row in found["scores"]} == {"none", "design"}
+    assert pd.read_csv(run_folder / "scores.csv")["n_pairs"].tolist() == [27] * 8
+    assert len(pd.read_csv(run_folder / "agreement.csv")) == 6
+    # One annotator is enough for scores.
+    assert "percent_agreement" not in call("score", run_folder, files[0])
+
+
+def test_what_comes_first_is_told(run_folder, tmp_path):
+    with pytest.raises(ImagestrataError, match="step 'embed' has not been run"):
+        call("pairs", tmp_path)
+    with pytest.raises(ImagestrataError, match="step 'pairs' has not been run"):
+        call("score", tmp_path, "answers.csv")
+    with pytest.raises(ImagestrataError, match="`format` must be one of"):
+        call("pairs", run_folder, "--format", "xlsx")

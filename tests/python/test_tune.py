@@ -1,0 +1,399 @@
+"""tune_clusters: a choice worked by hand, shared work, folds, resuming, bad input."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from sklearn.datasets import make_blobs
+from typer.testing import CliRunner
+
+from imagestrata import (
+    Embeddings,
+    ImagestrataError,
+    Tuning,
+    best_clustering,
+    cluster_images,
+    draw_demo_corpus,
+    embed_images,
+    plot_tuning,
+    sample_pairs,
+    score_pairs,
+    tune_clusters,
+)
+from imagestrata.cli import app
+from imagestrata.clustering.iterative import IterativeKMeans
+from imagestrata.validation import grid as grid_module
+from imagestrata.validation.folds import JudgedPairs, deal_folds
+from imagestrata.validation.grid import _thinned
+
+SCORING = {"folds": 5, "seed": 0, "weighted": False, "same_from": 1, "residual": "apart"}
+GRID = {"step_size": [3, 5], "similarity_threshold": [0.0, 0.2, 0.4, 0.6]}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Vectors of six groups, good ones and bad ones, and pairs judged by group."""
+    X, truth = make_blobs([90, 60, 50, 40, 30, 30], 8, center_box=(-6, 6), random_state=2)
+    ids = [f"image {i:03d}" for i in range(len(X))]
+    noise = np.random.default_rng(0).normal(size=X.shape)
+    good = Embeddings.from_arrays(X, ids)
+    bad = Embeddings.from_arrays(noise + 0.2 * X, ids)
+    return good, bad, judged(ids, truth, 300)
+
+
+def judged(ids, truth, n, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(len(ids), size=(2, 4 * n))
+    keep = a != b
+    a, b = a[keep][:n], b[keep][:n]
+    return pd.DataFrame(
+        {
+            "pair_id": [f"p{i}" for i in range(n)],
+            "image_a": np.array(ids)[a],
+            "image_b": np.array(ids)[b],
+            "stratum": np.where(rng.random(n) < 0.5, "within", "between"),
+            "probability": rng.uniform(0.1, 0.9, n),
+            "judgement": (truth[a] == truth[b]).astype(int),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def tuned(corpus):
+    good, bad, pairs = corpus
+    return tune_clusters({"good": good, "bad": bad}, pairs, GRID, progress=False)
+
+
+def measure(table, candidate, name):
+    row = table[(table["candidate"] == candidate) & (table["measure"] == name)]
+    return row["estimate"].item()
+
+
+EVERY = np.ones(5, dtype=bool)
+
+
+def test_scores_by_hand():
+    pairs = JudgedPairs(
+        a=np.array([0, 0, 2, 4, 4]),
+        b=np.array([1, 2, 3, 5, 0]),
+        judgement=np.array([1.0, 0, 0, 1, 1]),
+        weight=np.array([1.0, 1, 3, 1, 1]),
+        fold=np.zeros(5, dtype=int),
+    )
+    # Together: pair 0 (rightly) and pair 2 (wrongly, weight 3); images 4 and 5 are residual.
+    labels = np.array([0, 0, 1, 1, -1, -1])
+    expected = {"precision": 1 / 4, "recall": 1 / 3, "f1": 2 / 7, "mean_pr": 7 / 24}
+    assert pairs.score(labels, EVERY) == pytest.approx(expected)
+    # Of the first two pairs alone, all is right.
+    assert pairs.score(labels, EVERY & (np.arange(5) < 2))["f1"] == 1
+    # Without the pairs of the residual, recall is full.
+    assert replace(pairs, leave_out=True).score(labels, EVERY)["recall"] == 1
+    # Nothing together: no precision, and nothing recalled.
+    nothing = pairs.score(np.arange(6), EVERY)
+    assert np.isnan(nothing.pop("precision"))
+    assert nothing == {"recall": 0, "f1": 0, "mean_pr": 0}
+
+
+def test_graded_scores_by_hand():
+    pairs = JudgedPairs(
+        a=np.array([0, 0, 2, 4, 4]),
+        b=np.array([1, 2, 3, 0, 1]),
+        judgement=np.array([2.0, 1, 1, 2, 0]),
+        weight=np.ones(5),
+        fold=np.zeros(5, dtype=int),
+        leave_out=True,
+        graded=True,
+    )
+    labels = np.array([0, 0, 1, 1, -1])
+    assert pairs.score(labels, EVERY)["quality"] == 1.5 - 1
+    assert pairs.score(labels, EVERY)["precision"] == 1
+    assert replace(pairs, same_from=2).score(labels, EVERY)["precision"] == 0.5
+    assert not pairs.enough_for_quality(labels)  # not 50 on each side
+    many = replace(pairs, a=np.repeat(pairs.a, 50), b=np.repeat(pairs.b, 50))
+    assert many.enough_for_quality(labels)
+    assert not many.enough_for_quality(np.array([0, 0, 1, 1, 0]) * 0)
+
+
+def test_the_table_is_tidy(tuned):
+    results = tuned.results
+    own = results[~results["baseline"]]
+    assert len(own) == 2 * 8 * 4
+    assert list(results) == [
+        *("candidate", "encoder", "method", "baseline", "step_size", "similarity_threshold"),
+        *("n_clusters", "share_residual", "measure", "estimate", "std_error"),
+        *("conf_low", "conf_high", "settings"),
+    ]
+    assert not results.duplicated(["candidate", "measure"]).any()
+    assert own["candidate"].max() == 16
+    assert own.groupby("encoder")["candidate"].nunique().to_dict() == {"good": 8, "bad": 8}
+    mean = tuned.folds.groupby(["candidate", "measure"])["estimate"].mean().reset_index()
+    merged = results.merge(mean, on=["candidate", "measure"])
+    np.testing.assert_allclose(merged["estimate_x"], merged["estimate_y"])
+    f1 = own[own["measure"] == "f1"].set_index("candidate")
+    assert f1["estimate"].idxmax() in f1.index[f1["encoder"] == "good"]
+    assert set(tuned.selection["candidate"]) <= set(f1.index[f1["encoder"] == "good"])
+    assert len(tuned.selection) == 5
+
+
+def test_standard_errors_are_those_of_the_folds(tuned):
+    five = tuned.folds.query("candidate == 1 and measure == 'recall'")["estimate"]
+    row = tuned.results.query("candidate == 1 and measure == 'recall'").iloc[0]
+    assert row["std_error"] == pytest.approx(five.std() / np.sqrt(5))
+    high = row["estimate"] + 2.7764 * row["std_error"]
+    assert row["conf_high"] == pytest.approx(min(high, 1), rel=1e-4)
+    assert tuned.results["conf_high"].max() <= 1
+    assert tuned.results["conf_low"].min() >= 0
+
+
+def test_baselines_match_the_numbers_of_clusters(tuned):
+    rows = tuned.results[tuned.results["measure"] == "f1"]
+    for encoder in ("good", "bad"):
+        of_one = rows[rows["encoder"] == encoder]
+        single = of_one.loc[of_one["method"] == "kmeans", "n_clusters"].to_numpy()
+        for number in of_one.loc[of_one["method"] == "iterative", "n_clusters"]:
+            assert number < 2 or ((single <= number) & (number <= 1.1 * single)).sum() == 1
+    assert rows["baseline"].equals(rows["method"] == "kmeans")
+    assert _thinned({100, 1, 20, 22, 21, 110, 111}) == [20, 100, 111]
+
+
+def test_shared_fits_change_nothing_and_save_work(corpus, tuned, monkeypatch):
+    good, _, pairs = corpus
+    fits = []
+    plain = IterativeKMeans._fit_remaining
+    monkeypatch.setattr(
+        IterativeKMeans,
+        "_fit_remaining",
+        lambda self, *given: fits.append(given) or plain(self, *given),
+    )
+    tune_clusters(good, pairs, GRID, baselines=False, progress=False)
+    shared, fits[:] = len(fits), []
+    dealt = JudgedPairs.of(pairs, good.images, **SCORING)
+    for row in tuned.results.query("encoder == 'good' and measure == 'f1' and not baseline").iloc:
+        alone = cluster_images(good, **json.loads(row["settings"]), progress=False)
+        assert len(alone.clusters) == row["n_clusters"]
+        labels = alone.images["cluster"].to_numpy() - 1
+        f1 = [dealt.score(labels, dealt.fold == fold)["f1"] for fold in range(5)]
+        assert np.mean(f1) == pytest.approx(row["estimate"])
+    assert shared < 0.7 * len(fits)
+
+
+def test_folds_hold_their_share_of_everything(corpus):
+    pairs = corpus[2]
+    fold = deal_folds(pairs, 5, 1, 0)
+    for column in ("stratum", "judgement"):
+        counts = pd.crosstab(fold, pairs[column])
+        assert (counts.max() - counts.min() <= 2).all()
+    assert (np.bincount(fold) == 60).all()
+    assert (deal_folds(pairs, 5, 1, 0) == fold).all()
+    assert (deal_folds(pairs, 5, 1, 1) != fold).any()
+
+
+def test_the_best_is_fitted_again(corpus, tuned):
+    good, bad, _ = corpus
+    rows = tuned.results[(tuned.results["measure"] == "f1") & ~tuned.results["baseline"]]
+    best = rows.loc[rows["estimate"].idxmax()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = best_clustering(tuned, {"good": good, "bad": bad}, progress=False)
+        simple = best_clustering(
+            tuned, {"good": good, "bad": bad}, one_standard_error=True, progress=False
+        )
+    assert len(found.clusters) == best["n_clusters"]
+    assert found.settings["step_size"] == best["step_size"]
+    near = rows[rows["estimate"] >= best["estimate"] - best["std_error"]]
+    assert len(simple.clusters) == near["n_clusters"].min()
+
+
+def test_few_pairs_and_better_baselines_warn(corpus):
+    good, bad, pairs = corpus
+    few = tune_clusters(good, pairs.head(60), {"k": [3]}, progress=False)
+    with pytest.warns(UserWarning, match="Only 60 pairs decide"):
+        best_clustering(few, good, progress=False)
+    cut = few.results.assign(estimate=np.where(few.results["baseline"], 0.999, 0.5))
+    beaten = Tuning(cut, few.folds, few.selection, {**few.settings, "n_pairs": 300})
+    with pytest.warns(UserWarning, match=r"A baseline is better than all 1 candidates: kmeans"):
+        best_clustering(beaten, good, progress=False)
+    with (
+        pytest.raises(ImagestrataError, match="not those that were tuned"),
+        pytest.warns(UserWarning, match="A baseline"),
+    ):
+        best_clustering(beaten, bad, progress=False)
+
+
+def test_stored_interrupted_and_taken_up_again(corpus, tmp_path, monkeypatch):
+    good, _, pairs = corpus
+    grid = {"k": [4, 6], "similarity_threshold": [0.0, 0.3]}
+    whole = tune_clusters(good, pairs, grid, progress=False)
+
+    def stop(doing, done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune_clusters(good, pairs, grid, out=tmp_path, progress=stop)
+    fitted = []
+    plain = grid_module._fit
+    monkeypatch.setattr(
+        grid_module,
+        "_fit",
+        lambda candidate, *rest: fitted.append(candidate) or plain(candidate, *rest),
+    )
+    resumed = tune_clusters(good, pairs, grid, out=tmp_path, progress=False)
+    assert sum(not candidate.baseline for candidate in fitted) == 2
+    assert_frame_equal(resumed.results, whole.results)
+
+    fitted.clear()
+    again = tune_clusters(good, pairs, grid, out=tmp_path, progress=False)
+    assert not fitted
+    for name in ("results", "folds", "selection"):
+        assert_frame_equal(getattr(again, name), getattr(whole, name))
+    assert again.settings == json.loads(json.dumps(whole.settings))
+    with pytest.raises(ImagestrataError, match="already holds the step 'tune'"):
+        tune_clusters(good, pairs, grid, seed=1, out=tmp_path, progress=False)
+    assert not (tmp_path / "run.json").exists()  # other steps are not touched
+
+
+def test_methods_and_presets_in_the_grid(corpus):
+    good, _, pairs = corpus
+    grid = {"method": ["kmeans"], "n_clusters": [4, 6], "normalize": [None, "l2"]}
+    rows = tune_clusters(good, pairs, grid, baselines=False, progress=False).results
+    assert rows["candidate"].nunique() == 4
+    assert set(rows["method"]) == {"kmeans"}
+    paper = tune_clusters(good, pairs, {"preset": ["paper"]}, weighted=True, progress=False)
+    assert paper.results["preset"].iloc[0] == "paper"
+
+
+def test_several_grids(corpus):
+    good, _, pairs = corpus
+    grids = [{"k": [4, 6]}, {"method": ["kmeans"], "n_clusters": [5]}]
+    rows = tune_clusters(good, pairs, grids, baselines=False, progress=False).results
+    rows = rows[rows["measure"] == "f1"]
+    assert rows["method"].tolist() == ["iterative", "iterative", "kmeans"]
+    assert rows["k"].tolist()[:2] == [4, 6]
+    assert rows["k"].isna().tolist() == [False, False, True]
+    # The setting n_clusters is what was found: it has one column.
+    assert rows["n_clusters"].iloc[2] == 5
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("residual", ["apart", "leave_out"])
+def test_scores_are_those_of_score_pairs(corpus, weighted, residual):
+    good, _, pairs = corpus
+    pairs = pairs.assign(
+        probability=pairs["stratum"].map({"within": 0.5, "between": 0.01}),
+        judgement=pairs["judgement"].where(pairs.index % 7 > 0),
+    )
+    dealt = JudgedPairs.of(
+        pairs, good.images, **(SCORING | {"weighted": weighted, "residual": residual})
+    )
+    for k in (3, 8):
+        found = cluster_images(good, k=k, similarity_threshold=0.4, release_share=1, progress=False)
+        theirs = score_pairs(found, pairs, weighted=weighted, residual=residual, n_boot=2)
+        clusters = found.images["cluster"].to_numpy()
+        ours = dealt.score(clusters - (clusters > 0), np.ones(len(dealt.a), dtype=bool))
+        assert ours == pytest.approx(theirs.set_index("measure")["estimate"].to_dict())
+
+
+def test_graded_pairs(corpus):
+    good, _, pairs = corpus
+    graded = pairs.assign(judgement=pairs["judgement"] * 2)
+    rows = tune_clusters(
+        good, graded, {"k": [2]}, measure="quality", baselines=False, progress=False
+    ).results
+    assert rows["measure"].tolist() == ["precision", "recall", "f1", "mean_pr", "quality"]
+    assert 0 < rows["estimate"].iloc[-1] <= 2
+    with pytest.raises(ImagestrataError, match="Quality needs graded judgements"):
+        tune_clusters(good, pairs, {"k": [2]}, measure="quality")
+
+
+def test_embeddings_of_one_kind_need_names(corpus):
+    good, bad, pairs = corpus
+    rows = tune_clusters([good, bad], pairs, {"k": [3]}, baselines=False, progress=False).results
+    assert rows["encoder"].unique().tolist() == ["embeddings 1", "embeddings 2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"judgement": 0}, "0 of 300 pairs were judged together: too few for 5 folds"),
+        ({"judgement": 3}, "300 of 300 are not"),
+        (
+            {"image_a": [f"no {i}" for i in range(300)]},
+            "300 of 300 pairs have an image without a vector",
+        ),
+        ({"pair_id": "same"}, "299 pair ids occur more than once"),
+    ],
+)
+def test_bad_pairs(corpus, change, message):
+    good, _, pairs = corpus
+    with pytest.raises(ImagestrataError, match=message):
+        tune_clusters(good, pairs.assign(**change), {"k": [3]})
+
+
+def test_bad_input(corpus):
+    good, _, pairs = corpus
+    with pytest.raises(ImagestrataError, match="lacks the column 'judgement'"):
+        tune_clusters(good, pairs.drop(columns="judgement"))
+    with pytest.raises(ImagestrataError, match="has no setting 'thresh'"):
+        tune_clusters(good, pairs, {"thresh": [1]})
+    with pytest.raises(ImagestrataError, match="`k` must be at least 2"):
+        tune_clusters(good, pairs, {"k": [1]})
+    with pytest.raises(ImagestrataError, match="no value for 'k'"):
+        tune_clusters(good, pairs, {"k": []})
+    with pytest.raises(ImagestrataError, match="mapping of settings"):
+        tune_clusters(good, pairs, [1])
+    with pytest.raises(ImagestrataError, match="different images"):
+        few = Embeddings.from_arrays(np.eye(8))
+        tune_clusters({"a": good, "b": few}, pairs)
+    with pytest.raises(ImagestrataError, match="holds no tuning"):
+        Tuning.load("nowhere")
+
+
+def test_the_summary_and_the_picture(tuned, tmp_path):
+    line = tuned.summary.iloc[0]
+    rows = tuned.results[tuned.results["measure"] == "f1"]
+    assert line["estimate"] == rows.loc[~rows["baseline"], "estimate"].max()
+    assert (line["n_candidates"], line["n_pairs"], line["encoder"]) == (16, 300, "good")
+    assert line["best_baseline"] == rows.loc[rows["baseline"], "estimate"].max()
+    assert "16 clusterings" in repr(tuned)
+    drawn = plot_tuning(tuned, tmp_path / "tuning.png")
+    left, right = drawn.axes
+    assert left.get_legend_handles_labels()[1] == ["good", "bad"]
+    assert right.get_ylabel() == "F1"
+    assert (tmp_path / "tuning.png").stat().st_size > 10_000
+    with pytest.raises(ImagestrataError, match="what tune_clusters"):
+        plot_tuning(tuned.results)
+
+
+def test_the_command(tmp_path):
+    run = tmp_path / "run"
+    folder = draw_demo_corpus(tmp_path / "images", n_images=80, progress=False)
+    found = embed_images(folder, "hog", out=run, progress=False)
+    drawn = sample_pairs(found, n=60, k=8, out=run)
+    same = drawn["path_a"].map(topic_of(folder)) == drawn["path_b"].map(topic_of(folder))
+    answers = tmp_path / "anna.csv"
+    drawn[["pair_id"]].assign(judgement=same.astype(int)).to_csv(answers, index=False)
+    (tmp_path / "grid.json").write_text('{"k": [4, 8], "release_share": [1]}')
+    command = ["tune", str(run), str(answers), "--grid", str(tmp_path / "grid.json")]
+    told = CliRunner().invoke(app, [*command, "--json", "-q"], catch_exceptions=False)
+    summary = json.loads(told.stdout)
+    assert (summary["n_candidates"], summary["n_pairs"], summary["encoder"]) == (2, 60, "hog")
+    assert summary["settings"]["k"] in (4, 8)
+    assert (run / "tuning" / "tuning.png").exists()
+    assert Tuning.load(run / "tuning").summary["estimate"].item() == summary["estimate"]
+    told = CliRunner().invoke(app, [*command, "-q"], catch_exceptions=False)
+    assert "2 clusterings, 60 pairs. Best: " in told.stdout
+
+
+def topic_of(folder):
+    labels = pd.read_csv(folder / "labels.csv")
+    return {
+        str(folder / file): topic
+        for file, topic in zip(labels["file"], labels["kind"], strict=True)
+    }

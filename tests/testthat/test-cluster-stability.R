@@ -1,0 +1,13 @@
+test_that("clusters that are clear come back", {
+  skip_if_no_core()
+  vectors <- toy_vectors()
+  topics <- cluster_images(vectors, method = "kmeans", n_clusters = 3, progress = FALSE)
+  stability <- cluster_stability(topics, vectors, n_refits = 3, progress = FALSE)
+  expect_equal(stability$jaccard, rep(1, 6))
+  expect_equal(stability$size, rep(20, 6))
+  expect_equal(glance(stability)$kind, c("seed", "subsample"))
+  expect_equal(tidy(stability, "refits")$n_images, rep(c(60, 48), each = 3))
+  expect_output(print(stability), "100.0% of the clusters stable")
+  expect_s3_class(autoplot(stability), "ggplot")
+  expect_error(cluster_stability(vectors, vectors), "cluster_images", class = "imagestrata_error")
+})

@@ -1,0 +1,28 @@
+test_that("intruders are hidden, and found", {
+  skip_if_no_core()
+  topics <- cluster_images(imagestrata_example("images"), encoder = "hog", progress = FALSE)
+  folder <- withr::local_tempdir()
+  page <- file.path(folder, "page.html")
+  expect_message(
+    key <- intruder_test(topics, page, clusters = 1:3, n_sets = 2, progress = FALSE),
+    "For annotators"
+  )
+  expect_equal(sum(key$intruder), 6)
+  hidden <- key[key$intruder, ]
+  others <- key[!key$intruder, ]
+  wrong <- others$image_id[match(hidden$set_id, others$set_id)]
+  files <- c(
+    answer_file(folder, "ann", hidden$set_id, hidden$image_id),
+    answer_file(folder, "bo", hidden$set_id, wrong)
+  )
+  found <- read_intruders(files, key)
+  expect_equal(found$share_found, rep(0.5, 3))
+  expect_equal(glance(found)$chance, 1 / 6)
+  expect_equal(glance(read_intruders(files[1], key))$share_found, 1)
+  expect_output(print(found), "Found: +50.0%")
+  expect_s3_class(autoplot(found), "ggplot")
+  expect_equal(nrow(tidy(found, "answers")), 12)
+  expect_error(intruder_test(topics, page, clusters = "a"), "numbers of clusters",
+    class = "imagestrata_error"
+  )
+})
