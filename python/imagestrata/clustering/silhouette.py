@@ -18,6 +18,9 @@ _BLOCK = 1024
 #: Below this share of the squared norm, float32 leaves too few digits of a squared distance.
 _NEAR = 1e-2
 
+#: Squared distance, as a share of the squared norms, that rounding in float64 leaves of none.
+_SAME = 1e-13
+
 
 def silhouettes(
     vectors: Vectors, labels: NDArray[Any], measure: str = "exact"
@@ -113,8 +116,10 @@ def _mend_near(
     if near.any():
         i, j = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
         a, b = rows[i].astype(np.float64), columns[j].astype(np.float64)
-        squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * (a @ b.T)
-        halves[np.ix_(i, j)] = np.maximum(squares / 2, 0)
+        norms = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)
+        squares = norms - 2 * (a @ b.T)
+        # Nearer than float32 can tell apart: the same vector.
+        halves[np.ix_(i, j)] = np.where(squares > _SAME * norms, squares / 2, 0)
 
 
 def _add_by_cluster(
