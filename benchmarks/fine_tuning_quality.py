@@ -88,7 +88,7 @@ def row(task: str, freeze: str, model: Any) -> dict[str, Any]:
     return {
         "task": task,
         "trained": "last layer" if freeze == "backbone" else "all",
-        "test images": line["n_test"],
+        "test images": int(line["n_test"]),
         **{name: spread(test.loc[name]) for name in test.index},
         "epoch": f"{line['best_epoch']} of {line['epochs']}",
         "pair F1": None,
@@ -104,31 +104,32 @@ def spread(measured: pd.Series) -> str:
 def clusterings(folder: Path, images: pd.DataFrame, truth: pd.DataFrame) -> list[dict[str, Any]]:
     """Clusterings on plain and on fine-tuned vectors."""
     used = set(tasks(truth)["twelve labels"]["path"])
-    classes = {str(folder / path): name for path, name in truth.to_numpy()}
-    fresh = {str(folder / path) for path in truth["path"]} - {str(folder / path) for path in used}
-    plain = {"encoder": "mobilenet_v2", "weights": WEIGHTS}
+    fresh = truth[~truth["path"].isin(used)]
+    classes = dict(zip((str(folder / path) for path in fresh["path"]), fresh["class"], strict=True))
+    taught = {path for path, name in classes.items() if name in TWELVE}
     rows = []
-    for name, given in (
-        ("clustering, plain", plain),
-        ("clustering, network of the 12 labels", {"model": folder / "twelve labels" / "none"}),
+    for vectors, given in (
+        ("plain", {"encoder": "mobilenet_v2", "weights": WEIGHTS}),
+        ("network of the 12 labels", {"model": folder / "twelve labels" / "none"}),
     ):
         embeddings = embed_images(images, progress=False, **given)
-        scores = []
-        for seed in range(3):
-            found = cluster_images(embeddings, seed=seed, progress=False).images
-            kept = found[found["path"].isin(fresh)]
-            table = score_labels(kept["cluster"], kept["path"].map(classes))
-            scores.append(table.set_index("measure")["estimate"])
-        mean = pd.DataFrame(scores).mean()
-        empty = dict.fromkeys(("trained", "test images", "accuracy", "precision", "recall", "f1"))
-        rows.append(
-            {"task": name, **empty, "epoch": None}
-            | {
-                "pair F1": f"{mean['f1']:.3f}",
-                "B-cubed F": f"{mean['bcubed_f1']:.3f}",
-                "AMI": f"{mean['adjusted_mutual_info']:.3f}",
-            }
-        )
+        found = [cluster_images(embeddings, seed=seed, progress=False).images for seed in range(3)]
+        for which, paths in (("the 12 classes", taught), ("other classes", {*classes} - taught)):
+            scores = []
+            for table in found:
+                kept = table[table["path"].isin(paths)]
+                scored = score_labels(kept["cluster"], kept["path"].map(classes))
+                scores.append(scored.set_index("measure")["estimate"])
+            mean = pd.DataFrame(scores).mean()
+            empty = ("trained", "test images", "accuracy", "precision", "recall", "f1", "epoch")
+            rows.append(
+                {"task": f"clustering, {vectors}: new images of {which}", **dict.fromkeys(empty)}
+                | {
+                    "pair F1": f"{mean['f1']:.3f}",
+                    "B-cubed F": f"{mean['bcubed_f1']:.3f}",
+                    "AMI": f"{mean['adjusted_mutual_info']:.3f}",
+                }
+            )
     return rows
 
 

@@ -302,7 +302,8 @@ class TestNetwork:
         backbone.fc = nn.Identity()
         look = {"width": 512, "mean": [0.5] * 3, "sd": [0.2] * 3}
         defaults = {"n_frozen": 0, "batch_norm": "fixed", "seed": 0}
-        return Network(backbone, look, 2, **defaults | given)
+        bias = np.array([-1, 1], dtype=np.float32)
+        return Network(backbone, look, bias, **defaults | given)
 
     def test_blocks_are_those_of_the_network(self):
         names = [name for name, _ in blocks(self.network().backbone)]
@@ -331,10 +332,9 @@ class TestNetwork:
 
     def test_the_new_layer_is_small_and_seeded(self):
         head = self.network().head
-        assert (
-            float(head.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
-            and not head.bias.any()
-        )
+        assert float(head.weight.detach().std()) == pytest.approx(
+            0.01, rel=0.2
+        ) and head.bias.tolist() == [-1, 1]
         assert torch.equal(head.weight, self.network().head.weight)
         assert not torch.equal(head.weight, self.network(seed=1).head.weight)
 

@@ -29,7 +29,7 @@ from .labels import Labelled
 from .model import FineTunedModel, judge, outputs_to_probabilities, write_model
 from .pictures import Pictures, centre, read_pictures, training_picture, training_side, vary
 from .split import SPLITS, split_images
-from .task import Floats, decide, n_outputs
+from .task import Floats, decide, first_bias
 
 if TYPE_CHECKING:
     import torch
@@ -144,9 +144,10 @@ def _learn_all(
         progress,
     )
     split = _split(labelled, groups, settings)
+    bias = first_bias(labelled.task, labelled.truth[split == "train"])
     network = Network(
-        backbone, look, n_outputs(labelled.task, len(labelled.labels)), n_frozen=n_frozen,
-        batch_norm=settings["batch_norm"], seed=settings["seed"],
+        backbone, look, bias, n_frozen=n_frozen, batch_norm=settings["batch_norm"],
+        seed=settings["seed"],
     )  # fmt: skip
     load = partial(_cut, pictures, look["input_size"], settings["augmentation"])
     trained = train(
@@ -201,9 +202,8 @@ def _learn_head(
     sd = embeddings.matrix[training].std(axis=0)
     scale = np.where(sd > 0, 1 / np.maximum(sd, 1e-12), 1).astype(np.float32)
     inputs = torch.from_numpy((embeddings.matrix - mean) * scale)
-    head = new_head(
-        inputs.shape[1], n_outputs(labelled.task, len(labelled.labels)), settings["seed"]
-    )
+    bias = first_bias(labelled.task, labelled.truth[training])
+    head = new_head(inputs.shape[1], bias, settings["seed"])
 
     def load(rows: Sequence[int], training: bool) -> Callable[[], torch.Tensor]:
         del training

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -24,7 +26,8 @@ class Network(nn.Module):
         A network without its last layer.
     look : dict
         Its settings: ``width``, and ``mean`` and ``sd`` of colours.
-    n_outputs : int
+    bias : ndarray of shape (n_outputs,)
+        Of the new layer, to begin with.
     n_frozen : int
         The first so many blocks keep their weights, see :func:`blocks`.
     batch_norm : str
@@ -40,7 +43,7 @@ class Network(nn.Module):
         self,
         backbone: nn.Module,
         look: dict[str, Any],
-        n_outputs: int,
+        bias: NDArray[np.float32],
         *,
         n_frozen: int,
         batch_norm: str,
@@ -48,7 +51,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(True)
-        self.head = new_head(look["width"], n_outputs, seed)
+        self.head = new_head(look["width"], bias, seed)
         self.register_buffer("mean", 255 * torch.tensor(look["mean"]).view(3, 1, 1), False)
         self.register_buffer("sd", 255 * torch.tensor(look["sd"]).view(3, 1, 1), False)
         self._still = [block for _, block in [*blocks(backbone)][:n_frozen]]
@@ -76,12 +79,12 @@ class Network(nn.Module):
         return self
 
 
-def new_head(width: int, n_outputs: int, seed: int) -> nn.Linear:
-    """A layer with small random weights."""
+def new_head(width: int, bias: NDArray[np.float32], seed: int) -> nn.Linear:
+    """A layer with small random weights and given biases."""
     with torch.random.fork_rng(devices=[]):  # what it draws is replaced at once
-        head = nn.Linear(width, n_outputs)
+        head = nn.Linear(width, len(bias))
     nn.init.normal_(head.weight, std=_HEAD_SD, generator=torch.Generator().manual_seed(seed))
-    nn.init.zeros_(head.bias)
+    head.bias.data = torch.from_numpy(bias.copy())
     return head
 
 

@@ -21,11 +21,6 @@ TASKS = ("binary", "multiclass", "multilabel")
 Floats: TypeAlias = NDArray[np.float32]
 
 
-def n_outputs(task: str, n_labels: int) -> int:
-    """Numbers that the last layer gives: two for a binary task, as in the Element."""
-    return 2 if task == "binary" else n_labels
-
-
 def loss(task: str, outputs: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
     """Cross-entropy of the softmax, or of one sigmoid per label over the labels that are known.
 
@@ -51,6 +46,20 @@ def loss(task: str, outputs: Tensor, truth: Tensor, weights: Tensor | None) -> T
     # A batch in which nothing is known teaches nothing.
     mean: Tensor = (each * known).sum() / known.sum().clamp(min=1)
     return mean
+
+
+def first_bias(task: str, truth: Floats) -> Floats:
+    """Biases of the last layer that say of every image what is true of the training images.
+
+    Beginning there, rare labels need not first be learnt to be rare.
+    """
+    positive = np.nansum(truth, axis=0) + 0.5
+    negative = (truth == 0).sum(axis=0) + 0.5
+    if task == "multiclass":
+        return np.asarray(np.log(positive / positive.sum()), dtype=np.float32)
+    odds = np.log(positive / negative)
+    sides = np.concatenate([-odds / 2, odds / 2]) if task == "binary" else odds
+    return np.asarray(sides, dtype=np.float32)
 
 
 def class_weights(task: str, truth: Floats) -> Floats:

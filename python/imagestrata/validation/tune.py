@@ -66,9 +66,8 @@ def tune_clusters(
         The encoders to choose from, of the same images; the keys of a dict name
         them, otherwise they go by the names of their encoders.
     pairs : DataFrame
-        Judged pairs, one row each: pair_id, image_a, image_b, stratum,
-     and, with ``weighted``,
-        probability. See :func:`sample_pairs` and :func:`consensus`.
+        Judged pairs, one row each: pair_id, image_a, image_b, stratum, judgement and,
+        with ``weighted``, probability. See :func:`sample_pairs` and :func:`consensus`.
     grid : mapping of lists, or list of such, optional
         Settings of :func:`cluster_images`, ``method`` and ``preset`` among them:
         every combination is tried, of one grid or of each of several. By default
