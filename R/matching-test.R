@@ -110,7 +110,7 @@ send_key <- function(test, call = rlang::caller_env()) {
   if (is.data.frame(test)) {
     return(list(kind = "table", table = encode_table(test, call)))
   }
-  path <- check_paths(test, "test", call)
+  path <- check_path(test, "test", call = call)
   check_exist(path, "test", call)
-  list(kind = "paths", paths = as.list(absolute_path(path)))
+  list(kind = "path", path = path)
 }

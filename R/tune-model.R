@@ -51,7 +51,7 @@ tune_model <- function(images,
     send_labels(labels, "labels"),
     check_string(task, "task", null = TRUE),
     out = check_path(out, "out"),
-    grid = check_grid(grid),
+    grid = check_model_grid(grid),
     device = check_string(device, "device"),
     seed = check_number(seed, "seed"),
     overwrite = check_flag(overwrite, "overwrite"),
@@ -62,7 +62,7 @@ tune_model <- function(images,
 }
 
 # A list of lists, since a vector of one would reach Python as a scalar.
-check_grid <- function(grid, call = rlang::caller_env()) {
+check_model_grid <- function(grid, call = rlang::caller_env()) {
   if (is.null(grid)) {
     return(NULL)
   }

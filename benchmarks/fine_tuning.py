@@ -7,7 +7,7 @@ of ``../shared/data``, blown up to 1,000 x 750 pixels, from the same random weig
 batches of 4 and batch norm by batch, in one process. The frozen backbone has 50 epochs,
 decoding and vectors included; the loop's 50 epochs are told from those that were timed.
 
-    python benchmarks/fine_tuning.py [--epochs 1] [--seeds 5]
+    python benchmarks/fine_tuning.py [--epochs 4] [--seeds 5]
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MEAN, SD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=1, help="timed epochs of all weights")
+    parser.add_argument("--epochs", type=int, default=4, help="timed epochs of all weights")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--loss-images", type=int, default=160)
     parser.add_argument("--loss-epochs", type=int, default=4)

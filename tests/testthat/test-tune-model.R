@@ -1,6 +1,6 @@
 test_that("a grid is a named list, whose values keep their kinds", {
   expect_equal(
-    check_grid(list(freeze = list("backbone", 2), epochs = 5, learning_rate = c(0.1, 1))),
+    check_model_grid(list(freeze = list("backbone", 2), epochs = 5, learning_rate = c(0.1, 1))),
     list(freeze = list("backbone", 2L), epochs = list(5L), learning_rate = list(0.1, 1L))
   )
   expect_snapshot(error = TRUE, {
