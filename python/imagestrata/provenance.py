@@ -25,7 +25,7 @@ from .errors import ImagestrataError
 from .files import Parts, make_folder, read_json, write_json
 
 #: The steps that leave something in a run folder, in the order of the road of data.
-STEPS = ("scan", "embed", "cluster", "sample", "gallery", "pairs", "tune")
+STEPS = ("scan", "embed", "cluster", "sample", "gallery", "pairs", "tune", "assign")
 
 _PACKAGES = (
     "imagestrata",
