@@ -13,7 +13,9 @@ import pytest
 import imagestrata
 
 PACKAGE = Path(imagestrata.__file__).parent
-ROAD = ["corpus", "encoders", "embeddings", "clustering", "validation", "sampling", "explore"]
+ROAD = [
+    "corpus", "encoders", "embeddings", "clustering", "validation", "sampling", "ratings", "explore"
+]  # fmt: skip
 TOP = {"cli", "doctor", "__main__"}
 PUBLIC = [name for name in imagestrata.__all__ if not name.endswith("Error")]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(imagestrata, name))]
