@@ -200,6 +200,8 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
     unknown = int(packets[[*_COLUMNS, *needed]].isna().any(axis=1).sum())
     if unknown:
         raise ImagestrataError(f"{unknown} of {len(packets)} rows of the packets have gaps.")
+    # Ids from R may be factors.
+    packets = packets.astype(dict.fromkeys(["packet_id", "group", "image_id"], "str"))
     twice = packets.duplicated(["packet_id", "image_id"])
     if twice.any():
         first = packets[twice].iloc[0]
