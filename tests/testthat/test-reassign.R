@@ -26,7 +26,6 @@ test_that("what drop-outs left open comes again", {
   expect_true(all(back$respondent_id %in% c(same, NA)))
   seen <- merge(answered, back, by = c("respondent_id", "cluster"))
   expect_equal(nrow(seen), 0)
-  answered$packet_id <- NULL
   done <- dplyr::mutate(packets, respondent_id = packet_id)
   expect_equal(nrow(reassign(packets, done, n_images = 5)), 0)
 })

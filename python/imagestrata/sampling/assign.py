@@ -201,22 +201,22 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
     if unknown:
         raise ImagestrataError(f"{unknown} of {len(packets)} rows of the packets have gaps.")
     # Ids from R may be factors.
-    packets = packets.astype(dict.fromkeys(["packet_id", "group", "image_id"], "str"))
-    twice = packets.duplicated(["packet_id", "image_id"])
+    table: pd.DataFrame = packets.astype(dict.fromkeys(["packet_id", "group", "image_id"], "str"))
+    twice = table.duplicated(["packet_id", "image_id"])
     if twice.any():
-        first = packets[twice].iloc[0]
+        first = table[twice].iloc[0]
         raise ImagestrataError(
             f"{int(twice.sum())} images are in one packet twice, {first['image_id']!r} in "
             f"{first['packet_id']!r} for one.",
             "Give further packets new ids, as reassign() does.",
         )
-    mixed = packets.groupby("packet_id")["group"].nunique() > 1
+    mixed = table.groupby("packet_id")["group"].nunique() > 1
     if mixed.any():
         raise ImagestrataError(
             f"{int(mixed.sum())} packets are for more than one group, "
             f"{mixed.index[mixed][0]!r} for one."
         )
-    return packets.sort_values(["packet_id", "position"], kind="stable", ignore_index=True)
+    return table.sort_values(["packet_id", "position"], kind="stable", ignore_index=True)
 
 
 def kinds_of(clusters: pd.Series[Any], residual: str) -> Array:
