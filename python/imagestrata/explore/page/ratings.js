@@ -137,6 +137,7 @@
   });
   byId("next").hidden = true;
   byId("judge").classList.add("rating");
+  byId("items").classList.toggle("wide", items.some((name) => name.length > 16));
 
   /** The items in an order that is random, and the same whenever this person comes back. */
   function shuffled(names, person) {
