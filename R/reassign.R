@@ -6,12 +6,12 @@
 #'   earlier calls of this function did ([dplyr::bind_rows()]).
 #' @param ratings What was answered: one row per rating or rated image, with the columns
 #'   `respondent_id`, `group` and `image_id`. Who rated any item counts; rows whose `rating` is
-#'   missing do not.
+#'   missing, such as skipped images, count as seen and not as rated.
 #' @param n_images Images in a packet, at most.
 #' @param raters_per_group Respondents of each group that every image is to have in the end.
 #' @param respondents Ids of people in `ratings` who come back: they get packets first, with
-#'   neither an image nor a cluster that they have seen. By default all new packets are for new
-#'   people.
+#'   neither an image nor a cluster that they have seen, or were to see by the column
+#'   `respondent_id` of `packets`. By default all new packets are for new people.
 #' @inheritParams assign_annotators
 #'
 #' @details

@@ -193,6 +193,20 @@ def test_whoever_comes_back_sees_no_cluster_again():
     assert theirs["cluster"].iloc[0] != cluster[first["image_id"].iloc[0]]
 
 
+def test_what_was_skipped_or_promised_is_not_offered_again():
+    packets = assign_annotators(sample_of([1, 1, 1, 1]), ["D"], n_images=2)
+    mine, others = (packets[packets["packet_id"] == name] for name in ("p001", "p002"))
+    answered = answers_of(mine).assign(rating=[5.0, None])
+    new = reassign(packets, answered, respondents=["rp001"])
+    theirs = new[new["respondent_id"] == "rp001"]
+    assert set(theirs["image_id"]) == set(others["image_id"])
+    assert set(new["image_id"]) - set(theirs["image_id"]) == {mine["image_id"].iloc[1]}
+    # They do not answer, and come back a second time.
+    again = reassign(pd.concat([packets, new]), answered, respondents=["rp001"])
+    assert again["respondent_id"].isna().all()
+    assert set(again["image_id"]) == set(new["image_id"])
+
+
 def test_partial_answers_and_missing_ratings():
     packets = assign_annotators(sample_of([1, 1, 1]), ["D"], n_images=3)
     answered = answers_of(packets).assign(rating=[5.0, None, None])

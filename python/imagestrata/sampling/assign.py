@@ -246,19 +246,17 @@ def packets_table(
     images: pd.DataFrame, groups: Sequence[str], dealt: Sequence[list[Array]], first: int = 1
 ) -> pd.DataFrame:
     """The table of packets; their ids are counted on from ``first`` through all groups."""
-    of_group = [(group, rows) for group, hands in zip(groups, dealt, strict=True) for rows in hands]
-    digits = max(3, len(str(first + len(of_group) - 1)))
+    hands = [rows for hands in dealt for rows in hands]
+    sizes = [len(rows) for rows in hands]
+    digits = max(3, len(str(first + len(hands) - 1)))
+    names = [f"p{number:0{digits}d}" for number in range(first, first + len(hands))]
+    of_group = np.repeat(np.array(groups, dtype=object), [len(hands) for hands in dealt])
+    rows = np.concatenate([*hands, np.empty(0, int)]).astype(int)
     columns = [name for name in ("image_id", "cluster", "path") if name in images]
-    parts = [
-        images.iloc[rows][columns].assign(
-            packet_id=f"p{first + number:0{digits}d}",
-            group=group,
-            position=np.arange(1, len(rows) + 1),
-        )
-        for number, (group, rows) in enumerate(of_group)
-    ]
-    empty = images.iloc[:0][columns].assign(packet_id="", group="", position=0)
-    table = pd.concat(parts or [empty], ignore_index=True)
+    table = images[columns].iloc[rows].reset_index(drop=True)
+    table["packet_id"] = pd.Series(np.repeat(names, sizes), dtype="str")
+    table["group"] = pd.Series(np.repeat(of_group, sizes), dtype="str")
+    table["position"] = table.groupby("packet_id").cumcount() + 1
     return table[_COLUMNS + [name for name in columns if name not in _COLUMNS]]
 
 

@@ -56,7 +56,7 @@ def export_ratings_page(
         Ids of images that nobody is to see.
     thumbnail : int, default 800
         Longer side of the embedded copies, in pixels. With it a page of eight
-        images has about 1 MB.
+        photographs has roughly 1 MB.
     overwrite : bool, default False
         Replace an earlier export there; files of it that are no longer needed go.
     progress : bool or callable, default True

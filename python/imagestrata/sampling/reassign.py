@@ -35,9 +35,9 @@ def reassign(
     ratings : DataFrame
         What was answered: one row per rating or per rated image, with the columns
         ``respondent_id``, ``group`` and ``image_id``, such as :func:`read_ratings`
-        returns. An image counts as rated by a respondent who rated any item; rows
-        whose ``rating`` is missing do not count. Without any row (but with the
-        columns), everything is open.
+        returns. An image counts as rated by a respondent who rated any item. Rows
+        whose ``rating`` is missing, such as skipped images, count as seen and not as
+        rated. Without any row (but with the columns), everything is open.
     n_images : int, default 8
         Images in a packet, at most.
     raters_per_group : int, default 1
@@ -46,8 +46,9 @@ def reassign(
         respondents something to do.
     respondents : sequence of str, optional
         Ids of people in ``ratings`` who come back. They get packets first, with
-        neither an image nor a cluster that they have seen; what they cannot take
-        goes to new people. By default all new packets are for new people.
+        neither an image nor a cluster that they have seen, or were to see by the
+        column ``respondent_id`` of ``packets``; what they cannot take goes to new
+        people. By default all new packets are for new people.
     residual : {"cluster", "apart"}, default "cluster"
         As in :func:`assign_annotators`.
     seed : int, default 0
@@ -86,19 +87,21 @@ def reassign(
     groups = packets["group"].unique().tolist()
     columns = [name for name in ("image_id", "cluster", "path") if name in packets]
     images = packets[columns].drop_duplicates("image_id", ignore_index=True)
-    rated = _check_ratings(ratings, images, groups)
-    people = _check_respondents(respondents, rated)
+    answers = _check_ratings(ratings, images, groups)
+    people = _check_respondents(respondents, answers)
+    seen = pd.concat([answers, _meant(packets, images)], ignore_index=True)
 
     kinds = kinds_of(images["cluster"], residual)
     first = _next_number(packets)
     made = []
     for place, group in enumerate(groups):
         stream = np.random.default_rng([seed, place, first])
-        given = rated[rated["group"] == group]
-        needs = np.maximum(raters_per_group - np.bincount(given["image"], None, len(images)), 0)
+        given = answers[answers["group"] == group]
+        had = np.bincount(given["image"][given["rated"]], None, len(images))
+        needs = np.maximum(raters_per_group - had, 0)
         members = set(given["respondent_id"])
         known = [person for person in people if person in members]
-        taken, needs = _give_back(kinds, needs, given, known, n_images, stream)
+        taken, needs = _give_back(kinds, needs, seen, known, n_images, stream)
         of_kind = np.bincount(kinds, needs).astype(int)
         n_packets = max(-(-int(needs.sum()) // n_images), int(of_kind.max(initial=0)))
         hands = [*taken.values(), *deal(kinds, needs, n_packets, stream)]
@@ -110,7 +113,7 @@ def reassign(
 
 
 def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
-    """One row per respondent and rated image; ``image`` is its row among the images."""
+    """One row per respondent and image: its row among the images, and whether it was rated."""
     if not isinstance(ratings, pd.DataFrame):
         raise ImagestrataError(
             f"`ratings` must be a table such as read_ratings() returns, not "
@@ -121,41 +124,50 @@ def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.
         raise ImagestrataError(
             f"The ratings lack the column {missing[0]!r}; they have {', '.join(map(str, ratings))}."
         )
-    if "rating" in ratings:
-        ratings = ratings[ratings["rating"].notna()]
     names = ["respondent_id", "group", "image_id"]
-    rated: pd.DataFrame = ratings[names].astype("str").drop_duplicates(ignore_index=True)
     gaps = int(ratings[names].isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(f"{gaps} of {len(ratings)} ratings have no respondent or image.")
-    unknown = rated[~rated["group"].isin(groups)]
+    rows = ratings[names].astype("str")
+    rows["rated"] = ratings["rating"].notna() if "rating" in ratings else True
+    answers: pd.DataFrame = rows.groupby(names, sort=False)["rated"].any().reset_index()
+    unknown = answers[~answers["group"].isin(groups)]
     if len(unknown):
         raise ImagestrataError(
             f"{len(unknown)} images were rated in groups without packets, "
             f"{unknown['group'].iloc[0]!r} for one; the packets are for {', '.join(groups)}."
         )
-    place = pd.Index(images["image_id"]).get_indexer(rated["image_id"])
+    place = pd.Index(images["image_id"]).get_indexer(answers["image_id"])
     if (place < 0).any():
         raise ImagestrataError(
             f"{int((place < 0).sum())} ratings are of images in no packet, "
-            f"{rated['image_id'][place < 0].iloc[0]!r} for one.",
+            f"{answers['image_id'][place < 0].iloc[0]!r} for one.",
             "Give all packets, those of earlier calls of reassign() too.",
         )
-    several = rated.groupby("respondent_id")["group"].nunique() > 1
+    several = answers.groupby("respondent_id")["group"].nunique() > 1
     if several.any():
         raise ImagestrataError(
             f"{int(several.sum())} respondents are in more than one group, "
             f"{several.index[several][0]!r} for one."
         )
-    rated["image"] = place
-    return rated
+    answers["image"] = place
+    return answers
 
 
-def _check_respondents(respondents: Any, rated: pd.DataFrame) -> list[str]:
+def _meant(packets: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The images that packets with a name on them were to show to somebody."""
+    if "respondent_id" not in packets:
+        return pd.DataFrame({"respondent_id": [], "image": []}).astype({"image": int})
+    named = packets[packets["respondent_id"].notna()]
+    place = pd.Index(images["image_id"]).get_indexer(named["image_id"])
+    return pd.DataFrame({"respondent_id": named["respondent_id"].astype("str"), "image": place})
+
+
+def _check_respondents(respondents: Any, answers: pd.DataFrame) -> list[str]:
     if isinstance(respondents, str):
         raise ImagestrataError(f"`respondents` must be a list of ids, not {respondents!r}.")
     people = list(dict.fromkeys(map(str, respondents or [])))
-    strangers = [person for person in people if person not in set(rated["respondent_id"])]
+    strangers = [person for person in people if person not in set(answers["respondent_id"])]
     if strangers:
         raise ImagestrataError(
             f"{len(strangers)} of `respondents` have rated nothing, {strangers[0]!r} for one.",
@@ -167,18 +179,18 @@ def _check_respondents(respondents: Any, rated: pd.DataFrame) -> list[str]:
 def _give_back(
     kinds: Array,
     needs: Array,
-    rated: pd.DataFrame,
+    seen: pd.DataFrame,
     people: list[str],
     n_images: int,
     stream: np.random.Generator,
 ) -> tuple[dict[str, Array], Array]:
     """What people who come back take, and what is still needed after that."""
-    seen = np.zeros((kinds.max() + 1, len(people)), dtype=bool)
+    allowed = np.ones((kinds.max() + 1, len(people)), dtype=bool)
     place = {person: i for i, person in enumerate(people)}
-    known = rated[rated["respondent_id"].isin(people)]
-    seen[kinds[known["image"]], known["respondent_id"].map(place).to_numpy(dtype=int)] = True
+    known = seen[seen["respondent_id"].isin(people)]
+    allowed[kinds[known["image"]], known["respondent_id"].map(place).to_numpy(dtype=int)] = False
     of_kind = np.bincount(kinds, needs).astype(int)
-    takes = _spread(of_kind, ~seen, n_images)
+    takes = _spread(of_kind, allowed, n_images)
     needs = needs.copy()
     hands: dict[str, list[int]] = {person: [] for person in people}
     for kind in stream.permutation(len(takes)):
