@@ -230,8 +230,8 @@ def _flow(of_kind: Array, allowed: Array, most: int) -> Array:
     network = csr_matrix(
         (room.astype(np.int32), (start.astype(int), stop.astype(int))), shape=(end + 1, end + 1)
     )
-    flow = maximum_flow(network, 0, end).flow.toarray()
-    taken: Array = flow[1 : 1 + n_kinds, 1 + n_kinds : end] > 0
+    flow = maximum_flow(network, 0, end).flow[1 : 1 + n_kinds, 1 + n_kinds : end]
+    taken: Array = flow.toarray() > 0
     return taken
 
 
