@@ -344,6 +344,7 @@ def assign(
         )
     if format == "html" and base_url is not None:
         raise ImagestrataError("A page holds its images: --base-url is for the other formats.")
+    hidden = None if exclude is None else _lines(exclude)
     packets = assign_annotators(
         read_sample(run_folder),
         group or ("Democrat", "Republican"),
@@ -360,7 +361,7 @@ def assign(
         run_folder / f"rate-{format}",
         scale=(low, high),
         warning=warning,
-        exclude=None if exclude is None else exclude.read_text(encoding="utf-8").split(),
+        exclude=hidden,
         overwrite=overwrite,
         progress=not quiet,
         **hosted,
@@ -590,6 +591,15 @@ def _cluster(
     from .clustering.cluster import cluster_images
 
     return cluster_images(embeddings, seed=seed, progress=progress, **arguments, **common)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImagestrataError(
+            f"{str(path)!r} cannot be read as text ({error}).", "It must have one id a line."
+        ) from None
 
 
 def _sample(clustering: Clustering, common: dict[str, Any], **arguments: Any) -> pd.DataFrame:
