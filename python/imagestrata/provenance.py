@@ -35,6 +35,7 @@ STEPS = {
     "gallery": "sample",
     "pairs": "embed",
     "tune": None,
+    "assign": "sample",
 }
 
 _PACKAGES = (

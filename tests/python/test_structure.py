@@ -21,6 +21,7 @@ ROAD = [
     "clustering",
     "validation",
     "sampling",
+    "ratings",
     "explore",
 ]
 TOP = {"cli", "doctor", "__main__"}

@@ -38,6 +38,10 @@ otherwise <- c(
   plot_matching = "autoplot(x)"
 )
 
+# What R does by itself and more of, with a twin in Python to be checked against: the same names,
+# but arguments of its own.
+pure_r <- c("read_ratings", "rating_means", "rating_gaps")
+
 methods_of_classes <- tibble::tribble(
   ~Python, ~R,
   "`Embeddings.load(folder)`", "`read_embeddings(folder)`",
@@ -81,6 +85,8 @@ parity_page <- function() {
     text = paste0("`", .data$argument, sub("^(.)", " = \\1", .data$default), "`", collapse = ", ")
   )
   twin <- dplyr::coalesce(otherwise[arguments$verb], paste0(arguments$verb, "()"))
+  own <- arguments$verb %in% pure_r
+  arguments$text[own] <- paste0("in Python: ", arguments$text[own], "; in R see its help")
   classes <- methods_of_classes
   c(
     "# Parity of Python and R",

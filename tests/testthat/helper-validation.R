@@ -42,3 +42,11 @@ toy_tuning <- function() {
     "imagestrata_tuning", "results"
   )
 }
+
+# Two images from each of two clusters of the examples, whose files exist.
+demo_packets_sample <- function() {
+  topics <- demo_topics()
+  rows <- lapply(1:2, \(cluster) utils::head(topics[topics$cluster == cluster, ], 2))
+  drawn <- dplyr::bind_rows(lapply(rows, \(x) tibble::as_tibble(x)))
+  drawn[c("image_id", "path", "cluster")]
+}

@@ -174,6 +174,37 @@ def sample_images(clustering: Any, n_per_cluster: int, **arguments: Any) -> Any:
 
 
 @_answer
+def assign_annotators(sample: Any, groups: list[str], **arguments: Any) -> Any:
+    return encode_table(imagestrata.assign_annotators(decode_table(sample), groups, **arguments))
+
+
+@_answer
+def packet_costs(packets: Any, n_items: int) -> Any:
+    return encode_table(imagestrata.packet_costs(decode_table(packets), n_items))
+
+
+@_answer
+def reassign(packets: Any, ratings: Any, **arguments: Any) -> Any:
+    made = imagestrata.reassign(decode_table(packets), decode_table(ratings), **arguments)
+    return encode_table(made)
+
+
+@_answer
+def export_ratings_page(packets: Any, out: str, **arguments: Any) -> Any:
+    return str(imagestrata.export_ratings_page(decode_table(packets), out, **arguments))
+
+
+@_answer
+def export_qualtrics(packets: Any, out: str, **arguments: Any) -> Any:
+    return str(imagestrata.export_qualtrics(decode_table(packets), out, **arguments))
+
+
+@_answer
+def export_labelstudio(packets: Any, out: str, **arguments: Any) -> Any:
+    return str(imagestrata.export_labelstudio(decode_table(packets), out, **arguments))
+
+
+@_answer
 def find_images(clustering: Any, cluster: Any, n: int, **arguments: Any) -> Any:
     found = imagestrata.find_images(_receive(clustering), cluster, n, **arguments)
     return encode_table(found)
@@ -300,7 +331,7 @@ def signatures() -> Any:
             "argument": "..." if parameter.kind is parameter.VAR_KEYWORD else parameter.name,
             "default": ""
             if parameter.default is parameter.empty
-            else json.dumps(parameter.default),
+            else json.dumps(parameter.default, separators=(",", ":")),
         }
         for name in imagestrata.__all__
         if inspect.isfunction(function := getattr(imagestrata, name))

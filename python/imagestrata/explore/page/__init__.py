@@ -28,7 +28,7 @@ from ...provenance import version
 
 _FOLDER = Path(__file__).parent
 #: Scripts between the kit's and the page's own: pages with tasks for annotators share one.
-_SHARED = {"pairs": ("annotate",), "sets": ("annotate",)}
+_SHARED = {"pairs": ("annotate",), "sets": ("annotate",), "ratings": ("annotate",)}
 
 
 def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:

@@ -5,9 +5,18 @@
 /**
  * Begin. `ids` name the tasks, `one` is the word for one of them, and answers are kept apart by
  * `kind` and `data.key`. `show(i, answer)` draws task `i`; `row(i, answer)` is its line in the CSV
- * below `columns`; `summary(answers)` counts for the end.
+ * below `columns`, or `rows(...)` its lines; `summary(answers)` counts for the end. What is answered
+ * in several steps is kept by `note(answer)` until `isDone(answer)`. `past` says what was done to the
+ * tasks, `all` what they consist of, `file` how the CSV is called.
  */
-kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
+kit.annotate = ({
+  kind, one, ids, columns, show, row, summary,
+  rows = (...task) => [row(...task)],
+  isDone = () => true,
+  past = "judged",
+  all = " of images",
+  file = kind,
+}) => {
   const { data, stored, say, onKeys, csv, download } = kit;
   const byId = (id) => document.getElementById(id);
   const count = (n, word) => `${n.toLocaleString("en")} ${n === 1 ? word : word + "s"}`;
@@ -35,7 +44,8 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
     draw();
   });
 
-  const answered = (i) => Object.hasOwn(judged, ids[i]);
+  const begun = (i) => Object.hasOwn(judged, ids[i]);
+  const answered = (i) => begun(i) && isDone(judged[ids[i]]);
   const nAnswered = () => ids.filter((_, i) => answered(i)).length;
 
   /** The first task without an answer, from `from` on and then from the start; -1 if none. */
@@ -60,7 +70,7 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
   function draw() {
     const done = nAnswered();
     if (view === "judge") {
-      byId("place").textContent = `${capital(one)} ${at + 1} of ${ids.length} · ${done} judged`;
+      byId("place").textContent = `${capital(one)} ${at + 1} of ${ids.length} · ${done} ${past}`;
       byId("back").disabled = at === 0;
       byId("next").disabled = at === ids.length - 1;
       byId("name").textContent = annotator;
@@ -68,7 +78,7 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
       const meter = byId("done").parentElement;
       meter.setAttribute("aria-valuemax", ids.length);
       meter.setAttribute("aria-valuenow", done);
-      show(at, judged[ids[at]]);
+      show(at, judged[ids[at]], annotator);
     }
     if (view === "end") byId("counts").textContent = `${count(done, one)}${summary(Object.values(judged))}.`;
   }
@@ -90,10 +100,17 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
     else draw();
   }
 
+  /** Keep an answer and stay with the task. */
+  function note(value) {
+    judged[ids[at]] = value;
+    keep();
+    draw();
+  }
+
   // ---- the start ----
 
-  byId("size").textContent = `${count(ids.length, one)} of images.`;
-  byId("all").textContent = `${one}s`;
+  byId("size").textContent = `${count(ids.length, one)}${all}.`;
+  byId("all").textContent = `${one}s are ${past}`;
   byId("annotator").value = store.read().annotator;
 
   byId("who").addEventListener("submit", (event) => {
@@ -110,7 +127,7 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
     const done = nAnswered();
     at = Math.max(open(0), 0);
     go(done === ids.length ? "end" : "judge");
-    if (done > 0 && done < ids.length) say(`Welcome back: ${count(done, one)} judged so far.`);
+    if (done > 0 && done < ids.length) say(`Welcome back: ${count(done, one)} ${past} so far.`);
   });
 
   // ---- moving about ----
@@ -131,9 +148,9 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
   // ---- handing out ----
 
   function save() {
-    const rows = ids.flatMap((id, i) => (answered(i) ? [row(i, annotator, judged[id])] : []));
-    download(`${kind}-${annotator.replace(/[^\p{L}\p{N}]+/gu, "-")}.csv`, csv([columns, ...rows]));
-    say(`Downloaded ${count(rows.length, "answer")}.`);
+    const lines = ids.flatMap((id, i) => (begun(i) ? rows(i, annotator, judged[id]) : []));
+    download(`${file}-${annotator.replace(/[^\p{L}\p{N}]+/gu, "-")}.csv`, csv([columns, ...lines]));
+    say(`Downloaded ${count(lines.length, "answer")}.`);
   }
   byId("save").addEventListener("click", save);
   byId("save-all").addEventListener("click", save);
@@ -146,5 +163,5 @@ kit.annotate = ({ kind, one, ids, columns, show, row, summary }) => {
     });
   }
 
-  return { answer, onClick, begin: () => go("start") };
+  return { answer, note, onClick, begin: () => go("start") };
 };

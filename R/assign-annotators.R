@@ -1,0 +1,72 @@
+#' Make packets of images for annotators
+#'
+#' Deals the images of a sample to respondents: one packet each, every image to as many of each
+#' group as asked for, and to nobody two images of one cluster.
+#'
+#' @param sample What [sample_images()] returned: one row per image, with the columns
+#'   `image_id` and `cluster`.
+#' @param groups Groups of respondents. Each rates every image.
+#' @param n_images Images in a packet, as in the paper; some packets have one less where the
+#'   numbers do not come out even.
+#' @param raters_per_group Respondents of each group who rate an image.
+#' @param residual What images without a cluster (-1) count as: `"cluster"`, one cluster, so that
+#'   a packet has one of them at most; `"apart"`, each as a cluster of its own.
+#' @param seed Decides who gets which images, and their order.
+#' @inheritParams scan_images
+#'
+#' @details
+#' Ratings are laid in a row, those of a cluster side by side, and dealt like cards to as many
+#' packets as are needed. So packets differ by one image at most, and no packet gets two images of
+#' a cluster as long as that has no more ratings than there are packets. Where it has more, no
+#' other way of dealing would do either: the request is refused, with what would work.
+#'
+#' @returns A tibble with one row per packet and image: `packet_id`, `group`, `position` (in the
+#'   packet), `image_id`, `cluster`, and `path` where the sample has it.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' packets <- assign_annotators(demo_sample(), n_images = 5)
+#' packets
+#' packet_costs(packets)
+assign_annotators <- function(sample,
+                              groups = c("Democrat", "Republican"),
+                              n_images = 8,
+                              raters_per_group = 1,
+                              residual = "cluster",
+                              seed = 0,
+                              out = NULL,
+                              overwrite = FALSE) {
+  packets <- call_core(
+    "assign_annotators",
+    encode_table(check_data(sample, "sample", "sample_images")),
+    check_texts(groups, "groups"),
+    n_images = check_number(n_images, "n_images"),
+    raters_per_group = check_number(raters_per_group, "raters_per_group"),
+    residual = check_string(residual, "residual"),
+    seed = check_number(seed, "seed"),
+    out = check_path(out, "out", null = TRUE),
+    overwrite = check_flag(overwrite, "overwrite")
+  )
+  decode_table(packets)
+}
+
+#' Count what packets ask of people
+#'
+#' @param packets What [assign_annotators()] or [reassign()] returned.
+#' @param n_items Items on which each image is rated; by default the ten emotions.
+#'
+#' @returns A tibble with one row per group: `group`, `respondents` (one for each packet),
+#'   `images`, `smallest` and `largest` (packet, in images), `images_rated` (an image counts as
+#'   often as it is rated) and `ratings` (that times the items).
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' packet_costs(assign_annotators(demo_sample(), n_images = 5))
+packet_costs <- function(packets, n_items = 10) {
+  costs <- call_core(
+    "packet_costs",
+    encode_table(check_data(packets, "packets", "assign_annotators")),
+    check_number(n_items, "n_items")
+  )
+  decode_table(costs)
+}

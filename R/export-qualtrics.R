@@ -1,0 +1,58 @@
+#' Write packets as a survey for Qualtrics
+#'
+#' One survey for all packets, whose block of questions is looped over the images of a packet.
+#' Embedded data says which images those are. Nothing is uploaded.
+#'
+#' @param base_url Where the folder `images` that is written here will be found on a server, such
+#'   as `"https://www.example.org/study/images"`: Qualtrics shows images from there.
+#' @inheritParams export_ratings_page
+#'
+#' @returns The folder, invisibly. It has
+#'
+#'   * `survey.txt`, the survey in Qualtrics' Advanced Format, to be imported;
+#'   * `loop-and-merge.csv`, the two fields of the looped block: an image's id and its address;
+#'   * `packets.csv`, one row per packet, as embedded data for contacts and as parameters of the
+#'     survey's link;
+#'   * `images`, copies without metadata, to be uploaded to `base_url`;
+#'   * `how-to.txt`, the steps in Qualtrics that no file can take.
+#'
+#'   Columns such as `3_rating_2` and `image_3` that Qualtrics then exports are what
+#'   `read_ratings()` expects.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' packets <- assign_annotators(demo_sample(), n_images = 5)
+#' folder <- export_qualtrics(
+#'   packets, tempfile(),
+#'   base_url = "https://www.example.org/images", progress = FALSE
+#' )
+#' cat(readLines(file.path(folder, "survey.txt"), 12), sep = "\n")
+export_qualtrics <- function(packets,
+                             out,
+                             base_url,
+                             items = NULL,
+                             scale = c(1, 10),
+                             anchors = c("not at all", "extremely"),
+                             question = NULL,
+                             warning = NULL,
+                             exclude = NULL,
+                             thumbnail = 800,
+                             overwrite = FALSE,
+                             progress = TRUE) {
+  folder <- call_core(
+    "export_qualtrics",
+    encode_table(check_data(packets, "packets", "assign_annotators")),
+    check_path(out, "out"),
+    base_url = check_string(base_url, "base_url"),
+    items = item_names(items),
+    scale = check_ends(scale),
+    anchors = check_texts(anchors, "anchors"),
+    question = check_string(question, "question", null = TRUE),
+    warning = check_string(warning, "warning", null = TRUE),
+    exclude = check_texts(exclude, "exclude"),
+    thumbnail = check_number(thumbnail, "thumbnail"),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  inform_exported(folder)
+}

@@ -1,0 +1,91 @@
+#' Write a page for each packet, on which somebody rates its images
+#'
+#' Each page is one file that holds its images and opens in any browser, from disk or a web
+#' server, on a phone too. It takes ratings by mouse, touch or keyboard, lets people skip an
+#' image, and keeps answers in that browser until they are downloaded as CSV. It sends nothing
+#' anywhere.
+#'
+#' @param packets What [assign_annotators()] or [reassign()] returned, with `path`.
+#' @param out A new folder.
+#' @param items What images are rated on: names, or a table with the column `item`. By default
+#'   the paper's ten emotions.
+#' @param scale Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10" in
+#'   its text and an 11-point scale in its Figure 10: that is `c(0, 10)`.
+#' @param anchors What the ends of the scale mean.
+#' @param question What people are asked.
+#' @param warning What they read before they see the first image.
+#' @param exclude Ids of images that nobody is to see.
+#' @param thumbnail Longer side of the copies, in pixels.
+#' @param overwrite Replace an earlier export there? What it had and the new one has not goes.
+#' @inheritParams scan_images
+#'
+#' @details
+#' Items come in random order, which stays the same for one person. The CSV has one row per image
+#' and item: `respondent_id`, `group`, `packet_id`, `position`, `image_id`, `item`,
+#' `item_position`, `rating` (empty where not given), `skipped` and `seconds` (that the image was
+#' looked at).
+#'
+#' @returns The folder, invisibly: a page for each packet, and `packets.csv`, which says what page
+#'   is for which group.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' packets <- assign_annotators(demo_sample(), n_images = 5)
+#' folder <- export_ratings_page(packets, tempfile(), progress = FALSE)
+#' if (interactive()) browseURL(file.path(folder, "p001.html"))
+export_ratings_page <- function(packets,
+                                out,
+                                items = NULL,
+                                scale = c(1, 10),
+                                anchors = c("not at all", "extremely"),
+                                question = NULL,
+                                warning = NULL,
+                                exclude = NULL,
+                                thumbnail = 800,
+                                overwrite = FALSE,
+                                progress = TRUE) {
+  folder <- call_core(
+    "export_ratings_page",
+    encode_table(check_data(packets, "packets", "assign_annotators")),
+    check_path(out, "out"),
+    items = item_names(items),
+    scale = check_ends(scale),
+    anchors = check_texts(anchors, "anchors"),
+    question = check_string(question, "question", null = TRUE),
+    warning = check_string(warning, "warning", null = TRUE),
+    exclude = check_texts(exclude, "exclude"),
+    thumbnail = check_number(thumbnail, "thumbnail"),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  inform_exported(folder)
+}
+
+item_names <- function(items, call = rlang::caller_env()) {
+  if (is.data.frame(items)) {
+    if (!"item" %in% names(items)) {
+      abort_imagestrata(
+        "{.arg items} must have a column {.var item}; it has {.var {names(items)}}.",
+        call = call
+      )
+    }
+    items <- as.character(items$item)
+  }
+  check_texts(items, "items", call)
+}
+
+check_ends <- function(scale, call = rlang::caller_env()) {
+  if (!is.numeric(scale) || length(scale) != 2 || anyNA(scale)) {
+    abort_imagestrata(
+      "{.arg scale} must be the lowest and the highest rating, not {seen(scale)}.",
+      hint = "For example {.code c(1, 10)}.",
+      call = call
+    )
+  }
+  as.list(scale)
+}
+
+inform_exported <- function(folder) {
+  cli::cli_inform(c("v" = "For annotators: {.file {folder}}"))
+  invisible(folder)
+}

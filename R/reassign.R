@@ -1,0 +1,50 @@
+#' Make further packets for images that too few have rated
+#'
+#' For drop-outs, for further respondents, and to top up the number of ratings.
+#'
+#' @param packets All packets so far: what [assign_annotators()] returned, and below it what
+#'   earlier calls of this function did ([dplyr::bind_rows()]).
+#' @param ratings What was answered: one row per rating or rated image, with the columns
+#'   `respondent_id`, `group` and `image_id`. Who rated any item counts; rows whose `rating` is
+#'   missing, such as skipped images, count as seen and not as rated.
+#' @param n_images Images in a packet, at most.
+#' @param raters_per_group Respondents of each group that every image is to have in the end.
+#' @param respondents Ids of people in `ratings` who come back: they get packets first, with
+#'   neither an image nor a cluster that they have seen, or were to see by the column
+#'   `respondent_id` of `packets`. By default all new packets are for new people.
+#' @inheritParams assign_annotators
+#'
+#' @details
+#' Packets that are still with people count as unanswered: call it when nobody is expected to
+#' answer any more.
+#'
+#' @returns Packets as from [assign_annotators()], only the new ones, their ids counted on. A
+#'   column `respondent_id` says for whom they are, missing for new people. No row if nothing
+#'   is open.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' packets <- assign_annotators(demo_sample(), n_images = 5)
+#' # The first packet was answered, the others were not:
+#' answered <- dplyr::filter(packets, packet_id == "p001")
+#' answered$respondent_id <- "r1"
+#' reassign(packets, answered, n_images = 5)
+reassign <- function(packets,
+                     ratings,
+                     n_images = 8,
+                     raters_per_group = 1,
+                     respondents = NULL,
+                     residual = "cluster",
+                     seed = 0) {
+  made <- call_core(
+    "reassign",
+    encode_table(check_data(packets, "packets", "assign_annotators")),
+    encode_table(check_data(ratings, "ratings", "read_ratings")),
+    n_images = check_number(n_images, "n_images"),
+    raters_per_group = check_number(raters_per_group, "raters_per_group"),
+    respondents = check_texts(respondents, "respondents"),
+    residual = check_string(residual, "residual"),
+    seed = check_number(seed, "seed")
+  )
+  decode_table(made)
+}

@@ -1,0 +1,223 @@
+"""Take ratings back: from our pages, or any table with one row per rating."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..sampling.assign import check_packets
+from ..sampling.survey import EMOTIONS, check_items, check_scale
+from ..validate import check_path
+
+_NEEDED = ("respondent_id", "image_id", "item", "rating")
+_OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
+
+
+def read_ratings(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame,
+    sample: pd.DataFrame | None = None,
+    *,
+    packets: pd.DataFrame | None = None,
+    items: Sequence[str] | pd.DataFrame | None = None,
+    scale: tuple[int, int] = (0, 10),
+) -> pd.DataFrame:
+    """Read ratings with one row each, and join them to the sample.
+
+    R's ``read_ratings()`` reads more: exports of Qualtrics and Label Studio, wide
+    tables, columns by any name; and it lists problems where this one refuses them.
+
+    Parameters
+    ----------
+    files : path, sequence of paths, or DataFrame
+        CSV files that the pages of :func:`export_ratings_page` download, a folder of
+        them, or tables with the columns ``respondent_id``, ``image_id``, ``item`` and
+        ``rating``, and where there are groups ``group`` or ``packet_id``. Columns may
+        be separated by commas, semicolons or tabs.
+    sample : DataFrame, optional
+        What :func:`sample_images` returned: its clusters and weights are joined by
+        ``image_id``.
+    packets : DataFrame, optional
+        What :func:`assign_annotators` returned: says the group of each ``packet_id``
+        where the files do not.
+    items : sequence of str or DataFrame, optional
+        Items in the order of the results; as a table with the columns ``item`` and
+        ``dimension``. By default the ten emotions in their three dimensions.
+    scale : (int, int), default (0, 10)
+        Lowest and highest rating that can be given.
+
+    Returns
+    -------
+    DataFrame
+        One row per rating: ``respondent_id``, ``group`` (where known), ``image_id``,
+        ``cluster``, ``item`` and ``dimension`` (categories in the order of ``items``),
+        ``rating``, and the weights of the sample.
+
+    Raises
+    ------
+    ImagestrataError
+        If files lack columns, or ratings are no numbers, off the scale, of unknown
+        items or of images outside the sample, contradict each other, or a respondent
+        is in two groups. Always with counts.
+
+    Notes
+    -----
+    The same rating given twice counts once. Rows without a rating (skipped images)
+    are left out, and a warning counts them.
+    """
+    low, high = check_scale(scale)
+    names = check_items(items)
+    table = _read(files)
+    if "group" not in table and packets is not None:
+        table["group"] = _groups(table, packets)
+    table = _answered(table)
+    _refuse(table, ~table["item"].isin(names), "item", "are of unknown items")
+    numbers = pd.to_numeric(table["rating"], errors="coerce")
+    _refuse(table, numbers.isna(), "rating", "are no numbers")
+    off = (numbers < low) | (numbers > high)
+    _refuse(table, off, "rating", f"are off the scale {low} to {high}")
+    table["rating"] = numbers.astype(float)
+    if sample is not None:
+        table = _join(table, sample)
+    table = _once(table)
+    _check_one_group(table)
+    table["item"] = pd.Categorical(table["item"], names)
+    of_item = _dimensions(items, names)
+    known = list(dict.fromkeys(filter(None, of_item.values())))
+    table["dimension"] = pd.Categorical(table["item"].astype("str").map(of_item), known)
+    columns = ["respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"]
+    kept = [name for name in (*columns, *_OF_SAMPLE[1:]) if name in table]
+    result: pd.DataFrame = table[kept].reset_index(drop=True)
+    return result
+
+
+def _read(files: Any) -> pd.DataFrame:
+    """All rows as text, with the file they come from."""
+    if isinstance(files, pd.DataFrame):
+        rated = files.astype({"rating": object}) if "rating" in files else files
+        tables = [rated.astype("str").where(rated.notna(), "").assign(file="the table")]
+    else:
+        paths = [files] if isinstance(files, str | os.PathLike) else list(files)
+        tables = [_read_file(path) for given in paths for path in _inside(given)]
+    if not tables:
+        raise ImagestrataError("`files` is empty.", "Name the files with ratings.")
+    for table in tables:
+        missing = [name for name in _NEEDED if name not in table]
+        if missing:
+            there = ", ".join(str(name) for name in table if name != "file")
+            raise ImagestrataError(
+                f"{table['file'].iloc[0] if len(table) else 'A file'!r} lacks the column "
+                f"{missing[0]!r}; it has {there}.",
+                "R's read_ratings() takes columns by other names, and wide tables.",
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _inside(path: Any) -> list[Path]:
+    given = check_path("files", path)
+    if not given.is_dir():
+        return [given]
+    found = sorted(given.glob("*.csv"))
+    if not found:
+        raise ImagestrataError(f"{str(given)!r} holds no file that ends in .csv.")
+    return found
+
+
+def _read_file(path: Path) -> pd.DataFrame:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+        separator = max(",;\t", key=header.count)
+        table = pd.read_csv(
+            path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
+        )
+    except FileNotFoundError:
+        raise ImagestrataError(
+            f"There is no file {str(path)!r}.", "Check the spelling, or give the full path."
+        ) from None
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ImagestrataError(
+            f"{str(path)!r} cannot be read as a table ({error}).",
+            "It must be CSV with the encoding UTF-8.",
+        ) from None
+    return table.rename(columns=str.strip).assign(file=str(path))
+
+
+def _groups(table: pd.DataFrame, packets: pd.DataFrame) -> pd.Series[Any]:
+    if "packet_id" not in table:
+        raise ImagestrataError(
+            "The ratings have neither a column 'group' nor 'packet_id', by which `packets` could "
+            "say the group."
+        )
+    known = check_packets(packets).drop_duplicates("packet_id").set_index("packet_id")["group"]
+    groups = table["packet_id"].map(known)
+    _refuse(table, groups.isna(), "packet_id", "are of unknown packets")
+    return groups
+
+
+def _answered(table: pd.DataFrame) -> pd.DataFrame:
+    empty = table["rating"].str.strip().isin(["", "NA", "nan"])
+    if empty.all():
+        raise ImagestrataError(f"There is no rating in {len(table)} rows.")
+    if empty.any():
+        warnings.warn(
+            f"{int(empty.sum())} of {len(table)} rows have no rating and are left out.",
+            stacklevel=3,
+        )
+    table = table[~empty].copy()
+    nameless = (table[["respondent_id", "image_id"]] == "").any(axis=1)
+    _refuse(table, nameless, "item", "have no respondent or no image")
+    return table
+
+
+def _refuse(table: pd.DataFrame, wrong: pd.Series[bool], column: str, what: str) -> None:
+    if wrong.any():
+        first = table[wrong].iloc[0]
+        raise ImagestrataError(
+            f"{int(wrong.sum())} of {len(table)} ratings {what}: {first[column]!r} in "
+            f"{first['file']} for one.",
+            "R's read_ratings() lists such ratings and goes on with the others.",
+        )
+
+
+def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
+    if not isinstance(sample, pd.DataFrame) or "image_id" not in sample or "cluster" not in sample:
+        raise ImagestrataError("`sample` must be a table as sample_images() returns it.")
+    columns = [name for name in _OF_SAMPLE if name in sample]
+    known = sample.assign(image_id=sample["image_id"].astype("str")).set_index("image_id")[columns]
+    if known.index.has_duplicates:
+        raise ImagestrataError("The sample has image ids more than once.")
+    _refuse(table, ~table["image_id"].isin(known.index), "image_id", "are of images outside it")
+    table = table.drop(columns=[name for name in columns if name in table])
+    return table.join(known, on="image_id")
+
+
+def _once(table: pd.DataFrame) -> pd.DataFrame:
+    key = ["respondent_id", "image_id", "item"]
+    table = table.drop_duplicates([*key, "rating"])
+    _refuse(table, table.duplicated(key), "respondent_id", "contradict others of the same person")
+    return table
+
+
+def _check_one_group(table: pd.DataFrame) -> None:
+    if "group" in table:
+        several = table.groupby("respondent_id")["group"].nunique() > 1
+        if several.any():
+            raise ImagestrataError(
+                f"{int(several.sum())} respondents are in more than one group, "
+                f"{several.index[several][0]!r} for one.",
+                "If two surveys number their respondents alike, make the ids different first.",
+            )
+
+
+def _dimensions(items: Any, names: list[str]) -> dict[str, str | None]:
+    if items is None:
+        return dict(EMOTIONS)
+    if isinstance(items, pd.DataFrame) and "dimension" in items:
+        return dict(zip(names, items["dimension"], strict=True))
+    return dict.fromkeys(names)

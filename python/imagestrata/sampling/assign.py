@@ -1,0 +1,324 @@
+"""Deal sampled images to annotators, so that nobody sees two images of one cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..files import write_table
+from ..provenance import Step, fingerprint
+from ..validate import check_choice, check_int, check_seed
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+#: Whether residual images count as one cluster, or each as a cluster of its own.
+RESIDUALS = ("cluster", "apart")
+
+_COLUMNS = ["packet_id", "group", "position", "image_id", "cluster"]
+
+
+def assign_annotators(
+    sample: pd.DataFrame,
+    groups: Sequence[str] = ("Democrat", "Republican"),
+    n_images: int = 8,
+    raters_per_group: int = 1,
+    *,
+    residual: str = "cluster",
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Make packets of images, one for each respondent.
+
+    Parameters
+    ----------
+    sample : DataFrame
+        What :func:`sample_images` returned: one row per image, with the columns
+        ``image_id`` and ``cluster``.
+    groups : sequence of str, default ("Democrat", "Republican")
+        Groups of respondents. Each rates every image.
+    n_images : int, default 8
+        Images in a packet, as in the paper; some packets have one less where
+        the numbers do not come out even.
+    raters_per_group : int, default 1
+        Respondents of each group who rate an image. The paper says one, but its
+        720 respondents with eight images each are more than its 1,087 images need.
+    residual : {"cluster", "apart"}, default "cluster"
+        What the images without a cluster (-1) count as: one cluster, so that a
+        packet has one of them at most, as of any stratum; or each as a cluster
+        of its own, since nothing says that they resemble each other.
+    seed : int, default 0
+        Decides who gets which images, and their order. Each group is dealt from
+        its own random stream.
+    out : path, optional
+        A run folder, where ``packets.csv`` is written.
+    overwrite : bool, default False
+        Replace packets dealt there with other settings.
+
+    Returns
+    -------
+    DataFrame
+        One row per packet and image, by packet: ``packet_id``, ``group``,
+        ``position`` (1, 2, ... in the packet), ``image_id``, ``cluster``, and
+        ``path`` where the sample has it.
+
+    Raises
+    ------
+    ImagestrataError
+        If a cluster needs more ratings than there are packets, which no way of
+        dealing can mend: the message names the cluster and what would work.
+
+    Notes
+    -----
+    In each group there are T = (number of images) x ``raters_per_group`` ratings
+    to deal, and P = T / ``n_images`` packets, rounded up. Ratings are laid in a
+    row, those of a cluster side by side, clusters and the ratings within them in
+    random order; then they are dealt like cards, the first to packet 1, the
+    second to packet 2, and again from packet 1 after packet P. It follows that
+
+    - every image is in exactly ``raters_per_group`` packets of the group, if no
+      packet gets it twice;
+    - packets differ in size by one at most, as hands do in any deal;
+    - no packet gets two images of one cluster, nor an image twice, as long as a
+      cluster has no more than P ratings: in a row of P cards or fewer no two go to the
+      same packet.
+
+    A cluster with more than P ratings could not be dealt in any other way either
+    (two of them must meet in a packet), so requests are refused exactly where
+    they cannot be met. Last, each packet is shuffled, and so are the packets.
+
+    :func:`packet_costs` counts what this asks of people, :func:`reassign` fills
+    what they leave open.
+    """
+    n_images = check_int("n_images", n_images, minimum=1)
+    raters_per_group = check_int("raters_per_group", raters_per_group, minimum=1)
+    residual = check_choice("residual", residual, RESIDUALS)
+    seed = check_seed(seed)
+    groups = _check_groups(groups)
+    images = _check_sample(sample)
+
+    settings = {
+        "groups": groups,
+        "n_images": n_images,
+        "raters_per_group": raters_per_group,
+        "residual": residual,
+        "seed": seed,
+    }
+    inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
+    step = Step(
+        out, "assign", settings, inputs=inputs, overwrite=overwrite, results=["packets.csv"]
+    )
+    if step.folder is not None and step.finished:
+        return read_packets(step.folder)
+    needs = np.full(len(images), raters_per_group)
+    kinds = kinds_of(images["cluster"], residual)
+    n_packets = -(-len(images) * raters_per_group // n_images)
+    _check_feasible(images, kinds, raters_per_group, n_images, n_packets, residual)
+    dealt = [
+        deal(kinds, needs, n_packets, np.random.default_rng([seed, place]))
+        for place in range(len(groups))
+    ]
+    packets = packets_table(images, groups, dealt)
+    if step.folder is not None:
+        write_table(step.folder / "packets.csv", packets)
+        step.finish(packets=packets["packet_id"].nunique(), images=len(images))
+    return packets
+
+
+def packet_costs(packets: pd.DataFrame, n_items: int = 10) -> pd.DataFrame:
+    """Count what packets ask of people.
+
+    Parameters
+    ----------
+    packets : DataFrame
+        What :func:`assign_annotators` or :func:`reassign` returned.
+    n_items : int, default 10
+        Items on which each image is rated; the default are the ten emotions.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: ``group``, ``respondents`` (one for each packet),
+        ``images``, ``smallest`` and ``largest`` (packet, in images),
+        ``images_rated`` (an image counts as often as it is rated), ``ratings``
+        (that times the items).
+
+    Raises
+    ------
+    ImagestrataError
+        If the table is none of packets.
+    """
+    packets = check_packets(packets)
+    n_items = check_int("n_items", n_items, minimum=1)
+    rows = []
+    for group, given in packets.groupby("group", sort=False):
+        sizes = given.groupby("packet_id").size()
+        rows.append(
+            {
+                "group": group,
+                "respondents": len(sizes),
+                "images": given["image_id"].nunique(),
+                "smallest": int(sizes.min()),
+                "largest": int(sizes.max()),
+                "images_rated": len(given),
+                "ratings": len(given) * n_items,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def read_packets(folder: Path) -> pd.DataFrame:
+    """The packets stored in a run folder."""
+    names = ("packet_id", "group", "image_id", "path")
+    return pd.read_csv(
+        folder / "packets.csv", dtype=dict.fromkeys(names, "str"), keep_default_na=False
+    )
+
+
+def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
+    """Packets as :func:`assign_annotators` returns them, with the further columns ``needed``."""
+    if not isinstance(packets, pd.DataFrame):
+        raise ImagestrataError(
+            "`packets` must be a table as assign_annotators() returns it, not "
+            f"{type(packets).__name__}."
+        )
+    missing = [name for name in (*_COLUMNS, *needed) if name not in packets]
+    if missing:
+        raise ImagestrataError(
+            f"The table of packets lacks the column {missing[0]!r}; it has "
+            f"{', '.join(map(str, packets))}.",
+            "assign_annotators() keeps the paths of the sample." if missing[0] == "path" else "",
+        )
+    if not len(packets):
+        raise ImagestrataError("There are no packets: the table is empty.")
+    unknown = int(packets[[*_COLUMNS, *needed]].isna().any(axis=1).sum())
+    if unknown:
+        raise ImagestrataError(f"{unknown} of {len(packets)} rows of the packets have gaps.")
+    # Ids from R may be factors.
+    table: pd.DataFrame = packets.astype(dict.fromkeys(["packet_id", "group", "image_id"], "str"))
+    twice = table.duplicated(["packet_id", "image_id"])
+    if twice.any():
+        first = table[twice].iloc[0]
+        raise ImagestrataError(
+            f"{int(twice.sum())} images are in one packet twice, {first['image_id']!r} in "
+            f"{first['packet_id']!r} for one.",
+            "Give further packets new ids, as reassign() does.",
+        )
+    mixed = table.groupby("packet_id")["group"].nunique() > 1
+    if mixed.any():
+        raise ImagestrataError(
+            f"{int(mixed.sum())} packets are for more than one group, "
+            f"{mixed.index[mixed][0]!r} for one."
+        )
+    return table.sort_values(["packet_id", "position"], kind="stable", ignore_index=True)
+
+
+def kinds_of(clusters: pd.Series[Any], residual: str) -> Array:
+    """A number for each image, the same for images that may not meet in a packet."""
+    kinds = pd.factorize(clusters)[0]
+    if residual == "apart":
+        alone = (clusters == -1).to_numpy()
+        kinds[alone] = len(clusters) + np.arange(alone.sum())
+    return kinds
+
+
+def deal(kinds: Array, needs: Array, n_packets: int, stream: np.random.Generator) -> list[Array]:
+    """Rows of the images in each packet: image i in ``needs[i]`` packets, no kind in one twice.
+
+    See the notes of :func:`assign_annotators`; no kind may need more than ``n_packets``.
+    """
+    cards = np.repeat(np.arange(len(kinds)), needs)
+    # Clusters come in random order, and so do the cards of each.
+    place = np.empty(kinds.max(initial=0) + 1)
+    place[np.unique(kinds)] = stream.permutation(len(np.unique(kinds)))
+    cards = cards[np.lexsort((stream.random(len(cards)), place[kinds[cards]]))]
+    packets = [stream.permutation(cards[first::n_packets]) for first in range(n_packets)]
+    return [packets[i] for i in stream.permutation(n_packets)]
+
+
+def packets_table(
+    images: pd.DataFrame, groups: Sequence[str], dealt: Sequence[list[Array]], first: int = 1
+) -> pd.DataFrame:
+    """The table of packets; their ids are counted on from ``first`` through all groups."""
+    hands = [rows for hands in dealt for rows in hands]
+    sizes = [len(rows) for rows in hands]
+    digits = max(3, len(str(first + len(hands) - 1)))
+    names = [f"p{number:0{digits}d}" for number in range(first, first + len(hands))]
+    of_group = np.repeat(np.array(groups, dtype=object), [len(hands) for hands in dealt])
+    rows = np.concatenate([*hands, np.empty(0, int)]).astype(int)
+    columns = [name for name in ("image_id", "cluster", "path") if name in images]
+    table = images[columns].iloc[rows].reset_index(drop=True)
+    table["packet_id"] = pd.Series(np.repeat(names, sizes), dtype="str")
+    table["group"] = pd.Series(np.repeat(of_group, sizes), dtype="str")
+    table["position"] = table.groupby("packet_id").cumcount() + 1
+    return table[_COLUMNS + [name for name in columns if name not in _COLUMNS]]
+
+
+def _check_groups(groups: Any) -> list[str]:
+    names = [groups] if isinstance(groups, str) else list(groups)
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ImagestrataError(
+            f"`groups` must be names of groups of respondents, not {groups!r}.",
+            'For example groups=["Democrat", "Republican"].',
+        )
+    if len(set(names)) < len(names):
+        raise ImagestrataError(f"`groups` names a group twice: {', '.join(names)}.")
+    return names
+
+
+def _check_sample(sample: Any) -> pd.DataFrame:
+    if not isinstance(sample, pd.DataFrame):
+        raise ImagestrataError(
+            f"`sample` must be a table as sample_images() returns it, not {type(sample).__name__}."
+        )
+    missing = [name for name in ("image_id", "cluster") if name not in sample]
+    if missing:
+        raise ImagestrataError(
+            f"The sample lacks the column {missing[0]!r}; it has {', '.join(map(str, sample))}."
+        )
+    if not len(sample):
+        raise ImagestrataError("The sample has no images.")
+    unknown = int(sample[["image_id", "cluster"]].isna().any(axis=1).sum())
+    if unknown:
+        raise ImagestrataError(f"{unknown} of {len(sample)} images have no id or no cluster.")
+    twice = int(sample["image_id"].duplicated().sum())
+    if twice:
+        raise ImagestrataError(
+            f"{twice} image ids occur more than once in the sample.",
+            "More ratings of an image: raters_per_group=.",
+        )
+    return sample.reset_index(drop=True)
+
+
+def _check_feasible(
+    images: pd.DataFrame,
+    kinds: Array,
+    raters: int,
+    n_images: int,
+    n_packets: int,
+    residual: str,
+) -> None:
+    sizes = np.bincount(kinds)
+    kind = int(sizes.argmax())
+    needed = int(sizes[kind]) * raters
+    if needed <= n_packets:
+        return
+    cluster = images["cluster"][kinds == kind].iloc[0]
+    total = len(images) * raters
+    # The most images per packet that still make enough packets: total / n > needed - 1.
+    fits = (total - 1) // (needed - 1)
+    is_residual = cluster == -1
+    others = "" if not is_residual or residual == "apart" else ', or residual="apart"'
+    raise ImagestrataError(
+        f"{'The residual' if is_residual else f'Cluster {cluster}'} has {sizes[kind]} sampled "
+        f"images for {raters} rater{'s' if raters > 1 else ''} of each group, so it needs {needed} "
+        f"packets that hold one of them each; {len(images)} images x {raters} / {n_images} per "
+        f"packet make only {n_packets}.",
+        f"Use n_images={fits} or less, or sample fewer images of that cluster{others}.",
+    )

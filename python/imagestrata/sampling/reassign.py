@@ -1,0 +1,244 @@
+"""Fill what drop-outs left open, and ask for more: further packets under the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..validate import check_choice, check_int, check_seed
+from .assign import RESIDUALS, check_packets, deal, kinds_of, packets_table
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+def reassign(
+    packets: pd.DataFrame,
+    ratings: pd.DataFrame,
+    n_images: int = 8,
+    raters_per_group: int = 1,
+    *,
+    respondents: Sequence[str] | None = None,
+    residual: str = "cluster",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Make further packets for images that too few people have rated.
+
+    Parameters
+    ----------
+    packets : DataFrame
+        All packets so far, as :func:`assign_annotators` returned them, those of
+        earlier calls of this function below them (``pandas.concat``).
+    ratings : DataFrame
+        What was answered: one row per rating or per rated image, with the columns
+        ``respondent_id``, ``group`` and ``image_id``, such as :func:`read_ratings`
+        returns. An image counts as rated by a respondent who rated any item. Rows
+        whose ``rating`` is missing, such as skipped images, count as seen and not as
+        rated. Without any row (but with the columns), everything is open.
+    n_images : int, default 8
+        Images in a packet, at most.
+    raters_per_group : int, default 1
+        Respondents of each group that every image is to have in the end. With
+        more than the packets were made for, it tops them up, and gives further
+        respondents something to do.
+    respondents : sequence of str, optional
+        Ids of people in ``ratings`` who come back. They get packets first, with
+        neither an image nor a cluster that they have seen, or were to see by the
+        column ``respondent_id`` of ``packets``; what they cannot take goes to new
+        people. By default all new packets are for new people.
+    residual : {"cluster", "apart"}, default "cluster"
+        As in :func:`assign_annotators`.
+    seed : int, default 0
+        Decides who gets which images, and their order.
+
+    Returns
+    -------
+    DataFrame
+        Packets as :func:`assign_annotators` returns them, only the new ones, their
+        ids counted on. A column ``respondent_id`` says for whom they are, missing
+        for new people. Without rows if nothing is open.
+
+    Raises
+    ------
+    ImagestrataError
+        If ratings are of images or groups that no packet has, a respondent is in
+        two groups, or one of ``respondents`` has rated nothing.
+
+    Notes
+    -----
+    Packets that are still with people count as unanswered: call it when nobody
+    is expected to answer any more, or leave those packets out of ``packets`` and
+    say ``raters_per_group`` accordingly.
+
+    New people's packets are dealt as in :func:`assign_annotators`, and there are
+    more of them (and smaller ones) where a cluster lacks more ratings than there
+    would be packets. Who comes back gets as many of the open images as possible
+    (a maximum flow from clusters to people who have not seen them), spread as
+    evenly as that allows.
+    """
+    packets = check_packets(packets)
+    n_images = check_int("n_images", n_images, minimum=1)
+    raters_per_group = check_int("raters_per_group", raters_per_group, minimum=1)
+    residual = check_choice("residual", residual, RESIDUALS)
+    seed = check_seed(seed)
+    groups = packets["group"].unique().tolist()
+    columns = [name for name in ("image_id", "cluster", "path") if name in packets]
+    images = packets[columns].drop_duplicates("image_id", ignore_index=True)
+    answers = _check_ratings(ratings, images, groups)
+    people = _check_respondents(respondents, answers)
+    seen = pd.concat([answers, _meant(packets, images)], ignore_index=True)
+
+    kinds = kinds_of(images["cluster"], residual)
+    first = _next_number(packets)
+    made = []
+    for place, group in enumerate(groups):
+        stream = np.random.default_rng([seed, place, first])
+        given = answers[answers["group"] == group]
+        had = np.bincount(given["image"][given["rated"]], None, len(images))
+        needs = np.maximum(raters_per_group - had, 0)
+        members = set(given["respondent_id"])
+        known = [person for person in people if person in members]
+        taken, needs = _give_back(kinds, needs, seen, known, n_images, stream)
+        of_kind = np.bincount(kinds, needs).astype(int)
+        n_packets = max(-(-int(needs.sum()) // n_images), int(of_kind.max(initial=0)))
+        hands = [*taken.values(), *deal(kinds, needs, n_packets, stream)]
+        made.append(packets_table(images, [group], [hands], first))
+        owners = dict(zip(_ids(made[-1]), taken, strict=False))
+        made[-1]["respondent_id"] = made[-1]["packet_id"].map(owners).astype("str")
+        first += len(hands)
+    return pd.concat(made, ignore_index=True)
+
+
+def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    """One row per respondent and image: its row among the images, and whether it was rated."""
+    if not isinstance(ratings, pd.DataFrame):
+        raise ImagestrataError(
+            f"`ratings` must be a table such as read_ratings() returns, not "
+            f"{type(ratings).__name__}."
+        )
+    missing = [name for name in ("respondent_id", "group", "image_id") if name not in ratings]
+    if missing:
+        raise ImagestrataError(
+            f"The ratings lack the column {missing[0]!r}; they have {', '.join(map(str, ratings))}."
+        )
+    names = ["respondent_id", "group", "image_id"]
+    gaps = int(ratings[names].isna().any(axis=1).sum())
+    if gaps:
+        raise ImagestrataError(f"{gaps} of {len(ratings)} ratings have no respondent or image.")
+    rows = ratings[names].astype("str")
+    rows["rated"] = ratings["rating"].notna() if "rating" in ratings else True
+    answers: pd.DataFrame = rows.groupby(names, sort=False)["rated"].any().reset_index()
+    unknown = answers[~answers["group"].isin(groups)]
+    if len(unknown):
+        raise ImagestrataError(
+            f"{len(unknown)} images were rated in groups without packets, "
+            f"{unknown['group'].iloc[0]!r} for one; the packets are for {', '.join(groups)}."
+        )
+    place = pd.Index(images["image_id"]).get_indexer(answers["image_id"])
+    if (place < 0).any():
+        raise ImagestrataError(
+            f"{int((place < 0).sum())} ratings are of images in no packet, "
+            f"{answers['image_id'][place < 0].iloc[0]!r} for one.",
+            "Give all packets, those of earlier calls of reassign() too.",
+        )
+    several = answers.groupby("respondent_id")["group"].nunique() > 1
+    if several.any():
+        raise ImagestrataError(
+            f"{int(several.sum())} respondents are in more than one group, "
+            f"{several.index[several][0]!r} for one."
+        )
+    answers["image"] = place
+    return answers
+
+
+def _meant(packets: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The images that packets with a name on them were to show to somebody."""
+    if "respondent_id" not in packets:
+        return pd.DataFrame({"respondent_id": [], "image": []}).astype({"image": int})
+    named = packets[packets["respondent_id"].notna()]
+    place = pd.Index(images["image_id"]).get_indexer(named["image_id"])
+    return pd.DataFrame({"respondent_id": named["respondent_id"].astype("str"), "image": place})
+
+
+def _check_respondents(respondents: Any, answers: pd.DataFrame) -> list[str]:
+    if isinstance(respondents, str):
+        raise ImagestrataError(f"`respondents` must be a list of ids, not {respondents!r}.")
+    people = list(dict.fromkeys(map(str, respondents or [])))
+    strangers = [person for person in people if person not in set(answers["respondent_id"])]
+    if strangers:
+        raise ImagestrataError(
+            f"{len(strangers)} of `respondents` have rated nothing, {strangers[0]!r} for one.",
+            "New people take any of the packets without a respondent: leave them out.",
+        )
+    return people
+
+
+def _give_back(
+    kinds: Array,
+    needs: Array,
+    seen: pd.DataFrame,
+    people: list[str],
+    n_images: int,
+    stream: np.random.Generator,
+) -> tuple[dict[str, Array], Array]:
+    """What people who come back take, and what is still needed after that."""
+    allowed = np.ones((kinds.max() + 1, len(people)), dtype=bool)
+    place = {person: i for i, person in enumerate(people)}
+    known = seen[seen["respondent_id"].isin(people)]
+    allowed[kinds[known["image"]], known["respondent_id"].map(place).to_numpy(dtype=int)] = False
+    of_kind = np.bincount(kinds, needs).astype(int)
+    takes = _spread(of_kind, allowed, n_images)
+    needs = needs.copy()
+    hands: dict[str, list[int]] = {person: [] for person in people}
+    for kind in stream.permutation(len(takes)):
+        # Those who take one of a kind are different people: each gets one of the open ratings.
+        open_ratings = np.repeat(np.flatnonzero(kinds == kind), needs[kinds == kind])
+        takers = stream.permutation(np.flatnonzero(takes[kind]))
+        chosen = stream.permutation(open_ratings)[: len(takers)]
+        for taker, image in zip(takers, chosen, strict=True):
+            hands[people[taker]].append(int(image))
+            needs[image] -= 1
+    shuffled = {person: stream.permutation(hand) for person, hand in hands.items() if hand}
+    return {person: hand.astype(int) for person, hand in shuffled.items()}, needs
+
+
+def _spread(of_kind: Array, allowed: Array, n_images: int) -> Array:
+    """Who (columns) takes one of which kind (rows): as many as possible, as evenly as possible."""
+    best = np.zeros(allowed.shape, dtype=bool)
+    for most in range(1, n_images + 1):
+        takes = _flow(of_kind, allowed, most)
+        if takes.sum() == best.sum():
+            break
+        best = takes
+    return best
+
+
+def _flow(of_kind: Array, allowed: Array, most: int) -> Array:
+    """A maximum flow: source, kinds (what they need), people (``most`` each), sink."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import maximum_flow
+
+    n_kinds, n_people = allowed.shape
+    end = 1 + n_kinds + n_people
+    kind, person = np.nonzero(allowed)
+    start = np.concatenate([np.zeros(n_kinds), 1 + kind, 1 + n_kinds + np.arange(n_people)])
+    stop = np.concatenate([1 + np.arange(n_kinds), 1 + n_kinds + person, np.full(n_people, end)])
+    room = np.concatenate([of_kind, np.ones(len(kind)), np.full(n_people, most)])
+    network = csr_matrix(
+        (room.astype(np.int32), (start.astype(int), stop.astype(int))), shape=(end + 1, end + 1)
+    )
+    flow = maximum_flow(network, 0, end).flow[1 : 1 + n_kinds, 1 + n_kinds : end]
+    taken: Array = flow.toarray() > 0
+    return taken
+
+
+def _next_number(packets: pd.DataFrame) -> int:
+    numbers = packets["packet_id"].astype("str").str.extract(r"(\d+)$")[0].dropna()
+    return int(numbers.astype(int).max()) + 1 if len(numbers) else 1
+
+
+def _ids(packets: pd.DataFrame) -> list[str]:
+    return list(packets["packet_id"].unique())

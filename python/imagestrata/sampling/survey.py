@@ -1,0 +1,188 @@
+"""What all exports for annotators share: items, scale, exclusion, pictures, the folder."""
+
+from __future__ import annotations
+
+import base64
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..files import make_folder, read_json, write_bytes, write_json
+from ..progress import Progress
+from ..provenance import version
+from ..validate import check_bool, check_int
+from ..validation.pictures import NoPicture, embedded_pictures
+from .assign import check_packets
+
+#: The paper's ten emotions and the dimension that each belongs to.
+EMOTIONS = {
+    "hopeful": "enthusiasm",
+    "enthusiastic": "enthusiasm",
+    "proud": "enthusiasm",
+    "angry": "aversion",
+    "resentful": "aversion",
+    "bitter": "aversion",
+    "hateful": "aversion",
+    "worried": "anxiety",
+    "scared": "anxiety",
+    "afraid": "anxiety",
+}
+QUESTION = "How much does this image make you feel each of the following?"
+
+#: Lists what an export consists of, so that a new one can replace it whole.
+_MANIFEST = "export.json"
+
+
+def check_items(items: Any) -> list[str]:
+    """Names of the items: the ten emotions, given names, or the column ``item`` of a table."""
+    if items is None:
+        return list(EMOTIONS)
+    if isinstance(items, pd.DataFrame):
+        if "item" not in items:
+            raise ImagestrataError(
+                f"The table of items lacks the column 'item'; it has {', '.join(map(str, items))}."
+            )
+        items = items["item"].tolist()
+    names = [] if isinstance(items, str) else list(items)
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ImagestrataError(f"`items` must be a list of names, not {items!r}.")
+    if len(set(names)) < len(names):
+        raise ImagestrataError(f"`items` names an item twice: {', '.join(names)}.")
+    marks = [name for name in names if re.search(r"[\n\r]|\[\[|\]\]", name)]
+    if marks:
+        raise ImagestrataError(
+            f"`items` must be single lines without double brackets, unlike {marks[0]!r}."
+        )
+    return names
+
+
+def check_scale(scale: Any) -> tuple[int, int]:
+    """Lowest and highest rating, between 0 and 10."""
+    ends = list(scale) if isinstance(scale, Iterable) and not isinstance(scale, str) else []
+    if len(ends) != 2:
+        raise ImagestrataError(
+            f"`scale` must be the lowest and the highest rating, not {scale!r}.",
+            "For example scale=(1, 10).",
+        )
+    low, high = (check_int("scale", end, minimum=0, maximum=10) for end in ends)
+    if low >= high:
+        raise ImagestrataError(f"`scale` must rise; it goes from {low} to {high}.")
+    return low, high
+
+
+def check_anchors(anchors: Any) -> tuple[str, str]:
+    """What the ends of the scale mean."""
+    words = list(anchors) if isinstance(anchors, Sequence) and not isinstance(anchors, str) else []
+    if len(words) != 2 or not all(isinstance(word, str) for word in words):
+        raise ImagestrataError(
+            f"`anchors` must be two texts, for the lowest and the highest rating, not {anchors!r}."
+        )
+    return words[0], words[1]
+
+
+def allowed(packets: Any, exclude: Sequence[str] | None) -> pd.DataFrame:
+    """Packets without the excluded images, which leave here and are seen by nothing below."""
+    table = check_packets(packets, "path")
+    if isinstance(exclude, str):
+        raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
+    kept = table[~table["image_id"].isin(set(exclude or []))]
+    if kept.empty:
+        raise ImagestrataError(f"All {table['image_id'].nunique()} images are excluded.")
+    return _renumbered(kept)
+
+
+def with_pictures(
+    packets: pd.DataFrame, side: int, progress: Progress
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The packets as far as their images can be shown, and a ``data:`` address of each image."""
+    images = packets.drop_duplicates("image_id")
+    ids = images["image_id"].tolist()
+    made = dict(
+        zip(ids, embedded_pictures(ids, images["path"].tolist(), side, progress), strict=True)
+    )
+    missing = {name: made.pop(name) for name in ids if isinstance(made[name], NoPicture)}
+    if missing:
+        name, why = next(iter(missing.items()))
+        path = images.set_index("image_id")["path"][name]
+        message = (
+            f"{len(missing)} of {len(ids)} images cannot be shown and are left out, {path} for "
+            f"one ({why.reason if isinstance(why, NoPicture) else why})."
+        )
+        if not made:
+            raise ImagestrataError(message, "Check where the images lie.")
+        warnings.warn(message, stacklevel=3)
+    shown = packets[packets["image_id"].isin(made)]
+    return _renumbered(shown), {name: str(picture) for name, picture in made.items()}
+
+
+def write_images(folder: Path, pictures: dict[str, str]) -> list[str]:
+    """Store pictures as ``images/ID.jpg``; their names below the folder."""
+    unfit = [name for name in pictures if not re.fullmatch(r"[\w.-]+", name, re.ASCII)]
+    if unfit:
+        raise ImagestrataError(
+            f"{len(unfit)} image ids cannot be names of files on a server, {unfit[0]!r} for one.",
+            "Ids may have letters, digits, '.', '_' and '-'.",
+        )
+    make_folder(folder / "images")
+    names = []
+    for image_id, address in pictures.items():
+        names.append(f"images/{image_id}.jpg")
+        write_bytes(folder / names[-1], base64.b64decode(address.split(",", 1)[1]))
+    return names
+
+
+def check_base_url(base_url: Any) -> str:
+    """The address of a folder on a server, without a slash at its end."""
+    if not isinstance(base_url, str) or not re.fullmatch(r"https?://[^\s\"'<>\[\]]+", base_url):
+        raise ImagestrataError(
+            f"`base_url` must be where the images will lie on a server, not {base_url!r}.",
+            'For example base_url="https://www.example.org/study/images".',
+        )
+    return base_url.rstrip("/")
+
+
+def check_out(out: Any, overwrite: bool) -> Path:
+    """A folder for an export: empty, or with an earlier export that may be replaced."""
+    folder = make_folder(out)
+    here = sorted(path.name for path in folder.iterdir())
+    if not here:
+        return folder
+    if _MANIFEST not in here:
+        raise ImagestrataError(
+            f"{str(folder)!r} holds other files ({', '.join(here[:3])}).",
+            "Choose a new folder.",
+        )
+    if not check_bool("overwrite", overwrite):
+        raise ImagestrataError(
+            f"{str(folder)!r} holds an export already, which may be with annotators.",
+            "Choose another folder, or use overwrite=True to replace it.",
+        )
+    return folder
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier export: an image that has been excluded since must not stay."""
+    manifest = folder / _MANIFEST
+    if manifest.exists():
+        for name in read_json(manifest)["files"]:
+            (folder / name).unlink(missing_ok=True)
+        manifest.unlink()
+
+
+def finish(folder: Path, kind: str, files: Sequence[str], **settings: Any) -> None:
+    """Say what the export is made of."""
+    about = {"imagestrata": version(), "kind": kind, **settings, "files": sorted(files)}
+    write_json(folder / _MANIFEST, about)
+
+
+def _renumbered(packets: pd.DataFrame) -> pd.DataFrame:
+    """Positions without gaps."""
+    packets = packets.reset_index(drop=True)
+    packets["position"] = packets.groupby("packet_id").cumcount() + np.int64(1)
+    return packets

@@ -1,0 +1,59 @@
+"""`imagestrata assign` on a run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from images import encode, picture, write_files
+from imagestrata import ImagestrataError, cli
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+@pytest.fixture
+def run_folder(tmp_path) -> Path:
+    write_files(tmp_path / "images", {f"{i}.png": encode(picture(i)) for i in range(24)})
+    call("run", tmp_path / "images", "--out", tmp_path / "run", "--encoder", "hog", "--method",
+         "kmeans", "--n-clusters", 3, "--n-per-cluster", 2, "--quiet")  # fmt: skip
+    return tmp_path / "run"
+
+
+def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
+    hidden = pd.read_csv(run_folder / "sample.csv")["image_id"][0]
+    (tmp_path / "hidden.txt").write_text(f"{hidden}\n")
+    summary = json.loads(
+        call("assign", run_folder, "--n-images", 3, "--group", "A", "--quiet", "--json",
+             "--exclude", tmp_path / "hidden.txt")
+    )  # fmt: skip
+    packets = pd.read_csv(run_folder / "packets.csv")
+    assert summary["costs"][0] | {"ratings": len(packets) * 10} == summary["costs"][0]
+    assert set(packets["group"]) == {"A"}
+    pages = sorted((run_folder / "rate-html").glob("p*.html"))
+    assert [page.stem for page in pages] == sorted(packets["packet_id"].unique())
+    assert not any(hidden in page.read_text() for page in pages)
+    with pytest.raises(ImagestrataError, match="n_images=3; now n_images=2"):
+        call("assign", run_folder, "--n-images", 2, "--group", "A", "--quiet")
+    again = call("assign", run_folder, "--n-images", 3, "--group", "A", "--quiet", "--format",
+                 "qualtrics", "--base-url", "https://x.org/i")  # fmt: skip
+    assert str(run_folder / "rate-qualtrics") in again
+
+
+def test_what_comes_first_or_is_missing_is_told(run_folder, tmp_path):
+    with pytest.raises(ImagestrataError, match="step 'sample' has not been run"):
+        call("assign", tmp_path)
+    with pytest.raises(ImagestrataError, match="from a server"):
+        call("assign", run_folder, "--format", "qualtrics")
+    with pytest.raises(ImagestrataError, match="holds its images"):
+        call("assign", run_folder, "--base-url", "https://x.org")
+    with pytest.raises(ImagestrataError, match=r"none\.txt' cannot be read as text"):
+        call("assign", run_folder, "--exclude", tmp_path / "none.txt")

@@ -1,0 +1,354 @@
+"""Packets on their way to people: rating pages, Qualtrics, Label Studio."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from clusterings import content_id, draw_images
+from imagestrata import (
+    ImagestrataError,
+    assign_annotators,
+    export_labelstudio,
+    export_qualtrics,
+    export_ratings_page,
+)
+from imagestrata.sampling.survey import EMOTIONS
+
+CLUSTERS = [1, 1, 2, 2, 3, 3]
+URL = "https://www.example.org/images"
+EXPORTS = {
+    "pages": export_ratings_page,
+    "qualtrics": lambda *given, **named: export_qualtrics(*given, base_url=URL, **named),
+    "tasks": export_labelstudio,
+    "hosted tasks": lambda *given, **named: export_labelstudio(*given, base_url=URL, **named),
+}
+
+
+@pytest.fixture
+def packets(tmp_path) -> pd.DataFrame:
+    paths = draw_images(tmp_path / "images", CLUSTERS)
+    ids = [content_id(path, i) for i, path in enumerate(paths)]
+    sample = pd.DataFrame({"image_id": ids, "path": paths, "cluster": CLUSTERS})
+    return assign_annotators(sample, n_images=3)
+
+
+def export(kind: str, packets: pd.DataFrame, out: Path, **named: Any) -> Path:
+    return EXPORTS[kind](packets, out, progress=False, **{"thumbnail": 40} | named)
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    block = re.search(r'id="data">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert block is not None
+    return json.loads(block[1])
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+# ---- what all exports do ----
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_excluded_images_never_leave(kind, packets, tmp_path):
+    """Neither their ids nor their pictures, even where an earlier export had them."""
+    hidden = packets["image_id"].iloc[0]
+    before = files_of(export(kind, packets, tmp_path / "out"))
+    assert any(hidden in path.read_text("latin-1") + path.name for path in before)
+    folder = export(kind, packets, tmp_path / "out", exclude=[hidden], overwrite=True)
+    after = files_of(folder)
+    assert not any(hidden in path.read_text("latin-1") + path.name for path in after)
+    others = set(packets["image_id"]) - {hidden}
+    everything = "".join(path.read_text("latin-1") + path.name for path in after)
+    assert all(image_id in everything for image_id in others)
+    manifest = json.loads((folder / "export.json").read_text())
+    names = [path.relative_to(folder).as_posix() for path in after]
+    assert sorted([*manifest["files"], "export.json"]) == names
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_an_export_replaces_only_an_export(kind, packets, tmp_path):
+    export(kind, packets, tmp_path / "out")
+    with pytest.raises(ImagestrataError, match="holds an export already"):
+        export(kind, packets, tmp_path / "out")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("words")
+    with pytest.raises(ImagestrataError, match=re.escape("other files (thesis.txt)")):
+        export(kind, packets, tmp_path / "mine", overwrite=True)
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_an_image_that_cannot_be_shown_is_left_out_and_counted(kind, packets, tmp_path):
+    lost = packets["image_id"].iloc[1]
+    Path(packets["path"].iloc[1]).unlink()
+    with pytest.warns(UserWarning, match="1 of 6 images cannot be shown"):
+        folder = export(kind, packets, tmp_path / "out")
+    assert not any(lost in path.read_text("latin-1") for path in files_of(folder))
+
+
+def test_bad_input(packets, tmp_path):
+    out = tmp_path / "out"
+    for arguments, message in [
+        ({"items": []}, "list of names"),
+        ({"items": "hopeful"}, "list of names"),
+        ({"items": ["a", "a"]}, "names an item twice"),
+        ({"items": ["a\nb"]}, "single lines"),
+        ({"items": pd.DataFrame({"name": ["a"]})}, "lacks the column 'item'"),
+        ({"scale": (10, 1)}, "must rise"),
+        ({"scale": (0, 100)}, "between 0 and 10"),
+        ({"scale": 10}, "lowest and the highest"),
+        ({"anchors": "none"}, "two texts"),
+        ({"exclude": packets["image_id"].iloc[0]}, "list of image ids"),
+        ({"exclude": packets["image_id"].tolist()}, "All 6 images are excluded"),
+    ]:
+        with pytest.raises(ImagestrataError, match=message):
+            export("pages", packets, out, **arguments)
+    with pytest.raises(ImagestrataError, match="'path'"):
+        export("pages", packets.drop(columns="path"), out)
+    with pytest.raises(ImagestrataError, match="in one packet twice"):
+        export("pages", pd.concat([packets, packets]), out)
+    with pytest.raises(ImagestrataError, match="no name for a file"):
+        export("pages", packets.assign(packet_id="../" + packets["packet_id"]), out)
+    for url in ["www.example.org", "https://x/[[a]]", None]:
+        with pytest.raises(ImagestrataError, match="`base_url` must be"):
+            export_qualtrics(packets, out, base_url=url, progress=False)
+    with pytest.raises(ImagestrataError, match="cannot be names of files"):
+        export("qualtrics", packets.assign(image_id="a/" + packets["image_id"]), out)
+    with pytest.raises(ImagestrataError, match=re.escape("must not have '[['")):
+        export("qualtrics", packets, out, question="[[Question:MC]]")
+    for path in packets["path"].unique():
+        Path(path).unlink()
+    with pytest.raises(ImagestrataError, match="6 of 6 images cannot be shown"):
+        export("pages", packets, out)
+
+
+# ---- Qualtrics ----
+
+
+def test_the_qualtrics_survey(packets, tmp_path):
+    folder = export(
+        "qualtrics",
+        packets,
+        tmp_path / "out",
+        items=["hopeful", "angry & sad"],
+        scale=(0, 2),
+        question="What do\nyou <feel>?",
+        warning="Violence!",
+    )
+    assert (folder / "survey.txt").read_text().splitlines() == [
+        "[[AdvancedFormat]]",
+        "",
+        "[[ED:packet_id]]",
+        "[[ED:group]]",
+        "[[ED:image_1]]",
+        "[[ED:image_2]]",
+        "[[ED:image_3]]",
+        "",
+        "[[Block:Start]]",
+        "",
+        "[[Question:DB]]",
+        "[[ID:start]]",
+        "<strong>Violence!</strong><br><br>You will see 3 images, one after the other.",
+        "",
+        "[[Block:Images]]",
+        "",
+        "[[Question:Matrix]]",
+        "[[ID:rating]]",
+        '<img src="https://www.example.org/images/${lm://Field/1}.jpg" alt="The image to rate" '
+        'style="display: block; max-width: 100%; max-height: 60vh; margin: 0 auto 16px">'
+        "What do<br>you &lt;feel&gt;? (0 = not at all, 2 = extremely)",
+        "[[AdvancedChoices]]",
+        "[[Choice:1]]",
+        "hopeful",
+        "[[Choice:2]]",
+        "angry &amp; sad",
+        "[[AdvancedAnswers]]",
+        "[[Answer:0]]",
+        "0",
+        "[[Answer:1]]",
+        "1",
+        "[[Answer:2]]",
+        "2",
+    ]
+    loop = list(csv.reader((folder / "loop-and-merge.csv").open()))
+    assert loop[:2] == [
+        ["Field 1", "Field 2"],
+        ["${e://Field/image_1}", f"{URL}/${{e://Field/image_1}}.jpg"],
+    ]
+    assert len(loop) == 4
+
+
+def test_packets_as_embedded_data(packets, tmp_path):
+    short = packets.iloc[:-1]
+    folder = export("qualtrics", short, tmp_path / "out")
+    table = pd.read_csv(folder / "packets.csv", dtype=str, keep_default_na=False)
+    assert table.columns.tolist() == [
+        "packet_id", "group", "image_1", "image_2", "image_3", "parameters"
+    ]  # fmt: skip
+    for row in table.to_dict("records"):
+        theirs = short[short["packet_id"] == row["packet_id"]]
+        shown = [row[f"image_{place}"] for place in (1, 2, 3)]
+        assert [image for image in shown if image] == theirs["image_id"].tolist()
+        parameters = {name: value[0] for name, value in parse_qs(row["parameters"]).items()}
+        assert parameters == {k: v for k, v in row.items() if v and k != "parameters"}
+    assert "display logic" in (folder / "how-to.txt").read_text()
+    for image_id in packets["image_id"].unique():
+        with Image.open(folder / "images" / f"{image_id}.jpg") as picture:
+            assert max(picture.size) == 40
+            assert not picture.getexif()
+
+
+# ---- Label Studio ----
+
+
+@pytest.mark.parametrize("hosted", [False, True])
+def test_label_studio(packets, tmp_path, hosted):
+    kind = "hosted tasks" if hosted else "tasks"
+    folder = export(kind, packets, tmp_path / "out", scale=(0, 10), warning='"So" & so')
+    tasks = json.loads((folder / "tasks.json").read_text())
+    columns = ["packet_id", "group", "position", "image_id"]
+    sent = pd.DataFrame([task["data"] for task in tasks])
+    pd.testing.assert_frame_equal(sent[columns], packets[columns])
+    start = URL if hosted else "data:image/jpeg;base64,"
+    assert sent["image"].str.startswith(start).all()
+    root = ElementTree.parse(folder / "config.xml").getroot()
+    assert [node.get("name") for node in root.iter("Choices")] == list(EMOTIONS)
+    assert {node.get("toName") for node in root.iter("Choices")} == {"image"}
+    values = [choice.get("value") for choice in root.iter("Choices").__next__()]
+    assert values == [str(value) for value in range(11)]
+    assert [node.get("value") for node in root.iter("Header")][:3] == [
+        '"So" & so',
+        "How much does this image make you feel each of the following?",
+        "0 = not at all, 10 = extremely",
+    ]
+
+
+# ---- the page ----
+
+
+def test_a_page_holds_its_packet_only(packets, tmp_path):
+    folder = export("pages", packets, tmp_path / "out")
+    index = pd.read_csv(folder / "packets.csv")
+    assert index["packet_id"].tolist() == packets["packet_id"].unique().tolist()
+    for row in index.to_dict("records"):
+        data = data_of(folder / row["file"])
+        theirs = packets[packets["packet_id"] == row["packet_id"]]
+        assert data["images"] == theirs["image_id"].tolist()
+        assert len(data["pictures"]) == row["n_images"] == 3
+        assert data["group"] == row["group"] == theirs["group"].iloc[0]
+        assert data["items"] == list(EMOTIONS)
+
+
+def opened(browser: Any, page: Path, **named: Any) -> tuple[Any, list[str]]:
+    """A window with the page, and what goes wrong in it or is asked of the network."""
+    tab = browser.new_page(**named)
+    trouble: list[str] = []
+    tab.on("pageerror", lambda error: trouble.append(str(error)))
+    tab.on("console", lambda message: trouble.append(message.text))
+    tab.on("request", lambda asked: asked.url[:4] == "http" and trouble.append(asked.url))
+    tab.goto(page.as_uri())
+    return tab, trouble
+
+
+def begin(tab: Any, person: str) -> None:
+    tab.fill("#annotator", person)
+    tab.keyboard.press("Enter")
+
+
+def downloaded(tab: Any, button: str) -> list[dict[str, str]]:
+    with tab.expect_download() as event:
+        tab.click(button)
+    return list(csv.DictReader(Path(event.value.path()).open()))
+
+
+def test_a_packet_is_rated_from_the_keyboard(browser, packets, tmp_path):
+    """By keyboard, skipping one image; closed and opened again in between."""
+    items = ["hopeful", "proud", "angry"]
+    folder = export("pages", packets, tmp_path / "out", items=items, warning="Beware.")
+    tab, trouble = opened(browser, folder / "p001.html")
+    assert tab.inner_text(".warning") == "Beware."
+    begin(tab, "r 1")
+    order = tab.locator(".item > span").all_inner_texts()
+    assert sorted(order) == sorted(items)
+    for key in ["3", "0"]:
+        tab.keyboard.press(key)
+    tab.keyboard.press("Enter")  # one is missing: nothing happens
+    assert tab.inner_text("#message") == "1 left on this image."
+    assert tab.inner_text("#place") == "Image 1 of 3 · 0 rated"
+
+    tab.reload()
+    begin(tab, "r 1")
+    assert tab.locator(".item > span").all_inner_texts() == order
+    assert tab.locator("[aria-pressed=true]").all_inner_texts() == ["3", "10"]
+    tab.keyboard.press("1")
+    tab.keyboard.press("ArrowUp")
+    tab.keyboard.press("2")  # the second item again
+    tab.keyboard.press("Enter")
+    assert tab.inner_text("#place") == "Image 2 of 3 · 1 rated"
+    tab.click("#skip")
+    for key in ["7", "8", "9"]:
+        tab.keyboard.press(key)
+    tab.keyboard.press("Enter")
+    assert tab.inner_text("#end h1") == "All images are rated. Thank you!"
+    assert tab.inner_text("#counts") == "3 images, 1 of them skipped."
+
+    rows = downloaded(tab, "#save-all")
+    packet = packets[packets["packet_id"] == "p001"]
+    assert list(rows[0]) == [
+        "respondent_id", "group", "packet_id", "position", "image_id", "item", "item_position",
+        "rating", "skipped", "seconds",
+    ]  # fmt: skip
+    assert {row["respondent_id"] for row in rows} == {"r 1"}
+    assert {row["group"] for row in rows} == {packet["group"].iloc[0]}
+    assert [row["image_id"] for row in rows[::3]] == packet["image_id"].tolist()
+    assert [row["item"] for row in rows] == order * 3
+    assert [row["item_position"] for row in rows] == ["1", "2", "3"] * 3
+    assert [row["rating"] for row in rows] == ["3", "2", "1", "", "", "", "7", "8", "9"]
+    assert [row["skipped"] for row in rows] == ["0"] * 3 + ["1"] * 3 + ["0"] * 3
+    assert all(float(row["seconds"]) >= 0 for row in rows)
+    assert trouble == []
+    tab.close()
+
+
+def test_touch_partial_answers_and_zero_to_ten(browser, packets, tmp_path):
+    folder = export("pages", packets, tmp_path / "out", items=["proud", "angry"], scale=(0, 10))
+    tab, trouble = opened(browser, folder / "p002.html", viewport={"width": 375, "height": 667})
+    begin(tab, "r2")
+    row = tab.locator(".item").first
+    assert row.locator("button").all_inner_texts() == [str(value) for value in range(11)]
+    row.locator("button", has_text=re.compile("^0$")).click()
+    rows = downloaded(tab, "#save")
+    # What is missing is a row without a rating.
+    assert [row["rating"] for row in rows] == ["0", ""]
+    tab.keyboard.press("x")
+    assert [row["rating"] for row in downloaded(tab, "#save")] == ["0", "10"]
+    # Nothing is wider than the phone, and what goes on is in sight.
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 375
+    box = tab.locator("#on").bounding_box()
+    assert box["y"] + box["height"] <= 667
+    tab.click("#on")
+    assert tab.inner_text("#place") == "Image 2 of 3 · 1 rated"
+    assert trouble == []
+    tab.close()
+
+
+def test_people_see_items_in_different_orders(browser, packets, tmp_path):
+    folder = export("pages", packets, tmp_path / "out")
+    tab, _ = opened(browser, folder / "p001.html")
+    orders = set()
+    for person in ["r1", "r2", "r3", "r4"]:
+        begin(tab, person)
+        orders.add(tuple(tab.locator(".item > span").all_inner_texts()))
+        tab.click("#change")
+    assert len(orders) == 4
+    tab.close()

@@ -1,0 +1,340 @@
+"""Ratings: read, averaged, compared; by hand and against the tables that R tests, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagestrata import ImagestrataError, rating_gaps, rating_means, read_ratings
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+WEIGHTS = ["cluster", "corpus", "share", "none"]
+
+
+def golden(name: str) -> pd.DataFrame:
+    return pd.read_csv(FIXTURES / f"golden-{name}.csv")
+
+
+def six() -> pd.DataFrame:
+    """Two people a party, three images each; cluster 1 has two images, cluster 2 one."""
+    return pd.DataFrame(
+        {
+            "respondent_id": ["d1", "d1", "d2", "r1", "r1", "r2"],
+            "group": ["D", "D", "D", "R", "R", "R"],
+            "image_id": ["i1", "i2", "i3"] * 2,
+            "cluster": [1, 1, 2] * 2,
+            "item": "angry",
+            "rating": [2.0, 4.0, 6.0, 4.0, 6.0, 8.0],
+            "weight_cluster": [0.5, 0.5, 1.0] * 2,
+            "weight_corpus": [3.0, 3.0, 2.0] * 2,
+        }
+    )
+
+
+# ---- by hand ----
+
+
+def test_means_of_six_ratings_by_hand():
+    """D: (2/2 + 4/2 + 6) / 2 = 4.5. Scores w (y - 4.5) / 2 are -.625 and -.125, together -.75, for
+    d1, and .75 for d2; their squares add up to 1.125. The survey has four respondents, of
+    whom two have no share in it: times 4/3, that is 1.5."""
+    means = rating_means(six())
+    assert means["group"].tolist() == ["D", "R"]
+    assert means["estimate"].tolist() == pytest.approx([4.5, 6.5])
+    assert means["std.error"].tolist() == pytest.approx([np.sqrt(1.5)] * 2)
+    assert means["df"].tolist() == [1, 1]
+    # The t distribution with one degree of freedom has its 97.5% point at 12.7062.
+    assert means["conf.high"][0] == pytest.approx(4.5 + 12.7062047 * np.sqrt(1.5))
+    assert (
+        means[["n_ratings", "n_respondents", "n_images", "n_clusters"]].to_numpy().tolist()
+        == [[3, 2, 3, 2]] * 2
+    )
+    corpus = rating_means(six(), weight="corpus")
+    assert corpus["estimate"].tolist() == pytest.approx([30 / 8, 46 / 8])
+    assert rating_means(six(), weight="none")["estimate"].tolist() == pytest.approx([4, 6])
+
+
+def test_gap_of_six_ratings_by_hand():
+    """4.5 - 6.5, variance 1.5 + 1.5; Welch: 9 / (1.5^2 + 1.5^2) = 2 degrees of freedom, for
+    which p = 1 - t / sqrt(2 + t^2)."""
+    gap = rating_gaps(six()).iloc[0]
+    assert gap["contrast"] == "D - R"
+    assert gap["estimate"] == pytest.approx(-2)
+    assert gap["std.error"] == pytest.approx(np.sqrt(3))
+    assert gap["df"] == pytest.approx(2)
+    t = 2 / np.sqrt(3)
+    assert gap["p.value"] == pytest.approx(1 - t / np.sqrt(2 + t**2))
+    assert gap["p.adjusted"] == gap["p.value"]
+    assert gap[["n_ratings", "n_respondents"]].tolist() == [6, 4]
+
+
+def test_statsmodels_and_survey_differ_by_a_factor():
+    """Survey's n / (n - 1) counts all respondents; statsmodels' correction those in the fit."""
+    from statsmodels.regression.linear_model import WLS
+
+    half = six()[:3]
+    people = pd.factorize(half["respondent_id"])[0]
+    model = WLS(half["rating"], np.ones(3), weights=half["weight_cluster"])
+    arguments = {"groups": people, "use_correction": True}
+    corrected = model.fit(cov_type="cluster", cov_kwds=arguments).cov_params().iloc[0, 0]
+    assert corrected == pytest.approx(1.125 * (2 / 1) * (2 / 2))
+    survey = rating_means(six())["std.error"][0] ** 2
+    assert survey == pytest.approx(1.125 * 4 / 3)
+
+
+def test_an_image_counts_once_however_many_rate_it():
+    """Image 1 is rated 0 by nine people and image 2 rated 10 by one: the mean is 5."""
+    table = pd.DataFrame(
+        {
+            "respondent_id": [f"r{i}" for i in range(10)],
+            "image_id": ["i1"] * 9 + ["i2"],
+            "item": "sad",
+            "rating": [0.0] * 9 + [10.0],
+            "weight_cluster": 0.5,
+        }
+    )
+    assert rating_means(table, by=None)["estimate"].tolist() == pytest.approx([5])
+
+
+def test_a_dimension_is_the_mean_of_its_items():
+    """Of two items, one is missing for d2, whose dimension is then the other."""
+    table = pd.DataFrame(
+        {
+            "respondent_id": ["d1", "d1", "d2"],
+            "image_id": "i1",
+            "item": ["sad", "glad", "sad"],
+            "dimension": "mood",
+            "rating": [2.0, 4.0, 7.0],
+            "weight_cluster": 1.0,
+        }
+    )
+    with pytest.warns(UserWarning, match="Only one respondent rated in 1 groups, all"):
+        means = rating_means(table, by=None)
+    assert means["item"].tolist() == ["mood", "sad", "glad"]
+    assert means["level"].tolist() == ["dimension", "item", "item"]
+    assert means["estimate"].tolist() == pytest.approx([5, 4.5, 4])
+    assert means["std.error"].isna().tolist() == [False, False, True]
+
+
+# ---- against what R computes ----
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_means_are_those_of_r(weight):
+    known = golden("means").query("variance == 'respondent' and weight == @weight")
+    means = rating_means(golden("ratings"), weight=weight)
+    expected = known.drop(columns="variance").reset_index(drop=True)
+    pd.testing.assert_frame_equal(means, expected, rtol=1e-9, check_dtype=False)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_gaps_are_those_of_r(weight):
+    known = golden("gaps").query("variance == 'respondent' and weight == @weight")
+    gaps = rating_gaps(golden("ratings"), weight=weight)
+    expected = known.drop(columns="variance").reset_index(drop=True)
+    pd.testing.assert_frame_equal(gaps, expected, rtol=1e-9, check_dtype=False)
+
+
+# ---- properties ----
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10_000), shift=st.floats(-5, 5), times=st.floats(0.1, 10))
+def test_means_and_gaps_move_with_ratings(seed, shift, times):
+    stream = np.random.default_rng(seed)
+    table = six().assign(rating=stream.normal(size=6))
+    means, gaps = rating_means(table), rating_gaps(table)
+    other = table.assign(
+        rating=table["rating"] * times + shift, weight_cluster=table["weight_cluster"] * 7
+    ).sample(frac=1, random_state=seed)
+    moved, moved_gaps = rating_means(other), rating_gaps(other)
+    assert np.allclose(moved["estimate"], means["estimate"] * times + shift)
+    assert np.allclose(moved["std.error"], means["std.error"] * times)
+    assert np.allclose(moved_gaps["std.error"], gaps["std.error"] * times)
+    assert np.allclose(moved_gaps["p.value"], gaps["p.value"])
+    # The gap is that of the means; nobody is in both groups, so variances add up.
+    assert np.isclose(gaps["estimate"][0], means["estimate"][0] - means["estimate"][1])
+    assert np.isclose(gaps["std.error"][0] ** 2, (means["std.error"] ** 2).sum())
+
+
+def test_people_in_both_sides_are_accounted_for():
+    """The same two people rate two clusters with one difference: that has no error."""
+    table = pd.DataFrame(
+        {
+            "respondent_id": ["a", "a", "b", "b"],
+            "image_id": ["i1", "i2", "i1", "i2"],
+            "cluster": [1, 2, 1, 2],
+            "item": "sad",
+            "rating": [1.0, 4.0, 5.0, 8.0],
+        }
+    )
+    gap = rating_gaps(table, by="cluster", weight="none").iloc[0]
+    assert gap["estimate"] == pytest.approx(-3)
+    assert gap["std.error"] == pytest.approx(0, abs=1e-7)
+    assert gap["df"] == 1
+    assert rating_means(table, by="cluster", weight="none")["std.error"].min() > 1
+
+
+def test_three_groups_per_cluster_and_adjustment():
+    ratings = golden("ratings")
+    third = ratings["respondent_id"].isin(sorted(ratings["respondent_id"].unique())[::3])
+    ratings.loc[third, "group"] = "Other"
+    gaps = rating_gaps(ratings, weight="none", adjust="BH")
+    assert gaps["contrast"].nunique() == 3
+    for _, family in gaps.groupby("level"):
+        p = family["p.value"].sort_values().to_numpy()
+        raw = p * len(p) / np.arange(1, len(p) + 1)
+        by_hand = np.minimum.accumulate(raw[::-1])[::-1]
+        assert np.allclose(family["p.adjusted"].sort_values(), by_hand)
+    plain = rating_gaps(ratings, weight="none", adjust="none")
+    assert plain["p.adjusted"].equals(plain["p.value"])
+
+
+def test_one_sided_comparisons_are_counted():
+    table = six()
+    table.loc[(table["group"] == "R") & (table["cluster"] == 2), "cluster"] = 3
+    table["respondent_id"] = ["d1", "d2", "d2", "r1", "r2", "r2"]
+    with pytest.warns(UserWarning, match="2 comparisons lack one side"):
+        gaps = rating_gaps(table, by=["group", "cluster"], weight="none")
+    assert gaps["cluster"].tolist() == [1]
+
+
+def test_bad_ratings():
+    table = six()
+    for bad, arguments, message in [
+        ([1], {}, "not list"),
+        (table.drop(columns="item"), {}, "'item'"),
+        (table.iloc[:0], {}, "no rows"),
+        (table.astype({"rating": "str"}), {}, "must hold numbers"),
+        (table.assign(rating=np.nan), {}, "All 6 ratings are missing"),
+        (table.assign(image_id=None), {}, "6 of 6 ratings have no"),
+        (pd.concat([table, table]), {}, "6 ratings are there twice"),
+        (table, {"by": "party"}, "'party'"),
+        (table, {"by": "rating"}, "must name groups"),
+        (table, {"weight": "share"}, "no column 'weight_share'"),
+        (table, {"weight": "equal"}, '"cluster", "corpus"'),
+        (table.assign(weight_cluster=0.0), {}, "no positive 'weight_cluster'"),
+        (table.assign(weight_share=0.0), {"weight": "share"}, "of angry, D are zero"),
+        (table.assign(group=None), {}, "have no group"),
+        (table, {"conf_level": 1}, "between 0 and 1"),
+        (table.assign(dimension=list("aabbbb")), {}, "more than one dimension"),
+    ]:
+        with pytest.raises(ImagestrataError, match=message):
+            rating_means(bad, **arguments)
+    for arguments, message in [
+        ({"by": None}, "must name what is compared"),
+        ({"by": "item"}, "must name groups"),
+        ({"adjust": "bonferroni"}, '"holm", "BH", "none"'),
+    ]:
+        with pytest.raises(ImagestrataError, match=message):
+            rating_gaps(table, **arguments)
+    with pytest.raises(ImagestrataError, match="'D' in all ratings"):
+        rating_gaps(table[:3])
+    with pytest.warns(UserWarning, match="1 of 6 ratings are missing"):
+        rating_means(table.assign(rating=[np.nan, 4, 6, 4, 6, 8]))
+
+
+# ---- reading ----
+
+
+def sample() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image_id": ["i1", "i2"],
+            "path": ["/p/1", "/p/2"],
+            "cluster": [1, 2],
+            "N_h": [4, 6],
+            "n_h": [1, 1],
+            "weight_corpus": [4.0, 6.0],
+            "weight_cluster": [1.0, 1.0],
+            "weight_share": [8.0, 6.0],
+        }
+    )
+
+
+def page_rows() -> pd.DataFrame:
+    """As the page downloads them: image 2 was skipped."""
+    return pd.DataFrame(
+        {
+            "respondent_id": "r1",
+            "group": "D",
+            "packet_id": "p001",
+            "position": [1, 1, 2],
+            "image_id": ["i1", "i1", "i2"],
+            "item": ["proud", "angry", "proud"],
+            "item_position": [1, 2, 1],
+            "rating": ["10", "0", ""],
+            "skipped": [0, 0, 1],
+            "seconds": 3.5,
+        }
+    )
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_files_of_the_page_are_joined_to_the_sample(tmp_path, separator):
+    page_rows().to_csv(tmp_path / "a.csv", index=False, sep=separator, encoding="utf-8-sig")
+    with pytest.warns(UserWarning, match="1 of 3 rows have no rating"):
+        ratings = read_ratings(tmp_path, sample())
+    assert ratings.columns.tolist() == [
+        "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating",
+        "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share",
+    ]  # fmt: skip
+    assert ratings["item"].tolist() == ["proud", "angry"]
+    assert ratings["dimension"].tolist() == ["enthusiasm", "aversion"]
+    assert ratings["rating"].tolist() == [10, 0]
+    assert ratings["weight_share"].tolist() == [8, 8]
+    assert ratings["item"].cat.categories[0] == "hopeful"
+
+
+def test_groups_come_from_packets_and_items_from_a_table():
+    packets = pd.DataFrame(
+        {"packet_id": ["p001"], "group": "R", "position": 1, "image_id": "i1", "cluster": 1}
+    )
+    table = page_rows().drop(columns="group").iloc[:2].assign(rating=[1, 2])
+    items = pd.DataFrame({"item": ["angry", "proud"], "dimension": ["bad", "good"]})
+    ratings = read_ratings(table, packets=packets, items=items)
+    assert ratings["group"].tolist() == ["R", "R"]
+    assert ratings["dimension"].tolist() == ["good", "bad"]
+    assert ratings["item"].cat.categories.tolist() == ["angry", "proud"]
+    plain = read_ratings(table, items=["angry", "proud"])
+    assert "group" not in plain
+    assert plain["dimension"].isna().all()
+
+
+def test_what_is_read_can_be_averaged():
+    table = pd.concat(
+        [page_rows().iloc[:2].assign(respondent_id=person, rating=r) for person, r in
+         [("r1", ["1", "2"]), ("r2", ["3", "6"])]]
+    )  # fmt: skip
+    means = rating_means(read_ratings(table, sample()))
+    assert means["item"].tolist() == ["enthusiasm", "proud", "aversion", "angry"]
+    assert means["estimate"].tolist() == pytest.approx([2, 2, 4, 4])
+
+
+def test_bad_files(tmp_path):
+    rows = page_rows().iloc[:2]
+    other = rows.iloc[:1].assign(rating="3")
+    for bad, arguments, message in [
+        (tmp_path / "no.csv", {}, "no file"),
+        (tmp_path, {}, "no file that ends in .csv"),
+        ([], {}, "`files` is empty"),
+        (rows.drop(columns="item"), {}, "lacks the column 'item'"),
+        (rows.assign(rating=""), {}, "no rating in 2 rows"),
+        (rows.assign(rating="seven"), {}, "2 of 2 ratings are no numbers: 'seven'"),
+        (rows, {"scale": (1, 10)}, "1 of 2 ratings are off the scale 1 to 10: '0'"),
+        (rows.assign(item="joyful"), {}, "unknown items: 'joyful'"),
+        (rows.assign(image_id="i9"), {"sample": sample()}, "images outside it: 'i9'"),
+        (rows.assign(respondent_id=""), {}, "no respondent"),
+        (pd.concat([rows, other]), {}, "contradict others"),
+        (rows.assign(group=["D", "R"]), {}, "more than one group, 'r1'"),
+        (rows, {"sample": [1]}, "`sample` must be"),
+    ]:
+        with pytest.raises(ImagestrataError, match=message):
+            read_ratings(bad, **arguments)
+    again = pd.concat([rows, rows])
+    assert len(read_ratings(again)) == 2
