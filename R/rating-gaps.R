@@ -41,13 +41,14 @@ rating_gaps <- function(ratings,
   design <- design_ratings(ratings, rlang::enquo(by), weight)
   pairs <- contrasts_of(design)
   fit <- estimate_cells(design, variance, shrink)
-  gaps <- dplyr::bind_rows(lapply(pairs, gaps_of_pair, design = design, fit = fit))
-  gaps <- gaps[order(gaps$measure, gaps$other, gaps$pair), ]
-  warn_one_sided(gaps)
+  gaps <- dplyr::bind_rows(lapply(pairs, gaps_of_pair, design, fit), .id = "pair")
+  gaps <- gaps[order(gaps$measure, gaps$other, as.integer(gaps$pair)), ]
+  warn_one_sided(gaps, design$by[-1])
+  warn_no_spread(gaps, design)
   gaps <- add_interval(gaps, conf_level)
-  gaps$statistic <- gaps$estimate / gaps$std.error
+  # Without any spread there is no test.
+  gaps$statistic <- ifelse(gaps$std.error > 0, gaps$estimate / gaps$std.error, NA)
   gaps$p.value <- 2 * stats::pt(-abs(gaps$statistic), gaps$df)
-  tell_no_spread(gaps, design)
   level <- design$measures$level[gaps$measure]
   gaps$p.adjusted <- stats::ave(gaps$p.value, level, FUN = \(p) stats::p.adjust(p, adjust))
   table <- dplyr::bind_cols(
@@ -73,8 +74,7 @@ contrasts_of <- function(design, call = rlang::caller_env()) {
       call = call
     )
   }
-  values <- unique(design$groups[[1]])
-  values <- values[order(values)]
+  values <- sort(unique(design$groups[[1]]))
   if (length(values) < 2) {
     abort_imagestrata(
       "There is nothing to compare: {.field {design$by[1]}} is {.val {as.character(values)}} in all
@@ -82,15 +82,14 @@ contrasts_of <- function(design, call = rlang::caller_env()) {
       call = call
     )
   }
-  utils::combn(seq_along(values), 2, \(i) list(values[i]), simplify = FALSE) |>
-    lapply(\(pair) pair[[1]])
+  utils::combn(length(values), 2, \(i) values[i], simplify = FALSE)
 }
 
 # The gaps between two values, in all measures and other groups where one of them was rated.
 gaps_of_pair <- function(pair, design, fit) {
   groups <- design$groups
   rest <- groups[-1]
-  other <- if (ncol(rest) == 0) rep(1L, nrow(groups)) else group_by_columns(rest, rlang::set_names(names(rest)))$id
+  other <- group_by_columns(rest, rlang::set_names(names(rest)))$id
   cells <- fit$cells
   cells$other <- other[cells$group]
   side <- match(groups[[1]][cells$group], pair)
@@ -99,11 +98,8 @@ gaps_of_pair <- function(pair, design, fit) {
   both <- !is.na(rows$cell) & !is.na(rows$cell_b)
   a <- rows$cell[both]
   b <- rows$cell_b[both]
-  variances <- list(fit$covariance(a, a), fit$covariance(b, b))
-  variance <- variances[[1]] + variances[[2]] - 2 * fit$covariance(a, b)
   gaps <- tibble::tibble(
     measure = rows$measure, other = rows$other,
-    pair = paste(match(pair, sort(unique(groups[[1]]))), collapse = "-"),
     contrast = paste(pair, collapse = " - "),
     estimate = rows$estimate - rows$estimate_b,
     std.error = NA_real_, df = NA_real_,
@@ -112,9 +108,10 @@ gaps_of_pair <- function(pair, design, fit) {
   )
   shared <- fit$overlap(a, b)
   gaps$n_respondents[both] <- gaps$n_respondents[both] - shared
-  gaps$std.error[both] <- sqrt_of_variance(variance)
+  gaps$std.error[both] <- sqrt(fit$variance(a, b))
   gaps$df[both] <- degrees_of_gap(
-    variances, list(cells$df[a], cells$df[b]), gaps$n_respondents[both] - 1
+    list(fit$variance(a), fit$variance(b)), list(cells$df[a], cells$df[b]),
+    gaps$n_respondents[both] - 1
   )
   dplyr::bind_cols(gaps, rest[match(rows$other, other), ])
 }
@@ -127,33 +124,16 @@ degrees_of_gap <- function(variances, df, most) {
   ifelse(is.infinite(df[[1]]), Inf, pmin(welch, most))
 }
 
-warn_one_sided <- function(gaps) {
+warn_one_sided <- function(gaps, rest) {
   lacking <- unique(gaps$other[is.na(gaps$estimate)])
   if (length(lacking) > 0) {
     first <- gaps[match(lacking[1], gaps$other), ]
-    where <- label_of(first[setdiff(names(first), c(gap_columns, "n_ratings", "n_respondents"))])
+    where <- label_of(first[rest])
     cli::cli_warn(
       c(
         "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: nobody of
          one group has rated there.",
         i = "Their gaps are missing ({.code NA}) and not left out."
-      ),
-      class = "imagestrata_warning"
-    )
-  }
-}
-
-gap_columns <- c("measure", "other", "pair", "contrast", "estimate", "std.error", "df")
-
-tell_no_spread <- function(gaps, design) {
-  flat <- !is.na(gaps$std.error) & gaps$std.error == 0
-  if (any(flat)) {
-    items <- unique(design$measures$item[gaps$measure[flat]])
-    cli::cli_warn(
-      c(
-        "Within each group all ratings of {.val {items}} are equal: the standard error is 0, and
-         there is nothing to test.",
-        i = "Is the file complete?"
       ),
       class = "imagestrata_warning"
     )

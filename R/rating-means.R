@@ -56,7 +56,8 @@ rating_means <- function(ratings,
   design <- design_ratings(ratings, rlang::enquo(by), weight)
   fit <- estimate_cells(design, variance, shrink)
   cells <- fit$cells
-  cells$std.error <- sqrt_of_variance(fit$covariance(cells$cell, cells$cell))
+  cells$std.error <- sqrt(fit$variance(cells$cell))
+  warn_no_spread(cells, design)
   cells <- add_interval(cells, conf_level)
   means <- dplyr::bind_cols(
     design$measures[cells$measure, ],
@@ -98,11 +99,6 @@ check_choice <- function(x, name, choices, call) {
   }
 }
 
-sqrt_of_variance <- function(variance) {
-  # Rounding may leave a hair below zero.
-  sqrt(pmax(variance, 0))
-}
-
 add_interval <- function(table, conf_level) {
   width <- ifelse(
     is.na(table$std.error), NA,
@@ -111,4 +107,23 @@ add_interval <- function(table, conf_level) {
   table$conf.low <- table$estimate - width
   table$conf.high <- table$estimate + width
   table
+}
+
+# In one row, equal ratings may well happen; in all rows of an item they are suspicious.
+warn_no_spread <- function(table, design) {
+  flat <- !is.na(table$std.error) & table$std.error == 0
+  if (!any(flat)) {
+    return()
+  }
+  of_measure <- tapply(flat, table$measure, all)
+  always <- design$measures$item[as.integer(names(of_measure))[of_measure]]
+  cli::cli_warn(
+    c(
+      "In {sum(flat)} of {length(flat)} row{?s} all ratings are equal: the standard error is 0, and
+       nothing can be tested.",
+      i = if (length(always) > 0) "So it is in all rows of {.val {always}}: is the file complete?",
+      i = if (length(always) == 0) "They rest on few ratings: {.code shrink = TRUE} may help."
+    ),
+    class = "imagestrata_warning"
+  )
 }

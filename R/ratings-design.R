@@ -160,7 +160,7 @@ group_by_columns <- function(ratings, by, call) {
   if (length(by) == 0) {
     return(list(id = rep(1L, nrow(ratings)), table = tibble::tibble(.rows = 1)))
   }
-  id <- Reduce(\(id, column) pair_up(id, number_levels(column)), columns, rep(1L, nrow(ratings)))
+  id <- Reduce(pair_up, lapply(columns, number_levels))
   table <- columns[!duplicated(id), ]
   order <- do.call(order, unname(as.list(table)))
   list(id = match(id, id[!duplicated(id)][order]), table = table[order, ])
@@ -298,7 +298,8 @@ split_weights <- function(design, weight, call) {
 }
 
 label_of <- function(row) {
-  if (ncol(row) == 0) "all respondents" else toString(vapply(row, as.character, ""))
+  values <- vapply(row, as.character, "")
+  if (ncol(row) == 0) "all respondents" else toString(paste(names(row), values))
 }
 
 sum_by <- function(x, group, n) {
@@ -312,10 +313,8 @@ sum_by <- function(x, group, n) {
 warn_uneven_clusters <- function(design, ratings) {
   n_groups <- nrow(design$groups)
   answers <- design$answers
-  rated <- unique(pair_up(answers$group, answers$cluster))
-  pairs <- (rated - 1)
-  seen <- unique(tibble::tibble(group = answers$group, cluster = answers$cluster))
-  times <- tabulate(seen$cluster)
+  seen <- !duplicated((answers$group - 1) * max(answers$cluster) + answers$cluster)
+  times <- tabulate(answers$cluster[seen])
   partly <- sort(unique(ratings$cluster))[times < n_groups]
   if (length(partly) > 0) {
     cli::cli_warn(

@@ -42,20 +42,34 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
   warn_alone(design, cells, alone)
   list(
     cells = cells,
-    covariance = function(a, b) {
-      value <- combine_parts(parts, a, b)
-      value[alone[a] | alone[b]] <- NA
+    variance = function(a, b = NULL) {
+      value <- variance_by_parts(parts, a, b)
+      value[alone[a] | (!is.null(b) & alone[b %||% a])] <- NA
       value
     },
     overlap = function(a, b) shared_units(respondents, a, b)
   )
 }
 
-# Two ways of clustering together: the units of both count twice, so those are subtracted. Where
-# chance makes the sum negative, respondents alone count.
-combine_parts <- function(parts, a, b) {
-  value <- lapply(parts, covariance_of, a = a, b = b)
-  if (length(parts) == 1) value[[1]] else value[[1]] + value[[2]] - value[[3]]
+# Clustered two ways, the units of both count twice, so those are subtracted. Where chance makes
+# that negative, respondents alone count.
+variance_by_parts <- function(parts, a, b) {
+  value <- lapply(parts, variance_of, a = a, b = b)
+  if (length(parts) == 1) {
+    return(value[[1]])
+  }
+  both <- value[[1]] + value[[2]] - value[[3]]
+  ifelse(both > 0, both, value[[1]])
+}
+
+# Of the means of cells `a`, or of their differences from those of cells `b`.
+variance_of <- function(totals, a, b) {
+  value <- covariance_of(totals, a, a)
+  if (!is.null(b)) {
+    value <- value + covariance_of(totals, b, b) - 2 * covariance_of(totals, a, b)
+  }
+  # Rounding may leave a hair below zero.
+  pmax(value, 0)
 }
 
 n_in_cells <- function(unit, cell, n) {
@@ -160,24 +174,31 @@ shrink_cells <- function(design, cells, call) {
     answers <- lapply(design$answers, \(x) x[within])
     fit_mixed(answers, factor(side[answers$group]), call)
   })
-  side_of <- side[cells$group]
-  place <- cbind(side_of, cluster[cells$group])
+  place <- cbind(side, cluster)[cells$group, , drop = FALSE]
   cells$estimate <- vapply(
     cells$cell, \(i) fits[[cells$measure[i]]]$mean[place[i, 1], place[i, 2]], 0
   )
   cells$df <- Inf
   list(
     cells = cells,
-    covariance = function(a, b) {
-      same <- cluster[cells$group[a]] == cluster[cells$group[b]]
-      vapply(seq_along(a), function(i) {
-        fit <- fits[[cells$measure[a[i]]]]
-        own <- if (same[i]) fit$posterior[side_of[a[i]], side_of[b[i]], place[a[i], 2]] else 0
-        fit$fixed[side_of[a[i]], side_of[b[i]]] + own
-      }, 0)
+    variance = function(a, b = NULL) {
+      covariance <- function(a, b) {
+        vapply(seq_along(a), \(i) {
+          mixed_covariance(fits[[cells$measure[a[i]]]], place[a[i], ], place[b[i], ])
+        }, 0)
+      }
+      value <- covariance(a, a)
+      if (is.null(b)) value else value + covariance(b, b) - 2 * covariance(a, b)
     },
     overlap = function(a, b) rep(0L, length(a))
   )
+}
+
+# Of the means of two places (side, cluster): what is uncertain about the sides' overall means, and,
+# in one and the same cluster, about its deviations from them.
+mixed_covariance <- function(fit, a, b) {
+  own <- if (a[2] == b[2]) fit$posterior[a[1], b[1], a[2]] else 0
+  fit$fixed[a[1], b[1]] + own
 }
 
 # `mean` and `posterior` by side and cluster, `fixed` the covariance of the sides' means.
