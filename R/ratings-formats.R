@@ -86,7 +86,7 @@ answers_from_table <- function(table, source, items, columns, templates, path, o
   table$.preview <- preview
   by_person <- match_template(names(table), templates$rating)
   long <- if (source == "qualtrics" || (source != "table" && nrow(by_person) > 0)) {
-    lengthen_packets(table, by_person, columns, templates, call)
+    lengthen_packets(table, by_person, items, templates, call)
   } else if (!is.null(column_of("rating", columns, table, call))) {
     lengthen_nothing(table, columns, call)
   } else {
@@ -134,8 +134,9 @@ needed_column <- function(role, columns, table, call) {
 
 abort_no_column <- function(column, role, table, call) {
   there <- setdiff(names(table), c(".row", ".preview"))
+  purpose <- if (column != role) " for {.field {role}}"
   abort_imagestrata(
-    "There is no column {.field {column}} for {.field {role}}.",
+    paste0("There is no column {.field {column}}", purpose, "."),
     hint = "There {cli::qty(length(there))}{?is/are} {.field {there}}: say which one with
             {.code columns = c({role} = \"...\")}.",
     call = call
@@ -174,7 +175,7 @@ lengthen_items <- function(table, items, columns, call) {
 }
 
 # A row per respondent, columns per place in the packet and item.
-lengthen_packets <- function(table, found, columns, templates, call) {
+lengthen_packets <- function(table, found, items, templates, call) {
   pictures <- match_template(names(table), templates$image)
   if (nrow(found) == 0) {
     abort_imagestrata(
@@ -194,11 +195,15 @@ lengthen_packets <- function(table, found, columns, templates, call) {
     )
   }
   picture <- pictures$column[match(found$position, pictures$position)]
+  # Qualtrics numbers the items of a matrix.
+  number <- suppressWarnings(as.integer(found$item))
+  item <- ifelse(found$item %in% items$column, found$item, items$column[number])
+  item <- dplyr::coalesce(item, found$item)
   n <- nrow(table)
   long <- list(
     at = rep(seq_len(n), nrow(found)),
     image_id = unlist(lapply(picture, \(column) table[[column]])),
-    item = rep(found$item, each = n),
+    item = rep(item, each = n),
     value = unlist(lapply(found$column, \(column) table[[column]]))
   )
   # Packets may be shorter than the longest: no image and no answer is nothing.

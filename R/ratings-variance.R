@@ -12,14 +12,7 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
   estimate <- sum_by(answers$share * answers$rating, answers$cell, n)
   scores <- answers$share * (answers$rating - estimate[answers$cell])
   respondents <- unit_totals(scores, answers$cell, answers$respondent)
-  cells <- dplyr::mutate(
-    design$cells,
-    estimate = estimate,
-    n_ratings = tabulate(answers$cell, n),
-    n_respondents = tabulate(respondents$cell, n),
-    n_images = n_in_cells(answers$image, answers$cell, n),
-    n_clusters = if (is.null(answers$cluster)) NA else n_in_cells(answers$cluster, answers$cell, n)
-  )
+  cells <- dplyr::bind_cols(design$cells, estimate = estimate, count_cells(answers, n))
   if (shrink) {
     return(shrink_cells(design, cells, call))
   }
@@ -70,6 +63,19 @@ variance_of <- function(totals, a, b) {
   }
   # Rounding may leave a hair below zero.
   pmax(value, 0)
+}
+
+# Of what counts: an answer of weight zero is none.
+count_cells <- function(answers, n) {
+  counts <- answers$weight > 0
+  cell <- answers$cell[counts]
+  distinct <- function(unit) if (is.null(unit)) NA_integer_ else n_in_cells(unit[counts], cell, n)
+  tibble::tibble(
+    n_ratings = tabulate(cell, n),
+    n_respondents = distinct(answers$respondent),
+    n_images = distinct(answers$image),
+    n_clusters = distinct(answers$cluster)
+  )
 }
 
 n_in_cells <- function(unit, cell, n) {

@@ -252,7 +252,7 @@ check_usable <- function(answers, usable, sample, range, call) {
     "Look at {.file {example$file}}, row {example$row}."
   )
   abort_imagestrata(
-    "None of {nrow(answers)} answer{?s} can be used; most often: {main}.",
+    "No answer of {nrow(answers)} can be used; most often: {main}.",
     hint = hint, call = call
   )
 }
@@ -337,7 +337,7 @@ report_problems <- function(problems) {
     return()
   }
   counted <- count_problems(problems)
-  what <- paste0(counted$problem, " ", format(counted$n, big.mark = ",", trim = TRUE))
+  what <- paste(format(counted$n, big.mark = ",", trim = TRUE), counted$problem)
   kept <- counted$kept
   about <- counted$problem == "unrated"
   lines <- c(
