@@ -15,15 +15,9 @@ new_estimates <- function(data, kind, design, options) {
 #' @export
 tbl_sum.imagestrata_estimates <- function(x, ...) {
   survey <- attr(x, "survey")
-  counts <- switch(survey$weight,
-    cluster = "every cluster counts the same",
-    corpus = "every image of the corpus counts the same",
-    share = "every share counts the same",
-    none = "every rated image counts the same"
-  )
   heading <- paste0(
     count_of(survey$n_ratings, "rating"), " of ", count_of(survey$n_images, "image"), " by ",
-    count_of(survey$n_respondents, "respondent"), "; ", counts, "; ",
+    count_of(survey$n_respondents, "respondent"), "; ", what_counts[[survey$weight]], "; ",
     100 * survey$conf_level, "% intervals by ", survey$variance
   )
   rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")
@@ -38,3 +32,16 @@ tidy.imagestrata_estimates <- function(x, ...) {
 glance.imagestrata_estimates <- function(x, ...) {
   attr(x, "survey")
 }
+
+#' @importFrom ggplot2 autoplot
+#' @export
+autoplot.imagestrata_estimates <- function(object, ...) {
+  if (attr(object, "kind") == "means") plot_rating_means(object) else plot_rating_gaps(object)
+}
+
+what_counts <- c(
+  cluster = "every cluster counts the same",
+  corpus = "every image of the corpus counts the same",
+  share = "every share counts the same",
+  none = "every rated image counts the same"
+)
