@@ -28,7 +28,10 @@ needed_columns <- list(
   ),
   imagestrata_sample = c("image_id", "cluster", "N_h", "n_h", "weight_corpus"),
   imagestrata_ratings = c("respondent_id", "image_id", "item", "dimension", "rating"),
-  imagestrata_estimates = c("item", "dimension", "estimate", "std.error")
+  imagestrata_estimates = c("item", "dimension", "estimate", "std.error"),
+  imagestrata_plan = c(
+    "n_clusters", "images_per_cluster", "raters_per_group", "images_per_rater", "gap", "power"
+  )
 )
 
 same_elements <- function(x, y) {

@@ -101,8 +101,8 @@ pictures_on_axis <- function(clusters, thumbnails, panel) {
     y <- length(clusters) + 1 - i
     grob <- square_grob(
       thumbnails$path[match(clusters[i], thumbnails$cluster)],
-      x = ggplot2::unit(-3, "pt"), just = "right", width = ggplot2::unit(picture_width, "pt"),
-      height = ggplot2::unit(picture_width, "pt")
+      x = ggplot2::unit(-3, "pt"), just = "right", width = NULL,
+      height = min(ggplot2::unit(picture_width, "pt"), ggplot2::unit(1, "npc"))
     )
     ggplot2::layer(
       geom = ggplot2::GeomCustomAnn, stat = "identity", position = "identity",

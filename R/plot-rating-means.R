@@ -58,7 +58,7 @@ check_colours <- function(colours, groups, call = rlang::caller_env()) {
   colours <- colours %||% group_colours
   if (length(groups) > length(colours)) {
     abort_imagestrata(
-      "There are {length(groups)} groups and {length(colours)} colours.",
+      "{length(groups)} groups need {length(groups)} colours, not {length(colours)}.",
       hint = "Give {.arg colours} one for each, or filter some groups.",
       call = call
     )
@@ -150,9 +150,12 @@ caption_of <- function(estimates) {
   adjust <- unique(estimates[["adjust"]])
   names <- c(holm = "Holm", BH = "Benjamini and Hochberg")
   level <- attr(estimates, "survey")$conf_level
-  lines <- c(
+  intervals <- c(
     if (!is.null(level)) paste0(100 * level, "% intervals"),
-    if (one_of_a_kind(estimates[["weight"]])) what_counts[[estimates$weight[1]]],
+    if (one_of_a_kind(estimates[["weight"]])) what_counts[[estimates$weight[1]]]
+  )
+  lines <- c(
+    if (length(intervals) > 0) paste(intervals, collapse = "; "),
     if (length(adjust) == 1 && adjust != "none") paste("p values adjusted by", names[[adjust]])
   )
   if (length(lines) > 0) paste0(sentence(paste(lines, collapse = ";\n")), ".")
@@ -162,7 +165,7 @@ one_of_a_kind <- function(x) length(unique(x)) == 1
 
 sentence <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))
 
-panels_of <- function(estimates, by, most = 12) {
+panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
   if (length(by) == 0) {
     return(NULL)
   }
@@ -171,7 +174,7 @@ panels_of <- function(estimates, by, most = 12) {
     abort_imagestrata(
       "{n} panels, one for each {.field {by}}, are too many to look at.",
       hint = "Filter to {most} at most.",
-      call = rlang::caller_env(2)
+      call = call
     )
   }
   ggplot2::facet_wrap(by, labeller = ggplot2::label_both)

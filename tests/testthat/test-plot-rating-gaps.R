@@ -4,7 +4,8 @@ test_that("gaps look as they did", {
   three <- dplyr::mutate(simulated_ratings, group = ifelse(
     group == "Democrat" & respondent_id > "D180", "Independent", group
   ))
-  vdiffr::expect_doppelganger("contrasts", plot_rating_gaps(rating_gaps(three, adjust = "BH")))
+  gaps <- quietly(rating_gaps(three, adjust = "BH"))
+  vdiffr::expect_doppelganger("contrasts", plot_rating_gaps(gaps))
 })
 
 test_that("points are filled where the adjusted p value is small", {
