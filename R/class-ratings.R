@@ -23,7 +23,8 @@ group_note <- function(x) {
   if (!"group" %in% names(x)) {
     return("")
   }
-  people <- dplyr::count(dplyr::distinct(plain_tibble(x), .data$respondent_id, .data$group), .data$group)
+  people <- dplyr::distinct(plain_tibble(x), .data$respondent_id, .data$group)
+  people <- dplyr::count(people, .data$group)
   paste0(" (", paste0(people$group, " ", people$n, collapse = ", "), ")")
 }
 

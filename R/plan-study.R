@@ -1,7 +1,7 @@
 #' What gap can a study find?
 #'
-#' Simulates surveys of two groups, analyses each as [rating_gaps()] does, and counts how often a gap
-#' of a given size is found. `autoplot()` draws the result. Arguments that are vectors are
+#' Simulates surveys of two groups, analyses each as [rating_gaps()] does, and counts how often a
+#' gap of a given size is found. `autoplot()` draws the result. Arguments that are vectors are
 #' crossed, so that designs can be compared.
 #'
 #' @param n_clusters Clusters of images.
@@ -22,9 +22,9 @@
 #' @param seed A seed.
 #'
 #' @details
-#' Ratings are simulated without rounding or the limits of the scale. Clusters are those of the study,
-#' every one counts the same, and the gap is the average over them. Adjustment for several items is
-#' left out: with ten items and Holm's method, take `alpha = 0.005` to be on the safe side.
+#' Ratings are simulated without rounding or the limits of the scale. Clusters are those of the
+#' study, every one counts the same, and the gap is the average over them. Adjustment for several
+#' items is left out: with ten items and Holm's method, take `alpha = 0.005` to be on the safe side.
 #'
 #' @returns A tibble with one row per design and gap: the arguments, `respondents` (of both groups),
 #'   `ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and `power.high`
@@ -83,18 +83,14 @@ check_counts <- function(x, name, call = rlang::caller_env()) {
 }
 
 check_plan <- function(designs, gap, alpha, power, n_simulations, call = rlang::caller_env()) {
-  if (!is.numeric(gap) || length(gap) == 0 || anyNA(gap) || any(gap < 0)) {
+  if (!is_numbers(gap) || any(gap < 0)) {
     abort_imagestrata(
       "{.arg gap} must hold gaps in points of the scale, 0 or more, not {seen(gap)}.",
       call = call
     )
   }
-  for (name in c("alpha", "power")) {
-    value <- check_number(get(name), name, call = call)
-    if (value <= 0 || value >= 1) {
-      abort_imagestrata("{.arg {name}} must lie between 0 and 1, not {.val {value}}.", call = call)
-    }
-  }
+  check_share(alpha, "alpha", call)
+  check_share(power, "power", call)
   if (length(check_counts(n_simulations, "n_simulations", call)) != 1 || n_simulations < 100) {
     abort_imagestrata(
       "{.arg n_simulations} must be one number, at least 100, not {seen(n_simulations)}.",
@@ -102,6 +98,19 @@ check_plan <- function(designs, gap, alpha, power, n_simulations, call = rlang::
       call = call
     )
   }
+  check_designs(designs, call)
+}
+
+is_numbers <- function(x) is.numeric(x) && length(x) > 0 && !anyNA(x)
+
+check_share <- function(x, name, call) {
+  check_number(x, name, call = call)
+  if (x <= 0 || x >= 1) {
+    abort_imagestrata("{.arg {name}} must lie between 0 and 1, not {.val {x}}.", call = call)
+  }
+}
+
+check_designs <- function(designs, call) {
   wide <- designs$images_per_rater > designs$n_clusters
   if (any(wide)) {
     abort_imagestrata(
@@ -124,7 +133,7 @@ check_plan <- function(designs, gap, alpha, power, n_simulations, call = rlang::
 check_sd <- function(sd, call = rlang::caller_env()) {
   default <- eval(formals(plan_study)$sd)
   unknown <- setdiff(names(sd), names(default))
-  if (!is.numeric(sd) || !rlang::is_named(sd) || length(unknown) > 0 || anyNA(sd) || any(sd < 0)) {
+  if (!is_numbers(sd) || any(sd < 0) || !rlang::is_named(sd) || length(unknown) > 0) {
     abort_imagestrata(
       "{.arg sd} must hold numbers from 0 with names among {.val {names(default)}}, not {seen(sd)}.",
       hint = if (length(unknown) > 0) "There is no part {.val {unknown}}.",
@@ -245,7 +254,8 @@ autoplot.imagestrata_plan <- function(object, ...) {
     ggplot2::labs(
       x = "True gap, points of the scale", y = "Power", colour = NULL, shape = NULL
     ) +
-    theme_estimates()
+    theme_estimates() +
+    ggplot2::theme(legend.direction = "vertical")
   if (n == 1) plot + ggplot2::guides(colour = "none", shape = "none") else plot
 }
 
@@ -255,7 +265,7 @@ design_labels <- c(
 )
 
 label_designs <- function(table, varies) {
-  parts <- lapply(varies, \(name) paste(table[[name]], design_labels[[name]]))
+  parts <- lapply(varies, \(name) paste0(design_labels[[name]], ": ", table[[name]]))
   label <- if (length(parts) == 0) rep("", nrow(table)) else do.call(paste, c(parts, sep = ", "))
   factor(label, unique(label))
 }

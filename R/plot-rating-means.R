@@ -177,5 +177,5 @@ panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
       call = call
     )
   }
-  ggplot2::facet_wrap(by, labeller = ggplot2::label_both)
+  ggplot2::facet_wrap(ggplot2::vars(!!!rlang::syms(by)), labeller = ggplot2::label_both)
 }

@@ -17,10 +17,10 @@
 #' The degrees of freedom are Welch's, from those of the two means, and at most one less than there
 #' are respondents in both cells.
 #'
-#' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the further
-#'   columns of `by`, `contrast` ("Democrat - Republican": the first less the second), `estimate`,
-#'   `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low`, `conf.high` (not adjusted),
-#'   `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`.
+#' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
+#'   further columns of `by`, `contrast` ("Democrat - Republican": the first less the second),
+#'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and
+#'   `conf.high` (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`.
 #' @family ratings
 #' @export
 #' @examples

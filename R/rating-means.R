@@ -4,15 +4,15 @@
 #'
 #' @param ratings What [read_ratings()] returned, or a table with the same columns.
 #' @param by Columns whose values have means of their own: one or more bare names as in
-#'   [dplyr::select()], `NULL` for everybody together. The default `"group"` is the respondents'
-#'   group; `c(group, cluster)` gives means of each group for each cluster.
+#'   [dplyr::select()], or `NULL` for everybody together. By default the respondents' `group`;
+#'   `c(group, cluster)` gives means of each group for each cluster.
 #' @param weight What counts the same. `"cluster"`: every cluster of images, so that the rare is
 #'   heard (the paper's Figure 10). `"corpus"`: every image of the corpus, so that the mean is what
 #'   a reader of the whole corpus would meet. `"share"`: every share of an image. `"none"`: every
 #'   rated image. An image counts once in a mean however many have rated it.
-#' @param variance What was drawn by chance. `"respondent"`, the default: people. `"two-way"`: people
-#'   and the images within a cluster. `"image"`: images only, which is too little and is there for
-#'   comparison: people differ, and whoever rates eight images is not eight people.
+#' @param variance What was drawn by chance. `"respondent"`, the default: people. `"two-way"`:
+#'   people and the images within a cluster. `"image"`: images only, which is too little and is
+#'   there for comparison: people differ, and whoever rates eight images is not eight people.
 #' @param shrink Draw means of clusters to the mean of all clusters, by as much as the few
 #'   ratings that they rest on deserve? By a mixed model (lme4) with respondents, images and
 #'   clusters as random effects; `by` must name `cluster`. Within a cluster images count the same.
@@ -109,7 +109,7 @@ add_interval <- function(table, conf_level) {
   table
 }
 
-# In one row, equal ratings may well happen; in all rows of an item they are suspicious.
+# In one row that may well happen; in all rows of an item it is suspicious.
 warn_no_spread <- function(table, design) {
   flat <- !is.na(table$std.error) & table$std.error == 0
   if (!any(flat)) {
@@ -119,8 +119,8 @@ warn_no_spread <- function(table, design) {
   always <- design$measures$item[as.integer(names(of_measure))[of_measure]]
   cli::cli_warn(
     c(
-      "In {sum(flat)} of {length(flat)} row{?s} all ratings are equal: the standard error is 0, and
-       nothing can be tested.",
+      "In {sum(flat)} of {length(flat)} row{?s} respondents do not differ at all: the standard error is
+       0, and nothing can be tested.",
       i = if (length(always) > 0) "So it is in all rows of {.val {always}}: is the file complete?",
       i = if (length(always) == 0) "They rest on few ratings: {.code shrink = TRUE} may help."
     ),

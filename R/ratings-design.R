@@ -66,7 +66,8 @@ check_ratings <- function(ratings, call) {
       abort_imagestrata(
         "{n} rating{?s} {?has/have} no {.field {column}}, the first in row
          {which(is.na(ratings[[column]]))[1]}.",
-        hint = "Leave {cli::qty(n)}{?it/them} out, or use {.fn read_ratings}, which does and says so.",
+        hint = "Leave {cli::qty(n)}{?it/them} out, or use {.fn read_ratings}, which does and says
+                so.",
         call = call
       )
     }
@@ -87,7 +88,7 @@ select_by <- function(ratings, by, call) {
     }
   )
   columns <- rlang::set_names(names(ratings)[selected], names(selected))
-  wrong <- intersect(columns, c("item", "dimension", "rating", "image_id", "respondent_id"))
+  wrong <- intersect(columns, c("item", "dimension", "rating", "respondent_id"))
   if (length(wrong) > 0) {
     abort_imagestrata(
       "{.arg by} must name groups of respondents or images, not {.field {wrong}}.",
@@ -309,10 +310,19 @@ sum_by <- function(x, group, n) {
   total
 }
 
+# Groups of images, unlike groups of people, have no images in common.
+share_images <- function(answers) {
+  first <- match(answers$image, answers$image)
+  any(answers$group != answers$group[first])
+}
+
 # Where groups rated different clusters their means are about different things.
 warn_uneven_clusters <- function(design, ratings) {
   n_groups <- nrow(design$groups)
   answers <- design$answers
+  if (!share_images(answers)) {
+    return()
+  }
   seen <- !duplicated((answers$group - 1) * max(answers$cluster) + answers$cluster)
   times <- tabulate(answers$cluster[seen])
   partly <- sort(unique(ratings$cluster))[times < n_groups]

@@ -4,7 +4,7 @@
 
 read_answers <- function(files, source, items, columns, templates, call = rlang::caller_env()) {
   if (is.data.frame(files)) {
-    table <- dplyr::mutate(tibble::as_tibble(files), dplyr::across(dplyr::everything(), as.character))
+    table <- tibble::as_tibble(lapply(files, as.character))
     return(answers_from_table(table, source, items, columns, templates, NA_character_, 0, call))
   }
   paths <- check_files(files, call)

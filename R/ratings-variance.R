@@ -147,8 +147,8 @@ warn_alone <- function(design, cells, alone) {
     labels <- unique(vapply(which(alone), \(i) label_of(design$groups[cells$group[i], ]), ""))
     cli::cli_warn(
       c(
-        "Only one respondent rated in {length(labels)} group{?s}: {.val {labels}}. How sure such a mean is
-         cannot be said; {.field std.error} is missing.",
+        "Only one respondent rated in {length(labels)} group{?s}: {.val {labels}}. How sure such a
+         mean is cannot be said; {.field std.error} is missing.",
         i = "Ask more people, or compare larger groups."
       ),
       class = "imagestrata_warning"
@@ -233,15 +233,11 @@ fit_mixed <- function(answers, side, call) {
   )
   deviation <- lme4::ranef(model)$cluster
   mean <- t(as.matrix(deviation)) + lme4::fixef(model)
+  # By the numbers of clusters, whether or not this measure has all of them.
+  column <- match(seq_len(max(answers$cluster)), as.integer(rownames(deviation)))
   list(
-    # Columns by the numbers of clusters, whether or not this measure has all of them.
-    mean = mean[, match(seq_len(max(answers$cluster)), as.integer(rownames(deviation))), drop = FALSE],
-    posterior = posterior_by_cluster(deviation, max(answers$cluster)),
+    mean = mean[, column, drop = FALSE],
+    posterior = attr(deviation, "postVar")[, , column, drop = FALSE],
     fixed = as.matrix(stats::vcov(model))
   )
-}
-
-posterior_by_cluster <- function(deviation, n) {
-  posterior <- attr(deviation, "postVar")
-  posterior[, , match(seq_len(n), as.integer(rownames(deviation))), drop = FALSE]
 }

@@ -245,9 +245,9 @@ check_usable <- function(answers, usable, sample, range, call) {
   hint <- switch(main,
     "unmatched image" = "The first is {.val {example$image_id}}; the sample has ids like
       {.val {sample$image_id[1]}}.",
-    "unknown item" = "The first is {.val {example$item}}: give {.arg items} the items of your survey.",
+    "unknown item" = "The first is {.val {example$item}}: give {.arg items} those of your survey.",
     "out of range" = "The first is {.val {example$value}}, and {.arg range} is {.val {range}}.",
-    "not a number" = "The first is {.val {example$value}}: export numbers, not the texts of choices.",
+    "not a number" = "The first is {.val {example$value}}: export numbers, not texts of choices.",
     "no image" = "Say in {.arg columns} or {.arg image_columns} where the ids of images are.",
     "Look at {.file {example$file}}, row {example$row}."
   )

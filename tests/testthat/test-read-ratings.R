@@ -9,7 +9,8 @@ toy_drawn <- function() {
 two_items <- data.frame(item = c("proud", "angry"), dimension = c("enthusiasm", "aversion"))
 
 # A survey with one row per respondent, packets of two images, two items, as Qualtrics exports it.
-write_qualtrics <- function(rows, path = withr::local_tempfile(fileext = ".csv", .local_envir = parent.frame())) {
+write_qualtrics <- function(rows, env = parent.frame()) {
+  path <- withr::local_tempfile(fileext = ".csv", .local_envir = env)
   header <- c(
     "StartDate", "Status", "Duration (in seconds)", "ResponseId", "group", "image_1", "image_2",
     "1_rating_1", "1_rating_2", "2_rating_1", "2_rating_2"
