@@ -135,7 +135,8 @@ check_sd <- function(sd, call = rlang::caller_env()) {
   unknown <- setdiff(names(sd), names(default))
   if (!is_numbers(sd) || any(sd < 0) || !rlang::is_named(sd) || length(unknown) > 0) {
     abort_imagestrata(
-      "{.arg sd} must hold numbers from 0 with names among {.val {names(default)}}, not {seen(sd)}.",
+      "{.arg sd} must hold numbers from 0 with names among {.val {names(default)}}, not
+       {seen(sd)}.",
       hint = if (length(unknown) > 0) "There is no part {.val {unknown}}.",
       call = call
     )

@@ -119,8 +119,8 @@ warn_no_spread <- function(table, design) {
   always <- design$measures$item[as.integer(names(of_measure))[of_measure]]
   cli::cli_warn(
     c(
-      "In {sum(flat)} of {length(flat)} row{?s} respondents do not differ at all: the standard error is
-       0, and nothing can be tested.",
+      "In {sum(flat)} of {length(flat)} row{?s} respondents do not differ at all: the standard error
+       is 0, and nothing can be tested.",
       i = if (length(always) > 0) "So it is in all rows of {.val {always}}: is the file complete?",
       i = if (length(always) == 0) "They rest on few ratings: {.code shrink = TRUE} may help."
     ),

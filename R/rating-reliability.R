@@ -8,16 +8,16 @@
 #' Each image has its own raters, so the intraclass correlation is that of the one-way model,
 #' ICC(1): the share of variance that lies between images. `icc_average` is that of the mean of as
 #' many ratings as an image has on average. Intervals are those of the F distribution.
-#' Krippendorff's `alpha`, for interval scales, compares differences within images with those among all ratings;
-#' images with one rating cannot say anything about it. Cronbach's alpha is about items, not raters:
-#' how far those of one dimension go together.
+#' Krippendorff's `alpha`, for interval scales, compares differences within images with those among
+#' all ratings; images with one rating cannot say anything about it. Cronbach's alpha is about
+#' items, not raters: how far those of one dimension go together.
 #'
 #' Low values do not spoil means over many ratings. They say that single ratings are no
 #' measurement of an image.
 #'
 #' @returns A tibble with one row per item and dimension (and group): `level`, `item`, `dimension`,
-#'   the columns of `by`, `icc`, `icc.low`, `icc.high`, `icc_average`, `alpha`, `cronbach` (dimensions
-#'   only), `n_ratings`, `n_images`, `raters_per_image`.
+#'   the columns of `by`, `icc`, `icc.low`, `icc.high`, `icc_average`, `alpha`, `cronbach`
+#'   (dimensions only), `n_ratings`, `n_images`, `raters_per_image`.
 #' @family ratings
 #' @export
 #' @examples

@@ -66,3 +66,34 @@ survey_gap <- function(fit, a, b) {
 }
 
 quietly <- function(code) suppressMessages(suppressWarnings(code))
+
+# The golden tables of tests/fixtures; tools/golden-ratings.R makes them.
+golden_ratings <- function() {
+  ratings <- dplyr::filter(some_ratings(), cluster %in% c(1:3, 200:203, 290:293))
+  ratings$item <- as.character(ratings$item)
+  ratings$dimension <- as.character(ratings$dimension)
+  ratings
+}
+
+golden_options <- function() {
+  expand.grid(
+    variance = c("respondent", "two-way", "image"), weight = c("cluster", "corpus", "share", "none"),
+    stringsAsFactors = FALSE
+  )
+}
+
+golden_means <- function(ratings) {
+  options <- golden_options()
+  quietly(dplyr::bind_rows(Map(
+    \(weight, variance) tidy(rating_means(ratings, weight = weight, variance = variance)),
+    options$weight, options$variance
+  )))
+}
+
+golden_gaps <- function(ratings) {
+  options <- golden_options()
+  quietly(dplyr::bind_rows(Map(
+    \(weight, variance) tidy(rating_gaps(ratings, weight = weight, variance = variance)),
+    options$weight, options$variance
+  )))
+}

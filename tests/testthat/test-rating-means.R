@@ -114,6 +114,14 @@ test_that("columns are named as in select(), and in any order of rows", {
   expect_equal(nrow(rating_means(toy_ratings()[, -6])), 2)
 })
 
+test_that("groups of images need not hold the same clusters", {
+  expect_silent(means <- rating_means(toy_ratings(), by = image_id, weight = "none"))
+  expect_equal(means$estimate[means$level == "item"], c(2.5, 5.5, 3.5))
+  expect_silent(rating_means(toy_ratings(), by = cluster))
+  uneven <- dplyr::filter(toy_ratings(), !(group == "R" & cluster == 1))
+  expect_warning(rating_means(uneven, by = group), "not rated by every group")
+})
+
 test_that("the result knows its survey, and stays a tibble", {
   means <- rating_means(simulated_ratings)
   expect_equal(glance(means)$n_respondents, 720)
