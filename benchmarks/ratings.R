@@ -24,7 +24,8 @@ seconds <- function(code) {
 joined <- suppressMessages(read_ratings(ratings, simulated_sample))
 table <- tibble::tribble(
   ~what, ~seconds,
-  "`read_ratings(table, sample)`", seconds(suppressMessages(read_ratings(ratings, simulated_sample))),
+  "`read_ratings(table, sample)`",
+  seconds(suppressMessages(read_ratings(ratings, simulated_sample))),
   "`rating_means()`", seconds(rating_means(joined)),
   "`rating_gaps()`", seconds(rating_gaps(joined)),
   "`rating_gaps(variance = \"two-way\")`", seconds(rating_gaps(joined, variance = "two-way")),

@@ -77,7 +77,8 @@ golden_ratings <- function() {
 
 golden_options <- function() {
   expand.grid(
-    variance = c("respondent", "two-way", "image"), weight = c("cluster", "corpus", "share", "none"),
+    variance = c("respondent", "two-way", "image"),
+    weight = c("cluster", "corpus", "share", "none"),
     stringsAsFactors = FALSE
   )
 }
