@@ -1,5 +1,12 @@
 # What rating_means() and rating_gaps() return: a tibble that remembers its survey.
 
+# All columns but those of `by`.
+estimate_columns <- c(
+  "level", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic", "p.value",
+  "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images", "n_clusters",
+  "weight", "variance", "adjust"
+)
+
 new_estimates <- function(data, kind, design, options) {
   survey <- tibble::tibble(
     n_ratings = design$n_ratings,

@@ -87,12 +87,6 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
   }
 }
 
-estimate_columns <- c(
-  "level", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic", "p.value",
-  "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images", "n_clusters",
-  "weight", "variance", "adjust"
-)
-
 by_of <- function(estimates) setdiff(names(estimates), estimate_columns)
 
 # A row per measure, from the top down: dimensions before their items, as they come.

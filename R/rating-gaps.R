@@ -89,7 +89,7 @@ contrasts_of <- function(design, call = rlang::caller_env()) {
 gaps_of_pair <- function(pair, design, fit) {
   groups <- design$groups
   rest <- groups[-1]
-  other <- group_by_columns(rest, rlang::set_names(names(rest)))$id
+  other <- number_rows(rest)
   cells <- fit$cells
   cells$other <- other[cells$group]
   side <- match(groups[[1]][cells$group], pair)

@@ -96,6 +96,14 @@ select_by <- function(ratings, by, call) {
       call = call
     )
   }
+  taken <- intersect(names(columns), estimate_columns)
+  if (length(taken) > 0) {
+    abort_imagestrata(
+      "{.arg by} has {.field {taken}}, which is a column of the results.",
+      hint = "Give it another name: {.code by = c(my_{taken[1]} = {taken[1]})}.",
+      call = call
+    )
+  }
   columns
 }
 
@@ -158,13 +166,16 @@ group_by_columns <- function(ratings, by, call) {
     }
     tell_unused_levels(columns[[name]], name)
   }
-  if (length(by) == 0) {
-    return(list(id = rep(1L, nrow(ratings)), table = tibble::tibble(.rows = 1)))
+  id <- number_rows(columns)
+  list(id = id, table = columns[match(seq_len(max(id)), id), ])
+}
+
+# Rows as 1, 2, ... in the order of their values, the first column first; equal rows alike.
+number_rows <- function(columns) {
+  if (ncol(columns) == 0) {
+    return(rep(1L, nrow(columns)))
   }
-  id <- Reduce(pair_up, lapply(columns, number_levels))
-  table <- columns[!duplicated(id), ]
-  order <- do.call(order, unname(as.list(table)))
-  list(id = match(id, id[!duplicated(id)][order]), table = table[order, ])
+  Reduce(pair_up, lapply(columns, number_levels))
 }
 
 tell_unused_levels <- function(column, name) {

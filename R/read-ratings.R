@@ -9,7 +9,7 @@
 #'   `image_id`. `NULL` for ratings that bring their own.
 #' @param items A table with the columns `item` and `dimension`, one row per item: the order of
 #'   its rows is the order of items in results. A third column `column` may say how an item is
-#'   called in the files.
+#'   called in the files. By default (`NULL`) the ten emotions, [emotion_items].
 #' @param source What the files are: `"qualtrics"`, `"labelstudio"` (JSON), or any `"table"` (CSV
 #'   with commas, semicolons or tabs). `"auto"` looks at them.
 #' @param columns Which columns hold what, as `c(respondent_id = "PID", group = "party")`: there
@@ -51,14 +51,14 @@
 #' rating_problems(ratings)
 read_ratings <- function(files,
                          sample = NULL,
-                         items = emotion_items,
+                         items = NULL,
                          source = "auto",
                          columns = NULL,
                          range = c(0, 10),
                          rating_columns = "{position}_rating_{item}",
                          image_columns = "image_{position}",
                          too_fast = 1 / 3) {
-  items <- check_items(items)
+  items <- check_items(items %||% imagestrata::emotion_items)
   check_sample(sample)
   columns <- check_columns(columns)
   range <- check_range(range)

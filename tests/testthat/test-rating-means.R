@@ -168,6 +168,7 @@ test_that("bad tables are refused, with what was seen and what to do", {
     rating_means(dplyr::mutate(toy, rating = NA_real_))
     rating_means(toy, by = party)
     rating_means(toy, by = item)
+    rating_means(dplyr::rename(toy, variance = group), by = variance)
     rating_means(toy[c(1, 1:6), ])
     rating_means(dplyr::mutate(toy, group = c("D", NA, "D", "R", "R", "R")))
     rating_means(

@@ -215,6 +215,15 @@ test_that("time per image is summed", {
   expect_equal(unique(ratings$respondent_id[ratings$too_fast]), "r2")
 })
 
+test_that("it works without library(imagestrata)", {
+  read <- fresh_r("
+    answers <- data.frame(respondent_id = 'r', image_id = 'x', item = 'angry', rating = 9)
+    if ('package:imagestrata' %in% search()) detach('package:imagestrata')
+    as.character(imagestrata::read_ratings(answers)$dimension)
+  ")
+  expect_equal(read, "aversion")
+})
+
 test_that("ratings that bring their own weights need no sample", {
   answers <- dplyr::select(simulated_ratings, -dimension)
   ratings <- read_ratings(answers)
