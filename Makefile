@@ -51,6 +51,8 @@ bench: .venv/dev
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
 	@tools/system-packages r
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R
+	Rscript benchmarks/ratings.R
+	Rscript benchmarks/coverage.R
 
 docs: .venv/dev
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata

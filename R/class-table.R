@@ -29,7 +29,12 @@ needed_columns <- list(
   imagestrata_clustering = c(
     "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"
   ),
-  imagestrata_sample = c("image_id", "cluster", "N_h", "n_h", "weight_corpus")
+  imagestrata_sample = c("image_id", "cluster", "N_h", "n_h", "weight_corpus"),
+  imagestrata_ratings = c("respondent_id", "image_id", "item", "dimension", "rating"),
+  imagestrata_estimates = c("item", "dimension", "estimate", "std.error"),
+  imagestrata_plan = c(
+    "n_clusters", "images_per_cluster", "raters_per_group", "images_per_rater", "gap", "power"
+  )
 )
 
 same_elements <- function(x, y) {

@@ -25,7 +25,7 @@
 #'   `negative`, and dropped since they are `weak` (highest, but below `at_least`) or `unclear`
 #'   (highest, but too close to the second).
 #' @family fine-tuning
-#' @seealso [plot_ratings()]
+#' @seealso [plot_label_ratings()]
 #' @export
 #' @examplesIf imagestrata_ready()
 #' ratings <- data.frame(
@@ -39,7 +39,7 @@ label_ratings <- function(ratings, items = NULL, at_least = 3, margin = 3) {
   sent <- call_core(
     "label_ratings",
     send_labels(check_data_frame(ratings, "ratings"), "ratings"),
-    items = check_items(items),
+    items = check_item_names(items),
     at_least = check_number(at_least, "at_least"),
     margin = check_number(margin, "margin")
   )
@@ -47,7 +47,7 @@ label_ratings <- function(ratings, items = NULL, at_least = 3, margin = 3) {
 }
 
 # A list, since one name alone would reach Python as a string.
-check_items <- function(items, call = rlang::caller_env()) {
+check_item_names <- function(items, call = rlang::caller_env()) {
   if (is.null(items)) {
     return(NULL)
   }

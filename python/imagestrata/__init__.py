@@ -63,7 +63,7 @@ _PUBLIC = {
     "plot_training": "explore.training",
     "plot_confusion": "explore.training",
     "plot_mistakes": "explore.mistakes",
-    "plot_ratings": "explore.ratings",
+    "plot_label_ratings": "explore.label_ratings",
     "plot_tuning": "explore.tuning",
     "plot_matching": "explore.matching",
 }

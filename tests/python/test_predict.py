@@ -16,8 +16,8 @@ from imagestrata import (
     explain_labels,
     fine_tune,
     plot_confusion,
+    plot_label_ratings,
     plot_mistakes,
-    plot_ratings,
     plot_training,
     predict_labels,
 )
@@ -212,7 +212,7 @@ class TestFigures:
         ratings = pd.DataFrame(
             {"path": list("abcd"), "anger": [8, 2, 0, 0], "joy": [1, 0, 0, 9], "awe": [0, 0, 0, 1]}
         )
-        drawn = plot_ratings(ratings)
+        drawn = plot_label_ratings(ratings)
         heights = [bar.get_height() for bar in drawn.axes[0].patches]
         assert heights == [25, 25, 50, 0]
         shares = [text.get_text() for text in drawn.axes[1].texts]

@@ -33,7 +33,7 @@ otherwise <- c(
   plot_trace = "autoplot(x, \"trace\")",
   plot_training = "autoplot(x, \"training\")",
   plot_confusion = "autoplot(x, \"confusion\")",
-  plot_ratings = "plot_ratings(type = )",
+  plot_label_ratings = "plot_label_ratings(type = )",
   plot_tuning = "autoplot(x)",
   plot_matching = "autoplot(x)"
 )

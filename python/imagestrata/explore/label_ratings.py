@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_ratings(
+def plot_label_ratings(
     ratings: pd.DataFrame,
     path: str | os.PathLike[str] | None = None,
     *,

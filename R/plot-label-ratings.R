@@ -17,10 +17,10 @@
 #'   image_id = 1:200,
 #'   anger = pmax(0, rnorm(200, 0, 4)), fear = pmax(0, rnorm(200, -2, 4))
 #' )
-#' plot_ratings(ratings)
-#' plot_ratings(ratings, type = "together")
-#' plot_ratings(ratings, type = "clear")
-plot_ratings <- function(ratings,
+#' plot_label_ratings(ratings)
+#' plot_label_ratings(ratings, type = "together")
+#' plot_label_ratings(ratings, type = "clear")
+plot_label_ratings <- function(ratings,
                          items = NULL,
                          at_least = 3,
                          margin = 3,
@@ -48,7 +48,7 @@ mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
       call = call
     )
   }
-  check_items(items, call)
+  check_item_names(items, call)
   items <- items %||% setdiff(names(ratings), c("image_id", "path", "annotator"))
   absent <- setdiff(items, names(ratings))
   if (length(absent) > 0 || length(items) == 0) {

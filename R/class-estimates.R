@@ -1,0 +1,54 @@
+# What rating_means() and rating_gaps() return: a tibble that remembers its survey.
+
+# All columns but those of `by`.
+estimate_columns <- c(
+  "level", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic", "p.value",
+  "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images", "n_clusters",
+  "weight", "variance", "adjust"
+)
+
+new_estimates <- function(data, kind, design, options) {
+  survey <- tibble::tibble(
+    n_ratings = design$n_ratings,
+    n_respondents = design$n_respondents,
+    n_images = design$n_images,
+    n_clusters = if (is.null(design$answers$cluster)) NA_integer_ else max(design$answers$cluster),
+    n_items = sum(design$measures$level == "item")
+  )
+  survey <- dplyr::bind_cols(survey, tibble::as_tibble(options))
+  new_image_table(data, "imagestrata_estimates", kind = kind, survey = survey, by = design$by)
+}
+
+#' @export
+tbl_sum.imagestrata_estimates <- function(x, ...) {
+  survey <- attr(x, "survey")
+  heading <- paste0(
+    count_of(survey$n_ratings, "rating"), " of ", count_of(survey$n_images, "image"), " by ",
+    count_of(survey$n_respondents, "respondent"), "; ", what_counts[[survey$weight]], "; ",
+    100 * survey$conf_level, "% intervals by ", survey$variance
+  )
+  rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")
+}
+
+#' @export
+tidy.imagestrata_estimates <- function(x, ...) {
+  plain_tibble(x)
+}
+
+#' @export
+glance.imagestrata_estimates <- function(x, ...) {
+  attr(x, "survey")
+}
+
+#' @importFrom ggplot2 autoplot
+#' @export
+autoplot.imagestrata_estimates <- function(object, ...) {
+  if (attr(object, "kind") == "means") plot_rating_means(object) else plot_rating_gaps(object)
+}
+
+what_counts <- c(
+  cluster = "every cluster counts the same",
+  corpus = "every image of the corpus counts the same",
+  share = "every share counts the same",
+  none = "every rated image counts the same"
+)

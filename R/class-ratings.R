@@ -1,0 +1,79 @@
+# Ratings as read_ratings() returns them: a tibble of usable ratings, and beside it a table
+# of whatever was wrong with the others.
+
+new_ratings <- function(data, problems, range) {
+  new_image_table(data, "imagestrata_ratings", problems = problems, range = range)
+}
+
+#' @export
+tbl_sum.imagestrata_ratings <- function(x, ...) {
+  problems <- attr(x, "problems")
+  c(
+    "Ratings" = paste0(
+      count_of(nrow(x), "rating"), " of ", count_of(n_distinct(x$image_id), "image"), " by ",
+      count_of(n_distinct(x$respondent_id), "respondent"), group_note(x)
+    ),
+    "Problems" = if (nrow(problems) > 0) {
+      paste0(count_of(nrow(problems), "row"), ", see rating_problems()")
+    }
+  )
+}
+
+group_note <- function(x) {
+  if (!"group" %in% names(x)) {
+    return("")
+  }
+  people <- dplyr::distinct(plain_tibble(x), .data$respondent_id, .data$group)
+  people <- dplyr::count(people, .data$group)
+  paste0(" (", paste0(people$group, " ", people$n, collapse = ", "), ")")
+}
+
+n_distinct <- function(x) length(unique(x))
+
+#' @export
+summary.imagestrata_ratings <- function(object, ...) {
+  new_summary(
+    title = tbl_sum(object)[["Ratings"]],
+    tables = list("What was noticed" = count_problems(attr(object, "problems")))
+  )
+}
+
+count_problems <- function(problems) {
+  counted <- dplyr::count(problems, .data$problem, .data$kept)
+  counted[match(unique(problems$problem), counted$problem), ]
+}
+
+#' What was noticed when ratings were read
+#'
+#' @param ratings What [read_ratings()] returned.
+#'
+#' @returns A tibble with one row per problem: `problem`; `kept`, whether the rating (or the
+#'   respondent's ratings) stayed among the ratings; the ids that it is about (`respondent_id`,
+#'   `group`, `image_id`, `item`), the `value` as it was read, and its `file` and `row`.
+#'
+#'   | `problem` | what it means | kept |
+#'   |---|---|---|
+#'   | `preview` | a trial run of the survey's author | no |
+#'   | `no respondent`, `no group`, `no image` | an id is missing | no |
+#'   | `unknown item` | the item is not in the table of items | no |
+#'   | `unmatched image` | the image is not in the sample | no |
+#'   | `missing` | the item was not answered | no |
+#'   | `not a number`, `out of range` | the value cannot be a rating | no |
+#'   | `duplicate` | the same respondent, image and item, and the same value, once more | no |
+#'   | `contradiction` | the same respondent, image and item with another value than before | no |
+#'   | `unrated` | a sampled image without a rating by this group | - |
+#'   | `straight-lining` | on every image, the respondent gave all items the same value | yes |
+#'   | `too fast` | the respondent took less than a share of the median time | yes |
+#' @family ratings
+#' @export
+#' @examples
+#' answers <- data.frame(
+#'   respondent_id = c("r1", "r1", "r2"), group = "Democrat", image_id = "simulated-0001",
+#'   item = c("proud", "angry", "proud"), rating = c(3, 12, NA)
+#' )
+#' ratings <- read_ratings(answers, sample = simulated_sample)
+#' rating_problems(ratings)
+rating_problems <- function(ratings) {
+  check_class(ratings, "imagestrata_ratings", "ratings", "read_ratings")
+  attr(ratings, "problems")
+}

@@ -1,0 +1,113 @@
+#' Gaps between groups, cluster by cluster
+#'
+#' About which images do groups feel differently? A row per cluster, with a picture of it on the
+#' axis, and a panel per dimension or item.
+#'
+#' @param gaps What `rating_gaps(ratings, by = c(group, cluster))` returned, of two groups.
+#' @param clusters Numbers of the clusters to draw, from the top down. By default the `n` with
+#'   the widest gaps in any panel.
+#' @param n How many clusters, by default.
+#' @param level Panels are `"dimension"`s or `"item"`s: filter `gaps` for some of them.
+#' @param labels Names for clusters, as `c("5" = "protesters")`, in place of their numbers.
+#' @inheritParams plot_rating_heatmap
+#' @inheritParams plot_rating_gaps
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examples
+#' gaps <- simulated_ratings |>
+#'   dplyr::filter(cluster <= 20) |>
+#'   rating_gaps(by = c(group, cluster), adjust = "BH")
+#' plot_cluster_gaps(gaps, n = 6)
+plot_cluster_gaps <- function(gaps,
+                              clusters = NULL,
+                              thumbnails = NULL,
+                              n = 10,
+                              level = "dimension",
+                              labels = NULL,
+                              alpha = 0.05) {
+  check_estimates(
+    gaps, "gaps", "rating_gaps", c("cluster", "contrast", "estimate", "p.adjusted")
+  )
+  check_choice(level, "level", c("item", "dimension"), rlang::current_env())
+  thumbnails <- check_thumbnails(thumbnails)
+  check_number(n, "n")
+  check_number(alpha, "alpha")
+  caption <- caption_of(gaps)
+  gaps <- plain_tibble(gaps)[gaps$level == level & !is.na(gaps$estimate), ]
+  check_cluster_gaps(gaps, level)
+  clusters <- clusters %||% widest_gaps(gaps, n)
+  unknown <- setdiff(clusters, gaps$cluster)
+  if (length(unknown) > 0) {
+    abort_imagestrata(
+      "{.arg gaps} has no gap for {cli::qty(length(unknown))}cluster{?s} {.val {unknown}}."
+    )
+  }
+  gaps <- gaps[gaps$cluster %in% clusters, ]
+  gaps$panel <- factor(gaps$item, unique(gaps$item))
+  gaps$y <- length(clusters) + 1 - match(gaps$cluster, clusters)
+  names <- as.character(clusters)
+  known <- names %in% names(labels)
+  names[known] <- labels[names[known]]
+  ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
+    ggplot2::geom_vline(xintercept = 0, colour = colours[["soft"]], linewidth = 0.4) +
+    draw_gaps(gaps, alpha) +
+    pictures_on_axis(clusters, thumbnails, levels(gaps$panel)[1]) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1) +
+    ggplot2::scale_y_continuous(
+      breaks = rev(seq_along(clusters)), labels = names,
+      limits = c(0.5, length(clusters) + 0.5), expand = ggplot2::expansion()
+    ) +
+    ggplot2::coord_cartesian(clip = "off") +
+    ggplot2::labs(
+      x = gap_title(gaps), y = if (is.null(labels)) "Cluster", caption = caption
+    ) +
+    theme_estimates() +
+    ggplot2::theme(
+      panel.spacing.x = ggplot2::unit(0.9, "lines"),
+      strip.text = ggplot2::element_text(size = ggplot2::rel(0.75)),
+      axis.text.y = ggplot2::element_text(
+        margin = ggplot2::margin(r = if (nrow(thumbnails) > 0) picture_width + 4 else 2)
+      )
+    )
+}
+
+# Points.
+picture_width <- 26
+
+check_cluster_gaps <- function(gaps, level, call = rlang::caller_env()) {
+  if (nrow(gaps) == 0) {
+    abort_imagestrata("{.arg gaps} has no gaps of level {.val {level}}.", call = call)
+  }
+  if (anyDuplicated(gaps[c("cluster", "item")])) {
+    abort_imagestrata(
+      "{.arg gaps} has several gaps for one cluster and item.",
+      hint = "Filter it to one contrast.",
+      call = call
+    )
+  }
+}
+
+widest_gaps <- function(gaps, n) {
+  widest <- tapply(abs(gaps$estimate), gaps$cluster, max)
+  as.numeric(names(utils::head(sort(widest, decreasing = TRUE), n)))
+}
+
+# Left of the first panel, between the axis and its labels.
+pictures_on_axis <- function(clusters, thumbnails, panel) {
+  shown <- which(clusters %in% thumbnails$cluster)
+  lapply(shown, function(i) {
+    y <- length(clusters) + 1 - i
+    grob <- square_grob(
+      thumbnails$path[match(clusters[i], thumbnails$cluster)],
+      x = ggplot2::unit(-3, "pt"), just = "right", width = NULL,
+      height = min(ggplot2::unit(picture_width, "pt"), ggplot2::unit(1, "npc"))
+    )
+    ggplot2::layer(
+      geom = ggplot2::GeomCustomAnn, stat = "identity", position = "identity",
+      data = data.frame(panel = factor(panel)), inherit.aes = FALSE,
+      params = list(grob = grob, xmin = -Inf, xmax = Inf, ymin = y - 0.46, ymax = y + 0.46)
+    )
+  })
+}

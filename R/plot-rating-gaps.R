@@ -1,0 +1,52 @@
+#' Gaps between groups, item by item
+#'
+#' A row per item and dimension: the gap with its interval. Points are filled where the adjusted p
+#' value is below `alpha`.
+#'
+#' @param gaps What [rating_gaps()] returned, or some of its rows. Contrasts, and further columns
+#'   of its `by`, get panels of their own.
+#' @param alpha Level of significance.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examples
+#' plot_rating_gaps(rating_gaps(simulated_ratings))
+plot_rating_gaps <- function(gaps, alpha = 0.05) {
+  check_estimates(gaps, "gaps", "rating_gaps", c("contrast", "estimate", "p.adjusted"))
+  check_number(alpha, "alpha")
+  rows <- rows_of_measures(gaps)
+  caption <- caption_of(gaps)
+  panels <- c(if (length(unique(gaps$contrast)) > 1) "contrast", by_of(gaps))
+  gaps <- plain_tibble(gaps)
+  gaps$y <- rows$y[match_measures(gaps, rows)]
+  plot <- ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
+    shade_dimensions(rows) +
+    ggplot2::geom_vline(xintercept = 0, colour = colours[["soft"]], linewidth = 0.4) +
+    draw_gaps(gaps, alpha) +
+    ggplot2::labs(x = gap_title(gaps), y = NULL, caption = caption) +
+    panels_of(gaps, panels)
+  dress_rows(plot, rows)
+}
+
+gap_title <- function(gaps) {
+  if (one_of_a_kind(gaps$contrast)) paste0("Gap: ", gaps$contrast[1]) else "Gap in mean ratings"
+}
+
+draw_gaps <- function(gaps, alpha) {
+  level <- c(paste("p <", format(alpha)), "not significant")
+  sure <- factor(level[2 - (!is.na(gaps$p.adjusted) & gaps$p.adjusted < alpha)], level)
+  list(
+    ggplot2::geom_linerange(
+      ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
+      colour = group_colours[1], linewidth = 0.7, na.rm = TRUE
+    ),
+    ggplot2::geom_point(
+      ggplot2::aes(fill = sure),
+      shape = 21, size = 2.2, stroke = 0.8, colour = group_colours[1], na.rm = TRUE
+    ),
+    ggplot2::scale_fill_manual(
+      values = rlang::set_names(c(group_colours[1], "white"), level), drop = FALSE, name = NULL
+    )
+  )
+}

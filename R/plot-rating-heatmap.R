@@ -1,0 +1,195 @@
+#' What every cluster evokes, the largest first
+#'
+#' The paper's Figure 9: a column per cluster, a row per item, the darker the higher the mean
+#' rating. Lines show how few of the clusters hold 50, 75 and 90 percent of all images: right of
+#' them is what a simple random sample hardly sees.
+#'
+#' @param means What `rating_means(ratings, by = cluster)` returned.
+#' @param clusters A table with the columns `cluster` and `size`, such as
+#'   `tidy(cluster_images(...))`: all clusters, rated or not. By default those rated, in the order
+#'   of their numbers, without lines.
+#' @param mark Numbers of clusters to mark with a dot.
+#' @param thumbnails A picture for each marked cluster: a table with the columns `cluster` and
+#'   `path`, as [find_images()] returns it, whose first picture of a cluster is taken, or paths with
+#'   the clusters' numbers as names. PNG, or JPEG if the package jpeg is installed. Clusters with
+#'   thumbnails are marked.
+#' @param level Rows are `"item"`s or `"dimension"`s.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examples
+#' means <- rating_means(simulated_ratings, by = cluster)
+#' plot_rating_heatmap(means, simulated_clusters, mark = c(5, 17, 182, 272))
+plot_rating_heatmap <- function(means,
+                                clusters = NULL,
+                                mark = NULL,
+                                thumbnails = NULL,
+                                level = "item") {
+  check_estimates(means, "means", "rating_means", c("cluster", "estimate"))
+  check_choice(level, "level", c("item", "dimension"), rlang::current_env())
+  means <- plain_tibble(means)[means$level == level, ]
+  check_heatmap(means, level)
+  columns <- columns_of(means, clusters)
+  thumbnails <- check_thumbnails(thumbnails)
+  marked <- check_marks(union(mark, thumbnails$cluster), columns)
+  rows <- heatmap_rows(means)
+  means$x <- columns$x[match(means$cluster, columns$cluster)]
+  means$y <- rows$y[match(means$item, rows$item)]
+  top <- max(rows$y) + 0.5
+  ggplot2::ggplot(means, ggplot2::aes(.data$x, .data$y)) +
+    ggplot2::geom_tile(ggplot2::aes(fill = .data$estimate), width = 1, height = 1) +
+    draw_marks(marked, thumbnails, columns, top) +
+    draw_reached(columns, top) +
+    ggplot2::scale_fill_viridis_c(
+      option = "mako", direction = -1,
+      guide = ggplot2::guide_colourbar(
+        barheight = ggplot2::unit(0.3, "lines"), barwidth = ggplot2::unit(7, "lines"),
+        title.vjust = 1
+      )
+    ) +
+    ggplot2::scale_x_continuous(
+      breaks = \(limits) unique(c(1, whole_breaks(limits))), expand = ggplot2::expansion(add = 0.5)
+    ) +
+    ggplot2::scale_y_continuous(
+      breaks = rows$y, labels = rows$item, expand = ggplot2::expansion(add = c(0.1, 0.2)),
+      sec.axis = dimension_axis(rows, level)
+    ) +
+    ggplot2::coord_cartesian(clip = "off") +
+    ggplot2::labs(x = "Cluster, the largest first", y = NULL, fill = "Mean rating") +
+    theme_estimates() +
+    ggplot2::theme(
+      panel.grid.major.x = ggplot2::element_blank(),
+      panel.grid.major.y = ggplot2::element_blank(),
+      axis.text.y.right = ggplot2::element_text(
+        angle = 270, hjust = 0.5, size = ggplot2::rel(0.8)
+      )
+    )
+}
+
+check_heatmap <- function(means, level, call = rlang::caller_env()) {
+  if (nrow(means) == 0) {
+    abort_imagestrata("{.arg means} has no rows of level {.val {level}}.", call = call)
+  }
+  if (anyDuplicated(means[c("cluster", "item")])) {
+    abort_imagestrata(
+      "{.arg means} has several means for one cluster and item.",
+      hint = "Use {.code rating_means(by = cluster)}, or filter one group.",
+      call = call
+    )
+  }
+}
+
+# Where each cluster stands: by size, the residual (-1) last.
+columns_of <- function(means, clusters, call = rlang::caller_env()) {
+  if (is.null(clusters)) {
+    cluster <- sort(unique(means$cluster))
+    return(tibble::tibble(cluster = cluster, size = NA_real_, x = seq_along(cluster)))
+  }
+  if (!is.data.frame(clusters) || !all(c("cluster", "size") %in% names(clusters))) {
+    abort_imagestrata(
+      "{.arg clusters} must be a table with the columns {.field cluster} and {.field size}, not
+       {seen(clusters)}.",
+      hint = "{.code tidy()} of a clustering is one.",
+      call = call
+    )
+  }
+  unknown <- setdiff(means$cluster, clusters$cluster)
+  if (length(unknown) > 0) {
+    abort_imagestrata(
+      "{length(unknown)} rated cluster{?s} {?is/are} not in {.arg clusters}: {.val {unknown}}.",
+      call = call
+    )
+  }
+  columns <- plain_tibble(clusters)[c("cluster", "size")]
+  columns <- columns[order(columns$cluster < 0, -columns$size, columns$cluster), ]
+  columns$x <- seq_len(nrow(columns))
+  columns
+}
+
+check_marks <- function(mark, columns, call = rlang::caller_env()) {
+  unknown <- setdiff(mark, columns$cluster)
+  if (length(unknown) > 0) {
+    abort_imagestrata(
+      "There {cli::qty(length(unknown))}{?is no cluster/are no clusters} {.val {unknown}} to mark.",
+      call = call
+    )
+  }
+  columns[match(mark, columns$cluster), ]
+}
+
+# Rows from the top down, dimensions a little apart.
+heatmap_rows <- function(means) {
+  rows <- dplyr::distinct(means, .data$item, .data$dimension)
+  block <- match(rows$dimension, unique(rows$dimension))
+  rows$y <- -(seq_len(nrow(rows)) + 0.4 * (block - 1))
+  rows$y <- rows$y - min(rows$y) + 1
+  rows
+}
+
+dimension_axis <- function(rows, level) {
+  rows <- rows[!is.na(rows$dimension), ]
+  if (level == "dimension" || nrow(rows) == 0) {
+    return(ggplot2::waiver())
+  }
+  centre <- tapply(rows$y, factor(rows$dimension, unique(rows$dimension)), mean)
+  ggplot2::dup_axis(breaks = as.vector(centre), labels = names(centre), name = NULL)
+}
+
+# Lines after the clusters with which 50, 75 and 90 percent of all images are reached.
+draw_reached <- function(columns, top) {
+  if (anyNA(columns$size)) {
+    return(NULL)
+  }
+  reached <- clusters_to_reach(columns$size / sum(columns$size), c(0.5, 0.75, 0.9))
+  reached$x <- reached$cluster + 0.5
+  # Where half of all images are, clusters are few: that label goes to the left of its line.
+  reached$side <- ifelse(seq_len(nrow(reached)) == 1, 1.1, -0.1)
+  list(
+    ggplot2::geom_segment(
+      ggplot2::aes(x = .data$x, xend = .data$x, y = 0.5, yend = top + 0.8),
+      data = reached, colour = colours[["bright"]], linewidth = 0.5
+    ),
+    ggplot2::geom_label(
+      ggplot2::aes(x = .data$x, y = top + 0.6, label = .data$label, hjust = .data$side),
+      data = reached, size = 2.6, colour = colours[["bright"]], fontface = "bold",
+      label.size = 0, label.padding = ggplot2::unit(0.05, "lines")
+    )
+  )
+}
+
+# Dots above columns; with pictures, these in a row above, each tied to its column.
+draw_marks <- function(marked, thumbnails, columns, top) {
+  if (nrow(marked) == 0) {
+    return(NULL)
+  }
+  dots <- top + 1.6
+  shown <- marked[marked$cluster %in% thumbnails$cluster, ]
+  shown <- shown[order(shown$x), ]
+  n <- nrow(shown)
+  width <- max(columns$x)
+  shown$slot <- width * (seq_len(n) - 0.5) / n
+  list(
+    ggplot2::geom_segment(
+      ggplot2::aes(x = .data$slot, xend = .data$x, y = dots + 1, yend = dots),
+      data = shown, colour = colours[["soft"]], linewidth = 0.3
+    ),
+    ggplot2::geom_segment(
+      ggplot2::aes(x = .data$x, xend = .data$x, y = top + 0.1, yend = dots),
+      data = marked, colour = colours[["soft"]], linewidth = 0.3
+    ),
+    ggplot2::geom_point(ggplot2::aes(y = dots), data = marked, colour = "black", size = 1.4),
+    lapply(seq_len(n), function(i) {
+      path <- thumbnails$path[match(shown$cluster[i], thumbnails$cluster)]
+      half <- width / n / 2
+      ggplot2::annotation_custom(
+        square_grob(path),
+        xmin = shown$slot[i] - half, xmax = shown$slot[i] + half, ymin = dots + 1, ymax = dots + 5
+      )
+    }),
+    ggplot2::geom_text(
+      ggplot2::aes(x = .data$slot, y = dots + 5.5, label = .data$cluster),
+      data = shown, size = 2.8
+    )
+  )
+}

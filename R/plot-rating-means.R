@@ -1,0 +1,175 @@
+#' Mean ratings of items and dimensions, group by group
+#'
+#' The paper's Figure 10: a row per item, the dimensions shaded, a point with its interval for
+#' every group.
+#'
+#' @param means What [rating_means()] returned, or some of its rows. The first column of its `by`
+#'   is told apart by colour and shape; the columns after it get panels of their own.
+#' @param colours One colour per group, in their order. The default can be told apart by
+#'   colour-blind readers and in grey.
+#'
+#' @returns A ggplot: add your own `theme()`, `labs()` or scales.
+#' @family plots
+#' @export
+#' @examples
+#' plot_rating_means(rating_means(simulated_ratings))
+#'
+#' simulated_ratings |>
+#'   dplyr::filter(cluster %in% c(5, 8)) |>
+#'   rating_means(by = c(group, cluster)) |>
+#'   plot_rating_means()
+plot_rating_means <- function(means, colours = NULL) {
+  check_estimates(means, "means", "rating_means", "estimate")
+  by <- by_of(means)
+  rows <- rows_of_measures(means)
+  caption <- caption_of(means)
+  means <- plain_tibble(means)
+  means$side <- if (length(by) > 0) as_groups(means[[by[1]]]) else factor("all")
+  groups <- levels(means$side)
+  colours <- check_colours(colours, groups)
+  # Groups stand side by side within a row, the first on top.
+  means$y <- rows$y[match_measures(means, rows)] +
+    0.44 * ((length(groups) + 1) / 2 - as.integer(means$side)) / length(groups)
+  plot <- ggplot2::ggplot(
+    means, ggplot2::aes(.data$estimate, .data$y, colour = .data$side, shape = .data$side)
+  ) +
+    shade_dimensions(rows) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
+      linewidth = 0.7, na.rm = TRUE
+    ) +
+    ggplot2::geom_point(size = 2, na.rm = TRUE) +
+    ggplot2::scale_colour_manual(values = colours) +
+    ggplot2::scale_shape_manual(values = rep_len(c(16, 17, 15, 18), length(groups))) +
+    ggplot2::labs(
+      x = "Mean rating", y = NULL, colour = NULL, shape = NULL, caption = caption
+    ) +
+    panels_of(means, by[-1])
+  if (length(groups) == 1) {
+    plot <- plot + ggplot2::guides(colour = "none", shape = "none")
+  }
+  dress_rows(plot, rows)
+}
+
+# Told apart by readers of all kinds of colour vision (Okabe and Ito's palette).
+group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
+
+check_colours <- function(colours, groups, call = rlang::caller_env()) {
+  colours <- colours %||% group_colours
+  if (length(groups) > length(colours)) {
+    abort_imagestrata(
+      "{length(groups)} groups need {length(groups)} colours, not {length(colours)}.",
+      hint = "Give {.arg colours} one for each, or filter some groups.",
+      call = call
+    )
+  }
+  rlang::set_names(colours[seq_along(groups)], groups)
+}
+
+as_groups <- function(x) {
+  if (is.factor(x)) droplevels(x) else factor(x, sort(unique(x)))
+}
+
+# ---- Shared by the plots of ratings -------------------------------------------------------
+
+check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()) {
+  needed <- c("level", "item", "dimension", needed)
+  lacks <- if (is.data.frame(x)) setdiff(needed, names(x))
+  if (!is.data.frame(x) || length(lacks) > 0) {
+    abort_imagestrata(
+      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen(x)}.",
+      hint = if (length(lacks) > 0) "{.field {lacks}} {?is/are} not there.",
+      call = call
+    )
+  }
+  if (nrow(x) == 0) {
+    abort_imagestrata("{.arg {name}} has no rows to draw.", call = call)
+  }
+}
+
+by_of <- function(estimates) setdiff(names(estimates), estimate_columns)
+
+# A row per measure, from the top down: dimensions before their items, as they come.
+rows_of_measures <- function(estimates) {
+  rows <- dplyr::distinct(plain_tibble(estimates), .data$level, .data$item, .data$dimension)
+  rows$y <- rev(seq_len(nrow(rows)))
+  rows
+}
+
+match_measures <- function(estimates, rows) {
+  match(paste(estimates$level, estimates$item), paste(rows$level, rows$item))
+}
+
+shade_dimensions <- function(rows) {
+  shaded <- rows[rows$level == "dimension", ]
+  if (nrow(shaded) > 0) {
+    ggplot2::annotate(
+      "rect",
+      xmin = -Inf, xmax = Inf, ymin = shaded$y - 0.5, ymax = shaded$y + 0.5, fill = "grey90"
+    )
+  }
+}
+
+dress_rows <- function(plot, rows) {
+  plot +
+    ggplot2::scale_y_continuous(
+      breaks = rows$y, labels = row_labels(rows), limits = c(0.5, nrow(rows) + 0.5),
+      expand = ggplot2::expansion()
+    ) +
+    theme_estimates() +
+    ggplot2::theme(panel.grid.major.y = ggplot2::element_blank())
+}
+
+# Readable in one column of a journal (85 mm).
+theme_estimates <- function() {
+  theme_strata() +
+    ggplot2::theme(
+      axis.title = ggplot2::element_text(size = ggplot2::rel(0.85)),
+      legend.title = ggplot2::element_text(size = ggplot2::rel(0.8)),
+      legend.text = ggplot2::element_text(size = ggplot2::rel(0.8)),
+      panel.grid.major.x = ggplot2::element_line(colour = "grey88", linewidth = 0.3),
+      plot.title.position = "plot",
+      plot.caption.position = "plot",
+      plot.caption = ggplot2::element_text(hjust = 0, colour = colours[["soft"]])
+    )
+}
+
+# Names of dimensions stand out, as in the paper's figure.
+row_labels <- function(rows) {
+  ifelse(rows$level == "dimension", toupper(rows$item), rows$item)
+}
+
+# What the points mean, where all rows agree on it.
+caption_of <- function(estimates) {
+  adjust <- unique(estimates[["adjust"]])
+  names <- c(holm = "Holm", BH = "Benjamini and Hochberg")
+  level <- attr(estimates, "survey")$conf_level
+  intervals <- c(
+    if (!is.null(level)) paste0(100 * level, "% intervals"),
+    if (one_of_a_kind(estimates[["weight"]])) what_counts[[estimates$weight[1]]]
+  )
+  lines <- c(
+    if (length(intervals) > 0) paste(intervals, collapse = "; "),
+    if (length(adjust) == 1 && adjust != "none") paste("p values adjusted by", names[[adjust]])
+  )
+  if (length(lines) > 0) paste0(sentence(paste(lines, collapse = ";\n")), ".")
+}
+
+one_of_a_kind <- function(x) length(unique(x)) == 1
+
+sentence <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))
+
+panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
+  if (length(by) == 0) {
+    return(NULL)
+  }
+  n <- nrow(unique(estimates[by]))
+  if (n > most) {
+    abort_imagestrata(
+      "{n} panels, one for each {.field {by}}, are too many to look at.",
+      hint = "Filter to {most} at most.",
+      call = call
+    )
+  }
+  ggplot2::facet_wrap(ggplot2::vars(!!!rlang::syms(by)), labeller = ggplot2::label_both)
+}

@@ -1,0 +1,141 @@
+#' Gaps between groups of respondents
+#'
+#' Differences of mean ratings between groups, with p values that know how many were looked at.
+#'
+#' @inheritParams rating_means
+#' @param by What is compared: the first column that is named. Columns after it stay apart:
+#'   `c(group, cluster)` compares groups within each cluster. Where more than two groups are
+#'   compared, every pair of them is.
+#' @param adjust How p values are adjusted for their number: `"holm"`, `"BH"`
+#'   (Benjamini and Hochberg) or `"none"`. Items are one family, dimensions another.
+#'
+#' @details
+#' The standard error of a gap is that of the contrast of two means of one survey (survey's
+#' `svycontrast()` after `svyby(covmat = TRUE)`), with what they share taken into account: the same
+#' respondents, if people are in both cells, and with `variance = "two-way"` the same images.
+#'
+#' The degrees of freedom are Welch's, from those of the two means, and at most one less than there
+#' are respondents in both cells.
+#'
+#' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
+#'   further columns of `by`, `contrast` ("Democrat - Republican": the first less the second),
+#'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and
+#'   `conf.high` (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`.
+#' @family ratings
+#' @export
+#' @examples
+#' rating_gaps(simulated_ratings)
+#' simulated_ratings |>
+#'   dplyr::filter(cluster <= 10) |>
+#'   rating_gaps(by = c(group, cluster), adjust = "BH") |>
+#'   dplyr::slice_min(p.value, n = 5)
+rating_gaps <- function(ratings,
+                        by = "group",
+                        weight = "cluster",
+                        variance = "respondent",
+                        adjust = "holm",
+                        shrink = FALSE,
+                        conf_level = 0.95) {
+  check_choice(adjust, "adjust", c("holm", "BH", "none"), rlang::current_env())
+  options <- check_estimate(weight, variance, shrink, conf_level)
+  design <- design_ratings(ratings, rlang::enquo(by), weight)
+  pairs <- contrasts_of(design)
+  fit <- estimate_cells(design, variance, shrink)
+  gaps <- dplyr::bind_rows(lapply(pairs, gaps_of_pair, design, fit), .id = "pair")
+  gaps <- gaps[order(gaps$measure, gaps$other, as.integer(gaps$pair)), ]
+  warn_one_sided(gaps, design$by[-1])
+  warn_no_spread(gaps, design)
+  gaps <- add_interval(gaps, conf_level)
+  # Without any spread there is no test.
+  gaps$statistic <- ifelse(gaps$std.error > 0, gaps$estimate / gaps$std.error, NA)
+  gaps$p.value <- 2 * stats::pt(-abs(gaps$statistic), gaps$df)
+  level <- design$measures$level[gaps$measure]
+  gaps$p.adjusted <- stats::ave(gaps$p.value, level, FUN = \(p) stats::p.adjust(p, adjust))
+  table <- dplyr::bind_cols(
+    design$measures[gaps$measure, ],
+    dplyr::select(gaps, dplyr::any_of(design$by[-1])),
+    gaps[c(
+      "contrast", "estimate", "std.error", "df", "statistic", "p.value", "p.adjusted",
+      "conf.low", "conf.high", "n_ratings", "n_respondents"
+    )]
+  )
+  table$weight <- weight
+  table$variance <- options$variance
+  table$adjust <- adjust
+  new_estimates(table, "gaps", design, c(options, adjust = adjust))
+}
+
+# Every pair of the values of the first `by` column.
+contrasts_of <- function(design, call = rlang::caller_env()) {
+  if (length(design$by) == 0) {
+    abort_imagestrata(
+      "{.arg by} must name what is compared.",
+      hint = "For example {.code by = group}.",
+      call = call
+    )
+  }
+  values <- sort(unique(design$groups[[1]]))
+  if (length(values) < 2) {
+    abort_imagestrata(
+      "There is nothing to compare: {.field {design$by[1]}} is {.val {as.character(values)}} in all
+       ratings.",
+      call = call
+    )
+  }
+  utils::combn(length(values), 2, \(i) values[i], simplify = FALSE)
+}
+
+# The gaps between two values, in all measures and other groups where one of them was rated.
+gaps_of_pair <- function(pair, design, fit) {
+  groups <- design$groups
+  rest <- groups[-1]
+  other <- number_rows(rest)
+  cells <- fit$cells
+  cells$other <- other[cells$group]
+  side <- match(groups[[1]][cells$group], pair)
+  sides <- lapply(1:2, \(i) cells[side %in% i, ])
+  rows <- dplyr::full_join(sides[[1]], sides[[2]], c("measure", "other"), suffix = c("", "_b"))
+  both <- !is.na(rows$cell) & !is.na(rows$cell_b)
+  a <- rows$cell[both]
+  b <- rows$cell_b[both]
+  gaps <- tibble::tibble(
+    measure = rows$measure, other = rows$other,
+    contrast = paste(pair, collapse = " - "),
+    estimate = rows$estimate - rows$estimate_b,
+    std.error = NA_real_, df = NA_real_,
+    n_ratings = rowSums(cbind(rows$n_ratings, rows$n_ratings_b), na.rm = TRUE),
+    n_respondents = rowSums(cbind(rows$n_respondents, rows$n_respondents_b), na.rm = TRUE)
+  )
+  shared <- fit$overlap(a, b)
+  gaps$n_respondents[both] <- gaps$n_respondents[both] - shared
+  gaps$std.error[both] <- sqrt(fit$variance(a, b))
+  gaps$df[both] <- degrees_of_gap(
+    list(fit$variance(a), fit$variance(b)), list(cells$df[a], cells$df[b]),
+    gaps$n_respondents[both] - 1
+  )
+  dplyr::bind_cols(gaps, rest[match(rows$other, other), ])
+}
+
+# Welch's; where there is no variance at all, those of both means together.
+degrees_of_gap <- function(variances, df, most) {
+  welch <- (variances[[1]] + variances[[2]])^2 /
+    (variances[[1]]^2 / df[[1]] + variances[[2]]^2 / df[[2]])
+  welch[is.nan(welch)] <- (df[[1]] + df[[2]])[is.nan(welch)]
+  ifelse(is.infinite(df[[1]]), Inf, pmin(welch, most))
+}
+
+warn_one_sided <- function(gaps, rest) {
+  lacking <- unique(gaps$other[is.na(gaps$estimate)])
+  if (length(lacking) > 0) {
+    first <- gaps[match(lacking[1], gaps$other), ]
+    where <- label_of(first[rest])
+    cli::cli_warn(
+      c(
+        "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: nobody of
+         one group has rated there.",
+        i = "Their gaps are missing ({.code NA}) and not left out."
+      ),
+      class = "imagestrata_warning"
+    )
+  }
+}

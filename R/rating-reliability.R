@@ -1,0 +1,176 @@
+#' How far raters agree
+#'
+#' @inheritParams rating_means
+#' @param by Columns whose values are looked at apart, such as `group`: do Democrats agree among
+#'   themselves? `NULL` for all raters together.
+#'
+#' @details
+#' Each image has its own raters, so the intraclass correlation is that of the one-way model,
+#' ICC(1): the share of variance that lies between images. `icc_average` is that of the mean of as
+#' many ratings as an image has on average. Intervals are those of the F distribution.
+#' Krippendorff's `alpha`, for interval scales, compares differences within images with those among
+#' all ratings; images with one rating cannot say anything about it. Cronbach's alpha is about
+#' items, not raters: how far those of one dimension go together.
+#'
+#' Low values do not spoil means over many ratings. They say that single ratings are no
+#' measurement of an image.
+#'
+#' @returns A tibble with one row per item and dimension (and group): `level`, `item`, `dimension`,
+#'   the columns of `by`, `icc`, `icc.low`, `icc.high`, `icc_average`, `alpha`, `cronbach`
+#'   (dimensions only), `n_ratings`, `n_images`, `raters_per_image`.
+#' @family ratings
+#' @export
+#' @examples
+#' rating_reliability(simulated_ratings)
+#' rating_reliability(simulated_ratings, by = group)
+rating_reliability <- function(ratings, by = NULL, conf_level = 0.95) {
+  check_estimate("none", "respondent", FALSE, conf_level)
+  design <- design_ratings(ratings, rlang::enquo(by), "none")
+  answers <- design$answers
+  n <- nrow(design$cells)
+  unit <- unit_totals(answers$rating, answers$cell, answers$image)
+  key <- match((answers$cell - 1) * unit$n_units + answers$image, unit$key)
+  size <- tabulate(key)
+  square <- as.vector(rowsum(answers$rating^2, key))
+  # Sums over the images of a cell.
+  total <- function(x) sum_by(x, unit$cell, n)
+  spread <- list(
+    ratings = total(size), images = tabulate(unit$cell, n),
+    between = total(unit$total^2 / size) - total(unit$total)^2 / total(size),
+    within = total(square - unit$total^2 / size)
+  )
+  warn_single_raters(spread, design)
+  agreement <- dplyr::bind_cols(
+    icc_of(spread, total(size^2), conf_level),
+    alpha = alpha_of(unit, size, square, total)
+  )
+  agreement$cronbach <- cronbach_of(design)
+  dplyr::bind_cols(
+    design$measures[design$cells$measure, ],
+    design$groups[design$cells$group, ],
+    agreement,
+    n_ratings = spread$ratings, n_images = spread$images,
+    raters_per_image = spread$ratings / spread$images
+  )
+}
+
+warn_single_raters <- function(spread, design) {
+  single <- spread$ratings == spread$images
+  if (any(single)) {
+    cli::cli_warn(
+      c(
+        "In {sum(single)} of {length(single)} row{?s} no image has two ratings: how far raters agree
+         cannot be said.",
+        i = if (length(design$by) > 0) "{.code by = NULL} compares raters of all groups."
+      ),
+      class = "imagestrata_warning"
+    )
+  }
+}
+
+# The one-way analysis of variance, with different numbers of ratings per image.
+icc_of <- function(spread, squared_sizes, conf_level) {
+  df_between <- spread$images - 1
+  df_within <- spread$ratings - spread$images
+  between <- spread$between / df_between
+  within <- spread$within / df_within
+  size <- (spread$ratings - squared_sizes / spread$ratings) / df_between
+  known <- df_within > 0 & df_between > 0 & spread$between + spread$within > 0
+  icc <- function(f) ifelse(known, 1 - size / (f + size - 1), NA)
+  f <- between / within
+  tail <- (1 - conf_level) / 2
+  bound <- function(p) f / suppressWarnings(stats::qf(p, df_between, df_within))
+  tibble::tibble(
+    icc = icc(f), icc.low = icc(bound(1 - tail)), icc.high = icc(bound(tail)),
+    icc_average = ifelse(known, 1 - 1 / f, NA)
+  )
+}
+
+# Krippendorff's, for interval scales: squared differences of all pairs of values.
+alpha_of <- function(unit, size, square, total) {
+  paired <- size > 1
+  n <- total(ifelse(paired, size, 0))
+  sum <- total(ifelse(paired, unit$total, 0))
+  squares <- total(ifelse(paired, square, 0))
+  observed <- total(ifelse(paired, (size * square - unit$total^2) / (size - 1), 0)) / n
+  expected <- (n * squares - sum^2) / (n * (n - 1))
+  ifelse(n > 0 & expected > 0, 1 - observed / expected, NA)
+}
+
+# For each cell of a dimension, over the answers (respondent and image) to all of its items.
+cronbach_of <- function(design) {
+  vapply(seq_len(nrow(design$cells)), function(i) {
+    cell <- design$cells[i, ]
+    measure <- design$measures[cell$measure, ]
+    if (measure$level == "item") {
+      return(NA_real_)
+    }
+    rating <- wide_items(design, measure$dimension, cell$group)
+    rating <- rating[stats::complete.cases(rating), , drop = FALSE]
+    k <- ncol(rating)
+    spread <- stats::var(rowSums(rating))
+    if (k < 2 || !isTRUE(spread > 0)) {
+      return(NA_real_)
+    }
+    k / (k - 1) * (1 - sum(apply(rating, 2, stats::var)) / spread)
+  }, 0)
+}
+
+# A row per respondent and image, a column per item of a dimension.
+wide_items <- function(design, dimension, group) {
+  answers <- design$answers
+  items <- which(design$measures$level == "item" & design$measures$dimension %in% dimension)
+  at <- which(answers$group == group & answers$measure %in% items)
+  pairs <- unique(answers$pair[at])
+  rating <- matrix(NA_real_, length(pairs), length(items))
+  place <- cbind(match(answers$pair[at], pairs), match(answers$measure[at], items))
+  rating[place] <- answers$rating[at]
+  colnames(rating) <- design$measures$item[items]
+  rating
+}
+
+#' Correlations of items within dimensions
+#'
+#' Do the items of a dimension measure the same? Correlations are over answers: one respondent's
+#' ratings of one image.
+#'
+#' @inheritParams rating_reliability
+#'
+#' @returns A tibble with one row per pair of items of a dimension (and group): `dimension`,
+#'   `item_1`, `item_2`, the columns of `by`, `correlation`, `n_answers`.
+#' @family ratings
+#' @export
+#' @examples
+#' item_correlations(simulated_ratings)
+item_correlations <- function(ratings, by = NULL) {
+  design <- design_ratings(ratings, rlang::enquo(by), "none")
+  dimensions <- design$measures$dimension[design$measures$level == "dimension"]
+  if (length(dimensions) == 0) {
+    abort_imagestrata(
+      "{.arg ratings} has no {.field dimension}, so that no items belong together.",
+      hint = "Give {.fn read_ratings} a table of {.arg items} with dimensions."
+    )
+  }
+  wanted <- expand.grid(group = seq_len(nrow(design$groups)), dimension = dimensions)
+  dplyr::bind_rows(lapply(seq_len(nrow(wanted)), function(i) {
+    pairs <- correlate(wide_items(design, wanted$dimension[i], wanted$group[i]))
+    group <- design$groups[rep(wanted$group[i], nrow(pairs)), ]
+    dimension <- rep(as.character(wanted$dimension[i]), nrow(pairs))
+    dplyr::bind_cols(dimension = dimension, pairs[1:2], group, pairs[3:4])
+  }))
+}
+
+correlate <- function(rating) {
+  pairs <- if (ncol(rating) > 1) utils::combn(ncol(rating), 2) else matrix(0L, 2, 0)
+  both <- function(p) stats::complete.cases(rating[, pairs[, p]])
+  # A constant item has no correlation: missing, without R's warning.
+  correlation <- function(p) {
+    suppressWarnings(stats::cor(rating[both(p), pairs[, p]])[1, 2])
+  }
+  tibble::tibble(
+    item_1 = colnames(rating)[pairs[1, ]],
+    item_2 = colnames(rating)[pairs[2, ]],
+    correlation = vapply(seq_len(ncol(pairs)), correlation, 0),
+    n_answers = vapply(seq_len(ncol(pairs)), \(p) sum(both(p)), 0L)
+  )
+}

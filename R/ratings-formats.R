@@ -1,0 +1,343 @@
+# Readers of what survey tools export. Each gives one row per answer: respondent_id, group,
+# image_id, item, value (as text), duration (of the respondent), preview, file, row, and the
+# columns that the user wants to keep.
+
+read_answers <- function(files, source, items, columns, templates, call = rlang::caller_env()) {
+  if (is.data.frame(files)) {
+    table <- tibble::as_tibble(lapply(files, as.character))
+    return(answers_from_table(table, source, items, columns, templates, NA_character_, 0, call))
+  }
+  paths <- check_files(files, call)
+  dplyr::bind_rows(lapply(paths, read_answer_file, source, items, columns, templates, call))
+}
+
+check_files <- function(files, call) {
+  check_exist(check_paths(files, "files", call = call), "files", call = call)
+  folders <- dir.exists(files)
+  inside <- list.files(files[folders], "[.](csv|tsv|json)$", ignore.case = TRUE, full.names = TRUE)
+  paths <- c(files[!folders], inside)
+  if (length(paths) == 0) {
+    abort_imagestrata(
+      "{.file {files[1]}} holds no file that ends in .csv, .tsv or .json.",
+      call = call
+    )
+  }
+  paths
+}
+
+read_answer_file <- function(path, source, items, columns, templates, call) {
+  json <- source == "labelstudio" ||
+    (source == "auto" && grepl("[.]json$", path, ignore.case = TRUE))
+  if (json) {
+    return(read_labelstudio(path, columns, call))
+  }
+  table <- read_text_table(path, call)
+  extra <- qualtrics_header(table)
+  if (extra > 0 && source == "auto") {
+    source <- "qualtrics"
+  }
+  table <- table[seq_len(nrow(table)) > extra, ]
+  answers_from_table(table, source, items, columns, templates, path, extra + 1, call)
+}
+
+read_text_table <- function(path, call) {
+  first <- readLines(path, 1, warn = FALSE)
+  if (length(first) == 0) {
+    abort_imagestrata("{.file {path}} is empty.", call = call)
+  }
+  counts <- vapply(c(",", ";", "\t"), \(by) lengths(strsplit(first, by, fixed = TRUE)), 1L)
+  table <- rlang::try_fetch(
+    utils::read.table(
+      path,
+      sep = names(which.max(counts)), header = TRUE, quote = "\"", comment.char = "",
+      colClasses = "character", check.names = FALSE, na.strings = character(), fill = TRUE,
+      fileEncoding = "UTF-8-BOM", encoding = "UTF-8"
+    ),
+    error = function(error) {
+      abort_imagestrata(
+        "{.file {path}} cannot be read as a table: {conditionMessage(error)}.",
+        hint = "It must be text in UTF-8, with commas, semicolons or tabs between columns.",
+        call = call
+      )
+    }
+  )
+  tibble::as_tibble(table, .name_repair = "minimal")
+}
+
+# Below its header Qualtrics writes a row of question texts and one of import ids.
+qualtrics_header <- function(table) {
+  top <- utils::head(table, 3)
+  ids <- which(apply(top, 1, \(row) any(grepl("ImportId", row, fixed = TRUE))))
+  max(ids, 0)
+}
+
+# ---- Tables -----------------------------------------------------------------------------
+
+answers_from_table <- function(table, source, items, columns, templates, path, offset, call) {
+  if (source == "qualtrics") {
+    columns <- defaults_of_qualtrics(columns, table)
+  }
+  table$.row <- seq_len(nrow(table)) + offset
+  preview <- if (all(c("ResponseId", "Status") %in% names(table))) {
+    table$Status %in% c("1", "Survey Preview")
+  } else {
+    rep(FALSE, nrow(table))
+  }
+  table$.preview <- preview
+  by_person <- match_template(names(table), templates$rating)
+  long <- if (source == "qualtrics" || (source != "table" && nrow(by_person) > 0)) {
+    lengthen_packets(table, by_person, items, templates, call)
+  } else if (!is.null(column_of("rating", columns, table, call))) {
+    lengthen_nothing(table, columns, call)
+  } else {
+    lengthen_items(table, items, columns, call)
+  }
+  people <- table[long$at, ]
+  answers <- tibble::tibble(
+    respondent_id = people[[needed_column("respondent_id", columns, table, call)]],
+    image_id = long$image_id, item = long$item, value = long$value,
+    preview = people$.preview, file = path, row = people$.row
+  )
+  group <- column_of("group", columns, table, call)
+  if (!is.null(group)) {
+    answers$group <- people[[group]]
+  }
+  answers$duration <- total_duration(answers, people, columns, table, call)
+  add_kept_columns(answers, people, columns, c(sample_columns, names(columns)), call)
+}
+
+sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
+roles <- c("respondent_id", "group", "image_id", "item", "rating", "duration", "seconds")
+
+defaults_of_qualtrics <- function(columns, table) {
+  defaults <- c(respondent_id = "ResponseId", duration = "Duration (in seconds)")
+  defaults <- defaults[defaults %in% names(table) & !names(defaults) %in% names(columns)]
+  c(columns, defaults)
+}
+
+# The column that plays a role: as the user says, or of the role's own name.
+column_of <- function(role, columns, table, call) {
+  if (role %in% names(columns)) {
+    column <- columns[[role]]
+    if (!column %in% names(table)) {
+      abort_no_column(column, role, table, call)
+    }
+    column
+  } else if (role %in% names(table)) {
+    role
+  }
+}
+
+needed_column <- function(role, columns, table, call) {
+  column_of(role, columns, table, call) %||% abort_no_column(role, role, table, call)
+}
+
+abort_no_column <- function(column, role, table, call) {
+  there <- setdiff(names(table), c(".row", ".preview"))
+  purpose <- if (column != role) " for {.field {role}}"
+  abort_imagestrata(
+    paste0("There is no column {.field {column}}", purpose, "."),
+    hint = "There {cli::qty(length(there))}{?is/are} {.field {there}}: say which one with
+            {.code columns = c({role} = \"...\")}.",
+    call = call
+  )
+}
+
+lengthen_nothing <- function(table, columns, call) {
+  column <- function(role) table[[needed_column(role, columns, table, call)]]
+  list(
+    at = seq_len(nrow(table)), image_id = column("image_id"), item = column("item"),
+    value = column("rating")
+  )
+}
+
+# A row per respondent and image, a column per item.
+lengthen_items <- function(table, items, columns, call) {
+  found <- ifelse(items$column %in% names(table), items$column, items$item)
+  found <- found[found %in% names(table)]
+  if (length(found) == 0) {
+    there <- setdiff(names(table), c(".row", ".preview"))
+    abort_imagestrata(
+      "There is neither a column of ratings nor one that is called like an item
+       ({.field {items$column}}).",
+      hint = "There {cli::qty(length(there))}{?is/are} {.field {there}}: say which with
+              {.arg columns} or {.arg items}.",
+      call = call
+    )
+  }
+  at <- rep(seq_len(nrow(table)), each = length(found))
+  list(
+    at = at,
+    image_id = table[[needed_column("image_id", columns, table, call)]][at],
+    item = rep(found, nrow(table)),
+    value = as.vector(t(as.matrix(table[found])))
+  )
+}
+
+# A row per respondent, columns per place in the packet and item.
+lengthen_packets <- function(table, found, items, templates, call) {
+  pictures <- match_template(names(table), templates$image)
+  if (nrow(found) == 0) {
+    abort_imagestrata(
+      "No column of ratings is called like {.val {templates$rating}}.",
+      hint = "Columns are {.field {utils::head(setdiff(names(table), c('.row', '.preview')), 20)}}:
+              give {.arg rating_columns}.",
+      call = call
+    )
+  }
+  lacks <- setdiff(found$position, pictures$position)
+  if (length(lacks) > 0) {
+    abort_imagestrata(
+      "No column called like {.val {templates$image}} says which image was at
+       {cli::qty(length(lacks))} place{?s} {lacks}.",
+      hint = "Export the embedded data, too, or give {.arg image_columns}.",
+      call = call
+    )
+  }
+  picture <- pictures$column[match(found$position, pictures$position)]
+  # Qualtrics numbers the items of a matrix.
+  number <- suppressWarnings(as.integer(found$item))
+  item <- ifelse(found$item %in% items$column, found$item, items$column[number])
+  item <- dplyr::coalesce(item, found$item)
+  n <- nrow(table)
+  long <- list(
+    at = rep(seq_len(n), nrow(found)),
+    image_id = unlist(lapply(picture, \(column) table[[column]])),
+    item = rep(item, each = n),
+    value = unlist(lapply(found$column, \(column) table[[column]]))
+  )
+  # Packets may be shorter than the longest: no image and no answer is nothing.
+  there <- !(blank(long$image_id) & blank(long$value))
+  lapply(long, \(x) x[there])
+}
+
+# Names that fit a template, with what stands for {position} and {item}.
+match_template <- function(names, template) {
+  slots <- regmatches(template, gregexpr("[{](position|item)[}]", template))[[1]]
+  slots <- substr(slots, 2, nchar(slots) - 1)
+  pattern <- gsub("([]|()^$*+?.\\[])", "\\\\\\1", template)
+  pattern <- sub("{position}", "([0-9]+)", pattern, fixed = TRUE)
+  pattern <- sub("{item}", "(.+)", pattern, fixed = TRUE)
+  pattern <- paste0("^", pattern, "$")
+  column <- grep(pattern, names, value = TRUE)
+  part <- function(slot) {
+    at <- match(slot, slots)
+    if (is.na(at)) rep(NA_character_, length(column)) else sub(pattern, paste0("\\", at), column)
+  }
+  tibble::tibble(column = column, position = part("position"), item = part("item"))
+}
+
+# Seconds that a respondent took: as stated, or summed over images.
+total_duration <- function(answers, people, columns, table, call) {
+  duration <- column_of("duration", columns, table, call)
+  seconds <- column_of("seconds", columns, table, call)
+  if (!is.null(duration)) {
+    return(suppressWarnings(as.double(people[[duration]])))
+  }
+  if (is.null(seconds)) {
+    return(rep(NA_real_, nrow(answers)))
+  }
+  took <- tibble::tibble(
+    id = answers$respondent_id, image = answers$image_id,
+    seconds = suppressWarnings(as.double(people[[seconds]]))
+  )
+  per_image <- took[!duplicated(took[c("id", "image")]) & !is.na(took$seconds), ]
+  total <- tapply(per_image$seconds, per_image$id, sum)
+  as.vector(total[answers$respondent_id])
+}
+
+# Columns of the sample that a table brings itself, and those that the user names.
+add_kept_columns <- function(answers, people, columns, wanted, call) {
+  kept <- setdiff(wanted, c(roles, names(answers)))
+  for (name in kept) {
+    if (name %in% names(columns) && !columns[[name]] %in% names(people)) {
+      abort_no_column(columns[[name]], name, people, call)
+    }
+    column <- if (name %in% names(columns)) columns[[name]] else name
+    if (column %in% names(people)) {
+      answers[[name]] <- utils::type.convert(people[[column]], as.is = TRUE)
+    }
+  }
+  answers
+}
+
+# ---- Label Studio -----------------------------------------------------------------------
+
+# A list of tasks; each has data and annotations, and these have results, one per item.
+read_labelstudio <- function(path, columns, call) {
+  tasks <- rlang::try_fetch(
+    jsonlite::read_json(path, simplifyVector = FALSE),
+    error = function(error) {
+      abort_imagestrata("{.file {path}} is no JSON: {conditionMessage(error)}", call = call)
+    }
+  )
+  is_task <- vapply(tasks, \(task) is.list(task) && is.list(task[["data"]]), NA)
+  if (length(tasks) == 0 || !all(is_task)) {
+    abort_imagestrata(
+      "{.file {path}} is no export of Label Studio: its tasks need {.field data} and
+       {.field annotations}.",
+      hint = "Export as JSON, not as JSON-MIN.",
+      call = call
+    )
+  }
+  answers <- lapply(seq_along(tasks), \(i) answers_of_task(tasks[[i]], i, columns, path, call))
+  answers <- dplyr::bind_rows(answers)
+  if (nrow(answers) == 0) {
+    return(answers)
+  }
+  if (all(is.na(answers$group))) {
+    answers$group <- NULL
+  }
+  total <- tapply(answers$duration, answers$respondent_id, sum)
+  answers$duration <- as.vector(total[answers$respondent_id])
+  answers
+}
+
+answers_of_task <- function(task, row, columns, path, call) {
+  field <- function(role) {
+    name <- if (role %in% names(columns)) columns[[role]] else role
+    as_text(task$data[[name]])
+  }
+  if (is.na(field("image_id"))) {
+    abort_imagestrata(
+      "Task {row} of {.file {path}} does not say which image it shows.",
+      hint = "Its data has {.field {names(task$data)}}: say which with
+              {.code columns = c(image_id = \"...\")}.",
+      call = call
+    )
+  }
+  kept <- setdiff(names(columns), roles)
+  dplyr::bind_rows(lapply(task$annotations, function(annotation) {
+    results <- Filter(\(result) !is.null(result$from_name), annotation$result)
+    n <- max(length(results), 1)
+    person <- field("respondent_id")
+    answers <- tibble::tibble(
+      respondent_id = if (is.na(person)) annotator_of(annotation) else person,
+      group = field("group"), image_id = field("image_id"),
+      # A task that was skipped, or left without a result, is one missing answer.
+      item = if (length(results) > 0) vapply(results, \(x) x$from_name, "") else "",
+      value = if (length(results) > 0) vapply(results, value_of_result, "") else "",
+      # Time is that of the whole task: counted once.
+      duration = c(as.double(annotation$lead_time %||% NA), rep(0, n - 1)),
+      preview = FALSE, file = path, row = row
+    )
+    for (name in kept) {
+      answers[[name]] <- field(name)
+    }
+    answers
+  }))
+}
+
+annotator_of <- function(annotation) {
+  who <- annotation$completed_by
+  as_text(if (is.list(who)) who$email %||% who$id else who)
+}
+
+value_of_result <- function(result) {
+  value <- result$value
+  as_text(value$rating %||% value$number %||% value$choices[[1]] %||% value$text[[1]])
+}
+
+as_text <- function(x) {
+  if (is.null(x) || length(x) == 0) NA_character_ else as.character(x[[1]])
+}

@@ -1,0 +1,350 @@
+#' Read what people answered
+#'
+#' Reads ratings of images from what survey tools export, joins them by id to the sample that
+#' the images come from, and says what was wrong with which answer. Nothing is dropped in
+#' silence: what cannot be used is counted in a message and listed by [rating_problems()].
+#'
+#' @param files Paths of files, a folder of them, or a data frame.
+#' @param sample What [sample_images()] returned: its clusters and weights are joined by
+#'   `image_id`. `NULL` for ratings that bring their own.
+#' @param items A table with the columns `item` and `dimension`, one row per item: the order of
+#'   its rows is the order of items in results. A third column `column` may say how an item is
+#'   called in the files. By default (`NULL`) the ten emotions, [emotion_items].
+#' @param source What the files are: `"qualtrics"`, `"labelstudio"` (JSON), or any `"table"` (CSV
+#'   with commas, semicolons or tabs). `"auto"` looks at them.
+#' @param columns Which columns hold what, as `c(respondent_id = "PID", group = "party")`: there
+#'   are `respondent_id`, `group`, `image_id`, `item`, `rating`, `duration` (seconds that the
+#'   respondent took) and `seconds` (that this image took). What is not named is looked for
+#'   under these names. Other names are columns of your own that are kept:
+#'   `c(age = "Q12")`.
+#' @param range Lowest and highest rating that can be given. The published study is not clear
+#'   on its own: 1 to 10 in its text, 11 points in its Figure 10.
+#' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics): how
+#'   columns of ratings are called, with `{position}` for the image's place in the packet and
+#'   `{item}` for the item's name or its number in `items`, and where the ids of images stand.
+#' @param too_fast Respondents faster than this share of the median duration are flagged.
+#'   A rule of thumb, not the paper's.
+#'
+#' @details
+#' A table is *long* where it has a column for the rating, and *wide* where each item has a
+#' column of its own. A table with one row per respondent, which is how Qualtrics exports a loop
+#' over images, is read by `rating_columns` and `image_columns`. The two extra header rows
+#' of Qualtrics are left out.
+#'
+#' @returns A tibble with one row per usable rating: `respondent_id`, `group`, `image_id`,
+#'   `cluster`, `item`, `dimension` (factors in the order of `items`), `rating`, the weights of the
+#'   sample, `straight_lining` and `too_fast` (flags of the respondent), and what `columns` adds.
+#' @family ratings
+#' @export
+#' @examples
+#' answers <- data.frame(
+#'   PID = c("r1", "r1", "r2"), party = "Democrat",
+#'   picture = c("simulated-0001", "simulated-0009", "simulated-0001"),
+#'   proud = c(3, 4, 2), angry = c(0, 12, NA)
+#' )
+#' ratings <- read_ratings(
+#'   answers,
+#'   sample = simulated_sample,
+#'   columns = c(respondent_id = "PID", group = "party", image_id = "picture")
+#' )
+#' ratings
+#' rating_problems(ratings)
+read_ratings <- function(files,
+                         sample = NULL,
+                         items = NULL,
+                         source = "auto",
+                         columns = NULL,
+                         range = c(0, 10),
+                         rating_columns = "{position}_rating_{item}",
+                         image_columns = "image_{position}",
+                         too_fast = 1 / 3) {
+  items <- check_items(items %||% imagestrata::emotion_items)
+  check_sample(sample)
+  columns <- check_columns(columns)
+  range <- check_range(range)
+  too_fast <- check_number(too_fast, "too_fast")
+  source <- check_source(source)
+  templates <- list(
+    rating = check_template(rating_columns, "rating_columns", c("{position}", "{item}")),
+    image = check_template(image_columns, "image_columns", "{position}")
+  )
+  answers <- read_answers(files, source, items, columns, templates)
+  sort_out(answers, sample, items, range, too_fast)
+}
+
+# ---- Arguments --------------------------------------------------------------------------
+
+check_items <- function(items, call = rlang::caller_env()) {
+  if (!is.data.frame(items) || !all(c("item", "dimension") %in% names(items)) || nrow(items) == 0) {
+    abort_imagestrata(
+      "{.arg items} must be a table with the columns {.field item} and {.field dimension}, not
+       {seen(items)}.",
+      hint = "See {.code emotion_items}.",
+      call = call
+    )
+  }
+  items <- tibble::as_tibble(items)
+  items$item <- as.character(items$item)
+  items$dimension <- as.character(items$dimension)
+  items$column <- as.character(items[["column"]] %||% items$item)
+  twice <- unique(c(items$item[duplicated(items$item)], items$column[duplicated(items$column)]))
+  if (length(twice) > 0) {
+    abort_imagestrata(
+      "{.arg items} has {.val {twice}} more than once.",
+      hint = "An item measures one dimension: leave it one row.",
+      call = call
+    )
+  }
+  items
+}
+
+check_sample <- function(sample, call = rlang::caller_env()) {
+  if (is.null(sample)) {
+    return()
+  }
+  if (!is.data.frame(sample) || !all(c("image_id", "cluster") %in% names(sample))) {
+    abort_imagestrata(
+      "{.arg sample} must be what {.fn sample_images} returns, with the columns {.field image_id}
+       and {.field cluster}, not {seen(sample)}.",
+      hint = "Without a sample, leave it out; ratings are then not joined to clusters and weights.",
+      call = call
+    )
+  }
+  twice <- sample$image_id[duplicated(sample$image_id)]
+  if (length(twice) > 0) {
+    abort_imagestrata(
+      "{.arg sample} holds {length(twice)} image{?s} more than once, the first {.val {twice[1]}}.",
+      hint = "Every image is one row of the sample.",
+      call = call
+    )
+  }
+}
+
+check_columns <- function(columns, call = rlang::caller_env()) {
+  columns <- unlist(columns)
+  if (is.null(columns)) {
+    return(character())
+  }
+  if (!is.character(columns) || !rlang::is_named(columns)) {
+    abort_imagestrata(
+      "{.arg columns} must be text with names, not {seen(columns)}.",
+      hint = "For example {.code c(respondent_id = \"PID\", group = \"party\")}.",
+      call = call
+    )
+  }
+  columns
+}
+
+check_range <- function(range, call = rlang::caller_env()) {
+  if (!is.numeric(range) || length(range) != 2 || anyNA(range) || range[1] >= range[2]) {
+    abort_imagestrata(
+      "{.arg range} must be the lowest and the highest rating, not {seen(range)}.",
+      hint = "For example {.code c(0, 10)}.",
+      call = call
+    )
+  }
+  range
+}
+
+check_source <- function(source, call = rlang::caller_env()) {
+  source <- check_string(source, "source", call = call)
+  known <- c("auto", "qualtrics", "labelstudio", "table")
+  if (!source %in% known) {
+    abort_imagestrata(
+      "{.arg source} must be one of {.or {.val {known}}}, not {.val {source}}.",
+      hint = "CSV files of our rating page are read as {.val table}.",
+      call = call
+    )
+  }
+  source
+}
+
+check_template <- function(template, name, parts, call = rlang::caller_env()) {
+  template <- check_string(template, name, call = call)
+  lacks <- parts[!vapply(parts, grepl, NA, template, fixed = TRUE)]
+  if (length(lacks) > 0) {
+    abort_imagestrata(
+      "{.arg {name}} must have a place for {.val {lacks}}, unlike {.val {template}}.",
+      call = call
+    )
+  }
+  template
+}
+
+# ---- From answers to ratings ------------------------------------------------------------
+
+# `answers`: respondent_id, group, image_id, item, value (text), duration, preview, file, row.
+sort_out <- function(answers, sample, items, range, too_fast, call = rlang::caller_env()) {
+  # A survey without groups is one group.
+  has_groups <- "group" %in% names(answers)
+  known <- match(answers$item, items$column)
+  known[is.na(known)] <- match(answers$item[is.na(known)], items$item)
+  answers$item[!is.na(known)] <- items$item[known[!is.na(known)]]
+  answers$rating <- suppressWarnings(as.double(answers$value))
+  answers$problem <- dplyr::case_when(
+    answers$preview ~ "preview",
+    blank(answers$respondent_id) ~ "no respondent",
+    has_groups & blank(answers[["group"]] %||% NA) ~ "no group",
+    blank(answers$image_id) ~ "no image",
+    blank(answers$item) & blank(answers$value) ~ "missing",
+    is.na(known) ~ "unknown item",
+    !is.null(sample) & !answers$image_id %in% sample$image_id ~ "unmatched image",
+    blank(answers$value) ~ "missing",
+    is.na(answers$rating) ~ "not a number",
+    answers$rating < range[1] | answers$rating > range[2] ~ "out of range",
+    TRUE ~ NA_character_
+  )
+  answers$problem <- find_duplicates(answers)
+  usable <- is.na(answers$problem)
+  check_usable(answers, usable, sample, range, call)
+  ratings <- answers[usable, ]
+  check_one_group(ratings, call)
+  flags <- flag_respondents(ratings, too_fast)
+  problems <- dplyr::bind_rows(
+    answers[!usable, c("problem", problem_columns(answers))],
+    find_unrated(ratings, sample),
+    dplyr::tibble(problem = "straight-lining", respondent_id = flags$id[flags$straight_lining]),
+    dplyr::tibble(problem = "too fast", respondent_id = flags$id[flags$too_fast])
+  )
+  problems$kept <- problems$problem %in% c("straight-lining", "too fast")
+  problems <- dplyr::relocate(problems, "problem", "kept")
+  ratings <- finish_ratings(ratings, sample, items, known[usable], flags)
+  report_problems(problems)
+  new_ratings(ratings, problems, range)
+}
+
+problem_columns <- function(answers) {
+  intersect(c("respondent_id", "group", "image_id", "item", "value", "file", "row"), names(answers))
+}
+
+blank <- function(x) is.na(x) | !nzchar(trimws(x))
+
+# The first answer counts. A later one that says the same is a copy, else a contradiction.
+find_duplicates <- function(answers) {
+  open <- which(is.na(answers$problem))
+  key <- dplyr::group_indices(dplyr::group_by(
+    answers[open, ], .data$respondent_id, .data$image_id, .data$item
+  ))
+  first <- match(key, key)
+  again <- first != seq_along(key)
+  same <- answers$rating[open] == answers$rating[open][first]
+  problem <- answers$problem
+  problem[open[again]] <- ifelse(same[again], "duplicate", "contradiction")
+  problem
+}
+
+check_usable <- function(answers, usable, sample, range, call) {
+  if (any(usable)) {
+    return()
+  }
+  if (nrow(answers) == 0) {
+    abort_imagestrata("There are no answers in the files.", call = call)
+  }
+  main <- names(sort(table(answers$problem), decreasing = TRUE))[1]
+  example <- answers[which(answers$problem == main)[1], ]
+  hint <- switch(main,
+    "unmatched image" = "The first is {.val {example$image_id}}; the sample has ids like
+      {.val {sample$image_id[1]}}.",
+    "unknown item" = "The first is {.val {example$item}}: give {.arg items} those of your survey.",
+    "out of range" = "The first is {.val {example$value}}, and {.arg range} is {.val {range}}.",
+    "not a number" = "The first is {.val {example$value}}: export numbers, not texts of choices.",
+    "no image" = "Say in {.arg columns} or {.arg image_columns} where the ids of images are.",
+    "Look at {.file {example$file}}, row {example$row}."
+  )
+  abort_imagestrata(
+    "No answer of {nrow(answers)} can be used; most often: {main}.",
+    hint = hint, call = call
+  )
+}
+
+check_one_group <- function(ratings, call) {
+  if (!"group" %in% names(ratings)) {
+    return()
+  }
+  people <- dplyr::distinct(ratings, .data$respondent_id, .data$group)
+  twice <- people$respondent_id[duplicated(people$respondent_id)]
+  if (length(twice) > 0) {
+    groups <- people$group[people$respondent_id == twice[1]]
+    abort_imagestrata(
+      "{length(twice)} respondent{?s} {?is/are} in more than one group, the first {.val {twice[1]}}
+       in {.val {groups}}.",
+      hint = "If two surveys number their respondents alike, make the ids different first.",
+      call = call
+    )
+  }
+}
+
+# One row per respondent: `id`, `straight_lining`, `too_fast`.
+flag_respondents <- function(ratings, too_fast) {
+  images <- dplyr::summarise(
+    dplyr::group_by(ratings, .data$respondent_id, .data$image_id),
+    items = dplyr::n(), flat = min(.data$rating) == max(.data$rating), .groups = "drop_last"
+  )
+  flags <- dplyr::summarise(
+    images,
+    straight_lining = dplyr::n() > 1 && all(.data$flat) && min(.data$items) > 1
+  )
+  duration <- ratings$duration[match(flags$respondent_id, ratings$respondent_id)]
+  limit <- too_fast * stats::median(duration, na.rm = TRUE)
+  tibble::tibble(
+    id = flags$respondent_id,
+    straight_lining = flags$straight_lining,
+    too_fast = if (all(is.na(duration))) FALSE else !is.na(duration) & duration < limit
+  )
+}
+
+find_unrated <- function(ratings, sample) {
+  if (is.null(sample)) {
+    return(NULL)
+  }
+  groups <- unique(ratings[["group"]]) %||% NA_character_
+  dplyr::bind_rows(lapply(groups, function(group) {
+    rated <- ratings$image_id[is.na(group) | ratings[["group"]] == group]
+    lacking <- setdiff(sample$image_id, rated)
+    tibble::tibble(
+      problem = rep("unrated", length(lacking)), group = rep(group, length(lacking)),
+      image_id = lacking
+    )
+  }))
+}
+
+finish_ratings <- function(ratings, sample, items, item, flags) {
+  ratings$item <- factor(ratings$item, items$item)
+  ratings$dimension <- factor(items$dimension[item], unique(items$dimension))
+  person <- match(ratings$respondent_id, flags$id)
+  ratings$straight_lining <- flags$straight_lining[person]
+  ratings$too_fast <- flags$too_fast[person]
+  if (!is.null(sample)) {
+    joined <- intersect(
+      c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share"), names(sample)
+    )
+    at <- match(ratings$image_id, sample$image_id)
+    ratings[joined] <- lapply(joined, \(column) sample[[column]][at])
+  }
+  if (all(is.na(ratings$duration))) {
+    ratings$duration <- NULL
+  }
+  first <- c(
+    "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating", "N_h", "n_h",
+    "weight_corpus", "weight_cluster", "weight_share"
+  )
+  left <- setdiff(names(ratings), c("value", "preview", "file", "row", "problem"))
+  ratings[c(intersect(first, left), setdiff(left, first))]
+}
+
+report_problems <- function(problems) {
+  if (nrow(problems) == 0) {
+    return()
+  }
+  counted <- count_problems(problems)
+  what <- paste(format(counted$n, big.mark = ",", trim = TRUE), counted$problem)
+  kept <- counted$kept
+  about <- counted$problem == "unrated"
+  lines <- c(
+    "!" = if (any(!kept & !about)) "Left out: {.emph {what[!kept & !about]}}.",
+    "!" = if (any(about)) "Sampled images without a rating by a group: {.val {counted$n[about]}}.",
+    "i" = if (any(kept)) "Flagged and kept, in respondents: {.emph {what[kept]}}.",
+    "i" = "{.fn rating_problems} lists them."
+  )
+  cli::cli_inform(lines, class = "imagestrata_problems")
+}

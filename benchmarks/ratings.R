@@ -1,0 +1,44 @@
+# How long a million ratings take. Run it in the root of the repository:
+# Rscript benchmarks/ratings.R
+
+pkgload::load_all(quiet = TRUE)
+
+set.seed(1)
+people <- 12500
+drawn <- simulated_sample[as.vector(replicate(people, sample(nrow(simulated_sample), 8))), ]
+respondent <- rep(sprintf("r%05d", seq_len(people)), each = 8)
+rows <- rep(seq_along(respondent), each = 10)
+ratings <- tibble::tibble(
+  respondent_id = respondent[rows],
+  group = ifelse(as.integer(substring(respondent, 2)) %% 2, "Democrat", "Republican")[rows],
+  image_id = drawn$image_id[rows],
+  item = rep(emotion_items$item, length(respondent)),
+  rating = sample(0:10, length(rows), replace = TRUE)
+)
+stopifnot(nrow(ratings) == 1e6)
+
+seconds <- function(code) {
+  gc()
+  system.time(code)[["elapsed"]]
+}
+joined <- suppressMessages(read_ratings(ratings, simulated_sample))
+table <- tibble::tribble(
+  ~what, ~seconds,
+  "`read_ratings(table, sample)`",
+  seconds(suppressMessages(read_ratings(ratings, simulated_sample))),
+  "`rating_means()`", seconds(rating_means(joined)),
+  "`rating_gaps()`", seconds(rating_gaps(joined)),
+  "`rating_gaps(variance = \"two-way\")`", seconds(rating_gaps(joined, variance = "two-way")),
+  "`rating_gaps(by = c(group, cluster))`", seconds(rating_gaps(joined, by = c(group, cluster))),
+  "`rating_reliability()`", seconds(rating_reliability(joined))
+)
+text <- c(
+  "# A million ratings", "",
+  "Ten items, 12,500 respondents of two groups, eight images each. Wanted: less than 10 seconds.",
+  "", knitr::kable(table, format = "pipe", digits = 1), "",
+  paste0("Measured once with R ", getRversion(), " on one core.")
+)
+folder <- file.path("benchmarks", "results")
+writeLines(text, file.path(folder, "ratings.md"))
+jsonlite::write_json(table, file.path(folder, "ratings.json"), pretty = TRUE)
+writeLines(text)

@@ -1,0 +1,100 @@
+# Six ratings by two people of each of two parties, of three images in two clusters.
+toy_ratings <- function() {
+  tibble::tibble(
+    respondent_id = c("a", "a", "b", "c", "c", "d"),
+    group = c("D", "D", "D", "R", "R", "R"),
+    image_id = c("1", "2", "3", "1", "3", "2"),
+    cluster = c(1L, 2L, 2L, 1L, 2L, 2L),
+    item = "angry",
+    dimension = "aversion",
+    rating = c(4, 8, 2, 1, 5, 3),
+    weight_cluster = c(1, 0.5, 0.5, 1, 0.5, 0.5),
+    weight_corpus = c(10, 3, 3, 10, 3, 3),
+    weight_share = c(10, 6, 0, 10, 0, 6)
+  )
+}
+
+# Some of the simulated study: clusters with one sampled image and with more, images with
+# different numbers of raters, missing answers.
+some_ratings <- function(items = c("hopeful", "proud", "angry")) {
+  clusters <- c(1:6, 200:206, 290:299)
+  ratings <- dplyr::filter(simulated_ratings, cluster %in% clusters, item %in% items)
+  ratings$item <- factor(ratings$item, items)
+  ratings[-seq(5, nrow(ratings), by = 41), ]
+}
+
+# One measure's ratings with the weights that survey needs: an image counts once in a cell. Who did
+# not answer this item is there without a rating, as a unit of the design.
+for_survey <- function(ratings, item, weight, by = "group") {
+  data <- as.data.frame(ratings[!duplicated(ratings[c("respondent_id", "image_id")]), ])
+  pair <- function(x) paste(x$respondent_id, x$image_id)
+  here <- ratings[ratings$item == item, ]
+  data$rating <- here$rating[match(pair(data), pair(here))]
+  data$pair <- pair(data)
+  data$cell <- do.call(paste, c(data[by], sep = "/"))
+  data$w <- if (weight == "none") 1 else data[[paste0("weight_", weight)]]
+  raters <- ave(as.double(!is.na(data$rating)), data$cell, data$image_id, FUN = sum)
+  data$w <- data$w / pmax(raters, 1)
+  data
+}
+
+# What survey says of the means of cells: their estimates and covariances.
+survey_means <- function(data, variance) {
+  withr::local_options(survey.lonely.psu = "adjust")
+  covariances <- function(ids, strata = NULL) {
+    design <- survey::svydesign(
+      ids = ids, strata = strata, weights = ~w, data = data, nest = !is.null(strata)
+    )
+    answered <- subset(design, !is.na(rating))
+    suppressWarnings(survey::svyby(~rating, ~cell, answered, survey::svymean, covmat = TRUE))
+  }
+  people <- covariances(~respondent_id)
+  images <- covariances(~image_id, ~cluster)
+  list(
+    estimate = coef(people),
+    vcov = switch(variance,
+      respondent = vcov(people),
+      image = vcov(images),
+      `two-way` = vcov(people) + vcov(images) - vcov(covariances(~pair, ~cluster))
+    )
+  )
+}
+
+survey_gap <- function(fit, a, b) {
+  contrast <- as.numeric(names(fit$estimate) == a) - as.numeric(names(fit$estimate) == b)
+  c(sum(contrast * fit$estimate), sqrt(drop(contrast %*% fit$vcov %*% contrast)))
+}
+
+quietly <- function(code) suppressMessages(suppressWarnings(code))
+
+# The golden tables of tests/fixtures; tools/golden-ratings.R makes them.
+golden_ratings <- function() {
+  ratings <- dplyr::filter(some_ratings(), cluster %in% c(1:3, 200:203, 290:293))
+  ratings$item <- as.character(ratings$item)
+  ratings$dimension <- as.character(ratings$dimension)
+  ratings
+}
+
+golden_options <- function() {
+  expand.grid(
+    variance = c("respondent", "two-way", "image"),
+    weight = c("cluster", "corpus", "share", "none"),
+    stringsAsFactors = FALSE
+  )
+}
+
+golden_means <- function(ratings) {
+  options <- golden_options()
+  quietly(dplyr::bind_rows(Map(
+    \(weight, variance) tidy(rating_means(ratings, weight = weight, variance = variance)),
+    options$weight, options$variance
+  )))
+}
+
+golden_gaps <- function(ratings) {
+  options <- golden_options()
+  quietly(dplyr::bind_rows(Map(
+    \(weight, variance) tidy(rating_gaps(ratings, weight = weight, variance = variance)),
+    options$weight, options$variance
+  )))
+}

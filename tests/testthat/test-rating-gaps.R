@@ -1,0 +1,126 @@
+test_that("six ratings by hand", {
+  gap <- rating_gaps(toy_ratings())[2, ]
+  expect_equal(gap$contrast, "D - R")
+  expect_equal(gap$estimate, 2)
+  expect_equal(gap$std.error, sqrt(4 / 3 * 2 * (0.625^2 + 0.125^2)))
+  expect_equal(gap$statistic, 2 / gap$std.error)
+  # Welch's degrees of freedom from one and one.
+  variance <- 4 / 3 * 2 * c(0.625, 0.125)^2
+  expect_equal(gap$df, sum(variance)^2 / sum(variance^2))
+  expect_equal(gap$p.value, 2 * pt(-gap$statistic, gap$df))
+  expect_equal(gap$conf.high, 2 + qt(0.975, gap$df) * gap$std.error)
+  expect_equal(gap$n_ratings, 6)
+  expect_equal(gap$n_respondents, 4)
+})
+
+test_that("gaps are survey's contrasts, for every weight and variance", {
+  ratings <- some_ratings()
+  for (variance in c("respondent", "image", "two-way")) {
+    for (weight in c("cluster", "corpus", "share", "none")) {
+      gaps <- quietly(rating_gaps(ratings, weight = weight, variance = variance))
+      for (item in unique(ratings$item)) {
+        fit <- survey_means(for_survey(ratings, item, weight), variance)
+        ours <- gaps[gaps$level == "item" & gaps$item == item, ]
+        theirs <- survey_gap(fit, "Democrat", "Republican")
+        info <- paste(variance, weight, item)
+        expect_equal(c(ours$estimate, ours$std.error), theirs, info = info)
+      }
+    }
+  }
+})
+
+test_that("the default is svycontrast() after svyby()", {
+  ratings <- dplyr::filter(simulated_ratings, item == "scared")
+  data <- for_survey(ratings, "scared", "cluster")
+  design <- survey::svydesign(ids = ~respondent_id, weights = ~w, data = data)
+  means <- survey::svyby(~rating, ~group, design, survey::svymean, covmat = TRUE)
+  gap <- survey::svycontrast(means, c(Democrat = 1, Republican = -1))
+  ours <- rating_gaps(ratings)[2, ]
+  expect_equal(ours$estimate, as.numeric(coef(gap)))
+  expect_equal(ours$std.error, as.numeric(survey::SE(gap)))
+})
+
+test_that("people who are in both cells are not counted as independent", {
+  ratings <- dplyr::filter(some_ratings("angry"), cluster %in% 1:3)
+  gaps <- quietly(rating_gaps(ratings, by = cluster))
+  gaps <- gaps[gaps$level == "item", ]
+  fit <- survey_means(for_survey(ratings, "angry", "cluster", "cluster"), "respondent")
+  expect_equal(gaps$contrast, c("1 - 2", "1 - 3", "2 - 3"))
+  for (i in 1:3) {
+    sides <- strsplit(gaps$contrast[i], " - ")[[1]]
+    expect_equal(c(gaps$estimate[i], gaps$std.error[i]), survey_gap(fit, sides[1], sides[2]))
+  }
+  # All answered twice, in both halves: a paired comparison of 40 people.
+  set.seed(1)
+  paired <- tibble::tibble(
+    respondent_id = rep(1:40, 2), image_id = rep(1:80), half = rep(1:2, each = 40), item = "x",
+    rating = rep(rnorm(40), 2) + rnorm(80, half, 0.2)
+  )
+  gap <- rating_gaps(paired, by = half, weight = "none")
+  t <- t.test(paired$rating[1:40], paired$rating[41:80], paired = TRUE)
+  expect_equal(gap$std.error, t$stderr)
+  expect_equal(gap$df, 39)
+  expect_equal(gap$p.value, t$p.value)
+  expect_equal(gap$n_respondents, 40)
+})
+
+test_that("gaps within clusters are survey's", {
+  ratings <- dplyr::filter(some_ratings("angry"), cluster %in% c(1, 2, 200, 299))
+  gaps <- quietly(rating_gaps(ratings, by = c(group, cluster)))
+  gaps <- gaps[gaps$level == "item", ]
+  fit <- survey_means(for_survey(ratings, "angry", "cluster", c("group", "cluster")), "respondent")
+  expect_equal(gaps$cluster, c(1, 2, 200, 299))
+  for (i in 1:4) {
+    sides <- paste(c("Democrat", "Republican"), gaps$cluster[i], sep = "/")
+    expect_equal(c(gaps$estimate[i], gaps$std.error[i]), survey_gap(fit, sides[1], sides[2]))
+  }
+})
+
+test_that("p values are adjusted within items and within dimensions", {
+  for (adjust in c("holm", "BH", "none")) {
+    gaps <- rating_gaps(simulated_ratings, adjust = adjust)
+    for (level in c("item", "dimension")) {
+      p <- gaps[gaps$level == level, ]
+      expect_equal(p$p.adjusted, p.adjust(p$p.value, adjust))
+    }
+  }
+})
+
+test_that("the simulated study has the gaps that it was made with", {
+  gaps <- rating_gaps(simulated_ratings)
+  found <- gaps$item[gaps$level == "item" & gaps$p.adjusted < 0.05 & gaps$estimate > 0]
+  expect_setequal(found, c("hopeful", "proud", "angry", "worried", "scared", "afraid"))
+})
+
+test_that("shrunken gaps are closer together", {
+  skip_if_not_installed("lme4")
+  ratings <- dplyr::filter(simulated_ratings, item == "afraid", cluster <= 30)
+  ratings$dimension <- NULL
+  raw <- rating_gaps(ratings, by = c(group, cluster))
+  shrunk <- rating_gaps(ratings, by = c(group, cluster), shrink = TRUE)
+  expect_lt(var(shrunk$estimate), var(raw$estimate))
+  expect_gt(shrunk$estimate[8], mean(shrunk$estimate) + 0.5)
+  expect_true(all(shrunk$std.error > 0))
+})
+
+test_that("what cannot be compared is said", {
+  toy <- toy_ratings()
+  expect_snapshot(error = TRUE, {
+    rating_gaps(dplyr::filter(toy, group == "D"))
+    rating_gaps(toy, by = NULL)
+    rating_gaps(toy, adjust = "bonferroni")
+  })
+})
+
+test_that("a party with one respondent, a cluster rated by one party, equal ratings", {
+  toy <- toy_ratings()
+  expect_snapshot({
+    alone <- rating_gaps(dplyr::filter(toy, respondent_id != "b"))
+    sided <- rating_gaps(toy[-4, ], by = c(group, cluster))
+    uneven <- rating_gaps(toy[-4, ])
+    equal <- rating_gaps(dplyr::mutate(toy, rating = 5))
+  })
+  expect_true(all(is.na(alone$std.error) & is.na(alone$p.value)) && !anyNA(alone$estimate))
+  expect_equal(is.na(sided$estimate), c(TRUE, FALSE, TRUE, FALSE))
+  expect_true(all(is.na(equal$p.value)) && all(equal$estimate == 0))
+})

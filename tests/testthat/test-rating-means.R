@@ -1,0 +1,218 @@
+test_that("six ratings by hand", {
+  means <- rating_means(toy_ratings())
+  items <- means[means$level == "item", ]
+  expect_equal(items$group, c("D", "R"))
+  expect_equal(items$estimate, c(1 * 4 + 0.5 * 8 + 0.5 * 2, 1 * 1 + 0.5 * 5 + 0.5 * 3) / 2)
+  expect_equal(items$estimate, c(4.5, 2.5))
+  # Scores of respondents are +-.625 and +-.125; 4 respondents give the factor 4 / 3.
+  expect_equal(items$std.error, sqrt(4 / 3 * 2 * c(0.625, 0.125)^2))
+  expect_equal(items$df, c(1, 1))
+  expect_equal(items$conf.low, items$estimate - qt(0.975, 1) * items$std.error)
+  expect_equal(items$n_ratings, c(3, 3))
+  expect_equal(items$n_respondents, c(2, 2))
+  expect_equal(items$n_images, c(3, 3))
+  expect_equal(items$n_clusters, c(2, 2))
+  # A dimension of one item is that item.
+  same <- c("estimate", "std.error", "conf.low")
+  expect_equal(tidy(means)[means$level == "dimension", same], tidy(items)[same])
+})
+
+test_that("weights say what counts the same", {
+  first <- function(weight) rating_means(toy_ratings(), weight = weight)$estimate[1]
+  expect_equal(first("corpus"), (10 * 4 + 3 * 8 + 3 * 2) / 16)
+  # Nobody shared image 3, and without it one person is left in D.
+  expect_warning(share <- rating_means(toy_ratings(), weight = "share"), "Only one respondent")
+  expect_equal(share$estimate[1], (10 * 4 + 6 * 8) / 16)
+  expect_equal(share$n_respondents, c(1, 2, 1, 2))
+  expect_equal(is.na(share$std.error), c(TRUE, FALSE, TRUE, FALSE))
+  # Here both people of R have a mean of 3.
+  expect_warning(none <- first("none"), "do not differ")
+  expect_equal(none, (4 + 8 + 2) / 3)
+})
+
+test_that("an image counts once, however many rated it", {
+  twice <- dplyr::bind_rows(
+    toy_ratings(),
+    dplyr::mutate(toy_ratings()[1, ], respondent_id = "e", rating = 6)
+  )
+  expect_equal(rating_means(twice)$estimate[1], (1 * 5 + 0.5 * 8 + 0.5 * 2) / 2)
+})
+
+test_that("a dimension is the mean of its items per respondent and image", {
+  both <- dplyr::bind_rows(
+    toy_ratings(),
+    dplyr::mutate(toy_ratings()[-1, ], item = "bitter", rating = rating / 2)
+  )
+  means <- rating_means(both, by = NULL, weight = "none")
+  expect_equal(means$item, c("aversion", "angry", "bitter"))
+  # Of image 1, D gave one item only; images 1 to 3 have two raters each.
+  expect_equal(
+    means$estimate[1],
+    mean(c(mean(c(4, 0.75)), mean(c(6, 2.25)), mean(c(1.5, 3.75))))
+  )
+  expect_equal(means$n_ratings, c(6, 6, 5))
+})
+
+test_that("means are those of survey, for every weight and variance", {
+  ratings <- some_ratings()
+  for (variance in c("respondent", "image", "two-way")) {
+    for (weight in c("cluster", "corpus", "share", "none")) {
+      means <- quietly(rating_means(ratings, weight = weight, variance = variance))
+      for (item in unique(ratings$item)) {
+        data <- for_survey(ratings, item, weight)
+        fit <- survey_means(data, variance)
+        ours <- means[means$level == "item" & means$item == item, ]
+        info <- paste(variance, weight, item)
+        expect_equal(ours$estimate, unname(fit$estimate), info = info)
+        expect_equal(ours$std.error, unname(sqrt(diag(fit$vcov))), info = info)
+      }
+    }
+  }
+})
+
+test_that("means of dimensions and of clusters are those of survey", {
+  ratings <- some_ratings()
+  wide <- dplyr::summarise(
+    dplyr::group_by(
+      dplyr::filter(ratings, dimension == "enthusiasm"),
+      respondent_id, group, image_id, cluster, weight_cluster
+    ),
+    rating = mean(rating), item = "enthusiasm", .groups = "drop"
+  )
+  # Who rated nothing else than anger is a unit of the design, too.
+  wide <- dplyr::bind_rows(wide, dplyr::filter(ratings, item == "angry"))
+  fit <- survey_means(for_survey(wide, "enthusiasm", "cluster"), "respondent")
+  ours <- dplyr::filter(quietly(rating_means(ratings)), item == "enthusiasm")
+  expect_equal(ours$estimate, unname(fit$estimate))
+  expect_equal(ours$std.error, unname(sqrt(diag(fit$vcov))))
+
+  few <- dplyr::filter(ratings, item == "angry", cluster %in% c(1, 2, 200, 299))
+  fit <- survey_means(for_survey(few, "angry", "cluster", c("group", "cluster")), "respondent")
+  ours <- quietly(rating_means(few, by = c(group, cluster)))
+  ours <- ours[ours$level == "item", ]
+  at <- match(paste(ours$group, ours$cluster, sep = "/"), names(fit$estimate))
+  expect_equal(ours$estimate, unname(fit$estimate[at]))
+  expect_equal(ours$std.error, unname(sqrt(diag(fit$vcov))[at]))
+})
+
+test_that("without clusters images are units of their own", {
+  ratings <- dplyr::select(some_ratings("angry"), -cluster)
+  means <- rating_means(ratings, variance = "image")
+  data <- for_survey(ratings, "angry", "cluster")
+  fit <- survey::svyby(
+    ~rating, ~cell, survey::svydesign(ids = ~image_id, weights = ~w, data = data), survey::svymean
+  )
+  expect_equal(means$std.error[means$level == "item"], unname(survey::SE(fit)))
+  expect_true(all(is.na(means$n_clusters)))
+})
+
+test_that("columns are named as in select(), and in any order of rows", {
+  means <- rating_means(toy_ratings(), by = c(party = group))
+  expect_true("party" %in% names(means))
+  expect_equal(tidy(rating_means(toy_ratings()[6:1, ])), tidy(rating_means(toy_ratings(), group)))
+  expect_equal(rating_means(toy_ratings(), by = NULL, weight = "none")$n_ratings, c(6, 6))
+  expect_equal(nrow(rating_means(toy_ratings()[, -6])), 2)
+})
+
+test_that("groups of images need not hold the same clusters", {
+  expect_silent(means <- rating_means(toy_ratings(), by = image_id, weight = "none"))
+  expect_equal(means$estimate[means$level == "item"], c(2.5, 5.5, 3.5))
+  expect_silent(rating_means(toy_ratings(), by = cluster))
+  uneven <- dplyr::filter(toy_ratings(), !(group == "R" & cluster == 1))
+  expect_warning(rating_means(uneven, by = group), "not rated by every group")
+})
+
+test_that("the result knows its survey, and stays a tibble", {
+  means <- rating_means(simulated_ratings)
+  expect_equal(glance(means)$n_respondents, 720)
+  expect_equal(glance(means)$n_items, 10)
+  expect_s3_class(dplyr::filter(means, level == "item"), "imagestrata_estimates")
+  expect_identical(class(tidy(means)), class(tibble::tibble()))
+  expect_snapshot(means)
+})
+
+test_that("shrunken means are drawn to the middle, those with few ratings most", {
+  skip_if_not_installed("lme4")
+  ratings <- dplyr::filter(simulated_ratings, item == "afraid", cluster <= 40 | cluster > 280)
+  ratings$dimension <- NULL
+  raw <- quietly(rating_means(ratings, by = c(group, cluster)))
+  shrunk <- quietly(rating_means(ratings, by = c(group, cluster), shrink = TRUE))
+  expect_equal(shrunk[c("item", "group", "cluster")], raw[c("item", "group", "cluster")])
+  expect_lt(var(shrunk$estimate), var(raw$estimate))
+  few <- raw$n_ratings < 5
+  ratio <- function(rows) var(shrunk$estimate[rows]) / var(raw$estimate[rows])
+  expect_lt(ratio(few), ratio(!few))
+  expect_gt(cor(shrunk$estimate, raw$estimate), 0.9)
+  expect_equal(unique(shrunk$variance), "mixed model")
+  # The same numbers from lme4 itself.
+  model <- lme4::lmer(
+    rating ~ 0 + group + (0 + group | cluster) + (1 | respondent_id) + (1 | image_id), ratings,
+    control = lme4::lmerControl(calc.derivs = FALSE)
+  )
+  expect_equal(
+    shrunk$estimate[shrunk$group == "Democrat"], coef(model)$cluster$groupDemocrat,
+    tolerance = 1e-4
+  )
+  one <- quietly(rating_means(ratings, by = cluster, shrink = TRUE))
+  expect_equal(nrow(one), length(unique(ratings$cluster)))
+})
+
+test_that("bad tables are refused, with what was seen and what to do", {
+  toy <- toy_ratings()
+  expect_snapshot(error = TRUE, {
+    rating_means("ratings.csv")
+    rating_means(toy[, c("respondent_id", "rating")])
+    rating_means(toy[0, ])
+    rating_means(dplyr::mutate(toy, rating = as.character(rating)))
+    rating_means(dplyr::mutate(toy, image_id = dplyr::na_if(image_id, "3")))
+    rating_means(dplyr::mutate(toy, rating = NA_real_))
+    rating_means(toy, by = party)
+    rating_means(toy, by = item)
+    rating_means(dplyr::rename(toy, variance = group), by = variance)
+    rating_means(toy[c(1, 1:6), ])
+    rating_means(dplyr::mutate(toy, group = c("D", NA, "D", "R", "R", "R")))
+    rating_means(
+      dplyr::mutate(dplyr::bind_rows(toy, toy), item = rep(c("angry", "sad"), each = 6),
+                    group = ifelse(item == "sad", "X", group))
+    )
+    rating_means(
+      dplyr::bind_rows(toy, dplyr::mutate(toy[1, ], image_id = "4", dimension = "anxiety"))
+    )
+  })
+})
+
+test_that("bad arguments are refused", {
+  toy <- toy_ratings()
+  expect_snapshot(error = TRUE, {
+    rating_means(toy, weight = "clusters")
+    rating_means(toy, variance = "naive")
+    rating_means(toy, conf_level = 95)
+    rating_means(toy, shrink = "yes")
+    rating_means(toy, shrink = TRUE)
+  })
+})
+
+test_that("missing, zero and negative weights are refused", {
+  toy <- toy_ratings()
+  expect_snapshot(error = TRUE, {
+    rating_means(dplyr::select(toy, -weight_cluster))
+    rating_means(dplyr::mutate(toy, weight_cluster = c(NA, 1, 1, 1, 1, 1)))
+    rating_means(dplyr::mutate(toy, weight_cluster = c(1, 0, 1, 1, 1, 1)))
+    rating_means(dplyr::mutate(toy, weight_share = -1), weight = "share")
+    rating_means(dplyr::mutate(toy, weight_share = 0), weight = "share")
+  })
+})
+
+test_that("what limits an answer is said, and nothing is dropped in silence", {
+  toy <- toy_ratings()
+  expect_snapshot({
+    missing <- rating_means(dplyr::mutate(toy, rating = c(NA, 8, 2, 1, 5, 3)))
+    alone <- rating_means(dplyr::filter(toy, respondent_id != "b"))
+    levels <- rating_means(dplyr::mutate(toy, group = factor(group, c("R", "D", "I"))))
+    equal <- rating_means(dplyr::mutate(toy, rating = 5))
+  })
+  expect_equal(is.na(alone$std.error), c(TRUE, FALSE, TRUE, FALSE))
+  expect_false(anyNA(alone$estimate))
+  expect_equal(levels$group, factor(c("R", "D", "R", "D"), c("R", "D", "I")))
+  expect_equal(equal$std.error, rep(0, 4))
+})

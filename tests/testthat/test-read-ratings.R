@@ -1,0 +1,262 @@
+toy_drawn <- function() {
+  tibble::tibble(
+    image_id = c("i1", "i2", "i3"), path = image_id, cluster = c(1L, 1L, 2L), N_h = c(9L, 9L, 2L),
+    n_h = c(2L, 2L, 1L), weight_corpus = c(4.5, 4.5, 2), weight_cluster = c(0.5, 0.5, 1),
+    weight_share = c(9, 4.5, 2)
+  )
+}
+
+two_items <- data.frame(item = c("proud", "angry"), dimension = c("enthusiasm", "aversion"))
+
+# A survey with one row per respondent, packets of two images, two items, as Qualtrics exports it.
+write_qualtrics <- function(rows, env = parent.frame()) {
+  path <- withr::local_tempfile(fileext = ".csv", .local_envir = env)
+  header <- c(
+    "StartDate", "Status", "Duration (in seconds)", "ResponseId", "group", "image_1", "image_2",
+    "1_rating_1", "1_rating_2", "2_rating_1", "2_rating_2"
+  )
+  texts <- c("Start Date", "Response Type", "Duration, \"all\"\nin seconds", header[-(1:3)])
+  ids <- sprintf("{\"ImportId\":\"%s\"}", header)
+  quoted <- function(x) paste0("\"", gsub("\"", "\"\"", x), "\"", collapse = ",")
+  lines <- c(quoted(header), quoted(texts), quoted(ids), vapply(rows, quoted, ""))
+  writeLines(enc2utf8(lines), path, useBytes = TRUE)
+  path
+}
+
+test_that("a long table is joined to clusters and weights", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r1", "r2"), group = c("D", "D", "R"), image_id = c("i1", "i1", "i3"),
+    item = c("angry", "proud", "angry"), rating = c(3, 0, 10)
+  )
+  expect_message(ratings <- read_ratings(answers, toy_drawn(), two_items), "rating_problems")
+  expect_s3_class(ratings, "imagestrata_ratings")
+  expect_equal(
+    names(ratings),
+    c(
+      "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating", "N_h", "n_h",
+      "weight_corpus", "weight_cluster", "weight_share", "straight_lining", "too_fast"
+    )
+  )
+  expect_equal(ratings$rating, c(3, 0, 10))
+  expect_equal(ratings$cluster, c(1, 1, 2))
+  expect_equal(ratings$weight_corpus, c(4.5, 4.5, 2))
+  expect_equal(ratings$item, factor(answers$item, c("proud", "angry")))
+  expect_equal(as.character(ratings$dimension), c("aversion", "enthusiasm", "aversion"))
+})
+
+test_that("every problem is found, and what is left is what can be used", {
+  answers <- tibble::tribble(
+    ~respondent_id, ~group, ~image_id, ~item, ~rating,
+    "r1", "D", "i1", "angry", "3",
+    "r1", "D", "i1", "angry", "3",
+    "r1", "D", "i1", "angry", "4",
+    "r1", "D", "i1", "proud", "",
+    "r1", "D", "i9", "proud", "2",
+    "r1", "D", "i2", "happy", "2",
+    "r1", "D", "i2", "proud", "11",
+    "r1", "D", "i2", "angry", "much",
+    "", "D", "i2", "angry", "1",
+    "r2", NA, "i2", "angry", "1",
+    "r3", "R", "", "angry", "1",
+    "r3", "R", "i3", "angry", "0"
+  )
+  expect_snapshot(ratings <- read_ratings(answers, toy_drawn(), two_items))
+  expect_equal(ratings$rating, c(3, 0))
+  problems <- rating_problems(ratings)
+  left_out <- dplyr::filter(problems, problem != "unrated")
+  expect_equal(
+    left_out$problem,
+    c(
+      "duplicate", "contradiction", "missing", "unmatched image", "unknown item", "out of range",
+      "not a number", "no respondent", "no group", "no image"
+    )
+  )
+  expect_equal(left_out$row, 2:11)
+  expect_equal(left_out$value[6:7], c("11", "much"))
+  unrated <- dplyr::filter(problems, problem == "unrated")
+  expect_equal(paste(unrated$group, unrated$image_id), c("D i2", "D i3", "R i1", "R i2"))
+  expect_snapshot(summary(ratings))
+  expect_output(print(ratings), "Problems")
+})
+
+test_that("answers and ratings add up", {
+  set.seed(2)
+  n <- 500
+  answers <- tibble::tibble(
+    respondent_id = sample(c(1:30, NA), n, TRUE), group = "D",
+    image_id = sample(c("i1", "i2", "i3", "i4", NA), n, TRUE),
+    item = sample(c("proud", "angry", "sad"), n, TRUE), rating = sample(c(-1:11, NA), n, TRUE)
+  )
+  ratings <- quietly(read_ratings(answers, toy_drawn(), two_items))
+  problems <- rating_problems(ratings)
+  expect_equal(nrow(ratings) + sum(!is.na(problems$row)), n)
+  expect_false(anyDuplicated(ratings[c("respondent_id", "image_id", "item")]) > 0)
+})
+
+test_that("a wide table needs only a map of its columns", {
+  answers <- data.frame(
+    PID = c(1, 2), party = c("D", "R"), img = c("i1", "i1"), angry = c(3, NA), Stolz = c(1, 2),
+    years = c(30, 40)
+  )
+  items <- data.frame(two_items, column = c("Stolz", "angry"))
+  ratings <- quietly(read_ratings(
+    answers, toy_drawn(), items,
+    columns = c(respondent_id = "PID", group = "party", image_id = "img", age = "years")
+  ))
+  expect_equal(as.character(ratings$item), c("proud", "angry", "proud"))
+  expect_equal(ratings$rating, c(1, 3, 2))
+  expect_equal(ratings$age, c(30, 30, 40))
+})
+
+test_that("files may have commas, semicolons, tabs, a byte order mark, and lie in a folder", {
+  folder <- withr::local_tempdir()
+  lines <- c("respondent_id,image_id,item,rating", "r1,i1,angry,3", "r1,i2,angry,4")
+  writeLines(c(paste0("\ufeff", lines[1]), lines[-1]), file.path(folder, "a.csv"), useBytes = TRUE)
+  writeLines(gsub(",", ";", sub("r1", "r2", lines)), file.path(folder, "b.csv"))
+  writeLines(gsub(",", "\t", sub("r1", "r3", lines)), file.path(folder, "c.tsv"))
+  ratings <- quietly(read_ratings(folder, toy_drawn()))
+  expect_equal(ratings$respondent_id, rep(c("r1", "r2", "r3"), each = 2))
+  expect_equal(ratings$rating, rep(c(3, 4), 3))
+  expect_false("group" %in% names(ratings))
+})
+
+test_that("Qualtrics: two more header rows, packets of different lengths, trial runs", {
+  path <- write_qualtrics(list(
+    c("2026-01-01", "IP Address", "300", "R_1", "D", "i1", "i3", "3", "0", "10", "1"),
+    c("2026-01-01", "IP Address", "50", "R_2", "R", "i2", "", "2", "", "", ""),
+    c("2026-01-01", "Survey Preview", "300", "R_3", "R", "i1", "i2", "1", "1", "1", "1"),
+    c("2026-01-01", "0", "280", "R_4", "R", "i3", "i1", "5", "5", "4", "4")
+  ))
+  ratings <- quietly(read_ratings(path, toy_drawn(), two_items))
+  one <- ratings[ratings$respondent_id == "R_1", ]
+  expect_equal(one$rating[order(one$image_id, one$item)], c(3, 0, 10, 1))
+  problems <- rating_problems(ratings)
+  expect_equal(sum(problems$problem == "preview"), 4)
+  missing <- problems[problems$problem == "missing", ]
+  expect_equal(missing[c("respondent_id", "item", "row")], tibble::tibble(
+    respondent_id = "R_2", item = "angry", row = 5
+  ))
+  expect_equal(unique(ratings$respondent_id[ratings$straight_lining]), "R_4")
+  expect_equal(unique(ratings$respondent_id[ratings$too_fast]), "R_2")
+  expect_equal(ratings$duration[ratings$respondent_id == "R_1"][1], 300)
+  expect_true(all(problems$kept == problems$problem %in% c("straight-lining", "too fast")))
+})
+
+test_that("columns of a survey may be called otherwise", {
+  survey <- data.frame(
+    ResponseId = "R_1", party = "D", pic.1 = "i1", Q7_proud_loop1 = "2", Q7_angry_loop1 = "9"
+  )
+  ratings <- quietly(read_ratings(
+    survey, toy_drawn(), two_items,
+    source = "qualtrics", columns = c(group = "party"), image_columns = "pic.{position}",
+    rating_columns = "Q7_{item}_loop{position}"
+  ))
+  expect_equal(ratings$rating, c(2, 9))
+  expect_snapshot(error = TRUE, {
+    read_ratings(survey, source = "qualtrics")
+    read_ratings(survey, source = "qualtrics", rating_columns = "Q7_{item}_loop{position}")
+    read_ratings(survey, source = "qualtrics", rating_columns = "Q7_{item}")
+  })
+})
+
+test_that("Label Studio: tasks, annotators, skipped tasks, time", {
+  result <- function(item, value) {
+    list(from_name = item, to_name = "image", type = "number", value = list(number = value))
+  }
+  tasks <- list(
+    list(
+      id = 1, data = list(image = "a.jpg", image_id = "i1", group = "D"),
+      annotations = list(
+        list(
+          completed_by = 7, lead_time = 12.5,
+          result = list(result("proud", 3), result("angry", 0))
+        ),
+        list(completed_by = list(id = 8, email = "b@example.org"), lead_time = 2, result = list())
+      )
+    ),
+    list(
+      id = 2, data = list(image = "b.jpg", image_id = "i3", group = "D"),
+      annotations = list(list(
+        completed_by = 7, lead_time = 7.5,
+        result = list(list(
+          from_name = "angry", type = "choices", value = list(choices = list("10"))
+        ))
+      ))
+    )
+  )
+  path <- withr::local_tempfile(fileext = ".json")
+  jsonlite::write_json(tasks, path, auto_unbox = TRUE)
+  ratings <- quietly(read_ratings(path, toy_drawn(), two_items))
+  expect_equal(ratings$respondent_id, rep("7", 3))
+  expect_equal(ratings$rating, c(3, 0, 10))
+  expect_equal(ratings$group, rep("D", 3))
+  expect_equal(ratings$duration, rep(20, 3))
+  problems <- rating_problems(ratings)
+  expect_equal(problems$respondent_id[problems$problem == "missing"], "b@example.org")
+
+  writeLines("[{\"id\": 1, \"image\": \"a.jpg\", \"proud\": 3}]", path)
+  expect_error(read_ratings(path), "no export of Label Studio", class = "imagestrata_error")
+  writeLines("[{\"data\": {\"image\": \"a.jpg\"}, \"annotations\": []}]", path)
+  expect_error(read_ratings(path), "which image", class = "imagestrata_error")
+  writeLines("{oops", path)
+  expect_error(read_ratings(path), "no JSON", class = "imagestrata_error")
+})
+
+test_that("time per image is summed", {
+  answers <- data.frame(
+    respondent_id = rep(c("r1", "r2"), each = 4), image_id = rep(c("i1", "i1", "i2", "i2"), 2),
+    item = c("proud", "angry"), rating = 1:8, seconds = rep(c(5, 5, 7, 7, 1, 1, 2, 2))
+  )
+  ratings <- quietly(read_ratings(answers, toy_drawn(), two_items))
+  expect_equal(unique(ratings$duration), c(12, 3))
+  # Three seconds are less than half, and more than a third, of the median of 7.5.
+  expect_false(any(ratings$too_fast))
+  ratings <- quietly(read_ratings(answers, toy_drawn(), two_items, too_fast = 0.5))
+  expect_equal(unique(ratings$respondent_id[ratings$too_fast]), "r2")
+})
+
+test_that("it works without library(imagestrata)", {
+  read <- fresh_r("
+    answers <- data.frame(respondent_id = 'r', image_id = 'x', item = 'angry', rating = 9)
+    if ('package:imagestrata' %in% search()) detach('package:imagestrata')
+    as.character(imagestrata::read_ratings(answers)$dimension)
+  ")
+  expect_equal(read, "aversion")
+})
+
+test_that("ratings that bring their own weights need no sample", {
+  answers <- dplyr::select(simulated_ratings, -dimension)
+  ratings <- read_ratings(answers)
+  expect_equal(
+    tidy(rating_means(ratings)), tidy(rating_means(simulated_ratings)),
+    ignore_attr = TRUE
+  )
+})
+
+test_that("files and arguments that cannot be are refused", {
+  empty <- withr::local_tempfile(fileext = ".csv")
+  file.create(empty)
+  answers <- data.frame(respondent_id = "r", image_id = "x", item = "angry", rating = 99)
+  expect_error(read_ratings(empty), "is empty", class = "imagestrata_error")
+  expect_error(read_ratings("nowhere.csv"), "nowhere", class = "imagestrata_error")
+  expect_error(read_ratings(withr::local_tempdir()), "holds no file", class = "imagestrata_error")
+  expect_snapshot(error = TRUE, {
+    read_ratings(answers)
+    read_ratings(answers, toy_drawn())
+    read_ratings(answers[0, ])
+    read_ratings(answers[-1])
+    read_ratings(answers[-4])
+    read_ratings(answers, columns = c(group = "party"))
+    read_ratings(answers, columns = "party")
+    read_ratings(answers, columns = c(age = "years"))
+    read_ratings(answers, items = c("proud", "angry"))
+    read_ratings(answers, items = two_items[c(1, 1), ])
+    read_ratings(answers, range = 10)
+    read_ratings(answers, source = "surveymonkey")
+    read_ratings(answers, sample = toy_drawn()[c(1, 1), ])
+    read_ratings(answers, sample = "sample.csv")
+    read_ratings(data.frame(
+      respondent_id = "r", group = c("D", "R"), image_id = c("a", "b"), item = "angry", rating = 1
+    ))
+  })
+})

@@ -1,0 +1,40 @@
+test_that("pictures become squares of three colours", {
+  pictures <- toy_pictures()
+  wide <- read_picture(pictures[1])
+  expect_equal(dim(wide), c(10, 20, 3))
+  expect_equal(dim(shrink_square(wide)), c(10, 10, 3))
+  grey <- read_picture(pictures[2])
+  expect_equal(dim(grey), c(20, 10, 3))
+  expect_equal(range(grey), c(0.5, 0.5), tolerance = 0.01)
+  # Half transparent over white.
+  expect_equal(read_picture(pictures[3])[1, 1, ], c(0.6, 0.6, 0.9), tolerance = 0.01)
+})
+
+test_that("shrinking averages, and keeps the middle", {
+  picture <- array(0, c(4, 8, 3))
+  picture[, 3:4, ] <- 1
+  small <- shrink_square(picture, side = 2)
+  expect_equal(small[, , 1], matrix(c(1, 1, 0, 0), 2))
+  noise <- array(runif(192 * 192 * 3), c(192, 192, 3))
+  expect_equal(mean(shrink_square(noise)), mean(noise))
+  expect_lt(sd(shrink_square(noise)), 0.6 * sd(noise))
+})
+
+test_that("JPEG files are read, others refused", {
+  skip_if_not_installed("jpeg")
+  image <- read_picture(imagestrata_example("images/0001.jpg"))
+  expect_equal(dim(image)[3], 3)
+  file <- withr::local_tempfile(fileext = ".png")
+  writeLines("no picture at all", file)
+  expect_error(read_picture(file), "neither PNG nor JPEG", class = "imagestrata_error")
+  writeBin(as.raw(c(0x89, 0x50, 0x4e, 0x47, 1, 2, 3)), file)
+  expect_error(read_picture(file), "cannot be read", class = "imagestrata_error")
+})
+
+test_that("thumbnails are a table or paths with names", {
+  pictures <- toy_pictures()
+  table <- tibble::tibble(cluster = c(2, 2, 1), path = pictures)
+  expect_equal(check_thumbnails(table)$path, pictures[c(1, 3)])
+  expect_equal(check_thumbnails(c(`7` = pictures[1]))$cluster, 7)
+  expect_error(check_thumbnails(c(a = pictures[1])), class = "imagestrata_error")
+})

@@ -1,0 +1,18 @@
+# Makes the golden tables of ratings in tests/fixtures, which the tests of both languages read: some
+# of the simulated ratings, with gaps in them, and what becomes of them. Run it only when results
+# are meant to change: Rscript tools/golden-ratings.R
+
+pkgload::load_all(quiet = TRUE)
+source(file.path("tests", "testthat", "helper-ratings.R"))
+
+store <- function(table, name) {
+  path <- file.path("tests", "fixtures", paste0("golden-", name, ".csv"))
+  numbers <- vapply(table, is.double, NA)
+  table[numbers] <- lapply(table[numbers], signif, digits = 15)
+  utils::write.csv(table, path, row.names = FALSE, na = "", quote = FALSE)
+  message(path, ": ", nrow(table), " rows")
+}
+store(golden_ratings(), "ratings")
+store(golden_means(golden_ratings()), "means")
+store(golden_gaps(golden_ratings()), "gaps")
+store(quietly(rating_reliability(golden_ratings())), "reliability")
