@@ -123,7 +123,7 @@ toy_model <- function(folder = "/models/crowd", ...) {
   new_model(toy_model_sent(...), folder)
 }
 
-toy_ratings <- function() {
+toy_label_ratings <- function() {
   data.frame(
     image_id = c("a", "b", "c", "d", "d", "e"),
     annotator = c("1", "1", "1", "1", "2", "1"),

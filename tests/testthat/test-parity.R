@@ -3,6 +3,7 @@ test_that("every verb of Python has its twin, with the same arguments and defaul
   python <- python_signatures()
   verbs <- setdiff(unique(python$verb), c(names(otherwise), pure_r))
   expect_equal(setdiff(verbs, getNamespaceExports("imagestrata")), character())
+  expect_equal(setdiff(pure_r, getNamespaceExports("imagestrata")), character())
   r <- r_signatures(verbs)
   for (verb in verbs) {
     ours <- r[r$verb == verb, ]

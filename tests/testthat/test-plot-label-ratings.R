@@ -1,18 +1,18 @@
 test_that("plots look as they did", {
   skip_if_not_installed("vdiffr")
-  vdiffr::expect_doppelganger("number", plot_label_ratings(toy_ratings()))
-  vdiffr::expect_doppelganger("together", plot_label_ratings(toy_ratings(), type = "together"))
-  vdiffr::expect_doppelganger("clear", plot_label_ratings(toy_ratings(), type = "clear"))
+  vdiffr::expect_doppelganger("number", plot_label_ratings(toy_label_ratings()))
+  vdiffr::expect_doppelganger("together", plot_label_ratings(toy_label_ratings(), type = "together"))
+  vdiffr::expect_doppelganger("clear", plot_label_ratings(toy_label_ratings(), type = "clear"))
 })
 
 test_that("images are counted by what they evoke", {
   # Means of a, b, c, d: (8, 1), (0, 0), (5, 4), (2, 1); e is not rated for anger.
-  expect_equal(plot_label_ratings(toy_ratings())$data$share, c(0.25, 0, 0.75))
-  together <- plot_label_ratings(toy_ratings(), type = "together")$data
+  expect_equal(plot_label_ratings(toy_label_ratings())$data$share, c(0.25, 0, 0.75))
+  together <- plot_label_ratings(toy_label_ratings(), type = "together")$data
   expect_equal(together$share, c(1, 1))
-  clear <- plot_label_ratings(toy_ratings(), type = "clear")$data
+  clear <- plot_label_ratings(toy_label_ratings(), type = "clear")$data
   expect_equal(clear$n, c(3, 0, 1, 0))
-  alone <- plot_label_ratings(toy_ratings(), items = "fear", type = "clear")$data
+  alone <- plot_label_ratings(toy_label_ratings(), items = "fear", type = "clear")$data
   expect_equal(alone$n, c(4, 2))
 })
 
@@ -36,8 +36,8 @@ test_that("what is no ratings is an error", {
     plot_label_ratings(1:3)
     plot_label_ratings(data.frame(anger = 1))
     plot_label_ratings(data.frame(path = "a"))
-    plot_label_ratings(toy_ratings(), items = "joy")
-    plot_label_ratings(toy_ratings(), items = "annotator")
+    plot_label_ratings(toy_label_ratings(), items = "joy")
+    plot_label_ratings(toy_label_ratings(), items = "annotator")
     plot_label_ratings(data.frame(path = "a", anger = NA_real_))
   })
 })
