@@ -62,7 +62,8 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     answers = pd.concat([items, _dimensions(items, by)], ignore_index=True)
     cell = ["level", "item", *by]
     # An image counts once in a cell, however many have rated it there.
-    times = answers.groupby([*cell, "image_id"], observed=True)["rating"].transform("size")
+    image = [*dict.fromkeys([*cell, "image_id"])]
+    times = answers.groupby(image, observed=True)["rating"].transform("size")
     answers["weight"] = answers["weight"] / times
     empty = answers.groupby(cell, observed=True)["weight"].sum() == 0
     if empty.any():
@@ -187,7 +188,8 @@ def _dimensions(items: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     known = items[items["dimension"].notna()]
     unit = ["respondent_id", "image_id", "dimension"]
     grouped = known.groupby(unit, observed=True, sort=False)
-    first = grouped[[*dict.fromkeys([*by, "cluster", "weight"])]].first()
+    others = [name for name in dict.fromkeys([*by, "cluster", "weight"]) if name not in unit]
+    first = grouped[others].first()
     means = first.assign(rating=grouped["rating"].mean()).reset_index()
     columns = ["level", "item", *unit, "rating", *first.columns]
     means = means.assign(level="dimension", item=means["dimension"])
