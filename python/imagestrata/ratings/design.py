@@ -72,6 +72,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
             f"All weights `weight_{weight}` of {', '.join(map(str, where[1:]))} are zero.",
             "No image in it was shared: choose another `weight`.",
         )
+    _warn_uneven(answers, by)
     return Design(answers, measures, by, table["respondent_id"].nunique())
 
 
@@ -181,6 +182,25 @@ def _measures(ratings: pd.DataFrame) -> pd.DataFrame:
         rows += [("item", item, name) for item in items if dimension[item] == name]
     rows += [("item", item, None) for item in items if pd.isna(dimension[item])]
     return pd.DataFrame(rows, columns=["level", "item", "dimension"])
+
+
+def _warn_uneven(answers: pd.DataFrame, by: list[str]) -> None:
+    """Where groups rated different clusters, their means are about different things."""
+    if not by or "cluster" in by:
+        return
+    groups = answers[[*by, "image_id", "cluster"]].drop_duplicates()
+    if not groups.duplicated("image_id").any():  # groups of images have none in common
+        return
+    pairs = groups[[*by, "cluster"]].drop_duplicates()
+    times = pairs["cluster"].value_counts()
+    partly = sorted(times.index[times < len(pairs[by].drop_duplicates())])
+    if partly:
+        warnings.warn(
+            f"{len(partly)} clusters were not rated by every group, {partly[0]!r} for one, so that "
+            "means of groups are not about the same clusters. They stay in; to compare like with "
+            "like, filter them out of all groups.",
+            stacklevel=4,
+        )
 
 
 def _dimensions(items: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
