@@ -78,8 +78,8 @@ warn_constant <- function(design) {
     items <- unique(design$measures$item[design$cells$measure[flat]])
     cli::cli_warn(
       c(
-        "All ratings are equal in {sum(flat)} of {length(flat)} row{?s}, those of {.val {items}}: how
-         far raters agree, or items go together, cannot be said.",
+        "All ratings are equal in {sum(flat)} of {length(flat)} row{?s}, those of {.val {items}}:
+         how far raters agree, or items go together, cannot be said.",
         i = "Is the file complete?"
       ),
       class = "imagestrata_warning"
