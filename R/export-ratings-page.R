@@ -14,7 +14,8 @@
 #' @param anchors What the ends of the scale mean.
 #' @param question What people are asked.
 #' @param warning What they read before they see the first image.
-#' @param exclude Ids of images that nobody is to see.
+#' @param exclude Ids of images that nobody is to see. Ids that no image in the packets has are
+#'   told.
 #' @param thumbnail Longer side of the copies, in pixels.
 #' @param overwrite Replace an earlier export there? What it had and the new one has not goes.
 #' @inheritParams scan_images

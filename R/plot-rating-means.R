@@ -75,10 +75,15 @@ as_groups <- function(x) {
 check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()) {
   needed <- c("level", "item", "dimension", needed)
   lacks <- if (is.data.frame(x)) setdiff(needed, names(x))
+  by <- if (made_by == "rating_gaps") "c(group, cluster)" else "cluster"
   if (!is.data.frame(x) || length(lacks) > 0) {
     abort_imagestrata(
       "{.arg {name}} must be what {.fn {made_by}} returns, not {seen(x)}.",
-      hint = if (length(lacks) > 0) "{.field {lacks}} {?is/are} not there.",
+      hint = if (identical(lacks, "cluster")) {
+        "It needs those of clusters: {.code {made_by}(ratings, by = {by})}."
+      } else if (length(lacks) > 0) {
+        "{.field {lacks}} {?is/are} not there."
+      },
       call = call
     )
   }

@@ -37,7 +37,8 @@
 #' @returns A tibble with one row per measure and group: `level` (`"item"` or `"dimension"`),
 #'   `item` (of a dimension: its name), `dimension`, the columns of `by`, `estimate`,
 #'   `std.error`, `df`, `conf.low`, `conf.high`, `n_ratings`, `n_respondents`, `n_images`,
-#'   `n_clusters`, `weight`, `variance`. `glance()` gives one row about the whole survey.
+#'   `n_clusters`, `weight`, `variance`. Items that nobody rated have no rows. `glance()` gives one
+#'   row about the whole survey.
 #' @family ratings
 #' @export
 #' @examples

@@ -26,6 +26,8 @@
 rating_reliability <- function(ratings, by = NULL, conf_level = 0.95) {
   check_estimate("none", "respondent", FALSE, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), "none")
+  # How ratings differ is all that counts here.
+  design$answers$rating <- from_first(design$answers$rating, design$answers$cell)
   answers <- design$answers
   n <- nrow(design$cells)
   unit <- unit_totals(answers$rating, answers$cell, answers$image)
@@ -40,6 +42,7 @@ rating_reliability <- function(ratings, by = NULL, conf_level = 0.95) {
     within = total(square - unit$total^2 / size)
   )
   warn_single_raters(spread, design)
+  warn_constant(design)
   agreement <- dplyr::bind_cols(
     icc_of(spread, total(size^2), conf_level),
     alpha = alpha_of(unit, size, square, total)
@@ -62,6 +65,22 @@ warn_single_raters <- function(spread, design) {
         "In {sum(single)} of {length(single)} row{?s} no image has two ratings: how far raters agree
          cannot be said.",
         i = if (length(design$by) > 0) "{.code by = NULL} compares raters of all groups."
+      ),
+      class = "imagestrata_warning"
+    )
+  }
+}
+
+warn_constant <- function(design) {
+  distance <- from_first(design$answers$rating, design$answers$cell)
+  flat <- sum_by(abs(distance), design$answers$cell, nrow(design$cells)) == 0
+  if (any(flat)) {
+    items <- unique(design$measures$item[design$cells$measure[flat]])
+    cli::cli_warn(
+      c(
+        "All ratings are equal in {sum(flat)} of {length(flat)} row{?s}, those of {.val {items}}:
+         how far raters agree, or items go together, cannot be said.",
+        i = "Is the file complete?"
       ),
       class = "imagestrata_warning"
     )
@@ -151,6 +170,7 @@ item_correlations <- function(ratings, by = NULL) {
       hint = "Give {.fn read_ratings} a table of {.arg items} with dimensions."
     )
   }
+  warn_constant(design)
   wanted <- expand.grid(group = seq_len(nrow(design$groups)), dimension = dimensions)
   dplyr::bind_rows(lapply(seq_len(nrow(wanted)), function(i) {
     pairs <- correlate(wide_items(design, wanted$dimension[i], wanted$group[i]))

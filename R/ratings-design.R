@@ -132,10 +132,17 @@ weights_of <- function(ratings, weight, call) {
     )
   }
   weights <- ratings[[column]]
-  missing <- sum(is.na(weights))
-  if (!is.numeric(weights) || missing > 0) {
+  if (!is.numeric(weights)) {
     abort_imagestrata(
-      "{.field {column}} is missing or no number for {missing} of {length(weights)} ratings.",
+      "{.field {column}} must hold numbers, not {.obj_type_friendly {weights}}.",
+      call = call
+    )
+  }
+  missing <- sum(is.na(weights))
+  if (missing > 0) {
+    abort_imagestrata(
+      "{.field {column}} is missing for {missing} of {length(weights)} ratings, the first of image
+       {.val {ratings$image_id[is.na(weights)][1]}}.",
       hint = "Were images rated that are not in the sample?",
       call = call
     )
@@ -272,7 +279,7 @@ add_dimensions <- function(answers, items) {
   total <- rowsum(cbind(answers$rating[has], 1), unit, reorder = FALSE)
   added <- lapply(answers, \(x) x[first])
   added$measure <- items$dimension[first]
-  added$rating <- total[, 1] / total[, 2]
+  added$rating <- unname(total[, 1] / total[, 2])
   Map(c, answers, added)
 }
 

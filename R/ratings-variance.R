@@ -9,8 +9,11 @@
 estimate_cells <- function(design, variance, shrink, call = rlang::caller_env()) {
   answers <- design$answers
   n <- nrow(design$cells)
-  estimate <- sum_by(answers$share * answers$rating, answers$cell, n)
-  scores <- answers$share * (answers$rating - estimate[answers$cell])
+  start <- answers$rating[match(seq_len(n), answers$cell)]
+  distance <- from_first(answers$rating, answers$cell)
+  shift <- sum_by(answers$share * distance, answers$cell, n)
+  estimate <- start + shift
+  scores <- answers$share * (distance - shift[answers$cell])
   respondents <- unit_totals(scores, answers$cell, answers$respondent)
   cells <- dplyr::bind_cols(design$cells, estimate = estimate, count_cells(answers, n))
   if (shrink) {
@@ -42,6 +45,14 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
     },
     overlap = function(a, b) shared_units(respondents, a, b)
   )
+}
+
+# Distances from a cell's first rating: where all are equal, they are 0, and not a rounding error
+# that would pass for a standard error. (Ratings of dimensions, which are means of items, may differ
+# in the last digit.)
+from_first <- function(rating, cell) {
+  distance <- rating - rating[match(cell, cell)]
+  ifelse(abs(distance) < 1e-12 * max(abs(rating)), 0, distance)
 }
 
 # Clustered two ways, the units of both count twice, so those are subtracted. Where chance makes
@@ -214,6 +225,9 @@ fit_mixed <- function(answers, side, call) {
     respondent = answers$respondent, image = answers$image
   )
   several <- nlevels(side) > 1
+  if (all(from_first(data$rating, rep(1L, nrow(data))) == 0)) {
+    return(fit_constant(data))
+  }
   formula <- if (several) {
     rating ~ 0 + side + (0 + side | cluster) + (1 | respondent) + (1 | image)
   } else {
@@ -239,5 +253,16 @@ fit_mixed <- function(answers, side, call) {
     mean = mean[, column, drop = FALSE],
     posterior = attr(deviation, "postVar")[, , column, drop = FALSE],
     fixed = as.matrix(stats::vcov(model))
+  )
+}
+
+# All ratings are equal: there is nothing to model.
+fit_constant <- function(data) {
+  n_sides <- nlevels(data$side)
+  n_clusters <- max(as.integer(as.character(data$cluster)))
+  list(
+    mean = matrix(data$rating[1], n_sides, n_clusters),
+    posterior = array(0, c(n_sides, n_sides, n_clusters)),
+    fixed = matrix(0, n_sides, n_sides)
   )
 }

@@ -59,6 +59,12 @@ def files_of(folder: Path) -> list[Path]:
 # ---- what all exports do ----
 
 
+def test_excluded_ids_that_no_image_has_are_told(packets, tmp_path):
+    known = packets["image_id"].iloc[0]
+    with pytest.warns(UserWarning, match="1 of 2 excluded ids are of no image .* 'a.jpg' for one"):
+        export("pages", packets, tmp_path / "out", exclude=[known, "a.jpg"])
+
+
 @pytest.mark.parametrize("kind", EXPORTS)
 def test_excluded_images_never_leave(kind, packets, tmp_path):
     """Neither their ids nor their pictures, even where an earlier export had them."""

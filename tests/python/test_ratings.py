@@ -173,7 +173,8 @@ def test_people_in_both_sides_are_accounted_for():
             "rating": [1.0, 4.0, 5.0, 8.0],
         }
     )
-    gap = rating_gaps(table, by="cluster", weight="none").iloc[0]
+    with pytest.warns(UserWarning, match="do not differ at all"):
+        gap = rating_gaps(table, by="cluster", weight="none").iloc[0]
     assert gap["estimate"] == pytest.approx(-3)
     assert gap["std.error"] == pytest.approx(0, abs=1e-7)
     assert gap["df"] == 1
@@ -328,7 +329,7 @@ def test_bad_files(tmp_path):
         (rows.assign(rating="seven"), {}, "2 of 2 ratings are no numbers: 'seven'"),
         (rows, {"scale": (1, 10)}, "1 of 2 ratings are off the scale 1 to 10: '0'"),
         (rows.assign(item="joyful"), {}, "unknown items: 'joyful'"),
-        (rows.assign(image_id="i9"), {"sample": sample()}, "images outside it: 'i9'"),
+        (rows.assign(image_id="i9"), {"sample": sample()}, "images outside the sample: 'i9'"),
         (rows.assign(respondent_id=""), {}, "no respondent"),
         (pd.concat([rows, other]), {}, "contradict others"),
         (rows.assign(group=["D", "R"]), {}, "more than one group, 'r1'"),
@@ -338,3 +339,46 @@ def test_bad_files(tmp_path):
             read_ratings(bad, **arguments)
     again = pd.concat([rows, rows])
     assert len(read_ratings(again)) == 2
+
+
+# ---- too little to say much ----
+
+
+@pytest.mark.parametrize("weight", ["cluster", "corpus", "share"])
+def test_equal_ratings_have_no_spread_whatever_rounding_leaves(weight: str) -> None:
+    ratings = golden("ratings").assign(rating=3.3)
+    with pytest.warns(UserWarning, match="In 5 of 5 rows, of .*hopeful.* do not differ"):
+        gaps = rating_gaps(ratings, weight=weight)
+    assert (gaps["std.error"] == 0).all()
+    assert gaps["p.value"].isna().all()
+    assert gaps["p.adjusted"].isna().all()
+    np.testing.assert_allclose(gaps["estimate"], 0, atol=1e-12)
+
+
+def test_a_group_of_one_respondent_has_a_gap_without_a_test() -> None:
+    ratings = six()
+    alone = ratings.assign(respondent_id=[*ratings["respondent_id"][:3], "r1", "r1", "r1"])
+    with pytest.warns(UserWarning, match="on one side of 1 comparisons, contrast D - R for one"):
+        gap = rating_gaps(alone, weight="none").iloc[0]
+    assert gap["estimate"] == -2
+    assert np.isnan([gap["std.error"], gap["p.value"], gap["conf.low"]]).all()
+
+
+def test_clusters_that_one_group_has_not_rated_are_told() -> None:
+    ratings = six()
+    ratings = ratings[(ratings["group"] == "D") | (ratings["cluster"] == 1)]
+    ratings = ratings.assign(respondent_id=["d1", "d1", "d2", "r1", "r2"])
+    with pytest.warns(UserWarning, match="1 clusters were not rated by every group, 2 for one"):
+        rating_gaps(ratings)
+
+
+def test_groups_come_in_the_order_of_their_categories() -> None:
+    order = pd.CategoricalDtype(["R", "unused", "D"])
+    gaps = rating_gaps(six().astype({"group": order}))
+    assert gaps["contrast"].tolist() == ["R - D"]
+
+
+def test_means_of_images_are_the_means_of_their_ratings() -> None:
+    ratings = six().assign(dimension="aversion")
+    means = rating_means(ratings, by="image_id", weight="none")
+    assert means["estimate"].tolist() == [3, 5, 7, 3, 5, 7]

@@ -98,3 +98,25 @@ golden_gaps <- function(ratings) {
     options$weight, options$variance
   )))
 }
+
+# The images of the vignette "Do evoked emotions predict sharing?", and its model.
+golden_shares <- function() {
+  images <- quietly(tidy(rating_means(simulated_ratings, by = image_id, weight = "none")))
+  images <- dplyr::filter(images, level == "dimension")
+  images <- dplyr::select(images, image_id, dimension, estimate)
+  images <- tidyr::pivot_wider(images, names_from = dimension, values_from = estimate)
+  images[-1] <- round(images[-1], 4)
+  at <- match(images$image_id, simulated_sample$image_id)
+  images$cluster <- simulated_sample$cluster[at]
+  images$shares <- simulated_sample$n_shares[at] - 1L
+  images[-1]
+}
+
+golden_sharing <- function(images) {
+  model <- MASS::glm.nb(shares ~ enthusiasm + aversion + anxiety, images)
+  tibble::tibble(
+    term = names(stats::coef(model)), estimate = unname(stats::coef(model)),
+    std.error = unname(sqrt(diag(sandwich::vcovCL(model, cluster = ~cluster)))),
+    theta = model$theta
+  )
+}

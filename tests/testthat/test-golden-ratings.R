@@ -12,3 +12,12 @@ test_that("the tables that both languages test are what R computes", {
     ignore_attr = TRUE
   )
 })
+
+test_that("the model of sharing that both languages test is what R computes", {
+  skip_if_not_installed("MASS")
+  skip_if_not_installed("sandwich")
+  skip_if_not_installed("tidyr")
+  images <- read_golden("shares")
+  expect_equal(images, golden_shares(), ignore_attr = TRUE)
+  expect_equal(read_golden("sharing"), golden_sharing(images), tolerance = 1e-6)
+})

@@ -27,5 +27,8 @@ test_that("what is no ratings is an error", {
   })
   skip_if_no_core()
   expect_error(label_ratings(data.frame(anger = 1)), "image_id", class = "imagestrata_error")
-  expect_error(label_ratings(toy_label_ratings(), items = "joy"), "joy", class = "imagestrata_error")
+  expect_error(
+    label_ratings(toy_label_ratings(), items = "joy"), "joy",
+    class = "imagestrata_error"
+  )
 })

@@ -1,7 +1,9 @@
 test_that("plots look as they did", {
   skip_if_not_installed("vdiffr")
   vdiffr::expect_doppelganger("number", plot_label_ratings(toy_label_ratings()))
-  vdiffr::expect_doppelganger("together", plot_label_ratings(toy_label_ratings(), type = "together"))
+  vdiffr::expect_doppelganger(
+    "together", plot_label_ratings(toy_label_ratings(), type = "together")
+  )
   vdiffr::expect_doppelganger("clear", plot_label_ratings(toy_label_ratings(), type = "clear"))
 })
 

@@ -47,3 +47,8 @@ test_that("what cannot be drawn is refused", {
     class = "imagestrata_error"
   )
 })
+
+test_that("means that are not of clusters are refused with what would be", {
+  means <- quietly(rating_means(toy_ratings()))
+  expect_error(plot_rating_heatmap(means, simulated_clusters), "by = cluster")
+})

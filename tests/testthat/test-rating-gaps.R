@@ -124,3 +124,27 @@ test_that("a party with one respondent, a cluster rated by one party, equal rati
   expect_equal(is.na(sided$estimate), c(TRUE, FALSE, TRUE, FALSE))
   expect_true(all(is.na(equal$p.value)) && all(equal$estimate == 0))
 })
+
+test_that("equal ratings have no spread, whatever rounding leaves", {
+  ratings <- dplyr::mutate(some_ratings(), rating = 3.3)
+  for (weight in c("cluster", "corpus", "share")) {
+    for (variance in c("respondent", "two-way", "image")) {
+      expect_warning(
+        gaps <- rating_gaps(ratings, weight = weight, variance = variance), "do not differ at all"
+      )
+      expect_equal(gaps$std.error, rep(0, nrow(gaps)), tolerance = 0)
+      expect_true(all(is.na(gaps$p.value) & is.na(gaps$p.adjusted)))
+    }
+  }
+})
+
+test_that("equal ratings are not modelled", {
+  skip_if_not_installed("lme4")
+  ratings <- dplyr::mutate(some_ratings("proud"), rating = 3.3)
+  expect_warning(
+    gaps <- rating_gaps(ratings, by = c(group, cluster), shrink = TRUE), "do not differ at all"
+  )
+  known <- gaps[!is.na(gaps$estimate), ]
+  expect_gt(nrow(known), 0)
+  expect_true(all(known$estimate == 0 & known$std.error == 0))
+})

@@ -197,6 +197,7 @@ test_that("missing, zero and negative weights are refused", {
   expect_snapshot(error = TRUE, {
     rating_means(dplyr::select(toy, -weight_cluster))
     rating_means(dplyr::mutate(toy, weight_cluster = c(NA, 1, 1, 1, 1, 1)))
+    rating_means(dplyr::mutate(toy, weight_cluster = "one"))
     rating_means(dplyr::mutate(toy, weight_cluster = c(1, 0, 1, 1, 1, 1)))
     rating_means(dplyr::mutate(toy, weight_share = -1), weight = "share")
     rating_means(dplyr::mutate(toy, weight_share = 0), weight = "share")

@@ -63,5 +63,16 @@ test_that("correlations of items are cor()'s", {
 test_that("items that never vary and dimensions of one item have no correlation", {
   expect_equal(nrow(item_correlations(toy_ratings())), 0)
   flat <- dplyr::bind_rows(toy_ratings(), dplyr::mutate(toy_ratings(), item = "b", rating = 1))
-  expect_identical(item_correlations(flat)$correlation, NA_real_)
+  expect_warning(correlations <- item_correlations(flat), "All ratings are equal in 1 of 3")
+  expect_identical(correlations$correlation, NA_real_)
+})
+
+test_that("equal ratings are told", {
+  ratings <- some_ratings()
+  ratings$rating[ratings$item == "angry"] <- 3.3
+  expect_warning(reliability <- rating_reliability(ratings), "in 2 of 5 rows.*aversion.*angry")
+  expect_equal(is.na(reliability$icc), reliability$dimension == "aversion")
+  ratings$rating[ratings$item == "proud"] <- 3.3
+  expect_warning(correlations <- item_correlations(ratings), "proud")
+  expect_equal(correlations$correlation, NA_real_)
 })

@@ -62,7 +62,8 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     answers = pd.concat([items, _dimensions(items, by)], ignore_index=True)
     cell = ["level", "item", *by]
     # An image counts once in a cell, however many have rated it there.
-    times = answers.groupby([*cell, "image_id"], observed=True)["rating"].transform("size")
+    image = [*dict.fromkeys([*cell, "image_id"])]
+    times = answers.groupby(image, observed=True)["rating"].transform("size")
     answers["weight"] = answers["weight"] / times
     empty = answers.groupby(cell, observed=True)["weight"].sum() == 0
     if empty.any():
@@ -71,6 +72,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
             f"All weights `weight_{weight}` of {', '.join(map(str, where[1:]))} are zero.",
             "No image in it was shared: choose another `weight`.",
         )
+    _warn_uneven(answers, by)
     return Design(answers, measures, by, table["respondent_id"].nunique())
 
 
@@ -182,12 +184,32 @@ def _measures(ratings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "item", "dimension"])
 
 
+def _warn_uneven(answers: pd.DataFrame, by: list[str]) -> None:
+    """Where groups rated different clusters, their means are about different things."""
+    if not by or "cluster" in by:
+        return
+    groups = answers[[*by, "image_id", "cluster"]].drop_duplicates()
+    if not groups.duplicated("image_id").any():  # groups of images have none in common
+        return
+    pairs = groups[[*by, "cluster"]].drop_duplicates()
+    times = pairs["cluster"].value_counts()
+    partly = sorted(times.index[times < len(pairs[by].drop_duplicates())])
+    if partly:
+        warnings.warn(
+            f"{len(partly)} clusters were not rated by every group, {partly[0]!r} for one, so that "
+            "means of groups are not about the same clusters. They stay in; to compare like with "
+            "like, filter them out of all groups.",
+            stacklevel=4,
+        )
+
+
 def _dimensions(items: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """A respondent's rating of an image on a dimension: the mean of its items."""
     known = items[items["dimension"].notna()]
     unit = ["respondent_id", "image_id", "dimension"]
     grouped = known.groupby(unit, observed=True, sort=False)
-    first = grouped[[*dict.fromkeys([*by, "cluster", "weight"])]].first()
+    others = [name for name in dict.fromkeys([*by, "cluster", "weight"]) if name not in unit]
+    first = grouped[others].first()
     means = first.assign(rating=grouped["rating"].mean()).reset_index()
     columns = ["level", "item", *unit, "rating", *first.columns]
     means = means.assign(level="dimension", item=means["dimension"])

@@ -99,7 +99,8 @@ def rating_means(
             }
         )
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
-    _warn_alone(table, design.by)
+    _warn_alone(table, design.by, "in")
+    _warn_no_spread(table)
     return table.assign(weight=weight)
 
 
@@ -177,6 +178,8 @@ def rating_gaps(
     if not rows:
         raise ImagestrataError("There is nothing to compare: no two groups have rated the same.")
     table = pd.DataFrame(rows)
+    _warn_alone(table, [*design.by[1:], "contrast"], "on one side of")
+    _warn_no_spread(table)
     table["statistic"] = table["estimate"] / table["std.error"].where(table["std.error"] > 0)
     table["p.value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
     table["p.adjusted"] = table.groupby("level")["p.value"].transform(_adjusted, adjust)
@@ -198,7 +201,10 @@ def _check_level(conf_level: Any) -> float:
 def _check_compared(design: Design) -> list[Any]:
     if not design.by:
         raise ImagestrataError("`by` must name what is compared.", 'For example by="group".')
-    values = sorted(design.answers[design.by[0]].unique())
+    column = design.answers[design.by[0]]
+    values = sorted(column.unique())
+    if isinstance(column.dtype, pd.CategoricalDtype):  # has an order of its own
+        values = [value for value in column.cat.categories if value in values]
     if len(values) < 2:
         raise ImagestrataError(
             f"There is nothing to compare: {design.by[0]} is {values[0]!r} in all ratings."
@@ -255,10 +261,16 @@ def _fit(cells: list[pd.DataFrame], n_respondents: int) -> tuple[Array, Array]:
     sides = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
     constants = (sides[:, None] == np.arange(len(cells))).astype(float)
     people = pd.factorize(answers["respondent_id"])[0]
-    model = WLS(answers["rating"].to_numpy(float), constants, weights=answers["weight"].to_numpy())
+    # Distances from a cell's first rating: where all are equal, they are 0 and not a rounding
+    # error that would pass for a standard error.
+    ratings = answers["rating"].to_numpy(float)
+    start = np.array([cell["rating"].iloc[0] for cell in cells], float)
+    distance = ratings - start[sides]
+    distance[np.abs(distance) < 1e-12 * np.abs(ratings).max()] = 0
+    model = WLS(distance, constants, weights=answers["weight"].to_numpy())
     fitted = model.fit(cov_type="cluster", cov_kwds={"groups": people, "use_correction": False})
     correction = n_respondents / (n_respondents - 1) if n_respondents > 1 else np.nan
-    return fitted.params, fitted.cov_params() * correction
+    return start + fitted.params, fitted.cov_params() * correction
 
 
 def _gap(cells: list[pd.DataFrame], n_respondents: int) -> dict[str, Any]:
@@ -318,12 +330,25 @@ def _adjusted(p_values: pd.Series[float], adjust: str) -> pd.Series[float]:
     return adjusted
 
 
-def _warn_alone(means: pd.DataFrame, by: list[str]) -> None:
-    alone = means[means["std.error"].isna()][by].drop_duplicates()
-    if len(means) and means["std.error"].isna().any():
-        where = ", ".join(f"{name} {value}" for name, value in alone.iloc[0].items()) or "all"
+def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
+    alone = table[table["std.error"].isna()]
+    if len(alone):
+        groups = alone[columns].drop_duplicates()
+        first = ", ".join(f"{name} {value}" for name, value in groups.iloc[0].items()) or "all"
+        what = "groups" if where == "in" else "comparisons"
         warnings.warn(
-            f"Only one respondent rated in {max(len(alone), 1)} groups, {where} for one: how sure "
-            "such a mean is cannot be said.",
+            f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: how "
+            "sure such a mean is cannot be said.",
+            stacklevel=3,
+        )
+
+
+def _warn_no_spread(table: pd.DataFrame) -> None:
+    flat = table["std.error"] == 0
+    if flat.any():
+        items = ", ".join(map(str, table["item"][flat].unique()))
+        warnings.warn(
+            f"In {int(flat.sum())} of {len(flat)} rows, of {items}, respondents do not differ at "
+            "all: the standard error is 0, and nothing can be tested. Is the file complete?",
             stacklevel=3,
         )

@@ -192,7 +192,8 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     known = sample.assign(image_id=sample["image_id"].astype("str")).set_index("image_id")[columns]
     if known.index.has_duplicates:
         raise ImagestrataError("The sample has image ids more than once.")
-    _refuse(table, ~table["image_id"].isin(known.index), "image_id", "are of images outside it")
+    outside = ~table["image_id"].isin(known.index)
+    _refuse(table, outside, "image_id", "are of images outside the sample")
     table = table.drop(columns=[name for name in columns if name in table])
     return table.join(known, on="image_id")
 

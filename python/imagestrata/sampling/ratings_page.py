@@ -53,7 +53,7 @@ def export_ratings_page(
         What they read before they see the first image, such as that some images
         show violence.
     exclude : sequence of str, optional
-        Ids of images that nobody is to see.
+        Ids of images that nobody is to see. A warning tells those that no image has.
     thumbnail : int, default 800
         Longer side of the embedded copies, in pixels. With it a page of eight
         photographs has roughly 1 MB.

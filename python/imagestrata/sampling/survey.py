@@ -91,9 +91,18 @@ def allowed(packets: Any, exclude: Sequence[str] | None) -> pd.DataFrame:
     table = check_packets(packets, "path")
     if isinstance(exclude, str):
         raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
-    kept = table[~table["image_id"].isin(set(exclude or []))]
+    hidden = {str(name) for name in (exclude if exclude is not None else [])}
+    kept = table[~table["image_id"].isin(hidden)]
     if kept.empty:
         raise ImagestrataError(f"All {table['image_id'].nunique()} images are excluded.")
+    # Of images that were not sampled, or misspelt: then one leaves that must not.
+    unknown = hidden - set(table["image_id"])
+    if unknown:
+        warnings.warn(
+            f"{len(unknown)} of {len(hidden)} excluded ids are of no image in the packets, "
+            f"{min(unknown)!r} for one. Ids are those of the column 'image_id'.",
+            stacklevel=3,
+        )
     return _renumbered(kept)
 
 

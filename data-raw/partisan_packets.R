@@ -1,0 +1,70 @@
+# Makes inst/extdata/packets.rds and vignettes/figures/rating-page.png: what the vignette "Partisan
+# emotions" shows of packets and exports. These verbs need Python, which the vignette must not;
+# so they are run here, in the root of the repository: Rscript data-raw/partisan_packets.R
+# Needs the core's packages, playwright and Chromium.
+
+pkgload::load_all(quiet = TRUE)
+
+costs <- dplyr::bind_rows(lapply(1:3, function(raters) {
+  packets <- assign_annotators(simulated_sample, raters_per_group = raters, seed = 1)
+  cbind(raters_per_group = raters, packet_costs(packets))
+}))
+packets <- assign_annotators(simulated_sample, raters_per_group = 2, seed = 1)
+
+# One packet in ten never comes back.
+set.seed(1)
+ids <- unique(packets$packet_id)
+never <- sample(ids, round(length(ids) / 10))
+answered <- packets[!packets$packet_id %in% never, ]
+answered$respondent_id <- paste0("person of ", answered$packet_id)
+topup <- reassign(packets, answered, raters_per_group = 2, seed = 1)
+
+# Exports need image files: these are the drawn ones of the example.
+small <- assign_annotators(demo_sample(), n_images = 5)
+folder <- export_qualtrics(
+  small, tempfile(),
+  base_url = "https://www.example.org/images", scale = c(0, 10), progress = FALSE
+)
+pages <- export_ratings_page(small, tempfile(), scale = c(0, 10), progress = FALSE)
+
+saveRDS(
+  list(
+    costs = tibble::as_tibble(costs),
+    packets = packets,
+    n_never = length(never),
+    topup_costs = packet_costs(topup),
+    survey = readLines(file.path(folder, "survey.txt")),
+    loop = utils::head(readLines(file.path(folder, "loop-and-merge.csv")), 3)
+  ),
+  "inst/extdata/packets.rds",
+  compress = "xz"
+)
+
+reticulate::py_run_string("
+import os
+import shutil
+from pathlib import Path
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+def picture(page, path):
+    # R's own libraries are not those of the browser.
+    env = {name: value for name, value in os.environ.items() if name != 'LD_LIBRARY_PATH'}
+    browser = shutil.which('chromium')
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=browser, args=['--no-sandbox'], env=env
+        )
+        view = started.new_page(viewport={'width': 1200, 'height': 760})
+        view.goto(Path(page).as_uri())
+        view.get_by_label('Your name or code').fill('first')
+        view.keyboard.press('Enter')
+        for rating in '372':
+            view.keyboard.press(rating)
+        view.wait_for_timeout(500)
+        view.screenshot(path=path)
+        started.close()
+    image = Image.open(path).convert('RGB')
+    image.thumbnail((800, 800))
+    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+")$picture(file.path(pages, "p001.html"), "vignettes/figures/rating-page.png")
