@@ -251,8 +251,12 @@ def test_bad_files(clustering, matching, tmp_path):
         pytest.warns(UserWarning, match="5 of 6 sets"),
     ):
         read_matching(tmp_path / "twice.csv", matching)
-    with pytest.raises(ImagestrataError, match=r"the file \.\.\.-key\.csv beside it"):
+    with pytest.raises(
+        ImagestrataError, match=r"the file \.\.\.-key\.csv beside it.* it has set_id"
+    ):
         read_matching(tmp_path / "bad.csv", matching[["set_id"]])
+    with pytest.raises(ImagestrataError, match="needs two clusters or more; 1 was given"):
+        matching_test(clustering, {1: NAMES[1]}, tmp_path / "b.html")
     with pytest.raises(ImagestrataError, match="not DataFrame"):
         intruder_test(clustering.images, tmp_path / "b.html")
     with pytest.raises(ImagestrataError, match="1 of 1 clusters do not exist, 8"):

@@ -245,6 +245,11 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
     )
     with pytest.raises(ImagestrataError, match="There is no file"):
         read_pairs(tmp_path / "none.csv", pairs)
+    with pytest.raises(ImagestrataError, match="is a folder, not a file"):
+        read_pairs(tmp_path, pairs)
+    (tmp_path / "nothing.csv").write_text("\n")
+    with pytest.raises(ImagestrataError, match=r"nothing\.csv' is empty"):
+        read_pairs(tmp_path / "nothing.csv", pairs)
     with pytest.raises(ImagestrataError, match="`files` is empty"):
         read_pairs([], pairs)
     (tmp_path / "latin.csv").write_bytes("pair_id,judgement,é".encode("latin-1"))

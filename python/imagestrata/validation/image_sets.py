@@ -18,7 +18,7 @@ from ..explore.page import write_page
 from ..files import make_folder, write_table
 from ..progress import Progress
 from ..provenance import fingerprint
-from ..validate import check_path
+from ..validate import check_path, columns_of
 from .agreement import agreement
 from .pair_answers import once, read_answers
 from .pictures import NoPicture, embedded_pictures
@@ -72,6 +72,10 @@ def large_enough(clustering: Clustering, clusters: Sequence[int], n_images: int)
     sizes = clustering.clusters.set_index("cluster")["size"]
     kept = [cluster for cluster in clusters if sizes[cluster] >= n_images]
     small = [cluster for cluster in clusters if sizes[cluster] < n_images]
+    if len(clusters) < 2:
+        raise ImagestrataError(
+            f"A test needs two clusters or more; {len(clusters)} was given.",
+        )
     if len(kept) < 2:
         raise ImagestrataError(
             f"{len(kept)} of {len(clusters)} clusters have {n_images} images or more; at least "
@@ -180,7 +184,7 @@ def read_key(test: Any, columns: Sequence[str]) -> pd.DataFrame:
     if not isinstance(test, pd.DataFrame) or not {"set_id", *columns} <= set(test):
         raise ImagestrataError(
             "`test` must be the table that came with the page, or the file ...-key.csv beside it, "
-            f"with the columns set_id, {', '.join(columns)}; got {type(test).__name__}."
+            f"with the columns set_id, {', '.join(columns)}; {columns_of(test)}."
         )
     return key
 
