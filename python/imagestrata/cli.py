@@ -317,7 +317,7 @@ def fine_tune(
         progress=not quiet,
     )
     plot_training(model, out / "training.png")
-    summary = {str(name): value for name, value in model.summary.iloc[0].items()}
+    summary = _records(model.summary)[0]
     _print(summary, as_json, str(model), f"The course of training: {out / 'training.png'}")
 
 
