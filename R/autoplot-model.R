@@ -165,6 +165,8 @@ plot_confusion <- function(object, split) {
     ggplot2::geom_tile(colour = "white", linewidth = 1) +
     ggplot2::geom_text(
       ggplot2::aes(label = .data$n, colour = .data$share > 0.5),
+      # Of many classes most cells are empty: noughts would hide the others.
+      data = if (length(names) > 12) function(cells) cells[cells$n > 0, ],
       size = if (length(names) > 12) 2 else 3.2, show.legend = FALSE
     ) +
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$label))) +

@@ -158,7 +158,8 @@ autoplot.imagestrata_matching <- function(object, ...) {
     ggplot2::scale_y_discrete(drop = FALSE) +
     ggplot2::coord_equal() +
     ggplot2::labs(x = "Description chosen", y = NULL, fill = "Share of the cluster's sets") +
-    theme_strata()
+    theme_strata() +
+    ggplot2::theme(panel.grid = ggplot2::element_blank())
 }
 
 #' @rdname autoplot.imagestrata_matching

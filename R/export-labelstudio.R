@@ -26,20 +26,9 @@ export_labelstudio <- function(packets,
                                thumbnail = 800,
                                overwrite = FALSE,
                                progress = TRUE) {
-  folder <- call_core(
-    "export_labelstudio",
-    encode_table(check_data(packets, "packets", "assign_annotators")),
-    check_path(out, "out"),
-    items = item_names(items),
-    scale = check_ends(scale),
-    anchors = check_texts(anchors, "anchors"),
-    question = check_string(question, "question", null = TRUE),
-    warning = check_string(warning, "warning", null = TRUE),
-    base_url = check_string(base_url, "base_url", null = TRUE),
-    exclude = check_texts(exclude, "exclude"),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+  export_packets(
+    "export_labelstudio", packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
+    overwrite, progress,
+    base_url = check_string(base_url, "base_url", null = TRUE)
   )
-  inform_exported(folder)
 }

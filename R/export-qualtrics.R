@@ -39,20 +39,9 @@ export_qualtrics <- function(packets,
                              thumbnail = 800,
                              overwrite = FALSE,
                              progress = TRUE) {
-  folder <- call_core(
-    "export_qualtrics",
-    encode_table(check_data(packets, "packets", "assign_annotators")),
-    check_path(out, "out"),
-    base_url = check_string(base_url, "base_url"),
-    items = item_names(items),
-    scale = check_ends(scale),
-    anchors = check_texts(anchors, "anchors"),
-    question = check_string(question, "question", null = TRUE),
-    warning = check_string(warning, "warning", null = TRUE),
-    exclude = check_texts(exclude, "exclude"),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+  export_packets(
+    "export_qualtrics", packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
+    overwrite, progress,
+    base_url = check_string(base_url, "base_url")
   )
-  inform_exported(folder)
 }

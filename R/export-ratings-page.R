@@ -45,21 +45,10 @@ export_ratings_page <- function(packets,
                                 thumbnail = 800,
                                 overwrite = FALSE,
                                 progress = TRUE) {
-  folder <- call_core(
-    "export_ratings_page",
-    encode_table(check_data(packets, "packets", "assign_annotators")),
-    check_path(out, "out"),
-    items = item_names(items),
-    scale = check_ends(scale),
-    anchors = check_texts(anchors, "anchors"),
-    question = check_string(question, "question", null = TRUE),
-    warning = check_string(warning, "warning", null = TRUE),
-    exclude = check_texts(exclude, "exclude"),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+  export_packets(
+    "export_ratings_page", packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
+    overwrite, progress
   )
-  inform_exported(folder)
 }
 
 item_names <- function(items, call = rlang::caller_env()) {
@@ -86,7 +75,37 @@ check_ends <- function(scale, call = rlang::caller_env()) {
   as.list(scale)
 }
 
-inform_exported <- function(folder) {
+# What all exports of packets take; `...` is what one of them takes besides.
+export_packets <- function(verb,
+                           packets,
+                           out,
+                           items,
+                           scale,
+                           anchors,
+                           question,
+                           warning,
+                           exclude,
+                           thumbnail,
+                           overwrite,
+                           progress,
+                           ...,
+                           call = rlang::caller_env()) {
+  folder <- call_core(
+    verb,
+    encode_table(check_data(packets, "packets", "assign_annotators", call = call)),
+    check_path(out, "out", call = call),
+    items = item_names(items, call),
+    scale = check_ends(scale, call),
+    anchors = check_texts(anchors, "anchors", call = call),
+    question = check_string(question, "question", null = TRUE, call = call),
+    warning = check_string(warning, "warning", null = TRUE, call = call),
+    exclude = check_texts(exclude, "exclude", call = call),
+    thumbnail = check_number(thumbnail, "thumbnail", call = call),
+    overwrite = check_flag(overwrite, "overwrite", call = call),
+    progress = progress_bar(progress, frame = call),
+    ...,
+    call = call
+  )
   cli::cli_inform(c("v" = "For annotators: {.file {folder}}"))
   invisible(folder)
 }

@@ -50,24 +50,11 @@ intruder_test <- function(clustering,
                           seed = 0,
                           overwrite = FALSE,
                           progress = TRUE) {
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  out <- check_path(out, "out")
-  key <- call_core(
-    "intruder_test",
-    send_clustering(clustering),
-    out,
-    clusters = check_clusters(clusters, "clusters"),
-    n_sets = check_number(n_sets, "n_sets"),
-    n_images = check_number(n_images, "n_images"),
-    question = check_string(question, "question"),
-    warning = check_string(warning, "warning", null = TRUE),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    seed = check_number(seed, "seed"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+  write_sets(
+    "intruder_test", clustering, out, n_sets, n_images, question, warning, thumbnail, seed,
+    overwrite, progress,
+    clusters = check_clusters(clusters, "clusters")
   )
-  cli::cli_inform(c("v" = "For annotators: {.file {out}}"))
-  invisible(decode_table(key))
 }
 
 #' @rdname intruder_test

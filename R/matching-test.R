@@ -62,30 +62,17 @@ matching_test <- function(clustering,
                           seed = 0,
                           overwrite = FALSE,
                           progress = TRUE) {
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   if (!is.data.frame(descriptions)) {
     abort_imagestrata(
       "{.arg descriptions} must be a data frame with the columns {.var cluster} and
        {.var description}, not {seen(descriptions)}."
     )
   }
-  out <- check_path(out, "out")
-  key <- call_core(
-    "matching_test",
-    send_clustering(clustering),
-    encode_table(descriptions),
-    out,
-    n_sets = check_number(n_sets, "n_sets"),
-    n_images = check_number(n_images, "n_images"),
-    question = check_string(question, "question"),
-    warning = check_string(warning, "warning", null = TRUE),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    seed = check_number(seed, "seed"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+  write_sets(
+    "matching_test", clustering, out, n_sets, n_images, question, warning, thumbnail, seed,
+    overwrite, progress,
+    descriptions = encode_table(descriptions)
   )
-  cli::cli_inform(c("v" = "For annotators: {.file {out}}"))
-  invisible(decode_table(key))
 }
 
 #' @rdname matching_test
@@ -98,6 +85,41 @@ read_matching <- function(files, test, seed = 0) {
     seed = check_number(seed, "seed")
   )
   new_result(sent, "imagestrata_matching", "clusters")
+}
+
+# What both tests with sets of images take; `...` is what one of them takes besides.
+write_sets <- function(verb,
+                       clustering,
+                       out,
+                       n_sets,
+                       n_images,
+                       question,
+                       warning,
+                       thumbnail,
+                       seed,
+                       overwrite,
+                       progress,
+                       ...,
+                       call = rlang::caller_env()) {
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images", call = call)
+  out <- check_path(out, "out", call = call)
+  key <- call_core(
+    verb,
+    send_clustering(clustering, call = call),
+    out = out,
+    n_sets = check_number(n_sets, "n_sets", call = call),
+    n_images = check_number(n_images, "n_images", call = call),
+    question = check_string(question, "question", call = call),
+    warning = check_string(warning, "warning", null = TRUE, call = call),
+    thumbnail = check_number(thumbnail, "thumbnail", call = call),
+    seed = check_number(seed, "seed", call = call),
+    overwrite = check_flag(overwrite, "overwrite", call = call),
+    progress = progress_bar(progress, frame = call),
+    ...,
+    call = call
+  )
+  cli::cli_inform(c("v" = "For annotators: {.file {out}}"))
+  invisible(decode_table(key))
 }
 
 send_files <- function(files, call = rlang::caller_env()) {

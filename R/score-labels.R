@@ -12,6 +12,12 @@
 #' @examplesIf imagestrata_ready()
 #' score_labels(c(1, 1, 2, 2), c("cat", "cat", "dog", "cat"))
 score_labels <- function(clusters, labels) {
+  if (is.data.frame(clusters) || is.data.frame(labels)) {
+    abort_imagestrata(
+      "{.arg clusters} and {.arg labels} must be two columns, not a data frame.",
+      hint = "Of a clustering that is {.code topics$cluster}."
+    )
+  }
   if (length(clusters) != length(labels)) {
     abort_imagestrata(
       "{.arg clusters} and {.arg labels} must have the same length, not {length(clusters)} and

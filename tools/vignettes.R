@@ -63,6 +63,7 @@ wanted <- commandArgs(trailingOnly = TRUE)
 if (length(wanted) > 0) {
   sources <- intersect(sources, paste0(wanted, ".Rmd.orig"))
 }
+knitr::opts_chunk$set(error = FALSE) # an error stops here instead of being printed in a vignette
 for (source in sources) {
   knitr::knit(source, sub("[.]orig$", "", source), envir = new.env(parent = environment()))
 }

@@ -317,7 +317,7 @@ def fine_tune(
         progress=not quiet,
     )
     plot_training(model, out / "training.png")
-    summary = {str(name): value for name, value in model.summary.iloc[0].items()}
+    summary = _records(model.summary)[0]
     _print(summary, as_json, str(model), f"The course of training: {out / 'training.png'}")
 
 
@@ -507,9 +507,15 @@ def score(
     write_table(run_folder / "scores.csv", scores)
     summary = {"scores": _records(scores)}
     lines = [scores.round(3).to_string(index=False)]
-    if judged["annotator"].nunique() > 1:
+    file = run_folder / "agreement.csv"
+    try:
         agreed = agreement(judged, seed=seed)
-        write_table(run_folder / "agreement.csv", agreed)
+    except ImagestrataError as error:
+        # One annotator, or no pair judged by two: the scores are worth having all the same.
+        file.unlink(missing_ok=True)
+        lines += ["", f"No agreement to report. {error}"]
+    else:
+        write_table(file, agreed)
         summary |= {"agreement": _records(agreed)}
         lines += ["", agreed.round(3).to_string(index=False)]
     _print(summary, as_json, *lines)
@@ -540,7 +546,6 @@ def tune(
     """Let judged pairs say which settings, and which encoder, cluster best."""
     from .embeddings.embeddings import Embeddings
     from .explore.tuning import plot_tuning
-    from .files import read_json
     from .provenance import require_step
     from .validation.agreement import consensus
     from .validation.pair_answers import read_pairs
@@ -556,7 +561,7 @@ def tune(
     tuned = tune_clusters(
         several or Embeddings.load(run_folder),
         consensus(judged, rule),
-        None if grid is None else read_json(grid),
+        None if grid is None else _grid(grid),
         measure=measure,
         folds=folds,
         weighted=weighted,
@@ -696,6 +701,16 @@ def _cluster(
     from .clustering.cluster import cluster_images
 
     return cluster_images(embeddings, seed=seed, progress=progress, **arguments, **common)
+
+
+def _grid(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ImagestrataError(
+            f"The grid {str(path)!r} cannot be read ({error}).",
+            'It must be a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+        ) from None
 
 
 def _lines(path: Path) -> list[str]:

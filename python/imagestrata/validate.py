@@ -86,6 +86,13 @@ def check_folder(name: str, value: Any) -> Path:
         raise ImagestrataError(message, "Ask its owner for read access.") from None
 
 
+def columns_of(given: Any) -> str:
+    """What is there, in words, where a table with certain columns was expected."""
+    if hasattr(given, "columns"):
+        return f"it has {', '.join(map(str, given.columns))}"
+    return f"got {type(given).__name__}"
+
+
 def _bounded(name: str, value: Any, minimum: Any, maximum: Any) -> Any:
     low = minimum is not None and value < minimum
     high = maximum is not None and value > maximum

@@ -260,6 +260,16 @@ def test_policy_allows_our_script_and_style_only(tmp_path):
 # ---- in the browser ----
 
 
+def expect_soon(what: Any) -> Any:
+    """Assertions on a part of the page, or on the page, that wait until they hold.
+
+    A view is drawn in answer to an event: a click or a key returns before that.
+    """
+    from playwright.sync_api import expect
+
+    return expect(what)
+
+
 class Visit:
     """A page in Chromium that must not complain, ask the network, or run anything foreign."""
 
@@ -282,9 +292,7 @@ class Visit:
         return self.page.locator("[data-view]:not([hidden]) .tile")
 
     def expect_tiles(self, number: int) -> None:
-        from playwright.sync_api import expect
-
-        expect(self.tiles()).to_have_count(number)
+        expect_soon(self.tiles()).to_have_count(number)
 
     def tick(self, number: int, **options: Any) -> None:
         self.tiles().nth(number).hover()
@@ -326,25 +334,26 @@ def test_walk_through(clustering, tmp_path, visit):
     assert page.locator(".badge").all_inner_texts() == ["sampled"]
 
     page.get_by_role("link", name="See all 5").click()
-    assert page.get_by_role("heading", name="Cluster 1").is_visible()
+    expect_soon(page.get_by_role("heading", name="Cluster 1")).to_be_visible()
     visit.expect_tiles(5)
     page.get_by_role("link", name="Next →").click()
-    assert page.url.endswith("#cluster-2")
+    expect_soon(page).to_have_url(re.compile("#cluster-2$"))
     visit.expect_tiles(3)
     page.get_by_role("link", name="Residual", exact=True).click()
     visit.expect_tiles(2)
     page.get_by_role("link", name="Sample", exact=True).click()
     visit.expect_tiles(1)
     page.get_by_role("link", name="Trace").click()
-    assert page.locator("rect.bright").count() == 2
+    expect_soon(page.locator("rect.bright")).to_have_count(2)
     assert page.locator("rect title").all_text_contents()[0] == "Iteration 1: 40"
     page.go_back()
     visit.expect_tiles(1)
 
     page.get_by_role("link", name="Clusters").click()
+    visit.expect_tiles(8)
     visit.tiles().nth(2).click()
     viewer = page.get_by_role("dialog")
-    assert viewer.locator("#place").inner_text() == "1 of 3"
+    expect_soon(viewer.locator("#place")).to_have_text("1 of 3")
     facts = dict(
         zip(
             viewer.locator("dt").all_inner_texts(),
@@ -356,13 +365,13 @@ def test_walk_through(clustering, tmp_path, visit):
     assert facts["File"] == data["root"] + data["images"]["file"][5]
     assert facts["Silhouette"] == "0.900"
     page.wait_for_function("document.getElementById('large').src.endsWith('images/0000.png')")
-    assert page.evaluate("document.getElementById('large').naturalWidth") == 90
+    page.wait_for_function("document.getElementById('large').naturalWidth === 90")
     page.keyboard.press("ArrowRight")
-    assert viewer.locator("#place").inner_text() == "2 of 3"
+    expect_soon(viewer.locator("#place")).to_have_text("2 of 3")
     page.keyboard.press("x")
     page.keyboard.press("Escape")
-    assert not viewer.is_visible()
-    assert page.locator("#count").inner_text() == "1 image ticked"
+    expect_soon(viewer).to_be_hidden()
+    expect_soon(page.locator("#count")).to_have_text("1 image ticked")
 
 
 @pytest.mark.browser
@@ -375,11 +384,12 @@ def test_ticks_survive_and_are_handed_out(clustering, tmp_path, visit):
     visit.tick(1, modifiers=["Shift"])  # a range: 1, 2, 3
     visit.tick(2)  # and not the middle one
     page.get_by_role("link", name="Residual", exact=True).click()
+    visit.expect_tiles(2)
     page.get_by_role("button", name="Tick all").click()
     chosen = [1, 3, 10, 11]
 
     page.reload()
-    assert page.locator("#count").inner_text() == "4 images ticked"
+    expect_soon(page.locator("#count")).to_have_text("4 images ticked")
     assert downloaded(page) == [
         ["image_id", "path", "cluster"],
         *([images["id"][i], root + images["file"][i], str(images["cluster"][i])] for i in chosen),
@@ -392,14 +402,14 @@ def test_ticks_survive_and_are_handed_out(clustering, tmp_path, visit):
     page.get_by_role("link", name="4 images ticked").click()
     visit.expect_tiles(4)
     page.get_by_role("button", name="Clear").click()
-    assert not page.locator("#ticks").is_visible()
+    expect_soon(page.locator("#ticks")).to_be_hidden()
     page.get_by_role("button", name="Undo").click()
-    assert page.locator("#count").inner_text() == "4 images ticked"
+    expect_soon(page.locator("#count")).to_have_text("4 images ticked")
 
     # Another gallery has ticks of its own.
     other = build(hand_made(clustering.images["path"].tolist(), [1] * 12), tmp_path / "other")
     visit.open(other)
-    assert not page.locator("#ticks").is_visible()
+    expect_soon(page.locator("#ticks")).to_be_hidden()
 
 
 @pytest.mark.browser
@@ -407,23 +417,24 @@ def test_keyboard(clustering, tmp_path, visit):
     page = visit.open(build(clustering, tmp_path / "run"), "#cluster-1")
     visit.tiles().nth(0).locator("button").focus()
 
-    def focused() -> str:
-        return page.evaluate("document.activeElement.getAttribute('aria-label')")
+    def expect_focus(name: str) -> None:
+        expect_soon(page.locator(":focus")).to_have_attribute("aria-label", name)
 
-    assert focused() == "Open 0001.png"
+    expect_focus("Open 0001.png")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("x")
-    assert focused() == "Open 0002.png"
-    assert page.locator("#count").inner_text() == "1 image ticked"
+    expect_focus("Open 0002.png")
+    expect_soon(page.locator("#count")).to_have_text("1 image ticked")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").is_visible()
+    expect_soon(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
-    assert focused() == "Open 0001.png"
+    expect_focus("Open 0001.png")
     page.goto(page.url.split("#")[0])
+    visit.expect_tiles(12)
     visit.tiles().nth(0).locator("button").focus()
     page.keyboard.press("ArrowDown")
-    assert focused() == "Open 0000.png"  # the first image of cluster 2, below
+    expect_focus("Open 0000.png")  # the first image of cluster 2, below
 
 
 @pytest.mark.browser
@@ -486,12 +497,12 @@ def test_what_cannot_be_shown_is_grey_with_the_reason(clustering, tmp_path, visi
     gallery = build(clustering, tmp_path / "run")
     files[2].unlink()  # after the thumbnail was made
     page = visit.open(gallery, "#cluster-1")
-    assert visit.tiles().nth(0).inner_text() == "file not found"
+    expect_soon(visit.tiles().nth(0)).to_have_text("file not found")
     visit.tiles().nth(0).click()
-    assert page.locator("#note").inner_text() == "Not to be seen: file not found."
+    expect_soon(page.locator("#note")).to_have_text("Not to be seen: file not found.")
     page.keyboard.press("ArrowRight")
     page.get_by_text("this is its thumbnail").wait_for()
-    assert page.evaluate("document.getElementById('large').naturalWidth") > 0
+    page.wait_for_function("document.getElementById('large').naturalWidth > 0")
     assert all("ERR_FILE_NOT_FOUND" in complaint for complaint in visit.complaints)
     visit.complaints.clear()
 
@@ -507,6 +518,9 @@ def test_two_thousand_images_are_loaded_as_they_are_needed(tmp_path, visit):
         return sum(".jpg" in url for url in set(visit.requests))
 
     visit.tiles().nth(20).wait_for()
+    page.wait_for_function(
+        "[...document.querySelectorAll('.tile img')].filter((i) => i.naturalWidth).length > 20"
+    )
     assert 20 < thumbnails_asked_for() < 700
     assert visit.tiles().count() < 700
     height = page.evaluate("document.documentElement.scrollHeight")

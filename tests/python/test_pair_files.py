@@ -120,14 +120,16 @@ def test_what_nobody_is_to_see_and_what_cannot_be_shown(pairs, tmp_path):
     gone = pairs["path_b"][0]
     Path(gone).unlink()
     touched = ((pairs["path_a"] == gone) | (pairs["path_b"] == gone)).sum()
-    with pytest.warns(UserWarning, match=f"{touched} of 6 pairs are left out: 1 images") as caught:
+    with pytest.warns(
+        UserWarning, match=f"{touched} of 6 pairs are left out: 1 of [0-9]+ images"
+    ) as caught:
         page = export(pairs, tmp_path / "b.html")
     assert "file not found" in str(caught[0].message)
     assert len(data_of(page)["pairs"]) == 6 - touched
     with pytest.raises(ImagestrataError, match="All 6 pairs have an excluded image"):
         export(pairs, tmp_path / "c.html", exclude=pairs["image_a"].tolist())
     with pytest.raises(
-        ImagestrataError, match=r"6 of 6 pairs are left out: 5 images .*no file known"
+        ImagestrataError, match=r"6 of 6 pairs are left out: 5 of 5 images .*no file known"
     ):
         export(pairs.assign(path_a=None, path_b=None), tmp_path / "c.html")
     assert not (tmp_path / "c.html").exists()
@@ -245,6 +247,11 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
     )
     with pytest.raises(ImagestrataError, match="There is no file"):
         read_pairs(tmp_path / "none.csv", pairs)
+    with pytest.raises(ImagestrataError, match="is a folder, not a file"):
+        read_pairs(tmp_path, pairs)
+    (tmp_path / "nothing.csv").write_text("\n")
+    with pytest.raises(ImagestrataError, match=r"nothing\.csv' is empty"):
+        read_pairs(tmp_path / "nothing.csv", pairs)
     with pytest.raises(ImagestrataError, match="`files` is empty"):
         read_pairs([], pairs)
     (tmp_path / "latin.csv").write_bytes("pair_id,judgement,é".encode("latin-1"))

@@ -50,7 +50,26 @@ def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
     assert pd.read_csv(run_folder / "scores.csv")["n_pairs"].tolist() == [27] * 8
     assert len(pd.read_csv(run_folder / "agreement.csv")) == 6
     # One annotator is enough for scores.
-    assert "percent_agreement" not in call("score", run_folder, files[0])
+    said = call("score", run_folder, files[0])
+    assert "percent_agreement" not in said
+    assert "No agreement to report. All 30 judgements are by one annotator" in said
+    # That of earlier answers does not stay beside the new scores.
+    assert not (run_folder / "agreement.csv").exists()
+
+    half = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    table.head(15).assign(annotator="anna").to_csv(half[0], index=False)
+    table.tail(15).to_csv(half[1], index=False)
+    assert "No pair was judged by two of the 2 annotators" in call("score", run_folder, *half)
+
+    grid = tmp_path / "grid.json"
+    for text in (None, "{k: 10}"):
+        if text is not None:
+            grid.write_text(text)
+        with pytest.raises(ImagestrataError, match=r"The grid .*grid\.json' cannot be read"):
+            call("tune", run_folder, files[0], "--grid", grid)
+    grid.write_text('{"k": [2, 3]}')
+    call("tune", run_folder, files[0], "--grid", grid, "--folds", 2, "--quiet")
+    assert (run_folder / "tuning" / "tuning.png").exists()
 
 
 def test_what_comes_first_is_told(run_folder, tmp_path):

@@ -69,3 +69,14 @@ def test_bad_ratings_are_named():
         label_ratings(RATINGS.assign(joy=np.nan))
     with pytest.raises(ImagestrataError, match='"majority", "any", "mean"'):
         combine_labels(pd.DataFrame({"path": ["x"], "flag": [1]}), "most")
+
+
+def test_one_item_may_go_without_a_list_and_other_things_than_tables_are_refused():
+    pd.testing.assert_frame_equal(
+        label_ratings(RATINGS, items="anger"), label_ratings(RATINGS, items=["anger"])
+    )
+    for rule in (label_ratings, combine_labels):
+        with pytest.raises(ImagestrataError, match="'path' is expected; got list"):
+            rule([1, 2])
+    with pytest.raises(ImagestrataError, match="hold something else, -1 for one"):
+        label_ratings(RATINGS.assign(joy=-1))

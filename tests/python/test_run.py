@@ -300,6 +300,13 @@ def test_labels_are_learnt_and_given_from_the_command_line(invoke, tmp_path):
     code, shown, _ = invoke("fine-tune", folder, "--out", out, "--freeze", "backbone", *given)
     assert code == 0 and "multiclass (green, red)" in shown
     assert (out / "training.png").exists() and FineTunedModel.load(out).task == "multiclass"
+    # The same call again loads what is there, and counts are numbers, not text.
+    code, shown, _ = invoke(
+        "fine-tune", folder, "--out", out, "--freeze", "backbone", *given, "--json"
+    )
+    assert code == 0 and json.loads(shown)["epochs"] == 5
+    code, _, said = invoke("fine-tune", folder, "--out", tmp_path / "b", "--freeze", "all", *given)
+    assert code == 2 and "a number of blocks, not 'all'" in said
     code, _, said = invoke("fine-tune", folder, "--out", tmp_path / "b", "--freeze", 2, *given)
     assert code == 2 and "is no network" in said
     table = tmp_path / "labels.txt"

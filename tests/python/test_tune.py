@@ -141,6 +141,13 @@ def test_the_table_is_tidy(tuned):
     assert len(tuned.selection) == 5
 
 
+def test_what_is_saved_comes_back(tuned, tmp_path):
+    tuned.save(tmp_path / "a" / "new folder")
+    back = Tuning.load(tmp_path / "a" / "new folder")
+    pd.testing.assert_frame_equal(back.results, tuned.results)
+    assert back.settings == tuned.settings
+
+
 def test_standard_errors_are_those_of_the_folds(tuned):
     five = tuned.folds.query("candidate == 1 and measure == 'recall'")["estimate"]
     row = tuned.results.query("candidate == 1 and measure == 'recall'").iloc[0]

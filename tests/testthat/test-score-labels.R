@@ -7,3 +7,10 @@ test_that("a small clustering is scored as by hand", {
   expect_equal(estimate[["recall"]], 1 / 3)
   expect_equal(estimate[["residual_share"]], 0)
 })
+
+test_that("a whole clustering is told which column is meant", {
+  expect_error(
+    score_labels(data.frame(cluster = 1:2), 1:2), "must be two columns",
+    class = "imagestrata_error"
+  )
+})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..corpus.pictures import N_THREADS, NoPicture, load_image
 from .figure import INK, SOFT
-from .thumbnails import N_THREADS, Failure, load_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def _tile(image_id: Any, path: Any) -> Image.Image:
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
     image = load_image(str(image_id), path, TILE)
-    if not isinstance(image, Failure):
+    if not isinstance(image, NoPicture):
         return ImageOps.fit(image, (TILE, TILE), Image.Resampling.LANCZOS)
     tile = Image.new("RGB", (TILE, TILE), "#f3f4f5")
     text = "\n".join(image.reason.split())

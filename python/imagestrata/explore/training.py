@@ -56,9 +56,11 @@ def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Fig
                 axes.set_title(f"{name}: {measure}" if name else measure.capitalize())
             row[0].set_ylim(bottom=0)
             row[1].set_ylim(min(0.5, one.history["accuracy"].min()), 1)
+            late = kept > one.history["epoch"].max() / 2
             row[0].annotate(
-                f"epoch {kept} kept", (kept, 0.96), (3, 0), xycoords=("data", "axes fraction"),
-                textcoords="offset points", color=SOFT, fontsize=7, va="top",
+                f"epoch {kept} kept", (kept, 0.96), (-3 if late else 3, 0),
+                xycoords=("data", "axes fraction"), textcoords="offset points", color=SOFT,
+                fontsize=7, va="top", ha="right" if late else "left",
             )  # fmt: skip
         for axes in panels[-1]:
             axes.set_xlabel("Epoch")

@@ -180,7 +180,10 @@ def check_settings(
     """All arguments that decide the result, checked."""
     settings = deciding_arguments(encoder, weights, resize, precision, seed)
     if isinstance(freeze, str):
-        check_choice("freeze", freeze, ("none", BACKBONE))
+        if freeze not in ("none", BACKBONE):
+            raise ImagestrataError(
+                f'`freeze` must be "none", "{BACKBONE}" or a number of blocks, not {freeze!r}.'
+            )
     else:
         freeze = check_int("freeze", freeze, minimum=0) or "none"
     if freeze != BACKBONE and not is_network(encoder):

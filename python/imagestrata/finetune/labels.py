@@ -200,7 +200,7 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
         if len(lost):
             warnings.warn(
                 f"{len(lost)} of {len(rows)} rows of labels {why} and left out: {_some(lost)}.",
-                stacklevel=4,
+                stacklevel=5,
             )
     ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
     kept = table[table["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
@@ -311,7 +311,7 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         apart = int((groups["split"].nunique() > 1).sum())
         warnings.warn(
             f"{apart} images have copies in more than one split: they stay in the training split.",
-            stacklevel=5,
+            stacklevel=6,
         )
         order = {name: place for place, name in enumerate(SPLITS)}
         first = groups["split"].agg(lambda names: min(names, key=order.__getitem__))
@@ -324,7 +324,7 @@ def _report_unlabelled(table: pd.DataFrame, found: pd.DataFrame) -> None:
     without = int((~usable.isin(found["image_id"])).sum())
     if without:
         warnings.warn(
-            f"{without} of {len(usable)} images have no label and are left out.", stacklevel=4
+            f"{without} of {len(usable)} images have no label and are left out.", stacklevel=5
         )
 
 

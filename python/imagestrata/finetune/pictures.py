@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,6 +37,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115, open as long as this lives
+        weakref.finalize(self, self._file.close)
         self._places: list[tuple[int, tuple[int, ...]]] = []
         self._end = 0
         self._pixels: NDArray[np.uint8] | None = None

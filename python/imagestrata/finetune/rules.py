@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..validate import check_choice, check_float
+from ..validate import check_choice, check_float, columns_of
 
 COMBINE_RULES = ("majority", "any", "mean")
 
@@ -29,7 +29,7 @@ def label_ratings(
         A row per image, or several (one per annotator, of which means are taken), with
         a column ``image_id`` or ``path`` and one column per item, say per emotion, rated
         from 0 (not at all) upwards.
-    items : sequence of str, optional
+    items : str or sequence of str, optional
         The columns with ratings; by default all but ``image_id``, ``path`` and
         ``annotator``.
     at_least, margin : float, default 3
@@ -152,12 +152,12 @@ def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame
 
 
 def _key(table: pd.DataFrame) -> str:
-    for name in ("image_id", "path"):
-        if name in table:
-            return name
+    if isinstance(table, pd.DataFrame):
+        for name in ("image_id", "path"):
+            if name in table:
+                return name
     raise ImagestrataError(
-        "The table must have a column 'image_id' or 'path'; it has "
-        f"{', '.join(map(repr, table.columns)) or 'none'}."
+        f"A table with a column 'image_id' or 'path' is expected; {columns_of(table)}."
     )
 
 
@@ -166,7 +166,10 @@ def _rated(
 ) -> list[str]:
     """The columns with numbers from 0 to ``most``."""
     others = {"image_id", "path", "annotator"}
-    names = [name for name in table.columns if name not in others] if items is None else list(items)
+    if items is None:
+        names = [name for name in table.columns if name not in others]
+    else:
+        names = [items] if isinstance(items, str) else list(items)
     absent = [name for name in names if name not in table]
     if absent or not names or table.empty:
         raise ImagestrataError(
@@ -181,7 +184,7 @@ def _rated(
             wanted = "1, 0 or nothing" if most == 1 else "numbers of 0 or more"
             raise ImagestrataError(
                 f"The column {name!r} must hold {wanted}; {len(odd)} of {len(table)} rows hold "
-                f"something else, {odd.iloc[0]!r} for one.",
+                f"something else, {odd.tolist()[0]!r} for one.",
                 "Name the columns of ratings as `items`, or drop those that are none."
                 if most > 1
                 else "Drop columns that are no labels.",

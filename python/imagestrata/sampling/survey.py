@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
 from ..files import make_folder, read_json, write_bytes, write_json
 from ..progress import Progress
 from ..provenance import version
 from ..validate import check_bool, check_int
-from ..validation.pictures import NoPicture, embedded_pictures
 from .assign import check_packets
 
 #: The paper's ten emotions and the dimension that each belongs to.
@@ -110,24 +110,12 @@ def with_pictures(
     packets: pd.DataFrame, side: int, progress: Progress
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The packets as far as their images can be shown, and a ``data:`` address of each image."""
-    images = packets.drop_duplicates("image_id")
-    ids = images["image_id"].tolist()
-    made = dict(
-        zip(ids, embedded_pictures(ids, images["path"].tolist(), side, progress), strict=True)
-    )
-    missing = {name: made.pop(name) for name in ids if isinstance(made[name], NoPicture)}
-    if missing:
-        name, why = next(iter(missing.items()))
-        path = images.set_index("image_id")["path"][name]
-        message = (
-            f"{len(missing)} of {len(ids)} images cannot be shown and are left out, {path} for "
-            f"one ({why.reason if isinstance(why, NoPicture) else why})."
-        )
-        if not made:
-            raise ImagestrataError(message, "Check where the images lie.")
-        warnings.warn(message, stacklevel=3)
-    shown = packets[packets["image_id"].isin(made)]
-    return _renumbered(shown), {name: str(picture) for name, picture in made.items()}
+    pictures, complaint = embedded_pictures(packets.drop_duplicates("image_id"), side, progress)
+    if complaint:
+        if not pictures:
+            raise ImagestrataError(complaint, "Check where the images lie.")
+        warnings.warn(f"Images are left out: {complaint}", stacklevel=3)
+    return _renumbered(packets[packets["image_id"].isin(pictures)]), pictures
 
 
 def write_images(folder: Path, pictures: dict[str, str]) -> list[str]:

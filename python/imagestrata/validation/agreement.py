@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..validate import check_choice, check_float, check_int, check_seed
+from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
@@ -158,13 +158,9 @@ def check_judgements(judgements: Any) -> pd.DataFrame:
     """The columns pair_id, annotator, judgement (numbers), a row per judgement that was made."""
     columns = ["pair_id", "annotator", "judgement"]
     if not isinstance(judgements, pd.DataFrame) or not set(columns) <= set(judgements):
-        has = (
-            f"it has {', '.join(map(str, judgements))}"
-            if isinstance(judgements, pd.DataFrame)
-            else f"got {type(judgements).__name__}"
-        )
         raise ImagestrataError(
-            f"`judgements` must be a table with the columns {', '.join(columns)}; {has}.",
+            f"`judgements` must be a table with the columns {', '.join(columns)}; "
+            f"{columns_of(judgements)}.",
             "read_pairs() makes one of the annotators' files.",
         )
     table = judgements[columns]

@@ -13,15 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering
+from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
 from ..explore.page import write_page
-from ..files import make_folder, write_table
+from ..files import write_table
 from ..progress import Progress
 from ..provenance import fingerprint
-from ..validate import check_path
+from ..validate import check_path, columns_of
 from .agreement import agreement
 from .pair_answers import once, read_answers
-from .pictures import NoPicture, embedded_pictures
 
 
 def check_clustering(clustering: Any) -> Clustering:
@@ -32,23 +32,6 @@ def check_clustering(clustering: Any) -> Clustering:
             "Use what cluster_images() returned, or Clustering.load(folder).",
         )
     return clustering
-
-
-def check_page(out: Any, overwrite: bool) -> Path:
-    """The HTML file to write, in a folder that exists."""
-    file = check_path("out", out)
-    if file.suffix.lower() != ".html":
-        raise ImagestrataError(
-            f"`out` must be a file that ends in '.html', not {str(file)!r}.",
-            f"Use out={str(file.with_suffix('.html'))!r}.",
-        )
-    make_folder(file.parent)
-    if file.exists() and not overwrite:
-        raise ImagestrataError(
-            f"{str(file)!r} is there already, perhaps with somebody's answers.",
-            "Choose another name, or use overwrite=True to replace it.",
-        )
-    return file
 
 
 def draw_members(
@@ -72,6 +55,10 @@ def large_enough(clustering: Clustering, clusters: Sequence[int], n_images: int)
     sizes = clustering.clusters.set_index("cluster")["size"]
     kept = [cluster for cluster in clusters if sizes[cluster] >= n_images]
     small = [cluster for cluster in clusters if sizes[cluster] < n_images]
+    if len(clusters) < 2:
+        raise ImagestrataError(
+            f"A test needs two clusters or more; {len(clusters)} was given.",
+        )
     if len(kept) < 2:
         raise ImagestrataError(
             f"{len(kept)} of {len(clusters)} clusters have {n_images} images or more; at least "
@@ -113,15 +100,10 @@ def write_sets(
     progress: Progress,
 ) -> pd.DataFrame:
     """Write the page and, beside it, the key; the sets that can be shown."""
-    images = table[["image_id", "path"]].drop_duplicates("image_id", ignore_index=True)
-    ids = [str(image_id) for image_id in images["image_id"]]
-    made = embedded_pictures(ids, images["path"].tolist(), thumbnail, progress)
-    pictures = {
-        image_id: picture
-        for image_id, picture in zip(ids, made, strict=True)
-        if not isinstance(picture, NoPicture)
-    }
-    table = _without_missing(table, pictures, images, made)
+    images = table[["image_id", "path"]].drop_duplicates("image_id").astype({"image_id": str})
+    pictures, complaint = embedded_pictures(images, thumbnail, progress)
+    if complaint:
+        table = _without_missing(table, pictures, complaint)
     number = {image_id: i for i, image_id in enumerate(pictures)}
     sets = table.groupby("set_id", sort=False)["image_id"]
     data = {
@@ -142,26 +124,13 @@ def key_file(page: Path) -> Path:
     return page.with_name(f"{page.stem}-key.csv")
 
 
-def _without_missing(
-    table: pd.DataFrame,
-    pictures: dict[str, str],
-    images: pd.DataFrame,
-    made: Sequence[str | NoPicture],
-) -> pd.DataFrame:
+def _without_missing(table: pd.DataFrame, pictures: dict[str, str], complaint: str) -> pd.DataFrame:
+    """The sets of which every image can be shown."""
     missing = ~table["image_id"].astype(str).isin(pictures)
-    if not missing.any():
-        return table
     n_sets = table["set_id"].nunique()
     kept = table[~table["set_id"].isin(table.loc[missing, "set_id"])].reset_index(drop=True)
-    row = next(i for i, picture in enumerate(made) if isinstance(picture, NoPicture))
-    path, reason = images["path"].iloc[row], made[row]
-    assert isinstance(reason, NoPicture)
-    message = (
-        f"{n_sets - kept['set_id'].nunique()} of {n_sets} sets are left out: "
-        f"{sum(isinstance(picture, NoPicture) for picture in made)} images cannot be shown, "
-        f"{path if isinstance(path, str) else images['image_id'].iloc[row]!r} for one "
-        f"({reason.reason})."
-    )
+    lost = n_sets - kept["set_id"].nunique()
+    message = f"{lost} of {n_sets} sets are left out: {complaint}"
     if kept.empty:
         raise ImagestrataError(message, "Check where the images lie.")
     warnings.warn(message, stacklevel=4)
@@ -180,7 +149,7 @@ def read_key(test: Any, columns: Sequence[str]) -> pd.DataFrame:
     if not isinstance(test, pd.DataFrame) or not {"set_id", *columns} <= set(test):
         raise ImagestrataError(
             "`test` must be the table that came with the page, or the file ...-key.csv beside it, "
-            f"with the columns set_id, {', '.join(columns)}; got {type(test).__name__}."
+            f"with the columns set_id, {', '.join(columns)}; {columns_of(test)}."
         )
     return key
 

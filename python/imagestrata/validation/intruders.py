@@ -16,7 +16,6 @@ from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
 from .image_sets import (
     check_clustering,
-    check_page,
     draw_members,
     large_enough,
     name_sets,
@@ -27,6 +26,7 @@ from .image_sets import (
     write_sets,
 )
 from .matching import mean_kappa
+from .pair_export import check_file
 
 QUESTION = "Which of these images does not belong?"
 
@@ -157,7 +157,7 @@ def intruder_test(
     rng = np.random.default_rng([check_seed(seed), 13])
     existing = clustering.clusters["cluster"].tolist()
     chosen = _check_clusters(clusters, existing)
-    file = check_page(out, check_bool("overwrite", overwrite))
+    file = check_file(out, ".html", check_bool("overwrite", overwrite))
 
     tested = large_enough(clustering, chosen, n_images - 1)
     images = clustering.images.loc[

@@ -41,7 +41,8 @@ def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
     if found.ndim != 1 or found.shape != truth.shape or not len(found):
         raise ImagestrataError(
             f"`clusters` {found.shape} and `labels` {truth.shape} must be two non-empty columns "
-            "of the same length."
+            "of the same length.",
+            'Of a clustering that is clustering.images["cluster"].',
         )
     missing = int(pd.isna(truth).sum() + pd.isna(found).sum())
     if missing:

@@ -16,7 +16,6 @@ from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
 from .image_sets import (
     check_clustering,
-    check_page,
     draw_members,
     large_enough,
     name_sets,
@@ -26,6 +25,7 @@ from .image_sets import (
     wilson,
     write_sets,
 )
+from .pair_export import check_file
 
 QUESTION = "Which description fits these images best?"
 
@@ -164,7 +164,7 @@ def matching_test(
     n_images = check_int("n_images", n_images, minimum=1, maximum=6)
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     rng = np.random.default_rng([check_seed(seed), 11])
-    file = check_page(out, check_bool("overwrite", overwrite))
+    file = check_file(out, ".html", check_bool("overwrite", overwrite))
 
     tested = large_enough(clustering, list(described), n_images)
     drawn = []

@@ -102,6 +102,10 @@ def _read(file: Path, key: str) -> Iterator[tuple[str, str, str, str]]:
         raise ImagestrataError(
             f"There is no file {str(file)!r}.", "Check the spelling, or give the full path."
         ) from None
+    except IsADirectoryError:
+        raise ImagestrataError(
+            f"{str(file)!r} is a folder, not a file.", "Name the files in it, one per annotator."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ImagestrataError(
             f"{str(file)!r} cannot be read as text ({error}).",
@@ -116,6 +120,8 @@ def _read(file: Path, key: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, str]]:
+    if not text.strip():
+        raise ImagestrataError(f"{str(file)!r} is empty.", "Ask for the annotator's file again.")
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)

@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 import pandas as pd
 
+from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
 from ..explore.page import write_page
 from ..files import make_folder, write_json, write_table, write_text
@@ -19,7 +20,6 @@ from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_bool, check_choice, check_int, check_path
 from .pairs import check_pairs
-from .pictures import NoPicture, embedded_pictures
 
 #: What annotators can answer, least related first; a judgement is the place in the list.
 SCALES = {
@@ -104,7 +104,9 @@ def export_pairs(
     scale = check_choice("scale", scale, SCALES)
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     question = QUESTIONS[scale] if question is None else question
-    file = _check_file(out, format, check_bool("overwrite", overwrite))
+    file = check_file(
+        out, FORMATS[format], check_bool("overwrite", overwrite), f" for the format {format!r}"
+    )
     if base_url is not None and format == "html":
         raise ImagestrataError(
             "A page holds its images: `base_url` is for the formats csv and labelstudio.",
@@ -128,13 +130,13 @@ def export_pairs(
     return file
 
 
-def _check_file(out: Any, format: str, overwrite: bool) -> Path:
+def check_file(out: Any, ending: str, overwrite: bool, what: str = "") -> Path:
+    """The file for annotators, in a folder that exists."""
     file = check_path("out", out)
-    if file.suffix.lower() != FORMATS[format]:
+    if file.suffix.lower() != ending:
         raise ImagestrataError(
-            f"`out` must be a file that ends in {FORMATS[format]!r} for the format {format!r}, "
-            f"not {str(file)!r}.",
-            f"Use out={str(file.with_suffix(FORMATS[format]))!r}.",
+            f"`out` must be a file that ends in {ending!r}{what}, not {str(file)!r}.",
+            f"Use out={str(file.with_suffix(ending))!r}.",
         )
     make_folder(file.parent)
     if file.exists() and not overwrite:
@@ -181,22 +183,10 @@ def _embedded(
     pairs: pd.DataFrame, side: int, progress: Progress
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The pairs whose images can be shown, and their pictures."""
-    images = _images(pairs)
-    made = embedded_pictures(images["image_id"].tolist(), images["path"].tolist(), side, progress)
-    addresses, reasons = {}, {}
-    for image_id, picture in zip(images["image_id"], made, strict=True):
-        if isinstance(picture, NoPicture):
-            reasons[image_id] = picture.reason
-        else:
-            addresses[image_id] = picture
+    addresses, complaint = embedded_pictures(_images(pairs), side, progress)
     shown = pairs[pairs["image_a"].isin(addresses) & pairs["image_b"].isin(addresses)]
-    if reasons:
-        image_id, reason = next(iter(reasons.items()))
-        path = images.set_index("image_id")["path"][image_id]
-        message = (
-            f"{len(pairs) - len(shown)} of {len(pairs)} pairs are left out: {len(reasons)} images "
-            f"cannot be shown, {path if isinstance(path, str) else image_id!r} for one ({reason})."
-        )
+    if complaint:
+        message = f"{len(pairs) - len(shown)} of {len(pairs)} pairs are left out: {complaint}"
         if shown.empty:
             raise ImagestrataError(message, "Check where the images lie.")
         warnings.warn(message, stacklevel=3)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from ..validate import check_bool, check_choice, check_float, check_int, check_seed, columns_of
 from .pairs import check_pairs
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
     if not isinstance(images, pd.DataFrame) or not {"image_id", "cluster"} <= set(images):
         raise ImagestrataError(
             "`clustering` must be a clustering, or a table with the columns image_id and cluster; "
-            f"got {type(clustering).__name__}."
+            f"{columns_of(images)}."
         )
     known = pd.Index(images["image_id"])
     if not known.is_unique:

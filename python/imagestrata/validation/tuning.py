@@ -15,7 +15,7 @@ from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError
-from ..files import read_json, read_table, write_json, write_table
+from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..progress import Progress
 from ..validate import check_bool
 from .grid import named_embeddings
@@ -57,9 +57,10 @@ class Tuning:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the tables to a folder as Parquet files, and the settings as JSON."""
+        folder = make_folder(folder, "folder")
         for name in ("results", "folds", "selection"):
-            write_table(Path(folder) / f"{name}.parquet", getattr(self, name))
-        write_json(Path(folder) / "tuning.json", self.settings)
+            write_table(folder / f"{name}.parquet", getattr(self, name))
+        write_json(folder / "tuning.json", self.settings)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Tuning:
