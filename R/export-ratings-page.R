@@ -45,8 +45,8 @@ export_ratings_page <- function(packets,
                                 overwrite = FALSE,
                                 progress = TRUE) {
   export_packets(
-    "export_ratings_page", packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
-    overwrite, progress
+    "export_ratings_page", packets, out, items, scale, anchors, question, warning, exclude,
+    thumbnail, overwrite, progress
   )
 }
 
