@@ -27,8 +27,8 @@ export_labelstudio <- function(packets,
                                overwrite = FALSE,
                                progress = TRUE) {
   export_packets(
-    "export_labelstudio", packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
-    overwrite, progress,
+    "export_labelstudio", packets, out, items, scale, anchors, question, warning, exclude,
+    thumbnail, overwrite, progress,
     base_url = check_string(base_url, "base_url", null = TRUE)
   )
 }

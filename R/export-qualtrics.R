@@ -40,8 +40,8 @@ export_qualtrics <- function(packets,
                              overwrite = FALSE,
                              progress = TRUE) {
   export_packets(
-    "export_qualtrics", packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
-    overwrite, progress,
+    "export_qualtrics", packets, out, items, scale, anchors, question, warning, exclude,
+    thumbnail, overwrite, progress,
     base_url = check_string(base_url, "base_url")
   )
 }

@@ -14,8 +14,7 @@
 #' @param anchors What the ends of the scale mean.
 #' @param question What people are asked.
 #' @param warning What they read before they see the first image.
-#' @param exclude Ids of images that nobody is to see. Ids that no image in the packets has are
-#'   told.
+#' @param exclude Ids of images that nobody is to see.
 #' @param thumbnail Longer side of the copies, in pixels.
 #' @param overwrite Replace an earlier export there? What it had and the new one has not goes.
 #' @inheritParams scan_images
@@ -46,9 +45,8 @@ export_ratings_page <- function(packets,
                                 overwrite = FALSE,
                                 progress = TRUE) {
   export_packets(
-    "export_ratings_page",
-    packets, out, items, scale, anchors, question, warning, exclude, thumbnail,
-    overwrite, progress
+    "export_ratings_page", packets, out, items, scale, anchors, question, warning, exclude,
+    thumbnail, overwrite, progress
   )
 }
 
