@@ -47,7 +47,8 @@ lint: .venv/dev
 	Rscript tools/lint.R
 
 bench: .venv/dev
-	for script in embedding clustering quality fine_tuning fine_tuning_quality startup; do \
+	for script in embedding clustering quality fine_tuning fine_tuning_quality pairs tuning \
+	    startup; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
 	@tools/system-packages r
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R

@@ -49,6 +49,13 @@ def clouds(draw):
     return matrix.astype(draw(st.sampled_from(["float32", "float64"]))), labels
 
 
+def has_near_copies(matrix):
+    """Whether two rows differ in the fifth digit only: by a hundred roundings of float32."""
+    centred = matrix.astype(np.float64) - matrix.mean(axis=0, dtype=np.float64)
+    apart = cdist(centred, centred)
+    return bool(((apart > 0) & (apart < 1e-4 * np.linalg.norm(centred, axis=1))).any())
+
+
 @settings(max_examples=150)
 @given(clouds(), st.sampled_from(["exact", "squared"]), st.integers(1, 40))
 def test_agree_with_scikit_learn(cloud, measure, block):
@@ -63,8 +70,7 @@ def test_agree_with_scikit_learn(cloud, measure, block):
     metric = "euclidean" if measure == "exact" else "sqeuclidean"
     wanted = reference(matrix, labels, metric)
     if measure == "exact":
-        # Copies that differ in the fifth digit do so by a hundred roundings of float32 only.
-        np.testing.assert_allclose(found, wanted, atol=5e-3)
+        np.testing.assert_allclose(found, wanted, atol=5e-3 if has_near_copies(matrix) else 1e-4)
     elif np.ptp(matrix) > 1e-3 * np.abs(matrix).max():
         np.testing.assert_allclose(found, wanted, atol=1e-3)
 
