@@ -22,6 +22,7 @@ from imagestrata import ImagestrataError, image_gallery
 from imagestrata.explore import thumbnails
 from imagestrata.explore.page import write_page
 from imagestrata.provenance import read_run
+from pages import wait_until
 
 CLUSTERS = [2, 1, 1, 3, 1, 2, 1, -1, 2, 1, 3, -1]
 
@@ -364,8 +365,8 @@ def test_walk_through(clustering, tmp_path, visit):
     assert facts["Image id"] == data["images"]["id"][5]
     assert facts["File"] == data["root"] + data["images"]["file"][5]
     assert facts["Silhouette"] == "0.900"
-    page.wait_for_function("document.getElementById('large').src.endsWith('images/0000.png')")
-    page.wait_for_function("document.getElementById('large').naturalWidth === 90")
+    wait_until(page, "document.getElementById('large').src.endsWith('images/0000.png')")
+    wait_until(page, "document.getElementById('large').naturalWidth === 90")
     page.keyboard.press("ArrowRight")
     expect_soon(viewer.locator("#place")).to_have_text("2 of 3")
     page.keyboard.press("x")
@@ -464,9 +465,7 @@ def test_hostile_names_are_only_text(tmp_path, visit, monkeypatch):
         assert page.locator("#facts a").nth(1).text_content() == path
         assert page.locator("#facts dt", has_text="<b>note").count() == 1
         # The original is found in spite of its name: it is wider than high, as drawn.
-        page.wait_for_function(
-            f"document.getElementById('large').naturalWidth === {90 + 30 * (i % 3)}"
-        )
+        wait_until(page, f"document.getElementById('large').naturalWidth === {90 + 30 * (i % 3)}")
         page.keyboard.press("Escape")
     page.get_by_role("button", name="Tick all").click()
     rows = downloaded(page)[1:]
@@ -502,7 +501,7 @@ def test_what_cannot_be_shown_is_grey_with_the_reason(clustering, tmp_path, visi
     expect_soon(page.locator("#note")).to_have_text("Not to be seen: file not found.")
     page.keyboard.press("ArrowRight")
     page.get_by_text("this is its thumbnail").wait_for()
-    page.wait_for_function("document.getElementById('large').naturalWidth > 0")
+    wait_until(page, "document.getElementById('large').naturalWidth > 0")
     assert all("ERR_FILE_NOT_FOUND" in complaint for complaint in visit.complaints)
     visit.complaints.clear()
 
@@ -518,8 +517,9 @@ def test_two_thousand_images_are_loaded_as_they_are_needed(tmp_path, visit):
         return sum(".jpg" in url for url in set(visit.requests))
 
     visit.tiles().nth(20).wait_for()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.tile img')].filter((i) => i.naturalWidth).length > 20"
+    wait_until(
+        page,
+        "[...document.querySelectorAll('.tile img')].filter((i) => i.naturalWidth).length > 20",
     )
     assert 20 < thumbnails_asked_for() < 700
     assert visit.tiles().count() < 700
@@ -527,8 +527,8 @@ def test_two_thousand_images_are_loaded_as_they_are_needed(tmp_path, visit):
     assert height > 5000  # room for all, so that the scroll bar does not lie
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     page.get_by_label("Open 0000.png").last.wait_for()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.tile')].some((t) => t.dataset.image === '1999')"
+    wait_until(
+        page, "[...document.querySelectorAll('.tile')].some((t) => t.dataset.image === '1999')"
     )
     assert page.evaluate("document.documentElement.scrollHeight") == pytest.approx(height, rel=0.01)
     assert visit.tiles().count() < 1900

@@ -22,6 +22,7 @@ from imagestrata import (
     read_matching,
 )
 from imagestrata.validation.image_sets import draw_members, wilson
+from pages import wait_until
 
 NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}
 SIZES = [12, 9, 6, 2]
@@ -316,7 +317,7 @@ def test_matching_with_the_keyboard(matching, tmp_path, visit):
     assert options.count() == 3
     assert visit.get_by_role("button", name="green & 'kind'").is_visible()
     assert visit.locator("#set img").count() == 3
-    visit.wait_for_function("document.querySelector('#set img').naturalWidth > 0")
+    wait_until(visit, "document.querySelector('#set img').naturalWidth > 0")
     for name, _ in data["sets"][:3]:
         visit.keyboard.press("7")  # no answer here
         visit.keyboard.press(str(number[truth[name]]))

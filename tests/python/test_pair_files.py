@@ -19,6 +19,7 @@ from PIL import Image
 from clusterings import content_id, draw_images
 from imagestrata import ImagestrataError, export_pairs, read_pairs
 from imagestrata.validation.pairs import draw_pairs
+from pages import wait_until
 
 CLUSTERS = [1, 1, 1, 2, 2, 2]
 
@@ -315,7 +316,7 @@ def test_judging_with_the_keyboard_and_the_way_back(pairs, tmp_path, visit):
     assert judged_so_far(visit) == "Pair 1 of 6 · 0 judged"
     for side, image in zip(("left", "right"), data["pairs"][0][1:], strict=True):
         assert visit.locator(f"#{side}").get_attribute("src") == data["pictures"][image]
-        visit.wait_for_function(f"document.getElementById('{side}').naturalWidth > 0")
+        wait_until(visit, f"document.getElementById('{side}').naturalWidth > 0")
 
     for key in ("s", "D", "1", "2", "0"):  # 2 is no answer here
         visit.keyboard.press(key)
