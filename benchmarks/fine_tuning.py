@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +60,13 @@ def main() -> None:
             split=(0.8, 0.2, 0), progress=False,
         )  # fmt: skip
         frozen_seconds = time.perf_counter() - start
-        begun = time.perf_counter()
-        model = fine_tune(images, labels, epochs=arguments.epochs, **whole)
-        ours = (time.perf_counter() - begun) / arguments.epochs
+        once, model = timed(lambda: fine_tune(images, labels, epochs=1, **whole))
+        more, model = timed(lambda: fine_tune(images, labels, epochs=1 + arguments.epochs, **whole))
+        ours = (more - once) / arguments.epochs
         begun = time.perf_counter()
         plain_loop(model, labels, weights, arguments.epochs, 0)
         theirs = (time.perf_counter() - begun) / arguments.epochs
-        print(
-            f"{theirs:.1f} and {ours:.1f} seconds per epoch, {frozen_seconds:.1f} frozen",
-            flush=True,
-        )
+        print(f"{theirs:.1f}, {ours:.1f} s an epoch; {once:.1f} one; {frozen_seconds:.1f} frozen")
         some = labels.sample(arguments.loss_images, random_state=0)
         losses: dict[str, list[float]] = {"ours": [], "theirs": []}
         for seed in range(arguments.seeds):
@@ -90,8 +88,8 @@ def main() -> None:
         {
             "training": "fine_tune(), all weights",
             "seconds per epoch": f"{ours:.1f}",
-            "50 epochs": f"{50 * ours:.0f} s",
-            "times as fast": f"{theirs / ours:.1f}",
+            "50 epochs": f"{once + 49 * ours:.0f} s",
+            "times as fast": f"{50 * theirs / (once + 49 * ours):.2f}",
             "final validation loss": summary(losses["ours"]),
         },
         {
@@ -108,14 +106,21 @@ def main() -> None:
         rows,
         title="Fine-tuning resnet18 on 12 labels",
         notes=[
-            f"{n} images, 80% to train on; {arguments.epochs} epochs timed, 50 extrapolated; our "
-            "seconds include reading the pictures and judging them at the end.",
+            f"{n} images, 80% to train on; {arguments.epochs} epochs timed, 50 extrapolated; "
+            "reading the pictures and judging them at the end, once, is in our 50 epochs.",
             f"Losses: {arguments.loss_images} images, {arguments.loss_epochs} epochs at a rate of "
             f".01, {arguments.seeds} seeds, mean (lowest to highest); mean difference, ours minus "
             f"theirs: {difference.mean():+.3f} (standard error "
             f"{difference.std(ddof=1) / np.sqrt(len(difference)):.3f}).",
         ],
     )
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds, and what came of it."""
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
 
 
 def enlarge(folder: Path) -> pd.DataFrame:
