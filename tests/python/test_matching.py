@@ -21,7 +21,8 @@ from imagestrata import (
     read_intruders,
     read_matching,
 )
-from imagestrata.validation.image_sets import draw_members, wilson
+from imagestrata.finetune.scores import wilson
+from imagestrata.validation.image_sets import draw_members
 from pages import wait_until
 
 NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}
@@ -199,7 +200,7 @@ def test_wilson_is_that_of_statsmodels():
 
     for hits, n in ((0, 5), (3, 10), (10, 10)):
         expected = proportion_confint(hits, n, method="wilson")
-        assert [float(end) for end in wilson(hits / n, n)] == pytest.approx(expected, abs=1e-6)
+        assert [float(end) for end in wilson(hits, n)] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_confusion_matrix_is_drawn(matching, tmp_path):

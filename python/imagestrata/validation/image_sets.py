@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering
 from ..corpus.pictures import embedded_pictures
@@ -181,12 +180,3 @@ def set_agreement(answers: pd.DataFrame, codes: Any, seed: int) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     table = agreement(judgements, level="nominal", seed=seed)
     return table.rename(columns={"n_pairs": "n_sets"})
-
-
-def wilson(share: Any, n: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95% interval of a share of n (Wilson 1927)."""
-    share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
-    z = 1.959964
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
+from ..finetune.scores import wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
 from .image_sets import (
@@ -22,7 +23,6 @@ from .image_sets import (
     read_key,
     read_set_answers,
     set_agreement,
-    wilson,
     write_sets,
 )
 from .matching import mean_kappa
@@ -69,7 +69,7 @@ class Intruders:
 
         n = len(self.sets)
         share = float(self.sets["share_found"].mean())
-        low, high = wilson(share, n)
+        low, high = wilson(share * n, n)
         row = {
             "n_sets": n,
             "n_annotators": self.answers["annotator"].nunique(),
@@ -257,7 +257,7 @@ def read_intruders(
     sets = sets.dropna(subset="share_found", ignore_index=True)
     sets["n_annotators"] = sets["n_annotators"].astype(int)
     grouped = sets.groupby("cluster")["share_found"].agg(["size", "mean"])
-    low, high = wilson(grouped["mean"], grouped["size"])
+    low, high = wilson(grouped["mean"] * grouped["size"], grouped["size"])
     clusters = pd.DataFrame(
         {
             "cluster": grouped.index,

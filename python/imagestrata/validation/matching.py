@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
+from ..finetune.scores import wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
 from .image_sets import (
@@ -22,7 +23,6 @@ from .image_sets import (
     read_key,
     read_set_answers,
     set_agreement,
-    wilson,
     write_sets,
 )
 from .pair_export import check_file
@@ -67,7 +67,7 @@ class Matching:
         description that was never chosen counts as precision 0).
         """
         right = (self.sets["label"] == self.sets["cluster"]).to_numpy()
-        low, high = wilson(right.mean(), len(right))
+        low, high = wilson(right.sum(), len(right))
         row = {
             "n_sets": len(right),
             "n_annotators": self.answers["annotator"].nunique(),
