@@ -57,6 +57,7 @@ _PUBLIC = {
     "rating_means": "ratings.estimates",
     "rating_gaps": "ratings.estimates",
     "find_images": "explore.find",
+    "cluster_keywords": "explore.keywords",
     "image_gallery": "explore.gallery",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",
