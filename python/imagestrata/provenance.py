@@ -30,6 +30,7 @@ STEPS = {
     "scan": None,
     "fine-tune": "scan",
     "embed": "scan",
+    "describe": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",

@@ -1,0 +1,490 @@
+"""Have a vision language model describe images."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import re
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
+from ..embeddings.compute import CHANGED
+from ..embeddings.embed import usable_images
+from ..errors import ImagestrataError
+from ..files import read_table, write_table
+from ..progress import Progress, track
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_float, check_int, check_path
+from .answers import Answers
+from .server import Connection, ModelServer, OverBudget, Purse, Stopped, Unanswered, Usage
+
+#: The prompt of the paper on visual language models (METHOD, section 7).
+PROMPT = "Describe the connotative meaning of this image, in one paragraph"
+
+#: Why a row has no description though nothing went wrong.
+OVER_BUDGET = "budget reached"
+EMPTY = "empty answer"
+CUT_OFF = "cut off at max_tokens"
+
+_JPEG_QUALITY = 85
+
+#: Images that fail one after the other before we conclude that all will.
+_MOST_FAILURES = 10
+
+#: Short answers that begin like this are refusals; a description does not.
+_REFUSAL = re.compile(
+    r"(i['’]?m|i am) (very |really |so )?(sorry|unable|not able)|(my )?(sorry|apologies)\b|"
+    r"i (apologi[sz]e|can ?not|can['’]?t|won['’]?t|will not|do not feel)\b|unfortunately,? i\b",
+    re.IGNORECASE,
+)
+_LONGEST_REFUSAL = 400
+
+_ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
+
+
+def describe_images(
+    images: Any,
+    provider: ModelServer,
+    out: str | os.PathLike[str],
+    *,
+    prompt: str = PROMPT,
+    max_tokens: int = 300,
+    temperature: float | None = None,
+    side: int = 512,
+    budget: float | None = None,
+    consent: bool = False,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Have a vision language model describe every distinct image.
+
+    Each answer is stored in ``out`` the moment it arrives. A call that was interrupted
+    goes on, and no answer is paid for twice: not after a kill, not when images are added,
+    not with ``overwrite``.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
+        taken; or whatever it takes, and then it is scanned first.
+    provider : ModelServer
+        The model, and the server that runs it.
+    out : path
+        Run folder: answers go to ``descriptions/answers.jsonl`` there, and the table
+        to ``descriptions.parquet``.
+    prompt : str
+        What the model is asked. By default "Describe the connotative meaning of this
+        image, in one paragraph", the prompt of the study that introduced this road.
+    max_tokens : int, default 300
+        Length of an answer at most.
+    temperature : float, optional
+        0 for the likeliest answer, more for varied ones; by default what the server
+        takes as its own.
+    side : int, default 512
+        Pictures are sent as JPEG without metadata (no place, no camera), their longer
+        side at most this many pixels.
+    budget : float, optional
+        What all answers in ``out`` to this prompt by this model may cost together, in
+        the currency of the provider's ``price``.
+    consent : bool, default False
+        The images may leave this machine. Asked for unless the server runs on it.
+    overwrite : bool, default False
+        Replace a table made there with other settings or of other images.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per image, in the order of the images: ``image_id``, ``path``,
+        ``n_copies``, columns of yours; ``description``; ``reason`` why there is none
+        (a refusal, an empty answer, no answer, an unreadable file, the budget), or why
+        it is incomplete (cut off at ``max_tokens``); ``model`` as the server names it;
+        ``tokens_in``, ``tokens_out`` and ``cost`` (missing without a price).
+
+    Raises
+    ------
+    ImagestrataError
+        If there is no consent (nothing was sent then, and the error says what would be
+        sent, and its cost), the server refuses every request, ten images in a row get no
+        answer, the library ``openai`` is missing, an argument is out of range, or ``out``
+        cannot be written or holds other descriptions.
+
+    Notes
+    -----
+    Rows whose reason may pass (the server's failures, the budget) are tried again by the
+    same call; refusals and empty answers are answers.
+
+    A request starts only if the budget also covers the dearest answer to it: as many
+    tokens sent as for any image before (at first the estimate; the first image goes alone
+    to put it right), and ``max_tokens`` answered. Attempts that broke off count as paid.
+    """
+    settings, images_table = _prepare(
+        images, provider, out, prompt, max_tokens, temperature, side, overwrite, progress
+    )
+    overwrite = check_bool("overwrite", overwrite)
+    consent = check_bool("consent", consent)
+    budget = _check_budget(budget, provider)
+    ids = images_table["image_id"].tolist()
+    step = Step(
+        out,
+        "describe",
+        settings,
+        inputs=fingerprint(ids),
+        overwrite=overwrite,
+        results=["descriptions.parquet"],
+    )
+    assert step.folder is not None
+    if step.finished:
+        return read_table(step.folder / "descriptions.parquet")
+    answers = _stored(step.folder, settings)
+    todo = images_table[~images_table["image_id"].isin(answers.found)]
+    if len(todo):
+        _ask_consent(provider, _costs(provider, settings, images_table, answers), side, consent)
+    failed = _describe(todo, provider, settings, answers, budget, progress)
+    table = _table(images_table, answers, failed, has_price=provider.price is not None)
+    write_table(step.folder / "descriptions.parquet", table)
+    reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
+    if failed:
+        listed = ", ".join(f"{n} {why}" for why, n in Counter(map(_kind, failed.values())).items())
+        warnings.warn(
+            f"{len(failed)} of {len(table)} images have no answer yet ({listed}); the same call "
+            "asks for those again.",
+            stacklevel=2,
+        )
+    else:
+        step.finish(images=len(table), reasons=reasons, cost=answers.spent, sent_to=provider.host)
+    return table
+
+
+def description_costs(
+    images: Any,
+    provider: ModelServer,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    prompt: str = PROMPT,
+    max_tokens: int = 300,
+    temperature: float | None = None,
+    side: int = 512,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Estimate what :func:`describe_images` would cost. Sends nothing.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        As for :func:`describe_images`, like all that follows.
+    provider : ModelServer
+        Its ``price`` and ``tokens_per_image`` decide the estimate.
+    out : path, optional
+        Where descriptions are, or would be: what is answered there costs nothing more,
+        and its bills replace ``tokens_per_image``.
+    prompt : str
+    max_tokens : int, default 300
+    temperature : float, optional
+    side : int, default 512
+        As they will be given to :func:`describe_images`.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``n_images``; ``n_answered``, those with an answer in ``out``;
+        ``tokens_in``, ``tokens_out`` and ``cost`` of the others, every answer taken to
+        be as long as it may; ``spent``, the cost of the answers that are there.
+        Costs are missing without a price.
+
+    Raises
+    ------
+    ImagestrataError
+        As for :func:`describe_images`.
+    """
+    settings, table = _prepare(
+        images, provider, None, prompt, max_tokens, temperature, side, False, progress
+    )
+    folder = None if out is None else check_path("out", out)
+    return pd.DataFrame([_costs(provider, settings, table, _stored(folder, settings))])
+
+
+def _prepare(
+    images: Any,
+    provider: Any,
+    out: str | os.PathLike[str] | None,
+    prompt: Any,
+    max_tokens: Any,
+    temperature: Any,
+    side: Any,
+    overwrite: bool,
+    progress: Progress,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The checked settings that decide an answer, and the usable images."""
+    if not isinstance(provider, ModelServer):
+        raise ImagestrataError(
+            f"`provider` must be a ModelServer, not {type(provider).__name__}.",
+            'For instance ModelServer("gpt-4o-mini"), or, on your own machine, '
+            'ModelServer("llava", "http://localhost:11434/v1").',
+        )
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ImagestrataError(f"`prompt` must be a text, not {prompt!r}.")
+    if temperature is not None:
+        temperature = check_float("temperature", temperature, minimum=0)
+    settings = {
+        "model": provider.model,
+        "base_url": provider.base_url,
+        "prompt": prompt,
+        "max_tokens": check_int("max_tokens", max_tokens, minimum=1),
+        "temperature": temperature,
+        "side": check_int("side", side, minimum=32, maximum=4096),
+    }
+    return settings, usable_images(images, out, overwrite, progress)
+
+
+def _check_budget(budget: Any, provider: ModelServer) -> float | None:
+    if budget is None:
+        return None
+    if provider.price is None:
+        raise ImagestrataError(
+            f"`budget` is {budget!r}, but what tokens cost is not known.",
+            "Give the provider's `price`: what a million tokens cost, sent and answered.",
+        )
+    return check_float("budget", budget, minimum=0)
+
+
+def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
+    """The answers to the same request that are there."""
+    place = None if folder is None else folder / "descriptions" / "answers.jsonl"
+    return Answers(place, fingerprint(settings))
+
+
+def _costs(
+    provider: ModelServer, settings: Mapping[str, Any], images: pd.DataFrame, answers: Answers
+) -> dict[str, Any]:
+    """The row of :func:`description_costs`."""
+    answered = int(images["image_id"].isin(answers.found).sum())
+    rest = len(images) - answered
+    tokens_in = rest * _tokens_in(provider, settings, answers)
+    tokens_out = rest * settings["max_tokens"]
+    cost = provider.cost(tokens_in, tokens_out)
+    return {
+        "n_images": len(images),
+        "n_answered": answered,
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "cost": float("nan") if cost is None else cost,
+        "spent": float("nan") if cost is None else answers.spent,
+    }
+
+
+def _tokens_in(provider: ModelServer, settings: Mapping[str, Any], answers: Answers) -> int:
+    """Tokens sent for one image, at most: as billed so far, else an estimate."""
+    billed = [answer["tokens_in"] or 0 for answer in answers.found.values()]
+    # A token is about four letters of English, and at least one of any script.
+    return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
+
+
+def _ask_consent(provider: ModelServer, costs: Mapping[str, Any], side: int, consent: bool) -> None:
+    """Say what leaves the machine, and stop unless that was agreed to."""
+    if provider.is_local:
+        return
+    open_line = "" if provider.base_url.startswith("https:") else ", unencrypted"
+    price = (
+        "its cost is not known, since no price was given"
+        if provider.price is None
+        else f"at most about {costs['cost']:,.2f} by the price given"
+    )
+    notice = (
+        f"{costs['n_images'] - costs['n_answered']:,} images leave this machine: as JPEG of at "
+        f"most {side} pixels a side, without metadata, they go to {provider.host}{open_line}, to "
+        f"the model {provider.model!r}. Estimate: {costs['tokens_in']:,} tokens sent, at most "
+        f"{costs['tokens_out']:,} answered; {price}."
+    )
+    if not consent:
+        raise ImagestrataError(
+            notice + " Nothing was sent yet.",
+            "If the rights in the images, the people in them and the service's terms allow it, "
+            "say consent=True. A model on your own machine needs no consent.",
+        )
+    print(notice, file=sys.stderr)
+
+
+def _describe(
+    todo: pd.DataFrame,
+    provider: ModelServer,
+    settings: Mapping[str, Any],
+    answers: Answers,
+    budget: float | None,
+    progress: Progress,
+) -> dict[str, str]:
+    """Ask for all images; answers are stored, and the reasons of those without one returned."""
+    if todo.empty:
+        return {}
+    at_most = Usage(_tokens_in(provider, settings, answers), settings["max_tokens"])
+    purse = Purse(budget, answers.spent)
+    connection = Connection(provider, purse, at_most, answers.add_lost)
+    failed: dict[str, str] = {}
+    in_a_row = 0
+
+    def work(image: tuple[str, str]) -> str | None:
+        return _describe_one(*image, connection, settings, answers)
+
+    def run(pool: ThreadPoolExecutor) -> Iterator[str | None]:
+        # One by one until the first answer, whose bill says what the others will cost.
+        alone = 0
+        while alone < len(files) and not answers.found:
+            yield work(files[alone])
+            alone += 1
+        yield from pool.map(work, files[alone:])
+
+    files = list(zip(todo["image_id"], todo["path"], strict=True))
+    with (
+        quiet(),
+        track(progress, "Describing", len(files)) as advance,
+        ThreadPoolExecutor(provider.concurrency) as pool,
+    ):
+        try:
+            for (image_id, _), reason in zip(files, run(pool), strict=True):
+                advance()
+                if reason is not None:
+                    failed[image_id] = reason
+                in_a_row = in_a_row + 1 if reason not in (None, OVER_BUDGET) else 0
+                if in_a_row == _MOST_FAILURES:
+                    raise ImagestrataError(
+                        f"{in_a_row} images in a row got no answer from {provider.host}, the "
+                        f"last because of: {reason}.",
+                        "Mend that and run the same call again: what is answered is kept.",
+                    )
+        except BaseException:
+            connection.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return failed
+
+
+def _describe_one(
+    image_id: str,
+    path: str,
+    connection: Connection,
+    settings: Mapping[str, Any],
+    answers: Answers,
+) -> str | None:
+    """Ask for one image and store the answer; the reason if there is none."""
+    if connection.stop.is_set():
+        return None
+    try:
+        request = _request(_picture(image_id, path, settings["side"]), settings, connection.server)
+        answer = connection.ask(lambda client: client.chat.completions.create(**request), _read)
+    except UnreadableImage as error:
+        return str(error.reason)
+    except _Changed:
+        return CHANGED
+    except Unanswered as error:
+        return str(error)
+    except OverBudget:
+        return OVER_BUDGET
+    except Stopped:
+        return None
+    cost = connection.server.cost(answer["tokens_in"], answer["tokens_out"])
+    answers.add(image_id, {**answer, "cost": cost})
+    return None
+
+
+class _Changed(Exception):
+    """A file whose content is no longer what was scanned."""
+
+
+def _picture(image_id: str, path: str, side: int) -> str:
+    """The picture as a data URL: a JPEG without metadata, at most ``side`` pixels a side."""
+    from PIL import Image
+
+    data = read_file(path)
+    if not hashlib.sha256(data).hexdigest().startswith(image_id):
+        raise _Changed
+    picture = open_image(data, min_pixels_side=side)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    # A new picture holds pixels only; EXIF stays behind.
+    Image.frombytes("RGB", picture.size, picture.tobytes()).save(
+        buffer, "JPEG", quality=_JPEG_QUALITY
+    )
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> dict[str, Any]:
+    # OpenAI's newer models know only the new name, most other servers only the old one.
+    limit = "max_completion_tokens" if server.host == "api.openai.com" else "max_tokens"
+    content = [
+        {"type": "text", "text": settings["prompt"]},
+        {"type": "image_url", "image_url": {"url": picture}},
+    ]
+    request = {
+        "model": settings["model"],
+        "messages": [{"role": "user", "content": content}],
+        limit: settings["max_tokens"],
+    }
+    if settings["temperature"] is not None:
+        request["temperature"] = settings["temperature"]
+    return request
+
+
+def _read(response: Any) -> tuple[dict[str, Any], Usage]:
+    """What an answer of the chat interface says."""
+    choice = response.choices[0]
+    usage = Usage(0, 0)
+    if response.usage is not None:
+        usage = Usage(int(response.usage.prompt_tokens), int(response.usage.completion_tokens))
+    text = (choice.message.content or "").strip()
+    refusal = getattr(choice.message, "refusal", None)
+    reason = None
+    if refusal or choice.finish_reason == "content_filter" or _is_refusal(text):
+        reason = f"refused: {' '.join((refusal or text or 'content filter').split())[:200]}"
+        text = ""
+    elif not text:
+        reason = EMPTY
+    elif choice.finish_reason == "length":
+        reason = CUT_OFF
+    answer = {
+        "description": text or None,
+        "reason": reason,
+        "model": None if response.model is None else str(response.model),
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
+    }
+    return answer, usage
+
+
+def _is_refusal(text: str) -> bool:
+    return len(text) <= _LONGEST_REFUSAL and _REFUSAL.match(text) is not None
+
+
+def _table(
+    images: pd.DataFrame, answers: Answers, failed: Mapping[str, str], *, has_price: bool
+) -> pd.DataFrame:
+    """Images with what was answered, or why nothing was."""
+    rows = [
+        answers.found.get(image_id, {"reason": failed.get(image_id)})
+        for image_id in images["image_id"]
+    ]
+    table = images.drop(columns=[name for name in _ANSWER if name in images]).copy()
+    for name in ("description", "reason", "model"):
+        table[name] = pd.Series([row.get(name) for row in rows], dtype="str")
+    for name in ("tokens_in", "tokens_out"):
+        table[name] = pd.Series([row.get(name) for row in rows], dtype="Int64")
+    costs = [row.get("cost") if has_price else None for row in rows]
+    table["cost"] = pd.Series(costs, dtype="float64")
+    return table
+
+
+def _kind(reason: str) -> str:
+    """A reason without its details, to be counted."""
+    return reason.partition(":")[0]
