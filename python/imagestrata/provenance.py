@@ -31,6 +31,7 @@ STEPS = {
     "fine-tune": "scan",
     "embed": "scan",
     "describe": "scan",
+    "tag": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",

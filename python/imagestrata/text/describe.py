@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 import re
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
 from .answers import Answers
+from .consent import ask_consent
 from .server import Connection, ModelServer, OverBudget, Purse, Stopped, Unanswered, Usage
 
 #: The prompt of the paper on visual language models (METHOD, section 7).
@@ -150,7 +150,9 @@ def describe_images(
     answers = _stored(step.folder, settings)
     todo = images_table[~images_table["image_id"].isin(answers.found)]
     if len(todo):
-        _ask_consent(provider, _costs(provider, settings, images_table, answers), side, consent)
+        costs = _costs(provider, settings, images_table, answers)
+        notice = _notice(costs, settings["side"])
+        ask_consent(provider, notice, costs["tokens_in"], costs["tokens_out"], consent)
     failed = _describe(todo, provider, settings, answers, budget, progress)
     table = _table(images_table, answers, failed, has_price=provider.price is not None)
     write_table(step.folder / "descriptions.parquet", table)
@@ -293,29 +295,12 @@ def _tokens_in(provider: ModelServer, settings: Mapping[str, Any], answers: Answ
     return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
 
 
-def _ask_consent(provider: ModelServer, costs: Mapping[str, Any], side: int, consent: bool) -> None:
-    """Say what leaves the machine, and stop unless that was agreed to."""
-    if provider.is_local:
-        return
-    open_line = "" if provider.base_url.startswith("https:") else ", unencrypted"
-    price = (
-        "its cost is not known, since no price was given"
-        if provider.price is None
-        else f"at most about {costs['cost']:,.2f} by the price given"
-    )
-    notice = (
+def _notice(costs: Mapping[str, Any], side: int) -> str:
+    """The beginning of what users are told before images leave the machine."""
+    return (
         f"{costs['n_images'] - costs['n_answered']:,} images leave this machine: as JPEG of at "
-        f"most {side} pixels a side, without metadata, they go to {provider.host}{open_line}, to "
-        f"the model {provider.model!r}. Estimate: {costs['tokens_in']:,} tokens sent, at most "
-        f"{costs['tokens_out']:,} answered; {price}."
+        f"most {side} pixels a side, without metadata, they"
     )
-    if not consent:
-        raise ImagestrataError(
-            notice + " Nothing was sent yet.",
-            "If the rights in the images, the people in them and the service's terms allow it, "
-            "say consent=True. A model on your own machine needs no consent.",
-        )
-    print(notice, file=sys.stderr)
 
 
 def _describe(
