@@ -29,5 +29,6 @@ def require(module: str, extra: str, what: str) -> Any:
             detail = ""
         raise ImagestrataError(
             f"{what} needs the Python package {module!r}, which is not installed{detail}.",
-            f"Install it with `pip install 'imagestrata[{extra}]'`.",
+            f"Install it with `pip install 'imagestrata[{extra}]'`; from R, with "
+            f'`reticulate::py_install("{module.replace("_", "-")}")`.',
         ) from error

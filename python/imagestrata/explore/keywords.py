@@ -49,7 +49,7 @@ def cluster_keywords(
     order: str = "ctfidf",
     min_images: int = 2,
     stop_words: str | Iterable[str] | None = "english",
-    drop: Iterable[str] = (),
+    drop: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """Find the words that are typical of each cluster.
 
@@ -78,7 +78,7 @@ def cluster_keywords(
         Words that say nothing. ``"english"`` is the list of scikit-learn and the words
         with which images are described (*conveys*, *suggests*, *image*); a sequence
         takes its place, for other languages.
-    drop : sequence of str, default ()
+    drop : sequence of str, optional
         Further words to leave out.
 
     Returns
@@ -134,7 +134,9 @@ def cluster_keywords(
         raise ImagestrataError(
             f'`separator` must be a text such as ";", or None for words; got {separator!r}.'
         )
-    ignored = _stop_words(stop_words) | {word.lower() for word in _words("drop", drop)}
+    ignored = _stop_words(stop_words) | {
+        word.lower() for word in _words("drop", [] if drop is None else drop)
+    }
     found = _texts_of_clusters(clustering, texts, column)
     counts = _count_terms(found, _cutter(separator, ignored), min_images)
     if counts.empty:
