@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -217,6 +218,42 @@ def test_ten_failures_in_a_row_end_it(server, tmp_path):
     table = describe(folder, server, tmp_path / "run", {"retries": 0})
     assert table["description"].notna().all()
     assert len(server.requests) - before == 12
+
+
+def test_bad_files_in_a_row_do_not_end_it(server, tmp_path):
+    from imagestrata import scan_images
+
+    images = scan_images(write_pictures(tmp_path / "pictures", 14), progress=False)
+    for path in images["path"][:12]:
+        Path(path).unlink()
+    with pytest.warns(UserWarning, match="12 of 14 .*12 file not found"):
+        table = describe(images, server, tmp_path / "run")
+    assert table["description"].notna().sum() == 2
+
+
+@pytest.mark.parametrize("answered_first", [True, False])
+def test_wrong_requests_in_a_row(server, tmp_path, answered_first):
+    """Once any image was answered, a request held to be wrong is the image's fault."""
+    folder = write_pictures(tmp_path / "pictures", 13)
+    server.answer = lambda number, request: (
+        "A picture." if answered_first and number in (1, 13) else 400
+    )
+    if answered_first:
+        with pytest.warns(UserWarning, match="11 of 13"):
+            describe(folder, server, tmp_path / "run")
+    else:
+        with pytest.raises(ImagestrataError, match="10 images in a row"):
+            describe(folder, server, tmp_path / "run")
+        assert len(server.requests) == 10
+
+
+def test_a_filter_of_the_service_is_a_refusal(server, pictures, tmp_path):
+    body = {"error": {"message": "Not this one.", "code": "content_filter"}}
+    server.answer = once((400, {}, body))
+    table = describe(pictures, server, tmp_path / "run")
+    assert table["reason"].iloc[0] == "refused: Not this one."
+    assert table["cost"].iloc[0] == 0
+    assert read_run(tmp_path / "run")["steps"]["describe"]["finished"]
 
 
 def test_no_server(pictures, tmp_path):

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -26,7 +26,16 @@ from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
 from .answers import Answers
 from .consent import ask_consent
-from .server import Connection, ModelServer, OverBudget, Purse, Stopped, Unanswered, Usage
+from .server import (
+    Connection,
+    Declined,
+    ModelServer,
+    OverBudget,
+    Purse,
+    Stopped,
+    Unanswered,
+    Usage,
+)
 
 #: The prompt of the paper on visual language models (METHOD, section 7).
 PROMPT = "Describe the connotative meaning of this image, in one paragraph"
@@ -320,10 +329,10 @@ def _describe(
     failed: dict[str, str] = {}
     in_a_row = 0
 
-    def work(image: tuple[str, str]) -> str | None:
+    def work(image: tuple[str, str]) -> _Failure | None:
         return _describe_one(*image, connection, settings, answers)
 
-    def run(pool: ThreadPoolExecutor) -> Iterator[str | None]:
+    def run(pool: ThreadPoolExecutor) -> Iterator[_Failure | None]:
         # One by one until the first answer, whose bill says what the others will cost.
         alone = 0
         while alone < len(files) and not answers.found:
@@ -338,15 +347,17 @@ def _describe(
         ThreadPoolExecutor(provider.concurrency) as pool,
     ):
         try:
-            for (image_id, _), reason in zip(files, run(pool), strict=True):
+            for (image_id, _), failure in zip(files, run(pool), strict=True):
                 advance()
-                if reason is not None:
-                    failed[image_id] = reason
-                in_a_row = in_a_row + 1 if reason not in (None, OVER_BUDGET) else 0
+                if failure is None:
+                    in_a_row = 0
+                    continue
+                failed[image_id] = failure.reason
+                in_a_row += failure.by_server
                 if in_a_row == _MOST_FAILURES:
                     raise ImagestrataError(
                         f"{in_a_row} images in a row got no answer from {provider.host}, the "
-                        f"last because of: {reason}.",
+                        f"last because of: {failure.reason}.",
                         "Mend that and run the same call again: what is answered is kept.",
                     )
         except BaseException:
@@ -356,27 +367,37 @@ def _describe(
     return failed
 
 
+class _Failure(NamedTuple):
+    """Why an image has no answer, and whether that tells against the server."""
+
+    reason: str
+    by_server: bool = False
+
+
 def _describe_one(
     image_id: str,
     path: str,
     connection: Connection,
     settings: Mapping[str, Any],
     answers: Answers,
-) -> str | None:
-    """Ask for one image and store the answer; the reason if there is none."""
+) -> _Failure | None:
+    """Ask for one image and store the answer, or say why there is none."""
     if connection.stop.is_set():
         return None
     try:
         request = _request(_picture(image_id, path, settings["side"]), settings, connection.server)
         answer = connection.ask(lambda client: client.chat.completions.create(**request), _read)
     except UnreadableImage as error:
-        return str(error.reason)
+        return _Failure(str(error.reason))
     except _Changed:
-        return CHANGED
+        return _Failure(CHANGED)
     except Unanswered as error:
-        return str(error)
+        # Where others are answered, the image is to blame for a request held to be wrong.
+        return _Failure(str(error), by_server=error.passing or not answers.found)
     except OverBudget:
-        return OVER_BUDGET
+        return _Failure(OVER_BUDGET)
+    except Declined as error:
+        answer = _answer(None, f"refused: {error}", None, Usage(0, 0))
     except Stopped:
         return None
     cost = connection.server.cost(answer["tokens_in"], answer["tokens_out"])
@@ -438,14 +459,14 @@ def _read(response: Any) -> tuple[dict[str, Any], Usage]:
         reason = EMPTY
     elif choice.finish_reason == "length":
         reason = CUT_OFF
-    answer = {
-        "description": text or None,
-        "reason": reason,
-        "model": None if response.model is None else str(response.model),
-        "tokens_in": usage.tokens_in,
-        "tokens_out": usage.tokens_out,
-    }
-    return answer, usage
+    model = None if response.model is None else str(response.model)
+    return _answer(text or None, reason, model, usage), usage
+
+
+def _answer(
+    description: str | None, reason: str | None, model: str | None, usage: Usage
+) -> dict[str, Any]:
+    return {"description": description, "reason": reason, "model": model, **usage._asdict()}
 
 
 def _is_refusal(text: str) -> bool:

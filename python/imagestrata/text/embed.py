@@ -22,7 +22,7 @@ from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int
 from .consent import ask_consent
-from .server import Connection, ModelServer, Purse, Stopped, Unanswered, Usage
+from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
 
 #: Terms that TF-IDF looks at: the most frequent. With 20,000 images, 330 MB of vectors.
 _MOST_TERMS = 4096
@@ -340,7 +340,7 @@ def _from_server(
         except BaseException as error:
             connection.stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, Unanswered | Stopped):
+            if isinstance(error, Unanswered | Declined | Stopped):
                 raise ImagestrataError(
                     f"{server.host} gave no vectors: {error}.",
                     "Run the same call again; with `out`, what arrived is kept.",

@@ -24,6 +24,9 @@ _LATER = {408, 409, 425, 429}
 #: Statuses that no further request would change: key, permission, model or address are wrong.
 _NEVER = {401, 402, 403, 404}
 
+#: How codes of errors begin that stand for a filter: those of Azure, of OpenAI.
+_FILTERS = ("content_filter", "content_policy")
+
 #: Seconds between attempts: doubled each time from the first up to the last.
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
@@ -133,7 +136,22 @@ class ModelServer:
 
 
 class Unanswered(Exception):
-    """A request that failed in all attempts, with the reason."""
+    """A request that got no answer, with the reason.
+
+    Parameters
+    ----------
+    reason : str
+    passing : bool
+        Whether the server failed in all attempts; else it holds this request to be wrong.
+    """
+
+    def __init__(self, reason: str, *, passing: bool) -> None:
+        super().__init__(reason)
+        self.passing = passing
+
+
+class Declined(Exception):
+    """A request whose content the service's filter does not let through, with the reason."""
 
 
 class OverBudget(Exception):
@@ -249,7 +267,7 @@ class Connection:
 
         Raises
         ------
-        Unanswered, OverBudget, Stopped
+        Unanswered, Declined, OverBudget, Stopped
             For this request.
         ImagestrataError
             If no request can succeed.
@@ -284,7 +302,7 @@ class Connection:
                 return result
             if attempt < self.server.retries:
                 self.stop.wait(_pause(attempt) if pause is None else pause)
-        raise Unanswered(reason)
+        raise Unanswered(reason, passing=True)
 
     def _dearest(self) -> float:
         """What the next request costs at most, by the pictures billed so far."""
@@ -307,8 +325,10 @@ class Connection:
                 "Check the key, the name of the model, base_url and the account's credit; what "
                 "is answered is kept.",
             ) from error
+        if str(error.code).startswith(_FILTERS):
+            raise Declined(_message(error)) from error
         if status not in _LATER and status < 500:
-            raise Unanswered(reason) from error
+            raise Unanswered(reason, passing=False) from error
         return reason
 
 
