@@ -10,7 +10,7 @@
 #'
 #' @param images What [scan_images()] returned, or anything that it takes; then the images are
 #'   scanned first.
-#' @param provider The model: what [model_server()] returned.
+#' @param provider The model: what [model_server()] or [local_model()] returned.
 #' @param out The run folder: answers go to `descriptions/answers.jsonl` there, and the table to
 #'   `descriptions.parquet`.
 #' @param prompt What the model is asked; by default as in the study that introduced this road.
@@ -55,7 +55,7 @@ describe_images <- function(images,
   table <- call_core(
     "describe_images",
     send(images, "images"),
-    send_server(provider, "provider"),
+    send_model_of_words(provider, "provider"),
     check_path(out, "out"),
     prompt = check_string(prompt, "prompt"),
     max_tokens = check_number(max_tokens, "max_tokens"),
@@ -82,7 +82,7 @@ description_costs <- function(images,
   table <- call_core(
     "description_costs",
     send(images, "images"),
-    send_server(provider, "provider"),
+    send_model_of_words(provider, "provider"),
     check_path(out, "out", null = TRUE),
     prompt = check_string(prompt, "prompt"),
     max_tokens = check_number(max_tokens, "max_tokens"),

@@ -57,6 +57,37 @@ print.imagestrata_server <- function(x, ...) {
   invisible(x)
 }
 
+#' A vision language model on this machine
+#'
+#' @param model The folder of the model, or its name on the Hugging Face hub, from where the
+#'   Python library transformers downloads it once. It must be one for images and text, with a
+#'   chat template: LLaVA, Qwen-VL, SmolVLM and others.
+#' @param device Where it computes: `"auto"` takes a GPU if there is one. Without a GPU, an image
+#'   takes minutes rather than seconds.
+#'
+#' @returns A list of class `imagestrata_local_model`, for [describe_images()].
+#' @family words
+#' @export
+#' @examples
+#' local_model("models/smolvlm")
+local_model <- function(model, device = "auto") {
+  model <- list(model = check_string(model, "model"), device = check_string(device, "device"))
+  if (dir.exists(path.expand(model$model))) {
+    model$model <- absolute_path(model$model)
+  }
+  structure(model, class = "imagestrata_local_model")
+}
+
+#' @export
+print.imagestrata_local_model <- function(x, ...) {
+  cat("<model ", x$model, " on this machine>\n", sep = "")
+  invisible(x)
+}
+
+send_model_of_words <- function(x, name, call = rlang::caller_env()) {
+  if (inherits(x, "imagestrata_local_model")) unclass(x) else send_server(x, name, call)
+}
+
 send_server <- function(x, name, call = rlang::caller_env()) {
   check_class(x, "imagestrata_server", name, "model_server", call)
   server <- unclass(x)

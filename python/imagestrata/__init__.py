@@ -16,6 +16,7 @@ _PUBLIC = {
     "embed_images": "embeddings.embed",
     "Embeddings": "embeddings.embeddings",
     "ModelServer": "text.server",
+    "LocalModel": "text.local",
     "describe_images": "text.describe",
     "embed_text": "text.embed",
     "tag_images": "text.tags",

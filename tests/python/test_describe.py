@@ -485,7 +485,9 @@ def test_bad_servers(settings, message):
 
 
 def test_not_a_provider(pictures, tmp_path):
-    with pytest.raises(ImagestrataError, match="`provider` must be a ModelServer, not str"):
+    with pytest.raises(
+        ImagestrataError, match="`provider` must be a ModelServer or a LocalModel, not str"
+    ):
         describe_images(pictures, "gpt", tmp_path / "run", progress=False)
 
 

@@ -16,3 +16,22 @@ test_that("the key of OpenAI goes to OpenAI only", {
 test_that("bad prices are told", {
   expect_error(model_server("m", price = 1), "must be two numbers", class = "imagestrata_error")
 })
+
+test_that("a local model is sent as it is", {
+  calls <- local_core(describe_images = \(...) toy_table(image_id = "a"))
+  folder <- withr::local_tempdir()
+  model <- local_model(folder, device = "cpu")
+  expect_output(print(model), "on this machine")
+  describe_images(folder, model, folder, progress = FALSE)
+  expect_equal(calls$describe_images[[2]], list(model = absolute_path(folder), device = "cpu"))
+})
+
+test_that("a folder without a model is told", {
+  skip_if_no_core()
+  folder <- withr::local_tempdir()
+  expect_error(
+    describe_images(imagestrata_example("images"), local_model(folder), folder, progress = FALSE),
+    "There are no weights",
+    class = "imagestrata_error"
+  )
+})

@@ -445,6 +445,9 @@ def _receive_embeddings(sent: dict[str, Any]) -> Any:
 
 
 def _receive_server(sent: dict[str, Any]) -> Any:
+    """A model, on a server or on this machine."""
+    if "device" in sent:
+        return imagestrata.LocalModel(**sent)
     whole = ("concurrency", "retries", "tokens_per_image")
     return imagestrata.ModelServer(**sent | {name: int(sent[name]) for name in whole})
 

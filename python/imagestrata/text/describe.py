@@ -7,12 +7,13 @@ import hashlib
 import io
 import os
 import re
+import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
 from .answers import Answers
 from .consent import ask_consent
+from .local import LocalDescriber, LocalModel
 from .server import (
     Connection,
     Declined,
@@ -36,6 +38,11 @@ from .server import (
     Unanswered,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Provider: TypeAlias = ModelServer | LocalModel
 
 #: The prompt of the paper on visual language models (METHOD, section 7).
 PROMPT = "Describe the connotative meaning of this image, in one paragraph"
@@ -63,7 +70,7 @@ _ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
 
 def describe_images(
     images: Any,
-    provider: ModelServer,
+    provider: Provider,
     out: str | os.PathLike[str],
     *,
     prompt: str = PROMPT,
@@ -86,8 +93,8 @@ def describe_images(
     images : path, list of paths, or DataFrame
         What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
         taken; or whatever it takes, and then it is scanned first.
-    provider : ModelServer
-        The model, and the server that runs it.
+    provider : ModelServer or LocalModel
+        The model, and where it runs.
     out : path
         Run folder: answers go to ``descriptions/answers.jsonl`` there, and the table
         to ``descriptions.parquet``.
@@ -160,8 +167,9 @@ def describe_images(
     todo = images_table[~images_table["image_id"].isin(answers.found)]
     if len(todo):
         costs = _costs(provider, settings, images_table, answers)
-        notice = _notice(costs, settings["side"])
-        ask_consent(provider, notice, costs["tokens_in"], costs["tokens_out"], consent)
+        if isinstance(provider, ModelServer):
+            notice = _notice(costs, settings["side"])
+            ask_consent(provider, notice, costs["tokens_in"], costs["tokens_out"], consent)
     failed = _describe(todo, provider, settings, answers, budget, progress)
     table = _table(images_table, answers, failed, has_price=provider.price is not None)
     write_table(step.folder / "descriptions.parquet", table)
@@ -180,7 +188,7 @@ def describe_images(
 
 def description_costs(
     images: Any,
-    provider: ModelServer,
+    provider: Provider,
     out: str | os.PathLike[str] | None = None,
     *,
     prompt: str = PROMPT,
@@ -195,7 +203,7 @@ def description_costs(
     ----------
     images : path, list of paths, or DataFrame
         As for :func:`describe_images`, like all that follows.
-    provider : ModelServer
+    provider : ModelServer or LocalModel
         Its ``price`` and ``tokens_per_image`` decide the estimate.
     out : path, optional
         Where descriptions are, or would be: what is answered there costs nothing more,
@@ -240,9 +248,9 @@ def _prepare(
     progress: Progress,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The checked settings that decide an answer, and the usable images."""
-    if not isinstance(provider, ModelServer):
+    if not isinstance(provider, ModelServer | LocalModel):
         raise ImagestrataError(
-            f"`provider` must be a ModelServer, not {type(provider).__name__}.",
+            f"`provider` must be a ModelServer or a LocalModel, not {type(provider).__name__}.",
             'For instance ModelServer("gpt-4o-mini"), or, on your own machine, '
             'ModelServer("llava", "http://localhost:11434/v1").',
         )
@@ -251,8 +259,7 @@ def _prepare(
     if temperature is not None:
         temperature = check_float("temperature", temperature, minimum=0)
     settings = {
-        "model": provider.model,
-        "base_url": provider.base_url,
+        **provider.identity(),
         "prompt": prompt,
         "max_tokens": check_int("max_tokens", max_tokens, minimum=1),
         "temperature": temperature,
@@ -261,7 +268,7 @@ def _prepare(
     return settings, usable_images(images, out, overwrite, progress)
 
 
-def _check_budget(budget: Any, provider: ModelServer) -> float | None:
+def _check_budget(budget: Any, provider: Provider) -> float | None:
     if budget is None:
         return None
     if provider.price is None:
@@ -279,7 +286,7 @@ def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
 
 
 def _costs(
-    provider: ModelServer, settings: Mapping[str, Any], images: pd.DataFrame, answers: Answers
+    provider: Provider, settings: Mapping[str, Any], images: pd.DataFrame, answers: Answers
 ) -> dict[str, Any]:
     """The row of :func:`description_costs`."""
     answered = int(images["image_id"].isin(answers.found).sum())
@@ -297,7 +304,7 @@ def _costs(
     }
 
 
-def _tokens_in(provider: ModelServer, settings: Mapping[str, Any], answers: Answers) -> int:
+def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers) -> int:
     """Tokens sent for one image, at most: as billed so far, else an estimate."""
     billed = [answer["tokens_in"] or 0 for answer in answers.found.values()]
     # A token is about four letters of English, and at least one of any script.
@@ -314,7 +321,7 @@ def _notice(costs: Mapping[str, Any], side: int) -> str:
 
 def _describe(
     todo: pd.DataFrame,
-    provider: ModelServer,
+    provider: Provider,
     settings: Mapping[str, Any],
     answers: Answers,
     budget: float | None,
@@ -323,14 +330,13 @@ def _describe(
     """Ask for all images; answers are stored, and the reasons of those without one returned."""
     if todo.empty:
         return {}
-    at_most = Usage(_tokens_in(provider, settings, answers), settings["max_tokens"])
-    purse = Purse(budget, answers.spent)
-    connection = Connection(provider, purse, at_most, answers.add_lost)
+    stop = threading.Event()
+    ask = _asker(provider, settings, answers, budget, stop)
     failed: dict[str, str] = {}
     in_a_row = 0
 
     def work(image: tuple[str, str]) -> _Failure | None:
-        return _describe_one(*image, connection, settings, answers)
+        return None if stop.is_set() else _describe_one(*image, ask, settings["side"], answers)
 
     def run(pool: ThreadPoolExecutor) -> Iterator[_Failure | None]:
         # One by one until the first answer, whose bill says what the others will cost.
@@ -361,7 +367,7 @@ def _describe(
                         "Mend that and run the same call again: what is answered is kept.",
                     )
         except BaseException:
-            connection.stop.set()
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return failed
@@ -374,19 +380,50 @@ class _Failure(NamedTuple):
     by_server: bool = False
 
 
-def _describe_one(
-    image_id: str,
-    path: str,
-    connection: Connection,
+#: Takes a picture; gives the fields of an answer.
+_Ask: TypeAlias = "Callable[[Image.Image], dict[str, Any]]"
+
+
+def _asker(
+    provider: Provider,
     settings: Mapping[str, Any],
     answers: Answers,
+    budget: float | None,
+    stop: threading.Event,
+) -> _Ask:
+    """What asks the model about a picture."""
+    if isinstance(provider, LocalModel):
+        words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
+        describer = LocalDescriber(provider, *words)
+
+        def ask_here(picture: Image.Image) -> dict[str, Any]:
+            text, cut_off, usage = describer.ask(picture)
+            reason = CUT_OFF if cut_off else None
+            return _interpret(text, None, reason, settings["model"], usage)
+
+        return ask_here
+
+    at_most = Usage(_tokens_in(provider, settings, answers), settings["max_tokens"])
+    purse = Purse(budget, answers.spent)
+    connection = Connection(provider, purse, at_most, answers.add_lost, stop)
+
+    def ask(picture: Image.Image) -> dict[str, Any]:
+        request = _request(_data_url(picture), settings, provider)
+        answer: dict[str, Any] = connection.ask(
+            lambda client: client.chat.completions.create(**request), _read
+        )
+        cost = provider.cost(answer["tokens_in"], answer["tokens_out"])
+        return {**answer, "cost": cost}
+
+    return ask
+
+
+def _describe_one(
+    image_id: str, path: str, ask: _Ask, side: int, answers: Answers
 ) -> _Failure | None:
     """Ask for one image and store the answer, or say why there is none."""
-    if connection.stop.is_set():
-        return None
     try:
-        request = _request(_picture(image_id, path, settings["side"]), settings, connection.server)
-        answer = connection.ask(lambda client: client.chat.completions.create(**request), _read)
+        answer = ask(_picture(image_id, path, side))
     except UnreadableImage as error:
         return _Failure(str(error.reason))
     except _Changed:
@@ -397,11 +434,10 @@ def _describe_one(
     except OverBudget:
         return _Failure(OVER_BUDGET)
     except Declined as error:
-        answer = _answer(None, f"refused: {error}", None, Usage(0, 0))
+        answer = _answer(None, f"refused: {error}", None, Usage(0, 0)) | {"cost": 0.0}
     except Stopped:
         return None
-    cost = connection.server.cost(answer["tokens_in"], answer["tokens_out"])
-    answers.add(image_id, {**answer, "cost": cost})
+    answers.add(image_id, answer)
     return None
 
 
@@ -409,8 +445,8 @@ class _Changed(Exception):
     """A file whose content is no longer what was scanned."""
 
 
-def _picture(image_id: str, path: str, side: int) -> str:
-    """The picture as a data URL: a JPEG without metadata, at most ``side`` pixels a side."""
+def _picture(image_id: str, path: str, side: int) -> Image.Image:
+    """The picture that was scanned under this id, at most ``side`` pixels a side."""
     from PIL import Image
 
     data = read_file(path)
@@ -418,6 +454,13 @@ def _picture(image_id: str, path: str, side: int) -> str:
         raise _Changed
     picture = open_image(data, min_pixels_side=side)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _data_url(picture: Image.Image) -> str:
+    """A picture as a JPEG without metadata, as text."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     # A new picture holds pixels only; EXIF stays behind.
     Image.frombytes("RGB", picture.size, picture.tobytes()).save(
@@ -449,18 +492,27 @@ def _read(response: Any) -> tuple[dict[str, Any], Usage]:
     usage = Usage(0, 0)
     if response.usage is not None:
         usage = Usage(int(response.usage.prompt_tokens), int(response.usage.completion_tokens))
-    text = (choice.message.content or "").strip()
+    text = choice.message.content or ""
     refusal = getattr(choice.message, "refusal", None)
-    reason = None
-    if refusal or choice.finish_reason == "content_filter" or _is_refusal(text):
-        reason = f"refused: {' '.join((refusal or text or 'content filter').split())[:200]}"
-        text = ""
-    elif not text:
-        reason = EMPTY
-    elif choice.finish_reason == "length":
-        reason = CUT_OFF
+    if choice.finish_reason == "content_filter":
+        refusal = refusal or text or "content filter"
+    reason = CUT_OFF if choice.finish_reason == "length" else None
     model = None if response.model is None else str(response.model)
-    return _answer(text or None, reason, model, usage), usage
+    return _interpret(text, refusal, reason, model, usage), usage
+
+
+def _interpret(
+    text: str, refusal: str | None, reason: str | None, model: str | None, usage: Usage
+) -> dict[str, Any]:
+    """The fields of an answer: a description, unless the text is empty or a refusal."""
+    text = text.strip()
+    if refusal is None and _is_refusal(text):
+        refusal = text
+    if refusal is not None:
+        return _answer(None, f"refused: {' '.join(refusal.split())[:200]}", model, usage)
+    if not text:
+        return _answer(None, EMPTY, model, usage)
+    return _answer(text, reason, model, usage)
 
 
 def _answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -312,7 +313,8 @@ def _from_server(
     tokens = sum(map(len, words)) * n // (len(words) * _LETTERS_PER_TOKEN)
     if n:
         ask_consent(server, f"{n:,} texts leave this machine: they", tokens, 0, consent)
-    connection = Connection(server, Purse(None), Usage(tokens, 0), lambda cost: None)
+    stop = threading.Event()
+    connection = Connection(server, Purse(None), Usage(tokens, 0), lambda cost: None, stop)
 
     def work(batch: list[str], key: str) -> NDArray[Any]:
         table = stored[key]
@@ -338,7 +340,7 @@ def _from_server(
                 blocks.append(vectors)
                 advance(len(vectors))
         except BaseException as error:
-            connection.stop.set()
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             if isinstance(error, Unanswered | Declined | Stopped):
                 raise ImagestrataError(

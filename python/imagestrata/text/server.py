@@ -112,6 +112,10 @@ class ModelServer:
         """Whether what is sent stays on this machine."""
         return self.host in ("localhost", "127.0.0.1", "::1")
 
+    def identity(self) -> dict[str, Any]:
+        """What tells its answers from those of other models."""
+        return {"model": self.model, "base_url": self.base_url}
+
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
         """What these tokens cost; None without a price."""
         if self.price is None:
@@ -239,14 +243,21 @@ class Connection:
         Tokens of one request: an estimate of those sent, the limit of those answered.
     on_lost : callable
         Called with the cost of an attempt that may be billed though no answer came.
+    stop : threading.Event
+        Set when the work is given up: nothing more is sent then.
     """
 
     def __init__(
-        self, server: ModelServer, purse: Purse, at_most: Usage, on_lost: Callable[[float], None]
+        self,
+        server: ModelServer,
+        purse: Purse,
+        at_most: Usage,
+        on_lost: Callable[[float], None],
+        stop: threading.Event,
     ) -> None:
         self.server = server
         self.purse = purse
-        self.stop = threading.Event()
+        self.stop = stop
         self._client = server.client()
         self._openai = require("openai", "text", "A model server")
         self._pace = Pace(server.requests_per_minute)
