@@ -209,10 +209,13 @@ def description_costs(
         Where descriptions are, or would be: what is answered there costs nothing more,
         and its bills replace ``tokens_per_image``.
     prompt : str
+        What the model will be asked.
     max_tokens : int, default 300
+        How long answers may be.
     temperature : float, optional
+        How varied they will be.
     side : int, default 512
-        As they will be given to :func:`describe_images`.
+        The longer side of what is sent, in pixels. ``tokens_per_image`` should fit it.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 

@@ -66,12 +66,14 @@ def tag_images(
     labels : sequence of str, optional
         Names of the classes, in order; needed where the weights have other classes than
         the published ones.
-    resize, precision, device, batch_size
-        As for :func:`embed_images`.
-    resize : str
-    precision : str
-    device : str
+    resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
+        How a picture becomes a square, see :func:`embed_images`.
+    precision : {"auto", "bfloat16", "float32"}, default "auto"
+        How the network computes; the confidences of bfloat16 are a little coarser.
+    device : str, default "auto"
+        Where it computes: ``"cpu"``, ``"cuda"``, ...
     batch_size : int, optional
+        Images that pass the network together.
     out : path, optional
         Run folder: the table goes to ``tags.parquet`` there. A call that was
         interrupted goes on.
