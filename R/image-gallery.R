@@ -7,6 +7,8 @@
 #' @param out The run folder; the page is written to `gallery/index.html` in it, with small
 #'   copies of the images beside it.
 #' @param sample What [sample_images()] returned: these images are marked.
+#' @param keywords What [cluster_keywords()] returned: the first of its terms stand beside each
+#'   cluster.
 #' @param n_typical Images shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
 #' @inheritParams scan_images
@@ -20,6 +22,7 @@
 image_gallery <- function(clustering,
                           out,
                           sample = NULL,
+                          keywords = NULL,
                           n_typical = 12,
                           thumbnail = 160,
                           overwrite = FALSE,
@@ -33,6 +36,7 @@ image_gallery <- function(clustering,
     send_clustering(clustering),
     check_path(out, "out"),
     sample = if (!is.null(sample)) encode_table(sample),
+    keywords = if (!is.null(keywords)) encode_table(check_data_frame(keywords, "keywords")),
     n_typical = check_number(n_typical, "n_typical"),
     thumbnail = check_number(thumbnail, "thumbnail"),
     overwrite = check_flag(overwrite, "overwrite"),

@@ -8,6 +8,8 @@
 #' @param n_images Images per cluster, the most typical first.
 #' @param clusters Numbers of the clusters to show, in this order, in place of the largest;
 #'   -1 is the residual.
+#' @param keywords What [cluster_keywords()] returned: the first terms of each cluster stand
+#'   under its size, in place of its share.
 #'
 #' @returns `clustering`, invisibly, so that it can be piped on.
 #' @family plots
@@ -18,7 +20,8 @@ plot_montage <- function(clustering,
                          path = NULL,
                          n_clusters = 20,
                          n_images = 10,
-                         clusters = NULL) {
+                         clusters = NULL,
+                         keywords = NULL) {
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   path <- check_path(path, "path", null = TRUE)
   sent <- send_clustering(clustering)
@@ -31,6 +34,7 @@ plot_montage <- function(clustering,
       n_clusters = check_number(n_clusters, "n_clusters"),
       n_images = check_number(n_images, "n_images"),
       clusters = check_clusters(clusters, "clusters"),
+      keywords = if (!is.null(keywords)) encode_table(check_data_frame(keywords, "keywords")),
       call = call
     )
   })

@@ -30,6 +30,8 @@ STEPS = {
     "scan": None,
     "fine-tune": "scan",
     "embed": "scan",
+    "describe": "scan",
+    "tag": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",

@@ -17,6 +17,7 @@ ROAD = [
     "corpus",
     "encoders",
     "embeddings",
+    "text",
     "finetune",
     "clustering",
     "validation",

@@ -73,6 +73,8 @@ methods_of_classes <- tibble::tribble(
   "`glance(x)`",
   "`Tuning.save(folder)`, `Tuning.load(folder)`",
   "`saveRDS(x, file)`, or the same call with `out =` again",
+  "`ModelServer(model, base_url, ...)`", "`model_server(model, base_url, ...)`",
+  "`LocalModel(model, device)`", "`local_model(model, device)`",
   "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"

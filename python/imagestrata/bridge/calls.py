@@ -95,6 +95,35 @@ def read_matrix(folder: str) -> Any:
 
 
 @_answer
+def describe_images(images: Any, provider: Any, out: str, **arguments: Any) -> Any:
+    server = _receive_server(provider)
+    return encode_table(imagestrata.describe_images(_receive(images), server, out, **arguments))
+
+
+@_answer
+def description_costs(images: Any, provider: Any, out: str | None, **arguments: Any) -> Any:
+    server = _receive_server(provider)
+    return encode_table(imagestrata.description_costs(_receive(images), server, out, **arguments))
+
+
+@_answer
+def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
+    asked = _receive_server(encoder) if isinstance(encoder, dict) else encoder
+    embeddings = imagestrata.embed_text(decode_table(texts), asked, **arguments)
+    return _send_embeddings(embeddings, stored=arguments.get("out") is not None)
+
+
+@_answer
+def tag_images(images: Any, classifier: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.tag_images(_receive(images), classifier, **arguments))
+
+
+@_answer
+def tag_frequencies(tags: Any) -> Any:
+    return encode_table(imagestrata.tag_frequencies(decode_table(tags)))
+
+
+@_answer
 def fine_tune(
     images: Any, labels: Any, task: str | None, *, keep: str | None, **arguments: Any
 ) -> Any:
@@ -211,15 +240,27 @@ def find_images(clustering: Any, cluster: Any, n: int, **arguments: Any) -> Any:
 
 
 @_answer
-def image_gallery(clustering: Any, out: str, *, sample: Any = None, **arguments: Any) -> Any:
+def cluster_keywords(clustering: Any, texts: Any, **arguments: Any) -> Any:
+    table = imagestrata.cluster_keywords(_receive(clustering), _receive(texts), **arguments)
+    return encode_table(table)
+
+
+@_answer
+def image_gallery(
+    clustering: Any, out: str, *, sample: Any = None, keywords: Any = None, **arguments: Any
+) -> Any:
     drawn = None if sample is None else decode_table(sample)
-    page = imagestrata.image_gallery(_receive(clustering), out, sample=drawn, **arguments)
+    words = None if keywords is None else decode_table(keywords)
+    page = imagestrata.image_gallery(
+        _receive(clustering), out, sample=drawn, keywords=words, **arguments
+    )
     return str(page)
 
 
 @_answer
-def plot_montage(clustering: Any, path: str, **arguments: Any) -> Any:
-    imagestrata.plot_montage(_receive(clustering), path, **arguments)
+def plot_montage(clustering: Any, path: str, *, keywords: Any = None, **arguments: Any) -> Any:
+    words = None if keywords is None else decode_table(keywords)
+    imagestrata.plot_montage(_receive(clustering), path, keywords=words, **arguments)
     return path
 
 
@@ -401,6 +442,14 @@ def _receive_embeddings(sent: dict[str, Any]) -> Any:
             "Call embed_images() on the images you want.",
         )
     return imagestrata.Embeddings(images, stored.matrix[rows], stored.encoder)
+
+
+def _receive_server(sent: dict[str, Any]) -> Any:
+    """A model, on a server or on this machine."""
+    if "device" in sent:
+        return imagestrata.LocalModel(**sent)
+    whole = ("concurrency", "retries", "tokens_per_image")
+    return imagestrata.ModelServer(**sent | {name: int(sent[name]) for name in whole})
 
 
 def _receive_clustering(sent: dict[str, Any]) -> Any:

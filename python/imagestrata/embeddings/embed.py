@@ -142,7 +142,7 @@ def embed_images(
     if not _was_finished(out):
         # Missing weights should come to light before thousands of files are looked at.
         load_encoder()
-    table = _usable(images, out, overwrite, progress)
+    table = usable_images(images, out, overwrite, progress)
     ids = table["image_id"].tolist()
     step = Step(out, "embed", settings, inputs=fingerprint(ids), overwrite=overwrite)
     folder = None if step.folder is None else step.folder / "embeddings"
@@ -177,7 +177,7 @@ def _was_finished(out: str | os.PathLike[str] | None) -> bool:
     return bool(entry and entry["finished"])
 
 
-def _usable(
+def usable_images(
     images: Any, out: str | os.PathLike[str] | None, overwrite: bool, progress: Progress
 ) -> pd.DataFrame:
     """The images to be embedded: image_id, path, n_copies, and columns of the user's."""

@@ -157,16 +157,7 @@ class Embeddings:
             raise ImagestrataError(
                 f"{str(folder)!r} already holds embeddings.", "Choose another folder."
             )
-        table = pd.concat([self.images, self.failures.drop(columns="reason")], ignore_index=True)
-        unset = np.zeros((len(self.failures), self.matrix.shape[1]), dtype=np.float32)
-        matrix = np.concatenate([self.matrix, unset])
-        reasons = [None] * len(self) + self.failures["reason"].tolist()
-        shards = Shards(place, table["image_id"].tolist(), encoder_key(self.encoder))
-        for number, why in enumerate(shards.split(reasons)):
-            shards.write(number, matrix[number * PART_SIZE :][: len(why)], why)
-        if self.state:
-            write_state(place, self.encoder["learnt_from"], self.state)
-        finish(place, table, self.encoder)
+        write_embeddings(self, place)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -179,6 +170,22 @@ class Embeddings:
         if len(self.failures):
             text += f"; {len(self.failures):,} failed"
         return text
+
+
+def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
+    """Write embeddings to a folder of shards, in place of any that are there."""
+    failures = embeddings.failures
+    table = pd.concat([embeddings.images, failures.drop(columns="reason")], ignore_index=True)
+    unset = np.zeros((len(failures), embeddings.matrix.shape[1]), dtype=np.float32)
+    matrix = np.concatenate([embeddings.matrix, unset])
+    reasons = [None] * len(embeddings) + failures["reason"].tolist()
+    shards = Shards(folder, table["image_id"].tolist(), encoder_key(embeddings.encoder))
+    for number, why in enumerate(shards.split(reasons)):
+        shards.write(number, matrix[number * PART_SIZE :][: len(why)], why)
+    shards.drop_others()
+    if embeddings.state:
+        write_state(folder, embeddings.encoder["learnt_from"], embeddings.state)
+    finish(folder, table, embeddings.encoder)
 
 
 def read_embeddings(folder: Path) -> Embeddings | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torchvision
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..files import file_hash
@@ -69,7 +69,7 @@ class TorchvisionEncoder(Encoder):
         precision: str,
         device: str,
     ) -> None:
-        model, self.settings = load_network(name, weights=weights, resize=resize)
+        model, self.settings = self._load(name, weights=weights, resize=resize)
         settings = self.settings
         self.name = name
         self.width = settings["width"]
@@ -97,6 +97,11 @@ class TorchvisionEncoder(Encoder):
         )
         return np.asarray(square)
 
+    def _load(
+        self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        return load_network(name, weights=weights, resize=resize)
+
     @torch.inference_mode()
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Vectors of a batch of squares, of shape (n, width)."""
@@ -115,6 +120,30 @@ class TorchvisionEncoder(Encoder):
         return np.asarray(vectors.numpy())
 
 
+class TorchvisionClassifier(TorchvisionEncoder):
+    """A trained classifier as it is: its vectors are the scores (logits) of its classes.
+
+    Parameters are those of :class:`TorchvisionEncoder`.
+
+    Attributes
+    ----------
+    classes : list of str or None
+        Names of the classes; None where the weights have other classes than the
+        published ones.
+    """
+
+    classes: list[str] | None
+
+    def _load(
+        self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        published, path = _find(name, weights)
+        model, n = _with_head(name, published.transforms().crop_size[0], path)
+        known = list(published.meta["categories"])
+        self.classes = known if n == len(known) else None
+        return model, _settings(name, n, published, path, resize) | {"head": True}
+
+
 def load_network(
     name: str, *, weights: str | os.PathLike[str] | None, resize: str
 ) -> tuple[nn.Module, dict[str, Any]]:
@@ -122,15 +151,22 @@ def load_network(
 
     Parameters are those of :class:`TorchvisionEncoder`.
     """
+    published, path = _find(name, weights)
+    model, width = _trained(name, published.transforms().crop_size[0], path)
+    return model, _settings(name, width, published, path, resize)
+
+
+def _find(name: str, weights: str | os.PathLike[str] | None) -> tuple[Any, Path]:
+    """The entry of torchvision's list, and the file, of the weights asked for."""
     published = _published(name, weights)
-    path = (
-        published_weights(name, published.url)
-        if weights is None or str(weights) == published.name
-        else given_weights(Path(weights).expanduser())
-    )
+    if weights is None or str(weights) == published.name:
+        return published, published_weights(name, published.url)
+    return published, given_weights(Path(weights).expanduser())
+
+
+def _settings(name: str, width: int, published: Any, path: Path, resize: str) -> dict[str, Any]:
     look = published.transforms()
-    model, width = _trained(name, look.crop_size[0], path)
-    return model, {
+    return {
         "name": name,
         "width": width,
         "weights": str(path),
@@ -162,7 +198,32 @@ def _published(name: str, weights: str | os.PathLike[str] | None) -> Any:
 
 def _trained(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
     """The network without its last layer, with weights from a file, and its width."""
-    options = dict(_OPTIONS.get(name, {}))
+    model, unused = _built(name, size)
+    last, width = cut(model)
+    fill(model, _without(read_weights(path), [last, *unused]), path, name)
+    return model, width
+
+
+def _with_head(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
+    """The network as it was trained, with weights from a file, and how many classes it has."""
+    model, unused = _built(name, size)
+    last, _ = last_layer(model)
+    weights = _without(read_weights(path), unused)
+    if f"{last}.weight" not in weights:
+        raise ImagestrataError(
+            f"{str(path)!r} holds no last layer ({last}.weight), which makes the tags.",
+            "Give the weights of a whole classifier.",
+        )
+    n = int(weights[f"{last}.weight"].shape[0])
+    if n != int(model.get_parameter(f"{last}.weight").shape[0]):
+        model, _ = _built(name, size, num_classes=n)
+    fill(model, weights, path, name)
+    return model, n
+
+
+def _built(name: str, size: int, **further: Any) -> tuple[nn.Module, list[str]]:
+    """A network with random weights, and the names of the branches that were taken off."""
+    options = {**_OPTIONS.get(name, {}), **further}
     if name.startswith("vit"):
         options["image_size"] = size
     with torch.random.fork_rng(devices=[]):
@@ -171,25 +232,28 @@ def _trained(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
     unused = [branch for branch in _TRAINING_ONLY if getattr(model, branch, None) is not None]
     for branch in unused:
         setattr(model, branch, None)
-    last, width = cut(model)
-    weights = {
-        key: tensor
-        for key, tensor in read_weights(path).items()
-        if not key.startswith((f"{last}.", *(f"{branch}." for branch in unused)))
-    }
-    fill(model, weights, path, name)
-    return model, width
+    return model, unused
+
+
+def _without(weights: Mapping[str, Tensor], modules: Sequence[str]) -> dict[str, Tensor]:
+    left_out = tuple(f"{module}." for module in modules)
+    return {key: tensor for key, tensor in weights.items() if not key.startswith(left_out)}
 
 
 def cut(model: nn.Module) -> tuple[str, int]:
     """Take the last layer off a classifier; its name, and how many numbers reached it."""
+    name, layer = last_layer(model)
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, nn.Identity())
+    return name, layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+
+
+def last_layer(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """The layer that makes the scores of the classes, and its name."""
     head = next(name for name in _HEADS if hasattr(model, name))
     layers = [
         (f"{head}.{name}".rstrip("."), layer)
         for name, layer in model.get_submodule(head).named_modules()
         if isinstance(layer, nn.Linear | nn.Conv2d)
     ]
-    name, layer = layers[-1]
-    parent, _, child = name.rpartition(".")
-    setattr(model.get_submodule(parent), child, nn.Identity())
-    return name, layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+    return layers[-1]

@@ -15,6 +15,7 @@ from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..validate import check_bool, check_int
 from .find import check_clustering, rank_images
+from .keywords import check_keywords
 from .page import write_page
 from .thumbnails import Thumbnail, make_thumbnails
 
@@ -22,6 +23,8 @@ _IMAGE_COLUMNS = ("image_id", "path", "cluster", "iteration", "silhouette", "dis
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
 #: Wider or narrower images are cut on the page (not in the large view).
 _RATIOS = (0.5, 2.5)
+#: Terms beside a cluster.
+N_KEYWORDS = 8
 
 
 def image_gallery(
@@ -29,6 +32,7 @@ def image_gallery(
     out: str | os.PathLike[str],
     *,
     sample: pd.DataFrame | None = None,
+    keywords: pd.DataFrame | None = None,
     n_typical: int = 12,
     thumbnail: int = 160,
     overwrite: bool = False,
@@ -52,6 +56,9 @@ def image_gallery(
         they are and are opened from there.
     sample : DataFrame, optional
         What :func:`sample_images` returned: these images are marked.
+    keywords : DataFrame, optional
+        What :func:`cluster_keywords` returned: the first of its terms stand beside
+        each cluster.
     n_typical : int, default 12
         Images shown for each cluster at first, the highest silhouettes.
     thumbnail : int, default 160
@@ -85,6 +92,9 @@ def image_gallery(
     overwrite = check_bool("overwrite", overwrite)
     images = rank_images(clustering.images, [*clustering.clusters["cluster"], -1])
     content = _content(clustering, images, _sampled(sample, images))
+    words = check_keywords(keywords, N_KEYWORDS)
+    for group in content["clusters"]:
+        group["keywords"] = words.get(group["cluster"], [])
 
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}
     inputs = fingerprint([content, version()])

@@ -10,10 +10,15 @@ from ..clustering.clustering import Clustering
 from ..validate import check_int
 from .figure import figure
 from .find import check_clustering, rank_images, select_clusters
+from .keywords import check_keywords
 from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
+
+#: Terms beside a row, and letters of each that there is room for.
+N_KEYWORDS, _LETTERS = 2, 15
 
 
 def plot_montage(
@@ -23,6 +28,7 @@ def plot_montage(
     n_clusters: int = 20,
     n_images: int = 10,
     clusters: Iterable[int] | None = None,
+    keywords: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw the most typical images of clusters, a row per cluster: the paper's Figure 8.
 
@@ -39,6 +45,9 @@ def plot_montage(
     clusters : sequence of int, optional
         Numbers of the clusters to show, in this order, in place of the
         largest; -1 is the residual.
+    keywords : DataFrame, optional
+        What :func:`cluster_keywords` returned: the first terms of each cluster
+        stand under its size, in place of its share.
 
     Returns
     -------
@@ -61,13 +70,19 @@ def plot_montage(
     shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
     canvas = tile_canvas(shown, "cluster", chosen, n_images)
     sizes = clustering.images["cluster"].value_counts()
+    terms = check_keywords(keywords, N_KEYWORDS)
     words = []
     for number in chosen:
         size = int(sizes[number])
         images = "image" if size == 1 else "images"
         share = 100 * size / len(clustering.images)
         name = "Residual" if number == -1 else str(number)
-        words.append((name, f"{size:,} {images}\n{share:.1f}%"))
+        about = [_fitting(term) for term in terms.get(number, [])] or [f"{share:.1f}%"]
+        words.append((name, "\n".join([f"{size:,} {images}", *about])))
     with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, path, dpi=DPI) as drawn:
         draw_canvas(drawn.add_axes((0, 0, 1, 1)), canvas, words)
     return drawn
+
+
+def _fitting(term: str) -> str:
+    return term if len(term) <= _LETTERS else term[: _LETTERS - 1] + "…"

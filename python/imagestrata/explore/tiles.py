@@ -65,7 +65,8 @@ def draw_canvas(axes: Axes, canvas: Any, words: Sequence[tuple[str, str]]) -> No
     size = min(14.0, 14 * _FITTING / longest)
     for row, (name, about) in enumerate(words):
         middle = _offset(row) + TILE / 2
-        axes.text(MARGIN, middle - 32, name, color=INK, fontsize=size, weight="bold", va="center")
+        top = middle - 16 * len(about.splitlines())
+        axes.text(MARGIN, top, name, color=INK, fontsize=size, weight="bold", va="center")
         axes.text(
             MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, va="center", linespacing=1.4
         )

@@ -197,11 +197,14 @@
         el("div", { class: "about" },
           el("h2", {}, el("a", { href: address(c.cluster) }, label(c.cluster))),
           el("div", { class: "share", "aria-hidden": "true" }, bar),
+          words(c),
           table(facts(c)),
           more),
         grid(list.slice(0, data.typical), list, 0.75));
     }));
   }
+
+  const words = ({ keywords }) => (keywords.length ? el("p", { class: "words" }, keywords.join(", ")) : "");
 
   function table(pairs) {
     return el("dl", { class: "facts" }, ...pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
@@ -213,10 +216,10 @@
     return listing(label(cluster), members.get(cluster), facts(clusters[at]), [
       step(clusters[at - 1], "← Previous"),
       step(clusters[at + 1], "Next →"),
-    ]);
+    ], words(clusters[at]));
   }
 
-  function listing(title, list, pairs, links = []) {
+  function listing(title, list, pairs, links = [], note = "") {
     const all = el("button", { type: "button" }, "Tick all");
     all.addEventListener("click", () => {
       const fresh = list.filter((i) => !ticked.has(i));
@@ -224,7 +227,7 @@
       say(`Ticked ${count(fresh.length, "more image", "more images")}.`, () => tick(fresh, false));
     });
     return el("div", {},
-      el("div", { class: "head" }, el("h2", {}, title), table(pairs), el("div", { class: "buttons" }, ...links, list.length ? all : "")),
+      el("div", { class: "head" }, el("h2", {}, title), table(pairs), note, el("div", { class: "buttons" }, ...links, list.length ? all : "")),
       list.length ? grid(list) : el("p", { class: "soft" }, "There is nothing here yet."));
   }
 

@@ -1,0 +1,96 @@
+#' Have a vision language model describe images
+#'
+#' Each answer is stored in `out` the moment it arrives. A call that was interrupted goes on, and
+#' no answer is paid for twice: not after a crash, not when images are added, not with
+#' `overwrite`.
+#'
+#' Images go to the server as JPEG without metadata (no place, no camera). If it is not on this
+#' machine, `consent = TRUE` is asked for, and the error that asks says how many images would go
+#' where, and at what cost; [description_costs()] says the latter beforehand.
+#'
+#' @param images What [scan_images()] returned, or anything that it takes; then the images are
+#'   scanned first.
+#' @param provider The model: what [model_server()] or [local_model()] returned.
+#' @param out The run folder: answers go to `descriptions/answers.jsonl` there, and the table to
+#'   `descriptions.parquet`.
+#' @param prompt What the model is asked; by default as in the study that introduced this road.
+#' @param max_tokens Length of an answer, at most.
+#' @param temperature 0 for the likeliest answer, more for varied ones; by default what the
+#'   server takes as its own.
+#' @param side Pictures are sent with their longer side at most this many pixels.
+#' @param budget What all answers in `out` to this prompt by this model may cost together, in the
+#'   currency of the server's `price`. A request starts only if the budget also covers the
+#'   dearest answer to it.
+#' @param consent May the images leave this machine?
+#' @inheritParams scan_images
+#'
+#' @returns `describe_images()`: a tibble with a row per image: `image_id`, `path`, `n_copies`,
+#'   columns of yours; `description`; `reason` why there is none (a refusal, an empty answer, no
+#'   answer, an unreadable file, the budget) or why it is incomplete; `model` as the server names
+#'   it; `tokens_in`, `tokens_out` and `cost`. Rows whose reason may pass are tried again by the
+#'   same call.
+#'
+#'   `description_costs()`: a tibble of one row: `n_images`; `n_answered`, those with an answer in
+#'   `out`; `tokens_in`, `tokens_out` and `cost` of the others, at most; `spent`. It sends nothing.
+#' @family words
+#' @export
+#' @examplesIf imagestrata_ready()
+#' folder <- imagestrata_example("images")
+#' server <- model_server("llava", base_url = "http://localhost:11434/v1", price = c(1, 2))
+#' description_costs(folder, server, progress = FALSE)
+#' \dontrun{
+#' described <- describe_images(folder, server, out = "run")
+#' }
+describe_images <- function(images,
+                            provider,
+                            out,
+                            prompt = default_prompt,
+                            max_tokens = 300,
+                            temperature = NULL,
+                            side = 512,
+                            budget = NULL,
+                            consent = FALSE,
+                            overwrite = FALSE,
+                            progress = TRUE) {
+  table <- call_core(
+    "describe_images",
+    send(images, "images"),
+    send_model_of_words(provider, "provider"),
+    check_path(out, "out"),
+    prompt = check_string(prompt, "prompt"),
+    max_tokens = check_number(max_tokens, "max_tokens"),
+    temperature = check_number(temperature, "temperature", null = TRUE),
+    side = check_number(side, "side"),
+    budget = check_number(budget, "budget", null = TRUE),
+    consent = check_flag(consent, "consent"),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  decode_table(table)
+}
+
+#' @rdname describe_images
+#' @export
+description_costs <- function(images,
+                              provider,
+                              out = NULL,
+                              prompt = default_prompt,
+                              max_tokens = 300,
+                              temperature = NULL,
+                              side = 512,
+                              progress = TRUE) {
+  table <- call_core(
+    "description_costs",
+    send(images, "images"),
+    send_model_of_words(provider, "provider"),
+    check_path(out, "out", null = TRUE),
+    prompt = check_string(prompt, "prompt"),
+    max_tokens = check_number(max_tokens, "max_tokens"),
+    temperature = check_number(temperature, "temperature", null = TRUE),
+    side = check_number(side, "side"),
+    progress = progress_bar(progress)
+  )
+  decode_table(table)
+}
+
+default_prompt <- "Describe the connotative meaning of this image, in one paragraph"

@@ -1,0 +1,56 @@
+#' Turn the text of every image into a vector
+#'
+#' To cluster images by what is said of them.
+#'
+#' @param texts A data frame with `image_id` and a column of texts: what [describe_images()]
+#'   returned, or captions or posts of yours. The texts of several rows of one image are joined.
+#' @param encoder `"tfidf"`, the weights of the words that are most typical of each text, which
+#'   needs nothing; `"text:<name>"`, a model of the Python library sentence-transformers, such as
+#'   `"text:all-MiniLM-L6-v2"`; or a [model_server()] with a model for embeddings.
+#' @param column The column that holds the texts.
+#' @param terms Of `"tfidf"`: how many words of a text count, those with the highest weights.
+#' @param weights Of `"text:<name>"`: the folder of the model, if it is on this machine.
+#' @param device Of `"text:<name>"`: where it computes.
+#' @param consent May the texts leave this machine? Asked for by servers elsewhere.
+#' @inheritParams embed_images
+#'
+#' @returns What [embed_images()] returns, for [cluster_images()]. Images without a text are among
+#'   those that failed, with a reason: see `tidy()`.
+#' @family words
+#' @export
+#' @examplesIf imagestrata_ready()
+#' texts <- data.frame(
+#'   image_id = c("a", "b", "c"),
+#'   description = c("A red flag.", "Two red flags, one flag white.", "White, red.")
+#' )
+#' as.matrix(embed_text(texts, progress = FALSE))
+embed_text <- function(texts,
+                       encoder = "tfidf",
+                       column = "description",
+                       terms = 20,
+                       weights = NULL,
+                       device = "auto",
+                       consent = FALSE,
+                       out = NULL,
+                       overwrite = FALSE,
+                       progress = TRUE) {
+  out <- check_path(out, "out", null = TRUE)
+  sent <- call_core(
+    "embed_text",
+    send_texts(texts, "texts")$table,
+    if (inherits(encoder, "imagestrata_server")) {
+      send_server(encoder, "encoder")
+    } else {
+      check_string(encoder, "encoder")
+    },
+    column = check_string(column, "column"),
+    terms = check_number(terms, "terms"),
+    weights = check_path(weights, "weights", null = TRUE),
+    device = check_string(device, "device"),
+    consent = check_flag(consent, "consent"),
+    out = out,
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  new_embeddings(sent, out)
+}

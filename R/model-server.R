@@ -1,0 +1,101 @@
+#' A model on a server with the OpenAI interface
+#'
+#' OpenAI itself, or a program on your own machine or in your university: Ollama, vLLM, LM
+#' Studio and others speak the same interface. Nothing is sent by this function.
+#'
+#' @param model The model's name, as the server knows it.
+#' @param base_url Where the server is; `"http://localhost:11434/v1"` is an Ollama of yours.
+#' @param api_key By default the environment variable `OPENAI_API_KEY`, which is sent to OpenAI
+#'   and to nobody else. It is never printed, nor stored in a run folder.
+#' @param price What a million tokens cost, two numbers: those sent and those answered. Look
+#'   them up with the provider; without them, costs are told in tokens only.
+#' @param tokens_per_image Tokens that an image is billed as, for the estimate. The first
+#'   answer corrects it.
+#' @param concurrency Requests under way at once.
+#' @param requests_per_minute Requests started per minute, at most.
+#' @param retries Further attempts after a failure, with growing pauses or those that the
+#'   server asks for.
+#' @param timeout Seconds after which a request without an answer is given up.
+#'
+#' @returns A list of class `imagestrata_server`, for [describe_images()] and [embed_text()].
+#' @family words
+#' @export
+#' @examples
+#' model_server("llava", base_url = "http://localhost:11434/v1")
+model_server <- function(model,
+                         base_url = "https://api.openai.com/v1",
+                         api_key = NULL,
+                         price = NULL,
+                         tokens_per_image = 1000,
+                         concurrency = 4,
+                         requests_per_minute = NULL,
+                         retries = 5,
+                         timeout = 120) {
+  if (!is.null(price) && (!is.numeric(price) || length(price) != 2 || anyNA(price))) {
+    abort_imagestrata(
+      "{.arg price} must be two numbers, what a million tokens sent and a million answered cost,
+       not {seen(price)}."
+    )
+  }
+  server <- list(
+    model = check_string(model, "model"),
+    base_url = check_string(base_url, "base_url"),
+    api_key = check_string(api_key, "api_key", null = TRUE),
+    price = if (!is.null(price)) as.list(as.double(price)),
+    tokens_per_image = check_number(tokens_per_image, "tokens_per_image"),
+    concurrency = check_number(concurrency, "concurrency"),
+    requests_per_minute = check_number(requests_per_minute, "requests_per_minute", null = TRUE),
+    retries = check_number(retries, "retries"),
+    timeout = check_number(timeout, "timeout")
+  )
+  structure(server, class = "imagestrata_server")
+}
+
+#' @export
+print.imagestrata_server <- function(x, ...) {
+  cat("<model ", x$model, " at ", x$base_url, ">\n", sep = "")
+  invisible(x)
+}
+
+#' A vision language model on this machine
+#'
+#' @param model The folder of the model, or its name on the Hugging Face hub, from where the
+#'   Python library transformers downloads it once. It must be one for images and text, with a
+#'   chat template: LLaVA, Qwen-VL, SmolVLM and others.
+#' @param device Where it computes: `"auto"` takes a GPU if there is one. Without a GPU, an image
+#'   takes minutes rather than seconds.
+#'
+#' @returns A list of class `imagestrata_local_model`, for [describe_images()].
+#' @family words
+#' @export
+#' @examples
+#' local_model("models/smolvlm")
+local_model <- function(model, device = "auto") {
+  model <- list(model = check_string(model, "model"), device = check_string(device, "device"))
+  if (dir.exists(path.expand(model$model))) {
+    model$model <- absolute_path(model$model)
+  }
+  structure(model, class = "imagestrata_local_model")
+}
+
+#' @export
+print.imagestrata_local_model <- function(x, ...) {
+  cat("<model ", x$model, " on this machine>\n", sep = "")
+  invisible(x)
+}
+
+send_model_of_words <- function(x, name, call = rlang::caller_env()) {
+  if (inherits(x, "imagestrata_local_model")) unclass(x) else send_server(x, name, call)
+}
+
+send_server <- function(x, name, call = rlang::caller_env()) {
+  check_class(x, "imagestrata_server", name, "model_server", call)
+  server <- unclass(x)
+  # Python saw the environment as it was when it started.
+  key <- Sys.getenv("OPENAI_API_KEY")
+  is_openai <- grepl("^https://api[.]openai[.]com(/|$)", x$base_url)
+  if (is.null(server$api_key) && nzchar(key) && is_openai) {
+    server$api_key <- key
+  }
+  server
+}

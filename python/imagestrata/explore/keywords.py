@@ -1,0 +1,278 @@
+"""The words that tell clusters apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
+from ..validate import check_choice, check_int
+from .find import check_clustering
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: A word: letters and digits of any script, inner apostrophes and hyphens, a leading # or @.
+_WORD = re.compile(r"[#@]?\w+(?:['’-]\w+)*")
+
+#: Words of describing as such, which say nothing of what is described.
+UNINFORMATIVE = frozenset(
+    """
+    appear appears appearing atmosphere background capture captures capturing connotation
+    connotations connotative connote connotes convey conveyed conveying conveys depict depicted
+    depicting depiction depicts description display displayed displays emphasize emphasizes evoke
+    evokes evoking feature featured features featuring foreground highlight highlighting highlights
+    illustrate illustrates image imagery images implies imply implying indicate indicates indicating
+    likely meaning mood overall paragraph photo photograph photographs photos picture pictured
+    pictures portray portrayed portraying portrays possibly potentially reflect reflecting reflects
+    reinforce reinforces represent representing represents scene seem seems sense setting show
+    showing shown shows suggest suggested suggesting suggestive suggests symbolize symbolizes
+    symbolizing theme tone underscore underscores various view viewer visible visual visually
+    """.split()  # noqa: SIM905 - a list of a hundred strings is no better to read
+)
+
+_ORDERS = ("ctfidf", "frex", "frequency")
+
+
+def cluster_keywords(
+    clustering: Clustering,
+    texts: pd.DataFrame | None = None,
+    *,
+    column: str = "description",
+    separator: str | None = None,
+    n: int = 10,
+    order: str = "ctfidf",
+    min_images: int = 2,
+    stop_words: str | Iterable[str] | None = "english",
+    drop: Iterable[str] | None = None,
+) -> pd.DataFrame:
+    """Find the words that are typical of each cluster.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    texts : DataFrame, optional
+        ``image_id`` and the texts: what :func:`describe_images` or
+        :func:`tag_images` returned, or a table of yours. The texts of several rows
+        of one image are joined. By default the texts are a column of the
+        clustering's images.
+    column : str, default "description"
+        The column that holds the texts (of :func:`tag_images`: ``"label"``).
+    separator : str, optional
+        What separates terms in a text that is a list, such as ``";"``; terms may then
+        be several words, as labels are. By default texts are cut into words: runs of
+        letters and digits of any script, with a leading # or @ if they have one.
+    n : int, default 10
+        Terms per cluster; a cluster may have fewer.
+    order : {"ctfidf", "frex", "frequency"}, default "ctfidf"
+        Which of the scores below decides the terms of a cluster and their order.
+    min_images : int, default 2
+        Terms in the texts of fewer images than that are left out: slips, names.
+    stop_words : "english", sequence of str, or None; default "english"
+        Words that say nothing. ``"english"`` is the list of scikit-learn and the words
+        with which images are described (*conveys*, *suggests*, *image*); a sequence
+        takes its place, for other languages.
+    drop : sequence of str, optional
+        Further words to leave out.
+
+    Returns
+    -------
+    DataFrame
+        One row per cluster and term, best first:
+
+        - ``cluster``, ``rank`` (from 1), ``term`` (in lower case);
+        - ``n``: how often it comes in the cluster's texts;
+        - ``n_images`` with it, and their ``share`` of the cluster's images with a text;
+        - ``ctfidf``: class-based TF-IDF, see Notes;
+        - ``exclusivity``: of the term's rates in all clusters, the share that is this
+          cluster's; 1 for a term that comes in no other;
+        - ``frex``: frequency and exclusivity in one, between 0 and 1.
+
+    Raises
+    ------
+    ImagestrataError
+        If the texts cannot be found, fit none of the images, or leave no words.
+
+    Notes
+    -----
+    The texts of a cluster count as one document (Grootendorst 2022, *BERTopic*): with
+    the rate ``r`` of a term among the cluster's terms, ``f`` times the term in all
+    clusters, and ``a`` terms in the average cluster, ``ctfidf = r * log(1 + a / f)``.
+
+    ``frex`` is the harmonic mean of two ranks among the cluster's terms, as shares: of
+    its rate and of its exclusivity (Bischof and Airoldi 2012; with equal weights, as
+    in the R package stm).
+
+    The residual is no topic: its texts are neither shown nor compared with.
+
+    Examples
+    --------
+    >>> from imagestrata import Embeddings, cluster_images, cluster_keywords
+    >>> import pandas as pd
+    >>> points = Embeddings.from_arrays([[0.0], [0.1], [9.0], [9.1]], ["a", "b", "c", "d"])
+    >>> clustering = cluster_images(
+    ...     points, method="kmeans", n_clusters=2, progress=False
+    ... )
+    >>> texts = pd.DataFrame({
+    ...     "image_id": ["a", "b", "c", "d"],
+    ...     "caption": ["a grey cat", "one cat, asleep", "the dog barks", "dog and ball"],
+    ... })
+    >>> sorted(cluster_keywords(clustering, texts, column="caption")["term"])
+    ['cat', 'dog']
+    """
+    check_clustering(clustering)
+    n = check_int("n", n, minimum=1)
+    min_images = check_int("min_images", min_images, minimum=1)
+    order = check_choice("order", order, _ORDERS)
+    if separator is not None and (not isinstance(separator, str) or not separator):
+        raise ImagestrataError(
+            f'`separator` must be a text such as ";", or None for words; got {separator!r}.'
+        )
+    ignored = _stop_words(stop_words) | {
+        word.lower() for word in _words("drop", [] if drop is None else drop)
+    }
+    found = _texts_of_clusters(clustering, texts, column)
+    counts = _count_terms(found, _cutter(separator, ignored), min_images)
+    if counts.empty:
+        raise ImagestrataError(
+            f"The column {column!r} of {len(found)} images in clusters leaves no terms that "
+            f"come in at least {min_images} images.",
+            "Lower `min_images`, or look whether `stop_words` or `drop` take everything.",
+        )
+    texts_per_cluster = found.groupby("cluster")["image_id"].nunique()
+    scored = _scores(counts)
+    scored["share"] = scored["n_images"] / scored["cluster"].map(texts_per_cluster)
+    return _best(scored, n, "n" if order == "frequency" else order)
+
+
+def check_keywords(keywords: Any, n: int) -> dict[int, list[str]]:
+    """The first ``n`` terms of each cluster, from a table of :func:`cluster_keywords`."""
+    if keywords is None:
+        return {}
+    wanted = {"cluster", "rank", "term"}
+    if not isinstance(keywords, pd.DataFrame) or not wanted <= {*keywords}:
+        raise ImagestrataError(
+            "`keywords` must be a table with the columns cluster, rank and term, not "
+            f"{type(keywords).__name__}.",
+            "Use what cluster_keywords() returned.",
+        )
+    ranked = keywords.sort_values(["cluster", "rank"])
+    return {
+        int(str(cluster)): [str(term) for term in terms["term"].head(n)]
+        for cluster, terms in ranked.groupby("cluster")
+    }
+
+
+def _words(name: str, words: Any) -> list[str]:
+    if isinstance(words, str) or not isinstance(words, Iterable):
+        raise ImagestrataError(f"`{name}` must be a list of words, not {words!r}.")
+    found = list(words)
+    if not all(isinstance(word, str) for word in found):
+        raise ImagestrataError(f"`{name}` must be a list of words; it has other values in it.")
+    return found
+
+
+def _stop_words(stop_words: Any) -> set[str]:
+    if stop_words is None:
+        return set()
+    if stop_words == "english":
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+        return {*ENGLISH_STOP_WORDS, *UNINFORMATIVE}
+    return {word.lower() for word in _words("stop_words", stop_words)}
+
+
+def _texts_of_clusters(
+    clustering: Clustering, texts: pd.DataFrame | None, column: str
+) -> pd.DataFrame:
+    """``image_id``, ``cluster`` and ``text`` of images in clusters, for each row with a text."""
+    table = clustering.images if texts is None else texts
+    where = "the clustering's images" if texts is None else "`texts`"
+    if not isinstance(table, pd.DataFrame):
+        raise ImagestrataError(
+            f"`texts` must be a table with image_id and a column of texts, not "
+            f"{type(table).__name__}."
+        )
+    absent = [name for name in ("image_id", column) if name not in table]
+    if absent:
+        raise ImagestrataError(
+            f"There is no column {absent[0]!r} in {where}; there are "
+            f"{', '.join(map(str, table.columns))}.",
+            "Name the column that holds the texts as column=, or give a table as texts=.",
+        )
+    inside = clustering.images.loc[clustering.images["cluster"] > 0, ["image_id", "cluster"]]
+    given = pd.DataFrame({"image_id": table["image_id"], "text": table[column]}).dropna()
+    given["text"] = given["text"].astype(str)
+    found = inside.merge(given[given["text"].str.strip() != ""], on="image_id")
+    if found.empty:
+        raise ImagestrataError(
+            f"None of {len(inside)} images in clusters has a text: {where} has {len(given)} texts "
+            f"in the column {column!r}.",
+            "The texts must carry the same image_id as the clustering.",
+        )
+    return found
+
+
+def _cutter(separator: str | None, ignored: set[str]) -> Callable[[str], list[str]]:
+    """A function that cuts a text into terms."""
+
+    def cut(text: str) -> list[str]:
+        pieces = _WORD.findall(text) if separator is None else text.split(separator)
+        terms = (" ".join(piece.lower().split()) for piece in pieces)
+        return [
+            term for term in terms
+            if term not in ignored and (separator or len(term) > 1) and term.strip("0123456789 ")
+        ]  # fmt: skip
+
+    return cut
+
+
+def _count_terms(
+    found: pd.DataFrame, cut: Callable[[str], list[str]], min_images: int
+) -> pd.DataFrame:
+    """``cluster``, ``term``, ``n`` and ``n_images`` of terms that enough images have."""
+    rows = found.assign(term=found["text"].map(cut)).explode("term").dropna(subset="term")
+    images_with = rows.groupby("term")["image_id"].nunique()
+    rows = rows[rows["term"].map(images_with) >= min_images]
+    grouped = rows.groupby(["cluster", "term"])["image_id"]
+    return grouped.agg(n="size", n_images="nunique").reset_index()
+
+
+def _scores(counts: pd.DataFrame) -> pd.DataFrame:
+    """The counts with ``ctfidf``, ``exclusivity`` and ``frex``."""
+    in_cluster = counts.groupby("cluster")["n"].transform("sum")
+    rate = counts["n"] / in_cluster
+    average = counts["n"].sum() / counts["cluster"].nunique()
+    in_all = counts.groupby("term")["n"].transform("sum")
+    scored = counts.assign(
+        ctfidf=rate * np.log1p(average / in_all),
+        exclusivity=rate / rate.groupby(counts["term"]).transform("sum"),
+    )
+    frequent = _rank_shares(rate, counts["cluster"])
+    exclusive = _rank_shares(scored["exclusivity"], counts["cluster"])
+    scored["frex"] = 2 / (1 / frequent + 1 / exclusive)
+    return scored
+
+
+def _rank_shares(values: pd.Series[float], clusters: pd.Series[int]) -> NDArray[np.float64]:
+    """The rank of each value within its cluster as a share of the values there."""
+    shares = values.groupby(clusters).rank(method="average", pct=True)
+    return np.asarray(shares, dtype=np.float64)
+
+
+def _best(scored: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
+    """The ``n`` best terms of each cluster; ties by frequency, then by the alphabet."""
+    ordered = scored.sort_values(
+        ["cluster", by, "n", "term"], ascending=[True, False, False, True], ignore_index=True
+    )
+    ordered["rank"] = ordered.groupby("cluster").cumcount() + 1
+    columns = [
+        "cluster", "rank", "term", "n", "n_images", "share", "ctfidf", "exclusivity", "frex",
+    ]  # fmt: skip
+    return ordered.loc[ordered["rank"] <= n, columns].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Words for images: descriptions and tags by models, and vectors of texts."""

@@ -1,0 +1,100 @@
+"""Answers of a model, each stored the moment it arrives."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImagestrataError
+from ..files import make_folder
+
+
+class Answers:
+    """A file to which answers are added, one line of JSON each.
+
+    Not :class:`~imagestrata.files.Parts`: an answer is a row, and 20,000 files of one row
+    are slow to look through. A line that a killed run left half written counts for nothing.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file, made when the first answer comes. It may hold answers to other
+        requests too. With None there is nothing to read, and nothing to be added.
+    request : str
+        Fingerprint of all that decides an answer but the image: other answers are not seen.
+
+    Attributes
+    ----------
+    found : dict
+        Image's id -> the answer's fields.
+    spent : float
+        What they cost, with attempts that may be billed though nothing came back.
+    """
+
+    def __init__(self, path: Path | None, request: str) -> None:
+        self.found: dict[str, dict[str, Any]] = {}
+        self.spent = 0.0
+        self._path = path
+        self._request = request
+        self._lock = threading.Lock()
+        for line in [] if path is None else _lines(path):
+            if line.get("request") == request:
+                self._take(line)
+
+    def add(self, image_id: str, answer: Mapping[str, Any]) -> None:
+        """Store the answer for an image; on disk for good when this returns."""
+        self._write({"request": self._request, "image_id": image_id, **answer})
+
+    def add_lost(self, cost: float) -> None:
+        """Store what an attempt without an answer may have cost."""
+        self._write({"request": self._request, "image_id": None, "cost": cost})
+
+    def _take(self, line: dict[str, Any]) -> None:
+        self.spent += line.get("cost") or 0.0
+        if line.get("image_id") is not None:
+            self.found[line["image_id"]] = {
+                key: value for key, value in line.items() if key not in ("request", "image_id")
+            }
+
+    def _write(self, line: dict[str, Any]) -> None:
+        assert self._path is not None
+        text = json.dumps(line, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+        try:
+            with self._lock:
+                make_folder(self._path.parent)
+                with self._path.open("ab+") as file:
+                    if file.tell() and not _ends_with_newline(file):
+                        text = b"\n" + text
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._take(line)
+        except OSError as error:
+            raise ImagestrataError(
+                f"Could not store an answer in {str(self._path)!r}: {error.strerror or error}.",
+                "Mend that and run the same call again: what is stored is kept.",
+            ) from error
+
+
+def _ends_with_newline(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a file."""
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_bytes().split(b"\n"):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            lines.append(line)
+    return lines

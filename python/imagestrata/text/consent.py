@@ -1,0 +1,46 @@
+"""What leaves the machine is said, and agreed to, before it leaves."""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import ImagestrataError
+from .server import ModelServer
+
+
+def ask_consent(
+    server: ModelServer, what: str, tokens_in: int, tokens_out: int, consent: bool
+) -> None:
+    """Say what goes to a server, at what cost; stop unless that was agreed to.
+
+    Parameters
+    ----------
+    server : ModelServer
+        One on this machine needs no consent, since nothing leaves.
+    what : str
+        The beginning of the notice: "20 texts leave this machine: they".
+    tokens_in, tokens_out : int
+        Estimates of what is sent, and of what is answered at most.
+    consent : bool
+        What the user said.
+    """
+    if server.is_local:
+        return
+    cost = server.cost(tokens_in, tokens_out)
+    unencrypted = "" if server.base_url.startswith("https:") else ", unencrypted"
+    price = (
+        "its cost is not known, since no price was given"
+        if cost is None
+        else f"at most about {cost:,.2f} by the price given"
+    )
+    notice = (
+        f"{what} go to {server.host}{unencrypted}, to the model {server.model!r}. Estimate: "
+        f"{tokens_in:,} tokens sent, at most {tokens_out:,} answered; {price}."
+    )
+    if not consent:
+        raise ImagestrataError(
+            notice + " Nothing was sent yet.",
+            "If the rights in the images, the people in them and the service's terms allow it, "
+            "say consent=True. A model on your own machine needs no consent.",
+        )
+    print(notice, file=sys.stderr)

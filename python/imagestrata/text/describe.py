@@ -1,0 +1,551 @@
+"""Have a vision language model describe images."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import re
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import pandas as pd
+
+from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
+from ..embeddings.compute import CHANGED
+from ..embeddings.embed import usable_images
+from ..errors import ImagestrataError
+from ..files import read_table, write_table
+from ..progress import Progress, track
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_float, check_int, check_path
+from .answers import Answers
+from .consent import ask_consent
+from .local import LocalDescriber, LocalModel
+from .server import (
+    Connection,
+    Declined,
+    ModelServer,
+    OverBudget,
+    Purse,
+    Stopped,
+    Unanswered,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Provider: TypeAlias = ModelServer | LocalModel
+
+#: The prompt of the paper on visual language models (METHOD, section 7).
+PROMPT = "Describe the connotative meaning of this image, in one paragraph"
+
+#: Why a row has no description though nothing went wrong.
+OVER_BUDGET = "budget reached"
+EMPTY = "empty answer"
+CUT_OFF = "cut off at max_tokens"
+
+_JPEG_QUALITY = 85
+
+#: Images that fail one after the other before we conclude that all will.
+_MOST_FAILURES = 10
+
+#: Short answers that begin like this are refusals; a description does not.
+_REFUSAL = re.compile(
+    r"(i['’]?m|i am) (very |really |so )?(sorry|unable|not able)|(my )?(sorry|apologies)\b|"
+    r"i (apologi[sz]e|can ?not|can['’]?t|won['’]?t|will not|do not feel)\b|unfortunately,? i\b",
+    re.IGNORECASE,
+)
+_LONGEST_REFUSAL = 400
+
+_ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
+
+
+def describe_images(
+    images: Any,
+    provider: Provider,
+    out: str | os.PathLike[str],
+    *,
+    prompt: str = PROMPT,
+    max_tokens: int = 300,
+    temperature: float | None = None,
+    side: int = 512,
+    budget: float | None = None,
+    consent: bool = False,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Have a vision language model describe every distinct image.
+
+    Each answer is stored in ``out`` the moment it arrives. A call that was interrupted
+    goes on, and no answer is paid for twice: not after a kill, not when images are added,
+    not with ``overwrite``.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
+        taken; or whatever it takes, and then it is scanned first.
+    provider : ModelServer or LocalModel
+        The model, and where it runs.
+    out : path
+        Run folder: answers go to ``descriptions/answers.jsonl`` there, and the table
+        to ``descriptions.parquet``.
+    prompt : str
+        What the model is asked. By default "Describe the connotative meaning of this
+        image, in one paragraph", the prompt of the study that introduced this road.
+    max_tokens : int, default 300
+        Length of an answer at most.
+    temperature : float, optional
+        0 for the likeliest answer, more for varied ones; by default what the server
+        takes as its own.
+    side : int, default 512
+        Pictures are sent as JPEG without metadata (no place, no camera), their longer
+        side at most this many pixels.
+    budget : float, optional
+        What all answers in ``out`` to this prompt by this model may cost together, in
+        the currency of the provider's ``price``.
+    consent : bool, default False
+        The images may leave this machine. Asked for unless the server runs on it.
+    overwrite : bool, default False
+        Replace a table made there with other settings or of other images.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per image, in the order of the images: ``image_id``, ``path``,
+        ``n_copies``, columns of yours; ``description``; ``reason`` why there is none
+        (a refusal, an empty answer, no answer, an unreadable file, the budget), or why
+        it is incomplete (cut off at ``max_tokens``); ``model`` as the server names it;
+        ``tokens_in``, ``tokens_out`` and ``cost`` (missing without a price).
+
+    Raises
+    ------
+    ImagestrataError
+        If there is no consent (nothing was sent then, and the error says what would be
+        sent, and its cost), the server refuses every request, ten images in a row get no
+        answer, the library ``openai`` is missing, an argument is out of range, or ``out``
+        cannot be written or holds other descriptions.
+
+    Notes
+    -----
+    Rows whose reason may pass (the server's failures, the budget) are tried again by the
+    same call; refusals and empty answers are answers.
+
+    A request starts only if the budget also covers the dearest answer to it: as many
+    tokens sent as for any image before (at first the estimate; the first image goes alone
+    to put it right), and ``max_tokens`` answered. Attempts that broke off count as paid.
+    """
+    settings, images_table = _prepare(
+        images, provider, out, prompt, max_tokens, temperature, side, overwrite, progress
+    )
+    overwrite = check_bool("overwrite", overwrite)
+    consent = check_bool("consent", consent)
+    budget = _check_budget(budget, provider)
+    ids = images_table["image_id"].tolist()
+    step = Step(
+        out,
+        "describe",
+        settings,
+        inputs=fingerprint(ids),
+        overwrite=overwrite,
+        results=["descriptions.parquet"],
+    )
+    assert step.folder is not None
+    if step.finished:
+        return read_table(step.folder / "descriptions.parquet")
+    answers = _stored(step.folder, settings)
+    todo = images_table[~images_table["image_id"].isin(answers.found)]
+    if len(todo):
+        costs = _costs(provider, settings, images_table, answers)
+        if isinstance(provider, ModelServer):
+            notice = _notice(costs, settings["side"])
+            ask_consent(provider, notice, costs["tokens_in"], costs["tokens_out"], consent)
+    failed = _describe(todo, provider, settings, answers, budget, progress)
+    table = _table(images_table, answers, failed, has_price=provider.price is not None)
+    write_table(step.folder / "descriptions.parquet", table)
+    reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
+    if failed:
+        listed = ", ".join(f"{n} {why}" for why, n in Counter(map(_kind, failed.values())).items())
+        warnings.warn(
+            f"{len(failed)} of {len(table)} images have no answer yet ({listed}); the same call "
+            "asks for those again.",
+            stacklevel=2,
+        )
+    else:
+        step.finish(images=len(table), reasons=reasons, cost=answers.spent, sent_to=provider.host)
+    return table
+
+
+def description_costs(
+    images: Any,
+    provider: Provider,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    prompt: str = PROMPT,
+    max_tokens: int = 300,
+    temperature: float | None = None,
+    side: int = 512,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Estimate what :func:`describe_images` would cost. Sends nothing.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        As for :func:`describe_images`, like all that follows.
+    provider : ModelServer or LocalModel
+        Its ``price`` and ``tokens_per_image`` decide the estimate.
+    out : path, optional
+        Where descriptions are, or would be: what is answered there costs nothing more,
+        and its bills replace ``tokens_per_image``.
+    prompt : str
+        What the model will be asked.
+    max_tokens : int, default 300
+        How long answers may be.
+    temperature : float, optional
+        How varied they will be.
+    side : int, default 512
+        The longer side of what is sent, in pixels. ``tokens_per_image`` should fit it.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``n_images``; ``n_answered``, those with an answer in ``out``;
+        ``tokens_in``, ``tokens_out`` and ``cost`` of the others, every answer taken to
+        be as long as it may; ``spent``, the cost of the answers that are there.
+        Costs are missing without a price.
+
+    Raises
+    ------
+    ImagestrataError
+        As for :func:`describe_images`.
+    """
+    settings, table = _prepare(
+        images, provider, None, prompt, max_tokens, temperature, side, False, progress
+    )
+    folder = None if out is None else check_path("out", out)
+    return pd.DataFrame([_costs(provider, settings, table, _stored(folder, settings))])
+
+
+def _prepare(
+    images: Any,
+    provider: Any,
+    out: str | os.PathLike[str] | None,
+    prompt: Any,
+    max_tokens: Any,
+    temperature: Any,
+    side: Any,
+    overwrite: bool,
+    progress: Progress,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The checked settings that decide an answer, and the usable images."""
+    if not isinstance(provider, ModelServer | LocalModel):
+        raise ImagestrataError(
+            f"`provider` must be a ModelServer or a LocalModel, not {type(provider).__name__}.",
+            'For instance ModelServer("gpt-4o-mini"), or, on your own machine, '
+            'ModelServer("llava", "http://localhost:11434/v1").',
+        )
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ImagestrataError(f"`prompt` must be a text, not {prompt!r}.")
+    if temperature is not None:
+        temperature = check_float("temperature", temperature, minimum=0)
+    settings = {
+        **provider.identity(),
+        "prompt": prompt,
+        "max_tokens": check_int("max_tokens", max_tokens, minimum=1),
+        "temperature": temperature,
+        "side": check_int("side", side, minimum=32, maximum=4096),
+    }
+    return settings, usable_images(images, out, overwrite, progress)
+
+
+def _check_budget(budget: Any, provider: Provider) -> float | None:
+    if budget is None:
+        return None
+    if provider.price is None:
+        raise ImagestrataError(
+            f"`budget` is {budget!r}, but what tokens cost is not known.",
+            "Give the provider's `price`: what a million tokens cost, sent and answered.",
+        )
+    return check_float("budget", budget, minimum=0)
+
+
+def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
+    """The answers to the same request that are there."""
+    place = None if folder is None else folder / "descriptions" / "answers.jsonl"
+    return Answers(place, fingerprint(settings))
+
+
+def _costs(
+    provider: Provider, settings: Mapping[str, Any], images: pd.DataFrame, answers: Answers
+) -> dict[str, Any]:
+    """The row of :func:`description_costs`."""
+    answered = int(images["image_id"].isin(answers.found).sum())
+    rest = len(images) - answered
+    tokens_in = rest * _tokens_in(provider, settings, answers)
+    tokens_out = rest * settings["max_tokens"]
+    cost = provider.cost(tokens_in, tokens_out)
+    return {
+        "n_images": len(images),
+        "n_answered": answered,
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "cost": float("nan") if cost is None else cost,
+        "spent": float("nan") if cost is None else answers.spent,
+    }
+
+
+def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers) -> int:
+    """Tokens sent for one image, at most: as billed so far, else an estimate."""
+    billed = [answer["tokens_in"] or 0 for answer in answers.found.values()]
+    # A token is about four letters of English, and at least one of any script.
+    return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
+
+
+def _notice(costs: Mapping[str, Any], side: int) -> str:
+    """The beginning of what users are told before images leave the machine."""
+    return (
+        f"{costs['n_images'] - costs['n_answered']:,} images leave this machine: as JPEG of at "
+        f"most {side} pixels a side, without metadata, they"
+    )
+
+
+def _describe(
+    todo: pd.DataFrame,
+    provider: Provider,
+    settings: Mapping[str, Any],
+    answers: Answers,
+    budget: float | None,
+    progress: Progress,
+) -> dict[str, str]:
+    """Ask for all images; answers are stored, and the reasons of those without one returned."""
+    if todo.empty:
+        return {}
+    stop = threading.Event()
+    ask = _asker(provider, settings, answers, budget, stop)
+    failed: dict[str, str] = {}
+    in_a_row = 0
+
+    def work(image: tuple[str, str]) -> _Failure | None:
+        return None if stop.is_set() else _describe_one(*image, ask, settings["side"], answers)
+
+    def run(pool: ThreadPoolExecutor) -> Iterator[_Failure | None]:
+        # One by one until the first answer, whose bill says what the others will cost.
+        alone = 0
+        while alone < len(files) and not answers.found:
+            yield work(files[alone])
+            alone += 1
+        yield from pool.map(work, files[alone:])
+
+    files = list(zip(todo["image_id"], todo["path"], strict=True))
+    with (
+        quiet(),
+        track(progress, "Describing", len(files)) as advance,
+        ThreadPoolExecutor(provider.concurrency) as pool,
+    ):
+        try:
+            for (image_id, _), failure in zip(files, run(pool), strict=True):
+                advance()
+                if failure is None:
+                    in_a_row = 0
+                    continue
+                failed[image_id] = failure.reason
+                in_a_row += failure.by_server
+                if in_a_row == _MOST_FAILURES:
+                    raise ImagestrataError(
+                        f"{in_a_row} images in a row got no answer from {provider.host}, the "
+                        f"last because of: {failure.reason}.",
+                        "Mend that and run the same call again: what is answered is kept.",
+                    )
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return failed
+
+
+class _Failure(NamedTuple):
+    """Why an image has no answer, and whether that tells against the server."""
+
+    reason: str
+    by_server: bool = False
+
+
+#: Takes a picture; gives the fields of an answer.
+_Ask: TypeAlias = "Callable[[Image.Image], dict[str, Any]]"
+
+
+def _asker(
+    provider: Provider,
+    settings: Mapping[str, Any],
+    answers: Answers,
+    budget: float | None,
+    stop: threading.Event,
+) -> _Ask:
+    """What asks the model about a picture."""
+    if isinstance(provider, LocalModel):
+        words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
+        describer = LocalDescriber(provider, *words)
+
+        def ask_here(picture: Image.Image) -> dict[str, Any]:
+            text, cut_off, usage = describer.ask(picture)
+            reason = CUT_OFF if cut_off else None
+            return _interpret(text, None, reason, settings["model"], usage)
+
+        return ask_here
+
+    at_most = Usage(_tokens_in(provider, settings, answers), settings["max_tokens"])
+    purse = Purse(budget, answers.spent)
+    connection = Connection(provider, purse, at_most, answers.add_lost, stop)
+
+    def ask(picture: Image.Image) -> dict[str, Any]:
+        request = _request(_data_url(picture), settings, provider)
+        answer: dict[str, Any] = connection.ask(
+            lambda client: client.chat.completions.create(**request), _read
+        )
+        cost = provider.cost(answer["tokens_in"], answer["tokens_out"])
+        return {**answer, "cost": cost}
+
+    return ask
+
+
+def _describe_one(
+    image_id: str, path: str, ask: _Ask, side: int, answers: Answers
+) -> _Failure | None:
+    """Ask for one image and store the answer, or say why there is none."""
+    try:
+        answer = ask(_picture(image_id, path, side))
+    except UnreadableImage as error:
+        return _Failure(str(error.reason))
+    except _Changed:
+        return _Failure(CHANGED)
+    except Unanswered as error:
+        # Where others are answered, the image is to blame for a request held to be wrong.
+        return _Failure(str(error), by_server=error.passing or not answers.found)
+    except OverBudget:
+        return _Failure(OVER_BUDGET)
+    except Declined as error:
+        answer = _answer(None, f"refused: {error}", None, Usage(0, 0)) | {"cost": 0.0}
+    except Stopped:
+        return None
+    answers.add(image_id, answer)
+    return None
+
+
+class _Changed(Exception):
+    """A file whose content is no longer what was scanned."""
+
+
+def _picture(image_id: str, path: str, side: int) -> Image.Image:
+    """The picture that was scanned under this id, at most ``side`` pixels a side."""
+    from PIL import Image
+
+    data = read_file(path)
+    if not hashlib.sha256(data).hexdigest().startswith(image_id):
+        raise _Changed
+    picture = open_image(data, min_pixels_side=side)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _data_url(picture: Image.Image) -> str:
+    """A picture as a JPEG without metadata, as text."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    # A new picture holds pixels only; EXIF stays behind.
+    Image.frombytes("RGB", picture.size, picture.tobytes()).save(
+        buffer, "JPEG", quality=_JPEG_QUALITY
+    )
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> dict[str, Any]:
+    # OpenAI's newer models know only the new name, most other servers only the old one.
+    limit = "max_completion_tokens" if server.host == "api.openai.com" else "max_tokens"
+    content = [
+        {"type": "text", "text": settings["prompt"]},
+        {"type": "image_url", "image_url": {"url": picture}},
+    ]
+    request = {
+        "model": settings["model"],
+        "messages": [{"role": "user", "content": content}],
+        limit: settings["max_tokens"],
+    }
+    if settings["temperature"] is not None:
+        request["temperature"] = settings["temperature"]
+    return request
+
+
+def _read(response: Any) -> tuple[dict[str, Any], Usage]:
+    """What an answer of the chat interface says."""
+    choice = response.choices[0]
+    usage = Usage(0, 0)
+    if response.usage is not None:
+        usage = Usage(int(response.usage.prompt_tokens), int(response.usage.completion_tokens))
+    text = choice.message.content or ""
+    refusal = getattr(choice.message, "refusal", None)
+    if choice.finish_reason == "content_filter":
+        refusal = refusal or text or "content filter"
+    reason = CUT_OFF if choice.finish_reason == "length" else None
+    model = None if response.model is None else str(response.model)
+    return _interpret(text, refusal, reason, model, usage), usage
+
+
+def _interpret(
+    text: str, refusal: str | None, reason: str | None, model: str | None, usage: Usage
+) -> dict[str, Any]:
+    """The fields of an answer: a description, unless the text is empty or a refusal."""
+    text = text.strip()
+    if refusal is None and _is_refusal(text):
+        refusal = text
+    if refusal is not None:
+        return _answer(None, f"refused: {' '.join(refusal.split())[:200]}", model, usage)
+    if not text:
+        return _answer(None, EMPTY, model, usage)
+    return _answer(text, reason, model, usage)
+
+
+def _answer(
+    description: str | None, reason: str | None, model: str | None, usage: Usage
+) -> dict[str, Any]:
+    return {"description": description, "reason": reason, "model": model, **usage._asdict()}
+
+
+def _is_refusal(text: str) -> bool:
+    return len(text) <= _LONGEST_REFUSAL and _REFUSAL.match(text) is not None
+
+
+def _table(
+    images: pd.DataFrame, answers: Answers, failed: Mapping[str, str], *, has_price: bool
+) -> pd.DataFrame:
+    """Images with what was answered, or why nothing was."""
+    rows = [
+        answers.found.get(image_id, {"reason": failed.get(image_id)})
+        for image_id in images["image_id"]
+    ]
+    table = images.drop(columns=[name for name in _ANSWER if name in images]).copy()
+    for name in ("description", "reason", "model"):
+        table[name] = pd.Series([row.get(name) for row in rows], dtype="str")
+    for name in ("tokens_in", "tokens_out"):
+        table[name] = pd.Series([row.get(name) for row in rows], dtype="Int64")
+    costs = [row.get("cost") if has_price else None for row in rows]
+    table["cost"] = pd.Series(costs, dtype="float64")
+    return table
+
+
+def _kind(reason: str) -> str:
+    """A reason without its details, to be counted."""
+    return reason.partition(":")[0]

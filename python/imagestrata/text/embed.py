@@ -1,0 +1,361 @@
+"""Turn the text of every image into a vector."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
+from ..embeddings.shards import begin
+from ..errors import ImagestrataError, MissingWeightsError
+from ..extras import require
+from ..files import Parts, file_hash
+from ..progress import Progress, track
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_int
+from .consent import ask_consent
+from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
+
+#: Terms that TF-IDF looks at: the most frequent. With 20,000 images, 330 MB of vectors.
+_MOST_TERMS = 4096
+
+#: Texts that go to a model or a server together.
+_BATCH = 64
+
+_PREFIX = "text:"
+
+#: A token is about four letters of English; three are on the safe side.
+_LETTERS_PER_TOKEN = 3
+
+
+def embed_text(
+    texts: pd.DataFrame,
+    encoder: str | ModelServer = "tfidf",
+    *,
+    column: str = "description",
+    terms: int = 20,
+    weights: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    consent: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> Embeddings:
+    """Turn the text of every image into a vector, to cluster images by what is said of them.
+
+    Parameters
+    ----------
+    texts : DataFrame
+        ``image_id`` and a column of texts: what :func:`describe_images` returned, or a
+        table of yours with captions or posts. The texts of several rows of one image
+        are joined; of other columns the first row counts.
+    encoder : str or ModelServer, default "tfidf"
+        - ``"tfidf"``: the weights of the words that are most typical of each text; needs
+          nothing;
+        - ``"text:<name>"``: a model of the library sentence-transformers, such as
+          ``"text:all-MiniLM-L6-v2"``;
+        - a :class:`ModelServer` with a model for embeddings, such as
+          ``ModelServer("text-embedding-3-small")``.
+    column : str, default "description"
+        The column that holds the texts.
+    terms : int, default 20
+        Of ``"tfidf"``: how many words of a text count, those with the highest weights;
+        the study that introduced this road tries 10, 20 and 30.
+    weights : path, optional
+        Of ``"text:<name>"``: the folder of the model, if it is on this machine;
+        otherwise the library downloads it once.
+    device : str, default "auto"
+        Of ``"text:<name>"``: where it computes; see :func:`embed_images`.
+    consent : bool, default False
+        The texts may leave this machine; asked for by servers elsewhere.
+    out : path, optional
+        Run folder: vectors go to ``embeddings/`` there.
+    overwrite : bool, default False
+        Replace other embeddings in ``out``, and the steps built on them.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    Embeddings
+        For :func:`cluster_images`, in the order of the images. Images without a text (with
+        the table's ``reason``, if it has one), or without a word that ``"tfidf"`` knows,
+        are rows of ``failures``.
+
+    Raises
+    ------
+    MissingWeightsError
+        If the model is neither here nor can be downloaded.
+    ImagestrataError
+        If there is no text at all, a library is missing (the error names the extra to
+        install), consent is, the server gives no answer, or ``out`` cannot be written or
+        holds other embeddings.
+
+    Notes
+    -----
+    ``"tfidf"`` leaves out English stop words and words of a single text, and looks at the
+    4,096 most frequent of the others; vectors have length 1. Models read the beginning of a
+    long text only: all-MiniLM-L6-v2 its first 256 tokens, about 190 words.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from imagestrata import embed_text
+    >>> texts = pd.DataFrame({
+    ...     "image_id": ["a", "b", "c"],
+    ...     "description": ["A red flag.", "Two red flags, one flag white.", "White, red."],
+    ... })
+    >>> embed_text(texts, progress=False)
+    Embeddings of 3 images, 3 numbers each, by tfidf
+    """
+    terms = check_int("terms", terms, minimum=1)
+    consent = check_bool("consent", consent)
+    overwrite = check_bool("overwrite", overwrite)
+    images, words = _texts(texts, column)
+    settings, encode = _encoder(encoder, terms, weights, device, consent)
+    settings["texts"] = fingerprint(words)
+    inputs = fingerprint(images["image_id"].tolist())
+    step = Step(out, "embed", settings, inputs=inputs, overwrite=overwrite)
+    folder = None if step.folder is None else step.folder / "embeddings"
+    if step.finished and folder is not None:
+        stored = read_embeddings(folder)
+        if stored is not None:
+            return stored
+    given = images["reason"].isna().to_numpy()
+    matrix, learnt = encode([word for word, one in zip(words, given, strict=True) if one],
+                            step.parts, progress)  # fmt: skip
+    result = _assemble(images, matrix, {**settings, **learnt, "width": matrix.shape[1]})
+    if folder is not None:
+        begin(folder)
+        write_embeddings(result, folder)
+        step.finish(images=len(result), failed=len(result.failures))
+    return result
+
+
+#: Takes texts, where to keep unfinished work, and progress; gives a vector for each, and what is
+#: known of the encoder only now.
+_Encode = Callable[[Sequence[str], Parts | None, Progress], tuple[NDArray[Any], dict[str, Any]]]
+
+
+def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
+    """The images with a ``reason`` for those without a text, and the texts, empty for those."""
+    if not isinstance(texts, pd.DataFrame):
+        raise ImagestrataError(
+            f"`texts` must be a table with image_id and a column of texts, "
+            f"not {type(texts).__name__}."
+        )
+    absent = [name for name in ("image_id", column) if name not in texts]
+    if absent:
+        raise ImagestrataError(
+            f"There is no column {absent[0]!r} in `texts`; there are "
+            f"{', '.join(map(str, texts.columns))}.",
+            "Name the column that holds the texts as column=.",
+        )
+    table = texts.reset_index(drop=True)
+    table["image_id"] = table["image_id"].astype("str")
+    joined = table.groupby("image_id", sort=False)[column].agg(
+        lambda some: " ".join(text for text in map(str, some.dropna()) if text.strip())
+    )
+    words: list[str] = joined.tolist()
+    if not any(words):
+        raise ImagestrataError(f"None of {len(joined)} images has a text in {column!r}.")
+    images = table.drop_duplicates("image_id").drop(columns=column).reset_index(drop=True)
+    if "path" not in images:
+        images["path"] = pd.Series([None] * len(images), dtype="str")
+    if "n_copies" not in images:
+        images["n_copies"] = 1
+    told = images["reason"] if "reason" in images else pd.Series([None] * len(images), dtype="str")
+    empty = np.array([not text for text in words])
+    images["reason"] = told.fillna("no text").where(empty, None)
+    first = ["image_id", "path", "n_copies"]
+    return images[[*first, *(name for name in images if name not in first)]], words
+
+
+def _encoder(
+    encoder: Any, terms: int, weights: Any, device: str, consent: bool
+) -> tuple[dict[str, Any], _Encode]:
+    """What decides the vectors, as far as it is known beforehand, and what makes them."""
+    if weights is not None and not str(encoder).startswith(_PREFIX):
+        raise ImagestrataError(
+            f"weights={str(weights)!r} was given, but the encoder takes none.",
+            'Leave `weights` out, or name the model as "text:<name>".',
+        )
+    if isinstance(encoder, ModelServer):
+        settings: dict[str, Any] = {"name": encoder.model, "base_url": encoder.base_url}
+        return settings, lambda *given: (_from_server(encoder, consent, *given), {})
+    if encoder == "tfidf":
+        settings = {"name": "tfidf", "terms": terms}
+        return settings, lambda words, _, progress: _tfidf(words, terms)
+    if not isinstance(encoder, str) or not encoder.removeprefix(_PREFIX) or (
+        not encoder.startswith(_PREFIX)
+    ):  # fmt: skip
+        raise ImagestrataError(
+            f"There is no encoder of texts {encoder!r}.",
+            'Choose "tfidf", "text:all-MiniLM-L6-v2" (or another model of sentence-transformers), '
+            "or a ModelServer.",
+        )
+    model, sha256 = _sentence_model(encoder, weights, device)
+    settings = {"name": encoder, "weights_sha256": sha256}
+    return settings, lambda words, _, progress: (_from_model(model, words, progress), {})
+
+
+def _assemble(images: pd.DataFrame, matrix: NDArray[Any], settings: dict[str, Any]) -> Embeddings:
+    """Embeddings of the images that had a text; a vector of zeros says nothing, and is none."""
+    vectors = matrix.astype(np.float32)
+    says_something = np.asarray(vectors.any(axis=1))
+    reasons = images["reason"].copy()
+    with_text = np.flatnonzero(reasons.isna())
+    reasons.iloc[with_text[~says_something]] = "no informative words"
+    kept = reasons.isna()
+    if not kept.any():
+        raise ImagestrataError(
+            f"None of {len(with_text)} texts has words that the others have too.",
+            'Longer texts, or an encoder such as "text:all-MiniLM-L6-v2", may help.',
+        )
+    failures = images[~kept].assign(reason=reasons[~kept]).reset_index(drop=True)
+    failures = failures[[*(name for name in failures if name != "reason"), "reason"]]
+    columns = images.drop(columns="reason")
+    return Embeddings(
+        columns[kept].reset_index(drop=True), vectors[says_something], settings, failures=failures
+    )
+
+
+def _tfidf(words: Sequence[str], terms: int) -> tuple[NDArray[Any], dict[str, Any]]:
+    """TF-IDF of the most typical ``terms`` words of each text, in vectors of length 1."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
+    vectorizer = TfidfVectorizer(
+        stop_words="english", min_df=2, max_features=_MOST_TERMS, dtype=np.float32
+    )
+    try:
+        weights = vectorizer.fit_transform(words).tocsr()
+    except ValueError:  # nothing is left
+        return np.zeros((len(words), 1), dtype=np.float32), {}
+    for row in range(weights.shape[0]):
+        values = weights.data[weights.indptr[row] : weights.indptr[row + 1]]
+        if len(values) > terms:
+            # The sort is stable, so that ties go to the word that comes first in the alphabet.
+            values[np.argsort(-values, kind="stable")[terms:]] = 0
+    used = np.asarray(weights.sum(axis=0)).ravel() > 0
+    vocabulary = vectorizer.get_feature_names_out()[used].tolist()
+    idf = vectorizer.idf_[used]
+    learnt = hashlib.sha256("\n".join(vocabulary).encode() + idf.tobytes()).hexdigest()
+    return normalize(weights[:, used]).toarray(), {"weights_sha256": learnt}
+
+
+def _sentence_model(
+    name: str, weights: str | os.PathLike[str] | None, device: str
+) -> tuple[Any, str | None]:
+    """A model of sentence-transformers, and the hash of its weights where they were given."""
+    library = require("sentence_transformers", "text", f"The encoder {name!r}")
+    from ..encoders.inference import pick_device
+
+    place = name.removeprefix(_PREFIX)
+    sha256 = None
+    if weights is not None:
+        folder = Path(weights).expanduser()
+        if not (folder / "modules.json").is_file():
+            raise MissingWeightsError(
+                f"{str(folder)!r} is not the folder of a model of sentence-transformers: it has "
+                "no modules.json.",
+                "Give the folder that SentenceTransformer(...).save() writes, or that its "
+                "download unpacks to.",
+            )
+        place = str(folder)
+        files = sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.bin")])
+        sha256 = hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
+    try:
+        model = library.SentenceTransformer(
+            place, device=str(pick_device(device)), local_files_only=weights is not None
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise MissingWeightsError(
+            f"The model {place!r} could not be loaded ({reason}).",
+            "Without a network, copy its folder from another machine and give it as weights=; "
+            'encoder="tfidf" needs nothing.',
+        ) from error
+    return model, sha256
+
+
+def _from_model(model: Any, words: Sequence[str], progress: Progress) -> NDArray[Any]:
+    blocks = []
+    with track(progress, "Embedding", len(words)) as advance:
+        for start in range(0, len(words), _BATCH):
+            some = list(words[start : start + _BATCH])
+            blocks.append(model.encode(some, convert_to_numpy=True, show_progress_bar=False))
+            advance(len(some))
+    return np.concatenate(blocks)
+
+
+def _from_server(
+    server: ModelServer,
+    consent: bool,
+    words: Sequence[str],
+    parts: Parts | None,
+    progress: Progress,
+) -> NDArray[Any]:
+    """Vectors by a server, batch by batch; each batch is stored as it arrives."""
+    batches = [list(words[start : start + _BATCH]) for start in range(0, len(words), _BATCH)]
+    keys = [fingerprint(batch) for batch in batches]
+    stored = {key: None if parts is None else parts.read(key) for key in keys}
+    n = sum(len(batch) for batch, key in zip(batches, keys, strict=True) if stored[key] is None)
+    tokens = sum(map(len, words)) * n // (len(words) * _LETTERS_PER_TOKEN)
+    if n:
+        ask_consent(server, f"{n:,} texts leave this machine: they", tokens, 0, consent)
+    stop = threading.Event()
+    connection = Connection(server, Purse(None), Usage(tokens, 0), lambda cost: None, stop)
+
+    def work(batch: list[str], key: str) -> NDArray[Any]:
+        table = stored[key]
+        if table is None:
+            vectors: NDArray[Any] = connection.ask(
+                lambda client: client.embeddings.create(
+                    model=server.model, input=batch, encoding_format="float"
+                ),
+                lambda answer: _read(answer, len(batch)),
+            )
+            if parts is not None:
+                parts.write(key, pd.DataFrame({"vector": list(vectors)}))
+            return vectors
+        return np.array(table["vector"].to_pylist(), dtype=np.float32)
+
+    blocks = []
+    with (
+        track(progress, "Embedding", len(words)) as advance,
+        ThreadPoolExecutor(server.concurrency) as pool,
+    ):
+        try:
+            for vectors in pool.map(work, batches, keys):
+                blocks.append(vectors)
+                advance(len(vectors))
+        except BaseException as error:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            if isinstance(error, Unanswered | Declined | Stopped):
+                raise ImagestrataError(
+                    f"{server.host} gave no vectors: {error}.",
+                    "Run the same call again; with `out`, what arrived is kept.",
+                ) from error
+            raise
+    return np.concatenate(blocks)
+
+
+def _read(answer: Any, n: int) -> tuple[NDArray[Any], Usage]:
+    """The vectors in an answer of the embeddings interface, in the order of the texts."""
+    rows = sorted(answer.data, key=lambda one: one.index)
+    vectors = np.array([one.embedding for one in rows], dtype=np.float32)
+    if vectors.shape[:1] != (n,) or vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"{n} vectors of finite numbers were expected, not {vectors.shape}")
+    used = 0 if answer.usage is None else int(answer.usage.prompt_tokens)
+    return vectors, Usage(used, 0)

@@ -1,0 +1,257 @@
+"""Labels of a ready-made classifier for every image."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..embeddings.compute import compute, workers
+from ..embeddings.embed import usable_images
+from ..embeddings.shards import Shards, encoder_key, gather
+from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network
+from ..errors import ImagestrataError
+from ..files import read_table, write_table
+from ..progress import Progress
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_float, check_int
+
+if TYPE_CHECKING:
+    from ..encoders.cnn import TorchvisionClassifier
+
+#: Why an image that was looked at has no tag.
+_BELOW = "below min_confidence"
+
+
+def tag_images(
+    images: Any,
+    classifier: str = "resnet18",
+    *,
+    n_tags: int = 5,
+    min_confidence: float = 0.0,
+    weights: str | os.PathLike[str] | None = None,
+    labels: Iterable[str] | None = None,
+    resize: str = DEFAULT_RESIZE,
+    precision: str = "auto",
+    device: str = "auto",
+    batch_size: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Tag every distinct image with the labels of a ready-made classifier.
+
+    Nothing leaves the machine. With the published weights the labels are the 1,000
+    classes of ImageNet: things and animals, hardly any people or events.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
+        taken; or whatever it takes, and then it is scanned first.
+    classifier : str, default "resnet18"
+        A classifier of torchvision.
+    n_tags : int, default 5
+        Labels per image, at most: the most confident.
+    min_confidence : float, default 0
+        Labels below it are left out.
+    weights : path or str, optional
+        As for :func:`embed_images`, but the file must have the last layer.
+    labels : sequence of str, optional
+        Names of the classes, in order; needed where the weights have other classes than
+        the published ones.
+    resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
+        How a picture becomes a square, see :func:`embed_images`.
+    precision : {"auto", "bfloat16", "float32"}, default "auto"
+        How the network computes; the confidences of bfloat16 are a little coarser.
+    device : str, default "auto"
+        Where it computes: ``"cpu"``, ``"cuda"``, ...
+    batch_size : int, optional
+        Images that pass the network together.
+    out : path, optional
+        Run folder: the table goes to ``tags.parquet`` there. A call that was
+        interrupted goes on.
+    overwrite : bool, default False
+        Replace tags made there by another classifier or of other images.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per image and tag: ``image_id``, ``path``, ``rank`` (from 1), ``label``,
+        ``confidence`` (a probability by the model's own lights), ``reason``. An image
+        without a tag is one row with a reason: it could not be read, or no label
+        reached ``min_confidence``.
+
+    Raises
+    ------
+    MissingWeightsError
+        If the weights are neither here nor can be downloaded.
+    ImagestrataError
+        If the classes have no names, or as for :func:`embed_images`.
+
+    See Also
+    --------
+    tag_frequencies : How often each label comes.
+    cluster_keywords : ``cluster_keywords(clustering, tags, column="label",
+        separator=";")`` tells what is typical of each cluster.
+    """
+    n_tags = check_int("n_tags", n_tags, minimum=1)
+    min_confidence = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
+    overwrite = check_bool("overwrite", overwrite)
+    if batch_size is not None:
+        batch_size = check_int("batch_size", batch_size, minimum=1)
+    given = None if labels is None else _check_labels(labels)
+    settings = deciding_arguments(classifier, weights, resize, precision, 0)
+    if not is_network(classifier):
+        raise ImagestrataError(
+            f"{classifier!r} describes pictures by numbers and knows no labels.",
+            "Name a classifier of torchvision, such as resnet18.",
+        )
+    settings["classifier"] = settings.pop("encoder")
+    settings |= {"n_tags": n_tags, "min_confidence": min_confidence, "labels": given}
+    # Missing weights should come to light before thousands of files are looked at.
+    from ..encoders.cnn import TorchvisionClassifier
+
+    network = TorchvisionClassifier(
+        classifier, weights=weights, resize=resize, precision=precision, device=device
+    )
+    names = _names(network, given)
+    table = usable_images(images, out, overwrite, progress)
+    step = Step(
+        out,
+        "tag",
+        settings,
+        inputs=fingerprint(table["image_id"].tolist()),
+        overwrite=overwrite,
+        results=["tags.parquet"],
+    )
+    if step.finished and step.folder is not None:
+        return read_table(step.folder / "tags.parquet")
+    parts = step.parts
+    shards = Shards(
+        None if parts is None else parts.folder,
+        table["image_id"].tolist(),
+        encoder_key(network.settings),
+    )
+    files = list(zip(table["image_id"], table["path"], strict=True))
+    with workers() as run:
+        blocks = compute(network, files, run, shards, batch_size or network.batch_size, progress)
+    scores, reasons = gather(blocks, network.width)
+    tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
+    if step.folder is not None:
+        write_table(step.folder / "tags.parquet", tags)
+        step.finish(images=len(table), without=int(tags["label"].isna().sum()))
+    _warn(reasons)
+    return tags
+
+
+def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
+    """How often each label comes.
+
+    Parameters
+    ----------
+    tags : DataFrame
+        What :func:`tag_images` returned, or a table of yours with ``image_id`` and
+        ``label`` (missing for images without one).
+
+    Returns
+    -------
+    DataFrame
+        One row per label, the most frequent first: ``label``, ``n_images`` with it,
+        their ``share`` of all images in the table, ``mean_confidence`` (where the table
+        has a confidence).
+
+    Raises
+    ------
+    ImagestrataError
+        If a column is missing, or there is no label.
+    """
+    if not isinstance(tags, pd.DataFrame) or not {"image_id", "label"} <= {*tags}:
+        raise ImagestrataError(
+            "`tags` must be a table with the columns image_id and label, as tag_images() "
+            f"returns it; got {type(tags).__name__}."
+        )
+    found = tags.dropna(subset="label")
+    if found.empty:
+        raise ImagestrataError(f"None of {tags['image_id'].nunique()} images has a label.")
+    grouped = found.groupby("label")
+    table = grouped["image_id"].nunique().rename("n_images").reset_index()
+    table["share"] = table["n_images"] / tags["image_id"].nunique()
+    if "confidence" in found:
+        table["mean_confidence"] = grouped["confidence"].mean().to_numpy()
+    return table.sort_values(["n_images", "label"], ascending=[False, True], ignore_index=True)
+
+
+def _check_labels(labels: Any) -> list[str]:
+    found = None if isinstance(labels, str) or not isinstance(labels, Iterable) else list(labels)
+    if not found or not all(isinstance(label, str) and label for label in found):
+        raise ImagestrataError("`labels` must be the names of the classes, in their order.")
+    return found
+
+
+def _names(network: TorchvisionClassifier, given: list[str] | None) -> list[str]:
+    """A name for each class."""
+    names = network.classes if given is None else given
+    if names is None:
+        raise ImagestrataError(
+            f"These weights have {network.width} classes, not those of ImageNet.",
+            "Give the names of the classes, in their order, as labels=.",
+        )
+    if len(names) != network.width:
+        raise ImagestrataError(
+            f"`labels` has {len(names)} names, but the weights have {network.width} classes."
+        )
+    return names
+
+
+def _tags(
+    images: pd.DataFrame,
+    scores: NDArray[np.float32],
+    reasons: NDArray[np.object_],
+    names: list[str],
+    n_tags: int,
+    min_confidence: float,
+) -> pd.DataFrame:
+    """The table of :func:`tag_images`."""
+    n_tags = min(n_tags, len(names))
+    shares = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    # Stable, so that ties go to the class that comes first.
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :n_tags]
+    confidences = np.take_along_axis(shares, best, axis=1)
+    kept = confidences >= min_confidence
+    kept[[reason is not None for reason in reasons]] = False
+    kept_or_first = kept.copy()
+    kept_or_first[~kept.any(axis=1), 0] = True  # images without a tag keep one row
+    rows, columns = np.nonzero(kept_or_first)
+    tagged = kept[rows, columns]
+    why = [_BELOW if reasons[row] is None else reasons[row] for row in rows]
+    labels = [names[number] for number in best[rows, columns]]
+    return pd.DataFrame(
+        {
+            "image_id": images["image_id"].to_numpy()[rows],
+            "path": images["path"].to_numpy()[rows],
+            "rank": pd.Series(columns + 1, dtype="Int64").where(tagged),
+            "label": pd.Series(labels, dtype="str").where(tagged),
+            "confidence": np.where(tagged, confidences[rows, columns], np.nan),
+            "reason": pd.Series(why, dtype="str").where(~tagged),
+        }
+    )
+
+
+def _warn(reasons: NDArray[np.object_]) -> None:
+    counts = Counter(reason for reason in reasons if reason is not None)
+    if counts:
+        warnings.warn(
+            f"{counts.total()} of {len(reasons)} images could not be tagged: "
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
+            stacklevel=3,
+        )

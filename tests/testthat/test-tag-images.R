@@ -1,0 +1,27 @@
+test_that("labels are sent as a list", {
+  calls <- local_core(tag_images = \(...) toy_table(image_id = "a", label = "red"))
+  tag_images(withr::local_tempdir(), labels = "red", progress = FALSE)
+  expect_equal(calls$tag_images$labels, list("red"))
+})
+
+test_that("labels are counted by images", {
+  skip_if_no_core()
+  tags <- data.frame(
+    image_id = c("a", "a", "b", "c"),
+    label = c("dog", "ball", "dog", NA),
+    confidence = c(0.5, 0.1, 0.7, NA)
+  )
+  counted <- tag_frequencies(tags)
+  expect_equal(counted$label, c("dog", "ball"))
+  expect_equal(counted$n_images, c(2, 1))
+  expect_equal(counted$share, c(2, 1) / 3)
+  expect_equal(counted$mean_confidence, c(0.6, 0.1))
+})
+
+test_that("what is no classifier of torchvision is told", {
+  skip_if_no_core()
+  folder <- imagestrata_example("images")
+  expect_error(tag_images(folder, "hog", progress = FALSE), "knows no labels",
+    class = "imagestrata_error"
+  )
+})
