@@ -76,6 +76,14 @@ Epochs = Annotated[int, typer.Option(help="Passes over the training images.")]
 EarlyStopping = Annotated[
     int | None, typer.Option(help="Stop after so many epochs without a lower validation loss.")
 ]
+Table = Annotated[
+    Path | None, typer.Option("--texts", help="A CSV file with image_id and texts of yours.")
+]
+Column = Annotated[str | None, typer.Option(help="The column of texts.")]
+ServerAddress = Annotated[
+    str | None, typer.Option("--base-url", help="A server with the OpenAI interface.")
+]
+Consent = Annotated[bool, typer.Option("--consent", help="What is sent may leave this machine.")]
 Decision = Annotated[str, typer.Option(help='A probability, or "calibrated".')]
 Scale = Annotated[str, typer.Option(help="binary (different, same) or graded (0, 1, 2).")]
 
@@ -225,6 +233,131 @@ def cluster(
 
 
 @app.command()
+def describe(
+    run_folder: RunFolder,
+    model: Annotated[str, typer.Option(help="The model's name, as the server knows it.")],
+    base_url: ServerAddress = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="The model is a folder or a name for transformers.")
+    ] = False,
+    prompt: Annotated[str | None, typer.Option(help="What the model is asked.")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Length of an answer at most.")] = 300,
+    side: Annotated[int, typer.Option(help="Longer side of the pictures sent, in pixels.")] = 512,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="What a million tokens cost: sent, answered."),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(help="What all answers may cost.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at once.")] = 4,
+    per_minute: Annotated[float | None, typer.Option(help="Requests per minute at most.")] = None,
+    consent: Consent = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Have a vision language model describe the images of a run folder.
+
+    Without --consent nothing is sent, and the message says what would be, at what cost.
+    The key of a service is read from the environment variable OPENAI_API_KEY.
+    """
+    from .files import read_table
+    from .provenance import require_step
+    from .text.describe import PROMPT, describe_images
+    from .text.local import LocalModel
+
+    require_step(run_folder, "scan")
+    if local and (base_url, price) != (None, None):
+        raise ImagestrataError("A local model has no --base-url and no --price.")
+    limits = {"price": price, "concurrency": concurrency, "requests_per_minute": per_minute}
+    table = describe_images(
+        read_table(run_folder / "images.parquet"),
+        LocalModel(model) if local else _server(model, base_url, **limits),
+        run_folder,
+        prompt=PROMPT if prompt is None else prompt,
+        max_tokens=max_tokens,
+        side=side,
+        budget=budget,
+        consent=consent,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    n, cost = int(table["description"].notna().sum()), float(table["cost"].sum())
+    summary = {"n_images": len(table), "n_described": n, "cost": cost}
+    file = run_folder / "descriptions.parquet"
+    _print(summary, as_json, f"{n} of {len(table)} images described: {file}")
+
+
+@app.command("embed-text")
+def embed_text(
+    run_folder: RunFolder,
+    encoder: Annotated[
+        str, typer.Option(help='tfidf, "text:<name>", or with --base-url a model there.')
+    ] = "tfidf",
+    texts: Table = None,
+    column: Column = None,
+    terms: Annotated[int, typer.Option(help="Words of a text that count (tfidf).")] = 20,
+    weights: Weights = None,
+    base_url: ServerAddress = None,
+    consent: Consent = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Turn what is said of every image of a run folder into a vector."""
+    from .provenance import require_step
+    from .text.embed import embed_text as embed
+
+    require_step(run_folder, "scan")
+    table, _, found = _texts(run_folder, texts)
+    embeddings = embed(
+        table,
+        encoder if base_url is None else _server(encoder, base_url),
+        column=column or found,
+        terms=terms,
+        weights=weights,
+        consent=consent,
+        out=run_folder,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    n, width = embeddings.matrix.shape
+    summary = {"n_images": n, "width": width, "n_failed": len(embeddings.failures)}
+    _print(summary, as_json, f"{n} images, {width} numbers each: {run_folder / 'embeddings'}")
+
+
+@app.command()
+def keywords(
+    run_folder: RunFolder,
+    texts: Table = None,
+    column: Column = None,
+    separator: Annotated[str | None, typer.Option(help='Between terms, such as ";".')] = None,
+    n: Annotated[int, typer.Option("--n", help="Words per cluster.")] = 10,
+    order: Annotated[str, typer.Option(help="ctfidf, frex or frequency.")] = "ctfidf",
+    as_json: Json = False,
+) -> None:
+    """Find the words that are typical of each cluster of a run folder.
+
+    Of descriptions, of text in the images, or of tags, whichever is there first; or of
+    texts of yours. `imagestrata gallery` shows them.
+    """
+    from .explore.keywords import cluster_keywords
+    from .files import write_table
+
+    clustering = _load_clustering(run_folder)
+    table, source, found = _texts(run_folder, texts)
+    if source == "tags" and separator is None:
+        separator = ";"
+    words = cluster_keywords(
+        clustering, table, column=column or found, separator=separator, n=n, order=order
+    )
+    write_table(run_folder / "keywords.csv", words)
+    lines = [
+        f"{cluster:>4}  {', '.join(group['term'])}" for cluster, group in words.groupby("cluster")
+    ]
+    _print({"keywords": _records(words)}, as_json, *lines)
+
+
+@app.command()
 def sample(
     run_folder: RunFolder,
     n_per_cluster: PerCluster = 5,
@@ -262,10 +395,11 @@ def gallery(
     """Make the page that shows the clusters of a run folder."""
     from .sampling.sample import read_sample
 
-    stored = run_folder / "sample.csv"
+    stored, words = run_folder / "sample.csv", run_folder / "keywords.csv"
     drawn = read_sample(run_folder) if stored.exists() else None
+    keywords = _read_csv(words) if words.exists() else None
     common = {"out": run_folder, "overwrite": overwrite}
-    page = _gallery(_load_clustering(run_folder), drawn, not quiet, common)
+    page = _gallery(_load_clustering(run_folder), drawn, not quiet, common, keywords)
     _print({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
 
 
@@ -729,14 +863,58 @@ def _sample(clustering: Clustering, common: dict[str, Any], **arguments: Any) ->
 
 
 def _gallery(
-    clustering: Clustering, drawn: pd.DataFrame | None, progress: bool, common: dict[str, Any]
+    clustering: Clustering,
+    drawn: pd.DataFrame | None,
+    progress: bool,
+    common: dict[str, Any],
+    keywords: pd.DataFrame | None = None,
 ) -> Path:
     from .explore.gallery import image_gallery
     from .explore.montage import plot_montage
 
-    page = image_gallery(clustering, sample=drawn, progress=progress, **common)
-    plot_montage(clustering, common["out"] / "montage.png")
+    page = image_gallery(clustering, sample=drawn, keywords=keywords, progress=progress, **common)
+    plot_montage(clustering, common["out"] / "montage.png", keywords=keywords)
     return page
+
+
+def _server(model: str, base_url: str | None, **limits: Any) -> Any:
+    from .text.server import ModelServer
+
+    if base_url is not None:
+        limits["base_url"] = base_url
+    return ModelServer(model, **limits)
+
+
+#: Tables of texts in a run folder, and the column that holds them; the first there is taken.
+_TEXTS = {"descriptions": "description", "text": "text", "tags": "label"}
+
+
+def _texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
+    """A table of texts, where it is from, and its column of texts."""
+    from .files import read_table
+
+    if given is not None:
+        table = _read_csv(given)
+        others = [name for name in table if name not in ("image_id", "path")]
+        return table, "given", str(others[0]) if others else "text"
+    for name, column in _TEXTS.items():
+        if (run_folder / f"{name}.parquet").exists():
+            return read_table(run_folder / f"{name}.parquet"), name, column
+    raise ImagestrataError(
+        f"{str(run_folder)!r} holds no descriptions, no text of images and no tags.",
+        "Run `imagestrata describe`, `read-text` or `tag` first, or give a table with --texts.",
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, dtype={"image_id": "str"})
+    except (OSError, ValueError) as error:
+        raise ImagestrataError(
+            f"{str(path)!r} cannot be read as a table ({error}).", "It must be a CSV file."
+        ) from None
 
 
 def _load_clustering(run_folder: Path) -> Clustering:

@@ -1,0 +1,77 @@
+"""`imagestrata describe`, `embed-text` and `keywords` on a run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from images import encode, picture, write_files
+from imagestrata import ImagestrataError, cli
+from model_server import model_server
+
+
+def call(*arguments: object) -> str:
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+@pytest.fixture
+def run_folder(tmp_path) -> Path:
+    write_files(tmp_path / "images", {f"{i}.png": encode(picture(i)) for i in range(8)})
+    call("scan", tmp_path / "images", "--out", tmp_path / "run", "--quiet")
+    return tmp_path / "run"
+
+
+def test_images_are_described_clustered_by_the_words_and_named_by_them(run_folder):
+    topics = ["A cat sleeps on the sofa.", "The flag of a march in the street."]
+    with model_server() as server:
+        server.answer = lambda number, request: topics[number % 2]
+        found = json.loads(call(
+            "describe", run_folder, "--model", "stub", "--base-url", server.url, "--prompt",
+            "What is this?", "--price", 1, 2, "--budget", 1, "--concurrency", 1, "--quiet",
+            "--json",
+        ))  # fmt: skip
+        assert {request["messages"][0]["content"][0]["text"] for request in server.requests} == {
+            "What is this?"
+        }
+    assert found["n_described"] == 8
+    assert found["cost"] == pytest.approx(8 * 300e-6)
+
+    call("embed-text", run_folder, "--quiet")
+    call("cluster", run_folder, "--method", "kmeans", "--n-clusters", 2, "--quiet")
+    said = call("keywords", run_folder, "--n", 3)
+    assert sorted(line.split("  ")[-1] for line in said.splitlines()) == [
+        "cat, sleeps, sofa",
+        "flag, march, street",
+    ]
+    call("gallery", run_folder, "--quiet")
+    assert "sofa" in (run_folder / "gallery" / "index.html").read_text()
+
+
+def test_texts_of_ones_own(run_folder, tmp_path):
+    ids = pd.read_parquet(run_folder / "images.parquet")["image_id"]
+    table = pd.DataFrame({"image_id": ids, "hashtags": ["#cats;#home", "#march;#flags"] * 4})
+    table.to_csv(tmp_path / "posts.csv", index=False)
+    call("embed-text", run_folder, "--texts", tmp_path / "posts.csv", "--quiet")
+    call("cluster", run_folder, "--method", "kmeans", "--n-clusters", 2, "--quiet")
+    call("keywords", run_folder, "--texts", tmp_path / "posts.csv", "--separator", ";")
+    assert set(pd.read_csv(run_folder / "keywords.csv")["term"]) == {
+        "#cats", "#home", "#march", "#flags",
+    }  # fmt: skip
+
+
+def test_what_is_missing_is_said(run_folder, tmp_path):
+    with pytest.raises(ImagestrataError, match="no descriptions, no text of images and no tags"):
+        call("embed-text", run_folder)
+    with pytest.raises(ImagestrataError, match="cannot be read as a table"):
+        call("embed-text", run_folder, "--texts", tmp_path / "absent.csv")
+    with pytest.raises(ImagestrataError, match="8 images leave this machine"):
+        call("describe", run_folder, "--model", "m", "--base-url", "https://models.example.org/v1")
+    with pytest.raises(ImagestrataError, match="no --base-url and no --price"):
+        call("describe", run_folder, "--model", "m", "--local", "--price", 1, 2)
