@@ -668,7 +668,7 @@ def _embed(
     images: pd.DataFrame,
     encoder: str,
     model: Path | None,
-    weights: Path | None,
+    weights: str | None,
     resize: str,
     precision: str,
     batch_size: int | None,

@@ -237,5 +237,6 @@ class TestRefusals:
 
     def test_without_the_library(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "open_clip", None)
-        with pytest.raises(ImagestrataError, match="needs the Python package 'open_clip'"):
+        with pytest.raises(ImagestrataError, match="needs the Python package 'open_clip'") as e:
             make_encoder("clip:ViT-B-32")
+        assert "imagestrata[encoders]" in e.value.hint and "open-clip-torch" in e.value.hint

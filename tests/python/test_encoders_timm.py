@@ -132,15 +132,18 @@ class TestWeights:
         np.testing.assert_array_equal(one, other)
         assert encoders[0].settings["weights_sha256"] != encoders[1].settings["weights_sha256"]
 
-    def test_a_stored_folder_says_how_pictures_look(
-        self, weights_file: Path, tmp_path: Path
-    ) -> None:
-        save_file(torch.load(weights_file), tmp_path / "model.safetensors")
+    def test_a_stored_folder_says_how_pictures_look(self, tmp_path: Path) -> None:
+        model = network("test_vit", img_size=96)
+        save_file(model.state_dict(), tmp_path / "model.safetensors")
         look = {"mean": [0.1, 0.2, 0.3], "input_size": [3, 96, 96], "crop_pct": 1.0}
         (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": look}))
-        settings = make_encoder(f"timm:{NET}", weights=tmp_path).settings
-        assert settings["mean"] == [0.1, 0.2, 0.3]
-        assert (settings["input_size"], settings["short_side"]) == (96, 96)
+        encoder = make_encoder("timm:test_vit", weights=tmp_path, precision="float32")
+        assert encoder.settings["mean"] == [0.1, 0.2, 0.3]
+        assert (encoder.settings["input_size"], encoder.settings["short_side"]) == (96, 96)
+        model.pretrained_cfg |= look
+        images = pictures()[:2]
+        vectors = encoder.encode([encoder.prepare(image) for image in images])
+        close_to(vectors, theirs(model, images))
 
     def test_weights_of_another_network(self, weights_file: Path) -> None:
         with pytest.raises(ImagestrataError, match=r"weights of timm:test_vit: .*cls_token"):
@@ -232,8 +235,11 @@ class TestRefusals:
 
     def test_a_preparation_that_we_do_not_have(self, weights_file: Path, tmp_path: Path) -> None:
         save_file(torch.load(weights_file), tmp_path / "model.safetensors")
-        look = {"crop_mode": "border"}
-        (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": look}))
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"pretrained_cfg": {"interpolation": "lanczos"}}))
+        with pytest.raises(ImagestrataError, match="interpolated by 'lanczos'"):
+            make_encoder(f"timm:{NET}", weights=tmp_path)
+        config.write_text(json.dumps({"pretrained_cfg": {"crop_mode": "border"}}))
         with pytest.raises(ImagestrataError, match="in a way that imagestrata does not have"):
             make_encoder(f"timm:{NET}", weights=tmp_path)
         encoder = make_encoder(f"timm:{NET}", weights=tmp_path, resize="pad")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -24,6 +24,10 @@ DEFAULT_WEIGHTS = "Salesforce/blip2-itm-vit-g"
 #: Part of the model that we load and do not use; files with a language model lack it.
 _UNUSED = "vision_projection."
 
+#: Where the image processor is described.
+_PROCESSOR = ("preprocessor_config.json", "processor_config.json")
+
+#: Pillow's numbers of filters.
 _INTERPOLATION = {2: "bilinear", 3: "bicubic"}
 
 
@@ -153,6 +157,9 @@ def _from_hub(library: Any, name: str, repository: str) -> tuple[Any, Path]:
 
     try:
         folder = Path(str(cached_file(repository, "config.json"))).parent
+        for file in _PROCESSOR:
+            with suppress(OSError):  # there is one of the two; without, the usual look is taken
+                cached_file(repository, file)
         return _checked(library, name, repository, repository), folder
     except OSError as error:
         raise missing_on_hub(name, repository, error) from error
@@ -188,8 +195,7 @@ def _unfit(name: str, shown: Any, what: str) -> ImagestrataError:
 
 
 def _look(library: Any, folder: Path, size: int) -> Look:
-    files = ("preprocessor_config.json", "processor_config.json")
-    if any((folder / file).is_file() for file in files):
+    if any((folder / file).is_file() for file in _PROCESSOR):
         processor = library.BlipImageProcessor.from_pretrained(folder, local_files_only=True)
     else:
         processor = library.BlipImageProcessor(size={"height": size, "width": size})
@@ -199,7 +205,7 @@ def _look(library: Any, folder: Path, size: int) -> Look:
         "squish" if plain and height == width == size else None,
         size,
         size,
-        _INTERPOLATION.get(int(processor.resample), "bicubic"),
+        _INTERPOLATION.get(int(processor.resample), f"filter {int(processor.resample)}"),
         list(processor.image_mean),
         list(processor.image_std),
     )

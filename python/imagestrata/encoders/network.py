@@ -136,6 +136,12 @@ class Look(NamedTuple):
         The default of :func:`imagestrata.embed_images` stands for the library's own way,
         which for most networks is the same.
         """
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise ImagestrataError(
+                f"The encoder {name!r} was trained on pictures interpolated by "
+                f"{self.interpolation!r}, which imagestrata does not have.",
+                "Choose other weights.",
+            )
         mode = self.resize if asked == DEFAULT_RESIZE else asked
         if mode is None:
             raise ImagestrataError(

@@ -63,7 +63,7 @@ class TimmEncoder(NetworkEncoder):
                 published |= read_json(stored).get("pretrained_cfg", {})
         look = _look(published).settings(name, resize)
         path = _published(name, published) if given is None else given
-        model, width = _trained(library, known, name, path, None if given is None else published)
+        model, width = _trained(library, known, name, path, published, given=given is not None)
         return model, {
             "name": name,
             "width": width,
@@ -128,7 +128,7 @@ def _published(name: str, published: dict[str, Any]) -> Path:
 
 
 def _trained(
-    library: Any, known: str, name: str, path: Path, given: dict[str, Any] | None
+    library: Any, known: str, name: str, path: Path, published: dict[str, Any], *, given: bool
 ) -> tuple[nn.Module, int]:
     """The network without its last layer, with weights from a file, and its width.
 
@@ -136,13 +136,15 @@ def _trained(
     that all are there as long as the number of classes is that of the file.
     """
     weights = read_weights(path)
-    options = {} if given is None else {"num_classes": _classes(weights, given)}
+    # Networks with a place for every patch are built for the size of their pictures.
+    overlay = {"state_dict": weights, "input_size": tuple(published["input_size"])}
+    options = {"num_classes": _classes(weights, published)} if given else {}
     try:
         with torch.random.fork_rng(devices=[]):
             model = library.create_model(
                 known,
                 pretrained=True,
-                pretrained_cfg_overlay={"state_dict": weights, **options},
+                pretrained_cfg_overlay=overlay | options,
                 **options,
             )
     except Exception as error:
@@ -159,11 +161,11 @@ def _trained(
     return model, int(vectors.flatten(1).shape[1])
 
 
-def _classes(weights: dict[str, Any], given: dict[str, Any]) -> int:
-    """Of how many classes a file of weights is."""
-    last = given.get("classifier") or ""
+def _classes(weights: dict[str, Any], published: dict[str, Any]) -> int:
+    """Of how many classes a file of weights is, perhaps not those of the published ones."""
+    last = published.get("classifier") or ""
     last = last if isinstance(last, str) else last[0]
     layer = weights.get(f"{last}.weight")
     n = 0 if layer is None else int(layer.shape[0])
-    published: int = given["num_classes"]
-    return published if n == published + given.get("label_offset", 0) else n
+    usual: int = published["num_classes"]
+    return usual if n == usual + published.get("label_offset", 0) else n
