@@ -414,6 +414,23 @@ class TestInference:
             inference.pick_device("abacus")
 
 
+class Turning(nn.Module):
+    """A network that chooses its way by what it sees, so that it cannot be drawn as a graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.norm(pixels if pixels.sum() > 0 else -pixels)
+        return found
+
+
+def test_a_network_that_cannot_be_traced_keeps_its_norms() -> None:
+    network = Turning().eval()
+    assert inference.fold_batch_norm(network) is network
+
+
 class TestHog:
     def test_equal_pictures_equal_vectors(self) -> None:
         encoder = make_encoder("hog")

@@ -64,7 +64,7 @@ def known_to_open_clip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 def network(name: str) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model: nn.Module = open_clip.create_model(name, load_weights=False).eval()
+        model: nn.Module = open_clip.create_model(name).eval()
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 nn.init.uniform_(module.running_var, 0.5, 1.5)

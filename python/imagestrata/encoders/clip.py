@@ -84,9 +84,7 @@ class ClipEncoder(NetworkEncoder):
             quick = bool(preparation.get("quick_gelu"))
             path = _published(name, preparation)
         with _quiet(), torch.random.fork_rng(devices=[]):
-            model = library.create_model(
-                network, load_weights=False, force_quick_gelu=quick, text_cfg=_NO_TEXT
-            )
+            model = library.create_model(network, force_quick_gelu=quick, text_cfg=_NO_TEXT)
         tower = model.visual
         look = _look({**tower.preprocess_cfg, **preparation}).settings(name, resize)
         both = library.factory.convert_state_dict(model, read_weights(path))
