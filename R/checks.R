@@ -66,6 +66,18 @@ absolute_path <- function(path) {
   normalizePath(path, winslash = "/", mustWork = FALSE)
 }
 
+# A file or folder of weights as a path, the name of published ones as it is.
+check_weights <- function(x, call = rlang::caller_env()) {
+  x <- check_string(x, "weights", null = TRUE, call)
+  if (is.null(x)) {
+    return(NULL)
+  }
+  is_path <- file.exists(path.expand(x)) ||
+    grepl("^([~./\\\\]|[A-Za-z]:)", x) ||
+    grepl("\\.(safetensors|pth|pt|bin|tar)$", x)
+  if (is_path) absolute_path(x) else x
+}
+
 check_paths <- function(x, name, call = rlang::caller_env()) {
   if (is.factor(x)) {
     abort_factor(name, call)

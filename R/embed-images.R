@@ -2,13 +2,24 @@
 #'
 #' @param images What [scan_images()] returned, or anything that it takes; then the images
 #'   are scanned first.
-#' @param encoder How pictures become vectors, by name; see [list_encoders()].
+#' @param encoder How pictures become vectors, by name; see [list_encoders()]: a classifier of
+#'   torchvision, such as `"resnet50"` or `"vgg16"`, cut before its last layer; `"timm:<name>"`,
+#'   any network of timm, likewise cut, such as Xception, `"timm:legacy_xception"`;
+#'   `"clip:<name>"`, the image tower of any network of open_clip, such as `"clip:ViT-B-32"`;
+#'   `"blip2:vision"`, the summary of BLIP-2's image tower, or `"blip2:qformer"`, the mean of what
+#'   its Q-Former answers; `"bovw"`, `"bovw_keypoints"` or `"hog"`, which need no weights. timm,
+#'   open_clip and transformers are optional Python packages; what is missing is asked for by name.
 #' @param model What [fine_tune()] returned, or the folder it lies in: its network makes the
 #'   vectors, and `encoder`, `weights`, `resize`, `precision` and `seed` are not looked at.
-#' @param weights A file with the encoder's weights. By default they are looked for where
-#'   torch keeps them, and downloaded once.
+#' @param weights A file with the encoder's weights, or the name of published ones, such as
+#'   `"IMAGENET1K_V2"` of torchvision or `"laion2b_s34b_b79k"` of `"clip:ViT-B-32"`. Of `timm:`,
+#'   `clip:` and `blip2:` also a folder that the library stored a model in; of `blip2:` also a
+#'   repository of the Hugging Face hub. By default the usual ones are looked for where the
+#'   library keeps them, and downloaded once: of CLIP those of OpenAI, of BLIP-2
+#'   `"Salesforce/blip2-itm-vit-g"` (4.7 GB).
 #' @param resize How an image is brought to the encoder's size: `"rescale_crop"`,
-#'   `"squish"`, `"crop"` or `"pad"`.
+#'   `"squish"`, `"crop"` or `"pad"`. Of `timm:`, `clip:` and `blip2:` the default stands for the
+#'   way in which the library prepares images for those weights, for BLIP-2 `"squish"`.
 #' @param precision `"auto"`, `"float32"` or `"bfloat16"`.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"mps"`.
 #' @param batch_size Images that pass the encoder together; by default as many as are fastest
@@ -45,7 +56,7 @@ embed_images <- function(images,
     send(images, "images"),
     check_string(encoder, "encoder"),
     model = if (!is.null(model)) send_model(model),
-    weights = check_path(weights, "weights", null = TRUE),
+    weights = check_weights(weights),
     resize = check_string(resize, "resize"),
     precision = check_string(precision, "precision"),
     device = check_string(device, "device"),

@@ -38,7 +38,9 @@ Overwrite = Annotated[bool, typer.Option(help="Replace what was made with other 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option(help="One seed for everything random.")]
 Encoder = Annotated[str, typer.Option(help="How pictures become vectors; see `doctor`.")]
-Weights = Annotated[Path | None, typer.Option(help="A file with the encoder's weights.")]
+Weights = Annotated[
+    str | None, typer.Option(help="A file or folder of weights, or the name of published ones.")
+]
 Model = Annotated[Path | None, typer.Option(help="A fine-tuned network, instead of an encoder.")]
 Resize = Annotated[str, typer.Option(help="rescale_crop, squish, crop or pad.")]
 Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
@@ -800,7 +802,7 @@ def _embed(
     images: pd.DataFrame,
     encoder: str,
     model: Path | None,
-    weights: Path | None,
+    weights: str | None,
     resize: str,
     precision: str,
     batch_size: int | None,

@@ -17,7 +17,7 @@ from torch import nn
 
 from imagestrata import ImagestrataError, MissingWeightsError, list_encoders
 from imagestrata.encoders import cnn, inference
-from imagestrata.encoders.registry import ENCODERS, make_encoder, restore_encoder
+from imagestrata.encoders.registry import ENCODERS, NETWORK, make_encoder, restore_encoder
 from imagestrata.encoders.resize import RESIZE_MODES, resize
 from imagestrata.encoders.weights import checkpoint_folder, published_weights
 
@@ -156,7 +156,9 @@ class TestCut:
             assert cnn.cut(model) == (layer, width)
             assert model(torch.empty(2, 3, 224, 224)).shape == (2, width)
 
-    @pytest.mark.parametrize("name", [name for name, line in ENCODERS.items() if line.weights])
+    @pytest.mark.parametrize(
+        "name", [name for name, line in ENCODERS.items() if line.kind is NETWORK]
+    )
     def test_lines_of_the_registry_are_torchvisions(self, name: str) -> None:
         published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
         with torch.device("meta"):
@@ -410,6 +412,23 @@ class TestInference:
     def test_no_such_device(self) -> None:
         with pytest.raises(ImagestrataError, match="There is no device 'abacus' here"):
             inference.pick_device("abacus")
+
+
+class Turning(nn.Module):
+    """A network that chooses its way by what it sees, so that it cannot be drawn as a graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.norm(pixels if pixels.sum() > 0 else -pixels)
+        return found
+
+
+def test_a_network_that_cannot_be_traced_keeps_its_norms() -> None:
+    network = Turning().eval()
+    assert inference.fold_batch_norm(network) is network
 
 
 class TestHog:

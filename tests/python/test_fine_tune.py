@@ -267,7 +267,7 @@ class TestTraining:
             folder, labels, encoder=encoder, freeze="backbone", epochs=20, progress=False
         )
         assert predict_labels(folder, model, progress=False)["probability"].notna().all()
-        with pytest.raises(ImagestrataError, match=r"is no network"):
+        with pytest.raises(ImagestrataError, match=r"cannot be trained further"):
             fine_tune(folder, labels, encoder=encoder, progress=False)
 
     def test_classes_and_several_labels(self, folder, labels, weights):

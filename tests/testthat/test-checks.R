@@ -62,3 +62,19 @@ test_that("paths become absolute, with ~ expanded and forward slashes", {
   expect_equal(chartr("\\", "/", absolute_path("C:/x")), "C:/x")
   expect_equal(chartr("\\", "/", absolute_path("\\\\server\\x")), "//server/x")
 })
+
+test_that("weights are a path, or the name of published ones", {
+  withr::local_dir(withr::local_tempdir())
+  file.create("net")
+  here <- normalizePath(getwd(), "/")
+  expect_null(check_weights(NULL))
+  for (name in c("IMAGENET1K_V2", "laion2b_s34b_b79k", "Salesforce/blip2-itm-vit-g")) {
+    expect_equal(check_weights(name), name)
+  }
+  for (path in c("net", "gone.pth", "models/gone.safetensors")) {
+    expect_equal(check_weights(path), file.path(here, path))
+  }
+  expect_equal(check_weights("/gone/folder"), "/gone/folder")
+  expect_match(check_weights("./gone"), here, fixed = TRUE)
+  expect_error(check_weights(1), "weights")
+})

@@ -52,3 +52,20 @@ test_that("an unknown encoder is an error that names the known ones", {
   )
   expect_true(all(c("hog", "bovw", "resnet18") %in% list_encoders()$name))
 })
+
+test_that("encoders of other libraries are reached by their prefix", {
+  skip_if_no_core()
+  expect_true(all(
+    c("timm:legacy_xception", "clip:ViT-B-32", "blip2:vision", "blip2:qformer") %in%
+      list_encoders()$name
+  ))
+  images <- imagestrata_example("images")
+  expect_error(
+    embed_images(images, "clip:ViT-B-32", weights = "no-such-tag", progress = FALSE),
+    "open_clip"
+  )
+  expect_error(
+    fine_tune(images, data.frame(path = "a", label = "b"), encoder = "clip:ViT-B-32"),
+    "cannot be trained further"
+  )
+})

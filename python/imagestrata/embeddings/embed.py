@@ -47,11 +47,24 @@ def embed_images(
         What :func:`imagestrata.scan_images` returned, of which the rows with status
         ``"ok"`` are taken; or whatever it takes, and then it is scanned first.
     encoder : str or Embeddings, default "resnet18"
-        The name of an encoder (see :func:`imagestrata.list_encoders`): a classifier
-        of torchvision, cut before its last layer, ``"bovw"`` or ``"hog"``; or
-        embeddings, to get vectors comparable to theirs: the same encoder with the
-        same settings, weights and visual words, whatever ``resize``, ``precision``
-        and ``seed`` say. ResNet-18 is the network of the paper (section 2.3).
+        The name of an encoder (see :func:`imagestrata.list_encoders`), which is one of
+        these:
+
+        - a classifier of torchvision, cut before its last layer. ResNet-18 is the
+          network of the paper (section 2.3);
+        - ``"timm:<name>"``: any network of timm, likewise cut, such as Xception,
+          ``"timm:legacy_xception"``;
+        - ``"clip:<name>"``: the image tower of any network of open_clip, such as
+          ``"clip:ViT-B-32"``;
+        - ``"blip2:vision"``, the summary of BLIP-2's image tower, or
+          ``"blip2:qformer"``, the mean of what its Q-Former answers (transformers);
+        - ``"bovw"``, ``"bovw_keypoints"`` or ``"hog"``, which need no weights;
+        - embeddings, to get vectors comparable to theirs: the same encoder with the
+          same settings, weights and visual words, whatever ``resize``, ``precision``
+          and ``seed`` say.
+
+        timm, open_clip and transformers come with ``pip install
+        'imagestrata[encoders]'``.
     model : FineTunedModel or path, optional
         What :func:`imagestrata.fine_tune` returned, or the folder it lies in: its
         network makes the vectors, and the arguments ``encoder``, ``weights``,
@@ -60,12 +73,22 @@ def embed_images(
         A file with the network's weights (.pth, .pt or .safetensors), with or without
         a last layer, of however many classes; or the name of published weights such as
         ``"IMAGENET1K_V2"``. By default ``"IMAGENET1K_V1"``, from torch's cache or else
-        downloaded once.
+        downloaded once. Of ``timm:`` and ``clip:`` a file, a folder that the library
+        stored a model in, or a tag of published weights (``"laion2b_s34b_b79k"``), by
+        default the library's first and those of OpenAI; of ``blip2:`` a folder that
+        ``save_pretrained`` wrote, a file with its ``config.json`` beside it, or a
+        repository of the Hugging Face hub, by default ``"Salesforce/blip2-itm-vit-g"``
+        (4.7 GB). They are kept where the libraries keep them. No file is read in a way
+        that could run code.
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
         How a picture becomes a square (*Images as Data*, Figure 4.2): the short
         side scaled, then the centre cut out; both sides scaled, whatever their
         ratio; the centre cut out as it is; the long side scaled, the rest black.
-        ``"bovw"`` looks at whole pictures.
+        ``"bovw"`` looks at whole pictures. Of ``timm:``, ``clip:`` and ``blip2:`` the
+        default stands for the way in which the library prepares pictures for those
+        weights: for most it is the same, for BLIP-2, SigLIP and some others
+        ``"squish"``; any other choice is taken as it is. Size, interpolation, mean and
+        standard deviation are always the library's.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
         How networks compute. ``"auto"`` takes bfloat16 where the processor or GPU
         has it, which is two to four times as fast. See Notes.

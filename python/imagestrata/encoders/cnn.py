@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
 import torchvision
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..files import file_hash
-from .base import Encoder
-from .inference import optimise, pick_device, pick_dtype
-from .resize import decode_side, resize
+from .network import NetworkEncoder
 from .weights import descended_from, file_name, fill, given_weights, published_weights, read_weights
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 #: Where torchvision's classifiers keep their last layers.
 _HEADS = ("fc", "classifier", "heads", "head")
@@ -38,7 +29,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class TorchvisionEncoder(Encoder):
+class TorchvisionEncoder(NetworkEncoder):
     """The numbers that reach the last layer of a trained classifier.
 
     Parameters
@@ -60,64 +51,10 @@ class TorchvisionEncoder(Encoder):
     weights of that network).
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        weights: str | os.PathLike[str] | None,
-        resize: str,
-        precision: str,
-        device: str,
-    ) -> None:
-        model, self.settings = self._load(name, weights=weights, resize=resize)
-        settings = self.settings
-        self.name = name
-        self.width = settings["width"]
-        self._device = pick_device(device)
-        on_cpu = self._device.type == "cpu"
-        self.batch_size = 8 if on_cpu else 64
-        # Cores work side by side; a GPU takes one batch at a time, while others are decoded.
-        self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else Lock()
-        self._dtype = pick_dtype(precision, self._device)
-        settings["precision"] = str(self._dtype).removeprefix("torch.")
-        self._model = optimise(model, self._device, self._dtype)
-        self._mean = 255 * torch.tensor(settings["mean"], device=self._device).view(3, 1, 1)
-        self._sd = 255 * torch.tensor(settings["sd"], device=self._device).view(3, 1, 1)
-        self.decode_side = decode_side(resize, settings["short_side"])
-
-    def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The picture as the network's square, of shape (size, size, 3)."""
-        settings = self.settings
-        square = resize(
-            image,
-            settings["resize"],
-            settings["input_size"],
-            settings["short_side"],
-            bicubic=settings["interpolation"] == "bicubic",
-        )
-        return np.asarray(square)
-
     def _load(
         self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
     ) -> tuple[nn.Module, dict[str, Any]]:
         return load_network(name, weights=weights, resize=resize)
-
-    @torch.inference_mode()
-    def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Vectors of a batch of squares, of shape (n, width)."""
-        squares = torch.from_numpy(np.stack(prepared))
-        try:
-            with self._turn:
-                # Rows, columns, colours: already the order in memory called channels last.
-                pixels = squares.to(self._device).permute(0, 3, 1, 2)
-                batch = (pixels - self._mean) / self._sd
-                vectors = self._model(batch.to(self._dtype)).float().cpu()
-        except torch.OutOfMemoryError as error:
-            raise ImagestrataError(
-                f"{len(prepared)} images at once are too many for the memory of {self._device}.",
-                "Use a smaller batch_size.",
-            ) from error
-        return np.asarray(vectors.numpy())
 
 
 class TorchvisionClassifier(TorchvisionEncoder):

@@ -73,7 +73,12 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     """Put each batch norm that directly follows a convolution into its weights."""
     if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
         return model
-    graph = fx.symbolic_trace(model)
+    try:
+        graph = fx.symbolic_trace(model)
+    except Exception:
+        # Some networks of timm choose their way by the shapes they see, and raise whatever that
+        # leads to. They keep their norms, and are only slower.
+        return model
     modules = dict(graph.named_modules())
     for node in list(graph.graph.nodes):
         norm = modules.get(node.target) if node.op == "call_module" else None

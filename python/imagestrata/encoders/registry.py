@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,22 +17,38 @@ from ..errors import ImagestrataError
 from ..files import file_hash
 from ..validate import check_choice, check_seed
 from .base import Encoder
+from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
 from .resize import RESIZE_MODES
-from .weights import checkpoint_folder, given_weights
+from .weights import (
+    checkpoint_folder,
+    given_weights,
+    names_a_path,
+    on_hub_cache,
+    weights_hash,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Kind(NamedTuple):
-    """A class of encoders: where it is defined, and which arguments it takes besides a name."""
+    """A class of encoders: where it is defined, and which arguments it takes besides a name.
+
+    ``library`` is a Python package that it needs, of those in the extra "encoders".
+    """
 
     module: str
     name: str
     takes: tuple[str, ...]
+    library: str | None = None
 
 
-NETWORK = Kind("cnn", "TorchvisionEncoder", ("weights", "resize", "precision", "device"))
+_NETWORKS_TAKE = ("weights", "resize", "precision", "device")
+
+NETWORK = Kind("cnn", "TorchvisionEncoder", _NETWORKS_TAKE)
+TIMM = Kind("timm", "TimmEncoder", _NETWORKS_TAKE, "timm")
+CLIP = Kind("clip", "ClipEncoder", _NETWORKS_TAKE, "open_clip")
+BLIP2 = Kind("blip2", "Blip2Encoder", _NETWORKS_TAKE, "transformers")
 WORDS = Kind("bovw", "VisualWordsEncoder", ("seed",))
 GRADIENTS = Kind("hog", "HogEncoder", ("resize",))
 
@@ -46,7 +63,11 @@ class Line(NamedTuple):
     note: str
 
 
+#: Families of which every network works by its name in that library, as in "clip:ViT-L-14".
+PREFIXES = {"timm": TIMM, "clip": CLIP}
+
 #: Encoders to choose from. Every other classifier of torchvision works by its name as well.
+#: Weights are a file of torch's cache, or a repository of the Hugging Face hub (with a slash).
 ENCODERS = {
     "resnet18": Line(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the default; small vectors"),
     "resnet50": Line(NETWORK, 224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
@@ -58,14 +79,20 @@ ENCODERS = {
     "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
+    "timm:legacy_xception": Line(
+        TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works so"
+    ),
+    "clip:ViT-B-32": Line(
+        CLIP, 224, 512, "timm/vit_base_patch32_clip_224.openai", "CLIP; any of open_clip works so"
+    ),
+    "blip2:vision": Line(BLIP2, 224, 1408, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
+    "blip2:qformer": Line(BLIP2, 224, 768, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
     "bovw": Line(WORDS, 128, 400, None, "visual words on a grid, learnt on the corpus"),
     "bovw_keypoints": Line(WORDS, 240, 400, None, "visual words at corners and blobs"),
     "hog": Line(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
 }
 
 PRECISIONS = ("auto", "bfloat16", "float32")
-
-DEFAULT_RESIZE = "rescale_crop"
 
 
 def list_encoders() -> pd.DataFrame:
@@ -76,13 +103,15 @@ def list_encoders() -> pd.DataFrame:
     DataFrame
         ``name``; ``input``: side of the square (of ``bovw``: the long side) that is
         looked at, in pixels; ``width``: numbers per vector; ``needs``: the file of
-        weights, missing for encoders that need nothing; ``ready``: whether it is
-        in torch's cache; ``note``.
+        weights, or the repository of the Hugging Face hub that has them, or what to
+        install first; missing for encoders that need nothing; ``ready``: whether all
+        is there, in the caches of torch and of the hub; ``note``.
 
     Notes
     -----
     Weights that are not there are downloaded on first use. Any other classifier in
-    ``torchvision.models`` can be named too.
+    ``torchvision.models`` can be named too, any network of timm with ``"timm:"`` before
+    its name, and any of open_clip with ``"clip:"``.
     """
     import pandas as pd
 
@@ -91,13 +120,10 @@ def list_encoders() -> pd.DataFrame:
             "name": list(ENCODERS),
             "input": [line.input for line in ENCODERS.values()],
             "width": [line.width for line in ENCODERS.values()],
-            "needs": pd.Series([line.weights for line in ENCODERS.values()], dtype="str"),
+            "needs": pd.Series([_needs(line) for line in ENCODERS.values()], dtype="str"),
         }
     )
-    folder = checkpoint_folder()
-    table["ready"] = [
-        line.weights is None or (folder / line.weights).is_file() for line in ENCODERS.values()
-    ]
+    table["ready"] = [_is_ready(line) for line in ENCODERS.values()]
     table["note"] = [line.note for line in ENCODERS.values()]
     return table
 
@@ -153,7 +179,7 @@ def deciding_arguments(
         )
     given = {"weights": None, "resize": resize, "precision": precision, "seed": seed}
     if "weights" in takes:
-        given["weights"] = _identity(weights)
+        given["weights"] = _identity(weights, _kind(name))
     return {"encoder": name} | {key: value for key, value in given.items() if key in takes}
 
 
@@ -203,18 +229,38 @@ def restore_encoder(
 
 
 def is_network(name: str) -> bool:
-    """Whether an encoder has weights that can be trained further."""
+    """Whether an encoder is a classifier of torchvision: one that can be trained further."""
     return _kind(name) is NETWORK
 
 
 def _kind(name: str) -> Kind:
-    """The kind of an encoder; whatever has no line of its own is a network of torchvision."""
-    return ENCODERS[name].kind if name in ENCODERS else NETWORK
+    """The kind of an encoder; without a line or prefix of its own it is one of torchvision."""
+    if name in ENCODERS:
+        return ENCODERS[name].kind
+    return PREFIXES.get(name.partition(":")[0], NETWORK) if ":" in name else NETWORK
+
+
+def _is_installed(kind: Kind) -> bool:
+    return kind.library is None or find_spec(kind.library) is not None
+
+
+def _needs(line: Line) -> str | None:
+    """The weights; or, what comes first, the optional packages."""
+    return line.weights if _is_installed(line.kind) else "pip install 'imagestrata[encoders]'"
+
+
+def _is_ready(line: Line) -> bool:
+    """Whether an encoder could start without any network."""
+    if line.weights is None or not _is_installed(line.kind):
+        return line.weights is None
+    if "/" in line.weights:
+        return on_hub_cache(line.weights)
+    return (checkpoint_folder() / line.weights).is_file()
 
 
 def _check_name(name: Any) -> None:
-    if isinstance(name, str) and name in ENCODERS:
-        return
+    if isinstance(name, str) and (name in ENCODERS or _kind(name) is not NETWORK):
+        return  # whether a library has a network of that name, it says itself when it loads it
     from .cnn import torchvision_names
 
     known = [*ENCODERS, *(other for other in torchvision_names() if other not in ENCODERS)]
@@ -223,12 +269,22 @@ def _check_name(name: Any) -> None:
         guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ImagestrataError(
             f"There is no encoder {name!r}.",
-            f"{guess}Choose one of {', '.join(ENCODERS)}, or another classifier of torchvision.",
+            f"{guess}Choose one of {', '.join(ENCODERS)}, or another classifier of torchvision; "
+            "networks of timm and open_clip are named as timm:<name> and clip:<name>.",
         )
 
 
-def _identity(weights: str | os.PathLike[str] | None) -> str | None:
+def _identity(weights: str | os.PathLike[str] | None, kind: Kind) -> str | None:
     """What stays the same when a file moves; the name of published weights as it is."""
-    if weights is None or str(weights).startswith("IMAGENET1K_"):
-        return None if weights is None else str(weights)
-    return file_hash(given_weights(Path(weights).expanduser()))
+    if weights is None:
+        return None
+    path = Path(weights).expanduser()
+    if kind.library is None:  # torchvision
+        return str(weights) if _is_torchvisions(weights) else file_hash(given_weights(path))
+    if not names_a_path(weights):
+        return str(weights)
+    return weights_hash(path if path.is_dir() else given_weights(path))
+
+
+def _is_torchvisions(weights: str | os.PathLike[str]) -> bool:
+    return str(weights).startswith("IMAGENET1K_")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 #: The choices of Casas and Webb Williams, *Images as Data*, Figure 4.2.
 RESIZE_MODES = ("rescale_crop", "squish", "crop", "pad")
 
+DEFAULT_RESIZE = "rescale_crop"
+
 
 def resize(
     image: Image.Image, mode: str, size: int, short_side: int, *, bicubic: bool = False

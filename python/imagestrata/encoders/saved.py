@@ -1,7 +1,8 @@
 """An encoder in a folder of its own: the part of a fine-tuned model that makes vectors.
 
 Three files: ``encoder.json`` with its settings, ``weights.safetensors`` if it is a
-network, and ``state.safetensors`` if it learnt from a corpus. Reading them runs no code.
+network of torchvision (those of other libraries are large, and read from where they lay),
+and ``state.safetensors`` if it learnt from a corpus. Reading them runs no code.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def write_encoder(
     backbone: Mapping[str, Tensor] | None,
 ) -> None:
     """Store an encoder, a network with the weights it has now."""
-    stored = {key: value for key, value in settings.items() if key != "weights"}
+    stored = dict(settings)
     if backbone is not None:
+        del stored["weights"]  # they come into the folder
         path = folder / "weights.safetensors"
         write_weights(path, backbone, descended_from=settings["published"])
         stored["weights_sha256"] = file_hash(path)
@@ -57,7 +59,7 @@ def read_encoder(folder: Path) -> SavedEncoder:
         from safetensors.numpy import load
 
         state = load((folder / "state.safetensors").read_bytes())
-    if "weights_sha256" in settings:
+    if (folder / "weights.safetensors").exists():
         settings["weights"] = str(folder / "weights.safetensors")
     return SavedEncoder(settings, state)
 

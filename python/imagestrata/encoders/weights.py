@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,6 +30,19 @@ _ORIGIN = "published"
 
 #: Checkpoints often keep the weights under one of these names, beside an optimizer and the like.
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
+
+#: What a file of weights may be called.
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
+
+#: The names under which libraries store a model in a folder, the best to read first.
+_FILES_OF_WHOLE_MODELS = (
+    "open_clip_model.safetensors",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "open_clip_pytorch_model.bin",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 
 
 def checkpoint_folder() -> Path:
@@ -51,6 +66,96 @@ def given_weights(path: Path) -> Path:
         f"The weights file {str(path)!r} {seen}.",
         f"Give the path of a .pth, .pt or .safetensors file as weights=; {_NEED_NOTHING}",
     )
+
+
+def names_a_path(weights: str | os.PathLike[str]) -> bool:
+    """Whether that is meant as a file or folder, rather than as the name of published weights."""
+    path = Path(weights).expanduser()
+    return path.exists() or path.is_absolute() or path.suffix in _SUFFIXES
+
+
+def weights_in(path: Path) -> Path:
+    """The file of weights that a path means: itself, or the one in that folder."""
+    if not path.is_dir():
+        return given_weights(path)
+    found = [path / name for name in _FILES_OF_WHOLE_MODELS if (path / name).is_file()]
+    found = found or sorted(path.glob("*.safetensors"))
+    if not found:
+        raise MissingWeightsError(
+            f"There are no weights in the folder {str(path)!r}.",
+            f"Expected is one of {', '.join(_FILES_OF_WHOLE_MODELS)}.",
+        )
+    return found[0]
+
+
+def weights_hash(path: Path) -> str:
+    """SHA-256 of a file of weights; of a folder, that of the hashes of all its weights."""
+    if path.is_file():
+        return file_hash(path)
+    files = sorted(path.glob("*.safetensors")) or sorted(path.glob("*.bin"))
+    if not files:
+        weights_in(path)  # says what is missing
+    if len(files) == 1:
+        return file_hash(files[0])
+    return hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
+
+
+def hub_weights(name: str, repository: str, files: Sequence[str]) -> Path:
+    """The first of ``files`` that a repository of the Hugging Face hub has.
+
+    From the library's own cache, else downloaded there, unless ``HF_HUB_OFFLINE`` says not to.
+
+    Raises
+    ------
+    MissingWeightsError
+        If none is in the cache and none can be downloaded.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    for file in files:
+        kept = _in_hub_cache(repository, file)
+        if kept is not None:
+            return kept
+    reason: Exception | None = None
+    for file in files:
+        try:
+            return Path(hf_hub_download(repository, file))
+        except LocalEntryNotFoundError as error:
+            reason = error  # no network, or told to stay offline: others will not do better
+            break
+        except EntryNotFoundError as error:
+            reason = error
+        except (OSError, ValueError) as error:
+            reason = error
+            break
+    raise missing_on_hub(name, repository, reason)
+
+
+def missing_on_hub(name: str, repository: str, reason: Exception | None) -> MissingWeightsError:
+    """What to say if a repository of the Hugging Face hub is neither here nor to be had."""
+    why = str(reason).strip().splitlines()[0][:200] if str(reason).strip() else repr(reason)
+    return MissingWeightsError(
+        f"The encoder {name!r} needs the weights of {repository!r}, which are not in the cache of "
+        f"the Hugging Face hub, and could not be downloaded ({why}).",
+        f"Download https://huggingface.co/{repository} (its weights and its .json files) on a "
+        "machine with a network, and give the folder that holds them as weights=. "
+        f"Without any weights: {_NEED_NOTHING}",
+    )
+
+
+def on_hub_cache(repository: str) -> bool:
+    """Whether some weights of a repository are in the cache of the Hugging Face hub."""
+    return any(_in_hub_cache(repository, file) for file in _FILES_OF_WHOLE_MODELS)
+
+
+def _in_hub_cache(repository: str, file: str) -> Path | None:
+    if find_spec("huggingface_hub") is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    kept = try_to_load_from_cache(repository, file)
+    return Path(kept) if isinstance(kept, str) else None
 
 
 def published_weights(name: str, url: str) -> Path:

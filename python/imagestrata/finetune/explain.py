@@ -124,8 +124,8 @@ class _Seer:
 
         if not is_network(model.encoder["name"]):
             raise ImagestrataError(
-                f"This model rests on {model.encoder['name']!r}, which is no network: there are no "
-                "maps to look at.",
+                f"This model rests on {model.encoder['name']!r}, which is no classifier of "
+                "torchvision: there are no maps to look at.",
                 "Fine-tune one, such as resnet18.",
             )
         settings = read_encoder(model.folder).settings

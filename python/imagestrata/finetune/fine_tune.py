@@ -188,7 +188,8 @@ def check_settings(
         freeze = check_int("freeze", freeze, minimum=0) or "none"
     if freeze != BACKBONE and not is_network(encoder):
         raise ImagestrataError(
-            f"The encoder {encoder!r} is no network: there is nothing in it to train.",
+            f"The encoder {encoder!r} cannot be trained further: only classifiers of torchvision "
+            "can.",
             'Use freeze="backbone", which trains a new layer on its vectors.',
         )
     settings |= {

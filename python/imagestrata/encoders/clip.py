@@ -1,0 +1,188 @@
+"""The image tower of CLIP, or of another network of the library open_clip."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ImagestrataError
+from ..extras import require
+from ..files import file_hash, read_json
+from .network import Look, NetworkEncoder
+from .weights import (
+    fill,
+    hub_weights,
+    names_a_path,
+    published_weights,
+    read_weights,
+    weights_in,
+)
+
+#: The weights of the paper (Radford et al. 2021), for those networks that have them.
+DEFAULT_TAG = "openai"
+
+#: How open_clip calls the resize modes of ours that give the same pixels.
+_RESIZE = {"shortest": "rescale_crop", "squash": "squish", "longest": "pad"}
+
+#: A text tower that takes no room: we have no use for one, and open_clip builds one always.
+_NO_TEXT = {"context_length": 4, "vocab_size": 4, "width": 8, "heads": 1, "layers": 1}
+
+_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+class ClipEncoder(NetworkEncoder):
+    """What ``encode_image`` of open_clip gives, not scaled to length 1.
+
+    Parameters
+    ----------
+    name : str
+        ``"clip:ViT-B-32"``, or any other name of ``open_clip.list_models()``.
+    weights : str, path or None
+        A tag of published weights (``"laion2b_s34b_b79k"``); a folder that open_clip
+        stored a model in, or that was downloaded from the hub; a file, of both towers
+        or the image tower alone; or None for the tag ``"openai"``, or open_clip's first
+        where a network has no such weights.
+    resize, precision, device : str
+        See :class:`NetworkEncoder`.
+
+    Notes
+    -----
+    Pictures are prepared as open_clip says for the weights: side, bilinear or bicubic,
+    mean, standard deviation, and shortest (our ``"rescale_crop"``), squash
+    (``"squish"``) or longest (``"pad"``).
+
+    Those of OpenAI, and some others, were trained with a quicker approximation of GELU.
+    That is known from the tag, or from the ``open_clip_config.json`` beside a file; a
+    file alone is taken to be what the name says: ``"clip:ViT-B-32"`` without,
+    ``"clip:ViT-B-32-quickgelu"`` with it.
+    """
+
+    def _load(
+        self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        library = require(
+            "open_clip", "encoders", f"The encoder {name!r}", package="open-clip-torch"
+        )
+        network = name.removeprefix("clip:")
+        _check_known(library, name, network)
+        tag = None
+        if weights is not None and names_a_path(weights):
+            weights = Path(weights).expanduser().absolute()
+            path = weights_in(weights)
+            quick, preparation = _stored(path.parent / "open_clip_config.json")
+        else:
+            tag = _tag(library, network, weights)
+            preparation = library.get_pretrained_cfg(network, tag)
+            quick = bool(preparation.get("quick_gelu"))
+            path = _published(name, preparation)
+        with _quiet(), torch.random.fork_rng(devices=[]):
+            model = library.create_model(network, force_quick_gelu=quick, text_cfg=_NO_TEXT)
+        tower = model.visual
+        look = _look({**tower.preprocess_cfg, **preparation}).settings(name, resize)
+        both = library.factory.convert_state_dict(model, read_weights(path))
+        ours = {key.removeprefix("visual."): both[key] for key in both if key.startswith("visual.")}
+        fill(tower, ours or both, path, name)
+        return _Tower(tower), {
+            "name": name,
+            "width": int(library.get_model_config(network)["embed_dim"]),
+            "weights": str(weights) if tag is None else tag,
+            "weights_sha256": file_hash(path),
+            "published": tag,
+            "quick_gelu": quick,
+            **look,
+        }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep open_clip from saying that the weights are random, which they are for a moment."""
+    root = logging.getLogger()
+    before, handlers = root.manager.disable, root.handlers[:]
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        root.handlers[:] = handlers
+
+
+class _Tower(nn.Module):
+    """An image tower, of which some give tokens as well as a vector."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Vectors of shape (n, width)."""
+        found = self.tower(pixels)
+        vectors: Tensor = found[0] if isinstance(found, tuple) else found
+        return vectors
+
+
+def _check_known(library: Any, name: str, network: str) -> None:
+    known = library.list_models()
+    if network not in known:
+        near = get_close_matches(network, known, n=3)
+        guess = f"Did you mean {' or '.join(repr(f'clip:{one}') for one in near)}? " if near else ""
+        raise ImagestrataError(
+            f"There is no encoder {name!r}: the installed open_clip {library.__version__} has no "
+            f"network {network!r}.",
+            f"{guess}`open_clip.list_models()` lists all names.",
+        )
+
+
+def _tag(library: Any, network: str, weights: str | os.PathLike[str] | None) -> str:
+    """The tag of the published weights that are meant."""
+    tags: list[str] = library.list_pretrained_tags_by_model(network)
+    if weights is None and tags:
+        return DEFAULT_TAG if DEFAULT_TAG in tags else tags[0]
+    if str(weights) not in tags:
+        asked = "no weights" if weights is None else f"no weights {str(weights)!r}"
+        raise ImagestrataError(
+            f"open_clip knows {asked} of {network!r}, and there is no such file or folder.",
+            f"Choose one of {', '.join(tags)}, or give the path of a file or folder."
+            if tags
+            else "Give the path of a file or folder as weights=.",
+        )
+    return str(weights)
+
+
+def _stored(config: Path) -> tuple[bool, dict[str, Any]]:
+    """Whether GELU is quick, and how pictures are prepared, by a file beside the weights."""
+    if not config.is_file():
+        return False, {}
+    content = read_json(config)
+    return bool(content.get("model_cfg", {}).get("quick_gelu")), content.get("preprocess_cfg", {})
+
+
+def _published(name: str, entry: dict[str, Any]) -> Path:
+    """The file of published weights."""
+    if entry.get("hf_hub"):
+        repository, _, file = entry["hf_hub"].rpartition("/")
+        return hub_weights(name, repository, (file,) if file else _FILES)
+    return published_weights(name, entry["url"])
+
+
+def _look(preparation: dict[str, Any]) -> Look:
+    size = preparation["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    mode = _RESIZE.get(preparation["resize_mode"])
+    if height != width or (mode == "pad" and preparation.get("fill_color")):
+        mode = None
+    return Look(
+        mode,
+        height,
+        height,
+        preparation["interpolation"],
+        list(preparation["mean"]),
+        list(preparation["std"]),
+    )

@@ -1,0 +1,152 @@
+"""What encoders that are networks have in common: a square of pixels in, a vector out."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..errors import ImagestrataError
+from .base import Encoder
+from .inference import optimise, pick_device, pick_dtype
+from .resize import DEFAULT_RESIZE, decode_side, resize
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class NetworkEncoder(Encoder):
+    """A trained network that gives one vector per picture.
+
+    A family of networks is a subclass that says in :meth:`_load` where its
+    weights come from and how pictures must look.
+
+    Parameters
+    ----------
+    name : str
+        See the subclass.
+    weights : str, path or None
+        A file or folder, or the name of published weights; None for the usual ones.
+    resize : str
+        See :func:`imagestrata.encoders.resize.resize`.
+    precision, device : str
+        See :func:`imagestrata.embed_images`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        weights: str | os.PathLike[str] | None,
+        resize: str,
+        precision: str,
+        device: str,
+    ) -> None:
+        model, self.settings = self._load(name, weights=weights, resize=resize)
+        settings = self.settings
+        self.name = name
+        self.width = settings["width"]
+        self._device = pick_device(device)
+        on_cpu = self._device.type == "cpu"
+        self.batch_size = 8 if on_cpu else 64
+        # Cores work side by side; a GPU takes one batch at a time, while others are decoded.
+        self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else Lock()
+        self._dtype = pick_dtype(precision, self._device)
+        settings["precision"] = str(self._dtype).removeprefix("torch.")
+        self._model = optimise(model, self._device, self._dtype)
+        self._mean = 255 * torch.tensor(settings["mean"], device=self._device).view(3, 1, 1)
+        self._sd = 255 * torch.tensor(settings["sd"], device=self._device).view(3, 1, 1)
+        self.decode_side = decode_side(settings["resize"], settings["short_side"])
+
+    @abstractmethod
+    def _load(
+        self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        """The network, from pixels of shape (n, 3, size, size) to vectors of shape (n, width).
+
+        With it come the settings: ``name``, ``width``, ``weights`` (what to give as
+        ``weights`` to get them again), ``weights_sha256``, ``published`` (the name of the
+        published weights that they are or are nearest to, or None), and those of
+        :meth:`Look.settings`.
+        """
+
+    def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The picture as the network's square, of shape (size, size, 3)."""
+        settings = self.settings
+        square = resize(
+            image,
+            settings["resize"],
+            settings["input_size"],
+            settings["short_side"],
+            bicubic=settings["interpolation"] == "bicubic",
+        )
+        return np.asarray(square)
+
+    @torch.inference_mode()
+    def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Vectors of a batch of squares, of shape (n, width)."""
+        squares = torch.from_numpy(np.stack(prepared))
+        try:
+            with self._turn:
+                # Rows, columns, colours: already the order in memory called channels last.
+                pixels = squares.to(self._device).permute(0, 3, 1, 2)
+                batch = (pixels - self._mean) / self._sd
+                vectors = self._model(batch.to(self._dtype)).float().cpu()
+        except torch.OutOfMemoryError as error:
+            raise ImagestrataError(
+                f"{len(prepared)} images at once are too many for the memory of {self._device}.",
+                "Use a smaller batch_size.",
+            ) from error
+        return np.asarray(vectors.numpy())
+
+
+class Look(NamedTuple):
+    """How a network's own library prepares pictures for it.
+
+    Attributes
+    ----------
+    resize : str or None
+        One of :data:`imagestrata.encoders.resize.RESIZE_MODES`, the one that gives the
+        library's pixels (to a few grey levels, by rounding); None if none does.
+    input_size, short_side : int
+        In pixels.
+    interpolation : {"bilinear", "bicubic"}
+    mean, sd : list of float
+        Of each colour, where white is 1.
+    """
+
+    resize: str | None
+    input_size: int
+    short_side: int
+    interpolation: str
+    mean: list[float]
+    sd: list[float]
+
+    def settings(self, name: str, asked: str) -> dict[str, Any]:
+        """The look as settings, with the resize mode that was asked for.
+
+        The default of :func:`imagestrata.embed_images` stands for the library's own way,
+        which for most networks is the same.
+        """
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise ImagestrataError(
+                f"The encoder {name!r} was trained on pictures interpolated by "
+                f"{self.interpolation!r}, which imagestrata does not have.",
+                "Choose other weights.",
+            )
+        mode = self.resize if asked == DEFAULT_RESIZE else asked
+        if mode is None:
+            raise ImagestrataError(
+                f"The encoder {name!r} was trained on pictures brought to its square in a way "
+                "that imagestrata does not have.",
+                'Choose the nearest one: resize="squish" or resize="pad".',
+            )
+        return self._asdict() | {"resize": mode}
