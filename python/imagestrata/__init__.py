@@ -45,6 +45,8 @@ _PUBLIC = {
     "Tuning": "validation.tuning",
     "cluster_stability": "validation.stability",
     "Stability": "validation.stability",
+    "compare_clusterings": "validation.comparison",
+    "Comparison": "validation.comparison",
     "score_vectors": "validation.vector_scores",
     "calibrate_threshold": "validation.calibrate",
     "matching_test": "validation.matching",
@@ -74,6 +76,7 @@ _PUBLIC = {
     "plot_label_ratings": "explore.label_ratings",
     "plot_tuning": "explore.tuning",
     "plot_matching": "explore.matching",
+    "plot_comparison": "explore.comparison",
 }
 
 __all__ = sorted(_PUBLIC)
