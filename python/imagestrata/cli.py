@@ -588,6 +588,40 @@ def tune(
 
 
 @app.command()
+def compare(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Run folders of the same images, clustered differently.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A folder for the tables and figures.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
+    ] = None,
+    residual: Annotated[str, typer.Option(help="Residual images: alone or leave_out.")] = "alone",
+    images: Annotated[str, typer.Option(help="same, or common: those in all folders.")] = "same",
+    as_json: Json = False,
+) -> None:
+    """Compare the clusters of several run folders with each other."""
+    from .explore.comparison import plot_comparison
+    from .files import make_folder, write_table
+    from .finetune.labels import read_labels
+    from .validation.comparison import compare_clusterings
+
+    found = compare_clusterings(
+        truth=None if truth is None else read_labels(truth),
+        residual=residual,
+        images=images,
+        **{str(folder): _load_clustering(folder) for folder in run_folders},
+    )
+    folder = make_folder(out)
+    for name in ("summary", "pairs", "flows"):
+        write_table(folder / f"{name}.csv", getattr(found, name))
+    plot_comparison(found, folder / "flow.png")
+    plot_comparison(found, folder / "heatmap.png", type="heatmap")
+    summary = {"clusterings": _records(found.summary), "pairs": _records(found.pairs)}
+    _print(summary, as_json, str(found), f"Tables and figures: {folder}")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
     n_images: Annotated[int, typer.Option(help="How many files.")] = 600,

@@ -7,6 +7,8 @@ python_signatures <- function() {
 r_signatures <- function(verbs) {
   dplyr::bind_rows(lapply(verbs, function(verb) {
     arguments <- formals(getExportedValue("imagestrata", verb))
+    # In Python they always come last.
+    arguments <- arguments[order(names(arguments) == "...")]
     tibble::tibble(
       verb = verb,
       argument = names(arguments),
@@ -35,7 +37,8 @@ otherwise <- c(
   plot_confusion = "autoplot(x, \"confusion\")",
   plot_label_ratings = "plot_label_ratings(type = )",
   plot_tuning = "autoplot(x)",
-  plot_matching = "autoplot(x)"
+  plot_matching = "autoplot(x)",
+  plot_comparison = "autoplot(x, \"flow\")"
 )
 
 # What R does by itself and more of, with a twin in Python to be checked against: the same names,
@@ -65,11 +68,11 @@ methods_of_classes <- tibble::tribble(
   "`FineTunedModel.training`, `.encoder`", "`summary(x)`",
   "`FineTunedModel.head`, `.probabilities(embeddings)`", "none: `predict(x, embeddings)`",
   "`label_ratings(x).attrs[\"counts\"]`, `combine_labels(x)`'s, too", "`tidy(x)` of the labels",
-  "`Tuning.results`, `Stability.clusters`, `Matching.clusters`, `Intruders.clusters`",
+  "`Tuning.results`, `Stability.clusters`, `Comparison.pairs`, `Matching.clusters`, ...",
   "the tibble itself",
   "`Tuning.folds`, `Stability.refits`, `Matching.sets`, ... (further tables)",
   "`tidy(x, \"folds\")`, ...",
-  "`Tuning.summary`, `Stability.summary`, `Matching.summary`, `Intruders.summary`",
+  "`Tuning.summary`, `Stability.summary`, `Comparison.summary`, ...",
   "`glance(x)`",
   "`Tuning.save(folder)`, `Tuning.load(folder)`",
   "`saveRDS(x, file)`, or the same call with `out =` again",

@@ -329,6 +329,13 @@ def cluster_stability(clustering: Any, embeddings: Any, **arguments: Any) -> Any
 
 
 @_answer
+def compare_clusterings(clusterings: Any, *, truth: Any, **arguments: Any) -> Any:
+    classes = truth if isinstance(truth, str) else _receive(truth)
+    compared = imagestrata.compare_clusterings(truth=classes, **arguments, **_receive(clusterings))
+    return _send_tables(compared, "pairs", "flows", "summary")
+
+
+@_answer
 def score_vectors(clustering: Any, embeddings: Any) -> Any:
     return encode_table(imagestrata.score_vectors(_receive(clustering), _receive(embeddings)))
 
@@ -415,6 +422,9 @@ def _receive(sent: dict[str, Any] | None) -> Any:
         return paths[0] if len(paths) == 1 and not Path(paths[0]).is_file() else paths
     if kind == "table":
         return decode_table(sent["table"])
+    if kind == "labels":
+        labels = decode_table(sent["table"])
+        return labels if "image_id" in labels else labels.iloc[:, 0]
     if kind == "matrix":
         return decode_matrix(sent["matrix"])
     if kind == "embeddings":

@@ -27,8 +27,10 @@ _COLOURS = (MAIN, BRIGHT, "#7a9a54", "#a0527a", "#4f9aa8", "#c9a94b", "#3d4a5c",
 _OTHERS, _RESIDUAL = "others", "residual"
 #: Width of a column of clusters and space between two bars, as shares of what there is.
 _BAR, _GAP = 0.1, 0.006
-#: Inches of one cell of the heat map, and of its margins on the left and at the top.
-_CELL, _LEFT, _TOP = 0.34, 1.35, 0.95
+#: Inches of one cell of the heat map, and of a letter.
+_CELL, _LETTER = 0.34, 0.085
+#: Bars lower than this share of all images go without a name.
+_LOWEST = 0.016
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,16 @@ def _draw_heatmap(
     counts = _counts(comparison, a, b, n_clusters)
     sizes = counts.n.sum(axis=1)
     percent = 100 * counts.n / sizes[:, None]
+    rows = [f"{name}  ({n:,})" for name, n in zip(counts.rows, sizes, strict=True)]
     wide, high = _CELL * len(counts.columns), _CELL * len(counts.rows)
-    width, height = max(_LEFT + wide + 0.2, 4.2), _TOP + high + 0.3
+    longest = max(map(len, counts.columns))
+    left = 0.2 + _LETTER * max(map(len, rows))
+    top = 0.65 + (_LETTER * longest if longest > 3 else 0.15)
+    title = f"Clusters of {a} (rows) in {b}"
+    width = max(left + wide, _LETTER * len(title)) + 0.2
+    height = top + high + 0.2
     with figure(width, height, path) as drawn:
-        axes = drawn.add_axes((_LEFT / width, 0.25 / height, wide / width, high / height))
+        axes = drawn.add_axes((left / width, 0.2 / height, wide / width, high / height))
         shades = LinearSegmentedColormap.from_list("strata", ["white", MAIN])
         axes.imshow(percent, cmap=shades, vmin=0, vmax=100, aspect="auto")
         for i, j in zip(*np.nonzero(np.rint(percent) >= 1), strict=True):
@@ -166,16 +174,15 @@ def _draw_heatmap(
             axes.text(
                 j, i, f"{percent[i, j]:.0f}", ha="center", va="center", color=colour, fontsize=7
             )
-        rows = [f"{name}  ({n:,})" for name, n in zip(counts.rows, sizes, strict=True)]
         axes.set_yticks(range(len(rows)), rows, color=INK)
-        turn = 90 if max(map(len, counts.columns)) > 3 else 0
+        turn = 90 if longest > 3 else 0
         axes.set_xticks(range(len(counts.columns)), counts.columns, color=INK, rotation=turn)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set(visible=True, color=SOFT, linewidth=0.5)
-        drawn.text(0.12 / width, 1 - 0.12 / height, f"Clusters of {a} (rows) in {b}", va="top")
+        drawn.text(0.12 / width, 1 - 0.12 / height, title, va="top")
         note = "percent of the images of a row"
         drawn.text(0.12 / width, 1 - 0.3 / height, note, va="top", color=SOFT, fontsize=7.5)
     return drawn
@@ -189,9 +196,14 @@ def _draw_flows(
 ) -> Figure:
     tables = [_counts(comparison, a, b, n_clusters) for a, b in pairwise(names)]
     most = max(len(table.rows) for table in tables)
-    width, height = 1.6 + 2.4 * len(tables), max(3.6, 0.24 * most + 1)
+    margins = [
+        0.3 + _LETTER * max(*map(len, bars), len(name) / 2)
+        for name, bars in ((names[0], tables[0].rows), (names[-1], tables[-1].columns))
+    ]
+    wide = 2.4 * len(tables)
+    width, height = wide + sum(margins), max(3.2, 0.24 * most + 0.8)
     with figure(width, height, path) as drawn:
-        axes = drawn.add_axes((0.02, 0.03, 0.96, 0.89))
+        axes = drawn.add_axes((margins[0] / width, 0.02, wide / width, 0.91))
         order, colours = tables[0].rows, _first_colours(tables[0].rows)
         for place, table in enumerate(tables):
             # The next clustering stands in the order in which it came out of this one.
@@ -202,13 +214,15 @@ def _draw_flows(
                 PALE if name == _RESIDUAL else colour
                 for name, colour in zip(table.columns, next_colours, strict=True)
             ]
-            _draw_bars(axes, place, order, n.sum(axis=1), colours)
+            _draw_bars(
+                axes, place, order, n.sum(axis=1), colours, "right" if not place else "center"
+            )
             _draw_ribbons(axes, place, n, colours)
             order, colours = table.columns, next_colours
-        _draw_bars(axes, len(tables), order, tables[-1].n.sum(axis=0), colours)
+        _draw_bars(axes, len(tables), order, tables[-1].n.sum(axis=0), colours, "left")
         for place, name in enumerate(names):
-            axes.text(place, -0.025, name, ha="center", va="bottom", fontsize=9)
-        axes.set(xlim=(-0.12, len(tables) + 0.12), ylim=(1.01, -0.07))
+            axes.text(place, -0.02, name, ha="center", va="bottom", fontsize=9)
+        axes.set(xlim=(-_BAR / 2, len(tables) + _BAR / 2), ylim=(1, 0))
         axes.set_axis_off()
     return drawn
 
@@ -224,19 +238,26 @@ def _edges(sizes: Array) -> tuple[Array, float]:
     return np.concatenate([[0], np.cumsum(sizes[:-1] * unit + _GAP)]), float(unit)
 
 
-def _draw_bars(axes: Axes, place: int, names: list[str], sizes: Array, colours: list[str]) -> None:
+def _draw_bars(
+    axes: Axes, place: int, names: list[str], sizes: Array, colours: list[str], side: str
+) -> None:
+    """Bars with their names: ``side`` is how these are aligned, "center" inside of the bar."""
     edges, unit = _edges(sizes)
     axes.bar(
         np.full(len(sizes), place), sizes * unit, _BAR, edges, color=colours, linewidth=0, zorder=3
-    )  # fmt: skip
+    )
     for name, top, high, colour in zip(names, edges, sizes * unit, colours, strict=True):
-        if high > 0.018:
+        if high < _LOWEST:
+            continue
+        x, ink, aligned = float(place), INK, side
+        if side == "center" and len(name) <= 3:
             ink = INK if colour == PALE else "white"
-            long = name in (_OTHERS, _RESIDUAL) or len(name) > 4
-            axes.text(
-                place, top + high / 2, name, ha="center", va="center", color=ink, zorder=4,
-                fontsize=6.5 if long else 8,
-            )  # fmt: skip
+        elif side == "right":
+            x -= 0.6 * _BAR
+        else:
+            # Long names inside the figure lie on the ribbons that follow.
+            x, aligned = x + 0.6 * _BAR, "left"
+        axes.text(x, top + high / 2, name, ha=aligned, va="center", color=ink, zorder=4, fontsize=8)
 
 
 def _draw_ribbons(axes: Axes, place: int, n: Array, colours: list[str]) -> None:
