@@ -15,6 +15,7 @@ _PUBLIC = {
     "list_encoders": "encoders.registry",
     "embed_images": "embeddings.embed",
     "Embeddings": "embeddings.embeddings",
+    "reduce_embeddings": "embeddings.reduce",
     "ModelServer": "text.server",
     "LocalModel": "text.local",
     "describe_images": "text.describe",

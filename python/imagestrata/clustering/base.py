@@ -15,6 +15,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..embeddings.reduce import principal_components
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_int
@@ -150,10 +151,7 @@ def reduced(X: NDArray[Any], n_components: int | None, seed: int) -> NDArray[Any
     """X, or its first principal components."""
     if n_components is None:
         return X
-    from sklearn.decomposition import PCA
-
-    scores: NDArray[Any] = PCA(n_components, random_state=seed % 2**32).fit_transform(X)
-    return scores
+    return principal_components(X, n_components, seed % 2**32)[0]
 
 
 def nearest_centroids(X: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.intp]:

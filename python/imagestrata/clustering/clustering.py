@@ -165,7 +165,7 @@ class Clustering:
 
 def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """What must be the same for vectors to be comparable."""
-    names = ("name", "weights_sha256", "resize", "learnt_from")
+    names = ("name", "weights_sha256", "resize", "learnt_from", "inputs")
     return {name: encoder[name] for name in names if encoder.get(name) is not None}
 
 
