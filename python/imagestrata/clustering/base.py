@@ -88,7 +88,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         order = _order_by_size(labels)
         self.labels_ = order[labels]
         self.iterations_ = np.where(labels == -1, 0, iterations)
-        self.cluster_centers_ = _means(X, self.labels_, len(order) - 1)
+        self.cluster_centers_ = centroids(X, self.labels_, len(order) - 1)
         self.distances_ = centroid_distances(X, self.cluster_centers_, self.labels_)
         self.n_iter_ = len(self.trace_)
         return self
@@ -98,6 +98,14 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         """Label (-1 residual), silhouette and iteration of each row, and the trace."""
         raise NotImplementedError
+
+    def image_columns(self) -> dict[str, NDArray[Any]]:
+        """What a fit knows of each image besides what all methods know, by column name."""
+        return {}
+
+    def why_no_cluster(self, n: int) -> str:
+        """Why a fit of n images found no cluster, for people."""
+        return f"no cluster was cohesive in {self.n_iter_} iterations"
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
         """Raise an ImagestrataError for an argument out of range, for this shape if known."""
@@ -186,7 +194,7 @@ def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:
     return new
 
 
-def _means(X: NDArray[Any], labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
+def centroids(X: NDArray[Any], labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
     """Mean of the rows of each cluster, in the type of X."""
     centers = np.empty((n_clusters, X.shape[1]), dtype=X.dtype)
     order = np.argsort(labels, kind="stable")
