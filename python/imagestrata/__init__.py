@@ -46,6 +46,8 @@ _PUBLIC = {
     "Tuning": "validation.tuning",
     "cluster_stability": "validation.stability",
     "Stability": "validation.stability",
+    "sweep_min_cluster_size": "validation.sweep",
+    "cluster_confidence": "validation.confidence",
     "score_vectors": "validation.vector_scores",
     "calibrate_threshold": "validation.calibrate",
     "matching_test": "validation.matching",
@@ -74,6 +76,7 @@ _PUBLIC = {
     "plot_mistakes": "explore.mistakes",
     "plot_label_ratings": "explore.label_ratings",
     "plot_tuning": "explore.tuning",
+    "plot_sweep": "explore.sweep",
     "plot_matching": "explore.matching",
 }
 

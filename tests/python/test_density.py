@@ -144,7 +144,7 @@ def test_nothing_but_noise_is_said_with_what_to_do():
     scattered = np.random.default_rng(0).uniform(size=(40, 20)).astype(np.float32)
     with pytest.warns(UserWarning, match=r'reduce_embeddings\(method="umap"\)') as told:
         result = cluster(scattered, min_cluster_size=15, min_samples=None)
-    assert "none of 40 images lies densely with 14 others" in str(told[0].message)
+    assert "no two groups of 15 images or more" in str(told[0].message)
     assert (result.images["cluster"] == -1).all()
     assert result.clusters.empty
     with pytest.warns(UserWarning, match=r"8 images are fewer than min_cluster_size \(50\)"):

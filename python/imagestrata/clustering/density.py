@@ -115,9 +115,9 @@ class DensityClustering(ClusterEstimator):
         if n < self.min_cluster_size:
             return f"{n} images are fewer than min_cluster_size ({self.min_cluster_size})"
         return (
-            f"none of {n} images lies densely with {self.min_cluster_size - 1} others, as "
-            f"min_cluster_size={self.min_cluster_size} asks, or all of them do. Try "
-            'reduce_embeddings(method="umap") first, or a smaller min_cluster_size or min_samples'
+            f"there are no two groups of {self.min_cluster_size} images or more (min_cluster_size) "
+            'that lie densely and apart. Try reduce_embeddings(method="umap") first, or a smaller '
+            "min_cluster_size or min_samples"
         )
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
