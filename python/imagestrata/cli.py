@@ -48,12 +48,21 @@ MinSide = Annotated[int, typer.Option(help="Reject images with a shorter side, i
 NearDuplicates = Annotated[
     int | None, typer.Option(help="Hamming distance up to which images count as copies.")
 ]
-Method = Annotated[str, typer.Option(help="iterative or kmeans.")]
+Method = Annotated[str, typer.Option(help="iterative, kmeans or hdbscan.")]
 Preset = Annotated[str | None, typer.Option(help='"paper": the published settings.')]
 K = Annotated[int | None, typer.Option("--k", help="Clusters fitted per iteration.")]
 Clusters = Annotated[int | None, typer.Option(help="Number of clusters (method kmeans).")]
 Threshold = Annotated[
     float | None, typer.Option(help="Mean silhouette above which a cluster is cohesive.")
+]
+MinClusterSize = Annotated[
+    int | None, typer.Option(help="Images that make a cluster (method hdbscan); by default 50.")
+]
+MinSamples = Annotated[
+    int | None, typer.Option(help="Near neighbours of an image that lies densely (hdbscan).")
+]
+Noise = Annotated[
+    str | None, typer.Option(help="Of images in no cluster (hdbscan): keep or nearest.")
 ]
 Normalize = Annotated[str | None, typer.Option(help='"l2": vectors of length one.')]
 Components = Annotated[int | None, typer.Option(help="Principal components kept.")]
@@ -98,6 +107,9 @@ def run(
     k: K = None,
     n_clusters: Clusters = None,
     similarity_threshold: Threshold = None,
+    min_cluster_size: MinClusterSize = None,
+    min_samples: MinSamples = None,
+    noise: Noise = None,
     normalize: Normalize = None,
     n_components: Components = None,
     n_per_cluster: PerCluster = 5,
@@ -121,6 +133,9 @@ def run(
         k=k,
         n_clusters=n_clusters,
         similarity_threshold=similarity_threshold,
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        noise=noise,
         normalize=normalize,
         n_components=n_components,
     )
@@ -190,6 +205,89 @@ def embed(
 
 
 @app.command()
+def reduce(
+    run_folder: RunFolder,
+    out: Annotated[Path, typer.Option("--out", help="A run folder for the reduced vectors.")],
+    method: Annotated[str, typer.Option(help="pca or umap.")] = "pca",
+    n_components: Annotated[
+        float | None,
+        typer.Option(help="Numbers per image, or (pca) a share of the variance; .8, umap 10."),
+    ] = None,
+    n_neighbors: Annotated[int, typer.Option(help="Neighbours of an image (umap).")] = 15,
+    min_dist: Annotated[float, typer.Option(help="How near images may come (umap).")] = 0.0,
+    metric: Annotated[
+        str, typer.Option(help="Of umap: euclidean, cosine, correlation or manhattan.")
+    ] = "euclidean",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Describe every image of a run folder with fewer numbers, in another run folder."""
+    from .embeddings.embeddings import Embeddings
+    from .embeddings.reduce import reduce_embeddings
+    from .provenance import require_step
+
+    require_step(run_folder, "embed")
+    reduced = reduce_embeddings(
+        Embeddings.load(run_folder),
+        method,
+        n_components=n_components,
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        metric=metric,
+        seed=seed,
+        out=out,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    n, width = reduced.matrix.shape
+    summary = {"n_images": n, "width": width, "encoder": reduced.encoder["name"]}
+    _print(
+        summary,
+        as_json,
+        f"{n} images, {width} numbers each: {out / 'embeddings'}",
+        f"Next: imagestrata cluster {out} --method hdbscan",
+    )
+
+
+@app.command()
+def sweep(
+    run_folder: RunFolder,
+    size: Annotated[
+        list[int] | None, typer.Option(help="A smallest size of clusters; 20, 30, ..., 90.")
+    ] = None,
+    min_samples: MinSamples = None,
+    normalize: Normalize = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Try smallest sizes of clusters for the method hdbscan."""
+    from .embeddings.embeddings import Embeddings
+    from .explore.sweep import plot_sweep
+    from .files import write_table
+    from .provenance import require_step
+    from .validation.sweep import sweep_min_cluster_size
+
+    require_step(run_folder, "embed")
+    swept = sweep_min_cluster_size(
+        Embeddings.load(run_folder),
+        **({"sizes": size} if size else {}),
+        min_samples=min_samples,
+        normalize=normalize,
+        progress=not quiet,
+    )
+    write_table(run_folder / "sweep.csv", swept)
+    plot_sweep(swept, run_folder / "sweep.png")
+    _print(
+        {"sweep": _records(swept)},
+        as_json,
+        swept.round(3).to_string(index=False),
+        f"Also here: {run_folder / 'sweep.csv'}, {run_folder / 'sweep.png'}",
+    )
+
+
+@app.command()
 def cluster(
     run_folder: RunFolder,
     method: Method = "iterative",
@@ -197,6 +295,9 @@ def cluster(
     k: K = None,
     n_clusters: Clusters = None,
     similarity_threshold: Threshold = None,
+    min_cluster_size: MinClusterSize = None,
+    min_samples: MinSamples = None,
+    noise: Noise = None,
     normalize: Normalize = None,
     n_components: Components = None,
     seed: Seed = 0,
@@ -215,6 +316,9 @@ def cluster(
         k=k,
         n_clusters=n_clusters,
         similarity_threshold=similarity_threshold,
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        noise=noise,
         normalize=normalize,
         n_components=n_components,
     )

@@ -54,6 +54,8 @@ _PACKAGES = (
     "scikit-image",
     "ImageHash",
     "safetensors",
+    "umap-learn",
+    "hdbscan",
 )
 
 

@@ -114,6 +114,12 @@ def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
 
 
 @_answer
+def reduce_embeddings(embeddings: Any, method: str, **arguments: Any) -> Any:
+    reduced = imagestrata.reduce_embeddings(_receive(embeddings), method, **arguments)
+    return _send_embeddings(reduced, stored=arguments.get("out") is not None)
+
+
+@_answer
 def tag_images(images: Any, classifier: str, **arguments: Any) -> Any:
     return encode_table(imagestrata.tag_images(_receive(images), classifier, **arguments))
 
@@ -320,6 +326,17 @@ def best_clustering(tuned: Any, embeddings: Any, **arguments: Any) -> Any:
     return _send_clustering(
         imagestrata.best_clustering(received, _receive(embeddings), **arguments)
     )
+
+
+@_answer
+def sweep_min_cluster_size(embeddings: Any, sizes: list[int], **arguments: Any) -> Any:
+    swept = imagestrata.sweep_min_cluster_size(_receive(embeddings), sizes, **arguments)
+    return encode_table(swept)
+
+
+@_answer
+def cluster_confidence(clustering: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.cluster_confidence(_receive(clustering), **arguments))
 
 
 @_answer
