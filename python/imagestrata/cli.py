@@ -267,12 +267,12 @@ def sweep(
     from .explore.sweep import plot_sweep
     from .files import write_table
     from .provenance import require_step
-    from .validation.sweep import sweep_min_cluster_size
+    from .validation.sweep import SIZES, sweep_min_cluster_size
 
     require_step(run_folder, "embed")
     swept = sweep_min_cluster_size(
         Embeddings.load(run_folder),
-        **({"sizes": size} if size else {}),
+        size or SIZES,
         min_samples=min_samples,
         normalize=normalize,
         progress=not quiet,

@@ -37,6 +37,7 @@ otherwise <- c(
   plot_confusion = "autoplot(x, \"confusion\")",
   plot_label_ratings = "plot_label_ratings(type = )",
   plot_tuning = "autoplot(x)",
+  plot_sweep = "autoplot(x)",
   plot_matching = "autoplot(x)",
   plot_comparison = "autoplot(x, \"flow\")"
 )

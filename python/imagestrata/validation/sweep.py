@@ -16,10 +16,13 @@ from ..progress import Progress, track
 from ..validate import check_int
 from .vector_scores import indices
 
+#: Those of the study's Table A1.
+SIZES = (20, 30, 40, 50, 60, 70, 80, 90)
+
 
 def sweep_min_cluster_size(
     embeddings: Any,
-    sizes: Sequence[int] = (20, 30, 40, 50, 60, 70, 80, 90),
+    sizes: Sequence[int] = SIZES,
     *,
     min_samples: int | None = None,
     selection: str = "eom",
