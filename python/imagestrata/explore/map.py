@@ -152,7 +152,8 @@ def plot_map(
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         axes.set_axis_off()
         axes.scatter(
-            *places[order].T,
+            places[order, 0],
+            places[order, 1],
             s=dot_area(len(places)),
             c=np.array(colours)[order],
             linewidths=0,

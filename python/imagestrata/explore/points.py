@@ -63,8 +63,9 @@ def medians(
     places: NDArray[np.float64], clusters: pd.Series[int], numbers: Sequence[int]
 ) -> NDArray[np.float64]:
     """The median place of some clusters, of shape (len(numbers), 2)."""
-    found = pd.DataFrame(places).groupby(clusters.to_numpy()).median()
-    return found.reindex(numbers).to_numpy().reshape(-1, 2)
+    given = clusters.to_numpy()
+    found = [np.median(places[given == number], axis=0) for number in numbers]
+    return np.array(found, dtype=np.float64).reshape(-1, 2)
 
 
 def spread_colours(places: NDArray[np.float64], n: int = len(PALETTE)) -> list[int]:
@@ -84,12 +85,15 @@ def spread_colours(places: NDArray[np.float64], n: int = len(PALETTE)) -> list[i
 def on_a_square(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Moved and stretched, both ways alike, so that they just fill a square of side 1."""
     low, high = places.min(axis=0), places.max(axis=0)
-    side = (high - low).max() or 1.0
-    return (places - (low + high) / 2) / side + 0.5
+    side = float((high - low).max()) or 1.0
+    return np.asarray((places - (low + high) / 2) / side + 0.5)
 
 
 def map_content(
-    places: NDArray[np.float64], clusters: pd.Series[int], numbers: Sequence[int], method: str | None
+    places: NDArray[np.float64],
+    clusters: pd.Series[int],
+    numbers: Sequence[int],
+    method: str | None,
 ) -> dict[str, Any]:
     """The map as the page gets it; ``numbers`` are those of the clusters, without the residual.
 

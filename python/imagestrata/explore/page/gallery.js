@@ -41,7 +41,7 @@
   const store = stored(`imagestrata:gallery:${data.key}`, []);
   const position = new Map(images.id.map((id, i) => [id, i]));
   let ticked = new Set();
-  let map = null; // as scatter.js made it, once it was looked at
+  let map = null; // the canvas, once it was looked at
 
   function readTicks() {
     ticked = new Set(store.read().map((id) => position.get(id)).filter((i) => i !== undefined));
@@ -429,7 +429,7 @@
 
     return el("div", { class: "map" },
       el("div", { class: "head" }, el("h2", {}, "Map"), mapControls()),
-      el("div", { class: "plane" }, map.canvas, peek),
+      el("div", { class: "plane" }, map, peek),
       el("p", { class: "soft small" }, MAP_NOTES[method] ?? "", " ",
         "Drag to move, turn the wheel or pinch to zoom, point at a dot to see its image, click to open it. ",
         "Shift + drag, or the lasso, ticks images; the keys are arrows, ", el("kbd", {}, "+"), " ", el("kbd", {}, "−"), " ",
@@ -472,8 +472,8 @@
     const lasso = (element) => {
       const on = element.getAttribute("aria-pressed") !== "true";
       element.setAttribute("aria-pressed", String(on));
-      map.canvas.classList.toggle("lasso", on);
-      map.lasso(on);
+      map.classList.toggle("lasso", on);
+      map.setLasso(on);
     };
     return el("div", { class: "buttons" },
       el("label", { class: "check" }, "Show", choice),

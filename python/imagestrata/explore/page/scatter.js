@@ -8,8 +8,8 @@
  * to the topmost, `colours` has a CSS colour for each, or null for a pale one, and `labels` are
  * `{ x, y, name, word, group }`, the most important first. `isBright(i)` tells what is highlighted (a
  * label, by `group`) and what is ticked. `onPoint(i, at)` gets the point under the pointer or null,
- * `onOpen(i)` the one that is clicked, `onLasso(list)` those inside the line. `name` is for people
- * who do not see the canvas.
+ * `onOpen(i)` the one that is clicked, `onTick(i)` the one on which X is pressed, `onLasso(list)` those
+ * inside the line. `name` is for people who do not see the canvas, which is what comes back.
  */
 kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTicked, onPoint, onOpen, onTick, onLasso }) => {
   const { el, onKeys } = kit;
@@ -17,7 +17,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
   const canvas = el("canvas", { tabindex: 0, role: "application", "aria-label": name });
   const context = canvas.getContext("2d");
   const [low, high] = [extent(x), extent(y)];
-  const stats = { drawn: 0, visited: 0 };
+  const stats = { drawn: 0, visited: 0 }; // points in the last frame, and looked at to find the one pointed at
   const view = { scale: 0, left: 0, top: 0, fitted: 0 };
   let [width, height, pixels] = [0, 0, 1];
   let frame = 0; // asked for
@@ -120,16 +120,19 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
         if (values[k] >>> 24 >= dots[at + offsets[k]] >>> 24) dots[at + offsets[k]] = values[k];
       }
     };
-    const [pale, plain, ticked] = [[], [], []];
+    const [pale, bright] = [[], []];
     for (const i of order) {
-      if (inView(i)) (isTicked(i) ? ticked : isBright(i) ? plain : pale).push(i);
+      if (inView(i)) (isBright(i) ? bright : pale).push(i);
     }
     const halo = stamp(rgb(ink("--accent")), r + 2, paper);
-    for (const i of pale) put(i, stampOf(null));
-    for (const i of plain) put(i, stampOf(colours[i]));
-    for (const i of ticked) put(i, halo);
-    for (const i of ticked) put(i, stampOf(isBright(i) ? colours[i] : null));
-    stats.drawn = pale.length + plain.length + ticked.length;
+    for (const list of [pale, bright]) {
+      const dot = (i) => stampOf(list === bright ? colours[i] : null);
+      const [ticked, others] = [list.filter(isTicked), list.filter((i) => !isTicked(i))];
+      for (const i of others) put(i, dot(i));
+      for (const i of ticked) put(i, halo);
+      for (const i of ticked) put(i, dot(i));
+    }
+    stats.drawn = pale.length + bright.length;
     context.putImageData(image, -pad, -pad);
     context.setTransform(pixels, 0, 0, pixels, 0, 0);
     if (pointed !== null) ring(pointed, r + 4, ink("--ink"));
@@ -341,12 +344,15 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
   });
   canvas.addEventListener("blur", () => point(null));
 
-  return {
-    canvas, stats, draw, fit, zoom,
+  return Object.assign(canvas, {
+    stats, draw, fit, zoom,
     /** Draw a line instead of moving the map, until told otherwise. */
-    lasso: (on) => (lasso = on),
+    setLasso: (on) => (lasso = on),
     inView: () => order.filter((i) => inView(i) && isBright(i)),
-    /** Where point `i` is, in pixels. */
-    where: (i) => ({ x: across(i), y: down(i) }),
-  };
+    /** Where point `i` is, in pixels of the window. */
+    where(i) {
+      const box = canvas.getBoundingClientRect();
+      return { x: box.left + across(i), y: box.top + down(i) };
+    },
+  });
 };
