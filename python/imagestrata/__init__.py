@@ -70,6 +70,8 @@ _PUBLIC = {
     "rating_gaps": "ratings.estimates",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
+    "map_images": "explore.map",
+    "plot_map": "explore.map",
     "image_gallery": "explore.gallery",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",

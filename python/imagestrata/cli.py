@@ -66,6 +66,9 @@ Noise = Annotated[
 ]
 Normalize = Annotated[str | None, typer.Option(help='"l2": vectors of length one.')]
 Components = Annotated[int | None, typer.Option(help="Principal components kept.")]
+MapMethod = Annotated[
+    str | None, typer.Option("--map", help="Add a map of the images: umap or pca.")
+]
 PerCluster = Annotated[int, typer.Option(help="Images sampled from each cluster.")]
 Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead.")]
 Allocation = Annotated[str, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
@@ -359,6 +362,8 @@ def sample(
 @app.command()
 def gallery(
     run_folder: RunFolder,
+    map_method: MapMethod = None,
+    seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -369,7 +374,9 @@ def gallery(
     stored = run_folder / "sample.csv"
     drawn = read_sample(run_folder) if stored.exists() else None
     common = {"out": run_folder, "overwrite": overwrite}
-    page = _gallery(_load_clustering(run_folder), drawn, not quiet, common)
+    clustering = _load_clustering(run_folder)
+    points = None if map_method is None else _map(run_folder, map_method, seed, not quiet)
+    page = _gallery(clustering, drawn, not quiet, common, points)
     _print({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
 
 
@@ -866,14 +873,29 @@ def _sample(clustering: Clustering, common: dict[str, Any], **arguments: Any) ->
     return sample_images(clustering, **arguments, **common)
 
 
+def _map(run_folder: Path, method: str, seed: int, progress: bool) -> pd.DataFrame:
+    from .embeddings.embeddings import Embeddings
+    from .explore.map import map_images
+
+    return map_images(Embeddings.load(run_folder), method, seed=seed, progress=progress)
+
+
 def _gallery(
-    clustering: Clustering, drawn: pd.DataFrame | None, progress: bool, common: dict[str, Any]
+    clustering: Clustering,
+    drawn: pd.DataFrame | None,
+    progress: bool,
+    common: dict[str, Any],
+    points: pd.DataFrame | None = None,
 ) -> Path:
     from .explore.gallery import image_gallery
     from .explore.montage import plot_montage
 
-    page = image_gallery(clustering, sample=drawn, progress=progress, **common)
+    page = image_gallery(clustering, sample=drawn, points=points, progress=progress, **common)
     plot_montage(clustering, common["out"] / "montage.png")
+    if points is not None:
+        from .explore.map import plot_map
+
+        plot_map(clustering, points, common["out"] / "map.png")
     return page
 
 

@@ -33,6 +33,7 @@ same_default <- function(x, y) {
 # What is called otherwise in R, where there is a custom for it.
 otherwise <- c(
   plot_trace = "autoplot(x, \"trace\")",
+  plot_map = "autoplot(x, \"map\")",
   plot_training = "autoplot(x, \"training\")",
   plot_confusion = "autoplot(x, \"confusion\")",
   plot_label_ratings = "plot_label_ratings(type = )",

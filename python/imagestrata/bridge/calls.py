@@ -252,15 +252,23 @@ def cluster_keywords(clustering: Any, texts: Any, **arguments: Any) -> Any:
 
 
 @_answer
+def map_images(embeddings: Any, method: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.map_images(_receive(embeddings), method, **arguments))
+
+
+@_answer
 def image_gallery(
-    clustering: Any, out: str, *, sample: Any = None, keywords: Any = None, **arguments: Any
+    clustering: Any,
+    out: str,
+    *,
+    sample: Any = None,
+    keywords: Any = None,
+    points: Any = None,
+    **arguments: Any,
 ) -> Any:
-    drawn = None if sample is None else decode_table(sample)
-    words = None if keywords is None else decode_table(keywords)
-    page = imagestrata.image_gallery(
-        _receive(clustering), out, sample=drawn, keywords=words, **arguments
-    )
-    return str(page)
+    given = {"sample": sample, "keywords": keywords, "points": points}
+    tables = {name: None if sent is None else decode_table(sent) for name, sent in given.items()}
+    return str(imagestrata.image_gallery(_receive(clustering), out, **tables, **arguments))
 
 
 @_answer
