@@ -131,7 +131,8 @@ first_terms <- function(keywords, clusters, call) {
   check_data_frame(keywords, "keywords", call)
   if (!all(c("cluster", "rank", "term") %in% names(keywords))) {
     abort_imagestrata(
-      "{.arg keywords} must be what {.fn cluster_keywords} returned; it has {.var {names(keywords)}}.",
+      "{.arg keywords} must be what {.fn cluster_keywords} returned; it has
+       {.var {names(keywords)}}.",
       call = call
     )
   }

@@ -31,7 +31,10 @@ map_images <- function(embeddings,
                        min_dist = 0.01,
                        seed = 0,
                        progress = TRUE) {
-  decode_table(call_core(
+  if (!(is.matrix(embeddings) && is.numeric(embeddings))) {
+    check_class(embeddings, "imagestrata_embeddings", "embeddings", "embed_images")
+  }
+  points <- call_core(
     "map_images",
     send(embeddings, "embeddings"),
     check_string(method, "method"),
@@ -39,5 +42,6 @@ map_images <- function(embeddings,
     min_dist = check_number(min_dist, "min_dist"),
     seed = check_number(seed, "seed"),
     progress = progress_bar(progress)
-  ))
+  )
+  decode_table(points)
 }

@@ -55,8 +55,8 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
 
 def map_method(points: pd.DataFrame) -> str | None:
     """``"umap"`` or ``"pca"``, where the points say so."""
-    methods = points["method"].unique() if "method" in points else []
-    return str(methods[0]) if len(methods) == 1 else None
+    methods = set(points["method"]) if "method" in points else set()
+    return str(methods.pop()) if len(methods) == 1 else None
 
 
 def medians(
