@@ -72,7 +72,7 @@ def _frequencies(table: pd.DataFrame, n: int, path: str | os.PathLike[str] | Non
     groups = {str(tagger): rows.head(n) for tagger, rows in table.groupby("tagger", sort=False)}
     most = max(len(rows) for rows in groups.values())
     with figure(4.6 * len(groups), 0.8 + 0.21 * most, path) as drawn:
-        panels = drawn.subplots(1, len(groups), squeeze=False)[0]
+        panels = drawn.subplots(1, len(groups), squeeze=False, sharex=True)[0]
         for axes, (tagger, rows) in zip(panels, groups.items(), strict=True):
             places = np.arange(len(rows))
             axes.barh(places, rows["share"], color=MAIN, height=0.7)

@@ -114,7 +114,7 @@ class Rekognition:
     def __post_init__(self) -> None:
         check_choice("operation", self.operation, OPERATIONS)
         if not isinstance(self.region, str) or not self.region:
-            raise ImagestrataError(f"`region` must be a name like 'us-east-1', not {self.region!r}.")
+            raise ImagestrataError(f"`region` must be one such as us-east-1, not {self.region!r}.")
         check_float("min_confidence", self.min_confidence, minimum=0, maximum=1)
         check_float("price", self.price, minimum=0)
         check_int("concurrency", self.concurrency, minimum=1, maximum=64)

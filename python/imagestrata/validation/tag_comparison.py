@@ -196,7 +196,7 @@ def _images(tags: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "image_id": images["image_id"].astype("str"),
-            "path": images["path"] if "path" in images else "",
+            "path": images.get("path", ""),
             "status": np.where(looked_at, "ok", "rejected"),
             "duplicate_of": None,
         }
