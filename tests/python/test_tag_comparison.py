@@ -91,7 +91,10 @@ def test_only_confident_tags(tags):
 
 def test_images_not_looked_at_are_left_out(tags):
     labels = pd.DataFrame({"image_id": list("abe"), "protest": [1, 0, 1]})
-    with pytest.warns(UserWarning, match="1 of 3 rows of labels are about images that cannot"):
+    with (
+        pytest.warns(UserWarning, match="1 of 3 rows of labels are about images that cannot"),
+        pytest.warns(UserWarning, match="2 of 4 images have no label"),
+    ):
         compared = compare_tags(tags, labels, {"protest": "crowd"})
     assert compared.images["image_id"].tolist() == ["a", "b"]
 
@@ -131,7 +134,7 @@ def test_figures(tags, tmp_path):
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["Crowd", "Flag"]
     assert figure.axes[0].patches[0].get_width() == 1 / 5
     matrices = plot_tags(compared, type="confusion")
-    assert [axes.get_title() for axes in matrices.axes] == [
+    assert [axes.get_title("left") for axes in matrices.axes] == [
         "one: protest", "one: flag", "two: protest", "two: flag",
     ]  # fmt: skip
     assert [text.get_text() for text in matrices.axes[1].texts] == ["1", "0", "1", "1"]

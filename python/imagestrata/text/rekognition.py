@@ -215,10 +215,11 @@ class RekognitionConnection:
         """
         image = {"Bytes": small_enough(picture)}
         least = float(self.service.min_confidence)
+        percent = round(100 * least, 6)
         self._thread.promised = False
         try:
             if self.service.operation == "labels":
-                response = self._client.detect_labels(Image=image, MinConfidence=100 * least)
+                response = self._client.detect_labels(Image=image, MinConfidence=percent)
                 found = [(one["Name"], one["Confidence"] / 100) for one in response["Labels"]]
                 model = response.get("LabelModelVersion")
             else:
