@@ -65,10 +65,6 @@ def rekognition_server() -> Iterator[Server]:
                 number = len(state.requests)
             answer = state.answer(number)
             if answer == "cut":
-                self.send_response(200)
-                self.send_header("Content-Length", "10000")
-                self.end_headers()
-                self.wfile.write(b"{")
                 self.close_connection = True
                 return
             if answer is None:

@@ -55,7 +55,9 @@ def test_the_interval_of_a_ratio():
     assert np.concatenate(found) == pytest.approx([least, most], rel=1e-3)
     # Katz's interval, which is good with such counts, is not far away.
     error = 1.96 * (1 / 30 - 1 / 100 + 1 / 20 - 1 / 200) ** 0.5
-    assert np.log(np.concatenate(found)) == pytest.approx(np.log(3) + [-error, error], abs=0.05)
+    assert np.log(np.concatenate(found)) == pytest.approx(
+        np.log(3) + np.array([-error, error]), abs=0.05
+    )
 
 
 def test_the_interval_holds_what_it_promises():

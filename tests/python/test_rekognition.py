@@ -165,9 +165,10 @@ def test_the_budget_is_hard(server, pictures, run):
 def test_attempts_that_may_be_billed_count(server, pictures, run):
     """A cut connection: the service may have looked at the image. botocore tries again."""
     server.answer = lambda number: "cut" if number == 1 else None
-    with pytest.warns(UserWarning, match="1 of 3 images"):
-        tag(pictures, server, run, settings={"retries": 2}, budget=3 * PRICE)
+    with pytest.warns(UserWarning, match=r"1 of 3 images .*1 budget reached"):
+        tags = tag(pictures, server, run, settings={"retries": 2}, budget=3 * PRICE)
     assert len(server.requests) == 3
+    assert tags["reason"].isna().tolist() == [True] * 6 + [False]
     costs = tag_costs(pictures, service(server), run, progress=False).iloc[0]
     assert costs[["n_answered", "spent"]].tolist() == [2, 3 * PRICE]
 
@@ -187,7 +188,7 @@ def test_attempts_that_are_refused_are_not_billed(server, pictures, run):
     [
         ((500, "InternalServerError"), "HTTP 500: InternalServerError"),
         ((400, "InvalidParameterException"), "HTTP 400: InvalidParameterException"),
-        (b"<html>", "not an answer of Amazon Rekognition"),
+        (b'{"Labels": [', "not an answer of Amazon Rekognition"),
         ({"Faces": []}, "not an answer of Amazon Rekognition"),
         ("cut", "no answer from 127.0.0.1"),
     ],

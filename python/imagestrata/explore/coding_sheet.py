@@ -344,8 +344,8 @@ def _page(
             stacklevel=3,
         )
     facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
-    metadata = sheet.columns[sheet.columns.get_loc(by) + 1 :]
-    facts |= {str(name): _texts(sheet[name]) for name in metadata}
+    metadata = [name for name in sheet if name not in {*_KEYS, "path", by}]
+    facts |= {name: _texts(sheet[name]) for name in metadata}
     rows = [
         {
             "id": str(image_id),
@@ -379,7 +379,8 @@ def _page(
 
 def _texts(column: pd.Series[Any]) -> pd.Series[str]:
     """Values as people read them; nothing where one is missing."""
-    return column.map(lambda value: "" if pd.isna(value) else str(value).strip())
+    texts: pd.Series[str] = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
+    return texts
 
 
 def _guarded(value: Any) -> Any:
