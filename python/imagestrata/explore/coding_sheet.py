@@ -216,8 +216,8 @@ def read_coding(
     if torn.any():
         first = table[torn].iloc[0]
         raise ImagestrataError(
-            f"{int(torn.sum())} of {len(table)} codes contradict each other: {first['coder']!r} gave "
-            f"image {first['image_id']!r} two values of {first['code']!r}.",
+            f"{int(torn.sum())} of {len(table)} codes contradict each other: {first['coder']!r} "
+            f"gave image {first['image_id']!r} two values of {first['code']!r}.",
             "Keep one of the coder's files.",
         )
     missing = len(known) - table["image_id"].nunique()
@@ -262,13 +262,13 @@ def _check_measure(images: pd.DataFrame, by: Any) -> str:
         if not there:
             raise ImagestrataError("The clustering has neither probabilities nor silhouettes.")
         return there[0]
-    by = check_choice("by", by, _MEASURES)
-    if by not in there:
+    asked = check_choice("by", by, _MEASURES)
+    if asked not in there:
         raise ImagestrataError(
-            f"The clustering has no {by}; it has {', '.join(there) or 'no measure of certainty'}.",
-            'Probabilities come with method="hdbscan".' if by == "probability" else "",
+            f"The clustering has no {asked}; it has {', '.join(there) or 'no measure of certainty'}.",
+            'Probabilities come with method="hdbscan".' if asked == "probability" else "",
         )
-    return by
+    return asked
 
 
 def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
@@ -344,7 +344,7 @@ def _page(
             stacklevel=3,
         )
     facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
-    metadata = [name for name in sheet if name not in {*_KEYS, "path", by}]
+    metadata = [str(name) for name in sheet if name not in {*_KEYS, "path", by}]
     facts |= {name: _texts(sheet[name]) for name in metadata}
     rows = [
         {
