@@ -380,6 +380,105 @@ def gallery(
     _print({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
 
 
+@app.command()
+def tag(
+    folder: Folder,
+    out: Out,
+    classifier: Annotated[
+        str,
+        typer.Option(help="One of torchvision, rekognition:labels or rekognition:celebrities."),
+    ] = "resnet18",
+    n_tags: Annotated[int, typer.Option(help="Labels per image, at most.")] = 5,
+    min_confidence: Annotated[float, typer.Option(help="Leave out labels below it.")] = 0.0,
+    weights: Weights = None,
+    region: Annotated[str, typer.Option(help="Where Amazon computes.")] = "us-east-1",
+    price: Annotated[float, typer.Option(help="What Amazon takes for an image.")] = 0.001,
+    budget: Annotated[
+        float | None, typer.Option(help="What all answers of a service may cost.")
+    ] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="The images may leave this machine.")
+    ] = False,
+    batch_size: BatchSize = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tag images with the labels of a ready-made classifier, and count the labels."""
+    from .explore.tags import plot_tags
+    from .files import write_table
+    from .text.rekognition import Rekognition
+    from .text.tags import tag_frequencies, tag_images
+
+    service, _, operation = classifier.partition(":")
+    tags = tag_images(
+        folder,
+        Rekognition(operation, region=region, price=price)
+        if service == "rekognition"
+        else classifier,
+        n_tags=n_tags,
+        min_confidence=min_confidence,
+        weights=weights,
+        batch_size=batch_size,
+        budget=budget,
+        consent=consent,
+        out=out,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    counted = tag_frequencies(tags)
+    write_table(out / "tag-frequencies.csv", counted)
+    plot_tags(tags, out / "tags.png")
+    summary = {"n_images": int(tags["image_id"].nunique()), "n_labels": len(counted)}
+    _print(
+        summary | {"frequencies": _records(counted)},
+        as_json,
+        counted.head(20).round(3).to_string(index=False),
+        f"Tags: {out / 'tags.parquet'}, {out / 'tag-frequencies.csv'}, {out / 'tags.png'}",
+    )
+
+
+@app.command("coding-sheet")
+def coding_sheet(
+    run_folder: RunFolder,
+    code: Annotated[
+        list[str], typer.Option(help="What is coded: a name, or name=answer,answer. Repeat it.")
+    ],
+    n: Annotated[int, typer.Option("--n", help="Images at either end of each cluster.")] = 10,
+    by: Annotated[str | None, typer.Option(help="probability, silhouette or distance.")] = None,
+    warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="A file with ids of images to leave out, one a line.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page to code the most and the least certain images of each cluster."""
+    from .explore.coding_sheet import coding_sheet as write_sheet
+
+    split = [one.partition("=") for one in code]
+    page = run_folder / "coding-sheet.html"
+    sheet = write_sheet(
+        _load_clustering(run_folder),
+        page,
+        {name: answers.split(",") if equals else None for name, equals, answers in split},
+        n=n,
+        by=by,
+        warning=warning,
+        exclude=None if exclude is None else _lines(exclude),
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    table = page.with_suffix(".csv")
+    _print(
+        {"n_images": len(sheet), "page": str(page), "table": str(table)},
+        as_json,
+        f"{len(sheet)} images to code: {page}",
+        f"The same for a spreadsheet: {table}",
+    )
+
+
 @app.command("fine-tune")
 def fine_tune(
     folder: Folder,

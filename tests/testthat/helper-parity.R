@@ -41,6 +41,8 @@ otherwise <- c(
   plot_sweep = "autoplot(x)",
   plot_matching = "autoplot(x)",
   plot_comparison = "autoplot(x, \"flow\")"
+  plot_matching = "autoplot(x)",
+  plot_tags = "autoplot(x)"
 )
 
 # What R does by itself and more of, with a twin in Python to be checked against: the same names,
@@ -79,6 +81,10 @@ methods_of_classes <- tibble::tribble(
   "`Tuning.save(folder)`, `Tuning.load(folder)`",
   "`saveRDS(x, file)`, or the same call with `out =` again",
   "`ModelServer(model, base_url, ...)`", "`model_server(model, base_url, ...)`",
+  "`Rekognition(operation, region, ...)`", "`rekognition(operation, region, ...)`",
+  "`TagComparison.scores`, `.frequencies`, `.confusion`, `.images`",
+  "the tibble itself, `tidy(x, \"frequencies\")`, ...",
+  "`TagComparison.summary`", "`glance(x)`",
   "`LocalModel(model, device)`", "`local_model(model, device)`",
   "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import shutil
 import sys
 import time
@@ -122,6 +123,26 @@ def reduce_embeddings(embeddings: Any, method: str, **arguments: Any) -> Any:
 @_answer
 def tag_images(images: Any, classifier: str, **arguments: Any) -> Any:
     return encode_table(imagestrata.tag_images(_receive(images), classifier, **arguments))
+def tag_images(images: Any, classifier: Any, **arguments: Any) -> Any:
+    asked = _receive_tagger(classifier)
+    return encode_table(imagestrata.tag_images(_receive(images), asked, **arguments))
+
+
+@_answer
+def tag_costs(images: Any, classifier: Any, out: str | None, **arguments: Any) -> Any:
+    asked = _receive_tagger(classifier)
+    return encode_table(imagestrata.tag_costs(_receive(images), asked, out, **arguments))
+
+
+@_answer
+def compare_tags(tags: Any, labels: Any, matches: str | None, **arguments: Any) -> Any:
+    compared = imagestrata.compare_tags(
+        _receive(tags),
+        _receive(labels),
+        None if matches is None else json.loads(matches),
+        **arguments,
+    )
+    return _send_tables(compared, "scores", "frequencies", "confusion", "images", "summary")
 
 
 @_answer
@@ -254,6 +275,20 @@ def cluster_keywords(clustering: Any, texts: Any, **arguments: Any) -> Any:
 @_answer
 def map_images(embeddings: Any, method: str, **arguments: Any) -> Any:
     return encode_table(imagestrata.map_images(_receive(embeddings), method, **arguments))
+def cluster_metadata(clustering: Any, metadata: Any, **arguments: Any) -> Any:
+    table = imagestrata.cluster_metadata(_receive(clustering), _receive(metadata), **arguments)
+    return encode_table(table)
+
+
+@_answer
+def coding_sheet(clustering: Any, out: str, codes: str, **arguments: Any) -> Any:
+    sheet = imagestrata.coding_sheet(_receive(clustering), out, json.loads(codes), **arguments)
+    return encode_table(sheet)
+
+
+@_answer
+def read_coding(files: list[str], sheet: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_coding(files, _receive(sheet), **arguments))
 
 
 @_answer
@@ -485,6 +520,17 @@ def _receive_server(sent: dict[str, Any]) -> Any:
         return imagestrata.LocalModel(**sent)
     whole = ("concurrency", "retries", "tokens_per_image")
     return imagestrata.ModelServer(**sent | {name: int(sent[name]) for name in whole})
+
+
+def _receive_tagger(sent: Any) -> Any:
+    """The name of a classifier, or a service."""
+    if not isinstance(sent, dict):
+        return sent
+    # Python saw the environment as it was when it started; R may have set keys since.
+    os.environ.update(sent["environment"])
+    settings = {name: value for name, value in sent.items() if name != "environment"}
+    whole = ("concurrency", "retries")
+    return imagestrata.Rekognition(**settings | {name: int(sent[name]) for name in whole})
 
 
 def _receive_clustering(sent: dict[str, Any]) -> Any:
