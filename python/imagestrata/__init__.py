@@ -19,6 +19,7 @@ _PUBLIC = {
     "LocalModel": "text.local",
     "describe_images": "text.describe",
     "embed_text": "text.embed",
+    "read_text": "text.read",
     "tag_images": "text.tags",
     "tag_frequencies": "text.tags",
     "description_costs": "text.describe",

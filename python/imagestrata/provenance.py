@@ -32,6 +32,7 @@ STEPS = {
     "embed": "scan",
     "describe": "scan",
     "tag": "scan",
+    "read": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",
