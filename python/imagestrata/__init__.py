@@ -11,6 +11,7 @@ _PUBLIC = {
     "ImagestrataError": "errors",
     "MissingWeightsError": "errors",
     "scan_images": "corpus.scan",
+    "crop_faces": "corpus.faces",
     "draw_demo_corpus": "corpus.demo",
     "list_encoders": "encoders.registry",
     "embed_images": "embeddings.embed",

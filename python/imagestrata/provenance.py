@@ -33,6 +33,7 @@ STEPS = {
     "describe": "scan",
     "tag": "scan",
     "read": "scan",
+    "faces": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",
