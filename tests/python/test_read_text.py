@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,10 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from typer.testing import CliRunner
 
 from clusterings import hand_made
 from images import encode, write_files
-from imagestrata import ImagestrataError, cluster_keywords, embed_text, read_text, scan_images
+from imagestrata import (
+    ImagestrataError,
+    cli,
+    cluster_keywords,
+    embed_text,
+    read_text,
+    scan_images,
+)
 from imagestrata.text import read as reading
 from imagestrata.text.read import Word, _merged, _share
 
@@ -217,6 +226,18 @@ def test_progress_counts_images(tmp_path):
     folder = folder_of(tmp_path, one=poster("ONE")[0], two=poster("TWO")[0])
     read(folder, progress=lambda *call: calls.append(call))
     assert [call for call in calls if call[0] == "Reading"][-1] == ("Reading", 2, 2)
+
+
+@needs_tesseract
+def test_command(tmp_path):
+    folder = folder_of(tmp_path, blank=Image.new("RGB", (90, 90)), two=poster("OPEN", "DOOR")[0])
+    run = tmp_path / "run"
+    scan_images(folder, out=run, progress=False)
+    arguments = ["read-text", str(run), "--language", "eng", "--side", "800", "--quiet"]
+    said = CliRunner().invoke(cli.app, arguments, catch_exceptions=False).stdout
+    assert said == f"2 words in 1 of 2 images: {run / 'texts.parquet'}\n"
+    said = CliRunner().invoke(cli.app, [*arguments, "--json"], catch_exceptions=False).stdout
+    assert json.loads(said)["n_words"] == 2
 
 
 def test_texts_become_keywords_and_vectors():

@@ -114,6 +114,16 @@ def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
 
 
 @_answer
+def read_text(images: Any, languages: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_text(_receive(images), languages, **arguments))
+
+
+@_answer
+def crop_faces(images: Any, out: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.crop_faces(_receive(images), out, **arguments))
+
+
+@_answer
 def tag_images(images: Any, classifier: str, **arguments: Any) -> Any:
     return encode_table(imagestrata.tag_images(_receive(images), classifier, **arguments))
 
