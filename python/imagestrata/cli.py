@@ -188,11 +188,7 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Turn every distinct image of a run folder into a vector."""
-    from .files import read_table
-    from .provenance import require_step
-
-    require_step(run_folder, "scan")
-    images = read_table(run_folder / "images.parquet")
+    images = _scanned(run_folder)
     common = {"out": run_folder, "overwrite": overwrite}
     embeddings = _embed(
         images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
@@ -561,6 +557,82 @@ def predict(
     _print({"n_images": n, "labels": found}, as_json, f"{n} images: {said}", f"All of it: {target}")
 
 
+@app.command("read-text")
+def read_text(
+    run_folder: RunFolder,
+    language: Annotated[
+        list[str] | None, typer.Option(help="A language by Tesseract's code; eng.")
+    ] = None,
+    min_confidence: Annotated[float, typer.Option(help="Drop words less sure, 0 to 1.")] = 0.6,
+    psm: Annotated[int, typer.Option(help="Tesseract's page segmentation mode.")] = 3,
+    side: Annotated[int, typer.Option(help="Enlarge smaller pictures to this, in pixels.")] = 1500,
+    white_text: Annotated[bool, typer.Option(help="Look again for white letters.")] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Read the text inside every distinct image of a run folder."""
+    from .text.read import read_text as read
+
+    texts = read(
+        _scanned(run_folder),
+        language or "eng",
+        min_confidence=min_confidence,
+        psm=psm,
+        side=side,
+        white_text=white_text,
+        out=run_folder,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    summary = {
+        "n_images": len(texts),
+        "n_with_text": int(texts["text"].notna().sum()),
+        "n_words": int(texts["n_words"].sum()),
+        "texts": str(run_folder / "texts.parquet"),
+    }
+    said = f"{summary['n_words']} words in {summary['n_with_text']} of {len(texts)} images"
+    _print(summary, as_json, f"{said}: {summary['texts']}")
+
+
+@app.command("crop-faces")
+def crop_faces(
+    run_folder: RunFolder,
+    margin: Annotated[float, typer.Option(help="Added on each side, as a share.")] = 0.2,
+    min_size: Annotated[int, typer.Option(help="Leave out smaller faces, in pixels.")] = 40,
+    min_score: Annotated[float, typer.Option(help="Leave out faces less sure.")] = 0.0,
+    size: Annotated[int | None, typer.Option(help="Shrink crops to this, in pixels.")] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Find the faces in the images of a run folder, and cut them out.
+
+    Recognise people only with their consent, or public figures in their public role.
+    """
+    from .corpus.faces import crop_faces as cut
+
+    faces = cut(
+        _scanned(run_folder),
+        run_folder,
+        margin=margin,
+        min_size=min_size,
+        min_score=min_score,
+        size=size,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    found = faces.dropna(subset="crop")
+    summary = {
+        "n_images": int(faces["image_id"].nunique()),
+        "n_with_face": int(found["image_id"].nunique()),
+        "n_faces": len(found),
+        "folder": str(run_folder / "faces"),
+    }
+    said = f"{len(found)} faces in {summary['n_with_face']} of {summary['n_images']} images"
+    _print(summary, as_json, f"{said}: {summary['folder']}")
+
+
 @app.command()
 def pairs(
     run_folder: RunFolder,
@@ -904,6 +976,14 @@ def _scan(
         progress=progress,
         **common,
     )
+
+
+def _scanned(run_folder: Path) -> pd.DataFrame:
+    from .files import read_table
+    from .provenance import require_step
+
+    require_step(run_folder, "scan")
+    return read_table(run_folder / "images.parquet")
 
 
 def _embed(

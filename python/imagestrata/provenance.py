@@ -32,6 +32,8 @@ STEPS = {
     "embed": "scan",
     "describe": "scan",
     "tag": "scan",
+    "read": "scan",
+    "faces": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",

@@ -118,6 +118,13 @@ def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
 def reduce_embeddings(embeddings: Any, method: str, **arguments: Any) -> Any:
     reduced = imagestrata.reduce_embeddings(_receive(embeddings), method, **arguments)
     return _send_embeddings(reduced, stored=arguments.get("out") is not None)
+def read_text(images: Any, languages: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_text(_receive(images), languages, **arguments))
+
+
+@_answer
+def crop_faces(images: Any, out: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.crop_faces(_receive(images), out, **arguments))
 
 
 @_answer
