@@ -40,8 +40,7 @@ otherwise <- c(
   plot_tuning = "autoplot(x)",
   plot_sweep = "autoplot(x)",
   plot_matching = "autoplot(x)",
-  plot_comparison = "autoplot(x, \"flow\")"
-  plot_matching = "autoplot(x)",
+  plot_comparison = "autoplot(x, \"flow\")",
   plot_tags = "autoplot(x)"
 )
 

@@ -118,6 +118,9 @@ def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
 def reduce_embeddings(embeddings: Any, method: str, **arguments: Any) -> Any:
     reduced = imagestrata.reduce_embeddings(_receive(embeddings), method, **arguments)
     return _send_embeddings(reduced, stored=arguments.get("out") is not None)
+
+
+@_answer
 def read_text(images: Any, languages: Any, **arguments: Any) -> Any:
     return encode_table(imagestrata.read_text(_receive(images), languages, **arguments))
 
@@ -128,8 +131,6 @@ def crop_faces(images: Any, out: str, **arguments: Any) -> Any:
 
 
 @_answer
-def tag_images(images: Any, classifier: str, **arguments: Any) -> Any:
-    return encode_table(imagestrata.tag_images(_receive(images), classifier, **arguments))
 def tag_images(images: Any, classifier: Any, **arguments: Any) -> Any:
     asked = _receive_tagger(classifier)
     return encode_table(imagestrata.tag_images(_receive(images), asked, **arguments))
@@ -282,6 +283,9 @@ def cluster_keywords(clustering: Any, texts: Any, **arguments: Any) -> Any:
 @_answer
 def map_images(embeddings: Any, method: str, **arguments: Any) -> Any:
     return encode_table(imagestrata.map_images(_receive(embeddings), method, **arguments))
+
+
+@_answer
 def cluster_metadata(clustering: Any, metadata: Any, **arguments: Any) -> Any:
     table = imagestrata.cluster_metadata(_receive(clustering), _receive(metadata), **arguments)
     return encode_table(table)
