@@ -70,8 +70,9 @@ count_flows <- function(flows, a, b, n_clusters) {
 shown_clusters <- function(clusters, n, n_clusters) {
   text <- as.character(clusters)
   residual <- text == "-1"
-  sizes <- tapply(n[!residual], factor(text[!residual], unique(text[!residual])), sum)
-  sizes <- sizes[order(-sizes)]
+  sizes <- tapply(n[!residual], text[!residual], sum)
+  # Ties by name: a clustering is to stand in the same order whatever it is compared with.
+  sizes <- sizes[order(-sizes, nchar(names(sizes)), names(sizes))]
   # A single small cluster needs no more room than "others".
   large <- if (length(sizes) > n_clusters + 1) names(sizes)[seq_len(n_clusters)] else names(sizes)
   text[!text %in% large] <- "others"
@@ -132,7 +133,7 @@ plot_flows <- function(flows, clusterings, n_clusters) {
     count_flows(flows, clusterings[i], clusterings[i + 1], n_clusters)
   })
   order <- rownames(tables[[1]])
-  fills <- first_fills(order)
+  fills <- plain_fills(rep_len(flow_colours, length(order)), order)
   bars <- ribbons <- list()
   for (i in steps) {
     # The next clustering stands in the order in which it came out of this one.
@@ -141,7 +142,7 @@ plot_flows <- function(flows, clusterings, n_clusters) {
     ribbons[[i]] <- flow_ribbons(i, counts, fills)
     order <- colnames(counts)
     fills <- fills[apply(counts, 2, which.max)]
-    fills[order == "residual"] <- colours[["pale"]]
+    fills <- plain_fills(fills, order)
   }
   last <- length(clusterings)
   bars[[last]] <- flow_bars(last, colSums(counts), fills)
@@ -193,8 +194,8 @@ draw_flows <- function(bars, ribbons, clusterings) {
     )
 }
 
-first_fills <- function(names) {
-  fills <- rep_len(flow_colours, length(names))
+# What is no cluster has no colour of its own.
+plain_fills <- function(fills, names) {
   fills[names == "residual"] <- colours[["pale"]]
   fills[names == "others"] <- "#a3a7ad"
   fills

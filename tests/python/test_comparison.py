@@ -206,6 +206,15 @@ def test_figures_show_what_is_asked_for(tmp_path):
     assert rows == ["x  (4)", "y  (1)"]
 
 
+def test_a_clustering_is_cut_in_the_same_way_on_both_sides():
+    rng = np.random.default_rng(0)
+    several = {name: rng.permutation(np.repeat(np.arange(12), 4)) for name in "abc"}
+    found = compare_clusterings(**several)
+    assert {*_counts(found, "a", "b", 5).columns} == {*_counts(found, "b", "c", 5).rows}
+    drawn = plot_comparison(found, n_clusters=5)
+    assert sum(text.get_text() == "others" for text in drawn.axes[0].texts) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -113,6 +113,22 @@ test_that("figures show what is asked for", {
   expect_equal(nrow(ggplot2::ggplot_build(autoplot(one))$data[[2]]), 3)
 })
 
+test_that("a clustering is cut in the same way on both sides, also where clusters tie", {
+  flows <- tibble::tibble(
+    cluster_a = rep(c(1:9, 10L), 2), cluster_b = c(2:10, 1L, 5:10, 1:4), n = 1L
+  )
+  flows <- dplyr::bind_rows(
+    dplyr::mutate(flows, a = "one", b = "two"),
+    dplyr::mutate(flows[20:1, ], a = "two", b = "three")
+  )
+  left <- count_flows(flows, "one", "two", 4)
+  right <- count_flows(flows, "two", "three", 4)
+  expect_setequal(colnames(left), rownames(right))
+  expect_equal(rownames(right), c("1", "2", "3", "4", "others"))
+  plot <- plot_flows(flows, c("one", "two", "three"), 4)
+  expect_equal(nrow(ggplot2::ggplot_build(plot)$data[[2]]), 15)
+})
+
 test_that("figures refuse what is not there", {
   found <- toy_comparison()
   expect_error(autoplot(found, "pie"), "must be one of")

@@ -204,21 +204,17 @@ def _draw_flows(
     width, height = wide + sum(margins), max(3.2, 0.24 * most + 0.8)
     with figure(width, height, path) as drawn:
         axes = drawn.add_axes((margins[0] / width, 0.02, wide / width, 0.91))
-        order, colours = tables[0].rows, _first_colours(tables[0].rows)
+        order = tables[0].rows
+        colours = _plain([_COLOURS[i % len(_COLOURS)] for i in range(len(order))], order)
         for place, table in enumerate(tables):
             # The next clustering stands in the order in which it came out of this one.
-            rows = [table.rows.index(name) for name in order]
-            n = table.n[rows]
-            next_colours = [colours[i] for i in n.argmax(axis=0)]
-            next_colours = [
-                PALE if name == _RESIDUAL else colour
-                for name, colour in zip(table.columns, next_colours, strict=True)
-            ]
+            n = table.n[[table.rows.index(name) for name in order]]
             _draw_bars(
                 axes, place, order, n.sum(axis=1), colours, "right" if not place else "center"
             )
             _draw_ribbons(axes, place, n, colours)
-            order, colours = table.columns, next_colours
+            order = table.columns
+            colours = _plain([colours[i] for i in n.argmax(axis=0)], order)
         _draw_bars(axes, len(tables), order, tables[-1].n.sum(axis=0), colours, "left")
         for place, name in enumerate(names):
             axes.text(place, -0.02, name, ha="center", va="bottom", fontsize=9)
@@ -227,9 +223,10 @@ def _draw_flows(
     return drawn
 
 
-def _first_colours(rows: list[str]) -> list[str]:
+def _plain(colours: list[str], names: list[str]) -> list[str]:
+    """The colours, but for what is no cluster."""
     plain = {_RESIDUAL: PALE, _OTHERS: "#a3a7ad"}
-    return [plain.get(name, _COLOURS[i % len(_COLOURS)]) for i, name in enumerate(rows)]
+    return [plain.get(name, colour) for name, colour in zip(names, colours, strict=True)]
 
 
 def _edges(sizes: Array) -> tuple[Array, float]:
