@@ -17,7 +17,7 @@
 #' @examplesIf imagestrata_ready() && reticulate::py_module_available("hdbscan")
 #' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
 #' reduced <- reduce_embeddings(embeddings, n_components = 5, progress = FALSE)
-#' topics <- cluster_images(reduced, "hdbscan", min_cluster_size = 4, progress = FALSE)
+#' topics <- cluster_images(reduced, "hdbscan", min_cluster_size = 6, progress = FALSE)
 #' cluster_confidence(topics)
 #' cluster_confidence(topics, by_cluster = TRUE)
 cluster_confidence <- function(clustering, threshold = 0.85, by_cluster = FALSE) {

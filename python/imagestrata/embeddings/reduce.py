@@ -25,6 +25,10 @@ from .shards import begin
 METRICS = ("euclidean", "cosine", "correlation", "manhattan")
 
 
+#: With fewer images UMAP has no graph to start from.
+_FEWEST = 4
+
+
 def reduce_embeddings(
     embeddings: Embeddings | ArrayLike,
     method: str = "pca",
@@ -113,30 +117,7 @@ def reduce_embeddings(
         seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
     given = as_embeddings(embeddings)
-    settings: dict[str, Any] = {
-        "name": " of ".join([method, *filter(None, [given.encoder.get("name")])]),
-        "reduced_by": method,
-        "n_components": _components(n_components, method, given.matrix.shape),
-    }
-    if method == "umap":
-        most = len(given.matrix) - 1
-        settings |= {
-            "n_neighbors": check_int("n_neighbors", n_neighbors, minimum=2, maximum=most),
-            "min_dist": check_float("min_dist", min_dist, minimum=0, maximum=1),
-            "metric": check_choice("metric", metric, METRICS),
-        }
-    settings |= {
-        "seed": seed,
-        # Where weights lie decides nothing, and differs from machine to machine.
-        "reduced_from": {k: v for k, v in given.encoder.items() if k != "weights"},
-        "inputs": embeddings_fingerprint(given),
-    }
-    if (given.matrix == given.matrix[0]).all():
-        raise ImagestrataError(
-            f"The vectors of all {len(given.matrix)} images are the same: there is nothing to "
-            "reduce.",
-            "Check how they were embedded.",
-        )
+    settings = _settings(given, method, n_components, n_neighbors, min_dist, metric, seed)
     step = Step(out, "embed", settings, inputs=settings["inputs"], overwrite=overwrite)
     folder = None if step.folder is None else step.folder / "embeddings"
     if step.finished and folder is not None:
@@ -178,6 +159,47 @@ def principal_components(
 
     fit = PCA(n_components, random_state=seed)
     return fit.fit_transform(X), fit.explained_variance_ratio_
+
+
+def _settings(
+    given: Embeddings,
+    method: str,
+    n_components: Any,
+    n_neighbors: Any,
+    min_dist: Any,
+    metric: Any,
+    seed: int | None,
+) -> dict[str, Any]:
+    """All that decides the result, checked against the vectors."""
+    n = len(given.matrix)
+    if (given.matrix == given.matrix[0]).all():
+        raise ImagestrataError(
+            f"The vectors of all {n} images are the same: there is nothing to reduce.",
+            "Check how they were embedded.",
+        )
+    if method == "umap" and n < _FEWEST:
+        raise ImagestrataError(
+            f"UMAP looks at neighbours: {n} images are too few.",
+            f"It takes {_FEWEST} at least, and is meant for hundreds.",
+        )
+    name = given.encoder.get("name")
+    settings: dict[str, Any] = {
+        "name": method if name is None else f"{method} of {name}",
+        "reduced_by": method,
+        "n_components": _components(n_components, method, given.matrix.shape),
+    }
+    if method == "umap":
+        settings |= {
+            "n_neighbors": check_int("n_neighbors", n_neighbors, minimum=2, maximum=n - 1),
+            "min_dist": check_float("min_dist", min_dist, minimum=0, maximum=1),
+            "metric": check_choice("metric", metric, METRICS),
+        }
+    return settings | {
+        "seed": seed,
+        # Where weights lie decides nothing, and differs from machine to machine.
+        "reduced_from": {k: v for k, v in given.encoder.items() if k != "weights"},
+        "inputs": embeddings_fingerprint(given),
+    }
 
 
 def _components(value: Any, method: str, shape: tuple[int, ...]) -> float:
