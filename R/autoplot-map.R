@@ -25,8 +25,10 @@ plot_points <- function(object, points, keywords, call = rlang::caller_env()) {
     ) +
     ggplot2::geom_label(
       ggplot2::aes(label = .data$label),
-      data = labels[!is.na(labels$label), ], size = 2.9, fill = "#ffffffcc", label.size = 0,
-      label.padding = ggplot2::unit(0.1, "lines")
+      data = labels[!is.na(labels$label), ],
+      # A little above, where it does not hide a small group.
+      nudge_y = 0.024,
+      size = 2.9, fill = "#ffffffcc", label.size = 0, label.padding = ggplot2::unit(0.1, "lines")
     ) +
     ggplot2::coord_equal() +
     ggplot2::labs(x = NULL, y = NULL, caption = map_note(object, points)) +

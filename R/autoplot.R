@@ -6,8 +6,8 @@
 #'   clusters. `"sizes"`: how many images each cluster holds, and after how many clusters
 #'   50, 75 and 90 percent of the images are reached. `"silhouettes"`: how firmly clusters
 #'   hold their images: mean, and the range of the middle 80 percent. `"map"`: where the images
-#'   lie on a plane. The number of a cluster stands at the median of its images, unless that of
-#'   a larger one is in its way; eight colours are shared by all clusters, far ones by
+#'   lie on a plane. The number of a cluster stands above the median of its images, unless that
+#'   of a larger one is in its way; eight colours are shared by all clusters, far ones by
 #'   preference; the residual is grey.
 #' @param points Of `"map"`: what [map_images()] returned.
 #' @param keywords Of `"map"`: what [cluster_keywords()] returned. The first term of each cluster

@@ -171,10 +171,6 @@ def test_what_the_page_gets(clustering):
 # ---- the figure ----
 
 
-def drawn_labels(figure) -> list[str]:
-    return [text.get_text() for text in figure.axes[0].texts]
-
-
 def test_colours_and_labels_of_the_figure(clustering):
     figure = plot_map(clustering, points_of(clustering, method="umap"), keywords=words(c2="$dog$"))
     dots = figure.axes[0].collections[0]
@@ -186,7 +182,9 @@ def test_colours_and_labels_of_the_figure(clustering):
         *[PALETTE[1]] * 2,
     ]
     assert dots.get_offsets()[0].tolist() == [0.5, 0.5]
-    assert drawn_labels(figure) == ["1", "2 $dog$"]
+    labels = figure.axes[0].texts
+    assert [label.get_text() for label in labels] == ["1", "2 $dog$"]
+    assert [label.get_position()[0] for label in labels] == pytest.approx([0, 0.95])
     caption = figure.texts[0].get_text()
     assert caption == "UMAP: 6 images, 2 clusters; grey: in no cluster"
 

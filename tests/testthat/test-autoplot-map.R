@@ -5,7 +5,7 @@ toy_points <- function() {
   )
 }
 
-test_that("dots have the colours of their clusters, labels stand at medians", {
+test_that("dots have the colours of their clusters, labels stand above medians", {
   words <- tibble::tibble(cluster = 2L, rank = 2:1, term = c("cat", "dog"))
   plot <- autoplot(toy_clustering(), "map", points = toy_points(), keywords = words)
   dots <- ggplot2::layer_data(plot, 1)
@@ -14,7 +14,7 @@ test_that("dots have the colours of their clusters, labels stand at medians", {
   labels <- ggplot2::layer_data(plot, 2)
   expect_equal(labels$label, c("1", "2 dog"))
   expect_equal(labels$x, c(0, 0.95))
-  expect_equal(labels$y, c(0, 1))
+  expect_equal(labels$y, c(0, 1) + 0.024)
   expect_equal(
     plot$labels$caption,
     "Principal components 1 and 2: 6 images, 2 clusters; grey: in no cluster"

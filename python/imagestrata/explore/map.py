@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _NAMES = {"umap": "UMAP", "pca": "Principal components 1 and 2"}
 #: Inches.
 _SIDE = 6.5
-#: A letter of a label and its line, as shares of the side.
-_LETTER, _LINE = 0.0125, 0.032
+#: A letter of a label, its line, and how far above its place it stands, as shares of the side: a
+#: little, where it does not hide a small group.
+_LETTER, _LINE, _ABOVE = 0.0125, 0.032, 0.024
 
 
 def map_images(
@@ -127,7 +128,7 @@ def plot_map(
     Returns
     -------
     matplotlib.figure.Figure
-        6.5 x 6.8 inches. The number of a cluster stands at the median of its images,
+        6.5 x 6.8 inches. The number of a cluster stands above the median of its images,
         unless that of a larger one is in its way. Eight colours are shared by all
         clusters, far ones by preference; the residual is grey.
 
@@ -161,7 +162,7 @@ def plot_map(
             rasterized=True,  # a vector file with a path per image would be slow to open
         )
         for row, text in fitting_labels(centres, [*map(str, numbers)], terms).items():
-            _write(axes, centres[row], text)
+            _write(axes, centres[row] + (0, _ABOVE), text)
         drawn.text(0.03, 0.02, _caption(clustering, map_method(points)), color=SOFT)
     return drawn
 

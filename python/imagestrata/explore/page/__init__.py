@@ -27,7 +27,8 @@ from ...files import write_bytes
 from ...provenance import version
 
 _FOLDER = Path(__file__).parent
-#: Scripts between the kit's and the page's own: pages with tasks for annotators share one.
+#: Scripts between the kit's and the page's own: pages with tasks for annotators share one, and
+#: the gallery's map has one to itself.
 _SHARED = {
     "pairs": ("annotate",),
     "sets": ("annotate",),

@@ -73,7 +73,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
 
   /** Smaller where there are many points, larger as one comes nearer. */
   const radius = () => {
-    const size = Math.min(5, Math.max(2, 150 / Math.sqrt(x.length)));
+    const size = Math.min(4, Math.max(2, 150 / Math.sqrt(x.length)));
     return Math.min(9, size * Math.max(1, view.scale / view.fitted) ** 0.35);
   };
 
@@ -166,7 +166,9 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
       return free;
     };
     const shown = labels.filter(({ group }) => isLabelled(group)).map((label) => ({
-      ...label, at: { x: view.left + label.x * view.scale, y: view.top + (SIDE - label.y) * view.scale },
+      ...label,
+      // A little above, where it does not hide a small group.
+      at: { x: view.left + label.x * view.scale, y: view.top + (SIDE - label.y) * view.scale - radius() - 9 },
     }));
     const named = shown.filter((label) => fits(label, label.name));
     for (const label of named) {
