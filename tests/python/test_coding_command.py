@@ -57,7 +57,7 @@ def test_tags_are_made_and_counted(pictures, tmp_path):
 
 
 def test_a_service_asks_for_consent(pictures, tmp_path):
-    with pytest.raises(ImagestrataError, match="12 images leave this machine.*eu-west-1"):
+    with pytest.raises(ImagestrataError, match=r"12 images leave this machine.*eu-west-1"):
         call("tag", pictures, "--out", tmp_path / "run", "--classifier", "rekognition:labels",
              "--region", "eu-west-1", "--quiet")  # fmt: skip
     with pytest.raises(ImagestrataError, match="`operation` must be one of"):

@@ -3,7 +3,9 @@ tagged <- data.frame(
   label = factor(c("Crowd", "Flag", "Flag", "Parade", NA)),
   confidence = c(0.9, 0.6, 0.8, 0.7, NA)
 )
-by_hand <- data.frame(image_id = c("a", "b", "c", "d"), protest = c(1, 0, 1, 1), flag = c(1, 1, 0, 0))
+by_hand <- data.frame(
+  image_id = c("a", "b", "c", "d"), protest = c(1, 0, 1, 1), flag = c(1, 1, 0, 0)
+)
 
 test_that("taggers, labels and matches are sent as Python expects them", {
   calls <- local_core(compare_tags = \(...) {
