@@ -265,7 +265,7 @@ def _check_measure(images: pd.DataFrame, by: Any) -> str:
     asked = check_choice("by", by, _MEASURES)
     if asked not in there:
         raise ImagestrataError(
-            f"The clustering has no {asked}; it has {', '.join(there) or 'no measure of certainty'}.",
+            f"The clustering has no {asked}; it has {', '.join(there) or 'no such measure'}.",
             'Probabilities come with method="hdbscan".' if asked == "probability" else "",
         )
     return asked
