@@ -17,8 +17,8 @@
 #' @param out The run folder: crops go to `faces/` there, as JPEG without metadata, and the table to
 #'   `faces.parquet`. A call that was interrupted goes on.
 #' @param margin What is added around a face on each side, as a share of its box.
-#' @param min_size Faces whose box is smaller are left out, in pixels. Half the size takes four
-#'   times as long.
+#' @param min_size Side of the smallest box that is looked for, in pixels; faces hardly larger are
+#'   often missed. Half the size takes four times as long.
 #' @param min_score Faces with a lower score are left out. 0 is the detector's own limit.
 #' @param size Crops are shrunk until their longer side has this many pixels at most. None is ever
 #'   enlarged.
@@ -41,7 +41,7 @@
 crop_faces <- function(images,
                        out,
                        margin = 0.2,
-                       min_size = 40,
+                       min_size = 32,
                        min_score = 0,
                        size = NULL,
                        overwrite = FALSE,

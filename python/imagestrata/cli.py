@@ -599,7 +599,7 @@ def read_text(
 def crop_faces(
     run_folder: RunFolder,
     margin: Annotated[float, typer.Option(help="Added on each side, as a share.")] = 0.2,
-    min_size: Annotated[int, typer.Option(help="Leave out smaller faces, in pixels.")] = 40,
+    min_size: Annotated[int, typer.Option(help="Side of the smallest faces, in pixels.")] = 32,
     min_score: Annotated[float, typer.Option(help="Leave out faces less sure.")] = 0.0,
     size: Annotated[int | None, typer.Option(help="Shrink crops to this, in pixels.")] = None,
     overwrite: Overwrite = False,

@@ -38,9 +38,8 @@ PART_SIZE = 64
 #: More pixels than any side has: such a picture is never decoded at reduced scale.
 _FULL = 1 << 30
 
-#: Sides of faces, in pixels, that the detector finds well. Its window has 80, and faces just
-#: of that size are missed more often; see docs/reading.md.
-_SEEN_WELL = 100
+#: Side of the window in which the detector looks for a face, in pixels.
+_WINDOW = 80
 
 _JPEG_QUALITY = 95
 
@@ -66,7 +65,7 @@ def crop_faces(
     out: str | os.PathLike[str],
     *,
     margin: float = 0.2,
-    min_size: int = 40,
+    min_size: int = 32,
     min_score: float = 0.0,
     size: int | None = None,
     overwrite: bool = False,
@@ -88,9 +87,10 @@ def crop_faces(
     margin : float, default 0.2
         What is added around a face on each side, as a share of its box (our choice: hair,
         chin and ears, which the box leaves out). Crops end where the image does.
-    min_size : int, default 40
-        Faces whose box is smaller are left out, in pixels. Pictures are enlarged to find
-        small ones: half the size takes four times as long.
+    min_size : int, default 32
+        Side of the smallest box that is looked for, in pixels; faces hardly larger are
+        often missed. Pictures are enlarged to find small ones: half the size takes four
+        times as long.
     min_score : float, default 0
         Faces with a lower score are left out. 0 is the detector's own limit; more makes
         for fewer mistakes and fewer faces.
@@ -216,8 +216,8 @@ class _Detector:
     """
 
     def __init__(self, min_size: int, min_score: float) -> None:
+        self._factor = _WINDOW / min_size
         self._dlib = require("dlib", "faces", "Cropping faces", package="dlib-bin")
-        self._min_size = min_size
         self._min_score = min_score
         self._own = threading.local()  # a detector serves one thread
 
@@ -227,7 +227,7 @@ class _Detector:
 
         if not hasattr(self._own, "run"):
             self._own.run = self._dlib.get_frontal_face_detector().run
-        factor = _SEEN_WELL / self._min_size
+        factor = self._factor
         width, height = (max(1, round(side * factor)) for side in picture.size)
         scaled = picture.resize((width, height), Image.Resampling.BILINEAR)
         boxes, scores, _ = self._own.run(np.asarray(scaled), 0, self._min_score)
@@ -240,7 +240,6 @@ class _Detector:
                 float(score),
             )
             for box, score in zip(boxes, scores, strict=True)
-            if box.width() / factor >= self._min_size
         ]
         return sorted(faces, key=lambda face: (face.left, face.top))
 
