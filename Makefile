@@ -13,7 +13,7 @@ demo: .venv/core
 	$(BIN)/imagestrata run demo/images --out demo/run --encoder hog --near-duplicates 4
 
 test: .venv/dev
-	@tools/system-packages chromium
+	@tools/system-packages chromium tesseract
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 	$(MAKE) test-r
 
@@ -33,7 +33,7 @@ vignettes: .venv/core
 
 # The oldest versions that pyproject.toml admits, in an environment of their own.
 test-lowest:
-	@tools/system-packages venv chromium
+	@tools/system-packages venv chromium tesseract
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install -q uv
 	VIRTUAL_ENV=.venv-lowest .venv-lowest/bin/uv pip install --resolution lowest-direct -e '.[dev]'
@@ -48,7 +48,8 @@ lint: .venv/dev
 
 bench: .venv/dev
 	for script in embedding clustering quality fine_tuning fine_tuning_quality pairs tuning \
-	    startup; do \
+	    startup reading faces; do \
+	    map startup; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
 	@tools/system-packages r
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R

@@ -5,7 +5,13 @@
 #'   remained; clusters that were fitted and, of these, cohesive; mean size of the cohesive
 #'   clusters. `"sizes"`: how many images each cluster holds, and after how many clusters
 #'   50, 75 and 90 percent of the images are reached. `"silhouettes"`: how firmly clusters
-#'   hold their images: mean, and the range of the middle 80 percent.
+#'   hold their images: mean, and the range of the middle 80 percent. `"map"`: where the images
+#'   lie on a plane. The number of a cluster stands above the median of its images, unless that
+#'   of a larger one is in its way; eight colours are shared by all clusters, far ones by
+#'   preference; the residual is grey.
+#' @param points Of `"map"`: what [map_images()] returned.
+#' @param keywords Of `"map"`: what [cluster_keywords()] returned. The first term of each cluster
+#'   stands beside its number, where there is room.
 #' @param ... Not used.
 #'
 #' @returns A ggplot.
@@ -17,9 +23,14 @@
 #' autoplot(topics, "sizes")
 #' autoplot(topics, "silhouettes")
 autoplot.imagestrata_clustering <- function(object,
-                                            type = c("trace", "sizes", "silhouettes"),
+                                            type = c("trace", "sizes", "silhouettes", "map"),
+                                            points = NULL,
+                                            keywords = NULL,
                                             ...) {
   type <- rlang::arg_match(type)
+  if (type == "map") {
+    return(plot_points(object, points, keywords))
+  }
   if (nrow(tidy(object, if (type == "trace") "trace" else "clusters")) == 0) {
     abort_imagestrata(
       "This clustering has no {if (type == 'trace') 'iterations' else 'clusters'} to draw.",

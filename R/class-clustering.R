@@ -133,6 +133,14 @@ embed_like <- function(clustering, images, weights, progress, call = rlang::call
       call = call
     )
   }
+  if (!is.null(encoder[["reduced_from"]])) {
+    abort_imagestrata(
+      "The clustering was made from reduced vectors ({encoder[['name']]}); how to reduce them was
+       learnt from its images, and new ones have no place there.",
+      hint = "Embed, reduce and cluster all images together.",
+      call = call
+    )
+  }
   if (!is.null(encoder[["fine_tuned"]])) {
     abort_imagestrata(
       "The clustering was made with a network that you have fine-tuned.",

@@ -93,6 +93,18 @@ tbl_sum.imagestrata_stability <- function(x, ...) {
 }
 
 #' @export
+tbl_sum.imagestrata_comparison <- function(x, ...) {
+  lines <- glance(x)
+  c(
+    "Comparison" = paste0(
+      count_of(nrow(lines), "clustering"), " of ", count_of(lines$n_images[[1]], "image"),
+      if (from_json(attr(x, "settings"))$residual == "leave_out") ", the residual left out"
+    ),
+    "Clusters" = paste(lines$clustering, lines$n_clusters, collapse = ", ")
+  )
+}
+
+#' @export
 tbl_sum.imagestrata_matching <- function(x, ...) {
   line <- glance(x)
   c(

@@ -29,6 +29,7 @@ needed_columns <- list(
   imagestrata_clustering = c(
     "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"
   ),
+  imagestrata_sweep = c("min_cluster_size", "n_clusters", "share_noise", "silhouette"),
   imagestrata_sample = c("image_id", "cluster", "N_h", "n_h", "weight_corpus"),
   imagestrata_ratings = c("respondent_id", "image_id", "item", "dimension", "rating"),
   imagestrata_estimates = c("item", "dimension", "estimate", "std.error"),

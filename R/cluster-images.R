@@ -21,14 +21,26 @@
 #'
 #' Of `"kmeans"`: `n_clusters`.
 #'
-#' Of both: `n_init`, restarts of k-means; `normalize = "l2"`, vectors of length one;
-#' `n_components`, principal components kept; `silhouette`, `"exact"` or `"squared"` for very
-#' many images; `exact = TRUE` for the same result on any machine.
+#' Of both: `n_init`, restarts of k-means; `exact = TRUE` for the same result on any machine.
+#'
+#' Of `"hdbscan"`, which needs Python's package hdbscan and works best on what
+#' [reduce_embeddings()] made with UMAP:
+#'
+#' - `min_cluster_size` (50): fewer images are no cluster; see [sweep_min_cluster_size()].
+#' - `min_samples`: neighbours that an image must have near for its place to count as dense;
+#'   by default as many as `min_cluster_size`.
+#' - `selection`: `"eom"`, the clusters that persist longest, or `"leaf"`, the smallest ones.
+#' - `noise`: with `"keep"` images in no cluster are the residual, cluster -1; with `"nearest"`
+#'   each is put into the cluster with the nearest centroid.
+#'
+#' Of all: `normalize = "l2"`, vectors of length one; `n_components`, principal components kept;
+#' `silhouette`, `"exact"` or `"squared"` for very many images.
 #'
 #' @param images What [embed_images()] or [scan_images()] returned; anything that
 #'   [scan_images()] takes, which is then scanned and embedded first; or a numeric matrix of
 #'   vectors of your own, a row per image.
-#' @param method `"iterative"`, the paper's, or `"kmeans"`, a single k-means.
+#' @param method `"iterative"`, the paper's, `"kmeans"`, a single k-means, or `"hdbscan"`,
+#'   clusters by density.
 #' @param preset `"paper"`: settings of the iterative method closest to the published run.
 #' @param encoder,weights For images that are not embedded yet, see [embed_images()].
 #' @param seed A seed: the same one gives the same result on the same machine.
@@ -37,7 +49,9 @@
 #'
 #' @returns A tibble with one row per image: `image_id`, `path`, `cluster` (1 is the largest,
 #'   -1 the residual), `iteration` in which its cluster left, `silhouette`, `distance` to the
-#'   centroid, `n_copies`, and columns of your own. [tidy()][tidiers] gives the clusters and
+#'   centroid, `n_copies`, and columns of your own; of `"hdbscan"` also `probability`, how firmly
+#'   an image belongs to its cluster, `outlier_score` (GLOSH), and `assigned`, whether it was
+#'   noise that was put into the nearest cluster. [tidy()][tidiers] gives the clusters and
 #'   the iterations, [glance()][tidiers] one line,
 #'   [autoplot()][autoplot.imagestrata_clustering] and [plot_montage()] pictures, and
 #'   [predict()][predict.imagestrata_clustering] places new images. Columns can be added and

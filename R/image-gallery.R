@@ -9,6 +9,8 @@
 #' @param sample What [sample_images()] returned: these images are marked.
 #' @param keywords What [cluster_keywords()] returned: the first of its terms stand beside each
 #'   cluster.
+#' @param points What [map_images()] returned: the page gets a map, to move about in and to tick
+#'   images with a lasso.
 #' @param n_typical Images shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
 #' @inheritParams scan_images
@@ -23,6 +25,7 @@ image_gallery <- function(clustering,
                           out,
                           sample = NULL,
                           keywords = NULL,
+                          points = NULL,
                           n_typical = 12,
                           thumbnail = 160,
                           overwrite = FALSE,
@@ -37,6 +40,7 @@ image_gallery <- function(clustering,
     check_path(out, "out"),
     sample = if (!is.null(sample)) encode_table(sample),
     keywords = if (!is.null(keywords)) encode_table(check_data_frame(keywords, "keywords")),
+    points = if (!is.null(points)) encode_table(check_data_frame(points, "points")),
     n_typical = check_number(n_typical, "n_typical"),
     thumbnail = check_number(thumbnail, "thumbnail"),
     overwrite = check_flag(overwrite, "overwrite"),

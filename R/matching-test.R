@@ -129,10 +129,14 @@ send_files <- function(files, call = rlang::caller_env()) {
 }
 
 send_key <- function(test, call = rlang::caller_env()) {
-  if (is.data.frame(test)) {
-    return(list(kind = "table", table = encode_table(test, call)))
+  send_table_or_file(test, "test", call)
+}
+
+send_table_or_file <- function(x, name, call = rlang::caller_env()) {
+  if (is.data.frame(x)) {
+    return(list(kind = "table", table = encode_table(x, call)))
   }
-  path <- check_path(test, "test", call = call)
-  check_exist(path, "test", call)
+  path <- check_path(x, name, call = call)
+  check_exist(path, name, call)
   list(kind = "path", path = path)
 }

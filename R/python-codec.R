@@ -92,7 +92,7 @@ decode_column <- function(column, n_rows) {
   x <- switch(column[["kind"]],
     integer = readBin(data, "integer", n_rows, endian = "little"),
     logical = as.logical(data),
-    character = read_text(data, n_rows),
+    character = read_strings(data, n_rows),
     factor = ,
     ordered = readBin(data, "integer", n_rows, endian = "little") + 1L,
     readBin(data, "double", n_rows, endian = "little")
@@ -102,10 +102,10 @@ decode_column <- function(column, n_rows) {
   }
   levels <- column[["levels"]]
   switch(column[["kind"]],
-    factor = structure(x, levels = read_text(levels), class = "factor"),
-    ordered = structure(x, levels = read_text(levels), class = c("ordered", "factor")),
+    factor = structure(x, levels = read_strings(levels), class = "factor"),
+    ordered = structure(x, levels = read_strings(levels), class = c("ordered", "factor")),
     date = structure(x, class = "Date"),
-    datetime = structure(x, class = c("POSIXct", "POSIXt"), tzone = read_text(levels)),
+    datetime = structure(x, class = c("POSIXct", "POSIXt"), tzone = read_strings(levels)),
     x
   )
 }
@@ -128,7 +128,7 @@ write_text <- function(name, x, call) {
   writeBin(enc2utf8(x), raw(), useBytes = TRUE)
 }
 
-read_text <- function(data, n = sum(data == 0)) {
+read_strings <- function(data, n = sum(data == 0)) {
   x <- readBin(data, "character", n)
   Encoding(x) <- "UTF-8"
   x

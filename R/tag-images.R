@@ -1,30 +1,51 @@
 #' Tag images with the labels of a ready-made classifier
 #'
-#' Nothing leaves the machine. With the published weights the labels are the 1,000 classes of
-#' ImageNet: things and animals, hardly any people or events.
+#' @description
+#' With a classifier of torchvision nothing leaves the machine; with the published weights the
+#' labels are the 1,000 classes of ImageNet: things and animals, hardly any people or events.
+#'
+#' With [rekognition()] the images go to Amazon, for money: that asks for consent and says
+#' beforehand what it will cost. Each of its answers is stored in `out` the moment it arrives, and
+#' none is paid for twice: not after a crash, not when images are added, not with `overwrite` or
+#' another `n_tags`. `tag_costs()` tells the cost and sends nothing.
 #'
 #' @param images What [scan_images()] returned, or anything that it takes; then the images are
 #'   scanned first.
-#' @param classifier A classifier of torchvision, by name.
+#' @param classifier A classifier of torchvision, by name; or [rekognition()].
 #' @param n_tags Labels per image, at most: the most confident.
 #' @param min_confidence Labels below it are left out.
 #' @param weights A file with the classifier's weights, the last layer included. By default they
 #'   are looked for where torch keeps them, and downloaded once.
 #' @param labels Names of the classes, in order; needed where the weights have other classes than
 #'   the published ones.
+#' @param resize,precision,device,batch_size As for [embed_images()]; like `weights` and `labels`,
+#'   they are for classifiers of torchvision.
+#' @param budget What all answers of the service in `out` may cost together, in the currency of its
+#'   `price`. Repeated attempts count; when it is reached nothing more is sent.
+#' @param consent `TRUE`: the images may leave this machine.
+#' @param out Run folder: the table goes to `tags.parquet` there, the answers of a service to
+#'   `tags/answers.jsonl` (and it must be given). A call that was interrupted goes on.
 #' @inheritParams embed_images
 #'
 #' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`,
 #'   `confidence` (a probability by the model's own lights), `reason`. An image without a tag is
 #'   one row with a reason.
+#'
+#'   `tag_costs()`: a tibble of one row with `n_images`; `n_answered`, those with an answer in
+#'   `out`; `cost` of the others; `spent` on the answers that are there.
 #' @family words
-#' @seealso `cluster_keywords(clustering, tags, column = "label", separator = ";")` tells what is
-#'   typical of each cluster.
+#' @seealso [compare_tags()] says how good tags are;
+#'   `cluster_keywords(clustering, tags, column = "label", separator = ";")` what is typical of each
+#'   cluster.
 #' @export
 #' @examples
 #' \dontrun{
 #' tags <- tag_images("my-images", n_tags = 3)
 #' tag_frequencies(tags)
+#'
+#' amazon <- rekognition("labels", region = "eu-west-1")
+#' tag_costs("my-images", amazon)
+#' tags <- tag_images("my-images", amazon, budget = 5, consent = TRUE, out = "my-run")
 #' }
 tag_images <- function(images,
                        classifier = "resnet18",
@@ -36,13 +57,15 @@ tag_images <- function(images,
                        precision = "auto",
                        device = "auto",
                        batch_size = NULL,
+                       budget = NULL,
+                       consent = FALSE,
                        out = NULL,
                        overwrite = FALSE,
                        progress = TRUE) {
   table <- call_core(
     "tag_images",
     send(images, "images"),
-    check_string(classifier, "classifier"),
+    send_tagger(classifier, "classifier"),
     n_tags = check_number(n_tags, "n_tags"),
     min_confidence = check_number(min_confidence, "min_confidence"),
     weights = check_weights(weights),
@@ -51,8 +74,24 @@ tag_images <- function(images,
     precision = check_string(precision, "precision"),
     device = check_string(device, "device"),
     batch_size = check_number(batch_size, "batch_size", null = TRUE),
+    budget = check_number(budget, "budget", null = TRUE),
+    consent = check_flag(consent, "consent"),
     out = check_path(out, "out", null = TRUE),
     overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  decode_table(table)
+}
+
+#' @rdname tag_images
+#' @export
+tag_costs <- function(images, classifier, out = NULL, progress = TRUE) {
+  check_class(classifier, "imagestrata_rekognition", "classifier", "rekognition")
+  table <- call_core(
+    "tag_costs",
+    send(images, "images"),
+    send_tagger(classifier, "classifier"),
+    check_path(out, "out", null = TRUE),
     progress = progress_bar(progress)
   )
   decode_table(table)

@@ -50,15 +50,27 @@ MinSide = Annotated[int, typer.Option(help="Reject images with a shorter side, i
 NearDuplicates = Annotated[
     int | None, typer.Option(help="Hamming distance up to which images count as copies.")
 ]
-Method = Annotated[str, typer.Option(help="iterative or kmeans.")]
+Method = Annotated[str, typer.Option(help="iterative, kmeans or hdbscan.")]
 Preset = Annotated[str | None, typer.Option(help='"paper": the published settings.')]
 K = Annotated[int | None, typer.Option("--k", help="Clusters fitted per iteration.")]
 Clusters = Annotated[int | None, typer.Option(help="Number of clusters (method kmeans).")]
 Threshold = Annotated[
     float | None, typer.Option(help="Mean silhouette above which a cluster is cohesive.")
 ]
+MinClusterSize = Annotated[
+    int | None, typer.Option(help="Images that make a cluster (method hdbscan); by default 50.")
+]
+MinSamples = Annotated[
+    int | None, typer.Option(help="Near neighbours of an image that lies densely (hdbscan).")
+]
+Noise = Annotated[
+    str | None, typer.Option(help="Of images in no cluster (hdbscan): keep or nearest.")
+]
 Normalize = Annotated[str | None, typer.Option(help='"l2": vectors of length one.')]
 Components = Annotated[int | None, typer.Option(help="Principal components kept.")]
+MapMethod = Annotated[
+    str | None, typer.Option("--map", help="Add a map of the images: umap or pca.")
+]
 PerCluster = Annotated[int, typer.Option(help="Images sampled from each cluster.")]
 Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead.")]
 Allocation = Annotated[str, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
@@ -108,6 +120,9 @@ def run(
     k: K = None,
     n_clusters: Clusters = None,
     similarity_threshold: Threshold = None,
+    min_cluster_size: MinClusterSize = None,
+    min_samples: MinSamples = None,
+    noise: Noise = None,
     normalize: Normalize = None,
     n_components: Components = None,
     n_per_cluster: PerCluster = 5,
@@ -131,6 +146,9 @@ def run(
         k=k,
         n_clusters=n_clusters,
         similarity_threshold=similarity_threshold,
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        noise=noise,
         normalize=normalize,
         n_components=n_components,
     )
@@ -180,11 +198,7 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Turn every distinct image of a run folder into a vector."""
-    from .files import read_table
-    from .provenance import require_step
-
-    require_step(run_folder, "scan")
-    images = read_table(run_folder / "images.parquet")
+    images = _scanned(run_folder)
     common = {"out": run_folder, "overwrite": overwrite}
     embeddings = _embed(
         images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
@@ -200,6 +214,89 @@ def embed(
 
 
 @app.command()
+def reduce(
+    run_folder: RunFolder,
+    out: Annotated[Path, typer.Option("--out", help="A run folder for the reduced vectors.")],
+    method: Annotated[str, typer.Option(help="pca or umap.")] = "pca",
+    n_components: Annotated[
+        float | None,
+        typer.Option(help="Numbers per image, or (pca) a share of the variance; .8, umap 10."),
+    ] = None,
+    n_neighbors: Annotated[int, typer.Option(help="Neighbours of an image (umap).")] = 15,
+    min_dist: Annotated[float, typer.Option(help="How near images may come (umap).")] = 0.0,
+    metric: Annotated[
+        str, typer.Option(help="Of umap: euclidean, cosine, correlation or manhattan.")
+    ] = "euclidean",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Describe every image of a run folder with fewer numbers, in another run folder."""
+    from .embeddings.embeddings import Embeddings
+    from .embeddings.reduce import reduce_embeddings
+    from .provenance import require_step
+
+    require_step(run_folder, "embed")
+    reduced = reduce_embeddings(
+        Embeddings.load(run_folder),
+        method,
+        n_components=n_components,
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        metric=metric,
+        seed=seed,
+        out=out,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    n, width = reduced.matrix.shape
+    summary = {"n_images": n, "width": width, "encoder": reduced.encoder["name"]}
+    _print(
+        summary,
+        as_json,
+        f"{n} images, {width} numbers each: {out / 'embeddings'}",
+        f"Next: imagestrata cluster {out} --method hdbscan",
+    )
+
+
+@app.command()
+def sweep(
+    run_folder: RunFolder,
+    size: Annotated[
+        list[int] | None, typer.Option(help="A smallest size of clusters; 20, 30, ..., 90.")
+    ] = None,
+    min_samples: MinSamples = None,
+    normalize: Normalize = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Try smallest sizes of clusters for the method hdbscan."""
+    from .embeddings.embeddings import Embeddings
+    from .explore.sweep import plot_sweep
+    from .files import write_table
+    from .provenance import require_step
+    from .validation.sweep import SIZES, sweep_min_cluster_size
+
+    require_step(run_folder, "embed")
+    swept = sweep_min_cluster_size(
+        Embeddings.load(run_folder),
+        size or SIZES,
+        min_samples=min_samples,
+        normalize=normalize,
+        progress=not quiet,
+    )
+    write_table(run_folder / "sweep.csv", swept)
+    plot_sweep(swept, run_folder / "sweep.png")
+    _print(
+        {"sweep": _records(swept)},
+        as_json,
+        swept.round(3).to_string(index=False),
+        f"Also here: {run_folder / 'sweep.csv'}, {run_folder / 'sweep.png'}",
+    )
+
+
+@app.command()
 def cluster(
     run_folder: RunFolder,
     method: Method = "iterative",
@@ -207,6 +304,9 @@ def cluster(
     k: K = None,
     n_clusters: Clusters = None,
     similarity_threshold: Threshold = None,
+    min_cluster_size: MinClusterSize = None,
+    min_samples: MinSamples = None,
+    noise: Noise = None,
     normalize: Normalize = None,
     n_components: Components = None,
     seed: Seed = 0,
@@ -225,6 +325,9 @@ def cluster(
         k=k,
         n_clusters=n_clusters,
         similarity_threshold=similarity_threshold,
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        noise=noise,
         normalize=normalize,
         n_components=n_components,
     )
@@ -390,6 +493,8 @@ def sample(
 @app.command()
 def gallery(
     run_folder: RunFolder,
+    map_method: MapMethod = None,
+    seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -401,8 +506,109 @@ def gallery(
     drawn = read_sample(run_folder) if stored.exists() else None
     keywords = _read_csv(words) if words.exists() else None
     common = {"out": run_folder, "overwrite": overwrite}
-    page = _gallery(_load_clustering(run_folder), drawn, not quiet, common, keywords)
+    clustering = _load_clustering(run_folder)
+    points = None if map_method is None else _map(run_folder, map_method, seed, not quiet)
+    page = _gallery(clustering, drawn, not quiet, common, keywords, points)
     _print({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
+
+
+@app.command()
+def tag(
+    folder: Folder,
+    out: Out,
+    classifier: Annotated[
+        str,
+        typer.Option(help="One of torchvision, rekognition:labels or rekognition:celebrities."),
+    ] = "resnet18",
+    n_tags: Annotated[int, typer.Option(help="Labels per image, at most.")] = 5,
+    min_confidence: Annotated[float, typer.Option(help="Leave out labels below it.")] = 0.0,
+    weights: Weights = None,
+    region: Annotated[str, typer.Option(help="Where Amazon computes.")] = "us-east-1",
+    price: Annotated[float, typer.Option(help="What Amazon takes for an image.")] = 0.001,
+    budget: Annotated[
+        float | None, typer.Option(help="What all answers of a service may cost.")
+    ] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="The images may leave this machine.")
+    ] = False,
+    batch_size: BatchSize = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tag images with the labels of a ready-made classifier, and count the labels."""
+    from .explore.tags import plot_tags
+    from .files import write_table
+    from .text.rekognition import Rekognition
+    from .text.tags import tag_frequencies, tag_images
+
+    service, _, operation = classifier.partition(":")
+    tags = tag_images(
+        folder,
+        Rekognition(operation, region=region, price=price)
+        if service == "rekognition"
+        else classifier,
+        n_tags=n_tags,
+        min_confidence=min_confidence,
+        weights=weights,
+        batch_size=batch_size,
+        budget=budget,
+        consent=consent,
+        out=out,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    counted = tag_frequencies(tags)
+    write_table(out / "tag-frequencies.csv", counted)
+    plot_tags(tags, out / "tags.png")
+    summary = {"n_images": int(tags["image_id"].nunique()), "n_labels": len(counted)}
+    _print(
+        summary | {"frequencies": _records(counted)},
+        as_json,
+        counted.head(20).round(3).to_string(index=False),
+        f"Tags: {out / 'tags.parquet'}, {out / 'tag-frequencies.csv'}, {out / 'tags.png'}",
+    )
+
+
+@app.command("coding-sheet")
+def coding_sheet(
+    run_folder: RunFolder,
+    code: Annotated[
+        list[str], typer.Option(help="What is coded: a name, or name=answer,answer. Repeat it.")
+    ],
+    n: Annotated[int, typer.Option("--n", help="Images at either end of each cluster.")] = 10,
+    by: Annotated[str | None, typer.Option(help="probability, silhouette or distance.")] = None,
+    warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="A file with ids of images to leave out, one a line.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page to code the most and the least certain images of each cluster."""
+    from .explore.coding_sheet import coding_sheet as write_sheet
+
+    split = [one.partition("=") for one in code]
+    page = run_folder / "coding-sheet.html"
+    sheet = write_sheet(
+        _load_clustering(run_folder),
+        page,
+        {name: answers.split(",") if equals else None for name, equals, answers in split},
+        n=n,
+        by=by,
+        warning=warning,
+        exclude=None if exclude is None else _lines(exclude),
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    table = page.with_suffix(".csv")
+    _print(
+        {"n_images": len(sheet), "page": str(page), "table": str(table)},
+        as_json,
+        f"{len(sheet)} images to code: {page}",
+        f"The same for a spreadsheet: {table}",
+    )
 
 
 @app.command("fine-tune")
@@ -485,6 +691,82 @@ def predict(
     n = int(table["image_id"].nunique())
     said = ", ".join(f"{label} {n}" for label, n in found.items()) or "no label"
     _print({"n_images": n, "labels": found}, as_json, f"{n} images: {said}", f"All of it: {target}")
+
+
+@app.command("read-text")
+def read_text(
+    run_folder: RunFolder,
+    language: Annotated[
+        list[str] | None, typer.Option(help="A language by Tesseract's code; eng.")
+    ] = None,
+    min_confidence: Annotated[float, typer.Option(help="Drop words less sure, 0 to 1.")] = 0.6,
+    psm: Annotated[int, typer.Option(help="Tesseract's page segmentation mode.")] = 3,
+    side: Annotated[int, typer.Option(help="Enlarge smaller pictures to this, in pixels.")] = 1500,
+    white_text: Annotated[bool, typer.Option(help="Look again for white letters.")] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Read the text inside every distinct image of a run folder."""
+    from .text.read import read_text as read
+
+    texts = read(
+        _scanned(run_folder),
+        language or "eng",
+        min_confidence=min_confidence,
+        psm=psm,
+        side=side,
+        white_text=white_text,
+        out=run_folder,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    summary = {
+        "n_images": len(texts),
+        "n_with_text": int(texts["text"].notna().sum()),
+        "n_words": int(texts["n_words"].sum()),
+        "texts": str(run_folder / "texts.parquet"),
+    }
+    said = f"{summary['n_words']} words in {summary['n_with_text']} of {len(texts)} images"
+    _print(summary, as_json, f"{said}: {summary['texts']}")
+
+
+@app.command("crop-faces")
+def crop_faces(
+    run_folder: RunFolder,
+    margin: Annotated[float, typer.Option(help="Added on each side, as a share.")] = 0.2,
+    min_size: Annotated[int, typer.Option(help="Side of the smallest faces, in pixels.")] = 32,
+    min_score: Annotated[float, typer.Option(help="Leave out faces less sure.")] = 0.0,
+    size: Annotated[int | None, typer.Option(help="Shrink crops to this, in pixels.")] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Find the faces in the images of a run folder, and cut them out.
+
+    Recognise people only with their consent, or public figures in their public role.
+    """
+    from .corpus.faces import crop_faces as cut
+
+    faces = cut(
+        _scanned(run_folder),
+        run_folder,
+        margin=margin,
+        min_size=min_size,
+        min_score=min_score,
+        size=size,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    found = faces.dropna(subset="crop")
+    summary = {
+        "n_images": int(faces["image_id"].nunique()),
+        "n_with_face": int(found["image_id"].nunique()),
+        "n_faces": len(found),
+        "folder": str(run_folder / "faces"),
+    }
+    said = f"{len(found)} faces in {summary['n_with_face']} of {summary['n_images']} images"
+    _print(summary, as_json, f"{said}: {summary['folder']}")
 
 
 @app.command()
@@ -724,6 +1006,40 @@ def tune(
 
 
 @app.command()
+def compare(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Run folders of the same images, clustered differently.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A folder for the tables and figures.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
+    ] = None,
+    residual: Annotated[str, typer.Option(help="Residual images: alone or leave_out.")] = "alone",
+    images: Annotated[str, typer.Option(help="same, or common: those in all folders.")] = "same",
+    as_json: Json = False,
+) -> None:
+    """Compare the clusters of several run folders with each other."""
+    from .explore.comparison import plot_comparison
+    from .files import make_folder, write_table
+    from .finetune.labels import read_labels
+    from .validation.comparison import compare_clusterings
+
+    found = compare_clusterings(
+        truth=None if truth is None else read_labels(truth),
+        residual=residual,
+        images=images,
+        **{str(folder): _load_clustering(folder) for folder in run_folders},
+    )
+    folder = make_folder(out)
+    for name in ("summary", "pairs", "flows"):
+        write_table(folder / f"{name}.csv", getattr(found, name))
+    plot_comparison(found, folder / "flow.png")
+    plot_comparison(found, folder / "heatmap.png", type="heatmap")
+    summary = {"clusterings": _records(found.summary), "pairs": _records(found.pairs)}
+    _print(summary, as_json, str(found), f"Tables and figures: {folder}")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
     n_images: Annotated[int, typer.Option(help="How many files.")] = 600,
@@ -798,6 +1114,14 @@ def _scan(
     )
 
 
+def _scanned(run_folder: Path) -> pd.DataFrame:
+    from .files import read_table
+    from .provenance import require_step
+
+    require_step(run_folder, "scan")
+    return read_table(run_folder / "images.parquet")
+
+
 def _embed(
     images: pd.DataFrame,
     encoder: str,
@@ -864,18 +1188,32 @@ def _sample(clustering: Clustering, common: dict[str, Any], **arguments: Any) ->
     return sample_images(clustering, **arguments, **common)
 
 
+def _map(run_folder: Path, method: str, seed: int, progress: bool) -> pd.DataFrame:
+    from .embeddings.embeddings import Embeddings
+    from .explore.map import map_images
+
+    return map_images(Embeddings.load(run_folder), method, seed=seed, progress=progress)
+
+
 def _gallery(
     clustering: Clustering,
     drawn: pd.DataFrame | None,
     progress: bool,
     common: dict[str, Any],
     keywords: pd.DataFrame | None = None,
+    points: pd.DataFrame | None = None,
 ) -> Path:
     from .explore.gallery import image_gallery
     from .explore.montage import plot_montage
 
-    page = image_gallery(clustering, sample=drawn, keywords=keywords, progress=progress, **common)
+    page = image_gallery(
+        clustering, sample=drawn, keywords=keywords, points=points, progress=progress, **common
+    )
     plot_montage(clustering, common["out"] / "montage.png", keywords=keywords)
+    if points is not None:
+        from .explore.map import plot_map
+
+        plot_map(clustering, points, common["out"] / "map.png", keywords=keywords)
     return page
 
 

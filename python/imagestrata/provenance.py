@@ -32,6 +32,8 @@ STEPS = {
     "embed": "scan",
     "describe": "scan",
     "tag": "scan",
+    "read": "scan",
+    "faces": "scan",
     "cluster": "embed",
     "sample": "cluster",
     "gallery": "sample",
@@ -54,6 +56,8 @@ _PACKAGES = (
     "scikit-image",
     "ImageHash",
     "safetensors",
+    "umap-learn",
+    "hdbscan",
 )
 
 

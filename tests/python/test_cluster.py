@@ -110,7 +110,7 @@ def test_wrong_settings_leave_no_trace(matrix, tmp_path):
     with pytest.raises(ImagestrataError, match="n_clusters"):
         cluster(matrix, "kmeans", out=out, n_clusters=201)
     with pytest.raises(ImagestrataError, match="method"):
-        cluster(matrix, "hdbscan", out=out)
+        cluster(matrix, "dbscan", out=out)
     with pytest.raises(ImagestrataError, match="preset"):
         cluster(matrix, preset="best", out=out)
     with pytest.raises(ImagestrataError, match="seed"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -317,3 +318,15 @@ def test_labels_are_learnt_and_given_from_the_command_line(invoke, tmp_path):
     assert code == 2 and 'a number or "calibrated"' in said
     code, shown, _ = invoke("run", folder, "--out", tmp_path / "run", "--model", out, "--quiet")
     assert code == 0 and "clusters" in shown
+
+
+def test_the_gallery_gets_a_map(finished, invoke, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    code, _, _ = invoke("gallery", run, "--map", "pca", "--overwrite", "--quiet")
+    assert code == 0
+    assert (run / "map.png").exists()
+    assert '"method":"pca"' in (run / "gallery" / "index.html").read_text()
+    code, _, message = invoke("gallery", run, "--map", "globe")
+    assert code == 2
+    assert '"umap", "pca"' in message

@@ -7,6 +7,8 @@ python_signatures <- function() {
 r_signatures <- function(verbs) {
   dplyr::bind_rows(lapply(verbs, function(verb) {
     arguments <- formals(getExportedValue("imagestrata", verb))
+    # In Python they always come last.
+    arguments <- arguments[order(names(arguments) == "...")]
     tibble::tibble(
       verb = verb,
       argument = names(arguments),
@@ -31,11 +33,15 @@ same_default <- function(x, y) {
 # What is called otherwise in R, where there is a custom for it.
 otherwise <- c(
   plot_trace = "autoplot(x, \"trace\")",
+  plot_map = "autoplot(x, \"map\")",
   plot_training = "autoplot(x, \"training\")",
   plot_confusion = "autoplot(x, \"confusion\")",
   plot_label_ratings = "plot_label_ratings(type = )",
   plot_tuning = "autoplot(x)",
-  plot_matching = "autoplot(x)"
+  plot_sweep = "autoplot(x)",
+  plot_matching = "autoplot(x)",
+  plot_comparison = "autoplot(x, \"flow\")",
+  plot_tags = "autoplot(x)"
 )
 
 # What R does by itself and more of, with a twin in Python to be checked against: the same names,
@@ -65,15 +71,19 @@ methods_of_classes <- tibble::tribble(
   "`FineTunedModel.training`, `.encoder`", "`summary(x)`",
   "`FineTunedModel.head`, `.probabilities(embeddings)`", "none: `predict(x, embeddings)`",
   "`label_ratings(x).attrs[\"counts\"]`, `combine_labels(x)`'s, too", "`tidy(x)` of the labels",
-  "`Tuning.results`, `Stability.clusters`, `Matching.clusters`, `Intruders.clusters`",
+  "`Tuning.results`, `Stability.clusters`, `Comparison.pairs`, `Matching.clusters`, ...",
   "the tibble itself",
   "`Tuning.folds`, `Stability.refits`, `Matching.sets`, ... (further tables)",
   "`tidy(x, \"folds\")`, ...",
-  "`Tuning.summary`, `Stability.summary`, `Matching.summary`, `Intruders.summary`",
+  "`Tuning.summary`, `Stability.summary`, `Comparison.summary`, ...",
   "`glance(x)`",
   "`Tuning.save(folder)`, `Tuning.load(folder)`",
   "`saveRDS(x, file)`, or the same call with `out =` again",
   "`ModelServer(model, base_url, ...)`", "`model_server(model, base_url, ...)`",
+  "`Rekognition(operation, region, ...)`", "`rekognition(operation, region, ...)`",
+  "`TagComparison.scores`, `.frequencies`, `.confusion`, `.images`",
+  "the tibble itself, `tidy(x, \"frequencies\")`, ...",
+  "`TagComparison.summary`", "`glance(x)`",
   "`LocalModel(model, device)`", "`local_model(model, device)`",
   "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",

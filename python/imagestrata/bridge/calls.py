@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import shutil
 import sys
 import time
@@ -114,8 +115,42 @@ def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
 
 
 @_answer
-def tag_images(images: Any, classifier: str, **arguments: Any) -> Any:
-    return encode_table(imagestrata.tag_images(_receive(images), classifier, **arguments))
+def reduce_embeddings(embeddings: Any, method: str, **arguments: Any) -> Any:
+    reduced = imagestrata.reduce_embeddings(_receive(embeddings), method, **arguments)
+    return _send_embeddings(reduced, stored=arguments.get("out") is not None)
+
+
+@_answer
+def read_text(images: Any, languages: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_text(_receive(images), languages, **arguments))
+
+
+@_answer
+def crop_faces(images: Any, out: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.crop_faces(_receive(images), out, **arguments))
+
+
+@_answer
+def tag_images(images: Any, classifier: Any, **arguments: Any) -> Any:
+    asked = _receive_tagger(classifier)
+    return encode_table(imagestrata.tag_images(_receive(images), asked, **arguments))
+
+
+@_answer
+def tag_costs(images: Any, classifier: Any, out: str | None, **arguments: Any) -> Any:
+    asked = _receive_tagger(classifier)
+    return encode_table(imagestrata.tag_costs(_receive(images), asked, out, **arguments))
+
+
+@_answer
+def compare_tags(tags: Any, labels: Any, matches: str | None, **arguments: Any) -> Any:
+    compared = imagestrata.compare_tags(
+        _receive(tags),
+        _receive(labels),
+        None if matches is None else json.loads(matches),
+        **arguments,
+    )
+    return _send_tables(compared, "scores", "frequencies", "confusion", "images", "summary")
 
 
 @_answer
@@ -246,15 +281,40 @@ def cluster_keywords(clustering: Any, texts: Any, **arguments: Any) -> Any:
 
 
 @_answer
+def map_images(embeddings: Any, method: str, **arguments: Any) -> Any:
+    return encode_table(imagestrata.map_images(_receive(embeddings), method, **arguments))
+
+
+@_answer
+def cluster_metadata(clustering: Any, metadata: Any, **arguments: Any) -> Any:
+    table = imagestrata.cluster_metadata(_receive(clustering), _receive(metadata), **arguments)
+    return encode_table(table)
+
+
+@_answer
+def coding_sheet(clustering: Any, out: str, codes: str, **arguments: Any) -> Any:
+    sheet = imagestrata.coding_sheet(_receive(clustering), out, json.loads(codes), **arguments)
+    return encode_table(sheet)
+
+
+@_answer
+def read_coding(files: list[str], sheet: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.read_coding(files, _receive(sheet), **arguments))
+
+
+@_answer
 def image_gallery(
-    clustering: Any, out: str, *, sample: Any = None, keywords: Any = None, **arguments: Any
+    clustering: Any,
+    out: str,
+    *,
+    sample: Any = None,
+    keywords: Any = None,
+    points: Any = None,
+    **arguments: Any,
 ) -> Any:
-    drawn = None if sample is None else decode_table(sample)
-    words = None if keywords is None else decode_table(keywords)
-    page = imagestrata.image_gallery(
-        _receive(clustering), out, sample=drawn, keywords=words, **arguments
-    )
-    return str(page)
+    given = {"sample": sample, "keywords": keywords, "points": points}
+    tables = {name: None if sent is None else decode_table(sent) for name, sent in given.items()}
+    return str(imagestrata.image_gallery(_receive(clustering), out, **tables, **arguments))
 
 
 @_answer
@@ -323,9 +383,27 @@ def best_clustering(tuned: Any, embeddings: Any, **arguments: Any) -> Any:
 
 
 @_answer
+def sweep_min_cluster_size(embeddings: Any, sizes: list[int], **arguments: Any) -> Any:
+    swept = imagestrata.sweep_min_cluster_size(_receive(embeddings), sizes, **arguments)
+    return encode_table(swept)
+
+
+@_answer
+def cluster_confidence(clustering: Any, **arguments: Any) -> Any:
+    return encode_table(imagestrata.cluster_confidence(_receive(clustering), **arguments))
+
+
+@_answer
 def cluster_stability(clustering: Any, embeddings: Any, **arguments: Any) -> Any:
     found = imagestrata.cluster_stability(_receive(clustering), _receive(embeddings), **arguments)
     return _send_tables(found, "clusters", "refits", "summary")
+
+
+@_answer
+def compare_clusterings(clusterings: Any, *, truth: Any, **arguments: Any) -> Any:
+    classes = truth if isinstance(truth, str) else _receive(truth)
+    compared = imagestrata.compare_clusterings(truth=classes, **arguments, **_receive(clusterings))
+    return _send_tables(compared, "pairs", "flows", "summary")
 
 
 @_answer
@@ -415,6 +493,9 @@ def _receive(sent: dict[str, Any] | None) -> Any:
         return paths[0] if len(paths) == 1 and not Path(paths[0]).is_file() else paths
     if kind == "table":
         return decode_table(sent["table"])
+    if kind == "labels":
+        labels = decode_table(sent["table"])
+        return labels if "image_id" in labels else labels.iloc[:, 0]
     if kind == "matrix":
         return decode_matrix(sent["matrix"])
     if kind == "embeddings":
@@ -450,6 +531,17 @@ def _receive_server(sent: dict[str, Any]) -> Any:
         return imagestrata.LocalModel(**sent)
     whole = ("concurrency", "retries", "tokens_per_image")
     return imagestrata.ModelServer(**sent | {name: int(sent[name]) for name in whole})
+
+
+def _receive_tagger(sent: Any) -> Any:
+    """The name of a classifier, or a service."""
+    if not isinstance(sent, dict):
+        return sent
+    # Python saw the environment as it was when it started; R may have set keys since.
+    os.environ.update(sent["environment"])
+    settings = {name: value for name, value in sent.items() if name != "environment"}
+    whole = ("concurrency", "retries")
+    return imagestrata.Rekognition(**settings | {name: int(sent[name]) for name in whole})
 
 
 def _receive_clustering(sent: dict[str, Any]) -> Any:

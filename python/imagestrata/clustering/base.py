@@ -15,6 +15,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..embeddings.reduce import principal_components
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_int
@@ -87,7 +88,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         order = _order_by_size(labels)
         self.labels_ = order[labels]
         self.iterations_ = np.where(labels == -1, 0, iterations)
-        self.cluster_centers_ = _means(X, self.labels_, len(order) - 1)
+        self.cluster_centers_ = centroids(X, self.labels_, len(order) - 1)
         self.distances_ = centroid_distances(X, self.cluster_centers_, self.labels_)
         self.n_iter_ = len(self.trace_)
         return self
@@ -97,6 +98,14 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         """Label (-1 residual), silhouette and iteration of each row, and the trace."""
         raise NotImplementedError
+
+    def image_columns(self) -> dict[str, NDArray[Any]]:
+        """What a fit knows of each image besides what all methods know, by column name."""
+        return {}
+
+    def why_no_cluster(self, n: int) -> str:
+        """Why a fit of n images found no cluster, for people."""
+        return f"no cluster was cohesive in {self.n_iter_} iterations"
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
         """Raise an ImagestrataError for an argument out of range, for this shape if known."""
@@ -150,10 +159,7 @@ def reduced(X: NDArray[Any], n_components: int | None, seed: int) -> NDArray[Any
     """X, or its first principal components."""
     if n_components is None:
         return X
-    from sklearn.decomposition import PCA
-
-    scores: NDArray[Any] = PCA(n_components, random_state=seed % 2**32).fit_transform(X)
-    return scores
+    return principal_components(X, n_components, seed % 2**32)[0]
 
 
 def nearest_centroids(X: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.intp]:
@@ -188,7 +194,7 @@ def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:
     return new
 
 
-def _means(X: NDArray[Any], labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
+def centroids(X: NDArray[Any], labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
     """Mean of the rows of each cluster, in the type of X."""
     centers = np.empty((n_clusters, X.shape[1]), dtype=X.dtype)
     order = np.argsort(labels, kind="stable")

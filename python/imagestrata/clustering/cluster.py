@@ -16,6 +16,7 @@ from ..provenance import Step
 from ..validate import check_choice, check_seed
 from .base import ClusterEstimator
 from .clustering import Clustering
+from .density import DensityClustering
 from .inputs import as_embeddings, embeddings_fingerprint
 from .iterative import IterativeKMeans
 from .single import SingleKMeans
@@ -24,6 +25,7 @@ from .single import SingleKMeans
 METHODS: dict[str, type[ClusterEstimator]] = {
     "iterative": IterativeKMeans,
     "kmeans": SingleKMeans,
+    "hdbscan": DensityClustering,
 }
 
 #: Settings of the iterative method that go by a name. "paper" is as near to the
@@ -59,11 +61,13 @@ def cluster_images(
     ----------
     images : Embeddings, folder, table of images, or ndarray of shape (n, d)
         A folder or a table is scanned and embedded first.
-    method : {"iterative", "kmeans"}, default "iterative"
+    method : {"iterative", "kmeans", "hdbscan"}, default "iterative"
         "iterative" is the paper's method, see
         :class:`~imagestrata.clustering.iterative.IterativeKMeans`; "kmeans" a
         single k-means with ``n_clusters``, see
-        :class:`~imagestrata.clustering.single.SingleKMeans`.
+        :class:`~imagestrata.clustering.single.SingleKMeans`; "hdbscan" finds
+        clusters by density, best in vectors from :func:`reduce_embeddings`, see
+        :class:`~imagestrata.clustering.density.DensityClustering`.
     preset : {"paper"}, optional
         Settings of the iterative method closest to the published run.
     encoder, weights : str and path, optional
@@ -82,7 +86,7 @@ def cluster_images(
     **settings : optional
         Settings of the method, by the names and with the defaults of its
         estimator: ``k=``, ``similarity_threshold=``, ``n_clusters=``,
-        ``normalize=``, ``exact=``, ... They come before those of the preset.
+        ``normalize=``, ``min_cluster_size=``, ... They come before those of the preset.
 
     Returns
     -------
@@ -98,8 +102,8 @@ def cluster_images(
     Warns
     -----
     UserWarning
-        If nothing could be told apart: fewer images than ``stop_size``, or all
-        vectors the same. Every image is then residual.
+        If nothing could be told apart: fewer images than ``stop_size``, all vectors
+        the same, or everything noise. Every image is then residual.
     """
     seed = check_seed(seed)
     estimator = make_estimator(method, preset, settings, seed)
@@ -173,6 +177,7 @@ def _as_tables(
         "iteration": estimator.iterations_,
         "silhouette": estimator.silhouettes_,
         "distance": estimator.distances_,
+        **estimator.image_columns(),
     }
     given = embeddings.images
     images = given[["image_id", "path"]].assign(**found, n_copies=given["n_copies"])
@@ -208,5 +213,5 @@ def _why_no_cluster(estimator: ClusterEstimator, embeddings: Embeddings) -> str:
     elif (embeddings.matrix == embeddings.matrix[0]).all():
         why = f"the vectors of all {n} images are the same"
     else:
-        why = f"no cluster was cohesive in {estimator.n_iter_} iterations"
+        why = estimator.why_no_cluster(n)
     return f"No cluster was found: {why}. All images are in the residual."

@@ -30,7 +30,9 @@ class Clustering:
         One row per image: image_id, path, cluster (1..C, largest first; -1 for
         the residual), iteration (in which the cluster left; 0 for the residual),
         silhouette, distance (to the centroid; NaN for the residual), n_copies,
-        and the further columns that came with the images.
+        and the further columns that came with the images. Of the method
+        "hdbscan", whose residual is noise, also probability, outlier_score and
+        assigned (whether noise was put into the nearest cluster).
     clusters : DataFrame
         One row per cluster: cluster, size (distinct images), share (of all
         distinct images), silhouette (mean), iteration.
@@ -165,7 +167,7 @@ class Clustering:
 
 def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """What must be the same for vectors to be comparable."""
-    names = ("name", "weights_sha256", "resize", "learnt_from")
+    names = ("name", "weights_sha256", "resize", "learnt_from", "inputs")
     return {name: encoder[name] for name in names if encoder.get(name) is not None}
 
 

@@ -64,6 +64,11 @@ def as_jpeg(image: Image.Image, side: int) -> bytes:
     return buffer.getvalue()
 
 
+def as_jpeg_address(image: Image.Image, side: int) -> str:
+    """The same as a ``data:`` address, for a page that holds its images."""
+    return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(image, side)).decode()
+
+
 def make_all(
     make: Callable[[str, Any], Made], images: pd.DataFrame, progress: Progress, what: str
 ) -> list[Made]:
@@ -111,7 +116,7 @@ def embedded_pictures(
         image = load_image(image_id, path, side)
         if isinstance(image, NoPicture):
             return image
-        return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(image, side)).decode()
+        return as_jpeg_address(image, side)
 
     made = make_all(make, images, progress, "Pictures")
     pictures, complaints = {}, []

@@ -190,6 +190,13 @@ def _earlier(encoder: Any) -> SavedEncoder:
             f"not {type(encoder).__name__}.",
             "A fine-tuned network is given as `model`.",
         )
+    if "reduced_from" in encoder.encoder:
+        raise ImagestrataError(
+            f"The vectors of `encoder` were reduced (they are {encoder.encoder['name']}); how "
+            "was learnt from all of them together, and further images have no place there.",
+            "Embed all images together and call reduce_embeddings() on them, or give the "
+            "embeddings that were reduced.",
+        )
     return SavedEncoder(encoder.encoder, encoder.state)
 
 

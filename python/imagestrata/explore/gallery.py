@@ -17,6 +17,7 @@ from ..validate import check_bool, check_int
 from .find import check_clustering, rank_images
 from .keywords import check_keywords
 from .page import write_page
+from .points import check_points, map_content, map_method
 from .thumbnails import Thumbnail, make_thumbnails
 
 _IMAGE_COLUMNS = ("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies")
@@ -33,6 +34,7 @@ def image_gallery(
     *,
     sample: pd.DataFrame | None = None,
     keywords: pd.DataFrame | None = None,
+    points: pd.DataFrame | None = None,
     n_typical: int = 12,
     thumbnail: int = 160,
     overwrite: bool = False,
@@ -59,6 +61,9 @@ def image_gallery(
     keywords : DataFrame, optional
         What :func:`cluster_keywords` returned: the first of its terms stand beside
         each cluster.
+    points : DataFrame, optional
+        What :func:`map_images` returned: the page gets a map, to move about in and to
+        tick images with a lasso.
     n_typical : int, default 12
         Images shown for each cluster at first, the highest silhouettes.
     thumbnail : int, default 160
@@ -78,8 +83,8 @@ def image_gallery(
     Raises
     ------
     ImagestrataError
-        If the folder cannot be written or holds another gallery, or the sample
-        has images that the clustering has not.
+        If the folder cannot be written or holds another gallery, the sample has
+        images that the clustering has not, or an image has no place on the map.
 
     Notes
     -----
@@ -95,6 +100,8 @@ def image_gallery(
     words = check_keywords(keywords, N_KEYWORDS)
     for group in content["clusters"]:
         group["keywords"] = words.get(group["cluster"], [])
+    if points is not None:
+        content["map"] = _map(clustering, points, images)
 
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}
     inputs = fingerprint([content, version()])
@@ -162,6 +169,12 @@ def _content(clustering: Clustering, images: pd.DataFrame, sampled: list[int]) -
         "root": root,
         "separator": os.sep,
     }
+
+
+def _map(clustering: Clustering, points: pd.DataFrame, images: pd.DataFrame) -> dict[str, Any]:
+    numbers: list[int] = clustering.clusters["cluster"].tolist()
+    places = check_points(points, images)
+    return map_content(places, images["cluster"], numbers, map_method(points))
 
 
 def _groups(clustering: Clustering, images: pd.DataFrame) -> list[dict[str, Any]]:

@@ -130,14 +130,11 @@ def cluster_keywords(
     n = check_int("n", n, minimum=1)
     min_images = check_int("min_images", min_images, minimum=1)
     order = check_choice("order", order, _ORDERS)
-    if separator is not None and (not isinstance(separator, str) or not separator):
-        raise ImagestrataError(
-            f'`separator` must be a text such as ";", or None for words; got {separator!r}.'
-        )
+    separator = check_separator(separator)
     ignored = _stop_words(stop_words) | {
         word.lower() for word in _words("drop", [] if drop is None else drop)
     }
-    found = _texts_of_clusters(clustering, texts, column)
+    found = values_of_clusters(clustering, texts, column)
     counts = _count_terms(found, _cutter(separator, ignored), min_images)
     if counts.empty:
         raise ImagestrataError(
@@ -188,35 +185,65 @@ def _stop_words(stop_words: Any) -> set[str]:
     return {word.lower() for word in _words("stop_words", stop_words)}
 
 
-def _texts_of_clusters(
-    clustering: Clustering, texts: pd.DataFrame | None, column: str
+def values_of_clusters(
+    clustering: Clustering,
+    table: pd.DataFrame | None,
+    column: str,
+    *,
+    name: str = "texts",
+    residual: bool = False,
 ) -> pd.DataFrame:
-    """``image_id``, ``cluster`` and ``text`` of images in clusters, for each row with a text."""
-    table = clustering.images if texts is None else texts
-    where = "the clustering's images" if texts is None else "`texts`"
+    """``image_id``, ``cluster`` and ``text`` of images, for each row with a text.
+
+    Parameters
+    ----------
+    clustering : Clustering
+    table : DataFrame or None
+        ``image_id`` and the column; None for the clustering's own images.
+    column : str
+    name : str
+        What the user calls the table, for messages.
+    residual : bool
+        Whether images in no cluster are among them.
+    """
+    where = "the clustering's images" if table is None else f"`{name}`"
+    if table is None:
+        table = clustering.images
     if not isinstance(table, pd.DataFrame):
         raise ImagestrataError(
-            f"`texts` must be a table with image_id and a column of texts, not "
+            f"`{name}` must be a table with image_id and a column of {name}, not "
             f"{type(table).__name__}."
         )
-    absent = [name for name in ("image_id", column) if name not in table]
+    absent = [one for one in ("image_id", column) if one not in table]
     if absent:
         raise ImagestrataError(
             f"There is no column {absent[0]!r} in {where}; there are "
             f"{', '.join(map(str, table.columns))}.",
-            "Name the column that holds the texts as column=, or give a table as texts=.",
+            f"Name the column that holds the {name} as column=, or give a table as {name}=.",
         )
-    inside = clustering.images.loc[clustering.images["cluster"] > 0, ["image_id", "cluster"]]
+    inside = clustering.images[["image_id", "cluster"]]
+    if not residual:
+        inside = inside[inside["cluster"] > 0]
     given = pd.DataFrame({"image_id": table["image_id"], "text": table[column]}).dropna()
     given["text"] = given["text"].astype(str)
     found = inside.merge(given[given["text"].str.strip() != ""], on="image_id")
     if found.empty:
+        one = "a text" if name == "texts" else "a value"
         raise ImagestrataError(
-            f"None of {len(inside)} images in clusters has a text: {where} has {len(given)} texts "
+            f"None of {len(inside)} images in clusters has {one}: {where} has {len(given)} {name} "
             f"in the column {column!r}.",
-            "The texts must carry the same image_id as the clustering.",
+            f"The {name} must carry the same image_id as the clustering.",
         )
     return found
+
+
+def check_separator(separator: Any) -> str | None:
+    """What separates the entries of a text that is a list."""
+    if separator is not None and (not isinstance(separator, str) or not separator):
+        raise ImagestrataError(
+            f'`separator` must be a text such as ";", or None; got {separator!r}.'
+        )
+    return separator
 
 
 def _cutter(separator: str | None, ignored: set[str]) -> Callable[[str], list[str]]:

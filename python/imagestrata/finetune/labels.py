@@ -66,6 +66,13 @@ def label_images(table: pd.DataFrame, labels: Any, task: str | None, root: Path 
     root : Path or None
         The folder that was scanned, if it was one.
     """
+    labelled = join_labels(table, labels, task, root)
+    _check_enough(labelled)
+    return labelled
+
+
+def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path | None) -> Labelled:
+    """The same for labels from which nothing need be learnt, however few they are."""
     rows = from_folders(table, root) if labels is None else _from_table(read_labels(labels))
     found = _find_images(table, rows, root)
     columns = [name for name in rows.columns if name not in ("image_id", "path", "split")]
@@ -74,9 +81,7 @@ def label_images(table: pd.DataFrame, labels: Any, task: str | None, root: Path 
     _report_unlabelled(table, merged)
     truth = merged[names].to_numpy(dtype=np.float32)
     kept = ["image_id", "path", *(["split"] if "split" in merged else [])]
-    labelled = Labelled(task, names, merged[kept], truth)
-    _check_enough(labelled)
-    return labelled
+    return Labelled(task, names, merged[kept], truth)
 
 
 def read_labels(labels: Any) -> pd.DataFrame:
@@ -200,7 +205,7 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
         if len(lost):
             warnings.warn(
                 f"{len(lost)} of {len(rows)} rows of labels {why} and left out: {_some(lost)}.",
-                stacklevel=5,
+                stacklevel=6,
             )
     ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
     kept = table[table["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
@@ -311,7 +316,7 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         apart = int((groups["split"].nunique() > 1).sum())
         warnings.warn(
             f"{apart} images have copies in more than one split: they stay in the training split.",
-            stacklevel=6,
+            stacklevel=7,
         )
         order = {name: place for place, name in enumerate(SPLITS)}
         first = groups["split"].agg(lambda names: min(names, key=order.__getitem__))
@@ -324,7 +329,7 @@ def _report_unlabelled(table: pd.DataFrame, found: pd.DataFrame) -> None:
     without = int((~usable.isin(found["image_id"])).sum())
     if without:
         warnings.warn(
-            f"{without} of {len(usable)} images have no label and are left out.", stacklevel=5
+            f"{without} of {len(usable)} images have no label and are left out.", stacklevel=6
         )
 
 

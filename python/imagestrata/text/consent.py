@@ -37,10 +37,15 @@ def ask_consent(
         f"{what} go to {server.host}{unencrypted}, to the model {server.model!r}. Estimate: "
         f"{tokens_in:,} tokens sent, at most {tokens_out:,} answered; {price}."
     )
+    agree(notice, consent, " A model on your own machine needs no consent.")
+
+
+def agree(notice: str, consent: bool, otherwise: str = "") -> None:
+    """Print what leaves the machine, or stop with it where that was not agreed to."""
     if not consent:
         raise ImagestrataError(
             notice + " Nothing was sent yet.",
             "If the rights in the images, the people in them and the service's terms allow it, "
-            "say consent=True. A model on your own machine needs no consent.",
+            f"say consent=True.{otherwise}",
         )
     print(notice, file=sys.stderr)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import io
 import os
 import re
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
+from ..corpus.decode import UnreadableImage
 from ..embeddings.compute import CHANGED
 from ..embeddings.embed import usable_images
 from ..errors import ImagestrataError
 from ..files import read_table, write_table
-from ..progress import Progress, track
+from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
 from .answers import Answers
+from .asking import Changed, Failure, ask_all, plain_jpeg, scanned_picture
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
 from .server import (
@@ -53,9 +51,6 @@ EMPTY = "empty answer"
 CUT_OFF = "cut off at max_tokens"
 
 _JPEG_QUALITY = 85
-
-#: Images that fail one after the other before we conclude that all will.
-_MOST_FAILURES = 10
 
 #: Short answers that begin like this are refusals; a description does not.
 _REFUSAL = re.compile(
@@ -335,52 +330,16 @@ def _describe(
         return {}
     stop = threading.Event()
     ask = _asker(provider, settings, answers, budget, stop)
-    failed: dict[str, str] = {}
-    in_a_row = 0
-
-    def work(image: tuple[str, str]) -> _Failure | None:
-        return None if stop.is_set() else _describe_one(*image, ask, settings["side"], answers)
-
-    def run(pool: ThreadPoolExecutor) -> Iterator[_Failure | None]:
-        # One by one until the first answer, whose bill says what the others will cost.
-        alone = 0
-        while alone < len(files) and not answers.found:
-            yield work(files[alone])
-            alone += 1
-        yield from pool.map(work, files[alone:])
-
-    files = list(zip(todo["image_id"], todo["path"], strict=True))
-    with (
-        quiet(),
-        track(progress, "Describing", len(files)) as advance,
-        ThreadPoolExecutor(provider.concurrency) as pool,
-    ):
-        try:
-            for (image_id, _), failure in zip(files, run(pool), strict=True):
-                advance()
-                if failure is None:
-                    in_a_row = 0
-                    continue
-                failed[image_id] = failure.reason
-                in_a_row += failure.by_server
-                if in_a_row == _MOST_FAILURES:
-                    raise ImagestrataError(
-                        f"{in_a_row} images in a row got no answer from {provider.host}, the "
-                        f"last because of: {failure.reason}.",
-                        "Mend that and run the same call again: what is answered is kept.",
-                    )
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return failed
-
-
-class _Failure(NamedTuple):
-    """Why an image has no answer, and whether that tells against the server."""
-
-    reason: str
-    by_server: bool = False
+    return ask_all(
+        todo,
+        lambda image_id, path: _describe_one(image_id, path, ask, settings["side"], answers),
+        answers.found,
+        stop,
+        concurrency=provider.concurrency,
+        what="Describing",
+        host=provider.host,
+        progress=progress,
+    )
 
 
 #: Takes a picture; gives the fields of an answer.
@@ -423,19 +382,19 @@ def _asker(
 
 def _describe_one(
     image_id: str, path: str, ask: _Ask, side: int, answers: Answers
-) -> _Failure | None:
+) -> Failure | None:
     """Ask for one image and store the answer, or say why there is none."""
     try:
-        answer = ask(_picture(image_id, path, side))
+        answer = ask(scanned_picture(image_id, path, side))
     except UnreadableImage as error:
-        return _Failure(str(error.reason))
-    except _Changed:
-        return _Failure(CHANGED)
+        return Failure(str(error.reason))
+    except Changed:
+        return Failure(CHANGED)
     except Unanswered as error:
         # Where others are answered, the image is to blame for a request held to be wrong.
-        return _Failure(str(error), by_server=error.passing or not answers.found)
+        return Failure(str(error), by_server=error.passing or not answers.found)
     except OverBudget:
-        return _Failure(OVER_BUDGET)
+        return Failure(OVER_BUDGET)
     except Declined as error:
         answer = _answer(None, f"refused: {error}", None, Usage(0, 0)) | {"cost": 0.0}
     except Stopped:
@@ -444,32 +403,10 @@ def _describe_one(
     return None
 
 
-class _Changed(Exception):
-    """A file whose content is no longer what was scanned."""
-
-
-def _picture(image_id: str, path: str, side: int) -> Image.Image:
-    """The picture that was scanned under this id, at most ``side`` pixels a side."""
-    from PIL import Image
-
-    data = read_file(path)
-    if not hashlib.sha256(data).hexdigest().startswith(image_id):
-        raise _Changed
-    picture = open_image(data, min_pixels_side=side)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return picture
-
-
 def _data_url(picture: Image.Image) -> str:
     """A picture as a JPEG without metadata, as text."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    # A new picture holds pixels only; EXIF stays behind.
-    Image.frombytes("RGB", picture.size, picture.tobytes()).save(
-        buffer, "JPEG", quality=_JPEG_QUALITY
-    )
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    data = plain_jpeg(picture, _JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> dict[str, Any]:

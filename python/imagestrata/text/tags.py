@@ -20,18 +20,21 @@ from ..errors import ImagestrataError
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
-from ..validate import check_bool, check_float, check_int
+from ..validate import check_bool, check_float, check_int, check_path
+from . import remote_tags
+from .rekognition import Rekognition
+from .remote_tags import stored_answers
 
 if TYPE_CHECKING:
     from ..encoders.cnn import TorchvisionClassifier
 
 #: Why an image that was looked at has no tag.
-_BELOW = "below min_confidence"
+BELOW = "below min_confidence"
 
 
 def tag_images(
     images: Any,
-    classifier: str = "resnet18",
+    classifier: str | Rekognition = "resnet18",
     *,
     n_tags: int = 5,
     min_confidence: float = 0.0,
@@ -41,22 +44,28 @@ def tag_images(
     precision: str = "auto",
     device: str = "auto",
     batch_size: int | None = None,
+    budget: float | None = None,
+    consent: bool = False,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
 ) -> pd.DataFrame:
     """Tag every distinct image with the labels of a ready-made classifier.
 
-    Nothing leaves the machine. With the published weights the labels are the 1,000
-    classes of ImageNet: things and animals, hardly any people or events.
+    With a classifier of torchvision nothing leaves the machine; with the published
+    weights the labels are the 1,000 classes of ImageNet: things and animals, hardly any
+    people or events. With :class:`Rekognition` the images go to Amazon, for money: that
+    asks for consent and says beforehand what it will cost. Each of its answers is stored
+    in ``out`` the moment it arrives, and none is paid for twice: not after a kill, not
+    when images are added, not with ``overwrite`` or other ``n_tags``.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
         What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
         taken; or whatever it takes, and then it is scanned first.
-    classifier : str, default "resnet18"
-        A classifier of torchvision.
+    classifier : str or Rekognition, default "resnet18"
+        A classifier of torchvision by name, or a service.
     n_tags : int, default 5
         Labels per image, at most: the most confident.
     min_confidence : float, default 0
@@ -73,10 +82,16 @@ def tag_images(
     device : str, default "auto"
         Where it computes: ``"cpu"``, ``"cuda"``, ...
     batch_size : int, optional
-        Images that pass the network together.
+        Images that pass the network together. This and the arguments from ``weights``
+        on are for classifiers of torchvision.
+    budget : float, optional
+        What all answers of the service in ``out`` may cost together, in the currency of
+        its ``price``. Repeated attempts count; when it is reached nothing more is sent.
+    consent : bool, default False
+        The images may leave this machine. Asked for where a service needs it.
     out : path, optional
-        Run folder: the table goes to ``tags.parquet`` there. A call that was
-        interrupted goes on.
+        Run folder: the table goes to ``tags.parquet`` there, the answers of a service to
+        ``tags/answers.jsonl`` (and it must be given). A call that was interrupted goes on.
     overwrite : bool, default False
         Replace tags made there by another classifier or of other images.
     progress : bool or callable, default True
@@ -95,10 +110,14 @@ def tag_images(
     MissingWeightsError
         If the weights are neither here nor can be downloaded.
     ImagestrataError
-        If the classes have no names, or as for :func:`embed_images`.
+        If the classes have no names, or as for :func:`embed_images`. Of a service: if
+        there is no consent (nothing was sent then), it refuses every request, or ten
+        images in a row get no answer.
 
     See Also
     --------
+    tag_costs : What a service would cost.
+    compare_tags : How good tags are, against labels given by hand.
     tag_frequencies : How often each label comes.
     cluster_keywords : ``cluster_keywords(clustering, tags, column="label",
         separator=";")`` tells what is typical of each cluster.
@@ -106,6 +125,28 @@ def tag_images(
     n_tags = check_int("n_tags", n_tags, minimum=1)
     min_confidence = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
     overwrite = check_bool("overwrite", overwrite)
+    consent = check_bool("consent", consent)
+    if not isinstance(classifier, str):
+        for_networks = {
+            "weights": weights is None,
+            "labels": labels is None,
+            "resize": resize == DEFAULT_RESIZE,
+            "precision": precision == "auto",
+            "device": device == "auto",
+            "batch_size": batch_size is None,
+        }
+        given_ones = [name for name, absent in for_networks.items() if not absent]
+        if isinstance(classifier, Rekognition) and given_ones:
+            raise ImagestrataError(
+                f"`{given_ones[0]}` is for classifiers of torchvision, not for a service."
+            )
+        return _tag_by_service(
+            images, classifier, n_tags, min_confidence, budget, consent, out, overwrite, progress
+        )
+    if budget is not None:
+        raise ImagestrataError(
+            f"`budget` is {budget!r}, but {classifier!r} runs on this machine and costs nothing."
+        )
     if batch_size is not None:
         batch_size = check_int("batch_size", batch_size, minimum=1)
     given = None if labels is None else _check_labels(labels)
@@ -153,6 +194,43 @@ def tag_images(
     return tags
 
 
+def tag_costs(
+    images: Any,
+    classifier: Rekognition,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Estimate what :func:`tag_images` would cost. Sends nothing.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        As for :func:`tag_images`.
+    classifier : Rekognition
+        Its ``price`` decides the estimate.
+    out : path, optional
+        Where tags are, or would be: what is answered there costs nothing more.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``n_images``; ``n_answered``, those with an answer in ``out``; ``cost`` of
+        the others; ``spent`` on the answers that are there.
+
+    Raises
+    ------
+    ImagestrataError
+        If the classifier is no service, or there are no images.
+    """
+    service = _check_service(classifier)
+    table = usable_images(images, None, False, progress)
+    folder = None if out is None else check_path("out", out)
+    return pd.DataFrame([remote_tags.costs(service, table, stored_answers(folder, service))])
+
+
 def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     """How often each label comes.
 
@@ -188,6 +266,67 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     if "confidence" in found:
         table["mean_confidence"] = grouped["confidence"].mean().to_numpy()
     return table.sort_values(["n_images", "label"], ascending=[False, True], ignore_index=True)
+
+
+def _check_service(classifier: Any) -> Rekognition:
+    if not isinstance(classifier, Rekognition):
+        raise ImagestrataError(
+            f"`classifier` must be a Rekognition, not {classifier!r}.",
+            'For instance Rekognition("labels", region="eu-west-1"). Classifiers of torchvision, '
+            "by their names, run on this machine and cost nothing.",
+        )
+    return classifier
+
+
+def _tag_by_service(
+    images: Any,
+    classifier: Any,
+    n_tags: int,
+    min_confidence: float,
+    budget: Any,
+    consent: bool,
+    out: Any,
+    overwrite: bool,
+    progress: Progress,
+) -> pd.DataFrame:
+    """:func:`tag_images` with a service."""
+    service = _check_service(classifier)
+    if budget is not None:
+        budget = check_float("budget", budget, minimum=0)
+    if out is None:
+        raise ImagestrataError(
+            "Answers that cost money are stored: `out` must name a run folder.",
+            'For instance out="my-run".',
+        )
+    table = usable_images(images, out, overwrite, progress)
+    settings = service.identity() | {"n_tags": n_tags, "min_confidence": min_confidence}
+    step = Step(
+        out,
+        "tag",
+        settings,
+        inputs=fingerprint(table["image_id"].tolist()),
+        overwrite=overwrite,
+        results=["tags.parquet"],
+    )
+    assert step.folder is not None
+    if step.finished:
+        return read_table(step.folder / "tags.parquet")
+    answers = stored_answers(step.folder, service)
+    failed = remote_tags.ask_service(table, service, answers, budget, consent, progress)
+    tags = remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence, BELOW)
+    write_table(step.folder / "tags.parquet", tags)
+    if failed:
+        remote_tags.warn_unanswered(failed, len(table))
+    else:
+        versions = {answers.found[image_id]["model"] for image_id in table["image_id"]} - {None}
+        step.finish(
+            images=len(table),
+            without=int(tags["label"].isna().sum()),
+            cost=answers.spent,
+            sent_to=service.host,
+            models=sorted(versions),
+        )
+    return tags
 
 
 def _check_labels(labels: Any) -> list[str]:
@@ -233,7 +372,7 @@ def _tags(
     kept_or_first[~kept.any(axis=1), 0] = True  # images without a tag keep one row
     rows, columns = np.nonzero(kept_or_first)
     tagged = kept[rows, columns]
-    why = [_BELOW if reasons[row] is None else reasons[row] for row in rows]
+    why = [BELOW if reasons[row] is None else reasons[row] for row in rows]
     labels = [names[number] for number in best[rows, columns]]
     return pd.DataFrame(
         {

@@ -96,8 +96,19 @@ def read_answers(files: Any, key: str = "pair_id") -> pd.DataFrame:
 
 def _read(file: Path, key: str) -> Iterator[tuple[str, str, str, str]]:
     """Key, annotator, judgement (as text, perhaps empty) and file of each answer."""
+    text = text_of(file)
+    if file.suffix == ".json" and key == "pair_id":
+        answers = _json_answers(text, file)
+    else:
+        answers = _csv_answers(text, file, key)
+    for name, annotator, judgement in answers:
+        yield name, annotator or file.stem, judgement, str(file)
+
+
+def text_of(file: Path) -> str:
+    """The content of a file that somebody sent."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise ImagestrataError(
             f"There is no file {str(file)!r}.", "Check the spelling, or give the full path."
@@ -111,22 +122,25 @@ def _read(file: Path, key: str) -> Iterator[tuple[str, str, str, str]]:
             f"{str(file)!r} cannot be read as text ({error}).",
             "Save it as CSV with the encoding UTF-8.",
         ) from None
-    if file.suffix == ".json" and key == "pair_id":
-        answers = _json_answers(text, file)
-    else:
-        answers = _csv_answers(text, file, key)
-    for name, annotator, judgement in answers:
-        yield name, annotator or file.stem, judgement, str(file)
 
 
-def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, str]]:
+def csv_rows(text: str, file: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Columns and rows of a CSV with commas, semicolons or tabs; all text is stripped."""
     if not text.strip():
         raise ImagestrataError(f"{str(file)!r} is empty.", "Ask for the annotator's file again.")
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = [name.strip() for name in rows.fieldnames or []]
-    rows.fieldnames = columns
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    columns = [name.strip() for name in next(lines)]
+    rows = []
+    for line in filter(None, lines):
+        cells = [_text(cell) for cell in line] + [""] * (len(columns) - len(line))
+        rows.append(dict(zip(columns, cells, strict=False)))
+    return columns, rows
+
+
+def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, str]]:
+    columns, rows = csv_rows(text, file)
     for needed in (key, "judgement"):
         if needed not in columns:
             raise ImagestrataError(
@@ -134,7 +148,7 @@ def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, st
                 f"Answers are the columns {key}, annotator and judgement.",
             )
     for row in rows:
-        yield _text(row[key]), _text(row.get("annotator")), _text(row["judgement"])
+        yield row[key], row.get("annotator", ""), row["judgement"]
 
 
 def _json_answers(text: str, file: Path) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..clustering.base import normalized
 from ..clustering.clustering import Clustering
@@ -37,8 +38,8 @@ def score_vectors(clustering: Clustering, embeddings: Any) -> pd.DataFrame:
           clusters (1974), larger is better;
         - ``davies_bouldin``: mean over clusters of the worst ratio of spread to
           separation (1979), smaller is better;
-        - ``residual_share``: share of the images in no cluster, which the
-          others leave out.
+        - ``residual_share``: share of the images in no cluster, such as noise
+          of the method "hdbscan", which the others leave out.
 
         The first three are missing unless there are two clusters and fewer
         clusters than images.
@@ -54,18 +55,30 @@ def score_vectors(clustering: Clustering, embeddings: Any) -> pd.DataFrame:
     residual and similar numbers of clusters. They do not compare encoders: a
     space in which everything lies in two heaps has high silhouettes and tells
     nothing of interest. That is what :func:`tune_clusters` is for.
+
+    They are better for clusterings that leave much out: one that calls all but the
+    densest places noise scores well.
     """
     given = as_embeddings(embeddings)
     labels = labels_for(clustering, given)
     inside = labels >= 0
     X = normalized(given.matrix, clustering.settings.get("normalize"))[inside]
     found = labels[inside]
-    values = dict.fromkeys(("silhouette", "calinski_harabasz", "davies_bouldin"), np.nan)
-    if 2 <= len(np.unique(found)) < len(found):
-        from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
-
-        values["silhouette"] = float(silhouettes(as_vectors(X), found).mean())
-        values["calinski_harabasz"] = float(calinski_harabasz_score(X, found))
-        values["davies_bouldin"] = float(davies_bouldin_score(X, found))
+    values = indices(X, found, silhouettes(as_vectors(X), found))
     values["residual_share"] = float((~inside).mean())
     return pd.DataFrame({"measure": list(values), "estimate": list(values.values())})
+
+
+def indices(
+    X: NDArray[Any], labels: NDArray[np.intp], scores: NDArray[np.float64]
+) -> dict[str, float]:
+    """The three indices of clustered rows, given their silhouettes; NaN where undefined."""
+    if not 2 <= len(np.unique(labels)) < len(labels):
+        return dict.fromkeys(("silhouette", "calinski_harabasz", "davies_bouldin"), np.nan)
+    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+
+    return {
+        "silhouette": float(scores.mean()),
+        "calinski_harabasz": float(calinski_harabasz_score(X, labels)),
+        "davies_bouldin": float(davies_bouldin_score(X, labels)),
+    }

@@ -27,8 +27,14 @@ from ...files import write_bytes
 from ...provenance import version
 
 _FOLDER = Path(__file__).parent
-#: Scripts between the kit's and the page's own: pages with tasks for annotators share one.
-_SHARED = {"pairs": ("annotate",), "sets": ("annotate",), "ratings": ("annotate",)}
+#: Scripts between the kit's and the page's own: pages with tasks for annotators share one, and
+#: the gallery's map has one to itself.
+_SHARED = {
+    "pairs": ("annotate",),
+    "sets": ("annotate",),
+    "ratings": ("annotate",),
+    "gallery": ("scatter",),
+}
 
 
 def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:

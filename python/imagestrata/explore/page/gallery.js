@@ -41,6 +41,7 @@
   const store = stored(`imagestrata:gallery:${data.key}`, []);
   const position = new Map(images.id.map((id, i) => [id, i]));
   let ticked = new Set();
+  let map = null; // the canvas, once it was looked at
 
   function readTicks() {
     ticked = new Set(store.read().map((id) => position.get(id)).filter((i) => i !== undefined));
@@ -64,6 +65,7 @@
     byId("ticks").hidden = ticked.size === 0;
     byId("count").textContent = `${count(ticked.size, "image")} ticked`;
     byId("tick").checked = ticked.has(shown.list[shown.at]);
+    map?.draw();
     document.body.classList.toggle("has-ticks", ticked.size > 0);
   }
 
@@ -213,7 +215,10 @@
   function oneCluster(cluster) {
     const at = clusters.findIndex((c) => c.cluster === cluster);
     const step = (to, text) => (to ? el("a", { href: address(to.cluster), class: "button" }, text) : "");
+    const onMap = el("a", { href: "#map", class: "button" }, "On the map");
+    onMap.addEventListener("click", () => highlight(String(cluster)));
     return listing(label(cluster), members.get(cluster), facts(clusters[at]), [
+      data.map ? onMap : "",
       step(clusters[at - 1], "← Previous"),
       step(clusters[at + 1], "Next →"),
     ], words(clusters[at]));
@@ -239,6 +244,7 @@
     sampled: () => listing("Sampled images", inOrder(sampled), plain([...sampled])),
     ticked: () => listing("Ticked images", inOrder(ticked), plain([...ticked])),
     trace: drawTrace,
+    map: () => data.map && drawMap(),
   };
 
   function make(route) {
@@ -247,7 +253,7 @@
     return Object.hasOwn(views, route) && views[route]();
   }
 
-  const kept = new Map(); // the overview and the last few views, as they were left
+  const kept = new Map(); // the overview and the map, as they were left
   const scrolled = new Map();
   let route = null;
 
@@ -255,7 +261,7 @@
     const wanted = location.hash.slice(1) || "clusters";
     if (wanted === "main") return;
     if (route) scrolled.set(route, scrollY);
-    if (route !== "clusters") kept.delete(route);
+    if (route !== "clusters" && route !== "map") kept.delete(route);
     for (const view of main.children) view.hidden = true;
     main.replaceChildren(...kept.values());
     if (!kept.has(wanted)) {
@@ -282,6 +288,7 @@
     const link = (to, text) => el("a", { href: to }, text);
     byId("nav").append(link("#clusters", "Clusters"));
     if (groups.has(-1)) byId("nav").append(link("#residual", "Residual"));
+    if (data.map) byId("nav").append(link("#map", "Map"));
     if (sampled.size) byId("nav").append(link("#sampled", "Sample"));
     byId("nav").append(link("#ticked", "Ticked"));
     if (trace.iteration.length > 1) byId("nav").append(link("#trace", "Trace"));
@@ -346,6 +353,136 @@
     const step = Math.max(1, [1, 2, 5, 10].map((s) => s * power).find((s) => most / s <= 4));
     const steps = Math.ceil(most / step);
     return { top: steps * step, ticks: Array.from({ length: steps + 1 }, (_, i) => i * step) };
+  }
+
+  // ---- the map ----
+
+  let highlighted = ""; // the number of a cluster, "sampled", "ticked", or "" for all
+
+  function highlight(what) {
+    highlighted = what;
+    const choice = byId("highlight");
+    if (choice) choice.value = what;
+    const cluster = members.get(Number(what || NaN));
+    const all = byId("all-of-it");
+    if (all) {
+      all.hidden = !cluster;
+      if (cluster) all.href = address(Number(what));
+    }
+    map?.draw();
+  }
+
+  const isHighlighted = (i) =>
+    highlighted === "" ? true
+    : highlighted === "sampled" ? sampled.has(i)
+    : highlighted === "ticked" ? ticked.has(i)
+    : images.cluster[i] === Number(highlighted);
+
+  /** Pairs of 16 bits, lowest byte first, as x and y. */
+  function unpacked(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const whole = (at) => bytes[at] + 256 * bytes[at + 1];
+    return {
+      x: Uint16Array.from(images.id, (_, i) => whole(4 * i)),
+      y: Uint16Array.from(images.id, (_, i) => whole(4 * i + 2)),
+    };
+  }
+
+  function drawMap() {
+    const { points, palette, colours, labels, method } = data.map;
+    const real = clusters.filter((c) => c.cluster !== -1);
+    const colour = new Map(real.map((c, at) => [c.cluster, palette[colours[at]]]));
+    const peek = el("div", { class: "peek", "aria-live": "polite", hidden: true });
+    const peekAt = (i, at, size) => {
+      peek.hidden = i === null;
+      if (i === null) return;
+      const reason = images.missing[i];
+      peek.replaceChildren(
+        reason ? el("span", { class: "missing" }, reason) : el("img", { src: thumbnail(i), alt: "" }),
+        el("b", {}, label(images.cluster[i])), " ", name(i));
+      // On the side of the point where there is more room.
+      const [right, below] = [at.x < size.width / 2, at.y < size.height / 2];
+      peek.style.left = right ? at.x + 16 + "px" : "";
+      peek.style.right = right ? "" : size.width - at.x + 16 + "px";
+      peek.style.top = below ? at.y + 16 + "px" : "";
+      peek.style.bottom = below ? "" : size.height - at.y + 16 + "px";
+    };
+
+    map = kit.scatter({
+      ...unpacked(points),
+      // The residual beneath, the smallest clusters on top.
+      order: [...(members.get(-1) ?? []), ...real.flatMap((c) => members.get(c.cluster))],
+      colours: images.cluster.map((cluster) => colour.get(cluster) ?? null),
+      labels: real.map((c, at) => ({
+        x: labels[at][0], y: labels[at][1], group: c.cluster,
+        name: String(c.cluster), word: c.keywords[0],
+      })),
+      name: "Map of the images. Arrow keys move it, plus and minus zoom; the image in the middle is shown. Enter opens it, X ticks it.",
+      isBright: isHighlighted,
+      isLabelled: (cluster) => !members.has(Number(highlighted || NaN)) || cluster === Number(highlighted),
+      isTicked: (i) => ticked.has(i),
+      onPoint: peekAt,
+      onOpen: openOnMap,
+      onTick: (i) => tick([i], !ticked.has(i)),
+      onLasso: tickAll,
+    });
+
+    return el("div", { class: "map" },
+      el("div", { class: "head" }, el("h2", {}, "Map"), mapControls()),
+      el("div", { class: "plane" }, map, peek),
+      el("p", { class: "soft small" }, MAP_NOTES[method] ?? "", " ",
+        "Drag to move, turn the wheel or pinch to zoom, point at a dot to see its image, click to open it. ",
+        "Shift + drag, or the lasso, ticks images; the keys are arrows, ", el("kbd", {}, "+"), " ", el("kbd", {}, "−"), " ",
+        el("kbd", {}, "0"), ", ", el("kbd", {}, "Enter"), " and ", el("kbd", {}, "X"), "."));
+  }
+
+  const MAP_NOTES = {
+    umap: "UMAP: neighbours are alike; how large a group is, and how far apart two groups are, means little.",
+    pca: "The first two principal components: what differs in further ones lies on top of each other here.",
+  };
+
+  /** Tick images of the map, those that are not yet, and let people take it back. */
+  function tickAll(list) {
+    const fresh = list.filter((i) => !ticked.has(i));
+    tick(fresh, true);
+    const again = list.length > fresh.length ? ` ${count(list.length - fresh.length, "was", "were")} already.` : "";
+    say(`Ticked ${count(fresh.length, "image")}.${again}`, fresh.length ? () => tick(fresh, false) : undefined);
+  }
+
+  const openOnMap = (i) => {
+    const list = members.get(images.cluster[i]);
+    show(list, list.indexOf(i));
+  };
+
+  function mapControls() {
+    const button = (text, action, attributes = {}) => {
+      const element = el("button", { type: "button", ...attributes }, text);
+      element.addEventListener("click", () => action(element));
+      return element;
+    };
+    const option = (value, text) => el("option", { value }, text);
+    const choice = el("select", { id: "highlight" }, option("", "All images"));
+    if (sampled.size) choice.append(option("sampled", `Sample (${whole(sampled.size)})`));
+    choice.append(option("ticked", "Ticked"));
+    for (const c of clusters) {
+      const about = c.keywords.length ? `: ${c.keywords.slice(0, 3).join(", ")}` : "";
+      choice.append(option(c.cluster, `${label(c.cluster)} (${whole(c.size)})${about}`));
+    }
+    choice.addEventListener("change", () => highlight(choice.value));
+    const lasso = (element) => {
+      const on = element.getAttribute("aria-pressed") !== "true";
+      element.setAttribute("aria-pressed", String(on));
+      map.classList.toggle("lasso", on);
+      map.setLasso(on);
+    };
+    return el("div", { class: "buttons" },
+      el("label", { class: "check" }, "Show", choice),
+      el("a", { id: "all-of-it", hidden: true }, "See its images"),
+      button("Lasso", lasso, { "aria-pressed": "false", title: "Draw a line around images to tick them" }),
+      button("Tick all in view", () => tickAll(map.inView())),
+      button("+", () => map.zoom(1.5), { "aria-label": "Zoom in" }),
+      button("−", () => map.zoom(1 / 1.5), { "aria-label": "Zoom out" }),
+      button("Whole map", () => map.fit()));
   }
 
   // ---- one image, large ----

@@ -1,0 +1,247 @@
+#' Plots of a comparison
+#'
+#' Where the images of each cluster are in another clustering.
+#'
+#' @param object What [compare_clusterings()] returned.
+#' @param type `"flow"`: a column for each clustering, a bar for each cluster as high as it has
+#'   images, and ribbons for the images that two clusters share; a cluster has the colour of the
+#'   one before it that gave it most. `"heatmap"`: two clusterings, clusters of the first as rows
+#'   and of the second as columns; a cell shows how many percent of the row's images it has.
+#' @param clusterings Names of the clusterings to draw, in this order; two for a heat map. By
+#'   default all of them, or the first two.
+#' @param n_clusters The largest clusters of each are drawn, smaller ones as one (`"others"`).
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examplesIf imagestrata_ready()
+#' topics <- demo_topics()
+#' coarse <- data.frame(image_id = topics$image_id, cluster = (topics$cluster + 1) %/% 2)
+#' found <- compare_clusterings(fine = topics, coarse = coarse)
+#' autoplot(found)
+#' autoplot(found, "heatmap")
+autoplot.imagestrata_comparison <- function(object,
+                                            type = c("flow", "heatmap"),
+                                            clusterings = NULL,
+                                            n_clusters = 15,
+                                            ...) {
+  type <- rlang::arg_match(type)
+  n_clusters <- check_number(n_clusters, "n_clusters")
+  known <- glance(object)$clustering
+  if (is.null(clusterings)) {
+    clusterings <- if (type == "heatmap") known[1:2] else known
+  }
+  wrong <- !all(clusterings %in% known) || anyDuplicated(clusterings) > 0 ||
+    length(clusterings) < 2 || (type == "heatmap" && length(clusterings) > 2)
+  if (wrong) {
+    wanted <- if (type == "heatmap") "two different" else "at least two different"
+    abort_imagestrata(
+      "{.arg clusterings} must be the names of {wanted} clusterings of {.val {known}};
+       got {.val {clusterings}}."
+    )
+  }
+  flows <- tidy(object, "flows")
+  if (type == "flow") {
+    plot_flows(flows, clusterings, n_clusters)
+  } else {
+    plot_shares(flows, clusterings, n_clusters)
+  }
+}
+
+# Images by cluster of `a` (rows, by size) and of `b` (columns, in the order of the rows from
+# which most of their images come); "others" and "residual" are last.
+count_flows <- function(flows, a, b, n_clusters) {
+  chosen <- flows[flows$a == a & flows$b == b, ]
+  if (nrow(chosen) == 0) {
+    chosen <- flows[flows$a == b & flows$b == a, ]
+    names(chosen)[match(c("cluster_a", "cluster_b"), names(chosen))] <- c("cluster_b", "cluster_a")
+  }
+  counts <- stats::xtabs(
+    chosen$n ~ shown_clusters(chosen$cluster_a, chosen$n, n_clusters) +
+      shown_clusters(chosen$cluster_b, chosen$n, n_clusters)
+  )
+  counts <- matrix(counts, nrow(counts), dimnames = unname(dimnames(counts)))
+  home <- apply(counts, 2, which.max)
+  last <- match(colnames(counts), c("others", "residual"), nomatch = 0)
+  counts[, order(last, home, -apply(counts, 2, max)), drop = FALSE]
+}
+
+shown_clusters <- function(clusters, n, n_clusters) {
+  text <- as.character(clusters)
+  residual <- text == "-1"
+  sizes <- tapply(n[!residual], text[!residual], sum)
+  # Ties by name: a clustering is to stand in the same order whatever it is compared with.
+  sizes <- sizes[order(-sizes, nchar(names(sizes)), names(sizes))]
+  # A single small cluster needs no more room than "others".
+  large <- if (length(sizes) > n_clusters + 1) names(sizes)[seq_len(n_clusters)] else names(sizes)
+  text[!text %in% large] <- "others"
+  text[residual] <- "residual"
+  factor(text, intersect(c(large, "others", "residual"), text))
+}
+
+plot_shares <- function(flows, clusterings, n_clusters) {
+  counts <- count_flows(flows, clusterings[1], clusterings[2], n_clusters)
+  sizes <- rowSums(counts)
+  rows <- paste0(rownames(counts), "  (", format(sizes, big.mark = ",", trim = TRUE), ")")
+  cells <- tibble::tibble(
+    row = factor(rep(rows, ncol(counts)), rev(rows)),
+    column = factor(rep(colnames(counts), each = nrow(counts)), colnames(counts)),
+    percent = as.vector(100 * counts / sizes)
+  )
+  ggplot2::ggplot(cells, ggplot2::aes(.data$column, .data$row)) +
+    ggplot2::geom_tile(ggplot2::aes(fill = .data$percent)) +
+    ggplot2::geom_text(
+      ggplot2::aes(label = round(.data$percent), colour = .data$percent > 55),
+      data = cells[cells$percent >= 0.5, ], size = 2.8, show.legend = FALSE
+    ) +
+    ggplot2::scale_fill_gradient(
+      low = "white", high = colours[["main"]], limits = c(0, 100), guide = "none"
+    ) +
+    ggplot2::scale_colour_manual(values = c(`FALSE` = "#1d1f22", `TRUE` = "white")) +
+    ggplot2::scale_x_discrete(position = "top", drop = FALSE, expand = c(0, 0)) +
+    ggplot2::scale_y_discrete(drop = FALSE, expand = c(0, 0)) +
+    ggplot2::coord_equal() +
+    ggplot2::labs(
+      x = NULL, y = NULL,
+      title = paste("Clusters of", clusterings[1], "(rows) in", clusterings[2]),
+      subtitle = "percent of the images of a row"
+    ) +
+    theme_strata() +
+    ggplot2::theme(
+      panel.grid = ggplot2::element_blank(),
+      panel.border = ggplot2::element_rect(fill = NA, colour = colours[["soft"]]),
+      plot.title = ggplot2::element_text(size = ggplot2::rel(1)),
+      plot.subtitle = ggplot2::element_text(size = ggplot2::rel(0.85), colour = colours[["soft"]]),
+      plot.title.position = "plot",
+      axis.text = ggplot2::element_text(colour = "#1d1f22"),
+      axis.text.x.top = if (any(nchar(colnames(counts)) > 3)) {
+        ggplot2::element_text(angle = 90, hjust = 0, vjust = 0.5)
+      }
+    )
+}
+
+# Width of a bar, as a share of the distance between two columns; space between two bars, and
+# the lowest bar that gets a name, as shares of the height.
+flow_bar <- 0.1
+flow_gap <- 0.006
+flow_lowest <- 0.016
+
+plot_flows <- function(flows, clusterings, n_clusters) {
+  steps <- seq_len(length(clusterings) - 1)
+  tables <- lapply(steps, \(i) {
+    count_flows(flows, clusterings[i], clusterings[i + 1], n_clusters)
+  })
+  order <- rownames(tables[[1]])
+  fills <- plain_fills(rep_len(flow_colours, length(order)), order)
+  bars <- ribbons <- list()
+  for (i in steps) {
+    # The next clustering stands in the order in which it came out of this one.
+    counts <- tables[[i]][order, , drop = FALSE]
+    bars[[i]] <- flow_bars(i, rowSums(counts), fills)
+    ribbons[[i]] <- flow_ribbons(i, counts, fills)
+    order <- colnames(counts)
+    fills <- fills[apply(counts, 2, which.max)]
+    fills <- plain_fills(fills, order)
+  }
+  last <- length(clusterings)
+  bars[[last]] <- flow_bars(last, colSums(counts), fills)
+  draw_flows(dplyr::bind_rows(bars), dplyr::bind_rows(ribbons), clusterings)
+}
+
+draw_flows <- function(bars, ribbons, clusterings) {
+  last <- length(clusterings)
+  named <- bars[bars$bottom - bars$top >= flow_lowest, ]
+  inside <- named$x > 1 & named$x < last & nchar(named$name) <= 3
+  before <- named$x == 1
+  named$at <- named$x + ifelse(inside, 0, ifelse(before, -0.6, 0.6) * flow_bar)
+  named$align <- ifelse(inside, 0.5, ifelse(before, 1, 0))
+  named$ink <- ifelse(inside & named$fill != colours[["pale"]], "white", "#1d1f22")
+  # Room for names beside the outer columns.
+  room <- 0.06 + 0.035 * max(nchar(named$name[named$x %in% c(1, last)])) * (last - 1) / 2
+  ggplot2::ggplot() +
+    ggplot2::geom_polygon(
+      ggplot2::aes(.data$x, .data$y, group = .data$ribbon, fill = .data$fill),
+      data = ribbons, alpha = 0.45
+    ) +
+    ggplot2::geom_rect(
+      ggplot2::aes(
+        xmin = .data$x - flow_bar / 2, xmax = .data$x + flow_bar / 2,
+        ymin = .data$top, ymax = .data$bottom, fill = .data$fill
+      ),
+      data = bars
+    ) +
+    ggplot2::geom_text(
+      ggplot2::aes(
+        .data$at, (.data$top + .data$bottom) / 2, label = .data$name, hjust = .data$align,
+        colour = .data$ink
+      ),
+      data = named, size = 2.8
+    ) +
+    ggplot2::scale_fill_identity() +
+    ggplot2::scale_colour_identity() +
+    ggplot2::scale_x_continuous(
+      breaks = seq_along(clusterings), labels = clusterings, position = "top",
+      expand = ggplot2::expansion(add = flow_bar / 2 + room)
+    ) +
+    ggplot2::scale_y_reverse(expand = c(0, 0)) +
+    ggplot2::labs(x = NULL, y = NULL) +
+    theme_strata() +
+    ggplot2::theme(
+      panel.grid = ggplot2::element_blank(),
+      axis.text.y = ggplot2::element_blank(),
+      axis.text.x.top = ggplot2::element_text(size = ggplot2::rel(1.15), colour = "#1d1f22")
+    )
+}
+
+# What is no cluster has no colour of its own.
+plain_fills <- function(fills, names) {
+  fills[names == "residual"] <- colours[["pale"]]
+  fills[names == "others"] <- "#a3a7ad"
+  fills
+}
+
+# Neighbours differ in lightness as well as in colour.
+flow_colours <- c(
+  "#5b7896", "#e08a00", "#7a9a54", "#a0527a", "#4f9aa8", "#c9a94b", "#3d4a5c", "#b9745c"
+)
+
+# Upper edges of bars that share a height of one, and the height of one image.
+flow_edges <- function(sizes) {
+  unit <- (1 - flow_gap * (length(sizes) - 1)) / sum(sizes)
+  top <- cumsum(c(0, utils::head(sizes, -1) * unit + flow_gap))
+  list(top = unname(top), unit = unit)
+}
+
+flow_bars <- function(place, sizes, fills) {
+  edges <- flow_edges(sizes)
+  tibble::tibble(
+    x = place, name = names(sizes), top = edges$top,
+    bottom = edges$top + unname(sizes) * edges$unit, fill = fills
+  )
+}
+
+flow_ribbons <- function(place, counts, fills) {
+  left <- flow_edges(rowSums(counts))
+  right <- flow_edges(colSums(counts))
+  # apply() drops a dimension where there is one row or one column.
+  before <- matrix(apply(counts, 1, cumsum), nrow(counts), byrow = TRUE) - counts
+  above <- matrix(apply(counts, 2, cumsum), nrow(counts)) - counts
+  cells <- which(counts > 0, arr.ind = TRUE)
+  from <- left$top[cells[, 1]] + left$unit * before[cells]
+  to <- right$top[cells[, 2]] + right$unit * above[cells]
+  n <- counts[cells]
+  # A smooth step from one side to the other, there at the top and back at the bottom.
+  along <- seq(0, 1, length.out = 40)
+  step <- along^2 * (3 - 2 * along)
+  across <- place + flow_bar / 2 + along * (1 - flow_bar)
+  ribbons <- lapply(seq_along(n), \(i) {
+    top <- from[i] + (to[i] - from[i]) * step
+    high <- n[i] * (left$unit + (right$unit - left$unit) * step)
+    tibble::tibble(
+      x = c(across, rev(across)), y = c(top, rev(top + high)),
+      ribbon = paste(place, i), fill = fills[cells[i, 1]]
+    )
+  })
+  dplyr::bind_rows(ribbons)
+}

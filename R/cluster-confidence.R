@@ -1,0 +1,31 @@
+#' How firmly images belong to their clusters
+#'
+#' By the probabilities of `cluster_images(method = "hdbscan")`: how near to its cluster's
+#' densest part an image lies, as a share. The densest images of every cluster have 1, however
+#' thin that cluster is.
+#'
+#' @param clustering What [cluster_images()] returned with `method = "hdbscan"`.
+#' @param threshold Images with a higher probability are confident members.
+#' @param by_cluster A row per cluster, not one for all?
+#'
+#' @returns A tibble with one row: `n_images`; `n_clustered`, without noise, be it assigned or
+#'   not; `n_confident`; `share_confident`, of the clustered; `share_of_all`, the confident of
+#'   all images; `mean_probability` of the clustered. Or, by cluster: `cluster`, `size`,
+#'   `n_clustered`, `n_confident`, `share_confident`, `mean_probability`.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready() && reticulate::py_module_available("hdbscan")
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' reduced <- reduce_embeddings(embeddings, n_components = 5, progress = FALSE)
+#' topics <- cluster_images(reduced, "hdbscan", min_cluster_size = 6, progress = FALSE)
+#' cluster_confidence(topics)
+#' cluster_confidence(topics, by_cluster = TRUE)
+cluster_confidence <- function(clustering, threshold = 0.85, by_cluster = FALSE) {
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
+  decode_table(call_core(
+    "cluster_confidence",
+    send_clustering(clustering),
+    threshold = check_number(threshold, "threshold"),
+    by_cluster = check_flag(by_cluster, "by_cluster")
+  ))
+}

@@ -1,0 +1,59 @@
+#' Which accounts, hashtags or days are over-represented in which cluster
+#'
+#' Counts a column of the images' metadata in each cluster, against the whole corpus.
+#'
+#' @details
+#' A cluster is part of the corpus, so the two shares of the lift are not independent; the shares
+#' \eqn{p} in the cluster and \eqn{q} in the rest of the corpus are. With \eqn{w}, the cluster's
+#' part of the images, the lift \eqn{p / (w p + (1 - w) q)} rises with \eqn{p / q}: its interval is
+#' that of this ratio, carried over. The interval of the ratio is recovered from Wilson's intervals
+#' of \eqn{p} and \eqn{q} (MOVER-R; Donner and Zou 2012, Newcombe 2016), which needs no correction
+#' where a count is zero. Intervals treat images as drawn independently; those of one account or
+#' one day are not, and many values are looked at: read them as a guide to what is worth a look.
+#'
+#' @param clustering What [cluster_images()] returned.
+#' @param metadata A data frame with `image_id` and the column; an image may have several rows. By
+#'   default (`NULL`) the column is one of `clustering`.
+#' @param column The column: an account, a day, a party, hashtags. Its values count as text; cut
+#'   numbers into groups first.
+#' @param separator What separates the entries of a cell that is a list, such as `" "` for
+#'   hashtags. By default a cell is one value.
+#' @param n Values per cluster, at most.
+#' @param order Which values are taken, and in which order: `"frequency"`, those of most images; or
+#'   `"lift"`, those whose lift is surely high (by `lift_low`).
+#' @param min_images Values of fewer images of the corpus are left out.
+#'
+#' @returns A tibble with a row per cluster and value: `cluster`, `rank`, `value`; `n_images` of
+#'   the cluster with the value, of `n` that have any value; `share`, the first by the second, with
+#'   `conf_low` and `conf_high` (95%, Wilson); `share_corpus`, the same share of all images, the
+#'   residual among them; `lift`, `share / share_corpus`, with `lift_low` and `lift_high` (95%).
+#'   Over 1, the value is over-represented.
+#' @family words
+#' @export
+#' @examplesIf imagestrata_ready()
+#' topics <- demo_topics()
+#' posts <- data.frame(
+#'   image_id = topics$image_id,
+#'   account = rep(c("city", "party", "city"), length.out = nrow(topics))
+#' )
+#' cluster_metadata(topics, posts, column = "account")
+cluster_metadata <- function(clustering,
+                             metadata = NULL,
+                             column,
+                             separator = NULL,
+                             n = 10,
+                             order = "frequency",
+                             min_images = 2) {
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
+  table <- call_core(
+    "cluster_metadata",
+    send_clustering(clustering),
+    if (!is.null(metadata)) send_texts(metadata, "metadata"),
+    column = check_string(column, "column"),
+    separator = check_string(separator, "separator", null = TRUE),
+    n = check_number(n, "n"),
+    order = check_string(order, "order"),
+    min_images = check_number(min_images, "min_images")
+  )
+  decode_table(table)
+}

@@ -1,0 +1,108 @@
+#' Code the clearest and the most doubtful images of each cluster
+#'
+#' @description
+#' `coding_sheet()` writes a page with the most and the least certain images of each cluster and a
+#' field for every code below each image, and the same as CSV. `read_coding()` reads what coders
+#' send back.
+#'
+#' @param clustering What [cluster_images()] returned.
+#' @param out The HTML file to write; `.csv` of the same name lies beside it, with the same images
+#'   and empty columns, for those who code in a spreadsheet. The page holds its images, opens in
+#'   any browser without a network, keeps what is typed, for each coder, until it is downloaded as
+#'   CSV, and sends nothing anywhere.
+#' @param codes What is to be coded: names, or a list with names and the answers to choose from,
+#'   such as `list(people = c("yes", "no"), frame = NULL)`, where `NULL` is for free text. In
+#'   `read_coding()`, names of the codes; by default (`NULL`) the empty columns of the sheet.
+#' @param n Images at either end of each cluster. No image comes twice: of a cluster with fewer
+#'   than `2 * n`, the most certain come first and the rest are the least.
+#' @param clusters Numbers of clusters, -1 for the residual. By default all but the residual.
+#' @param by What certainty means: `"probability"` (of HDBSCAN), `"silhouette"`, or `"distance"` to
+#'   the centroid. By default the probability where there is one, else the silhouette.
+#' @param columns Metadata shown with each image, columns of `clustering`. By default all of yours.
+#'   Columns without any value are left out.
+#' @param question What coders are asked.
+#' @param warning What they read before they see the first image.
+#' @param exclude Ids of images that nobody is to see; others take their places.
+#' @param thumbnail Longer side of the embedded images, in pixels.
+#' @inheritParams scan_images
+#' @param files What coders downloaded from the page, or the CSV that they filled in. Where a file
+#'   has no column `coder`, its own name stands for one.
+#' @param sheet What `coding_sheet()` returned, or its CSV.
+#'
+#' @returns `coding_sheet()`: invisibly, a tibble with one row per image: `cluster`; `certainty`,
+#'   `"most"` or `"least"`; `rank`, from 1 at that end; `image_id`, `path`; what certainty is by;
+#'   metadata; an empty column for each code. In the CSV, text that a spreadsheet would take for a
+#'   formula has a quote before it.
+#'
+#'   `read_coding()`: a tibble with one row per image, coder and code with a value: `cluster`,
+#'   `certainty`, `rank`, `image_id`, `coder`, `code`, `value`. It joins to the clustering by
+#'   `image_id`.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' topics <- cluster_images(imagestrata_example("images"), encoder = "hog", progress = FALSE)
+#' page <- tempfile(fileext = ".html")
+#' sheet <- coding_sheet(
+#'   topics, page, list(people = c("yes", "no"), frame = NULL),
+#'   n = 3, progress = FALSE
+#' )
+#' if (interactive()) browseURL(page)
+#'
+#' # What a coder might send back:
+#' sheet$frame[1:2] <- c("conflict", "hope")
+#' file <- file.path(tempdir(), "anna.csv")
+#' write.csv(sheet, file, row.names = FALSE, na = "")
+#' read_coding(file, sub("html$", "csv", page))
+coding_sheet <- function(clustering,
+                         out,
+                         codes,
+                         n = 10,
+                         clusters = NULL,
+                         by = NULL,
+                         columns = NULL,
+                         question = "What does each image show?",
+                         warning = NULL,
+                         exclude = NULL,
+                         thumbnail = 400,
+                         overwrite = FALSE,
+                         progress = TRUE) {
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
+  out <- check_path(out, "out")
+  sheet <- call_core(
+    "coding_sheet",
+    send_clustering(clustering),
+    out,
+    send_codes(codes),
+    n = check_number(n, "n"),
+    clusters = check_clusters(clusters, "clusters"),
+    by = check_string(by, "by", null = TRUE),
+    columns = check_words(columns, "columns"),
+    question = check_string(question, "question"),
+    warning = check_string(warning, "warning", null = TRUE),
+    exclude = check_texts(exclude, "exclude"),
+    thumbnail = check_number(thumbnail, "thumbnail"),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  cli::cli_inform(c("v" = "For coders: {.file {out}}"))
+  invisible(decode_table(sheet))
+}
+
+#' @rdname coding_sheet
+#' @export
+read_coding <- function(files, sheet, codes = NULL) {
+  table <- call_core(
+    "read_coding",
+    send_files(files),
+    send_table_or_file(sheet, "sheet"),
+    codes = check_words(codes, "codes")
+  )
+  decode_table(table)
+}
+
+send_codes <- function(codes, call = rlang::caller_env()) {
+  if (is.character(codes) && is.null(names(codes))) {
+    return(as.character(jsonlite::toJSON(as.character(codes))))
+  }
+  send_choices(codes, "codes", call) %||% "[]"
+}

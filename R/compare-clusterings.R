@@ -1,0 +1,98 @@
+#' Clusterings of the same images, side by side
+#'
+#' How far clusterings agree, and where the images of one cluster are in the others:
+#' `tidy(x, "flows")`.
+#'
+#' @details
+#' The adjusted Rand index and the adjusted mutual information are 0 for chance and 1 for the
+#' same groups, whatever their names. The first weighs pairs of images, and so is governed by
+#' large clusters; the second is fairer to small ones. The normalized mutual information is what
+#' much of the literature reports, but grows with the number of clusters by chance alone.
+#'
+#' @param ... Two or more clusterings by name: what [cluster_images()] returned; a data frame with
+#'   `image_id` and `cluster`; or one cluster per image, in the order of the first clustering that
+#'   has ids. Clusters are numbers, -1 for the residual, or text, such as categories of yours.
+#'   Of a list: `compare_clusterings(!!!several)`.
+#' @param truth True classes, for the measures of [score_labels()]: labels in the order of the
+#'   first clustering, a data frame with `image_id` and `label`, or the name of a column of the
+#'   first clustering. Missing labels are left out.
+#' @param residual What becomes of images that belong to no cluster. `"alone"`: each counts as a
+#'   cluster of its own, so that a clustering cannot gain by dropping what is difficult.
+#'   `"leave_out"`: two clusterings are compared on the images that are in clusters of both, and
+#'   the measures against `truth` are of images in clusters. The flows always have all images.
+#' @param images What if clusterings are not of the same images. `"same"`: an error. `"common"`:
+#'   the images that all of them have are compared.
+#'
+#' @returns A tibble with a row for each pair of clusterings: `a`, `b`, `n_images`,
+#'   `adjusted_rand`, `normalized_mutual_info`, `adjusted_mutual_info`. [tidy()][tidiers] with
+#'   `"flows"` gives a row for each two clusters that share an image: `cluster_a`, `cluster_b`, `n`
+#'   images, `share_a` and `share_b` of the images in either. [glance()][tidiers] gives a row per
+#'   clustering: sizes, residual and, with `truth`, precision, recall and `f1` over pairs of
+#'   images, their B-cubed twins, adjusted Rand index and adjusted mutual information.
+#'   [autoplot()][autoplot.imagestrata_comparison] draws the flows.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' topics <- demo_topics()
+#' coarse <- data.frame(image_id = topics$image_id, cluster = (topics$cluster + 1) %/% 2)
+#' found <- compare_clusterings(fine = topics, coarse = coarse)
+#' found
+#' tidy(found, "flows")
+#' glance(found)
+compare_clusterings <- function(..., truth = NULL, residual = "alone", images = "same") {
+  clusterings <- check_clusterings(...)
+  sent <- call_core(
+    "compare_clusterings",
+    list(
+      kind = "several",
+      several = unname(Map(send_clusters, clusterings, names(clusterings))),
+      names = as.list(names(clusterings))
+    ),
+    truth = if (rlang::is_string(truth)) {
+      truth
+    } else if (!is.null(truth)) {
+      send_clusters(truth, "truth")
+    },
+    residual = check_string(residual, "residual"),
+    images = check_string(images, "images")
+  )
+  new_result(sent, "imagestrata_comparison", "pairs")
+}
+
+check_clusterings <- function(..., call = rlang::caller_env()) {
+  clusterings <- rlang::list2(...)
+  names <- rlang::names2(clusterings)
+  if (length(clusterings) < 2 || any(names == "") || anyDuplicated(names) > 0) {
+    abort_imagestrata(
+      "Two or more clusterings are needed, each with a name of its own; got
+       {length(clusterings)}{?/, named/, named} {.val {names}}.",
+      hint = "For example {.code compare_clusterings(first = topics, second = others)}; of a list,
+              {.code compare_clusterings(!!!several)}.",
+      call = call
+    )
+  }
+  clusterings
+}
+
+# A table, as it is, or one value per image. The vectors of a clustering stay here.
+send_clusters <- function(x, name, call = rlang::caller_env()) {
+  if (is.data.frame(x)) {
+    x <- plain_tibble(x)
+    if (!"image_id" %in% names(x)) {
+      abort_imagestrata(
+        "{.arg {name}} must have a column {.var image_id}; it has {.var {names(x)}}.",
+        hint = "Rename the column that says which image a row is about.",
+        call = call
+      )
+    }
+  } else if (is.atomic(x) && length(x) > 0 && is.null(dim(x))) {
+    x <- tibble::tibble(cluster = x)
+  } else {
+    abort_imagestrata(
+      "{.arg {name}} must be what {.fn cluster_images} returned, a data frame with {.var image_id},
+       or one value per image, not {seen(x)}.",
+      call = call
+    )
+  }
+  list(kind = "labels", table = encode_table(x, call))
+}

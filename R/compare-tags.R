@@ -1,0 +1,187 @@
+#' Compare automatic tags with each other and with labels given by hand
+#'
+#' @details
+#' Accuracy, precision and recall are shares and have Wilson's intervals; of all labels together
+#' they are means over labels. The images with labels should be a random sample of the corpus:
+#' precision in particular depends on how frequent a label is. Images that could not be tagged, or
+#' have no label, are left out of the scores, with a warning.
+#'
+#' @param tags What [tag_images()] returned, or a data frame of yours with `image_id` and `label`
+#'   (missing for images without one), and `confidence` if you have it; several taggers in a list
+#'   with their names.
+#' @param labels What people said, as for [fine_tune()]: a data frame, or a CSV file, with
+#'   `image_id` or `path`, and a column per label with 1, 0 or nothing, or one column of classes,
+#'   each of which is then a label. Without it, frequencies only.
+#' @param matches Which tags stand for a label, a list such as
+#'   `list(protest = c("Parade", "Protest", "Crowd"))`. An image has the label, by the tagger, if
+#'   it has any of these tags; upper and lower case are the same. By default a label's own name.
+#'   Labels that are not in the list are not compared.
+#' @param min_confidence Tags below it do not count.
+#'
+#' @returns A tibble of scores, one row per tagger, label and measure: `tagger`, `label` (of
+#'   several labels there are also rows of `"(all)"` together), `measure` (accuracy, precision,
+#'   recall, f1), `estimate`, `conf_low`, `conf_high` (95%), `n`. [glance()][tidiers] gives one row
+#'   per tagger, and [tidy()][tidiers] the tables `"frequencies"` (with intervals), `"confusion"`
+#'   and `"images"` (what people and tagger say of each image, to look at the mistakes).
+#'   [autoplot()][autoplot.imagestrata_tags] draws frequencies and confusion.
+#' @family words
+#' @export
+#' @examplesIf imagestrata_ready()
+#' tags <- data.frame(
+#'   image_id = c("a", "a", "b", "c", "d"),
+#'   label = c("Crowd", "Flag", "Flag", "Parade", NA)
+#' )
+#' by_hand <- data.frame(image_id = c("a", "b", "c", "d"), protest = c(1, 0, 1, 0))
+#' compared <- compare_tags(tags, by_hand, list(protest = c("Crowd", "Parade")))
+#' compared
+#' tidy(compared, "confusion")
+compare_tags <- function(tags, labels = NULL, matches = NULL, min_confidence = 0) {
+  sent <- call_core(
+    "compare_tags",
+    send_taggers(tags),
+    send_labels(labels, "labels"),
+    send_choices(matches, "matches"),
+    min_confidence = check_number(min_confidence, "min_confidence")
+  )
+  new_result(sent, "imagestrata_tags", "scores")
+}
+
+send_taggers <- function(tags, call = rlang::caller_env()) {
+  if (is.data.frame(tags)) {
+    return(send_texts(tags, "tags", call))
+  }
+  if (!rlang::is_list(tags) || length(tags) == 0 || !rlang::is_named(tags)) {
+    abort_imagestrata(
+      "{.arg tags} must be a data frame, or data frames in a list with the taggers' names, not
+       {seen(tags)}.",
+      call = call
+    )
+  }
+  several <- Map(\(one, name) send_texts(one, paste0("tags$", name), call), tags, names(tags))
+  list(kind = "several", names = as.list(names(tags)), several = unname(several))
+}
+
+# Names with several words each, or none, as JSON: R's NULL inside of a list gets lost otherwise.
+send_choices <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  words <- vapply(x, \(one) is.null(one) || is.character(one), NA)
+  if (length(x) == 0 || !rlang::is_named(x) || !all(words)) {
+    abort_imagestrata(
+      "{.arg {name}} must be a list with names and words, such as
+       {.code list(protest = c(\"crowd\", \"march\"))}, not {seen(x)}.",
+      call = call
+    )
+  }
+  as.character(jsonlite::toJSON(as.list(x), null = "null"))
+}
+
+#' @export
+tbl_sum.imagestrata_tags <- function(x, ...) {
+  line <- glance(x)
+  rlang::set_names(
+    paste0(
+      vapply(line$n_images, count_of, "", word = "image"), ", ",
+      vapply(line$n_tags, count_of, "", word = "different tag"),
+      ifelse(
+        line$n_compared == 0, "",
+        paste0(
+          "; ", line$n_compared, " with labels by hand: accuracy ", percent(line$accuracy),
+          ", precision ", percent(line$precision), ", recall ", percent(line$recall)
+        )
+      )
+    ),
+    ifelse(line$tagger == "tags", "Tags", paste("Tags of", line$tagger))
+  )
+}
+
+#' Plots of tags
+#'
+#' @param object What [compare_tags()] returned.
+#' @param type `"frequencies"`: bars of the most frequent tags as shares of the images, with 95%
+#'   intervals. `"confusion"`: counts of images by what people and tagger say, one matrix per
+#'   label. Taggers stand side by side.
+#' @param n Tags that are shown of each tagger.
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @examplesIf imagestrata_ready()
+#' tags <- data.frame(
+#'   image_id = c("a", "a", "b", "c", "d"),
+#'   label = c("Crowd", "Flag", "Flag", "Parade", NA)
+#' )
+#' by_hand <- data.frame(image_id = c("a", "b", "c", "d"), protest = c(1, 0, 1, 0))
+#' compared <- compare_tags(tags, by_hand, list(protest = c("Crowd", "Parade")))
+#' autoplot(compared)
+#' autoplot(compared, "confusion")
+autoplot.imagestrata_tags <- function(object,
+                                      type = c("frequencies", "confusion"),
+                                      n = 20,
+                                      ...) {
+  type <- rlang::arg_match(type)
+  if (type == "frequencies") {
+    return(draw_tags(tidy(object, "frequencies"), check_number(n, "n")))
+  }
+  confusion <- tidy(object, "confusion")
+  if (nrow(confusion) == 0) {
+    abort_imagestrata(
+      "There is no confusion without labels given by hand.",
+      hint = "Give them to {.fn compare_tags} as {.arg labels}."
+    )
+  }
+  draw_tag_confusion(confusion)
+}
+
+draw_tags <- function(frequencies, n) {
+  frequencies$tagger <- factor(frequencies$tagger, unique(frequencies$tagger))
+  shown <- dplyr::slice_head(dplyr::group_by(frequencies, .data$tagger), n = n)
+  shown <- dplyr::ungroup(shown)
+  # The order of the bars is that of each tagger, so the places are its own.
+  shown$place <- factor(seq_len(nrow(shown)), rev(seq_len(nrow(shown))))
+  several <- nlevels(shown$tagger) > 1
+  ggplot2::ggplot(shown, ggplot2::aes(.data$share, .data$place)) +
+    ggplot2::geom_col(fill = colours[["main"]], width = 0.7) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(xmin = .data$conf_low, xmax = .data$conf_high),
+      colour = "#1d1f22", linewidth = 0.35
+    ) +
+    (if (several) ggplot2::facet_wrap(ggplot2::vars(.data$tagger), scales = "free_y")) +
+    ggplot2::scale_y_discrete(
+      labels = \(place) shorten(shown$label[as.integer(place)], 30)
+    ) +
+    ggplot2::scale_x_continuous(
+      labels = \(share) paste0(round(100 * share), "%"),
+      limits = c(0, NA), expand = ggplot2::expansion(c(0, 0.03))
+    ) +
+    ggplot2::labs(x = "Share of images", y = NULL) +
+    theme_strata() +
+    ggplot2::theme(panel.grid.major.y = ggplot2::element_blank())
+}
+
+draw_tag_confusion <- function(confusion) {
+  several <- length(unique(confusion$tagger)) > 1
+  name <- shorten(confusion$label, 30)
+  confusion$panel <- if (several) paste0(confusion$tagger, ": ", name) else name
+  confusion$panel <- factor(confusion$panel, unique(confusion$panel))
+  ggplot2::ggplot(
+    confusion,
+    ggplot2::aes(factor(.data$decision, c("yes", "no")), factor(.data$truth, c("no", "yes")))
+  ) +
+    ggplot2::geom_tile(
+      ggplot2::aes(fill = .data$truth == .data$decision),
+      colour = colours[["soft"]], linewidth = 0.2, show.legend = FALSE
+    ) +
+    ggplot2::geom_text(
+      ggplot2::aes(label = format(.data$n, big.mark = ",", trim = TRUE)),
+      size = 3, colour = "#1d1f22"
+    ) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
+    ggplot2::scale_fill_manual(values = c(`TRUE` = colours[["pale"]], `FALSE` = "#faebd3")) +
+    ggplot2::coord_equal() +
+    ggplot2::labs(x = "By the tagger", y = "By hand") +
+    theme_strata() +
+    ggplot2::theme(panel.grid = ggplot2::element_blank())
+}

@@ -1,0 +1,65 @@
+#' Read the text that is inside images
+#'
+#' As on posters, memes and screenshots. The program Tesseract reads, on this machine: nothing
+#' leaves it. Each core reads one image at a time. What Tesseract cannot read well is handwriting,
+#' graffiti, ornate letters and text at a slant.
+#'
+#' @section Installing Tesseract:
+#' Debian and Ubuntu: `apt-get install tesseract-ocr`, and `tesseract-ocr-deu` for German. Fedora:
+#' `dnf install tesseract`. macOS: `brew install tesseract`. Windows:
+#' `winget install UB-Mannheim.TesseractOCR`, then add its folder to `PATH`. Behind the scenes,
+#' `install_imagestrata(extras = "tesseract")`.
+#'
+#' @param images What [scan_images()] returned, or anything that it takes; then the images are
+#'   scanned first.
+#' @param languages The languages that may occur, by Tesseract's codes: `"eng"`, `"deu"`,
+#'   `"ara"`, ... A few at most, since each more takes time and makes other errors likelier.
+#' @param min_confidence Words of which Tesseract is less sure are dropped; 0 keeps all.
+#' @param psm Tesseract's page segmentation mode. 3 finds blocks of text by itself; 11 takes single
+#'   words wherever they are, which finds more in street scenes, and also "words" in photographs
+#'   without any; 6 takes the picture for one block.
+#' @param side Smaller pictures are enlarged until their longer side has this many pixels, but four
+#'   times at most: Tesseract expects letters at least 20 pixels high.
+#' @param white_text Look a second time, at what is white in the picture alone? The captions of
+#'   memes are hardly found otherwise.
+#' @param out The run folder: the table goes to `texts.parquet` there. A call that was interrupted
+#'   goes on.
+#' @param overwrite Replace texts made there with other settings or of other images?
+#' @inheritParams scan_images
+#'
+#' @returns A tibble with a row per image: `image_id`, `path`, `n_copies`, columns of yours; `text`,
+#'   with a line break where a line ends; `n_words`; `confidence`, their mean, from 0 to 1;
+#'   `text_share`, the share of the image's area inside the boxes around the words; `languages`;
+#'   `reason`, why there is no text (`"no text found"`), or why the image could not be read.
+#' @family words
+#' @seealso `cluster_keywords(clustering, texts, column = "text")` tells what is typical of each
+#'   cluster; `embed_text(texts, column = "text")` makes vectors.
+#' @export
+#' @examples
+#' \dontrun{
+#' texts <- read_text("posters", c("eng", "deu"), out = "run")
+#' mean(texts$text_share > 0.05, na.rm = TRUE)
+#' }
+read_text <- function(images,
+                      languages = "eng",
+                      min_confidence = 0.6,
+                      psm = 3,
+                      side = 1500,
+                      white_text = TRUE,
+                      out = NULL,
+                      overwrite = FALSE,
+                      progress = TRUE) {
+  table <- call_core(
+    "read_text",
+    send(images, "images"),
+    check_words(languages, "languages"),
+    min_confidence = check_number(min_confidence, "min_confidence"),
+    psm = check_number(psm, "psm"),
+    side = check_number(side, "side"),
+    white_text = check_flag(white_text, "white_text"),
+    out = check_path(out, "out", null = TRUE),
+    overwrite = check_flag(overwrite, "overwrite"),
+    progress = progress_bar(progress)
+  )
+  decode_table(table)
+}

@@ -1,0 +1,78 @@
+#' How the smallest size of a cluster decides what density clustering finds
+#'
+#' Images are clustered by `cluster_images(method = "hdbscan")` with one `min_cluster_size`
+#' after the other.
+#'
+#' The silhouette alone is a poor guide, for it grows where more images are called noise: look
+#' for sizes around which the number of clusters and the share of noise hardly change, and at
+#' the images.
+#'
+#' @param embeddings What [reduce_embeddings()] or [embed_images()] returned, or a matrix.
+#' @param sizes `min_cluster_size` of each clustering.
+#' @param min_samples,selection,normalize As [cluster_images()] takes them for `"hdbscan"`.
+#'   Without `min_samples` it is the size in turn.
+#' @inheritParams scan_images
+#'
+#' @returns A tibble with a row per size: `min_cluster_size`, `n_clusters`, `n_noise`,
+#'   `share_noise`, and without noise `silhouette`, `calinski_harabasz` and `davies_bouldin`
+#'   (see [score_vectors()]), which are missing with fewer than two clusters.
+#'   [autoplot()][autoplot.imagestrata_sweep] draws it.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready() && reticulate::py_module_available("hdbscan")
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' reduced <- reduce_embeddings(embeddings, n_components = 5, progress = FALSE)
+#' swept <- sweep_min_cluster_size(reduced, sizes = 3:8, progress = FALSE)
+#' swept
+#' autoplot(swept)
+sweep_min_cluster_size <- function(embeddings,
+                                   sizes = seq(20, 90, by = 10),
+                                   min_samples = NULL,
+                                   selection = "eom",
+                                   normalize = NULL,
+                                   progress = TRUE) {
+  if (!is.numeric(sizes) || anyNA(sizes)) {
+    abort_imagestrata("{.arg sizes} must be numbers, not {seen(sizes)}.")
+  }
+  swept <- call_core(
+    "sweep_min_cluster_size",
+    send_vectors(embeddings),
+    as.list(as.double(sizes)),
+    min_samples = check_number(min_samples, "min_samples", null = TRUE),
+    selection = check_string(selection, "selection"),
+    normalize = check_string(normalize, "normalize", null = TRUE),
+    progress = progress_bar(progress)
+  )
+  new_image_table(decode_table(swept), "imagestrata_sweep")
+}
+
+#' Plot of a sweep over the smallest size of a cluster
+#'
+#' The number of clusters, the share of noise, and the mean silhouette of the images in
+#' clusters, over the sizes.
+#'
+#' @param object What [sweep_min_cluster_size()] returned.
+#' @param ... Not used.
+#'
+#' @returns A ggplot.
+#' @family plots
+#' @export
+#' @inherit sweep_min_cluster_size examples
+autoplot.imagestrata_sweep <- function(object, ...) {
+  panels <- c(
+    n_clusters = "Clusters", share_noise = "Share of noise",
+    silhouette = "Silhouette without noise"
+  )
+  points <- dplyr::bind_rows(lapply(names(panels), function(column) {
+    tibble::tibble(
+      size = object$min_cluster_size, value = as.double(object[[column]]), panel = panels[[column]]
+    )
+  }))
+  points$panel <- factor(points$panel, panels)
+  ggplot2::ggplot(points, ggplot2::aes(.data$size, .data$value)) +
+    ggplot2::geom_line(colour = colours[["main"]], na.rm = TRUE) +
+    ggplot2::geom_point(colour = colours[["main"]], na.rm = TRUE) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
+    ggplot2::labs(x = "Smallest size of a cluster", y = NULL) +
+    theme_strata()
+}

@@ -1,0 +1,134 @@
+"""How many faces crop_faces() finds, and how often it finds one where there is none.
+
+Portraits of members of the US Congress, photographs of one person each, and photographs of other
+things are from ``../shared/data``, which is no part of the project; portraits are also drawn by
+``draw_demo_corpus()``. An image counts as found if a face is found in it: where its box should be
+is not known.
+
+    python benchmarks/faces.py [--portraits 600] [--photographs 1500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from machine import write_result
+from PIL import Image
+
+from imagestrata import crop_faces, draw_demo_corpus, scan_images
+from imagestrata.finetune.scores import wilson
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+#: What is done to portraits of 168 pixels, whose faces have about 60.
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "half as large": lambda picture: picture.reduce(2),
+    "a third as large": lambda picture: picture.reduce(3),
+    "turned by 15 degrees": lambda picture: turned(picture, 15),
+    "turned by 30 degrees": lambda picture: turned(picture, 30),
+    "dark (35%)": lambda picture: picture.point(lambda value: value * 0.35),
+    "lower half hidden": lambda picture: half_hidden(picture),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--portraits", type=int, default=600)
+    parser.add_argument("--photographs", type=int, default=1500)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        unpack(folder, "pocket-train.tar", "caltech101-unbalanced.tar")
+        sources = pd.read_csv(folder / "pocket-train" / "sources.csv")
+        congress = sources.loc[sources["source"] == "congress", "image"]
+        portraits = some(folder / "pocket-train" / "images", congress + ".jpg", arguments.portraits)
+        labels = pd.read_csv(folder / "caltech101-unbalanced" / "labels.csv")
+        persons = labels.loc[labels["class"] == "Faces", "path"]
+        things = labels.loc[~labels["class"].str.startswith("Faces"), "path"]
+        photographs = folder / "caltech101-unbalanced"
+        rows = [
+            measure("portraits, US Congress", portraits, folder),
+            measure("photographs of a person", some(photographs, persons, 260), folder),
+            measure("drawn portraits", drawn(folder), folder),
+            measure("things", some(photographs, things, arguments.photographs), folder),
+        ]
+        for change, make in CHANGES.items():
+            changed = folder / change
+            changed.mkdir()
+            for path in portraits[:100]:
+                with Image.open(path) as picture:
+                    make(picture.convert("RGB")).save(changed / f"{path.stem}.png")
+            rows.append(measure(f"portraits, {change}", sorted(changed.iterdir()), folder))
+    write_result(
+        "faces",
+        rows,
+        notes=[
+            "95% intervals are Wilson's.",
+            "seconds: of one core, for one image of 200 to 300 pixels, with min_size=32.",
+        ],
+        title="Finding faces",
+    )
+
+
+def measure(what: str, paths: list[Path], folder: Path) -> dict[str, Any]:
+    """A row of the table."""
+    images = scan_images([str(path) for path in paths], progress=False)
+    started = time.process_time()
+    faces = crop_faces(images, folder / "run", overwrite=True, progress=False)
+    seconds = (time.process_time() - started) / faces["image_id"].nunique()
+    n = faces["image_id"].nunique()
+    found = faces.loc[faces["crop"].notna()]
+    with_face = found["image_id"].nunique()
+    low, high = wilson(with_face, n)
+    row = {
+        "images": what,
+        "n": n,
+        "with a face": with_face,
+        "share": f"{with_face / n:.3f}",
+        "95% interval": f"{low:.3f} to {high:.3f}",
+        "further faces": len(found) - with_face,
+        "seconds": f"{seconds:.3f}",
+    }
+    print(row, file=sys.stderr)
+    return row
+
+
+def unpack(folder: Path, *archives: str) -> None:
+    for name in archives:
+        with tarfile.open(DATA / name) as archive:
+            archive.extractall(folder / name.removesuffix(".tar"), filter="data")
+
+
+def some(folder: Path, names: pd.Series[str], n: int) -> list[Path]:
+    """As many of the files, in an order that has nothing to do with their names."""
+    paths = sorted(folder / name for name in names)
+    random.Random(1).shuffle(paths)
+    return paths[:n]
+
+
+def drawn(folder: Path) -> list[Path]:
+    draw_demo_corpus(folder / "demo", n_images=300, seed=1, progress=False)
+    labels = pd.read_csv(folder / "demo" / "labels.csv")
+    return [folder / "demo" / path for path in labels.loc[labels["kind"] == "portrait", "file"]]
+
+
+def turned(picture: Image.Image, degrees: int) -> Image.Image:
+    return picture.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(128, 128, 128))
+
+
+def half_hidden(picture: Image.Image) -> Image.Image:
+    picture.paste((90, 90, 90), (0, round(picture.height * 0.5), picture.width, picture.height))
+    return picture
+
+
+if __name__ == "__main__":
+    main()

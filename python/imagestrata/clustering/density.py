@@ -1,0 +1,178 @@
+"""HDBSCAN: clusters are where images lie densely; what lies between them is noise."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..extras import require
+from ..progress import Progress, track
+from ..validate import check_choice, check_int
+from .base import ClusterEstimator, Memo, centroids, nearest_centroids, trace_table
+from .silhouette import silhouettes
+from .vectors import as_vectors
+
+#: What becomes of noise.
+NOISE = ("keep", "nearest")
+
+
+class DensityClustering(ClusterEstimator):
+    """Clusters by density (HDBSCAN; Campello, Moulavi and Sander 2013).
+
+    Distances say little where vectors are long, and everything becomes noise there: reduce
+    embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP.
+
+    Parameters
+    ----------
+    min_cluster_size : int, default 50
+        Fewer images than that are no cluster. (The study that this road comes from tried
+        50, 100 and 200, and found 50 best; see :func:`imagestrata.sweep_min_cluster_size`.)
+    min_samples : int, optional
+        Neighbours that an image must have near for its place to count as dense: more of
+        them make more noise. By default as many as ``min_cluster_size``, as the library has
+        it.
+    selection : {"eom", "leaf"}, default "eom"
+        Which clusters of the hierarchy are taken: those that persist longest, or the
+        smallest ones, which are many and more even in size.
+    noise : {"keep", "nearest"}, default "keep"
+        Images in no cluster are residual, label -1; or each is put into the cluster with
+        the nearest centroid (the mean of the images that lie densely), and marked in
+        ``assigned_``. So does :meth:`predict`.
+    normalize, n_components, silhouette, random_state
+        See :class:`~imagestrata.clustering.iterative.IterativeKMeans`; only principal
+        components draw anything by lot.
+
+    Attributes
+    ----------
+    labels_, distances_, cluster_centers_, trace_, n_iter_
+        As those of ``IterativeKMeans``, with one iteration. Where noise is assigned, it
+        counts for the size of a cluster, hence for its number, and for its mean.
+    silhouettes_ : ndarray of shape (n_samples,)
+        Against the other images in clusters; NaN for noise.
+    iterations_ : ndarray of shape (n_samples,)
+        1; 0 for noise.
+    probabilities_ : ndarray of shape (n_samples,)
+        How firmly an image belongs to its cluster: 1 in its densest part, 0 for noise,
+        assigned or not.
+    outlier_scores_ : ndarray of shape (n_samples,)
+        How much thinner the images lie here than in the densest part of the nearest
+        cluster, from 0 to 1 (GLOSH; Campello and others 2015); NaN where there are fewer
+        than ``min_cluster_size`` images.
+    assigned_ : ndarray of shape (n_samples,)
+        Whether an image was noise and has been put into the nearest cluster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata.clustering.density import DensityClustering
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> X[:40] += 20
+    >>> X = np.vstack([X, [[100, 100]]])
+    >>> model = DensityClustering(min_cluster_size=10).fit(X)
+    >>> np.unique(model.labels_, return_counts=True)[1].tolist()
+    [1, 40, 20]
+    """
+
+    after_fit = ("noise",)
+
+    #: The library computes in float64, and not with whole numbers.
+    exact = False
+
+    def __init__(
+        self,
+        *,
+        min_cluster_size: int = 50,
+        min_samples: int | None = None,
+        selection: str = "eom",
+        noise: str = "keep",
+        normalize: str | None = None,
+        n_components: int | None = None,
+        silhouette: str = "exact",
+        random_state: Any = None,
+    ) -> None:
+        self.min_cluster_size = min_cluster_size
+        self.min_samples = min_samples
+        self.selection = selection
+        self.noise = noise
+        self.normalize = normalize
+        self.n_components = n_components
+        self.silhouette = silhouette
+        self.random_state = random_state
+
+    def image_columns(self) -> dict[str, NDArray[Any]]:
+        return {
+            "probability": self.probabilities_,
+            "outlier_score": self.outlier_scores_,
+            "assigned": self.assigned_,
+        }
+
+    def why_no_cluster(self, n: int) -> str:
+        if n < self.min_cluster_size:
+            return f"{n} images are fewer than min_cluster_size ({self.min_cluster_size})"
+        return (
+            f"there are no two groups of {self.min_cluster_size} images or more (min_cluster_size) "
+            'that lie densely and apart. Try reduce_embeddings(method="umap") first, or a smaller '
+            "min_cluster_size or min_samples"
+        )
+
+    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        super()._check_arguments(shape)
+        check_int("min_cluster_size", self.min_cluster_size, minimum=2)
+        if self.min_samples is not None:
+            check_int("min_samples", self.min_samples, minimum=1)
+        check_choice("selection", self.selection, ["eom", "leaf"])
+        check_choice("noise", self.noise, NOISE)
+        require("hdbscan", "density", 'The method "hdbscan"')
+
+    def _partition(
+        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        start = time.perf_counter()
+        n = len(X)
+        with track(progress, "Clustering", n) as advance:
+            made = memo("density", partial(self._fit_density, X))
+            labels: NDArray[np.intp] = made["label"].to_numpy(dtype=np.intp)
+            k = int(labels.max()) + 1
+            self.probabilities_ = made["probability"].to_numpy(dtype=np.float64)
+            self.outlier_scores_ = made["outlier_score"].to_numpy(dtype=np.float64)
+            self.assigned_ = (labels == -1) & (k > 0) & (self.noise == "nearest")
+            if self.assigned_.any():
+                labels = labels.copy()
+                centers = centroids(X, labels, k)
+                labels[self.assigned_] = nearest_centroids(X[self.assigned_], centers)
+            inside = labels >= 0
+            scores = np.full(n, np.nan)
+            if k:
+                vectors = as_vectors(X[inside])
+                scores[inside] = silhouettes(vectors, labels[inside], self.silhouette)
+            advance(n)
+        mean_size = inside.sum() / k if k else np.nan
+        trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
+        return labels, scores, np.ones(n, dtype=np.intp), trace
+
+    def _fit_density(self, X: NDArray[Any]) -> pd.DataFrame:
+        """What HDBSCAN finds of each row: label, probability and outlier score."""
+        n = len(X)
+        if n < self.min_cluster_size:
+            return pd.DataFrame({"label": -1, "probability": 0.0, "outlier_score": [np.nan] * n})
+        import hdbscan
+
+        fit = hdbscan.HDBSCAN(
+            min_cluster_size=int(self.min_cluster_size),
+            min_samples=None if self.min_samples is None else int(self.min_samples),
+            cluster_selection_method=self.selection,
+            # More of them are processes, which start another R where R holds this Python.
+            core_dist_n_jobs=1,
+        ).fit(X.astype(np.float64))
+        return pd.DataFrame(
+            {
+                "label": fit.labels_,
+                "probability": fit.probabilities_,
+                "outlier_score": fit.outlier_scores_,
+            }
+        )

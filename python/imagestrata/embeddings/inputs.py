@@ -1,0 +1,60 @@
+"""From whatever is given as embeddings to checked ones, and what tells them apart."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..provenance import fingerprint
+from .embeddings import Embeddings
+from .shards import encoder_key
+
+
+def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None) -> Embeddings:
+    """Embeddings of at least one image, all numbers finite.
+
+    Parameters
+    ----------
+    images : Embeddings, ndarray of shape (n, d), or anything that ``embed`` takes
+    embed : callable, optional
+        Makes embeddings of a folder or a table.
+    """
+    if isinstance(images, Embeddings):
+        embeddings = images
+    elif isinstance(images, np.ndarray):
+        embeddings = Embeddings.from_arrays(images)
+    elif embed is not None and isinstance(images, (str, os.PathLike, list, tuple, pd.DataFrame)):
+        embeddings = embed(images)
+    else:
+        raise ImagestrataError(
+            f"Embeddings or an array of shape (n, d) are expected, not {type(images).__name__}."
+        )
+    if not len(embeddings.matrix):
+        raise ImagestrataError("There are no images: the embeddings are empty.")
+    bad = np.flatnonzero(~np.isfinite(embeddings.matrix).all(axis=1))
+    if len(bad):
+        name = embeddings.images["image_id"].iloc[bad[0]]
+        raise ImagestrataError(
+            f"{len(bad)} of {len(embeddings.matrix)} vectors hold NaN or infinite numbers, "
+            f"the first in row {bad[0]} (image {name}).",
+            "Leave those images out, or embed them again.",
+        )
+    return embeddings
+
+
+def embeddings_fingerprint(embeddings: Embeddings) -> str:
+    """Tells other embeddings from the same ones embedded again."""
+    content = {
+        "ids": embeddings.images["image_id"].tolist(),
+        "encoder": encoder_key(embeddings.encoder),
+    }
+    if "name" not in embeddings.encoder:
+        # Nothing else vouches for vectors that were brought along.
+        content["vectors"] = hashlib.sha256(embeddings.matrix.tobytes()).hexdigest()
+    return fingerprint(content)

@@ -1,0 +1,440 @@
+"""Sheets on which people code the clearest and the most doubtful images of each cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..clustering.clustering import Clustering
+from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
+from ..errors import ImagestrataError
+from ..files import write_table
+from ..progress import Progress
+from ..provenance import fingerprint
+from ..validate import check_bool, check_choice, check_int, check_path, columns_of
+from ..validation.pair_answers import csv_rows, text_of
+from ..validation.pair_export import check_file
+from .find import check_clustering, select_clusters
+from .page import write_page
+
+QUESTION = "What does each image show?"
+
+#: How certain it is that an image belongs to its cluster; whether more is more certain.
+_MEASURES = {"probability": True, "silhouette": True, "distance": False}
+
+#: Columns of a sheet that name the image, before measure, metadata and codes.
+_KEYS = ("cluster", "certainty", "rank", "image_id")
+
+#: Columns of a clustering's images that are no metadata of the user's.
+_OWN = {
+    "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies",
+    "probability", "outlier_score", "assigned",
+}  # fmt: skip
+
+#: Text that a spreadsheet would run.
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+
+
+def coding_sheet(
+    clustering: Clustering,
+    out: str | os.PathLike[str],
+    codes: Sequence[str] | Mapping[str, Sequence[str] | None],
+    *,
+    n: int = 10,
+    clusters: int | Iterable[int] | None = None,
+    by: str | None = None,
+    columns: Sequence[str] | None = None,
+    question: str = QUESTION,
+    warning: str | None = None,
+    exclude: Sequence[str] | None = None,
+    thumbnail: int = 400,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Write a sheet to code the most and the least certain images of each cluster.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    out : path
+        The HTML file to write; ``.csv`` of the same name lies beside it, with the same
+        images and empty columns, for those who code in a spreadsheet. The page holds its
+        images, opens in any browser without a network, keeps what is typed, for each
+        coder, until it is downloaded as CSV, and sends nothing anywhere.
+    codes : sequence of str, or mapping of str to sequences of str
+        What is to be coded. The values of a mapping are the answers to choose from; None
+        for free text.
+    n : int, default 10
+        Images at either end of each cluster. No image comes twice: of a cluster with
+        fewer than ``2 * n``, the most certain come first and the rest are the least.
+    clusters : int or sequence of int, optional
+        Numbers of clusters, -1 for the residual. By default all but the residual.
+    by : {"probability", "silhouette", "distance"}, optional
+        What certainty means: the membership probability of HDBSCAN, the silhouette, or
+        the distance to the centroid (near is certain). By default the probability
+        where the clustering has one, else the silhouette.
+    columns : sequence of str, optional
+        Metadata shown with each image, columns of the clustering's images. By default
+        all of yours. Columns without any value are left out.
+    question : str, optional
+        What coders are asked.
+    warning : str, optional
+        What they read before they see the first image, such as that some show violence.
+    exclude : sequence of str, optional
+        Ids of images that nobody is to see; others take their places.
+    thumbnail : int, default 400
+        Longer side of the embedded copies, in pixels; an image then takes some 20 KB.
+    overwrite : bool, default False
+        Replace a page of that name, and its CSV.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per image: ``cluster``; ``certainty``, "most" or "least"; ``rank``, from 1
+        at that end; ``image_id``, ``path``; what certainty is by; metadata; and an empty
+        column for each code. In the CSV, text that a spreadsheet would take for a formula
+        has a quote before it.
+
+    Raises
+    ------
+    ImagestrataError
+        If a cluster, a measure or a column does not exist, a code has no name or that
+        of a column, or the file exists.
+
+    Warns
+    -----
+    UserWarning
+        If images cannot be shown: they stay, as a grey field with the reason. If excluded
+        ids are of no image.
+
+    See Also
+    --------
+    read_coding : Read what coders sent back.
+    """
+    check_clustering(clustering)
+    asked = _check_codes(codes)
+    n = check_int("n", n, minimum=1)
+    thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
+    chosen = select_clusters(clustering, clusters)
+    by = _check_measure(clustering.images, by)
+    names = _check_columns(clustering.images, columns)
+    file = check_file(out, ".html", check_bool("overwrite", overwrite))
+    images = _without(clustering.images, exclude)
+    sheet = _sheet(images, chosen, n, by, names)
+    if sheet.empty:
+        raise ImagestrataError("No image is left to be coded.")
+    taken = [code for code in asked if code in {*sheet.columns, "coder"}]
+    if taken:
+        raise ImagestrataError(
+            f"{taken[0]!r} cannot be a code: the sheet has a column of that name already.",
+            "Choose another name.",
+        )
+    data = _page(sheet, images, asked, by, thumbnail, progress)
+    write_page(file, "coding", data, title="Coding images", question=question, warning=warning)
+    for code in asked:
+        sheet[code] = pd.Series([None] * len(sheet), dtype="str")
+    write_table(file.with_suffix(".csv"), sheet.map(_guarded).rename(columns=_guarded))
+    return sheet
+
+
+def read_coding(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    sheet: pd.DataFrame | str | os.PathLike[str],
+    *,
+    codes: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Read coded sheets.
+
+    Parameters
+    ----------
+    files : path or sequence of paths
+        What coders downloaded from the page, or the CSV that they filled in. Where a file
+        has no column ``coder``, its own name stands for one. Columns may be separated by
+        commas, semicolons or tabs.
+    sheet : DataFrame or path
+        What :func:`coding_sheet` returned, or its CSV.
+    codes : sequence of str, optional
+        Names of the codes; by default the empty columns of the sheet.
+
+    Returns
+    -------
+    DataFrame
+        One row per image, coder and code with a value: ``cluster``, ``certainty``,
+        ``rank``, ``image_id``, ``coder``, ``code``, ``value`` (text); in the order of the
+        sheet. It joins to the clustering by ``image_id``.
+
+    Raises
+    ------
+    ImagestrataError
+        If a file cannot be read, lacks a code, has unknown images, or a coder
+        contradicts herself. Always with counts.
+
+    Warns
+    -----
+    UserWarning
+        If some images have no code by anybody.
+
+    Examples
+    --------
+    How far coders agree, with the verb for judgements of pairs::
+
+        coding = read_coding(["anna.csv", "bo.csv"], sheet)
+        protest = coding[coding["code"] == "protest"]
+        agreement(
+            protest.rename(columns={"image_id": "pair_id", "coder": "annotator"})
+            .assign(judgement=(protest["value"] == "yes").astype(int)),
+            level="nominal",
+        )
+    """
+    known, named = _check_sheet(sheet, codes)
+    paths = [files] if isinstance(files, str | os.PathLike) else list(files)
+    if not paths:
+        raise ImagestrataError("`files` is empty.", "Name the files that coders sent.")
+    rows = [row for path in paths for row in _coded(check_path("files", path), named)]
+    table = pd.DataFrame(rows, columns=["image_id", "coder", "code", "value", "file"])
+    unknown = ~table["image_id"].isin(known["image_id"])
+    if unknown.any():
+        first = table[unknown].iloc[0]
+        raise ImagestrataError(
+            f"{table.loc[unknown, 'image_id'].nunique()} of {table['image_id'].nunique()} coded "
+            f"images are not among the {len(known)} of the sheet, {first['image_id']!r} in "
+            f"{first['file']!r} for one.",
+            "Give the sheet that was coded. Spreadsheets change ids that look like numbers: there, "
+            "open the CSV with all columns as text.",
+        )
+    table = table.drop_duplicates(["image_id", "coder", "code", "value"])
+    torn = table.duplicated(["image_id", "coder", "code"], keep=False)
+    if torn.any():
+        first = table[torn].iloc[0]
+        raise ImagestrataError(
+            f"{int(torn.sum())} of {len(table)} codes contradict each other: {first['coder']!r} "
+            f"gave image {first['image_id']!r} two values of {first['code']!r}.",
+            "Keep one of the coder's files.",
+        )
+    missing = len(known) - table["image_id"].nunique()
+    if missing:
+        warnings.warn(f"{missing} of {len(known)} images have no code.", stacklevel=2)
+    merged = known.assign(_place=range(len(known))).merge(table, on="image_id")
+    merged["_code"] = merged["code"].map({name: i for i, name in enumerate(named)})
+    merged = merged.sort_values(["_place", "coder", "_code"], ignore_index=True)
+    return merged[[*_KEYS, "coder", "code", "value"]]
+
+
+def _check_codes(codes: Any) -> dict[str, list[str] | None]:
+    """Names of the codes, each with the answers to choose from, or None."""
+    named = codes
+    if not isinstance(codes, Mapping):
+        listed = [] if isinstance(codes, str) or not isinstance(codes, Iterable) else list(codes)
+        if len(set(map(str, listed))) < len(listed):
+            raise ImagestrataError(f"`codes` names a code twice: {', '.join(map(str, listed))}.")
+        named = dict.fromkeys(listed)
+    if not named or not all(isinstance(name, str) and name.strip() for name in named):
+        raise ImagestrataError(
+            f"`codes` must be the names of what is coded, not {codes!r}.",
+            'For example ["frame", "people"], or {"people": ["yes", "no"], "frame": None}.',
+        )
+    found: dict[str, list[str] | None] = {}
+    for name, choices in named.items():
+        found[name] = None
+        if choices is None:
+            continue
+        answers = [] if isinstance(choices, str) else [str(choice) for choice in choices]
+        if not answers or not all(answer.strip() for answer in answers):
+            raise ImagestrataError(
+                f"The answers of the code {name!r} must be a list of texts, not {choices!r}."
+            )
+        found[name] = list(dict.fromkeys(answers))
+    return found
+
+
+def _check_measure(images: pd.DataFrame, by: Any) -> str:
+    there = [name for name in _MEASURES if name in images and images[name].notna().any()]
+    if by is None:
+        if not there:
+            raise ImagestrataError("The clustering has neither probabilities nor silhouettes.")
+        return there[0]
+    asked = check_choice("by", by, _MEASURES)
+    if asked not in there:
+        raise ImagestrataError(
+            f"The clustering has no {asked}; it has {', '.join(there) or 'no such measure'}.",
+            'Probabilities come with method="hdbscan".' if asked == "probability" else "",
+        )
+    return asked
+
+
+def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
+    """Metadata to be shown: columns that have a value."""
+    if columns is None:
+        names = [name for name in images if name not in _OWN]
+    else:
+        if isinstance(columns, str):
+            raise ImagestrataError(f"`columns` must be a list of names, not {columns!r}.")
+        names = list(columns)
+        absent = [name for name in names if name not in images]
+        if absent:
+            raise ImagestrataError(
+                f"There is no column {absent[0]!r} in the clustering's images; there are "
+                f"{', '.join(map(str, images.columns))}."
+            )
+    return [str(name) for name in names if _texts(images[name]).ne("").any()]
+
+
+def _without(images: pd.DataFrame, exclude: Any) -> pd.DataFrame:
+    """The images that may be seen."""
+    if isinstance(exclude, str):
+        raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
+    hidden = {str(name) for name in (exclude if exclude is not None else [])}
+    # Of misspelt ones, one would be shown that must not be.
+    unknown = hidden - set(images["image_id"].astype(str))
+    if unknown:
+        warnings.warn(
+            f"{len(unknown)} of {len(hidden)} excluded ids are of no image in the clustering, "
+            f"{min(unknown)!r} for one.",
+            stacklevel=3,
+        )
+    return images[~images["image_id"].astype(str).isin(hidden)]
+
+
+def _sheet(
+    images: pd.DataFrame, clusters: list[int], n: int, by: str, names: list[str]
+) -> pd.DataFrame:
+    """The images of the sheet in its order, without codes."""
+    ends = []
+    for cluster in clusters:
+        members = images[images["cluster"] == cluster].sort_values(
+            [by, "image_id"], ascending=[not _MEASURES[by], True], na_position="last"
+        )
+        most, rest = members.head(n), members.iloc[n:]
+        for certainty, end in (("most", most), ("least", rest.tail(n).iloc[::-1])):
+            ranks = range(1, len(end) + 1)
+            ends.append(end.assign(certainty=certainty, rank=ranks))
+    table = pd.concat(ends, ignore_index=True)
+    kept = [*_KEYS, "path", by, *(name for name in names if name != by)]
+    return table[list(dict.fromkeys(kept))]
+
+
+def _page(
+    sheet: pd.DataFrame,
+    images: pd.DataFrame,
+    codes: Mapping[str, list[str] | None],
+    by: str,
+    thumbnail: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What the page shows."""
+
+    def make(image_id: str, path: Any) -> str | NoPicture:
+        image = load_image(image_id, path, thumbnail)
+        return image if isinstance(image, NoPicture) else as_jpeg_address(image, thumbnail)
+
+    made = make_all(make, sheet, progress, "Pictures")
+    lost = [one for one in made if isinstance(one, NoPicture)]
+    if lost:
+        warnings.warn(
+            f"{len(lost)} of {len(sheet)} images cannot be shown ({lost[0].reason}, for one).",
+            stacklevel=3,
+        )
+    facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
+    metadata = [str(name) for name in sheet if name not in {*_KEYS, "path", by}]
+    facts |= {name: _texts(sheet[name]) for name in metadata}
+    rows = [
+        {
+            "id": str(image_id),
+            "picture": picture if isinstance(picture, str) else None,
+            "missing": picture.reason if isinstance(picture, NoPicture) else None,
+            "facts": [[name, texts.iloc[row]] for name, texts in facts.items() if texts.iloc[row]],
+        }
+        for row, (image_id, picture) in enumerate(zip(sheet["image_id"], made, strict=True))
+    ]
+    sizes = images["cluster"].value_counts()
+    groups = [
+        {
+            "cluster": int(str(cluster)),
+            "size": int(sizes[cluster]),
+            **{
+                end: members.index[members["certainty"] == end].tolist()
+                for end in ("most", "least")
+            },
+        }
+        for cluster, members in sheet.groupby("cluster", sort=False)
+    ]
+    ids = [row["id"] for row in rows]
+    return {
+        # Codes of other images, or other codes, are kept apart.
+        "key": fingerprint([ids, codes]),
+        "codes": [{"name": name, "choices": choices} for name, choices in codes.items()],
+        "groups": groups,
+        "images": rows,
+    }
+
+
+def _texts(column: pd.Series[Any]) -> pd.Series[str]:
+    """Values as people read them; nothing where one is missing."""
+    texts: pd.Series[str] = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
+    return texts
+
+
+def _guarded(value: Any) -> Any:
+    """A cell that no spreadsheet runs."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def _unguarded(value: str) -> str:
+    return value[1:] if value.startswith("'") and _FORMULA.match(value[1:]) else value
+
+
+def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
+    """What the sheet says of its images, and the names of its codes."""
+    if isinstance(sheet, str | os.PathLike):
+        path = check_path("sheet", sheet)
+        header, rows = csv_rows(text_of(path), path)
+        sheet = pd.DataFrame(rows, columns=header).rename(columns=_unguarded).map(_unguarded)
+    if not isinstance(sheet, pd.DataFrame) or not {*_KEYS} <= {*sheet}:
+        raise ImagestrataError(
+            "`sheet` must be what coding_sheet() returned, or its CSV, with the columns "
+            f"{', '.join(_KEYS)}; {columns_of(sheet)}."
+        )
+    empty = [str(name) for name in sheet if _texts(sheet[name]).eq("").all()]
+    named = empty if codes is None else list(codes)
+    if isinstance(codes, str) or not named:
+        raise ImagestrataError(
+            "The sheet has no empty columns, which would be its codes."
+            if codes is None
+            else f"`codes` must be the names of the codes, not {codes!r}.",
+            'Name them, such as codes=["frame", "people"].',
+        )
+    known = sheet[list(_KEYS)].astype({"cluster": int, "rank": int, "image_id": "str"})
+    return known, named
+
+
+def _coded(file: Path, codes: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
+    """Image, coder, code, value, file: the values that are not empty."""
+    columns, rows = csv_rows(text_of(file), file)
+    seen = {_unguarded(name): name for name in columns}
+    absent = [name for name in ("image_id", *codes) if name not in seen]
+    if absent:
+        raise ImagestrataError(
+            f"{str(file)!r} lacks the column {absent[0]!r}; it has {', '.join(seen)}.",
+            "Give the file that the page makes, or the sheet's CSV with all its columns.",
+        )
+    return [
+        (
+            _unguarded(row[seen["image_id"]]),
+            _unguarded(row[seen["coder"]]) if row.get(seen.get("coder", ""), "") else file.stem,
+            code,
+            _unguarded(row[seen[code]]),
+            str(file),
+        )
+        for row in rows
+        for code in codes
+        if row[seen[code]]
+    ]

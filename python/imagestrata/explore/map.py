@@ -1,0 +1,219 @@
+"""Images on a map: alike ones lie near each other."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..clustering.clustering import Clustering
+from ..embeddings.embeddings import Embeddings
+from ..embeddings.reduce import reduce_embeddings
+from ..progress import Progress
+from ..validate import check_choice
+from .figure import INK, PALE, SOFT, figure
+from .find import check_clustering
+from .keywords import check_keywords
+from .points import PALETTE, check_points, map_method, medians, on_a_square, spread_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+_NAMES = {"umap": "UMAP", "pca": "Principal components 1 and 2"}
+#: Inches.
+_SIDE = 6.5
+#: A letter of a label, its line, and how far above its place it stands, as shares of the side: a
+#: little, where it does not hide a small group.
+_LETTER, _LINE, _ABOVE = 0.0125, 0.032, 0.024
+
+
+def map_images(
+    embeddings: Embeddings | NDArray[Any],
+    method: str = "umap",
+    *,
+    n_neighbors: int = 25,
+    min_dist: float = 0.01,
+    seed: int = 0,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Lay out images on a plane, so that alike ones lie near each other.
+
+    Parameters
+    ----------
+    embeddings : Embeddings, or ndarray of shape (n, d)
+        What was clustered.
+    method : {"umap", "pca"}, default "umap"
+        ``"umap"`` shows which images are neighbours, and needs the package umap-learn.
+        ``"pca"``, the first two principal components, is quick and shows the largest
+        differences, with clusters on top of each other.
+    n_neighbors : int, default 25
+        UMAP: neighbours of each image that the map is to keep close. More show the
+        large shape, fewer the details. 25 and the 0.01 below are the settings of the
+        vision-language paper's map.
+    min_dist : float, default 0.01
+        UMAP: how tightly points may lie.
+    seed : int, default 0
+        The same seed gives the same map on one machine; UMAP runs in one thread for it.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per image: ``image_id``, ``x``, ``y``, ``method``. For :func:`plot_map`,
+        and for :func:`image_gallery`, where one can move about in it.
+
+    Raises
+    ------
+    ImagestrataError
+        If umap-learn is missing, or there are too few images.
+
+    Notes
+    -----
+    A map is for looking: of UMAP's, neither the size of a group nor the distance
+    between two groups far from each other means anything. Cluster the embeddings, or
+    what :func:`reduce_embeddings` makes of them in more dimensions, not the map.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata import Embeddings, map_images
+    >>> embeddings = Embeddings.from_arrays(np.eye(3), ["a", "b", "c"])
+    >>> map_images(embeddings, "pca", progress=False).columns.tolist()
+    ['image_id', 'x', 'y', 'method']
+    """
+    reduced = reduce_embeddings(
+        embeddings,
+        check_choice("method", method, _NAMES),
+        n_components=2,
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        seed=seed,
+        progress=progress,
+    )
+    return pd.DataFrame(
+        {
+            "image_id": reduced.images["image_id"],
+            "x": reduced.matrix[:, 0].astype(float),
+            "y": reduced.matrix[:, 1].astype(float),
+            "method": method,
+        }
+    )
+
+
+def plot_map(
+    clustering: Clustering,
+    points: pd.DataFrame,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    keywords: pd.DataFrame | None = None,
+) -> Figure:
+    """Draw the map of the images, in the colours of their clusters.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    points : DataFrame
+        What :func:`map_images` returned.
+    path : path, optional
+        Where to store the figure: a name ending in .png, .pdf or .svg.
+    keywords : DataFrame, optional
+        What :func:`cluster_keywords` returned: the first term of each cluster stands
+        beside its number, where there is room.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        6.5 x 6.8 inches. The number of a cluster stands above the median of its images,
+        unless that of a larger one is in its way. Eight colours are shared by all
+        clusters, far ones by preference; the residual is grey.
+
+    Raises
+    ------
+    ImagestrataError
+        If an image has no place on the map, or the file cannot be written.
+    """
+    check_clustering(clustering)
+    places = on_a_square(check_points(points, clustering.images))
+    words = check_keywords(keywords, 1)
+    numbers: list[int] = clustering.clusters["cluster"].tolist()
+    clusters = clustering.images["cluster"]
+    centres = medians(places, clusters, numbers)
+    colour_of = dict(zip(numbers, spread_colours(centres), strict=True))
+    colours = [PALETTE[colour_of[c]] if c in colour_of else PALE for c in clusters]
+    terms = {row: words[number][0] for row, number in enumerate(numbers) if words.get(number)}
+    # The residual first, beneath the clusters; of these the smallest last, on top.
+    order = np.lexsort((clusters, clusters > 0))
+    with figure(_SIDE, _SIDE + 0.3, path) as drawn:
+        axes = drawn.add_axes((0.02, 0.06, 0.96, 0.92))
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        axes.set_axis_off()
+        axes.scatter(
+            places[order, 0],
+            places[order, 1],
+            s=dot_area(len(places)),
+            c=np.array(colours)[order],
+            linewidths=0,
+            alpha=0.75,
+            rasterized=True,  # a vector file with a path per image would be slow to open
+        )
+        for row, text in fitting_labels(centres, [*map(str, numbers)], terms).items():
+            _write(axes, centres[row] + (0, _ABOVE), text)
+        drawn.text(0.03, 0.02, _caption(clustering, map_method(points)), color=SOFT)
+    return drawn
+
+
+def dot_area(n: int) -> float:
+    """Points squared: smaller dots where there are more of them."""
+    return float(np.clip(6000 / n, 3, 30))
+
+
+def fitting_labels(
+    centres: NDArray[np.float64], names: list[str], words: dict[int, str]
+) -> dict[int, str]:
+    """Labels by row, on a square of side 1, so that none covers another.
+
+    A name is left out where an earlier one is in its way; a word, by row, joins its
+    name where there is room.
+    """
+    texts: dict[int, str] = {}
+
+    def fits(row: int, text: str) -> bool:
+        others = [other for other in texts if other != row]
+        away = np.abs(centres[others] - centres[row])
+        widths = _LETTER * (np.array([len(texts[other]) for other in others]) + len(text) + 2)
+        return not ((away[:, 0] < widths / 2) & (away[:, 1] < _LINE)).any()
+
+    for row, name in enumerate(names):
+        if fits(row, name):
+            texts[row] = name
+    for row, word in words.items():
+        if row in texts and fits(row, f"{names[row]} {word}"):
+            texts[row] = f"{names[row]} {word}"
+    return texts
+
+
+def _write(axes: Any, place: NDArray[np.float64], text: str) -> None:
+    from matplotlib.patheffects import withStroke
+
+    axes.text(
+        *place,
+        text,
+        color=INK,
+        ha="center",
+        va="center",
+        parse_math=False,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+    )
+
+
+def _caption(clustering: Clustering, method: str | None) -> str:
+    n, n_clusters = len(clustering.images), len(clustering.clusters)
+    residual = "; grey: in no cluster" if (clustering.images["cluster"] < 0).any() else ""
+    name = f"{_NAMES.get(method, method)}: " if method else ""
+    images, clusters = "image" + "s" * (n != 1), "cluster" + "s" * (n_clusters != 1)
+    return f"{name}{n:,} {images}, {n_clusters:,} {clusters}{residual}"

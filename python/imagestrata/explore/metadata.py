@@ -1,0 +1,201 @@
+"""Which accounts, hashtags, days or tags are over-represented in which cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
+from ..finetune.scores import wilson
+from ..validate import check_choice, check_int
+from .find import check_clustering
+from .keywords import check_separator, values_of_clusters
+
+Floats = NDArray[np.float64]
+
+_ORDERS = ("frequency", "lift")
+
+
+def cluster_metadata(
+    clustering: Clustering,
+    metadata: pd.DataFrame | None = None,
+    *,
+    column: str,
+    separator: str | None = None,
+    n: int = 10,
+    order: str = "frequency",
+    min_images: int = 2,
+) -> pd.DataFrame:
+    """Count a column of the images' metadata in each cluster, against the whole corpus.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What :func:`cluster_images` returned.
+    metadata : DataFrame, optional
+        ``image_id`` and the column; an image may have several rows. By default the
+        column is one of the clustering's images.
+    column : str
+        The column: an account, a day, a party, hashtags. Its values count as text; cut
+        numbers into groups first.
+    separator : str, optional
+        What separates the entries of a cell that is a list, such as ``" "`` for
+        hashtags. By default a cell is one value.
+    n : int, default 10
+        Values per cluster; a cluster may have fewer.
+    order : {"frequency", "lift"}, default "frequency"
+        Which values are taken, and in which order: those of most images, or those whose
+        lift is surely high (by ``lift_low``, since rare values have high lifts by chance).
+    min_images : int, default 2
+        Values of fewer images of the corpus are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per cluster and value:
+
+        - ``cluster``, ``rank`` (from 1), ``value``;
+        - ``n_images`` of the cluster with the value, of ``n`` that have any value;
+        - ``share``, the first by the second, with ``conf_low`` and ``conf_high`` (95%,
+          Wilson);
+        - ``share_corpus``: the same share of all images, the residual among them;
+        - ``lift``: ``share / share_corpus``, with ``lift_low`` and ``lift_high`` (95%);
+          over 1, the value is over-represented.
+
+        An image counts once for a value. One without any value counts nowhere.
+
+    Raises
+    ------
+    ImagestrataError
+        If the column cannot be found, fits none of the images, or has no value of
+        ``min_images`` images.
+
+    Notes
+    -----
+    A cluster is part of the corpus, so the two shares of the lift are not independent.
+    The shares p in the cluster and q in the rest of the corpus are. With w, the cluster's
+    part of the images, ``lift = p / (w p + (1 - w) q) = 1 / (w + (1 - w) q / p)`` rises
+    with the ratio p / q: its interval is that of the ratio, carried over. The interval of
+    the ratio is recovered from Wilson's of p and of q (MOVER-R; Donner and Zou 2012,
+    Newcombe 2016), which, unlike Katz's logarithm, needs no correction where a count is
+    zero. Intervals treat images as drawn independently; those of one account or one day
+    are not, and many values are looked at: read them as a guide to what is worth a look.
+
+    Examples
+    --------
+    >>> from imagestrata import Embeddings, cluster_images, cluster_metadata
+    >>> import pandas as pd
+    >>> points = Embeddings.from_arrays([[0.0], [0.1], [9.0], [9.1]], ["a", "b", "c", "d"])
+    >>> clustering = cluster_images(
+    ...     points, method="kmeans", n_clusters=2, progress=False
+    ... )
+    >>> posts = pd.DataFrame({
+    ...     "image_id": ["a", "b", "c", "d"],
+    ...     "hashtags": ["#vote", "#vote #now", "#cats", "#cats #now"],
+    ... })
+    >>> table = cluster_metadata(clustering, posts, column="hashtags", separator=" ")
+    >>> sorted(table.loc[table["rank"] == 1, "value"])
+    ['#cats', '#vote']
+    """
+    check_clustering(clustering)
+    if not isinstance(column, str):
+        raise ImagestrataError(f"`column` must be the name of a column, not {column!r}.")
+    separator = check_separator(separator)
+    n = check_int("n", n, minimum=1)
+    min_images = check_int("min_images", min_images, minimum=1)
+    order = check_choice("order", order, _ORDERS)
+    found = values_of_clusters(clustering, metadata, column, name="metadata", residual=True)
+    counts = _count(found, separator, min_images)
+    if counts.empty:
+        raise ImagestrataError(
+            f"The column {column!r} of {found['image_id'].nunique()} images has no value that "
+            f"comes in at least {min_images} images, in a cluster.",
+            "Lower `min_images`, or say what separates values as `separator`.",
+        )
+    return _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
+
+
+def _count(found: pd.DataFrame, separator: str | None, min_images: int) -> pd.DataFrame:
+    """``cluster``, ``value``, ``n_images``, ``n``, and both counts of the whole corpus."""
+
+    def cut(text: str) -> list[str]:
+        pieces = [text] if separator is None else text.split(separator)
+        return [" ".join(piece.split()) for piece in pieces if piece.strip()]
+
+    rows = found.assign(value=found["text"].map(cut)).explode("value").dropna(subset="value")
+    rows = rows.drop_duplicates(["image_id", "value"])
+    known = rows.drop_duplicates("image_id")
+    in_corpus = rows["value"].value_counts()
+    counts = rows.groupby(["cluster", "value"]).size().rename("n_images").reset_index()
+    counts["n"] = counts["cluster"].map(known["cluster"].value_counts())
+    counts["n_images_corpus"] = counts["value"].map(in_corpus)
+    counts["n_corpus"] = len(known)
+    kept = (counts["cluster"] > 0) & (counts["n_images_corpus"] >= min_images)
+    return counts[kept].reset_index(drop=True)
+
+
+def _measured(counts: pd.DataFrame) -> pd.DataFrame:
+    """The counts with shares, lifts and their intervals."""
+    part, whole = counts["n_images"].to_numpy(), counts["n"].to_numpy()
+    rest_part = counts["n_images_corpus"].to_numpy() - part
+    rest_whole = counts["n_corpus"].to_numpy() - whole
+    low, high = wilson(part, whole)
+    ratio_low, ratio_high = ratio_interval(part, whole, rest_part, rest_whole)
+    weight = whole / counts["n_corpus"].to_numpy()
+    share_corpus = counts["n_images_corpus"] / counts["n_corpus"]
+    return counts.assign(
+        share=part / whole,
+        conf_low=low,
+        conf_high=high,
+        share_corpus=share_corpus,
+        lift=part / whole / share_corpus,
+        lift_low=_lift(ratio_low, weight),
+        lift_high=_lift(ratio_high, weight),
+    )
+
+
+def ratio_interval(part: Any, whole: Any, rest_part: Any, rest_whole: Any) -> tuple[Floats, Floats]:
+    """Ends of the 95% interval of the ratio of two independent shares, by MOVER-R.
+
+    All arguments are arrays of counts. NaN where the second share is one of nothing, as
+    of a cluster that holds all images.
+    """
+    part, whole = np.asarray(part, float), np.asarray(whole, float)
+    rest_part, rest_whole = np.asarray(rest_part, float), np.asarray(rest_whole, float)
+    low, high = wilson(part, whole)
+    rest_low, rest_high = wilson(rest_part, rest_whole)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p, q = part / whole, rest_part / rest_whole
+        both = (p * q) ** 2
+        below, above = low * (2 * p - low), rest_high * (2 * q - rest_high)
+        root = np.sqrt(np.maximum(both - below * above, 0))
+        # below / (p q + root) is the usual (p q - root) / above, also where that is 0 / 0.
+        least = np.where(part == 0, 0.0, below / (p * q + root))
+        below, above = high * (2 * p - high), rest_low * (2 * q - rest_low)
+        root = np.sqrt(np.maximum(both - below * above, 0))
+        most = np.where(rest_part == 0, np.inf, (p * q + root) / above)
+    nothing = rest_whole == 0
+    return np.where(nothing, np.nan, least), np.where(nothing, np.nan, most)
+
+
+def _lift(ratio: Floats, weight: Floats) -> Floats:
+    """The lift that belongs to a ratio of the share in a cluster by the share in the rest."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(1 / (weight + (1 - weight) / ratio), dtype=np.float64)
+
+
+def _best(measured: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
+    """The ``n`` best values of each cluster; ties by lift, then by the alphabet."""
+    ordered = measured.sort_values(
+        ["cluster", by, "lift", "value"], ascending=[True, False, False, True], ignore_index=True
+    )
+    ordered["rank"] = ordered.groupby("cluster").cumcount() + 1
+    columns = [
+        "cluster", "rank", "value", "n_images", "n", "share", "conf_low", "conf_high",
+        "share_corpus", "lift", "lift_low", "lift_high",
+    ]  # fmt: skip
+    return ordered.loc[ordered["rank"] <= n, columns].reset_index(drop=True)

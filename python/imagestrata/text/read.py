@@ -1,0 +1,449 @@
+"""Read the text that is inside images, with Tesseract."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..corpus.decode import quiet
+from ..corpus.pictures import NoPicture, load_image
+from ..embeddings.embed import usable_images
+from ..errors import ImagestrataError
+from ..extras import require
+from ..files import Parts, read_table, write_table
+from ..progress import Progress, track
+from ..provenance import Step, fingerprint
+from ..validate import check_bool, check_float, check_int
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: Why an image that was looked at has no text.
+NO_TEXT = "no text found"
+
+#: Images per part of unfinished work: a minute of one core or so.
+PART_SIZE = 64
+
+#: Enlarging more than this adds time and no detail.
+_MOST_ENLARGED = 4.0
+
+#: More pixels than any side has: such a picture is never decoded at reduced scale.
+_FULL = 1 << 30
+
+#: All three channels of white letters are above this (of 255); measured in docs/reading.md.
+_WHITE = 220
+
+#: Of a picture, the share that is white where letters may stand on it. With less there is
+#: nothing to read; with more the ground is white, and the first look has read what there is.
+_WHITE_SHARES = (0.002, 0.5)
+
+_COLUMNS = ("text", "n_words", "confidence", "text_share", "languages", "reason")
+
+_INSTALL = (
+    "Install it: Debian and Ubuntu `apt-get install tesseract-ocr`; Fedora `dnf install "
+    "tesseract`; macOS `brew install tesseract`; Windows `winget install "
+    "UB-Mannheim.TesseractOCR`, then add its folder to PATH."
+)
+
+
+def read_text(
+    images: Any,
+    languages: str | Sequence[str] = "eng",
+    *,
+    min_confidence: float = 0.6,
+    psm: int = 3,
+    side: int = 1500,
+    white_text: bool = True,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Read the text that is inside every distinct image, as on posters and screenshots.
+
+    The program Tesseract reads, on this machine: nothing leaves it.
+
+    Parameters
+    ----------
+    images : path, list of paths, or DataFrame
+        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
+        taken; or whatever it takes, and then it is scanned first.
+    languages : str or sequence of str, default "eng"
+        The languages that may occur, by Tesseract's codes: ``"eng"``, ``"deu"``,
+        ``"spa"``, ``"ara"``, ... Each must be installed; a few at most, since each
+        more takes time and makes other errors likelier.
+    min_confidence : float, default 0.6
+        Words of which Tesseract is less sure are dropped (0 keeps all). At .6,
+        photographs without text rarely gain any, and hardly a true word is lost; see
+        docs/reading.md for both at other values.
+    psm : int, default 3
+        Tesseract's page segmentation mode. 3 finds blocks of text by itself; 11 takes
+        single words wherever they are, which finds more in street scenes, and also
+        "words" in two of five photographs without any; 6 takes the picture for one block.
+    side : int, default 1500
+        Smaller pictures are enlarged until their longer side has this many pixels, but
+        four times at most: Tesseract expects letters at least 20 pixels high. Larger ones
+        are read as they are.
+    white_text : bool, default True
+        Look a second time, at what is white in the picture alone: the captions of memes,
+        white letters on a photograph, are hardly found otherwise.
+    out : path, optional
+        Run folder: the table goes to ``texts.parquet`` there. A call that was
+        interrupted goes on.
+    overwrite : bool, default False
+        Replace texts made there with other settings or of other images.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
+
+    Returns
+    -------
+    DataFrame
+        One row per image, in the order of the images: ``image_id``, ``path``,
+        ``n_copies``, columns of yours;
+
+        - ``text``: the words, with a line break where a line ends; missing without any
+        - ``n_words``: how many
+        - ``confidence``: their mean confidence, from 0 to 1, by Tesseract's own lights
+        - ``text_share``: the share of the image's area inside the boxes around them
+        - ``languages``: those that were looked for, such as ``"eng+deu"``
+        - ``reason``: why there is no text: ``"no text found"``, or why the image could not
+          be read, and then the numbers are missing too
+
+    Raises
+    ------
+    ImagestrataError
+        If Tesseract, a language or the library ``pytesseract`` is missing (the error says
+        how to install it), an argument is out of range, or ``out`` cannot be written or
+        holds other texts.
+
+    See Also
+    --------
+    cluster_keywords : ``cluster_keywords(clustering, texts, column="text")`` tells what is
+        typical of each cluster.
+    embed_text : ``embed_text(texts, column="text")`` makes vectors of the texts.
+
+    Notes
+    -----
+    Each core reads one image at a time. What Tesseract cannot read well: handwriting,
+    graffiti, ornate letters, text at a slant. What was found on which kind of image, and
+    how long it took, is in docs/reading.md.
+    """
+    asked = _check_languages(languages)
+    settings = {
+        "languages": asked,
+        "min_confidence": check_float("min_confidence", min_confidence, minimum=0, maximum=1),
+        "psm": _check_psm(psm),
+        "side": check_int("side", side, minimum=100, maximum=10_000),
+        "white_text": check_bool("white_text", white_text),
+    }
+    overwrite = check_bool("overwrite", overwrite)
+    # A missing program should come to light before thousands of files are looked at.
+    tesseract = _tesseract(asked.split("+"))
+    table = usable_images(images, out, overwrite, progress)
+    step = Step(
+        out,
+        "read",
+        settings,
+        inputs=fingerprint(table["image_id"].tolist()),
+        overwrite=overwrite,
+        results=["texts.parquet"],
+    )
+    if step.finished and step.folder is not None:
+        return read_table(step.folder / "texts.parquet")
+    read = functools.partial(_read_image, tesseract=tesseract, settings=settings)
+    found = _read_all(table, read, step.parts, progress)
+    result = _table(table, found, asked)
+    _warn(result["reason"])
+    if step.folder is not None:
+        write_table(step.folder / "texts.parquet", result)
+        step.finish(
+            images=len(result),
+            with_text=int(result["text"].notna().sum()),
+            tesseract=str(tesseract.get_tesseract_version()),
+        )
+    return result
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word that Tesseract found.
+
+    Attributes
+    ----------
+    text : str
+    confidence : float
+        From 0 to 1.
+    line : tuple of int
+        Of words in one line the same.
+    box : tuple of int
+        Left, top, right, bottom, in pixels of what was read.
+    """
+
+    text: str
+    confidence: float
+    line: tuple[int, ...]
+    box: tuple[int, int, int, int]
+
+
+def _check_languages(languages: Any) -> str:
+    """The languages as Tesseract takes them: joined by a plus sign."""
+    given = languages.split("+") if isinstance(languages, str) else languages
+    codes = list(given) if isinstance(given, Iterable) else []
+    if not codes or not all(isinstance(code, str) and code.strip() for code in codes):
+        raise ImagestrataError(
+            f"`languages` must be one of Tesseract's codes or a list of them, not {languages!r}.",
+            'For instance "eng", or ["eng", "deu"].',
+        )
+    return "+".join(dict.fromkeys(code.strip() for code in codes))
+
+
+def _check_psm(psm: Any) -> int:
+    mode = check_int("psm", psm, minimum=1, maximum=13)
+    if mode == 2:
+        raise ImagestrataError(
+            "`psm` must be a mode in which Tesseract reads; 2 only looks at the layout."
+        )
+    return mode
+
+
+def _tesseract(languages: Sequence[str]) -> Any:
+    """The module that runs Tesseract, once program and languages are known to be here."""
+    module = require("pytesseract", "tesseract", "Reading text in images")
+    try:
+        installed = [name for name in module.get_languages() if name != "osd"]
+    except module.TesseractNotFoundError:
+        raise ImagestrataError(
+            "The program `tesseract`, which reads text in images, was not found.", _INSTALL
+        ) from None
+    missing = [name for name in languages if name not in installed]
+    if missing:
+        raise ImagestrataError(
+            f"Tesseract lacks the language {missing[0]!r}; installed: "
+            f"{', '.join(sorted(installed)) or 'none'}.",
+            f"Install it: Debian and Ubuntu `apt-get install tesseract-ocr-{missing[0]}`; Fedora "
+            f"`dnf install tesseract-langpack-{missing[0]}`; macOS `brew install "
+            "tesseract-lang`; Windows: run Tesseract's installer again and tick it.",
+        )
+    return module
+
+
+def _read_all(
+    images: pd.DataFrame,
+    read: Callable[[str, Any], dict[str, Any]],
+    parts: Parts | None,
+    progress: Progress,
+) -> pd.DataFrame:
+    """What was found in each image; blocks that an earlier call stored are taken as they are."""
+    rows = list(zip(images["image_id"], images["path"], strict=True))
+    blocks = [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
+    found = []
+    with (
+        quiet(),
+        _one_thread_each(),
+        track(progress, "Reading", len(rows)) as advance,
+        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+    ):
+
+        def read_block(block: list[tuple[Any, Any]]) -> pd.DataFrame:
+            tasks = [pool.submit(read, str(image_id), path) for image_id, path in block]
+            made = []
+            for task in tasks:
+                made.append(task.result())
+                advance()
+            return _typed(pd.DataFrame(made))
+
+        try:
+            for number, block in enumerate(blocks):
+                stored = None if parts is None else parts.read(f"{number:06d}")
+                if stored is not None:
+                    found.append(stored.to_pandas())
+                    advance(len(block))
+                    continue
+                found.append(read_block(block))
+                if parts is not None:
+                    parts.write(f"{number:06d}", found[-1])
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return pd.concat(found, ignore_index=True)
+
+
+#: Guards the environment while several calls run in threads of one process.
+_environment = threading.Lock()
+_readers = 0
+_before: str | None = None
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let each Tesseract use one core: several at once, on an image each, are far faster.
+
+    pytesseract hands our own environment to the program and takes no other.
+    """
+    global _readers, _before
+    with _environment:
+        if not _readers:
+            _before = os.environ.get("OMP_THREAD_LIMIT")
+            os.environ["OMP_THREAD_LIMIT"] = "1"
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _environment:
+            _readers -= 1
+            if not _readers and _before is None:
+                del os.environ["OMP_THREAD_LIMIT"]
+            elif not _readers:
+                os.environ["OMP_THREAD_LIMIT"] = str(_before)
+
+
+def _read_image(
+    image_id: str, path: Any, *, tesseract: Any, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """The row of one image."""
+    picture = load_image(image_id, path, _FULL)
+    if isinstance(picture, NoPicture):
+        return {"reason": picture.reason}
+    picture = _enlarged(picture, settings["side"])
+    looks = [picture]
+    if settings["white_text"]:
+        white = _white_parts(picture)
+        looks += [] if white is None else [white]
+    try:
+        found = [_words(tesseract, look, settings) for look in looks]
+    except tesseract.TesseractError as error:
+        return {"reason": f"Tesseract failed: {' '.join(str(error).split())[:200]}"}
+    words = _merged(found)
+    return {
+        "text": _joined(words) or None,
+        "n_words": len(words),
+        "confidence": float(np.mean([word.confidence for word in words])) if words else None,
+        "text_share": _share(words, picture.size),
+        "reason": None if words else NO_TEXT,
+    }
+
+
+def _enlarged(picture: Image.Image, side: int) -> Image.Image:
+    from PIL import Image
+
+    factor = min(side / max(picture.size), _MOST_ENLARGED)
+    if factor <= 1:
+        return picture
+    width, height = (max(1, round(length * factor)) for length in picture.size)
+    return picture.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _white_parts(picture: Image.Image) -> Image.Image | None:
+    """What is white in a picture, as black on white; None where that can be no text."""
+    from PIL import Image
+
+    white = np.asarray(picture).min(axis=2) > _WHITE
+    least, most = _WHITE_SHARES
+    if not least <= white.mean() <= most:
+        return None
+    return Image.fromarray(np.where(white, 0, 255).astype(np.uint8))
+
+
+def _words(tesseract: Any, picture: Image.Image, settings: dict[str, Any]) -> list[Word]:
+    """The words that Tesseract is sure of, in its reading order."""
+    data = tesseract.image_to_data(
+        picture,
+        lang=settings["languages"],
+        config=f"--psm {settings['psm']}",
+        output_type=tesseract.Output.DICT,
+    )
+    words = []
+    for row, text in enumerate(data["text"]):
+        confidence = float(data["conf"][row]) / 100
+        # Lines and blocks are rows too, with a confidence of -1. A "word" without a letter or
+        # digit is a smudge or an edge.
+        if confidence < settings["min_confidence"] or not any(map(str.isalnum, text)):
+            continue
+        left, top = data["left"][row], data["top"][row]
+        words.append(
+            Word(
+                text.strip(),
+                confidence,
+                tuple(data[name][row] for name in ("block_num", "par_num", "line_num")),
+                (left, top, left + data["width"][row], top + data["height"][row]),
+            )
+        )
+    return words
+
+
+def _merged(looks: Sequence[list[Word]]) -> list[Word]:
+    """The words of several looks at a picture, each place read once.
+
+    The look that read most letters with most confidence comes first; the others add
+    what stands elsewhere.
+    """
+    by_yield = sorted(looks, key=lambda words: -sum(len(w.text) * w.confidence for w in words))
+    merged: list[Word] = []
+    for number, words in enumerate(by_yield):
+        fresh = [word for word in words if not any(_overlap(word, one) for one in merged)]
+        merged += [Word(w.text, w.confidence, (number, *w.line), w.box) for w in fresh]
+    return merged
+
+
+def _overlap(one: Word, other: Word) -> bool:
+    """Whether two boxes share a fifth of the smaller one."""
+    left, top = (max(one.box[i], other.box[i]) for i in (0, 1))
+    right, bottom = (min(one.box[i], other.box[i]) for i in (2, 3))
+    areas = [(w.box[2] - w.box[0]) * (w.box[3] - w.box[1]) for w in (one, other)]
+    return 5 * max(0, right - left) * max(0, bottom - top) > min(areas)
+
+
+def _joined(words: Sequence[Word]) -> str:
+    lines: dict[tuple[int, ...], list[str]] = {}
+    for word in words:
+        lines.setdefault(word.line, []).append(word.text)
+    return "\n".join(" ".join(line) for line in lines.values())
+
+
+def _share(words: Sequence[Word], size: tuple[int, int]) -> float:
+    """The share of a picture's area inside at least one box."""
+    inside = np.zeros((size[1], size[0]), dtype=bool)
+    for word in words:
+        left, top, right, bottom = word.box
+        inside[top:bottom, left:right] = True
+    return float(inside.mean())
+
+
+def _typed(found: pd.DataFrame) -> pd.DataFrame:
+    """The same columns of the same types for every block, whatever is missing in it."""
+    types = {
+        "text": "str",
+        "n_words": "Int64",
+        "confidence": "float64",
+        "text_share": "float64",
+        "reason": "str",
+    }
+    columns: pd.DataFrame = found.reindex(columns=list(types))
+    return columns.astype(types)
+
+
+def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.DataFrame:
+    """Images with what was read in them."""
+    table = images.drop(columns=[name for name in _COLUMNS if name in images])
+    found = found.assign(languages=languages)
+    return pd.concat([table.reset_index(drop=True), found[list(_COLUMNS)]], axis=1)
+
+
+def _warn(reasons: pd.Series[str]) -> None:
+    counts = Counter(reason for reason in reasons.dropna() if reason != NO_TEXT)
+    if counts:
+        warnings.warn(
+            f"{counts.total()} of {len(reasons)} images could not be read: "
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
+            stacklevel=3,
+        )

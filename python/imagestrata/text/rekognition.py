@@ -1,0 +1,323 @@
+"""Amazon Rekognition, which tags images for money."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..errors import ImagestrataError
+from ..extras import require
+from ..validate import check_choice, check_float, check_int
+from .asking import plain_jpeg
+from .server import Declined, OverBudget, Purse, Stopped, Unanswered
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+OPERATIONS = ("labels", "celebrities")
+
+#: Bytes of an image that may be sent with a request (AWS, "Guidelines and quotas").
+LIMIT = 5 * 2**20
+
+_JPEG_QUALITY = 92
+_WHO = "Amazon Rekognition"
+
+#: Errors that no further request would change: keys, permission, account.
+_NEVER = {
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "SubscriptionRequiredException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+}
+
+#: Errors that the image is to blame for, and that it will always get.
+_ALWAYS = {"ImageTooLargeException", "InvalidImageFormatException"}
+
+#: Attempts that ended in one of these did not reach the service, and are not billed.
+_NOT_REACHED = (
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "ProxyConnectionError",
+    "SSLError",
+)
+
+
+@dataclass(frozen=True)
+class Rekognition:
+    """Amazon Rekognition, as a classifier for :func:`tag_images`.
+
+    Keys are never arguments: boto3 takes them from where Amazon's tools keep them
+    (environment, ``~/.aws``, single sign-on), and they are neither stored nor shown.
+
+    Attributes
+    ----------
+    operation : {"labels", "celebrities"}
+        ``detect_labels`` (things, scenes, activities) or ``recognize_celebrities``.
+    region : str
+        Where Amazon computes, and by whose law. Default: "us-east-1", for which the
+        default price holds.
+    min_confidence : float
+        Labels or matches of which the service is less sure are left out, 0 to 1.
+        Default 0.55, the service's own for labels.
+    price : float
+        What an image costs. Default 0.001, in US dollars: the list price of both
+        operations in us-east-1 for the first million images a month, as we knew it in
+        2024. Amazon changes prices and has others for other regions: look it up.
+    concurrency : int
+        Requests under way at once. Default 4; most regions allow 5 a second.
+    retries : int
+        Further attempts after a failure, with growing pauses (botocore's "standard"
+        mode). Default 5.
+    timeout : float
+        Seconds after which a request without an answer is given up. Default 60.
+    profile : str or None
+        A named profile of ``~/.aws``.
+    endpoint_url : str or None
+        Another address of the service, such as a private one of your university.
+
+    Notes
+    -----
+    Amazon says that it may store images sent to this service, and use them to improve
+    it, unless your organisation has opted out ("AI services opt-out policy"). Images of
+    people are personal data: settle that before you say ``consent=True``. Celebrities are
+    those that Amazon knows, and it takes other people for them: check matches by hand
+    (:func:`compare_tags`).
+
+    Examples
+    --------
+    >>> from imagestrata import Rekognition
+    >>> Rekognition("celebrities", region="eu-west-1").host
+    'rekognition.eu-west-1.amazonaws.com'
+    """
+
+    operation: str = "labels"
+    region: str = "us-east-1"
+    min_confidence: float = 0.55
+    price: float = 0.001
+    concurrency: int = 4
+    retries: int = 5
+    timeout: float = 60.0
+    profile: str | None = None
+    endpoint_url: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("operation", self.operation, OPERATIONS)
+        if not isinstance(self.region, str) or not self.region:
+            raise ImagestrataError(f"`region` must be one such as us-east-1, not {self.region!r}.")
+        check_float("min_confidence", self.min_confidence, minimum=0, maximum=1)
+        check_float("price", self.price, minimum=0)
+        check_int("concurrency", self.concurrency, minimum=1, maximum=64)
+        check_int("retries", self.retries, minimum=0, maximum=20)
+        check_float("timeout", self.timeout, minimum=0.01)
+        if self.endpoint_url is not None and not urlsplit(str(self.endpoint_url)).hostname:
+            raise ImagestrataError(
+                f"`endpoint_url` must be an address such as 'https://...', not "
+                f"{self.endpoint_url!r}."
+            )
+
+    @property
+    def host(self) -> str:
+        """The machine that images go to."""
+        if self.endpoint_url is not None:
+            return str(urlsplit(self.endpoint_url).hostname)
+        return f"rekognition.{self.region}.amazonaws.com"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what is sent stays on this machine."""
+        return self.host in ("localhost", "127.0.0.1", "::1")
+
+    def identity(self) -> dict[str, Any]:
+        """What tells its answers from those of others."""
+        return {
+            "service": "rekognition",
+            "operation": self.operation,
+            "region": self.region,
+            "endpoint_url": self.endpoint_url,
+            "least": float(self.min_confidence),
+        }
+
+    def client(self) -> Any:
+        """A client of boto3, which makes the further attempts itself."""
+        boto3 = require("boto3", "rekognition", _WHO)
+        config = require("botocore.config", "rekognition", _WHO)
+        errors = require("botocore.exceptions", "rekognition", _WHO)
+        try:
+            session = boto3.session.Session(profile_name=self.profile, region_name=self.region)
+            keys = session.get_credentials()
+        except errors.BotoCoreError as error:
+            raise _no_keys(f" ({type(error).__name__})") from None
+        if keys is None:
+            raise _no_keys()
+        settings = config.Config(
+            connect_timeout=min(self.timeout, 20),
+            read_timeout=self.timeout,
+            max_pool_connections=self.concurrency,
+            retries={"total_max_attempts": self.retries + 1, "mode": "standard"},
+        )
+        return session.client("rekognition", endpoint_url=self.endpoint_url, config=settings)
+
+
+class RekognitionConnection:
+    """Asks Rekognition within a budget. Used by many threads at once.
+
+    botocore repeats what failed; every attempt of it takes its price from the purse
+    before it is sent, so that not even repetitions exceed the budget.
+
+    Parameters
+    ----------
+    service : Rekognition
+    purse : Purse
+    on_lost : callable
+        Called with the cost of an attempt that may be billed though no answer came.
+    stop : threading.Event
+        Set when the work is given up: nothing more is sent then.
+    """
+
+    def __init__(
+        self,
+        service: Rekognition,
+        purse: Purse,
+        on_lost: Callable[[float], None],
+        stop: threading.Event,
+    ) -> None:
+        self.service = service
+        self.purse = purse
+        self.stop = stop
+        self._on_lost = on_lost
+        self._thread = threading.local()
+        self._errors = require("botocore.exceptions", "rekognition", _WHO)
+        self._parsers = require("botocore.parsers", "rekognition", _WHO)
+        self._client = service.client()
+        self._client.meta.events.register("before-send.rekognition", self._before)
+        self._client.meta.events.register("response-received.rekognition", self._after)
+
+    def ask(self, picture: Image.Image) -> dict[str, Any]:
+        """Send a picture; the fields of the answer.
+
+        Raises
+        ------
+        Unanswered, Declined, OverBudget, Stopped
+            For this picture.
+        ImagestrataError
+            If no request can succeed.
+        """
+        image = {"Bytes": small_enough(picture)}
+        least = float(self.service.min_confidence)
+        percent = round(100 * least, 6)
+        self._thread.promised = False
+        try:
+            if self.service.operation == "labels":
+                response = self._client.detect_labels(Image=image, MinConfidence=percent)
+                found = [(one["Name"], one["Confidence"] / 100) for one in response["Labels"]]
+                model = response.get("LabelModelVersion")
+            else:
+                response = self._client.recognize_celebrities(Image=image)
+                found = [
+                    (one["Name"], one["MatchConfidence"] / 100)
+                    for one in response["CelebrityFaces"]
+                ]
+                model = None
+        except (OverBudget, Stopped):
+            raise
+        except self._errors.ClientError as error:
+            raise self._refused(error) from None
+        except (
+            self._errors.NoCredentialsError,
+            self._errors.CredentialRetrievalError,
+            self._errors.PartialCredentialsError,
+            self._errors.TokenRetrievalError,
+        ) as error:
+            raise _no_keys(f" ({type(error).__name__})") from None
+        except self._errors.BotoCoreError as error:
+            reason = f"no answer from {self.service.host} ({type(error).__name__})"
+            raise Unanswered(reason, passing=True) from None
+        except (self._parsers.ResponseParserError, LookupError, TypeError, ValueError) as error:
+            if not self._thread.promised:
+                self._on_lost(self.service.price)  # paid, though it says nothing
+            reason = f"not an answer of {_WHO} ({type(error).__name__})"
+            raise Unanswered(reason, passing=True) from None
+        finally:
+            if self._thread.promised:
+                self._settle(billed=True, lost=True)
+        best: dict[str, float] = {}
+        for name, confidence in found:
+            if confidence >= least:
+                best[name] = max(confidence, best.get(name, 0.0))
+        ordered = sorted(best.items(), key=lambda one: (-one[1], one[0]))
+        return {
+            "tags": [[name, round(value, 6)] for name, value in ordered],
+            "reason": None,
+            "model": model,
+            "cost": self.service.price,
+        }
+
+    def _before(self, **_: Any) -> None:
+        """An attempt is about to be sent."""
+        if self.stop.is_set():
+            raise Stopped
+        self.purse.promise(self.service.price)
+        self._thread.promised = True
+
+    def _after(self, exception: Exception | None, parsed_response: Any, **_: Any) -> None:
+        """An attempt is over."""
+        if not self._thread.promised:
+            return
+        if exception is not None:
+            reached = type(exception).__name__ not in _NOT_REACHED
+            self._settle(billed=reached, lost=reached)
+        else:
+            status = parsed_response["ResponseMetadata"]["HTTPStatusCode"]
+            self._settle(billed=status < 300, lost=False)
+
+    def _settle(self, *, billed: bool, lost: bool) -> None:
+        self._thread.promised = False
+        self.purse.settle(self.service.price, self.service.price if billed else 0.0)
+        if lost and self.service.price:
+            self._on_lost(self.service.price)
+
+    def _refused(self, error: Any) -> Exception:
+        """What an answer with an error means. Messages of AWS may name keys: we show codes."""
+        code = str(error.response.get("Error", {}).get("Code", "unknown error"))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+        if code in _NEVER or status in (401, 403, 404):
+            return ImagestrataError(
+                f"{self.service.host} refuses every request ({code}).",
+                "Check the keys, whether they may use rekognition:DetectLabels or "
+                "rekognition:RecognizeCelebrities, and the region; what is answered is kept.",
+            )
+        if code in _ALWAYS:
+            return Declined(code)
+        passing = status >= 500 or "Throttl" in code or "Throughput" in code
+        return Unanswered(f"HTTP {status}: {code}", passing=passing)
+
+
+def small_enough(picture: Image.Image) -> bytes:
+    """A JPEG without metadata, of fewer pixels where it would be larger than the limit."""
+    from PIL import Image
+
+    data = plain_jpeg(picture, _JPEG_QUALITY)
+    while len(data) > LIMIT:
+        scale = min(0.9, 0.95 * math.sqrt(LIMIT / len(data)))
+        size = (max(1, int(picture.width * scale)), max(1, int(picture.height * scale)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        data = plain_jpeg(picture, _JPEG_QUALITY)
+    return data
+
+
+def _no_keys(detail: str = "") -> ImagestrataError:
+    return ImagestrataError(
+        f"boto3 finds no usable keys for Amazon{detail}.",
+        "Run `aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    )

@@ -1,0 +1,141 @@
+"""Tags by a service, which takes money and images: each answer is stored as it arrives."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..corpus.decode import UnreadableImage
+from ..embeddings.compute import CHANGED
+from ..progress import Progress
+from ..provenance import fingerprint
+from .answers import Answers
+from .asking import Changed, Failure, ask_all, scanned_picture
+from .consent import agree
+from .rekognition import Rekognition, RekognitionConnection
+from .server import Declined, OverBudget, Purse, Stopped, Unanswered
+
+OVER_BUDGET = "budget reached"
+
+#: Why an image that the service looked at has no tag.
+NOTHING = "nothing recognised"
+
+
+def stored_answers(folder: Path | None, service: Rekognition) -> Answers:
+    """The service's answers that are there, whatever was made of them."""
+    place = None if folder is None else folder / "tags" / "answers.jsonl"
+    return Answers(place, fingerprint(service.identity()))
+
+
+def costs(service: Rekognition, images: pd.DataFrame, answers: Answers) -> dict[str, Any]:
+    """The row of :func:`tag_costs`."""
+    answered = int(images["image_id"].isin(answers.found).sum())
+    return {
+        "n_images": len(images),
+        "n_answered": answered,
+        "cost": (len(images) - answered) * service.price,
+        "spent": answers.spent,
+    }
+
+
+def ask_service(
+    images: pd.DataFrame,
+    service: Rekognition,
+    answers: Answers,
+    budget: float | None,
+    consent: bool,
+    progress: Progress,
+) -> dict[str, str]:
+    """Ask about the images without an answer; why some have none still."""
+    todo = images[~images["image_id"].isin(answers.found)]
+    if todo.empty:
+        return {}
+    if not service.is_local:
+        estimate = costs(service, images, answers)["cost"]
+        unencrypted = ", unencrypted" if str(service.endpoint_url).startswith("http:") else ""
+        agree(
+            f"{len(todo):,} images leave this machine: as JPEG of at most 5 MB, without metadata, "
+            f"they go to {service.host}{unencrypted} ({service.operation}). Estimate: "
+            f"{estimate:,.2f} by a price of {service.price:g} per image.",
+            consent,
+        )
+    stop = threading.Event()
+    connection = RekognitionConnection(
+        service, Purse(budget, answers.spent), answers.add_lost, stop
+    )
+
+    def ask(image_id: str, path: str) -> Failure | None:
+        try:
+            answer = connection.ask(scanned_picture(image_id, path, None))
+        except UnreadableImage as error:
+            return Failure(str(error.reason))
+        except Changed:
+            return Failure(CHANGED)
+        except Unanswered as error:
+            # Where others are answered, the image is to blame for a request held to be wrong.
+            return Failure(str(error), by_server=error.passing or not answers.found)
+        except OverBudget:
+            return Failure(OVER_BUDGET)
+        except Declined as error:
+            answer = {"tags": [], "reason": f"refused: {error}", "model": None, "cost": 0.0}
+        except Stopped:
+            return None
+        answers.add(image_id, answer)
+        return None
+
+    return ask_all(
+        todo,
+        ask,
+        answers.found,
+        stop,
+        concurrency=service.concurrency,
+        what="Tagging",
+        host=service.host,
+        progress=progress,
+    )
+
+
+def tags_of_answers(
+    images: pd.DataFrame,
+    answers: Answers,
+    failed: Mapping[str, str],
+    n_tags: int,
+    min_confidence: float,
+    below: str,
+) -> pd.DataFrame:
+    """The table of :func:`tag_images`."""
+    rows: list[tuple[Any, ...]] = []
+    for image_id, path in zip(images["image_id"], images["path"], strict=True):
+        answer = answers.found.get(image_id)
+        if answer is None:
+            rows.append((image_id, path, None, None, None, failed.get(image_id)))
+            continue
+        tags = [tag for tag in answer["tags"][:n_tags] if tag[1] >= min_confidence]
+        if not tags:
+            reason = answer["reason"] or (below if answer["tags"] else NOTHING)
+            rows.append((image_id, path, None, None, None, reason))
+        rows += [
+            (image_id, path, rank, name, confidence, None)
+            for rank, (name, confidence) in enumerate(tags, start=1)
+        ]
+    columns = ["image_id", "path", "rank", "label", "confidence", "reason"]
+    kinds = {"rank": "Int64", "label": "str", "confidence": "float64", "reason": "str"}
+    table: pd.DataFrame = pd.DataFrame(rows, columns=columns).astype(kinds)
+    return table
+
+
+def warn_unanswered(failed: Mapping[str, str], n_images: int) -> None:
+    """Say what the same call would ask for again."""
+    kinds = Counter(reason.partition(":")[0] for reason in failed.values())
+    listed = ", ".join(f"{n} {why}" for why, n in kinds.items())
+    warnings.warn(
+        f"{len(failed)} of {n_images} images have no answer yet ({listed}); the same call asks "
+        "for those again.",
+        stacklevel=4,
+    )

@@ -1,0 +1,93 @@
+"""How firmly images belong to their clusters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
+from ..validate import check_bool, check_float
+
+
+def cluster_confidence(
+    clustering: Clustering, *, threshold: float = 0.85, by_cluster: bool = False
+) -> pd.DataFrame:
+    """How firmly images belong to their clusters, by HDBSCAN's probabilities.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What ``cluster_images(method="hdbscan")`` returned.
+    threshold : float, default 0.85
+        Images with a higher probability are confident members. (The study that this road
+        comes from counts those above .85.)
+    by_cluster : bool, default False
+        A row per cluster, not one for all.
+
+    Returns
+    -------
+    DataFrame
+        One row: n_images, n_clustered (without noise, be it assigned or not), n_confident,
+        share_confident (of the clustered), share_of_all (confident, of all images),
+        mean_probability (of the clustered). Or, by cluster: cluster, size, n_clustered,
+        n_confident, share_confident, mean_probability.
+
+    Raises
+    ------
+    ImagestrataError
+        If another method made the clustering, it has no cluster, or ``threshold`` is not
+        between 0 and 1.
+
+    Notes
+    -----
+    The probability says how near to its cluster's densest part an image lies, as a share:
+    the densest images of every cluster have 1, however thin that cluster is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata import cluster_images, cluster_confidence
+    >>> points = np.random.default_rng(0).normal(size=(200, 2))
+    >>> points[:100] += 9
+    >>> clustering = cluster_images(points, "hdbscan", min_cluster_size=20, progress=False)
+    >>> cluster_confidence(clustering).columns.tolist()[:3]
+    ['n_images', 'n_clustered', 'n_confident']
+    """
+    if not isinstance(clustering, Clustering):
+        raise ImagestrataError(
+            f"`clustering` must be what cluster_images() returned, not {type(clustering).__name__}."
+        )
+    threshold = check_float("threshold", threshold, minimum=0, maximum=1)
+    by_cluster = check_bool("by_cluster", by_cluster)
+    method = clustering.settings.get("method")
+    if method != "hdbscan":
+        raise ImagestrataError(
+            f'Only the method "hdbscan" gives probabilities; this clustering is by {method!r}.',
+            "How firmly clusters hold their images is there in the silhouettes.",
+        )
+    if clustering.clusters.empty:
+        raise ImagestrataError("The clustering has no cluster: everything is noise.")
+    images = clustering.images
+    found = images[(images["cluster"] > 0) & ~images["assigned"]]
+    found = found.assign(confident=found["probability"] > threshold)
+    if by_cluster:
+        table = _confidence(found.groupby("cluster"))
+        sizes = clustering.clusters[["cluster", "size"]]
+        return sizes.merge(table.reset_index(), on="cluster")
+    line = _confidence(found.groupby(lambda _: 0)).reset_index(drop=True)
+    line.insert(0, "n_images", len(images))
+    line.insert(4, "share_of_all", line["n_confident"] / len(images))
+    return line
+
+
+def _confidence(found: Any) -> pd.DataFrame:
+    """Counts and means of each group of images."""
+    table: pd.DataFrame = found.agg(
+        n_clustered=("confident", "size"),
+        n_confident=("confident", "sum"),
+        share_confident=("confident", "mean"),
+        mean_probability=("probability", "mean"),
+    )
+    return table

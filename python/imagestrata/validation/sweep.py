@@ -1,0 +1,100 @@
+"""How the smallest size of a cluster decides what density clustering finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..clustering.base import normalized
+from ..clustering.cluster import make_estimator
+from ..clustering.inputs import as_embeddings
+from ..errors import ImagestrataError
+from ..progress import Progress, track
+from ..validate import check_int
+from .vector_scores import indices
+
+#: Those of the study's Table A1.
+SIZES = (20, 30, 40, 50, 60, 70, 80, 90)
+
+
+def sweep_min_cluster_size(
+    embeddings: Any,
+    sizes: Sequence[int] = SIZES,
+    *,
+    min_samples: int | None = None,
+    selection: str = "eom",
+    normalize: str | None = None,
+    progress: Progress = True,
+) -> pd.DataFrame:
+    """Cluster by density with one smallest size of clusters after the other.
+
+    Parameters
+    ----------
+    embeddings : Embeddings, or ndarray of shape (n_images, d)
+        Best from :func:`reduce_embeddings`.
+    sizes : sequence of int, default (20, 30, ..., 90)
+        ``min_cluster_size`` of each clustering. (The study that this road comes from shows
+        20 to 90.)
+    min_samples, selection, normalize : optional
+        As :func:`cluster_images` takes them with ``method="hdbscan"``. Without
+        ``min_samples`` it is the size in turn.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`; counts clusterings.
+
+    Returns
+    -------
+    DataFrame
+        A row per size, in the order given: min_cluster_size, n_clusters, n_noise,
+        share_noise, and without noise silhouette (mean), calinski_harabasz,
+        davies_bouldin, see :func:`score_vectors`; NaN with fewer than two clusters.
+
+    Raises
+    ------
+    ImagestrataError
+        If there are no sizes, one is below 2 or above the number of images, a setting is
+        out of range, or hdbscan is not installed.
+
+    Notes
+    -----
+    The silhouette alone is a poor guide, for it grows where more images are called noise:
+    look for sizes around which the number of clusters and the share of noise hardly
+    change, and at the images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata import sweep_min_cluster_size
+    >>> points = np.random.default_rng(0).normal(size=(200, 2))
+    >>> points[:100] += 9
+    >>> swept = sweep_min_cluster_size(points, [20, 40], progress=False)
+    >>> swept["n_clusters"].tolist()
+    [2, 2]
+    """
+    given = as_embeddings(embeddings)
+    n = len(given.matrix)
+    asked = [sizes] if np.ndim(sizes) == 0 else list(sizes)
+    if not asked:
+        raise ImagestrataError("`sizes` is empty.", "Give one size at least, such as [20, 50].")
+    checked = [check_int("sizes", size, minimum=2, maximum=n) for size in asked]
+    shared = {"min_samples": min_samples, "selection": selection, "normalize": normalize}
+    estimators = [
+        make_estimator("hdbscan", None, {"min_cluster_size": size, **shared}, 0) for size in checked
+    ]
+    for estimator in estimators:
+        estimator._check_arguments(given.matrix.shape)
+    X = normalized(given.matrix, normalize)
+    rows = []
+    with track(progress, "Sweeping", len(checked)) as advance:
+        for size, estimator in zip(checked, estimators, strict=True):
+            labels = estimator.fit(given.matrix).labels_
+            inside = labels >= 0
+            n_noise = int((~inside).sum())
+            found = {"min_cluster_size": size, "n_clusters": int(labels.max()) + 1}
+            noise = {"n_noise": n_noise, "share_noise": n_noise / n}
+            scores = indices(X[inside], labels[inside], estimator.silhouettes_[inside])
+            rows.append({**found, **noise, **scores})
+            advance()
+    return pd.DataFrame(rows)

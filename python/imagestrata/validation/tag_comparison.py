@@ -1,0 +1,278 @@
+"""How often automatic tags come, and how good they are against labels given by hand."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..finetune.labels import Labelled, join_labels
+from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
+from ..text.remote_tags import NOTHING
+from ..text.tags import BELOW, tag_frequencies
+from ..validate import check_float, columns_of
+
+#: What a tagger is called of which nobody said the name.
+_ALONE = "tags"
+
+
+@dataclass(frozen=True)
+class TagComparison:
+    """How often tags come, and how good they are.
+
+    Attributes
+    ----------
+    frequencies : DataFrame
+        One row per tagger and tag, the most frequent first: ``tagger``, ``label``,
+        ``n_images``, ``share`` of the images looked at, ``conf_low``, ``conf_high`` (95%,
+        Wilson), and ``mean_confidence`` where the tags have a confidence.
+    scores : DataFrame
+        One row per tagger, label and measure: ``tagger``, ``label`` (of several labels
+        there are also rows of all together, "(all)"), ``measure`` (accuracy, precision,
+        recall, f1), ``estimate``, ``conf_low``, ``conf_high`` (95%), ``n``, the images
+        that the estimate is a share of. Without rows where no labels were given.
+    confusion : DataFrame
+        Images by what people and tagger say: ``tagger``, ``label``, ``truth``, ``decision``
+        ("yes", "no"), ``n``.
+    images : DataFrame
+        One row per tagger, label and image: ``tagger``, ``label``, ``image_id``, ``path``,
+        ``truth``, ``decision`` (1, 0; truth may be missing), to look at the mistakes.
+    summary : DataFrame
+        One row per tagger: ``tagger``, ``n_images``, ``share_tagged``, ``n_tags`` (different
+        ones); ``n_compared``, images with labels by hand, ``n_labels``, and of all labels
+        together ``accuracy``, ``precision``, ``recall``, ``f1`` (missing without labels).
+    """
+
+    frequencies: pd.DataFrame
+    scores: pd.DataFrame
+    confusion: pd.DataFrame
+    images: pd.DataFrame
+    summary: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"Comparison of tags\n{self.summary.to_string(index=False)}"
+
+
+def compare_tags(
+    tags: pd.DataFrame | Mapping[str, pd.DataFrame],
+    labels: Any = None,
+    matches: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    min_confidence: float = 0.0,
+) -> TagComparison:
+    """Compare automatic tags with each other and with labels given by hand.
+
+    Parameters
+    ----------
+    tags : DataFrame or mapping of names to DataFrames
+        What :func:`tag_images` returned, or a table of yours with ``image_id`` and
+        ``label`` (missing for images without one), and ``confidence`` if you have it.
+        Several taggers under their names.
+    labels : DataFrame or path, optional
+        What people said, as for :func:`fine_tune`: ``image_id`` or ``path``, and a column
+        per label with 1, 0 or nothing, or one column of classes, each of which is then a
+        label.
+    matches : mapping, optional
+        Which tags stand for a label: ``{"protest": ["Parade", "Protest", "Crowd"]}``. An
+        image has the label, by the tagger, if it has any of these tags. Upper and lower
+        case are the same. By default a label's own name. Labels that are not in the
+        mapping are not compared.
+    min_confidence : float, default 0
+        Tags below it do not count.
+
+    Returns
+    -------
+    TagComparison
+        Frequencies, scores, confusion, and what was said of each image.
+
+    Raises
+    ------
+    ImagestrataError
+        If tags or labels are not as described, or fit none of each other's images.
+
+    Warns
+    -----
+    UserWarning
+        If images could not be tagged, or have no label: they are left out of the scores.
+        If none of the tags for a label ever comes, which a slip of the pen explains, too.
+
+    Notes
+    -----
+    Accuracy, precision and recall are shares and have Wilson's intervals; what holds for
+    all labels together is a mean over labels, as in ``FineTunedModel.scores``. The images
+    with labels should be a random sample of the corpus: precision in particular depends
+    on how frequent a label is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from imagestrata import compare_tags
+    >>> tags = pd.DataFrame({"image_id": list("aabc"), "label": ["Crowd", "Flag", "Flag", None]})
+    >>> labels = pd.DataFrame({"image_id": list("abc"), "protest": [1, 0, 1]})
+    >>> compare_tags(tags, labels, {"protest": ["Crowd", "March"]}).confusion["n"].tolist()
+    [1, 1, 0, 1]
+    """
+    min_confidence = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
+    taggers = _check_tags(tags)
+    if labels is None and matches is not None:
+        raise ImagestrataError("`matches` says which tags stand for labels, but `labels` is None.")
+    parts = [
+        _compare_one(name, table, labels, matches, min_confidence)
+        for name, table in taggers.items()
+    ]
+    names = ("frequencies", "scores", "confusion", "images", "summary")
+    return TagComparison(
+        **{name: pd.concat([part[name] for part in parts], ignore_index=True) for name in names}
+    )
+
+
+def _check_tags(tags: Any) -> dict[str, pd.DataFrame]:
+    """Tables of tags by their taggers."""
+    taggers = {str(name): table for name, table in tags.items()} if isinstance(tags, Mapping) else {
+        _ALONE: tags
+    }  # fmt: skip
+    if not taggers:
+        raise ImagestrataError("`tags` is empty.", "Give what tag_images() returned.")
+    for name, table in taggers.items():
+        if not isinstance(table, pd.DataFrame) or not {"image_id", "label"} <= {*table}:
+            which = "`tags`" if name == _ALONE else f"`tags` of {name!r}"
+            raise ImagestrataError(
+                f"{which} must be a table with the columns image_id and label, as tag_images() "
+                f"returns it; {columns_of(table)}."
+            )
+    return taggers
+
+
+def _compare_one(
+    tagger: str, tags: pd.DataFrame, labels: Any, matches: Any, min_confidence: float
+) -> dict[str, pd.DataFrame]:
+    """The tables of one tagger."""
+    counted = tags
+    if "confidence" in tags and min_confidence > 0:
+        # Images whose every tag is below stay, without one.
+        counted = tags.assign(label=tags["label"].where(tags["confidence"] >= min_confidence))
+    frequencies = tag_frequencies(counted)
+    n_images = tags["image_id"].nunique()
+    low, high = wilson(frequencies["n_images"], n_images)
+    frequencies.insert(3, "conf_low", low)
+    frequencies.insert(4, "conf_high", high)
+    with_tag = counted.loc[counted["label"].notna(), "image_id"].nunique()
+    row = {
+        "tagger": tagger,
+        "n_images": n_images,
+        "share_tagged": with_tag / n_images,
+        "n_tags": len(frequencies),
+    }
+    tables = {"frequencies": frequencies}
+    if labels is None:
+        tables |= _no_scores()
+        scores = tables["scores"]
+    else:
+        labelled = join_labels(_images(tags), labels, None, None)
+        wanted = _check_matches(matches, labelled.labels)
+        tables |= _score(tagger, counted, labelled, wanted)
+        scores = tables["scores"]
+    seen = tables["images"]
+    row |= {"n_compared": seen["image_id"].nunique(), "n_labels": seen["label"].nunique()}
+    overall = dict(zip(scores["measure"].head(4), scores["estimate"].head(4), strict=True))
+    row |= {name: overall.get(name, float("nan")) for name in MEASURES}
+    tables["summary"] = pd.DataFrame([row])
+    for table in tables.values():
+        if "tagger" not in table:
+            table.insert(0, "tagger", pd.Series([tagger] * len(table), dtype="str"))
+    return tables
+
+
+def _images(tags: pd.DataFrame) -> pd.DataFrame:
+    """The images, as :func:`scan_images` would list them; those not looked at are rejected."""
+    images = tags.drop_duplicates("image_id").reset_index(drop=True)
+    reason = images["reason"] if "reason" in images else pd.Series(None, index=images.index)
+    looked_at = reason.isna() | reason.isin([BELOW, NOTHING])
+    return pd.DataFrame(
+        {
+            "image_id": images["image_id"].astype("str"),
+            "path": images.get("path", ""),
+            "status": np.where(looked_at, "ok", "rejected"),
+            "duplicate_of": None,
+        }
+    )
+
+
+def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
+    """The tags, in lower case, that stand for each label."""
+    if matches is None:
+        matches = {label: label for label in labels}
+    if not isinstance(matches, Mapping) or not matches:
+        raise ImagestrataError(
+            f"`matches` must map labels to tags, not {matches!r}.",
+            'For example {"protest": ["Parade", "Crowd"]}.',
+        )
+    unknown = [str(label) for label in matches if str(label) not in labels]
+    if unknown:
+        raise ImagestrataError(
+            f"{len(unknown)} of {len(matches)} labels in `matches` are not among those given by "
+            f"hand, {unknown[0]!r} for one; these are {', '.join(labels)}."
+        )
+    found = {}
+    for label, tags in matches.items():
+        several = [tags] if isinstance(tags, str) else list(tags)
+        if not several or not all(isinstance(tag, str) for tag in several):
+            raise ImagestrataError(f"The tags for {label!r} must be texts, not {tags!r}.")
+        found[str(label)] = {tag.casefold() for tag in several}
+    return found
+
+
+def _score(
+    tagger: str, tags: pd.DataFrame, labelled: Labelled, wanted: Mapping[str, set[str]]
+) -> dict[str, pd.DataFrame]:
+    """Scores, confusion and what was said of each image."""
+    labels = [label for label in labelled.labels if label in wanted]
+    truth = labelled.truth[:, [labelled.labels.index(label) for label in labels]]
+    lower = tags["label"].dropna().astype("str").str.casefold()
+    ids = tags["image_id"].astype("str")
+    decision = np.zeros(truth.shape, dtype=bool)
+    for column, label in enumerate(labels):
+        having = set(ids[lower.index[lower.isin(wanted[label])]])
+        decision[:, column] = labelled.images["image_id"].isin(having)
+        if not having:
+            warnings.warn(
+                f"No image has a tag for {label!r} ({', '.join(sorted(wanted[label]))}) by "
+                f"{tagger!r}. Compare the spelling with tag_frequencies().",
+                stacklevel=4,
+            )
+    task = "binary" if len(labels) == 1 else "multilabel"
+    several = [
+        labelled.images[["image_id", "path"]].assign(
+            label=label, truth=truth[:, column], decision=decision[:, column].astype(int)
+        )
+        for column, label in enumerate(labels)
+    ]
+    images = pd.concat(several, ignore_index=True)
+    images["truth"] = images["truth"].astype("Int64")
+    return {
+        "scores": score_table(task, labels, truth, decision),
+        "confusion": confusion_table(task, labels, truth, decision),
+        "images": images[["label", "image_id", "path", "truth", "decision"]],
+    }
+
+
+def _no_scores() -> dict[str, pd.DataFrame]:
+    columns: dict[str, dict[str, str]] = {
+        "scores": {
+            "label": "str", "measure": "str", "estimate": "float64", "conf_low": "float64",
+            "conf_high": "float64", "n": "int64",
+        },
+        "confusion": {"label": "str", "truth": "str", "decision": "str", "n": "int64"},
+        "images": {
+            "label": "str", "image_id": "str", "path": "str", "truth": "Int64", "decision": "int64",
+        },
+    }  # fmt: skip
+    return {
+        name: pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in kinds.items()})
+        for name, kinds in columns.items()
+    }

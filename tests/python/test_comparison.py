@@ -1,0 +1,253 @@
+"""Clusterings side by side: by hand, against scikit-learn, figures, bad input."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn import metrics
+from typer.testing import CliRunner
+
+from imagestrata import (
+    Embeddings,
+    ImagestrataError,
+    cli,
+    cluster_images,
+    compare_clusterings,
+    plot_comparison,
+    score_labels,
+)
+from imagestrata.explore.comparison import _counts
+
+CODES = arrays.arrays(np.int64, st.just(12), elements=st.integers(-1, 4))
+IDS = list("abcde")
+
+
+def table(clusters, ids=IDS):
+    return pd.DataFrame({"image_id": ids, "cluster": clusters})
+
+
+def flows(found, columns=("cluster_a", "cluster_b", "n")):
+    return [tuple(row) for row in found.flows[[*columns]].itertuples(index=False)]
+
+
+@pytest.fixture(scope="module")
+def embeddings():
+    points = np.repeat([[0.0, 0], [9, 0], [0, 9]], [6, 4, 2], axis=0)
+    points += np.random.default_rng(0).normal(0, 0.1, points.shape)
+    return Embeddings.from_arrays(points, [f"{i:02d}" for i in range(12)])
+
+
+@pytest.fixture(scope="module")
+def topics(embeddings):
+    return cluster_images(embeddings, "kmeans", n_clusters=3, progress=False)
+
+
+def test_five_images_by_hand():
+    found = compare_clusterings(first=[1, 1, 2, 2, -1], second=[1, 1, 1, 2, 2])
+    assert flows(found) == [(1, 1, 2), (2, 1, 1), (2, 2, 1), (-1, 2, 1)]
+    assert found.flows["share_a"].tolist() == [1, 0.5, 0.5, 1]
+    assert found.flows["share_b"].tolist() == pytest.approx([2 / 3, 1 / 3, 1 / 2, 1 / 2])
+    # Pairs together in the first: 12, 34; in the second: 12, 13, 23, 45; in both: 12; of ten.
+    expected = 2 * 4 / 10
+    rand = (1 - expected) / ((2 + 4) / 2 - expected)
+    assert found.pairs["adjusted_rand"].item() == pytest.approx(rand)
+    assert found.summary["n_residual"].tolist() == [1, 0]
+    assert found.summary["share_largest"].tolist() == [0.4, 0.6]
+
+
+def test_residual_left_out_by_hand():
+    found = compare_clusterings(
+        first=[1, 1, 2, 2, -1], second=[1, 1, -1, 2, 2], residual="leave_out"
+    )
+    # Images 1, 2 and 4 are in clusters of both, and these agree.
+    assert found.pairs["n_images"].item() == 3
+    assert found.pairs["adjusted_rand"].item() == 1
+    assert found.flows["n"].sum() == 5
+
+
+def test_truth_is_scored_as_by_score_labels():
+    clusters, truth = [1, 1, 2, 2, -1], ["x", "x", "y", "x", None]
+    found = compare_clusterings(first=clusters, second=[1] * 5, truth=truth)
+    scores = score_labels(clusters[:4], truth[:4]).set_index("measure")["estimate"]
+    row = found.summary.iloc[0]
+    assert row["n_labelled"] == 4
+    for measure in ("precision", "recall", "f1", "bcubed_f1", "adjusted_rand"):
+        assert row[measure] == pytest.approx(scores[measure])
+    by_id = pd.DataFrame({"image_id": IDS[::-1], "label": truth[::-1]})
+    other = compare_clusterings(first=table(clusters), second=[1] * 5, truth=by_id)
+    pd.testing.assert_frame_equal(found.summary, other.summary)
+    named = compare_clusterings(
+        first=table(clusters).assign(kind=truth), second=[1] * 5, truth="kind"
+    )
+    pd.testing.assert_frame_equal(found.summary, named.summary)
+
+
+def test_truth_of_residual_images_counts_unless_left_out():
+    labels = {"first": [1, 1, -1, -1], "second": [1, 1, 2, 2], "truth": list("xxyy")}
+    alone = compare_clusterings(**labels).summary
+    assert alone["bcubed_recall"].tolist() == [0.75, 1]
+    out = compare_clusterings(**labels, residual="leave_out").summary
+    assert out["bcubed_recall"].tolist() == [1, 1]
+    assert out["n_labelled"].tolist() == [2, 4]
+
+
+def test_ways_to_give_a_clustering_agree(topics):
+    clusters = topics.images["cluster"]
+    shuffled = topics.images.sample(frac=1, random_state=0)
+    by_id = dict(zip(shuffled["image_id"], shuffled["cluster"], strict=True))
+    found = compare_clusterings(
+        a=topics, b=shuffled, c=by_id, d=clusters.to_numpy(), e=clusters.astype(str)
+    )
+    assert found.pairs["adjusted_rand"].tolist() == [1] * 10
+    assert set(found.flows["share_a"]) == {1}
+    assert set(found.flows["cluster_a"]) == {"1", "2", "3"}
+
+
+def test_images_that_all_have_are_compared():
+    others = table([7, 7, 8, 9], ["a", "b", "c", "f"])
+    with pytest.raises(
+        ImagestrataError, match="`a` has 5, `b` has 4, and 3 are in all; of `a` 'd'"
+    ):
+        compare_clusterings(a=table([1, 1, 2, 2, 2]), b=others)
+    found = compare_clusterings(a=table([1, 1, 2, 2, 2]), b=others, images="common")
+    assert flows(found) == [(1, 7, 2), (2, 8, 1)]
+    assert found.summary["n_left_out"].tolist() == [2, 1]
+    assert found.summary["n_clusters"].tolist() == [2, 2]
+
+
+@given(CODES, CODES)
+@settings(max_examples=30, deadline=None)
+def test_agreement_is_symmetric_and_blind_to_names(a, b):
+    found = compare_clusterings(a=a, b=b).pairs.iloc[0, 2:]
+    back = compare_clusterings(b=b, a=np.where(a == -1, -1, 40 - a)).pairs.iloc[0, 2:]
+    assert found.tolist() == pytest.approx(back.tolist())
+    same = compare_clusterings(a=a, b=np.where(a == -1, -1, 40 - a)).pairs.iloc[0]
+    assert same[["adjusted_rand", "normalized_mutual_info"]].tolist() == pytest.approx([1, 1])
+
+
+@given(CODES, CODES)
+@settings(max_examples=30, deadline=None)
+def test_flows_hold_every_image_once(a, b):
+    found = compare_clusterings(a=a, b=b)
+    assert found.flows["n"].sum() == len(a)
+    assert found.flows.groupby("cluster_a")["share_a"].sum().tolist() == pytest.approx(
+        [1] * len({*a})
+    )
+    expected = metrics.cluster.contingency_matrix(a, b)
+    assert sorted(found.flows["n"]) == sorted(expected[expected > 0])
+    if not (a == -1).any() and not (b == -1).any():
+        assert found.pairs["adjusted_rand"].item() == pytest.approx(
+            metrics.adjusted_rand_score(a, b)
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"a": [1, 2]}, "Two or more clusterings are needed, and 1 came"),
+        ({"a": [1, 2], "b": [1, 2, 3]}, "`b` has 3 values for 2 images"),
+        ({"a": [1, 2], "b": [[1, 2]]}, "`b` must be a clustering, a table"),
+        ({"a": [1, 2], "b": 3}, "`b` must be a clustering, a table"),
+        ({"a": [1, 2], "b": [1, None]}, "1 of 2 images in `b` have no cluster"),
+        ({"a": [1, 2], "b": [1, 2.5]}, "whole numbers or text; `b` has"),
+        ({"a": [1, 2], "b": pd.DataFrame({"cluster": [1, 2]})}, "image_id and cluster; it has"),
+        ({"a": table([1] * 5), "b": table([1] * 5, list("aabcd"))}, "`b` has 1 images more than"),
+        ({"a": table([1] * 5), "b": table([1] * 5, list("vwxyz"))}, "No image is in all"),
+        ({"a": [1, 2], "b": [1, 2], "residual": "cluster"}, "`residual` must be one of"),
+        ({"a": [1, 2], "b": [1, 2], "images": "all"}, "`images` must be one of"),
+        ({"a": [1, 2], "b": [1, 2], "truth": [1]}, "`truth` has 1 values for 2 images"),
+        ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is no column of the images of `a`"),
+        ({"a": [1, 2], "b": [1, 2], "truth": [None, None]}, "has 0 labels"),
+    ],
+)
+def test_bad_input_is_told(arguments, message):
+    with pytest.raises(ImagestrataError, match=message):
+        compare_clusterings(**arguments)
+
+
+def test_columns_stand_where_their_images_come_from():
+    first = np.repeat([1, 2, 3, -1], [5, 4, 3, 2])
+    second = np.repeat([3, 1, -1, 2], [5, 4, 3, 2])
+    counts = _counts(compare_clusterings(a=first, b=second), "a", "b", 15)
+    assert counts.rows == ["1", "2", "3", "residual"]
+    assert counts.columns == ["3", "1", "2", "residual"]
+    assert counts.n.tolist() == [[5, 0, 0, 0], [0, 4, 0, 0], [0, 0, 0, 3], [0, 0, 2, 0]]
+
+
+def test_small_clusters_are_drawn_as_one():
+    first = np.repeat([1, 2, 3, 4], [5, 4, 3, 2])
+    counts = _counts(compare_clusterings(a=first, b=[1] * 14), "a", "b", 2)
+    assert counts.rows == ["1", "2", "others"]
+    assert counts.n.tolist() == [[5], [4], [5]]
+    # The other way round, as asked for; and one cluster alone is not hidden.
+    counts = _counts(compare_clusterings(a=first, b=[1] * 14), "b", "a", 3)
+    assert counts.n.tolist() == [[5, 4, 3, 2]]
+
+
+def test_figures_show_what_is_asked_for(tmp_path):
+    found = compare_clusterings(one=[1, 1, 2, 2, -1], two=[1, 1, 1, 2, 2], three=list("xxxxy"))
+    file = tmp_path / "flow.svg"
+    drawn = plot_comparison(found, file)
+    written = [text.get_text() for text in drawn.axes[0].texts]
+    assert written[-3:] == ["one", "two", "three"]
+    assert {"residual", "x"} < {*written}
+    # Four flows from one to two, three from two to three.
+    assert len(drawn.axes[0].patches) == 7 + 3 + 2 + 2
+    assert file.stat().st_size > 0
+    drawn = plot_comparison(found, type="heatmap", clusterings=["three", "one"])
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["50", "50", "100"]
+    rows = [text.get_text() for text in drawn.axes[0].get_yticklabels()]
+    assert rows == ["x  (4)", "y  (1)"]
+
+
+def test_a_clustering_is_cut_in_the_same_way_on_both_sides():
+    rng = np.random.default_rng(0)
+    several = {name: rng.permutation(np.repeat(np.arange(12), 4)) for name in "abc"}
+    found = compare_clusterings(**several)
+    assert {*_counts(found, "a", "b", 5).columns} == {*_counts(found, "b", "c", 5).rows}
+    drawn = plot_comparison(found, n_clusters=5)
+    assert sum(text.get_text() == "others" for text in drawn.axes[0].texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"type": "pie"}, "`type` must be one of"),
+        ({"n_clusters": 0}, "`n_clusters` must be at least 1"),
+        ({"clusterings": ["a", "c"]}, "at least two different clusterings of a, b; got a, c"),
+        ({"clusterings": ["a", "a"]}, "at least two different"),
+        ({"clusterings": ["a"], "type": "heatmap"}, "two different clusterings of a, b; got a"),
+    ],
+)
+def test_figures_refuse_what_is_not_there(arguments, message):
+    found = compare_clusterings(a=[1, 2], b=[1, 1])
+    with pytest.raises(ImagestrataError, match=message):
+        plot_comparison(found, **arguments)
+    with pytest.raises(ImagestrataError, match="must be what compare_clusterings"):
+        plot_comparison(found.pairs)
+
+
+def test_command_writes_tables_and_figures(embeddings, tmp_path):
+    for name, n in (("first", 3), ("second", 2)):
+        cluster_images(embeddings, "kmeans", n_clusters=n, progress=False, out=tmp_path / name)
+    truth = tmp_path / "truth.csv"
+    labels = pd.DataFrame({"image_id": embeddings.images["image_id"], "label": list("xyzxyz" * 2)})
+    labels.to_csv(truth, index=False)
+    out = tmp_path / "out"
+    folders = [str(tmp_path / "first"), str(tmp_path / "second")]
+    command = ["compare", *folders, "--out", str(out), "--truth", str(truth), "--json"]
+    result = CliRunner().invoke(cli.app, command)
+    assert result.exception is None
+    said = json.loads(result.stdout)
+    assert [row["clustering"] for row in said["clusterings"]] == folders
+    assert said["clusterings"][0]["n_labelled"] == 12
+    assert pd.read_csv(out / "flows.csv")["n"].sum() == 12
+    assert {file.name for file in out.iterdir()} == {
+        "summary.csv", "pairs.csv", "flows.csv", "flow.png", "heatmap.png",
+    }  # fmt: skip

@@ -1,0 +1,78 @@
+"""From a folder to clusters by density on the command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import warnings
+
+import pandas as pd
+import pytest
+
+from imagestrata import Clustering, cli, draw_demo_corpus
+
+
+@pytest.fixture
+def invoke(monkeypatch, capsys):
+    """Run the command line in this process; gives exit code, output and messages."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["imagestrata", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        shown = capsys.readouterr()
+        return int(stopped.value.code or 0), shown.out, shown.err
+
+    return call
+
+
+def test_reduce_sweep_and_cluster(invoke, tmp_path):
+    images = draw_demo_corpus(tmp_path / "images", n_images=120, seed=1)
+    run, reduced = tmp_path / "run", tmp_path / "reduced"
+    for command in (
+        ["scan", images, "--out", run, "--quiet"],
+        ["embed", run, "--encoder", "hog", "--quiet"],
+    ):
+        assert invoke(*command)[0] == 0
+    reduce = ["reduce", run, "--out", reduced, "--n-components", 6, "--quiet", "--json"]
+    code, out, err = invoke(*reduce)
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["width"], found["encoder"]) == (6, "pca of hog")
+    assert "pca or umap" in invoke("reduce", "--help")[1]
+
+    code, out, err = invoke("sweep", reduced, "--size", 5, "--size", 8, "--quiet", "--json")
+    assert code == 0, err
+    swept = json.loads(out)["sweep"]
+    assert [row["min_cluster_size"] for row in swept] == [5, 8]
+    stored = pd.read_csv(reduced / "sweep.csv")
+    assert stored["n_clusters"].tolist() == [row["n_clusters"] for row in swept]
+    assert (reduced / "sweep.png").exists()
+
+    cluster = ["cluster", reduced, "--method", "hdbscan", "--min-cluster-size", 5, "--quiet"]
+    code, out, err = invoke(*cluster, "--json")
+    assert code == 0, err
+    assert json.loads(out)["n_clusters"] == swept[0]["n_clusters"]
+    code, _, err = invoke(*cluster, "--noise", "nearest", "--min-samples", 2)
+    assert code == 2
+    assert "noise='keep'" in err
+    assert invoke(*cluster, "--noise", "nearest", "--overwrite")[0] == 0
+    clustering = Clustering.load(reduced)
+    assert clustering.images["assigned"].sum() == swept[0]["n_noise"]
+    assert (clustering.images["cluster"] > 0).all()
+
+    # What follows takes it as any other clustering.
+    assert invoke("sample", reduced)[0] == 0
+    assert invoke("gallery", reduced, "--quiet")[0] == 0
+    code, _, err = invoke("cluster", reduced, "--method", "kmeans", "--noise", "keep")
+    assert code == 2
+    assert "no setting 'noise'" in err
+
+
+def test_reduce_needs_embeddings(invoke, tmp_path):
+    code, _, err = invoke("reduce", tmp_path, "--out", tmp_path / "out")
+    assert code == 2
+    assert "'embed' has not been run" in err

@@ -1,0 +1,206 @@
+"""Faces, by dlib's own detector on the portrait that scikit-image carries."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner
+
+from images import encode, write_files
+from imagestrata import ImagestrataError, cli, crop_faces, scan_images
+from imagestrata.corpus import faces as finding
+from imagestrata.corpus.faces import Face, _Cutter
+
+pytest.importorskip("dlib", reason="needs dlib (`pip install 'imagestrata[faces]'`)")
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    """An official portrait: a face of about 90 pixels, its middle near (224, 128)."""
+    return Image.fromarray(data.astronaut())
+
+
+@pytest.fixture
+def folder(tmp_path, astronaut):
+    top = astronaut.crop((64, 0, 384, 256))
+    pair = Image.new("RGB", (640, 256), "grey")
+    pair.paste(top, (0, 0))
+    pair.paste(top.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (320, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = top.transpose(Image.Transpose.ROTATE_90)
+    return write_files(
+        tmp_path / "pictures",
+        {
+            "blank.png": encode(Image.new("RGB", (200, 200), "white")),
+            "pair.png": encode(pair),
+            "turned.jpg": encode(turned, "JPEG", exif=exif, quality=95),
+        },
+    )
+
+
+def crop(images, out, **options):
+    return crop_faces(images, out, **{"min_size": 60, "progress": False} | options)
+
+
+def named(faces, name):
+    return faces[faces["path"].map(lambda path: Path(path).stem == name)]
+
+
+class Found:
+    """A detector that finds the same everywhere."""
+
+    def __init__(self, *faces):
+        self._faces = list(faces)
+
+    def find(self, picture):
+        return self._faces
+
+
+def test_crops_by_hand(tmp_path):
+    """A box of 10 x 20 with a margin of .1: one pixel left and right, two above and below."""
+    picture = Image.new("RGB", (40, 40), "white")
+    source = tmp_path / "picture.png"
+    picture.save(source)
+    inside, corner = Face(10, 10, 20, 30, 1.0), Face(30, 0, 40, 20, 0.5)
+    rows = _Cutter(Found(inside, corner), tmp_path, 0.1, None).cut("a", str(source))
+    assert [row["face"] for row in rows] == [1, 2]
+    assert [row[name] for row in rows for name in ("left", "top", "width", "height")] == [
+        *(10, 10, 10, 20),
+        *(30, 0, 10, 20),
+    ]
+    sizes = [Image.open(row["crop"]).size for row in rows]
+    assert sizes == [(12, 24), (11, 22)]  # the second one ends where the picture does
+    small = _Cutter(Found(inside), tmp_path, 0.1, 12).cut("a", str(source))
+    assert Image.open(small[0]["crop"]).size == (6, 12)
+    large = _Cutter(Found(inside), tmp_path, 0.1, 500).cut("a", str(source))
+    assert Image.open(large[0]["crop"]).size == (12, 24)  # never enlarged
+
+
+def test_faces_are_found_where_they_are(folder, tmp_path):
+    faces = crop(folder, tmp_path / "run")
+    assert faces.columns.tolist() == [
+        "image_id", "path", "face", "left", "top", "width", "height", "score", "crop", "reason",
+    ]  # fmt: skip
+    assert named(faces, "blank")["reason"].tolist() == ["no face found"]
+    assert named(faces, "blank")[["face", "left", "score", "crop"]].isna().all().all()
+    pair, turned = named(faces, "pair"), named(faces, "turned")
+    assert pair["face"].tolist() == [1, 2]
+    assert turned["face"].tolist() == [1]
+    middles = pd.concat([pair, turned])
+    x = (middles["left"] + middles["width"] / 2).tolist()
+    y = (middles["top"] + middles["height"] / 2).tolist()
+    assert x == pytest.approx([160, 480, 160], abs=15)
+    assert y == pytest.approx([128] * 3, abs=15)
+    assert faces["score"].dropna().gt(0).all()
+
+
+def test_crops_are_a_corpus(folder, tmp_path):
+    """They can be scanned; each holds its face, with a margin."""
+    faces = crop(folder, tmp_path / "run", size=64)
+    found = faces.dropna(subset="crop")
+    crops = scan_images(tmp_path / "run" / "faces", progress=False)
+    assert crops["path"].tolist() == sorted(found["crop"])
+    assert crops[["width", "height"]].max(axis=1).tolist() == [64] * 3
+    assert not Image.open(found["crop"].iloc[0]).getexif()
+    wide = crop(folder, tmp_path / "wide", margin=0.5).dropna(subset="crop")
+    for face in wide.itertuples():
+        assert Image.open(face.crop).width == pytest.approx(2 * face.width, abs=2)
+
+
+def test_small_and_doubtful_faces_are_left_out(folder, tmp_path):
+    assert crop(folder, tmp_path / "a", min_size=150)["reason"].tolist() == ["no face found"] * 3
+    assert crop(folder, tmp_path / "b", min_score=9)["reason"].tolist() == ["no face found"] * 3
+
+
+def test_files_that_are_gone(folder, tmp_path):
+    images = scan_images(folder, progress=False)
+    (folder / "pair.png").unlink()
+    with pytest.warns(UserWarning, match="1 of 3 images could not be read: 1 file not found"):
+        faces = crop(images, tmp_path / "run")
+    assert faces["reason"].fillna("").tolist() == ["no face found", "file not found", ""]
+
+
+def test_stored_and_resumed(folder, tmp_path, monkeypatch):
+    images = scan_images(folder, progress=False)
+    monkeypatch.setattr(finding, "PART_SIZE", 1)
+    monkeypatch.setattr(finding, "N_THREADS", 1)
+    real = _Cutter.cut
+    seen = []
+
+    def interrupted(self, image_id, path):
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.append(path)
+        return real(self, image_id, path)
+
+    monkeypatch.setattr(_Cutter, "cut", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        crop(images, tmp_path / "run")
+    again = []
+
+    def counted(self, image_id, path):
+        again.append(path)
+        return real(self, image_id, path)
+
+    monkeypatch.setattr(_Cutter, "cut", counted)
+    faces = crop(images, tmp_path / "run")
+    assert [*seen, *again] == images["path"].tolist()
+    assert len(faces) == 4
+    monkeypatch.setattr(_Cutter, "cut", None)  # nothing is looked at again
+    pd.testing.assert_frame_equal(crop(images, tmp_path / "run"), faces)
+    with pytest.raises(ImagestrataError, match="'faces' with margin"):
+        crop(images, tmp_path / "run", margin=0)
+
+
+def test_crops_of_other_settings_go_and_files_of_yours_stay(folder, tmp_path):
+    crop(folder, tmp_path / "run")
+    crops = tmp_path / "run" / "faces"
+    (crops / "notes.txt").write_text("mine")
+    crop(folder, tmp_path / "run", min_score=9, overwrite=True)
+    assert [file.name for file in crops.iterdir()] == ["notes.txt"]
+
+
+def test_command(folder, tmp_path):
+    run = tmp_path / "run"
+    scan_images(folder, out=run, progress=False)
+    arguments = ["crop-faces", str(run), "--min-size", "60", "--quiet"]
+    said = CliRunner().invoke(cli.app, arguments, catch_exceptions=False).stdout
+    assert said == f"3 faces in 2 of 3 images: {run / 'faces'}\n"
+    said = CliRunner().invoke(cli.app, [*arguments, "--json"], catch_exceptions=False).stdout
+    assert json.loads(said)["n_faces"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"margin": -0.1}, "`margin` must be between 0 and 2"),
+        ({"min_size": 10}, "`min_size` must be at least 20"),
+        ({"min_score": "high"}, "`min_score` must be a finite number"),
+        ({"size": 0}, "`size` must be at least 16"),
+        ({"overwrite": 1}, "`overwrite` must be True or False"),
+    ],
+)
+def test_bad_arguments(folder, tmp_path, options, message):
+    with pytest.raises(ImagestrataError, match=message):
+        crop(folder, tmp_path / "run", **options)
+
+
+def test_no_usable_image(tmp_path):
+    images = pd.DataFrame({"image_id": ["a"], "path": ["a.png"], "status": ["rejected"]})
+    with pytest.raises(ImagestrataError, match="no face to find"):
+        crop(images, tmp_path / "run")
+
+
+def test_without_the_library(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(ImagestrataError, match="'dlib', which is not installed") as caught:
+        crop(folder, tmp_path / "run")
+    assert "imagestrata[faces]" in caught.value.hint
+    assert 'py_install("dlib-bin")' in caught.value.hint

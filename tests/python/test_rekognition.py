@@ -1,0 +1,327 @@
+"""Tags by Amazon Rekognition: moto's, and a server on this machine that fails as servers do."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from images import encode, write_files, write_pictures
+from imagestrata import ImagestrataError, Rekognition, tag_costs, tag_images
+from imagestrata.provenance import read_run
+from imagestrata.text.rekognition import LIMIT, small_enough
+from rekognition_server import rekognition_server
+
+PRICE = 0.001
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-words")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture
+def server():
+    with rekognition_server() as running:
+        yield running
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return write_pictures(tmp_path / "pictures", 3)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return tmp_path / "run"
+
+
+def service(server, operation="labels", **settings):
+    settings = {"concurrency": 1, "retries": 0} | settings
+    return Rekognition(operation, endpoint_url=server.url, **settings)
+
+
+def tag(pictures, server, run, operation="labels", settings=None, **options):
+    asked = service(server, operation, **settings or {})
+    return tag_images(pictures, asked, out=run, **{"progress": False} | options)
+
+
+# ---- what is asked and what comes back ----
+
+
+def test_labels(server, pictures, run):
+    tags = tag(pictures, server, run)
+    assert tags.columns.tolist() == ["image_id", "path", "rank", "label", "confidence", "reason"]
+    assert tags["label"].tolist() == ["Crowd", "Flag", "Hat"] * 3
+    assert tags["confidence"].tolist() == [0.9825, 0.715, 0.6] * 3
+    assert tags["rank"].tolist() == [1, 2, 3] * 3
+    assert {operation for operation, _ in server.requests} == {"DetectLabels"}
+    assert {request["MinConfidence"] for _, request in server.requests} == {55.0}
+    counts = read_run(run)["steps"]["tag"]["counts"]
+    assert counts["cost"] == pytest.approx(3 * PRICE)
+    assert counts["models"] == ["3.0"]
+    assert counts["sent_to"] == "127.0.0.1"
+
+
+def test_celebrities(server, pictures, run):
+    tags = tag(pictures, server, run, "celebrities")
+    assert tags["label"].tolist() == ["Somebody"] * 3  # once, though two faces; one too unsure
+    assert tags["confidence"].tolist() == [0.99] * 3
+    assert {operation for operation, _ in server.requests} == {"RecognizeCelebrities"}
+
+
+def test_the_same_road_with_moto(pictures, run):
+    from moto import mock_aws
+
+    with mock_aws():
+        tags = tag_images(
+            pictures, Rekognition(retries=0), out=run, consent=True, n_tags=1, progress=False
+        )
+    assert tags["label"].tolist() == ["Mobile Phone"] * 3
+    assert tags["confidence"].tolist() == pytest.approx([0.999364] * 3, abs=1e-4)
+
+
+def test_pictures_leave_without_metadata(server, tmp_path, run):
+    exif = Image.Exif()
+    exif[0x010E] = "at home"
+    picture = Image.new("RGB", (300, 200), "#3060c0")
+    write_files(tmp_path / "one", {"a.jpg": encode(picture, "JPEG", exif=exif)})
+    tag(tmp_path / "one", server, run)
+    (sent,) = server.pictures()
+    assert (sent.format, sent.size) == ("JPEG", (300, 200))
+    assert not dict(sent.getexif())
+
+
+def test_large_pictures_shrink():
+    noise = np.random.default_rng(0).integers(0, 256, (1700, 2600, 3), dtype=np.uint8)
+    data = small_enough(Image.fromarray(noise))
+    assert LIMIT / 3 < len(data) <= LIMIT
+    whole = Image.new("RGB", (4000, 3000), "red")
+    assert Image.open(BytesIO(small_enough(whole))).size == (4000, 3000)
+
+
+def test_nothing_recognised_and_too_unsure(server, pictures, run):
+    server.answer = lambda number: {"Labels": []} if number == 1 else None
+    tags = tag(pictures, server, run, min_confidence=0.99)
+    assert tags["reason"].tolist() == ["nothing recognised"] + ["below min_confidence"] * 2
+    assert tags[["rank", "label", "confidence"]].isna().all().all()
+
+
+# ---- what it costs ----
+
+
+def test_consent_comes_first_and_says_what_it_costs(pictures, run, capsys):
+    with pytest.raises(ImagestrataError) as caught:
+        tag_images(pictures, Rekognition(price=0.5), out=run, progress=False)
+    message = str(caught.value)
+    assert "3 images leave this machine" in message
+    assert "rekognition.us-east-1.amazonaws.com" in message
+    assert "Estimate: 1.50 by a price of 0.5 per image" in message
+    assert "Nothing was sent yet" in message
+    assert "consent=True" in caught.value.hint
+
+
+def test_costs_before_and_after(server, pictures, run):
+    asked = service(server, price=0.25)
+    before = tag_costs(pictures, asked, run, progress=False).iloc[0]
+    assert before.tolist() == [3, 0, 0.75, 0]
+    assert not server.requests
+    tag_images(pictures, asked, out=run, progress=False)
+    after = tag_costs(pictures, asked, run, progress=False).iloc[0]
+    assert after.tolist() == [3, 3, 0, 0.75]
+
+
+def test_nothing_is_paid_twice(server, pictures, run):
+    tag(pictures, server, run)
+    tag(pictures, server, run)
+    few = tag(pictures, server, run, n_tags=1, overwrite=True)
+    assert few["label"].tolist() == ["Crowd"] * 3
+    Image.new("RGB", (90, 90), "#abcdef").save(pictures / "new.png")
+    more = tag(pictures, server, run, overwrite=True)
+    assert len(server.requests) == 4
+    assert more["image_id"].nunique() == 4
+
+
+def test_the_budget_is_hard(server, pictures, run):
+    with pytest.warns(UserWarning, match=r"1 of 3 images have no answer yet \(1 budget reached"):
+        tags = tag(pictures, server, run, budget=2 * PRICE)
+    assert len(server.requests) == 2
+    assert tags["reason"].dropna().tolist() == ["budget reached"]
+    tag(pictures, server, run, budget=3 * PRICE)
+    assert len(server.requests) == 3
+
+
+def test_attempts_that_may_be_billed_count(server, pictures, run):
+    """A cut connection: the service may have looked at the image. botocore tries again."""
+    server.answer = lambda number: "cut" if number == 1 else None
+    with pytest.warns(UserWarning, match=r"1 of 3 images .*1 budget reached"):
+        tags = tag(pictures, server, run, settings={"retries": 2}, budget=3 * PRICE)
+    assert len(server.requests) == 3
+    assert tags["reason"].isna().tolist() == [True] * 6 + [False]
+    costs = tag_costs(pictures, service(server), run, progress=False).iloc[0]
+    assert costs[["n_answered", "spent"]].tolist() == [2, 3 * PRICE]
+
+
+def test_attempts_that_are_refused_are_not_billed(server, pictures, run):
+    server.answer = lambda number: (400, "ThrottlingException") if number == 1 else None
+    tags = tag(pictures, server, run, settings={"retries": 2}, budget=3 * PRICE)
+    assert len(server.requests) == 4
+    assert tags["label"].notna().all()
+
+
+# ---- faults ----
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ((500, "InternalServerError"), "HTTP 500: InternalServerError"),
+        ((400, "InvalidParameterException"), "HTTP 400: InvalidParameterException"),
+        (b'{"Labels": [', "not an answer of Amazon Rekognition"),
+        ({"Faces": []}, "not an answer of Amazon Rekognition"),
+        ("cut", "no answer from 127.0.0.1"),
+    ],
+)
+def test_faults_are_rows_and_asked_for_again(server, pictures, run, fault, reason):
+    server.answer = lambda number: fault if number == 2 else None
+    with pytest.warns(UserWarning, match="1 of 3 images have no answer yet"):
+        tags = tag(pictures, server, run)
+    assert tags["reason"].dropna().str.slice(0, len(reason)).tolist() == [reason]
+    again = tag(pictures, server, run)
+    assert again["label"].notna().all()
+    assert len(server.requests) == 4
+
+
+def test_images_that_it_does_not_take_are_answered(server, pictures, run):
+    server.answer = lambda number: (400, "InvalidImageFormatException") if number == 2 else None
+    tags = tag(pictures, server, run)
+    assert tags["reason"].dropna().tolist() == ["refused: InvalidImageFormatException"]
+    tag(pictures, server, run)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "UnrecognizedClientException"])
+def test_keys_that_are_refused_stop_it(server, pictures, run, code):
+    server.answer = lambda number: (400, code)
+    with pytest.raises(ImagestrataError, match=f"refuses every request .{code}") as caught:
+        tag(pictures, server, run)
+    assert len(server.requests) == 1
+    assert "AKID" not in str(caught.value) + caught.value.hint
+
+
+def test_no_keys(server, pictures, run, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(ImagestrataError, match="no usable keys"):
+        tag(pictures, server, run)
+    with pytest.raises(ImagestrataError, match=r"no usable keys for Amazon \(ProfileNotFound"):
+        tag(pictures, server, run, settings={"profile": "nobody"})
+
+
+def test_a_service_that_is_away_stops_it(tmp_path, run):
+    pictures = write_pictures(tmp_path / "many", 12)
+    away = Rekognition(endpoint_url="http://127.0.0.1:9", retries=0, concurrency=1)
+    with pytest.raises(ImagestrataError, match="10 images in a row got no answer from 127"):
+        tag_images(pictures, away, out=run, progress=False)
+    assert tag_costs(pictures, away, run, progress=False)["spent"].tolist() == [0]
+
+
+def test_keys_are_nowhere(server, pictures, run, caplog):
+    caplog.set_level(logging.INFO)
+    server.answer = lambda number: (500, "InternalServerError") if number == 2 else None
+    with pytest.warns(UserWarning) as warned:
+        tag(pictures, server, run)
+    said = caplog.text + " ".join(str(one.message) for one in warned) + repr(service(server))
+    for file in run.rglob("*"):
+        if file.is_file():
+            said += file.read_bytes().decode("latin-1")
+    assert "very-secret-words" not in said
+    assert "AKIDEXAMPLE" not in said
+
+
+def test_a_killed_run_goes_on(server, tmp_path, run):
+    """A process of its own dies without a word after two answers."""
+    pictures = write_pictures(tmp_path / "five", 5)
+    script = (
+        "import os, sys\n"
+        "from imagestrata import Rekognition, tag_images\n"
+        "from imagestrata.text.answers import Answers\n"
+        "add, done = Answers.add, []\n"
+        "def add_and_die(self, *answer):\n"
+        "    add(self, *answer)\n"
+        "    done.append(answer)\n"
+        "    if len(done) == 2: os._exit(9)\n"
+        "Answers.add = add_and_die\n"
+        "service = Rekognition(endpoint_url=sys.argv[1], concurrency=1)\n"
+        "tag_images(sys.argv[2], service, out=sys.argv[3], progress=False)\n"
+    )
+    python = [sys.executable, "-c", script, server.url, str(pictures), str(run)]
+    assert subprocess.run(python, check=False).returncode == 9
+    assert len(server.requests) == 2
+    tags = tag(pictures, server, run)
+    assert len(server.requests) == 5
+    assert tags["label"].tolist() == ["Crowd", "Flag", "Hat"] * 5
+
+
+# ---- bad input ----
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"operation": "faces"}, "`operation` must be one of"),
+        ({"region": ""}, "`region` must be one such as"),
+        ({"min_confidence": 55}, "`min_confidence` must be between 0 and 1"),
+        ({"price": -1}, "`price` must be at least 0"),
+        ({"retries": 99}, "`retries` must be between 0 and 20"),
+        ({"endpoint_url": "here"}, "`endpoint_url` must be an address"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(ImagestrataError, match=message):
+        Rekognition(**settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"out": None}, "`out` must name a run folder"),
+        ({"weights": "x.pth"}, "`weights` is for classifiers of torchvision"),
+        ({"device": "cuda"}, "`device` is for classifiers of torchvision"),
+        ({"budget": -1}, "`budget` must be at least 0"),
+        ({"consent": "yes"}, "`consent` must be True or False"),
+    ],
+)
+def test_bad_arguments(pictures, run, options, message):
+    with pytest.raises(ImagestrataError, match=message):
+        tag_images(pictures, Rekognition(), **{"out": run, "progress": False} | options)
+
+
+def test_what_is_no_service(pictures, run):
+    with pytest.raises(ImagestrataError, match="`classifier` must be a Rekognition, not 3"):
+        tag_images(pictures, 3, out=run, progress=False)
+    with pytest.raises(ImagestrataError, match="must be a Rekognition, not 'resnet18'"):
+        tag_costs(pictures, "resnet18")
+    with pytest.raises(ImagestrataError, match="costs nothing"):
+        tag_images(pictures, "resnet18", budget=1, progress=False)
+
+
+def test_unreadable_pictures_cost_nothing(server, pictures, run):
+    from imagestrata import scan_images
+
+    images = scan_images(pictures, progress=False)
+    Path(images["path"].iloc[1]).unlink()
+    with pytest.warns(UserWarning, match=r"1 of 3 .*1 file not found"):
+        tags = tag(images, server, run, n_tags=1)
+    assert tags["reason"].dropna().tolist() == ["file not found"]
+    assert len(server.requests) == 2

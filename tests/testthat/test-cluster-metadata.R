@@ -1,0 +1,34 @@
+test_that("metadata are counted and compared with the corpus", {
+  skip_if_no_core()
+  topics <- toy_clustering()
+  posts <- data.frame(
+    image_id = letters[1:6],
+    account = factor(c("city", "city", "party", "party", "city", "party"))
+  )
+  counted <- cluster_metadata(topics, posts, column = "account", min_images = 1)
+  expect_equal(counted$cluster, c(1, 1, 2))
+  expect_equal(counted$value, c("city", "party", "party"))
+  expect_equal(counted$n_images, c(2, 1, 2))
+  expect_equal(counted$share, c(2 / 3, 1 / 3, 1))
+  expect_equal(counted$share_corpus, rep(1 / 2, 3))
+  expect_equal(counted$lift, counted$share * 2)
+  expect_true(all(counted$lift_low < counted$lift & counted$lift <= counted$lift_high))
+})
+
+test_that("cells may be lists, and columns lie in the clustering", {
+  skip_if_no_core()
+  topics <- dplyr::mutate(toy_clustering(), tags = c("#a #b", "#a", "#b", "#a", "#a", NA))
+  counted <- cluster_metadata(topics, column = "tags", separator = " ", order = "lift", n = 1)
+  expect_equal(counted$value, c("#a", "#b"))
+  expect_equal(counted$n, c(3, 1))
+})
+
+test_that("a column that is missing is told", {
+  skip_if_no_core()
+  expect_error(cluster_metadata(toy_clustering(), column = "party"), "no column 'party'",
+    class = "imagestrata_error"
+  )
+  expect_error(cluster_metadata(toy_images(), column = "party"), "cluster_images",
+    class = "imagestrata_error"
+  )
+})
