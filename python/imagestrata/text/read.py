@@ -247,7 +247,7 @@ def _read_all(
     """What was found in each image; blocks that an earlier call stored are taken as they are."""
     rows = list(zip(images["image_id"], images["path"], strict=True))
     blocks = [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
-    found = []
+    found: list[pd.DataFrame] = []
     with (
         quiet(),
         _one_thread_each(),
