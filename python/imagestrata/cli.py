@@ -1226,7 +1226,7 @@ def _server(model: str, base_url: str | None, **limits: Any) -> Any:
 
 
 #: Tables of texts in a run folder, and the column that holds them; the first there is taken.
-_TEXTS = {"descriptions": "description", "text": "text", "tags": "label"}
+_TEXTS = {"descriptions": "description", "texts": "text", "tags": "label"}
 
 
 def _texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
