@@ -8,7 +8,7 @@ from typing import Any
 from .errors import ImagestrataError
 
 
-def require(module: str, extra: str, what: str, package: str | None = None) -> Any:
+def require(module: str, extra: str, what: str) -> Any:
     """Import an optional module, or say how to get it.
 
     Parameters
@@ -19,8 +19,6 @@ def require(module: str, extra: str, what: str, package: str | None = None) -> A
         The group of optional packages (an "extra" of pip) that brings it.
     what : str
         Who needs it, for people: "Descriptions", "The encoder 'text:...'".
-    package : str, optional
-        What pip calls it, if not as it is imported.
     """
     try:
         return import_module(module)
@@ -32,5 +30,5 @@ def require(module: str, extra: str, what: str, package: str | None = None) -> A
         raise ImagestrataError(
             f"{what} needs the Python package {module!r}, which is not installed{detail}.",
             f"Install it with `pip install 'imagestrata[{extra}]'`; from R, with "
-            f'`reticulate::py_install("{package or module.replace("_", "-")}")`.',
+            f'`install_imagestrata(extras = "{extra}")`.',
         ) from error

@@ -239,4 +239,4 @@ class TestRefusals:
         monkeypatch.setitem(__import__("sys").modules, "open_clip", None)
         with pytest.raises(ImagestrataError, match="needs the Python package 'open_clip'") as e:
             make_encoder("clip:ViT-B-32")
-        assert "imagestrata[encoders]" in e.value.hint and "open-clip-torch" in e.value.hint
+        assert "imagestrata[encoders]" in e.value.hint and "open_clip" in e.value.message

@@ -217,7 +217,7 @@ class _Detector:
 
     def __init__(self, min_size: int, min_score: float) -> None:
         self._factor = _WINDOW / min_size
-        self._dlib = require("dlib", "faces", "Cropping faces", package="dlib-bin")
+        self._dlib = require("dlib", "faces", "Cropping faces")
         self._min_score = min_score
         self._own = threading.local()  # a detector serves one thread
 

@@ -68,9 +68,7 @@ class ClipEncoder(NetworkEncoder):
     def _load(
         self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
     ) -> tuple[nn.Module, dict[str, Any]]:
-        library = require(
-            "open_clip", "encoders", f"The encoder {name!r}", package="open-clip-torch"
-        )
+        library = require("open_clip", "encoders", f"The encoder {name!r}")
         network = name.removeprefix("clip:")
         _check_known(library, name, network)
         tag = None

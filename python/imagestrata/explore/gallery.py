@@ -230,7 +230,7 @@ def _numbers(column: pd.Series[Any], digits: int | None = None) -> list[float | 
 
 def _texts(column: pd.Series[Any]) -> list[str | None]:
     return [
-        None if missing else str(value)
+        None if missing else str(round(value, 3) if isinstance(value, float) else value)
         for value, missing in zip(column, column.isna(), strict=True)
     ]
 
