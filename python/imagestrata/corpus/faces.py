@@ -130,8 +130,8 @@ def crop_faces(
 
     The detector is the frontal one of dlib (gradients in a sliding window, King 2015,
     *Max-margin object detection*), whose weights are in the library. It looks for whole
-    faces that look at the camera: it misses profiles, masked faces, and many small or
-    blurred ones, and so counts of faces are too low, by how much depends on the images.
+    faces that look at the camera: it misses profiles, and many small or covered ones,
+    and so counts of faces are too low, by how much depends on the images.
     Detectors may find some groups of people less often than others. Whether this one
     does on your images we have not measured: check a sample by hand before comparing
     groups. What was measured is in docs/reading.md.

@@ -88,8 +88,8 @@ def read_text(
         docs/reading.md for both at other values.
     psm : int, default 3
         Tesseract's page segmentation mode. 3 finds blocks of text by itself; 11 takes
-        single words wherever they are, which finds more in street scenes, and also
-        "words" in a third of photographs without any; 6 takes the picture for one block.
+        single words wherever they are; 6 takes the picture for one block. The latter two
+        also read "words" into many photographs that have none.
     side : int, default 1000
         Smaller pictures are enlarged until their longer side has this many pixels, but
         four times at most: Tesseract expects letters of some 20 pixels. Larger ones are
