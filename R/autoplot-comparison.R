@@ -70,11 +70,12 @@ count_flows <- function(flows, a, b, n_clusters) {
 shown_clusters <- function(clusters, n, n_clusters) {
   text <- as.character(clusters)
   residual <- text == "-1"
-  sizes <- tapply(n[!residual], text[!residual], sum)
+  names <- unique(text[!residual])
+  sizes <- vapply(names, \(name) sum(n[text == name]), 0)
   # Ties by name: a clustering is to stand in the same order whatever it is compared with.
-  sizes <- sizes[order(-sizes, nchar(names(sizes)), names(sizes))]
+  names <- names[order(-sizes, nchar(names), names)]
   # A single small cluster needs no more room than "others".
-  large <- if (length(sizes) > n_clusters + 1) names(sizes)[seq_len(n_clusters)] else names(sizes)
+  large <- if (length(names) > n_clusters + 1) utils::head(names, n_clusters) else names
   text[!text %in% large] <- "others"
   text[residual] <- "residual"
   factor(text, intersect(c(large, "others", "residual"), text))
