@@ -8,7 +8,7 @@
 #'
 #' The detector is the frontal one of the library dlib, whose weights are in the library
 #' (`install_imagestrata(extras = "faces")`). It looks for whole faces that look at the camera: it
-#' misses profiles, masked faces, and many small or blurred ones, and so counts of faces are too
+#' misses profiles, and many small or covered ones, and so counts of faces are too
 #' low. Detectors may find some groups of people less often than others. Whether this one does on
 #' your images we have not measured: check a sample by hand before comparing groups.
 #'

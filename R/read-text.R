@@ -16,10 +16,10 @@
 #'   `"ara"`, ... A few at most, since each more takes time and makes other errors likelier.
 #' @param min_confidence Words of which Tesseract is less sure are dropped; 0 keeps all.
 #' @param psm Tesseract's page segmentation mode. 3 finds blocks of text by itself; 11 takes single
-#'   words wherever they are, which finds more in street scenes, and also "words" in photographs
-#'   without any; 6 takes the picture for one block.
+#'   words wherever they are; 6 takes the picture for one block. The latter two also read "words"
+#'   into many photographs that have none.
 #' @param side Smaller pictures are enlarged until their longer side has this many pixels, but four
-#'   times at most: Tesseract expects letters at least 20 pixels high.
+#'   times at most: Tesseract expects letters of some 20 pixels.
 #' @param white_text Look a second time, at what is white in the picture alone? The captions of
 #'   memes are hardly found otherwise.
 #' @param out The run folder: the table goes to `texts.parquet` there. A call that was interrupted
@@ -44,7 +44,7 @@ read_text <- function(images,
                       languages = "eng",
                       min_confidence = 0.6,
                       psm = 3,
-                      side = 1500,
+                      side = 1000,
                       white_text = TRUE,
                       out = NULL,
                       overwrite = FALSE,

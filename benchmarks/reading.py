@@ -43,12 +43,12 @@ WORDS = """
 KINDS = ("poster", "meme", "screenshot")
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
-    "without white_text": {"white_text": False},
-    "psm=6": {"psm": 6},
-    "psm=11": {"psm": 11},
-    "not enlarged": {"side": 100},
-    "side=1000": {"side": 1000},
     "min_confidence=0": {"min_confidence": 0},
+    "not enlarged": {"side": 100},
+    "side=1500": {"side": 1500},
+    "side=1500, white_text=False": {"side": 1500, "white_text": False},
+    "side=1500, psm=6": {"side": 1500, "psm": 6},
+    "side=1500, psm=11": {"side": 1500, "psm": 11},
 }
 
 

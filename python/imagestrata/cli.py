@@ -565,7 +565,7 @@ def read_text(
     ] = None,
     min_confidence: Annotated[float, typer.Option(help="Drop words less sure, 0 to 1.")] = 0.6,
     psm: Annotated[int, typer.Option(help="Tesseract's page segmentation mode.")] = 3,
-    side: Annotated[int, typer.Option(help="Enlarge smaller pictures to this, in pixels.")] = 1500,
+    side: Annotated[int, typer.Option(help="Enlarge smaller pictures to this, in pixels.")] = 1000,
     white_text: Annotated[bool, typer.Option(help="Look again for white letters.")] = True,
     overwrite: Overwrite = False,
     quiet: Quiet = False,

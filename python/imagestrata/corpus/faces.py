@@ -130,8 +130,8 @@ def crop_faces(
 
     The detector is the frontal one of dlib (gradients in a sliding window, King 2015,
     *Max-margin object detection*), whose weights are in the library. It looks for whole
-    faces that look at the camera: it misses profiles, masked faces, and many small or
-    blurred ones, and so counts of faces are too low, by how much depends on the images.
+    faces that look at the camera: it misses profiles, and many small or covered ones,
+    and so counts of faces are too low, by how much depends on the images.
     Detectors may find some groups of people less often than others. Whether this one
     does on your images we have not measured: check a sample by hand before comparing
     groups. What was measured is in docs/reading.md.
@@ -144,7 +144,7 @@ def crop_faces(
         model = fine_tune("sorted-faces/")
         predict_labels("run/faces", model)
     """
-    settings = {
+    settings: dict[str, Any] = {
         "margin": check_float("margin", margin, minimum=0, maximum=2),
         "min_size": check_int("min_size", min_size, minimum=20),
         "min_score": check_float("min_score", min_score, minimum=-1),
@@ -303,7 +303,7 @@ def _cut_all(
     """The faces of all images; blocks that an earlier call stored are taken as they are."""
     rows = list(zip(images["image_id"], images["path"], strict=True))
     blocks = [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
-    found = []
+    found: list[pd.DataFrame] = []
     with (
         quiet(),
         track(progress, "Faces", len(rows)) as advance,
