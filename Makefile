@@ -23,12 +23,12 @@ test-r: .venv/core
 
 # What is made from the sources: pictures, man pages, examples, vignettes, PARITY.md, the site.
 document: .venv/dev demo
-	@tools/system-packages chromium r
+	@tools/system-packages chromium r tesseract
 	$(BIN)/python tools/pictures.py
 	tools/document-r $(BIN)/python
 
-vignettes: .venv/core
-	@tools/system-packages chromium r
+vignettes: .venv/dev
+	@tools/system-packages chromium r tesseract
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript tools/vignettes.R
 
 # The oldest versions that pyproject.toml admits, in an environment of their own.
@@ -48,8 +48,7 @@ lint: .venv/dev
 
 bench: .venv/dev
 	for script in embedding clustering quality fine_tuning fine_tuning_quality pairs tuning \
-	    startup reading faces; do \
-	    map startup; do \
+	    map startup reading faces comparison; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
 	@tools/system-packages r
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R

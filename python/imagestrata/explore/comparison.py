@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -61,8 +61,8 @@ def plot_comparison(
     type : {"flow", "heatmap"}, default "flow"
         ``"flow"``: a column for each clustering, a bar for each cluster as high as
         it has images, and ribbons for the images that two clusters share. A cluster has the
-        colour of the one before it that gave it most. ``"heatmap"``: two
-        clusterings, clusters of the first as rows and of the second as
+        colour of the one before it that gave it most, and the residual is pale.
+        ``"heatmap"``: two clusterings, clusters of the first as rows and of the second as
         columns; a cell shows how many percent of the row's images it has.
     clusterings : sequence of str, optional
         Names of the clusterings to draw, in this order; two for a heat map. By
@@ -205,7 +205,7 @@ def _draw_flows(
     with figure(width, height, path) as drawn:
         axes = drawn.add_axes((margins[0] / width, 0.02, wide / width, 0.91))
         order = tables[0].rows
-        colours = _plain([_COLOURS[i % len(_COLOURS)] for i in range(len(order))], order)
+        colours = _plain(islice(cycle(_COLOURS), len(order)), order)
         for place, table in enumerate(tables):
             # The next clustering stands in the order in which it came out of this one.
             n = table.n[[table.rows.index(name) for name in order]]
@@ -213,8 +213,8 @@ def _draw_flows(
                 axes, place, order, n.sum(axis=1), colours, "right" if not place else "center"
             )
             _draw_ribbons(axes, place, n, colours)
+            colours = _handed_on(n, order, table.columns, colours)
             order = table.columns
-            colours = _plain([colours[i] for i in n.argmax(axis=0)], order)
         _draw_bars(axes, len(tables), order, tables[-1].n.sum(axis=0), colours, "left")
         for place, name in enumerate(names):
             axes.text(place, -0.02, name, ha="center", va="bottom", fontsize=9)
@@ -223,10 +223,18 @@ def _draw_flows(
     return drawn
 
 
-def _plain(colours: list[str], names: list[str]) -> list[str]:
+def _plain(colours: Iterable[str], names: list[str]) -> list[str]:
     """The colours, but for what is no cluster."""
     plain = {_RESIDUAL: PALE, _OTHERS: "#a3a7ad"}
     return [plain.get(name, colour) for name, colour in zip(names, colours, strict=True)]
+
+
+def _handed_on(n: Array, rows: list[str], columns: list[str], colours: list[str]) -> list[str]:
+    """For each column the colour of the row that gave it most; a new one if that is no cluster."""
+    new = islice(cycle(_COLOURS), len(rows), None)
+    homes = n.argmax(axis=0)
+    handed = [next(new) if rows[i] in (_OTHERS, _RESIDUAL) else colours[i] for i in homes]
+    return _plain(handed, columns)
 
 
 def _edges(sizes: Array) -> tuple[Array, float]:
