@@ -1,0 +1,94 @@
+"""`cluster`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .options import (
+    Clusters,
+    Components,
+    Json,
+    K,
+    Method,
+    MinClusterSize,
+    MinSamples,
+    Noise,
+    Normalize,
+    Overwrite,
+    Preset,
+    Quiet,
+    RunFolder,
+    Seed,
+    Threshold,
+)
+from .output import show
+
+if TYPE_CHECKING:
+    from ..clustering.clustering import Clustering
+
+
+def cluster(
+    run_folder: RunFolder,
+    method: Method = "iterative",
+    preset: Preset = None,
+    k: K = None,
+    n_clusters: Clusters = None,
+    similarity_threshold: Threshold = None,
+    min_cluster_size: MinClusterSize = None,
+    min_samples: MinSamples = None,
+    noise: Noise = None,
+    normalize: Normalize = None,
+    n_components: Components = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Put the images of a run folder into visual topics."""
+    from ..embeddings.embeddings import Embeddings
+    from ..provenance import require_step
+
+    require_step(run_folder, "embed")
+    arguments = cluster_arguments(
+        method=method,
+        preset=preset,
+        k=k,
+        n_clusters=n_clusters,
+        similarity_threshold=similarity_threshold,
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        noise=noise,
+        normalize=normalize,
+        n_components=n_components,
+    )
+    common = {"out": run_folder, "overwrite": overwrite}
+    embeddings = Embeddings.load(run_folder)
+    clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, common)
+    show(clustering_summary(clustering), as_json, *cluster_lines(clustering))
+
+
+def cluster_arguments(**arguments: Any) -> dict[str, Any]:
+    """Only what was given: the defaults live with cluster_images."""
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def cluster_embeddings(
+    embeddings: Any, arguments: dict[str, Any], seed: int, progress: bool, common: dict[str, Any]
+) -> Clustering:
+    from ..clustering.cluster import cluster_images
+
+    return cluster_images(embeddings, seed=seed, progress=progress, **arguments, **common)
+
+
+def clustering_summary(clustering: Clustering) -> dict[str, Any]:
+    summary = clustering.summary.to_dict("records")[0]
+    return {str(name): value for name, value in summary.items()}
+
+
+def cluster_lines(clustering: Clustering) -> list[str]:
+    found = clustering_summary(clustering)
+    share = found["n_residual"] / found["n_images"]
+    return [
+        f"{found['n_clusters']} clusters in {found['n_iterations']} iterations; "
+        f"{found['n_residual']} images ({share:.1%}) belong to none"
+    ]

@@ -1,0 +1,19 @@
+"""`doctor`."""
+
+from __future__ import annotations
+
+from .options import Json
+from .output import show
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine offers and which encoders are ready."""
+    from ..doctor import examine
+
+    found = examine()
+    rows = [f"{name:<24}{value}" for name, value in found["versions"].items()]
+    rows += ["", *(f"{name:<24}{value}" for name, value in found["machine"].items()), ""]
+    for entry in found["encoders"]:
+        state = "ready" if entry["ready"] else "not ready"
+        rows.append(f"{entry['name']:<24}{state:<12}{entry['note']}")
+    show(found, as_json, *rows)

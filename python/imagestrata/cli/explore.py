@@ -1,0 +1,171 @@
+"""`gallery`, `keywords`, `compare`, `coding-sheet`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Column, Json, MapMethod, Overwrite, Quiet, RunFolder, Seed, Table
+from .output import records, show
+from .run_folder import find_texts, load_clustering, read_csv, read_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..clustering.clustering import Clustering
+
+
+def gallery(
+    run_folder: RunFolder,
+    map_method: MapMethod = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the page that shows the clusters of a run folder."""
+    from ..sampling.sample import read_sample
+
+    stored, words = run_folder / "sample.csv", run_folder / "keywords.csv"
+    drawn = read_sample(run_folder) if stored.exists() else None
+    keywords = read_csv(words) if words.exists() else None
+    common = {"out": run_folder, "overwrite": overwrite}
+    clustering = load_clustering(run_folder)
+    points = None if map_method is None else _map(run_folder, map_method, seed, not quiet)
+    page = make_gallery(clustering, drawn, not quiet, common, keywords, points)
+    show({"gallery": str(page)}, as_json, f"Open in a browser: {page.resolve().as_uri()}")
+
+
+def keywords(
+    run_folder: RunFolder,
+    texts: Table = None,
+    column: Column = None,
+    separator: Annotated[str | None, typer.Option(help='Between terms, such as ";".')] = None,
+    n: Annotated[int, typer.Option("--n", help="Words per cluster.")] = 10,
+    order: Annotated[str, typer.Option(help="ctfidf, frex or frequency.")] = "ctfidf",
+    as_json: Json = False,
+) -> None:
+    """Find the words that are typical of each cluster of a run folder.
+
+    Of descriptions, of text in the images, or of tags, whichever is there first; or of
+    texts of yours. `imagestrata gallery` shows them.
+    """
+    from ..explore.keywords import cluster_keywords
+    from ..files import write_table
+
+    clustering = load_clustering(run_folder)
+    table, source, found = find_texts(run_folder, texts)
+    if source == "tags" and separator is None:
+        separator = ";"
+    words = cluster_keywords(
+        clustering, table, column=column or found, separator=separator, n=n, order=order
+    )
+    write_table(run_folder / "keywords.csv", words)
+    lines = [
+        f"{cluster:>4}  {', '.join(group['term'])}" for cluster, group in words.groupby("cluster")
+    ]
+    show({"keywords": records(words)}, as_json, *lines)
+
+
+def compare(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Run folders of the same images, clustered differently.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A folder for the tables and figures.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
+    ] = None,
+    residual: Annotated[str, typer.Option(help="Residual images: alone or leave_out.")] = "alone",
+    images: Annotated[str, typer.Option(help="same, or common: those in all folders.")] = "same",
+    as_json: Json = False,
+) -> None:
+    """Compare the clusters of several run folders with each other."""
+    from ..explore.comparison import plot_comparison
+    from ..files import make_folder, write_table
+    from ..finetune.labels import read_labels
+    from ..validation.comparison import compare_clusterings
+
+    found = compare_clusterings(
+        truth=None if truth is None else read_labels(truth),
+        residual=residual,
+        images=images,
+        **{str(folder): load_clustering(folder) for folder in run_folders},
+    )
+    folder = make_folder(out)
+    for name in ("summary", "pairs", "flows"):
+        write_table(folder / f"{name}.csv", getattr(found, name))
+    plot_comparison(found, folder / "flow.png")
+    plot_comparison(found, folder / "heatmap.png", type="heatmap")
+    summary = {"clusterings": records(found.summary), "pairs": records(found.pairs)}
+    show(summary, as_json, str(found), f"Tables and figures: {folder}")
+
+
+def coding_sheet(
+    run_folder: RunFolder,
+    code: Annotated[
+        list[str], typer.Option(help="What is coded: a name, or name=answer,answer. Repeat it.")
+    ],
+    n: Annotated[int, typer.Option("--n", help="Images at either end of each cluster.")] = 10,
+    by: Annotated[str | None, typer.Option(help="probability, silhouette or distance.")] = None,
+    warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="A file with ids of images to leave out, one a line.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page to code the most and the least certain images of each cluster."""
+    from ..explore.coding_sheet import coding_sheet as write_sheet
+
+    split = [one.partition("=") for one in code]
+    page = run_folder / "coding-sheet.html"
+    sheet = write_sheet(
+        load_clustering(run_folder),
+        page,
+        {name: answers.split(",") if equals else None for name, equals, answers in split},
+        n=n,
+        by=by,
+        warning=warning,
+        exclude=None if exclude is None else read_lines(exclude),
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    table = page.with_suffix(".csv")
+    show(
+        {"n_images": len(sheet), "page": str(page), "table": str(table)},
+        as_json,
+        f"{len(sheet)} images to code: {page}",
+        f"The same for a spreadsheet: {table}",
+    )
+
+
+def _map(run_folder: Path, method: str, seed: int, progress: bool) -> pd.DataFrame:
+    from ..embeddings.embeddings import Embeddings
+    from ..explore.map import map_images
+
+    return map_images(Embeddings.load(run_folder), method, seed=seed, progress=progress)
+
+
+def make_gallery(
+    clustering: Clustering,
+    drawn: pd.DataFrame | None,
+    progress: bool,
+    common: dict[str, Any],
+    keywords: pd.DataFrame | None = None,
+    points: pd.DataFrame | None = None,
+) -> Path:
+    from ..explore.gallery import image_gallery
+    from ..explore.montage import plot_montage
+
+    page = image_gallery(
+        clustering, sample=drawn, keywords=keywords, points=points, progress=progress, **common
+    )
+    plot_montage(clustering, common["out"] / "montage.png", keywords=keywords)
+    if points is not None:
+        from ..explore.map import plot_map
+
+        plot_map(clustering, points, common["out"] / "map.png", keywords=keywords)
+    return page

@@ -1,0 +1,101 @@
+"""`run`: every step from a folder of images to the gallery."""
+
+from __future__ import annotations
+
+from .clustering import cluster_arguments, cluster_embeddings, cluster_lines, clustering_summary
+from .corpus import scan_folder, scan_lines
+from .embeddings import embed_table
+from .explore import make_gallery
+from .options import (
+    BatchSize,
+    Clusters,
+    Components,
+    Encoder,
+    Folder,
+    Json,
+    K,
+    Method,
+    MinBytes,
+    MinClusterSize,
+    MinSamples,
+    MinSide,
+    Model,
+    NearDuplicates,
+    Noise,
+    Normalize,
+    Out,
+    Overwrite,
+    PerCluster,
+    Precision,
+    Preset,
+    Quiet,
+    Resize,
+    Seed,
+    Threshold,
+    Weights,
+)
+from .output import show
+from .sampling import draw_sample
+
+
+def run(
+    folder: Folder,
+    out: Out,
+    encoder: Encoder = "resnet18",
+    model: Model = None,
+    weights: Weights = None,
+    resize: Resize = "rescale_crop",
+    precision: Precision = "auto",
+    batch_size: BatchSize = None,
+    min_bytes: MinBytes = 0,
+    min_side: MinSide = 16,
+    near_duplicates: NearDuplicates = None,
+    method: Method = "iterative",
+    preset: Preset = None,
+    k: K = None,
+    n_clusters: Clusters = None,
+    similarity_threshold: Threshold = None,
+    min_cluster_size: MinClusterSize = None,
+    min_samples: MinSamples = None,
+    noise: Noise = None,
+    normalize: Normalize = None,
+    n_components: Components = None,
+    n_per_cluster: PerCluster = 5,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Scan, embed, cluster and sample a folder, and make the gallery.
+
+    Interrupted, it goes on where it stopped when the same command is run again.
+    """
+    common = {"out": out, "overwrite": overwrite}
+    images = scan_folder(folder, min_bytes, min_side, near_duplicates, not quiet, common)
+    embeddings = embed_table(
+        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
+    )
+    arguments = cluster_arguments(
+        method=method,
+        preset=preset,
+        k=k,
+        n_clusters=n_clusters,
+        similarity_threshold=similarity_threshold,
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        noise=noise,
+        normalize=normalize,
+        n_components=n_components,
+    )
+    clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, common)
+    drawn = draw_sample(clustering, common, n_per_cluster=n_per_cluster, seed=seed)
+    page = make_gallery(clustering, drawn, not quiet, common)
+    summary = clustering_summary(clustering) | {"n_sampled": len(drawn), "gallery": str(page)}
+    show(
+        summary,
+        as_json,
+        *scan_lines(images),
+        *cluster_lines(clustering),
+        f"{len(drawn)} images sampled: {out / 'sample.csv'}",
+        f"Open the gallery in a browser: {page.resolve().as_uri()}",
+    )

@@ -1,0 +1,70 @@
+"""What commands find in a run folder, and in files that users give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ImagestrataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..clustering.clustering import Clustering
+
+
+def scanned(run_folder: Path) -> pd.DataFrame:
+    from ..files import read_table
+    from ..provenance import require_step
+
+    require_step(run_folder, "scan")
+    return read_table(run_folder / "images.parquet")
+
+
+def load_clustering(run_folder: Path) -> Clustering:
+    from ..clustering.clustering import Clustering
+    from ..provenance import require_step
+
+    require_step(run_folder, "cluster")
+    return Clustering.load(run_folder)
+
+
+#: Tables of texts in a run folder, and the column that holds them; the first there is taken.
+_TEXTS = {"descriptions": "description", "texts": "text", "tags": "label"}
+
+
+def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
+    """A table of texts, where it is from, and its column of texts."""
+    from ..files import read_table
+
+    if given is not None:
+        table = read_csv(given)
+        others = [name for name in table if name not in ("image_id", "path")]
+        return table, "given", str(others[0]) if others else "text"
+    for name, column in _TEXTS.items():
+        if (run_folder / f"{name}.parquet").exists():
+            return read_table(run_folder / f"{name}.parquet"), name, column
+    raise ImagestrataError(
+        f"{str(run_folder)!r} holds no descriptions, no text of images and no tags.",
+        "Run `imagestrata describe`, `read-text` or `tag` first, or give a table with --texts.",
+    )
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, dtype={"image_id": "str"})
+    except (OSError, ValueError) as error:
+        raise ImagestrataError(
+            f"{str(path)!r} cannot be read as a table ({error}).", "It must be a CSV file."
+        ) from None
+
+
+def read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImagestrataError(
+            f"{str(path)!r} cannot be read as text ({error}).", "It must have one id a line."
+        ) from None

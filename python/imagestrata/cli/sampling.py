@@ -1,0 +1,143 @@
+"""`sample`, `assign`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ImagestrataError
+from .options import (
+    Allocation,
+    Budget,
+    Json,
+    Overwrite,
+    PerCluster,
+    Quiet,
+    Residual,
+    RunFolder,
+    Seed,
+    Singles,
+)
+from .output import records, show
+from .run_folder import load_clustering, read_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..clustering.clustering import Clustering
+
+
+def sample(
+    run_folder: RunFolder,
+    n_per_cluster: PerCluster = 5,
+    budget: Budget = None,
+    allocation: Allocation = "equal",
+    residual: Residual = True,
+    singles: Singles = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Draw images from every cluster of a run folder, with weights."""
+    common = {"out": run_folder, "overwrite": overwrite}
+    drawn = draw_sample(
+        load_clustering(run_folder),
+        common,
+        n_per_cluster=n_per_cluster,
+        budget=budget,
+        allocation=allocation,
+        residual=residual,
+        singles=singles,
+        seed=seed,
+    )
+    summary = {"n_sampled": len(drawn), "n_strata": int(drawn["cluster"].nunique())}
+    show(summary, as_json, f"{len(drawn)} images sampled: {run_folder / 'sample.csv'}")
+
+
+def assign(
+    run_folder: RunFolder,
+    group: Annotated[
+        list[str] | None, typer.Option(help="A group of respondents; Democrat and Republican.")
+    ] = None,
+    n_images: Annotated[int, typer.Option(help="Images in a packet.")] = 8,
+    raters_per_group: Annotated[int, typer.Option(help="Respondents per image and group.")] = 1,
+    residual: Annotated[
+        str, typer.Option(help="Residual images: cluster (one cluster) or apart.")
+    ] = "cluster",
+    format: Annotated[str, typer.Option(help="html, qualtrics or labelstudio.")] = "html",
+    base_url: Annotated[
+        str | None, typer.Option(help="Where images will lie on a server (qualtrics).")
+    ] = None,
+    low: Annotated[int, typer.Option(help="Lowest rating.")] = 1,
+    high: Annotated[int, typer.Option(help="Highest rating.")] = 10,
+    warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="A file with ids of images to leave out, one a line.")
+    ] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Deal the sample of a run folder to annotators, and write what they rate it with."""
+    from ..provenance import require_step
+    from ..sampling.assign import assign_annotators, packet_costs
+    from ..sampling.labelstudio import export_labelstudio
+    from ..sampling.qualtrics import export_qualtrics
+    from ..sampling.ratings_page import export_ratings_page
+    from ..sampling.sample import read_sample
+    from ..validate import check_choice
+
+    require_step(run_folder, "sample")
+    exports: dict[str, Any] = {
+        "html": export_ratings_page,
+        "qualtrics": export_qualtrics,
+        "labelstudio": export_labelstudio,
+    }
+    export = exports[check_choice("format", format, exports)]
+    if format == "qualtrics" and base_url is None:
+        raise ImagestrataError(
+            "Qualtrics shows images from a server: --base-url says from where.",
+            "For example --base-url https://www.example.org/study/images.",
+        )
+    if format == "html" and base_url is not None:
+        raise ImagestrataError("A page holds its images: --base-url is for the other formats.")
+    hidden = None if exclude is None else read_lines(exclude)
+    packets = assign_annotators(
+        read_sample(run_folder),
+        group or ("Democrat", "Republican"),
+        n_images,
+        raters_per_group,
+        residual=residual,
+        seed=seed,
+        out=run_folder,
+        overwrite=overwrite,
+    )
+    hosted = {} if base_url is None else {"base_url": base_url}
+    folder = export(
+        packets,
+        run_folder / f"rate-{format}",
+        scale=(low, high),
+        warning=warning,
+        exclude=hidden,
+        overwrite=overwrite,
+        progress=not quiet,
+        **hosted,
+    )
+    costs = packet_costs(packets)
+    summary = {"packets": str(run_folder / "packets.csv"), "folder": str(folder)}
+    show(
+        summary | {"costs": records(costs)},
+        as_json,
+        costs.to_string(index=False),
+        f"Packets: {summary['packets']}",
+        f"For annotators: {folder}",
+    )
+
+
+def draw_sample(clustering: Clustering, common: dict[str, Any], **arguments: Any) -> pd.DataFrame:
+    from ..sampling.sample import sample_images
+
+    return sample_images(clustering, **arguments, **common)

@@ -1,0 +1,210 @@
+"""`pairs`, `score`, `tune`, `sweep`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ImagestrataError
+from .options import Json, MinSamples, Normalize, Overwrite, Quiet, RunFolder, Scale, Seed
+from .output import records, show
+from .run_folder import load_clustering
+
+
+def pairs(
+    run_folder: RunFolder,
+    n: Annotated[int, typer.Option("--n", help="Number of pairs.")] = 554,
+    k: Annotated[int, typer.Option("--k", help="Clusters of the k-means.")] = 80,
+    share_within: Annotated[float, typer.Option(help="Share of pairs within clusters.")] = 0.5,
+    format: Annotated[str, typer.Option(help="html, csv or labelstudio.")] = "html",
+    scale: Scale = "binary",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw pairs of images, and write the file with which people judge them."""
+    from ..embeddings.embeddings import Embeddings
+    from ..provenance import require_step
+    from ..validate import check_choice
+    from ..validation.pair_export import FORMATS, export_pairs
+    from ..validation.pairs import sample_pairs
+
+    require_step(run_folder, "embed")
+    ending = FORMATS[check_choice("format", format, FORMATS)]
+    drawn = sample_pairs(
+        Embeddings.load(run_folder),
+        n,
+        k,
+        share_within=share_within,
+        seed=seed,
+        out=run_folder,
+        overwrite=overwrite,
+    )
+    # The table of the pairs themselves is pairs.csv.
+    file = export_pairs(
+        drawn,
+        run_folder / f"judge-pairs{ending}",
+        format=format,
+        scale=scale,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    summary = {"n_pairs": len(drawn), "pairs": str(run_folder / "pairs.csv"), "file": str(file)}
+    show(summary, as_json, f"{len(drawn)} pairs: {summary['pairs']}", f"For annotators: {file}")
+
+
+def score(
+    run_folder: RunFolder,
+    answers: Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")],
+    scale: Scale = "binary",
+    rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
+        "majority"
+    ),
+    residual: Annotated[str, typer.Option(help="Residual images: apart or leave_out.")] = "apart",
+    error_rate: Annotated[float, typer.Option(help="Share of judgements that are wrong.")] = 0.0,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare the clusters of a run folder with people's judgements of its pairs."""
+    from ..files import write_table
+    from ..provenance import require_step
+    from ..validation.agreement import agreement, consensus
+    from ..validation.pair_answers import read_pairs
+    from ..validation.pair_scores import score_pairs
+    from ..validation.pairs import read_drawn_pairs
+
+    require_step(run_folder, "pairs")
+    clustering = load_clustering(run_folder)
+    judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
+    scores = score_pairs(
+        clustering, consensus(judged, rule), residual=residual, error_rate=error_rate, seed=seed
+    )
+    write_table(run_folder / "scores.csv", scores)
+    summary = {"scores": records(scores)}
+    lines = [scores.round(3).to_string(index=False)]
+    file = run_folder / "agreement.csv"
+    try:
+        agreed = agreement(judged, seed=seed)
+    except ImagestrataError as error:
+        # One annotator, or no pair judged by two: the scores are worth having all the same.
+        file.unlink(missing_ok=True)
+        lines += ["", f"No agreement to report. {error}"]
+    else:
+        write_table(file, agreed)
+        summary |= {"agreement": records(agreed)}
+        lines += ["", agreed.round(3).to_string(index=False)]
+    show(summary, as_json, *lines)
+
+
+def tune(
+    run_folder: RunFolder,
+    answers: Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")],
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Run folders of the same images, other encoders.")
+    ] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help='A JSON file such as {"k": [10, 15]}; else the paper\'s.')
+    ] = None,
+    measure: Annotated[str, typer.Option(help="f1, mean_pr, precision, recall, quality.")] = "f1",
+    folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
+    weighted: Annotated[bool, typer.Option(help="Weight pairs by their probability.")] = False,
+    scale: Scale = "binary",
+    rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
+        "majority"
+    ),
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Let judged pairs say which settings, and which encoder, cluster best."""
+    from ..embeddings.embeddings import Embeddings
+    from ..explore.tuning import plot_tuning
+    from ..provenance import require_step
+    from ..validation.agreement import consensus
+    from ..validation.pair_answers import read_pairs
+    from ..validation.pairs import read_drawn_pairs
+    from ..validation.tune import tune_clusters
+
+    require_step(run_folder, "pairs")
+    # Several may well be of one encoder, before and after fine-tuning.
+    several = (
+        {str(folder): Embeddings.load(folder) for folder in [run_folder, *also]} if also else None
+    )
+    judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
+    tuned = tune_clusters(
+        several or Embeddings.load(run_folder),
+        consensus(judged, rule),
+        None if grid is None else _grid(grid),
+        measure=measure,
+        folds=folds,
+        weighted=weighted,
+        seed=seed,
+        out=run_folder,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    picture = run_folder / "tuning" / "tuning.png"
+    plot_tuning(tuned, picture)
+    best = tuned.summary.iloc[0]
+    row = tuned.results[tuned.results["candidate"] == best["candidate"]].iloc[0]
+    summary = {**records(tuned.summary)[0], "settings": json.loads(row["settings"])}
+    show(
+        summary,
+        as_json,
+        f"{best['n_candidates']} clusterings, {best['n_pairs']} pairs. Best: {row['settings']} "
+        f"with {best['encoder']}, {best['n_clusters']} clusters",
+        f"{measure} {best['estimate']:.3f} (standard error {best['std_error']:.3f}; "
+        f"{best['heldout']:.3f} on pairs that had no say; "
+        f"best baseline {best['best_baseline']:.3f})",
+        f"All of them: {run_folder / 'tuning' / 'results.parquet'}, {picture}",
+    )
+
+
+def sweep(
+    run_folder: RunFolder,
+    size: Annotated[
+        list[int] | None, typer.Option(help="A smallest size of clusters; 20, 30, ..., 90.")
+    ] = None,
+    min_samples: MinSamples = None,
+    normalize: Normalize = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Try smallest sizes of clusters for the method hdbscan."""
+    from ..embeddings.embeddings import Embeddings
+    from ..explore.sweep import plot_sweep
+    from ..files import write_table
+    from ..provenance import require_step
+    from ..validation.sweep import SIZES, sweep_min_cluster_size
+
+    require_step(run_folder, "embed")
+    swept = sweep_min_cluster_size(
+        Embeddings.load(run_folder),
+        size or SIZES,
+        min_samples=min_samples,
+        normalize=normalize,
+        progress=not quiet,
+    )
+    write_table(run_folder / "sweep.csv", swept)
+    plot_sweep(swept, run_folder / "sweep.png")
+    show(
+        {"sweep": records(swept)},
+        as_json,
+        swept.round(3).to_string(index=False),
+        f"Also here: {run_folder / 'sweep.csv'}, {run_folder / 'sweep.png'}",
+    )
+
+
+def _grid(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ImagestrataError(
+            f"The grid {str(path)!r} cannot be read ({error}).",
+            'It must be a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+        ) from None
