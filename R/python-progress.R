@@ -31,6 +31,7 @@ guarded <- function(report) {
     tryCatch(
       {
         report(step, done, total)
+        Sys.sleep(0) # looks for Ctrl-C here, where it can be caught
         TRUE
       },
       interrupt = \(condition) FALSE,

@@ -88,6 +88,14 @@ def test_an_interrupt_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls.list_encoders()["error"]["kind"] == "interrupt"
 
 
+def test_an_interrupt_that_breaks_its_own_handler_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def _signal_handler() -> None:  # as reticulate's is called
+        raise RuntimeError("(Unknown exception occurred)")
+
+    monkeypatch.setattr(imagestrata, "list_encoders", lambda: _signal_handler(), raising=False)
+    assert calls.list_encoders()["error"]["kind"] == "interrupt"
+
+
 def test_progress_comes_from_the_calling_thread_to_the_end(folder: Path) -> None:
     seen = []
     answer = calls.scan_images(

@@ -15,7 +15,6 @@ import inspect
 import json
 import os
 import shutil
-import sys
 import time
 import traceback
 import warnings
@@ -48,12 +47,8 @@ def _answer(verb: Callable[..., Any]) -> Callable[..., Answer]:
                 answer["value"] = verb(*args, **arguments)
             except ImagestrataError as error:
                 answer["error"] = _error(error, error.message, error.hint)
-            except KeyboardInterrupt as error:
-                answer["error"] = _error(error, "Interrupted.") | {"kind": "interrupt"}
-            except Exception as error:
-                message = f"Something unforeseen happened in Python: {_last_line(error)}"
-                hint = "Please report it, with the Python traceback: rlang::last_error()$traceback."
-                answer["error"] = _error(error, message, hint)
+            except (Exception, KeyboardInterrupt) as error:
+                answer["error"] = _unforeseen(error)
         answer["warnings"] = list(dict.fromkeys(str(warning.message) for warning in caught))
         return answer
 
@@ -625,5 +620,14 @@ def _error(error: BaseException, message: str, hint: str = "") -> dict[str, str]
     return {"kind": type(error).__name__, "message": message, "hint": hint, "traceback": trace}
 
 
-def _last_line(error: Exception) -> str:
-    return traceback.format_exception_only(sys.exc_info()[0], error)[-1].strip()
+def _unforeseen(error: BaseException) -> dict[str, str]:
+    frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    # R may have taken the interrupt while reticulate's handler asked it whether there was one.
+    if isinstance(error, KeyboardInterrupt) or "_signal_handler" in frames:
+        return _error(error, "Interrupted.") | {"kind": "interrupt"}
+    last_line = traceback.format_exception_only(error)[-1].strip()
+    return _error(
+        error,
+        f"Something unforeseen happened in Python: {last_line}",
+        "Please report it, with the Python traceback: rlang::last_error()$traceback.",
+    )
