@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,6 +144,15 @@ def test_nothing_to_tell_apart(vectors, why, tmp_path):
         found = cluster(vectors, out=tmp_path)
     assert (found.images["cluster"] == -1).all()
     assert len(found.clusters) == 0
+
+
+def test_one_cluster_with_nearly_all_images_is_worth_a_word():
+    crowd = np.zeros((20, 2))
+    with pytest.warns(UserWarning, match="Cluster 1 holds 95% of the images"):
+        cluster(np.vstack([crowd[1:], [[9.0, 9.0]]]), method="kmeans", n_clusters=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cluster(np.vstack([crowd[2:], [[9.0, 9.0]] * 2]), method="kmeans", n_clusters=2)
 
 
 def test_progress_counts_images(matrix):

@@ -41,6 +41,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
+#: A first cluster with more of the images than this is no topic.
+_NEARLY_ALL = 0.9
+
 
 def cluster_images(
     images: Any,
@@ -103,7 +106,8 @@ def cluster_images(
     -----
     UserWarning
         If nothing could be told apart: fewer images than ``stop_size``, all vectors
-        the same, or everything noise. Every image is then residual.
+        the same, or everything noise. Every image is then residual. Or if one of
+        several clusters holds more than nine tenths of the images.
     """
     seed = check_seed(seed)
     estimator = make_estimator(method, preset, settings, seed)
@@ -135,6 +139,13 @@ def cluster_images(
     clustering = _as_tables(estimator, embeddings, arguments)
     if clustering.clusters.empty:
         warnings.warn(_why_no_cluster(estimator, embeddings), stacklevel=2)
+    elif len(clustering.clusters) > 1 and clustering.clusters["share"].iloc[0] > _NEARLY_ALL:
+        warnings.warn(
+            f"Cluster 1 holds {clustering.clusters['share'].iloc[0]:.0%} of the images: little was "
+            "told apart. Try other settings, or vectors of another encoder; before hdbscan, "
+            'reduce_embeddings(method="umap").',
+            stacklevel=2,
+        )
     if step.folder is not None:
         clustering.save(step.folder)
         line = clustering.summary.iloc[0]
