@@ -39,7 +39,7 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
             "Choose another name.",
         ) from None
     except OSError as error:
-        raise _write_error(folder, error) from error
+        raise write_error(folder, error) from error
     return folder
 
 
@@ -53,7 +53,7 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _write_error(path, error) from error
+        raise write_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -174,7 +174,8 @@ def _damaged(path: Path, error: Exception) -> ImagestrataError:
     )
 
 
-def _write_error(path: Path, error: OSError) -> ImagestrataError:
+def write_error(path: Path, error: OSError) -> ImagestrataError:
+    """What an error of the operating system while writing means to users."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ImagestrataError(
             f"No space left to write {str(path)!r}.",
