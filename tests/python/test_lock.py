@@ -68,17 +68,12 @@ def test_finished_steps_can_be_loaded_meanwhile(tmp_path):
 
 def test_steps_of_one_process_may_lie_within_each_other(tmp_path):
     outer = Step(tmp_path, "tune", {}, inputs="x")
-    Step(tmp_path, "scan", {}, inputs="x").finish()
-    with pytest.raises(subprocess.CalledProcessError):  # the outer one still holds it
-        subprocess.run(
-            [sys.executable, "-c", HOLD, str(tmp_path)],
-            check=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-        )
+    Step(tmp_path, "scan", {"a": 1}, inputs="x").finish()
+    command = [sys.executable, "-c", HOLD.replace("'a': 1", "'a': 2"), str(tmp_path)]
+    shut_out = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "Another process is working in" in shut_out.stderr  # the outer one still holds it
     outer.finish()
-    with other_process(tmp_path):
-        pass
+    assert lock._held.get(str(tmp_path)) is None
 
 
 def test_a_forgotten_step_holds_nothing(tmp_path):
@@ -100,7 +95,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 
     monkeypatch.setattr(lock, "_take", none)
     with pytest.warns(UserWarning, match="has no locks"):
-        Step(tmp_path, "scan", {}, inputs="x").finish()
+        Step(tmp_path, "scan", {"a": 1}, inputs="x").finish()
     assert read_run(tmp_path)["steps"]["scan"]["finished"]
 
 
