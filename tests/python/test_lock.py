@@ -77,7 +77,7 @@ def test_steps_of_one_process_may_lie_within_each_other(tmp_path):
 
 
 def test_a_forgotten_step_holds_nothing(tmp_path):
-    step = Step(tmp_path, "scan", {}, inputs="x")
+    step = Step(tmp_path, "scan", {"a": 1}, inputs="x")
     del step
     with other_process(tmp_path):
         pass
