@@ -66,6 +66,7 @@ _PUBLIC = {
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "image_gallery": "explore.gallery",
+    "share_bundle": "explore.share",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",
     "plot_training": "explore.training",

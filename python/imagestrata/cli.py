@@ -588,6 +588,43 @@ def tune(
 
 
 @app.command()
+def share(
+    run_folder: RunFolder,
+    out: Annotated[Path, typer.Argument(help="A new folder for the bundle.")],
+    ratings: Annotated[
+        list[Path] | None, typer.Option(help="Files with ratings, as read_ratings() takes them.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="A column of your own that goes along as it is.")
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Noise on embeddings, as a share of their spread.")
+    ] = None,
+    projection: Annotated[
+        int | None, typer.Option(help="Project embeddings at random to so many numbers.")
+    ] = None,
+    new_ids: Annotated[bool, typer.Option(help="Random ids; you keep the key.")] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write what others need to check a study, without pictures, paths or names."""
+    from .explore.share import share_bundle
+    from .ratings.read import read_ratings
+
+    bundle = share_bundle(
+        run_folder,
+        out,
+        ratings=read_ratings([*ratings]) if ratings else None,
+        columns=column,
+        noise=noise,
+        projection=projection,
+        new_ids=new_ids,
+        overwrite=overwrite,
+    )
+    _print({"bundle": str(bundle)}, as_json, f"To be shared: {bundle}")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
     n_images: Annotated[int, typer.Option(help="How many files.")] = 600,
