@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,12 @@ import pyarrow.parquet as pq
 
 from .errors import ImagestrataError
 from .validate import check_path
+
+#: How text begins that a spreadsheet would run, also behind quotes, so that taking one off
+#: always gives what there was before. Wide characters count where typed in Japan.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
@@ -82,11 +89,26 @@ def read_json(path: Path) -> Any:
         raise _damaged(path, error) from error
 
 
-def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
-    """Write a table as Parquet, or as CSV where the name ends in ``.csv``."""
+def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = False) -> None:
+    """Write a table as Parquet, or as CSV where the name ends in ``.csv``.
+
+    People open CSV in spreadsheets, which run text that starts like a formula: such
+    text gets a quote before it, which :func:`unguarded` takes off again.
+
+    Parameters
+    ----------
+    path : Path
+    table : DataFrame or Table
+    exact : bool, default False
+        Write text as it is, for files that go into another program and never into a
+        spreadsheet.
+    """
     if path.suffix == ".csv":
         frame = table.to_pandas() if isinstance(table, pa.Table) else table
-        write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+        frame = frame if exact else _guarded(frame)
+        # Only then does Python's csv put a lone carriage return between quotes.
+        ending = "\r\n" if _has(frame, "\r") else "\n"
+        write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
         write_bytes(path, _parquet(table))
 
@@ -94,12 +116,21 @@ def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
 def read_table(path: Path) -> pd.DataFrame:
     """Read a Parquet table that this package wrote."""
     try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas()
         return frame
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise _damaged(path, error) from error
+
+
+def unguarded(table: pd.DataFrame) -> pd.DataFrame:
+    """A table read from CSV as it was before :func:`write_table` guarded its text."""
+
+    def bare(value: Any) -> Any:
+        return value[1:] if isinstance(value, str) and _GUARDED.match(value) else value
+
+    return _in_texts(table, bare)
 
 
 class Parts:
@@ -150,6 +181,28 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _guarded(table: pd.DataFrame) -> pd.DataFrame:
+    def safe(value: Any) -> Any:
+        runs = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+        return f"'{value}" if runs else value
+
+    return _in_texts(table, safe)
+
+
+def _in_texts(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """The table with all its text changed, the names of its columns too."""
+    changed = {
+        change(name): column if pd.api.types.is_numeric_dtype(column) else column.map(change)
+        for name, column in table.items()
+    }
+    return pd.DataFrame(changed, index=table.index)
+
+
+def _has(table: pd.DataFrame, character: str) -> bool:
+    values = [*table, *(value for name in table for value in table[name].unique())]
+    return any(isinstance(value, str) and character in value for value in values)
+
+
 def _table(table: pd.DataFrame | pa.Table) -> pa.Table:
     if isinstance(table, pa.Table):
         return table
@@ -158,7 +211,7 @@ def _table(table: pd.DataFrame | pa.Table) -> pa.Table:
 
 def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(_table(table), buffer, compression="zstd")
+    pq.write_table(_table(table), buffer, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
 
 

@@ -18,6 +18,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -31,6 +32,8 @@ from .errors import ImagestrataError
 from .files import write_error
 
 NAME = ".lock"
+
+_HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
 
 #: Somebody else has it. Windows says the latter two.
 _TAKEN = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
@@ -71,7 +74,9 @@ class FolderLock:
                 stacklevel=4,
             )
             return
-        self._release = weakref.finalize(self, os.close, file)
+        if os.fstat(file).st_size:
+            _sweep(folder)
+        self._release = weakref.finalize(self, _let_go, file)
         _say(file)
 
 
@@ -122,6 +127,22 @@ def _say(file: int) -> None:
         os.ftruncate(file, 0)
         os.lseek(file, 0, os.SEEK_SET)
         os.write(file, json.dumps(holder).encode())
+
+
+def _let_go(file: int) -> None:
+    """An empty file tells that whoever held the lock came to an end of its own."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(file, 0)
+    os.close(file)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the half-written files of a process that was killed, see :func:`files.atomic`."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if _HALF_WRITTEN.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    Path(place, name).unlink()
 
 
 def _said(file: int) -> str:

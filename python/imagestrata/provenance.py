@@ -9,6 +9,7 @@ goes on; one with other settings is refused, so that nothing is lost by mistake.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -134,6 +135,9 @@ class Step:
                 )
         if same_settings and old["inputs"] == inputs:
             self.finished = self._is_finished(run, settings, inputs, results)
+            if self.finished:
+                # Of a process that was killed just before it would have removed them.
+                _drop_parts(self.folder, name)
             return
         for lost in [name, *_built_on(name)]:
             run["steps"].pop(lost, None)
@@ -178,9 +182,7 @@ class Step:
             "counts": _plain(counts),
         }
         _write_run(self.folder, run)
-        shutil.rmtree(self.folder / "partial" / self.name, ignore_errors=True)
-        if (self.folder / "partial").is_dir() and not any((self.folder / "partial").iterdir()):
-            (self.folder / "partial").rmdir()
+        _drop_parts(self.folder, self.name)
         self._lock = None
 
 
@@ -227,6 +229,14 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _drop_parts(folder: Path, name: str) -> None:
+    """Remove the unfinished work of a step."""
+    place = folder / "partial"
+    shutil.rmtree(place / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # there is none, or that of other steps
+        place.rmdir()
 
 
 def _built_on(name: str) -> list[str]:

@@ -198,7 +198,8 @@ def share_bundle(
     clustering = _shared_clustering(source, steps, embeddings, codes, given)
     protected = {"noise": noise, "projection": projection, "new_ids": new_ids}
 
-    building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    building = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(building, ignore_errors=True)  # of a killed process
     try:
         make_folder(building)
         for name, table in tables.items():

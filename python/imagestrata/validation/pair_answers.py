@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError
+from ..files import unguarded
 from ..validate import check_choice, check_path
 from .pair_export import SCALES
 from .pairs import check_pairs
@@ -133,7 +134,8 @@ def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, st
                 f"{str(file)!r} lacks the column {needed!r}; it has {', '.join(columns)}.",
                 f"Answers are the columns {key}, annotator and judgement.",
             )
-    for row in rows:
+    table = unguarded(pd.DataFrame(rows, columns=columns, dtype=object))
+    for row in table.to_dict("records"):
         yield _text(row[key]), _text(row.get("annotator")), _text(row["judgement"])
 
 
