@@ -26,6 +26,9 @@ import pyarrow.parquet as pq
 from .errors import ImagestrataError
 from .validate import check_path
 
+#: Name of the hash that a table holds of itself.
+_SEAL = "imagestrata.sha256"
+
 #: How text begins that a spreadsheet would run, also behind quotes, so that taking one off
 #: always gives what there was before. Wide characters count where typed in Japan.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -110,17 +113,18 @@ def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = Fal
         ending = "\r\n" if _has(frame, "\r") else "\n"
         write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
-        write_bytes(path, _parquet(table))
+        write_bytes(path, _sealed(table))
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table that this package wrote."""
+    """Read a Parquet table that this package wrote, every byte of it as it was written."""
     try:
-        frame: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas()
+        data = _checked(path.read_bytes())
+        frame: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
         return frame
-    except (pa.ArrowInvalid, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from error
 
 
@@ -211,8 +215,46 @@ def _table(table: pd.DataFrame | pa.Table) -> pa.Table:
 
 def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(_table(table), buffer, compression="zstd", write_page_checksum=True)
+    pq.write_table(_table(table), buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _sealed(table: pd.DataFrame | pa.Table) -> bytes:
+    """Parquet that holds, among its metadata, the SHA-256 of itself (with zeros in that place).
+
+    Any program reads it as any other Parquet; without the hash, a byte that a disk lost
+    could become another number that looks as good.
+    """
+    content = _table(table)
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, content.schema, compression="zstd") as writer:
+        writer.write_table(content)
+        writer.add_key_value_metadata({_SEAL: "0" * 64})
+    data = bytearray(buffer.getvalue())
+    place = _seal_of(data)
+    assert place is not None and data[place] == b"0" * 64
+    data[place] = hashlib.sha256(data).hexdigest().encode()
+    return bytes(data)
+
+
+def _checked(data: bytes) -> bytes:
+    """The bytes of a table, if its hash is right; one that others wrote has none."""
+    place = _seal_of(data)
+    if place is not None:
+        blank = bytearray(data)
+        blank[place] = b"0" * 64
+        if hashlib.sha256(blank).hexdigest().encode() != data[place]:
+            raise ValueError("its bytes are not those that were written")
+    return data
+
+
+def _seal_of(data: bytes | bytearray) -> slice | None:
+    """Where the hash lies: behind its name and two bytes, the type and length of a text."""
+    start = data.rfind(_SEAL.encode())
+    if start < 0:
+        return None
+    start += len(_SEAL) + 2
+    return slice(start, start + 64)
 
 
 def _digest(data: bytes) -> str:
