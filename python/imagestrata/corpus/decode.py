@@ -28,7 +28,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from .reasons import Reason
 
-#: Largest picture that is decoded, in pixels (a billion bytes in memory). The size is
+#: Largest picture that is decoded, in pixels (a billion bytes in memory, and at most 13
+#: for each pixel while it is decoded; tests/python/fuzz.py measures that). The size is
 #: read from the header, so that a decompression bomb is refused before it unfolds.
 #: Pillow's own global limit is lower, warns, and is not ours to change.
 MAX_PIXELS = 250_000_000
