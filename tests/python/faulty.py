@@ -41,6 +41,9 @@ _IMPORTED = [
     "sklearn.cluster",
     "PIL.Image",
     "jinja2",
+    "torch",
+    "imagestrata.finetune.job",
+    "imagestrata.validation.tune",
 ]
 
 _context = multiprocessing.get_context("forkserver")
@@ -104,8 +107,11 @@ def _child(arguments: list[str], out: str, fault: str | None, moment: int, log: 
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    import torch
+
     from imagestrata import cli
 
+    torch.set_num_threads(1)  # so that sums come out the same
     strike = Strike(out, fault, moment)
     sys.addaudithook(strike)
     sys.argv = ["imagestrata", *arguments]
@@ -166,7 +172,7 @@ def content(folder: Path) -> dict[str, Any]:
         name = path.relative_to(folder).as_posix()
         if path.is_dir():
             found[name] = "folder"
-        elif name == "run.json":
+        elif path.name == "run.json":
             run = json.loads(path.read_text())
             for step in run["steps"].values():
                 step["started"], step["finished"] = bool(step["started"]), bool(step["finished"])

@@ -45,7 +45,9 @@ NAMES = int(os.environ.get("IMAGESTRATA_NAMES", "120"))
 SEED = 9
 
 #: Each step with its command, in an order in which they can be run.
-STEPS = ["scan", "embed", "cluster", "sample", "gallery", "pairs", "assign", "share"]
+STEPS = [
+    "scan", "fine-tune", "embed", "cluster", "sample", "gallery", "pairs", "tune", "assign", "share"
+]  # fmt: skip
 
 
 def command(step: str, corpus: Path, out: Path) -> list[object]:
@@ -53,6 +55,20 @@ def command(step: str, corpus: Path, out: Path) -> list[object]:
         "scan": ["scan", corpus, "--out", out, "--quiet"],
         "embed": ["embed", out, "--encoder", "hog", "--quiet"],
         "cluster": ["cluster", out, "--quiet"],
+        "fine-tune": [
+            *("fine-tune", corpus, "--labels", corpus.parent / "labels.csv", "--out", out),
+            *("--encoder", "hog", "--freeze", "backbone", "--epochs", 2, "--quiet"),
+        ],
+        "tune": [
+            "tune",
+            out,
+            out / ".." / "answers.csv",
+            "--grid",
+            out / ".." / "grid.json",
+            "--folds",
+            2,
+            "-q",
+        ],
         "sample": ["sample", out],
         "gallery": ["gallery", out, "--quiet"],
         "pairs": ["pairs", out, "--n", 6, "--k", 3, "--quiet"],
@@ -63,7 +79,12 @@ def command(step: str, corpus: Path, out: Path) -> list[object]:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
-    return draw_demo_corpus(tmp_path_factory.mktemp("corpus") / "images", n_images=70, seed=3)
+    folder = draw_demo_corpus(tmp_path_factory.mktemp("corpus") / "images", n_images=70, seed=3)
+    drawn = pd.read_csv(folder / "labels.csv")
+    late = drawn["kind"] > drawn["kind"].sort_values().iloc[len(drawn) // 2]
+    labels = pd.DataFrame({"path": drawn["file"], "late": late.astype(int)})
+    labels.to_csv(folder.parent / "labels.csv", index=False)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +98,22 @@ def states(corpus, tmp_path_factory) -> dict[str, tuple[Path, Path, int]]:
         # The same name, which is the title of the gallery.
         after = place / step / "run"
         shutil.copytree(before, after)
+        judge(before, after.parent)
         done = run(command(step, corpus, after), after)
         assert done.code == 0, done.said
         assert done.changes > 2, step
         found[step] = before, after, done.changes
         before = after
     return found
+
+
+def judge(run: Path, place: Path) -> None:
+    """Somebody's answers to the pairs of a run, where it has some, and a small grid."""
+    if (run / "pairs.csv").exists():
+        pairs = pd.read_csv(run / "pairs.csv")
+        answers = pairs[["pair_id"]].assign(annotator="a", judgement=[1, 0] * (len(pairs) // 2))
+        answers.to_csv(place / "answers.csv", index=False)
+        (place / "grid.json").write_text('{"method": ["kmeans"], "n_clusters": [3, 5]}')
 
 
 def everything(out: Path) -> dict[str, object]:
@@ -109,6 +140,7 @@ def test_killed_at_any_moment_a_step_ends_the_same(step, states, corpus, tmp_pat
     for moment in moments(changes, MOMENTS, SEED):
         out = tmp_path / str(moment) / "run"
         shutil.copytree(before, out)
+        judge(out, out.parent)
         struck = run(command(step, corpus, out), out, "kill", moment)
         assert struck.code == -signal.SIGKILL, (moment, struck.said)
         again(step, corpus, out)
@@ -121,6 +153,7 @@ def test_a_full_disk_is_said_and_costs_nothing(step, states, corpus, tmp_path):
     for moment in moments(changes, MOMENTS, SEED + 1):
         out = tmp_path / str(moment) / "run"
         shutil.copytree(before, out)
+        judge(out, out.parent)
         struck = run(command(step, corpus, out), out, "full", moment)
         if struck.code == 0:  # the last change was none that takes space
             continue
@@ -135,6 +168,7 @@ def test_an_output_that_is_read_only_is_said(step, states, corpus, tmp_path):
     before, _, _ = states[step]
     out = tmp_path / "run"
     shutil.copytree(before, out)
+    judge(out, out.parent)
     unchanged = everything(out)
     struck = run(command(step, corpus, out), out, "read-only", 1)
     assert struck.code == 2, struck.said

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from imagestrata import lock
+from imagestrata import lock, scan_images
 from imagestrata.errors import ImagestrataError
 from imagestrata.lock import NAME, lock_folder
 from imagestrata.provenance import Step, read_run
@@ -81,6 +81,28 @@ def test_a_forgotten_step_holds_nothing(tmp_path):
     del step
     with other_process(tmp_path):
         pass
+
+
+def test_a_step_that_fails_lets_go(tmp_path):
+    """At once, and not when the garbage is collected next."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"")
+    with pytest.raises(ImagestrataError, match="None of 1 files"):
+        scan_images(tmp_path / "images", out=tmp_path / "run", progress=False)
+    assert str(tmp_path / "run") not in lock._held
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    """And nothing else: not after an end of its own, and no file of the user's."""
+    for name in (".a.parquet.123.tmp", ".mine.tmp", "b.123.tmp"):
+        (tmp_path / name).write_text("x")
+    lock_folder(tmp_path)
+    assert len([*tmp_path.iterdir()]) == 4
+    with other_process(tmp_path):
+        pass
+    lock_folder(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()} - {NAME, "run.json"}
+    assert names == {".mine.tmp", "b.123.tmp"}
 
 
 def test_links_lead_to_the_same_lock(tmp_path):
