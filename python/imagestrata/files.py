@@ -53,6 +53,14 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
     return folder
 
 
+def ensure_folder(folder: Path) -> None:
+    """Make a folder inside of one that :func:`make_folder` gave, if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside ``path``, renamed to ``path`` when all went well."""
@@ -151,7 +159,7 @@ class Parts:
 
     def write(self, key: str, table: pd.DataFrame | pa.Table) -> Path:
         """Store the block ``key``, in place of any older one of that key."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(self.folder)
         data = _parquet(table)
         path = self.folder / f"{key}.{_digest(data)}.parquet"
         write_bytes(path, data)
