@@ -7,6 +7,7 @@ noticed and made again, without any list of parts that could itself be damaged.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -25,6 +26,9 @@ import pyarrow.parquet as pq
 
 from .errors import ImagestrataError
 from .validate import check_path
+
+#: What :func:`atomic` calls a file until it is whole.
+_HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
 
 #: Name of the hash that a table holds of itself.
 _SEAL = "imagestrata.sha256"
@@ -74,6 +78,26 @@ def atomic(path: Path) -> Iterator[Path]:
         raise write_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_half_written(folder: Path, name: str = "") -> None:
+    """Remove what killed processes left of files that they had begun.
+
+    Parameters
+    ----------
+    folder : Path
+        Looked at with all folders in it, or for one file alone.
+    name : str, optional
+        The name that this file was to have.
+    """
+    for place, folders, names in os.walk(folder):
+        for found in names:
+            begun = _HALF_WRITTEN.fullmatch(found)
+            if begun is not None and name in ("", begun[1]):
+                with contextlib.suppress(OSError):
+                    Path(place, found).unlink()
+        if name:
+            folders.clear()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -18,7 +18,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import socket
 import sys
 import threading
@@ -29,11 +28,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import ImagestrataError
-from .files import write_error
+from .files import remove_half_written, write_error
 
 NAME = ".lock"
-
-_HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
 
 #: Somebody else has it. Windows says the latter two.
 _TAKEN = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
@@ -75,7 +72,7 @@ class FolderLock:
             )
             return
         if os.fstat(file).st_size:
-            _sweep(folder)
+            remove_half_written(folder)
         self._release = weakref.finalize(self, _let_go, file)
         _say(file)
 
@@ -134,15 +131,6 @@ def _let_go(file: int) -> None:
     with contextlib.suppress(OSError):
         os.ftruncate(file, 0)
     os.close(file)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the half-written files of a process that was killed, see :func:`files.atomic`."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if _HALF_WRITTEN.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    Path(place, name).unlink()
 
 
 def _said(file: int) -> str:

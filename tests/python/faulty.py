@@ -185,8 +185,6 @@ def content(folder: Path) -> dict[str, Any]:
 
 
 def moments(n_changes: int, n: int, seed: int) -> list[int]:
-    """``n`` of the moments of a command, or all if there are no more; always the last one."""
-    if n >= n_changes:
-        return list(range(1, n_changes + 1))
-    drawn = np.random.default_rng(seed).choice(n_changes - 1, n - 1, replace=False) + 1
-    return [*sorted(int(moment) for moment in drawn), n_changes]
+    """``n`` of the moments of a command, or all if there are no more."""
+    drawn = np.random.default_rng([seed, n_changes]).permutation(n_changes)[:n]
+    return sorted(int(moment) + 1 for moment in drawn)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
-from ..files import make_folder, read_json, write_bytes, write_json
+from ..files import make_folder, read_json, remove_half_written, write_bytes, write_json
 from ..progress import Progress
 from ..provenance import version
 from ..validate import check_bool, check_int
@@ -172,6 +172,7 @@ def begin(folder: Path, files: Sequence[str]) -> None:
     can be removed as well.
     """
     earlier = _manifest(folder).get("files", [])
+    remove_half_written(folder)
     write_json(folder / _MANIFEST, {"unfinished": True, "files": sorted({*earlier, *files})})
     for name in earlier:
         (folder / name).unlink(missing_ok=True)
