@@ -80,6 +80,11 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_half_written(path: Path) -> bool:
+    """Whether a killed process left the file before it was whole."""
+    return _HALF_WRITTEN.fullmatch(path.name) is not None
+
+
 def remove_half_written(folder: Path, name: str = "") -> None:
     """Remove what killed processes left of files that they had begun.
 

@@ -14,7 +14,14 @@ import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
-from ..files import make_folder, read_json, remove_half_written, write_bytes, write_json
+from ..files import (
+    is_half_written,
+    make_folder,
+    read_json,
+    remove_half_written,
+    write_bytes,
+    write_json,
+)
 from ..progress import Progress
 from ..provenance import version
 from ..validate import check_bool, check_int
@@ -149,7 +156,7 @@ def check_base_url(base_url: Any) -> str:
 def check_out(out: Any, overwrite: bool) -> Path:
     """A folder for an export: empty, or with an earlier export that may be replaced."""
     folder = make_folder(out)
-    here = sorted(path.name for path in folder.iterdir())
+    here = sorted(path.name for path in folder.iterdir() if not is_half_written(path))
     if not here:
         return folder
     if _MANIFEST not in here:
