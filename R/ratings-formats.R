@@ -61,7 +61,14 @@ read_text_table <- function(path, call) {
       )
     }
   )
-  tibble::as_tibble(table, .name_repair = "minimal")
+  table <- tibble::as_tibble(table, .name_repair = "minimal")
+  table[] <- lapply(table, unguarded)
+  table
+}
+
+# Our pages put a quote before text that a spreadsheet would run as a formula.
+unguarded <- function(x) {
+  sub("^'('*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])", "\\1", x, perl = TRUE)
 }
 
 # Below its header Qualtrics writes a row of question texts and one of import ids.

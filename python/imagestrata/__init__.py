@@ -83,6 +83,7 @@ _PUBLIC = {
     "read_coding": "explore.coding_sheet",
     "plot_tags": "explore.tags",
     "image_gallery": "explore.gallery",
+    "share_bundle": "explore.share",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",
     "plot_training": "explore.training",

@@ -7,11 +7,13 @@ noticed and made again, without any list of parts that could itself be damaged.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,18 @@ import pyarrow.parquet as pq
 
 from .errors import ImagestrataError
 from .validate import check_path
+
+#: What :func:`atomic` calls a file until it is whole.
+_HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
+
+#: Name of the hash that a table holds of itself.
+_SEAL = "imagestrata.sha256"
+
+#: How text begins that a spreadsheet would run, also behind quotes, so that taking one off
+#: always gives what there was before. Wide characters count where typed in Japan.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
@@ -39,8 +53,16 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
             "Choose another name.",
         ) from None
     except OSError as error:
-        raise _write_error(folder, error) from error
+        raise write_error(folder, error) from error
     return folder
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make a folder inside of one that :func:`make_folder` gave, if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
 
 
 @contextmanager
@@ -53,9 +75,34 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _write_error(path, error) from error
+        raise write_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_half_written(path: Path) -> bool:
+    """Whether a killed process left the file before it was whole."""
+    return _HALF_WRITTEN.fullmatch(path.name) is not None
+
+
+def remove_half_written(folder: Path, name: str = "") -> None:
+    """Remove what killed processes left of files that they had begun.
+
+    Parameters
+    ----------
+    folder : Path
+        Looked at with all folders in it, or for one file alone.
+    name : str, optional
+        The name that this file was to have.
+    """
+    for place, folders, names in os.walk(folder):
+        for found in names:
+            begun = _HALF_WRITTEN.fullmatch(found)
+            if begun is not None and name in ("", begun[1]):
+                with contextlib.suppress(OSError):
+                    Path(place, found).unlink()
+        if name:
+            folders.clear()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -82,24 +129,50 @@ def read_json(path: Path) -> Any:
         raise _damaged(path, error) from error
 
 
-def write_table(path: Path, table: pd.DataFrame | pa.Table) -> None:
-    """Write a table as Parquet, or as CSV where the name ends in ``.csv``."""
+def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = False) -> None:
+    """Write a table as Parquet, or as CSV where the name ends in ``.csv``.
+
+    People open CSV in spreadsheets, which run text that starts like a formula: such
+    text gets a quote before it, which :func:`unguarded` takes off again.
+
+    Parameters
+    ----------
+    path : Path
+    table : DataFrame or Table
+    exact : bool, default False
+        Write text as it is, for files that go into another program and never into a
+        spreadsheet.
+    """
     if path.suffix == ".csv":
         frame = table.to_pandas() if isinstance(table, pa.Table) else table
-        write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+        frame = frame if exact else _guarded(frame)
+        # Only then does Python's csv put a lone carriage return between quotes.
+        ending = "\r\n" if _has(frame, "\r") else "\n"
+        write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
-        write_bytes(path, _parquet(table))
+        write_bytes(path, _sealed(table))
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table that this package wrote."""
+    """Read a Parquet table that this package wrote, every byte of it as it was written."""
     try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        data = _checked(path.read_bytes())
+        frame: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
         return frame
-    except (pa.ArrowInvalid, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from error
+
+
+def unguarded(table: pd.DataFrame) -> pd.DataFrame:
+    """A table read from CSV as it was before :func:`write_table` guarded its text."""
+    return _in_texts(table, bare)
+
+
+def bare(value: Any) -> Any:
+    """A cell, or the name of a column, without its guard."""
+    return value[1:] if isinstance(value, str) and _GUARDED.match(value) else value
 
 
 class Parts:
@@ -116,7 +189,7 @@ class Parts:
 
     def write(self, key: str, table: pd.DataFrame | pa.Table) -> Path:
         """Store the block ``key``, in place of any older one of that key."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(self.folder)
         data = _parquet(table)
         path = self.folder / f"{key}.{_digest(data)}.parquet"
         write_bytes(path, data)
@@ -150,6 +223,28 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _guarded(table: pd.DataFrame) -> pd.DataFrame:
+    def safe(value: Any) -> Any:
+        runs = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+        return f"'{value}" if runs else value
+
+    return _in_texts(table, safe)
+
+
+def _in_texts(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """The table with all its text changed, the names of its columns too."""
+    changed = {
+        change(name): column if pd.api.types.is_numeric_dtype(column) else column.map(change)
+        for name, column in table.items()
+    }
+    return pd.DataFrame(changed, index=table.index)
+
+
+def _has(table: pd.DataFrame, character: str) -> bool:
+    values = [*table, *(value for name in table for value in table[name].unique())]
+    return any(isinstance(value, str) and character in value for value in values)
+
+
 def _table(table: pd.DataFrame | pa.Table) -> pa.Table:
     if isinstance(table, pa.Table):
         return table
@@ -160,6 +255,44 @@ def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(_table(table), buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _sealed(table: pd.DataFrame | pa.Table) -> bytes:
+    """Parquet that holds, among its metadata, the SHA-256 of itself (with zeros in that place).
+
+    Any program reads it as any other Parquet; without the hash, a byte that a disk lost
+    could become another number that looks as good.
+    """
+    content = _table(table)
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, content.schema, compression="zstd") as writer:
+        writer.write_table(content)
+        writer.add_key_value_metadata({_SEAL: "0" * 64})
+    data = bytearray(buffer.getvalue())
+    place = _seal_of(data)
+    assert place is not None and data[place] == b"0" * 64
+    data[place] = hashlib.sha256(data).hexdigest().encode()
+    return bytes(data)
+
+
+def _checked(data: bytes) -> bytes:
+    """The bytes of a table, if its hash is right; one that others wrote has none."""
+    place = _seal_of(data)
+    if place is not None:
+        blank = bytearray(data)
+        blank[place] = b"0" * 64
+        if hashlib.sha256(blank).hexdigest().encode() != data[place]:
+            raise ValueError("its bytes are not those that were written")
+    return data
+
+
+def _seal_of(data: bytes | bytearray) -> slice | None:
+    """Where the hash lies: behind its name and two bytes, the type and length of a text."""
+    start = data.rfind(_SEAL.encode())
+    if start < 0:
+        return None
+    start += len(_SEAL) + 2
+    return slice(start, start + 64)
 
 
 def _digest(data: bytes) -> str:
@@ -174,7 +307,8 @@ def _damaged(path: Path, error: Exception) -> ImagestrataError:
     )
 
 
-def _write_error(path: Path, error: OSError) -> ImagestrataError:
+def write_error(path: Path, error: OSError) -> ImagestrataError:
+    """What an error of the operating system while writing means to users."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ImagestrataError(
             f"No space left to write {str(path)!r}.",

@@ -9,6 +9,7 @@ goes on; one with other settings is refused, so that nothing is lost by mistake.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from typing import Any
 
 from .errors import ImagestrataError
 from .files import Parts, make_folder, read_json, write_json
+from .lock import FolderLock, lock_folder
 
 #: The steps that leave something in a run folder, in the order of the road of data, each with
 #: the step that it is built on.
@@ -91,7 +93,13 @@ class Step:
     Raises
     ------
     ImagestrataError
-        If the folder cannot be written, or holds the step with other settings.
+        If the folder cannot be written, holds the step with other settings, or another
+        process is working in it.
+
+    Notes
+    -----
+    A step that is not finished yet locks its folder until it is, or until it is
+    forgotten, see :mod:`~imagestrata.lock`. Finished ones can be loaded at any time.
     """
 
     def __init__(
@@ -108,10 +116,15 @@ class Step:
         self.folder: Path | None = None
         self.finished = False
         self._key = fingerprint({"settings": settings, "inputs": inputs})
+        self._lock: FolderLock | None = None
         if out is None:
             return
         self.folder = make_folder(out)
         run = read_run(self.folder)
+        if not self._is_finished(run, settings, inputs, results):
+            self._lock = lock_folder(self.folder)
+            # What another process finished while it held the lock.
+            run = read_run(self.folder)
         old = run["steps"].get(name)
         same_settings = old is not None and old["settings"] == _plain(settings)
         if old is not None and not overwrite:
@@ -125,8 +138,10 @@ class Step:
                     "replace it and the steps after it.",
                 )
         if same_settings and old["inputs"] == inputs:
-            present = all((self.folder / result).exists() for result in results)
-            self.finished = bool(old["finished"]) and present
+            self.finished = self._is_finished(run, settings, inputs, results)
+            if self.finished:
+                # Of a process that was killed just before it would have removed them.
+                _drop_parts(self.folder, name)
             return
         for lost in [name, *_built_on(name)]:
             run["steps"].pop(lost, None)
@@ -138,6 +153,19 @@ class Step:
             "finished": None,
         }
         _write_run(self.folder, run)
+
+    def _is_finished(
+        self, run: dict[str, Any], settings: Mapping[str, Any], inputs: str, results: Sequence[str]
+    ) -> bool:
+        assert self.folder is not None
+        old = run["steps"].get(self.name)
+        return (
+            old is not None
+            and bool(old["finished"])
+            and old["settings"] == _plain(settings)
+            and old["inputs"] == inputs
+            and all((self.folder / result).exists() for result in results)
+        )
 
     @property
     def parts(self) -> Parts | None:
@@ -158,9 +186,8 @@ class Step:
             "counts": _plain(counts),
         }
         _write_run(self.folder, run)
-        shutil.rmtree(self.folder / "partial" / self.name, ignore_errors=True)
-        if (self.folder / "partial").is_dir() and not any((self.folder / "partial").iterdir()):
-            (self.folder / "partial").rmdir()
+        _drop_parts(self.folder, self.name)
+        self._lock = None
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -206,6 +233,14 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _drop_parts(folder: Path, name: str) -> None:
+    """Remove the unfinished work of a step."""
+    place = folder / "partial"
+    shutil.rmtree(place / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # there is none, or that of other steps
+        place.rmdir()
 
 
 def _built_on(name: str) -> list[str]:

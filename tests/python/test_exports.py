@@ -83,6 +83,25 @@ def test_excluded_images_never_leave(kind, packets, tmp_path):
 
 
 @pytest.mark.parametrize("kind", EXPORTS)
+def test_an_interrupted_export_is_replaced_whole(kind, packets, tmp_path, monkeypatch):
+    """Also what it had written of an image that is excluded by then; nothing else is removed."""
+    out, hidden = tmp_path / "out", packets["image_id"].iloc[0]
+    whole = files_of(export(kind, packets, tmp_path / "whole", exclude=[hidden]))
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("imagestrata.sampling.survey.finish", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            export(kind, packets, out)
+    assert any(hidden in path.read_text("latin-1") + path.name for path in files_of(out))
+    (out / "answers.csv").write_text("somebody's")
+    again = files_of(export(kind, packets, out, exclude=[hidden]))
+    assert (out / "answers.csv").read_text() == "somebody's"
+    (out / "answers.csv").unlink()
+    names = [path.relative_to(out).as_posix() for path in again if path.name != "answers.csv"]
+    assert names == [path.relative_to(tmp_path / "whole").as_posix() for path in whole]
+    assert not any(hidden in path.read_text("latin-1") + path.name for path in files_of(out))
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
 def test_an_export_replaces_only_an_export(kind, packets, tmp_path):
     export(kind, packets, tmp_path / "out")
     with pytest.raises(ImagestrataError, match="holds an export already"):

@@ -260,3 +260,15 @@ test_that("files and arguments that cannot be are refused", {
     ))
   })
 })
+
+test_that("guards against formulas are taken off", {
+  path <- withr::local_tempfile(fileext = ".csv")
+  ids <- c("@handle", "=x", "-1a", "'=y", "plain", "'tis")
+  guarded <- c("'@handle", "'=x", "'-1a", "''=y", "plain", "'tis")
+  answers <- data.frame(
+    respondent_id = "r1", group = "D", image_id = guarded, item = "angry", rating = 3
+  )
+  utils::write.csv(answers, path, row.names = FALSE)
+  ratings <- suppressMessages(read_ratings(path, items = two_items))
+  expect_equal(ratings$image_id, ids)
+})

@@ -40,3 +40,32 @@ test_that("the real core scans the example, and columns travel along", {
   expect_identical(again$posted, mine$posted)
   expect_identical(again$account, mine$account)
 })
+
+test_that("hostile names come through whole", {
+  skip_if_no_core()
+  skip_on_os("windows")
+  folder <- withr::local_tempdir()
+  names <- c(
+    "new\nline.png", "quo'te\".png", "=cmd|'!A0.png", "-rf.png", "a..png", "<script>.png",
+    "\u00fcn\u00ef\u732b.png", "tab\t.png", "back\\slash.png", "{brace}.png",
+    paste0(strrep("x", 251), ".png")
+  )
+  some <- list.files(imagestrata_example("images"), full.names = TRUE)
+  usable <- scan_images(some, progress = FALSE)
+  usable <- utils::head(usable$path[usable$status == "ok"], length(names))
+  expect_true(all(file.copy(usable, file.path(folder, names))))
+  run <- file.path(withr::local_tempdir(), "run")
+  images <- scan_images(folder, out = run, progress = FALSE)
+  expect_setequal(images$path, file.path(absolute_path(folder), names))
+  expect_true(all(file.exists(images$path)))
+  expect_setequal(images$status, "ok")
+  embeddings <- embed_images(images, "hog", out = run, progress = FALSE)
+  clusters <- cluster_images(
+    embeddings,
+    method = "kmeans", n_clusters = 2, out = run, progress = FALSE
+  )
+  drawn <- sample_images(clusters, budget = 5, out = run)
+  expect_setequal(read_clustering(run)$path, images$path)
+  # Once made, now read from its CSV file.
+  expect_equal(sample_images(clusters, budget = 5, out = run)$path, drawn$path)
+})

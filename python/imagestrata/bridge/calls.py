@@ -313,6 +313,12 @@ def image_gallery(
 
 
 @_answer
+def share_bundle(run: str, out: str, *, ratings: Any = None, **arguments: Any) -> Any:
+    rated = None if ratings is None else decode_table(ratings)
+    return str(imagestrata.share_bundle(run, out, ratings=rated, **arguments))
+
+
+@_answer
 def plot_montage(clustering: Any, path: str, *, keywords: Any = None, **arguments: Any) -> Any:
     words = None if keywords is None else decode_table(keywords)
     imagestrata.plot_montage(_receive(clustering), path, keywords=words, **arguments)

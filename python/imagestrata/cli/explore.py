@@ -1,4 +1,4 @@
-"""`gallery`, `keywords`, `compare`, `coding-sheet`."""
+"""`gallery`, `keywords`, `compare`, `coding-sheet`, `share`."""
 
 from __future__ import annotations
 
@@ -140,6 +140,42 @@ def coding_sheet(
         f"{len(sheet)} images to code: {page}",
         f"The same for a spreadsheet: {table}",
     )
+
+
+def share(
+    run_folder: RunFolder,
+    out: Annotated[Path, typer.Argument(help="A new folder for the bundle.")],
+    ratings: Annotated[
+        list[Path] | None, typer.Option(help="Files with ratings, as read_ratings() takes them.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="A column of your own that goes along as it is.")
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Noise on embeddings, as a share of their spread.")
+    ] = None,
+    projection: Annotated[
+        int | None, typer.Option(help="Project embeddings at random to so many numbers.")
+    ] = None,
+    new_ids: Annotated[bool, typer.Option(help="Random ids; you keep the key.")] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write what others need to check a study, without pictures, paths or names."""
+    from ..explore.share import share_bundle
+    from ..ratings.read import read_ratings
+
+    bundle = share_bundle(
+        run_folder,
+        out,
+        ratings=read_ratings([*ratings]) if ratings else None,
+        columns=column,
+        noise=noise,
+        projection=projection,
+        new_ids=new_ids,
+        overwrite=overwrite,
+    )
+    show({"bundle": str(bundle)}, as_json, f"To be shared: {bundle}")
 
 
 def _map(run_folder: Path, method: str, seed: int, progress: bool) -> pd.DataFrame:

@@ -28,7 +28,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from .reasons import Reason
 
-#: Largest picture that is decoded, in pixels (a billion bytes in memory). The size is
+#: Largest picture that is decoded, in pixels (a billion bytes in memory, and at most 13
+#: for each pixel while it is decoded; tests/python/fuzz.py measures that). The size is
 #: read from the header, so that a decompression bomb is refused before it unfolds.
 #: Pillow's own global limit is lower, warns, and is not ours to change.
 MAX_PIXELS = 250_000_000
@@ -214,20 +215,38 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
-        layered = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
-        white.paste(layered, mask=layered.getchannel("A"))
+        for top, bottom in _strips(image.height, image.width):
+            box = (0, top, image.width, bottom)
+            layered = image.crop(box).convert("RGBA")
+            white.paste(layered, box, mask=layered.getchannel("A"))
         return white
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    grey = np.empty(values.shape, dtype=np.uint8)
+    strips = [slice(*strip) for strip in _strips(*values.shape)]
     if np.issubdtype(values.dtype, np.integer) and values.min() >= 0 and values.max() < 2**16:
-        return np.asarray(values >> 8, dtype=np.uint8)
-    finite = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    low, high = finite.min(), finite.max()
+        for strip in strips:
+            grey[strip] = values[strip] >> 8
+        return grey
+
+    def finite(strip: slice) -> NDArray[np.float64]:
+        return np.nan_to_num(values[strip].astype(np.float64), posinf=0, neginf=0)
+
+    low = min(finite(strip).min() for strip in strips)
+    high = max(finite(strip).max() for strip in strips)
     scale = 255 / (high - low) if high > low else 0
-    return np.asarray(np.rint((finite - low) * scale), dtype=np.uint8)
+    for strip in strips:
+        grey[strip] = np.rint((finite(strip) - low) * scale)
+    return grey
+
+
+def _strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """First and last row of strips of a million pixels: copies of a picture cost little so."""
+    rows = max(1, 2**20 // max(width, 1))
+    return ((top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 def _upright(source: Image.Image, picture: Image.Image) -> Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,9 +35,6 @@ _OWN = {
     "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies",
     "probability", "outlier_score", "assigned",
 }  # fmt: skip
-
-#: Text that a spreadsheet would run.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
 
 
 def coding_sheet(
@@ -142,7 +138,7 @@ def coding_sheet(
     write_page(file, "coding", data, title="Coding images", question=question, warning=warning)
     for code in asked:
         sheet[code] = pd.Series([None] * len(sheet), dtype="str")
-    write_table(file.with_suffix(".csv"), sheet.map(_guarded).rename(columns=_guarded))
+    write_table(file.with_suffix(".csv"), sheet)
     return sheet
 
 
@@ -383,21 +379,12 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
     return texts
 
 
-def _guarded(value: Any) -> Any:
-    """A cell that no spreadsheet runs."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-
-
-def _unguarded(value: str) -> str:
-    return value[1:] if value.startswith("'") and _FORMULA.match(value[1:]) else value
-
-
 def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
     """What the sheet says of its images, and the names of its codes."""
     if isinstance(sheet, str | os.PathLike):
         path = check_path("sheet", sheet)
         header, rows = csv_rows(text_of(path), path)
-        sheet = pd.DataFrame(rows, columns=header).rename(columns=_unguarded).map(_unguarded)
+        sheet = pd.DataFrame(rows, columns=header)
     if not isinstance(sheet, pd.DataFrame) or not {*_KEYS} <= {*sheet}:
         raise ImagestrataError(
             "`sheet` must be what coding_sheet() returned, or its CSV, with the columns "
@@ -419,22 +406,21 @@ def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
 def _coded(file: Path, codes: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
     """Image, coder, code, value, file: the values that are not empty."""
     columns, rows = csv_rows(text_of(file), file)
-    seen = {_unguarded(name): name for name in columns}
-    absent = [name for name in ("image_id", *codes) if name not in seen]
+    absent = [name for name in ("image_id", *codes) if name not in columns]
     if absent:
         raise ImagestrataError(
-            f"{str(file)!r} lacks the column {absent[0]!r}; it has {', '.join(seen)}.",
+            f"{str(file)!r} lacks the column {absent[0]!r}; it has {', '.join(columns)}.",
             "Give the file that the page makes, or the sheet's CSV with all its columns.",
         )
     return [
         (
-            _unguarded(row[seen["image_id"]]),
-            _unguarded(row[seen["coder"]]) if row.get(seen.get("coder", ""), "") else file.stem,
+            row["image_id"],
+            row.get("coder") or file.stem,
             code,
-            _unguarded(row[seen[code]]),
+            row[code],
             str(file),
         )
         for row in rows
         for code in codes
-        if row[seen[code]]
+        if row[code]
     ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
+from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..validate import check_bool, check_int
@@ -113,7 +114,7 @@ def image_gallery(
 
     thumbnails = f"thumbnails-{thumbnail}"
     made = make_thumbnails(images, page.parent / thumbnails, 2 * thumbnail, progress)
-    page.parent.mkdir(exist_ok=True)
+    ensure_folder(page.parent)
     content["images"] |= _pictures(made)
     content |= {
         "key": fingerprint([content["images"]["id"], content["images"]["cluster"]]),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..corpus.pictures import NoPicture, as_jpeg, is_content_hash, load_image, make_all
-from ..files import write_bytes
+from ..files import ensure_folder, write_bytes
 from ..progress import Progress
 
 
@@ -51,7 +51,7 @@ def _thumbnail(image_id: str, path: Any, folder: Path, side: int) -> Thumbnail |
     image = load_image(image_id, path, side)
     if isinstance(image, NoPicture):
         return image
-    target.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(target.parent)
     write_bytes(target, as_jpeg(image, side))
     return Thumbnail(name, image.width / image.height)
 

@@ -23,6 +23,7 @@ from ..encoders.base import Encoder
 from ..encoders.registry import is_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder
 from ..errors import ImagestrataError
+from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, versions
 from .labels import Labelled
@@ -95,7 +96,7 @@ def fine_tune_labelled(
     lent = Path(tempfile.mkdtemp(prefix="imagestrata-")) if step.folder is None else None
     folder = (lent or step.folder) / "model"  # type: ignore[operator]
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    ensure_folder(folder)
     checkpoints = None if step.parts is None else step.parts.folder
     try:
         if settings["freeze"] == BACKBONE:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ImagestrataError
-from ..files import write_bytes
+from ..files import ensure_folder, write_bytes
 from ..progress import Progress, track
 from .scores import MEASURES, average_scores
 from .task import Floats, class_weights, decide, loss, probabilities
@@ -242,7 +242,7 @@ class _Checkpoints:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(folder)
         self._folder = folder
         self._last = folder / "last.safetensors"
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError
+from ..files import unguarded
 from ..sampling.assign import check_packets
 from ..sampling.survey import EMOTIONS, check_items, check_scale
 from ..validate import check_path
@@ -145,7 +146,7 @@ def _read_file(path: Path) -> pd.DataFrame:
             f"{str(path)!r} cannot be read as a table ({error}).",
             "It must be CSV with the encoding UTF-8.",
         ) from None
-    return table.rename(columns=str.strip).assign(file=str(path))
+    return unguarded(table.rename(columns=str.strip)).assign(file=str(path))
 
 
 def _groups(table: pd.DataFrame, packets: pd.DataFrame) -> pd.Series[Any]:

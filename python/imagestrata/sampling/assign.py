@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..files import write_table
+from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_choice, check_int, check_seed
 
@@ -176,9 +176,10 @@ def packet_costs(packets: pd.DataFrame, n_items: int = 10) -> pd.DataFrame:
 def read_packets(folder: Path) -> pd.DataFrame:
     """The packets stored in a run folder."""
     names = ("packet_id", "group", "image_id", "path")
-    return pd.read_csv(
+    stored = pd.read_csv(
         folder / "packets.csv", dtype=dict.fromkeys(names, "str"), keep_default_na=False
     )
+    return unguarded(stored)
 
 
 def check_packets(packets: Any, *needed: str) -> pd.DataFrame:

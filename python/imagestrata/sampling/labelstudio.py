@@ -71,10 +71,11 @@ def export_labelstudio(
     folder = survey.check_out(out, overwrite)
     table, pictures = survey.with_pictures(table, thumbnail, progress)
 
-    survey.clear(folder)
-    files = ["tasks.json", "config.xml"]
+    hosted = [] if address is None else survey.image_names(pictures)
+    files = ["tasks.json", "config.xml", *hosted]
+    survey.begin(folder, files)
     if address is not None:
-        files += survey.write_images(folder, pictures)
+        survey.write_images(folder, pictures)
         pictures = {image_id: f"{address}/{image_id}.jpg" for image_id in pictures}
     columns = ["packet_id", "group", "position", "image_id"]
     rows = table[columns].to_dict("records")

@@ -90,18 +90,20 @@ def export_qualtrics(
     folder = survey.check_out(out, overwrite)
     table, pictures = survey.with_pictures(table, thumbnail, progress)
 
-    survey.clear(folder)
-    images = survey.write_images(folder, pictures)
+    tables = ["survey.txt", "loop-and-merge.csv", "packets.csv", "how-to.txt"]
+    files = [*tables, *survey.image_names(pictures)]
+    survey.begin(folder, files)
+    survey.write_images(folder, pictures)
     wide = _wide(table)
     places = range(1, int(table["position"].max()) + 1)
     note = f"{asked} ({low} = {words[0]}, {high} = {words[1]})"
     text = _survey(address, places, names, range(low, high + 1), note, warning)
     write_text(folder / "survey.txt", text)
-    write_table(folder / "loop-and-merge.csv", _loop(address, places))
-    write_table(folder / "packets.csv", wide)
+    # Qualtrics reads both, and would take a guard against formulas for a part of the ids.
+    write_table(folder / "loop-and-merge.csv", _loop(address, places), exact=True)
+    write_table(folder / "packets.csv", wide, exact=True)
     uneven = table.groupby("packet_id").size().nunique() > 1
     write_text(folder / "how-to.txt", _how_to(address, len(places), uneven))
-    files = ["survey.txt", "loop-and-merge.csv", "packets.csv", "how-to.txt", *images]
     survey.finish(folder, "qualtrics", files, items=names, scale=[low, high], question=asked)
     return folder
 

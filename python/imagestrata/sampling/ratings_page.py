@@ -97,7 +97,9 @@ def export_ratings_page(
     folder = survey.check_out(out, overwrite)
     table, pictures = survey.with_pictures(table, thumbnail, progress)
 
-    survey.clear(folder)
+    files = [*(_page_name(str(packet_id)) for packet_id in table["packet_id"].unique())]
+    files.append("packets.csv")
+    survey.begin(folder, files)
     asked = survey.QUESTION if question is None else question
     index = []
     for packet_id, packet in table.groupby("packet_id", sort=False):
@@ -120,7 +122,6 @@ def export_ratings_page(
         index.append((packet_id, data["group"], len(ids), file))
     pages = pd.DataFrame(index, columns=["packet_id", "group", "n_images", "file"])
     write_table(folder / "packets.csv", pages)
-    files = [*pages["file"], "packets.csv"]
     survey.finish(folder, "pages", files, items=names, scale=[low, high], question=asked)
     return folder
 

@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.csv
 
 from ..errors import ImagestrataError
-from ..files import write_table
+from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_choice, check_int, check_seed
 
@@ -151,8 +151,7 @@ def read_sample(folder: Path) -> pd.DataFrame:
     )
     lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
     stored = pyarrow.csv.read_csv(folder / "sample.csv", parse_options=lines, convert_options=text)
-    sample: pd.DataFrame = stored.to_pandas()
-    return sample
+    return unguarded(stored.to_pandas())
 
 
 def _n_strata(images: pd.DataFrame) -> int:

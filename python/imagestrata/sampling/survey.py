@@ -14,7 +14,14 @@ import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
-from ..files import make_folder, read_json, write_bytes, write_json
+from ..files import (
+    is_half_written,
+    make_folder,
+    read_json,
+    remove_half_written,
+    write_bytes,
+    write_json,
+)
 from ..progress import Progress
 from ..provenance import version
 from ..validate import check_bool, check_int
@@ -118,20 +125,22 @@ def with_pictures(
     return _renumbered(packets[packets["image_id"].isin(pictures)]), pictures
 
 
-def write_images(folder: Path, pictures: dict[str, str]) -> list[str]:
-    """Store pictures as ``images/ID.jpg``; their names below the folder."""
+def image_names(pictures: Iterable[str]) -> list[str]:
+    """What pictures are called below the folder of an export: ``images/ID.jpg``."""
     unfit = [name for name in pictures if not re.fullmatch(r"[\w.-]+", name, re.ASCII)]
     if unfit:
         raise ImagestrataError(
             f"{len(unfit)} image ids cannot be names of files on a server, {unfit[0]!r} for one.",
             "Ids may have letters, digits, '.', '_' and '-'.",
         )
+    return [f"images/{image_id}.jpg" for image_id in pictures]
+
+
+def write_images(folder: Path, pictures: dict[str, str]) -> None:
+    """Store pictures under their names."""
     make_folder(folder / "images")
-    names = []
-    for image_id, address in pictures.items():
-        names.append(f"images/{image_id}.jpg")
-        write_bytes(folder / names[-1], base64.b64decode(address.split(",", 1)[1]))
-    return names
+    for name, address in zip(image_names(pictures), pictures.values(), strict=True):
+        write_bytes(folder / name, base64.b64decode(address.split(",", 1)[1]))
 
 
 def check_base_url(base_url: Any) -> str:
@@ -147,7 +156,7 @@ def check_base_url(base_url: Any) -> str:
 def check_out(out: Any, overwrite: bool) -> Path:
     """A folder for an export: empty, or with an earlier export that may be replaced."""
     folder = make_folder(out)
-    here = sorted(path.name for path in folder.iterdir())
+    here = sorted(path.name for path in folder.iterdir() if not is_half_written(path))
     if not here:
         return folder
     if _MANIFEST not in here:
@@ -155,7 +164,7 @@ def check_out(out: Any, overwrite: bool) -> Path:
             f"{str(folder)!r} holds other files ({', '.join(here[:3])}).",
             "Choose a new folder.",
         )
-    if not check_bool("overwrite", overwrite):
+    if not check_bool("overwrite", overwrite) and not _manifest(folder).get("unfinished"):
         raise ImagestrataError(
             f"{str(folder)!r} holds an export already, which may be with annotators.",
             "Choose another folder, or use overwrite=True to replace it.",
@@ -163,19 +172,29 @@ def check_out(out: Any, overwrite: bool) -> Path:
     return folder
 
 
-def clear(folder: Path) -> None:
-    """Remove an earlier export: an image that has been excluded since must not stay."""
-    manifest = folder / _MANIFEST
-    if manifest.exists():
-        for name in read_json(manifest)["files"]:
-            (folder / name).unlink(missing_ok=True)
-        manifest.unlink()
+def begin(folder: Path, files: Sequence[str]) -> None:
+    """Remove an earlier export: an image that has been excluded since must not stay.
+
+    The list of what will be written comes first, so that an export that is interrupted
+    can be removed as well.
+    """
+    earlier = _manifest(folder).get("files", [])
+    remove_half_written(folder)
+    write_json(folder / _MANIFEST, {"unfinished": True, "files": sorted({*earlier, *files})})
+    for name in earlier:
+        (folder / name).unlink(missing_ok=True)
 
 
 def finish(folder: Path, kind: str, files: Sequence[str], **settings: Any) -> None:
     """Say what the export is made of."""
     about = {"imagestrata": version(), "kind": kind, **settings, "files": sorted(files)}
     write_json(folder / _MANIFEST, about)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / _MANIFEST
+    found: dict[str, Any] = read_json(file) if file.exists() else {}
+    return found
 
 
 def _renumbered(packets: pd.DataFrame) -> pd.DataFrame:

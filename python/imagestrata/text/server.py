@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ _NEVER = {401, 402, 403, 404}
 
 #: How codes of errors begin that stand for a filter: those of Azure, of OpenAI.
 _FILTERS = ("content_filter", "content_policy")
+
+#: So many characters at the beginning tell a key from other words.
+_TELLING = 6
 
 #: Seconds between attempts: doubled each time from the first up to the last.
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
@@ -87,6 +91,15 @@ class ModelServer:
                 f"`base_url` must be an address such as 'http://localhost:11434/v1', "
                 f"not {self.base_url!r}."
             )
+        if urlsplit(url).username or urlsplit(url).query or urlsplit(url).fragment:
+            # It is stored with the results, and told before anything is sent.
+            raise ImagestrataError(
+                "`base_url` must be a plain address: no user or password before the machine's "
+                f"name ({urlsplit(url).hostname!r}), nothing after a question mark.",
+                "Give a key as `api_key`, which is never stored.",
+            )
+        if self.api_key is not None:
+            _check_key("`api_key`", self.api_key)
         if self.price is not None:
             if isinstance(self.price, str | float | int) or len(self.price) != 2:
                 raise ImagestrataError(
@@ -122,17 +135,22 @@ class ModelServer:
             return None
         return (tokens_in * self.price[0] + tokens_out * self.price[1]) / 1e6
 
+    def key(self) -> str | None:
+        """The key to be sent, if there is one."""
+        if self.api_key is not None or self.host != _OPENAI:
+            return self.api_key
+        key = os.environ.get("OPENAI_API_KEY")
+        if not key:
+            raise ImagestrataError(
+                "There is no key for OpenAI.",
+                "Set the environment variable OPENAI_API_KEY, or give `api_key`.",
+            )
+        return _check_key("The environment variable OPENAI_API_KEY", key)
+
     def client(self) -> Any:
         """A client of the library `openai`; it makes one attempt, the others are ours to count."""
         openai = require("openai", "text", "A model server")
-        key = self.api_key
-        if key is None and self.host == _OPENAI:
-            key = os.environ.get("OPENAI_API_KEY")
-            if not key:
-                raise ImagestrataError(
-                    "There is no key for OpenAI.",
-                    "Set the environment variable OPENAI_API_KEY, or give `api_key`.",
-                )
+        key = self.key()
         # A server without keys ignores what it gets, but the library insists on one.
         return openai.OpenAI(
             api_key=key or "none", base_url=self.base_url, timeout=self.timeout, max_retries=0
@@ -328,18 +346,19 @@ class Connection:
     def _refused(self, error: Any) -> str:
         """The reason of an answer with an error status, where another attempt may help."""
         status = int(error.status_code)
-        reason = f"HTTP {status}: {_message(error)}"
+        said = _message(error, self.server.key())
+        reason = f"HTTP {status}: {said}"
         if status in _NEVER or error.code == "insufficient_quota":
             raise ImagestrataError(
                 f"{self.server.host} refuses every request for the model {self.server.model!r} "
                 f"({reason}).",
                 "Check the key, the name of the model, base_url and the account's credit; what "
                 "is answered is kept.",
-            ) from error
+            ) from None  # the library's error has what the server said, perhaps with the key
         if str(error.code).startswith(_FILTERS):
-            raise Declined(_message(error)) from error
+            raise Declined(said) from None
         if status not in _LATER and status < 500:
-            raise Unanswered(reason, passing=False) from error
+            raise Unanswered(reason, passing=False) from None
         return reason
 
 
@@ -361,7 +380,24 @@ def _asked_pause(error: Any) -> float | None:
     return seconds if 0 <= seconds <= _LONGEST_WAIT else None
 
 
-def _message(error: Any) -> str:
-    """What the server says of an error, in one line."""
+def _message(error: Any, key: str | None) -> str:
+    """What the server says of an error, in one line, without the key that some give back."""
     said = error.body.get("message") if isinstance(error.body, dict) else None
-    return " ".join(str(said or error.message).split())[:200]
+    return _without_key(" ".join(str(said or error.message).split()), key)[:200]
+
+
+def _without_key(text: str, key: str | None) -> str:
+    """The text without the key, and without any word that begins as it does (masked ones)."""
+    if key is None:
+        return text
+    return re.sub(re.escape(key[:_TELLING]) + r"[^\s'\"]*", "[key]", text)
+
+
+def _check_key(name: str, key: Any) -> str:
+    """A key that can be sent; the message does not show it."""
+    if not isinstance(key, str) or re.fullmatch(r"[!-~]+", key) is None:
+        raise ImagestrataError(
+            f"{name} must be text without spaces, line breaks and accents.",
+            "It may have been copied with something around it.",
+        )
+    return key

@@ -15,7 +15,7 @@ from ..clustering.clustering import Clustering
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
 from ..explore.page import write_page
-from ..files import write_table
+from ..files import unguarded, write_table
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_path, columns_of
@@ -141,7 +141,7 @@ def read_key(test: Any, columns: Sequence[str]) -> pd.DataFrame:
     if isinstance(test, str | os.PathLike):
         path = check_path("test", test)
         try:
-            test = pd.read_csv(path, dtype={"set_id": str, "image_id": str})
+            test = unguarded(pd.read_csv(path, dtype={"set_id": str, "image_id": str}))
         except (OSError, ValueError) as error:
             raise ImagestrataError(f"{str(path)!r} cannot be read ({error}).") from None
     key: pd.DataFrame = test

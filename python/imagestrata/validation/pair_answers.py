@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError
+from ..files import bare
 from ..validate import check_choice, check_path
 from .pair_export import SCALES
 from .pairs import check_pairs
@@ -125,16 +126,19 @@ def text_of(file: Path) -> str:
 
 
 def csv_rows(text: str, file: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns and rows of a CSV with commas, semicolons or tabs; all text is stripped."""
+    """Columns and rows of a CSV with commas, semicolons or tabs.
+
+    All text is stripped, and of guards against spreadsheets too.
+    """
     if not text.strip():
         raise ImagestrataError(f"{str(file)!r} is empty.", "Ask for the annotator's file again.")
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = [name.strip() for name in next(lines)]
+    columns = [bare(_text(name)) for name in next(lines)]
     rows = []
     for line in filter(None, lines):
-        cells = [_text(cell) for cell in line] + [""] * (len(columns) - len(line))
+        cells = [bare(_text(cell)) for cell in line] + [""] * (len(columns) - len(line))
         rows.append(dict(zip(columns, cells, strict=False)))
     return columns, rows
 

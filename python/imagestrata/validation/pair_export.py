@@ -15,7 +15,7 @@ import pandas as pd
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError
 from ..explore.page import write_page
-from ..files import make_folder, write_json, write_table, write_text
+from ..files import make_folder, remove_half_written, write_json, write_table, write_text
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_bool, check_choice, check_int, check_path
@@ -138,7 +138,7 @@ def check_file(out: Any, ending: str, overwrite: bool, what: str = "") -> Path:
             f"`out` must be a file that ends in {ending!r}{what}, not {str(file)!r}.",
             f"Use out={str(file.with_suffix(ending))!r}.",
         )
-    make_folder(file.parent)
+    remove_half_written(make_folder(file.parent), file.name)
     if file.exists() and not overwrite:
         raise ImagestrataError(
             f"{str(file)!r} is there already, perhaps with somebody's answers.",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..files import write_table
+from ..files import unguarded, write_table
 from ..provenance import Step
 from ..validate import check_float, check_int, check_seed
 
@@ -110,7 +110,13 @@ def sample_pairs(
 def read_drawn_pairs(folder: Path) -> pd.DataFrame:
     """The pairs stored in a run folder."""
     names = ("pair_id", "image_a", "image_b", "path_a", "path_b", "stratum")
-    return pd.read_csv(folder / "pairs.csv", dtype=dict.fromkeys(names, "str"))
+    stored = pd.read_csv(
+        folder / "pairs.csv",
+        dtype=dict.fromkeys(names, "str"),
+        keep_default_na=False,
+        na_values=[""],
+    )
+    return unguarded(stored)
 
 
 def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFrame:

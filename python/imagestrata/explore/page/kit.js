@@ -99,7 +99,7 @@ const kit = (() => {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
     // A spreadsheet would run text that starts like a formula: a quote before it stops that.
-    const text = /^[=+\-@\t\r\n]/.test(value) ? "'" + value : String(value);
+    const text = /^'*[=+\-@\t\r\n＝＋－＠]/.test(value) ? "'" + value : String(value);
     return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   }
 

@@ -1,0 +1,66 @@
+#' Write what others need to check a study, without pictures, paths or names
+#'
+#' Ids, embeddings, clusters, the sample, the drawn pairs, ratings, and the settings and
+#' versions of every step. A `README.txt` in the bundle says what is there.
+#'
+#' @section What embeddings still tell:
+#' Embeddings are not anonymous. Whoever has a picture can find out whether it, or one like
+#' it, is among them; labels such as sex or age can often be predicted from them; and rough
+#' pictures have been made from vectors of strong encoders.
+#'
+#' The id of an image is the beginning of its file's SHA-256. Nobody can make a picture of
+#' it, but whoever has the very same file can tell that it was in the corpus. Where that
+#' alone does harm, use `new_ids = TRUE`, together with `noise`: exact embeddings can be
+#' computed again from the same file.
+#'
+#' Noise, projection and new ids are drawn from the operating system's entropy and not from a
+#' seed, and are not kept: with a seed that can be guessed, noise could be taken off again.
+#'
+#' @param run A run folder with embeddings; clusters, sample and pairs are taken from it where
+#'   they are there.
+#' @param out A new folder for the bundle, not in the run folder.
+#' @param ratings What [read_ratings()] returned. Respondents are numbered anew, at random.
+#' @param columns Names of columns of your own, of the images, that go along as they are. By
+#'   default none does: captions, sources and dates can name people.
+#' @param noise Adds normal noise to every number of the embeddings; its standard deviation is
+#'   this share of theirs.
+#' @param projection Multiplies the embeddings with a random matrix down to so many numbers,
+#'   which nearly keeps distances. Applied before noise.
+#' @param new_ids Give images new random ids, and leave out the sizes of pictures and files?
+#'   The key to them is written beside the bundle, as `...-key.csv`: keep it.
+#' @inheritParams scan_images
+#'
+#' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read
+#'   it. A warning always says what embeddings still tell.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' run <- tempfile()
+#' cluster_images(imagestrata_example("images"), encoder = "hog", out = run, progress = FALSE)
+#' bundle <- suppressWarnings(share_bundle(run, tempfile(), new_ids = TRUE))
+#' list.files(bundle)
+#' read_clustering(bundle)
+share_bundle <- function(run,
+                         out,
+                         ratings = NULL,
+                         columns = NULL,
+                         noise = NULL,
+                         projection = NULL,
+                         new_ids = FALSE,
+                         overwrite = FALSE) {
+  run <- check_path(run, "run")
+  check_exist(run, "run")
+  bundle <- call_core(
+    "share_bundle",
+    run,
+    check_path(out, "out"),
+    ratings = if (!is.null(ratings)) encode_table(check_data(ratings, "ratings", "read_ratings")),
+    columns = check_texts(columns, "columns"),
+    noise = check_number(noise, "noise", null = TRUE),
+    projection = check_number(projection, "projection", null = TRUE),
+    new_ids = check_flag(new_ids, "new_ids"),
+    overwrite = check_flag(overwrite, "overwrite")
+  )
+  cli::cli_inform(c("v" = "To be shared: {.file {bundle}}"))
+  invisible(bundle)
+}

@@ -1,0 +1,498 @@
+"""Hand a study on without its pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.base import normalized
+from ..clustering.clustering import Clustering
+from ..corpus.pictures import is_content_hash
+from ..embeddings.embeddings import Embeddings
+from ..errors import ImagestrataError
+from ..files import file_hash, make_folder, read_table, write_json, write_table, write_text
+from ..provenance import read_run, require_step, version
+from ..sampling.sample import read_sample
+from ..validate import check_bool, check_float, check_int, check_path
+from ..validation.pairs import read_drawn_pairs
+
+#: The file that tells a bundle, with the hashes of its files; written last.
+MANIFEST = "bundle.json"
+
+#: The steps whose results are handed on.
+_STEPS = ("scan", "embed", "cluster", "sample", "pairs")
+
+#: Settings of encoders that are numbers or words of our own. Not where weights lie, nor
+#: what the encoder learnt from the corpus.
+_ENCODER = (
+    "name",
+    "width",
+    "weights_sha256",
+    "resize",
+    "precision",
+    "input_size",
+    "short_side",
+    "long_side",
+    "published",
+    "interpolation",
+    "mean",
+    "sd",
+    "directions",
+    "cell",
+    "colours",
+    "colour_weight",
+    "seed",
+    "terms",
+    "texts",
+)
+
+#: Absolute paths, also behind a prefix such as "text:".
+_PLACE = re.compile(r"(^|:)([/~]|[A-Za-z]:)|\\")
+
+#: What of the images table tells nothing about who or where; sizes tell a file from others
+#: to those who have it.
+_SCANNED = ("image_id", "format", "status", "reason", "duplicate_of", "n_copies")
+_SIZES = ("width", "height", "bytes")
+_EMBEDDED = ("image_id", "n_copies")
+_CLUSTERED = ("image_id", "cluster", "iteration", "silhouette", "distance", "n_copies")
+_SAMPLED = (
+    "image_id",
+    "cluster",
+    "N_h",
+    "n_h",
+    "inclusion_probability",
+    "weight_corpus",
+    "weight_cluster",
+    "weight_share",
+)
+_RATED = (
+    "respondent_id",
+    "group",
+    "image_id",
+    "cluster",
+    "item",
+    "dimension",
+    "rating",
+    *_SAMPLED[2:],
+)
+
+#: Columns that hold ids of images, in any table.
+_IDS = ("image_id", "duplicate_of", "image_a", "image_b")
+
+WARNING = (
+    "Embeddings are not anonymous: whoever has a picture can find out whether it, or one like "
+    "it, is among them; labels such as sex or age can often be predicted from them; and rough "
+    "pictures have been made from vectors of strong encoders."
+)
+
+
+def share_bundle(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    ratings: pd.DataFrame | None = None,
+    columns: Sequence[str] | None = None,
+    noise: float | None = None,
+    projection: int | None = None,
+    new_ids: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write what others need to check a study, without pictures, paths or names.
+
+    Parameters
+    ----------
+    run : path
+        A run folder with embeddings; clusters, sample and pairs are taken from it
+        where they are there.
+    out : path
+        A new folder for the bundle. It is there whole or not at all.
+    ratings : DataFrame, optional
+        What :func:`read_ratings` returned. Respondents are numbered anew, at random.
+    columns : sequence of str, optional
+        Columns of your own, of the images, that go along as they are. By default none
+        does: captions, sources and dates can name people. You answer for what is in
+        them.
+    noise : float, optional
+        Adds normal noise to every number of the embeddings, its standard deviation
+        this share of theirs (the root of their mean variance). About 0.1 hides little
+        and costs little; 1 makes noise as strong as what it hides.
+    projection : int, optional
+        Multiplies the embeddings with a random matrix down to so many numbers, which
+        nearly keeps distances (by Johnson and Lindenstrauss: 500 numbers to a few per
+        cent) and leaves the encoder's own axes behind. Applied before noise.
+    new_ids : bool, default False
+        Gives images new random ids, and leaves out the sizes of pictures and files.
+        The key to them is written beside the bundle, as ``...-key.csv``: keep it.
+    overwrite : bool, default False
+        Replace an earlier bundle in ``out``.
+
+    Returns
+    -------
+    Path
+        The folder. :meth:`Embeddings.load` and :meth:`Clustering.load` read it, and
+        ``README.txt`` in it says what is there.
+
+    Raises
+    ------
+    ImagestrataError
+        If the run has no finished embeddings, ``out`` holds something else than a
+        bundle or lies in the run folder, ids of images are not those that
+        :func:`scan_images` gives (they may be names) and ``new_ids`` is False, or an
+        argument is out of range.
+
+    Warns
+    -----
+    UserWarning
+        Always: of what embeddings still tell.
+
+    Notes
+    -----
+    The id of an image is the beginning of its file's SHA-256. Nobody can make a
+    picture of it, but whoever has the very same file can tell that it was in the
+    corpus. Where that alone does harm, use ``new_ids=True``, together with ``noise``:
+    exact embeddings can be computed again from the same file.
+
+    Noise, projection and new ids are drawn from the operating system's entropy and not
+    from a seed, and are not kept: with a seed that can be guessed, noise could be taken
+    off again.
+
+    Centroids are computed anew from the embeddings of the bundle. Silhouettes and
+    distances are those of the original ones.
+    """
+    source = check_path("run", run)
+    given = _check_columns(columns)
+    if noise is not None:
+        noise = check_float("noise", noise, minimum=0, maximum=10)
+    if projection is not None:
+        projection = check_int("projection", projection, minimum=1)
+    new_ids, overwrite = check_bool("new_ids", new_ids), check_bool("overwrite", overwrite)
+    require_step(source, "embed")
+    target = _check_target(source, check_path("out", out), overwrite)
+    embeddings = Embeddings.load(source)
+    unknown = [name for name in given if name not in embeddings.images]
+    if unknown:
+        raise ImagestrataError(
+            f"The images have no column {unknown[0]!r}; they have "
+            f"{', '.join(map(str, embeddings.images))}."
+        )
+    steps = _steps(source)
+    tables = _tables(source, steps, given)
+    if ratings is not None:
+        tables["ratings.csv"] = _ratings(ratings)
+    codes = _codes(tables, embeddings, new_ids)
+    if new_ids and "images.parquet" in tables:
+        tables["images.parquet"] = tables["images.parquet"].drop(columns=[*_SIZES])
+    embeddings = _shared_embeddings(embeddings, codes, given, noise, projection)
+    clustering = _shared_clustering(source, steps, embeddings, codes, given)
+    protected = {"noise": noise, "projection": projection, "new_ids": new_ids}
+
+    building = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(building, ignore_errors=True)  # of a killed process
+    try:
+        make_folder(building)
+        for name, table in tables.items():
+            write_table(building / name, _recoded(table, codes))
+        embeddings.save(building)
+        if clustering is not None:
+            clustering.save(building)
+        write_json(building / "run.json", {"imagestrata": version(), "steps": steps})
+        write_text(building / "README.txt", _readme(building, protected, len(embeddings)))
+        hashes = {
+            path.relative_to(building).as_posix(): file_hash(path)
+            for path in sorted(building.rglob("*"))
+            if path.is_file()
+        }
+        manifest = {"imagestrata": version(), "protection": protected, "sha256": hashes}
+        write_json(building / MANIFEST, manifest)
+        if new_ids:
+            key = pd.DataFrame({"image_id": list(codes), "shared_id": list(codes.values())})
+            write_table(target.with_name(f"{target.name}-key.csv"), key.sort_values("image_id"))
+        if target.exists():
+            shutil.rmtree(target)
+        building.replace(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    warnings.warn(WARNING, stacklevel=2)
+    return target
+
+
+def _check_columns(columns: Sequence[str] | None) -> list[str]:
+    if isinstance(columns, str):
+        raise ImagestrataError(f"`columns` must be a list of names, not {columns!r}.")
+    names = [str(name) for name in columns or []]
+    ours = [name for name in names if name == "path" or name in (*_CLUSTERED, *_SIZES)]
+    if ours:
+        raise ImagestrataError(
+            f"`columns` names columns of your own that are to go along, not {ours[0]!r}.",
+            "Paths are never shared; our own columns go along without being named.",
+        )
+    return names
+
+
+def _check_target(source: Path, target: Path, overwrite: bool) -> Path:
+    inside = os.path.realpath(target)
+    if (inside + os.sep).startswith(os.path.realpath(source) + os.sep):
+        raise ImagestrataError(
+            f"The bundle {str(target)!r} would lie in the run folder.",
+            "That one holds paths and pictures: choose a folder elsewhere.",
+        )
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        if not (target / MANIFEST).is_file():
+            raise ImagestrataError(
+                f"{str(target)!r} is there already, and is no bundle.", "Choose another name."
+            )
+        if not overwrite:
+            raise ImagestrataError(
+                f"{str(target)!r} already holds a bundle.",
+                "Choose another folder, or use overwrite=True (--overwrite) to replace it.",
+            )
+    make_folder(target.absolute().parent)
+    return target.absolute()
+
+
+def _steps(source: Path) -> dict[str, Any]:
+    """What ``run.json`` says of the finished steps, without places and the machine."""
+    kept = {}
+    for name, entry in read_run(source)["steps"].items():
+        if name in _STEPS and entry["finished"]:
+            settings = {key: _settled(value) for key, value in entry["settings"].items()}
+            kept[name] = {
+                "settings": settings,
+                "inputs": None,
+                "started": entry["started"],
+                "finished": entry["finished"],
+                "versions": entry["versions"],
+                "counts": entry["counts"],
+            }
+    return kept
+
+
+def _settled(value: Any) -> Any:
+    """A setting as it may be shared: numbers, truth values, and text that is no place."""
+    if isinstance(value, dict):
+        return _encoder(value)
+    if isinstance(value, str) and ("/" in value or "\\" in value):
+        return None
+    return value
+
+
+def _encoder(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: settings[name]
+        for name in _ENCODER
+        if name in settings and not _PLACE.search(str(settings[name]))
+    }
+
+
+def _tables(source: Path, steps: Mapping[str, Any], columns: list[str]) -> dict[str, pd.DataFrame]:
+    """The tables beside embeddings and clustering: columns that are known to be harmless."""
+    tables = {}
+    if "scan" in steps and (source / "images.parquet").exists():
+        scanned = read_table(source / "images.parquet")
+        tables["images.parquet"] = _only(scanned, [*_SCANNED, *_SIZES], columns)
+    if "sample" in steps:
+        tables["sample.csv"] = _only(read_sample(source), _SAMPLED, columns)
+    if "pairs" in steps:
+        pairs = read_drawn_pairs(source)
+        tables["pairs.csv"] = pairs.drop(columns=["path_a", "path_b"])
+    return tables
+
+
+def _only(table: pd.DataFrame, names: Sequence[str], columns: Sequence[str] = ()) -> pd.DataFrame:
+    return table[[name for name in (*names, *columns) if name in table]]
+
+
+def _ratings(ratings: pd.DataFrame) -> pd.DataFrame:
+    needed = ("respondent_id", "image_id", "rating")
+    if not isinstance(ratings, pd.DataFrame) or not set(needed) <= set(ratings):
+        raise ImagestrataError(
+            "`ratings` must be a table as read_ratings() returns it, with the columns "
+            f"{', '.join(needed)}."
+        )
+    table = _only(ratings, _RATED).copy()
+    people = sorted(table["respondent_id"].astype(str).unique())
+    secrets.SystemRandom().shuffle(people)
+    digits = len(str(len(people)))
+    numbers = {person: f"r{n:0{digits}d}" for n, person in enumerate(people, start=1)}
+    table["respondent_id"] = table["respondent_id"].astype(str).map(numbers)
+    order = ["respondent_id", "image_id", *(["item"] if "item" in table else [])]
+    return table.sort_values(order, ignore_index=True)
+
+
+def _codes(
+    tables: Mapping[str, pd.DataFrame], embeddings: Embeddings, new_ids: bool
+) -> dict[str, str]:
+    """The id that every image has in the bundle."""
+    columns = [embeddings.images["image_id"], embeddings.failures["image_id"]]
+    columns += [table[name] for table in tables.values() for name in _IDS if name in table]
+    ids = pd.unique(pd.concat([column.astype(object) for column in columns]).dropna())
+    if not new_ids:
+        named = [str(one) for one in ids if not is_content_hash(str(one))]
+        if named:
+            raise ImagestrataError(
+                f"{len(named)} of {len(ids)} ids are your own, {named[0]!r} for one: they might "
+                "name somebody.",
+                "Use new_ids=True (--new-ids), which replaces them; you keep the key.",
+            )
+        return {str(one): str(one) for one in ids}
+    drawn = {str(one): secrets.token_hex(10) for one in ids}
+    assert len(set(drawn.values())) == len(drawn)
+    return drawn
+
+
+def _recoded(table: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
+    """The table with the bundle's ids, in the order of these: the old order was that of paths."""
+    ids = [name for name in _IDS if name in table]
+    table = table.assign(**{name: table[name].map(codes, na_action="ignore") for name in ids})
+    if "respondent_id" in table:
+        return table
+    return table.sort_values(ids[:1], kind="stable", ignore_index=True)
+
+
+def _shared_embeddings(
+    embeddings: Embeddings,
+    codes: Mapping[str, str],
+    columns: list[str],
+    noise: float | None,
+    projection: int | None,
+) -> Embeddings:
+    matrix = _protected(embeddings.matrix, noise, projection)
+    images = _without_paths(_only(embeddings.images, _EMBEDDED, columns), codes)
+    failures = _without_paths(_only(embeddings.failures, (*_EMBEDDED, "reason"), columns), codes)
+    encoder = _encoder(embeddings.encoder)
+    if noise is not None or projection is not None:
+        # They are no longer what the encoder makes, and must not be taken for it.
+        encoder |= {"noise": noise, "projection": projection}
+        encoder["name"] = f"{encoder.get('name', 'vectors')} (protected)"
+    encoder["width"] = matrix.shape[1]
+    order = np.argsort(images["image_id"].to_numpy(dtype=str), kind="stable")
+    return Embeddings(
+        images.iloc[order].reset_index(drop=True), matrix[order], encoder, failures=failures
+    )
+
+
+def _protected(
+    matrix: NDArray[np.float32], noise: float | None, projection: int | None
+) -> NDArray[np.float32]:
+    rng = np.random.default_rng(secrets.randbits(256))
+    if projection is not None:
+        if projection >= matrix.shape[1]:
+            raise ImagestrataError(
+                f"`projection` must be less than the {matrix.shape[1]} numbers that the "
+                f"embeddings have, not {projection}."
+            )
+        axes = rng.standard_normal((matrix.shape[1], projection), dtype=np.float32)
+        matrix = matrix @ axes / np.float32(np.sqrt(projection))
+    if noise is not None:
+        scale = noise * float(np.sqrt(matrix.var(axis=0, dtype=np.float64).mean()))
+        matrix = matrix + scale * rng.standard_normal(matrix.shape, dtype=np.float32)
+    return matrix.astype(np.float32, copy=False)
+
+
+def _without_paths(images: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
+    images = images.assign(image_id=images["image_id"].astype(str).map(codes))
+    images.insert(1, "path", pd.Series([None] * len(images), index=images.index, dtype="str"))
+    return images
+
+
+def _shared_clustering(
+    source: Path,
+    steps: Mapping[str, Any],
+    embeddings: Embeddings,
+    codes: Mapping[str, str],
+    columns: list[str],
+) -> Clustering | None:
+    if "cluster" not in steps:
+        return None
+    clustering = Clustering.load(source)
+    images = _without_paths(_only(clustering.images, _CLUSTERED, columns), codes)
+    images = images.sort_values("image_id", kind="stable", ignore_index=True)
+    settings = {
+        key: _settled(value) for key, value in clustering.settings.items() if key != "encoder"
+    }
+    settings |= {"encoder": embeddings.encoder, "width": embeddings.matrix.shape[1]}
+    vectors = normalized(embeddings.matrix, settings.get("normalize"))
+    rows = pd.Index(embeddings.images["image_id"]).get_indexer(images["image_id"])
+    labels = images["cluster"].to_numpy()
+    centroids = np.zeros((len(clustering.clusters), vectors.shape[1]), dtype=np.float32)
+    for place, number in enumerate(clustering.clusters["cluster"]):
+        centroids[place] = vectors[rows[labels == number]].mean(axis=0)
+    return replace(clustering, images=images, centroids=centroids, settings=settings)
+
+
+def _readme(folder: Path, protected: Mapping[str, Any], n_images: int) -> str:
+    """What is in the bundle, for those who get it."""
+    there = {
+        "images.parquet": "every file that was looked at: usable, copy of another, or why not",
+        "embeddings": "a vector for each of the {n:,} images",
+        "clustering.parquet": "the cluster of each image (-1: none); see also clusters.parquet,\n"
+        "    trace.parquet, centroids.parquet, clustering.json",
+        "sample.csv": "the images that were drawn, with weights",
+        "pairs.csv": "the pairs of images that were drawn, with probabilities",
+        "ratings.csv": "what respondents answered; their numbers are random",
+        "run.json": "settings of each step, and versions of the programs",
+    }
+    listed = "\n".join(
+        f"  {name}\n    {what.format(n=n_images)}"
+        for name, what in there.items()
+        if (folder / name).exists()
+    )
+    ids = (
+        "Ids are random; those who made this bundle keep the key to them."
+        if protected["new_ids"]
+        else "The id of an image is the beginning of the SHA-256 of its file: those who have the "
+        "same\nfile can find it here."
+    )
+    vectors = [
+        *(
+            ["projected at random to {} numbers".format(protected["projection"])]
+            if protected["projection"] is not None
+            else []
+        ),
+        *(
+            ["with noise added, its standard deviation {} of theirs".format(protected["noise"])]
+            if protected["noise"] is not None
+            else []
+        ),
+    ]
+    changed = (
+        f"The embeddings are {' and '.join(vectors)}. Silhouettes and distances are those of the\n"
+        "original ones, which the encoder made.\n\n"
+        if vectors
+        else ""
+    )
+    return f"""A study of images, without the images
+
+Made with imagestrata {version()}. There are no pictures here, no paths and no names of files.
+
+{listed}
+
+{ids}
+
+{changed}{textwrap.fill(WARNING, 96)}
+
+In Python:
+  from imagestrata import Clustering, Embeddings
+  embeddings = Embeddings.load("this-folder")
+  clustering = Clustering.load("this-folder")
+
+In R:
+  library(imagestrata)
+  embeddings <- read_embeddings("this-folder")
+  clustering <- read_clustering("this-folder")
+  sample <- read.csv("this-folder/sample.csv")
+
+{MANIFEST} has the SHA-256 of every other file.
+"""

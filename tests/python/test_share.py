@@ -1,0 +1,298 @@
+"""A bundle holds what the study rests on, and nothing of who or where."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import socket
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from images import picture
+from imagestrata import (
+    Clustering,
+    Embeddings,
+    ImagestrataError,
+    cluster_images,
+    embed_images,
+    sample_images,
+    sample_pairs,
+    scan_images,
+    share_bundle,
+)
+from imagestrata.clustering.base import normalized
+from imagestrata.explore.share import MANIFEST, WARNING
+from imagestrata.files import file_hash
+
+#: What a picture must not tell, in its EXIF.
+SECRETS = {0x013B: "Quetzal Photographer", 0x010E: "Geheimnis: at home", 0x8298: "Copyright Zebu"}
+N = 40
+
+
+def draw(folder: Path) -> pd.DataFrame:
+    """Photographs with names and EXIF that tell something, and a table that tells more."""
+    folder.mkdir(parents=True)
+    exif = Image.Exif()
+    for tag, text in SECRETS.items():
+        exif[tag] = text
+    paths = []
+    for i in range(N):
+        name = f"portrait-of-subject{i:03d}.jpg"
+        picture(i % 4).rotate(i).save(folder / name, exif=exif)
+        paths.append(str(folder / name))
+    (folder / "broken-witness.jpg").write_bytes(b"")
+    paths.append(str(folder / "broken-witness.jpg"))
+    captions = [f"caption about person{i:03d}" for i in range(N + 1)]
+    return pd.DataFrame({"path": paths, "caption": captions, "year": 2020})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("study-of-narwhals")
+    table = draw(folder / "private collection")
+    out = folder / "run"
+    images = scan_images(table, out=out, progress=False)
+    embeddings = embed_images(images, "hog", out=out, progress=False)
+    clustering = cluster_images(
+        embeddings, method="kmeans", n_clusters=5, normalize="l2", out=out, progress=False
+    )
+    sample_images(clustering, out=out)
+    sample_pairs(embeddings, 10, 3, out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def ratings(run) -> pd.DataFrame:
+    ids = pd.read_csv(run / "sample.csv")["image_id"].head(3)
+    rows = [(who, one) for who in ("walrus@home.example", "ibex-4711") for one in ids]
+    table = pd.DataFrame(rows, columns=["respondent_id", "image_id"])
+    return table.assign(group="a", item="anger", rating=3.0, remark="I know her")
+
+
+def share(run: Path, out: Path, **options: Any) -> Path:
+    with pytest.warns(UserWarning, match="Embeddings are not anonymous"):
+        return share_bundle(run, out, **options)
+
+
+def every_byte(folder: Path) -> bytes:
+    """All there is in a folder: names of files, their bytes, and tables without compression."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        found.append(str(path.relative_to(folder)).encode())
+        if path.is_file():
+            found.append(path.read_bytes())
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            plain = BytesIO()
+            pq.write_table(table, plain, compression="none", use_dictionary=False)
+            found += [plain.getvalue(), repr(table.schema.metadata).encode()]
+    return b"\n".join(found)
+
+
+def what_must_not_be_told(run: Path) -> set[str]:
+    images = pd.read_parquet(run / "images.parquet")
+    paths = [Path(path) for path in images["path"]]
+    places = {part for path in [*paths, run] for part in path.parts if len(part) > 3}
+    names = {path.stem for path in paths}
+    people = {"walrus@home.example", "ibex-4711", "I know her"}
+    machine = {socket.gethostname()} if len(socket.gethostname()) > 3 else set()
+    user = {getpass.getuser()} - {"root"}  # which may stand in any text
+    return places | names | {*SECRETS.values(), *images["caption"]} | people | machine | user
+
+
+@pytest.mark.parametrize("new_ids", [False, True])
+def test_no_path_no_name_no_pixels_and_no_exif_get_out(run, ratings, tmp_path, new_ids):
+    bundle = share(run, tmp_path / "bundle", ratings=ratings, new_ids=new_ids)
+    told = every_byte(bundle)
+    hidden = what_must_not_be_told(run)
+    assert len(hidden) > 2 * N
+    for secret in hidden:
+        for spelt in (secret.encode(), secret.encode("utf-16-le")):
+            assert spelt not in told, secret
+    for magic in (b"\xff\xd8\xff", b"\x89PNG", b"Exif", b"JFIF"):
+        assert magic not in told
+    # The same search finds all of it where it does lie, so it can find something.
+    there = every_byte(run)
+    assert all(name.encode() in there for name in ("subject001", "caption about person001"))
+    ids = pd.read_parquet(run / "images.parquet")["image_id"].dropna()
+    assert all((one.encode() in told) != new_ids for one in ids)
+
+
+def test_it_is_read_as_a_run_is(run, ratings, tmp_path):
+    bundle = share(run, tmp_path / "bundle", ratings=ratings)
+    mine, theirs = Embeddings.load(run), Embeddings.load(bundle)
+    order = mine.images["image_id"].argsort()
+    assert theirs.images["image_id"].tolist() == mine.images["image_id"][order].tolist()
+    np.testing.assert_array_equal(theirs.matrix, mine.matrix[order])
+    assert theirs.images["path"].isna().all()
+    ours, read = Clustering.load(run), Clustering.load(bundle)
+    pd.testing.assert_frame_equal(read.clusters, ours.clusters)
+    np.testing.assert_allclose(read.centroids, ours.centroids, atol=1e-6)
+    assert read.settings["normalize"] == "l2" and read.settings["seed"] == 0
+    assert read.predict(theirs)["cluster"].tolist() == read.images["cluster"].tolist()
+    again = cluster_images(theirs, method="kmeans", n_clusters=5, normalize="l2", progress=False)
+    assert len(again.clusters) == 5
+    assert len(sample_images(read)) == len(pd.read_csv(bundle / "sample.csv"))
+    scanned = pd.read_parquet(bundle / "images.parquet")
+    assert scanned["reason"].value_counts()["empty file"] == 1
+    steps = json.loads((bundle / "run.json").read_text())["steps"]
+    assert list(steps) == ["scan", "embed", "cluster", "sample", "pairs"]
+    assert all("numpy" in step["versions"] and "machine" not in step for step in steps.values())
+    assert len(pd.read_csv(bundle / "pairs.csv")) == 10
+
+
+def test_ratings_keep_all_but_the_names(run, ratings, tmp_path):
+    bundle = share(run, tmp_path / "bundle", ratings=ratings)
+    shared = pd.read_csv(bundle / "ratings.csv")
+    assert [*shared] == ["respondent_id", "group", "image_id", "item", "rating"]
+    assert set(shared["respondent_id"]) == {"r1", "r2"}
+    assert set(shared["image_id"]) == set(ratings["image_id"]) and len(shared) == len(ratings)
+
+
+def test_new_ids_and_the_key(run, tmp_path):
+    bundle = share(run, tmp_path / "bundle", new_ids=True)
+    key = pd.read_csv(tmp_path / "bundle-key.csv").set_index("shared_id")["image_id"]
+    assert not key.index.duplicated().any() and len(set(key.index) & set(key)) == 0
+    mine, theirs = Embeddings.load(run), Embeddings.load(bundle)
+    back = pd.Index(mine.images["image_id"]).get_indexer(theirs.images["image_id"].map(key))
+    np.testing.assert_array_equal(theirs.matrix, mine.matrix[back])
+    drawn = pd.read_csv(bundle / "sample.csv")
+    assert set(drawn["image_id"].map(key)) == set(pd.read_csv(run / "sample.csv")["image_id"])
+    scanned = pd.read_parquet(bundle / "images.parquet")
+    assert not {"bytes", "width", "height"} & set(scanned)
+    assert set(scanned["duplicate_of"].dropna()) <= set(scanned["image_id"].dropna())
+    assert theirs.images["image_id"].is_monotonic_increasing  # not in the order of paths
+
+
+def test_noise_is_as_strong_as_said_and_new_each_time(run, tmp_path):
+    original = Embeddings.load(run)
+    sorted_matrix = original.matrix[original.images["image_id"].argsort()]
+    spread = np.sqrt(original.matrix.var(axis=0).mean())
+    one, other = (
+        Embeddings.load(share(run, tmp_path / name, noise=0.5)).matrix for name in ("a", "b")
+    )
+    assert np.std(one - sorted_matrix) == pytest.approx(0.5 * spread, rel=0.02)
+    assert abs(
+        np.corrcoef((one - sorted_matrix).ravel(), (other - sorted_matrix).ravel())[0, 1]
+    ) < (0.05)
+    clustering = Clustering.load(tmp_path / "a")
+    noisy = normalized(one, "l2")
+    first = noisy[(clustering.images["cluster"] == 1).to_numpy()].mean(axis=0)
+    np.testing.assert_allclose(clustering.centroids[0], first, atol=1e-6)
+    assert "noise added, its standard deviation 0.5" in (tmp_path / "a" / "README.txt").read_text()
+
+
+def test_projections_nearly_keep_distances(run, tmp_path):
+    bundle = share(run, tmp_path / "bundle", projection=400)
+    shared, mine = Embeddings.load(bundle), Embeddings.load(run)
+    assert shared.matrix.shape == (len(mine), 400)
+    assert Clustering.load(bundle).centroids.shape[1] == 400
+    matrix = mine.matrix[mine.images["image_id"].argsort()]
+
+    def distances(x: Any) -> Any:
+        return np.sqrt(((x[:, None] - x[None]) ** 2).sum(axis=2))[np.triu_indices(len(x), 1)]
+
+    ratio = distances(shared.matrix) / distances(matrix)
+    assert ratio.min() > 0.8 and ratio.max() < 1.2 and abs(ratio.mean() - 1) < 0.05
+    with pytest.raises(ImagestrataError, match="vectors of 400 numbers by"):
+        Clustering.load(bundle).predict(mine)
+
+
+def test_protected_vectors_are_not_taken_for_the_encoders_own(run, tmp_path):
+    bundle = share(run, tmp_path / "bundle", noise=0.1)
+    with pytest.raises(ImagestrataError, match=r"hog \(protected\)"):
+        Clustering.load(bundle).predict(Embeddings.load(run))
+
+
+def test_columns_go_along_only_when_named(run, tmp_path):
+    bundle = share(run, tmp_path / "bundle", columns=["year"])
+    for name in ("images.parquet", "clustering.parquet", "embeddings/images.parquet"):
+        columns = [*pd.read_parquet(bundle / name)]
+        assert "year" in columns and "caption" not in columns
+    with pytest.raises(ImagestrataError, match="no column 'age'"):
+        share_bundle(run, tmp_path / "other", columns=["age"])
+    with pytest.raises(ImagestrataError, match="Paths are never shared"):
+        share_bundle(run, tmp_path / "other", columns=["path"])
+    with pytest.raises(ImagestrataError, match="a list of names"):
+        share_bundle(run, tmp_path / "other", columns="year")
+
+
+def test_hashes_and_readme(run, tmp_path):
+    bundle = share(run, tmp_path / "bundle")
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    assert set(manifest["sha256"]) == files - {MANIFEST}
+    for name, promised in manifest["sha256"].items():
+        assert file_hash(bundle / name) == promised
+    readme = (bundle / "README.txt").read_text()
+    assert re.sub(r"\s+", " ", WARNING) in re.sub(r"\s+", " ", readme)
+    for name in ("images.parquet", "sample.csv", "Embeddings.load", "read_clustering"):
+        assert name in readme
+    assert "ratings.csv" not in readme
+
+
+def test_ids_of_ones_own_may_be_names(tmp_path):
+    matrix = np.random.default_rng(0).normal(size=(30, 8))
+    own = Embeddings.from_arrays(matrix, [f"person {i}" for i in range(30)])
+    own.save(tmp_path / "run")
+    steps = {"embed": {"settings": {"weights": "C:\\Users\\me"}, "inputs": "x", "finished": "now"}}
+    steps["embed"] |= {"started": "now", "versions": {}, "counts": {}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"imagestrata": "0", "steps": steps}))
+    with pytest.raises(ImagestrataError, match="30 of 30 ids are your own, 'person 0' for one"):
+        share_bundle(tmp_path / "run", tmp_path / "bundle")
+    bundle = share(tmp_path / "run", tmp_path / "bundle", new_ids=True)
+    assert b"person" not in every_byte(bundle) and b"Users" not in every_byte(bundle)
+    assert len(Embeddings.load(bundle)) == 30
+
+
+def test_where_bundles_may_be_written(run, tmp_path):
+    with pytest.raises(ImagestrataError, match="would lie in the run folder"):
+        share_bundle(run, run / "bundle")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("x")
+    with pytest.raises(ImagestrataError, match="is no bundle"):
+        share_bundle(run, tmp_path / "full", overwrite=True)
+    bundle = share(run, tmp_path / "bundle")
+    with pytest.raises(ImagestrataError, match="already holds a bundle"):
+        share_bundle(run, bundle)
+    share(run, bundle, new_ids=True, overwrite=True)
+    assert json.loads((bundle / MANIFEST).read_text())["protection"]["new_ids"] is True
+
+
+def test_it_is_there_whole_or_not_at_all(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("imagestrata.explore.share._readme", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        share_bundle(run, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_arguments(run, tmp_path):
+    out = tmp_path / "bundle"
+    for options, message in (
+        ({"noise": -1}, "`noise` must be between 0 and 10"),
+        ({"projection": 0}, "`projection` must be at least 1"),
+        ({"projection": 10**6}, "must be less than the"),
+        ({"new_ids": 1}, "`new_ids` must be True or False"),
+        ({"ratings": pd.DataFrame({"image_id": []})}, "as read_ratings"),
+    ):
+        with pytest.raises(ImagestrataError, match=message):
+            share_bundle(run, out, **options)
+    with pytest.raises(ImagestrataError, match="'embed' has not been run"):
+        share_bundle(tmp_path, out)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_warning_is_one_that_can_be_silenced(run, tmp_path):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        share_bundle(run, tmp_path / "bundle")
+    assert [str(one.message) for one in said] == [WARNING]
