@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from clusterings import draw_images, hand_made
 from imagestrata import ImagestrataError, coding_sheet, read_coding
-from imagestrata.explore.coding_sheet import _guarded, _unguarded
 from pages import wait_until
 
 CLUSTERS = [1, 1, 1, 1, 1, 2, 2, 2, -1]
@@ -94,13 +93,6 @@ def test_files_run_nothing(clustering, tmp_path):
     html = (tmp_path / "sheet.html").read_text()
     assert "<b>" not in html
     assert html.count("</script>") == 2
-
-
-@given(text=st.text())
-def test_guards_come_off(text):
-    assert _guarded(text)[:1] not in [*"=+-@\t\r\n"]
-    if not text.startswith("'"):
-        assert _unguarded(_guarded(text)) == text
 
 
 def test_images_that_are_gone_say_why(clustering, tmp_path):

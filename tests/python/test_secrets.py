@@ -174,21 +174,23 @@ def test_nothing_leaves_without_consent(tmp_path):
     """A server elsewhere is refused before anything is sent to it, and even looked up."""
     folder = write_pictures(tmp_path / "pictures", 1)
     code = (
-        "from imagestrata import ModelServer, ImagestrataError, describe_images, embed_text\n"
+        "from imagestrata import ImagestrataError, ModelServer, Rekognition\n"
+        "from imagestrata import describe_images, embed_text, tag_images\n"
         "import pandas as pd\n"
         "away = ModelServer('m', 'https://models.example.org/v1', api_key='k')\n"
         "texts = pd.DataFrame({'image_id': ['a'], 'description': ['b']})\n"
         "for send in (\n"
         "    lambda: describe_images(sys.argv[1], away, sys.argv[2], progress=False),\n"
         "    lambda: embed_text(texts, away, progress=False),\n"
+        "    lambda: tag_images(sys.argv[1], Rekognition(), out=sys.argv[2], progress=False),\n"
         "):\n"
         "    try: send()\n"
         "    except ImagestrataError as error: print(error)\n"
     )
     done = offline(code, folder, tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Nothing was sent yet.") == 2
-    assert done.stdout.count("say consent=True") == 2
+    assert done.stdout.count("Nothing was sent yet.") == 3
+    assert done.stdout.count("say consent=True") == 3
 
 
 def test_only_these_modules_can_reach_the_network():
@@ -203,4 +205,4 @@ def test_only_these_modules_can_reach_the_network():
         asks = any(f'"{name}"' in text or f"import {name}" in text for name in reaching)
         if asks or re.search(r"hub\.download|hub_download|snapshot_download|urlopen", code):
             found.add(path.relative_to(package).as_posix())
-    assert found == {"encoders/weights.py", "text/server.py", "lock.py"}
+    assert found == {"encoders/weights.py", "text/server.py", "text/rekognition.py", "lock.py"}
