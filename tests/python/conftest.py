@@ -66,6 +66,23 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
+def visit(browser: Any) -> Iterator[Any]:
+    """A tab for pages that must not complain or ask the network for anything."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    context.close()
+    assert complaints == []
+    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
+
+
+@pytest.fixture
 def public_folder() -> Iterator[Path]:
     """A folder that everybody may enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,9 @@
-"""Waiting for what a page shows, in tests of pages in a browser."""
+"""What tests of pages in a browser have in common."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -16,3 +17,18 @@ def wait_until(page: Any, expression: str, seconds: float = 30) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"not true after {seconds} s: {expression}"
         time.sleep(0.02)
+
+
+def begin(page: Any, annotator: str) -> None:
+    """Say who one is, where a page for annotators asks for it."""
+    page.get_by_label("Your name or code").fill(annotator)
+    page.keyboard.press("Enter")
+
+
+def downloaded(page: Any, folder: Path) -> Path:
+    """The file of answers that a page for annotators gives."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from clusterings import draw_images, hand_made
 from imagestrata import ImagestrataError, coding_sheet, read_coding
-from pages import wait_until
+from pages import begin, wait_until
 
 CLUSTERS = [1, 1, 1, 1, 1, 2, 2, 2, -1]
 CODES = {"people": ["yes", "no"], "frame": None}
@@ -199,27 +199,6 @@ def test_nothing_is_replaced_by_mistake(clustering, tmp_path):
 
 
 # ---- in the browser ----
-
-
-@pytest.fixture
-def visit(browser):
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    yield page
-    context.close()
-    assert complaints == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
-
-
-def begin(page: Any, coder: str) -> None:
-    page.get_by_label("Your name or code").fill(coder)
-    page.keyboard.press("Enter")
 
 
 @pytest.mark.browser

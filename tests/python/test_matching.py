@@ -23,7 +23,7 @@ from imagestrata import (
 )
 from imagestrata.finetune.scores import wilson
 from imagestrata.validation.image_sets import draw_members
-from pages import wait_until
+from pages import begin, downloaded, wait_until
 
 NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}
 SIZES = [12, 9, 6, 2]
@@ -276,35 +276,6 @@ def test_images_that_are_gone_take_their_sets_with_them(tmp_path):
 
 
 # ---- in the browser ----
-
-
-@pytest.fixture
-def visit(browser):
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    yield page
-    context.close()
-    assert complaints == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
-
-
-def begin(page: Any, annotator: str) -> None:
-    page.get_by_label("Your name or code").fill(annotator)
-    page.keyboard.press("Enter")
-
-
-def downloaded(page: Any, folder: Path) -> Path:
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download CSV").click()
-    path = folder / download.value.suggested_filename
-    download.value.save_as(path)
-    return path
 
 
 @pytest.mark.browser

@@ -19,7 +19,7 @@ from PIL import Image
 from clusterings import content_id, draw_images
 from imagestrata import ImagestrataError, export_pairs, read_pairs
 from imagestrata.validation.pairs import draw_pairs
-from pages import wait_until
+from pages import begin, downloaded, wait_until
 
 CLUSTERS = [1, 1, 1, 2, 2, 2]
 
@@ -268,36 +268,6 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
 
 
 # ---- in the browser ----
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens pages that must not complain or ask the network for anything."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    yield page
-    context.close()
-    assert complaints == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
-
-
-def begin(page: Any, annotator: str) -> None:
-    page.get_by_label("Your name or code").fill(annotator)
-    page.keyboard.press("Enter")
-
-
-def downloaded(page: Any, folder: Path) -> Path:
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download CSV").click()
-    file = folder / download.value.suggested_filename
-    download.value.save_as(file)
-    return file
 
 
 def judged_so_far(page: Any) -> str:

@@ -7,17 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from commands import call
 from images import encode, picture, write_files
-from imagestrata import ImagestrataError, cli
-
-
-def call(*arguments: object) -> str:
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-    if result.exception is not None:
-        raise result.exception
-    return result.stdout
+from imagestrata import ImagestrataError
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from commands import call
 from images import encode, picture, write_files
-from imagestrata import ImagestrataError, cli
+from imagestrata import ImagestrataError
 from model_server import model_server
-
-
-def call(*arguments: object) -> str:
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-    if result.exception is not None:
-        raise result.exception
-    return result.stdout
 
 
 @pytest.fixture

@@ -7,19 +7,29 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from ..corpus.decode import open_image, quiet, read_file
+from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
+from ..embeddings.compute import CHANGED
 from ..errors import ImagestrataError
 from ..progress import Progress, track
+from .answers import Answers
+from .server import Declined, OverBudget, Stopped, Unanswered
 
 if TYPE_CHECKING:
     from PIL import Image
 
 #: Images that fail one after the other before we conclude that all will.
 _MOST_FAILURES = 10
+
+
+#: Why an image has no answer though nothing went wrong.
+OVER_BUDGET = "budget reached"
+
+#: Takes a picture; gives the fields of an answer.
+Ask: TypeAlias = "Callable[[Image.Image], dict[str, Any]]"
 
 
 class Failure(NamedTuple):
@@ -35,27 +45,33 @@ class Changed(Exception):
 
 def ask_all(
     images: pd.DataFrame,
-    ask: Callable[[str, str], Failure | None],
-    found: Mapping[str, object],
+    ask: Ask,
+    answers: Answers,
     stop: threading.Event,
     *,
+    side: int | None,
+    refused: Mapping[str, Any],
     concurrency: int,
     what: str,
     host: str,
     progress: Progress,
 ) -> dict[str, str]:
-    """Ask about all images, several at once.
+    """Ask about all images, several at once, and store the answers.
 
     Parameters
     ----------
     images : DataFrame
         ``image_id`` and ``path``.
     ask : callable
-        Takes an id and a path, stores the answer in ``found``, or says why there is none.
-    found : mapping
-        The answers that are stored.
+        Takes a picture; gives the fields of an answer.
+    answers : Answers
+        Where answers are stored; images that have one are not among ``images``.
     stop : threading.Event
         Set when the work is given up.
+    side : int or None
+        Pictures have at most so many pixels a side.
+    refused : mapping
+        The answer for an image that the service does not want; its reason is added.
     concurrency : int
     what : str
         What is done, for the display of progress.
@@ -72,12 +88,12 @@ def ask_all(
     in_a_row = 0
 
     def work(image: tuple[str, str]) -> Failure | None:
-        return None if stop.is_set() else ask(*image)
+        return None if stop.is_set() else _ask_one(*image, ask, answers, side, refused)
 
     def run(pool: ThreadPoolExecutor) -> Iterator[Failure | None]:
         # One by one until the first answer, whose bill says what the others will cost.
         alone = 0
-        while alone < len(files) and not found:
+        while alone < len(files) and not answers.found:
             yield work(files[alone])
             alone += 1
         yield from pool.map(work, files[alone:])
@@ -109,7 +125,35 @@ def ask_all(
     return failed
 
 
-def scanned_picture(image_id: str, path: str, side: int | None) -> Image.Image:
+def _ask_one(
+    image_id: str,
+    path: str,
+    ask: Ask,
+    answers: Answers,
+    side: int | None,
+    refused: Mapping[str, Any],
+) -> Failure | None:
+    """Ask about one image and store the answer, or say why there is none."""
+    try:
+        answer = ask(_scanned_picture(image_id, path, side))
+    except UnreadableImage as error:
+        return Failure(str(error.reason))
+    except Changed:
+        return Failure(CHANGED)
+    except Unanswered as error:
+        # Where others are answered, the image is to blame for a request held to be wrong.
+        return Failure(str(error), by_server=error.passing or not answers.found)
+    except OverBudget:
+        return Failure(OVER_BUDGET)
+    except Declined as error:
+        answer = {**refused, "reason": f"refused: {error}", "cost": 0.0}
+    except Stopped:
+        return None
+    answers.add(image_id, answer)
+    return None
+
+
+def _scanned_picture(image_id: str, path: str, side: int | None) -> Image.Image:
     """The picture that was scanned under this id, at most ``side`` pixels a side."""
     from PIL import Image
 

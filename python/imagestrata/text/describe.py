@@ -8,14 +8,12 @@ import re
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from ..corpus.decode import UnreadableImage
-from ..embeddings.compute import CHANGED
 from ..embeddings.embed import usable_images
 from ..errors import ImagestrataError
 from ..files import read_table, write_table
@@ -23,17 +21,13 @@ from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
 from .answers import Answers
-from .asking import Changed, Failure, ask_all, plain_jpeg, scanned_picture
+from .asking import Ask, ask_all, plain_jpeg
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
 from .server import (
     Connection,
-    Declined,
     ModelServer,
-    OverBudget,
     Purse,
-    Stopped,
-    Unanswered,
     Usage,
 )
 
@@ -46,7 +40,6 @@ Provider: TypeAlias = ModelServer | LocalModel
 PROMPT = "Describe the connotative meaning of this image, in one paragraph"
 
 #: Why a row has no description though nothing went wrong.
-OVER_BUDGET = "budget reached"
 EMPTY = "empty answer"
 CUT_OFF = "cut off at max_tokens"
 
@@ -332,18 +325,16 @@ def _describe(
     ask = _asker(provider, settings, answers, budget, stop)
     return ask_all(
         todo,
-        lambda image_id, path: _describe_one(image_id, path, ask, settings["side"], answers),
-        answers.found,
+        ask,
+        answers,
         stop,
+        side=settings["side"],
+        refused=_answer(None, None, None, Usage(0, 0)),
         concurrency=provider.concurrency,
         what="Describing",
         host=provider.host,
         progress=progress,
     )
-
-
-#: Takes a picture; gives the fields of an answer.
-_Ask: TypeAlias = "Callable[[Image.Image], dict[str, Any]]"
 
 
 def _asker(
@@ -352,7 +343,7 @@ def _asker(
     answers: Answers,
     budget: float | None,
     stop: threading.Event,
-) -> _Ask:
+) -> Ask:
     """What asks the model about a picture."""
     if isinstance(provider, LocalModel):
         words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
@@ -378,29 +369,6 @@ def _asker(
         return {**answer, "cost": cost}
 
     return ask
-
-
-def _describe_one(
-    image_id: str, path: str, ask: _Ask, side: int, answers: Answers
-) -> Failure | None:
-    """Ask for one image and store the answer, or say why there is none."""
-    try:
-        answer = ask(scanned_picture(image_id, path, side))
-    except UnreadableImage as error:
-        return Failure(str(error.reason))
-    except Changed:
-        return Failure(CHANGED)
-    except Unanswered as error:
-        # Where others are answered, the image is to blame for a request held to be wrong.
-        return Failure(str(error), by_server=error.passing or not answers.found)
-    except OverBudget:
-        return Failure(OVER_BUDGET)
-    except Declined as error:
-        answer = _answer(None, f"refused: {error}", None, Usage(0, 0)) | {"cost": 0.0}
-    except Stopped:
-        return None
-    answers.add(image_id, answer)
-    return None
 
 
 def _data_url(picture: Image.Image) -> str:

@@ -11,17 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..corpus.decode import UnreadableImage
-from ..embeddings.compute import CHANGED
 from ..progress import Progress
 from ..provenance import fingerprint
 from .answers import Answers
-from .asking import Changed, Failure, ask_all, scanned_picture
+from .asking import ask_all
 from .consent import agree
 from .rekognition import Rekognition, RekognitionConnection
-from .server import Declined, OverBudget, Purse, Stopped, Unanswered
-
-OVER_BUDGET = "budget reached"
+from .server import Purse
 
 #: Why an image that the service looked at has no tag.
 NOTHING = "nothing recognised"
@@ -70,30 +66,13 @@ def ask_service(
         service, Purse(budget, answers.spent), answers.add_lost, stop
     )
 
-    def ask(image_id: str, path: str) -> Failure | None:
-        try:
-            answer = connection.ask(scanned_picture(image_id, path, None))
-        except UnreadableImage as error:
-            return Failure(str(error.reason))
-        except Changed:
-            return Failure(CHANGED)
-        except Unanswered as error:
-            # Where others are answered, the image is to blame for a request held to be wrong.
-            return Failure(str(error), by_server=error.passing or not answers.found)
-        except OverBudget:
-            return Failure(OVER_BUDGET)
-        except Declined as error:
-            answer = {"tags": [], "reason": f"refused: {error}", "model": None, "cost": 0.0}
-        except Stopped:
-            return None
-        answers.add(image_id, answer)
-        return None
-
     return ask_all(
         todo,
-        ask,
-        answers.found,
+        connection.ask,
+        answers,
         stop,
+        side=None,
+        refused={"tags": [], "model": None},
         concurrency=service.concurrency,
         what="Tagging",
         host=service.host,
