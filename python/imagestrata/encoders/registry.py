@@ -21,6 +21,7 @@ from .weights import checkpoint_folder, given_weights
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
 
 class Kind(NamedTuple):
@@ -32,6 +33,7 @@ class Kind(NamedTuple):
 
 
 NETWORK = Kind("cnn", "TorchvisionEncoder", ("weights", "resize", "precision", "device"))
+POCKET = Kind("pocket", "PocketEncoder", NETWORK.takes)
 WORDS = Kind("bovw", "VisualWordsEncoder", ("seed",))
 GRADIENTS = Kind("hog", "HogEncoder", ("resize",))
 
@@ -58,6 +60,7 @@ ENCODERS = {
     "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
+    "pocket": Line(POCKET, 128, 512, None, "our own small network; comes with the package"),
     "bovw": Line(WORDS, 128, 400, None, "visual words on a grid, learnt on the corpus"),
     "bovw_keypoints": Line(WORDS, 240, 400, None, "visual words at corners and blobs"),
     "hog": Line(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
@@ -193,7 +196,8 @@ def restore_encoder(
     if then != now:
         raise ImagestrataError(
             f"The embeddings were made with weights whose SHA-256 begins with {str(then)[:12]}; "
-            f"those in {encoder.settings['weights']!r} begin with {str(now)[:12]}.",
+            f"those in {encoder.settings['weights'] or 'the package'!r} begin with "
+            f"{str(now)[:12]}.",
             "Give the same weights file as weights=.",
         )
     if encoder.fit_size:
@@ -204,7 +208,24 @@ def restore_encoder(
 
 def is_network(name: str) -> bool:
     """Whether an encoder has weights that can be trained further."""
+    return _kind(name) in (NETWORK, POCKET)
+
+
+def knows_classes(name: str) -> bool:
+    """Whether an encoder is cut from a classifier, whose labels it knows."""
     return _kind(name) is NETWORK
+
+
+def load_network(
+    name: str, *, weights: str | os.PathLike[str] | None, resize: str
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained network without a last layer, and all that decides its vectors but precision.
+
+    Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
+    """
+    load = import_module(f".{_kind(name).module}", __package__).load_network
+    network: tuple[nn.Module, dict[str, Any]] = load(name, weights=weights, resize=resize)
+    return network
 
 
 def _kind(name: str) -> Kind:
