@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import safetensors.torch
 import torch
 import torchvision
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagestrata.encoders.inference import optimise
-from imagestrata.encoders.pocket import POOLED, WIDTH, PocketNetwork
+from imagestrata.encoders.pocket import MEAN, POOLED, SD, WIDTH, PocketNetwork, pack
+from imagestrata.files import file_hash, write_bytes
 
 SHORT, LONG = 168, 240
 TEACHER_SIDE = 160
@@ -46,7 +48,6 @@ CHUNK = 64
 FIRST_CHUNKS = 80
 HELD_OUT = 15
 LEAD = 60
-MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 #: How often a picture of each source is drawn; portraits are much alike, ImageNet is varied.
 SHARES = {"imagenet-samples": 3.0, "caltech101-rest": 1.5, "pacs": 1.0, "congress": 0.5}
@@ -368,6 +369,15 @@ class Run:
         torch.save(state, self.out / "checkpoint.new")
         (self.out / "checkpoint.new").replace(self.out / "checkpoint.pt")
 
+    def export(self) -> Path:
+        """Write the weights as the package holds them, and say their hash."""
+        kept = self.average.network.state_dict()
+        weights = {k: v.contiguous() for k, v in kept.items() if "num_batches" not in k}
+        path = self.out / "pocket.safetensors"
+        write_bytes(path, safetensors.torch.save(pack(weights)))
+        self.write(exported=path.name, step=self.step, sha256=file_hash(path))
+        return path
+
     def _resume(self) -> None:
         state = torch.load(self.out / "checkpoint.pt", weights_only=True)
         self.student.load_state_dict(state["student"])
@@ -540,6 +550,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=300)
     parser.add_argument("--no-mix", action="store_true")
     parser.add_argument("--fresh", type=float, default=1 / 3)
+    parser.add_argument("--export", action="store_true", help="only write the weights")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -554,8 +565,10 @@ def main() -> None:
     teacher.start()
     run = Run(options)
     step.value = run.step
-    run.train(step)
+    if not options.export:
+        run.train(step)
     teacher.terminate()
+    print(f"{run.export()}: set PUBLISHED_SHA256 in encoders/pocket.py to the hash in log.jsonl")
 
 
 if __name__ == "__main__":
