@@ -2,7 +2,8 @@
 #'
 #' @param images What [scan_images()] returned, or anything that it takes; then the images
 #'   are scanned first.
-#' @param encoder How pictures become vectors, by name; see [list_encoders()].
+#' @param encoder How pictures become vectors, by name; see [list_encoders()]. `"pocket"`, our own
+#'   small network, comes with the package and needs no download.
 #' @param model What [fine_tune()] returned, or the folder it lies in: its network makes the
 #'   vectors, and `encoder`, `weights`, `resize`, `precision` and `seed` are not looked at.
 #' @param weights A file with the encoder's weights. By default they are looked for where

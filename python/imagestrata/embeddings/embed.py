@@ -48,10 +48,11 @@ def embed_images(
         ``"ok"`` are taken; or whatever it takes, and then it is scanned first.
     encoder : str or Embeddings, default "resnet18"
         The name of an encoder (see :func:`imagestrata.list_encoders`): a classifier
-        of torchvision, cut before its last layer, ``"bovw"`` or ``"hog"``; or
-        embeddings, to get vectors comparable to theirs: the same encoder with the
-        same settings, weights and visual words, whatever ``resize``, ``precision``
-        and ``seed`` say. ResNet-18 is the network of the paper (section 2.3).
+        of torchvision, cut before its last layer; ``"pocket"``, our own small network,
+        which needs no download; ``"bovw"`` or ``"hog"``; or embeddings, to get vectors
+        comparable to theirs: the same encoder with the same settings, weights and
+        visual words, whatever ``resize``, ``precision`` and ``seed`` say. ResNet-18 is
+        the network of the paper (section 2.3).
     model : FineTunedModel or path, optional
         What :func:`imagestrata.fine_tune` returned, or the folder it lies in: its
         network makes the vectors, and the arguments ``encoder``, ``weights``,
