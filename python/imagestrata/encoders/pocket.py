@@ -25,6 +25,9 @@ SIDE, SHORT_SIDE = 128, 144
 #: Mean and standard deviation of colours that pictures are brought to.
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
+#: Pictures that are best encoded together on a processor.
+BATCH = 32
+
 _SCALE = ".scale"
 
 #: Channels of the four stages, at 1/4, 1/8, 1/16 and 1/32 of the picture's side.
@@ -117,6 +120,11 @@ class PocketEncoder(TorchvisionEncoder):
     -----
     What it was trained on, how good it is and at what it is bad: ``docs/pocket.md``.
     """
+
+    def __init__(self, name: str, **arguments: Any) -> None:
+        super().__init__(name, **arguments)
+        # What a batch costs besides its pictures weighs more where a picture costs little.
+        self.batch_size = max(self.batch_size, BATCH)
 
     def _load(
         self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
