@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagestrata.encoders.inference import optimise
-from imagestrata.encoders.pocket import MEAN, POOLED, SD, WIDTH, PocketNetwork, pack
+from imagestrata.encoders.pocket import MEAN, SD, WIDTH, PocketNetwork, pack
 from imagestrata.files import file_hash, write_bytes
 
 SHORT, LONG = 168, 240
@@ -48,6 +48,9 @@ CHUNK = 64
 FIRST_CHUNKS = 80
 HELD_OUT = 15
 LEAD = 60
+
+#: Main directions of the teacher's vectors that the student learns.
+DIRECTIONS = 512
 
 #: How often a picture of each source is drawn; portraits are much alike, ImageNet is varied.
 SHARES = {"imagenet-samples": 3.0, "caltech101-rest": 1.5, "pacs": 1.0, "congress": 0.5}
@@ -255,16 +258,17 @@ class Losses(NamedTuple):
 
 
 class Student(nn.Module):
-    """The network and a second head, of the teacher's classes, that is thrown away."""
+    """The network, and two heads that are thrown away: the teacher's vector, and its classes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network = PocketNetwork()
-        self.classes = nn.Linear(POOLED, 1000)
+        self.project = nn.Linear(WIDTH, DIRECTIONS)
+        self.classes = nn.Linear(WIDTH, 1000)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = self.network.pool(pixels)
-        return self.network.project(pooled), self.classes(pooled)
+        vectors = self.network(pixels)
+        return self.project(vectors), self.classes(vectors)
 
 
 class Muon(torch.optim.Optimizer):
@@ -349,8 +353,8 @@ class Run:
         features = torch.cat(pure)
         self.centre = features.mean(0)
         _, spread, directions = torch.linalg.svd(features - self.centre, full_matrices=False)
-        self.directions = directions[:WIDTH].T.contiguous()
-        kept = float((spread[:WIDTH] ** 2).sum() / (spread**2).sum())
+        self.directions = directions[:DIRECTIONS].T.contiguous()
+        kept = float((spread[:DIRECTIONS] ** 2).sum() / (spread**2).sum())
         self.write(kept=round(kept, 4), first_views=len(features))
 
     def write(self, **entry: Any) -> None:
@@ -512,7 +516,7 @@ class Run:
         target = (torch.from_numpy(np.load(path)).float() - self.centre) @ self.directions
         self.average.eval()
         with torch.autocast("cpu", torch.bfloat16):
-            parts = [self.average.network(as_input(s, STUDENT_SIDE)) for s in squares.split(64)]
+            parts = [self.average(as_input(s, STUDENT_SIDE))[0] for s in squares.split(64)]
         ours, theirs = functional.normalize(torch.cat(parts).float()), functional.normalize(target)
         cosine = (ours * theirs).sum(1)
         near = [(side @ side.T).fill_diagonal_(-1).topk(10).indices for side in (ours, theirs)]
