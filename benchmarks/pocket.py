@@ -82,7 +82,6 @@ def report_quality(folder: Path, n_seeds: int) -> None:
             rows[-1][f"pair F1, {name}"] = round(mean(f1), 3)
             if name == "default":
                 rows[-1]["F1 range"] = f"{min(f1):.2f}-{max(f1):.2f}"
-                rows[-1]["residual"] = round(mean(residual(c) for c in ours), 3)
             agreement = [
                 adjusted_rand_score(labels(one), labels(other))
                 for a, one in enumerate(ours)
@@ -140,10 +139,6 @@ def neighbours(embeddings: Embeddings, table: pd.DataFrame) -> dict[str, float]:
 
 def labels(clustering: Clustering) -> NDArray[Any]:
     return clustering.images.sort_values("image_id")["cluster"].fillna(-1).to_numpy()
-
-
-def residual(clustering: Clustering) -> float:
-    return float((clustering.images["cluster"].fillna(0) == 0).mean())
 
 
 def pair_f1(clustering: Clustering, table: pd.DataFrame) -> float:
