@@ -10,7 +10,7 @@ BIN := .venv/bin
 
 demo: .venv/core
 	@$(BIN)/imagestrata demo demo/images
-	$(BIN)/imagestrata run demo/images --out demo/run --encoder hog --near-duplicates 4
+	$(BIN)/imagestrata run demo/images --out demo/run --encoder pocket --near-duplicates 4
 
 test: .venv/dev
 	@tools/system-packages chromium tesseract

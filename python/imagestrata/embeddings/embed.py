@@ -58,6 +58,8 @@ def embed_images(
           ``"clip:ViT-B-32"``;
         - ``"blip2:vision"``, the summary of BLIP-2's image tower, or
           ``"blip2:qformer"``, the mean of what its Q-Former answers (transformers);
+        - ``"pocket"``: our own small network, which comes with the package and needs no
+          download;
         - ``"bovw"``, ``"bovw_keypoints"`` or ``"hog"``, which need no weights;
         - embeddings, to get vectors comparable to theirs: the same encoder with the
           same settings, weights and visual words, whatever ``resize``, ``precision``

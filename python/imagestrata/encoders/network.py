@@ -98,7 +98,8 @@ class NetworkEncoder(Encoder):
             with self._turn:
                 # Rows, columns, colours: already the order in memory called channels last.
                 pixels = squares.to(self._device).permute(0, 3, 1, 2)
-                batch = (pixels - self._mean) / self._sd
+                # Floats first: torch is three times as slow at taking floats from whole numbers.
+                batch = pixels.float().sub_(self._mean).div_(self._sd)
                 vectors = self._model(batch.to(self._dtype)).float().cpu()
         except torch.OutOfMemoryError as error:
             raise ImagestrataError(

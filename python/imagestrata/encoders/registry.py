@@ -29,6 +29,7 @@ from .weights import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
 
 class Kind(NamedTuple):
@@ -49,6 +50,7 @@ NETWORK = Kind("cnn", "TorchvisionEncoder", _NETWORKS_TAKE)
 TIMM = Kind("timm", "TimmEncoder", _NETWORKS_TAKE, "timm")
 CLIP = Kind("clip", "ClipEncoder", _NETWORKS_TAKE, "open_clip")
 BLIP2 = Kind("blip2", "Blip2Encoder", _NETWORKS_TAKE, "transformers")
+POCKET = Kind("pocket", "PocketEncoder", _NETWORKS_TAKE)
 WORDS = Kind("bovw", "VisualWordsEncoder", ("seed",))
 GRADIENTS = Kind("hog", "HogEncoder", ("resize",))
 
@@ -79,6 +81,7 @@ ENCODERS = {
     "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
+    "pocket": Line(POCKET, 128, 640, None, "our own small network; comes with the package"),
     "timm:legacy_xception": Line(
         TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works so"
     ),
@@ -219,7 +222,8 @@ def restore_encoder(
     if then != now:
         raise ImagestrataError(
             f"The embeddings were made with weights whose SHA-256 begins with {str(then)[:12]}; "
-            f"those in {encoder.settings['weights']!r} begin with {str(now)[:12]}.",
+            f"those in {encoder.settings['weights'] or 'the package'!r} begin with "
+            f"{str(now)[:12]}.",
             "Give the same weights file as weights=.",
         )
     if encoder.fit_size:
@@ -229,8 +233,25 @@ def restore_encoder(
 
 
 def is_network(name: str) -> bool:
-    """Whether an encoder is a classifier of torchvision: one that can be trained further."""
+    """Whether an encoder has weights that can be trained further."""
+    return _kind(name) in (NETWORK, POCKET)
+
+
+def knows_classes(name: str) -> bool:
+    """Whether an encoder is cut from a classifier of torchvision, whose labels it knows."""
     return _kind(name) is NETWORK
+
+
+def load_network(
+    name: str, *, weights: str | os.PathLike[str] | None, resize: str
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained network without a last layer, and all that decides its vectors but precision.
+
+    Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
+    """
+    load = import_module(f".{_kind(name).module}", __package__).load_network
+    network: tuple[nn.Module, dict[str, Any]] = load(name, weights=weights, resize=resize)
+    return network
 
 
 def _kind(name: str) -> Kind:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Where a server that does not answer is given up, in seconds.
 TIMEOUT = 20
 
-_NEED_NOTHING = 'encoder="bovw" and encoder="hog" need no weights.'
+_NEED_NOTHING = 'encoder="pocket" brings its own, encoder="bovw" and encoder="hog" need none.'
 
 #: Key of safetensors' metadata: how pictures must look follows from it.
 _ORIGIN = "published"

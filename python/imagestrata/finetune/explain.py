@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
 from ..embeddings.compute import CHANGED
-from ..encoders.registry import is_network
+from ..encoders.registry import is_network, load_network
 from ..encoders.resize import resize
 from ..encoders.saved import read_encoder
 from ..errors import ImagestrataError
@@ -119,8 +119,6 @@ class _Seer:
 
     def __init__(self, model: FineTunedModel, device: torch.device) -> None:
         import torch
-
-        from ..encoders.cnn import load_network
 
         if not is_network(model.encoder["name"]):
             raise ImagestrataError(

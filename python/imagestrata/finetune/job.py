@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..embeddings.compute import workers
 from ..embeddings.embed import embed_images
 from ..encoders.base import Encoder
-from ..encoders.registry import is_network, restore_encoder
+from ..encoders.registry import is_network, load_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder
 from ..errors import ImagestrataError
 from ..files import ensure_folder
@@ -126,7 +126,6 @@ def _learn_all(
     progress: Progress,
 ) -> _Learnt:
     """Train a network with a new last layer, from pictures that are cut anew in every epoch."""
-    from ..encoders.cnn import load_network
     from ..encoders.inference import pick_device, pick_dtype
     from .network import Network, count_frozen
     from .training import train
@@ -218,8 +217,6 @@ def _learn_head(
     weight, bias = _head(trained.state["weight"], trained.state["bias"])
     backbone = None
     if is_network(settings["encoder"]):
-        from ..encoders.cnn import load_network
-
         network, _ = load_network(settings["encoder"], weights=weights, resize=settings["resize"])
         backbone = dict(network.state_dict())
     return _Learnt(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..embeddings.compute import compute, workers
 from ..embeddings.embed import usable_images
 from ..embeddings.shards import Shards, encoder_key, gather
-from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network
+from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..errors import ImagestrataError
 from ..files import read_table, write_table
 from ..progress import Progress
@@ -151,7 +151,7 @@ def tag_images(
         batch_size = check_int("batch_size", batch_size, minimum=1)
     given = None if labels is None else _check_labels(labels)
     settings = deciding_arguments(classifier, weights, resize, precision, 0)
-    if not is_network(classifier):
+    if not knows_classes(classifier):
         raise ImagestrataError(
             f"{classifier!r} describes pictures by numbers and knows no labels.",
             "Name a classifier of torchvision, such as resnet18.",

@@ -1,0 +1,187 @@
+"""The encoder ``pocket``: a small network with weights of our own, which come with the package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ImagestrataError
+from ..files import file_hash
+from .network import NetworkEncoder
+from .weights import fill, given_weights, read_weights
+
+#: Our weights, made by ``tools/train_pocket.py``.
+PUBLISHED = Path(__file__).with_name("pocket.safetensors")
+PUBLISHED_SHA256 = "3b99fdaf35ec1c84f10133fc71ed9525dcb8ac41b3d17fc335dab49d04511e7b"
+
+#: Side of the square that is looked at, and of the picture's short side before it is cut out.
+SIDE, SHORT_SIDE = 128, 144
+
+#: Mean and standard deviation of colours that pictures are brought to.
+MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+#: Pictures that are best encoded together on a processor.
+BATCH = 32
+
+_SCALE = ".scale"
+
+#: Channels of the four stages, at 1/4, 1/8, 1/16 and 1/32 of the picture's side.
+WIDTHS = (48, 96, 192, 320)
+
+#: Residual blocks of each stage.
+DEPTHS = (1, 1, 2, 1)
+
+#: Channels of the last layer, whose averages over the picture are the vector.
+WIDTH = 640
+
+
+class PocketNetwork(nn.Module):
+    """2.9 million weights, 0.2 billion multiplications for a square of 128 pixels.
+
+    Dense convolutions only: on a processor they are faster than the depthwise ones of other
+    small networks, which need fewer multiplications and wait for memory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, second, third, fourth = WIDTHS
+        layers = [*_layer(3, 32, stride=2), *_layer(32, first, stride=2)]
+        layers += [Block(first) for _ in range(DEPTHS[0])]
+        layers += _layer(first, second, stride=2)
+        layers += [Block(second) for _ in range(DEPTHS[1])]
+        layers += _layer(second, third, stride=2)
+        layers += [Block(third, gated=True) for _ in range(DEPTHS[2])]
+        layers += _layer(third, fourth, stride=2)
+        layers += [Block(fourth, 2 * fourth, side=1, gated=True) for _ in range(DEPTHS[3])]
+        layers += _layer(fourth, WIDTH, side=1)
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Vectors of shape (n, 640) for pictures of shape (n, 3, side, side)."""
+        vectors: Tensor = self.features(pixels).mean((2, 3))
+        return vectors
+
+
+class Block(nn.Module):
+    """Two convolutions, added to what went in; ``gated``: each channel weighed by all of them."""
+
+    def __init__(
+        self, width: int, between: int | None = None, *, side: int = 3, gated: bool = False
+    ) -> None:
+        super().__init__()
+        between = between or width
+        self.change = nn.Sequential(
+            *_layer(width, between, side=side),
+            *_layer(between, width, side=side)[:-1],
+            *([Gate(width)] if gated else []),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return torch.relu(maps + self.change(maps))
+
+
+class Gate(nn.Module):
+    """Squeeze and excitation (Hu, Shen and Sun 2018): channels weighed by the whole picture."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(width, width // 8, 1)
+        self.excite = nn.Conv2d(width // 8, width, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        whole = torch.relu(self.squeeze(maps.mean((2, 3), keepdim=True)))
+        return maps * torch.sigmoid(self.excite(whole))
+
+
+def _layer(n_in: int, n_out: int, *, side: int = 3, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(n_in, n_out, side, stride, side // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
+
+
+class PocketEncoder(NetworkEncoder):
+    """Our own small network, whose weights come with the package.
+
+    Parameters are those of :class:`~imagestrata.encoders.network.NetworkEncoder`; ``weights`` is
+    a file that descends from ours, as :func:`imagestrata.fine_tune` writes it, or None for ours.
+
+    Notes
+    -----
+    What it was trained on, how good it is and at what it is bad: ``docs/pocket.md``.
+    """
+
+    def __init__(self, name: str, **arguments: Any) -> None:
+        super().__init__(name, **arguments)
+        # What a batch costs besides its pictures weighs more where a picture costs little.
+        self.batch_size = max(self.batch_size, BATCH)
+
+    def _load(
+        self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        return load_network(name, weights=weights, resize=resize)
+
+
+def load_network(
+    name: str, *, weights: str | os.PathLike[str] | None, resize: str
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The trained network, and all that decides its vectors but precision.
+
+    Raises
+    ------
+    ImagestrataError
+        If the weights are not those that we published, or ``weights`` holds others.
+    """
+    path = PUBLISHED if weights is None else given_weights(Path(weights).expanduser())
+    found = file_hash(path)
+    if weights is None and found != PUBLISHED_SHA256:
+        raise ImagestrataError(
+            f"{str(path)!r} is damaged: its SHA-256 begins with {found[:12]}, not with "
+            f"{PUBLISHED_SHA256[:12]}.",
+            "Install imagestrata again: the file comes with it.",
+        )
+    with torch.random.fork_rng(devices=[]):  # what it draws is replaced at once
+        network = PocketNetwork()
+    fill(network, unpack(read_weights(path)), path, name)
+    return network, {
+        "name": name,
+        "width": WIDTH,
+        # Ours lie wherever the package lies: their hash tells them, not their path.
+        "weights": None if weights is None else str(path),
+        "weights_sha256": found,
+        "published": "pocket",
+        "resize": resize,
+        "input_size": SIDE,
+        "short_side": SHORT_SIDE,
+        "interpolation": "bilinear",
+        "mean": list(MEAN),
+        "sd": list(SD),
+    }
+
+
+def pack(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights in little room: filters as whole numbers of 8 bits, a scale for each filter.
+
+    What is no filter (biases, statistics of batch norm) keeps its 32 bits.
+    """
+    packed = {}
+    for name, tensor in weights.items():
+        if tensor.ndim < 2:
+            packed[name] = tensor.clone()
+            continue
+        scale = tensor.abs().amax(dim=tuple(range(1, tensor.ndim)), keepdim=True) / 127
+        packed[name] = (tensor / scale.clamp(min=1e-12)).round().to(torch.int8)
+        packed[name + _SCALE] = scale
+    return packed
+
+
+def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as :func:`pack` found them, but for rounding; others as they are."""
+    return {
+        name: tensor.float() * packed[name + _SCALE] if name + _SCALE in packed else tensor
+        for name, tensor in packed.items()
+        if not name.endswith(_SCALE)
+    }
