@@ -60,7 +60,7 @@ ENCODERS = {
     "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "pocket": Line(POCKET, 128, 640, None, "our own small network; comes with the package"),
+    "pocket": Line(POCKET, 120, 640, None, "our own small network; comes with the package"),
     "bovw": Line(WORDS, 128, 400, None, "visual words on a grid, learnt on the corpus"),
     "bovw_keypoints": Line(WORDS, 240, 400, None, "visual words at corners and blobs"),
     "hog": Line(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
