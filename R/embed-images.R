@@ -7,8 +7,9 @@
 #'   any network of timm, likewise cut, such as Xception, `"timm:legacy_xception"`;
 #'   `"clip:<name>"`, the image tower of any network of open_clip, such as `"clip:ViT-B-32"`;
 #'   `"blip2:vision"`, the summary of BLIP-2's image tower, or `"blip2:qformer"`, the mean of what
-#'   its Q-Former answers; `"pocket"`, our own small network, which comes with the package; `"bovw"`,
-#'   `"bovw_keypoints"` or `"hog"`, which need no weights. timm, open_clip and transformers are optional Python packages; what is missing is asked for by name.
+#'   its Q-Former answers; `"pocket"`, our own small network, which comes with the package;
+#'   `"bovw"`, `"bovw_keypoints"` or `"hog"`, which need no weights. timm, open_clip and
+#'   transformers are optional Python packages; what is missing is asked for by name.
 #' @param model What [fine_tune()] returned, or the folder it lies in: its network makes the
 #'   vectors, and `encoder`, `weights`, `resize`, `precision` and `seed` are not looked at.
 #' @param weights A file with the encoder's weights, or the name of published ones, such as

@@ -5,7 +5,7 @@
 
 Teacher and student look at the same view: a random window of a picture, flipped and recoloured at
 random and, half of the time, mixed with another one. Every view is drawn anew; what the teacher
-said of a view is kept, and each view comes back once, much later. See docs/pocket.md.
+said of a view is kept, and old views come back among the new ones. See docs/pocket.md.
 
 The run stops and goes on: call the same command again.
 """

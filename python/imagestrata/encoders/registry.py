@@ -81,7 +81,7 @@ ENCODERS = {
     "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "pocket": Line(POCKET, 128, 640, None, "our own small network; comes with the package"),
+    "pocket": Line(POCKET, 120, 640, None, "our own small network; comes with the package"),
     "timm:legacy_xception": Line(
         TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works so"
     ),
