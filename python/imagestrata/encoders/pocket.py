@@ -83,7 +83,8 @@ class Block(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        return (maps + self.change(maps)).relu_()
+        added: Tensor = maps + self.change(maps)
+        return added.relu_()
 
 
 class Gate(nn.Module):
