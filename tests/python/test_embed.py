@@ -303,7 +303,7 @@ class TestFailures:
     def test_missing_weights_show_before_the_scan(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imagestrata.embeddings.embed.scan_images", None)
+        monkeypatch.setattr("imagestrata.corpus.scan.scan_images", None)
         with pytest.raises(MissingWeightsError):
             embed(folder, "resnet18", weights=tmp_path / "nowhere.pth")
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
 from ..extras import require
 from ..files import Parts, make_folder, read_table, write_bytes, write_table
 from ..progress import Progress, track
@@ -24,7 +23,7 @@ from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
 from .decode import quiet
 from .pictures import N_THREADS, NoPicture, load_image
-from .scan import scan_images
+from .scan import usable_images
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -154,7 +153,7 @@ def crop_faces(
     overwrite = check_bool("overwrite", overwrite)
     # A missing library should come to light before thousands of files are looked at.
     detector = _Detector(settings["min_size"], settings["min_score"])
-    table = _usable(images, out, overwrite, progress)
+    table = usable_images(images, out, overwrite, progress)
     step = Step(
         out,
         "faces",
@@ -178,20 +177,6 @@ def crop_faces(
     step.finish(images=len(table), faces=len(kept))
     _warn(faces["reason"], len(table))
     return faces
-
-
-def _usable(
-    images: Any, out: str | os.PathLike[str], overwrite: bool, progress: Progress
-) -> pd.DataFrame:
-    """``image_id`` and ``path`` of the images to be looked at."""
-    if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
-        images = scan_images(images, out=out, overwrite=overwrite, progress=progress)
-    usable: pd.DataFrame = images.loc[images["status"] == "ok", ["image_id", "path"]]
-    if usable.empty:
-        raise ImagestrataError(
-            f'None of {len(images)} images has the status "ok": there is no face to find.'
-        )
-    return usable.drop_duplicates("image_id", ignore_index=True)
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,39 @@ def _inputs(listing: Listing) -> str:
     return fingerprint([files, extras])
 
 
+def usable_images(
+    images: Any, out: str | os.PathLike[str] | None, overwrite: bool, progress: Progress
+) -> pd.DataFrame:
+    """The distinct images to work on: image_id, path, n_copies, and columns of the user's.
+
+    Parameters are those of the verbs that take images: what :func:`scan_images` returned, or
+    whatever it takes, and then it is scanned first.
+    """
+    if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
+        images = scan_images(images, out=out, overwrite=overwrite, progress=progress)
+    usable: pd.DataFrame = images[images["status"] == "ok"].reset_index(drop=True)
+    if usable.empty:
+        raise ImagestrataError(
+            f'None of {len(images)} images has the status "ok": there is nothing to work on.'
+        )
+    check_unique(usable["image_id"])
+    if "n_copies" not in usable:
+        usable["n_copies"] = 1
+    extras = [name for name in usable.columns if name not in COLUMNS]
+    return usable.loc[:, ["image_id", "path", "n_copies", *extras]]
+
+
+def check_unique(image_ids: pd.Series[str]) -> None:
+    """Raise an error if an id stands for two images."""
+    twice = image_ids[image_ids.duplicated()]
+    if len(twice):
+        raise ImagestrataError(
+            f"Each image must have an id of its own, but {twice.iloc[0]!r} comes "
+            f"{(image_ids == twice.iloc[0]).sum()} times.",
+            "Drop the copies first.",
+        )
+
+
 def _look_at_all(
     look: Callable[[str], dict[str, Any]], paths: list[str], step: Step, progress: Progress
 ) -> pa.Table:

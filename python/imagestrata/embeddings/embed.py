@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..corpus.scan import COLUMNS, scan_images
+from ..corpus.scan import usable_images
 from ..encoders.base import Encoder
 from ..encoders.registry import deciding_arguments, make_encoder, restore_encoder
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
@@ -20,7 +20,7 @@ from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
 from ..validate import check_bool, check_int, check_seed
 from .compute import compute, learn, workers
-from .embeddings import Embeddings, assemble, check_unique, read_embeddings
+from .embeddings import Embeddings, assemble, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
 
 
@@ -207,24 +207,6 @@ def _was_finished(out: str | os.PathLike[str] | None) -> bool:
         return False
     entry = read_run(Path(out).expanduser())["steps"].get("embed")
     return bool(entry and entry["finished"])
-
-
-def usable_images(
-    images: Any, out: str | os.PathLike[str] | None, overwrite: bool, progress: Progress
-) -> pd.DataFrame:
-    """The images to be embedded: image_id, path, n_copies, and columns of the user's."""
-    if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
-        images = scan_images(images, out=out, overwrite=overwrite, progress=progress)
-    usable: pd.DataFrame = images[images["status"] == "ok"].reset_index(drop=True)
-    if usable.empty:
-        raise ImagestrataError(
-            f'None of {len(images)} images has the status "ok": there is nothing to embed.'
-        )
-    check_unique(usable["image_id"])
-    if "n_copies" not in usable:
-        usable["n_copies"] = 1
-    extras = [name for name in usable.columns if name not in COLUMNS]
-    return usable.loc[:, ["image_id", "path", "n_copies", *extras]]
 
 
 def _stored(folder: Path) -> Embeddings | None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
+from ..corpus.scan import check_unique
 from ..errors import ImagestrataError
 from ..files import make_folder
 from .shards import (
@@ -221,17 +222,6 @@ def assemble(
         vectors = vectors[~failed]
     kept = images[~failed].reset_index(drop=True)
     return Embeddings(kept, vectors, settings, failures=failures, state=state)
-
-
-def check_unique(image_ids: pd.Series[str]) -> None:
-    """Raise an error if an id stands for two vectors."""
-    twice = image_ids[image_ids.duplicated()]
-    if len(twice):
-        raise ImagestrataError(
-            f"Each image must have an id of its own, but {twice.iloc[0]!r} comes "
-            f"{(image_ids == twice.iloc[0]).sum()} times.",
-            "Drop the copies first.",
-        )
 
 
 def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from ..embeddings.embed import usable_images
+from ..corpus.scan import usable_images
 from ..errors import ImagestrataError
 from ..files import read_table, write_table
 from ..progress import Progress

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..corpus.decode import quiet
 from ..corpus.pictures import NoPicture, load_image
-from ..embeddings.embed import usable_images
+from ..corpus.scan import usable_images
 from ..errors import ImagestrataError
 from ..extras import require
 from ..files import Parts, read_table, write_table

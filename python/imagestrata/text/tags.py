@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.scan import usable_images
 from ..embeddings.compute import compute, workers
-from ..embeddings.embed import usable_images
 from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..errors import ImagestrataError
