@@ -14,8 +14,8 @@
 #' @param torch Which build of torch: `"cpu"`, the smallest; `"cuda"`, for a graphics card
 #'   of NVIDIA, chosen by its driver; or `"default"`, whatever the package registry offers
 #'   for this system (on Linux it works with and without a graphics card, but is large).
-#' @param extras Names of optional groups of packages, such as `"density"`; an unknown name says which
-#'   there are.
+#' @param extras Names of optional groups of packages, such as `"density"`; an unknown name says
+#'   which there are.
 #' @param python The Python to start from, 3.11 or newer (reticulate before 1.33 needs 3.11,
 #'   before 1.40 at most 3.12). By default the newest of these that is found.
 #' @param envname Name or path of the virtual environment.
