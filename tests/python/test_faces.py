@@ -17,8 +17,6 @@ from imagestrata import ImagestrataError, cli, crop_faces, scan_images
 from imagestrata.corpus import faces as finding
 from imagestrata.corpus.faces import Face, _Cutter
 
-pytest.importorskip("dlib", reason="needs dlib (`pip install 'imagestrata[faces]'`)")
-
 
 @pytest.fixture(scope="module")
 def astronaut():

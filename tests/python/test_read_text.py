@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytesseract
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
@@ -26,9 +27,6 @@ from imagestrata import (
 from imagestrata.text import read as reading
 from imagestrata.text.read import Word, _merged, _share
 
-pytesseract = pytest.importorskip(
-    "pytesseract", reason="needs pytesseract (`pip install 'imagestrata[tesseract]'`)"
-)
 needs_tesseract = pytest.mark.skipif(
     shutil.which("tesseract") is None,
     reason="needs the program tesseract (Debian's package `tesseract-ocr`)",
