@@ -75,12 +75,12 @@ def test_interrupted_it_goes_on_and_computes_nothing_twice(matrix, tmp_path, mon
     iterate = IterativeKMeans._fit_remaining
     done = []
 
-    def interrupted(self, X, remaining, seed, number):
+    def interrupted(self, X, remaining, seed, number, engine):
         if len(done) in (2, 3):
             done.append(None)
             raise KeyboardInterrupt
         done.append(number)
-        return iterate(self, X, remaining, seed, number)
+        return iterate(self, X, remaining, seed, number, engine)
 
     monkeypatch.setattr(IterativeKMeans, "_fit_remaining", interrupted)
     for _ in range(2):

@@ -279,7 +279,7 @@ def test_copies_stay_together():
         ("n_init", 0),
         ("normalize", "l1"),
         ("n_components", 4),
-        ("silhouette", "sampled"),
+        ("silhouette", "fast"),
         ("exact", 1),
     ],
 )

@@ -29,7 +29,7 @@ from imagestrata import (
     scan_images,
     share_bundle,
 )
-from imagestrata.clustering.base import normalized
+from imagestrata.clustering.vectors import normalized
 from imagestrata.explore.share import MANIFEST, WARNING
 from imagestrata.files import file_hash
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -16,11 +17,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..embeddings.reduce import principal_components
+from ..engine import Engine, open_engine
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_int
 from .silhouette import MEASURES
-from .vectors import row_blocks
+from .vectors import SHARD_ROWS, FileRows, Rows, as_rows, row_blocks
 
 #: Called with a name and a function that makes a table; gives back that table,
 #: perhaps from an earlier call. This is how a run folder remembers iterations, and
@@ -75,16 +77,19 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return nearest_centroids(normalized(X, self.normalize), self.cluster_centers_)
+        return nearest_centroids(as_rows(X, self.normalize), self.cluster_centers_)
 
-    def _fit(self, X: Any, memo: Memo, progress: Progress) -> Self:
-        X = validate_data(self, X, dtype=(np.float64, np.float32))
+    def _fit(self, X: Any, memo: Memo, progress: Progress, engine: Any = None) -> Self:
+        given, X = X, validate_data(self, X, dtype=(np.float64, np.float32))
         self._check_arguments(X.shape)
-        X = normalized(X, self.normalize)
+        # What scikit-learn has checked is no longer known to lie in a file.
+        X = as_rows(given if X.base is given else X, self.normalize)
         seed = plain_seed(self.random_state)
-        labels, self.silhouettes_, iterations, self.trace_ = self._partition(
-            reduced(X, self.n_components, seed), seed, memo, progress
-        )
+        space = reduced(X, self.n_components, seed)
+        with _engine(space, engine) as opened:
+            labels, self.silhouettes_, iterations, self.trace_ = self._partition(
+                space, seed, memo, progress, opened
+            )
         order = _order_by_size(labels)
         self.labels_ = order[labels]
         self.iterations_ = np.where(labels == -1, 0, iterations)
@@ -94,7 +99,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _partition(
-        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         """Label (-1 residual), silhouette and iteration of each row, and the trace."""
         raise NotImplementedError
@@ -111,7 +116,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """Raise an ImagestrataError for an argument out of range, for this shape if known."""
         if self.normalize is not None:
             check_choice("normalize", self.normalize, ["l2"])
-        check_choice("silhouette", self.silhouette, MEASURES)
+        check_choice("silhouette", self.silhouette, ["auto", *MEASURES])
         if check_bool("exact", self.exact) and self.n_components is not None:
             raise ImagestrataError(
                 "`exact` and `n_components` exclude each other: principal components are not "
@@ -121,6 +126,21 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.n_components is not None:
             most = min(shape) if shape else None
             check_int("n_components", self.n_components, minimum=1, maximum=most)
+
+
+@contextmanager
+def _engine(X: Rows, asked: Any) -> Iterator[Engine | None]:
+    """Who works on shards of these rows: nobody else where there is only one of them.
+
+    Rows in memory stay on this machine.
+    """
+    if len(X) <= SHARD_ROWS:
+        yield None
+        return
+    with open_engine(asked if isinstance(X, FileRows) else None) as engine:
+        if engine.remote and isinstance(X, FileRows):
+            engine.check_file(X.path)
+        yield engine
 
 
 def digest(rows: NDArray[np.intp]) -> str:
@@ -142,36 +162,23 @@ def plain_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def normalized(X: NDArray[Any], how: str | None) -> NDArray[Any]:
-    """X, or its rows scaled to length one; rows of zeros stay as they are."""
-    if how is None:
-        return X
-    out = np.empty_like(X)
-    for block in row_blocks(len(X)):
-        rows = X[block].astype(np.float64)
-        # A running sum adds in the same order on every processor, as `exact` wants.
-        norms = np.sqrt(np.cumsum(rows**2, axis=1)[:, -1:])
-        out[block] = rows / np.where(norms > 0, norms, 1.0)
-    return out
-
-
-def reduced(X: NDArray[Any], n_components: int | None, seed: int) -> NDArray[Any]:
-    """X, or its first principal components."""
+def reduced(X: Rows, n_components: int | None, seed: int) -> Rows:
+    """X, or its first principal components, in memory."""
     if n_components is None:
         return X
-    return principal_components(X, n_components, seed % 2**32)[0]
+    return principal_components(np.asarray(X), n_components, seed % 2**32)[0]
 
 
-def nearest_centroids(X: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.intp]:
+def nearest_centroids(X: Rows, centers: NDArray[Any]) -> NDArray[np.intp]:
     """Nearest centroid of each row; -1 where there is no centroid."""
     if not len(centers):
         return np.full(len(X), -1, dtype=np.intp)
-    nearest: NDArray[np.intp] = pairwise_distances_argmin(X, centers)
+    nearest: NDArray[np.intp] = pairwise_distances_argmin(np.asarray(X), centers)
     return nearest
 
 
 def centroid_distances(
-    X: NDArray[Any], centers: NDArray[Any], labels: NDArray[np.intp]
+    X: Rows, centers: NDArray[Any], labels: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Euclidean distance of each row to the centroid of its cluster; NaN for the residual."""
     distances = np.full(len(X), np.nan)
@@ -194,12 +201,13 @@ def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:
     return new
 
 
-def centroids(X: NDArray[Any], labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
+def centroids(X: Rows, labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
     """Mean of the rows of each cluster, in the type of X."""
     centers = np.empty((n_clusters, X.shape[1]), dtype=X.dtype)
     order = np.argsort(labels, kind="stable")
     bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))
     for cluster in range(n_clusters):
         rows = order[bounds[cluster] : bounds[cluster + 1]]
-        centers[cluster] = X[rows].mean(axis=0, dtype=np.float64)
+        sums = [X[rows[b]].sum(axis=0, dtype=np.float64) for b in row_blocks(len(rows), SHARD_ROWS)]
+        centers[cluster] = sum(sums) / len(rows)
     return centers

@@ -56,6 +56,7 @@ def cluster_images(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
     **settings: Any,
 ) -> Clustering:
     """Sort images into visual topics.
@@ -86,6 +87,10 @@ def cluster_images(
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`; counts images that found their
         cluster.
+    engine : Client or str, optional
+        A Dask cluster to work on, see :func:`imagestrata.embed_images`. The passes of
+        clustering go there when vectors lie in a file, as large embeddings of a run
+        folder do; the result is the same.
     **settings : optional
         Settings of the method, by the names and with the defaults of its
         estimator: ``k=``, ``similarity_threshold=``, ``n_clusters=``,
@@ -135,7 +140,7 @@ def cluster_images(
     step = Step(out, "cluster", arguments, inputs=inputs, overwrite=overwrite)
     if step.folder is not None and step.finished:
         return Clustering.load(step.folder)
-    estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress)
+    estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
     clustering = _as_tables(estimator, embeddings, arguments)
     if clustering.clusters.empty:
         warnings.warn(_why_no_cluster(estimator, embeddings), stacklevel=2)

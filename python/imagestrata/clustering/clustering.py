@@ -92,12 +92,13 @@ class Clustering:
         ImagestrataError
             If there is no cluster, or the vectors are of another encoder.
         """
-        from .base import centroid_distances, nearest_centroids, normalized
+        from .base import centroid_distances, nearest_centroids
         from .inputs import as_embeddings
+        from .vectors import as_rows
 
         given = as_embeddings(embeddings)
         self._check_encoder(given)
-        matrix = normalized(given.matrix, self.settings.get("normalize"))
+        matrix = as_rows(given.matrix, self.settings.get("normalize"))
         nearest = nearest_centroids(matrix, self.centroids)
         found = given.images[["image_id", "path"]].copy()
         found["cluster"] = nearest + 1

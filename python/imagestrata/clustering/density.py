@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..engine import Engine
 from ..extras import require
 from ..progress import Progress, track
 from ..validate import check_choice, check_int
 from .base import ClusterEstimator, Memo, centroids, nearest_centroids, trace_table
-from .silhouette import silhouettes
-from .vectors import as_vectors
+from .silhouette import pick_measure, silhouettes
+from .vectors import Rows, as_vectors
 
 #: What becomes of noise.
 NOISE = ("keep", "nearest")
@@ -92,7 +93,7 @@ class DensityClustering(ClusterEstimator):
         noise: str = "keep",
         normalize: str | None = None,
         n_components: int | None = None,
-        silhouette: str = "exact",
+        silhouette: str = "auto",
         random_state: Any = None,
     ) -> None:
         self.min_cluster_size = min_cluster_size
@@ -130,7 +131,7 @@ class DensityClustering(ClusterEstimator):
         require("hdbscan", "density", 'The method "hdbscan"')
 
     def _partition(
-        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         start = time.perf_counter()
         n = len(X)
@@ -148,14 +149,15 @@ class DensityClustering(ClusterEstimator):
             inside = labels >= 0
             scores = np.full(n, np.nan)
             if k:
-                vectors = as_vectors(X[inside])
-                scores[inside] = silhouettes(vectors, labels[inside], self.silhouette)
+                vectors = as_vectors(X, np.flatnonzero(inside), engine=engine)
+                measure = pick_measure(self.silhouette, n)
+                scores[inside] = silhouettes(vectors, labels[inside], measure)
             advance(n)
         mean_size = inside.sum() / k if k else np.nan
         trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
         return labels, scores, np.ones(n, dtype=np.intp), trace
 
-    def _fit_density(self, X: NDArray[Any]) -> pd.DataFrame:
+    def _fit_density(self, X: Rows) -> pd.DataFrame:
         """What HDBSCAN finds of each row: label, probability and outlier score."""
         n = len(X)
         if n < self.min_cluster_size:
@@ -168,7 +170,7 @@ class DensityClustering(ClusterEstimator):
             cluster_selection_method=self.selection,
             # More of them are processes, which start another R where R holds this Python.
             core_dist_n_jobs=1,
-        ).fit(X.astype(np.float64))
+        ).fit(np.asarray(X, dtype=np.float64))
         return pd.DataFrame(
             {
                 "label": fit.labels_,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..engine import Engine
 from ..progress import Progress, track
 from ..validate import check_choice, check_float, check_int
 from .base import ClusterEstimator, Memo, digest, trace_table
@@ -17,8 +18,8 @@ from .choose_k import search_k
 from .criteria import CRITERIA
 from .kmeans import Fit, kmeans
 from .release import cohesive_clusters
-from .silhouette import silhouettes
-from .vectors import Vectors, as_vectors
+from .silhouette import pick_measure, silhouettes
+from .vectors import Rows, Vectors, as_vectors
 
 
 class IterativeKMeans(ClusterEstimator):
@@ -72,9 +73,12 @@ class IterativeKMeans(ClusterEstimator):
         Scale vectors to length one first, which makes distances those of angles.
     n_components : int, optional
         Work on that many principal components.
-    silhouette : {"exact", "squared"}, default "exact"
-        "exact" uses Euclidean distances; "squared" their squares, which need
-        time linear in the number of images.
+    silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
+        "exact" compares every image with every other, in time quadratic in their
+        number; "sampled" with at most 256 images drawn from each cluster, which
+        estimates the same silhouettes in linear time; "squared" has the exact
+        silhouettes of *squared* Euclidean distances, which are larger, in linear
+        time. "auto" is "exact" up to 50,000 images and "sampled" beyond.
     exact : bool, default False
         Compute with whole numbers in float64 instead of float32: the same labels
         on any machine with the same versions of numpy, scipy and scikit-learn,
@@ -145,7 +149,7 @@ class IterativeKMeans(ClusterEstimator):
         n_init: int = 10,
         normalize: str | None = None,
         n_components: int | None = None,
-        silhouette: str = "exact",
+        silhouette: str = "auto",
         exact: bool = False,
         random_state: Any = None,
     ) -> None:
@@ -182,7 +186,7 @@ class IterativeKMeans(ClusterEstimator):
         check_float("release_share", self.release_share, minimum=0, maximum=1)
 
     def _partition(
-        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         n = len(X)
         labels = np.full(n, -1, dtype=np.intp)
@@ -195,7 +199,7 @@ class IterativeKMeans(ClusterEstimator):
             while len(remaining) >= self.stop_size and misses < self.patience:
                 number = len(trace) + 1
                 name = f"iteration-{number:05d}-{digest(remaining)}"
-                made = memo(name, partial(self._fit_remaining, X, remaining, seed, number))
+                made = memo(name, partial(self._fit_remaining, X, remaining, seed, number, engine))
                 found = self._release(made)
                 left = found >= 0
                 scores[remaining] = made["silhouette"]
@@ -209,7 +213,12 @@ class IterativeKMeans(ClusterEstimator):
         return labels, scores, iterations, trace_table(trace)
 
     def _fit_remaining(
-        self, X: NDArray[Any], remaining: NDArray[np.intp], seed: int, number: int
+        self,
+        X: Rows,
+        remaining: NDArray[np.intp],
+        seed: int,
+        number: int,
+        engine: Engine | None,
     ) -> pd.DataFrame:
         """The fit of one iteration: cluster (from 0, all used) and silhouette of each row.
 
@@ -217,9 +226,11 @@ class IterativeKMeans(ClusterEstimator):
         """
         start = time.perf_counter()
         rng = np.random.default_rng([seed, number])
-        vectors = as_vectors(X[remaining], exact=self.exact)
+        vectors = as_vectors(X, remaining, exact=self.exact, engine=engine)
         fit = self._fit_kmeans(vectors, rng)
-        scores = silhouettes(vectors, fit.labels, self.silhouette)
+        # Of all images, so that one run has one measure.
+        measure = pick_measure(self.silhouette, len(X))
+        scores = silhouettes(vectors, fit.labels, measure, rng)
         _, codes = np.unique(fit.labels, return_inverse=True)
         seconds = time.perf_counter() - start
         return pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})

@@ -91,7 +91,7 @@ def lloyd(vectors: Vectors, centers: NDArray[Any], tolerance: float = _TOLERANCE
 def assign(
     vectors: Vectors, centers: NDArray[Any]
 ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
-    """One pass over the rows in blocks: what a round of Lloyd's iterations needs of them.
+    """One pass over the rows: what a round of Lloyd's iterations needs of them.
 
     Returns
     -------
@@ -105,22 +105,38 @@ def assign(
     counts : ndarray of shape (k,)
         Number of rows of each centre.
     """
-    n, (k, d) = len(vectors), centers.shape
+    passes = vectors.passes(_assign_shard, centers=centers)
+    labels, squares, sums, counts = zip(*passes, strict=True)
+    found = np.concatenate(squares)
+    vectors.snap(found, vectors.largest_square)
+    return (
+        np.concatenate(labels).astype(np.intp),
+        found,
+        sum(sums, start=np.zeros(centers.shape)),
+        sum(counts, start=np.zeros(len(centers), dtype=np.int64)),
+    )
+
+
+def _assign_shard(
+    shard: Vectors, centers: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
+    n, (k, d) = len(shard), centers.shape
     labels = np.empty(n, dtype=np.intp)
-    squares = np.empty(n, dtype=vectors.matrix.dtype)
+    squares = np.empty(n, dtype=shard.matrix.dtype)
     sums = np.zeros((k, d))
     center_norms = np.einsum("ij,ij->i", centers, centers)
     for block in row_blocks(n):
-        rows = vectors.matrix[block]
+        rows = shard.matrix[block]
         scores = (-2 * centers) @ rows.T
         scores += center_norms[:, None]
         scores.argmin(axis=0, out=labels[block])
         scores.min(axis=0, out=squares[block])
         sums += sum_rows(rows, labels[block], k)
-    squares += vectors.square_norms
+    squares += shard.square_norms
     np.maximum(squares, 0, out=squares)
-    vectors.snap(squares, vectors.largest_square)
-    return labels, squares, sums, np.bincount(labels, minlength=k)
+    counts = np.bincount(labels, minlength=k)
+    # Few bytes a row, since they may come from another machine.
+    return labels.astype(np.min_scalar_type(k)), squares, sums, counts
 
 
 def seed_centers(vectors: Vectors, k: int, rng: np.random.Generator) -> NDArray[Any]:

@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 
 from .vectors import Vectors, row_blocks, square_distances, sum_rows
 
+#: "auto" compares all images with each other up to this many: some ten seconds' work.
+MOST_EXACT = 50_000
+
+#: Images of a cluster that "sampled" compares others with. The standard error of a mean
+#: distance is then a sixteenth of the spread of the distances.
+SAMPLED = 256
+
 _BLOCK = 1024
 #: Below this share of the squared norm, float32 leaves too few digits of a squared distance.
 _NEAR = 1e-2
@@ -22,8 +29,18 @@ _NEAR = 1e-2
 _SAME = 1e-13
 
 
+def pick_measure(measure: str, n: int) -> str:
+    """The measure that ``"auto"`` stands for with n images; any other is taken as it is."""
+    if measure != "auto":
+        return measure
+    return "exact" if n <= MOST_EXACT else "sampled"
+
+
 def silhouettes(
-    vectors: Vectors, labels: NDArray[Any], measure: str = "exact"
+    vectors: Vectors,
+    labels: NDArray[Any],
+    measure: str = "exact",
+    rng: np.random.Generator | None = None,
 ) -> NDArray[np.float64]:
     """Silhouette of every row.
 
@@ -32,8 +49,10 @@ def silhouettes(
     vectors : Vectors of n rows
     labels : ndarray of shape (n,)
         Cluster of each row.
-    measure : {"exact", "squared"}
+    measure : {"exact", "sampled", "squared"}
         See :data:`MEASURES`.
+    rng : Generator, optional
+        What "sampled" draws with; by default always the same.
 
     Returns
     -------
@@ -43,15 +62,29 @@ def silhouettes(
     _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         return np.zeros(len(codes))
-    return _from_sums(MEASURES[measure](vectors, codes, sizes), codes, sizes)
+    return MEASURES[measure](vectors, codes, sizes, rng or np.random.default_rng(0))
 
 
 def _from_sums(
-    sums: NDArray[np.float64], codes: NDArray[np.intp], sizes: NDArray[np.intp]
+    sums: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    sizes: NDArray[np.intp],
+    others: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Silhouettes from the sum of distances of each row to each cluster, shape (n, k)."""
+    """Silhouettes from sums of distances.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n, k)
+        Of the distances of each row to those of each cluster that it is compared with.
+    codes : ndarray of shape (n,)
+        Cluster of each row.
+    sizes : ndarray of shape (k,)
+        Rows of each cluster that others are compared with.
+    others : ndarray of shape (n,)
+        Rows of its own cluster, without itself, that each is compared with.
+    """
     rows = np.arange(len(codes))
-    others = sizes[codes] - 1
     own = sums[rows, codes] / np.maximum(others, 1)
     means = sums / sizes
     means[rows, codes] = np.inf
@@ -61,48 +94,86 @@ def _from_sums(
     return np.where(defined, (other - own) / np.where(defined, larger, 1.0), 0.0)
 
 
-def _sums_of_distances(
-    vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp]
+def _exact(
+    vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp], _: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Sum of Euclidean distances of each row to each cluster, up to a common factor.
+    """Every row compared with every other.
 
     Rows are sorted by cluster, so that a block of the distance matrix meets few
     clusters; only blocks on and above the diagonal are computed, each used for
     its rows and its columns.
     """
     order = np.argsort(codes, kind="stable")
-    vectors, codes = vectors.take(order), codes[order]
+    vectors, sorted_codes = vectors.take(order), codes[order]
     sums = np.zeros((len(codes), len(sizes)))
     blocks = row_blocks(len(codes), _BLOCK)
     for i, above in enumerate(blocks):
         for beside in blocks[i:]:
-            distances = _distances(vectors, above, beside)
-            _add_by_cluster(sums, distances, above, codes[beside])
+            distances = _distances(vectors, above, vectors, beside)
+            _add_by_cluster(sums[above], distances, sorted_codes[beside])
             if beside != above:
-                _add_by_cluster(sums, distances.T, beside, codes[above])
+                _add_by_cluster(sums[beside], distances.T, sorted_codes[above])
     unsorted = np.empty_like(sums)
     unsorted[order] = sums
-    return unsorted
+    return _from_sums(unsorted, codes, sizes, sizes[codes] - 1)
 
 
-def _distances(vectors: Vectors, above: slice, beside: slice) -> NDArray[Any]:
-    """Distances between two blocks of rows, divided by the square root of 2.
+def _sampled(
+    vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Every row compared with :data:`SAMPLED` random ones of each cluster.
+
+    Of clusters that are no larger, with all: then silhouettes are exact.
+    """
+    order = np.argsort(rng.random(len(codes)))
+    order = order[np.argsort(codes[order], kind="stable")]
+    place = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    drawn = order[place < SAMPLED]
+    drawn = drawn[np.lexsort((drawn, codes[drawn]))]
+    is_drawn = np.zeros(len(codes), dtype=bool)
+    is_drawn[drawn] = True
+    parts = vectors.passes(
+        _sampled_shard, codes, is_drawn, sample=vectors.take(drawn), sample_codes=codes[drawn]
+    )
+    return np.concatenate(list(parts))
+
+
+def _sampled_shard(
+    shard: Vectors,
+    codes: NDArray[np.intp],
+    is_drawn: NDArray[np.bool_],
+    sample: Vectors,
+    sample_codes: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    sizes = np.bincount(sample_codes)
+    sums = np.zeros((len(shard), len(sizes)))
+    for above in row_blocks(len(shard), _BLOCK):
+        rows = shard.rows(above)
+        for beside in row_blocks(len(sample), _BLOCK):
+            distances = _distances(rows, slice(None), sample, beside)
+            _add_by_cluster(sums[above], distances, sample_codes[beside])
+    return _from_sums(sums, codes, sizes, sizes[codes] - is_drawn)
+
+
+def _distances(a: Vectors, above: slice, b: Vectors, beside: slice) -> NDArray[Any]:
+    """Distances between blocks of rows of a and b, divided by the square root of 2.
 
     The factor, which silhouettes do not feel, spares a pass over the block.
     """
-    half_norms = vectors.square_norms / 2
-    rows, columns = vectors.matrix[above], vectors.matrix[beside]
+    rows, columns = a.matrix[above], b.matrix[beside]
+    row_norms, column_norms = a.square_norms[above] / 2, b.square_norms[beside] / 2
+    same = a is b and above == beside
     halves = rows @ columns.T
-    np.subtract(half_norms[above, None], halves, out=halves)
-    halves += half_norms[beside]
-    if above == beside:
+    np.subtract(row_norms[:, None], halves, out=halves)
+    halves += column_norms
+    if same:
         np.fill_diagonal(halves, np.inf)
-    if not vectors.exact:
-        _mend_near(halves, rows, columns, half_norms[above])
-    if above == beside:
+    if not a.exact:
+        _mend_near(halves, rows, columns, row_norms)
+    if same:
         np.fill_diagonal(halves, 0)
     np.sqrt(halves, out=halves)
-    return vectors.snap(halves, np.sqrt(vectors.largest_square))
+    return a.snap(halves, np.sqrt(a.largest_square))
 
 
 def _mend_near(
@@ -123,34 +194,61 @@ def _mend_near(
 
 
 def _add_by_cluster(
-    sums: NDArray[np.float64],
-    distances: NDArray[Any],
-    rows: slice,
-    codes: NDArray[np.intp],
+    sums: NDArray[np.float64], distances: NDArray[Any], codes: NDArray[np.intp]
 ) -> None:
     """Add the distances of a block's columns, which belong to the sorted ``codes``, by cluster."""
     clusters = np.arange(codes[0], codes[-1] + 1)
     member = (codes[:, None] == clusters).astype(distances.dtype)
-    sums[rows, clusters[0] : clusters[-1] + 1] += distances @ member
+    sums[:, clusters[0] : clusters[-1] + 1] += distances @ member
 
 
-def _sums_of_square_distances(
-    vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp]
+def _squared(
+    vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp], _: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Sum of squared distances of each row to each cluster, from means and variances alone.
+    """Silhouettes of squared distances, from means and variances alone.
 
     The sum over a cluster of |x - y|^2 is size * |x - mean|^2 plus the cluster's
     own sum of squares about its mean, which makes the cost linear in n.
     """
-    totals = np.zeros((len(sizes), vectors.matrix.shape[1]))
-    for block in row_blocks(len(codes)):
-        totals += sum_rows(vectors.matrix[block], codes[block], len(sizes))
+    totals = sum(vectors.passes(_cluster_sums, codes, k=len(sizes)))
     means = vectors.round_centers(totals / sizes[:, None])
-    squares = square_distances(vectors, means).T.astype(np.float64)
-    within = np.bincount(codes, squares[np.arange(len(codes)), codes])
-    return squares * sizes + within
+    within = sum(vectors.passes(_within, codes, means=means))
+    parts = vectors.passes(_squared_shard, codes, means=means, within=within, sizes=sizes)
+    return np.concatenate(list(parts))
 
 
-#: Distance between images -> function that sums it by cluster. "squared" is the
-#: silhouette of squared Euclidean distance: linear in n, for very large corpora.
-MEASURES = {"exact": _sums_of_distances, "squared": _sums_of_square_distances}
+def _cluster_sums(shard: Vectors, codes: NDArray[np.intp], k: int) -> NDArray[np.float64]:
+    sums = np.zeros((k, shard.matrix.shape[1]))
+    for block in row_blocks(len(shard)):
+        sums += sum_rows(shard.matrix[block], codes[block], k)
+    return sums
+
+
+def _within(shard: Vectors, codes: NDArray[np.intp], means: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum of squared distances of the rows of each cluster to its mean, shape (k,)."""
+    sums = np.zeros(len(means))
+    for block in row_blocks(len(shard)):
+        squares = square_distances(shard, means, block)[codes[block], np.arange(len(codes[block]))]
+        sums += np.bincount(codes[block], squares, minlength=len(means))
+    return sums
+
+
+def _squared_shard(
+    shard: Vectors,
+    codes: NDArray[np.intp],
+    means: NDArray[Any],
+    within: NDArray[np.float64],
+    sizes: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    scores = np.empty(len(shard))
+    for block in row_blocks(len(shard)):
+        squares = square_distances(shard, means, block).T.astype(np.float64)
+        own = codes[block]
+        scores[block] = _from_sums(squares * sizes + within, own, sizes, sizes[own] - 1)
+    return scores
+
+
+#: What rows are compared with -> function that does. "exact": every row, by Euclidean distance;
+#: "sampled": some rows of each cluster; "squared": every row, by squared distance. The latter
+#: two take time linear in n, for large corpora.
+MEASURES = {"exact": _exact, "sampled": _sampled, "squared": _squared}

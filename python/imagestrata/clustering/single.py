@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..engine import Engine
 from ..progress import Progress, track
 from ..validate import check_int
 from .base import ClusterEstimator, Memo, trace_table
 from .kmeans import kmeans
-from .silhouette import silhouettes
-from .vectors import as_vectors
+from .silhouette import pick_measure, silhouettes
+from .vectors import Rows, as_vectors
 
 
 class SingleKMeans(ClusterEstimator):
@@ -41,7 +42,7 @@ class SingleKMeans(ClusterEstimator):
         n_init: int = 10,
         normalize: str | None = None,
         n_components: int | None = None,
-        silhouette: str = "exact",
+        silhouette: str = "auto",
         exact: bool = False,
         random_state: Any = None,
     ) -> None:
@@ -59,14 +60,15 @@ class SingleKMeans(ClusterEstimator):
         check_int("n_init", self.n_init, minimum=1)
 
     def _partition(
-        self, X: NDArray[Any], seed: int, memo: Memo, progress: Progress
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         start = time.perf_counter()
         with track(progress, "Clustering", len(X)) as advance:
-            vectors = as_vectors(X, exact=self.exact)
-            fit = kmeans(vectors, self.n_clusters, np.random.default_rng([seed, 1]), self.n_init)
+            vectors = as_vectors(X, exact=self.exact, engine=engine)
+            rng = np.random.default_rng([seed, 1])
+            fit = kmeans(vectors, self.n_clusters, rng, self.n_init)
             _, labels = np.unique(fit.labels, return_inverse=True)
-            scores = silhouettes(vectors, labels, self.silhouette)
+            scores = silhouettes(vectors, labels, pick_measure(self.silhouette, len(X)), rng)
             advance(len(X))
         k = int(labels.max()) + 1
         row = (1, len(X), k, k, len(X) / k, time.perf_counter() - start)

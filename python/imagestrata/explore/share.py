@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.base import normalized
 from ..clustering.clustering import Clustering
+from ..clustering.vectors import normalized
 from ..corpus.pictures import is_content_hash
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError

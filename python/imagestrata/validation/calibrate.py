@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.base import normalized, reduced
+from ..clustering.base import reduced
 from ..clustering.cluster import make_estimator
 from ..clustering.inputs import as_embeddings
 from ..clustering.iterative import IterativeKMeans
 from ..clustering.kmeans import kmeans
-from ..clustering.silhouette import silhouettes
-from ..clustering.vectors import as_vectors
+from ..clustering.silhouette import pick_measure, silhouettes
+from ..clustering.vectors import as_rows, as_vectors
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
 
@@ -92,7 +92,7 @@ def calibrate_threshold(
     estimator._check_arguments(given.matrix.shape)
 
     rng = np.random.default_rng([seed, 7])
-    X = normalized(given.matrix, estimator.normalize)
+    X = as_rows(given.matrix, estimator.normalize)
     X = reduced(X, estimator.n_components, seed)
     size = min(estimator.sample_size, len(X))
     sample = X[np.sort(rng.choice(len(X), size, replace=False))]
@@ -145,6 +145,6 @@ def _mean_silhouettes(
     X: NDArray[Any], labels: NDArray[np.intp], measure: str
 ) -> NDArray[np.float64]:
     _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    scores = silhouettes(as_vectors(X), codes, measure)
+    scores = silhouettes(as_vectors(X), codes, pick_measure(measure, len(X)))
     means: NDArray[np.float64] = np.bincount(codes, scores) / sizes
     return means

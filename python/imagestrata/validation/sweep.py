@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..clustering.base import normalized
 from ..clustering.cluster import make_estimator
 from ..clustering.inputs import as_embeddings
+from ..clustering.vectors import normalized
 from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..validate import check_int

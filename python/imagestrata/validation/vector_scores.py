@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.base import normalized
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import as_embeddings
 from ..clustering.silhouette import silhouettes
-from ..clustering.vectors import as_vectors
+from ..clustering.vectors import as_vectors, normalized
 from .stability import labels_for
 
 
