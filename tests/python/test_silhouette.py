@@ -114,3 +114,47 @@ def test_exact_silhouettes_do_not_depend_on_blocks(measure, monkeypatch):
         assert (silhouettes(vectors, labels, measure) == wanted).all()
     order = rng.permutation(400)
     assert (silhouettes(vectors.take(order), labels[order], measure) == wanted[order]).all()
+
+
+def groups(sizes, d=24, seed=5):
+    """Vectors of overlapping groups, and the group of each."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    centers = rng.normal(size=(len(sizes), d)) * np.linspace(0.2, 1, len(sizes))[:, None]
+    return (centers[labels] + 0.4 * rng.normal(size=(len(labels), d))).astype(np.float32), labels
+
+
+def test_sampled_silhouettes_of_small_clusters_are_exact():
+    matrix, labels = groups([1, 2, 50, silhouette_module.SAMPLED])
+    vectors = as_vectors(matrix)
+    np.testing.assert_allclose(
+        silhouettes(vectors, labels, "sampled"), silhouettes(vectors, labels), atol=1e-6
+    )
+
+
+def test_sampled_silhouettes_are_near_the_exact_ones():
+    matrix, labels = groups([3000, 1500, 800, 700, 400, 300, 20, 1])
+    vectors = as_vectors(matrix)
+    exact = silhouettes(vectors, labels)
+    sizes = np.bincount(labels)
+    means = np.bincount(labels, exact) / sizes
+    for seed in range(3):
+        found = silhouettes(vectors, labels, "sampled", np.random.default_rng(seed))
+        assert np.abs(found - exact).max() < 0.06
+        np.testing.assert_allclose(np.bincount(labels, found) / sizes, means, atol=0.02)
+    # What is estimated is not what is drawn: other draws err otherwise.
+    again = silhouettes(vectors, labels, "sampled", np.random.default_rng(0))
+    assert (again != found).any()
+
+
+def test_a_row_is_not_compared_with_itself():
+    """Two clusters of one point each, 300 times: a is 0 for all, drawn or not."""
+    matrix = np.repeat([[0.0, 0], [3, 4]], 300, axis=0)
+    found = silhouettes(as_vectors(matrix), np.repeat([0, 1], 300), "sampled")
+    assert (found == 1).all()
+
+
+def test_auto_is_exact_for_as_many_images_as_take_seconds():
+    assert silhouette_module.pick_measure("auto", silhouette_module.MOST_EXACT) == "exact"
+    assert silhouette_module.pick_measure("auto", silhouette_module.MOST_EXACT + 1) == "sampled"
+    assert silhouette_module.pick_measure("squared", 10) == "squared"
