@@ -34,7 +34,9 @@
 #'   each is put into the cluster with the nearest centroid.
 #'
 #' Of all: `normalize = "l2"`, vectors of length one; `n_components`, principal components kept;
-#' `silhouette`, `"exact"` or `"squared"` for very many images.
+#' `silhouette`, `"exact"` (every image compared with every other), `"sampled"` (with 256 of each
+#' cluster, an estimate of the same) or `"squared"` (of squared distances), by default `"auto"`:
+#' exact up to 50,000 images and sampled beyond.
 #'
 #' @param images What [embed_images()] or [scan_images()] returned; anything that
 #'   [scan_images()] takes, which is then scanned and embedded first; or a numeric matrix of

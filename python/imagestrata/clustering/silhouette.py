@@ -133,7 +133,7 @@ def _sampled(
     is_drawn = np.zeros(len(codes), dtype=bool)
     is_drawn[drawn] = True
     parts = vectors.passes(
-        _sampled_shard, codes, is_drawn, sample=vectors.take(drawn), sample_codes=codes[drawn]
+        _sampled_shard, codes, is_drawn, sample=vectors.part(drawn), sample_codes=codes[drawn]
     )
     return np.concatenate(list(parts))
 
@@ -145,7 +145,7 @@ def _sampled_shard(
     sample: Vectors,
     sample_codes: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    sizes = np.bincount(sample_codes)
+    sample, sizes = sample.rows(slice(None)), np.bincount(sample_codes)
     sums = np.zeros((len(shard), len(sizes)))
     for above in row_blocks(len(shard), _BLOCK):
         rows = shard.rows(above)

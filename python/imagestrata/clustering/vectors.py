@@ -219,7 +219,7 @@ class Vectors:
             What all calls get.
         """
         blocks = shards(len(self))
-        calls = ((work, self._part(b), [array[b] for array in along], given) for b in blocks)
+        calls = ((work, self.part(b), [array[b] for array in along], given) for b in blocks)
         yield from run(self.engine, _call, calls, len(blocks))
 
     def round_centers(self, centers: NDArray[np.float64]) -> NDArray[Any]:
@@ -240,16 +240,14 @@ class Vectors:
         return values
 
     def rows(self, block: slice) -> Vectors:
-        """A block of the rows, in memory, to be summed with the others."""
-        norms = self.square_norms[block]
-        return replace(self, matrix=self.matrix[block], square_norms=norms, engine=None)
+        """A block of the rows, to be summed with the others, in memory."""
+        part = self.part(block)
+        return replace(part, matrix=np.asarray(part.matrix))
 
-    def _part(self, block: slice) -> Vectors:
-        """A block of the rows; those in a file are not read yet."""
-        if not isinstance(self.matrix, FileRows):
-            return self.rows(block)
-        norms = self.square_norms[block]
-        return replace(self, matrix=self.matrix.part(block), square_norms=norms, engine=None)
+    def part(self, key: slice | NDArray[np.intp]) -> Vectors:
+        """Some of the rows, to be summed with the others; those in a file are not read yet."""
+        part = self.matrix.part if isinstance(self.matrix, FileRows) else self.matrix.__getitem__
+        return replace(self, matrix=part(key), square_norms=self.square_norms[key], engine=None)
 
 
 def as_vectors(
