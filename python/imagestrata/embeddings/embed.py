@@ -212,7 +212,7 @@ def _was_finished(out: str | os.PathLike[str] | None) -> bool:
 def _stored(folder: Path) -> Embeddings | None:
     """Finished embeddings, or None if any of their files is missing or damaged."""
     try:
-        return read_embeddings(folder)
+        return read_embeddings(folder, every_part=True)
     except ImagestrataError:
         return None
 
@@ -233,8 +233,8 @@ def _embed(
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
         shards = Shards(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        tables = compute(encoder, files, run, shards, batch_size or encoder.batch_size, progress)
-    result = assemble(images, tables, encoder.settings, encoder.state())
+        compute(encoder, files, run, shards, batch_size or encoder.batch_size, progress)
+    result = assemble(images, shards, encoder.settings, encoder.state())
     if len(result.failures):
         counts = _counts(result.failures)
         warnings.warn(
