@@ -87,10 +87,11 @@ def map_vectors(path: Path) -> NDArray[np.float32]:
 
 def file_of(matrix: Any) -> Path | None:
     """The file that a whole matrix of :func:`map_vectors` lies in; None of any other matrix."""
-    if not isinstance(matrix, np.memmap) or not isinstance(matrix.base, mmap.mmap):
+    # A part of it has the same filename, and another base.
+    if not isinstance(getattr(matrix, "base", None), mmap.mmap) or matrix.mode != "r":
         return None
-    path = Path(str(matrix.filename))
-    return path if matrix.mode == "r" and _NAME.fullmatch(path.name) else None
+    path = Path(matrix.filename)
+    return path if _NAME.fullmatch(path.name) else None
 
 
 def writable(matrix: NDArray[Any]) -> NDArray[Any]:
