@@ -272,8 +272,18 @@ def _table(table: pd.DataFrame | pa.Table) -> pa.Table:
 
 
 def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
+    content = _table(table)
+    vectors = [field.name for field in content.schema if pa.types.is_fixed_size_list(field.type)]
     buffer = io.BytesIO()
-    pq.write_table(_table(table), buffer, compression="zstd")
+    # Vectors hardly ever hold a number twice: a dictionary of them took half as much room again
+    # as the numbers. Byte by byte of all numbers takes .85, and a quarter of the time.
+    pq.write_table(
+        content,
+        buffer,
+        compression="zstd",
+        use_dictionary=[name for name in content.column_names if name not in vectors],
+        column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors},
+    )
     return buffer.getvalue()
 
 
