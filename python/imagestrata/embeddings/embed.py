@@ -99,9 +99,13 @@ def embed_images(
         there is one.
     batch_size : int, optional
         Images that pass the network together; each core works on a batch of its own.
-        By default 8, which stay in a core's cache, or 64 on a GPU. (On one core,
-        MobileNetV2 took 8.3 ms an image in batches of 1, 4.3 in those of 8, 5.7 in
-        those of 32.)
+        By default 8, which stay in a core's cache. (On one core, MobileNetV2 took 8.3 ms
+        an image in batches of 1, 4.3 in those of 8, 5.7 in those of 32.) On a GPU the
+        first use finds out, in a few seconds: the largest power of two, up to 256, that
+        fits in its memory and takes no longer per image than half as many. Where its
+        memory gives out later, batches are halved and work goes on. The size of batches
+        changes vectors by rounding only; give it where a repeated run on a GPU shall
+        give the very same numbers.
     seed : int, default 0
         Drives what ``"bovw"`` draws: the images that it learns from, the start of
         its words. Other encoders draw nothing.
