@@ -32,6 +32,7 @@ from imagestrata.embeddings import blocks, mapped, shards
 from imagestrata.embeddings.embeddings import write_embeddings
 from imagestrata.embeddings.inputs import as_embeddings, embeddings_fingerprint
 from imagestrata.embeddings.shards import Shards, encoder_key, finish
+from imagestrata.files import read_table, write_table
 
 ENCODER = {"name": "drawn", "width": 3}
 
@@ -254,6 +255,14 @@ def test_other_images_other_vectors(run: Path) -> None:
     assert np.array_equal(again.matrix, loaded.matrix)
 
 
+def test_a_table_of_other_images_does_not_fit(run: Path) -> None:
+    """No vector is ever taken for that of another image."""
+    path = run / "embeddings" / "images.parquet"
+    write_table(path, read_table(path).iloc[::-1])
+    with pytest.raises(ImagestrataError, match="unfinished"):
+        Embeddings.load(run)
+
+
 def test_small_ones_in_place_of_large_leave_nothing_behind(run: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(mapped, "LARGEST_IN_MEMORY", 2**20)
     reduce_embeddings(np.eye(8), n_components=2, out=run, progress=False)
@@ -320,6 +329,13 @@ def test_some_rows_are_pickled_as_they_are(run: Path, part: slice) -> None:
     packed = pickle.dumps(some)
     shutil.rmtree(run)
     assert np.array_equal(pickle.loads(packed).matrix, expected)
+
+
+def test_changes_that_no_file_has_are_pickled(run: Path) -> None:
+    loaded = Embeddings.load(run)
+    loaded.matrix = np.load(vector_file(run), mmap_mode="c")
+    loaded.matrix[0, 0] = 9
+    assert pickle.loads(pickle.dumps(loaded)).matrix[0, 0] == 9
 
 
 LAYOUTS: list[Callable[[Any], Any]] = [
