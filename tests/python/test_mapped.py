@@ -302,6 +302,7 @@ def test_two_at_once(run: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 4 and files(run) == before
+    assert all(isinstance(one, np.memmap) for one in found)
     assert all(np.array_equal(one, found[0]) for one in found)
 
 

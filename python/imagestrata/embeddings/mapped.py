@@ -43,6 +43,10 @@ LARGEST_IN_MEMORY = 256 * 2**20
 _NAME = re.compile(r"vectors\.([0-9a-f]{16})\.npy")
 _FILE = b"imagestrata.vectors"
 
+#: Threads that load the same embeddings wait for the first one. (Processes do not: each makes
+#: files of its own, which are the same.)
+_ONE_AT_A_TIME = threading.Lock()
+
 #: Vectors of the images that have one, and for every image the reason if it has none.
 Vectors = tuple[NDArray[np.float32], NDArray[np.object_]]
 
@@ -57,9 +61,10 @@ def vectors_of(shards: Shards, width: int) -> Vectors:
     """
     n = shards.n_rows
     if shards.folder is not None and n * width * 4 > LARGEST_IN_MEMORY:
-        found = _mapped(shards.folder, n, shards.mark())
-        if found is None:
-            found = _make(shards.folder, shards, width)
+        with _ONE_AT_A_TIME:
+            found = _mapped(shards.folder, n, shards.mark())
+            if found is None:
+                found = _make(shards.folder, shards, width)
         if found is not None:
             return found
     vectors, reasons = gather(shards.tables(), width, n)
@@ -146,7 +151,7 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
 def _begun(folder: Path) -> Iterator[BinaryIO]:
     """Yield a file that is to be renamed; it is removed if that does not happen."""
     # Its name, which holds its hash, is known only when all is written.
-    path = folder / f".vectors.npy.{os.getpid()}{threading.get_ident()}.tmp"
+    path = folder / f".vectors.npy.{os.getpid()}.tmp"
     try:
         with path.open("wb") as file:
             yield file
