@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import errno
 import hashlib
+import mmap
+import os
 import pickle
 import shutil
 import threading
@@ -27,12 +29,13 @@ from imagestrata import (
     embed_images,
     reduce_embeddings,
 )
-from imagestrata.bridge.codec import decode_matrix, encode_matrix
+from imagestrata.bridge import calls
+from imagestrata.bridge.codec import decode_matrix, encode_matrix, encode_table
 from imagestrata.embeddings import blocks, mapped, shards
 from imagestrata.embeddings.embeddings import write_embeddings
 from imagestrata.embeddings.inputs import as_embeddings, embeddings_fingerprint
 from imagestrata.embeddings.shards import Shards, encoder_key, finish
-from imagestrata.files import read_table, write_table
+from imagestrata.files import read_table, remove_half_written, write_table
 
 ENCODER = {"name": "drawn", "width": 3}
 
@@ -199,6 +202,41 @@ def test_what_a_killed_run_left_is_not_used(run: Path) -> None:
     assert files(run) == before
 
 
+def test_interrupted_at_any_moment_it_ends_the_same(run: Path, monkeypatch: Any) -> None:
+    before = files(run)
+    reached = 0
+    for moment in range(100):
+        for path in (run / "embeddings").glob("vectors.*"):
+            path.unlink()
+        (run / "embeddings" / "vectors.0123456789abcdef.npy").write_bytes(b"of before")
+        left = [moment]
+        with monkeypatch.context() as patch:
+            for place, name in [(Path, "replace"), (Path, "unlink"), (os, "fsync")]:
+                patch.setattr(place, name, interrupted(getattr(place, name), left))
+            try:
+                Embeddings.load(run)
+            except KeyboardInterrupt:
+                reached += 1
+        remove_half_written(run)
+        Embeddings.load(run)
+        assert files(run) == before
+        if left[0] >= 0:
+            break
+    assert reached > 5
+
+
+def interrupted(work: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
+    """The same, until its turn comes; then nothing is done any more."""
+
+    def done_or_not(*given: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return work(*given, **named)
+
+    return done_or_not
+
+
 @pytest.mark.parametrize("damage", [cut, empty, Path.unlink])
 def test_parts_that_are_cut_or_gone_count_as_missing(
     run: Path, damage: Callable[[Path], None]
@@ -304,6 +342,22 @@ def test_two_at_once(run: Path) -> None:
     assert len(found) == 4 and files(run) == before
     assert all(isinstance(one, np.memmap) for one in found)
     assert all(np.array_equal(one, found[0]) for one in found)
+
+
+def test_r_gets_an_ordinary_matrix(run: Path) -> None:
+    loaded = Embeddings.load(run)
+    answer = calls.read_matrix(str(run))["value"]
+    sent = answer["matrix"]
+    flat = np.frombuffer(sent["data"], dtype="<f4")
+    assert np.array_equal(flat.reshape(sent["dim"][::-1]).T, loaded.matrix)
+    # What R gives back names the folder. All images in their order: nothing is copied.
+    for rows in (np.arange(8), np.array([5, 2])):
+        images = encode_table(loaded.images.iloc[rows])
+        received = calls._receive(
+            {"kind": "embeddings", "folder": str(run), "images": images, "encoder": "{}"}
+        )
+        assert np.array_equal(received.matrix, loaded.matrix[rows])
+        assert isinstance(received.matrix.base, mmap.mmap) == (len(rows) == 8)
 
 
 # ---- copies ----

@@ -138,7 +138,8 @@ def embed_images(
     Notes
     -----
     While vectors are computed, memory holds a batch of pictures per core however
-    many images there are; the result is ``n * width * 4`` bytes.
+    many images there are; the result is ``n * width * 4`` bytes, which stay on disk if
+    they are more than 256 MiB and ``out`` is given (see :class:`Embeddings`).
 
     Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their scale, as far as that leaves
     both sides half as long again as the encoder looks at.

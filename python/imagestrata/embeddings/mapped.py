@@ -127,11 +127,13 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
             file.close()
             path = folder / _name(Path(file.name))
             Path(file.name).replace(path)
+        # Before the list that makes it count, so that nothing old can be left behind.
+        drop_vectors(folder, keep=path.name)
         rows = np.flatnonzero(pd.notna(reasons))
         why = pa.array(reasons[rows].tolist(), pa.string())
         table = pa.table({"row": pa.array(rows, pa.int64()), "reason": why})
         names = {b"imagestrata": mark, _FILE: path.name}
-        listed = Parts(folder).write("vectors", table.replace_schema_metadata(names))
+        Parts(folder).write("vectors", table.replace_schema_metadata(names))
     except (OSError, ImagestrataError) as error:
         if isinstance(error, ImagestrataError) and not isinstance(error.__cause__, OSError):
             raise
@@ -143,7 +145,6 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
             stacklevel=2,
         )
         return None
-    drop_vectors(folder, keep=(path.name, listed.name))
     return map_vectors(path), reasons
 
 

@@ -185,10 +185,10 @@ def begin(folder: Path) -> None:
     drop_vectors(folder)
 
 
-def drop_vectors(folder: Path, keep: Sequence[str] = ()) -> None:
-    """Remove what was made from parts, see :mod:`~imagestrata.embeddings.mapped`."""
+def drop_vectors(folder: Path, keep: str | None = None) -> None:
+    """Remove what was made from parts, but for the file ``keep``: see :mod:`.mapped`."""
     for path in folder.glob("vectors.*"):
-        if path.name not in keep:
+        if path.name != keep:
             # Windows refuses as long as somebody has mapped it; nobody will map it again.
             with contextlib.suppress(PermissionError):
                 path.unlink(missing_ok=True)
