@@ -24,7 +24,7 @@
 #' @param precision `"auto"`, `"float32"` or `"bfloat16"`.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"mps"`.
 #' @param batch_size Images that pass the encoder together; by default as many as are fastest
-#'   (8 on a processor, 64 on a GPU).
+#'   (8 on a processor; on a GPU found out by the first use).
 #' @param seed One seed for everything random, such as the vocabulary of `"bovw"`.
 #' @inheritParams scan_images
 #'

@@ -29,11 +29,21 @@ class TestFromArrays:
         assert made.images["path"].tolist() == ["x.jpg", "y.jpg"]
         assert made.matrix.tolist() == [[1, 2], [3, 4]]
 
-    def test_the_array_is_copied(self) -> None:
+    def test_an_array_that_is_right_already_is_not_copied(self, tmp_path: Path) -> None:
         array = np.ones((2, 2), dtype=np.float32)
-        made = Embeddings.from_arrays(array)
-        array[:] = 0
-        assert made.matrix.all()
+        assert Embeddings.from_arrays(array).matrix is array
+        np.save(tmp_path / "vectors.npy", array)
+        mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+        assert Embeddings.from_arrays(mapped).matrix is mapped
+
+    @pytest.mark.parametrize(
+        "array", [np.ones((2, 3)), np.asfortranarray(np.ones((2, 3), np.float32)), np.eye(3) > 0]
+    )
+    def test_another_is_brought_into_form(self, array: Any) -> None:
+        made = Embeddings.from_arrays(array).matrix
+        assert made.dtype == np.float32 and made.flags.c_contiguous
+        assert np.array_equal(made, array)
+        assert not np.may_share_memory(made, array)
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 import imagestrata
@@ -523,7 +524,9 @@ def _receive_embeddings(sent: dict[str, Any]) -> Any:
             "for one.",
             "Call embed_images() on the images you want.",
         )
-    return imagestrata.Embeddings(images, stored.matrix[rows], stored.encoder)
+    all_of_them = np.array_equal(rows, np.arange(len(stored)))
+    matrix = stored.matrix if all_of_them else stored.matrix[rows]
+    return imagestrata.Embeddings(images, matrix, stored.encoder)
 
 
 def _receive_server(sent: dict[str, Any]) -> Any:

@@ -64,15 +64,17 @@ def decode_table(table: dict[str, Any]) -> pd.DataFrame:
 def encode_matrix(matrix: Array) -> dict[str, Any]:
     """A matrix column by column, as R keeps it; float32 stays float32 on the way."""
     size = 4 if matrix.dtype == np.float32 else 8
-    flat = np.asarray(matrix, dtype=f"<f{size}").ravel(order="F")
-    return {"dim": list(matrix.shape), "size": size, "data": bytearray(flat.data.cast("B"))}
+    data = bytearray(matrix.size * size)
+    # The only copy, whether the matrix is in memory or mapped from a file.
+    np.frombuffer(data, dtype=f"<f{size}").reshape(matrix.shape[::-1])[:] = matrix.T
+    return {"dim": list(matrix.shape), "size": size, "data": data}
 
 
 def decode_matrix(matrix: dict[str, Any]) -> Array:
     """The float32 matrix that R's ``encode_matrix()`` wrote as doubles."""
     n_rows, n_columns = (int(n) for n in matrix["dim"])
-    flat = np.frombuffer(matrix["data"], dtype="<f8").astype(np.float32)
-    return np.ascontiguousarray(flat.reshape(n_columns, n_rows).T)
+    flat = np.frombuffer(matrix["data"], dtype="<f8")
+    return np.asarray(flat.reshape(n_columns, n_rows).T, dtype=np.float32, order="C")
 
 
 def _encode_column(name: str, values: pd.Series[Any]) -> Column:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
@@ -114,15 +113,14 @@ def compute(
     shards: Shards,
     batch_size: int,
     progress: Progress,
-) -> list[pa.Table]:
-    """All blocks of vectors: those that are stored, and the others made and stored.
+) -> None:
+    """Make and store all blocks of vectors that are not stored yet.
 
     Where a whole block fails (the last one may be a mere rest), the drive was
     unplugged or the folder moved: an error then, not thousands of failures.
     """
     blocks = shards.split(files)
-    tables = [shards.read(number) for number in range(len(blocks))]
-    missing = [number for number, table in enumerate(tables) if table is None]
+    missing = shards.missing()
     batches = {number: _batches(blocks[number], batch_size) for number in missing}
     # One stream for all that is missing, so that work goes on while a block is stored.
     stream = run(
@@ -134,9 +132,8 @@ def compute(
             vectors, reasons = _collect(islice(stream, len(batches[number])), advance)
             if None not in reasons and len(reasons) == len(blocks[0]):
                 raise _all_failed(blocks[number], reasons)
-            tables[number] = shards.write(number, vectors, reasons)
+            shards.write(number, vectors, reasons)
     shards.drop_others()
-    return [table for table in tables if table is not None]
 
 
 def _cores() -> int:

@@ -99,9 +99,13 @@ def embed_images(
         there is one.
     batch_size : int, optional
         Images that pass the network together; each core works on a batch of its own.
-        By default 8, which stay in a core's cache, or 64 on a GPU. (On one core,
-        MobileNetV2 took 8.3 ms an image in batches of 1, 4.3 in those of 8, 5.7 in
-        those of 32.)
+        By default 8, which stay in a core's cache. (On one core, MobileNetV2 took 8.3 ms
+        an image in batches of 1, 4.3 in those of 8, 5.7 in those of 32.) On a GPU the
+        first use finds out, in a few seconds: the largest power of two, up to 256, that
+        fits in its memory and takes no longer per image than half as many. Where its
+        memory gives out later, batches are halved and work goes on. The size of batches
+        changes vectors by rounding only; give it where a repeated run on a GPU shall
+        give the very same numbers.
     seed : int, default 0
         Drives what ``"bovw"`` draws: the images that it learns from, the start of
         its words. Other encoders draw nothing.
@@ -134,7 +138,8 @@ def embed_images(
     Notes
     -----
     While vectors are computed, memory holds a batch of pictures per core however
-    many images there are; the result is ``n * width * 4`` bytes.
+    many images there are; the result is ``n * width * 4`` bytes, which stay on disk if
+    they are more than 256 MiB and ``out`` is given (see :class:`Embeddings`).
 
     Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their scale, as far as that leaves
     both sides half as long again as the encoder looks at.
@@ -212,7 +217,7 @@ def _was_finished(out: str | os.PathLike[str] | None) -> bool:
 def _stored(folder: Path) -> Embeddings | None:
     """Finished embeddings, or None if any of their files is missing or damaged."""
     try:
-        return read_embeddings(folder)
+        return read_embeddings(folder, every_part=True)
     except ImagestrataError:
         return None
 
@@ -233,8 +238,8 @@ def _embed(
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
         shards = Shards(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        tables = compute(encoder, files, run, shards, batch_size or encoder.batch_size, progress)
-    result = assemble(images, tables, encoder.settings, encoder.state())
+        compute(encoder, files, run, shards, batch_size or encoder.batch_size, progress)
+    result = assemble(images, shards, encoder.settings, encoder.state())
     if len(result.failures):
         counts = _counts(result.failures)
         warnings.warn(

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from ..corpus.scan import check_unique
 from ..errors import ImagestrataError
 from ..files import make_folder
+from .blocks import rows_not_finite
+from .mapped import file_of, map_vectors, vectors_of
 from .shards import (
     PART_SIZE,
+    MissingPartError,
     Shards,
     encoder_key,
     finish,
-    gather,
     read_finished,
     read_state,
     write_state,
@@ -43,7 +44,10 @@ class Embeddings:
         One row per vector: ``image_id``, ``path``, ``n_copies``, then columns that
         came with the images.
     matrix : ndarray of shape (n_images, width), float32
-        The vectors, in the order of ``images``. All numbers are finite.
+        The vectors, in the order of ``images``. All numbers are finite. Of a run folder
+        with more than 256 MiB of them they stay on disk: a read-only ``numpy.memmap``
+        of a file in ``embeddings/``, which is made when they are first read. It can be
+        used like any other array; see Notes.
     encoder : dict
         What decided the vectors: name, weights and their hash, preprocessing,
         precision. Of vectors that were given as an array only the ``width``.
@@ -53,6 +57,15 @@ class Embeddings:
     state : dict of arrays
         What the encoder learnt from the corpus (the visual words of ``bovw``);
         empty for encoders that learn nothing.
+
+    Notes
+    -----
+    Vectors that stay on disk are read as they are looked at, so prefer to work on some
+    rows after others: ``matrix[rows]`` and arithmetic on all of ``matrix`` make arrays in
+    memory. Copies and pickles of the embeddings refer to the file, which must still be
+    there for them. When the run folder gets other embeddings, those that were loaded
+    before keep theirs; except on Windows, where a file cannot be removed or replaced
+    while it is in use: delete the object (``del embeddings``) first.
 
     Examples
     --------
@@ -76,6 +89,7 @@ class Embeddings:
         self.encoder = dict(encoder)
         self.failures = images.iloc[:0].assign(reason="") if failures is None else failures
         self.state = dict(state or {})
+        self._found_finite: NDArray[np.float32] | None = None
 
     @classmethod
     def from_arrays(
@@ -89,7 +103,9 @@ class Embeddings:
         Parameters
         ----------
         matrix : array-like of shape (n_images, width)
-            Finite numbers; kept as float32.
+            Finite numbers; kept as float32. An array (or ``numpy.memmap``) that is
+            float32 in C order is taken as it is and not copied: what changes there
+            changes here.
         image_ids : sequence of str, optional
             A name for each row, no two alike. By default the numbers of the rows,
             from 1.
@@ -163,6 +179,16 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getstate__(self) -> dict[str, Any]:
+        path = file_of(self.matrix)
+        matrix = np.asarray(self.matrix) if path is None else path.absolute()
+        return self.__dict__ | {"matrix": matrix, "_found_finite": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        matrix = state["matrix"]
+        mapped = map_vectors(matrix) if isinstance(matrix, Path) else matrix
+        self.__dict__ |= state | {"matrix": mapped}
+
     def __repr__(self) -> str:
         n, width = self.matrix.shape
         text = f"Embeddings of {n:,} image{'s' * (n != 1)}, {width:,} numbers each"
@@ -177,20 +203,29 @@ def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
     """Write embeddings to a folder of shards, in place of any that are there."""
     failures = embeddings.failures
     table = pd.concat([embeddings.images, failures.drop(columns="reason")], ignore_index=True)
-    unset = np.zeros((len(failures), embeddings.matrix.shape[1]), dtype=np.float32)
-    matrix = np.concatenate([embeddings.matrix, unset])
     reasons = [None] * len(embeddings) + failures["reason"].tolist()
     shards = Shards(folder, table["image_id"].tolist(), encoder_key(embeddings.encoder))
+    width = embeddings.matrix.shape[1]
     for number, why in enumerate(shards.split(reasons)):
-        shards.write(number, matrix[number * PART_SIZE :][: len(why)], why)
+        vectors = embeddings.matrix[number * PART_SIZE :][: len(why)]
+        unset = np.zeros((len(why) - len(vectors), width), dtype=np.float32)
+        shards.write(number, np.concatenate([vectors, unset]), why)
     shards.drop_others()
     if embeddings.state:
         write_state(folder, embeddings.encoder["learnt_from"], embeddings.state)
     finish(folder, table, embeddings.encoder)
 
 
-def read_embeddings(folder: Path) -> Embeddings | None:
-    """The embeddings in a folder of shards, or None if any of them is missing or damaged."""
+def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | None:
+    """The embeddings in a folder of shards, or None if any of them is missing or damaged.
+
+    Parameters
+    ----------
+    folder : Path
+    every_part : bool, default False
+        Look at every byte of the parts, even where the vectors are mapped from a file
+        that was made of them and is whole.
+    """
     stored = read_finished(folder)
     if stored is None:
         return None
@@ -201,32 +236,31 @@ def read_embeddings(folder: Path) -> Embeddings | None:
         if state is None:
             return None
     shards = Shards(folder, images["image_id"].tolist(), encoder_key(settings))
-    tables = [shards.read(number) for number in range(len(shards))]
-    found = [table for table in tables if table is not None]
-    if len(found) < len(tables):
+    if every_part and not shards.are_whole():
         return None
-    return assemble(images, found, settings, state)
+    try:
+        return assemble(images, shards, settings, state)
+    except MissingPartError:
+        return None
 
 
 def assemble(
     images: pd.DataFrame,
-    tables: Sequence[pa.Table],
+    shards: Shards,
     settings: Mapping[str, Any],
     state: Mapping[str, NDArray[np.float32]] | None,
 ) -> Embeddings:
     """Embeddings from all the blocks of all images, failed ones among them."""
-    vectors, reasons = gather(tables, settings["width"])
+    vectors, reasons = vectors_of(shards, settings["width"])
     failed = np.array([reason is not None for reason in reasons])
     failures = images[failed].assign(reason=reasons[failed]).reset_index(drop=True)
-    if failed.any():
-        vectors = vectors[~failed]
     kept = images[~failed].reset_index(drop=True)
     return Embeddings(kept, vectors, settings, failures=failures, state=state)
 
 
 def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
     try:
-        vectors = np.array(matrix, dtype=np.float32, order="C")
+        vectors = np.asarray(matrix, dtype=np.float32, order="C")
     except (TypeError, ValueError):
         raise ImagestrataError(
             f"`matrix` must be a table of numbers, one row per image, not {type(matrix).__name__}."
@@ -236,7 +270,9 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
             "`matrix` must have one row per image and a column per number; "
             f"its shape is {vectors.shape}."
         )
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if isinstance(matrix, np.memmap) and np.may_share_memory(matrix, vectors):
+        vectors = matrix
+    bad = rows_not_finite(vectors)
     if len(bad):
         raise ImagestrataError(
             f"`matrix` must hold finite numbers; {len(bad)} of {len(vectors)} rows have NaN or "

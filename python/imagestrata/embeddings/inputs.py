@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..provenance import fingerprint
+from .blocks import rows_hash, rows_not_finite
 from .embeddings import Embeddings
 from .shards import encoder_key
 
@@ -37,7 +37,15 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
         )
     if not len(embeddings.matrix):
         raise ImagestrataError("There are no images: the embeddings are empty.")
-    bad = np.flatnonzero(~np.isfinite(embeddings.matrix).all(axis=1))
+    _check_finite(embeddings)
+    return embeddings
+
+
+def _check_finite(embeddings: Embeddings) -> None:
+    """Look at all numbers, but never twice at an array that nobody can change."""
+    if embeddings._found_finite is embeddings.matrix:
+        return
+    bad = rows_not_finite(embeddings.matrix)
     if len(bad):
         name = embeddings.images["image_id"].iloc[bad[0]]
         raise ImagestrataError(
@@ -45,7 +53,8 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
             f"the first in row {bad[0]} (image {name}).",
             "Leave those images out, or embed them again.",
         )
-    return embeddings
+    if not embeddings.matrix.flags.writeable:
+        embeddings._found_finite = embeddings.matrix
 
 
 def embeddings_fingerprint(embeddings: Embeddings) -> str:
@@ -56,5 +65,5 @@ def embeddings_fingerprint(embeddings: Embeddings) -> str:
     }
     if "name" not in embeddings.encoder:
         # Nothing else vouches for vectors that were brought along.
-        content["vectors"] = hashlib.sha256(embeddings.matrix.tobytes()).hexdigest()
+        content["vectors"] = rows_hash(embeddings.matrix)
     return fingerprint(content)

@@ -17,8 +17,10 @@ from ..extras import require
 from ..progress import Progress, track
 from ..provenance import Step
 from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from .blocks import all_the_same
 from .embeddings import Embeddings, read_embeddings, write_embeddings
 from .inputs import as_embeddings, embeddings_fingerprint
+from .mapped import writable
 from .shards import begin
 
 #: What UMAP may take as distance between vectors.
@@ -158,7 +160,8 @@ def principal_components(
     from sklearn.decomposition import PCA
 
     fit = PCA(n_components, random_state=seed)
-    return fit.fit_transform(X), fit.explained_variance_ratio_
+    # Of an array that cannot be written to scikit-learn makes a copy, needed or not.
+    return fit.fit_transform(writable(X)), fit.explained_variance_ratio_
 
 
 def _settings(
@@ -172,7 +175,7 @@ def _settings(
 ) -> dict[str, Any]:
     """All that decides the result, checked against the vectors."""
     n = len(given.matrix)
-    if (given.matrix == given.matrix[0]).all():
+    if all_the_same(given.matrix):
         raise ImagestrataError(
             f"The vectors of all {n} images are the same: there is nothing to reduce.",
             "Check how they were embedded.",

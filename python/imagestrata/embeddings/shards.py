@@ -10,6 +10,8 @@
                           embeddings without it are unfinished
 ========================  =====================================================
 
+(and, of a large corpus, the vectors once more: :mod:`~imagestrata.embeddings.mapped`).
+
 Each part is marked with a hash of what decided its vectors. One that is damaged
 (see :class:`~imagestrata.files.Parts`) or was made by another encoder or from
 other images counts as missing, and is all that has to be made again.
@@ -17,7 +19,8 @@ other images counts as missing, and is all that has to be made again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +29,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..files import Parts, read_json, read_table, write_json, write_table
+from ..errors import ImagestrataError
+from ..files import Parts, file_hash, read_json, read_table, write_json, write_table
 from ..provenance import fingerprint
 
 #: Images per part. Small, since a part is what a killed run loses; fixed, since batches are
@@ -36,6 +40,10 @@ PART_SIZE = 256
 _MARK = b"imagestrata"
 
 _T = TypeVar("_T")
+
+
+class MissingPartError(ImagestrataError):
+    """A block of vectors is missing, damaged, or of other images or another encoder."""
 
 
 class Shards:
@@ -49,10 +57,19 @@ class Shards:
         All images, in order.
     key : str
         Fingerprint of the encoder with all it learnt.
+
+    Attributes
+    ----------
+    folder : Path or None
+    n_rows : int
+        Images in all blocks.
     """
 
     def __init__(self, folder: Path | None, ids: Sequence[str], key: str) -> None:
+        self.folder = folder
+        self.n_rows = len(ids)
         self._parts = None if folder is None else Parts(folder)
+        self._held: dict[int, pa.Table] = {}
         self._key = key
         self._ids = self.split(ids)
 
@@ -67,12 +84,50 @@ class Shards:
     def read(self, number: int) -> pa.Table | None:
         """The block, or None where it is missing, damaged or not of these images and encoder."""
         if self._parts is None:
-            return None
-        return _marked(self._parts.read(_name(number)), self._mark(number))
+            return self._held.get(number)
+        return marked(self._parts.read(_name(number)), self._mark(number))
+
+    def missing(self) -> list[int]:
+        """The numbers of all blocks that have to be made."""
+        if self._parts is not None:
+            self._parts.look()
+        return [number for number in range(len(self)) if self.read(number) is None]
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All blocks in order, one at a time.
+
+        Raises
+        ------
+        MissingPartError
+            If there is one that has to be made.
+        """
+        if self._parts is not None:
+            self._parts.look()
+        for number in range(len(self)):
+            table = self.read(number)
+            if table is None:
+                raise MissingPartError(
+                    f"{_name(number)} in {str(self.folder)!r} is missing or damaged.",
+                    "Run the same command again: it is made anew, and the others are kept.",
+                )
+            yield table
+
+    def mark(self) -> str:
+        """Fingerprint of the images, the encoder and the names and sizes of all parts.
+
+        The names carry hashes of what is in them, so nothing has to be read.
+        """
+        sizes = {path.name: path.stat().st_size for path in self._paths()}
+        ids = [image_id for some in self._ids for image_id in some]
+        return fingerprint([self._key, ids, sizes])
+
+    def are_whole(self) -> bool:
+        """Whether every byte of every part is as it was written."""
+        return all(path.name.split(".")[1] == file_hash(path)[:16] for path in self._paths())
 
     def write(
         self, number: int, vectors: NDArray[np.float32], reasons: Sequence[str | None]
-    ) -> pa.Table:
+    ) -> None:
         """Store a block; the vectors of rows with a reason are NaN.
 
         Not null: many versions of Parquet's library cannot store lists that are.
@@ -86,18 +141,20 @@ class Shards:
             "reason": pa.array(reasons, pa.string()),
         }
         table = pa.table(columns).replace_schema_metadata({_MARK: self._mark(number)})
-        if self._parts is not None:
+        if self._parts is None:
+            self._held[number] = table
+        else:
             self._parts.write(_name(number), table)
-        return table
 
     def drop_others(self) -> None:
         """Remove parts beyond the last, left by an earlier run with more images."""
-        if self._parts is None:
-            return
         wanted = {_name(number) for number in range(len(self))}
-        for path in self._parts.folder.glob("part-*.parquet"):
+        for path in self._paths():
             if path.name.partition(".")[0] not in wanted:
                 path.unlink()
+
+    def _paths(self) -> list[Path]:
+        return [] if self.folder is None else sorted(self.folder.glob("part-*.*.parquet"))
 
     def _mark(self, number: int) -> str:
         return fingerprint([self._key, list(self._ids[number])])
@@ -110,7 +167,7 @@ def encoder_key(settings: Mapping[str, Any]) -> str:
 
 def read_state(folder: Path, key: str) -> dict[str, NDArray[np.float32]] | None:
     """What an encoder learnt under ``key``, or None where it is missing or damaged."""
-    table = _marked(Parts(folder).read("state"), key)
+    table = marked(Parts(folder).read("state"), key)
     if table is None:
         return None
     return {name: _rows(table[name]) for name in table.column_names}
@@ -125,6 +182,16 @@ def write_state(folder: Path, key: str, state: Mapping[str, NDArray[np.float32]]
 def begin(folder: Path) -> None:
     """Mark embeddings as unfinished."""
     (folder / "encoder.json").unlink(missing_ok=True)
+    drop_vectors(folder)
+
+
+def drop_vectors(folder: Path, keep: str | None = None) -> None:
+    """Remove what was made from parts, but for the file ``keep``: see :mod:`.mapped`."""
+    for path in folder.glob("vectors.*"):
+        if path.name != keep:
+            # Windows refuses as long as somebody has mapped it; nobody will map it again.
+            with contextlib.suppress(PermissionError):
+                path.unlink(missing_ok=True)
 
 
 def finish(folder: Path, images: pd.DataFrame, settings: Mapping[str, Any]) -> None:
@@ -142,29 +209,36 @@ def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
 
 
 def gather(
-    tables: Sequence[pa.Table], width: int
+    tables: Iterable[pa.Table], width: int, n: int
 ) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
-    """Vectors of all rows (those without one are 0, to be dropped) and reasons, by row."""
-    n = sum(len(table) for table in tables)
+    """Vectors of all n rows (those without one are 0, to be dropped) and reasons, by row."""
     vectors = np.zeros((n, width), dtype=np.float32)
     reasons = np.empty(n, dtype=object)
     start = 0
     for table in tables:
         stop = start + len(table)
         reasons[start:stop] = table["reason"].to_pylist()
-        good = table["reason"].is_null().to_numpy()
-        vectors[start:stop][good] = _rows(table["vector"])[good]
+        some, good = good_rows(table)
+        vectors[start:stop][good] = some
         start = stop
     return vectors, reasons
 
 
-def _name(number: int) -> str:
-    return f"part-{number:05d}"
+def good_rows(table: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The vectors of a block's images that have one, and for each image whether it has."""
+    good = table["reason"].is_null().to_numpy()
+    vectors = _rows(table["vector"])
+    return (vectors if good.all() else vectors[good]), good
 
 
-def _marked(table: pa.Table | None, mark: str) -> pa.Table | None:
+def marked(table: pa.Table | None, mark: str) -> pa.Table | None:
+    """The table if it is marked like that."""
     metadata = {} if table is None else table.schema.metadata or {}
     return table if metadata.get(_MARK) == mark.encode() else None
+
+
+def _name(number: int) -> str:
+    return f"part-{number:05d}"
 
 
 def _column(array: NDArray[np.float32]) -> pa.Array:

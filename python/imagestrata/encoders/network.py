@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from abc import abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +18,7 @@ from torch import nn
 
 from ..errors import ImagestrataError
 from .base import Encoder
+from .batches import FittingBatches, best_batch
 from .inference import optimise, pick_device, pick_dtype
 from .resize import DEFAULT_RESIZE, decode_side, resize
 
@@ -39,7 +42,14 @@ class NetworkEncoder(Encoder):
         See :func:`imagestrata.encoders.resize.resize`.
     precision, device : str
         See :func:`imagestrata.embed_images`.
+
+    Attributes
+    ----------
+    cpu_batch_size : int
+        How many pictures a core best takes together, which then stay in its cache.
     """
+
+    cpu_batch_size = 8
 
     def __init__(
         self,
@@ -55,10 +65,10 @@ class NetworkEncoder(Encoder):
         self.name = name
         self.width = settings["width"]
         self._device = pick_device(device)
-        on_cpu = self._device.type == "cpu"
-        self.batch_size = 8 if on_cpu else 64
+        self._on_cpu = self._device.type == "cpu"
         # Cores work side by side; a GPU takes one batch at a time, while others are decoded.
-        self._turn: AbstractContextManager[Any] = nullcontext() if on_cpu else Lock()
+        self._turn: AbstractContextManager[Any] = nullcontext() if self._on_cpu else Lock()
+        self._in_batches = FittingBatches(self._vectors, torch.OutOfMemoryError)
         self._dtype = pick_dtype(precision, self._device)
         settings["precision"] = str(self._dtype).removeprefix("torch.")
         self._model = optimise(model, self._device, self._dtype)
@@ -90,23 +100,62 @@ class NetworkEncoder(Encoder):
         )
         return np.asarray(square)
 
-    @torch.inference_mode()
+    @cached_property
+    def batch_size(self) -> int:  # type: ignore[override]
+        """How many pictures are best encoded together.
+
+        Measured ahead for cores (``cpu_batch_size``). Any other device is tried out, in a
+        few seconds, when this is first asked for: the largest power of two, up to 256,
+        that fits in its memory and takes no longer per picture than half as many.
+        """
+        if self._on_cpu:
+            return self.cpu_batch_size
+        with self._device_to_ourselves():
+            return best_batch(self._seconds, torch.OutOfMemoryError)
+
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Vectors of a batch of squares, of shape (n, width)."""
-        squares = torch.from_numpy(np.stack(prepared))
+        """Vectors of a batch of squares, of shape (n, width).
+
+        A batch that is too large for the memory of a GPU is halved, and so are all later
+        ones; vectors differ by rounding only.
+        """
+        with self._device_to_ourselves():
+            return self._in_batches(np.stack(prepared))
+
+    @contextmanager
+    def _device_to_ourselves(self) -> Iterator[None]:
         try:
             with self._turn:
-                # Rows, columns, colours: already the order in memory called channels last.
-                pixels = squares.to(self._device).permute(0, 3, 1, 2)
-                # Floats first: torch is three times as slow at taking floats from whole numbers.
-                batch = pixels.float().sub_(self._mean).div_(self._sd)
-                vectors = self._model(batch.to(self._dtype)).float().cpu()
+                yield
         except torch.OutOfMemoryError as error:
             raise ImagestrataError(
-                f"{len(prepared)} images at once are too many for the memory of {self._device}.",
-                "Use a smaller batch_size.",
+                f"The memory of {self._device} is too small for a single image.",
+                'End other programs that use it, choose a smaller network, or use device="cpu".',
             ) from error
-        return np.asarray(vectors.numpy())
+
+    def _vectors(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(self._compute(squares).float().cpu().numpy())
+
+    @torch.inference_mode()
+    def _compute(self, squares: NDArray[np.uint8]) -> torch.Tensor:
+        """Vectors of squares of shape (n, size, size, 3), on the device."""
+        # Rows, columns, colours: already the order in memory called channels last.
+        pixels = torch.from_numpy(squares).to(self._device).permute(0, 3, 1, 2)
+        # Floats first: torch is three times as slow at taking floats from whole numbers.
+        batch = pixels.float().sub_(self._mean).div_(self._sd)
+        vectors: torch.Tensor = self._model(batch.to(self._dtype))
+        return vectors
+
+    def _seconds(self, n: int) -> float:
+        """How long n pictures take, once kernels for so many have been chosen."""
+        size = self.settings["input_size"]
+        squares = np.zeros((n, size, size, 3), dtype=np.uint8)
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            self._vectors(squares)
+            times.append(time.perf_counter() - start)
+        return min(times[1:])
 
 
 class Look(NamedTuple):

@@ -116,10 +116,8 @@ class PocketEncoder(NetworkEncoder):
     What it was trained on, how good it is and at what it is bad: ``docs/pocket.md``.
     """
 
-    def __init__(self, name: str, **arguments: Any) -> None:
-        super().__init__(name, **arguments)
-        # What a batch costs besides its pictures weighs more where a picture costs little.
-        self.batch_size = max(self.batch_size, BATCH)
+    # What a batch costs besides its pictures weighs more where a picture costs little.
+    cpu_batch_size = BATCH
 
     def _load(
         self, name: str, *, weights: str | os.PathLike[str] | None, resize: str

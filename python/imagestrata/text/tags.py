@@ -184,8 +184,8 @@ def tag_images(
     )
     files = list(zip(table["image_id"], table["path"], strict=True))
     with workers() as run:
-        blocks = compute(network, files, run, shards, batch_size or network.batch_size, progress)
-    scores, reasons = gather(blocks, network.width)
+        compute(network, files, run, shards, batch_size or network.batch_size, progress)
+    scores, reasons = gather(shards.tables(), network.width, len(table))
     tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
     if step.folder is not None:
         write_table(step.folder / "tags.parquet", tags)

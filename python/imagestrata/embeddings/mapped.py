@@ -1,0 +1,193 @@
+"""Vectors of a large corpus as one file, of which only what is looked at is in memory.
+
+Beside the parts (see :mod:`~imagestrata.embeddings.shards`), and made from them:
+
+=====================  ==========================================================
+``vectors.*.npy``      the vectors of all images that have one, in order: float32,
+                       C order, NumPy's own format. Its name carries a hash of its
+                       bytes, which are checked before they are used
+``vectors.*.parquet``  which images have no vector, and why. Marked with the parts
+                       that both files were made from
+=====================  ==========================================================
+
+The parts stay what counts. Where they have changed, or one of the two files is
+missing or damaged, both are made again. A file in use is never written to: a new one
+takes its name, and whoever has mapped the old one keeps that. (Not on Windows, which
+keeps a file from being replaced or removed as long as it is mapped.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..errors import ImagestrataError
+from ..files import Parts, file_hash
+from .shards import Shards, drop_vectors, gather, good_rows, marked
+
+#: Vectors of more bytes than this are mapped, and not held in memory.
+LARGEST_IN_MEMORY = 256 * 2**20
+
+_NAME = re.compile(r"vectors\.([0-9a-f]{16})\.npy")
+_FILE = b"imagestrata.vectors"
+
+#: Threads that load the same embeddings wait for the first one. (Processes do not: each makes
+#: files of its own, which are the same.)
+_ONE_AT_A_TIME = threading.Lock()
+
+#: Vectors of the images that have one, and for every image the reason if it has none.
+Vectors = tuple[NDArray[np.float32], NDArray[np.object_]]
+
+
+def vectors_of(shards: Shards, width: int) -> Vectors:
+    """The vectors in all blocks: in memory, or mapped if they are many and have a folder.
+
+    Raises
+    ------
+    MissingPartError
+        If a block is missing or damaged.
+    """
+    n = shards.n_rows
+    if shards.folder is not None and n * width * 4 > LARGEST_IN_MEMORY:
+        with _ONE_AT_A_TIME:
+            found = _mapped(shards.folder, n, shards.mark())
+            if found is None:
+                found = _make(shards.folder, shards, width)
+        if found is not None:
+            return found
+    vectors, reasons = gather(shards.tables(), width, n)
+    good = pd.isna(reasons)
+    return (vectors if good.all() else vectors[good]), reasons
+
+
+def map_vectors(path: Path) -> NDArray[np.float32]:
+    """The vectors in a file, of which the system reads what is looked at. They cannot be changed.
+
+    Raises
+    ------
+    ImagestrataError
+        If the file is not there.
+    """
+    try:
+        vectors: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ImagestrataError(
+            f"The vectors that were in {str(path)!r} cannot be read ({error}).",
+            "Load the embeddings again with Embeddings.load().",
+        ) from error
+    return vectors
+
+
+def file_of(matrix: Any) -> Path | None:
+    """The file that a whole matrix of :func:`map_vectors` lies in; None of any other matrix."""
+    # A part of it has the same filename, and another base.
+    if not isinstance(getattr(matrix, "base", None), mmap.mmap) or matrix.mode != "r":
+        return None
+    path = Path(matrix.filename)
+    return path if _NAME.fullmatch(path.name) else None
+
+
+def writable(matrix: NDArray[Any]) -> NDArray[Any]:
+    """The same matrix for a library that insists on writing; the file never changes."""
+    path = file_of(matrix)
+    return matrix if path is None else np.load(path, mmap_mode="c", allow_pickle=False)
+
+
+def _mapped(folder: Path, n: int, mark: str) -> Vectors | None:
+    """What was made from these parts, if every byte is as it was then."""
+    table = marked(Parts(folder).read("vectors"), mark)
+    if table is None:
+        return None
+    path = folder / table.schema.metadata[_FILE].decode()
+    if not path.is_file() or path.name != _name(path):
+        return None
+    reasons = np.full(n, None, dtype=object)
+    reasons[table["row"].to_numpy()] = table["reason"].to_pylist()
+    return map_vectors(path), reasons
+
+
+def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
+    """Both files, made from the parts; None if there is no way to write them here."""
+    mark = shards.mark()
+    try:
+        with _begun(folder) as file:
+            reasons = _stream(file, shards, width)
+            file.close()
+            path = folder / _name(Path(file.name))
+            Path(file.name).replace(path)
+        # Before the list that makes it count, so that nothing old can be left behind.
+        drop_vectors(folder, keep=path.name)
+        rows = np.flatnonzero(pd.notna(reasons))
+        why = pa.array(reasons[rows].tolist(), pa.string())
+        table = pa.table({"row": pa.array(rows, pa.int64()), "reason": why})
+        names = {b"imagestrata": mark, _FILE: path.name}
+        Parts(folder).write("vectors", table.replace_schema_metadata(names))
+    except (OSError, ImagestrataError) as error:
+        if isinstance(error, ImagestrataError) and not isinstance(error.__cause__, OSError):
+            raise
+        # One who only reads need not be able to write.
+        size = shards.n_rows * width * 4 / 1e9
+        warnings.warn(
+            f"{size:.1f} GB of vectors are held in memory, since they cannot be written to "
+            f"{str(folder)!r} to be mapped from there ({error}).",
+            stacklevel=2,
+        )
+        return None
+    return map_vectors(path), reasons
+
+
+@contextlib.contextmanager
+def _begun(folder: Path) -> Iterator[BinaryIO]:
+    """Yield a file that is to be renamed; it is removed if that does not happen."""
+    # Its name, which holds its hash, is known only when all is written.
+    path = folder / f".vectors.npy.{os.getpid()}.tmp"
+    try:
+        with path.open("wb") as file:
+            yield file
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _stream(file: BinaryIO, shards: Shards, width: int) -> NDArray[np.object_]:
+    """Write the vectors of all blocks, one block at a time; the reasons of those without."""
+    reasons = np.full(shards.n_rows, None, dtype=object)
+    _write_header(file, shards.n_rows, width)
+    start = file.tell()
+    row = 0
+    n = 0
+    for table in shards.tables():
+        vectors, good = good_rows(table)
+        file.write(np.ascontiguousarray(vectors, dtype="<f4").data)
+        reasons[row : row + len(table)] = table["reason"].to_pylist()
+        row += len(table)
+        n += int(good.sum())
+    file.seek(0)
+    _write_header(file, n, width)
+    # NumPy leaves room for any number of rows.
+    assert file.tell() == start
+    file.flush()
+    os.fsync(file.fileno())
+    return reasons
+
+
+def _write_header(file: BinaryIO, n: int, width: int) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (n, width)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _name(path: Path) -> str:
+    """The name that a file with these bytes has."""
+    return f"vectors.{file_hash(path)[:16]}.npy"
