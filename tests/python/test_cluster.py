@@ -121,7 +121,7 @@ def test_wrong_settings_leave_no_trace(matrix, tmp_path):
 
 
 def test_vectors_that_are_not_numbers(matrix):
-    embeddings = Embeddings.from_arrays(matrix)
+    embeddings = Embeddings.from_arrays(matrix.copy())
     embeddings.matrix[[4, 9], 2] = np.nan, np.inf
     with pytest.raises(ImagestrataError, match=r"2 of 200 vectors .* row 4"):
         cluster(embeddings)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..embeddings.blocks import all_the_same
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError
 from ..progress import Progress
@@ -226,7 +227,7 @@ def _why_no_cluster(estimator: ClusterEstimator, embeddings: Embeddings) -> str:
     n = len(embeddings.matrix)
     if estimator.n_iter_ == 0:
         why = f"{n} images are fewer than stop_size ({estimator.get_params()['stop_size']})"
-    elif (embeddings.matrix == embeddings.matrix[0]).all():
+    elif all_the_same(embeddings.matrix):
         why = f"the vectors of all {n} images are the same"
     else:
         why = estimator.why_no_cluster(n)
