@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
 from ..files import make_folder, read_json, read_table, write_json, write_table
+from ..validate import check_path
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -125,7 +125,7 @@ class Clustering:
         ImagestrataError
             If a file is missing or damaged.
         """
-        folder = Path(folder).expanduser()
+        folder = check_path("folder", folder)
         try:
             settings = read_json(folder / "clustering.json")
             centroids = read_table(folder / "centroids.parquet")

@@ -73,7 +73,7 @@ def _from_paths(given: list[Any], skip: Path | None) -> Listing:
         if not isinstance(path, str | os.PathLike) or not str(path):
             raise ImagestrataError(f"Item {position} of `images` is not a path: {path!r}.")
     paths = {_absolute(path) for path in given}
-    folders = sorted(path for path in paths if Path(path).is_dir())
+    folders = sorted(path for path in paths if os.path.isdir(path))  # noqa: PTH112
     for folder in folders:
         if skip is not None and os.path.realpath(folder) == os.path.realpath(skip):
             raise ImagestrataError(

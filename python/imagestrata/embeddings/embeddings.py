@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..corpus.scan import check_unique
 from ..errors import ImagestrataError
 from ..files import make_folder
+from ..validate import check_path
 from .shards import (
     PART_SIZE,
     Shards,
@@ -133,7 +134,7 @@ class Embeddings:
             If there are no finished embeddings, or some of them are missing or
             damaged.
         """
-        run = Path(folder).expanduser()
+        run = check_path("folder", folder)
         loaded = read_embeddings(run / "embeddings")
         if loaded is None:
             begun = (run / "embeddings").is_dir()

@@ -17,6 +17,7 @@ from ..corpus.scan import COLUMNS
 from ..errors import ImagestrataError
 from ..files import file_hash
 from ..provenance import fingerprint
+from ..validate import check_path
 from .split import SPLITS
 from .task import TASKS, Floats
 
@@ -93,7 +94,7 @@ def read_labels(labels: Any) -> pd.DataFrame:
             "`labels` must be a table, the path of a CSV file, or None for the names of folders, "
             f"not {type(labels).__name__}."
         )
-    path = Path(labels).expanduser()
+    path = check_path("labels", labels)
     try:
         file_hash(path)
         return pd.read_csv(path, dtype={"image_id": "str", "path": "str"})
