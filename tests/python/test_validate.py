@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imagestrata import Clustering, Embeddings, FineTunedModel, embed_images, scan_images
-from imagestrata.errors import ImagestrataError
+from imagestrata.errors import ImagestrataError, plural
 from imagestrata.files import make_folder
 from imagestrata.provenance import require_step
 from imagestrata.validate import (
@@ -102,3 +102,8 @@ def test_folder_without_permission(unprivileged, tmp_path):
     tmp_path.chmod(0o700)
     with unprivileged(), pytest.raises(ImagestrataError, match="No permission"):
         check_folder("images", tmp_path)
+
+
+def test_numbers_with_their_nouns():
+    assert [plural(n, "image") for n in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
+    assert [plural(n, "copy", "copies") for n in (1, 2)] == ["1 copy", "2 copies"]

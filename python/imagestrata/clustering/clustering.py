@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..validate import check_path
 
@@ -145,9 +145,10 @@ class Clustering:
     def __repr__(self) -> str:
         line = self.summary.iloc[0]
         head = (
-            f"Clustering: {line['n_images']:,} images in {line['n_clusters']:,} clusters, "
+            f"Clustering: {plural(line['n_images'], 'image')} in "
+            f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
-            f"{line['n_iterations']} iterations, encoder {line['encoder']})"
+            f"{plural(line['n_iterations'], 'iteration')}, encoder {line['encoder']})"
         )
         return f"{head}\n{self.clusters.head(10).to_string(index=False)}"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_folder
 from .decode import HEAD_BYTES, image_format
 
@@ -202,7 +202,7 @@ def _no_images(given: list[Any], ignored: Counter[str]) -> ImagestrataError:
     kinds = ", ".join(f"{n} {kind}" for kind, n in ignored.most_common(8))
     more = len(ignored) - 8
     return ImagestrataError(
-        f"There are no images among the {ignored.total()} files in {where}: "
+        f"There are no images among {plural(ignored.total(), 'file')} in {where}: "
         f"{kinds}{f' and {more} other kinds' if more > 0 else ''}.",
         "Images are told by their content; give the folder that holds them.",
     )

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from ..corpus.scan import check_unique
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import make_folder
 from ..validate import check_path
 from .shards import (
@@ -166,7 +166,7 @@ class Embeddings:
 
     def __repr__(self) -> str:
         n, width = self.matrix.shape
-        text = f"Embeddings of {n:,} image{'s' * (n != 1)}, {width:,} numbers each"
+        text = f"Embeddings of {plural(n, 'image')}, {plural(width, 'number')} each"
         if "name" in self.encoder:
             text += f", by {self.encoder['name']}"
         if len(self.failures):
