@@ -26,7 +26,7 @@ tbl_sum.imagestrata_embeddings <- function(x, ...) {
   failed <- if (line$n_failures > 0) paste0(", ", count_of(line$n_failures, "failure"))
   c(
     "Embeddings" = paste0(
-      count_of(line$n_images, "image"), ", ", line$width, " numbers each, by ",
+      count_of(line$n_images, "image"), ", ", count_of(line$width, "number"), " each, by ",
       line$encoder, failed
     ),
     "Run folder" = attr(x, "folder")

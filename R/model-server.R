@@ -6,7 +6,8 @@
 #' @param model The model's name, as the server knows it.
 #' @param base_url Where the server is; `"http://localhost:11434/v1"` is an Ollama of yours.
 #' @param api_key By default the environment variable `OPENAI_API_KEY`, which is sent to OpenAI
-#'   and to nobody else. It is never printed, nor stored in a run folder.
+#'   and to nobody else. A key is never printed, nor stored: not in a run folder, and not by
+#'   `saveRDS()` or with a workspace, from which a server comes back without it.
 #' @param price What a million tokens cost, two numbers: those sent and those answered. Look
 #'   them up with the provider; without them, costs are told in tokens only.
 #' @param tokens_per_image Tokens that an image is billed as, for the estimate. The first
@@ -40,7 +41,7 @@ model_server <- function(model,
   server <- list(
     model = check_string(model, "model"),
     base_url = check_string(base_url, "base_url"),
-    api_key = check_string(api_key, "api_key", null = TRUE),
+    api_key = hide(check_key(api_key)),
     price = if (!is.null(price)) as.list(as.double(price)),
     tokens_per_image = check_number(tokens_per_image, "tokens_per_image"),
     concurrency = check_number(concurrency, "concurrency"),
@@ -52,9 +53,48 @@ model_server <- function(model,
 }
 
 #' @export
+format.imagestrata_server <- function(x, ...) {
+  paste0("<model ", x$model, " at ", x$base_url, ">")
+}
+
+#' @export
 print.imagestrata_server <- function(x, ...) {
-  cat("<model ", x$model, " at ", x$base_url, ">\n", sep = "")
+  cat(format(x), "\n", sep = "")
   invisible(x)
+}
+
+# Says less of a wrong key than of other arguments: it may hold a right one.
+check_key <- function(x, call = rlang::caller_env()) {
+  if (!is.null(x) && !rlang::is_string(x)) {
+    abort_imagestrata("{.arg api_key} must be one piece of text.", call = call)
+  }
+  x
+}
+
+# Neither str() nor dput() look into an environment, and to what a weak reference refers is not
+# written to files.
+hide <- function(secret) {
+  if (is.null(secret)) {
+    return(NULL)
+  }
+  holder <- new.env(parent = emptyenv())
+  holder$value <- rlang::new_weakref(holder, secret)
+  holder
+}
+
+reveal <- function(holder, call = rlang::caller_env()) {
+  if (is.null(holder)) {
+    return(NULL)
+  }
+  secret <- rlang::wref_value(holder$value)
+  if (is.null(secret)) {
+    abort_imagestrata(
+      "This server comes from a file or another R session, where keys do not go.",
+      hint = "Make it again with {.fn model_server}.",
+      call = call
+    )
+  }
+  secret
 }
 
 #' A vision language model on this machine
@@ -91,6 +131,7 @@ send_model_of_words <- function(x, name, call = rlang::caller_env()) {
 send_server <- function(x, name, call = rlang::caller_env()) {
   check_class(x, "imagestrata_server", name, "model_server", call)
   server <- unclass(x)
+  server["api_key"] <- list(reveal(x$api_key, call))
   # Python saw the environment as it was when it started.
   key <- Sys.getenv("OPENAI_API_KEY")
   is_openai <- grepl("^https://api[.]openai[.]com(/|$)", x$base_url)

@@ -110,7 +110,7 @@ select_by <- function(ratings, by, call) {
 leave_missing_out <- function(ratings, call) {
   missing <- is.na(ratings$rating)
   if (all(missing)) {
-    abort_imagestrata("All {length(missing)} ratings are missing.", call = call)
+    abort_imagestrata("All {length(missing)} rating{?s} {?is/are} missing.", call = call)
   }
   if (any(missing)) {
     cli::cli_inform(c("!" = "{sum(missing)} of {length(missing)} ratings are missing: left out."))

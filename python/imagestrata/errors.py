@@ -33,3 +33,8 @@ class ImagestrataError(ValueError):
 
 class MissingWeightsError(ImagestrataError):
     """An encoder was asked for whose weights are neither on this machine nor to be had."""
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 image", "2,000 images"; ``many`` where an "s" does not make it."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

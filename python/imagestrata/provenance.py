@@ -25,6 +25,7 @@ from typing import Any
 from .errors import ImagestrataError
 from .files import Parts, make_folder, read_json, write_json
 from .lock import FolderLock, lock_folder
+from .validate import check_path
 
 #: The steps that leave something in a run folder, in the order of the road of data, each with
 #: the step that it is built on.
@@ -203,7 +204,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 def require_step(folder: Path, name: str) -> dict[str, Any]:
     """What ``run.json`` says of a finished step, or an error that says how to make it."""
-    entry: dict[str, Any] | None = read_run(folder)["steps"].get(name)
+    run = read_run(check_path("run_folder", folder))
+    entry: dict[str, Any] | None = run["steps"].get(name)
     if entry is None or not entry["finished"]:
         state = "was interrupted" if entry else "has not been run"
         raise ImagestrataError(

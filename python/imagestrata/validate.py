@@ -7,6 +7,7 @@ expected and what was seen.
 
 from __future__ import annotations
 
+import errno
 import math
 import numbers
 import os
@@ -67,7 +68,20 @@ def check_path(name: str, value: Any) -> Path:
     """A path, existing or not; ``~`` is expanded."""
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise ImagestrataError(f"`{name}` must be a path to a folder, not {value!r}.")
-    return Path(value).expanduser()
+    # Not Path.expanduser(), which raises for a folder called "~$old".
+    path = Path(os.path.expanduser(value))  # noqa: PTH111
+    try:
+        path.lstat()
+    except ValueError as error:
+        raise _no_name(name, value, str(error)) from None
+    except OSError as error:  # that there is no such file, or none to be read, is for others
+        if error.errno == errno.ENAMETOOLONG:
+            raise _no_name(name, value, str(error.strerror)) from None
+    return path
+
+
+def _no_name(name: str, value: Any, reason: str) -> ImagestrataError:
+    return ImagestrataError(f"`{name}` can be no path on this system ({reason}): {str(value)!r}.")
 
 
 def check_folder(name: str, value: Any) -> Path:

@@ -12,12 +12,15 @@ already: starting one takes milliseconds, not seconds.
 from __future__ import annotations
 
 import errno
+import importlib
+import itertools
 import json
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,10 @@ import pandas as pd
 #: Imported once for all commands.
 _IMPORTED = [
     "imagestrata.cli",
+    "imagestrata.corpus.faces",
     "imagestrata.corpus.scan",
     "imagestrata.embeddings.embed",
+    "imagestrata.embeddings.reduce",
     "imagestrata.encoders.hog",
     "imagestrata.clustering.cluster",
     "imagestrata.sampling.ratings_page",
@@ -42,9 +47,29 @@ _IMPORTED = [
     "PIL.Image",
     "jinja2",
     "torch",
-    "imagestrata.finetune.job",
+    "torchvision",
+    "boto3",
+    "dlib",
+    "openai",
+    "pytesseract",
+    "imagestrata.finetune.predict",
+    "imagestrata.finetune.tune",
+    "imagestrata.text.describe",
+    "imagestrata.text.embed",
+    "imagestrata.text.read",
+    "imagestrata.text.tags",
     "imagestrata.validation.tune",
 ]
+
+#: Blocks so small that a few images make several, between which a command can be struck.
+_SMALL = {
+    "imagestrata.corpus.faces.PART_SIZE": 6,
+    "imagestrata.corpus.scan.PART_SIZE": 16,
+    "imagestrata.embeddings.embeddings.PART_SIZE": 16,
+    "imagestrata.embeddings.shards.PART_SIZE": 16,
+    "imagestrata.text.embed._BATCH": 6,
+    "imagestrata.text.read.PART_SIZE": 6,
+}
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["faulty", *_IMPORTED])
@@ -52,32 +77,37 @@ _context.set_forkserver_preload(["faulty", *_IMPORTED])
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
-#: The faults that can strike, and what each does from its moment on.
+#: The faults that can strike, and the error that each makes from its moment on. "wait" makes
+#: none: the command waits there until it is let go.
 FAULTS = {
     "kill": None,
+    "wait": None,
     "full": errno.ENOSPC,
     "read-only": errno.EROFS,
 }
 
 
 class Strike:
-    """Counts changes below ``out``, and strikes at one of them.
+    """Counts changes in a folder and below it, and strikes at one of them.
 
     Parameters
     ----------
-    out : str
-        The output.
+    place : str
+        The folder.
     fault : str or None
         One of :data:`FAULTS`; None to count only.
     moment : int
         The number of the change, from 1. A full disk stays full from then on, though
         things may be removed.
+    sign : Path
+        The file that a waiting command makes; it goes on when that is gone.
     """
 
-    def __init__(self, out: str, fault: str | None, moment: int) -> None:
-        self.out = out
+    def __init__(self, place: str, fault: str | None, moment: int, sign: Path) -> None:
+        self.place = place + os.sep
         self.fault = fault
         self.moment = moment
+        self.sign = sign
         self.count = 0
         self._lock = threading.Lock()
 
@@ -87,7 +117,7 @@ class Strike:
             return
         path = arguments[0]
         path = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-        if not path.startswith(self.out):
+        if not path.startswith(self.place):
             return
         with self._lock:
             self.count += 1
@@ -96,6 +126,12 @@ class Strike:
             return
         if self.fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "wait":
+            self.fault = None
+            self.sign.touch()
+            while self.sign.exists():
+                time.sleep(0.005)
+            return
         number = FAULTS[self.fault]
         assert number is not None
         if self.fault == "full" and not writes and event != "os.mkdir":
@@ -103,21 +139,32 @@ class Strike:
         raise OSError(number, os.strerror(number), path)
 
 
-def _child(arguments: list[str], out: str, fault: str | None, moment: int, log: str) -> None:
+def _child(
+    arguments: list[str],
+    place: str,
+    fault: str | None,
+    moment: int,
+    log: Path,
+    environment: dict[str, str],
+) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    os.environ.update(environment)
     import torch
 
     from imagestrata import cli
 
     torch.set_num_threads(1)  # so that sums come out the same
-    strike = Strike(out, fault, moment)
+    for name, value in _SMALL.items():
+        module, _, attribute = name.rpartition(".")
+        setattr(importlib.import_module(module), attribute, value)
+    strike = Strike(place, fault, moment, log.with_suffix(".waits"))
     sys.addaudithook(strike)
     sys.argv = ["imagestrata", *arguments]
     code: Any = 0
     try:
-        cli.main()
+        _call(*arguments[1:]) if arguments[0] == "call" else cli.main()
     except SystemExit as end:
         code = end.code or 0
     except BaseException:
@@ -128,8 +175,19 @@ def _child(arguments: list[str], out: str, fault: str | None, moment: int, log: 
     sys.stdout.flush()
     sys.stderr.flush()
     strike.fault = None
-    Path(log + ".count").write_text(str(strike.count))
+    log.with_suffix(".count").write_text(str(strike.count))
     os._exit(int(code))
+
+
+def _call(verb: str, arguments: str) -> None:
+    """A verb that is no command of the command line, with its arguments as JSON."""
+    import imagestrata
+
+    try:
+        getattr(imagestrata, verb)(**json.loads(arguments))
+    except imagestrata.ImagestrataError as error:
+        print(error)
+        sys.exit(2)
 
 
 class Outcome:
@@ -151,22 +209,69 @@ class Outcome:
         self.changes = changes
 
 
+_numbers = itertools.count()
+
+
+class Command:
+    """A command of ours under way, struck by a fault at a moment, or undisturbed.
+
+    Parameters
+    ----------
+    arguments : list
+        As on the command line; or "call", a verb, its arguments as JSON.
+    out : Path
+        The run folder. Changes are those in the folder around it.
+    fault : str or None
+        One of :data:`FAULTS`.
+    moment : int
+        The number of the change at which it strikes.
+    """
+
+    def __init__(
+        self, arguments: list[object], out: Path, fault: str | None = None, moment: int = 1
+    ) -> None:
+        # Out of the fault's reach.
+        logs = out.parent.with_name(f"{out.parent.name}-logs")
+        logs.mkdir(exist_ok=True)
+        self._log = logs / f"{next(_numbers)}.txt"
+        words = [str(argument) for argument in arguments]
+        self._process = _context.Process(
+            target=_child, args=(words, str(out.parent), fault, moment, self._log, dict(os.environ))
+        )
+        self._process.start()
+
+    def is_waiting(self) -> bool:
+        """Let the command come to the moment at which it waits; False if it ended before."""
+        sign = self._log.with_suffix(".waits")
+        while self._process.is_alive() and not sign.exists():
+            time.sleep(0.005)
+        return sign.exists()
+
+    def go_on(self) -> None:
+        """Let a waiting command go."""
+        self._log.with_suffix(".waits").unlink()
+
+    def end(self) -> Outcome:
+        """Wait until it has ended."""
+        self._process.join()
+        code = self._process.exitcode
+        assert code is not None
+        count = self._log.with_suffix(".count")
+        changes = int(count.read_text()) if count.exists() else -1
+        return Outcome(code, self._log.read_text(errors="replace"), changes)
+
+
 def run(arguments: list[object], out: Path, fault: str | None = None, moment: int = 1) -> Outcome:
-    """Run a command of ours, struck by a fault at a moment, or undisturbed."""
-    log = out.parent / f"log-of-{out.name}"
-    words = [str(argument) for argument in arguments]
-    process = _context.Process(target=_child, args=(words, str(out), fault, moment, str(log)))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    count = log.with_name(log.name + ".count")
-    changes = int(count.read_text()) if process.exitcode >= 0 and count.exists() else -1
-    count.unlink(missing_ok=True)
-    return Outcome(process.exitcode, log.read_text(errors="replace"), changes)
+    """Run a :class:`Command` to its end."""
+    return Command(arguments, out, fault, moment).end()
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """What a run folder holds, without what may differ: times of the clock, and the lock."""
+    """What a run folder holds, without what may differ.
+
+    That is: times of the clock, the lock, the order in which several threads stored their
+    answers, and the folder's own name in that of each crop.
+    """
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -179,6 +284,11 @@ def content(folder: Path) -> dict[str, Any]:
             found[name] = run
         elif path.name == "trace.parquet":
             found[name] = pd.read_parquet(path).drop(columns="seconds").to_json()
+        elif path.name == "faces.parquet":
+            faces = pd.read_parquet(path)
+            found[name] = faces.assign(crop=faces["crop"].str.removeprefix(str(folder))).to_json()
+        elif path.suffix == ".jsonl":
+            found[name] = sorted(path.read_bytes().splitlines())
         elif path.name != ".lock":
             found[name] = path.read_bytes()
     return found

@@ -147,7 +147,7 @@ def test_bad_input(packets, tmp_path):
     for url in ["www.example.org", "https://x/[[a]]", None]:
         with pytest.raises(ImagestrataError, match="`base_url` must be"):
             export_qualtrics(packets, out, base_url=url, progress=False)
-    with pytest.raises(ImagestrataError, match="cannot be names of files"):
+    with pytest.raises(ImagestrataError, match="cannot name files"):
         export("qualtrics", packets.assign(image_id="a/" + packets["image_id"]), out)
     with pytest.raises(ImagestrataError, match=re.escape("must not have '[['")):
         export("qualtrics", packets, out, question="[[Question:MC]]")

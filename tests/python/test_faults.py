@@ -13,17 +13,21 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import imagestrata
-from faulty import content, moments, run
+import model_server as model_server_module
+import rekognition_server as rekognition_server_module
+from faulty import Command, Outcome, content, moments, run
 from images import encode, picture, write_pictures
 from imagestrata import (
     Clustering,
@@ -36,144 +40,325 @@ from imagestrata import (
     sample_images,
     scan_images,
 )
+from imagestrata.cli import _COMMANDS as COMMANDS
 from imagestrata.corpus.reasons import Reason
 from imagestrata.files import read_table
+from imagestrata.provenance import STEPS as PROVENANCE_STEPS
+from imagestrata.provenance import read_run
 from imagestrata.sampling.sample import read_sample
+from labelled import draw_labelled
+from model_server import model_server
+from rekognition_server import rekognition_server
 
 MOMENTS = int(os.environ.get("IMAGESTRATA_MOMENTS", "2"))
 NAMES = int(os.environ.get("IMAGESTRATA_NAMES", "120"))
 SEED = 9
 
-#: Each step with its command, in an order in which they can be run.
-STEPS = [
-    "scan", "embed", "cluster", "sample", "gallery", "pairs", "tune", "assign", "share", "fine-tune"
-]  # fmt: skip
+#: Each step, and the one whose run folder it starts from. Those without one start from nothing.
+STEPS = {
+    "scan": None,
+    "embed": "scan",
+    "cluster": "embed",
+    "sample": "cluster",
+    "gallery": "sample",
+    "pairs": "gallery",
+    "tune": "pairs",
+    "assign": "tune",
+    "share": "assign",
+    "scan a few": None,
+    "describe": "scan a few",
+    "embed-text": "describe",
+    "reduce": "embed-text",
+    "read-text": "scan a few",
+    "crop-faces": "scan a few",
+    "tag": "scan a few",
+    "tag by a service": "scan a few",
+    "fine-tune": None,
+    "fine-tune the last layer": None,
+    "predict": "fine-tune",
+    "tune-model": None,
+}
+
+#: Those that ask a service, and how many requests they may have under way.
+ASKING = {"describe": 4, "embed-text": 4, "tag by a service": 4}
+
+#: What others get: once there, it is not made again by the same command.
+EXPORTS = ["pairs", "assign", "share"]
+
+#: Those without a lock of their own on the run folder: they read it, and write one file or folder.
+UNLOCKED = ["assign", "predict", "share", "tune-model"]
 
 
-def command(step: str, corpus: Path, out: Path) -> list[object]:
-    return {
-        "scan": ["scan", corpus, "--out", out, "--quiet"],
-        "embed": ["embed", out, "--encoder", "hog", "--quiet"],
-        "cluster": ["cluster", out, "--quiet"],
-        "fine-tune": [
-            *("fine-tune", corpus, "--labels", corpus.parent / "labels.csv", "--out", out),
-            *("--encoder", "hog", "--freeze", "backbone", "--epochs", 2, "--quiet"),
-        ],
-        "tune": [
-            "tune",
-            out,
-            out / ".." / "answers.csv",
-            "--grid",
-            out / ".." / "grid.json",
-            "--folds",
-            2,
-            "-q",
-        ],
-        "sample": ["sample", out],
-        "gallery": ["gallery", out, "--quiet"],
-        "pairs": ["pairs", out, "--n", 6, "--k", 3, "--quiet"],
-        "assign": ["assign", out, "--n-images", 2, "--quiet"],
-        "share": ["share", out, out / ".." / f"{out.name}-bundle"],
-    }[step]  # type: ignore[return-value]
+@dataclass(frozen=True)
+class World:
+    """What steps work on."""
+
+    #: Folders of images: many, a few with faces, and a few of two colours.
+    corpus: Path
+    few: Path
+    colours: Path
+    #: Weights of small networks: for fine-tuning, and to classify.
+    network: Path
+    classifier: Path
+    #: Stand-ins for services.
+    model: model_server_module.Server
+    rekognition: rekognition_server_module.Server
+
+    def command(self, step: str, out: Path) -> list[object]:
+        """The command of a step."""
+        network = ["--encoder", "shufflenet_v2_x0_5", "--weights", self.network]
+        teach = [*("fine-tune", self.colours, "--out", out, *network, "--precision", "float32")]
+        teach += ["--epochs", 2, "-q"]
+        tried = {
+            "images": str(self.colours), "out": str(out), "grid": {"learning_rate": [0.001, 0.01]},
+            "encoder": "hog", "freeze": "backbone", "epochs": 2, "progress": False,
+        }  # fmt: skip
+        sets = {
+            "scan": ["scan", self.corpus, "--out", out, "-q"],
+            "scan a few": ["scan", self.few, "--out", out, "-q"],
+            "embed": ["embed", out, "--encoder", "hog", "-q"],
+            "cluster": ["cluster", out, "-q"],
+            "sample": ["sample", out],
+            "gallery": ["gallery", out, "-q"],
+            "pairs": ["pairs", out, "--n", 6, "--k", 3, "-q"],
+            "tune": [
+                *("tune", out, out.parent / "answers.csv", "--grid", out.parent / "grid.json"),
+                *("--folds", 2, "-q"),
+            ],
+            "assign": ["assign", out, "--n-images", 2, "-q"],
+            "share": ["share", out, out.with_name(f"{out.name}-bundle")],
+            "describe": ["describe", out, "--model", "m", "--base-url", self.model.url, "-q"],
+            "embed-text": ["embed-text", out, "--encoder", "m", "--base-url", self.model.url, "-q"],
+            "reduce": [
+                *("reduce", out, "--out", out.with_name(f"{out.name}-reduced")),
+                *("--n-components", 2, "-q"),
+            ],
+            "read-text": ["read-text", out, "--side", 100, "--no-white-text", "-q"],
+            "crop-faces": ["crop-faces", out, "--min-size", 60, "-q"],
+            "tag": [
+                *("tag", self.few, "--out", out, "--classifier", "squeezenet1_1"),
+                *("--weights", self.classifier, "-q"),
+            ],
+            "tag by a service": [
+                *("tag", self.few, "--out", out, "--classifier", "rekognition:labels"),
+                *("--consent", "-q"),
+            ],
+            "fine-tune": teach,
+            "fine-tune the last layer": [*teach, "--freeze", "backbone"],
+            "predict": [
+                *("predict", self.few, "--model", out, "-q"),
+                *("--out", out.with_name(f"{out.name}-labels") / "labels.csv"),
+            ],
+            "tune-model": ["call", "tune_model", json.dumps(tried)],
+        }  # fmt: skip
+        return sets[step]
+
+    def run(self, step: str, out: Path, fault: str | None = None, moment: int = 1) -> Outcome:
+        """Run a step to its end, struck by a fault or undisturbed."""
+        return run(self.command(step, out), out, fault, moment)
+
+    def requests(self) -> int:
+        """How many requests the services have had."""
+        return len(self.model.requests) + len(self.rekognition.requests)
+
+
+def answered(number: int, request: dict[str, Any]) -> Any:
+    """What the stand-in for a model says: always the same of the same."""
+    if "messages" not in request:
+        digests = [hashlib.sha256(text.encode()).digest() for text in request["input"]]
+        vectors = [[byte / 255 for byte in digest[:4]] for digest in digests]
+        data = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+        return {"model": "m", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+    picture = request["messages"][0]["content"][1]["image_url"]["url"]
+    return f"Seen as {hashlib.sha256(picture.encode()).hexdigest()}."
+
+
+#: Reads one word, whose letters are those of a sum over the image.
+TESSERACT = """#!/bin/sh
+case "$1" in
+--version) echo "tesseract 5.3.0"; exit;;
+--list-langs) printf 'List of available languages (1):\\neng\\n'; exit;;
+esac
+word=$(cksum < "$1" | cut -d ' ' -f 1)
+titles='level page_num block_num par_num line_num word_num left top width height conf text'
+echo "$titles" | tr ' ' '\\t' > "$2.tsv"
+echo "5 1 1 1 1 1 3 4 20 10 91.5 w$word" | tr ' ' '\\t' >> "$2.tsv"
+"""
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    folder = draw_demo_corpus(tmp_path_factory.mktemp("corpus") / "images", n_images=60, seed=3)
-    drawn = pd.read_csv(folder / "labels.csv")
-    late = drawn["kind"] > drawn["kind"].sort_values().iloc[len(drawn) // 2]
-    labels = pd.DataFrame({"path": drawn["file"], "late": late.astype(int)})
-    labels.to_csv(folder.parent / "labels.csv", index=False)
-    return folder
+def world(tmp_path_factory) -> Iterator[World]:
+    import torch
+    import torchvision
+
+    place = tmp_path_factory.mktemp("world")
+    programs = place / "programs"
+    programs.mkdir()
+    (programs / "tesseract").write_text(TESSERACT)
+    (programs / "tesseract").chmod(0o755)
+    torch.manual_seed(0)
+    networks = {
+        "network": torchvision.models.shufflenet_v2_x0_5(weights=None),
+        "classifier": torchvision.models.squeezenet1_1(weights=None),
+    }
+    for name, network in networks.items():
+        torch.save(network.state_dict(), place / f"{name}.pth")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        model_server() as model,
+        rekognition_server() as rekognition,
+    ):
+        model.answer = answered
+        patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("AWS_ENDPOINT_URL_REKOGNITION", rekognition.url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "EXAMPLE")
+        yield World(
+            draw_demo_corpus(place / "corpus", n_images=60, seed=3),
+            draw_demo_corpus(place / "few", n_images=20, seed=3),
+            draw_labelled(place / "colours", 10),
+            place / "network.pth",
+            place / "classifier.pth",
+            model,
+            rekognition,
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """A run folder before and after a step, undisturbed; its changes, and requests sent."""
+
+    before: Path
+    after: Path
+    changes: int
+    requests: int
+
+    def begin(self, place: Path) -> Path:
+        """A copy of the folder before, with what the step needs beside it."""
+        # All have the same name, which is the title of the gallery.
+        out = place / "run"
+        shutil.copytree(self.before, out)
+        judge(out)
+        return out
 
 
 @pytest.fixture(scope="module")
-def states(corpus, tmp_path_factory) -> dict[str, tuple[Path, Path, int]]:
-    """Of each step: the run folder before and after it, undisturbed, and its changes."""
+def states(world, tmp_path_factory) -> dict[str, State]:
+    """Of each step what comes of it undisturbed."""
     place = tmp_path_factory.mktemp("states")
-    before = place / "empty"
-    before.mkdir()
-    found = {}
-    for step in STEPS:
-        # The same name, which is the title of the gallery.
-        after = place / step / "run"
-        shutil.copytree(before, after)
-        judge(before, after.parent)
-        done = run(command(step, corpus, after), after)
+    (place / "empty").mkdir()
+    found: dict[str, State] = {}
+    for step, start in STEPS.items():
+        before = place / "empty" if start is None else found[start].after
+        after = State(before, before, 0, 0).begin(place / step)
+        requests = world.requests()
+        done = world.run(step, after)
         assert done.code == 0, done.said
         assert done.changes > 2, step
-        found[step] = before, after, done.changes
-        before = after
+        found[step] = State(before, after, done.changes, world.requests() - requests)
     return found
 
 
-def judge(run: Path, place: Path) -> None:
+def judge(out: Path) -> None:
     """Somebody's answers to the pairs of a run, where it has some, and a small grid."""
-    if (run / "pairs.csv").exists():
-        pairs = pd.read_csv(run / "pairs.csv")
+    if (out / "pairs.csv").exists():
+        pairs = pd.read_csv(out / "pairs.csv")
         answers = pairs[["pair_id"]].assign(annotator="a", judgement=[1, 0] * (len(pairs) // 2))
-        answers.to_csv(place / "answers.csv", index=False)
-        (place / "grid.json").write_text('{"method": ["kmeans"], "n_clusters": [3, 5]}')
+        answers.to_csv(out.parent / "answers.csv", index=False)
+        (out.parent / "grid.json").write_text('{"method": ["kmeans"], "n_clusters": [3, 5]}')
 
 
 def everything(out: Path) -> dict[str, object]:
-    """The content of a run folder, and of what was shared from it."""
-    bundle = out.with_name(f"{out.name}-bundle")
-    shared = content(bundle) if bundle.exists() else {}
+    """The content of a run folder, and of what was made from it beside it."""
+    found: dict[str, object] = {}
+    for path in sorted(out.parent.glob(f"{out.name}*")):
+        found |= {f"{path.name}/{name}": value for name, value in content(path).items()}
     assert not [path for path in out.parent.iterdir() if path.name.endswith(".tmp")]
-    return {**content(out), **{f"bundle/{name}": value for name, value in shared.items()}}
+    return found
 
 
-def again(step: str, corpus: Path, out: Path) -> None:
+def again(world: World, step: str, out: Path) -> None:
     """Go on, as users do: the same command, or after an export is there, nothing."""
-    done = run(command(step, corpus, out), out)
-    if step in ("pairs", "assign", "share") and done.code == 2:
+    done = world.run(step, out)
+    if step in EXPORTS and done.code == 2:
         # The file or folder for others was complete when the command was struck.
         assert "already" in done.said, done.said
         return
     assert done.code == 0, done.said
 
 
+def test_all_steps_and_commands_are_struck(states):
+    """Those left out write nothing, or one picture, page or table that nothing is built on."""
+    recorded: set[str] = set()
+    for state in states.values():
+        for path in state.after.parent.rglob("run.json"):
+            recorded |= set(read_run(path.parent)["steps"])
+    assert recorded == {*PROVENANCE_STEPS}
+    spared = ["run", "demo", "doctor", "sweep", "compare", "keywords", "coding-sheet", "score"]
+    commands = {step.partition(" ")[0] for step in STEPS} - {"tune-model"}
+    assert commands | {*spared} == {one.__name__.replace("_", "-") for one in COMMANDS}
+
+
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_at_any_moment_a_step_ends_the_same(step, states, corpus, tmp_path):
-    before, after, changes = states[step]
-    for moment in moments(changes, MOMENTS, SEED):
-        out = tmp_path / str(moment) / "run"
-        shutil.copytree(before, out)
-        judge(out, out.parent)
-        struck = run(command(step, corpus, out), out, "kill", moment)
+def test_killed_at_any_moment_a_step_ends_the_same(step, states, world, tmp_path):
+    """And no answer that was stored is asked for again, which would be paid twice."""
+    state = states[step]
+    for moment in moments(state.changes, MOMENTS, SEED):
+        out = state.begin(tmp_path / str(moment))
+        requests = world.requests()
+        struck = world.run(step, out, "kill", moment)
         assert struck.code == -signal.SIGKILL, (moment, struck.said)
-        again(step, corpus, out)
-        assert everything(out) == everything(after), f"killed at change {moment} of {changes}"
+        again(world, step, out)
+        at = f"killed at change {moment} of {state.changes}"
+        assert everything(out) == everything(state.after), at
+        assert world.requests() - requests <= state.requests + ASKING.get(step, 0), at
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_full_disk_is_said_and_costs_nothing(step, states, corpus, tmp_path):
-    before, after, changes = states[step]
-    for moment in moments(changes, (MOMENTS + 1) // 2, SEED + 1):
-        out = tmp_path / str(moment) / "run"
-        shutil.copytree(before, out)
-        judge(out, out.parent)
-        struck = run(command(step, corpus, out), out, "full", moment)
+def test_a_full_disk_is_said_and_costs_nothing(step, states, world, tmp_path):
+    state = states[step]
+    for moment in moments(state.changes, (MOMENTS + 1) // 2, SEED + 1):
+        out = state.begin(tmp_path / str(moment))
+        requests = world.requests()
+        struck = world.run(step, out, "full", moment)
         if struck.code == 0:  # the last change was none that takes space
             continue
         assert struck.code == 2, struck.said
         assert "No space left to write" in struck.said and "Traceback" not in struck.said
-        again(step, corpus, out)
-        assert everything(out) == everything(after), f"full at change {moment} of {changes}"
+        again(world, step, out)
+        at = f"full at change {moment} of {state.changes}"
+        assert everything(out) == everything(state.after), at
+        assert world.requests() - requests <= state.requests + ASKING.get(step, 0), at
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_an_output_that_is_read_only_is_said(step, states, corpus, tmp_path):
-    before, _, _ = states[step]
-    out = tmp_path / "run"
-    shutil.copytree(before, out)
-    judge(out, out.parent)
-    unchanged = everything(out)
-    struck = run(command(step, corpus, out), out, "read-only", 1)
+def test_an_output_that_is_read_only_is_said(step, states, world, tmp_path):
+    out = states[step].begin(tmp_path / "place")
+    unchanged, requests = everything(out), world.requests()
+    struck = world.run(step, out, "read-only", 1)
     assert struck.code == 2, struck.said
     assert "No permission to write" in struck.said and "Traceback" not in struck.said
     assert everything(out) == unchanged
+    assert world.requests() == requests
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_not_taken_twice_at_once(step, states, world, tmp_path):
+    """In the middle of it, the same command is told who is at work."""
+    state = states[step]
+    out = state.begin(tmp_path / "place")
+    first = Command(world.command(step, out), out, "wait", state.changes // 2)
+    assert first.is_waiting(), first.end().said
+    second = world.run(step, out)
+    first.go_on()
+    ended = first.end()
+    if step in UNLOCKED:
+        assert sorted([ended.code, second.code]) in ([0, 0], [0, 2]), ended.said + second.said
+    else:
+        assert second.code == 2 and "Another process is working in" in second.said, second.said
+        assert ended.code == 0, ended.said
+    assert "Traceback" not in ended.said + second.said
+    assert everything(out) == everything(state.after)
 
 
 # ---- damage afterwards ----
@@ -193,22 +378,25 @@ def damage(path: Path, how: str, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "empty"])
-def test_damaged_shards_are_made_again_and_no_others(states, corpus, tmp_path, how):
-    _, after, _ = states["embed"]
+def test_damaged_shards_are_made_again_and_no_others(states, world, tmp_path, how):
+    after = states["embed"].after
     out = tmp_path / "run"
     shutil.copytree(after, out)
-    shard = next((out / "embeddings").glob("part-*.parquet"))
+    shard, *others = sorted((out / "embeddings").glob("part-*.parquet"))
+    assert others
+    before = {other: other.stat().st_mtime_ns for other in others}
     damage(shard, how, np.random.default_rng(SEED))
-    done = run(command("embed", corpus, out), out)
+    done = world.run("embed", out)
     assert done.code == 0, done.said
     assert content(out) == content(after)
+    assert {other: other.stat().st_mtime_ns for other in others} == before
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "empty"])
 @pytest.mark.parametrize("name", CHECKED)
 def test_damaged_tables_are_never_taken_for_whole(states, tmp_path, name, how):
     """Loading says which file it is, or gives the very same; it never gives something else."""
-    _, after, _ = states["cluster"]
+    after = states["cluster"].after
     out = tmp_path / "run"
     shutil.copytree(after, out)
     whole = Clustering.load(after)
@@ -237,29 +425,25 @@ def test_damaged_tables_are_never_taken_for_whole(states, tmp_path, name, how):
 # ---- several at once, clocks, links ----
 
 
-def test_two_runs_on_one_folder(corpus, tmp_path, states):
+def test_two_runs_on_one_folder(world, tmp_path, states):
     """One gets through; the other says who is at work, or finds everything finished."""
     out = tmp_path / "run"
-    words = [sys.executable, "-m", "imagestrata", "run", str(corpus), "--out", str(out)]
-    words += ["--encoder", "hog", "--quiet"]
-    both = [
-        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    said = [one.communicate()[1] for one in both]
-    codes = sorted(one.returncode for one in both)
+    words: list[object] = ["run", world.corpus, "--out", out, "--encoder", "hog", "--quiet"]
+    both = [Command(words, out) for _ in range(2)]
+    ended = [one.end() for one in both]
+    codes, said = sorted(one.code for one in ended), [one.said for one in ended]
     assert codes in ([0, 0], [0, 2]), said
     if codes == [0, 2]:
         assert sum("Another process is working in" in text for text in said) == 1
     assert not any("Traceback" in text for text in said)
-    _, after, _ = states["gallery"]
+    after = states["gallery"].after
     assert content(out).keys() == content(after).keys()
     assert (out / "sample.csv").read_bytes() == (after / "sample.csv").read_bytes()
 
 
-def test_a_clock_that_goes_backwards(corpus, tmp_path, states, monkeypatch):
+def test_a_clock_that_goes_backwards(world, tmp_path, states, monkeypatch):
     """Each look at the clock shows an hour less; files are of 1970 or of 2100."""
-    _, after, _ = states["gallery"]
+    after = states["gallery"].after
     now = [4e9]
 
     def earlier() -> float:
@@ -270,7 +454,7 @@ def test_a_clock_that_goes_backwards(corpus, tmp_path, states, monkeypatch):
     out = tmp_path / "run"
 
     def road() -> Clustering:
-        images = scan_images(corpus, out=out, progress=False)
+        images = scan_images(world.corpus, out=out, progress=False)
         embeddings = embed_images(images, "hog", out=out, progress=False)
         clustering = cluster_images(embeddings, out=out, progress=False)
         image_gallery(clustering, out, sample=sample_images(clustering, out=out), progress=False)

@@ -81,11 +81,11 @@ def test_copies_come_together(tmp_path, folder):
     labels = label_table(tmp_path)
     assert len(join(scanned, tmp_path, labels).images) == 8
     labels.loc[labels["path"] == "red/copy.png", "red"] = 0
-    with pytest.raises(ImagestrataError, match=r"contradict each other for 1 images.*'red'"):
+    with pytest.raises(ImagestrataError, match=r"contradict each other for 1 image .*'red'"):
         join(scanned, tmp_path, labels)
     split = labels.assign(red=label_table(tmp_path)["red"], split="train")
     split.loc[split["path"] == "red/copy.png", "split"] = "val"
-    with pytest.warns(UserWarning, match="1 images have copies in more than one split"):
+    with pytest.warns(UserWarning, match="1 image has copies in more than one split"):
         labelled = join(scanned, tmp_path, split)
     assert set(labelled.images["split"]) == {"train"}
 

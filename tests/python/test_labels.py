@@ -58,5 +58,5 @@ def test_equals_counting_every_pair(rows):
 def test_bad_input():
     with pytest.raises(ImagestrataError, match=r"\(2,\).*\(3,\)"):
         score_labels([1, 2], [1, 2, 3])
-    with pytest.raises(ImagestrataError, match="1 clusters or labels are missing"):
+    with pytest.raises(ImagestrataError, match="1 cluster or label is missing"):
         score_labels([1, 2], ["a", None])

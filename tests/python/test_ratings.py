@@ -368,7 +368,7 @@ def test_clusters_that_one_group_has_not_rated_are_told() -> None:
     ratings = six()
     ratings = ratings[(ratings["group"] == "D") | (ratings["cluster"] == 1)]
     ratings = ratings.assign(respondent_id=["d1", "d1", "d2", "r1", "r2"])
-    with pytest.warns(UserWarning, match="1 clusters were not rated by every group, 2 for one"):
+    with pytest.warns(UserWarning, match="1 cluster was not rated by every group, 2 for one"):
         rating_gaps(ratings)
 
 

@@ -293,7 +293,7 @@ def test_other_things_that_cannot_be_scanned(tmp_path):
     empty.mkdir()
     assert f"no files in {str(empty)!r}" in message(empty)
     images.write_files(empty, {"a.csv": b"1", "b.CSV": b"2", "LICENSE": b"3", ".x.png": b"4"})
-    assert "among the 4 files" in message(empty)
+    assert "among 4 files" in message(empty)
     assert "2 .csv, 1 hidden, 1 no ending" in message(empty)
     assert "empty list" in message([])
     assert "Item 2 of `images` is not a path: 3" in message(["a", 3])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import inspect
 import json
 import logging
+import pickle
+import pprint
 import re
 import subprocess
 import sys
@@ -79,6 +84,27 @@ def test_keys_never_show(server, tmp_path, caplog, capfd, echo, status):
     for text in (told, caplog.text, shown.out, shown.err, repr(asked), str(asked)):
         assert_hidden(text)
     assert_hidden(everything_written(out))
+
+
+def test_a_server_shows_its_key_in_no_way():
+    """Whatever prints, lists, copies or stores it."""
+    asked = ModelServer("m", "http://localhost:1/v1", api_key=KEY)
+    other = dataclasses.replace(asked, model="n")
+    for one in (asked, other, copy.copy(asked), copy.deepcopy(asked)):
+        assert one.key() == KEY
+        shown = [one, vars(one), dataclasses.asdict(one), dataclasses.astuple(one), dir(one)]
+        shown += [one.api_key, inspect.getmembers(one), inspect.getmembers(one.api_key)]
+        for each in shown:
+            assert_hidden(f"{each} {each!r} {pprint.pformat(each)}")
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            json.dumps(dataclasses.asdict(one))
+        assert_hidden(json.dumps(dataclasses.asdict(one), default=str))
+        with pytest.raises(ImagestrataError, match="A key is not written to files"):
+            pickle.dumps(one)
+    assert asked == ModelServer("m", "http://localhost:1/v1", api_key=KEY) != other
+    assert len({asked, copy.deepcopy(asked)}) == 1
+    keyless = ModelServer("m", "http://localhost:1/v1")
+    assert pickle.loads(pickle.dumps(keyless)) == keyless != asked
 
 
 def test_keys_do_not_show_in_what_r_is_told(server, tmp_path):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from imagestrata.errors import ImagestrataError
+from imagestrata import Clustering, Embeddings, FineTunedModel, embed_images, scan_images
+from imagestrata.errors import ImagestrataError, plural
+from imagestrata.files import make_folder
+from imagestrata.provenance import require_step
 from imagestrata.validate import (
     check_bool,
     check_choice,
     check_float,
     check_folder,
     check_int,
+    check_path,
     check_seed,
 )
 
@@ -66,7 +72,38 @@ def test_folder_home_is_expanded(monkeypatch, tmp_path):
     assert check_folder("images", "~") == tmp_path
 
 
+@pytest.mark.parametrize("name", ["a\0b", "n" * 300, "a/" * 3000, "caf\ud800"])
+def test_what_can_be_no_path_is_said_by_every_reader(name):
+    """Not with the operating system's error, which the command line would show as a crash."""
+    readers = [
+        lambda: check_path("x", name),
+        lambda: scan_images(name),
+        lambda: embed_images(name, "hog"),
+        lambda: make_folder(name),
+        lambda: require_step(Path(name), "scan"),
+        lambda: Embeddings.load(name),
+        lambda: Clustering.load(name),
+        lambda: FineTunedModel.load(name),
+    ]
+    for read in readers:
+        with pytest.raises(ImagestrataError, match="can be no path on this system"):
+            read()
+
+
+def test_a_tilde_may_begin_a_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~$old").mkdir()
+    assert check_folder("x", "~$old").samefile(tmp_path / "~$old")
+    with pytest.raises(ImagestrataError, match="There is no folder '~nobodyatall/x'"):
+        check_folder("x", "~nobodyatall/x")
+
+
 def test_folder_without_permission(unprivileged, tmp_path):
     tmp_path.chmod(0o700)
     with unprivileged(), pytest.raises(ImagestrataError, match="No permission"):
         check_folder("images", tmp_path)
+
+
+def test_numbers_with_their_nouns():
+    assert [plural(n, "image") for n in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
+    assert [plural(n, "copy", "copies") for n in (1, 2)] == ["1 copy", "2 copies"]

@@ -18,7 +18,7 @@ test_that("a server can be the encoder", {
   skip_if_no_core()
   server <- model_server("big", "https://models.example.org/v1", api_key = "k")
   texts <- data.frame(image_id = "a", description = "text")
-  expect_error(embed_text(texts, server, progress = FALSE), "1 texts leave this machine",
+  expect_error(embed_text(texts, server, progress = FALSE), "1 text leaves this machine",
     class = "imagestrata_error"
   )
 })

@@ -27,7 +27,7 @@ import pandas as pd
 
 import imagestrata
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
 
 Answer: TypeAlias = dict[str, Any]
@@ -520,8 +520,8 @@ def _receive_embeddings(sent: dict[str, Any]) -> Any:
     if (rows < 0).any():
         unknown = images["image_id"][rows < 0]
         raise ImagestrataError(
-            f"{len(unknown)} images have no vector in {sent['folder']!r}, {unknown.iloc[0]!r} "
-            "for one.",
+            f"{plural(len(unknown), 'image has', 'images have')} no vector in "
+            f"{sent['folder']!r}, {unknown.iloc[0]!r} for one.",
             "Call embed_images() on the images you want.",
         )
     all_of_them = np.array_equal(rows, np.arange(len(stored)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..errors import plural
 from .options import (
     Clusters,
     Components,
@@ -89,6 +90,7 @@ def cluster_lines(clustering: Clustering) -> list[str]:
     found = clustering_summary(clustering)
     share = found["n_residual"] / found["n_images"]
     return [
-        f"{found['n_clusters']} clusters in {found['n_iterations']} iterations; "
-        f"{found['n_residual']} images ({share:.1%}) belong to none"
+        f"{plural(found['n_clusters'], 'cluster')} in "
+        f"{plural(found['n_iterations'], 'iteration')}; "
+        f"{plural(found['n_residual'], 'image')} ({share:.1%}) in none"
     ]

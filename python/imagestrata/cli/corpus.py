@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import plural
 from .options import (
     Folder,
     Json,
@@ -75,7 +76,8 @@ def crop_faces(
         "n_faces": len(found),
         "folder": str(run_folder / "faces"),
     }
-    said = f"{len(found)} faces in {summary['n_with_face']} of {summary['n_images']} images"
+    n = plural(int(faces["image_id"].nunique()), "image")
+    said = f"{plural(len(found), 'face')} in {summary['n_with_face']} of {n}"
     show(summary, as_json, f"{said}: {summary['folder']}")
 
 
@@ -126,9 +128,9 @@ def _scan_summary(images: pd.DataFrame) -> dict[str, Any]:
 
 def scan_lines(images: pd.DataFrame) -> list[str]:
     found = _scan_summary(images)
-    lines = [f"{found['n_files']} files: {found['n_images']} distinct images"]
+    lines = [f"{plural(found['n_files'], 'file')}: {plural(found['n_images'], 'distinct image')}"]
     if found["n_duplicates"]:
-        lines[0] += f", {found['n_duplicates']} copies"
+        lines[0] += f", {plural(found['n_duplicates'], 'copy', 'copies')}"
     if found["n_rejected"]:
         reasons = ", ".join(f"{n} {reason}" for reason, n in found["rejected"].items())
         lines[0] += f", {found['n_rejected']} rejected ({reasons})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import plural
 from .options import (
     BatchSize,
     Encoder,
@@ -53,7 +54,11 @@ def embed(
         "encoder": embeddings.encoder["name"],
         "n_failed": len(embeddings.failures),
     }
-    show(summary, as_json, f"{n} images, {width} numbers each: {run_folder / 'embeddings'}")
+    show(
+        summary,
+        as_json,
+        f"{plural(n, 'image')}, {plural(width, 'number')} each: {run_folder / 'embeddings'}",
+    )
 
 
 def reduce(
@@ -97,7 +102,7 @@ def reduce(
     show(
         summary,
         as_json,
-        f"{n} images, {width} numbers each: {out / 'embeddings'}",
+        f"{plural(n, 'image')}, {plural(width, 'number')} each: {out / 'embeddings'}",
         f"Next: imagestrata cluster {out} --method hdbscan",
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import plural
 from .options import Column, Json, MapMethod, Overwrite, Quiet, RunFolder, Seed, Table
 from .output import records, show
 from .run_folder import find_texts, load_clustering, read_csv, read_lines
@@ -137,7 +138,7 @@ def coding_sheet(
     show(
         {"n_images": len(sheet), "page": str(page), "table": str(table)},
         as_json,
-        f"{len(sheet)} images to code: {page}",
+        f"{plural(len(sheet), 'image')} to code: {page}",
         f"The same for a spreadsheet: {table}",
     )
 

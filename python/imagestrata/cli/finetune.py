@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from .options import (
     Decision,
     EarlyStopping,
@@ -109,4 +109,9 @@ def predict(
     found = {str(label): int(n) for label, n in counts.items()}
     n = int(table["image_id"].nunique())
     said = ", ".join(f"{label} {n}" for label, n in found.items()) or "no label"
-    show({"n_images": n, "labels": found}, as_json, f"{n} images: {said}", f"All of it: {target}")
+    show(
+        {"n_images": n, "labels": found},
+        as_json,
+        f"{plural(n, 'image')}: {said}",
+        f"All of it: {target}",
+    )

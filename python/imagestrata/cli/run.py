@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import plural
 from .clustering import cluster_arguments, cluster_embeddings, cluster_lines, clustering_summary
 from .corpus import scan_folder, scan_lines
 from .embeddings import embed_table
@@ -96,6 +97,6 @@ def run(
         as_json,
         *scan_lines(images),
         *cluster_lines(clustering),
-        f"{len(drawn)} images sampled: {out / 'sample.csv'}",
+        f"{plural(len(drawn), 'image')} sampled: {out / 'sample.csv'}",
         f"Open the gallery in a browser: {page.resolve().as_uri()}",
     )

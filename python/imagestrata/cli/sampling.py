@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from .options import (
     Allocation,
     Budget,
@@ -53,7 +53,7 @@ def sample(
         seed=seed,
     )
     summary = {"n_sampled": len(drawn), "n_strata": int(drawn["cluster"].nunique())}
-    show(summary, as_json, f"{len(drawn)} images sampled: {run_folder / 'sample.csv'}")
+    show(summary, as_json, f"{plural(len(drawn), 'image')} sampled: {run_folder / 'sample.csv'}")
 
 
 def assign(

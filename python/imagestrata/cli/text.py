@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from .options import (
     BatchSize,
     Column,
@@ -76,7 +76,7 @@ def describe(
     n, cost = int(table["description"].notna().sum()), float(table["cost"].sum())
     summary = {"n_images": len(table), "n_described": n, "cost": cost}
     file = run_folder / "descriptions.parquet"
-    show(summary, as_json, f"{n} of {len(table)} images described: {file}")
+    show(summary, as_json, f"{n} of {plural(len(table), 'image')} described: {file}")
 
 
 def read_text(
@@ -112,7 +112,8 @@ def read_text(
         "n_words": int(texts["n_words"].sum()),
         "texts": str(run_folder / "texts.parquet"),
     }
-    said = f"{summary['n_words']} words in {summary['n_with_text']} of {len(texts)} images"
+    words, n = plural(int(texts["n_words"].sum()), "word"), plural(len(texts), "image")
+    said = f"{words} in {summary['n_with_text']} of {n}"
     show(summary, as_json, f"{said}: {summary['texts']}")
 
 
@@ -207,7 +208,11 @@ def embed_text(
     )
     n, width = embeddings.matrix.shape
     summary = {"n_images": n, "width": width, "n_failed": len(embeddings.failures)}
-    show(summary, as_json, f"{n} images, {width} numbers each: {run_folder / 'embeddings'}")
+    show(
+        summary,
+        as_json,
+        f"{plural(n, 'image')}, {plural(width, 'number')} each: {run_folder / 'embeddings'}",
+    )
 
 
 def _server(model: str, base_url: str | None, **limits: Any) -> Any:

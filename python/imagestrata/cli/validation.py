@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from .options import Json, MinSamples, Normalize, Overwrite, Quiet, RunFolder, Scale, Seed
 from .output import records, show
 from .run_folder import load_clustering
@@ -54,7 +54,12 @@ def pairs(
         progress=not quiet,
     )
     summary = {"n_pairs": len(drawn), "pairs": str(run_folder / "pairs.csv"), "file": str(file)}
-    show(summary, as_json, f"{len(drawn)} pairs: {summary['pairs']}", f"For annotators: {file}")
+    show(
+        summary,
+        as_json,
+        f"{plural(len(drawn), 'pair')}: {summary['pairs']}",
+        f"For annotators: {file}",
+    )
 
 
 def score(
@@ -156,8 +161,8 @@ def tune(
     show(
         summary,
         as_json,
-        f"{best['n_candidates']} clusterings, {best['n_pairs']} pairs. Best: {row['settings']} "
-        f"with {best['encoder']}, {best['n_clusters']} clusters",
+        f"{plural(best['n_candidates'], 'clustering')}, {plural(best['n_pairs'], 'pair')}. Best: "
+        f"{row['settings']} with {best['encoder']}, {plural(best['n_clusters'], 'cluster')}",
         f"{measure} {best['estimate']:.3f} (standard error {best['std_error']:.3f}; "
         f"{best['heldout']:.3f} on pairs that had no say; "
         f"best baseline {best['best_baseline']:.3f})",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import make_folder, read_json, read_table, write_json, write_table
+from ..validate import check_path
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -126,7 +126,7 @@ class Clustering:
         ImagestrataError
             If a file is missing or damaged.
         """
-        folder = Path(folder).expanduser()
+        folder = check_path("folder", folder)
         try:
             settings = read_json(folder / "clustering.json")
             centroids = read_table(folder / "centroids.parquet")
@@ -146,9 +146,10 @@ class Clustering:
     def __repr__(self) -> str:
         line = self.summary.iloc[0]
         head = (
-            f"Clustering: {line['n_images']:,} images in {line['n_clusters']:,} clusters, "
+            f"Clustering: {plural(line['n_images'], 'image')} in "
+            f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
-            f"{line['n_iterations']} iterations, encoder {line['encoder']})"
+            f"{plural(line['n_iterations'], 'iteration')}, encoder {line['encoder']})"
         )
         return f"{head}\n{self.clusters.head(10).to_string(index=False)}"
 

@@ -150,7 +150,6 @@ def crop_faces(
         "size": None if size is None else check_int("size", size, minimum=16),
     }
     overwrite = check_bool("overwrite", overwrite)
-    overwrite = check_bool("overwrite", overwrite)
     # A missing library should come to light before thousands of files are looked at.
     detector = _Detector(settings["min_size"], settings["min_score"])
     table = usable_images(images, out, overwrite, progress)

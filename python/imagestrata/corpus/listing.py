@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_folder
 from .decode import HEAD_BYTES, image_format
 
@@ -73,7 +73,7 @@ def _from_paths(given: list[Any], skip: Path | None) -> Listing:
         if not isinstance(path, str | os.PathLike) or not str(path):
             raise ImagestrataError(f"Item {position} of `images` is not a path: {path!r}.")
     paths = {_absolute(path) for path in given}
-    folders = sorted(path for path in paths if Path(path).is_dir())
+    folders = sorted(path for path in paths if os.path.isdir(path))  # noqa: PTH112
     for folder in folders:
         if skip is not None and os.path.realpath(folder) == os.path.realpath(skip):
             raise ImagestrataError(
@@ -202,7 +202,7 @@ def _no_images(given: list[Any], ignored: Counter[str]) -> ImagestrataError:
     kinds = ", ".join(f"{n} {kind}" for kind, n in ignored.most_common(8))
     more = len(ignored) - 8
     return ImagestrataError(
-        f"There are no images among the {ignored.total()} files in {where}: "
+        f"There are no images among {plural(ignored.total(), 'file')} in {where}: "
         f"{kinds}{f' and {more} other kinds' if more > 0 else ''}.",
         "Images are told by their content; give the folder that holds them.",
     )

@@ -18,7 +18,7 @@ from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
-from ..validate import check_bool, check_int, check_seed
+from ..validate import check_bool, check_int, check_path, check_seed
 from .compute import compute, learn, workers
 from .embeddings import Embeddings, assemble, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
@@ -208,9 +208,10 @@ def _earlier(encoder: Any) -> SavedEncoder:
 
 
 def _was_finished(out: str | os.PathLike[str] | None) -> bool:
-    if out is None or not Path(out).expanduser().is_dir():
+    folder = None if out is None else check_path("out", out)
+    if folder is None or not folder.is_dir():
         return False
-    entry = read_run(Path(out).expanduser())["steps"].get("embed")
+    entry = read_run(folder)["steps"].get("embed")
     return bool(entry and entry["finished"])
 
 

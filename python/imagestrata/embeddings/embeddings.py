@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..corpus.scan import check_unique
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import make_folder
+from ..validate import check_path
 from .blocks import rows_not_finite
 from .mapped import file_of, map_vectors, vectors_of
 from .shards import (
@@ -149,7 +150,7 @@ class Embeddings:
             If there are no finished embeddings, or some of them are missing or
             damaged.
         """
-        run = Path(folder).expanduser()
+        run = check_path("folder", folder)
         loaded = read_embeddings(run / "embeddings")
         if loaded is None:
             begun = (run / "embeddings").is_dir()
@@ -191,7 +192,7 @@ class Embeddings:
 
     def __repr__(self) -> str:
         n, width = self.matrix.shape
-        text = f"Embeddings of {n:,} image{'s' * (n != 1)}, {width:,} numbers each"
+        text = f"Embeddings of {plural(n, 'image')}, {plural(width, 'number')} each"
         if "name" in self.encoder:
             text += f", by {self.encoder['name']}"
         if len(self.failures):

@@ -110,7 +110,7 @@ def reduce_embeddings(
     >>> line = np.outer(np.arange(5.0), [3.0, 4.0])
     >>> reduced = reduce_embeddings(line, n_components=1, progress=False)
     >>> reduced
-    Embeddings of 5 images, 1 numbers each, by pca
+    Embeddings of 5 images, 1 number each, by pca
     >>> abs(reduced.matrix[:, 0]).round(3).tolist()
     [10.0, 5.0, 0.0, 5.0, 10.0]
     """

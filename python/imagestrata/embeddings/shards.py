@@ -204,7 +204,7 @@ def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """The images and the encoder of complete embeddings, or None if they are not complete."""
     try:
         return read_table(folder / "images.parquet"), read_json(folder / "encoder.json")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

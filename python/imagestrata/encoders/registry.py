@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
 from ..files import file_hash
-from ..validate import check_choice, check_seed
+from ..validate import check_choice, check_path, check_seed
 from .base import Encoder
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
 from .resize import RESIZE_MODES
@@ -299,7 +298,7 @@ def _identity(weights: str | os.PathLike[str] | None, kind: Kind) -> str | None:
     """What stays the same when a file moves; the name of published weights as it is."""
     if weights is None:
         return None
-    path = Path(weights).expanduser()
+    path = check_path("weights", weights)
     if kind.library is None:  # torchvision
         return str(weights) if _is_torchvisions(weights) else file_hash(given_weights(path))
     if not names_a_path(weights):

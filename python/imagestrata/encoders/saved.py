@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
 from ..files import file_hash, read_json, write_bytes, write_json
+from ..validate import check_path
 from .weights import write_weights
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def model_folder(model: Any) -> Path:
             "`model` must be what fine_tune() returned, or the folder of one, "
             f"not {type(model).__name__}."
         )
-    folder = Path(given).expanduser()
+    folder = check_path("model", given)
     for place in (folder, folder / "model"):
         if (place / "model.json").is_file() and (place / "encoder.json").is_file():
             return place

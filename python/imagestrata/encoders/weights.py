@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError, MissingWeightsError
 from ..files import file_hash, write_bytes
+from ..validate import check_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,7 +71,7 @@ def given_weights(path: Path) -> Path:
 
 def names_a_path(weights: str | os.PathLike[str]) -> bool:
     """Whether that is meant as a file or folder, rather than as the name of published weights."""
-    path = Path(weights).expanduser()
+    path = check_path("weights", weights)
     return path.exists() or path.is_absolute() or path.suffix in _SUFFIXES
 
 
@@ -212,7 +213,7 @@ def descended_from(weights: str | os.PathLike[str]) -> str | None:
     """The published weights that :func:`write_weights` noted in a file, if it is one of its."""
     from safetensors import SafetensorError, safe_open
 
-    path = Path(weights).expanduser()
+    path = check_path("weights", weights)
     if path.suffix != ".safetensors" or not path.is_file():
         return None
     try:

@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..corpus.scan import COLUMNS
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import file_hash
 from ..provenance import fingerprint
+from ..validate import check_path
 from .split import SPLITS
 from .task import TASKS, Floats
 
@@ -93,7 +94,7 @@ def read_labels(labels: Any) -> pd.DataFrame:
             "`labels` must be a table, the path of a CSV file, or None for the names of folders, "
             f"not {type(labels).__name__}."
         )
-    path = Path(labels).expanduser()
+    path = check_path("labels", labels)
     try:
         file_hash(path)
         return pd.read_csv(path, dtype={"image_id": "str", "path": "str"})
@@ -233,7 +234,7 @@ def _find_paths(wanted: Sequence[str], there: Sequence[str], root: Path | None) 
             }
         if len(rows) > 1:
             raise ImagestrataError(
-                f"The labels' path {path!r} fits {len(rows)} images: "
+                f"The labels' path {path!r} fits {plural(len(rows), 'image')}: "
                 f"{_some(there[row] for row in sorted(rows))}.",
                 "Give paths with more of their folders, or use image_id.",
             )
@@ -307,15 +308,16 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         label = str(torn.columns[(torn > 1).any()][0])
         paths = found.drop_duplicates("image_id").set_index("image_id")["path"]
         raise ImagestrataError(
-            f"The labels contradict each other for {len(bad)} images (rows about the same image, "
-            f"or about copies of it), for one in {label!r}: {_some(paths[bad])}.",
+            f"The labels contradict each other for {plural(len(bad), 'image')} (rows about the "
+            f"same image, or about copies of it), for one in {label!r}: {_some(paths[bad])}.",
             "Correct them, or bring several people's labels together with combine_labels().",
         )
     merged = groups.first().reset_index()
     if "split" in found and (groups["split"].nunique() > 1).any():
         apart = int((groups["split"].nunique() > 1).sum())
         warnings.warn(
-            f"{apart} images have copies in more than one split: they stay in the training split.",
+            f"{plural(apart, 'image has', 'images have')} copies in more than one split, which "
+            "stay in the training split.",
             stacklevel=7,
         )
         order = {name: place for place, name in enumerate(SPLITS)}
@@ -357,7 +359,8 @@ def _check_enough(labelled: Labelled) -> None:
         yes, no = int((truth[:, column] == 1).sum()), int((truth[:, column] == 0).sum())
         if not yes or not no:
             raise ImagestrataError(
-                f"The label {label!r} is {'never 1' if not yes else 'never 0'}: of {n} images, "
+                f"The label {label!r} is {'never 1' if not yes else 'never 0'}: of "
+                f"{plural(n, 'image')}, "
                 f"{yes} have it and {no} have it not.",
                 "Label images of both kinds, or drop the label.",
             )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..embeddings.embeddings import Embeddings
 from ..encoders.saved import model_folder, read_encoder
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import read_json, read_table, write_bytes, write_json, write_table
 from .scores import MEASURES, confusion_table, score_table
 from .split import SPLITS
@@ -155,7 +155,7 @@ class FineTunedModel:
         line = self.summary.iloc[0]
         names = ", ".join(self.labels[:6]) + (", ..." if len(self.labels) > 6 else "")
         text = f"Fine-tuned {line['encoder']}: {self.task} ({names})\n"
-        text += f"{line['n_train']} images to train, {line['n_val']} to validate, "
+        text += f"{plural(line['n_train'], 'image')} to train, {line['n_val']} to validate, "
         text += f"{line['n_test']} to test; epoch {line['best_epoch']} of {line['epochs']} is kept"
         for split in SPLITS[1:]:
             rows = self.scores.query("split == @split and measure == 'accuracy'")

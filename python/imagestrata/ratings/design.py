@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_choice
 
 #: What counts the same; "none" is every rated image.
@@ -103,8 +103,8 @@ def _check_ratings(ratings: Any) -> pd.DataFrame:
     if twice.any():
         first = ratings[twice].iloc[0]
         raise ImagestrataError(
-            f"{int(twice.sum())} ratings are there twice, the first by {first['respondent_id']!r} "
-            f"of image {first['image_id']!r} on {first['item']!r}.",
+            f"{plural(int(twice.sum()), 'rating is', 'ratings are')} there twice, the first by "
+            f"{first['respondent_id']!r} of image {first['image_id']!r} on {first['item']!r}.",
             "Keep one of them.",
         )
     return ratings.reset_index(drop=True)
@@ -196,7 +196,8 @@ def _warn_uneven(answers: pd.DataFrame, by: list[str]) -> None:
     partly = sorted(times.index[times < len(pairs[by].drop_duplicates())])
     if partly:
         warnings.warn(
-            f"{len(partly)} clusters were not rated by every group, {partly[0]!r} for one, so that "
+            f"{plural(len(partly), 'cluster was', 'clusters were')} not rated by every group, "
+            f"{partly[0]!r} for one, so that "
             "means of groups are not about the same clusters. They stay in; to compare like with "
             "like, filter them out of all groups.",
             stacklevel=4,

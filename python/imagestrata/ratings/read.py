@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import unguarded
 from ..sampling.assign import check_packets
 from ..sampling.survey import EMOTIONS, check_items, check_scale
@@ -164,7 +164,7 @@ def _groups(table: pd.DataFrame, packets: pd.DataFrame) -> pd.Series[Any]:
 def _answered(table: pd.DataFrame) -> pd.DataFrame:
     empty = table["rating"].str.strip().isin(["", "NA", "nan"])
     if empty.all():
-        raise ImagestrataError(f"There is no rating in {len(table)} rows.")
+        raise ImagestrataError(f"There is no rating in {plural(len(table), 'row')}.")
     if empty.any():
         warnings.warn(
             f"{int(empty.sum())} of {len(table)} rows have no rating and are left out.",
@@ -211,8 +211,8 @@ def _check_one_group(table: pd.DataFrame) -> None:
         several = table.groupby("respondent_id")["group"].nunique() > 1
         if several.any():
             raise ImagestrataError(
-                f"{int(several.sum())} respondents are in more than one group, "
-                f"{several.index[several][0]!r} for one.",
+                f"{plural(int(several.sum()), 'respondent is', 'respondents are')} in more than "
+                f"one group, {several.index[several][0]!r} for one.",
                 "If two surveys number their respondents alike, make the ids different first.",
             )
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_choice, check_int, check_seed
@@ -207,14 +207,14 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
     if twice.any():
         first = table[twice].iloc[0]
         raise ImagestrataError(
-            f"{int(twice.sum())} images are in one packet twice, {first['image_id']!r} in "
-            f"{first['packet_id']!r} for one.",
+            f"{plural(int(twice.sum()), 'image is', 'images are')} in one packet twice, "
+            f"{first['image_id']!r} in {first['packet_id']!r} for one.",
             "Give further packets new ids, as reassign() does.",
         )
     mixed = table.groupby("packet_id")["group"].nunique() > 1
     if mixed.any():
         raise ImagestrataError(
-            f"{int(mixed.sum())} packets are for more than one group, "
+            f"{plural(int(mixed.sum()), 'packet is', 'packets are')} for more than one group, "
             f"{mixed.index[mixed][0]!r} for one."
         )
     return table.sort_values(["packet_id", "position"], kind="stable", ignore_index=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_int, check_seed
 from .assign import RESIDUALS, check_packets, deal, kinds_of, packets_table
 
@@ -134,21 +134,21 @@ def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.
     unknown = answers[~answers["group"].isin(groups)]
     if len(unknown):
         raise ImagestrataError(
-            f"{len(unknown)} images were rated in groups without packets, "
+            f"{plural(len(unknown), 'image was', 'images were')} rated in groups without packets, "
             f"{unknown['group'].iloc[0]!r} for one; the packets are for {', '.join(groups)}."
         )
     place = pd.Index(images["image_id"]).get_indexer(answers["image_id"])
     if (place < 0).any():
         raise ImagestrataError(
-            f"{int((place < 0).sum())} ratings are of images in no packet, "
+            f"{plural(int((place < 0).sum()), 'rating is', 'ratings are')} of images in no packet, "
             f"{answers['image_id'][place < 0].iloc[0]!r} for one.",
             "Give all packets, those of earlier calls of reassign() too.",
         )
     several = answers.groupby("respondent_id")["group"].nunique() > 1
     if several.any():
         raise ImagestrataError(
-            f"{int(several.sum())} respondents are in more than one group, "
-            f"{several.index[several][0]!r} for one."
+            f"{plural(int(several.sum()), 'respondent is', 'respondents are')} in more than one "
+            f"group, {several.index[several][0]!r} for one."
         )
     answers["image"] = place
     return answers

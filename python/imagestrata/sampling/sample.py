@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.csv
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_choice, check_int, check_seed
@@ -125,7 +125,8 @@ def sample_images(
     strata = strata[np.where(is_residual, residual, (strata > 1) | singles)]
     if strata.empty:
         raise ImagestrataError(
-            f"Nothing to sample: {len(images)} images, none in a cluster that the settings allow.",
+            f"Nothing to sample: {plural(len(images), 'image')}, none in a cluster that the "
+            "settings allow.",
             "Use singles=True or residual=True, or cluster with other settings.",
         )
     sizes = strata.to_numpy()

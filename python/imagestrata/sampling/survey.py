@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import (
     is_half_written,
     make_folder,
@@ -130,7 +130,8 @@ def image_names(pictures: Iterable[str]) -> list[str]:
     unfit = [name for name in pictures if not re.fullmatch(r"[\w.-]+", name, re.ASCII)]
     if unfit:
         raise ImagestrataError(
-            f"{len(unfit)} image ids cannot be names of files on a server, {unfit[0]!r} for one.",
+            f"{plural(len(unfit), 'image id')} cannot name files on a server, {unfit[0]!r} for "
+            "one.",
             "Ids may have letters, digits, '.', '_' and '-'.",
         )
     return [f"images/{image_id}.jpg" for image_id in pictures]

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ImagestrataError
-from ..files import make_folder
+from ..files import make_folder, write_error
 
 
 class Answers:
@@ -74,10 +73,7 @@ class Answers:
                     os.fsync(file.fileno())
                 self._take(line)
         except OSError as error:
-            raise ImagestrataError(
-                f"Could not store an answer in {str(self._path)!r}: {error.strerror or error}.",
-                "Mend that and run the same call again: what is stored is kept.",
-            ) from error
+            raise write_error(self._path, error) from error
 
 
 def _ends_with_newline(file: Any) -> bool:

@@ -18,7 +18,7 @@ def ask_consent(
     server : ModelServer
         One on this machine needs no consent, since nothing leaves.
     what : str
-        The beginning of the notice: "20 texts leave this machine: they".
+        The beginning of the notice: "20 texts leave this machine".
     tokens_in, tokens_out : int
         Estimates of what is sent, and of what is answered at most.
     consent : bool
@@ -34,7 +34,7 @@ def ask_consent(
         else f"at most about {cost:,.2f} by the price given"
     )
     notice = (
-        f"{what} go to {server.host}{unencrypted}, to the model {server.model!r}. Estimate: "
+        f"{what} for {server.host}{unencrypted} and the model {server.model!r}. Estimate: "
         f"{tokens_in:,} tokens sent, at most {tokens_out:,} answered; {price}."
     )
     agree(notice, consent, " A model on your own machine needs no consent.")

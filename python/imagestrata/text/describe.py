@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from ..corpus.scan import usable_images
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
@@ -304,9 +304,10 @@ def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers
 
 def _notice(costs: Mapping[str, Any], side: int) -> str:
     """The beginning of what users are told before images leave the machine."""
+    n = costs["n_images"] - costs["n_answered"]
     return (
-        f"{costs['n_images'] - costs['n_answered']:,} images leave this machine: as JPEG of at "
-        f"most {side} pixels a side, without metadata, they"
+        f"{plural(n, 'image leaves', 'images leave')} this machine, as JPEG of at most {side} "
+        "pixels a side without metadata,"
     )
 
 

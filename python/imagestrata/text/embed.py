@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
 from ..embeddings.shards import begin
-from ..errors import ImagestrataError, MissingWeightsError
+from ..errors import ImagestrataError, MissingWeightsError, plural
 from ..extras import require
 from ..files import Parts, file_hash
 from ..progress import Progress, track
@@ -312,7 +312,9 @@ def _from_server(
     n = sum(len(batch) for batch, key in zip(batches, keys, strict=True) if stored[key] is None)
     tokens = sum(map(len, words)) * n // (len(words) * _LETTERS_PER_TOKEN)
     if n:
-        ask_consent(server, f"{n:,} texts leave this machine: they", tokens, 0, consent)
+        ask_consent(
+            server, f"{plural(n, 'text leaves', 'texts leave')} this machine", tokens, 0, consent
+        )
     stop = threading.Event()
     connection = Connection(server, Purse(None), Usage(tokens, 0), lambda cost: None, stop)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..errors import plural
 from ..progress import Progress
 from ..provenance import fingerprint
 from .answers import Answers
@@ -56,9 +57,9 @@ def ask_service(
         estimate = costs(service, images, answers)["cost"]
         unencrypted = ", unencrypted" if str(service.endpoint_url).startswith("http:") else ""
         agree(
-            f"{len(todo):,} images leave this machine: as JPEG of at most 5 MB, without metadata, "
-            f"they go to {service.host}{unencrypted} ({service.operation}). Estimate: "
-            f"{estimate:,.2f} by a price of {service.price:g} per image.",
+            f"{plural(len(todo), 'image leaves', 'images leave')} this machine, as JPEG of at most "
+            f"5 MB without metadata, for {service.host}{unencrypted} ({service.operation}). "
+            f"Estimate: {estimate:,.2f} by a price of {service.price:g} per image.",
             consent,
         )
     stop = threading.Event()

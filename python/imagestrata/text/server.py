@@ -35,6 +35,42 @@ _TELLING = 6
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 
+class Secret:
+    """A text that does not show: not when printed, nor among an object's fields, nor in files.
+
+    Parameters
+    ----------
+    text : str
+    """
+
+    __slots__ = ("reveal",)
+
+    def __init__(self, text: str) -> None:
+        #: What gives the text. A closure: whatever prints fields stops at it.
+        self.reveal: Callable[[], str] = lambda: text
+
+    def __repr__(self) -> str:
+        return "Secret()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.reveal() == other.reveal()
+
+    def __hash__(self) -> int:
+        return hash(self.reveal())
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise ImagestrataError(
+            "A key is not written to files, nor sent to other processes.",
+            "Make the ModelServer where it is used.",
+        )
+
+
 @dataclass(frozen=True)
 class ModelServer:
     """A model behind the OpenAI interface: OpenAI itself, or Ollama, vLLM, LM Studio, ...
@@ -48,7 +84,7 @@ class ModelServer:
         Default: OpenAI.
     api_key : str or None
         By default the environment variable OPENAI_API_KEY, which is sent to OpenAI and
-        to nobody else. It is never stored nor shown.
+        to nobody else. It is never stored nor shown, and kept as a :class:`Secret`.
     price : (float, float) or None
         What a million tokens cost, those sent and those answered, in any currency. Look
         it up with the provider; without it, costs are told in tokens only.
@@ -74,7 +110,7 @@ class ModelServer:
 
     model: str
     base_url: str = f"https://{_OPENAI}/v1"
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | Secret | None = field(default=None, repr=False)
     price: tuple[float, float] | None = None
     tokens_per_image: int = 1000
     concurrency: int = 4
@@ -98,8 +134,8 @@ class ModelServer:
                 f"name ({urlsplit(url).hostname!r}), nothing after a question mark.",
                 "Give a key as `api_key`, which is never stored.",
             )
-        if self.api_key is not None:
-            _check_key("`api_key`", self.api_key)
+        if self.api_key is not None and not isinstance(self.api_key, Secret):
+            object.__setattr__(self, "api_key", Secret(_check_key("`api_key`", self.api_key)))
         if self.price is not None:
             if isinstance(self.price, str | float | int) or len(self.price) != 2:
                 raise ImagestrataError(
@@ -137,8 +173,10 @@ class ModelServer:
 
     def key(self) -> str | None:
         """The key to be sent, if there is one."""
-        if self.api_key is not None or self.host != _OPENAI:
-            return self.api_key
+        if isinstance(self.api_key, Secret):
+            return self.api_key.reveal()
+        if self.host != _OPENAI:
+            return None
         key = os.environ.get("OPENAI_API_KEY")
         if not key:
             raise ImagestrataError(

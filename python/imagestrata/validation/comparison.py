@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_choice, columns_of
 from .labels import score_labels
 
@@ -61,7 +61,7 @@ class Comparison:
     def __repr__(self) -> str:
         n = self.summary["n_images"].iloc[0]
         return (
-            f"Comparison of {len(self.summary)} clusterings of {n:,} images\n"
+            f"Comparison of {plural(len(self.summary), 'clustering')} of {plural(n, 'image')}\n"
             f"{self.summary.round(3).to_string(index=False)}\n"
             f"{self.pairs.round(3).to_string(index=False)}"
         )
@@ -227,7 +227,8 @@ def _check_unique(what: str, values: pd.Series[Any]) -> None:
     twice = values.index[values.index.duplicated()]
     if len(twice):
         raise ImagestrataError(
-            f"{what} has {len(twice.unique())} images more than once, {twice[0]!r} for one.",
+            f"{what} has {plural(len(twice.unique()), 'image')} more than once, {twice[0]!r} for "
+            "one.",
             "Leave one row for each image.",
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
@@ -85,7 +85,7 @@ class Intruders:
     def __repr__(self) -> str:
         worst = self.clusters.sort_values("share_found")
         return (
-            f"Intruder test of {len(self.clusters)} clusters, the least coherent first\n"
+            f"Intruder test of {plural(len(self.clusters), 'cluster')}, the least coherent first\n"
             f"{self.summary.to_string(index=False)}\n{worst.to_string(index=False)}"
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 
 
 def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
@@ -47,7 +47,8 @@ def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
     missing = int(pd.isna(truth).sum() + pd.isna(found).sum())
     if missing:
         raise ImagestrataError(
-            f"{missing} clusters or labels are missing.", "Leave those images out of both."
+            f"{plural(missing, 'cluster or label is', 'clusters or labels are')} missing.",
+            "Leave those images out of both.",
         )
     return _score(_separate_residual(found), pd.factorize(truth)[0], float(np.mean(found == -1)))
 

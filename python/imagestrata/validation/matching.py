@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
@@ -89,7 +89,7 @@ class Matching:
 
     def __repr__(self) -> str:
         return (
-            f"Matching test of {len(self.clusters)} descriptions\n"
+            f"Matching test of {plural(len(self.clusters), 'description')}\n"
             f"{self.summary.to_string(index=False)}\n{self.clusters.to_string(index=False)}"
         )
 

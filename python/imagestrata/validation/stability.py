@@ -14,7 +14,7 @@ from ..clustering.cluster import METHODS, make_estimator
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import as_embeddings
 from ..embeddings.embeddings import Embeddings
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
 from .labels import score_labels
@@ -63,7 +63,7 @@ class Stability:
     def __repr__(self) -> str:
         worst = self.clusters.sort_values("jaccard").head(10)
         return (
-            f"Stability of {self.clusters['cluster'].nunique()} clusters\n"
+            f"Stability of {plural(self.clusters['cluster'].nunique(), 'cluster')}\n"
             f"{self.summary.to_string(index=False)}\nLeast stable clusters\n"
             f"{worst.to_string(index=False)}"
         )

@@ -6,7 +6,6 @@ import json
 import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,7 +16,7 @@ from ..clustering.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..progress import Progress
-from ..validate import check_bool
+from ..validate import check_bool, check_path
 from .grid import named_embeddings
 
 #: Choosing on fewer pairs warns. Of 200 pairs about 100 are put together by a
@@ -71,7 +70,7 @@ class Tuning:
         ImagestrataError
             If a file is missing or damaged.
         """
-        folder = Path(folder).expanduser()
+        folder = check_path("folder", folder)
         try:
             names = ("results", "folds", "selection")
             tables = {name: read_table(folder / f"{name}.parquet") for name in names}
