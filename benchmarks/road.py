@@ -144,7 +144,7 @@ def main() -> None:
 def draw_photographs(folder: Path, n: int) -> Path:
     """A folder with n JPEGs, drawn where they are not there yet; each is a picture of its own."""
     target = folder / f"jpegs-{n}"
-    done = target / "done.txt"
+    done = target.with_suffix(".done")
     if done.exists():
         return target
     scenes = _scenes(folder / "scenes")
