@@ -70,7 +70,8 @@ def main() -> None:
     rows: list[Row] = []
     notes = [
         f"Load of the machine before (0: nothing else runs): {load:.1f}.",
-        "times as fast: the peer's seconds by ours; below 1 the peer is faster.",
+        "times as fast: how many times as long as the first row of its step another one takes; "
+        "below 1 it is faster than we are.",
         "Versions: "
         + ", ".join(
             f"{name} {version(name)}"
