@@ -68,7 +68,7 @@ python <- function(...) {
 }
 run <- tempfile("run")
 csv <- tempfile(fileext = ".csv")
-python("make", run, n_images)
+invisible(python("make", run, n_images))
 embeddings <- read_embeddings(run)
 invisible(cluster_images(matrix(rnorm(1600), ncol = 8), progress = FALSE))
 times <- vapply(seq_len(rounds), \(round) {
