@@ -1,11 +1,11 @@
 """Where the time of `imagestrata run` goes, and how far each step is from its limit.
 
 JPEGs of mixed sizes are drawn once into ``--folder``. The command then runs in this
-process, its functions being clocked from outside: what the calling thread does, and
-reading and writing, by the clock on the wall; what other threads do by their processor
-time, which does not count when they wait for each other; both divided by the number of
-threads. What the parts of a step do not add up to is shown as its rest. The limits are
-measured right after, in the same way, on a sample of the same files.
+process, its functions being clocked from outside: what the calling thread does by the
+clock on the wall, what threads beside it do by their processor time, divided by the
+number of cores. What the parts of a step do not add up to is shown as its rest: waiting,
+and what we do not clock. The limits are measured right after, in the same way, on a
+sample of the same files.
 
     python benchmarks/road.py [--images 20000] [--encoder pocket] [--weights FILE]
 """
@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -92,12 +93,16 @@ PARTS = {
     "silhouettes": ["clustering.silhouette:silhouettes"],
     "shrink and encode": ["corpus.pictures:as_jpeg"],
     "write": ["files:write_bytes"],
+    "draw the montage": ["explore.montage:plot_montage"],
     "write the page": ["explore.page:write_page"],
 }
 
 #: Parts that wait for a disk, and those whose arguments say how much there was to compute.
 WAITING = ("read", "write")
 WATCHED = ("silhouettes",)
+
+#: Least longer side of pictures that thumbnails are made of, in pixels.
+THUMBNAIL = 320
 
 
 def main() -> None:
@@ -127,9 +132,9 @@ def main() -> None:
             f"{sizes / 1e9:.1f} GB, {limits.bytes_per_pixel:.2f} bytes a pixel, "
             f"{limits.megapixels:.2f} megapixels on average.",
             f"Load of the machine before (0: nothing else runs): {load:.1f}.",
-            "seconds: of the wall; of what runs in threads, processor time by "
-            f"{CORES} cores (of read and write, time by {CORES} threads). rest: what the parts do "
-            "not account for. cores: that worked for us, on average.",
+            f"seconds: of the wall; of what runs in threads, processor time by {CORES} cores. "
+            "rest: what the parts do not account for. cores: that worked for us, on average.",
+            f"Waiting for the disk included, one call takes: {waits(clock)}.",
             "limit: what the same takes where nothing else is done, measured in this run on "
             f"{min(SAMPLE, len(files))} of the files by all cores, or from the number of "
             "multiplications and additions.",
@@ -219,12 +224,15 @@ class Clock:
         Step and part -> arguments of each call, of those in :data:`WATCHED`.
     busy : dict
         Step -> cores that worked for us, on average.
+    waits : dict
+        Step and part -> seconds of the wall of each call, of those in :data:`WAITING`.
     """
 
     steps: dict[str, float] = field(default_factory=dict)
     parts: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     calls: dict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
     busy: dict[str, float] = field(default_factory=dict)
+    waits: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     _step: str = ""
     _own: threading.local = field(default_factory=threading.local)
 
@@ -245,32 +253,39 @@ class Clock:
         def clocked(*arguments: Any, **named: Any) -> Any:
             within = getattr(self._own, "within", 0.0)
             self._own.within = 0.0
-            now = _clock_of(name)
-            start = now()
+            now = _clock()
+            start, start_waiting = now(), time.perf_counter()
             try:
                 return work(*arguments, **named)
             finally:
                 seconds = now() - start
                 self.parts[self._step, name] += seconds - self._own.within
                 self._own.within = within + seconds
+                if name in WAITING:
+                    self.waits[self._step, name].append(time.perf_counter() - start_waiting)
                 if name in WATCHED:
                     self.calls[self._step, name].append(arguments)
 
         return clocked
 
 
-def _clock_of(name: str) -> Callable[[], float]:
+def _clock() -> Callable[[], float]:
     """What counts in the thread that asks."""
     if threading.current_thread() is threading.main_thread():
         return time.perf_counter
-    now = time.perf_counter if name in WAITING else time.thread_time
-    return lambda: now() / CORES
+    return lambda: time.thread_time() / CORES
 
 
 def run_road(clock: Clock, images: Path, out: Path, encoder: str, weights: str | None) -> None:
     """`imagestrata run`, clocked."""
     command = importlib.import_module("imagestrata.cli.run")
-    for module in ("explore.gallery", "clustering.cluster", "embeddings.embed", "sampling.sample"):
+    for module in (
+        "explore.gallery",
+        "explore.montage",
+        "clustering.cluster",
+        "embeddings.embed",
+        "sampling.sample",
+    ):
         importlib.import_module(f"imagestrata.{module}")
     with contextlib.ExitStack() as stack:
         for name, targets in PARTS.items():
@@ -357,10 +372,11 @@ def measure_limits(
     full = _fastest(limits, "at full size", decoding, scale)
     limits.seconds["scan", "decode"] = full
     encoder = make_encoder(encoder_name, weights=weights, device="cpu")
-    shrunk = _fastest(limits, "for the network", reduced(data, encoder.decode_side), scale)
+    side = encoder.decode_side
+    shrunk = _fastest(limits, "for the network", reduced(data, side, side), scale)
     limits.seconds["embed", "decode"] = shrunk
     limits.seconds["gallery", "decode"] = _fastest(
-        limits, "for thumbnails", reduced(data, 320), scale
+        limits, "for thumbnails", reduced(data, THUMBNAIL, 1), scale
     )
     for step in ("scan", "embed", "gallery"):
         limits.seconds[step, "read"] = reading, "reading alone"
@@ -400,15 +416,17 @@ def both_cores(work: Callable[[Any], Any], items: Iterable[Any]) -> float:
         return sum(pool.map(clocked, items)) / CORES
 
 
-def reduced(data: Sequence[bytes], side: int | None) -> dict[str, float]:
+def reduced(data: Sequence[bytes], longer: int | None, shorter: int | None) -> dict[str, float]:
     """Seconds of decoding to the scale that the package would choose."""
-    scales = []
-    for one in data:
+
+    def drafted(one: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(one))
-        width = image.width
-        if side is not None:
-            image.draft(None, (side, side))
-        scales.append(round(width / image.width))
+        if longer is not None and shorter is not None:
+            wide = image.width >= image.height
+            image.draft(None, (longer, shorter) if wide else (shorter, longer))
+        return image
+
+    scales = [round(Image.open(io.BytesIO(one)).width / drafted(one).width) for one in data]
     flags = {
         1: cv2.IMREAD_COLOR,
         2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -417,15 +435,9 @@ def reduced(data: Sequence[bytes], side: int | None) -> dict[str, float]:
     }
     tasks = [(np.frombuffer(one, np.uint8), flags[n]) for one, n in zip(data, scales, strict=True)]
 
-    def drafted(one: bytes) -> None:
-        image = Image.open(io.BytesIO(one))
-        if side is not None:
-            image.draft(None, (side, side))
-        image.load()
-
     return {
         "OpenCV": both_cores(lambda task: cv2.imdecode(*task), tasks),
-        "Pillow": both_cores(drafted, data),
+        "Pillow": both_cores(lambda one: drafted(one).load(), data),
     }
 
 
@@ -516,6 +528,15 @@ def table(clock: Clock, limits: Limits) -> list[dict[str, Any]]:
         if parts:
             add(step, "rest", seconds - sum(parts.values()))
     return rows
+
+
+def waits(clock: Clock) -> str:
+    """Milliseconds of a call of parts that wait for a disk."""
+    return ", ".join(
+        f"{step}, {part} {1000 * median(taken):.1f} ms"
+        for (step, part), taken in clock.waits.items()
+        if len(taken) > SAMPLE
+    )
 
 
 def _rounded(value: float | None) -> float | None:
