@@ -1,5 +1,14 @@
-# How long tables and matrices take from R to Python and back. Run it with the Python that
-# has the core:  RETICULATE_PYTHON=.venv/bin/python Rscript benchmarks/border.R
+# How long tables and matrices take from R to Python and back, and what cluster_images() takes
+# in R and in Python. Run it in the root of the repository with the Python that has the core:
+# RETICULATE_PYTHON=.venv/bin/python Rscript benchmarks/border.R [--images 20000] [--rounds 5]
+
+argument <- function(name, default) {
+  given <- commandArgs(trailingOnly = TRUE)
+  at <- match(paste0("--", name), given)
+  if (is.na(at)) default else as.integer(given[[at + 1]])
+}
+n_images <- argument("images", 20000L)
+rounds <- argument("rounds", 5L)
 
 pkgload::load_all(quiet = TRUE)
 invisible(core())
@@ -49,6 +58,38 @@ stopifnot(
   max(abs(decode_matrix(py$give_matrix()) - matrix)) < 1e-6
 )
 
+# The same clustering in R and in a Python of its own, in turns. Both read the vectors from a
+# run folder, and both end with the table of images in their own language.
+python <- function(...) {
+  # R's own search path for libraries would give it those of another Python.
+  environment <- c("LD_LIBRARY_PATH=", "PYTHONPATH=python")
+  words <- c("benchmarks/border.py", ...)
+  system2(reticulate::py_config()$python, words, stdout = TRUE, env = environment)
+}
+run <- tempfile("run")
+csv <- tempfile(fileext = ".csv")
+invisible(python("make", run, n_images))
+embeddings <- read_embeddings(run)
+invisible(cluster_images(matrix(rnorm(1600), ncol = 8), progress = FALSE))
+times <- vapply(seq_len(rounds), \(round) {
+  in_python <- scan(text = python("cluster", run, csv), quiet = TRUE)
+  in_r <- seconds(topics <<- cluster_images(embeddings, seed = 0, progress = FALSE))
+  c(r = in_r, python = in_python[[1]], without_reading = in_python[[2]])
+}, c(r = 0, python = 0, without_reading = 0))
+theirs <- utils::read.csv(csv, colClasses = c(image_id = "character"))
+stopifnot(
+  identical(topics$image_id, theirs$image_id),
+  identical(as.integer(topics$cluster), theirs$cluster)
+)
+verb <- tibble::tibble(
+  what = paste0("`cluster_images()`, ", format(n_images, big.mark = ","), " x 512"),
+  `R, s` = stats::median(times["r", ]),
+  `Python, s` = stats::median(times["python", ]),
+  `without reading vectors, s` = stats::median(times["without_reading", ]),
+  `R / Python` = stats::median(times["r", ] / times["python", ]),
+  wanted = 1.10
+)
+
 machine <- paste0(
   reticulate::import("imagestrata.doctor")$processor_name(), ", ", parallel::detectCores(),
   " cores; R ", getRversion(), ", reticulate ", packageVersion("reticulate"), ", Python ",
@@ -57,11 +98,16 @@ machine <- paste0(
 text <- c(
   "# The border between R and Python", "",
   knitr::kable(rows, format = "pipe", digits = 2), "",
-  "- Medians of 5 runs. Both ways together are checked to bring back what left.", "",
+  knitr::kable(verb, format = "pipe", digits = 2), "",
+  "- Medians of 5 runs. Both ways together are checked to bring back what left.",
+  paste0(
+    "- `cluster_images()`: medians of ", rounds, " rounds in which both take turns, with the ",
+    "same result; Python is a process of its own, starting not counted."
+  ), "",
   paste0("Measured on ", machine, ".")
 )
 folder <- file.path("benchmarks", "results")
 writeLines(text, file.path(folder, "border.md"))
-result <- list(machine = machine, rows = rows)
+result <- list(machine = machine, rows = rows, verb = verb)
 jsonlite::write_json(result, file.path(folder, "border.json"), pretty = TRUE, auto_unbox = TRUE)
 writeLines(text)

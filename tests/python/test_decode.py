@@ -148,6 +148,15 @@ def test_jpegs_open_at_reduced_scale(stored, asked, given):
     assert open_image(data, min_pixels_side=asked).size == given
 
 
+@pytest.mark.parametrize(
+    ("stored", "asked", "given"),
+    [((800, 600), 400, (400, 300)), ((600, 800), 400, (300, 400)), ((800, 600), 401, (800, 600))],
+)
+def test_the_longer_side_alone_may_count(stored, asked, given):
+    data = images.encode(images.picture(1, stored), "JPEG")
+    assert open_image(data, min_pixels_side=asked, longer=True).size == given
+
+
 def test_reduced_scale_leaves_other_formats_alone():
     data = images.encode(images.picture(1, (80, 60)), "PNG")
     assert open_image(data, min_pixels_side=10).size == (80, 60)

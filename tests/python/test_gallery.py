@@ -107,11 +107,11 @@ def test_interrupted_it_goes_on_where_it_stopped(clustering, tmp_path, monkeypat
     made: list[str] = []
     honest = thumbnails.load_image
 
-    def counting(image_id: str, path: Any, side: int) -> Any:
+    def counting(image_id: str, *arguments: Any, **named: Any) -> Any:
         if len(made) == 5:
             raise KeyboardInterrupt
         made.append(image_id)
-        return honest(image_id, path, side)
+        return honest(image_id, *arguments, **named)
 
     monkeypatch.setattr(thumbnails, "load_image", counting)
     with pytest.raises(KeyboardInterrupt):
@@ -119,7 +119,9 @@ def test_interrupted_it_goes_on_where_it_stopped(clustering, tmp_path, monkeypat
     assert not (tmp_path / "b" / "run" / "gallery" / "index.html").exists()
     finished, made[:] = set(made), []
 
-    monkeypatch.setattr(thumbnails, "load_image", lambda *a: (made.append(a[0]), honest(*a))[1])
+    monkeypatch.setattr(
+        thumbnails, "load_image", lambda *a, **named: (made.append(a[0]), honest(*a, **named))[1]
+    )
     page = build(clustering, tmp_path / "b" / "run")
     assert finished.isdisjoint(made)
     assert len(finished) + len(made) == 12

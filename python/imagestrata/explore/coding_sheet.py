@@ -329,7 +329,7 @@ def _page(
     """What the page shows."""
 
     def make(image_id: str, path: Any) -> str | NoPicture:
-        image = load_image(image_id, path, thumbnail)
+        image = load_image(image_id, path, thumbnail, longer=True)
         return image if isinstance(image, NoPicture) else as_jpeg_address(image, thumbnail)
 
     made = make_all(make, sheet, progress, "Pictures")

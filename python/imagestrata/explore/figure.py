@@ -48,11 +48,12 @@ _STYLE: Any = {
     "svg.hashsalt": "imagestrata",  # the same file every time
 }
 
-#: What keeps the time of day out of a file.
-_METADATA: dict[str, dict[str, Any]] = {
-    ".png": {},
-    ".pdf": {"CreationDate": None},
-    ".svg": {"Date": None},
+#: How to store each kind of file: without the time of day. A PNG of photographs takes a third of
+#: the time at this level, and a twelfth more room.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    ".png": {"pil_kwargs": {"compress_level": 3}},
+    ".pdf": {"metadata": {"CreationDate": None}},
+    ".svg": {"metadata": {"Date": None}},
 }
 
 
@@ -72,15 +73,15 @@ def figure(
         if target is not None:
             buffer = io.BytesIO()
             kind = target.suffix.lower()
-            drawn.savefig(buffer, format=kind[1:], dpi=dpi, metadata=_METADATA[kind])
+            drawn.savefig(buffer, format=kind[1:], dpi=dpi, **_OPTIONS[kind])
             write_bytes(target, buffer.getvalue())
 
 
 def _check_target(path: str | os.PathLike[str]) -> Path:
     target = Path(path).expanduser()
-    if target.suffix.lower() not in _METADATA:
+    if target.suffix.lower() not in _OPTIONS:
         raise ImagestrataError(
-            f"`path` must end in {', '.join(_METADATA)}; got {str(path)!r}.",
+            f"`path` must end in {', '.join(_OPTIONS)}; got {str(path)!r}.",
         )
     make_folder(target.parent, "path")
     return target

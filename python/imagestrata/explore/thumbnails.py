@@ -48,7 +48,7 @@ def _thumbnail(image_id: str, path: Any, folder: Path, side: int) -> Thumbnail |
             return Thumbnail(name, stored.width / stored.height)
     except OSError:
         pass  # not there yet, or damaged
-    image = load_image(image_id, path, side)
+    image = load_image(image_id, path, side, longer=True)
     if isinstance(image, NoPicture):
         return image
     ensure_folder(target.parent)
