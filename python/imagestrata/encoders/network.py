@@ -54,6 +54,7 @@ class NetworkEncoder(Encoder):
         settings = self.settings
         self.name = name
         self.width = settings["width"]
+        self.weights, self.device = settings["weights"], device
         self._device = pick_device(device)
         on_cpu = self._device.type == "cpu"
         self.batch_size = 8 if on_cpu else 64
