@@ -12,15 +12,15 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from .errors import ImagestrataError
 from .extras import require
+from .files import read_json
 from .provenance import version
 
 #: Threads at most: each may hold a picture and a batch.
@@ -146,34 +146,21 @@ class _Dask:
     ) -> Iterator[_Result]:
         rest = iter(items)
         waiting: deque[Any] = deque()
-        while some := list(islice(rest, at_once)):
-            # Hidden in a partial, since Dask would look through lists for results of its own.
-            future = self._client.submit(partial(_work_through, work, some), pure=False)
-            waiting.append(future)
-            self._asked.add(future)
-            # Workers may come and go.
-            if len(waiting) > _AHEAD * sum(self._client.nthreads().values()):
-                yield from self._result(waiting.popleft())
-        while waiting:
-            yield from self._result(waiting.popleft())
+        with _losses_explained(self._client):
+            while some := list(islice(rest, at_once)):
+                # Hidden in a partial, since Dask would look through lists for results of its own.
+                future = self._client.submit(partial(_work_through, work, some), pure=False)
+                waiting.append(future)
+                self._asked.add(future)
+                # Workers may come and go.
+                if len(waiting) > _AHEAD * sum(self._client.nthreads().values()):
+                    yield from self._take(waiting)
+            while waiting:
+                yield from self._take(waiting)
 
-    def _result(self, future: Any) -> list[Any]:
-        from distributed import CancelledError, KilledWorker
-
-        try:
-            done: list[Any] = future.result()
-        except KilledWorker as error:
-            raise ImagestrataError(
-                f"{error.allowed_failures + 1} workers of the cluster died one after the other "
-                "of the same piece of work.",
-                "Mostly they lack memory: give each worker more, or fewer threads. Then run the "
-                "same command again: what is finished is kept.",
-            ) from error
-        except CancelledError as error:
-            raise ImagestrataError(
-                "The scheduler of the Dask cluster is gone, and with it the work in progress.",
-                "Start the cluster and run the same command again: what is finished is kept.",
-            ) from error
+    def _take(self, waiting: deque[Any]) -> list[Any]:
+        future = waiting.popleft()
+        done: list[Any] = future.result()
         self._asked.discard(future)
         return done
 
@@ -198,48 +185,45 @@ class _Dask:
 
 
 def _work_through(work: Callable[[_Item], _Result], items: list[_Item]) -> list[_Result]:
-    """What a worker does."""
-    with _alone:
+    """What a worker does, with one thread of BLAS and torch, as here; and as Dask's nanny says.
+
+    It says so by variables of the environment, but there are workers without a nanny. (If
+    one has several threads, the first that is done gives BLAS back what it had.) Warnings
+    would be seen by nobody.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        _torch_as_it_was(),
+        warnings.catch_warnings(),
+    ):
+        torch_in_one_thread()
+        warnings.simplefilter("ignore")
         return [work(item) for item in items]
 
 
-class _Alone:
-    """What holds in the process of a worker while any of its threads works for us.
+@contextmanager
+def _losses_explained(client: Any) -> Iterator[None]:
+    from distributed import CancelledError, KilledWorker
 
-    BLAS and torch use one thread each, which Dask's nanny asks for as well, though by
-    variables that are not heeded everywhere. Warnings would be seen by nobody.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._inside = 0
-        self._after = ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._begin()
-            self._inside += 1
-        torch_in_one_thread()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._after.close()
-
-    def _begin(self) -> None:
-        from threadpoolctl import threadpool_limits
-
-        self._after.enter_context(threadpool_limits(limits=1, user_api="blas"))
-        self._after.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            self._after.callback(torch.set_num_threads, torch.get_num_threads())
-
-
-_alone = _Alone()
+    try:
+        yield
+    except KilledWorker as error:
+        raise ImagestrataError(
+            "Workers of the cluster died of the same piece of work, "
+            f"{error.allowed_failures + 1} in all.",
+            "Mostly they lack memory: give each worker more, or fewer threads. Then run the "
+            "same command again: what is finished is kept.",
+        ) from error
+    except (CancelledError, OSError) as error:
+        if isinstance(error, OSError) and client.status == "running":
+            raise  # it is an error of the work
+        raise ImagestrataError(
+            "The scheduler of the Dask cluster is gone or was restarted, and the work in "
+            "progress is lost.",
+            "Start the cluster and run the same command again: what is finished is kept.",
+        ) from error
 
 
 @contextmanager
@@ -292,27 +276,18 @@ def _dask_client(engine: Any) -> Iterator[Any]:
             "Leave it out to work on this machine alone.",
         )
     where = os.fspath(engine)
-    file = Path(where).expanduser()
+    connect: Any = Client  # whose types are not told
     try:
-        if file.suffix == ".json":
-            file.stat()  # Dask would wait for a file that is not there
-            client: Any = _connect(scheduler_file=str(file))
-        else:
-            client = _connect(address=where)
-    except (OSError, ValueError) as error:
+        # Dask would wait for a file that is not there.
+        address = read_json(Path(where))["address"] if where.endswith(".json") else where
+        client = connect(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, KeyError) as error:
         raise ImagestrataError(
             f"No Dask scheduler answers at {where!r} ({error}).",
             "Start one (`dask scheduler`, or a cluster of dask-jobqueue) and give its address.",
         ) from error
     with client:
         yield client
-
-
-def _connect(**where: str) -> Any:
-    from distributed import Client
-
-    connect: Any = Client  # whose types are not told
-    return connect(**where, timeout=_PATIENCE, set_as_default=False)
 
 
 def _check_workers(client: Any) -> None:
