@@ -37,7 +37,15 @@ _Result = TypeVar("_Result")
 
 
 class Engine(Protocol):
-    """Calls a function on items, many at a time."""
+    """Calls a function on items, many at a time.
+
+    Attributes
+    ----------
+    remote : bool
+        Whether that happens in other processes, on a cluster.
+    """
+
+    remote: bool
 
     def map(
         self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = 1
@@ -111,6 +119,8 @@ class _Threads:
     as fast as one thread that encodes with parallel loops while others decode.
     """
 
+    remote = False
+
     def __init__(self, pool: ThreadPoolExecutor, n: int) -> None:
         from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -136,6 +146,8 @@ class _Threads:
 
 class _Dask:
     """The workers of a Dask cluster. What a worker did not finish, Dask gives to another."""
+
+    remote = True
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -279,7 +291,9 @@ def _dask_client(engine: Any) -> Iterator[Any]:
     connect: Any = Client  # whose types are not told
     try:
         # Dask would wait for a file that is not there.
-        address = read_json(Path(where))["address"] if where.endswith(".json") else where
+        address = (
+            read_json(Path(where).expanduser())["address"] if where.endswith(".json") else where
+        )
         client = connect(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, KeyError) as error:
         raise ImagestrataError(

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import call
 from errands import (
     die,
     die_once,
@@ -52,7 +53,7 @@ def cluster() -> Iterator[Any]:
     from distributed import LocalCluster
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             patch.setenv(name, "2")  # what workers without a nanny might have
         with LocalCluster(
             n_workers=2,
@@ -317,6 +318,37 @@ class TestVerbs:
             still = {path: time for path, time in before.items() if path.exists()}
             assert still == {path: path.stat().st_mtime_ns for path in still}
             assert_same_files(tmp_path / "never killed", tmp_path / name)
+
+
+class TestCommands:
+    def test_scan_and_embed(self, cluster: Any, corpus: Path, tmp_path: Path) -> None:
+        for place, options in {
+            "here": [],
+            "there": ["--engine", cluster.scheduler_address],
+        }.items():
+            call("scan", corpus, "--out", tmp_path / place, "-q", *options)
+            call("embed", tmp_path / place, "--encoder", "hog", "-q", *options)
+        assert_same_files(tmp_path / "here", tmp_path / "there")
+
+    @pytest.mark.parametrize("command", ["cluster", "run"])
+    def test_clustering_is_told(
+        self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        class Told(Exception):
+            pass
+
+        def tell(_: Any, **arguments: Any) -> None:
+            raise Told(arguments["engine"])
+
+        monkeypatch.setattr("imagestrata.clustering.cluster.cluster_images", tell)
+        folder = write_pictures(tmp_path / "images", 9)
+        run = tmp_path / "run"
+        if command == "cluster":
+            call("scan", folder, "--out", run, "-q")
+            call("embed", run, "--encoder", "hog", "-q")
+        place = [run] if command == "cluster" else [folder, "--out", run, "--encoder", "hog"]
+        with pytest.raises(Told, match=cluster.scheduler_address):
+            call(command, *place, "-q", "--engine", cluster.scheduler_address)
 
 
 class TestComplaints:

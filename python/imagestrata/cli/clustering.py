@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .options import (
     Clusters,
     Components,
+    Engine,
     Json,
     K,
     Method,
@@ -40,6 +41,7 @@ def cluster(
     normalize: Normalize = None,
     n_components: Components = None,
     seed: Seed = 0,
+    engine: Engine = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -60,6 +62,7 @@ def cluster(
         noise=noise,
         normalize=normalize,
         n_components=n_components,
+        engine=engine,
     )
     common = {"out": run_folder, "overwrite": overwrite}
     embeddings = Embeddings.load(run_folder)
