@@ -290,10 +290,10 @@ def _dask_client(engine: Any) -> Iterator[Any]:
     where = os.fspath(engine)
     connect: Any = Client  # whose types are not told
     try:
-        # Dask would wait for a file that is not there.
-        address = (
-            read_json(Path(where).expanduser())["address"] if where.endswith(".json") else where
-        )
+        if where.endswith(".json"):  # Dask would wait for a file that is not there
+            address = read_json(Path(where).expanduser())["address"]
+        else:
+            address = where
         client = connect(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, KeyError) as error:
         raise ImagestrataError(
