@@ -180,7 +180,7 @@ class _Dask:
         if not Path(path).exists():
             return
         path = os.path.abspath(path)  # noqa: PTH100, links are not to be followed
-        seen = self._client.run(os.path.exists, path)
+        seen = self._client.run(os.path.exists, path, on_error="ignore")
         blind = [worker for worker, sees in seen.items() if not sees]
         if blind:
             raise ImagestrataError(
@@ -321,7 +321,7 @@ def _check_workers(client: Any) -> None:
             return None
 
     here = version()
-    for worker, there in client.run(version_there).items():
+    for worker, there in client.run(version_there, on_error="ignore").items():
         if there != here:
             seen = "no imagestrata" if there is None else f"imagestrata {there}"
             raise ImagestrataError(

@@ -252,7 +252,8 @@ def _look_at_all(
         open_engine(engine, most_threads=MOST_THREADS) as at_work,
         track(progress, "Scanning", len(paths)) as advance,
     ):
-        at_work.check_file(next(filter(os.path.exists, paths), ""))
+        for path in islice(filter(os.path.exists, paths), 1):
+            at_work.check_file(path)
         advance(len(paths) - len(to_look_at))
         stream = at_work.map(look, to_look_at, at_once=PART_SIZE)
         for number in missing:
