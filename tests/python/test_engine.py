@@ -238,7 +238,7 @@ class TestVerbs:
     def test_embeddings_are_the_same(
         self, client: Any, images: pd.DataFrame, encoder: str, tmp_path: Path
     ) -> None:
-        some = images[images["status"] == "ok"].head(30)
+        some = images[images["status"] == "ok"].head(20)
         for place, given in [("here", None), ("there", client)]:
             arguments: Any = {"batch_size": 3, "progress": False, "out": tmp_path / place}
             embed_images(some, encoder, engine=given, **arguments)
