@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -245,8 +245,7 @@ def _look_at_all(
     blocks = [paths[start : start + PART_SIZE] for start in range(0, len(paths), PART_SIZE)]
     keys = [f"part-{number:05d}" for number in range(len(blocks))]
     tables = [None if parts is None else parts.read(key) for key in keys]
-    missing = [number for number, table in enumerate(tables) if table is None]
-    to_look_at = [path for number in missing for path in blocks[number]]
+    missing = [block for block, table in zip(blocks, tables, strict=True) if table is None]
     with (
         quiet(),
         open_engine(engine, most_threads=MOST_THREADS) as at_work,
@@ -254,11 +253,13 @@ def _look_at_all(
     ):
         for path in islice(filter(os.path.exists, paths), 1):
             at_work.check_file(path)
-        advance(len(paths) - len(to_look_at))
-        stream = at_work.map(look, to_look_at, at_once=PART_SIZE)
-        for number in missing:
+        stream = at_work.map(look, chain.from_iterable(missing), at_once=PART_SIZE)
+        for number, block in enumerate(blocks):
+            if tables[number] is not None:
+                advance(len(block))
+                continue
             rows = []
-            for row in islice(stream, len(blocks[number])):
+            for row in islice(stream, len(block)):
                 rows.append(row)
                 advance()
             tables[number] = pa.Table.from_pylist(rows, schema=_LOOKED)
