@@ -78,9 +78,11 @@ cluster_images <- function(images,
                            out = NULL,
                            overwrite = FALSE,
                            progress = TRUE,
+                           engine = NULL,
                            ...) {
   out <- check_path(out, "out", null = TRUE)
   settings <- check_settings(...)
+  settings$engine <- check_string(engine, "engine", null = TRUE)
   sent <- rlang::inject(call_core(
     "cluster_images",
     send(images, "images"),

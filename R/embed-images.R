@@ -50,7 +50,8 @@ embed_images <- function(images,
                          seed = 0,
                          out = NULL,
                          overwrite = FALSE,
-                         progress = TRUE) {
+                         progress = TRUE,
+                         engine = NULL) {
   out <- check_path(out, "out", null = TRUE)
   sent <- call_core(
     "embed_images",
@@ -65,7 +66,8 @@ embed_images <- function(images,
     seed = check_number(seed, "seed"),
     out = out,
     overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+    progress = progress_bar(progress),
+    engine = check_string(engine, "engine", null = TRUE)
   )
   new_embeddings(sent, out)
 }

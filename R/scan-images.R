@@ -18,6 +18,10 @@
 #'   steps built on it.
 #' @param progress Show a progress bar? Or a function, called as
 #'   `f(step, done, total)`.
+#' @param engine A Dask cluster to work on: the address of its scheduler, such as
+#'   `"tcp://node7:8786"`, or the file that the scheduler writes (`"scheduler.json"`). Its
+#'   workers must see the files under the same paths. Results are the same as without it, and
+#'   a worker that dies costs nothing but time. By default (`NULL`) the cores of this machine.
 #'
 #' @returns A tibble with one row per file, sorted by path: `image_id`, `path`, `format`,
 #'   `width`, `height`, `bytes`, `status` (`"ok"`, `"duplicate"` or `"rejected"`), `reason`,
@@ -34,7 +38,8 @@ scan_images <- function(images,
                         near_duplicates = NULL,
                         out = NULL,
                         overwrite = FALSE,
-                        progress = TRUE) {
+                        progress = TRUE,
+                        engine = NULL) {
   out <- check_path(out, "out", null = TRUE)
   table <- call_core(
     "scan_images",
@@ -44,7 +49,8 @@ scan_images <- function(images,
     near_duplicates = check_number(near_duplicates, "near_duplicates", null = TRUE),
     out = out,
     overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+    progress = progress_bar(progress),
+    engine = check_string(engine, "engine", null = TRUE)
   )
   new_images(decode_table(table), out)
 }

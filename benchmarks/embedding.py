@@ -36,10 +36,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from imagestrata import embed_images, scan_images
 from imagestrata.corpus.decode import open_image
-from imagestrata.embeddings.compute import workers
 from imagestrata.encoders.base import Encoder
 from imagestrata.encoders.cnn import cut
 from imagestrata.encoders.registry import make_encoder
+from imagestrata.engine import open_engine
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL_WEIGHTS = {"mobilenet_v2": DATA / "mobilenet_v2_imagenet.pth"}
@@ -194,10 +194,10 @@ def inference(
     batches = [squares[start : start + size] for start in range(0, len(squares), size)] * 4
     precision = getattr(torch, encoder.settings["precision"])
     matrix = torch.rand(2048, 2048).to(precision)
-    with workers() as run:
+    with open_engine() as engine:
         times = [
             (
-                seconds(lambda: list(run(encoder.encode, batches))),
+                seconds(lambda: list(engine.map(encoder.encode, batches))),
                 seconds(torch.mm, matrix, matrix),
             )
             for _ in range(4 * rounds)

@@ -28,8 +28,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from imagestrata import Clustering, Embeddings, cluster_images, embed_images, score_labels
 from imagestrata.corpus.decode import open_image
-from imagestrata.embeddings.compute import workers
 from imagestrata.encoders.registry import make_encoder
+from imagestrata.engine import open_engine
 
 ENCODERS = ("mobilenet_v2", "pocket", "hog")
 TEACHER = DATA / "mobilenet_v2_imagenet.pth"
@@ -211,8 +211,10 @@ def alone_seconds(name: str, weights: Path | None, paths: Sequence[str]) -> Any:
     batches = [squares[start : start + size] for start in range(0, len(squares), size)] * REPEATS
 
     def measure() -> float:
-        with workers() as run:
-            return seconds(lambda: list(run(encoder.encode, batches))) / (REPEATS * len(squares))
+        with open_engine() as engine:
+            return seconds(lambda: list(engine.map(encoder.encode, batches))) / (
+                REPEATS * len(squares)
+            )
 
     measure()
     return measure

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from .errors import ImagestrataError
 from .extras import require
+from .files import read_json
 from .provenance import version
 
 #: Threads at most: each may hold a picture and a batch.
-MOST_WORKERS = 32
+MOST_THREADS = 32
 
-#: Items that wait for each thread of a cluster, so that none is ever idle.
+#: Tasks that wait for each thread of a cluster, so that none is ever idle.
 _AHEAD = 2
+
+#: Seconds in which a scheduler must answer.
+_PATIENCE = 20
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -34,24 +42,38 @@ class Engine(Protocol):
     Attributes
     ----------
     remote : bool
-        Whether that happens in other processes: what is given must be picklable, and
-        files are looked for by the machines of the cluster.
+        Whether that happens in other processes, on a cluster.
     """
 
     remote: bool
 
-    def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-        """Results in the order of ``items``, of which only a few are taken ahead of time."""
+    def map(
+        self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = 1
+    ) -> Iterator[_Result]:
+        """Results in the order of ``items``, of which only some are taken ahead of time.
+
+        Parameters
+        ----------
+        work : callable
+            For a cluster it must be picklable, like items and results: a function of a
+            module, or a ``partial`` of one.
+        items : iterable
+        at_once : int, default 1
+            Items that go to a cluster together. So many are taken ahead of time here, too.
+        """
         ...
 
-    def check_file(self, path: str) -> None:
-        """Raise an error if a worker cannot see a file that is here."""
+    def check_file(self, path: str | os.PathLike[str]) -> None:
+        """Raise an error if a file is here, but a worker does not see it."""
         ...
 
 
 @contextmanager
-def open_engine(engine: Any = None) -> Iterator[Engine]:
+def open_engine(engine: Any = None, *, most_threads: int = MOST_THREADS) -> Iterator[Engine]:
     """Yield the engine that a user asked for.
+
+    Work that was begun, and that nobody waits for any more, is cancelled at the end; where
+    an error ends it, at once.
 
     Parameters
     ----------
@@ -59,6 +81,8 @@ def open_engine(engine: Any = None) -> Iterator[Engine]:
         A client of a Dask cluster; or the address of its scheduler
         (``"tcp://node7:8786"``) or the file that it writes (``scheduler.json``). By
         default threads, one per core.
+    most_threads : int
+        How many these are at most. The threads of a cluster are its owner's choice.
 
     Raises
     ------
@@ -67,20 +91,32 @@ def open_engine(engine: Any = None) -> Iterator[Engine]:
         workers, or has another version of this package.
     """
     if engine is None:
-        with _threads() as local:
+        with _threads(most_threads) as local:
             yield local
         return
     require("distributed", "dask", "Working on a cluster")
     with _dask_client(engine) as client:
         _check_workers(client)
-        yield _Dask(client)
+        cluster = _Dask(client)
+        try:
+            yield cluster
+        finally:
+            cluster.cancel()
+
+
+def torch_in_one_thread() -> None:
+    """Have torch use the thread that calls this, and no other; if it is used at all."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
 
 
 class _Threads:
     """One thread per core, each with a BLAS and a torch that use no other.
 
     No core ever waits for another at the end of a loop, and sums do not depend on how
-    many cores there are.
+    many cores there are. Measured on two cores: 1.3 (resnet18) to 1.7 times (mobilenet_v2)
+    as fast as one thread that encodes with parallel loops while others decode.
     """
 
     remote = False
@@ -92,70 +128,120 @@ class _Threads:
         self._n = n
         self._libraries = ThreadpoolController()
 
-    def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    def map(
+        self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = 1
+    ) -> Iterator[_Result]:
+        waiting: deque[Future[_Result]] = deque()
         with self._libraries.limit(limits=1, user_api="blas"):
-            yield from _in_order(lambda item: self._pool.submit(work, item), items, self._n)
+            for item in items:
+                waiting.append(self._pool.submit(work, item))
+                if len(waiting) > max(self._n, at_once):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
-    def check_file(self, path: str) -> None:
+    def check_file(self, path: str | os.PathLike[str]) -> None:
         """What is here is here."""
 
 
 class _Dask:
-    """The workers of a Dask cluster. Dask repeats what a worker did not finish."""
+    """The workers of a Dask cluster. What a worker did not finish, Dask gives to another."""
 
     remote = True
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._asked: set[Any] = set()
 
-    def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-        from distributed import KilledWorker
+    def map(
+        self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = 1
+    ) -> Iterator[_Result]:
+        rest = iter(items)
+        waiting: deque[Any] = deque()
+        with _losses_explained(self._client):
+            while some := list(islice(rest, at_once)):
+                # Hidden in a partial, since Dask would look through lists for results of its own.
+                future = self._client.submit(partial(_work_through, work, some), pure=False)
+                waiting.append(future)
+                self._asked.add(future)
+                # Workers may come and go.
+                if len(waiting) > _AHEAD * sum(self._client.nthreads().values()):
+                    yield from self._take(waiting)
+            while waiting:
+                yield from self._take(waiting)
 
-        def submit(item: _Item) -> Any:
-            return self._client.submit(work, item, pure=False)
+    def _take(self, waiting: deque[Any]) -> list[Any]:
+        future = waiting.popleft()
+        done: list[Any] = future.result()
+        self._asked.discard(future)
+        return done
 
-        threads = sum(worker["nthreads"] for worker in _workers(self._client).values())
-        try:
-            yield from _in_order(submit, items, _AHEAD * max(threads, 1))
-        except KilledWorker as error:
-            raise ImagestrataError(
-                "Several workers of the cluster died one after the other of the same piece of "
-                f"work ({str(error).splitlines()[0]}).",
-                "Mostly they lack memory: give each worker more, or fewer threads. Then run the "
-                "same command again: what is finished is kept.",
-            ) from error
-
-    def check_file(self, path: str) -> None:
-        seen = self._client.run(os.path.exists, path)
+    def check_file(self, path: str | os.PathLike[str]) -> None:
+        if not Path(path).exists():
+            return
+        path = os.path.abspath(path)  # noqa: PTH100, links are not to be followed
+        seen = self._client.run(os.path.exists, path, on_error="ignore")
         blind = [worker for worker, sees in seen.items() if not sees]
         if blind:
             raise ImagestrataError(
                 f"{len(blind)} of {len(seen)} workers of the cluster do not see {path!r} (the "
                 f"first is {blind[0]}).",
-                "Images and run folders must lie on a file system that all machines of the "
+                "Images and files of weights must lie on a file system that all machines of the "
                 "cluster share, under the same path.",
             )
 
+    def cancel(self) -> None:
+        """Forget what was not waited for. Workers finish the pieces that they have begun."""
+        if self._asked and self._client.status == "running":
+            self._client.cancel(list(self._asked), force=True)
 
-def _in_order(submit: Callable[[_Item], Any], items: Iterable[_Item], ahead: int) -> Iterator[Any]:
-    """Results of futures in the order of items; those not asked for are cancelled."""
-    waiting: deque[Any] = deque()
-    try:
-        for item in items:
-            waiting.append(submit(item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+
+def _work_through(work: Callable[[_Item], _Result], items: list[_Item]) -> list[_Result]:
+    """What a worker does, with one thread of BLAS and torch, as here; and as Dask's nanny says.
+
+    It says so by variables of the environment, but there are workers without a nanny. (If
+    one has several threads, the first that is done gives BLAS back what it had.) Warnings
+    would be seen by nobody.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        _torch_as_it_was(),
+        warnings.catch_warnings(),
+    ):
+        torch_in_one_thread()
+        warnings.simplefilter("ignore")
+        return [work(item) for item in items]
 
 
 @contextmanager
-def _threads() -> Iterator[_Threads]:
-    n = min(_cores(), MOST_WORKERS)
-    with _torch_in_single_threads() as alone, ThreadPoolExecutor(n, initializer=alone) as pool:
+def _losses_explained(client: Any) -> Iterator[None]:
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        yield
+    except KilledWorker as error:
+        raise ImagestrataError(
+            "Workers of the cluster died of the same piece of work, "
+            f"{error.allowed_failures + 1} in all.",
+            "Mostly they lack memory: give each worker more, or fewer threads. Then run the "
+            "same command again: what is finished is kept.",
+        ) from error
+    except (CancelledError, OSError) as error:
+        if isinstance(error, OSError) and client.status == "running":
+            raise  # it is an error of the work
+        raise ImagestrataError(
+            "The scheduler of the Dask cluster is gone or was restarted, and the work in "
+            "progress is lost.",
+            "Start the cluster and run the same command again: what is finished is kept.",
+        ) from error
+
+
+@contextmanager
+def _threads(most: int) -> Iterator[_Threads]:
+    n = min(_cores(), most)
+    with _torch_as_it_was(), ThreadPoolExecutor(n, initializer=torch_in_one_thread) as pool:
         try:
             yield _Threads(pool, n)
         except BaseException:
@@ -171,18 +257,15 @@ def _cores() -> int:
 
 
 @contextmanager
-def _torch_in_single_threads() -> Iterator[Callable[[], None]]:
-    """Yield what a new thread calls so that torch uses that one only, if it is used at all."""
+def _torch_as_it_was() -> Iterator[None]:
+    """Set the number of torch's threads back: what one thread sets is where later ones start."""
     torch = sys.modules.get("torch")
-    if torch is None:
-        yield lambda: None
-        return
-    before = torch.get_num_threads()
+    before = None if torch is None else torch.get_num_threads()
     try:
-        yield lambda: torch.set_num_threads(1)
+        yield
     finally:
-        # What one thread sets is where later ones start.
-        torch.set_num_threads(before)
+        if torch is not None:
+            torch.set_num_threads(before)
 
 
 @contextmanager
@@ -191,6 +274,11 @@ def _dask_client(engine: Any) -> Iterator[Any]:
     from distributed import Client
 
     if isinstance(engine, Client):
+        if engine.status != "running":
+            raise ImagestrataError(
+                f"The Dask client given as `engine` is not connected: it is {engine.status!r}.",
+                "Make a new one, or give the address of the scheduler.",
+            )
         yield engine
         return
     if not isinstance(engine, str | os.PathLike):
@@ -200,10 +288,14 @@ def _dask_client(engine: Any) -> Iterator[Any]:
             "Leave it out to work on this machine alone.",
         )
     where = os.fspath(engine)
-    known = {"scheduler_file": where} if where.endswith(".json") else {"address": where}
+    connect: Any = Client  # whose types are not told
     try:
-        client = Client(**known, timeout=20)
-    except (OSError, ValueError) as error:
+        if where.endswith(".json"):  # Dask would wait for a file that is not there
+            address = read_json(Path(where).expanduser())["address"]
+        else:
+            address = where
+        client = connect(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, KeyError) as error:
         raise ImagestrataError(
             f"No Dask scheduler answers at {where!r} ({error}).",
             "Start one (`dask scheduler`, or a cluster of dask-jobqueue) and give its address.",
@@ -213,25 +305,26 @@ def _dask_client(engine: Any) -> Iterator[Any]:
 
 
 def _check_workers(client: Any) -> None:
-    if not _workers(client):
+    if not client.nthreads():
         raise ImagestrataError(
             "The Dask cluster has no workers yet.",
             "Start some (cluster.scale(4)), or wait for them: client.wait_for_workers(1).",
         )
+
+    # Made here so that Dask sends its code: a worker without the package could not look it up.
+    def version_there() -> str | None:
+        try:
+            from imagestrata.provenance import version
+
+            return version()
+        except ImportError:
+            return None
+
     here = version()
-    for worker, there in client.run(_version_or_none).items():
+    for worker, there in client.run(version_there, on_error="ignore").items():
         if there != here:
             seen = "no imagestrata" if there is None else f"imagestrata {there}"
             raise ImagestrataError(
                 f"The worker {worker} has {seen}; here it is {here}.",
                 "Install the same version for all workers.",
             )
-
-
-def _version_or_none() -> str | None:
-    return version()
-
-
-def _workers(client: Any) -> dict[str, Any]:
-    known: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-    return known

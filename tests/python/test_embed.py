@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import signal
@@ -10,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from imagestrata import Embeddings, ImagestrataError, MissingWeightsError, embed_images, scan_images
+from imagestrata import (
+    Embeddings,
+    ImagestrataError,
+    MissingWeightsError,
+    embed_images,
+    engine,
+    scan_images,
+)
 from imagestrata.embeddings import compute, shards
 from imagestrata.encoders import registry
 from imagestrata.encoders.base import Encoder
 from imagestrata.encoders.hog import HogEncoder
+from imagestrata.encoders.portable import Portable
 from imagestrata.files import Parts, read_json
 
 N_IMAGES = 20
@@ -131,20 +139,6 @@ class TestVectors:
         made = embed(folder, batch_size=batch_size)
         assert max(encoder.batches) == min(batch_size, 8)
         assert np.array_equal(made.matrix, embed(folder).matrix)
-
-    def test_little_is_done_ahead_of_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compute, "_cores", lambda: 2)
-        drawn = []
-
-        def items() -> Iterator[int]:
-            for item in range(50):
-                drawn.append(item)
-                yield item
-
-        with compute.workers() as run:
-            for taken, result in enumerate(run(lambda item: 10 * item, items())):
-                assert result == 10 * taken
-                assert len(drawn) <= taken + 1 + 2
 
     def test_threads_of_torch_are_left_as_they_were(self, folder: Path) -> None:
         import torch
@@ -327,7 +321,7 @@ class TestRunFolder:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         # With several workers, a later batch may be done before an earlier one.
-        monkeypatch.setattr(compute, "_cores", lambda: 1)
+        monkeypatch.setattr(engine, "_cores", lambda: 1)
         encoder.stop_after = 12
         with pytest.raises(KeyboardInterrupt):
             embed(folder, out=tmp_path / "run", batch_size=4)
@@ -445,10 +439,11 @@ class TestRunFolder:
         script = (
             "import sys, time\n"
             "from imagestrata import embed_images\n"
-            "from imagestrata.embeddings import compute, shards\n"
+            "from imagestrata import engine\n"
+            "from imagestrata.embeddings import shards\n"
             "from imagestrata.encoders.hog import HogEncoder\n"
             "shards.PART_SIZE = 4\n"
-            "compute._cores = lambda: 1\n"
+            "engine._cores = lambda: 1\n"
             "encode = HogEncoder.encode\n"
             "def slow(self, prepared):\n"
             "    time.sleep(0.2)\n"
@@ -489,8 +484,8 @@ def test_encoders_only_need_the_two_strides(folder: Path) -> None:
     encoder = MeanColour()
     files = [(path.stem, str(path)) for path in folder.iterdir()]
     assert encoder.state() == {} and encoder.fit_size == 0
-    with compute.workers() as run:
-        [(vectors, reasons)] = run(functools.partial(compute._encode, encoder), [files])
+    with engine.open_engine() as threads:
+        [(vectors, reasons)] = threads.map(partial(compute._encode, Portable(encoder)), [files])
     assert vectors.shape == (len(files), 3)
     assert set(reasons) == {compute.CHANGED}
 

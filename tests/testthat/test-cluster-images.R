@@ -48,9 +48,12 @@ test_that("settings are sent by name, whole numbers as such", {
   expect_identical(calls$cluster_images$k, 15L)
   expect_identical(calls$cluster_images$similarity_threshold, 0.03)
   expect_identical(topics, toy_clustering())
-  expect_snapshot(cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, 15),
+  expect_snapshot(cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, NULL, 15),
     error = TRUE
   )
+  expect_false("engine" %in% names(calls$cluster_images))
+  cluster_images(folder, engine = "scheduler.json", k = 15, progress = FALSE)
+  expect_equal(calls$cluster_images$engine, "scheduler.json")
 })
 
 test_that("images cannot be placed where their vectors would mean something else", {

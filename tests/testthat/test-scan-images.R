@@ -17,6 +17,15 @@ test_that("a folder, files and a table are sent as what they are", {
   expect_equal(sent, tibble::tibble(path = absolute_path(files), year = 2020:2021))
 })
 
+test_that("a cluster is named by its address or file", {
+  calls <- local_core(scan_images = \(...) encode_table(toy_images()))
+  scan_images(".", progress = FALSE)
+  expect_null(calls$scan_images$engine)
+  scan_images(".", engine = "tcp://node7:8786", progress = FALSE)
+  expect_equal(calls$scan_images$engine, "tcp://node7:8786")
+  expect_error(scan_images(".", engine = 8786), "`engine` must be one piece of text")
+})
+
 test_that("the run folder is kept as an absolute path", {
   local_core(scan_images = \(...) encode_table(toy_images()))
   withr::local_dir(withr::local_tempdir())

@@ -8,6 +8,7 @@ from ..errors import plural
 from .options import (
     Clusters,
     Components,
+    Engine,
     Json,
     K,
     Method,
@@ -41,6 +42,7 @@ def cluster(
     normalize: Normalize = None,
     n_components: Components = None,
     seed: Seed = 0,
+    engine: Engine = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -61,6 +63,7 @@ def cluster(
         noise=noise,
         normalize=normalize,
         n_components=n_components,
+        engine=engine,
     )
     common = {"out": run_folder, "overwrite": overwrite}
     embeddings = Embeddings.load(run_folder)

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import plural
 from .options import (
+    Engine,
     Folder,
     Json,
     MinBytes,
@@ -33,12 +34,13 @@ def scan(
     min_bytes: MinBytes = 0,
     min_side: MinSide = 16,
     near_duplicates: NearDuplicates = None,
+    engine: Engine = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Look at every file: usable, a copy of another, or why not."""
-    common = {"out": out, "overwrite": overwrite}
+    common = {"out": out, "overwrite": overwrite, "engine": engine}
     images = scan_folder(folder, min_bytes, min_side, near_duplicates, not quiet, common)
     show(_scan_summary(images), as_json, *scan_lines(images))
 

@@ -11,6 +11,7 @@ from ..errors import plural
 from .options import (
     BatchSize,
     Encoder,
+    Engine,
     Json,
     Model,
     Overwrite,
@@ -37,13 +38,14 @@ def embed(
     precision: Precision = "auto",
     batch_size: BatchSize = None,
     seed: Seed = 0,
+    engine: Engine = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Turn every distinct image of a run folder into a vector."""
     images = scanned(run_folder)
-    common = {"out": run_folder, "overwrite": overwrite}
+    common = {"out": run_folder, "overwrite": overwrite, "engine": engine}
     embeddings = embed_table(
         images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
     )

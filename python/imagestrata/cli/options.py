@@ -12,6 +12,10 @@ RunFolder = Annotated[Path, typer.Argument(help="A run folder made by the steps 
 Out = Annotated[Path, typer.Option("--out", help="The run folder to write to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace what was made with other settings.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(help="A Dask cluster: the address of its scheduler, or the file it writes."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Seed = Annotated[int, typer.Option(help="One seed for everything random.")]
 Encoder = Annotated[str, typer.Option(help="How pictures become vectors; see `doctor`.")]

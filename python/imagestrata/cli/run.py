@@ -12,6 +12,7 @@ from .options import (
     Clusters,
     Components,
     Encoder,
+    Engine,
     Folder,
     Json,
     K,
@@ -63,6 +64,7 @@ def run(
     n_components: Components = None,
     n_per_cluster: PerCluster = 5,
     seed: Seed = 0,
+    engine: Engine = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -72,9 +74,10 @@ def run(
     Interrupted, it goes on where it stopped when the same command is run again.
     """
     common = {"out": out, "overwrite": overwrite}
-    images = scan_folder(folder, min_bytes, min_side, near_duplicates, not quiet, common)
+    at_work = {**common, "engine": engine}
+    images = scan_folder(folder, min_bytes, min_side, near_duplicates, not quiet, at_work)
     embeddings = embed_table(
-        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
+        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, at_work
     )
     arguments = cluster_arguments(
         method=method,
@@ -87,6 +90,7 @@ def run(
         noise=noise,
         normalize=normalize,
         n_components=n_components,
+        engine=engine,
     )
     clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, common)
     drawn = draw_sample(clustering, common, n_per_cluster=n_per_cluster, seed=seed)

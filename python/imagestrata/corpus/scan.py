@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from ..engine import open_engine
 from ..errors import ImagestrataError
 from ..files import read_table, write_table
 from ..progress import Progress, track
@@ -41,7 +42,7 @@ COLUMNS = (
 #: Files per part of unfinished work.
 PART_SIZE = 512
 
-#: Threads that decode, at most.
+#: Threads that decode, at most: each holds one file and one picture, in full size.
 MOST_THREADS = 8
 
 STATUS = ("ok", "duplicate", "rejected")
@@ -70,6 +71,7 @@ def scan_images(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """Look at every file once and tell usable images from duplicates and the rest.
 
@@ -102,6 +104,12 @@ def scan_images(
         Replace another scan in ``out``, and the steps built on it.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        A Dask cluster whose workers look at the files: its client, the address of its
+        scheduler (``"tcp://node7:8786"``) or the file that the scheduler writes. They must
+        see the files under the same paths. The table is the same as without it, and a
+        worker that dies costs nothing but time; see ``docs/cluster-computing.md``. By
+        default the cores of this machine.
 
     Returns
     -------
@@ -128,7 +136,8 @@ def scan_images(
         If there is no image to look at, or not one that is usable; if the table
         has no column ``path``, has rows without a path or twice the same, or has
         columns of ours; if an argument is out of range; if ``out`` cannot be
-        written or holds another scan.
+        written or holds another scan; if the cluster cannot be reached, or its workers
+        do not see the files.
 
     Notes
     -----
@@ -152,10 +161,9 @@ def scan_images(
     if step.finished and stored is not None and stored.exists():
         return read_table(stored)
 
-    def look(path: str) -> dict[str, Any]:
-        return _look(path, min_bytes, min_side, eye=near_duplicates is not None)
-
-    frame = _images_table(_look_at_all(look, listing.paths, step, progress), near_duplicates)
+    look = partial(_look, min_bytes=min_bytes, min_side=min_side, eye=near_duplicates is not None)
+    looked = _look_at_all(look, listing.paths, step, progress, engine)
+    frame = _images_table(looked, near_duplicates)
     _check_usable(frame)
     table = _with_extras(frame, listing.extras)
     if stored is not None:
@@ -189,7 +197,11 @@ def _inputs(listing: Listing) -> str:
 
 
 def usable_images(
-    images: Any, out: str | os.PathLike[str] | None, overwrite: bool, progress: Progress
+    images: Any,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    progress: Progress,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """The distinct images to work on: image_id, path, n_copies, and columns of the user's.
 
@@ -197,7 +209,7 @@ def usable_images(
     whatever it takes, and then it is scanned first.
     """
     if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
-        images = scan_images(images, out=out, overwrite=overwrite, progress=progress)
+        images = scan_images(images, out=out, overwrite=overwrite, progress=progress, engine=engine)
     usable: pd.DataFrame = images[images["status"] == "ok"].reset_index(drop=True)
     if usable.empty:
         raise ImagestrataError(
@@ -222,45 +234,41 @@ def check_unique(image_ids: pd.Series[str]) -> None:
 
 
 def _look_at_all(
-    look: Callable[[str], dict[str, Any]], paths: list[str], step: Step, progress: Progress
+    look: Callable[[str], dict[str, Any]],
+    paths: list[str],
+    step: Step,
+    progress: Progress,
+    engine: Any,
 ) -> pa.Table:
     """What ``look`` says of each file, kept in parts as work goes on."""
     parts = step.parts
-    blocks = []
-    with quiet(), _threads() as pool, track(progress, "Scanning", len(paths)) as advance:
-        for start in range(0, len(paths), PART_SIZE):
-            some = paths[start : start + PART_SIZE]
-            key = f"part-{start // PART_SIZE:05d}"
-            block = None if parts is None else parts.read(key)
-            if block is not None:
-                advance(len(some))
-            else:
-                rows = []
-                for row in pool.map(look, some):
-                    rows.append(row)
-                    advance()
-                block = pa.Table.from_pylist(rows, schema=_LOOKED)
-                if parts is not None:
-                    parts.write(key, block)
-            blocks.append(block)
-    return pa.concat_tables(blocks)
+    blocks = [paths[start : start + PART_SIZE] for start in range(0, len(paths), PART_SIZE)]
+    keys = [f"part-{number:05d}" for number in range(len(blocks))]
+    tables = [None if parts is None else parts.read(key) for key in keys]
+    missing = [block for block, table in zip(blocks, tables, strict=True) if table is None]
+    with (
+        quiet(),
+        open_engine(engine, most_threads=MOST_THREADS) as at_work,
+        track(progress, "Scanning", len(paths)) as advance,
+    ):
+        for path in islice(filter(os.path.exists, paths), 1):
+            at_work.check_file(path)
+        stream = at_work.map(look, chain.from_iterable(missing), at_once=PART_SIZE)
+        for number, block in enumerate(blocks):
+            if tables[number] is not None:
+                advance(len(block))
+                continue
+            rows = []
+            for row in islice(stream, len(block)):
+                rows.append(row)
+                advance()
+            tables[number] = pa.Table.from_pylist(rows, schema=_LOOKED)
+            if parts is not None:
+                parts.write(keys[number], tables[number])
+    return pa.concat_tables(tables)
 
 
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads to decode in (Pillow frees the interpreter's lock), dropped at once on an error.
-
-    Their number bounds the memory: each holds one file and one picture.
-    """
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _look(path: str, min_bytes: int, min_side: int, *, eye: bool) -> dict[str, Any]:
+def _look(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
     """Read and decode one file, once."""
     row = dict.fromkeys(_LOOKED.names) | {"path": printable(path)}
     try:

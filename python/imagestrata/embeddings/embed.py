@@ -11,15 +11,17 @@ from typing import Any
 
 import pandas as pd
 
+from ..corpus.decode import quiet
 from ..corpus.scan import usable_images
 from ..encoders.base import Encoder
 from ..encoders.registry import deciding_arguments, make_encoder, restore_encoder
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
+from ..engine import open_engine
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
 from ..validate import check_bool, check_int, check_path, check_seed
-from .compute import compute, learn, workers
+from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
 
@@ -38,6 +40,7 @@ def embed_images(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> Embeddings:
     """Turn every distinct image into a vector.
 
@@ -117,6 +120,9 @@ def embed_images(
         Replace other embeddings in ``out``, and the steps built on them.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        A Dask cluster whose workers decode and encode, see :func:`imagestrata.scan_images`.
+        They read the weights from the place where they are found here, once per process.
 
     Returns
     -------
@@ -131,6 +137,7 @@ def embed_images(
         If the weights are neither here nor can be downloaded.
     ImagestrataError
         If weights do not fit the network or are damaged, there is no usable image,
+        the cluster cannot be reached or its workers do not see the files,
         images fail by the hundred (a drive unplugged, say), vectors are not finite,
         an argument is out of range, or ``out`` cannot be written or holds other
         embeddings.
@@ -172,7 +179,7 @@ def embed_images(
     if not _was_finished(out):
         # Missing weights should come to light before thousands of files are looked at.
         load_encoder()
-    table = usable_images(images, out, overwrite, progress)
+    table = usable_images(images, out, overwrite, progress, engine)
     ids = table["image_id"].tolist()
     step = Step(out, "embed", settings, inputs=fingerprint(ids), overwrite=overwrite)
     folder = None if step.folder is None else step.folder / "embeddings"
@@ -182,7 +189,7 @@ def embed_images(
             return stored
     if folder is not None:
         begin(folder)
-    result = _embed(table, load_encoder(), folder, batch_size, seed, progress)
+    result = _embed(table, load_encoder(), folder, batch_size, seed, progress, engine)
     if folder is not None:
         finish(folder, table, result.encoder)
         step.finish(images=len(result), failed=_counts(result.failures))
@@ -230,16 +237,21 @@ def _embed(
     batch_size: int | None,
     seed: int,
     progress: Progress,
+    engine: Any,
 ) -> Embeddings:
     """Vectors of all images: those in ``folder`` already, and all others."""
     files = list(zip(images["image_id"], images["path"], strict=True))
-    with workers() as run:
+    size = batch_size or encoder.batch_size
+    with quiet(), open_engine(engine) as at_work:
+        at_work.check_file(files[0][1])
+        if encoder.weights is not None:
+            at_work.check_file(encoder.weights)
         if encoder.fit_size and not encoder.state():
-            learn(encoder, files, run, folder, seed, progress)
+            learn(encoder, files, at_work, folder, seed, progress)
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
         shards = Shards(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        compute(encoder, files, run, shards, batch_size or encoder.batch_size, progress)
+        compute(encoder, files, at_work, shards, size, progress)
     result = assemble(images, shards, encoder.settings, encoder.state())
     if len(result.failures):
         counts = _counts(result.failures)

@@ -36,6 +36,10 @@ class Encoder(ABC):
         How many images are best encoded together.
     fit_size : int
         How many images of the corpus the encoder learns from; 0 if it learns nothing.
+    weights : str or None
+        Of a network, where its weights were found, or their name.
+    device : str
+        Of a network, where it was asked to compute.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Encoder(ABC):
     decode_side: int | None = None
     batch_size: int = 8
     fit_size: int = 0
+    weights: str | None = None
+    device: str = "auto"
 
     @abstractmethod
     def prepare(self, image: Image.Image) -> NDArray[Any]:

@@ -64,6 +64,7 @@ class NetworkEncoder(Encoder):
         settings = self.settings
         self.name = name
         self.width = settings["width"]
+        self.weights, self.device = settings["weights"], device
         self._device = pick_device(device)
         self._on_cpu = self._device.type == "cpu"
         # Cores work side by side; a GPU takes one batch at a time, while others are decoded.

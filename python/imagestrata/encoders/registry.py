@@ -225,7 +225,7 @@ def restore_encoder(
             f"{str(now)[:12]}.",
             "Give the same weights file as weights=.",
         )
-    if encoder.fit_size:
+    if state:
         encoder.load_state(state)
     encoder.settings = dict(settings)
     return encoder

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..embeddings.compute import workers
 from ..embeddings.embed import embed_images
 from ..encoders.base import Encoder
 from ..encoders.registry import is_network, load_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder
+from ..engine import open_engine
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..progress import Progress
@@ -340,8 +340,8 @@ def _encode(
     """Vectors of some rows, computed as :func:`imagestrata.embed_images` does."""
     size = encoder.batch_size
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
-    with workers() as run:
-        encoded = run(lambda batch: encoder.encode([inputs(row) for row in batch]), batches)
+    with open_engine() as engine:
+        encoded = engine.map(lambda batch: encoder.encode([inputs(row) for row in batch]), batches)
         return np.concatenate([*encoded])
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpus.decode import UnreadableImage, open_image, read_file
+from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
 from ..corpus.duplicates import Looks, eye_hash, find_duplicates
-from ..embeddings.compute import CHANGED, workers
+from ..embeddings.compute import CHANGED
 from ..encoders.resize import decode_side, resize
+from ..engine import open_engine
 from ..progress import Progress, track
 
 if TYPE_CHECKING:
@@ -91,8 +92,12 @@ def read_pictures(
         Why others were not.
     """
     kept, looks, reasons = [], [], Counter[str]()
-    with workers() as run, track(progress, "Reading", len(files)) as advance:
-        results = run(partial(_read, prepare, side), files)
+    with (
+        quiet(),
+        open_engine() as engine,
+        track(progress, "Reading", len(files)) as advance,
+    ):
+        results = engine.map(partial(_read, prepare, side), files)
         for number, result in enumerate(results):
             advance()
             if isinstance(result, str):

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.decode import quiet
 from ..corpus.scan import usable_images
-from ..embeddings.compute import compute, workers
+from ..embeddings.compute import compute
 from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
+from ..engine import open_engine
 from ..errors import ImagestrataError
 from ..files import read_table, write_table
 from ..progress import Progress
@@ -183,8 +185,9 @@ def tag_images(
         encoder_key(network.settings),
     )
     files = list(zip(table["image_id"], table["path"], strict=True))
-    with workers() as run:
-        compute(network, files, run, shards, batch_size or network.batch_size, progress)
+    size = batch_size or network.batch_size
+    with quiet(), open_engine() as engine:
+        compute(network, files, engine, shards, size, progress)
     scores, reasons = gather(shards.tables(), network.width, len(table))
     tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
     if step.folder is not None:

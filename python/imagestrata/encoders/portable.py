@@ -1,0 +1,82 @@
+"""Encoders that work in other processes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import torch_in_one_thread
+from ..provenance import fingerprint
+from .base import Encoder
+from .registry import restore_encoder
+from .weights import names_a_path
+
+#: Encoders that a process keeps: one that learns, and the same one when it has learnt.
+_KEPT = 2
+
+_encoders: dict[str, Encoder] = {}
+_lock = Lock()
+
+
+class Portable:
+    """An encoder that can be sent to other processes.
+
+    What is sent is how to make it: its settings, what it learnt, and where its weights
+    lie. Each process reads these once, and refuses others than it was told of.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        It may go on learning: what is sent is its state of that moment.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder: Encoder | None = encoder
+        self._recipe: _Recipe | None = None
+
+    def __call__(self) -> Encoder:
+        """The encoder itself where it was made, and its twin in other processes."""
+        if self._encoder is None:
+            assert self._recipe is not None
+            self._encoder = _restored(self._recipe)
+        return self._encoder
+
+    def __getstate__(self) -> dict[str, Any]:
+        recipe = self._recipe if self._encoder is None else _recipe(self._encoder)
+        return {"_encoder": None, "_recipe": recipe}
+
+
+class _Recipe(NamedTuple):
+    key: str
+    settings: dict[str, Any]
+    state: dict[str, NDArray[np.float32]]
+    weights: str | None
+    device: str
+
+
+def _recipe(encoder: Encoder) -> _Recipe:
+    weights = encoder.weights
+    if weights is not None and names_a_path(weights):
+        weights = str(Path(weights).expanduser().absolute())
+    state = encoder.state()
+    learnt = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in state.items()}
+    key = fingerprint([encoder.settings, learnt, weights, encoder.device])
+    return _Recipe(key, encoder.settings, state, weights, encoder.device)
+
+
+def _restored(recipe: _Recipe) -> Encoder:
+    """The encoder of a recipe, which this process makes once."""
+    with _lock:
+        if recipe.key not in _encoders:
+            while len(_encoders) >= _KEPT:
+                del _encoders[next(iter(_encoders))]
+            _encoders[recipe.key] = restore_encoder(
+                recipe.settings, recipe.state, weights=recipe.weights, device=recipe.device
+            )
+            torch_in_one_thread()  # which may only be loaded now
+        return _encoders[recipe.key]
