@@ -48,7 +48,8 @@ test_that("settings are sent by name, whole numbers as such", {
   expect_identical(calls$cluster_images$k, 15L)
   expect_identical(calls$cluster_images$similarity_threshold, 0.03)
   expect_identical(topics, toy_clustering())
-  expect_snapshot(cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, NULL, 15),
+  expect_snapshot(
+    cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, NULL, 15),
     error = TRUE
   )
   expect_false("engine" %in% names(calls$cluster_images))
