@@ -410,7 +410,7 @@ def test_nothing_is_sent_without_consent(pictures, tmp_path):
         describe_images(pictures, away, tmp_path / "run", progress=False)
     message = str(caught.value)
     assert "4 images leave this machine" in message
-    assert "models.example.org, unencrypted, to the model 'big'" in message
+    assert "models.example.org, unencrypted, for the model 'big'" in message
     assert "4,256 tokens sent, at most 1,200 answered" in message
     assert "0.01 by the price" in message
     assert "consent=True" in message

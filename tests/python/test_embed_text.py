@@ -204,7 +204,7 @@ def test_no_text_leaves_without_consent():
     with pytest.raises(ImagestrataError) as caught:
         embed(texts("x" * 300, "y" * 300), away)
     assert (
-        "2 texts leave this machine for models.example.org and the model 'big'. "
+        "2 texts leave this machine for models.example.org, for the model 'big'. "
         "Estimate: 200 tokens sent, at most 0 answered; at most about 0.20" in str(caught.value)
     )
 

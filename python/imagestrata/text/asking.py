@@ -88,7 +88,12 @@ def ask_all(
     in_a_row = 0
 
     def work(image: tuple[str, str]) -> Failure | None:
-        return None if stop.is_set() else _ask_one(*image, ask, answers, side, refused)
+        try:
+            return None if stop.is_set() else _ask_one(*image, ask, answers, side, refused)
+        except BaseException:
+            # At once, for the others: what they ask now could perhaps not be stored either.
+            stop.set()
+            raise
 
     def run(pool: ThreadPoolExecutor) -> Iterator[Failure | None]:
         # One by one until the first answer, whose bill says what the others will cost.

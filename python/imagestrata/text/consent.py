@@ -34,7 +34,7 @@ def ask_consent(
         else f"at most about {cost:,.2f} by the price given"
     )
     notice = (
-        f"{what} for {server.host}{unencrypted} and the model {server.model!r}. Estimate: "
+        f"{what} for {server.host}{unencrypted}, for the model {server.model!r}. Estimate: "
         f"{tokens_in:,} tokens sent, at most {tokens_out:,} answered; {price}."
     )
     agree(notice, consent, " A model on your own machine needs no consent.")

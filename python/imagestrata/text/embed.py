@@ -327,8 +327,12 @@ def _from_server(
                 ),
                 lambda answer: _read(answer, len(batch)),
             )
-            if parts is not None:
-                parts.write(key, pd.DataFrame({"vector": list(vectors)}))
+            try:
+                if parts is not None:
+                    parts.write(key, pd.DataFrame({"vector": list(vectors)}))
+            except BaseException:
+                stop.set()  # before others ask for what could not be stored either
+                raise
             return vectors
         return np.array(table["vector"].to_pylist(), dtype=np.float32)
 
