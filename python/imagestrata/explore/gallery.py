@@ -152,7 +152,8 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
             "`sample` must be a table with a column image_id, as sample_images() returns it; "
             f"got {type(sample).__name__}."
         )
-    unknown = sorted(set(sample["image_id"]) - set(images["image_id"]))
+    known = sample["image_id"].isin(images["image_id"])
+    unknown = sorted(set(sample["image_id"][~known]))
     if unknown:
         raise ImagestrataError(
             f"{len(unknown)} of {len(sample)} sampled images are not in the clustering, "
