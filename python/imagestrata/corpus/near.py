@@ -26,7 +26,11 @@ _CANDIDATE_COST, _CALL_COST = 0.5, 2_000
 _SPREAD = 37
 
 #: Of all 16-bit numbers, how many bits are set; for NumPy 1, which cannot count them.
-_ONES = np.array([value.bit_count() for value in range(1 << 16)], dtype=np.uint8)
+_ONES = (
+    np.unpackbits(np.arange(1 << 16, dtype=np.uint16).view(np.uint8))
+    .reshape(-1, 16)
+    .sum(axis=1, dtype=np.uint8)
+)
 
 
 class Band(NamedTuple):
@@ -58,10 +62,9 @@ def find_leaders(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.in
     among itself, in the same way. As only leaders are compared with, the cost of n hashes
     that are all alike is proportional to n.
 
-    Hashes are compared with leaders in *bands*: where b bands of two hashes differ in at
-    most d bits together, some band differs in few, on average in d / b. Tables of the
-    leaders by the bits of each band, looked up at every value so close to the query's, give
-    all candidates. Norouzi, Punjani and Fleet (2012), "Fast search in Hamming space with
+    Hashes are cut into *bands*: of b bands, two hashes that differ in at most d bits have
+    one that differs in no more than d / b. Tables of the leaders by the bits of each band,
+    looked up at every value so close to the query's, give all candidates. Norouzi, Punjani and Fleet (2012), "Fast search in Hamming space with
     multi-index hashing", CVPR, show that for hashes that are spread out a query then costs
     less than proportionally to n: for distance 4 about the cube root of it, for distance
     10 about n to the power of 0.6.
