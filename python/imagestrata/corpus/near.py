@@ -64,10 +64,10 @@ def find_leaders(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.in
 
     Hashes are cut into *bands*: of b bands, two hashes that differ in at most d bits have
     one that differs in no more than d / b. Tables of the leaders by the bits of each band,
-    looked up at every value so close to the query's, give all candidates. Norouzi, Punjani and Fleet (2012), "Fast search in Hamming space with
-    multi-index hashing", CVPR, show that for hashes that are spread out a query then costs
-    less than proportionally to n: for distance 4 about the cube root of it, for distance
-    10 about n to the power of 0.6.
+    looked up at every value so close to the query's, give all candidates. Norouzi, Punjani
+    and Fleet (2012), "Fast search in Hamming space with multi-index hashing", CVPR, show
+    that for hashes that are spread out a query then costs less than proportionally to n:
+    for distance 4 about the cube root of it, for distance 10 about n to the power of 0.6.
     """
     distinct, first, place = np.unique(hashes, return_index=True, return_inverse=True)
     # A hash that came before has the answer that it had: later leaders have later positions.
