@@ -3,6 +3,9 @@
 #' The page opens from disk in any browser, without a network. Images can be ticked on it,
 #' and the ids of the ticked ones be copied or downloaded.
 #'
+#' Of more than 50,000 images that many are shown, and the page says so: of each cluster the most
+#' typical ones, the whole sample, and others drawn at random, the same every time.
+#'
 #' @param clustering What [cluster_images()] returned.
 #' @param out The run folder; the page is written to `gallery/index.html` in it, with small
 #'   copies of the images beside it.

@@ -19,6 +19,7 @@ from PIL import Image
 
 from clusterings import draw_images, hand_made
 from imagestrata import ImagestrataError, image_gallery
+from imagestrata.explore import gallery as gallery_module
 from imagestrata.explore import thumbnails
 from imagestrata.explore.page import write_page
 from imagestrata.provenance import read_run
@@ -538,6 +539,70 @@ def test_two_thousand_images_are_loaded_as_they_are_needed(tmp_path, visit):
     # On paper everything is there.
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert visit.tiles().count() == 2000
+
+
+# ---- more images than a page can hold ----
+
+
+def cluster_sizes(data: dict[str, Any]) -> list[tuple[int, int, int]]:
+    return [(group["cluster"], group["shown"], group["size"]) for group in data["clusters"]]
+
+
+def test_of_many_images_the_typical_and_the_sampled_are_shown(clustering, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery_module, "MOST_SHOWN", 6)
+    last = clustering.images.iloc[[10]]  # the least typical of cluster 3
+    page = build(clustering, tmp_path / "run", sample=last)
+    data = data_of(page)
+    assert data["thinned"] == 1
+    assert len(data["images"]["id"]) == 6
+    assert [size for _, _, size in cluster_sizes(data)] == [5, 3, 2, 2]
+    assert [round(group["share"], 3) for group in data["clusters"]] == [0.417, 0.25, 0.167, 0.167]
+    shown = [data["images"]["cluster"].count(group["cluster"]) for group in data["clusters"]]
+    assert [number for _, number, _ in cluster_sizes(data)] == shown
+    firsts = [data["images"]["file"][group["first"]] for group in data["clusters"]]
+    assert firsts == ["0001.png", "0000.png", "0003.png", "0007.png"]
+    assert [data["images"]["file"][row] for row in data["sampled"]] == ["0010.png"]
+    # Small copies are made of these only.
+    assert len(list(page.parent.rglob("*.jpg"))) == 6
+    counts = read_run(tmp_path / "run")["steps"]["gallery"]["counts"]
+    assert counts == {"images": 12, "not_shown": 6}
+    again = data_of(build(clustering, tmp_path / "again" / "run", sample=last))
+    assert again["images"] == data["images"]
+
+
+def test_the_page_does_not_grow_with_the_corpus(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery_module, "MOST_SHOWN", 300)
+
+    def size(n: int) -> int:
+        clusters = [1 + i % 7 for i in range(n)]
+        many = hand_made([None] * n, clusters, image_id=[f"image {i:06d}" for i in range(n)])
+        points = pd.DataFrame({"image_id": many.images["image_id"], "x": range(n), "y": 0.5})
+        return build(many, tmp_path / str(n), points=points).stat().st_size
+
+    assert size(8_000) < 1.02 * size(1_000)
+
+
+@pytest.mark.browser
+def test_the_page_says_that_it_does_not_show_all(clustering, tmp_path, visit, monkeypatch):
+    monkeypatch.setattr(gallery_module, "MOST_SHOWN", 6)
+    x = range(12)
+    points = pd.DataFrame({"image_id": clustering.images["image_id"], "x": x, "y": x})
+    gallery = build(clustering, tmp_path / "run", points=points)
+    shown = {number: here for number, here, _ in cluster_sizes(data_of(gallery))}
+    page = visit.open(gallery)
+    sentence = page.locator("[data-view]:not([hidden]) .thinned")
+    everything = (
+        "Showing 6 of 12 images: of each cluster the most typical, the others drawn at random."
+    )
+    expect_soon(sentence).to_have_text(everything)
+    page.get_by_role("link", name=f"See {shown[1]} of 5").click()
+    visit.expect_tiles(shown[1])
+    expect_soon(sentence).to_contain_text(f"Showing {shown[1]} of 5 images: the most typical, ")
+    page.get_by_role("button", name="Tick all shown").click()
+    expect_soon(page.locator("#count")).to_contain_text(f"{shown[1]} image")
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect_soon(sentence).to_have_text(everything)
+    wait_until(page, "document.querySelector('canvas').stats.drawn === 6")
 
 
 @pytest.mark.browser

@@ -130,6 +130,7 @@ def cluster_images(
             out=out,
             overwrite=overwrite,
             progress=progress,
+            engine=engine,
         )
 
     embeddings = as_embeddings(images, embed)

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 from PIL import Image
 
+from .near import find_leaders
 from .reasons import Reason
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Two unrelated pictures differ in about 32 of the 64 bits of their perceptual hashes.
 #: Beyond 10, pictures that merely look alike are found, and finding them is slow.
 MAX_DISTANCE = 10
 
-_BANDS = 4
-_BAND_BITS = 16
 _ROWS_AT_ONCE = 64
 
 
-@dataclass(frozen=True)
-class Looks:
-    """What is compared of an image."""
+class Duplicates(NamedTuple):
+    """Which images are kept, a row per image."""
 
-    image_id: str
-    pixels: str
-    #: Perceptual hash of 64 bits, where near-duplicates are looked for.
-    eye: int = 0
+    #: Position of the image that is kept instead: that of the image itself if it is kept.
+    kept: NDArray[np.int64]
+    #: Why it is a duplicate, as text; None if it is kept.
+    reason: NDArray[np.object_]
 
 
 def pixel_hash(image: Image.Image) -> str:
@@ -50,83 +49,47 @@ def eye_hash(image: Image.Image) -> int:
 
 
 def find_duplicates(
-    looks: Iterable[Looks], max_distance: int | None = None
-) -> list[tuple[Reason, int] | None]:
-    """For each image, why and of which earlier one it is a duplicate; None if it is kept.
+    image_ids: pd.Series[str],
+    pixels: pd.Series[str],
+    eyes: NDArray[np.uint64] | None = None,
+    max_distance: int = 0,
+) -> Duplicates:
+    """For each image, of which earlier one it is a duplicate, and why.
 
     Parameters
     ----------
-    looks : iterable of Looks
-        The images in order; the first of its kind is kept.
-    max_distance : int, optional
+    image_ids, pixels : Series of str
+        Hashes of the bytes and of the pixels, in the order of the images; the first of its
+        kind is kept. Of equal bytes, the pixels must be equal.
+    eyes : ndarray of shape (n,), uint64, optional
+        Perceptual hashes, where near-duplicates are looked for. Of equal pixels, they must
+        be equal.
+    max_distance : int, default 0
         Largest number of differing bits of the perceptual hashes of near-duplicates.
 
-    Returns
-    -------
-    list of (Reason, int) or None
-        The position is always that of a kept image. An image is a near-duplicate of the
-        *first* kept image within the distance (the leader rule), so that a chain of
-        images, each like the one before, does not run together.
+    Notes
+    -----
+    An image is a near-duplicate of the *first* kept image within the distance (the leader
+    rule), so that a chain of images, each like the one before, does not run together.
     """
-    by_bytes: dict[str, int] = {}
-    by_pixels: dict[str, int] = {}
-    by_eye = None if max_distance is None else _NearIndex(max_distance)
-    found: list[tuple[Reason, int] | None] = []
-    for position, look in enumerate(looks):
-        if look.image_id in by_bytes:
-            found.append((Reason.SAME_BYTES, by_bytes[look.image_id]))
-        elif look.pixels in by_pixels:
-            found.append((Reason.SAME_PIXELS, by_pixels[look.pixels]))
-        elif by_eye is not None and (near := by_eye.first_near(look.eye)) is not None:
-            found.append((Reason.NEAR_DUPLICATE, near))
-        else:
-            found.append(None)
-            by_bytes[look.image_id] = position
-            by_pixels[look.pixels] = position
-            if by_eye is not None:
-                by_eye.add(look.eye, position)
-    return found
+    same_bytes, same_pixels = _first_of_its_kind(image_ids), _first_of_its_kind(pixels)
+    itself = np.arange(len(same_pixels))
+    kept = same_pixels
+    if eyes is not None:
+        distinct = np.flatnonzero(same_pixels == itself)
+        leader = itself.copy()
+        leader[distinct] = distinct[find_leaders(eyes[distinct], max_distance)]
+        kept = leader[same_pixels]
+    reason = np.full(len(kept), str(Reason.NEAR_DUPLICATE), dtype=object)
+    reason[kept == same_pixels] = str(Reason.SAME_PIXELS)
+    reason[kept == same_bytes] = str(Reason.SAME_BYTES)
+    reason[kept == itself] = None
+    return Duplicates(kept, reason)
 
 
-class _NearIndex:
-    """Finds hashes that differ in few bits without comparing with all of them.
-
-    A hash is cut into four bands of 16 bits. If two hashes differ in at most d bits,
-    then in some band they differ in at most d // 4: looking up the few values that are
-    so close to each band finds every candidate.
-    """
-
-    def __init__(self, max_distance: int) -> None:
-        self._distance = max_distance
-        self._flips = _flips(max_distance // _BANDS)
-        self._bands: list[dict[int, list[tuple[int, int]]]] = [
-            defaultdict(list) for _ in range(_BANDS)
-        ]
-
-    def add(self, value: int, position: int) -> None:
-        for band, part in zip(self._bands, _parts(value), strict=True):
-            band[part].append((position, value))
-
-    def first_near(self, value: int) -> int | None:
-        """The least position added whose hash is within the distance."""
-        near = []
-        for band, part in zip(self._bands, _parts(value), strict=True):
-            for flip in self._flips:
-                for position, other in band.get(part ^ flip, ()):
-                    if (value ^ other).bit_count() <= self._distance:
-                        near.append(position)
-        return min(near, default=None)
-
-
-def _parts(value: int) -> Iterator[int]:
-    return (value >> (_BAND_BITS * band) & (1 << _BAND_BITS) - 1 for band in range(_BANDS))
-
-
-@cache
-def _flips(radius: int) -> tuple[int, ...]:
-    """All 16-bit patterns with at most ``radius`` bits set."""
-    return tuple(
-        sum(1 << bit for bit in bits)
-        for count in range(radius + 1)
-        for bits in combinations(range(_BAND_BITS), count)
-    )
+def _first_of_its_kind(values: pd.Series[Any]) -> NDArray[np.int64]:
+    """For each value the position where it comes first."""
+    codes, distinct = pd.factorize(values)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return np.asarray(first[codes])

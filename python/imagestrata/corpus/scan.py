@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,7 +22,7 @@ from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int, check_path
 from .decode import HEAD_BYTES, UnreadableImage, image_format, open_image, quiet, read_file
-from .duplicates import MAX_DISTANCE, Looks, eye_hash, find_duplicates, pixel_hash
+from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
 from .listing import Listing, list_files, printable
 from .reasons import Reason
 
@@ -293,26 +294,32 @@ def _look(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, A
 
 def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
     """The table of the contract, from what was seen of each file."""
-    ids, reasons = looked["image_id"].to_pylist(), looked["reason"].to_pylist()
-    pixels, eyes = looked["pixels"].to_pylist(), looked["eye"].to_pylist()
-    usable = [row for row, reason in enumerate(reasons) if reason is None]
-    status = ["ok" if reason is None else "rejected" for reason in reasons]
-    n_copies = [1 if reason is None else 0 for reason in reasons]
-    duplicate_of: list[str | None] = [None] * len(ids)
-    looks = (Looks(ids[row], pixels[row], eyes[row] or 0) for row in usable)
-    for row, duplicate in zip(usable, find_duplicates(looks, max_distance), strict=True):
-        if duplicate is not None:
-            why, first = duplicate
-            kept = usable[first]
-            status[row], reasons[row], duplicate_of[row] = "duplicate", str(why), ids[kept]
-            n_copies[row] = 0
-            n_copies[kept] += 1
+    reasons = looked["reason"].to_numpy()
+    usable = np.flatnonzero(looked["reason"].is_null().to_numpy())
+    looks = looked.take(pa.array(usable))
+    duplicates = find_duplicates(
+        looks["image_id"].to_pandas(),
+        looks["pixels"].to_pandas(),
+        None if max_distance is None else looks["eye"].to_numpy(),
+        max_distance or 0,
+    )
+    kept = usable[duplicates.kept]
+    again = kept != usable
+    reasons[usable[again]] = duplicates.reason[again]
+    status = np.full(len(looked), "rejected", dtype=object)
+    status[usable] = np.where(again, "duplicate", "ok")
+    duplicate_of = np.full(len(looked), -1)
+    duplicate_of[usable[again]] = kept[again]
     table = looked.drop_columns(["reason", "pixels", "eye"])
-    made = {"status": status, "reason": reasons, "duplicate_of": duplicate_of}
+    made = {
+        "status": pa.array(status, pa.string()),
+        "reason": pa.array(reasons, pa.string()),
+        "duplicate_of": looked["image_id"].take(pa.array(duplicate_of, mask=duplicate_of < 0)),
+    }
     for name, values in made.items():
-        table = table.append_column(name, pa.array(values, pa.string()))
+        table = table.append_column(name, values)
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return frame.assign(n_copies=n_copies)[[*COLUMNS]]
+    return frame.assign(n_copies=np.bincount(kept, minlength=len(looked)))[[*COLUMNS]]
 
 
 def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pa.Table:

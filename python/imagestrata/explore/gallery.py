@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
@@ -19,7 +20,11 @@ from .find import check_clustering, rank_images
 from .keywords import check_keywords
 from .page import write_page
 from .points import check_points, map_content, map_method
+from .thinning import MOST_SHOWN, thin_out
 from .thumbnails import Thumbnail, make_thumbnails
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _IMAGE_COLUMNS = ("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies")
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
@@ -89,6 +94,10 @@ def image_gallery(
 
     Notes
     -----
+    Of more than 50,000 images that many are shown, and the page says so: of each
+    cluster the most typical ones, the whole sample, and others drawn at random, the
+    same every time. Sizes, shares and the numbers on the map are those of all images.
+
     Interrupted and called again, it goes on where it stopped: small copies
     that are there are taken as they are.
     """
@@ -97,12 +106,16 @@ def image_gallery(
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=640)
     overwrite = check_bool("overwrite", overwrite)
     images = rank_images(clustering.images, [*clustering.clusters["cluster"], -1])
-    content = _content(clustering, images, _sampled(sample, images))
+    sampled = _sampled(sample, images)
+    rows, n_shown_typical = thin_out(images["cluster"], sampled, MOST_SHOWN)
+    shown = images.iloc[rows].reset_index(drop=True)
+    content = _content(clustering, images, shown, np.searchsorted(rows, sampled).tolist())
+    content["thinned"] = n_shown_typical
     words = check_keywords(keywords, N_KEYWORDS)
     for group in content["clusters"]:
         group["keywords"] = words.get(group["cluster"], [])
     if points is not None:
-        content["map"] = _map(clustering, points, images)
+        content["map"] = _map(clustering, points, images, rows)
 
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}
     inputs = fingerprint([content, version()])
@@ -113,7 +126,7 @@ def image_gallery(
         return page
 
     thumbnails = f"thumbnails-{thumbnail}"
-    made = make_thumbnails(images, page.parent / thumbnails, 2 * thumbnail, progress)
+    made = make_thumbnails(shown, page.parent / thumbnails, 2 * thumbnail, progress)
     ensure_folder(page.parent)
     content["images"] |= _pictures(made)
     content |= {
@@ -125,82 +138,93 @@ def image_gallery(
     }
     title = f"{step.folder.resolve().name}: visual topics"
     write_page(page, "gallery", content, title=title, summary=_summary(clustering))
-    step.finish(images=len(images), not_shown=len(content["images"]["missing"]))
+    not_shown = len(images) - len(shown) + len(content["images"]["missing"])
+    step.finish(images=len(images), not_shown=not_shown)
     return page
 
 
-def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> list[int]:
+def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.int64]:
     """Rows of the images that were sampled."""
     if sample is None:
-        return []
+        return np.array([], dtype=np.int64)
     if not isinstance(sample, pd.DataFrame) or "image_id" not in sample:
         raise ImagestrataError(
             "`sample` must be a table with a column image_id, as sample_images() returns it; "
             f"got {type(sample).__name__}."
         )
-    unknown = sorted(set(sample["image_id"]) - set(images["image_id"]))
+    known = sample["image_id"].isin(images["image_id"])
+    unknown = sorted(set(sample["image_id"][~known]))
     if unknown:
         raise ImagestrataError(
             f"{len(unknown)} of {len(sample)} sampled images are not in the clustering, "
             f"{unknown[0]!r} for one.",
             "Draw the sample from this clustering.",
         )
-    rows: list[int] = images.index[images["image_id"].isin(sample["image_id"])].tolist()
-    return rows
+    return np.flatnonzero(images["image_id"].isin(sample["image_id"]))
 
 
-def _content(clustering: Clustering, images: pd.DataFrame, sampled: list[int]) -> dict[str, Any]:
-    """What the page shows, but for the pictures: plain values, a list per column."""
-    paths = [path if isinstance(path, str) else None for path in images["path"]]
+def _content(
+    clustering: Clustering, images: pd.DataFrame, shown: pd.DataFrame, sampled: list[int]
+) -> dict[str, Any]:
+    """What the page shows, but for the pictures: plain values, a list per column.
+
+    ``images`` are counted, and ``shown`` are on the page, in the same order.
+    """
+    paths = [path if isinstance(path, str) else None for path in shown["path"]]
     root = _root([path for path in paths if path is not None])
-    extra = [name for name in images if name not in _IMAGE_COLUMNS]
+    extra = [name for name in shown if name not in _IMAGE_COLUMNS]
     return {
         "images": {
-            "id": [str(image_id) for image_id in images["image_id"]],
+            "id": [str(image_id) for image_id in shown["image_id"]],
             "file": [None if path is None else path[len(root) :] for path in paths],
-            "cluster": images["cluster"].tolist(),
-            "silhouette": _numbers(images["silhouette"], 4),
-            "distance": _numbers(images["distance"], 4),
-            "copies": _numbers(images["n_copies"]),
+            "cluster": shown["cluster"].tolist(),
+            "silhouette": _numbers(shown["silhouette"], 4),
+            "distance": _numbers(shown["distance"], 4),
+            "copies": _numbers(shown["n_copies"]),
         },
-        "extra": {str(name): _texts(images[name]) for name in extra},
+        "extra": {str(name): _texts(shown[name]) for name in extra},
         "sampled": sampled,
-        "clusters": _groups(clustering, images),
+        "clusters": _groups(clustering, images, shown),
         "trace": {name: _numbers(clustering.trace[name], 1) for name in _TRACE_COLUMNS},
         "root": root,
         "separator": os.sep,
     }
 
 
-def _map(clustering: Clustering, points: pd.DataFrame, images: pd.DataFrame) -> dict[str, Any]:
+def _map(
+    clustering: Clustering, points: pd.DataFrame, images: pd.DataFrame, rows: NDArray[np.int64]
+) -> dict[str, Any]:
     numbers: list[int] = clustering.clusters["cluster"].tolist()
     places = check_points(points, images)
-    return map_content(places, images["cluster"], numbers, map_method(points))
+    return map_content(places, images["cluster"], numbers, map_method(points), rows)
 
 
-def _groups(clustering: Clustering, images: pd.DataFrame) -> list[dict[str, Any]]:
+def _groups(
+    clustering: Clustering, images: pd.DataFrame, shown: pd.DataFrame
+) -> list[dict[str, Any]]:
     """The clusters and, last, the residual, each with the place of its first image."""
     table = clustering.clusters
     residual = images.loc[images["cluster"] == -1, "silhouette"]
     numbers = [*table["cluster"].tolist(), *([-1] if len(residual) else [])]
     silhouettes = [*table["silhouette"], *([residual.mean()] if len(residual) else [])]
     iterations = [*table["iteration"], *([None] if len(residual) else [])]
-    sizes = images["cluster"].value_counts()
+    sizes, n_shown = images["cluster"].value_counts(), shown["cluster"].value_counts()
     groups: list[dict[str, Any]] = []
     first = 0
     for number, silhouette, iteration in zip(numbers, silhouettes, iterations, strict=True):
-        size = int(sizes[number])
+        size, here = int(sizes[number]), int(n_shown[number])
         groups.append(
             {
                 "cluster": number,
                 "first": first,
+                "shown": here,
                 "size": size,
                 "share": size / len(images),
                 "silhouette": None if pd.isna(silhouette) else round(float(silhouette), 4),
                 "iteration": None if pd.isna(iteration) else int(iteration),
             }
         )
-        first += size
+        first += here
     return groups
 
 

@@ -55,17 +55,16 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
 
 def map_method(points: pd.DataFrame) -> str | None:
     """``"umap"`` or ``"pca"``, where the points say so."""
-    methods = set(points["method"]) if "method" in points else set()
-    return str(methods.pop()) if len(methods) == 1 else None
+    methods = [*points["method"].unique()] if "method" in points else []
+    return str(methods[0]) if len(methods) == 1 else None
 
 
 def medians(
     places: NDArray[np.float64], clusters: pd.Series[int], numbers: Sequence[int]
 ) -> NDArray[np.float64]:
     """The median place of some clusters, of shape (len(numbers), 2)."""
-    given = clusters.to_numpy()
-    found = [np.median(places[given == number], axis=0) for number in numbers]
-    return np.array(found, dtype=np.float64).reshape(-1, 2)
+    table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]}).groupby(clusters.to_numpy())
+    return table.median().reindex([*numbers]).to_numpy(dtype=np.float64).reshape(-1, 2)
 
 
 def spread_colours(places: NDArray[np.float64], n: int = len(PALETTE)) -> list[int]:
@@ -94,16 +93,18 @@ def map_content(
     clusters: pd.Series[int],
     numbers: Sequence[int],
     method: str | None,
+    rows: NDArray[np.int64] | slice = slice(None),
 ) -> dict[str, Any]:
     """The map as the page gets it; ``numbers`` are those of the clusters, without the residual.
 
+    Only the points of some ``rows`` may be in it; labels stand where the medians of all are.
     Places are whole numbers from 0 to 65,535, of points as base64 of pairs of 16 bits, lowest
     byte first: 20,000 of them are 107 kB.
     """
     whole = np.rint(on_a_square(places) * _LARGEST)
     centres = medians(whole, clusters, numbers)
     return {
-        "points": base64.b64encode(whole.astype("<u2").tobytes()).decode(),
+        "points": base64.b64encode(whole[rows].astype("<u2").tobytes()).decode(),
         "method": method,
         "palette": PALETTE,
         "colours": spread_colours(centres),

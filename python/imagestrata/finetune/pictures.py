@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
-from ..corpus.duplicates import Looks, eye_hash, find_duplicates
+from ..corpus.duplicates import eye_hash
+from ..corpus.near import find_leaders
 from ..embeddings.compute import CHANGED
 from ..encoders.resize import decode_side, resize
 from ..engine import open_engine
@@ -91,7 +92,7 @@ def read_pictures(
     reasons : Counter
         Why others were not.
     """
-    kept, looks, reasons = [], [], Counter[str]()
+    kept, eyes, reasons = [], [], Counter[str]()
     with (
         quiet(),
         open_engine() as engine,
@@ -106,8 +107,8 @@ def read_pictures(
             prepared, eye = result
             keep(prepared)
             kept.append(number)
-            looks.append(Looks(str(number), str(number), eye))
-    leaders = [found[1] if found else row for row, found in enumerate(find_duplicates(looks, NEAR))]
+            eyes.append(eye)
+    leaders = find_leaders(np.array(eyes, dtype=np.uint64), NEAR)
     groups = np.unique(leaders, return_inverse=True)[1].astype(np.int64)
     return kept, groups, reasons
 

@@ -222,8 +222,8 @@ def _draw(
     shares: str,
     seed: int,
 ) -> pd.DataFrame:
-    by_stratum = images.sort_values("image_id").groupby("cluster").indices
     ordered = images.sort_values("image_id")
+    by_stratum = ordered.groupby("cluster").indices
     rows = []
     for stratum, n in zip(strata, drawn, strict=True):
         stream = np.random.default_rng([seed, int(stratum) + 1])

@@ -6,7 +6,7 @@
   const everything = images.id.map((_, i) => i);
   const sampled = new Set(data.sampled);
   const groups = new Map(clusters.map((c) => [c.cluster, c]));
-  const members = new Map(clusters.map((c) => [c.cluster, everything.slice(c.first, c.first + c.size)]));
+  const members = new Map(clusters.map((c) => [c.cluster, everything.slice(c.first, c.first + c.shown)]));
   const byId = (id) => document.getElementById(id);
   const main = byId("main");
 
@@ -190,11 +190,12 @@
 
   function overview() {
     const largest = Math.max(...clusters.map((c) => c.share));
-    return el("div", {}, ...clusters.map((c) => {
+    return el("div", {}, thinned(images.id.length, total), ...clusters.map((c) => {
       const bar = el("div", { class: "bar" });
       bar.style.width = (100 * c.share) / largest + "%";
       const list = members.get(c.cluster);
-      const more = el("a", { class: "more", href: address(c.cluster) }, `See all ${whole(list.length)}`);
+      const all = c.shown < c.size ? `See ${whole(c.shown)} of ${whole(c.size)}` : `See all ${whole(c.size)}`;
+      const more = el("a", { class: "more", href: address(c.cluster) }, all);
       return el("section", { class: "card", "aria-label": label(c.cluster) },
         el("div", { class: "about" },
           el("h2", {}, el("a", { href: address(c.cluster) }, label(c.cluster))),
@@ -204,6 +205,16 @@
           more),
         grid(list.slice(0, data.typical), list, 0.75));
     }));
+  }
+
+  const total = clusters.reduce((sum, c) => sum + c.size, 0);
+
+  /** That not all images are on the page, where it is so. */
+  function thinned(here, all, where = "of each cluster ") {
+    if (here === all) return "";
+    const typical = data.thinned === 1 ? "the most typical" : `the ${whole(data.thinned)} most typical`;
+    return el("p", { class: "soft thinned" }, `Showing ${whole(here)} of ${whole(all)} images: `,
+      `${where}${typical}${sampled.size ? " and the sample" : ""}, the others drawn at random.`);
   }
 
   const words = ({ keywords }) => (keywords.length ? el("p", { class: "words" }, keywords.join(", ")) : "");
@@ -221,11 +232,11 @@
       data.map ? onMap : "",
       step(clusters[at - 1], "← Previous"),
       step(clusters[at + 1], "Next →"),
-    ], words(clusters[at]));
+    ], words(clusters[at]), thinned(clusters[at].shown, clusters[at].size, ""));
   }
 
-  function listing(title, list, pairs, links = [], note = "") {
-    const all = el("button", { type: "button" }, "Tick all");
+  function listing(title, list, pairs, links = [], note = "", below = "") {
+    const all = el("button", { type: "button" }, below ? "Tick all shown" : "Tick all");
     all.addEventListener("click", () => {
       const fresh = list.filter((i) => !ticked.has(i));
       tick(fresh, true);
@@ -233,6 +244,7 @@
     });
     return el("div", {},
       el("div", { class: "head" }, el("h2", {}, title), table(pairs), note, el("div", { class: "buttons" }, ...links, list.length ? all : "")),
+      below,
       list.length ? grid(list) : el("p", { class: "soft" }, "There is nothing here yet."));
   }
 
@@ -429,6 +441,7 @@
 
     return el("div", { class: "map" },
       el("div", { class: "head" }, el("h2", {}, "Map"), mapControls()),
+      thinned(images.id.length, total),
       el("div", { class: "plane" }, map, peek),
       el("p", { class: "soft small" }, MAP_NOTES[method] ?? "", " ",
         "Drag to move, turn the wheel or pinch to zoom, point at a dot to see its image, click to open it. ",
