@@ -4,7 +4,7 @@ Each pair takes turns; seconds are medians. Every package is called as its own
 documentation shows. Photographs are those of benchmarks/road.py; the weights of
 networks are random, which takes the same time.
 
-    python benchmarks/peers.py [--files 5000] [--embedded 600] [--vectors 100000]
+    python benchmarks/peers.py [--files 5000] [--embedded 384] [--vectors 100000]
                                [--silhouettes 20000] [--dense 5000] [--rounds 3]
                                [--only duplicates embedding kmeans silhouettes hdbscan]
 """
@@ -33,7 +33,7 @@ from clustering import generate
 from machine import write_result
 from numpy.typing import NDArray
 from PIL import Image
-from road import draw_photographs
+from road import FOLDER, draw_photographs
 from scipy.stats import spearmanr
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -55,9 +55,9 @@ Row = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("photographs"))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--files", type=int, default=5000)
-    parser.add_argument("--embedded", type=int, default=600)
+    parser.add_argument("--embedded", type=int, default=384)
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--silhouettes", type=int, default=20_000)
     parser.add_argument("--dense", type=int, default=5000)
@@ -83,6 +83,12 @@ def main() -> None:
         some, said = STEPS[name](arguments)
         rows += some
         notes += said
+    faster = [
+        f"{row['by']} ({row['step']}, {row['times as fast']})"
+        for row in rows
+        if row["whose"] == "theirs" and row["times as fast"] < 1
+    ]
+    notes.append(f"Faster than we are: {'; '.join(faster) or 'none'}.")
     write_result("peers", rows, title="The same steps by other packages", notes=notes)
 
 
@@ -106,6 +112,7 @@ def compare(
         {
             "step": step,
             "by": name,
+            "whose": "ours" if name in ours else "theirs",
             "seconds": round(median(taken), 2),
             "times as fast": None
             if taken is first
@@ -330,6 +337,7 @@ def rounds_of_lloyd(
         {
             "step": "one round over all rows",
             "by": name,
+            "whose": "ours" if name == "kmeans" else "theirs",
             "seconds": round(value, 3),
             "times as fast": None if name == "kmeans" else round(value / seconds["kmeans"], 2),
             "result": "",
