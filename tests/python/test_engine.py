@@ -32,7 +32,8 @@ from errands import (
     wait_for,
 )
 from images import bad_files, encode, picture, write_files, write_pictures
-from imagestrata import ImagestrataError, embed_images, engine, scan_images
+from imagestrata import ImagestrataError, cluster_images, embed_images, engine, scan_images
+from imagestrata.clustering import base, vectors
 from imagestrata.corpus import scan
 from imagestrata.embeddings import shards
 from imagestrata.encoders import portable
@@ -42,6 +43,9 @@ from imagestrata.engine import open_engine
 
 #: Files of the corpus, and of a part of work.
 N_IMAGES, PART = 60, 8
+
+#: A clustering of few iterations.
+QUICK: dict[str, Any] = {"k": 6, "release_share": 1, "n_init": 2, "progress": False}
 
 #: Seconds after which a test gives up.
 PATIENCE = 60
@@ -499,3 +503,75 @@ def assert_same_files(one: Path, other: Path) -> None:
 
 def done_already(run: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in run.rglob("part-*")}
+
+
+class TestClustering:
+    @pytest.fixture
+    def stored(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+        """Groups of vectors in a file, cut into twelve shards."""
+        for module in (base, vectors):
+            monkeypatch.setattr(module, "SHARD_ROWS", 100)
+        rng = np.random.default_rng(0)
+        matrix = rng.normal(size=(6, 16))[rng.integers(6, size=1200)] * 3
+        matrix = (matrix + rng.normal(size=matrix.shape)).astype(np.float32)
+        np.save(tmp_path / "vectors.npy", matrix)
+        return np.load(tmp_path / "vectors.npy", mmap_mode="r")
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{"silhouette": "sampled"}, {"silhouette": "squared", "normalize": "l2"}, {"exact": True}],
+        ids=str,
+    )
+    def test_same_clusters(
+        self, client: Any, stored: Any, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = cluster_images(stored, **QUICK, **settings)
+        taken = count_takings(monkeypatch)
+        there = cluster_images(stored, **QUICK, **settings, engine=client)
+        assert len(taken) > 100  # it was the workers who did it
+        pd.testing.assert_frame_equal(here.images, there.images)
+        np.testing.assert_array_equal(here.centroids, there.centroids)
+
+    def test_a_worker_killed_in_a_pass_costs_nothing(
+        self, client: Any, stored: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = cluster_images(stored, **QUICK, silhouette="squared")
+
+        def kill(n: int) -> None:
+            if n == 30:
+                os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+
+        count_takings(monkeypatch, kill)
+        there = cluster_images(stored, **QUICK, silhouette="squared", engine=client)
+        pd.testing.assert_frame_equal(here.images, there.images)
+
+    def test_vectors_in_memory_stay_here(
+        self, client: Any, stored: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken = count_takings(monkeypatch)
+        cluster_images(np.array(stored), **QUICK, silhouette="squared", engine=client)
+        assert not taken
+
+    def test_a_file_that_workers_do_not_see(
+        self, client: Any, stored: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client, "run", lambda *_, **__: {"tcp://worker:1": False})
+        monkeypatch.setattr(engine, "_check_workers", lambda _: None)
+        with pytest.raises(ImagestrataError, match=r"1 of 1 workers .* do not see .*vectors\.npy"):
+            cluster_images(stored, **QUICK, engine=client)
+
+
+def count_takings(
+    monkeypatch: pytest.MonkeyPatch, then: Callable[[int], None] = lambda _: None
+) -> list[Any]:
+    """Results that the driver has taken from workers; ``then`` is called with their number."""
+    taken: list[Any] = []
+    take = engine._Dask._take
+
+    def counted(self: Any, waiting: Any) -> Any:
+        taken.append(None)
+        then(len(taken))
+        return take(self, waiting)
+
+    monkeypatch.setattr(engine._Dask, "_take", counted)
+    return taken
