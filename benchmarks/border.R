@@ -61,8 +61,8 @@ stopifnot(
 # The same clustering in R and in a Python of its own, in turns. Both read the vectors from a
 # run folder, and both end with the table of images in their own language.
 python <- function(...) {
-  # R's own search path for libraries would give it those of another Python.
-  environment <- c("LD_LIBRARY_PATH=", "PYTHONPATH=python")
+  # The same core as R's, and not R's search path for libraries, which are another Python's.
+  environment <- c("LD_LIBRARY_PATH=", paste0("PYTHONPATH=", core_source()))
   words <- c("benchmarks/border.py", ...)
   system2(reticulate::py_config()$python, words, stdout = TRUE, env = environment)
 }
