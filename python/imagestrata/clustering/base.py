@@ -99,7 +99,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         """Label (-1 residual), silhouette and iteration of each row, and the trace."""
         raise NotImplementedError
@@ -129,18 +129,15 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
 
 @contextmanager
-def _engine(X: Rows, asked: Any) -> Iterator[Engine | None]:
-    """Who works on shards of these rows: nobody else where there is only one of them.
-
-    Rows in memory stay on this machine.
-    """
-    if len(X) <= SHARD_ROWS:
-        yield None
-        return
-    with open_engine(asked if isinstance(X, FileRows) else None) as engine:
-        if engine.remote and isinstance(X, FileRows):
+def _engine(X: Rows, asked: Any) -> Iterator[Engine]:
+    """Who works on these rows: a cluster if they lie in a file and are more than a shard."""
+    if isinstance(X, FileRows) and len(X) > SHARD_ROWS:
+        with open_engine(asked) as engine:
             engine.check_file(X.path)
-        yield engine
+            yield engine
+    else:
+        with open_engine() as engine:
+            yield engine
 
 
 def digest(rows: NDArray[np.intp]) -> str:

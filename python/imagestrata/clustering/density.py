@@ -131,7 +131,7 @@ class DensityClustering(ClusterEstimator):
         require("hdbscan", "density", 'The method "hdbscan"')
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         start = time.perf_counter()
         n = len(X)

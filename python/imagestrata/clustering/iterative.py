@@ -186,7 +186,7 @@ class IterativeKMeans(ClusterEstimator):
         check_float("release_share", self.release_share, minimum=0, maximum=1)
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         n = len(X)
         labels = np.full(n, -1, dtype=np.intp)
@@ -218,7 +218,7 @@ class IterativeKMeans(ClusterEstimator):
         remaining: NDArray[np.intp],
         seed: int,
         number: int,
-        engine: Engine | None,
+        engine: Engine,
     ) -> pd.DataFrame:
         """The fit of one iteration: cluster (from 0, all used) and silhouette of each row.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .vectors import Vectors, row_blocks, square_distances, sum_rows
+from .vectors import Vectors, row_blocks, run, square_distances, sum_rows
 
 #: Restarts compete on a random subset of this many rows, or this many per cluster.
 _SUBSET_ROWS = 2000
@@ -64,9 +65,9 @@ def kmeans(
         subset = vectors.take(np.sort(rng.choice(len(vectors), n_subset, replace=False)))
     starts = [seed_centers(subset, k, rng) for _ in range(n_init)]
     starts += [] if centers is None else [centers]
-    drafts = [lloyd(subset, start, _DRAFT_TOLERANCE) for start in starts]
+    drafts = _all_lloyd(subset, starts, _DRAFT_TOLERANCE)
     finalists = sorted(drafts, key=lambda fit: fit.inertia)[:_FINALISTS]
-    fits = [lloyd(subset, draft.centers) for draft in finalists]
+    fits = _all_lloyd(subset, [draft.centers for draft in finalists], _TOLERANCE)
     best = min(fits, key=lambda fit: fit.inertia)
     return best if subset is vectors else lloyd(vectors, best.centers)
 
@@ -86,6 +87,13 @@ def lloyd(vectors: Vectors, centers: NDArray[Any], tolerance: float = _TOLERANCE
         if not moved and (settled or np.array_equal(labels, before)):
             break
     return Fit(labels, centers, squares, inertia)
+
+
+def _all_lloyd(vectors: Vectors, starts: list[NDArray[Any]], tolerance: float) -> list[Fit]:
+    """A fit from each start, side by side."""
+    alone = replace(vectors, engine=None)
+    work = partial(lloyd, alone, tolerance=tolerance)
+    return list(run(vectors.engine, work, starts, len(starts)))
 
 
 def assign(

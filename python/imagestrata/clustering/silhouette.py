@@ -7,12 +7,13 @@ cluster and b the smallest mean distance to another cluster, the silhouette is
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .vectors import Vectors, row_blocks, square_distances, sum_rows
+from .vectors import Vectors, row_blocks, run, square_distances, sum_rows
 
 #: "auto" compares all images with each other up to this many: some ten seconds' work.
 MOST_EXACT = 50_000
@@ -105,17 +106,26 @@ def _exact(
     """
     order = np.argsort(codes, kind="stable")
     vectors, sorted_codes = vectors.take(order), codes[order]
+    starts = range(0, len(codes), _BLOCK)
+    strips = run(vectors.engine, partial(_strip, vectors, sorted_codes), starts, len(starts))
     sums = np.zeros((len(codes), len(sizes)))
-    blocks = row_blocks(len(codes), _BLOCK)
-    for i, above in enumerate(blocks):
-        for beside in blocks[i:]:
-            distances = _distances(vectors, above, vectors, beside)
-            _add_by_cluster(sums[above], distances, sorted_codes[beside])
-            if beside != above:
-                _add_by_cluster(sums[beside], distances.T, sorted_codes[above])
-    unsorted = np.empty_like(sums)
-    unsorted[order] = sums
-    return _from_sums(unsorted, codes, sizes, sizes[codes] - 1)
+    for start, strip in zip(starts, strips, strict=True):
+        sums[order[start:]] += strip
+    return _from_sums(sums, codes, sizes, sizes[codes] - 1)
+
+
+def _strip(vectors: Vectors, codes: NDArray[np.intp], start: int) -> NDArray[np.float64]:
+    """Sums of distances between the rows of one block and all rows from there on."""
+    sums = np.zeros((len(codes) - start, codes[-1] + 1))
+    blocks = [slice(b.start + start, b.stop + start) for b in row_blocks(len(sums), _BLOCK)]
+    above = blocks[0]
+    for beside in blocks:
+        distances = _distances(vectors, above, vectors, beside)
+        _add_by_cluster(sums[: len(distances)], distances, codes[beside])
+        if beside != above:
+            below = sums[beside.start - start : beside.stop - start]
+            _add_by_cluster(below, distances.T, codes[above])
+    return sums
 
 
 def _sampled(

@@ -60,7 +60,7 @@ class SingleKMeans(ClusterEstimator):
         check_int("n_init", self.n_init, minimum=1)
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine | None
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
         start = time.perf_counter()
         with track(progress, "Clustering", len(X)) as advance:

@@ -201,8 +201,9 @@ class Vectors:
         return len(self.square_norms)
 
     def take(self, rows: NDArray[Any]) -> Vectors:
-        """Some of the rows, in the given order, in memory."""
-        return _vectors(self.matrix[rows], self.square_norms[rows], self.exact)
+        """Some of the rows, in the given order, in memory; not for other machines."""
+        here = None if self.engine is None or self.engine.remote else self.engine
+        return _vectors(self.matrix[rows], self.square_norms[rows], self.exact, here)
 
     def passes(
         self, work: Callable[..., _Result], *along: NDArray[Any], **given: Any
