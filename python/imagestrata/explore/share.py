@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..clustering.base import centroids
 from ..clustering.clustering import Clustering
 from ..clustering.vectors import normalized
 from ..corpus.pictures import is_content_hash
@@ -425,11 +426,10 @@ def _shared_clustering(
     settings |= {"encoder": embeddings.encoder, "width": embeddings.matrix.shape[1]}
     vectors = normalized(embeddings.matrix, settings.get("normalize"))
     rows = pd.Index(embeddings.images["image_id"]).get_indexer(images["image_id"])
-    labels = images["cluster"].to_numpy()
-    centroids = np.zeros((len(clustering.clusters), vectors.shape[1]), dtype=np.float32)
-    for place, number in enumerate(clustering.clusters["cluster"]):
-        centroids[place] = vectors[rows[labels == number]].mean(axis=0)
-    return replace(clustering, images=images, centroids=centroids, settings=settings)
+    labels = np.full(len(vectors), -1)
+    labels[rows] = np.maximum(images["cluster"].to_numpy() - 1, -1)
+    means = centroids(vectors, labels, len(clustering.clusters))
+    return replace(clustering, images=images, centroids=means, settings=settings)
 
 
 def _readme(folder: Path, protected: Mapping[str, Any], n_images: int) -> str:
