@@ -34,7 +34,7 @@
 #'   each is put into the cluster with the nearest centroid.
 #'
 #' Of all: `normalize = "l2"`, vectors of length one; `n_components`, principal components kept;
-#' `silhouette`, `"exact"` (every image compared with every other), `"sampled"` (with 256 of each
+#' `silhouette`, `"exact"` (every image compared with every other), `"sampled"` (with 128 of each
 #' cluster, an estimate of the same) or `"squared"` (of squared distances), by default `"auto"`:
 #' exact up to 50,000 images and sampled beyond.
 #'

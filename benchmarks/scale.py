@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import threading
@@ -125,7 +124,8 @@ def cluster(path: str, measure: str) -> dict[str, Any]:
         "images": f"{len(matrix):,}",
         "silhouette": measure,
         "seconds": seconds,
-        "MB resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        # Not what getrusage says, which counts the process that started this one.
+        "MB resident": memory("VmHWM") // 1024,
         "MB of its own": own.most // 1024,
         "clusters": int(line["n_clusters"]),
         "iterations": int(line["n_iterations"]),
@@ -141,11 +141,15 @@ class Own:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        status = Path("/proc/self/status")
         while True:
-            line = next(x for x in status.read_text().splitlines() if x.startswith("RssAnon"))
-            self.most = max(self.most, int(line.split()[1]))
+            self.most = max(self.most, memory("RssAnon"))
             time.sleep(0.05)
+
+
+def memory(name: str) -> int:
+    """Memory of this process, in kB, by its name in Linux."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 def agreement(matrix: NDArray[np.float32]) -> list[dict[str, Any]]:

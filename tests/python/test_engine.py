@@ -528,7 +528,7 @@ class TestClustering:
         here = cluster_images(stored, **QUICK, **settings)
         taken = count_takings(monkeypatch)
         there = cluster_images(stored, **QUICK, **settings, engine=client)
-        assert len(taken) > 100  # it was the workers who did it
+        assert len(taken) >= 12  # it was the workers who did it
         pd.testing.assert_frame_equal(here.images, there.images)
         np.testing.assert_array_equal(here.centroids, there.centroids)
 

@@ -75,7 +75,7 @@ class IterativeKMeans(ClusterEstimator):
         Work on that many principal components.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
         "exact" compares every image with every other, in time quadratic in their
-        number; "sampled" with at most 256 images drawn from each cluster, which
+        number; "sampled" with at most 128 images drawn from each cluster, which
         estimates the same silhouettes in linear time; "squared" has the exact
         silhouettes of *squared* Euclidean distances, which are larger, in linear
         time. "auto" is "exact" up to 50,000 images and "sampled" beyond.
