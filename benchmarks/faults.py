@@ -4,7 +4,7 @@ The tests of ``tests/python/test_faults.py`` with larger numbers: each step is k
 and its disk is full, at so many moments of its work on files, and goes on to the same
 result; files with hostile names come through every step.
 
-    python benchmarks/faults.py [--moments 50] [--names 10000]
+    python benchmarks/faults.py [--moments 50] [--names 10000] [--tests killed]
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=50)
     parser.add_argument("--names", type=int, default=10_000)
+    parser.add_argument("--tests", default="", help="only those, as pytest -k takes them")
     arguments = parser.parse_args()
     numbers = {
         "IMAGESTRATA_MOMENTS": str(arguments.moments),
@@ -36,7 +37,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         words = [sys.executable, "-m", "pytest", "-q", "tests/python/test_faults.py"]
-        words.append(f"--junit-xml={report}")
+        words += [f"--junit-xml={report}", "-k", arguments.tests]
         done = subprocess.run(words, cwd=ROOT, env={**os.environ, **numbers}, check=False)
         cases = ElementTree.parse(report).getroot().iter("testcase")
         rows = [
