@@ -148,6 +148,8 @@ def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = Fal
         frame = frame if exact else _guarded(frame)
         # Only then does Python's csv put a lone carriage return between quotes.
         ending = "\r\n" if _has(frame, "\r") else "\n"
+        # Files for people are written after their step is finished and its lock is gone.
+        remove_half_written(path.parent, path.name)
         write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
         write_bytes(path, _sealed(table))

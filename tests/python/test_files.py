@@ -100,3 +100,19 @@ def test_output_that_is_a_file(tmp_path):
 def test_output_without_permission(tmp_path, unprivileged):
     with unprivileged(), pytest.raises(ImagestrataError, match="No permission to write"):
         make_folder("/imagestrata-may-not-write-here")
+
+
+def test_what_a_killed_process_left_of_a_file_for_people_goes(tmp_path):
+    """Nobody holds a lock then: the file is written after its step is finished."""
+    from imagestrata.explore.figure import figure
+
+    for name in ("scores.csv", "other.csv", "tuning.png"):
+        (tmp_path / f".{name}.4711.tmp").write_text("half")
+    write_table(tmp_path / "scores.csv", pd.DataFrame({"a": [1]}))
+    with figure(1, 1, tmp_path / "tuning.png"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".other.csv.4711.tmp",
+        "scores.csv",
+        "tuning.png",
+    ]

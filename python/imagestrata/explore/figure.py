@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError
-from ..files import make_folder, write_bytes
+from ..files import make_folder, remove_half_written, write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,6 +74,7 @@ def figure(
             buffer = io.BytesIO()
             kind = target.suffix.lower()
             drawn.savefig(buffer, format=kind[1:], dpi=dpi, **_OPTIONS[kind])
+            remove_half_written(target.parent, target.name)
             write_bytes(target, buffer.getvalue())
 
 
