@@ -143,13 +143,13 @@ def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = Fal
         Write text as it is, for files that go into another program and never into a
         spreadsheet.
     """
+    # Some are written when their step is finished, and its lock gone.
+    remove_half_written(path.parent, path.name)
     if path.suffix == ".csv":
         frame = table.to_pandas() if isinstance(table, pa.Table) else table
         frame = frame if exact else _guarded(frame)
         # Only then does Python's csv put a lone carriage return between quotes.
         ending = "\r\n" if _has(frame, "\r") else "\n"
-        # Files for people are written after their step is finished and its lock is gone.
-        remove_half_written(path.parent, path.name)
         write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
         write_bytes(path, _sealed(table))

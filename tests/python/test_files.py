@@ -102,17 +102,19 @@ def test_output_without_permission(tmp_path, unprivileged):
         make_folder("/imagestrata-may-not-write-here")
 
 
-def test_what_a_killed_process_left_of_a_file_for_people_goes(tmp_path):
-    """Nobody holds a lock then: the file is written after its step is finished."""
+def test_what_a_killed_process_left_of_a_file_goes(tmp_path):
+    """Also where nobody holds a lock: some are written when their step is finished."""
     from imagestrata.explore.figure import figure
 
-    for name in ("scores.csv", "other.csv", "tuning.png"):
+    for name in ("scores.csv", "other.csv", "tuning.png", "predictions.parquet"):
         (tmp_path / f".{name}.4711.tmp").write_text("half")
-    write_table(tmp_path / "scores.csv", pd.DataFrame({"a": [1]}))
+    for name in ("scores.csv", "predictions.parquet"):
+        write_table(tmp_path / name, pd.DataFrame({"a": [1]}))
     with figure(1, 1, tmp_path / "tuning.png"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".other.csv.4711.tmp",
+        "predictions.parquet",
         "scores.csv",
         "tuning.png",
     ]
