@@ -7,7 +7,7 @@ new_result <- function(sent, class, main) {
     nrow = nrow(tables[[main]]),
     tables = tables,
     settings = sent[["settings"]],
-    class = c(class, "imagestrata_result")
+    class = c(class, "imagestrata_result", "imagestrata_table")
   )
 }
 
@@ -25,32 +25,6 @@ tidy.imagestrata_result <- function(x, table = NULL, ...) {
 #' @export
 glance.imagestrata_result <- function(x, ...) {
   attr(x, "tables")[["summary"]]
-}
-
-# Of some of its rows or columns it would contradict its own tables.
-restore_result <- function(new, old) {
-  if (nrow(new) != nrow(old) || !all(names(old) %in% names(new))) {
-    return(plain_tibble(new))
-  }
-  kept <- attributes(old)[setdiff(names(attributes(old)), c("names", "row.names"))]
-  attributes(new) <- c(list(names = names(new), row.names = .set_row_names(nrow(new))), kept)
-  new
-}
-
-#' @export
-`[.imagestrata_result` <- function(x, ...) {
-  new <- NextMethod()
-  if (is.data.frame(new)) restore_result(new, x) else new
-}
-
-#' @export
-dplyr_reconstruct.imagestrata_result <- function(data, template) {
-  restore_result(data, template)
-}
-
-#' @export
-as_tibble.imagestrata_result <- function(x, ...) {
-  plain_tibble(x)
 }
 
 # What Python needs to make of it again what it was.

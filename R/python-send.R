@@ -40,6 +40,7 @@ send_embeddings <- function(x, name, call) {
 }
 
 send_clustering <- function(x, call = rlang::caller_env()) {
+  check_whole(x, call)
   tables <- list(images = x, clusters = tidy(x), trace = tidy(x, "trace"))
   list(
     kind = "clustering",
@@ -47,6 +48,20 @@ send_clustering <- function(x, call = rlang::caller_env()) {
     centroids = encode_matrix(attr(x, "centroids")),
     settings = to_json(attr(x, "settings"))
   )
+}
+
+# Some ways of changing a table go past restore(): tibble::add_row(), data.table's.
+check_whole <- function(x, call = rlang::caller_env()) {
+  clusters <- tidy(x)
+  sizes <- tabulate(match(x$cluster, clusters$cluster), nrow(clusters))
+  if (nrow(x) != glance(x)$n_images || !all(sizes == clusters$size)) {
+    abort_imagestrata(
+      "The images of the clustering, {nrow(x)}, or their clusters are no longer those that it was
+       made with.",
+      hint = "Use the clustering as {.fn cluster_images} returned it.",
+      call = call
+    )
+  }
 }
 
 # A model goes by the folder in which its weights lie.

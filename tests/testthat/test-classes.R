@@ -1,3 +1,5 @@
+plain <- c("tbl_df", "tbl", "data.frame")
+
 test_that("objects print a line for people first", {
   expect_snapshot({
     toy_images()
@@ -18,7 +20,6 @@ test_that("summaries are sentences and small tables", {
 
 test_that("tidy, glance and augment give plain tibbles of the contract", {
   topics <- toy_clustering()
-  plain <- c("tbl_df", "tbl", "data.frame")
   expect_named(tidy(topics), c("cluster", "size", "share", "silhouette", "iteration"))
   expect_named(
     tidy(topics, "trace"),
@@ -53,22 +54,146 @@ test_that("augment() joins clusters to data of one's own", {
   expect_equal(by_path$silhouette, -0.1)
 })
 
-test_that("a clustering stays one only as long as it has all its images", {
+# One message, and a table that remembers nothing.
+expect_plain <- function(code, why) {
+  said <- character()
+  new <- withCallingHandlers(code, imagestrata_plain = function(message) {
+    said <<- c(said, conditionMessage(message))
+    rlang::cnd_muffle(message)
+  })
+  expect_length(said, 1)
+  expect_match(said, why, fixed = TRUE)
+  expect_setequal(names(attributes(new)), c("class", "row.names", "names"))
+  expect_equal(class(new), plain)
+  invisible(new)
+}
+
+expect_kept <- function(code, old) {
+  expect_no_message(new <- code)
+  expect_equal(class(new), class(old))
+  expect_equal(tbl_sum(new), tbl_sum(old))
+}
+
+test_that("whatever changes a clustering makes it a plain tibble, and says so once", {
   topics <- toy_clustering()
-  is_clustering <- function(x) inherits(x, "imagestrata_clustering")
-  expect_true(is_clustering(dplyr::mutate(topics, month = 1)))
-  expect_true(is_clustering(dplyr::arrange(topics, silhouette)))
-  expect_true(is_clustering(dplyr::left_join(topics, data.frame(path = "x", y = 1), by = "path")))
-  expect_true(is_clustering(topics[6:1, ]))
-  expect_false(is_clustering(dplyr::filter(topics, cluster == 1)))
-  expect_false(is_clustering(topics[1:3, ]))
-  expect_false(is_clustering(dplyr::select(topics, image_id, cluster)))
-  expect_false(is_clustering(topics["cluster"]))
-  kept <- names(attributes(dplyr::filter(topics, cluster == 1)))
-  expect_setequal(kept, c("class", "row.names", "names"))
-  expect_equal(topics[["cluster"]], topics$cluster)
-  expect_equal(dplyr::count(topics, cluster)$n, c(1, 3, 2))
-  expect_equal(glance(dplyr::mutate(topics, month = 1)), glance(topics))
+  changed <- "no longer a clustering: `cluster` has changed"
+  moved <- expect_plain(dplyr::mutate(topics, cluster = 1), changed)
+  expect_equal(moved$cluster, rep(1, 6))
+  expect_plain(dplyr::mutate(topics, cluster = rev(cluster)), changed)
+  expect_plain(dplyr::mutate(topics, cluster = factor(cluster)), changed)
+  expect_plain(dplyr::mutate(topics, dplyr::across(c(cluster, distance), rev)), "have changed")
+  expect_plain(local({
+    topics$cluster <- 9
+    topics$cluster[2] <- 8
+    topics
+  }), changed)
+  expect_plain(local({
+    topics$cluster[2] <- 2
+    topics
+  }), changed)
+  expect_plain(local({
+    topics[["cluster"]] <- 9
+    topics
+  }), changed)
+  expect_plain(local({
+    topics[topics$cluster == 2, "cluster"] <- 1
+    topics
+  }), changed)
+  expect_plain(within(topics, cluster <- 1), changed)
+  updated <- suppressMessages(
+    dplyr::rows_update(topics, dplyr::tibble(image_id = "a", cluster = 7), by = "image_id")
+  )
+  expect_equal(class(updated), plain)
+  for (gone in list(
+    quote(dplyr::rename(topics, topic = cluster)), quote(dplyr::select(topics, -cluster)),
+    quote(topics[setdiff(names(topics), "cluster")]), quote(topics[-3]),
+    quote(`names<-`(topics, sub("cluster", "topic", names(topics)))),
+    quote(`$<-`(topics, "cluster", NULL)), quote(within(topics, rm(cluster)))
+  )) {
+    expect_plain(eval(gone), "the column `cluster` is gone")
+  }
+  for (fewer in list(
+    quote(dplyr::filter(topics, cluster > 0)), quote(subset(topics, cluster > 0)),
+    quote(dplyr::slice(topics, 1:4)), quote(topics[1:4, ]), quote(utils::head(topics, 4)),
+    quote(dplyr::semi_join(topics, data.frame(image_id = letters[1:4]), by = "image_id"))
+  )) {
+    expect_plain(eval(fewer), "it holds")
+  }
+  other <- "its rows are no longer those"
+  expect_plain(dplyr::bind_rows(topics, topics), other)
+  expect_plain(rbind(topics, topics), other)
+  parties <- data.frame(image_id = c("a", "a"), party = 1:2)
+  expect_plain(dplyr::left_join(topics, parties, by = "image_id"), other)
+})
+
+test_that("a clustering whose images stay as they are stays one, whatever is beside them", {
+  topics <- toy_clustering()
+  expect_kept(dplyr::mutate(topics, month = 1), topics)
+  expect_kept(dplyr::mutate(topics, path = paste0("/moved", path)), topics)
+  expect_kept(dplyr::arrange(topics, silhouette), topics)
+  expect_kept(topics[6:1, ], topics)
+  expect_kept(unique(topics), topics)
+  expect_kept(dplyr::relocate(topics, cluster), topics)
+  expect_kept(dplyr::left_join(topics, data.frame(path = "x", y = 1), by = "path"), topics)
+  expect_kept(dplyr::bind_cols(topics, month = 1), topics)
+  expect_kept(local({
+    topics$month <- 1
+    topics[["month"]] <- NULL
+    topics
+  }), topics)
+  expect_no_message({
+    expect_equal(dplyr::count(topics, cluster)$n, c(1, 3, 2))
+    expect_equal(topics[["cluster"]], topics$cluster)
+    split(topics, topics$cluster)
+    vctrs::vec_slice(topics, 1:3)
+  })
+  expect_equal(class(vctrs::vec_slice(topics, 1:3)), plain)
+})
+
+test_that("what goes past all of this reaches Python under no clustering's name", {
+  topics <- toy_clustering()
+  topics <- tibble::add_row(topics, image_id = "z", cluster = 1)
+  expect_error(send_clustering(topics), "no longer those", class = "imagestrata_error")
+})
+
+test_that("every other table, too, is plain once it contradicts what it says", {
+  drawn <- new_sample(simulated_sample)
+  expect_plain(dplyr::mutate(drawn, cluster = 1), "no longer a sample: `cluster` has changed")
+  expect_plain(dplyr::mutate(drawn, weight_corpus = 2), "`weight_corpus` has changed")
+  expect_plain(drawn[-1, ], "no longer a sample: it holds 1,086 of 1,087 rows")
+  some <- dplyr::filter(drawn, cluster < 9)
+  expect_s3_class(some, "imagestrata_sample")
+  expect_match(tbl_sum(some), "from 8 strata")
+
+  ratings <- new_ratings(simulated_ratings, problems = dplyr::tibble(), range = c(0, 10))
+  expect_s3_class(dplyr::filter(ratings, cluster < 9), "imagestrata_ratings")
+  expect_s3_class(dplyr::mutate(ratings, rating = 10 - rating), "imagestrata_ratings")
+  expect_s3_class(dplyr::mutate(ratings, group = rev(group)), "imagestrata_ratings")
+  expect_plain(dplyr::mutate(ratings, cluster = 1), "no longer ratings: `cluster` has changed")
+  expect_plain(dplyr::rename(ratings, answer = rating), "the column `rating` is gone")
+
+  means <- rating_means(ratings)
+  expect_s3_class(dplyr::filter(means, level == "item"), "imagestrata_estimates")
+  expect_s3_class(dplyr::mutate(means, item = toupper(item)), "imagestrata_estimates")
+  expect_plain(dplyr::mutate(means, estimate = 1), "no longer estimates: `estimate` has changed")
+
+  images <- toy_images()
+  expect_s3_class(dplyr::filter(images, status == "ok"), "imagestrata_images")
+  expect_plain(dplyr::bind_rows(images, images), "no longer a scan")
+})
+
+test_that("a result of several tables is one only as it came", {
+  scores <- dplyr::tibble(measure = c("f1", "recall"), estimate = c(0.5, 0.75))
+  found <- tibble::new_tibble(
+    scores,
+    nrow = 2, tables = list(scores = scores),
+    class = c("imagestrata_tags", "imagestrata_result", "imagestrata_table")
+  )
+  expect_plain(found[1, ], "no longer a result: it holds 1 of 2 rows")
+  expect_plain(dplyr::mutate(found, estimate = 1), "`estimate` has changed")
+  expect_plain(dplyr::rename(found, value = estimate), "the column `estimate` is gone")
+  expect_s3_class(found[2:1, ], "imagestrata_tags")
+  expect_s3_class(dplyr::mutate(found, note = "x"), "imagestrata_tags")
 })
 
 test_that("embeddings find their vectors by id, whatever became of the rows", {
@@ -78,8 +203,8 @@ test_that("embeddings find their vectors by id, whatever became of the rows", {
   some <- dplyr::arrange(dplyr::filter(embeddings, image_id != "b"), dplyr::desc(image_id))
   expect_s3_class(some, "imagestrata_embeddings")
   expect_equal(as.matrix(some), all[c("c", "a"), ])
-  some$image_id[1] <- "unknown"
-  expect_error(as.matrix(some), "unknown", class = "imagestrata_error")
+  expect_message(some$image_id[1] <- "unknown", "`image_id` has changed")
+  expect_false(inherits(some, "imagestrata_embeddings"))
   expect_false(inherits(dplyr::select(embeddings, path), "imagestrata_embeddings"))
 })
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import typer
 
-from ..errors import ImagestrataError, Worded
-from .words import ShellWords
+from ..errors import ImagestrataError
 
 app = typer.Typer(
     help="Sort any pile of images into visual topics and draw samples that see every topic.",
@@ -32,8 +31,7 @@ def main() -> None:
     try:
         app()
     except ImagestrataError as error:
-        message, hint = error.words(_words())
-        complain(f"Error: {message}", hint)
+        complain(f"Error: {error.message}", error.hint)
         sys.exit(2)
     except Interrupted:
         complain("Interrupted. What is finished is kept; the same command goes on from there.")
@@ -46,14 +44,7 @@ def _interrupt(*_: Any) -> None:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, UserWarning):
-        text = message.render(_words()) if isinstance(message, Worded) else str(message)
-        complain(f"Warning: {text}")
-
-
-def _words() -> ShellWords:
-    """The words for whoever typed the command that is running."""
-    commands = getattr(typer.main.get_command(app), "commands", {})
-    return ShellWords(commands, next((word for word in sys.argv[1:] if word in commands), ""))
+        complain(f"Warning: {message}")
 
 
 def complain(message: str, hint: str = "") -> None:
