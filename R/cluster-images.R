@@ -10,9 +10,13 @@
 #'
 #' Of `"iterative"`:
 #'
-#' - `k`: clusters fitted in every iteration; by default the number is searched.
+#' - `k`: clusters fitted in every iteration, at most half as many as there are images; once
+#'   fewer than 2 k images remain, half as many as remain. By default the number is searched.
 #' - `sample_size` (1000), `step_size` (5), `converge_window` (3), `k_criterion`
-#'   (`"cohesion"`), `k_tolerance` (0), `k_max`: how it is searched.
+#'   (`"cohesion"`), `k_tolerance` (0): how it is searched.
+#' - `k_max`: the largest number searched, up to `sample_size`; `"sample"` searches up to the
+#'   number of images in the sample, as the paper does. By default a fiftieth of `sample_size`
+#'   (20), or `step_size` where that is larger, and at most a third of the images in the sample.
 #' - `similarity_threshold` (0): mean silhouette above which a cluster may leave.
 #' - `release_share` (0.2): the most cohesive clusters leave first, while together they hold
 #'   at most this share of the remaining images; with 1 all leave.

@@ -54,12 +54,12 @@ import_core <- function() {
 }
 
 # Calls a verb and hands over its value. Python's side never raises: it answers with
-# the value or the error, and with the warnings that came up meanwhile.
+# the value or the error, and with the warnings that came up meanwhile, in R's words.
 call_core <- function(verb, ..., call = rlang::caller_env()) {
   list(...) # so that arguments are checked before Python is looked for
   answer <- core(call)[[verb]](...)
   for (warning in as.character(answer[["warnings"]])) {
-    cli::cli_warn("{as_r_code(warning)}", call = call)
+    cli::cli_warn("{warning}", call = call)
   }
   error <- answer[["error"]]
   if (identical(error[["kind"]], "interrupt")) {
@@ -67,26 +67,16 @@ call_core <- function(verb, ..., call = rlang::caller_env()) {
   }
   if (!is.null(error)) {
     abort_imagestrata(
-      "{as_r_code(error[['message']])}",
-      hint = if (nzchar(error[["hint"]])) "{as_r_code(error[['hint']])}",
+      "{error[['message']]}",
+      hint = if (nzchar(error[["hint"]])) "{error[['hint']]}",
       class = setdiff(error[["kind"]], "ImagestrataError"),
+      code = error[["code"]],
+      names = error[["names"]],
       traceback = error[["traceback"]],
       call = call
     )
   }
   answer[["value"]]
-}
-
-# The core's messages name arguments as Python writes them: `overwrite=True`.
-as_r_code <- function(text) {
-  argument <- "\\b([a-z][a-z0-9_]*)="
-  text <- gsub(paste0(argument, "True\\b"), "\\1 = TRUE", text)
-  text <- gsub(paste0(argument, "False\\b"), "\\1 = FALSE", text)
-  text <- gsub(paste0(argument, "None\\b"), "\\1 = NULL", text)
-  text <- gsub(paste0(argument, "([.][^.]|[;,:)]|\\s|[.]?$)"), "`\\1`\\2", text)
-  given <- paste0("([(,`] ?)", argument, "(?=[\"'0-9.a-z(\\[])")
-  text <- gsub(given, "\\1\\2 = ", text, perl = TRUE)
-  gsub("\\bLocalModel\\b", "local_model", gsub("\\bModelServer\\b", "model_server", text))
 }
 
 environment_name <- "r-imagestrata"

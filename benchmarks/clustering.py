@@ -141,7 +141,8 @@ def plainly(X: NDArray[np.float32], given: dict[str, Any], n_init: int) -> tuple
 def plain_k(X: NDArray[np.float32], given: dict[str, Any], n_init: int, rng: Any) -> int:
     size = min(given["sample_size"], len(X))
     sample = X[rng.choice(len(X), size, replace=False)]
-    k_max = min(given["k_max"] or given["sample_size"] // 50, max(2, size // 3))
+    default = min(max(given["step_size"], given["sample_size"] // 50), max(2, size // 3))
+    k_max = {None: default, "sample": size}.get(given["k_max"], given["k_max"])
     tolerance = given["k_tolerance"] * given["step_size"]
     total = ((sample - sample.mean(axis=0)) ** 2).sum()
     tried: list[int] = []

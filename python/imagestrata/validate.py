@@ -12,10 +12,12 @@ import math
 import numbers
 import os
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from .errors import ImagestrataError
+from .wording import arg, kind_of, quote
 
 
 def check_int(
@@ -26,7 +28,7 @@ def check_int(
         isinstance(value, numbers.Real) and float(value).is_integer()
     )
     if isinstance(value, bool) or not whole:
-        raise ImagestrataError(f"`{name}` must be a whole number, not {value!r}.")
+        raise ImagestrataError(f"{arg(name)} must be a whole number, not {quote(value)}.")
     return int(_bounded(name, int(value), minimum, maximum))
 
 
@@ -39,14 +41,16 @@ def check_float(
         or not isinstance(value, numbers.Real)
         or not math.isfinite(float(value))
     ):
-        raise ImagestrataError(f"`{name}` must be a finite number, not {value!r}.")
+        raise ImagestrataError(f"{arg(name)} must be a finite number, not {quote(value)}.")
     return float(_bounded(name, float(value), minimum, maximum))
 
 
 def check_bool(name: str, value: Any) -> bool:
     """True or False, and nothing that merely behaves like it."""
     if type(value).__name__ not in ("bool", "bool_"):
-        raise ImagestrataError(f"`{name}` must be True or False, not {value!r}.")
+        raise ImagestrataError(
+            f"{arg(name)} must be {quote(True)} or {quote(False)}, not {quote(value)}."
+        )
     return bool(value)
 
 
@@ -54,8 +58,10 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     """One of a few words."""
     allowed = list(choices)
     if not isinstance(value, str) or value not in allowed:
-        words = ", ".join(f'"{choice}"' for choice in allowed)
-        raise ImagestrataError(f"`{name}` must be one of {words}; got {value!r}.")
+        raise ImagestrataError(
+            f"{arg(name)} must be one of {', '.join(map(quote, allowed))}, not {quote(value)}.",
+            did_you_mean(value, allowed),
+        )
     return value
 
 
@@ -67,7 +73,7 @@ def check_seed(value: Any) -> int:
 def check_path(name: str, value: Any) -> Path:
     """A path, existing or not; ``~`` is expanded."""
     if not isinstance(value, str | os.PathLike) or not str(value):
-        raise ImagestrataError(f"`{name}` must be a path to a folder, not {value!r}.")
+        raise ImagestrataError(f"{arg(name)} must be a path, not {quote(value)}.")
     # Not Path.expanduser(), which raises for a folder called "~$old".
     path = Path(os.path.expanduser(value))  # noqa: PTH111
     try:
@@ -81,7 +87,9 @@ def check_path(name: str, value: Any) -> Path:
 
 
 def _no_name(name: str, value: Any, reason: str) -> ImagestrataError:
-    return ImagestrataError(f"`{name}` can be no path on this system ({reason}): {str(value)!r}.")
+    return ImagestrataError(
+        f"{arg(name)} is not a valid path on this system ({reason}): {quote(str(value))}."
+    )
 
 
 def check_folder(name: str, value: Any) -> Path:
@@ -91,20 +99,27 @@ def check_folder(name: str, value: Any) -> Path:
         with os.scandir(path):
             return path
     except FileNotFoundError:
-        message = f"There is no folder {str(path)!r} (looked in {str(Path.cwd())!r})."
+        message = f"There is no folder {quote(path)} (looked in {quote(Path.cwd())})."
         raise ImagestrataError(message, "Check the spelling, or give the full path.") from None
     except NotADirectoryError:
-        raise ImagestrataError(f"{str(path)!r} is a file; `{name}` must be a folder.") from None
+        message = f"{quote(path)} is a file, and {arg(name)} must be a folder."
+        raise ImagestrataError(message, "Give the folder that the file lies in.") from None
     except PermissionError:
-        message = f"No permission to read the folder {str(path)!r}."
+        message = f"No permission to read the folder {quote(path)}."
         raise ImagestrataError(message, "Ask its owner for read access.") from None
+
+
+def did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """The name that is meant, as a question; nothing where none is near."""
+    near = get_close_matches(str(given), list(known), 1)
+    return f"Did you mean {quote(near[0])}?" if near else ""
 
 
 def columns_of(given: Any) -> str:
     """What is there, in words, where a table with certain columns was expected."""
     if hasattr(given, "columns"):
         return f"it has {', '.join(map(str, given.columns))}"
-    return f"got {type(given).__name__}"
+    return f"got {kind_of(given)}"
 
 
 def _bounded(name: str, value: Any, minimum: Any, maximum: Any) -> Any:
@@ -115,5 +130,5 @@ def _bounded(name: str, value: Any, minimum: Any, maximum: Any) -> Any:
             wanted = f"between {minimum} and {maximum}"
         else:
             wanted = f"at least {minimum}" if low else f"at most {maximum}"
-        raise ImagestrataError(f"`{name}` must be {wanted}, not {value}.")
+        raise ImagestrataError(f"{arg(name)} must be {wanted}, not {quote(value)}.")
     return value

@@ -16,7 +16,8 @@ from sklearn.metrics import silhouette_samples
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from imagestrata import ImagestrataError, IterativeKMeans
+from imagestrata import ImagestrataError, IterativeKMeans, cluster_images
+from imagestrata.clustering.criteria import CRITERIA
 from imagestrata.clustering.single import SingleKMeans
 
 
@@ -152,6 +153,58 @@ def test_paper_settings_search_far_and_stop(blobs):
     assert model.trace_["k"].max() <= 100
 
 
+def rising(monkeypatch):
+    """A goodness of fit that always rises: the numbers of clusters tried in each search."""
+    searches = []
+
+    def criterion(vectors, fit):
+        if not searches or len(fit.centers) <= searches[-1][-1]:
+            searches.append([])
+        searches[-1].append(len(fit.centers))
+        return len(fit.centers)
+
+    monkeypatch.setitem(CRITERIA, "cohesion", criterion)
+    return searches
+
+
+@pytest.mark.parametrize(
+    ("given", "largest"),
+    [
+        ({}, 20),  # a fiftieth of sample_size
+        ({"sample_size": 60}, 5),  # ..., but not below the first step
+        ({"k_max": 10}, 10),
+        ({"k_max": 85}, 85),  # beyond a third of the images
+        ({"k_max": 90}, 90),
+        ({"k_max": 900}, 90),  # there are 90 images
+        ({"k_max": "sample"}, 90),
+        ({"k_max": "sample", "sample_size": 40}, 40),
+        ({"k_max": 40, "sample_size": 40}, 40),
+    ],
+    ids=str,
+)
+def test_k_max_decides_how_far_the_search_goes(monkeypatch, given, largest):
+    searches = rising(monkeypatch)
+    X = np.random.default_rng(0).normal(size=(90, 4))
+    model = IterativeKMeans(similarity_threshold=0.9, patience=1, random_state=0, **given).fit(X)
+    assert searches == [list(range(5, largest + 1, 5))]
+    assert model.trace_["k"].tolist() == [largest]
+
+
+def test_the_paper_raises_k_to_the_number_of_images(monkeypatch):
+    searches = rising(monkeypatch)
+    monkeypatch.setitem(CRITERIA, "explained_variance", CRITERIA["cohesion"])
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    with pytest.warns(UserWarning, match="No cluster was found"):
+        cluster_images(X, preset="paper", k_tolerance=0, similarity_threshold=0.9, progress=False)
+    assert searches[0] == list(range(5, 61, 5))
+
+
+def test_a_fixed_k_is_what_is_fitted_until_few_images_remain(blobs):
+    model = IterativeKMeans(k=30, random_state=0).fit(blobs[0])
+    trace = model.trace_
+    assert (trace["k"] == np.minimum(30, trace["n_remaining"] // 2)).all()
+
+
 def test_one_group_of_noise_runs_away_with_no_criterion():
     X = np.random.default_rng(0).normal(size=(400, 30))
     for criterion in ("explained_variance", "inertia", "silhouette", "calinski_harabasz"):
@@ -272,6 +325,11 @@ def test_copies_stay_together():
         ("k_criterion", "gap"),
         ("k_tolerance", -0.1),
         ("k_max", 1),
+        ("k_max", 2.5),
+        ("k_max", 1001),
+        ("k_max", 4),  # the search begins with step_size, 5
+        ("k_max", "all"),
+        ("k", 16),  # more than half of the images
         ("similarity_threshold", 1.5),
         ("release_share", float("nan")),
         ("stop_size", 1),

@@ -143,6 +143,21 @@ def test_the_steps_one_by_one_make_the_same(finished, corpus, invoke, tmp_path):
     assert_same_tables(out, finished)
 
 
+def test_the_search_for_k_goes_as_far_as_the_command_says(finished, invoke, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    fitted = {}
+    for k_max in ("7", "sample"):
+        given = ("--k-max", k_max, "--sample-size", 60, "--overwrite")
+        assert invoke("cluster", run, *given)[0] == 0
+        settings = json.loads((run / "run.json").read_text())["steps"]["cluster"]["settings"]
+        fitted[k_max] = settings["k_max"]
+    assert fitted == {"7": 7, "sample": "sample"}
+    code, _, err = invoke("cluster", run, "--k-max", "61", "--sample-size", 60, "--overwrite")
+    assert code == 2
+    assert "`k_max` (61) is larger than `sample_size` (60)" in err
+
+
 def test_another_run_in_the_folder_is_not_touched(finished, corpus, invoke):
     code, _, err = invoke(*run_arguments(corpus, finished), "--seed", 7)
     assert code == 2

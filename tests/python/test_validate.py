@@ -40,9 +40,10 @@ def test_plain_values_pass_and_come_back_plain():
         (check_float, ("t", float("nan")), "finite number, not nan"),
         (check_float, ("t", None), "finite number, not None"),
         (check_bool, ("b", 1), "must be True or False, not 1"),
-        (check_choice, ("m", "c", ["a", "b"]), '"a", "b"; got \'c\''),
+        (check_choice, ("m", "c", ["a", "b"]), "one of 'a', 'b', not 'c'"),
+        (check_choice, ("m", "kmean", ["kmeans", "hdbscan"]), "Did you mean 'kmeans'?"),
         (check_seed, (-1,), "`seed` must be between 0 and 4294967295"),
-        (check_folder, ("images", 5), "must be a path to a folder, not 5"),
+        (check_folder, ("images", 5), "must be a path, not 5"),
         (check_folder, ("images", "/no/such"), "There is no folder '/no/such'"),
         (check_folder, ("images", __file__), "is a file"),
     ],
@@ -86,7 +87,7 @@ def test_what_can_be_no_path_is_said_by_every_reader(name):
         lambda: FineTunedModel.load(name),
     ]
     for read in readers:
-        with pytest.raises(ImagestrataError, match="can be no path on this system"):
+        with pytest.raises(ImagestrataError, match="is not a valid path on this system"):
             read()
 
 

@@ -122,3 +122,24 @@ sample_images(topics, seed=2).to_csv(%s, index=False)
   expect_equal(drawn$weight_corpus, python$weight_corpus)
   expect_equal(drawn$weight_cluster, python$weight_cluster)
 })
+
+test_that("k_max decides how far the number of clusters is searched", {
+  skip_if_no_core()
+  set.seed(1)
+  vectors <- matrix(rnorm(90 * 4), 90)
+  largest <- function(...) {
+    topics <- suppressWarnings(cluster_images(
+      vectors,
+      k_criterion = "explained_variance", similarity_threshold = 0.99, patience = 1,
+      progress = FALSE, ...
+    ))
+    tidy(topics, "trace")$k
+  }
+  expect_equal(largest(), 20)
+  expect_equal(largest(k_max = 85), 85)
+  expect_equal(largest(k_max = "sample"), 90)
+  expect_error(largest(k_max = 1001), "`k_max` (1001) is larger than `sample_size`",
+    fixed = TRUE, class = "imagestrata_error"
+  )
+  expect_error(largest(k = 46), "at most half the number of images", class = "imagestrata_error")
+})

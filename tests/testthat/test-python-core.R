@@ -121,17 +121,12 @@ test_that("R and torch compute with many threads in one session", {
   expect_true(product)
 })
 
-test_that("messages of the core name arguments as R does", {
-  expect_equal(as_r_code("Say overwrite=True for that."), "Say overwrite = TRUE for that.")
-  expect_equal(as_r_code("Pass seed=None."), "Pass seed = NULL.")
-  expect_equal(as_r_code("Name it as labels=."), "Name it as `labels`.")
-  expect_equal(as_r_code("give it as weights=; or"), "give it as `weights`; or")
-  expect_equal(
-    as_r_code("Use embed_images(images, model=...) or (k=5)."),
-    "Use embed_images(images, model = ...) or (k = 5)."
-  )
-  expect_equal(as_r_code('ModelServer("llava")'), 'model_server("llava")')
-  # What is no argument stays as it is.
-  same <- c("None of 8 images is usable.", "https://example.org/?a=b", "/data/x=y.jpg", "a = b")
-  expect_equal(as_r_code(same), same)
+test_that("messages of the core name arguments and values as R does", {
+  skip_if_no_core()
+  images <- list(kind = "path", path = imagestrata_example("images"))
+  error <- rlang::catch_cnd(call_core("scan_images", images, min_bytes = NULL))
+  expect_equal(error$hint, NULL)
+  expect_match(conditionMessage(error), "`min_bytes` must be a whole number, not NULL")
+  expect_equal(error$code, "invalid_input")
+  expect_equal(error$names, "min_bytes")
 })

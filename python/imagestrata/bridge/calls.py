@@ -27,8 +27,9 @@ import pandas as pd
 
 import imagestrata
 
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, Worded, plural
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
+from .words import R
 
 Answer: TypeAlias = dict[str, Any]
 Report: TypeAlias = Callable[[str, int, "int | None"], Any]
@@ -47,10 +48,10 @@ def _answer(verb: Callable[..., Any]) -> Callable[..., Answer]:
                     arguments["progress"] = _calm(arguments["progress"])
                 answer["value"] = verb(*args, **arguments)
             except ImagestrataError as error:
-                answer["error"] = _error(error, error.message, error.hint)
+                answer["error"] = _foreseen(error)
             except (Exception, KeyboardInterrupt) as error:
                 answer["error"] = _unforeseen(error)
-        answer["warnings"] = list(dict.fromkeys(str(warning.message) for warning in caught))
+        answer["warnings"] = list(dict.fromkeys(_warning(one.message) for one in caught))
         return answer
 
     return call
@@ -624,12 +625,20 @@ def _calm(progress: Report | bool) -> Report | bool:
     return call
 
 
-def _error(error: BaseException, message: str, hint: str = "") -> dict[str, str]:
+def _error(error: BaseException, message: str, hint: str = "") -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))
     return {"kind": type(error).__name__, "message": message, "hint": hint, "traceback": trace}
 
 
-def _unforeseen(error: BaseException) -> dict[str, str]:
+def _foreseen(error: ImagestrataError) -> dict[str, Any]:
+    return _error(error, *error.words(R)) | {"code": error.code, "names": error.names}
+
+
+def _warning(warning: Warning | str) -> str:
+    return warning.render(R) if isinstance(warning, Worded) else str(warning)
+
+
+def _unforeseen(error: BaseException) -> dict[str, Any]:
     frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
     # R may have taken the interrupt while reticulate's handler asked it whether there was one.
     if isinstance(error, KeyboardInterrupt) or "_signal_handler" in frames:

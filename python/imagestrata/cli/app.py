@@ -9,7 +9,8 @@ from typing import Any
 
 import typer
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, Worded
+from .words import ShellWords
 
 app = typer.Typer(
     help="Sort any pile of images into visual topics and draw samples that see every topic.",
@@ -31,7 +32,8 @@ def main() -> None:
     try:
         app()
     except ImagestrataError as error:
-        complain(f"Error: {error.message}", error.hint)
+        message, hint = error.words(_words())
+        complain(f"Error: {message}", hint)
         sys.exit(2)
     except Interrupted:
         complain("Interrupted. What is finished is kept; the same command goes on from there.")
@@ -44,7 +46,14 @@ def _interrupt(*_: Any) -> None:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, UserWarning):
-        complain(f"Warning: {message}")
+        text = message.render(_words()) if isinstance(message, Worded) else str(message)
+        complain(f"Warning: {text}")
+
+
+def _words() -> ShellWords:
+    """The words for whoever typed the command that is running."""
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    return ShellWords(commands, next((word for word in sys.argv[1:] if word in commands), ""))
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -11,6 +11,7 @@ from .options import (
     Engine,
     Json,
     K,
+    KMax,
     Method,
     MinClusterSize,
     MinSamples,
@@ -20,6 +21,7 @@ from .options import (
     Preset,
     Quiet,
     RunFolder,
+    SampleSize,
     Seed,
     Threshold,
 )
@@ -34,6 +36,8 @@ def cluster(
     method: Method = "iterative",
     preset: Preset = None,
     k: K = None,
+    k_max: KMax = None,
+    sample_size: SampleSize = None,
     n_clusters: Clusters = None,
     similarity_threshold: Threshold = None,
     min_cluster_size: MinClusterSize = None,
@@ -56,6 +60,8 @@ def cluster(
         method=method,
         preset=preset,
         k=k,
+        k_max=k_max,
+        sample_size=sample_size,
         n_clusters=n_clusters,
         similarity_threshold=similarity_threshold,
         min_cluster_size=min_cluster_size,
@@ -71,8 +77,9 @@ def cluster(
     show(clustering_summary(clustering), as_json, *cluster_lines(clustering))
 
 
-def cluster_arguments(**arguments: Any) -> dict[str, Any]:
+def cluster_arguments(*, k_max: str | None, **arguments: Any) -> dict[str, Any]:
     """Only what was given: the defaults live with cluster_images."""
+    arguments["k_max"] = int(k_max) if k_max and k_max.isdecimal() else k_max
     return {name: value for name, value in arguments.items() if value is not None}
 
 

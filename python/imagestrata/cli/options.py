@@ -34,6 +34,11 @@ NearDuplicates = Annotated[
 Method = Annotated[str, typer.Option(help="iterative, kmeans or hdbscan.")]
 Preset = Annotated[str | None, typer.Option(help='"paper": the published settings.')]
 K = Annotated[int | None, typer.Option("--k", help="Clusters fitted per iteration.")]
+KMax = Annotated[
+    str | None,
+    typer.Option(help='Largest K searched: a number, or "sample", all images of the sample.'),
+]
+SampleSize = Annotated[int | None, typer.Option(help="Images on which K is searched.")]
 Clusters = Annotated[int | None, typer.Option(help="Number of clusters (method kmeans).")]
 Threshold = Annotated[
     float | None, typer.Option(help="Mean silhouette above which a cluster is cohesive.")

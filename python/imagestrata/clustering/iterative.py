@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..engine import Engine
+from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..validate import check_choice, check_float, check_int
 from .base import ClusterEstimator, Memo, digest, trace_table
@@ -33,12 +34,14 @@ class IterativeKMeans(ClusterEstimator):
     Parameters
     ----------
     k : int, optional
-        Clusters fitted in every iteration (at most half as many as images
-        remain). By default the number is searched in each iteration.
+        Clusters fitted in every iteration, at most half as many as there are
+        images; once fewer than ``2 * k`` images remain, half as many as remain.
+        By default the number is searched in each iteration.
     sample_size : int, default 1000
         Images drawn for the search (the paper).
     step_size : int, default 5
-        Step of the search, which begins with it (the paper: 3 or 5).
+        Step of the search, which begins with it (the paper: 3 or 5); not larger
+        than ``k_max``.
     converge_window : int, default 3
         The search stops when the mean goodness of fit of the last
         ``converge_window`` fits no longer improves on that of as many before
@@ -52,9 +55,12 @@ class IterativeKMeans(ClusterEstimator):
         Improvement, per added cluster and relative to the earlier mean, that
         counts as none. Explained variance and inertia improve for ever, and
         need it.
-    k_max : int, optional
-        Largest number searched; by default a fiftieth of ``sample_size``: 20.
-        Never more than a third of the images in the sample.
+    k_max : int or "sample", optional
+        Largest number searched, up to ``sample_size``; "sample" searches up to
+        the number of images in the sample, as the paper does. A search ends at
+        the number of images that remain. By default ``k_max`` is a fiftieth of
+        ``sample_size`` (20), or ``step_size`` where that is larger, and at most
+        a third of the images in the sample.
     similarity_threshold : float, default 0
         Mean silhouette above which a cluster is cohesive (the paper: .03; its
         prose has .4 and its pseudo-code .04).
@@ -141,7 +147,7 @@ class IterativeKMeans(ClusterEstimator):
         converge_window: int = 3,
         k_criterion: str = "cohesion",
         k_tolerance: float = 0.0,
-        k_max: int | None = None,
+        k_max: int | str | None = None,
         similarity_threshold: float = 0.0,
         release_share: float = 0.2,
         stop_size: int = 20,
@@ -173,17 +179,45 @@ class IterativeKMeans(ClusterEstimator):
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
         super()._check_arguments(shape)
-        for name in ("k", "k_max"):
-            if getattr(self, name) is not None:
-                check_int(name, getattr(self, name), minimum=2)
         for name in ("sample_size", "step_size", "stop_size"):
             check_int(name, getattr(self, name), minimum=2)
+        if self.k is not None:
+            k = check_int("k", self.k, minimum=2)
+            if shape is not None and k > shape[0] // 2 and shape[0] >= self.stop_size:
+                raise ImagestrataError(
+                    f"`k` must be at most half the number of images, which is {shape[0]}; it is "
+                    f"{k}.",
+                    "Give a smaller k=.",
+                )
+        self._check_k_max()
         for name in ("converge_window", "patience", "n_init"):
             check_int(name, getattr(self, name), minimum=1)
         check_choice("k_criterion", self.k_criterion, CRITERIA)
         check_float("k_tolerance", self.k_tolerance, minimum=0)
         check_float("similarity_threshold", self.similarity_threshold, minimum=-1, maximum=1)
         check_float("release_share", self.release_share, minimum=0, maximum=1)
+
+    def _check_k_max(self) -> None:
+        """An upper end that the search can reach, and not before its first step."""
+        if isinstance(self.k_max, str):
+            if self.k_max != "sample":
+                raise ImagestrataError(
+                    f'`k_max` must be a whole number or "sample", not {self.k_max!r}.'
+                )
+        elif self.k_max is not None:
+            k_max = check_int("k_max", self.k_max, minimum=2)
+            if k_max > self.sample_size:
+                raise ImagestrataError(
+                    f"`k_max` ({k_max}) is larger than `sample_size` ({self.sample_size}), the "
+                    "number of images on which K is searched.",
+                    f"Search on more images: sample_size={k_max}.",
+                )
+            if k_max < self.step_size:
+                raise ImagestrataError(
+                    f"`k_max` ({k_max}) is smaller than `step_size` ({self.step_size}), with which "
+                    "the search for K begins.",
+                    f"Give a larger k_max=, a smaller step_size=, or the number itself: k={k_max}.",
+                )
 
     def _partition(
         self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
@@ -259,10 +293,18 @@ class IterativeKMeans(ClusterEstimator):
             step_size=self.step_size,
             converge_window=self.converge_window,
             tolerance=self.k_tolerance,
-            k_max=min(self.k_max or max(2, self.sample_size // 50), max(2, size // 3)),
+            k_max=self._largest_k(size),
             rng=rng,
         )
         return kmeans(vectors, len(best.centers), rng, self.n_init, best.centers)
+
+    def _largest_k(self, n_sampled: int) -> int:
+        """The end of the search for K on so many images."""
+        if self.k_max == "sample":
+            return n_sampled
+        if self.k_max is not None:
+            return min(int(self.k_max), n_sampled)
+        return min(max(self.step_size, self.sample_size // 50), max(2, n_sampled // 3))
 
 
 def _trace_row(number: int, made: pd.DataFrame, found: NDArray[np.intp]) -> tuple[float, ...]:

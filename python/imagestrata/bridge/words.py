@@ -1,0 +1,82 @@
+"""Names and values as R writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from ..wording import Language, Name
+
+#: What R calls by another name.
+FUNCTIONS = {
+    "ModelServer": "model_server",
+    "LocalModel": "local_model",
+    "Rekognition": "rekognition",
+    "Embeddings.load": "read_embeddings",
+    "Clustering.load": "read_clustering",
+    "FineTunedModel.load": "read_model",
+    "doctor": "imagestrata_doctor",
+}
+_KINDS = {
+    "DataFrame": "a data frame",
+    "Series": "a vector",
+    "Index": "a vector",
+    "ndarray": "a matrix",
+    "Embeddings": "embeddings",
+    "Clustering": "a clustering",
+    "FineTunedModel": "a model",
+    "ModelServer": "a model server",
+    "LocalModel": "a local model",
+    "dict": "a named list",
+    "list": "a vector or list",
+    "tuple": "a vector or list",
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "a logical value",
+    "NoneType": "NULL",
+}
+_CONSTANTS = {None: "NULL", True: "TRUE", False: "FALSE"}
+
+
+class RWords(Language):
+    """As the tidyverse style guide writes R."""
+
+    def assignment(self, name: str, value: Any) -> str:
+        return f"{name} = {self.value(value)}"
+
+    def call(self, name: str, arguments: list[tuple[str, Any]]) -> str:
+        return super().call(FUNCTIONS.get(name, name), arguments)
+
+    def value(self, value: Any) -> str:
+        if value is None or isinstance(value, bool):
+            return _CONSTANTS[value]
+        if isinstance(value, float) and math.isnan(value):
+            return "NaN"
+        if isinstance(value, float) and math.isinf(value):
+            return "Inf" if value > 0 else "-Inf"
+        if isinstance(value, float) and value.is_integer():
+            return f"{value:.0f}"  # R sends whole numbers so
+        if isinstance(value, list | tuple):
+            alike = all(isinstance(item, bool | int | float | str) for item in value)
+            return f"{'c' if alike and value else 'list'}({', '.join(map(self.value, value))})"
+        if isinstance(value, dict):
+            pairs = (f"{_name(str(key))} = {self.value(item)}" for key, item in value.items())
+            return f"list({', '.join(pairs)})"
+        return super().value(value)
+
+    def quoted(self, value: Any) -> str:
+        return self.value(value)
+
+    def kind(self, name: str) -> str:
+        return _KINDS.get(name) or super().kind(name)
+
+
+R = RWords()
+
+
+def _name(text: str) -> str:
+    """As the name of an element of a list."""
+    plain = re.fullmatch(r"[A-Za-z.][\w.]*", text)
+    return text if plain or isinstance(text, Name) else f"`{text}`"

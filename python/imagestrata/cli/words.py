@@ -1,0 +1,143 @@
+"""Names and values as they are typed in a shell."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from ..wording import Language, Name, shortened
+
+if TYPE_CHECKING:
+    import click
+
+#: The command that does what a verb does.
+COMMANDS = {
+    "assign_annotators": "assign",
+    "cluster_images": "cluster",
+    "cluster_keywords": "keywords",
+    "coding_sheet": "coding-sheet",
+    "compare_clusterings": "compare",
+    "crop_faces": "crop-faces",
+    "describe_images": "describe",
+    "doctor": "doctor",
+    "draw_demo_corpus": "demo",
+    "embed_images": "embed",
+    "embed_text": "embed-text",
+    "export_labelstudio": "assign --format labelstudio",
+    "export_qualtrics": "assign --format qualtrics",
+    "export_ratings_page": "assign",
+    "fine_tune": "fine-tune",
+    "image_gallery": "gallery",
+    "list_encoders": "doctor",
+    "predict_labels": "predict",
+    "read_text": "read-text",
+    "reduce_embeddings": "reduce",
+    "sample_images": "sample",
+    "sample_pairs": "pairs",
+    "scan_images": "scan",
+    "score_pairs": "score",
+    "share_bundle": "share",
+    "sweep_min_cluster_size": "sweep",
+    "tag_images": "tag",
+    "tune_clusters": "tune",
+}
+#: What commands call an argument of the verbs by another name, the first that there is.
+OPTIONS = {
+    "clusterings": ("run_folders",),
+    "codes": ("code",),
+    "columns": ("column",),
+    "confidence": (),
+    "embeddings": ("run_folder",),
+    "clustering": ("run_folder",),
+    "files": ("answers",),
+    "groups": ("group",),
+    "images": ("folder", "run_folder"),
+    "languages": ("language",),
+    "out": ("run_folder", "folder"),
+    "progress": ("quiet",),
+    "provider": ("model",),
+    "run": ("run_folder",),
+    "sample": ("run_folder",),
+    "sizes": ("size",),
+}
+_KINDS = {
+    "DataFrame": "a table",
+    "NoneType": "nothing",
+    "float": "a number",
+    "int": "a number",
+    "str": "text",
+}
+_NOTHING: Any = object()
+
+
+class ShellWords(Language):
+    """As somebody types who runs a command.
+
+    Parameters
+    ----------
+    commands : dict of click.Command
+        All commands by their names.
+    running : str, optional
+        The command that is running, whose options are meant first.
+    """
+
+    def __init__(self, commands: dict[str, click.Command], running: str = "") -> None:
+        self._commands = commands
+        self._running = running
+
+    def argument(self, name: str) -> str:
+        return self.assignment(name, _NOTHING)
+
+    def assignment(self, name: str, value: Any) -> str:
+        """An option of the running command; else of the first that has it, which is then named."""
+        for command in (self._running, *sorted(set(self._commands) - {self._running})):
+            typed = self._typed(command, name, value)
+            if typed is not None:
+                return typed if command == self._running else f"{typed} of `imagestrata {command}`"
+        elsewhere = name if value is _NOTHING else super().assignment(name, value)
+        return f"`{elsewhere}` (in Python or R)"
+
+    def call(self, name: str, arguments: list[tuple[str, Any]]) -> str:
+        command = COMMANDS.get(name)
+        if command is None:
+            return f"{super().call(name, arguments)} (in Python or R)"
+        typed = (self._typed(command.split()[0], name, value) for name, value in arguments if name)
+        return f"`{' '.join(filter(None, ['imagestrata', command, *typed]))}`"
+
+    def value(self, value: Any) -> str:
+        if value is None:
+            return "nothing"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, list | tuple):
+            return _shell(value)
+        return repr(shortened(value)) if type(value) is str else super().value(value)
+
+    def kind(self, name: str) -> str:
+        return _KINDS.get(name) or super().kind(name)
+
+    def _typed(self, command: str, name: str, value: Any) -> str | None:
+        """An argument of a command as it is typed; None where the command has none such."""
+        known = {str(one.name): one for one in getattr(self._commands.get(command), "params", [])}
+        found = next((known[one] for one in (name, *OPTIONS.get(name, ())) if one in known), None)
+        if found is None:
+            return None
+        if found.param_type_name == "argument":
+            return str(found.name).upper() if value is _NOTHING else _shell(value)
+        option = str(found.opts[0])
+        if value is False:
+            return str(found.secondary_opts[0]) if found.secondary_opts else f"no {option}"
+        if value is _NOTHING or value is True:
+            return option
+        if getattr(found, "multiple", False) and isinstance(value, list | tuple):
+            return " ".join(f"{option} {_shell(one)}" for one in value)
+        return f"no {option}" if value is None else f"{option} {_shell(value)}"
+
+
+def _shell(value: Any) -> str:
+    """A value as a shell takes it."""
+    if isinstance(value, Name):
+        return value.upper()
+    if isinstance(value, list | tuple):
+        return " ".join(map(_shell, value))
+    return shlex.quote(str(value))

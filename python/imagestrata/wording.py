@@ -1,0 +1,217 @@
+"""Names in messages, as the reader's language writes them.
+
+A message of the core is an f-string in which :func:`arg`, :func:`verb` and :func:`quote` stand
+for what each language writes in its own way::
+
+    ImagestrataError(
+        f"{quote(folder)} already holds a sample.",
+        f"Choose another {arg('out')}, or use {arg('overwrite', True)}.",
+    )
+
+==========================  =====================  =====================  ====================
+written                     in Python              in R                   on the command line
+==========================  =====================  =====================  ====================
+``arg("out")``              ```out```              ```out```              ``--out``
+``arg("overwrite", True)``  ``overwrite=True``     ``overwrite = TRUE``   ``--overwrite``
+``verb("sample_images")``   ``sample_images()``    ``sample_images()``    `imagestrata sample`
+``quote(None)``             ``None``               ``NULL``               ``nothing``
+``quote(["a", "b"])``       ``['a', 'b']``         ``c("a", "b")``        ``a b``
+``kind_of(table)``          ``a DataFrame``        ``a data frame``       ``a table``
+``foreign("pip list")``     ```pip list```         ```pip list```         ```pip list```
+==========================  =====================  =====================  ====================
+
+Each leaves a mark in the text, which :func:`render` replaces. The R and the command-line
+:class:`Language` live where those languages are served, in ``bridge`` and ``cli``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_MARK = re.compile("\ue000([^\ue000\ue001]*)\ue001")
+#: What of a value a message shows: items of a list, characters of a text.
+_MOST_ITEMS, _MOST_CHARACTERS = 12, 200
+_NOTHING: Any = object()
+
+
+class Name(str):
+    """A placeholder among values, written as it is: ``arg("out", Name("folder"))``."""
+
+    __slots__ = ()
+
+
+class Kind(str):
+    """The type of a value that is too large or too strange to be shown."""
+
+    __slots__ = ()
+
+
+class Token(NamedTuple):
+    """What a mark stands for."""
+
+    #: "argument", "assignment", "verb", "value", "kind" or "code".
+    is_a: str
+    #: The name of the argument or verb, or the code itself.
+    name: str
+    #: The value of an assignment or value, the arguments of a verb: (name or "", value) each.
+    value: Any
+
+
+class Language:
+    """How Python writes names and values; other languages say what they do differently."""
+
+    def argument(self, name: str) -> str:
+        return f"`{name}`"
+
+    def assignment(self, name: str, value: Any) -> str:
+        return f"{name}={self.value(value)}"
+
+    def call(self, name: str, arguments: list[tuple[str, Any]]) -> str:
+        given = [
+            self.assignment(name, value) if name else self.value(value) for name, value in arguments
+        ]
+        return f"{name}({', '.join(given)})"
+
+    def value(self, value: Any) -> str:
+        if isinstance(value, Kind):
+            return self.kind(value)
+        if isinstance(value, Name):
+            return str(value)
+        if isinstance(value, str):
+            return json.dumps(shortened(value), ensure_ascii=False)
+        if isinstance(value, list | tuple):
+            inside = ", ".join(map(self.value, value))
+            one = "," if len(value) == 1 else ""
+            return f"({inside}{one})" if isinstance(value, tuple) else f"[{inside}]"
+        if isinstance(value, dict):
+            pairs = (f"{self.value(key)}: {self.value(item)}" for key, item in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        return repr(value)
+
+    def quoted(self, value: Any) -> str:
+        """A value in running text, where a text stands in single quotes, as in Python's errors."""
+        return repr(shortened(value)) if type(value) is str else self.value(value)
+
+    def kind(self, name: str) -> str:
+        if name == "NoneType":
+            return "None"
+        return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
+
+    def code(self, text: str) -> str:
+        return f"`{text}`"
+
+
+PYTHON = Language()
+
+
+def arg(name: str, value: Any = _NOTHING) -> str:
+    """An argument by its name, or with the value that it should have."""
+    if value is _NOTHING:
+        return _mark("argument", name)
+    return _mark("assignment", name, value)
+
+
+def verb(name: str, *values: Any, **arguments: Any) -> str:
+    """A function or class by its public name, called with these arguments."""
+    return _mark("verb", name, [("", one) for one in values] + list(arguments.items()))
+
+
+def quote(x: Any) -> str:
+    """A value as it was given, or is to be given."""
+    return _mark("value", "", x)
+
+
+def kind_of(x: Any) -> str:
+    """What sort of thing was given, with its article: "a list", "a data frame"."""
+    return _mark("kind", type(x).__name__)
+
+
+def foreign(text: str) -> str:
+    """A command or call that is not ours: the same in all languages."""
+    return _mark("code", text)
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+
+
+def render(text: str, language: Language = PYTHON) -> str:
+    """The text with each mark as the language writes it."""
+    return _MARK.sub(lambda mark: _worded(mark, language), text)
+
+
+def tokens(text: str) -> list[Token]:
+    """What the marks of a text stand for, in their order."""
+    return [token for mark in _MARK.finditer(text) if (token := _read(mark)) is not None]
+
+
+def _mark(is_a: str, name: str, x: Any = None) -> str:
+    return f"\ue000{json.dumps([is_a, name, _pack(x)])}\ue001"
+
+
+def _read(mark: re.Match[str]) -> Token | None:
+    """None where somebody's own text looks like a mark."""
+    try:
+        is_a, name, packed = json.loads(mark[1])
+        return Token(is_a, name, _unpack(packed))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _worded(mark: re.Match[str], language: Language) -> str:
+    match _read(mark):
+        case Token("argument", name, _):
+            return language.argument(name)
+        case Token("assignment", name, x):
+            return language.assignment(name, x)
+        case Token("verb", name, x):
+            return language.call(name, x)
+        case Token("value", _, x):
+            return language.quoted(x)
+        case Token("kind", name, _):
+            return language.kind(name)
+        case Token("code", name, _):
+            return language.code(name)
+    return mark[1]
+
+
+def _pack(x: Any) -> Any:
+    """A value as JSON has it; what JSON lacks is an object of one key."""
+    if hasattr(x, "item") and getattr(x, "ndim", None) == 0:
+        x = x.item()  # a number of NumPy
+    if x is Ellipsis:
+        return {"name": "..."}
+    if isinstance(x, Name):
+        return {"name": str(x)}
+    if x is None or isinstance(x, bool | int | float | str):
+        return x
+    if isinstance(x, os.PathLike):
+        return os.fspath(x)
+    if isinstance(x, Mapping):
+        return {"dict": [[_pack(key), _pack(item)] for key, item in list(x.items())[:_MOST_ITEMS]]}
+    if isinstance(x, list | tuple | set | frozenset | range):
+        items = [_pack(item) for item in list(x)[:_MOST_ITEMS]]
+        items += [{"name": "..."}] if len(x) > _MOST_ITEMS else []
+        return {"tuple": items} if isinstance(x, tuple) else items
+    return {"kind": type(x).__name__}
+
+
+def _unpack(packed: Any) -> Any:
+    if isinstance(packed, list):
+        return [_unpack(item) for item in packed]
+    if isinstance(packed, dict):
+        ((key, inside),) = packed.items()
+        match key:
+            case "name":
+                return Name(inside)
+            case "kind":
+                return Kind(inside)
+            case "tuple":
+                return tuple(map(_unpack, inside))
+            case "dict":
+                return {_unpack(one): _unpack(item) for one, item in inside}
+    return packed
