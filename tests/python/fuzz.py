@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deep_files import SHAPE, png, tiff
 from images import encode, picture, turned
 from imagestrata.corpus.decode import MAX_PIXELS, UnreadableImage, open_image
 
@@ -51,6 +52,7 @@ def originals() -> dict[str, bytes]:
     clear = shape.convert("RGBA")
     clear.putalpha(Image.linear_gradient("L").resize(shape.size))
     grey16 = Image.fromarray((np.arange(2400, dtype=np.uint16) * 27).reshape(40, 60))
+    deep = np.rint(SHAPE * 65535).astype(np.uint16)
     real = Image.fromarray(np.linspace(-1, 1, 2400, dtype=np.float32).reshape(40, 60))
     later: dict[str, Any] = {"save_all": True, "append_images": frames[1:]}
     return {
@@ -64,6 +66,8 @@ def originals() -> dict[str, bytes]:
         "png palette": encode(shape.convert("P"), transparency=3),
         "png alpha": encode(clear),
         "png 16": encode(grey16),
+        "png 16 colours": png(deep, 2),
+        "png 16 alpha": png(deep[:, :, :2], 4),
         "png 1": encode(shape.convert("1")),
         "png animated": encode(frames[0], "PNG", **later),
         "gif": encode(shape, "GIF"),
@@ -78,6 +82,7 @@ def originals() -> dict[str, bytes]:
         "tiff packbits": encode(shape, "TIFF", compression="packbits"),
         "tiff fax": encode(shape.convert("1"), "TIFF", compression="group4"),
         "tiff 16": encode(grey16, "TIFF"),
+        "tiff 16 colours": tiff(deep, 2),
         "tiff real": encode(real, "TIFF"),
         "tiff pages": encode(frames[0], "TIFF", **later),
         "tiff exif": turned(shape, 8, "TIFF"),

@@ -7,14 +7,16 @@ import warnings
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
-from PIL import Image
+from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 import images
 from imagestrata.corpus import decode
 from imagestrata.corpus.decode import UnreadableImage, image_format, open_image
 from imagestrata.corpus.reasons import Reason
+from imagestrata.corpus.scan import scan_images
 
 # Four different corners, large enough that JPEG keeps them apart.
 CORNERS = {"red": (0, 0), "lime": (32, 0), "blue": (0, 32), "yellow": (32, 32)}
@@ -111,8 +113,9 @@ def test_values_without_a_range_are_stretched():
     values = np.array([[-1.0, 0.0, np.nan, 1.0]], dtype=np.float32)
     opened = open_image(images.encode(Image.fromarray(values), "TIFF"))
     assert np.asarray(opened)[0, :, 0].tolist() == [0, 128, 128, 255]
-    constant = Image.fromarray(np.full((2, 2), 7.0, dtype=np.float32))
-    assert np.asarray(open_image(images.encode(constant, "TIFF"))).max() == 0
+    for value, shown in ((7.0, 128), (0.0, 0), (200.0, 200), (0.6, 153)):
+        constant = Image.fromarray(np.full((2, 2), value, dtype=np.float32))
+        assert (np.asarray(open_image(images.encode(constant, "TIFF"))) == shown).all()
 
 
 def test_first_frame_of_an_animation():
@@ -170,7 +173,38 @@ def test_pillow_is_left_as_it_was(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert open_image(data).size == (80, 60)
+        clear = images.encode(images.picture(1, (80, 60), "RGBA"))
+        assert open_image(clear).size == (80, 60)
     assert Image.MAX_IMAGE_PIXELS == 100 != before
+
+
+def test_switches_of_a_session_decide_nothing(monkeypatch, tmp_path):
+    """Pillow has switches for the whole process, which notebooks set and forget."""
+    jpeg = images.encode(images.picture(1, (320, 240)), "JPEG")
+    half = jpeg[: len(jpeg) // 2]
+    moving = images.odd_files()["moving.gif"][0]
+    files = images.write_files(tmp_path, {"half.jpg": half, "jpg.jpg": jpeg, "moving.gif": moving})
+    before = scan_images(files, progress=False)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    monkeypatch.setattr(GifImagePlugin, "LOADING_STRATEGY", 1)
+    monkeypatch.setattr(TiffImagePlugin, "READ_LIBTIFF", True)
+    with pytest.raises(UnreadableImage, match="truncated or damaged"):
+        open_image(half)
+    # A library that is imported while work goes on does not change it half-way.
+    set_again = []
+
+    def progress(step, done, total):
+        set_again.append(ImageFile.LOAD_TRUNCATED_IMAGES)
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pd.testing.assert_frame_equal(scan_images(files, progress=progress), before)
+    assert False in set_again
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+    assert (Image.MAX_IMAGE_PIXELS, GifImagePlugin.LOADING_STRATEGY) == (1, 1)
+    assert TiffImagePlugin.READ_LIBTIFF is True
 
 
 def test_limit_of_pixels(monkeypatch):
@@ -200,6 +234,28 @@ def test_what_is_no_file(tmp_path):
         with pytest.raises(UnreadableImage) as caught:
             open_image(tmp_path / name)
         assert caught.value.reason is reason, name
+
+
+def test_large_files_and_files_without_end_are_not_read(tmp_path, monkeypatch):
+    big = tmp_path / "film.jpg"
+    big.write_bytes(images.encode(images.picture(1), "JPEG"))
+    os.truncate(big, 12 << 30)  # sparse: it takes no room
+    # A regular file that has nothing and is never at an end, as /proc/kmsg is.
+    (tmp_path / "log.jpg").symlink_to("/proc/kmsg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    for name, reason in (("film", "too large"), ("log", "empty file"), ("zero", "not a file")):
+        with pytest.raises(UnreadableImage, match=reason):
+            open_image(tmp_path / f"{name}.jpg")
+    images.write_pictures(tmp_path, 2)
+    found = scan_images(tmp_path, progress=False)
+    assert found["reason"].dropna().tolist() == ["too large", "empty file", "not a file"]
+
+    def hungry(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(decode, "_decode", hungry)
+    with pytest.raises(UnreadableImage, match="too large"):
+        open_image(images.encode(images.picture(1)))
 
 
 def test_no_permission(public_folder, unprivileged):

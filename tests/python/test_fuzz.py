@@ -40,7 +40,7 @@ def test_mutated_images_do_no_harm():
     # Mutations get past the first look, and not all of them through.
     assert found.outcomes["read"] > 0.1 * MUTATIONS
     assert found.outcomes[Reason.DAMAGED] > 0.1 * MUTATIONS
-    assert found.outcomes[Reason.TOO_LARGE] > 0
+    assert found.outcomes[Reason.TOO_MANY_PIXELS] > 0
 
 
 def test_a_mutation_follows_from_its_number():
@@ -122,7 +122,7 @@ def test_bombs_are_stopped_before_they_unfold(tmp_path):
     stopped = json.loads(reasons)
     assert stopped.pop("fine.png") is None
     assert stopped.pop("png text.png") in (None, Reason.DAMAGED)  # texts are left unread
-    assert len(stopped) == 6 and set(stopped.values()) == {Reason.TOO_LARGE}
+    assert len(stopped) == 6 and set(stopped.values()) == {Reason.TOO_MANY_PIXELS}
 
 
 def test_the_limit_is_the_one_that_is_stated():

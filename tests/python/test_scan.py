@@ -39,13 +39,13 @@ def names(table: pd.DataFrame) -> list[str]:
 def decodes(monkeypatch):
     """Sizes of the files decoded, in whatever order the threads took them."""
     seen = []
-    real = scan.open_image
+    real = scan.decode
 
     def counting(data, **options):
         seen.append(len(data))
         return real(data, **options)
 
-    monkeypatch.setattr(scan, "open_image", counting)
+    monkeypatch.setattr(scan, "decode", counting)
     return seen
 
 

@@ -8,31 +8,38 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from .bare import is_odd_jpeg, without_metadata
+from .depth import eight_bits, is_deep, is_exact, read_deep
 from .reasons import Reason
+from .tiff import Tiff
 
-#: Largest picture that is decoded, in pixels (a billion bytes in memory, and at most 13
-#: for each pixel while it is decoded; tests/python/fuzz.py measures that). The size is
-#: read from the header, so that a decompression bomb is refused before it unfolds.
-#: Pillow's own global limit is lower, warns, and is not ours to change.
+#: Largest picture that is decoded, in pixels; half as many in colours of 16 bits. (A billion
+#: bytes in memory, and at most 13 for each pixel while it is decoded; tests/python/fuzz.py
+#: measures that.) The size is read from the header, so that a decompression bomb is refused
+#: before it unfolds. Pillow's own limit is lower, warns, and belongs to the whole process.
 MAX_PIXELS = 250_000_000
+
+#: Largest file that is read, in bytes: what the largest picture takes uncompressed, with 16
+#: bits a channel. A film with the ending of a picture is refused before it is read.
+MAX_BYTES = 1 << 31
 
 #: The formats that are decoded, as named in the images table.
 FORMATS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
@@ -41,7 +48,7 @@ FORMATS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "GIF": GifImageFile,
     "WebP": WebPImageFile,
     "BMP": BmpImageFile,
-    "TIFF": TiffImageFile,
+    "TIFF": Tiff,
 }
 
 #: How many bytes :func:`image_format` needs to see.
@@ -80,6 +87,17 @@ _UPRIGHT = {
 }
 
 
+#: What Pillow says of files that are whole, and of a kind that it does not decode.
+_NOT_DECODED = re.compile(
+    r"unknown pixel mode|unknown data organization|unsupported bmp|cannot handle"
+    r"|not yet supported|not available",
+    re.IGNORECASE,
+)
+
+#: Tags that a TIFF must have: an error about another number is about its compression.
+_TIFF_TAGS = range(254, 342)
+
+
 class UnreadableImage(Exception):
     """A file that does not give a picture.
 
@@ -92,6 +110,23 @@ class UnreadableImage(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+class Decoded(NamedTuple):
+    """A picture as people see it, and as it was stored.
+
+    Attributes
+    ----------
+    shown : PIL.Image.Image
+        As :func:`open_image` returns it.
+    exact : PIL.Image.Image or ndarray
+        Upright, in the depth, with the transparency and in the colours (CMYK, Lab) stored:
+        what :func:`~imagestrata.corpus.duplicates.pixel_hash` compares. The same as
+        ``shown`` where that holds everything.
+    """
+
+    shown: Image.Image
+    exact: Image.Image | NDArray[Any]
 
 
 def open_image(
@@ -117,52 +152,93 @@ def open_image(
     Returns
     -------
     PIL.Image.Image
-        In mode RGB, 8 bits a channel; of an animation or a document of many
-        pages, the first. 16-bit greys keep their upper 8 bits; values without a
-        fixed range (32-bit integers beyond 16 bits, floating point) are
-        stretched from their least to their greatest. Colour profiles are not
-        applied.
+        In mode RGB, 8 bits a channel and without metadata; of an animation or a
+        document of many pages, the first. Values of up to 16 bits are taken to
+        have the fewest of 8, 10, 12, 14 or 16 bits that hold them all, and keep
+        the upper 8 of these: 12-bit pictures stored in 16 bits are not black.
+        Floating-point numbers that fill most of 0 to 1, 0 to 255 or 0 to 65535
+        have that range; other values without a fixed range are stretched from
+        their least to their greatest. Colour profiles are not applied.
 
     Raises
     ------
     UnreadableImage
         With a reason, for everything that is not a whole picture in one of the
         formats of :data:`FORMATS` of at most :data:`MAX_PIXELS` pixels.
+
+    Notes
+    -----
+    Metadata that cannot be read (profiles, comments, EXIF) is passed over.
     """
-    data = source if isinstance(source, bytes) else read_file(source)
-    reader = FORMATS.get(_known_format(data))
-    if reader is None:
-        raise UnreadableImage(Reason.UNSUPPORTED)
+    return decode(source, min_pixels_side=min_pixels_side, longer=longer).shown
+
+
+def decode(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    min_pixels_side: int | None = None,
+    longer: bool = False,
+) -> Decoded:
+    """Decode a picture, see :func:`open_image`, and keep what it holds besides."""
     try:
-        image = reader(BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise UnreadableImage(Reason.TOO_LARGE)
+        data = source if isinstance(source, bytes) else read_file(source)
+        format = _known_format(data)
+        reader = FORMATS.get(format)
+        if reader is None:
+            raise UnreadableImage(Reason.UNSUPPORTED)
+        least = None
         if min_pixels_side is not None:
-            least = [min_pixels_side, min_pixels_side]
-            if longer:
-                least[image.width >= image.height] = 1
-            image.draft(None, (least[0], least[1]))
-        image.load()
-        return _upright(image, _rgb(image))
-    except UnreadableImage:
-        raise
-    except (Image.DecompressionBombError, MemoryError):
+            least = (min_pixels_side, 0 if longer else min_pixels_side)
+        with pillow_as_needed():
+            try:
+                return _decode(reader, data, least)
+            except _FINAL:
+                raise
+            # Pillow's readers raise whatever a broken byte leads to: OSError, SyntaxError,
+            # ValueError, IndexError, struct.error, zlib.error, ...
+            except Exception as error:
+                for bare in without_metadata(format, data):
+                    with suppress(Exception):
+                        return _decode(reader, bare, least)
+                unsupported = _is_unsupported(error, data)
+                reason = Reason.UNSUPPORTED if unsupported else Reason.DAMAGED
+                raise UnreadableImage(reason) from error
+    except Image.DecompressionBombError:
+        raise UnreadableImage(Reason.TOO_MANY_PIXELS) from None
+    except MemoryError:
         raise UnreadableImage(Reason.TOO_LARGE) from None
-    except Exception as error:
-        # Pillow's readers raise whatever a broken byte leads to: OSError, SyntaxError,
-        # ValueError, IndexError, struct.error, zlib.error, ...
-        raise UnreadableImage(Reason.DAMAGED) from error
+
+
+#: Errors that other bytes of metadata would not change.
+_FINAL = (UnreadableImage, Image.DecompressionBombError, MemoryError)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """All bytes of a regular file, or :class:`UnreadableImage`."""
+    return _read(path, None)
+
+
+def read_head(path: str | os.PathLike[str]) -> bytes:
+    """The first :data:`HEAD_BYTES` bytes of a regular file, or :class:`UnreadableImage`."""
+    return _read(path, HEAD_BYTES)
+
+
+def _read(path: str | os.PathLike[str], n_bytes: int | None) -> bytes:
     file = Path(path)
     try:
-        if not stat.S_ISREG(file.stat().st_mode):
+        state = file.stat()
+        if not stat.S_ISREG(state.st_mode):
             # Opening a named pipe would wait for ever.
             readable = os.access(file, os.R_OK)
             raise UnreadableImage(Reason.NOT_A_FILE if readable else Reason.NO_PERMISSION)
-        return file.read_bytes()
+        if not state.st_size and os.access(file, os.R_OK):
+            return b""  # files of the system that are never at an end have no size either
+        if n_bytes is None and state.st_size > MAX_BYTES:
+            raise UnreadableImage(Reason.TOO_LARGE)
+        with file.open("rb") as opened:
+            return opened.read(state.st_size if n_bytes is None else n_bytes)
+    except MemoryError:
+        raise UnreadableImage(Reason.TOO_LARGE) from None
     except PermissionError:
         raise UnreadableImage(Reason.NO_PERMISSION) from None
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte
@@ -199,11 +275,51 @@ def quiet() -> Iterator[None]:
     """Silence Pillow's warnings (odd EXIF and the like): our table says what matters.
 
     To be entered by the thread that starts the decoding ones, since Python's
-    warning filters belong to the whole process.
+    warning filters belong to the whole process. Until it ends, Pillow has the
+    switches that decoding needs.
     """
-    with warnings.catch_warnings():
+    with pillow_as_needed(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
+
+
+#: Guards the switches below while several threads decode.
+_switching = threading.Lock()
+_decoding = 0
+_theirs: dict[tuple[Any, str], Any] = {}
+
+
+@contextmanager
+def pillow_as_needed() -> Iterator[None]:
+    """Set the switches of Pillow that belong to the whole process, and set them back.
+
+    A session may have set them to read half pictures, or to refuse large ones.
+    """
+    global _decoding
+    ours = {
+        (ImageFile, "LOAD_TRUNCATED_IMAGES"): False,
+        (Image, "MAX_IMAGE_PIXELS"): MAX_PIXELS,
+        (GifImagePlugin, "LOADING_STRATEGY"): GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST,
+        (TiffImagePlugin, "READ_LIBTIFF"): False,
+    }
+    with _switching:
+        if not _decoding:
+            _theirs.clear()
+        _decoding += 1
+        for (module, name), value in ours.items():
+            found = getattr(module, name)
+            if found is not value:
+                _theirs[module, name] = found
+                setattr(module, name, value)
+    try:
+        yield
+    finally:
+        with _switching:
+            _decoding -= 1
+            if not _decoding:
+                for (module, name), value in _theirs.items():
+                    if getattr(module, name) is ours[module, name]:  # else set meanwhile
+                        setattr(module, name, value)
 
 
 def _known_format(data: bytes) -> str:
@@ -220,48 +336,91 @@ def _text_start(head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
 
 
+def _decode(
+    reader: Callable[[BytesIO], ImageFile.ImageFile], data: bytes, least: tuple[int, int] | None
+) -> Decoded:
+    """Decode with one of Pillow's readers; ``least`` is for the longer and the shorter side."""
+
+    def open_file() -> ImageFile.ImageFile:
+        return reader(BytesIO(data))
+
+    image = open_file()
+    deep = is_deep(image)
+    weight = 2 if deep and len(image.getbands()) > 1 else 1  # two bytes a channel
+    if image.width * image.height * weight > MAX_PIXELS:
+        raise UnreadableImage(Reason.TOO_MANY_PIXELS)
+    if deep:
+        values, mode = read_deep(open_file, _upright)
+        eight = eight_bits(values, mode)
+        shown = _rgb(eight)
+        if not is_exact(values, eight):
+            return Decoded(shown, values)
+        return Decoded(shown, _exact(eight, shown))
+    if least is not None:
+        longer, shorter = (max(1, side) for side in least)
+        wide = image.width >= image.height
+        image.draft(None, (longer, shorter) if wide else (shorter, longer))
+    upright = _upright(image)
+    shown = _rgb(upright)
+    return Decoded(shown, _exact(upright, shown))
+
+
+def _is_unsupported(error: Exception, data: bytes) -> bool:
+    """Whether a file is whole, and of a kind within its format that is not decoded."""
+    if _NOT_DECODED.search(str(error)) or (data[:2] == b"\xff\xd8" and is_odd_jpeg(data)):
+        return True
+    cause = error.__cause__
+    return (
+        data[:2] in (b"II", b"MM")
+        and isinstance(cause, KeyError)
+        and isinstance(cause.args[0], int)
+        and cause.args[0] not in _TIFF_TAGS
+    )
+
+
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+    """A picture in RGB, on white, and nothing else that its file said."""
     if image.has_transparency_data:
-        white = Image.new("RGB", image.size, "white")
-        for top, bottom in _strips(image.height, image.width):
-            box = (0, top, image.width, bottom)
-            layered = image.crop(box).convert("RGBA")
-            white.paste(layered, box, mask=layered.getchannel("A"))
-        return white
-    return image if image.mode == "RGB" else image.convert("RGB")
+        shown = Image.new("RGB", image.size, "white")
+        for box in strips(image):
+            layered = rgba(image.crop(box))
+            shown.paste(layered, box, mask=layered.getchannel("A"))
+        return shown
+    shown = image if image.mode == "RGB" else image.convert("RGB")
+    shown.info = {}
+    return shown
 
 
-def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    grey = np.empty(values.shape, dtype=np.uint8)
-    strips = [slice(*strip) for strip in _strips(*values.shape)]
-    if np.issubdtype(values.dtype, np.integer) and values.min() >= 0 and values.max() < 2**16:
-        for strip in strips:
-            grey[strip] = values[strip] >> 8
-        return grey
-
-    def finite(strip: slice) -> NDArray[np.float64]:
-        return np.nan_to_num(values[strip].astype(np.float64), posinf=0, neginf=0)
-
-    low = min(finite(strip).min() for strip in strips)
-    high = max(finite(strip).max() for strip in strips)
-    scale = 255 / (high - low) if high > low else 0
-    for strip in strips:
-        grey[strip] = np.rint((finite(strip) - low) * scale)
-    return grey
+def _exact(image: Image.Image, shown: Image.Image) -> Image.Image:
+    """Whichever of a picture and what is seen of it holds all there is."""
+    if image.has_transparency_data:
+        opaque = all(
+            rgba(image.crop(box)).getchannel("A").getextrema()[0] == 255 for box in strips(image)
+        )
+        return shown if opaque else image
+    return image if image.mode in ("CMYK", "LAB") else shown
 
 
-def _strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """First and last row of strips of a million pixels: copies of a picture cost little so."""
-    rows = max(1, 2**20 // max(width, 1))
-    return ((top, min(top + rows, height)) for top in range(0, height, rows))
+def rgba(image: Image.Image) -> Image.Image:
+    """The picture in RGBA, from any mode."""
+    if image.mode == "La":  # Pillow knows no direct way
+        image = image.convert("LA")
+    return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
-def _upright(source: Image.Image, picture: Image.Image) -> Image.Image:
+def strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of a million pixels, from top to bottom: copies of a picture cost little so."""
+    rows = max(1, 2**20 // max(image.width, 1))
+    for top in range(0, image.height, rows):
+        yield 0, top, image.width, min(top + rows, image.height)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Load a picture, and turn it as its EXIF says."""
+    image.load()
     try:
-        method = _UPRIGHT.get(source.getexif().get(_ORIENTATION_TAG, 1))
+        method = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:
         # A picture with damaged EXIF is still a picture.
-        return picture
-    return picture if method is None else picture.transpose(method)
+        return image
+    return image if method is None else image.transpose(method)

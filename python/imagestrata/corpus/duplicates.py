@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from .decode import rgba
 from .near import find_leaders
 from .reasons import Reason
 
@@ -31,12 +32,28 @@ class Duplicates(NamedTuple):
     reason: NDArray[np.object_]
 
 
-def pixel_hash(image: Image.Image) -> str:
-    """Hash of size and pixels, 20 hexadecimal digits: the same in whatever format stored."""
-    digest = hashlib.sha256(f"{image.width} {image.height} {image.mode}".encode())
-    for top in range(0, image.height, _ROWS_AT_ONCE):  # small copies stay in the cache
-        bottom = min(top + _ROWS_AT_ONCE, image.height)
-        digest.update(image.crop((0, top, image.width, bottom)).tobytes())
+def pixel_hash(exact: Image.Image | NDArray[Any]) -> str:
+    """Hash of size and pixels, 20 hexadecimal digits: the same in whatever format stored.
+
+    Parameters
+    ----------
+    exact : PIL.Image.Image or ndarray
+        As :func:`~imagestrata.corpus.decode.decode` gives it: pictures are the same in full
+        depth and with their transparency, colours of transparent pixels included.
+    """
+    if not isinstance(exact, Image.Image):
+        colours = exact[:, :, :3] if exact.ndim == 3 else exact
+        if colours.shape[2:] == (3,) and (colours == colours[:, :, :1]).all():  # it is grey
+            exact = np.squeeze(np.delete(exact, [1, 2], axis=2))
+        digest = hashlib.sha256(f"{exact.shape} {exact.dtype}".encode())
+        digest.update(np.ascontiguousarray(exact).data)
+        return digest.hexdigest()[:20]
+    layered = exact.has_transparency_data
+    mode = "RGBA" if layered else exact.mode
+    digest = hashlib.sha256(f"{exact.width} {exact.height} {mode}".encode())
+    for top in range(0, exact.height, _ROWS_AT_ONCE):  # small copies stay in the cache
+        strip = exact.crop((0, top, exact.width, min(top + _ROWS_AT_ONCE, exact.height)))
+        digest.update((rgba(strip) if layered else strip).tobytes())
     return digest.hexdigest()[:20]
 
 

@@ -22,7 +22,8 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not an image"
     UNSUPPORTED = "format not supported"
     DAMAGED = "truncated or damaged"
-    TOO_LARGE = "too many pixels"
+    TOO_MANY_PIXELS = "too many pixels"
+    TOO_LARGE = "too large"
     FEW_BYTES = "below min_bytes"
     SMALL_SIDE = "below min_side"
 

@@ -21,7 +21,15 @@ from ..files import read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int, check_path
-from .decode import HEAD_BYTES, UnreadableImage, image_format, open_image, quiet, read_file
+from .decode import (
+    HEAD_BYTES,
+    UnreadableImage,
+    decode,
+    image_format,
+    pillow_as_needed,
+    quiet,
+    read_file,
+)
 from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
 from .listing import Listing, list_files, printable
 from .reasons import Reason
@@ -279,14 +287,17 @@ def _look(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, A
         row["image_id"] = hashlib.sha256(data).hexdigest()[:20]
         row["bytes"] = len(data)
         row["format"] = image_format(data[:HEAD_BYTES])
-        image = open_image(data)
-        row["width"], row["height"] = image.size
-        if len(data) < min_bytes:
-            raise UnreadableImage(Reason.FEW_BYTES)
-        if min(image.size) < min_side:
-            raise UnreadableImage(Reason.SMALL_SIDE)
-        row["pixels"] = pixel_hash(image)
-        row["eye"] = eye_hash(image) if eye else None
+        with pillow_as_needed():
+            image, exact = decode(data)
+            row["width"], row["height"] = image.size
+            if len(data) < min_bytes:
+                raise UnreadableImage(Reason.FEW_BYTES)
+            if min(image.size) < min_side:
+                raise UnreadableImage(Reason.SMALL_SIDE)
+            row["pixels"] = pixel_hash(exact)
+            row["eye"] = eye_hash(image) if eye else None
+    except MemoryError:
+        row["reason"] = str(Reason.TOO_LARGE)
     except UnreadableImage as error:
         row["reason"] = str(error.reason)
     return row

@@ -1,0 +1,152 @@
+"""Files of pictures without their metadata, for decoders that stumble over it.
+
+Nothing here looks at pixels. A file whose parts cannot be told apart stays as it is.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+#: Chunks of a PNG that decide what is seen; those in lower case are left out if damaged.
+_PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+#: Segments of a JPEG that decide what is seen: JFIF and Adobe's, which say how colours are stored.
+_JFIF, _EXIF, _ADOBE, _COMMENT, _SCAN = 0xE0, 0xE1, 0xEE, 0xFE, 0xDA
+
+#: Frames of a JPEG that no decoder of ours reads: lossless, hierarchical, or both.
+_FRAMES = range(0xC0, 0xD0)
+_NO_FRAMES = (0xC4, 0xC8, 0xCC)
+_ODD_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
+
+#: How the one extension of a GIF starts that decides what is seen.
+_GIF_CONTROL = b"\x21\xf9\x04"
+
+_WEBP_KEPT = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
+#: Flags of the header of a WebP that say that there is metadata.
+_WEBP_FLAGS = 0x20 | 0x08 | 0x04
+
+
+#: Tags of a TIFF that decide what is seen: of sizes, strips and tiles, of how they are
+#: compressed, of colours and of opacity.
+_TIFF_KEPT = (
+    *range(254, 260), 262, 266, 273, 274, *range(277, 280), 284, 292, 293, 317, *range(320, 326),
+    338, 339, 347, *range(512, 522), *range(529, 533),
+)  # fmt: skip
+
+
+def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
+    """The file with less and less metadata: first all but the orientation goes, then that."""
+    strip = {"PNG": _bare_png, "JPEG": _bare_jpeg, "GIF": _bare_gif, "WebP": _bare_webp,
+             "TIFF": _bare_tiff}.get(format)  # fmt: skip
+    last = data
+    for orientation in (True, False):
+        try:
+            bare = data if strip is None else strip(data, orientation)
+        except (struct.error, IndexError):
+            return
+        if bare != last:
+            last = bare
+            yield bare
+
+
+def is_odd_jpeg(data: bytes) -> bool:
+    """Whether a JPEG is of a kind that is not decoded: not 8 bits deep, or lossless."""
+    for marker, start, _ in _jpeg_segments(data):
+        if marker in _FRAMES and marker not in _NO_FRAMES:
+            return marker in _ODD_FRAMES or data[start + 4 : start + 5] not in (b"\x08", b"")
+    return False
+
+
+def _bare_png(data: bytes, orientation: bool) -> bytes:
+    parts, at = [data[:8]], 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        end = at + 12 + length
+        name, body = data[at + 4 : at + 8], data[at:end]
+        wanted = name in _PNG_KEPT or (name == b"eXIf" and orientation)
+        if wanted and name[:1].islower():
+            wanted = zlib.crc32(body[4:-4]) == int.from_bytes(body[-4:])
+        if wanted:
+            parts.append(body)
+        at = end
+        if name == b"IEND":
+            break
+    return b"".join([*parts, data[at:]])
+
+
+def _bare_jpeg(data: bytes, orientation: bool) -> bytes:
+    parts, at = [data[:2]], 2
+    for marker, start, end in _jpeg_segments(data):
+        body = data[start:end]
+        dropped = marker in range(_JFIF, 0xF0) or marker == _COMMENT
+        if marker in (_JFIF, _ADOBE):
+            dropped = len(body) < 16
+        elif marker == _EXIF:
+            dropped = not (orientation and body[4:10] == b"Exif\0\0")
+        if not dropped:
+            parts.append(body)
+        at = end
+    return b"".join([*parts, data[at:]])
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment before the first scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a byte that only fills
+            at += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        if marker == _SCAN or length < 2 or at + 2 + length > len(data):
+            return
+        yield marker, at, at + 2 + length
+        at += 2 + length
+
+
+def _bare_gif(data: bytes, orientation: bool) -> bytes:
+    del orientation  # a GIF has none
+    at = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
+    parts = [data[:at]]
+    while data[at] == 0x21:  # an extension
+        end = at + 2
+        while data[end]:
+            end += data[end] + 1
+        end += 1
+        if data[at:end].startswith(_GIF_CONTROL):
+            parts.append(data[at:end])
+        at = end
+    return b"".join([*parts, data[at:]])
+
+
+def _bare_webp(data: bytes, orientation: bool) -> bytes:
+    parts, at = [], 12
+    while at + 8 <= len(data):
+        name = data[at : at + 4]
+        (length,) = struct.unpack_from("<I", data, at + 4)
+        end = at + 8 + length + length % 2
+        if name == b"VP8X":
+            dropped = _WEBP_FLAGS & ~(0x08 if orientation else 0)
+            parts.append(data[at : at + 8] + bytes([data[at + 8] & ~dropped]) + data[at + 9 : end])
+        elif name in _WEBP_KEPT or (name == b"EXIF" and orientation):
+            parts.append(data[at:end])
+        at = end
+    body = b"".join(parts)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def _bare_tiff(data: bytes, orientation: bool) -> bytes:
+    """Leave only the tags above in the first directory; nothing else moves."""
+    del orientation  # one of the tags that are kept
+    order = "<" if data[:1] == b"I" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    at, width, count = (8, 20, "Q") if big else (4, 12, "H")
+    (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, at)
+    (n,) = struct.unpack_from(order + count, data, start)
+    first = start + struct.calcsize(count)
+    entries = [data[first + width * i : first + width * (i + 1)] for i in range(min(n, 4096))]
+    kept = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] in _TIFF_KEPT]
+    directory = struct.pack(order + count, len(kept)) + b"".join(kept) + bytes(8 if big else 4)
+    return data[:start] + directory + data[start + len(directory) :]
