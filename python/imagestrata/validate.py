@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .errors import ImagestrataError
 from .wording import arg, kind_of, quote
@@ -113,6 +114,28 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
     """The name that is meant, as a question; nothing where none is near."""
     near = get_close_matches(str(given), list(known), 1)
     return f"Did you mean {quote(near[0])}?" if near else ""
+
+
+def check_address(name: str, value: Any, example: str) -> str:
+    """An address of the web without a key in it, since addresses are stored and shown."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+        valid = valid and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, an unclosed bracket
+        valid = False
+    if not valid:
+        shown = value if "@" not in str(value) else "one with a name or a password"
+        raise ImagestrataError(
+            f"{arg(name)} must be an address such as {quote(example)}, not {quote(shown)}."
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ImagestrataError(
+            f"{arg(name)} must be a plain address: no user or password before the machine's name "
+            f"({quote(parts.hostname)}), nothing after a question mark or a number sign.",
+            "Addresses are stored with the results and shown; keys are given apart from them.",
+        )
+    return str(value)
 
 
 def columns_of(given: Any) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from PIL import Image
 from images import encode, write_files, write_pictures
 from imagestrata import ImagestrataError, Rekognition, tag_costs, tag_images
 from imagestrata.provenance import read_run
+from imagestrata.text import rekognition as rekognition_module
 from imagestrata.text.rekognition import LIMIT, small_enough
 from rekognition_server import rekognition_server
 
@@ -273,6 +278,81 @@ def test_a_killed_run_goes_on(server, tmp_path, run):
     assert tags["label"].tolist() == ["Crowd", "Flag", "Hat"] * 5
 
 
+# ---- nothing but what was named and agreed to ----
+
+
+def test_endpoints_of_the_environment_are_not_taken(server, pictures, run, monkeypatch, capsys):
+    """The notice names Amazon, so that pictures must not go elsewhere."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", server.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    client = Rekognition().client()
+    assert client.meta.endpoint_url == "https://rekognition.us-east-1.amazonaws.com"
+    assert Rekognition(region="eu-west-1").host == "rekognition.eu-west-1.amazonaws.com"
+
+
+def test_a_service_on_this_machine_is_reached_past_every_proxy(server, pictures, run, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert tag(pictures, server, run)["label"].notna().all()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Labels": [{"Name": "Flag", "Confidence": 1e30}]},
+        {"Labels": [{"Name": "Flag", "Confidence": -5.0}]},
+        {"Labels": [{"Name": 5, "Confidence": 80.0}]},
+        {"Labels": [{"Name": "Flag"}]},
+        b"[" * 200_000,
+    ],
+)
+def test_a_strange_answer_costs_itself_alone(server, pictures, run, answer):
+    server.answer = lambda number: answer if number == 2 else None
+    with pytest.warns(UserWarning, match="1 of"):
+        tags = tag(pictures, server, run)
+    assert tags["reason"].str.contains("not an answer").sum() == 1
+    assert not tag(pictures, server, run)["label"].isna().any()
+
+
+def test_half_a_character_is_no_obstacle(server, pictures, run):
+    server.answer = lambda number: {"Labels": [{"Name": "a \ud83d", "Confidence": 80.0}]}
+    assert set(tag(pictures, server, run)["label"]) == {"a ?"}
+
+
+@pytest.mark.parametrize("kind", ["slow", "large"])
+def test_an_answer_is_bounded_in_time_and_size(tmp_path, run, kind, monkeypatch):
+    monkeypatch.setattr(rekognition_module, "LARGEST_ANSWER", 2**20)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(400):
+                    self.wfile.write(b" " * (1 if kind == "slow" else 2**16))
+                    self.wfile.flush()
+                    time.sleep(0.1 if kind == "slow" else 0)
+
+        def log_message(self, *_):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.daemon_threads = True
+    threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{running.server_port}"
+    asked = Rekognition(endpoint_url=url, retries=0, timeout=1 if kind == "slow" else 30)
+    begun = time.monotonic()
+    try:
+        with pytest.warns(UserWarning, match="no answer"):
+            tag_images(write_pictures(tmp_path / "one", 1), asked, out=run, progress=False)
+    finally:
+        running.shutdown()
+        running.server_close()
+    assert time.monotonic() - begun < 20  # the slow one would take 40 seconds
+
+
 # ---- bad input ----
 
 
@@ -285,6 +365,8 @@ def test_a_killed_run_goes_on(server, tmp_path, run):
         ({"price": -1}, "`price` must be at least 0"),
         ({"retries": 99}, "`retries` must be between 0 and 20"),
         ({"endpoint_url": "here"}, "`endpoint_url` must be an address"),
+        ({"endpoint_url": "https://me:pw@a.org"}, "`endpoint_url` must be a plain address"),
+        ({"region": "a.org/#"}, "`region` must be one such as"),
     ],
 )
 def test_bad_settings(settings, message):

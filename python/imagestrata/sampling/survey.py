@@ -24,7 +24,7 @@ from ..files import (
 )
 from ..progress import Progress
 from ..provenance import version
-from ..validate import check_bool, check_int
+from ..validate import check_address, check_bool, check_int
 from .assign import check_packets
 
 #: The paper's ten emotions and the dimension that each belongs to.
@@ -151,7 +151,7 @@ def check_base_url(base_url: Any) -> str:
             f"`base_url` must be where the images will lie on a server, not {base_url!r}.",
             'For example base_url="https://www.example.org/study/images".',
         )
-    return base_url.rstrip("/")
+    return check_address("base_url", base_url, "https://www.example.org/study/images").rstrip("/")
 
 
 def check_out(out: Any, overwrite: bool) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -25,6 +26,11 @@ class Answers:
         requests too. With None there is nothing to read, and nothing to be added.
     request : str
         Fingerprint of all that decides an answer but the image: other answers are not seen.
+    fields : mapping of str to type
+        What an answer holds: str, int, or list (names, each with a number). A field of
+        another type, and a number that no table takes, counts as missing; half a
+        character becomes a question mark. Nothing that a server answered then keeps
+        users from the other answers.
 
     Attributes
     ----------
@@ -34,11 +40,12 @@ class Answers:
         What they cost, with attempts that may be billed though nothing came back.
     """
 
-    def __init__(self, path: Path | None, request: str) -> None:
+    def __init__(self, path: Path | None, request: str, fields: Mapping[str, type]) -> None:
         self.found: dict[str, dict[str, Any]] = {}
         self.spent = 0.0
         self._path = path
         self._request = request
+        self._fields = fields
         self._lock = threading.Lock()
         for line in [] if path is None else _lines(path):
             if line.get("request") == request:
@@ -53,11 +60,15 @@ class Answers:
         self._write({"request": self._request, "image_id": None, "cost": cost})
 
     def _take(self, line: dict[str, Any]) -> None:
-        self.spent += line.get("cost") or 0.0
-        if line.get("image_id") is not None:
-            self.found[line["image_id"]] = {
-                key: value for key, value in line.items() if key not in ("request", "image_id")
-            }
+        cost = line.get("cost")
+        if isinstance(cost, int | float) and 0 < cost < math.inf:
+            self.spent += cost
+        else:
+            cost = None if cost is None else 0.0
+        image_id = line.get("image_id")
+        if isinstance(image_id, str):
+            answer = {name: _plain(line.get(name), kind) for name, kind in self._fields.items()}
+            self.found[image_id] = answer | {"cost": cost}
 
     def _write(self, line: dict[str, Any]) -> None:
         assert self._path is not None
@@ -76,6 +87,19 @@ class Answers:
             raise write_error(self._path, error) from error
 
 
+def _plain(value: Any, kind: type) -> Any:
+    """A value of an answer as tables can hold it, or None; a list holds names with numbers."""
+    if kind is str:
+        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    if kind is list:
+        rows = [one for one in value or () if isinstance(one, list) and len(one) == 2]
+        plain = [[_plain(name, str), _plain(number, float)] for name, number in rows]
+        return [row for row in plain if None not in row]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return kind(value) if abs(value) < 2**53 else None
+
+
 def _ends_with_newline(file: Any) -> bool:
     file.seek(-1, os.SEEK_END)
     return bool(file.read(1) == b"\n")
@@ -89,7 +113,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     for text in path.read_bytes().split(b"\n"):
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict):
             lines.append(line)

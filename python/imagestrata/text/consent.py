@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError
+from .http import proxy_for
 from .server import ModelServer
 
 
@@ -27,17 +29,24 @@ def ask_consent(
     if server.is_local:
         return
     cost = server.cost(tokens_in, tokens_out)
-    unencrypted = "" if server.base_url.startswith("https:") else ", unencrypted"
     price = (
         "its cost is not known, since no price was given"
         if cost is None
         else f"at most about {cost:,.2f} by the price given"
     )
     notice = (
-        f"{what} for {server.host}{unencrypted}, for the model {server.model!r}. Estimate: "
+        f"{what} for {destination(server.base_url)}, for the model {server.model!r}. Estimate: "
         f"{tokens_in:,} tokens sent, at most {tokens_out:,} answered; {price}."
     )
     agree(notice, consent, " A model on your own machine needs no consent.")
+
+
+def destination(address: str) -> str:
+    """Where something goes, and who can read it on its way."""
+    parts = urlsplit(address)
+    unencrypted = "" if parts.scheme == "https" else ", unencrypted"
+    proxy = proxy_for(address)
+    return f"{parts.hostname}{unencrypted}" + (f" (through the proxy {proxy})" if proxy else "")
 
 
 def agree(notice: str, consent: bool, otherwise: str = "") -> None:

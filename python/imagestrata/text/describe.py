@@ -55,6 +55,9 @@ _LONGEST_REFUSAL = 400
 
 _ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
 
+#: What a stored answer holds.
+_FIELDS = {"description": str, "reason": str, "model": str, "tokens_in": int, "tokens_out": int}
+
 
 def describe_images(
     images: Any,
@@ -162,6 +165,13 @@ def describe_images(
     table = _table(images_table, answers, failed, has_price=provider.price is not None)
     write_table(step.folder / "descriptions.parquet", table)
     reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
+    unstated = int((table["description"].notna() & table["tokens_in"].isna()).sum())
+    if unstated and provider.price is not None:
+        warnings.warn(
+            f"{provider.host} did not say believably how many tokens "
+            f"{plural(unstated, 'answer')} took: each counts as the most it could cost.",
+            stacklevel=2,
+        )
     if failed:
         listed = ", ".join(f"{n} {why}" for why, n in Counter(map(_kind, failed.values())).items())
         warnings.warn(
@@ -273,7 +283,7 @@ def _check_budget(budget: Any, provider: Provider) -> float | None:
 def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
     """The answers to the same request that are there."""
     place = None if folder is None else folder / "descriptions" / "answers.jsonl"
-    return Answers(place, fingerprint(settings))
+    return Answers(place, fingerprint(settings), _FIELDS)
 
 
 def _costs(
@@ -297,7 +307,7 @@ def _costs(
 
 def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers) -> int:
     """Tokens sent for one image, at most: as billed so far, else an estimate."""
-    billed = [answer["tokens_in"] or 0 for answer in answers.found.values()]
+    billed = [answer.get("tokens_in") or 0 for answer in answers.found.values()]
     # A token is about four letters of English, and at least one of any script.
     return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
 
@@ -330,7 +340,7 @@ def _describe(
         answers,
         stop,
         side=settings["side"],
-        refused=_answer(None, None, None, Usage(0, 0)),
+        refused=_answer(None, None, None) | Usage(0, 0)._asdict(),
         concurrency=provider.concurrency,
         what="Describing",
         host=provider.host,
@@ -353,7 +363,7 @@ def _asker(
         def ask_here(picture: Image.Image) -> dict[str, Any]:
             text, cut_off, usage = describer.ask(picture)
             reason = CUT_OFF if cut_off else None
-            return _interpret(text, None, reason, settings["model"], usage)
+            return _interpret(text, None, reason, settings["model"]) | usage._asdict()
 
         return ask_here
 
@@ -363,11 +373,12 @@ def _asker(
 
     def ask(picture: Image.Image) -> dict[str, Any]:
         request = _request(_data_url(picture), settings, provider)
-        answer: dict[str, Any] = connection.ask(
+        answer, usage, cost = connection.ask(
             lambda client: client.chat.completions.create(**request), _read
         )
-        cost = provider.cost(answer["tokens_in"], answer["tokens_out"])
-        return {**answer, "cost": cost}
+        tokens = {"tokens_in": None, "tokens_out": None} if usage is None else usage._asdict()
+        answer = {name: value and provider.without_key(value) for name, value in answer.items()}
+        return {**answer, **tokens, "cost": None if provider.price is None else cost}
 
     return ask
 
@@ -395,39 +406,39 @@ def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> 
     return request
 
 
-def _read(response: Any) -> tuple[dict[str, Any], Usage]:
+def _read(response: Any) -> tuple[dict[str, Any], Usage | None]:
     """What an answer of the chat interface says."""
     choice = response.choices[0]
-    usage = Usage(0, 0)
-    if response.usage is not None:
-        usage = Usage(int(response.usage.prompt_tokens), int(response.usage.completion_tokens))
     text = choice.message.content or ""
+    usage = Usage.reported(
+        getattr(response.usage, "prompt_tokens", None),
+        getattr(response.usage, "completion_tokens", None),
+        has_text=bool(text),
+    )
     refusal = getattr(choice.message, "refusal", None)
     if choice.finish_reason == "content_filter":
         refusal = refusal or text or "content filter"
     reason = CUT_OFF if choice.finish_reason == "length" else None
     model = None if response.model is None else str(response.model)
-    return _interpret(text, refusal, reason, model, usage), usage
+    return _interpret(text, refusal, reason, model), usage
 
 
 def _interpret(
-    text: str, refusal: str | None, reason: str | None, model: str | None, usage: Usage
+    text: str, refusal: str | None, reason: str | None, model: str | None
 ) -> dict[str, Any]:
     """The fields of an answer: a description, unless the text is empty or a refusal."""
     text = text.strip()
     if refusal is None and _is_refusal(text):
         refusal = text
     if refusal is not None:
-        return _answer(None, f"refused: {' '.join(refusal.split())[:200]}", model, usage)
+        return _answer(None, f"refused: {' '.join(refusal.split())[:200]}", model)
     if not text:
-        return _answer(None, EMPTY, model, usage)
-    return _answer(text, reason, model, usage)
+        return _answer(None, EMPTY, model)
+    return _answer(text, reason, model)
 
 
-def _answer(
-    description: str | None, reason: str | None, model: str | None, usage: Usage
-) -> dict[str, Any]:
-    return {"description": description, "reason": reason, "model": model, **usage._asdict()}
+def _answer(description: str | None, reason: str | None, model: str | None) -> dict[str, Any]:
+    return {"description": description, "reason": reason, "model": model}
 
 
 def _is_refusal(text: str) -> bool:

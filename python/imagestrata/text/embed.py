@@ -321,7 +321,8 @@ def _from_server(
     def work(batch: list[str], key: str) -> NDArray[Any]:
         table = stored[key]
         if table is None:
-            vectors: NDArray[Any] = connection.ask(
+            vectors: NDArray[Any]
+            vectors, _, _ = connection.ask(
                 lambda client: client.embeddings.create(
                     model=server.model, input=batch, encoding_format="float"
                 ),
@@ -357,11 +358,11 @@ def _from_server(
     return np.concatenate(blocks)
 
 
-def _read(answer: Any, n: int) -> tuple[NDArray[Any], Usage]:
+def _read(answer: Any, n: int) -> tuple[NDArray[Any], Usage | None]:
     """The vectors in an answer of the embeddings interface, in the order of the texts."""
     rows = sorted(answer.data, key=lambda one: one.index)
     vectors = np.array([one.embedding for one in rows], dtype=np.float32)
     if vectors.shape[:1] != (n,) or vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise ValueError(f"{n} vectors of finite numbers were expected, not {vectors.shape}")
-    used = 0 if answer.usage is None else int(answer.usage.prompt_tokens)
-    return vectors, Usage(used, 0)
+    used = getattr(answer.usage, "prompt_tokens", None)
+    return vectors, Usage.reported(used, 0, has_text=False)

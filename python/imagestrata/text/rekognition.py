@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError
 from ..extras import require
-from ..validate import check_choice, check_float, check_int
+from ..validate import check_address, check_choice, check_float, check_int
 from .asking import plain_jpeg
-from .server import Declined, OverBudget, Purse, Stopped, Unanswered
+from .http import LARGEST_ANSWER, LOCAL_HOSTS
+from .server import NOT_AS_EXPECTED, Declined, OverBudget, Purse, Stopped, Unanswered
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -80,7 +84,8 @@ class Rekognition:
         Further attempts after a failure, with growing pauses (botocore's "standard"
         mode). Default 5.
     timeout : float
-        Seconds after which a request without an answer is given up. Default 60.
+        Seconds that an attempt may take from the beginning of the request to the last
+        byte of the answer. Default 60. Answers of more than 50 MB are not read.
     profile : str or None
         A named profile of ``~/.aws``.
     endpoint_url : str or None
@@ -113,30 +118,31 @@ class Rekognition:
 
     def __post_init__(self) -> None:
         check_choice("operation", self.operation, OPERATIONS)
-        if not isinstance(self.region, str) or not self.region:
+        if not isinstance(self.region, str) or not re.fullmatch(r"[a-z0-9-]+", self.region):
             raise ImagestrataError(f"`region` must be one such as us-east-1, not {self.region!r}.")
         check_float("min_confidence", self.min_confidence, minimum=0, maximum=1)
         check_float("price", self.price, minimum=0)
         check_int("concurrency", self.concurrency, minimum=1, maximum=64)
         check_int("retries", self.retries, minimum=0, maximum=20)
         check_float("timeout", self.timeout, minimum=0.01)
-        if self.endpoint_url is not None and not urlsplit(str(self.endpoint_url)).hostname:
-            raise ImagestrataError(
-                f"`endpoint_url` must be an address such as 'https://...', not "
-                f"{self.endpoint_url!r}."
-            )
+        if self.endpoint_url is not None:
+            check_address("endpoint_url", self.endpoint_url, "https://rekognition.example.org")
 
     @property
     def host(self) -> str:
         """The machine that images go to."""
-        if self.endpoint_url is not None:
-            return str(urlsplit(self.endpoint_url).hostname)
-        return f"rekognition.{self.region}.amazonaws.com"
+        return str(urlsplit(self.address).hostname)
+
+    @property
+    def address(self) -> str:
+        """Where requests go, whatever the environment or ``~/.aws`` says of endpoints."""
+        suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        return self.endpoint_url or f"https://rekognition.{self.region}.{suffix}"
 
     @property
     def is_local(self) -> bool:
         """Whether what is sent stays on this machine."""
-        return self.host in ("localhost", "127.0.0.1", "::1")
+        return self.host in LOCAL_HOSTS
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from those of others."""
@@ -165,8 +171,47 @@ class Rekognition:
             read_timeout=self.timeout,
             max_pool_connections=self.concurrency,
             retries={"total_max_attempts": self.retries + 1, "mode": "standard"},
+            proxies={} if self.is_local else None,
         )
-        return session.client("rekognition", endpoint_url=self.endpoint_url, config=settings)
+        client = session.client("rekognition", endpoint_url=self.address, config=settings)
+        endpoint = client._endpoint  # botocore offers no other place to bound what it reads
+        endpoint.http_session = _BoundedSession(endpoint.http_session, self.timeout, errors)
+        return client
+
+
+class _BoundedSession:
+    """botocore's way to the network, which otherwise reads answers of any length and duration."""
+
+    def __init__(self, session: Any, timeout: float, errors: Any) -> None:
+        self._session = session
+        self._timeout = timeout
+        self._errors = errors
+
+    def send(self, request: Any) -> Any:
+        end = time.monotonic() + self._timeout
+        request.stream_output = True  # leaves the answer to us
+        response = self._session.send(request)
+        if hasattr(response.raw, "read1"):
+            read = partial(response.raw.read1, 2**14)  # whatever has arrived
+        else:  # before version 2 of urllib3
+            read = partial(response.raw.read, 1)
+        chunks, n_bytes = [], 0
+        try:
+            while chunk := read():
+                chunks.append(chunk)
+                n_bytes += len(chunk)
+                if n_bytes > LARGEST_ANSWER or time.monotonic() > end:
+                    response.raw.close()
+                    raise self._errors.ReadTimeoutError(endpoint_url=response.url)
+        except self._errors.HTTPClientError:
+            raise
+        except Exception as error:  # whatever urllib3 makes of a connection that breaks
+            raise self._errors.HTTPClientError(error=error) from None
+        response._content = b"".join(chunks)
+        return response
+
+    def close(self) -> None:
+        self._session.close()
 
 
 class RekognitionConnection:
@@ -229,6 +274,8 @@ class RekognitionConnection:
                     for one in response["CelebrityFaces"]
                 ]
                 model = None
+            if not all(isinstance(name, str) and 0 <= value <= 1 for name, value in found):
+                raise ValueError("names with a confidence were expected")
         except (OverBudget, Stopped):
             raise
         except self._errors.ClientError as error:
@@ -243,7 +290,7 @@ class RekognitionConnection:
         except self._errors.BotoCoreError as error:
             reason = f"no answer from {self.service.host} ({type(error).__name__})"
             raise Unanswered(reason, passing=True) from None
-        except (self._parsers.ResponseParserError, LookupError, TypeError, ValueError) as error:
+        except (self._parsers.ResponseParserError, *NOT_AS_EXPECTED) as error:
             if not self._thread.promised:
                 self._on_lost(self.service.price)  # paid, though it says nothing
             reason = f"not an answer of {_WHO} ({type(error).__name__})"

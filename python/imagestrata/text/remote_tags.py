@@ -16,7 +16,7 @@ from ..progress import Progress
 from ..provenance import fingerprint
 from .answers import Answers
 from .asking import ask_all
-from .consent import agree
+from .consent import agree, destination
 from .rekognition import Rekognition, RekognitionConnection
 from .server import Purse
 
@@ -27,7 +27,9 @@ NOTHING = "nothing recognised"
 def stored_answers(folder: Path | None, service: Rekognition) -> Answers:
     """The service's answers that are there, whatever was made of them."""
     place = None if folder is None else folder / "tags" / "answers.jsonl"
-    return Answers(place, fingerprint(service.identity()))
+    return Answers(
+        place, fingerprint(service.identity()), {"tags": list, "reason": str, "model": str}
+    )
 
 
 def costs(service: Rekognition, images: pd.DataFrame, answers: Answers) -> dict[str, Any]:
@@ -55,10 +57,9 @@ def ask_service(
         return {}
     if not service.is_local:
         estimate = costs(service, images, answers)["cost"]
-        unencrypted = ", unencrypted" if str(service.endpoint_url).startswith("http:") else ""
         agree(
             f"{plural(len(todo), 'image leaves', 'images leave')} this machine, as JPEG of at most "
-            f"5 MB without metadata, for {service.host}{unencrypted} ({service.operation}). "
+            f"5 MB without metadata, for {destination(service.address)} ({service.operation}). "
             f"Estimate: {estimate:,.2f} by a price of {service.price:g} per image.",
             consent,
         )

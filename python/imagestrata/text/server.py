@@ -7,14 +7,16 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError
 from ..extras import require
-from ..validate import check_float, check_int
+from ..validate import check_address, check_float, check_int
+from ..wording import arg
+from .http import LOCAL_HOSTS, Client, UnusableAnswer
 
 #: The host that OPENAI_API_KEY belongs to.
 _OPENAI = "api.openai.com"
@@ -27,6 +29,9 @@ _NEVER = {401, 402, 403, 404}
 
 #: How codes of errors begin that stand for a filter: those of Azure, of OpenAI.
 _FILTERS = ("content_filter", "content_policy")
+
+#: Tokens of one request that are believed: ten times what the longest models take.
+_MOST_TOKENS = 10**8
 
 #: So many characters at the beginning tell a key from other words.
 _TELLING = 6
@@ -75,6 +80,10 @@ class Secret:
 class ModelServer:
     """A model behind the OpenAI interface: OpenAI itself, or Ollama, vLLM, LM Studio, ...
 
+    Requests go to ``base_url`` and nowhere else: a redirect is an error, and what is sent
+    to this machine never goes through a proxy. Other servers than OpenAI get no settings
+    or keys for OpenAI from the environment.
+
     Attributes
     ----------
     model : str
@@ -99,7 +108,8 @@ class ModelServer:
         Further attempts after a failure, with growing pauses or those that the server
         asks for. Default 5.
     timeout : float
-        Seconds after which a request without an answer is given up. Default 120.
+        Seconds from a request to the last byte of its answer; then it is given up.
+        Default 120. Answers of more than 50 MB are not read.
 
     Examples
     --------
@@ -121,19 +131,7 @@ class ModelServer:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model:
             raise ImagestrataError(f"`model` must be the name of a model, not {self.model!r}.")
-        url = self.base_url if isinstance(self.base_url, str) else ""
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise ImagestrataError(
-                f"`base_url` must be an address such as 'http://localhost:11434/v1', "
-                f"not {self.base_url!r}."
-            )
-        if urlsplit(url).username or urlsplit(url).query or urlsplit(url).fragment:
-            # It is stored with the results, and told before anything is sent.
-            raise ImagestrataError(
-                "`base_url` must be a plain address: no user or password before the machine's "
-                f"name ({urlsplit(url).hostname!r}), nothing after a question mark.",
-                "Give a key as `api_key`, which is never stored.",
-            )
+        check_address("base_url", self.base_url, "http://localhost:11434/v1")
         if self.api_key is not None and not isinstance(self.api_key, Secret):
             object.__setattr__(self, "api_key", Secret(_check_key("`api_key`", self.api_key)))
         if self.price is not None:
@@ -159,7 +157,14 @@ class ModelServer:
     @property
     def is_local(self) -> bool:
         """Whether what is sent stays on this machine."""
-        return self.host in ("localhost", "127.0.0.1", "::1")
+        # Ollama computes models with such names on servers of its own.
+        return self.host in LOCAL_HOSTS and not self.model.endswith(("-cloud", ":cloud"))
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether this is OpenAI itself, which keys of the environment belong to."""
+        url = urlsplit(self.base_url)
+        return (url.scheme, url.hostname, url.port or 443) == ("https", _OPENAI, 443)
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from those of other models."""
@@ -175,7 +180,7 @@ class ModelServer:
         """The key to be sent, if there is one."""
         if isinstance(self.api_key, Secret):
             return self.api_key.reveal()
-        if self.host != _OPENAI:
+        if not self.is_openai:
             return None
         key = os.environ.get("OPENAI_API_KEY")
         if not key:
@@ -185,13 +190,20 @@ class ModelServer:
             )
         return _check_key("The environment variable OPENAI_API_KEY", key)
 
-    def client(self) -> Any:
-        """A client of the library `openai`; it makes one attempt, the others are ours to count."""
-        openai = require("openai", "text", "A model server")
+    def without_key(self, text: str) -> str:
+        """A text that the server answered, without the key, should it be in there."""
         key = self.key()
-        # A server without keys ignores what it gets, but the library insists on one.
-        return openai.OpenAI(
-            api_key=key or "none", base_url=self.base_url, timeout=self.timeout, max_retries=0
+        return text if key is None or len(key) < _TELLING else text.replace(key, "[key]")
+
+    def client(self) -> Client:
+        """The library `openai`; it makes one attempt, the others are ours to count."""
+        return Client(
+            require("openai", "text", "A model server"),
+            self.base_url,
+            self.key(),
+            self.timeout,
+            is_openai=self.is_openai,
+            is_local=self.is_local,
         )
 
 
@@ -227,6 +239,26 @@ class Usage(NamedTuple):
 
     tokens_in: int
     tokens_out: int
+
+    @classmethod
+    def reported(cls, tokens_in: Any, tokens_out: Any, *, has_text: bool = True) -> Usage | None:
+        """What a server says of an answer's tokens, or None where that cannot be true.
+
+        Parameters
+        ----------
+        tokens_in, tokens_out : Any
+            As they arrived.
+        has_text : bool
+            Whether the answer has a text, which takes at least one token.
+        """
+        given = [one for one in (tokens_in, tokens_out) if not isinstance(one, bool)]
+        numbers = [one for one in given if isinstance(one, int | float)]
+        least = (1, int(has_text))
+        if len(numbers) < 2 or not all(
+            lowest <= one <= _MOST_TOKENS for lowest, one in zip(least, numbers, strict=True)
+        ):
+            return None
+        return cls(int(numbers[0]), int(numbers[1]))
 
 
 class Purse:
@@ -321,16 +353,29 @@ class Connection:
         self._seen = 0
         self._on_lost = on_lost
 
-    def ask(self, send: Callable[[Any], Any], read: Callable[[Any], tuple[Any, Usage]]) -> Any:
+    def ask(
+        self,
+        send: Callable[[Any], Awaitable[Any]],
+        read: Callable[[Any], tuple[Any, Usage | None]],
+    ) -> tuple[Any, Usage | None, float]:
         """Send a request and read its answer.
 
         Parameters
         ----------
         send : callable
-            Makes one attempt with the client, and returns the library's answer.
+            Makes one attempt with the asynchronous client of the library.
         read : callable
-            Takes what we want out of it, and the tokens it took; raises ValueError,
-            TypeError, AttributeError, LookupError where the answer is not what it should be.
+            Takes what we want out of the answer, and the tokens it took, None where the
+            server does not say; raises ValueError, TypeError, AttributeError, LookupError
+            where the answer is not what it should be.
+
+        Returns
+        -------
+        result : Any
+            What ``read`` took out of the answer.
+        usage : Usage or None
+        cost : float
+            What was paid: without a usage, the most that this request could cost.
 
         Raises
         ------
@@ -349,24 +394,32 @@ class Connection:
                 raise Stopped
             pause: float | None = None
             try:
-                result, usage = read(send(self._client))
+                result, usage = read(self._client.send(send))
             except self._openai.APIStatusError as error:
                 self.purse.settle(promised, 0.0)
                 reason, pause = self._refused(error), _asked_pause(error)
             except self._openai.APIConnectionError as error:
-                reached = type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout")
+                cause = error.__cause__
+                reached = type(cause).__name__ not in ("ConnectError", "ConnectTimeout")
                 self._lose(promised, billed=reached)
-                reason = f"no answer from {self.server.host}: {error}"
-            except (self._openai.APIError, *_NOT_AS_EXPECTED) as error:
+                said = cause if isinstance(cause, UnusableAnswer) else error
+                reason = f"no answer from {self.server.host}: {said}"
+            except (TimeoutError, UnusableAnswer) as error:
+                self._lose(promised, billed=True)
+                said = str(error) or f"not complete after {self.server.timeout:g} s"
+                reason = f"no answer from {self.server.host}: {said}"
+            except (self._openai.APIError, *NOT_AS_EXPECTED) as error:
                 self._lose(promised, billed=True)
                 reason = f"not an answer of the OpenAI interface ({type(error).__name__})"
             except BaseException:
                 self._lose(promised, billed=True)
                 raise
             else:
-                self.purse.settle(promised, self.server.cost(*usage) or 0.0)
-                self._seen = max(self._seen, usage.tokens_in)
-                return result
+                paid = promised if usage is None else self.server.cost(*usage) or 0.0
+                self.purse.settle(promised, paid)
+                if usage is not None:
+                    self._seen = max(self._seen, usage.tokens_in)
+                return result, usage, paid
             if attempt < self.server.retries:
                 self.stop.wait(_pause(attempt) if pause is None else pause)
         raise Unanswered(reason, passing=True)
@@ -384,6 +437,12 @@ class Connection:
     def _refused(self, error: Any) -> str:
         """The reason of an answer with an error status, where another attempt may help."""
         status = int(error.status_code)
+        if 300 <= status < 400:
+            raise ImagestrataError(
+                f"{self.server.host} sends requests on to {_place(error)} (HTTP {status}); nothing "
+                "was sent there.",
+                f"If you trust that address, give it as {arg('base_url')}.",
+            ) from None
         said = _message(error, self.server.key())
         reason = f"HTTP {status}: {said}"
         if status in _NEVER or error.code == "insufficient_quota":
@@ -400,13 +459,23 @@ class Connection:
         return reason
 
 
-_NOT_AS_EXPECTED = (ValueError, TypeError, AttributeError, LookupError)
+#: What comes of reading an answer that is not what it should be; deeply nested JSON ends in a
+#: RecursionError.
+NOT_AS_EXPECTED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
 def _pause(attempt: int) -> float:
     """Seconds before the next attempt, spread so that threads do not come back together."""
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempt)
     return float(longest * random.uniform(0.5, 1.0))
+
+
+def _place(error: Any) -> str:
+    """The machine that a redirect names, without what may stand before and behind its name."""
+    try:
+        return urlsplit(error.response.headers["location"]).hostname or "another place on it"
+    except (KeyError, ValueError):
+        return "an address that it does not name"
 
 
 def _asked_pause(error: Any) -> float | None:
@@ -421,14 +490,10 @@ def _asked_pause(error: Any) -> float | None:
 def _message(error: Any, key: str | None) -> str:
     """What the server says of an error, in one line, without the key that some give back."""
     said = error.body.get("message") if isinstance(error.body, dict) else None
-    return _without_key(" ".join(str(said or error.message).split()), key)[:200]
-
-
-def _without_key(text: str, key: str | None) -> str:
-    """The text without the key, and without any word that begins as it does (masked ones)."""
-    if key is None:
-        return text
-    return re.sub(re.escape(key[:_TELLING]) + r"[^\s'\"]*", "[key]", text)
+    text = " ".join(str(said or error.message).split())
+    if key is not None:  # with any word that begins as it does, such as a masked one
+        text = re.sub(re.escape(key[:_TELLING]) + r"[^\s'\"]*", "[key]", text)
+    return text[:200].encode("utf-8", "replace").decode()
 
 
 def _check_key(name: str, key: Any) -> str:
