@@ -3,8 +3,14 @@
 #' OpenAI itself, or a program on your own machine or in your university: Ollama, vLLM, LM
 #' Studio and others speak the same interface. Nothing is sent by this function.
 #'
+#' @details
+#' Requests go to `base_url` and nowhere else: a redirect is an error, and what is sent to this
+#' machine never goes through a proxy. Other servers than OpenAI get none of the environment's
+#' settings for OpenAI. An answer without a believable count of tokens costs the most that it could.
+#'
 #' @param model The model's name, as the server knows it.
 #' @param base_url Where the server is; `"http://localhost:11434/v1"` is an Ollama of yours.
+#'   (Models whose names end in `cloud` run on Ollama's own servers, and need consent.)
 #' @param api_key By default the environment variable `OPENAI_API_KEY`, which is sent to OpenAI
 #'   and to nobody else. A key is never printed, nor stored: not in a run folder, and not by
 #'   `saveRDS()` or with a workspace, from which a server comes back without it.
@@ -16,7 +22,8 @@
 #' @param requests_per_minute Requests started per minute, at most.
 #' @param retries Further attempts after a failure, with growing pauses or those that the
 #'   server asks for.
-#' @param timeout Seconds after which a request without an answer is given up.
+#' @param timeout Seconds from a request to the last byte of its answer; then it is given up.
+#'   Answers of more than 50 MB are not read.
 #'
 #' @returns A list of class `imagestrata_server`, for [describe_images()] and [embed_text()].
 #' @family words

@@ -22,7 +22,8 @@
 #'   and has others for other regions: look it up.
 #' @param concurrency Requests under way at once; most regions allow 5 a second.
 #' @param retries Further attempts after a failure, with growing pauses.
-#' @param timeout Seconds after which a request without an answer is given up.
+#' @param timeout Seconds from a request to the last byte of its answer; then it is given up.
+#'   Answers of more than 50 MB are not read.
 #' @param profile A named profile of `~/.aws`.
 #' @param endpoint_url Another address of the service, such as a private one of your university.
 #'
