@@ -27,6 +27,7 @@ autoplot.imagestrata_comparison <- function(object,
                                             clusterings = NULL,
                                             n_clusters = 15,
                                             ...) {
+  rlang::check_dots_empty()
   type <- rlang::arg_match(type)
   n_clusters <- check_number(n_clusters, "n_clusters")
   known <- glance(object)$clustering

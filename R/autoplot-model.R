@@ -25,6 +25,8 @@ autoplot.imagestrata_model <- function(object,
   if (type != "training") {
     rlang::check_dots_empty()
   }
+  given <- if (!missing(split)) split
+  check_unused(type == "confusion", 'type = "confusion"', split = given)
   switch(type,
     training = plot_training(object, ...),
     scores = plot_scores(object),

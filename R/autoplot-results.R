@@ -19,6 +19,7 @@
 autoplot.imagestrata_tuning <- function(object,
                                         type = c("precision_recall", "clusters"),
                                         ...) {
+  rlang::check_dots_empty()
   type <- rlang::arg_match(type)
   line <- glance(object)
   results <- tidy(object, "results")
@@ -93,9 +94,12 @@ measure_names <- c(
 #' topics <- cluster_images(embeddings, progress = FALSE)
 #' autoplot(cluster_stability(topics, embeddings, n_refits = 3, progress = FALSE))
 autoplot.imagestrata_stability <- function(object, ...) {
+  rlang::check_dots_empty()
   clusters <- tidy(object, "clusters")
+  places <- place_clusters(dplyr::distinct(clusters["cluster"]))
+  clusters$x <- places$x[match(clusters$cluster, places$cluster)]
   clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
-  ggplot2::ggplot(clusters, ggplot2::aes(.data$cluster, .data$jaccard)) +
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data$jaccard)) +
     ggplot2::geom_hline(
       yintercept = c(0.5, 0.75), colour = colours[["soft"]], linetype = "dashed"
     ) +
@@ -105,7 +109,7 @@ autoplot.imagestrata_stability <- function(object, ...) {
     ) +
     ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]], na.rm = TRUE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$kind), ncol = 1) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    scale_x_clusters(places) +
     ggplot2::scale_size_area(max_size = 5) +
     ggplot2::coord_cartesian(ylim = c(0, 1)) +
     ggplot2::labs(x = "Cluster, the largest first", y = "Jaccard", size = "Images") +
@@ -138,6 +142,7 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' )
 #' autoplot(read_intruders(answers, key))
 autoplot.imagestrata_matching <- function(object, ...) {
+  rlang::check_dots_empty()
   clusters <- tidy(object, "clusters")
   confusion <- tidy(object, "confusion")
   total <- tapply(confusion$n, confusion$cluster, sum)
@@ -165,7 +170,11 @@ autoplot.imagestrata_matching <- function(object, ...) {
 #' @rdname autoplot.imagestrata_matching
 #' @export
 autoplot.imagestrata_intruders <- function(object, ...) {
-  ggplot2::ggplot(tidy(object, "clusters"), ggplot2::aes(.data$cluster, .data$share_found)) +
+  rlang::check_dots_empty()
+  clusters <- tidy(object, "clusters")
+  places <- place_clusters(clusters)
+  clusters$x <- places$x
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data$share_found)) +
     ggplot2::geom_hline(
       yintercept = glance(object)$chance, colour = colours[["bright"]], linetype = "dashed"
     ) +
@@ -174,9 +183,9 @@ autoplot.imagestrata_intruders <- function(object, ...) {
       colour = colours[["pale"]], linewidth = 1.5
     ) +
     ggplot2::geom_point(colour = colours[["main"]], size = 2) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    scale_x_clusters(places) +
     ggplot2::coord_cartesian(ylim = c(0, 1)) +
-    ggplot2::labs(x = "Cluster, the largest first", y = "Share found", caption = "Dashed: chance") +
+    ggplot2::labs(x = "Cluster", y = "Share found", caption = "Dashed: chance") +
     theme_strata()
 }
 

@@ -27,7 +27,9 @@ autoplot.imagestrata_clustering <- function(object,
                                             points = NULL,
                                             keywords = NULL,
                                             ...) {
+  rlang::check_dots_empty()
   type <- rlang::arg_match(type)
+  check_unused(type == "map", 'type = "map"', points = points, keywords = keywords)
   if (type == "map") {
     return(plot_points(object, points, keywords))
   }
@@ -78,31 +80,32 @@ bars_of <- function(trace, column, panel, what) {
 
 plot_sizes <- function(object) {
   clusters <- tidy(object)
+  places <- place_clusters(clusters)
   reached <- clusters_to_reach(clusters$share, c(0.5, 0.75, 0.9))
-  ggplot2::ggplot(clusters, ggplot2::aes(.data$cluster, .data$size)) +
+  reached$x <- places$x[reached$place] + 0.5
+  ggplot2::ggplot(dplyr::bind_cols(places["x"], clusters), ggplot2::aes(.data$x, .data$size)) +
     ggplot2::geom_col(fill = colours[["main"]], width = 0.8) +
     ggplot2::geom_vline(
-      ggplot2::aes(xintercept = .data$cluster + 0.5),
+      ggplot2::aes(xintercept = .data$x),
       data = reached, colour = colours[["bright"]], linetype = "dashed"
     ) +
     ggplot2::geom_text(
-      ggplot2::aes(x = .data$cluster + 0.5, label = .data$label),
+      ggplot2::aes(x = .data$x, label = .data$label),
       data = reached, y = Inf, hjust = -0.15, vjust = 1.5, size = 3, colour = colours[["soft"]]
     ) +
-    ggplot2::scale_x_continuous(
-      breaks = whole_breaks, expand = ggplot2::expansion(mult = c(0.02, 0.08))
-    ) +
+    scale_x_clusters(places, expand = ggplot2::expansion(mult = c(0.02, 0.08))) +
     ggplot2::labs(x = "Cluster, the largest first", y = "Images", caption = residual_note(object)) +
     theme_strata()
 }
 
-# The first cluster with which a share of all images is reached, if it ever is.
+# After how many places a share of all images is reached, if it ever is.
 clusters_to_reach <- function(share, goals) {
-  first <- vapply(goals, \(goal) which(cumsum(share) >= goal)[1], 1L)
-  reached <- tibble::tibble(cluster = first, label = paste0(100 * goals, "%"))
+  # Sums of shares such as .1 are a little less than they ought to be.
+  first <- vapply(goals, \(goal) which(cumsum(share) >= goal - 1e-9)[1], 1L)
+  reached <- tibble::tibble(place = first, label = paste0(100 * goals, "%"))
   reached <- reached[!is.na(first), ]
   dplyr::summarise(
-    dplyr::group_by(reached, .data$cluster),
+    dplyr::group_by(reached, .data$place),
     label = paste(.data$label, collapse = ", ")
   )
 }
@@ -115,17 +118,56 @@ plot_silhouettes <- function(object) {
     high = stats::quantile(.data$silhouette, 0.9, names = FALSE, na.rm = TRUE)
   )
   clusters <- dplyr::left_join(tidy(object), spread, by = "cluster")
-  ggplot2::ggplot(clusters, ggplot2::aes(.data$cluster, .data$silhouette)) +
+  places <- place_clusters(clusters)
+  clusters$x <- places$x
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data$silhouette)) +
     ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]) +
     ggplot2::geom_linerange(
       ggplot2::aes(ymin = .data$low, ymax = .data$high),
       colour = colours[["pale"]], linewidth = 1.5
     ) +
     ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]]) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    scale_x_clusters(places) +
     ggplot2::scale_size_area(max_size = 5) +
     ggplot2::labs(x = "Cluster, the largest first", y = "Silhouette", size = "Images") +
     theme_strata()
+}
+
+# ---- Clusters on an axis ------------------------------------------------------------------
+
+# Where clusters stand that are shown side by side, in the order of the rows of a table, and what
+# stands below them: their names if the table has any, else their numbers, never their places. The
+# residual is last, and a little apart.
+place_clusters <- function(table) {
+  cluster <- table$cluster
+  residual <- is_residual(cluster)
+  x <- cumsum(!residual) + ifelse(residual & !all(residual), 1.5, 0)
+  tibble::tibble(cluster = cluster, label = label_clusters(cluster, table[["cluster_name"]]), x = x)
+}
+
+is_residual <- function(cluster) as.character(cluster) %in% "-1"
+
+label_clusters <- function(cluster, name = NULL) {
+  label <- ifelse(is_residual(cluster), "residual", as.character(cluster))
+  if (is.null(name)) label else dplyr::coalesce(as.character(name), label)
+}
+
+# Of many clusters those at round places are labelled.
+scale_x_clusters <- function(places, most = 25, ...) {
+  n <- nrow(places)
+  shown <- if (n <= most) seq_len(n) else unique(c(1, whole_breaks(c(1, n))))
+  shown <- places[shown[shown <= n], ]
+  residual <- places[is_residual(places$cluster), ]
+  if (nrow(residual) > 0 && n > most) {
+    near <- shown$x > residual$x[1] - 0.06 * n
+    shown <- dplyr::bind_rows(shown[!near, ], residual)
+  }
+  # Names are longer than there is room for side by side.
+  long <- max(nchar(shown$label[!is_residual(shown$cluster)]), 0) > 3 && n > 4
+  ggplot2::scale_x_continuous(
+    breaks = shown$x, labels = shown$label,
+    guide = ggplot2::guide_axis(angle = if (long) 90), ...
+  )
 }
 
 residual_note <- function(object) {

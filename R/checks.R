@@ -171,3 +171,17 @@ check_folder <- function(x, name, call = rlang::caller_env()) {
   }
   folder
 }
+
+# Arguments that were given (are not NULL) though they have an effect only with something else.
+# (Dots, since an argument such as `n` must not be taken for one of these.)
+check_unused <- function(.used, .needed, ..., .call = rlang::caller_env()) {
+  given <- list(...)
+  idle <- names(given)[!vapply(given, is.null, NA)]
+  if (!.used && length(idle) > 0) {
+    abort_imagestrata(
+      "{.arg {idle}} {?has/have} an effect only with {.code { .needed}}.",
+      hint = "Leave {cli::qty(length(idle))}{?it/them} out, or use {.code { .needed}}.",
+      call = .call
+    )
+  }
+}

@@ -43,7 +43,11 @@ glance.imagestrata_estimates <- function(x, ...) {
 #' @importFrom ggplot2 autoplot
 #' @export
 autoplot.imagestrata_estimates <- function(object, ...) {
-  if (attr(object, "kind") == "means") plot_rating_means(object) else plot_rating_gaps(object)
+  if (attr(object, "kind") == "means") {
+    plot_rating_means(object, ...)
+  } else {
+    plot_rating_gaps(object, ...)
+  }
 }
 
 what_counts <- c(

@@ -121,7 +121,10 @@ autoplot.imagestrata_tags <- function(object,
                                       type = c("frequencies", "confusion"),
                                       n = 20,
                                       ...) {
+  rlang::check_dots_empty()
   type <- rlang::arg_match(type)
+  given <- if (!missing(n)) n
+  check_unused(type == "frequencies", 'type = "frequencies"', n = given)
   if (type == "frequencies") {
     return(draw_tags(tidy(object, "frequencies"), check_number(n, "n")))
   }

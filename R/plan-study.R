@@ -234,6 +234,7 @@ tbl_sum.imagestrata_plan <- function(x, ...) {
 
 #' @export
 autoplot.imagestrata_plan <- function(object, ...) {
+  rlang::check_dots_empty()
   varies <- Filter(\(name) !one_of_a_kind(object[[name]]), names(design_labels))
   table <- plain_tibble(object)
   table$design <- label_designs(table, varies)

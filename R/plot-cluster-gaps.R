@@ -4,11 +4,12 @@
 #' axis, and a panel per dimension or item.
 #'
 #' @param gaps What `rating_gaps(ratings, by = c(group, cluster))` returned, of two groups.
-#' @param clusters Numbers of the clusters to draw, from the top down. By default the `n` with
-#'   the widest gaps in any panel.
-#' @param n How many clusters, by default.
+#' @param clusters The clusters to draw, from the top down, as they are in `gaps`. By default the
+#'   `n` with the widest gaps in any panel.
+#' @param n How many clusters, where `clusters` does not name them; by default 10.
 #' @param level Panels are `"dimension"`s or `"item"`s: filter `gaps` for some of them.
-#' @param labels Names for clusters, as `c("5" = "protesters")`, in place of their numbers.
+#' @param labels Names for clusters, as `c("5" = "protesters")`, or a table with the columns
+#'   `cluster` and `cluster_name`, in place of their numbers.
 #' @inheritParams plot_rating_heatmap
 #' @inheritParams plot_rating_gaps
 #'
@@ -32,12 +33,15 @@ plot_cluster_gaps <- function(gaps,
   )
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
   thumbnails <- check_thumbnails(thumbnails)
+  given <- if (!missing(n)) n
+  check_unused(is.null(clusters), "clusters = NULL", n = given)
   check_number(n, "n")
   check_number(alpha, "alpha")
+  labels <- check_labels(labels)
   caption <- caption_of(gaps)
   gaps <- plain_tibble(gaps)[gaps$level == level & !is.na(gaps$estimate), ]
   check_cluster_gaps(gaps, level)
-  clusters <- clusters %||% widest_gaps(gaps, n)
+  clusters <- unique(clusters) %||% widest_gaps(gaps, n)
   unknown <- setdiff(clusters, gaps$cluster)
   if (length(unknown) > 0) {
     abort_imagestrata(
@@ -47,9 +51,7 @@ plot_cluster_gaps <- function(gaps,
   gaps <- gaps[gaps$cluster %in% clusters, ]
   gaps$panel <- factor(gaps$item, unique(gaps$item))
   gaps$y <- length(clusters) + 1 - match(gaps$cluster, clusters)
-  names <- as.character(clusters)
-  known <- names %in% names(labels)
-  names[known] <- labels[names[known]]
+  names <- label_clusters(clusters, unname(labels[as.character(clusters)]))
   ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
     ggplot2::geom_vline(xintercept = 0, colour = colours[["soft"]], linewidth = 0.4) +
     draw_gaps(gaps, alpha) +
@@ -90,8 +92,23 @@ check_cluster_gaps <- function(gaps, level, call = rlang::caller_env()) {
 }
 
 widest_gaps <- function(gaps, n) {
-  widest <- tapply(abs(gaps$estimate), gaps$cluster, max)
-  as.numeric(names(utils::head(sort(widest, decreasing = TRUE), n)))
+  ranked <- gaps$cluster[order(-abs(gaps$estimate))]
+  utils::head(unique(as.character(ranked)), n)
+}
+
+# Names of clusters, named by their numbers.
+check_labels <- function(labels, call = rlang::caller_env()) {
+  if (is.data.frame(labels) && all(c("cluster", "cluster_name") %in% names(labels))) {
+    labels <- rlang::set_names(as.character(labels$cluster_name), labels$cluster)
+  }
+  if (!is.null(labels) && (!is.character(labels) || !rlang::is_named(labels))) {
+    abort_imagestrata(
+      "{.arg labels} must be names that are named by clusters, as {.code c(\"5\" = \"flags\")}, or a
+       table with the columns {.field cluster} and {.field cluster_name}, not {seen(labels)}.",
+      call = call
+    )
+  }
+  labels
 }
 
 # Left of the first panel, between the axis and its labels.

@@ -4,12 +4,13 @@
 #' positives (it is said to have the label and has not) and one of false negatives.
 #'
 #' @param model What [fine_tune()] returned, or the folder it lies in.
-#' @param path Where to store the figure, too: a name ending in `.png`, `.pdf` or `.svg`.
+#' @param path Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
+#'   `.svg`. (`ggsave()` scales it to the size of its page.)
 #' @param split Of which images: `"test"`, `"val"` or `"train"`.
 #' @param label Mistakes about this label only.
 #' @param n_images Images per row.
 #'
-#' @returns `model`, invisibly, so that it can be piped on.
+#' @returns A ggplot that holds the picture.
 #' @family plots
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -30,5 +31,4 @@ plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_im
       call = call
     )
   })
-  invisible(model)
 }

@@ -1,17 +1,18 @@
 #' A row of typical images for each cluster
 #'
-#' Draws the montage in the plot pane (the paper's Figure 8).
+#' The paper's Figure 8, as a plot that is shown and stored like any other.
 #'
 #' @param clustering What [cluster_images()] returned.
-#' @param path Where to store the figure, too: a name ending in `.png`, `.pdf` or `.svg`.
-#' @param n_clusters How many clusters, the largest first.
+#' @param path Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
+#'   `.svg`. (`ggsave()` scales it to the size of its page.)
+#' @param n_clusters How many clusters, the largest first, where `clusters` does not name them.
 #' @param n_images Images per cluster, the most typical first.
 #' @param clusters Numbers of the clusters to show, in this order, in place of the largest;
 #'   -1 is the residual.
 #' @param keywords What [cluster_keywords()] returned: the first terms of each cluster stand
 #'   under its size, in place of its share.
 #'
-#' @returns `clustering`, invisibly, so that it can be piped on.
+#' @returns A ggplot that holds the picture.
 #' @family plots
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -26,6 +27,8 @@ plot_montage <- function(clustering,
   path <- check_path(path, "path", null = TRUE)
   sent <- send_clustering(clustering)
   call <- rlang::current_env()
+  given <- if (!missing(n_clusters)) n_clusters
+  check_unused(is.null(clusters), "clusters = NULL", n_clusters = given)
   draw_picture(path, function(path) {
     call_core(
       "plot_montage",
@@ -38,17 +41,22 @@ plot_montage <- function(clustering,
       call = call
     )
   })
-  invisible(clustering)
 }
 
-# What Python draws, stored where asked and shown on R's device.
+# What Python draws, stored where asked, as a plot.
 draw_picture <- function(path, draw) {
   if (!is.null(path)) {
     draw(path)
   }
-  picture <- tempfile(fileext = ".png")
-  on.exit(unlink(picture))
-  draw(picture)
-  grid::grid.newpage()
-  grid::grid.raster(png::readPNG(picture))
+  file <- tempfile(fileext = ".png")
+  on.exit(unlink(file))
+  draw(file)
+  picture <- png::readPNG(file)
+  ggplot2::ggplot() +
+    ggplot2::annotation_custom(grid::rasterGrob(picture)) +
+    ggplot2::theme_void() +
+    ggplot2::theme(
+      plot.background = ggplot2::element_rect(fill = "white", colour = NA),
+      aspect.ratio = nrow(picture) / ncol(picture)
+    )
 }

@@ -19,6 +19,8 @@ plot_rating_gaps <- function(gaps, alpha = 0.05) {
   caption <- caption_of(gaps)
   panels <- c(if (length(unique(gaps$contrast)) > 1) "contrast", by_of(gaps))
   gaps <- plain_tibble(gaps)
+  # Panels in the order of the table, not of the alphabet.
+  gaps$contrast <- factor(gaps$contrast, unique(gaps$contrast))
   gaps$y <- rows$y[match_measures(gaps, rows)]
   plot <- ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
     shade_dimensions(rows) +

@@ -5,9 +5,11 @@
 #' them is what a simple random sample hardly sees.
 #'
 #' @param means What `rating_means(ratings, by = cluster)` returned.
-#' @param clusters A table with the columns `cluster` and `size`, such as
-#'   `tidy(cluster_images(...))`: all clusters, rated or not. By default those rated, in the order
-#'   of their numbers, without lines.
+#' @param clusters All clusters, rated or not: what [cluster_images()] returned, or a table with the
+#'   columns `cluster` and `size`, such as [tidy()][tidiers] of it. The lines count shares of all
+#'   images: those of its column `share` where it has one, else sizes in the sum of sizes. A column
+#'   `cluster_name` stands on the axis in place of the numbers. The residual (-1) comes last. By
+#'   default the rated clusters are drawn, in the order of their numbers, without lines.
 #' @param mark Numbers of clusters to mark with a dot.
 #' @param thumbnails A picture for each marked cluster: a table with the columns `cluster` and
 #'   `path`, as [find_images()] returns it, whose first picture of a cluster is taken, or paths with
@@ -48,15 +50,19 @@ plot_rating_heatmap <- function(means,
         title.vjust = 1
       )
     ) +
-    ggplot2::scale_x_continuous(
-      breaks = \(limits) unique(c(1, whole_breaks(limits))), expand = ggplot2::expansion(add = 0.5)
+    scale_x_clusters(
+      columns,
+      limits = c(0.5, max(columns$x) + 0.5), expand = ggplot2::expansion(add = 0.5)
     ) +
     ggplot2::scale_y_continuous(
       breaks = rows$y, labels = rows$item, expand = ggplot2::expansion(add = c(0.1, 0.2)),
       sec.axis = dimension_axis(rows, level)
     ) +
     ggplot2::coord_cartesian(clip = "off") +
-    ggplot2::labs(x = "Cluster, the largest first", y = NULL, fill = "Mean rating") +
+    ggplot2::labs(
+      x = if (is.null(clusters)) "Cluster" else "Cluster, the largest first", y = NULL,
+      fill = "Mean rating"
+    ) +
     theme_estimates() +
     ggplot2::theme(
       panel.grid.major.x = ggplot2::element_blank(),
@@ -80,31 +86,62 @@ check_heatmap <- function(means, level, call = rlang::caller_env()) {
   }
 }
 
-# Where each cluster stands: by size, the residual (-1) last.
+# Where each cluster stands: by size, the residual last; with its share of all images.
 columns_of <- function(means, clusters, call = rlang::caller_env()) {
   if (is.null(clusters)) {
     cluster <- sort(unique(means$cluster))
-    return(tibble::tibble(cluster = cluster, size = NA_real_, x = seq_along(cluster)))
+    columns <- tibble::tibble(cluster = cluster, size = NA_real_, share = NA_real_)
+    columns <- columns[order(is_residual(cluster)), ]
+  } else {
+    columns <- check_sizes(clusters, means, call)
+    columns <- columns[order(is_residual(columns$cluster), -columns$size, columns$cluster), ]
+  }
+  dplyr::bind_cols(place_clusters(columns), columns["share"])
+}
+
+check_sizes <- function(clusters, means, call) {
+  if (inherits(clusters, "imagestrata_clustering")) {
+    clusters <- tidy(clusters)
   }
   if (!is.data.frame(clusters) || !all(c("cluster", "size") %in% names(clusters))) {
     abort_imagestrata(
-      "{.arg clusters} must be a table with the columns {.field cluster} and {.field size}, not
-       {seen(clusters)}.",
+      "{.arg clusters} must be a clustering, or a table with the columns {.field cluster} and
+       {.field size}, not {seen(clusters)}.",
       hint = "{.code tidy()} of a clustering is one.",
       call = call
     )
   }
-  unknown <- setdiff(means$cluster, clusters$cluster)
-  if (length(unknown) > 0) {
+  columns <- plain_tibble(clusters)
+  wrong <- !is.numeric(columns$size) || anyNA(columns$size) || any(columns$size < 0)
+  if (wrong || anyDuplicated(columns$cluster)) {
     abort_imagestrata(
-      "{length(unknown)} rated cluster{?s} {?is/are} not in {.arg clusters}: {.val {unknown}}.",
+      "{.arg clusters} must have one row per cluster and its number of images in {.field size}.",
       call = call
     )
   }
-  columns <- plain_tibble(clusters)[c("cluster", "size")]
-  columns <- columns[order(columns$cluster < 0, -columns$size, columns$cluster), ]
-  columns$x <- seq_len(nrow(columns))
-  columns
+  unknown <- setdiff(means$cluster[!is_residual(means$cluster)], columns$cluster)
+  if (length(unknown) > 0) {
+    abort_imagestrata(
+      "{length(unknown)} rated cluster{?s} {?is/are} not in {.arg clusters}: {.val {unknown}}.",
+      hint = "Give the clusters of the clustering that the sample was drawn from.",
+      call = call
+    )
+  }
+  with_shares(columns, means)
+}
+
+# Shares of all images. tidy() has no row of the residual, whose share is what clusters leave.
+with_shares <- function(columns, means) {
+  if (is.null(columns$share)) {
+    columns$share <- columns$size / sum(columns$size)
+  }
+  residual <- means$cluster[is_residual(means$cluster)]
+  if (length(residual) == 0 || any(is_residual(columns$cluster))) {
+    return(columns)
+  }
+  dplyr::bind_rows(columns, tibble::tibble(
+    cluster = residual[1], size = 0, share = max(0, 1 - sum(columns$share))
+  ))
 }
 
 check_marks <- function(mark, columns, call = rlang::caller_env()) {
@@ -138,11 +175,11 @@ dimension_axis <- function(rows, level) {
 
 # Lines after the clusters with which 50, 75 and 90 percent of all images are reached.
 draw_reached <- function(columns, top) {
-  if (anyNA(columns$size)) {
+  if (anyNA(columns$share)) {
     return(NULL)
   }
-  reached <- clusters_to_reach(columns$size / sum(columns$size), c(0.5, 0.75, 0.9))
-  reached$x <- reached$cluster + 0.5
+  reached <- clusters_to_reach(columns$share, c(0.5, 0.75, 0.9))
+  reached$x <- columns$x[reached$place] + 0.5
   # Where half of all images are, clusters are few: that label goes to the left of its line.
   reached$side <- ifelse(seq_len(nrow(reached)) == 1, 1.1, -0.1)
   list(
@@ -188,7 +225,7 @@ draw_marks <- function(marked, thumbnails, columns, top) {
       )
     }),
     ggplot2::geom_text(
-      ggplot2::aes(x = .data$slot, y = dots + 5.5, label = .data$cluster),
+      ggplot2::aes(x = .data$slot, y = dots + 5.5, label = .data$label),
       data = shown, size = 2.8
     )
   )

@@ -5,8 +5,9 @@
 #'
 #' @param means What [rating_means()] returned, or some of its rows. The first column of its `by`
 #'   is told apart by colour and shape; the columns after it get panels of their own.
-#' @param colours One colour per group, in their order. The default can be told apart by
-#'   colour-blind readers and in grey.
+#' @param colours One colour per group: by name, as in `c(Republican = "red", Democrat = "blue")`,
+#'   or without names in the order of the groups, which is that of factor levels, else of the
+#'   alphabet. The default can be told apart by colour-blind readers and in grey.
 #'
 #' @returns A ggplot: add your own `theme()`, `labs()` or scales.
 #' @family plots
@@ -54,16 +55,47 @@ plot_rating_means <- function(means, colours = NULL) {
 # Told apart by readers of all kinds of colour vision (Okabe and Ito's palette).
 group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
 
+# A colour for each group: that of its name, or where colours have no names that of its place.
 check_colours <- function(colours, groups, call = rlang::caller_env()) {
   colours <- colours %||% group_colours
-  if (length(groups) > length(colours)) {
+  wrong <- if (is.character(colours)) colours[!are_colours(colours)]
+  if (!is.character(colours) || length(wrong) > 0) {
     abort_imagestrata(
-      "{length(groups)} groups need {length(groups)} colours, not {length(colours)}.",
-      hint = "Give {.arg colours} one for each, or filter some groups.",
+      "{.arg colours} must hold colours, such as {.val red} or {.val #0072b2}, not
+       {seen(if (length(wrong) > 0) wrong[[1]] else colours)}.",
       call = call
     )
   }
-  rlang::set_names(colours[seq_along(groups)], groups)
+  given <- names(colours)
+  if (is.null(given)) {
+    if (length(groups) > length(colours)) {
+      abort_imagestrata(
+        "{length(groups)} groups need {length(groups)} colours, not {length(colours)}.",
+        hint = "Give {.arg colours} one for each of {.val {groups}}, in this order.",
+        call = call
+      )
+    }
+    return(rlang::set_names(colours[seq_along(groups)], groups))
+  }
+  lacking <- setdiff(groups, given)
+  if (length(lacking) > 0 || anyDuplicated(given)) {
+    twice <- unique(given[duplicated(given)])
+    abort_imagestrata(
+      if (length(lacking) > 0) {
+        "{.arg colours} has no colour for {.val {lacking}}; it names {.val {given}}."
+      } else {
+        "{.arg colours} names {.val {twice}} more than once."
+      },
+      hint = "Name every group once: {.val {groups}}. Or leave the names out, and the colours go to
+              the groups in this order.",
+      call = call
+    )
+  }
+  colours[groups]
+}
+
+are_colours <- function(x) {
+  vapply(x, \(one) !is.na(one) && !inherits(try(grDevices::col2rgb(one), TRUE), "try-error"), NA)
 }
 
 as_groups <- function(x) {
@@ -92,7 +124,12 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
   }
 }
 
-by_of <- function(estimates) setdiff(names(estimates), estimate_columns)
+# Columns that were added since are no groups.
+by_of <- function(estimates) {
+  names <- setdiff(names(estimates), estimate_columns)
+  by <- attr(estimates, "by")
+  if (is.null(by)) names else intersect(by, names)
+}
 
 # A row per measure, from the top down: dimensions before their items, as they come.
 rows_of_measures <- function(estimates) {

@@ -59,6 +59,7 @@ sweep_min_cluster_size <- function(embeddings,
 #' @export
 #' @inherit sweep_min_cluster_size examples
 autoplot.imagestrata_sweep <- function(object, ...) {
+  rlang::check_dots_empty()
   panels <- c(
     n_clusters = "Clusters", share_noise = "Share of noise",
     silhouette = "Silhouette without noise"

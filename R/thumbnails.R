@@ -6,14 +6,13 @@ check_thumbnails <- function(thumbnails, call = rlang::caller_env()) {
     return(tibble::tibble(cluster = numeric(), path = character()))
   }
   if (is.character(thumbnails) && rlang::is_named(thumbnails)) {
-    cluster <- suppressWarnings(as.numeric(names(thumbnails)))
-    thumbnails <- tibble::tibble(cluster = cluster, path = unname(thumbnails))
+    thumbnails <- tibble::tibble(cluster = names(thumbnails), path = unname(thumbnails))
   }
   if (!is.data.frame(thumbnails) || !all(c("cluster", "path") %in% names(thumbnails)) ||
     anyNA(thumbnails$cluster)) {
     abort_imagestrata(
       "{.arg thumbnails} must be a table with the columns {.field cluster} and {.field path}, or
-       paths whose names are numbers of clusters, not {seen(thumbnails)}.",
+       paths whose names are clusters, not {seen(thumbnails)}.",
       hint = "{.code find_images(topics, n = 1)} is such a table.",
       call = call
     )

@@ -28,6 +28,6 @@ test_that("keywords tell clusters apart, and are shown", {
   expect_match(paste(readLines(page, warn = FALSE), collapse = ""), "word1", fixed = TRUE)
   file <- withr::local_tempfile(fileext = ".png")
   withr::local_pdf(NULL)
-  expect_equal(plot_montage(topics, file, n_clusters = 2, n_images = 2, keywords = words), topics)
+  plot_montage(topics, file, n_clusters = 2, n_images = 2, keywords = words)
   expect_true(file.exists(file))
 })

@@ -11,11 +11,38 @@ test_that("gaps of clusters look as they did", {
 
 test_that("the widest gaps come first, or the clusters asked for", {
   gaps <- few_gaps(by = c(group, cluster))
-  expect_equal(widest_gaps(gaps[gaps$level == "dimension", ], 2), c(5, 8))
+  expect_equal(widest_gaps(gaps[gaps$level == "dimension", ], 2), c("5", "8"))
   points <- ggplot2::layer_data(plot_cluster_gaps(gaps, clusters = c(2, 5)), 3)
   wanted <- gaps[gaps$level == "dimension" & gaps$cluster %in% c(2, 5), ]
   expect_equal(points$x, wanted$estimate)
   expect_equal(points$y, ifelse(wanted$cluster == 2, 2, 1), ignore_attr = TRUE)
+})
+
+test_that("clusters may have names, and the residual has one", {
+  named <- dplyr::filter(simulated_ratings, cluster <= 4)
+  named$cluster <- c("march", "flags", "police", "-1")[named$cluster]
+  gaps <- quietly(rating_gaps(named, by = c(group, cluster)))
+  axis_of <- function(...) {
+    plot <- plot_cluster_gaps(gaps, ...)
+    plot$scales$get_scales("y")$labels
+  }
+  expect_setequal(axis_of(), c("march", "flags", "police", "residual"))
+  expect_equal(axis_of(clusters = c("flags", "march")), c("flags", "march"))
+  picture <- rlang::set_names(toy_pictures()[1], "flags")
+  expect_equal(axis_of(clusters = "flags", thumbnails = picture), "flags")
+  points <- ggplot2::layer_data(plot_cluster_gaps(gaps, clusters = c("flags", "march")), 3)
+  shown <- gaps[gaps$level == "dimension" & gaps$cluster %in% c("flags", "march"), ]
+  expect_equal(points$y, ifelse(shown$cluster == "flags", 2, 1), ignore_attr = TRUE)
+
+  numbered <- few_gaps(by = c(group, cluster))
+  names <- data.frame(cluster = c(5, 8), cluster_name = c("march", NA))
+  plot <- plot_cluster_gaps(numbered, c(5, 8, 2), labels = names)
+  expect_equal(plot$scales$get_scales("y")$labels, c("march", "8", "2"))
+  expect_error(
+    plot_cluster_gaps(numbered, c(5, 8), n = 3), "`n` has an effect only with",
+    class = "imagestrata_error"
+  )
+  expect_error(plot_cluster_gaps(numbered, labels = "x"), "`labels`", class = "imagestrata_error")
 })
 
 test_that("what cannot be drawn is refused", {

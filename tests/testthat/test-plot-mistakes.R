@@ -1,15 +1,13 @@
-test_that("mistakes are drawn on the device of R and stored where asked", {
+test_that("mistakes are a ggplot, stored where asked and by ggsave()", {
   skip_if_no_core()
-  pane <- withr::local_tempfile(fileext = ".png")
   stored <- withr::local_tempfile(fileext = ".pdf")
-  grDevices::png(pane, 800, 600)
-  fit <- demo_model()
-  returned <- withVisible(plot_mistakes(fit, stored, n_images = 4))
-  grDevices::dev.off()
-  expect_identical(returned$value, fit)
-  expect_false(returned$visible)
-  expect_gt(length(unique(as.vector(png::readPNG(pane)))), 50)
+  saved <- withr::local_tempfile(fileext = ".png")
+  plot <- plot_mistakes(demo_model(), stored, n_images = 4)
+  expect_s3_class(plot, "ggplot")
+  expect_identical(ggplot2::last_plot(), plot)
   expect_equal(readLines(stored, 1, warn = FALSE), "%PDF-1.4")
+  ggplot2::ggsave(saved, width = 4, height = 3, dpi = 100)
+  expect_gt(length(unique(as.vector(png::readPNG(saved)))), 50)
 })
 
 test_that("the images are those that R knows of", {
@@ -17,7 +15,6 @@ test_that("the images are those that R knows of", {
     png::writePNG(matrix(0.5, 2, 2), path)
   })
   folder <- withr::local_tempdir()
-  withr::local_pdf(NULL)
   plot_mistakes(toy_model(folder), file.path(folder, "wrong.png"), label = "crowd")
   expect_equal(decode_table(calls$plot_mistakes$predictions)$path[1], "/p/a.jpg")
   expect_equal(calls$plot_mistakes$label, "crowd")

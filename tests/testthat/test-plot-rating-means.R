@@ -38,3 +38,57 @@ test_that("what cannot be drawn is refused", {
     plot_rating_means(few_means(), colours = "red")
   })
 })
+
+test_that("colours go to the groups of their names, or to the groups in order", {
+  means <- few_means()
+  colour_of <- function(...) {
+    plot <- plot_rating_means(...)
+    values <- plot$scales$get_scales("colour")$palette(nlevels(plot$data$side))
+    points <- ggplot2::layer_data(plot, 3)
+    expect_equal(points$colour, unname(values[as.character(plot$data$side)]))
+    values
+  }
+  named <- c(Republican = "red", Democrat = "blue")
+  expect_equal(colour_of(means, named), c(Democrat = "blue", Republican = "red"))
+  more <- c(Green = "green", named)
+  expect_equal(colour_of(means, more), c(Democrat = "blue", Republican = "red"))
+  expect_equal(colour_of(means, c("red", "blue")), c(Democrat = "red", Republican = "blue"))
+  expect_equal(colour_of(dplyr::filter(means, group == "Republican"), named), c(Republican = "red"))
+  turned <- dplyr::mutate(simulated_ratings, group = factor(group, c("Republican", "Democrat")))
+  turned <- quietly(rating_means(dplyr::filter(turned, cluster <= 12)))
+  expect_equal(colour_of(turned, c("red", "blue")), c(Republican = "red", Democrat = "blue"))
+  expect_equal(colour_of(turned, named), named)
+  expect_equal(autoplot(means, colours = named)$scales$get_scales("colour")$palette(2)[[2]], "red")
+})
+
+test_that("groups stand in the order of their levels, in tables and in plots", {
+  turned <- dplyr::mutate(simulated_ratings, group = factor(group, c("Republican", "Democrat")))
+  turned <- dplyr::filter(turned, cluster <= 12)
+  means <- quietly(rating_means(turned))
+  expect_equal(as.character(means$group[1:2]), c("Republican", "Democrat"))
+  expect_equal(levels(means$group), c("Republican", "Democrat"))
+  points <- ggplot2::layer_data(plot_rating_means(means), 3)
+  expect_gt(points$y[1], points$y[2])
+  expect_equal(unique(quietly(rating_gaps(turned))$contrast), "Republican - Democrat")
+  third <- as.integer(sub("\\D", "", turned$respondent_id)) %% 3 == 0
+  three <- dplyr::mutate(turned, group = factor(
+    ifelse(third, "Z", as.character(group)), c("Z", "Republican", "Democrat")
+  ))
+  plot <- plot_rating_gaps(quietly(rating_gaps(three)))
+  expect_equal(
+    levels(plot$data$contrast), c("Z - Republican", "Z - Democrat", "Republican - Democrat")
+  )
+})
+
+test_that("colours that leave a group without one are refused", {
+  expect_snapshot(error = TRUE, {
+    plot_rating_means(few_means(), colours = c(Republican = "red"))
+    plot_rating_means(few_means(), colours = c(Rep = "red", Dem = "blue"))
+    plot_rating_means(few_means(), colours = c(Republican = "red", "blue"))
+    plot_rating_means(few_means(), c(Democrat = "red", Democrat = "blue", Republican = "red"))
+    plot_rating_means(few_means(), colours = c("red", "blew"))
+    plot_rating_means(few_means(), colours = 1:2)
+    plot_rating_means(few_means(), colors = "red")
+    autoplot(few_means(), color = "red")
+  })
+})
