@@ -132,7 +132,7 @@ check_sizes <- function(clusters, means, call) {
 
 # Shares of all images. tidy() has no row of the residual, whose share is what clusters leave.
 with_shares <- function(columns, means) {
-  if (is.null(columns$share)) {
+  if (is.null(columns[["share"]])) {
     columns$share <- columns$size / sum(columns$size)
   }
   residual <- means$cluster[is_residual(means$cluster)]

@@ -73,7 +73,7 @@ test_that("lines count shares of all images, rated or not, in a cluster or not",
   # Another hundred images belong to no cluster: of 200 images, 40 to 100.
   sizes$share <- sizes$size / 200
   expect_equal(lines_of(sizes), 5 + 0.5)
-  expect_equal(lines_of(sizes[c(2, 5), ]), numeric())
+  expect_null(lines_of(sizes[c(2, 5), ]))
 })
 
 test_that("rows keep their order, dimensions apart", {
