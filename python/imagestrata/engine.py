@@ -22,6 +22,7 @@ from .errors import ImagestrataError
 from .extras import require
 from .files import read_json
 from .provenance import version
+from .wording import SAME_CALL, arg, kind_of, quote
 
 #: Threads at most: each may hold a picture and a batch.
 MOST_THREADS = 32
@@ -186,8 +187,8 @@ class _Dask:
         blind = [worker for worker, sees in seen.items() if not sees]
         if blind:
             raise ImagestrataError(
-                f"{len(blind)} of {len(seen)} workers of the cluster do not see {path!r} (the "
-                f"first is {blind[0]}).",
+                f"{len(blind)} of {len(seen)} workers of the cluster do not see {quote(path)} "
+                f"(the first is {blind[0]}).",
                 "Images and files of weights must lie on a file system that all machines of the "
                 "cluster share, under the same path.",
             )
@@ -227,8 +228,8 @@ def _losses_explained(client: Any) -> Iterator[None]:
         raise ImagestrataError(
             "Workers of the cluster died of the same piece of work, "
             f"{error.allowed_failures + 1} in all.",
-            "Mostly they lack memory: give each worker more, or fewer threads. Then run the "
-            "same command again: what is finished is kept.",
+            "Mostly they lack memory: give each worker more, or fewer threads. Then run "
+            f"{SAME_CALL} again: what is finished is kept.",
         ) from error
     except (CancelledError, OSError) as error:
         if isinstance(error, OSError) and client.status == "running":
@@ -236,7 +237,7 @@ def _losses_explained(client: Any) -> Iterator[None]:
         raise ImagestrataError(
             "The scheduler of the Dask cluster is gone or was restarted, and the work in "
             "progress is lost.",
-            "Start the cluster and run the same command again: what is finished is kept.",
+            f"Start the cluster and run {SAME_CALL} again: what is finished is kept.",
         ) from error
 
 
@@ -278,15 +279,16 @@ def _dask_client(engine: Any) -> Iterator[Any]:
     if isinstance(engine, Client):
         if engine.status != "running":
             raise ImagestrataError(
-                f"The Dask client given as `engine` is not connected: it is {engine.status!r}.",
+                f"The Dask client given as {arg('engine')} is not connected: it is "
+                f"{quote(engine.status)}.",
                 "Make a new one, or give the address of the scheduler.",
             )
         yield engine
         return
     if not isinstance(engine, str | os.PathLike):
         raise ImagestrataError(
-            "`engine` must be a Dask client, the address of its scheduler or a scheduler file, "
-            f"not {type(engine).__name__}.",
+            f"{arg('engine')} must be a Dask client, the address of its scheduler or a scheduler "
+            f"file, not {kind_of(engine)}.",
             "Leave it out to work on this machine alone.",
         )
     where = os.fspath(engine)
@@ -299,7 +301,7 @@ def _dask_client(engine: Any) -> Iterator[Any]:
         client = connect(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, KeyError) as error:
         raise ImagestrataError(
-            f"No Dask scheduler answers at {where!r} ({error}).",
+            f"No Dask scheduler answers at {quote(where)} ({error}).",
             "Start one (`dask scheduler`, or a cluster of dask-jobqueue) and give its address.",
         ) from error
     with client:

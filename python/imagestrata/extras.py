@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from .errors import ImagestrataError
+from .wording import install, quote
 
 
 def require(module: str, extra: str, what: str) -> Any:
@@ -28,7 +29,7 @@ def require(module: str, extra: str, what: str) -> Any:
         else:
             detail = ""
         raise ImagestrataError(
-            f"{what} needs the Python package {module!r}, which is not installed{detail}.",
-            f"Install it with `pip install 'imagestrata[{extra}]'`; from R, with "
-            f'`install_imagestrata(extras = "{extra}")`.',
-        ) from error
+            f"{what} needs the Python package {quote(module)}, which is not installed{detail}.",
+            f"Install it with {install(extra)}.",
+            code="missing_package",
+        ) from None

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from .errors import ImagestrataError
 from .validate import check_path
+from .wording import SAME_CALL, arg, quote
 
 #: What :func:`atomic` calls a file until it is whole.
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
@@ -49,7 +50,7 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
             pass
     except (FileExistsError, NotADirectoryError):
         raise ImagestrataError(
-            f"`{name}` must be a folder, but {str(folder)!r} (or something above it) is a file.",
+            f"{arg(name)} must be a folder, but {quote(folder)} (or something above it) is a file.",
             "Choose another name.",
         ) from None
     except OSError as error:
@@ -335,8 +336,8 @@ def _digest(data: bytes) -> str:
 def _damaged(path: Path, error: Exception) -> ImagestrataError:
     first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ImagestrataError(
-        f"{str(path)!r} is damaged or is not a file of this package ({first_line}).",
-        "Delete it and run the same command again: it is made anew.",
+        f"{quote(path)} is damaged or is not a file of this package ({first_line}).",
+        f"Delete it and run {SAME_CALL} again: it is made anew.",
     )
 
 
@@ -344,12 +345,12 @@ def write_error(path: Path, error: OSError) -> ImagestrataError:
     """What an error of the operating system while writing means to users."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ImagestrataError(
-            f"No space left to write {str(path)!r}.",
-            "Free some space and run the same command again: what is finished is kept.",
+            f"No space left to write {quote(path)}.",
+            f"Free some space and run {SAME_CALL} again: what is finished is kept.",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ImagestrataError(
-            f"No permission to write {str(path)!r}.",
+            f"No permission to write {quote(path)}.",
             "Choose a folder of your own for the output.",
         )
-    return ImagestrataError(f"Could not write {str(path)!r}: {error.strerror or error}.")
+    return ImagestrataError(f"Could not write {quote(path)}: {error.strerror or error}.")

@@ -22,13 +22,13 @@ import socket
 import sys
 import threading
 import time
-import warnings
 import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import ImagestrataError
+from .errors import ImagestrataError, warn
 from .files import remove_half_written, write_error
+from .wording import quote
 
 NAME = ".lock"
 
@@ -65,8 +65,8 @@ class FolderLock:
                 raise _in_use(folder, said) from None
             if error.errno not in _NO_LOCKS:
                 raise write_error(path, error) from error
-            warnings.warn(
-                f"The file system of {str(folder)!r} has no locks: see to it that no other "
+            warn(
+                f"The file system of {quote(folder)} has no locks: see to it that no other "
                 "process works in that folder.",
                 stacklevel=4,
             )
@@ -145,7 +145,7 @@ def _said(file: int) -> str:
 
 def _in_use(folder: Path, holder: str) -> ImagestrataError:
     return ImagestrataError(
-        f"Another process is working in {str(folder)!r} ({holder}).",
+        f"Another process is working in {quote(folder)} ({holder}).",
         "Wait until it has finished or end it, or choose another folder. A process that was "
         "killed holds nothing: there is no need to delete anything.",
     )

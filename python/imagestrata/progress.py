@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from .errors import ImagestrataError
+from .wording import arg, quote
 
 #: ``True`` draws a bar on a terminal (and prints one line per step elsewhere),
 #: ``False`` is silent, and a function is called as ``f(step, done, total)`` from
@@ -45,7 +46,10 @@ def track(progress: Progress, step: str, total: int | None) -> Iterator[Callable
 
         yield call
     else:
-        raise ImagestrataError(f"`progress` must be True, False or a function, not {progress!r}.")
+        raise ImagestrataError(
+            f"{arg('progress')} must be {quote(True)}, {quote(False)} or a function, not "
+            f"{quote(progress)}."
+        )
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from .errors import ImagestrataError
 from .files import Parts, make_folder, read_json, write_json
 from .lock import FolderLock, lock_folder
 from .validate import check_path
+from .wording import arg, quote, setting, verb
 
 #: The steps that leave something in a run folder, in the order of the road of data, each with
 #: the step that it is built on.
@@ -43,6 +44,22 @@ STEPS = {
     "pairs": "embed",
     "tune": None,
     "assign": "sample",
+}
+#: The verb that does a step.
+_VERBS = {
+    "scan": "scan_images",
+    "fine-tune": "fine_tune",
+    "embed": "embed_images",
+    "describe": "describe_images",
+    "tag": "tag_images",
+    "read": "read_text",
+    "faces": "crop_faces",
+    "cluster": "cluster_images",
+    "sample": "sample_images",
+    "gallery": "image_gallery",
+    "pairs": "sample_pairs",
+    "tune": "tune_clusters",
+    "assign": "assign_annotators",
 }
 
 _PACKAGES = (
@@ -133,10 +150,10 @@ class Step:
                 raise _other_settings(self.folder, name, old["settings"], _plain(settings))
             if old["inputs"] != inputs and old["finished"]:
                 raise ImagestrataError(
-                    f"{str(self.folder)!r} already holds the step {name!r}, made from other "
+                    f"{quote(self.folder)} already holds the step {quote(name)}, made from other "
                     "images or earlier results than those given now.",
-                    "Choose another output folder, or use overwrite=True (--overwrite) to "
-                    "replace it and the steps after it.",
+                    f"Choose another output folder, or use {arg('overwrite', True)} "
+                    "to replace it and the steps after it.",
                 )
         if same_settings and old["inputs"] == inputs:
             self.finished = self._is_finished(run, settings, inputs, results)
@@ -198,7 +215,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         return {"imagestrata": version(), "steps": {}}
     run: dict[str, Any] = read_json(path)
     if "steps" not in run:
-        raise ImagestrataError(f"{str(path)!r} was not written by imagestrata.")
+        raise ImagestrataError(f"{quote(path)} was not written by imagestrata.")
     return run
 
 
@@ -209,8 +226,8 @@ def require_step(folder: Path, name: str) -> dict[str, Any]:
     if entry is None or not entry["finished"]:
         state = "was interrupted" if entry else "has not been run"
         raise ImagestrataError(
-            f"In {str(folder)!r} the step {name!r} {state}.",
-            f"Run `imagestrata {name}` (or `imagestrata run`) on it first.",
+            f"In {quote(folder)} the step {quote(name)} {state}.",
+            f"Call {verb(_VERBS[name])} first, with this folder as {arg('out')}.",
         )
     return entry
 
@@ -266,12 +283,12 @@ def _other_settings(
     folder: Path, name: str, old: dict[str, Any], new: dict[str, Any]
 ) -> ImagestrataError:
     names = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    was = ", ".join(f"{key}={old.get(key)!r}" for key in names)
-    now = ", ".join(f"{key}={new.get(key)!r}" for key in names)
+    was = ", ".join(setting(key, old.get(key)) for key in names)
+    now = ", ".join(setting(key, new.get(key)) for key in names)
     return ImagestrataError(
-        f"{str(folder)!r} already holds the step {name!r} with {was}; now {now} is asked for.",
-        "Choose another output folder, or use overwrite=True (--overwrite) to replace it "
-        "and the steps after it.",
+        f"{quote(folder)} already holds the step {quote(name)} with {was}; now {now} is asked for.",
+        f"Choose another output folder, or use {arg('overwrite', True)} to replace "
+        "it and the steps after it.",
     )
 
 

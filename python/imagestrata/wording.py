@@ -18,6 +18,7 @@ written                     in Python              in R                   on the
 ``quote(["a", "b"])``       ``['a', 'b']``         ``c("a", "b")``        ``a b``
 ``kind_of(table)``          ``a DataFrame``        ``a data frame``       ``a table``
 ``foreign("pip list")``     ```pip list```         ```pip list```         ```pip list```
+``SAME_CALL``               the same call          the same call          the same command
 ==========================  =====================  =====================  ====================
 
 Each leaves a mark in the text, which :func:`render` replaces. The R and the command-line
@@ -53,7 +54,7 @@ class Kind(str):
 class Token(NamedTuple):
     """What a mark stands for."""
 
-    #: "argument", "assignment", "verb", "value", "kind" or "code".
+    #: "argument", "assignment", "verb", "value", "kind", ...: what the functions below make.
     is_a: str
     #: The name of the argument or verb, or the code itself.
     name: str
@@ -101,8 +102,17 @@ class Language:
             return "None"
         return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
 
+    def setting(self, name: str, value: Any) -> str:
+        return self.assignment(name, value)
+
     def code(self, text: str) -> str:
         return f"`{text}`"
+
+    def same_call(self) -> str:
+        return "the same call"
+
+    def install(self, extra: str) -> str:
+        return self.code(f"pip install 'imagestrata[{extra}]'")
 
 
 PYTHON = Language()
@@ -120,6 +130,11 @@ def verb(name: str, *values: Any, **arguments: Any) -> str:
     return _mark("verb", name, [("", one) for one in values] + list(arguments.items()))
 
 
+def setting(name: str, value: Any) -> str:
+    """What an earlier result was made with, which need be no argument of the verb at hand."""
+    return _mark("setting", name, value)
+
+
 def quote(x: Any) -> str:
     """A value as it was given, or is to be given."""
     return _mark("value", "", x)
@@ -133,6 +148,11 @@ def kind_of(x: Any) -> str:
 def foreign(text: str) -> str:
     """A command or call that is not ours: the same in all languages."""
     return _mark("code", text)
+
+
+def install(extra: str) -> str:
+    """How to install what a group of optional packages brings."""
+    return _mark("install", extra)
 
 
 def shortened(text: str) -> str:
@@ -172,6 +192,12 @@ def _worded(mark: re.Match[str], language: Language) -> str:
             return language.call(name, x)
         case Token("value", _, x):
             return language.quoted(x)
+        case Token("setting", name, x):
+            return language.setting(name, x)
+        case Token("same call", _, _):
+            return language.same_call()
+        case Token("install", name, _):
+            return language.install(name)
         case Token("kind", name, _):
             return language.kind(name)
         case Token("code", name, _):
@@ -215,3 +241,7 @@ def _unpack(packed: Any) -> Any:
             case "dict":
                 return {_unpack(one): _unpack(item) for one, item in inside}
     return packed
+
+
+#: What was just done and is to be done again: "Run {SAME_CALL} again".
+SAME_CALL = _mark("same call", "")

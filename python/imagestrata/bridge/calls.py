@@ -28,6 +28,7 @@ import pandas as pd
 import imagestrata
 
 from ..errors import ImagestrataError, Worded, plural
+from ..wording import quote, verb
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
 from .words import R
 
@@ -522,8 +523,8 @@ def _receive_embeddings(sent: dict[str, Any]) -> Any:
         unknown = images["image_id"][rows < 0]
         raise ImagestrataError(
             f"{plural(len(unknown), 'image has', 'images have')} no vector in "
-            f"{sent['folder']!r}, {unknown.iloc[0]!r} for one.",
-            "Call embed_images() on the images you want.",
+            f"{quote(sent['folder'])}, {quote(unknown.iloc[0])} for one.",
+            f"Call {verb('embed_images')} on the images you want.",
         )
     all_of_them = np.array_equal(rows, np.arange(len(stored)))
     matrix = stored.matrix if all_of_them else stored.matrix[rows]

@@ -32,6 +32,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import ImagestrataError
+from ..wording import quote
 
 Column: TypeAlias = dict[str, Any]
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -112,7 +113,8 @@ def _kind(name: str, values: pd.Series[Any]) -> str:
         kind = "character"
     if kind is None:
         raise ImagestrataError(
-            f"The column {name!r} holds {inferred} values ({dtype}), which R has no column for.",
+            f"The column {quote(name)} holds {inferred} values ({dtype}), which R has no column "
+            "for.",
             "Turn them into text or numbers first.",
         )
     return kind

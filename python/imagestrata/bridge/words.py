@@ -69,6 +69,9 @@ class RWords(Language):
     def quoted(self, value: Any) -> str:
         return self.value(value)
 
+    def install(self, extra: str) -> str:
+        return f'`install_imagestrata(extras = "{extra}")`'
+
     def kind(self, name: str) -> str:
         return _KINDS.get(name) or super().kind(name)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImagestrataError
+from ..wording import quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str,
         if (run_folder / f"{name}.parquet").exists():
             return read_table(run_folder / f"{name}.parquet"), name, column
     raise ImagestrataError(
-        f"{str(run_folder)!r} holds no descriptions, no text of images and no tags.",
+        f"{quote(run_folder)} holds no descriptions, no text of images and no tags.",
         "Run `imagestrata describe`, `read-text` or `tag` first, or give a table with --texts.",
     )
 
@@ -57,7 +58,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype={"image_id": "str"})
     except (OSError, ValueError) as error:
         raise ImagestrataError(
-            f"{str(path)!r} cannot be read as a table ({error}).", "It must be a CSV file."
+            f"{quote(path)} cannot be read as a table ({error}).", "It must be a CSV file."
         ) from None
 
 
@@ -66,5 +67,5 @@ def read_lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise ImagestrataError(
-            f"{str(path)!r} cannot be read as text ({error}).", "It must have one id a line."
+            f"{quote(path)} cannot be read as text ({error}).", "It must have one id a line."
         ) from None

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ImagestrataError, plural
+from ..wording import quote
 from .options import Json, MinSamples, Normalize, Overwrite, Quiet, RunFolder, Scale, Seed
 from .output import records, show
 from .run_folder import load_clustering
@@ -210,6 +211,6 @@ def _grid(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ImagestrataError(
-            f"The grid {str(path)!r} cannot be read ({error}).",
+            f"The grid {quote(path)} cannot be read ({error}).",
             'It must be a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
         ) from None

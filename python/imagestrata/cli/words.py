@@ -97,6 +97,12 @@ class ShellWords(Language):
         elsewhere = name if value is _NOTHING else super().assignment(name, value)
         return f"`{elsewhere}` (in Python or R)"
 
+    def setting(self, name: str, value: Any) -> str:
+        return self._typed(self._running, name, value) or f"{name} {_shell(value)}"
+
+    def same_call(self) -> str:
+        return "the same command"
+
     def call(self, name: str, arguments: list[tuple[str, Any]]) -> str:
         command = COMMANDS.get(name)
         if command is None:

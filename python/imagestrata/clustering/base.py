@@ -21,6 +21,7 @@ from ..engine import Engine, open_engine
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_int
+from ..wording import arg
 from .silhouette import MEASURES
 from .vectors import SHARD_ROWS, FileRows, Rows, as_rows, row_blocks
 
@@ -119,8 +120,8 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         check_choice("silhouette", self.silhouette, ["auto", *MEASURES])
         if check_bool("exact", self.exact) and self.n_components is not None:
             raise ImagestrataError(
-                "`exact` and `n_components` exclude each other: principal components are not "
-                "the same to the last digit on every machine.",
+                f"{arg('exact')} and {arg('n_components')} exclude each other: principal "
+                "components are not the same to the last digit on every machine.",
                 "Leave out one of the two.",
             )
         if self.n_components is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,10 +10,11 @@ import pandas as pd
 
 from ..embeddings.blocks import all_the_same
 from ..embeddings.embeddings import Embeddings
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..progress import Progress
 from ..provenance import Step
-from ..validate import check_choice, check_seed
+from ..validate import check_choice, check_seed, did_you_mean
+from ..wording import quote, verb
 from .base import ClusterEstimator
 from .clustering import Clustering
 from .density import DensityClustering
@@ -146,12 +146,12 @@ def cluster_images(
     estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
     clustering = _as_tables(estimator, embeddings, arguments)
     if clustering.clusters.empty:
-        warnings.warn(_why_no_cluster(estimator, embeddings), stacklevel=2)
+        warn(_why_no_cluster(estimator, embeddings), stacklevel=2)
     elif len(clustering.clusters) > 1 and clustering.clusters["share"].iloc[0] > _NEARLY_ALL:
-        warnings.warn(
-            f"Cluster 1 holds {clustering.clusters['share'].iloc[0]:.0%} of the images: little was "
-            "told apart. Try other settings, or vectors of another encoder; before hdbscan, "
-            'reduce_embeddings(method="umap").',
+        warn(
+            f"Cluster 1 holds {clustering.clusters['share'].iloc[0]:.0%} of the images: little "
+            "was told apart. Try other settings, or vectors of another encoder; before hdbscan, "
+            f"{verb('reduce_embeddings', method='umap')}.",
             stacklevel=2,
         )
     if step.folder is not None:
@@ -172,8 +172,8 @@ def make_estimator(
     unknown = [name for name in settings if name not in known]
     if unknown:
         raise ImagestrataError(
-            f'The method "{method}" has no setting {unknown[0]!r}.',
-            f"Its settings: {', '.join(known)}.",
+            f"The method {quote(method)} has no setting {quote(unknown[0])}.",
+            f"{did_you_mean(unknown[0], known)} Its settings are {', '.join(known)}.".strip(),
         )
     estimator.set_params(**settings)
     return estimator

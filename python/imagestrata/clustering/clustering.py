@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError, plural
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..validate import check_path
+from ..wording import Name, quote, verb
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -139,8 +140,8 @@ class Clustering:
             )
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
-                f"{str(folder)!r} holds no clustering: {str(error.filename)!r} is missing.",
-                "Make one with cluster_images(..., out=folder) or `imagestrata cluster`.",
+                f"{quote(folder)} holds no clustering: {quote(error.filename)} is missing.",
+                f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
             ) from None
 
     def __repr__(self) -> str:

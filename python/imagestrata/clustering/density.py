@@ -11,9 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..engine import Engine
+from ..errors import plural
 from ..extras import require
 from ..progress import Progress, track
 from ..validate import check_choice, check_int
+from ..wording import arg, verb
 from .base import ClusterEstimator, Memo, centroids, nearest_centroids, trace_table
 from .silhouette import pick_measure, silhouettes
 from .vectors import Rows, as_vectors
@@ -114,11 +116,15 @@ class DensityClustering(ClusterEstimator):
 
     def why_no_cluster(self, n: int) -> str:
         if n < self.min_cluster_size:
-            return f"{n} images are fewer than min_cluster_size ({self.min_cluster_size})"
+            return (
+                f"{plural(n, 'image is', 'images are')} fewer than {arg('min_cluster_size')} "
+                f"({self.min_cluster_size})"
+            )
         return (
-            f"there are no two groups of {self.min_cluster_size} images or more (min_cluster_size) "
-            'that lie densely and apart. Try reduce_embeddings(method="umap") first, or a smaller '
-            "min_cluster_size or min_samples"
+            f"there are no two groups of {self.min_cluster_size} images or more "
+            f"({arg('min_cluster_size')}) that lie densely and apart. Try "
+            f"{verb('reduce_embeddings', method='umap')} first, or a smaller "
+            f"{arg('min_cluster_size')} or {arg('min_samples')}"
         )
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:

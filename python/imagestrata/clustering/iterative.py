@@ -14,6 +14,7 @@ from ..engine import Engine
 from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..validate import check_choice, check_float, check_int
+from ..wording import arg, quote
 from .base import ClusterEstimator, Memo, digest, trace_table
 from .choose_k import search_k
 from .criteria import CRITERIA
@@ -185,9 +186,9 @@ class IterativeKMeans(ClusterEstimator):
             k = check_int("k", self.k, minimum=2)
             if shape is not None and k > shape[0] // 2 and shape[0] >= self.stop_size:
                 raise ImagestrataError(
-                    f"`k` must be at most half the number of images, which is {shape[0]}; it is "
-                    f"{k}.",
-                    "Give a smaller k=.",
+                    f"{arg('k')} must be at most half the number of images, which is {shape[0]}; "
+                    f"it is {k}.",
+                    f"Give a smaller {arg('k')}.",
                 )
         self._check_k_max()
         for name in ("converge_window", "patience", "n_init"):
@@ -202,21 +203,22 @@ class IterativeKMeans(ClusterEstimator):
         if isinstance(self.k_max, str):
             if self.k_max != "sample":
                 raise ImagestrataError(
-                    f'`k_max` must be a whole number or "sample", not {self.k_max!r}.'
+                    f'{arg("k_max")} must be a whole number or "sample", not {quote(self.k_max)}.'
                 )
         elif self.k_max is not None:
             k_max = check_int("k_max", self.k_max, minimum=2)
             if k_max > self.sample_size:
                 raise ImagestrataError(
-                    f"`k_max` ({k_max}) is larger than `sample_size` ({self.sample_size}), the "
-                    "number of images on which K is searched.",
-                    f"Search on more images: sample_size={k_max}.",
+                    f"{arg('k_max')} ({k_max}) is larger than {arg('sample_size')} "
+                    f"({self.sample_size}), the number of images on which K is searched.",
+                    f"Search on more images: {arg('sample_size', k_max)}.",
                 )
             if k_max < self.step_size:
                 raise ImagestrataError(
-                    f"`k_max` ({k_max}) is smaller than `step_size` ({self.step_size}), with which "
-                    "the search for K begins.",
-                    f"Give a larger k_max=, a smaller step_size=, or the number itself: k={k_max}.",
+                    f"{arg('k_max')} ({k_max}) is smaller than {arg('step_size')} "
+                    f"({self.step_size}), with which the search for K begins.",
+                    f"Give a larger {arg('k_max')}, a smaller {arg('step_size')}, or the number "
+                    f"itself: {arg('k', k_max)}.",
                 )
 
     def _partition(

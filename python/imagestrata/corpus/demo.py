@@ -18,6 +18,7 @@ from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
 from ..progress import Progress, track
 from ..validate import check_int, check_seed
+from ..wording import quote
 from .decode import open_image
 from .drawing import Canvas
 from .scenes import KINDS, SCENES, Scene
@@ -103,7 +104,8 @@ def _write(folder: Path, content: dict[str, bytes]) -> None:
     others = {name for name in others if not PurePosixPath(name).name.startswith(".")}
     if others:
         raise ImagestrataError(
-            f"{str(folder)!r} already holds {len(others)} other files, such as {min(others)!r}.",
+            f"{quote(folder)} already holds {len(others)} other files, such as "
+            f"{quote(min(others))}.",
             "Give the name of a new folder.",
         )
     for name, data in content.items():

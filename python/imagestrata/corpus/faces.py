@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..errors import warn
 from ..extras import require
 from ..files import Parts, make_folder, read_table, write_bytes, write_table
 from ..progress import Progress, track
@@ -318,7 +318,7 @@ def _cut_all(
 def _warn(reasons: pd.Series[str], n_images: int) -> None:
     counts = Counter(reason for reason in reasons.dropna() if reason != NO_FACE)
     if counts:
-        warnings.warn(
+        warn(
             f"{counts.total()} of {n_images} images could not be read: "
             f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
             stacklevel=3,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..validate import check_folder
+from ..wording import arg, kind_of, quote
 from .decode import HEAD_BYTES, image_format
 
 #: In a folder, files with these endings are always looked at, so that a broken one, or
@@ -58,8 +59,8 @@ def list_files(images: Any, *, skip: Path | None = None) -> Listing:
     if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
         return _from_paths(list(images), skip)
     raise ImagestrataError(
-        "`images` must be a folder, a list of folders and files, or a table with a column "
-        f"'path', not {type(images).__name__}."
+        f"{arg('images')} must be a folder, a list of folders and files, or a table with a column "
+        f"'path', not {kind_of(images)}."
     )
 
 
@@ -71,13 +72,15 @@ def printable(path: str) -> str:
 def _from_paths(given: list[Any], skip: Path | None) -> Listing:
     for position, path in enumerate(given, start=1):
         if not isinstance(path, str | os.PathLike) or not str(path):
-            raise ImagestrataError(f"Item {position} of `images` is not a path: {path!r}.")
+            raise ImagestrataError(
+                f"Item {position} of {arg('images')} is not a path: {quote(path)}."
+            )
     paths = {_absolute(path) for path in given}
     folders = sorted(path for path in paths if os.path.isdir(path))  # noqa: PTH112
     for folder in folders:
         if skip is not None and os.path.realpath(folder) == os.path.realpath(skip):
             raise ImagestrataError(
-                f"`out` is the folder of images itself ({folder!r}).",
+                f"{arg('out')} is the folder of images itself ({quote(folder)}).",
                 "Choose another folder for the results.",
             )
     ignored: Counter[str] = Counter()
@@ -92,11 +95,11 @@ def _from_table(table: pd.DataFrame) -> Listing:
     names = [str(name) for name in table.columns]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ImagestrataError(f"The table of images has more than one column {twice[0]!r}.")
+        raise ImagestrataError(f"The table of images has more than one column {quote(twice[0])}.")
     if "path" not in names:
         raise ImagestrataError(
             "The table of images must have a column 'path'; its columns are "
-            f"{', '.join(map(repr, names)) or '(none)'}.",
+            f"{', '.join(map(quote, names)) or '(none)'}.",
             "Rename the column that holds the files.",
         )
     table = table.set_axis(names, axis=1)
@@ -110,13 +113,13 @@ def _from_table(table: pd.DataFrame) -> Listing:
         )
     wrong = [path for path in given if not isinstance(path, str | os.PathLike)]
     if wrong:
-        raise ImagestrataError(f"The column 'path' must hold text; it holds {wrong[0]!r}.")
+        raise ImagestrataError(f"The column 'path' must hold text; it holds {quote(wrong[0])}.")
     paths = pd.Index([_absolute(path) for path in given], dtype=object)
     again = paths[paths.duplicated()]
     if len(again):
         raise ImagestrataError(
             f"{len(again)} of {len(table)} rows of the table of images give a file that an "
-            f"earlier row gives already, the first is {again[0]!r}.",
+            f"earlier row gives already, the first is {quote(again[0])}.",
             "Keep one row per file.",
         )
     if table.empty:
@@ -195,7 +198,7 @@ def _head(entry: os.DirEntry[str]) -> bytes:
 
 def _no_images(given: list[Any], ignored: Counter[str]) -> ImagestrataError:
     if not given:
-        return ImagestrataError("`images` is an empty list.")
+        return ImagestrataError(f"{arg('images')} is an empty list.")
     where = repr(str(given[0])) + (f" and {len(given) - 1} more" if len(given) > 1 else "")
     if not ignored:
         return ImagestrataError(f"There are no files in {where}.", "Check the folder's name.")

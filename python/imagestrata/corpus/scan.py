@@ -21,6 +21,7 @@ from ..files import read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int, check_path
+from ..wording import arg, quote, verb
 from .decode import (
     HEAD_BYTES,
     UnreadableImage,
@@ -186,8 +187,8 @@ def _check_extras(extras: pd.DataFrame) -> None:
     clash = [name for name in extras.columns if name in COLUMNS]
     if clash:
         raise ImagestrataError(
-            "The table of images has columns that scan_images() makes itself: "
-            f"{', '.join(map(repr, clash))}.",
+            f"The table of images has columns that {verb('scan_images')} makes itself: "
+            f"{', '.join(map(quote, clash))}.",
             "Drop or rename them.",
         )
 
@@ -236,7 +237,7 @@ def check_unique(image_ids: pd.Series[str]) -> None:
     twice = image_ids[image_ids.duplicated()]
     if len(twice):
         raise ImagestrataError(
-            f"Each image must have an id of its own, but {twice.iloc[0]!r} comes "
+            f"Each image must have an id of its own, but {quote(twice.iloc[0])} comes "
             f"{(image_ids == twice.iloc[0]).sum()} times.",
             "Drop the copies first.",
         )
@@ -352,9 +353,9 @@ def _check_usable(frame: pd.DataFrame) -> None:
     counts = Counter(frame["reason"])
     listed = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
     raise ImagestrataError(
-        f"None of {len(frame)} files is an image that can be used: {listed} "
-        f"(the first is {frame['path'].iloc[0]!r}).",
-        "Check the folder, and the arguments `min_bytes` and `min_side`.",
+        f"None of {len(frame)} files is an image that can be used: {listed} (the first is "
+        f"{quote(frame['path'].iloc[0])}).",
+        f"Check the folder, and the arguments {arg('min_bytes')} and {arg('min_side')}.",
     )
 
 

@@ -20,6 +20,7 @@ from ..engine import Engine
 from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..provenance import fingerprint
+from ..wording import SAME_CALL, arg, quote
 from .shards import Shards, read_state
 
 #: The reason of an image whose bytes are not those that were scanned.
@@ -119,9 +120,9 @@ def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
     for (_, path), vector in zip(files, vectors, strict=True):
         if not np.isfinite(vector).all():
             raise ImagestrataError(
-                f"The encoder {encoder.name!r} made a vector with NaN or infinite numbers of "
-                f"{path!r}.",
-                'Check its weights; if they are sound, use precision="float32".',
+                f"The encoder {quote(encoder.name)} made a vector with NaN or infinite numbers of "
+                f"{quote(path)}.",
+                f"Check its weights; if they are sound, use {arg('precision', 'float32')}.",
             )
     return vectors, reasons
 
@@ -144,8 +145,9 @@ def _all_failed(files: Sequence[File], reasons: Sequence[str | None]) -> Imagest
     counts = Counter(reasons).most_common()
     return ImagestrataError(
         f"None of {len(files)} images could be read: "
-        f"{', '.join(f'{n} {reason}' for reason, n in counts)} (the first is {files[0][1]!r}).",
-        "If their folder is away, bring it back and run the same command again: what is "
+        f"{', '.join(f'{n} {reason}' for reason, n in counts)} (the first is "
+        f"{quote(files[0][1])}).",
+        f"If their folder is away, bring it back and run {SAME_CALL} again: what is "
         "finished is kept. If the images were changed on purpose, scan them again.",
     )
 

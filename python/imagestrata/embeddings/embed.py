@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from ..encoders.base import Encoder
 from ..encoders.registry import deciding_arguments, make_encoder, restore_encoder
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..engine import open_engine
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
 from ..validate import check_bool, check_int, check_path, check_seed
+from ..wording import arg, kind_of, verb
 from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
@@ -200,15 +200,15 @@ def _earlier(encoder: Any) -> SavedEncoder:
     """The encoder that made embeddings."""
     if not isinstance(encoder, Embeddings):
         raise ImagestrataError(
-            "`encoder` must be the name of an encoder, or embeddings that one made, "
-            f"not {type(encoder).__name__}.",
-            "A fine-tuned network is given as `model`.",
+            f"{arg('encoder')} must be the name of an encoder, or embeddings that one made, not "
+            f"{kind_of(encoder)}.",
+            f"A fine-tuned network is given as {arg('model')}.",
         )
     if "reduced_from" in encoder.encoder:
         raise ImagestrataError(
-            f"The vectors of `encoder` were reduced (they are {encoder.encoder['name']}); how "
-            "was learnt from all of them together, and further images have no place there.",
-            "Embed all images together and call reduce_embeddings() on them, or give the "
+            f"The vectors of {arg('encoder')} were reduced (they are {encoder.encoder['name']}); "
+            "how was learnt from all of them together, and further images have no place there.",
+            f"Embed all images together and call {verb('reduce_embeddings')} on them, or give the "
             "embeddings that were reduced.",
         )
     return SavedEncoder(encoder.encoder, encoder.state)
@@ -255,10 +255,10 @@ def _embed(
     result = assemble(images, shards, encoder.settings, encoder.state())
     if len(result.failures):
         counts = _counts(result.failures)
-        warnings.warn(
+        warn(
             f"{len(result.failures)} of {len(images)} images could not be embedded: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.items())}; "
-            "they are listed in `failures`.",
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.items())}; they are listed in "
+            f"{arg('failures')}.",
             stacklevel=3,
         )
     return result

@@ -15,6 +15,7 @@ from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
 from ..validate import check_path
+from ..wording import arg, kind_of, quote, verb
 from .blocks import rows_not_finite
 from .mapped import file_of, map_vectors, vectors_of
 from .shards import (
@@ -29,8 +30,8 @@ from .shards import (
 )
 
 _MAKE_AGAIN = (
-    "Run the same `imagestrata embed` (or embed_images()) again: what is there is kept, "
-    "only what is missing is computed."
+    f"Call {verb('embed_images')} as before: what is there is kept, and only what is missing is "
+    "computed."
 )
 
 
@@ -155,10 +156,10 @@ class Embeddings:
         if loaded is None:
             begun = (run / "embeddings").is_dir()
             raise ImagestrataError(
-                f"The embeddings in {str(run)!r} are unfinished."
+                f"The embeddings in {quote(run)} are unfinished."
                 if begun
-                else f"There are no embeddings in {str(run)!r}.",
-                _MAKE_AGAIN if begun else "Make them with `imagestrata embed` or embed_images().",
+                else f"There are no embeddings in {quote(run)}.",
+                _MAKE_AGAIN if begun else f"Make them with {verb('embed_images')}.",
             )
         return loaded
 
@@ -173,7 +174,7 @@ class Embeddings:
         place = make_folder(folder, "folder") / "embeddings"
         if place.exists() and any(place.iterdir()):
             raise ImagestrataError(
-                f"{str(folder)!r} already holds embeddings.", "Choose another folder."
+                f"{quote(folder)} already holds embeddings.", "Choose another folder."
             )
         write_embeddings(self, place)
 
@@ -264,20 +265,20 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
         vectors = np.asarray(matrix, dtype=np.float32, order="C")
     except (TypeError, ValueError):
         raise ImagestrataError(
-            f"`matrix` must be a table of numbers, one row per image, not {type(matrix).__name__}."
+            f"{arg('matrix')} must be a table of numbers, one row per image, not {kind_of(matrix)}."
         ) from None
     if vectors.ndim != 2 or not vectors.size:
         raise ImagestrataError(
-            "`matrix` must have one row per image and a column per number; "
-            f"its shape is {vectors.shape}."
+            f"{arg('matrix')} must have one row per image and a column per number; its shape is "
+            f"{vectors.shape}."
         )
     if isinstance(matrix, np.memmap) and np.may_share_memory(matrix, vectors):
         vectors = matrix
     bad = rows_not_finite(vectors)
     if len(bad):
         raise ImagestrataError(
-            f"`matrix` must hold finite numbers; {len(bad)} of {len(vectors)} rows have NaN or "
-            f"infinite ones (the first is row {bad[0] + 1}).",
+            f"{arg('matrix')} must hold finite numbers; {len(bad)} of {len(vectors)} rows have "
+            f"NaN or infinite ones (the first is row {bad[0] + 1}).",
             "Leave those images out.",
         )
     return vectors
@@ -286,5 +287,5 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
 def _of_length(name: str, values: Sequence[Any], n: int) -> Sequence[Any]:
     if isinstance(values, str) or len(values) != n:
         seen = repr(values) if isinstance(values, str) else f"{len(values)} of them"
-        raise ImagestrataError(f"`{name}` must have one value for each of {n} rows, not {seen}.")
+        raise ImagestrataError(f"{arg(name)} must have one value for each of {n} rows, not {seen}.")
     return values

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..provenance import fingerprint
+from ..wording import kind_of
 from .blocks import rows_hash, rows_not_finite
 from .embeddings import Embeddings
 from .shards import encoder_key
@@ -33,7 +34,7 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
         embeddings = embed(images)
     else:
         raise ImagestrataError(
-            f"Embeddings or an array of shape (n, d) are expected, not {type(images).__name__}."
+            f"Embeddings or an array of shape (n, d) are expected, not {kind_of(images)}."
         )
     if not len(embeddings.matrix):
         raise ImagestrataError("There are no images: the embeddings are empty.")

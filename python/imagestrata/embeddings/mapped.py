@@ -23,7 +23,6 @@ import mmap
 import os
 import re
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,8 +32,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import Parts, file_hash
+from ..wording import quote, verb
 from .shards import Shards, drop_vectors, gather, good_rows, marked
 
 #: Vectors of more bytes than this are mapped, and not held in memory.
@@ -84,9 +84,9 @@ def map_vectors(path: Path) -> NDArray[np.float32]:
         vectors: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ImagestrataError(
-            f"The vectors that were in {str(path)!r} cannot be read ({error}).",
-            "Load the embeddings again with Embeddings.load().",
-        ) from error
+            f"The vectors that were in {quote(path)} cannot be read ({error}).",
+            f"Load the embeddings again with {verb('Embeddings.load')}.",
+        ) from None
     return vectors
 
 
@@ -139,9 +139,9 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
             raise
         # One who only reads need not be able to write.
         size = shards.n_rows * width * 4 / 1e9
-        warnings.warn(
+        warn(
             f"{size:.1f} GB of vectors are held in memory, since they cannot be written to "
-            f"{str(folder)!r} to be mapped from there ({error}).",
+            f"{quote(folder)} to be mapped from there ({error}).",
             stacklevel=2,
         )
         return None

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError
 from ..files import Parts, file_hash, read_json, read_table, write_json, write_table
 from ..provenance import fingerprint
+from ..wording import SAME_CALL, quote
 
 #: Images per part. Small, since a part is what a killed run loses; fixed, since batches are
 #: cut within parts: a run that went on computes the same batches as one never disturbed.
@@ -107,8 +108,8 @@ class Shards:
             table = self.read(number)
             if table is None:
                 raise MissingPartError(
-                    f"{_name(number)} in {str(self.folder)!r} is missing or damaged.",
-                    "Run the same command again: it is made anew, and the others are kept.",
+                    f"{_name(number)} in {quote(self.folder)} is missing or damaged.",
+                    f"Run {SAME_CALL} again: it is made anew, and the others are kept.",
                 )
             yield table
 

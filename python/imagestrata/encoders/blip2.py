@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import ImagestrataError, MissingWeightsError
 from ..extras import require
+from ..wording import quote
 from .network import Look, NetworkEncoder
 from .weights import given_weights, missing_on_hub, names_a_path, read_weights, weights_hash
 
@@ -138,7 +139,7 @@ def _from_folder(library: Any, name: str, place: Path) -> Any:
     if not (folder / "config.json").is_file():
         # Without it, transformers would build the largest network and only then find a difference.
         raise MissingWeightsError(
-            f"There is no config.json in {str(folder)!r}, which tells the sizes of the network.",
+            f"There is no config.json in {quote(folder)}, which tells the sizes of the network.",
             "Copy it from where the weights come from.",
         )
     options: dict[str, Any] = {"local_files_only": True}
@@ -189,7 +190,7 @@ def _brief(error: Exception) -> str:
 
 def _unfit(name: str, shown: Any, what: str) -> ImagestrataError:
     return ImagestrataError(
-        f"{str(shown)!r} does not hold the weights of {name}: {what}.",
+        f"{quote(shown)} does not hold the weights of {name}: {what}.",
         "Expected are those of a BLIP-2 model of transformers.",
     )
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import ImagestrataError
 from ..extras import require
 from ..files import file_hash, read_json
+from ..wording import arg, quote
 from .network import Look, NetworkEncoder
 from .weights import (
     fill,
@@ -132,8 +133,8 @@ def _check_known(library: Any, name: str, network: str) -> None:
         near = get_close_matches(network, known, n=3)
         guess = f"Did you mean {' or '.join(repr(f'clip:{one}') for one in near)}? " if near else ""
         raise ImagestrataError(
-            f"There is no encoder {name!r}: the installed open_clip {library.__version__} has no "
-            f"network {network!r}.",
+            f"There is no encoder {quote(name)}: the installed open_clip {library.__version__} "
+            f"has no network {quote(network)}.",
             f"{guess}`open_clip.list_models()` lists all names.",
         )
 
@@ -146,10 +147,10 @@ def _tag(library: Any, network: str, weights: str | os.PathLike[str] | None) -> 
     if str(weights) not in tags:
         asked = "no weights" if weights is None else f"no weights {str(weights)!r}"
         raise ImagestrataError(
-            f"open_clip knows {asked} of {network!r}, and there is no such file or folder.",
+            f"open_clip knows {asked} of {quote(network)}, and there is no such file or folder.",
             f"Choose one of {', '.join(tags)}, or give the path of a file or folder."
             if tags
-            else "Give the path of a file or folder as weights=.",
+            else f"Give the path of a file or folder as {arg('weights')}.",
         )
     return str(weights)
 

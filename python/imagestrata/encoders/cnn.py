@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..files import file_hash
+from ..wording import quote
 from .network import NetworkEncoder
 from .weights import descended_from, file_name, fill, given_weights, published_weights, read_weights
 
@@ -148,7 +149,7 @@ def _with_head(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
     weights = _without(read_weights(path), unused)
     if f"{last}.weight" not in weights:
         raise ImagestrataError(
-            f"{str(path)!r} holds no last layer ({last}.weight), which makes the tags.",
+            f"{quote(path)} holds no last layer ({last}.weight), which makes the tags.",
             "Give the weights of a whole classifier.",
         )
     n = int(weights[f"{last}.weight"].shape[0])

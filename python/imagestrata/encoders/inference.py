@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import ImagestrataError
+from ..wording import arg, quote
 
 #: Filters of more weights are simply rounded: their errors average out.
 FEW_WEIGHTS = 1000
@@ -31,8 +32,8 @@ def pick_device(device: str) -> torch.device:
         # Depending on the device: RuntimeError, AssertionError, NotImplementedError, ...
         reason = str(error).splitlines()[0]
         raise ImagestrataError(
-            f"There is no device {device!r} here ({reason}).",
-            'Use device="auto" or device="cpu".',
+            f"There is no device {quote(device)} here ({reason}).",
+            f"Use {arg('device', 'auto')} or {arg('device', 'cpu')}.",
         ) from error
     return chosen
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import ImagestrataError
+from ..wording import arg, quote
 from .base import Encoder
 from .batches import FittingBatches, best_batch
 from .inference import optimise, pick_device, pick_dtype
@@ -131,7 +132,8 @@ class NetworkEncoder(Encoder):
         except torch.OutOfMemoryError as error:
             raise ImagestrataError(
                 f"The memory of {self._device} is too small for a single image.",
-                'End other programs that use it, choose a smaller network, or use device="cpu".',
+                "End other programs that use it, choose a smaller network, or use "
+                f"{arg('device', 'cpu')}.",
             ) from error
 
     def _vectors(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -189,15 +191,15 @@ class Look(NamedTuple):
         """
         if self.interpolation not in ("bilinear", "bicubic"):
             raise ImagestrataError(
-                f"The encoder {name!r} was trained on pictures interpolated by "
-                f"{self.interpolation!r}, which imagestrata does not have.",
+                f"The encoder {quote(name)} was trained on pictures interpolated by "
+                f"{quote(self.interpolation)}, which imagestrata does not have.",
                 "Choose other weights.",
             )
         mode = self.resize if asked == DEFAULT_RESIZE else asked
         if mode is None:
             raise ImagestrataError(
-                f"The encoder {name!r} was trained on pictures brought to its square in a way "
-                "that imagestrata does not have.",
-                'Choose the nearest one: resize="squish" or resize="pad".',
+                f"The encoder {quote(name)} was trained on pictures brought to its square in a "
+                "way that imagestrata does not have.",
+                f"Choose the nearest one: {arg('resize', 'squish')} or {arg('resize', 'pad')}.",
             )
         return self._asdict() | {"resize": mode}

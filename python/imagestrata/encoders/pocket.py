@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..files import file_hash
+from ..wording import quote
 from .network import NetworkEncoder
 from .weights import fill, given_weights, read_weights
 
@@ -139,7 +140,7 @@ def load_network(
     found = file_hash(path)
     if weights is None and found != PUBLISHED_SHA256:
         raise ImagestrataError(
-            f"{str(path)!r} is damaged: its SHA-256 begins with {found[:12]}, not with "
+            f"{quote(path)} is damaged: its SHA-256 begins with {found[:12]}, not with "
             f"{PUBLISHED_SHA256[:12]}.",
             "Install imagestrata again: the file comes with it.",
         )

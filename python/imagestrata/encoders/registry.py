@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError
 from ..files import file_hash
 from ..validate import check_choice, check_path, check_seed
+from ..wording import arg, quote
 from .base import Encoder
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
 from .resize import RESIZE_MODES
@@ -171,13 +172,14 @@ def deciding_arguments(
     takes = _kind(name).takes
     if weights is not None and "weights" not in takes:
         raise ImagestrataError(
-            f"The encoder {name!r} needs no weights, but weights={str(weights)!r} was given.",
-            "Leave `weights` out, or name the encoder that they belong to.",
+            f"The encoder {quote(name)} needs no weights, but {arg('weights', weights)} was given.",
+            f"Leave {arg('weights')} out, or name the encoder that they belong to.",
         )
     if resize != DEFAULT_RESIZE and "resize" not in takes:
         raise ImagestrataError(
-            f"The encoder {name!r} looks at whole images; resize={resize!r} has no meaning.",
-            "Leave `resize` out.",
+            f"The encoder {quote(name)} looks at whole images; {arg('resize', resize)} has "
+            "no meaning.",
+            f"Leave {arg('resize')} out.",
         )
     given = {"weights": None, "resize": resize, "precision": precision, "seed": seed}
     if "weights" in takes:
@@ -207,7 +209,7 @@ def restore_encoder(
     if name is None:
         raise ImagestrataError(
             "These embeddings were given as an array: there is no encoder to use again.",
-            "Embed the new images as you embedded those, and use Embeddings.from_arrays().",
+            "Embed the new images as you embedded those, and give their vectors.",
         )
     encoder = make_encoder(
         name,
@@ -221,9 +223,9 @@ def restore_encoder(
     if then != now:
         raise ImagestrataError(
             f"The embeddings were made with weights whose SHA-256 begins with {str(then)[:12]}; "
-            f"those in {encoder.settings['weights'] or 'the package'!r} begin with "
+            f"those in {quote(encoder.settings['weights'] or 'the package')} begin with "
             f"{str(now)[:12]}.",
-            "Give the same weights file as weights=.",
+            f"Give the same weights file as {arg('weights')}.",
         )
     if state:
         encoder.load_state(state)
@@ -288,7 +290,7 @@ def _check_name(name: Any) -> None:
         near = get_close_matches(str(name), known, n=3)
         guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ImagestrataError(
-            f"There is no encoder {name!r}.",
+            f"There is no encoder {quote(name)}.",
             f"{guess}Choose one of {', '.join(ENCODERS)}, or another classifier of torchvision; "
             "networks of timm and open_clip are named as timm:<name> and clip:<name>.",
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError
 from ..files import file_hash, read_json, write_bytes, write_json
 from ..validate import check_path
+from ..wording import arg, kind_of, quote, verb
 from .weights import write_weights
 
 if TYPE_CHECKING:
@@ -70,14 +71,15 @@ def model_folder(model: Any) -> Path:
     given = getattr(model, "folder", model)
     if not isinstance(given, str | os.PathLike):
         raise ImagestrataError(
-            "`model` must be what fine_tune() returned, or the folder of one, "
-            f"not {type(model).__name__}."
+            f"{arg('model')} must be what {verb('fine_tune')} returned, or the folder of one, not "
+            f"{kind_of(model)}."
         )
     folder = check_path("model", given)
     for place in (folder, folder / "model"):
         if (place / "model.json").is_file() and (place / "encoder.json").is_file():
             return place
     raise ImagestrataError(
-        f"There is no fine-tuned model in {str(folder)!r}.",
-        "Give what you gave to fine_tune() as `out`; if it was interrupted, call it again.",
+        f"There is no fine-tuned model in {quote(folder)}.",
+        f"Give what you gave to {verb('fine_tune')} as {arg('out')}; if it was interrupted, call "
+        "it again.",
     )

@@ -14,6 +14,7 @@ from torch import nn
 from ..errors import ImagestrataError
 from ..extras import require
 from ..files import file_hash, read_json
+from ..wording import arg, quote
 from .network import Look, NetworkEncoder
 from .weights import hub_weights, names_a_path, published_weights, read_weights, weights_in
 
@@ -80,8 +81,8 @@ def _check_known(library: Any, name: str, architecture: str, known: str) -> None
         near = get_close_matches(architecture, library.list_models(), n=3)
         guess = f"Did you mean {' or '.join(repr(f'timm:{one}') for one in near)}? " if near else ""
         raise ImagestrataError(
-            f"There is no encoder {name!r}: the installed timm {library.__version__} has no "
-            f"network {architecture!r}.",
+            f"There is no encoder {quote(name)}: the installed timm {library.__version__} has no "
+            f"network {quote(architecture)}.",
             f"{guess}`timm.list_models()` lists all names.",
         )
     tags = [
@@ -90,10 +91,10 @@ def _check_known(library: Any, name: str, architecture: str, known: str) -> None
     ]
     if "." in known and known.partition(".")[2] not in tags:
         raise ImagestrataError(
-            f"timm knows no weights {known.partition('.')[2]!r} of {architecture!r}, and there is "
-            "no such file.",
+            f"timm knows no weights {quote(known.partition('.')[2])} of {quote(architecture)}, "
+            "and there is no such file.",
             f"Choose one of {', '.join(tags)}, or give the path of a file." if tags else
-            "There are none; give the path of a file as weights=.",
+            f"There are none; give the path of a file as {arg('weights')}.",
         )  # fmt: skip
 
 
@@ -123,7 +124,8 @@ def _published(name: str, published: dict[str, Any]) -> Path:
     if published.get("url"):
         return published_weights(name, published["url"])
     raise ImagestrataError(
-        f"timm publishes no weights for {name!r}.", "Give the path of a file as weights=."
+        f"timm publishes no weights for {quote(name)}.",
+        f"Give the path of a file as {arg('weights')}.",
     )
 
 
@@ -151,7 +153,7 @@ def _trained(
         # Translators of old forms raise whatever the weights of another network lead to.
         reason = " ".join(str(error).split())[:300]
         raise ImagestrataError(
-            f"{str(path)!r} does not hold the weights of {name}: {reason}",
+            f"{quote(path)} does not hold the weights of {name}: {reason}",
             "Name the encoder that these weights were made for.",
         ) from error
     model.reset_classifier(0)

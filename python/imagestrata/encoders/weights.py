@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from ..errors import ImagestrataError, MissingWeightsError
 from ..files import file_hash, write_bytes
 from ..validate import check_path
+from ..wording import arg, kind_of, quote
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 #: Where a server that does not answer is given up, in seconds.
 TIMEOUT = 20
 
-_NEED_NOTHING = 'encoder="pocket" brings its own, encoder="bovw" and encoder="hog" need none.'
+_NEED_NOTHING = (
+    f"{arg('encoder', 'pocket')} brings its own, {arg('encoder', 'bovw')} and "
+    f"{arg('encoder', 'hog')} need none."
+)
 
 #: Key of safetensors' metadata: how pictures must look follows from it.
 _ORIGIN = "published"
@@ -64,8 +68,8 @@ def given_weights(path: Path) -> Path:
         return path
     seen = "is a folder" if path.is_dir() else "does not exist"
     raise MissingWeightsError(
-        f"The weights file {str(path)!r} {seen}.",
-        f"Give the path of a .pth, .pt or .safetensors file as weights=; {_NEED_NOTHING}",
+        f"The weights file {quote(path)} {seen}.",
+        f"Give the path of a .pth, .pt or .safetensors file as {arg('weights')}; {_NEED_NOTHING}",
     )
 
 
@@ -83,7 +87,7 @@ def weights_in(path: Path) -> Path:
     found = found or sorted(path.glob("*.safetensors"))
     if not found:
         raise MissingWeightsError(
-            f"There are no weights in the folder {str(path)!r}.",
+            f"There are no weights in the folder {quote(path)}.",
             f"Expected is one of {', '.join(_FILES_OF_WHOLE_MODELS)}.",
         )
     return found[0]
@@ -137,10 +141,10 @@ def missing_on_hub(name: str, repository: str, reason: Exception | None) -> Miss
     """What to say if a repository of the Hugging Face hub is neither here nor to be had."""
     why = str(reason).strip().splitlines()[0][:200] if str(reason).strip() else repr(reason)
     return MissingWeightsError(
-        f"The encoder {name!r} needs the weights of {repository!r}, which are not in the cache of "
-        f"the Hugging Face hub, and could not be downloaded ({why}).",
+        f"The encoder {quote(name)} needs the weights of {quote(repository)}, which are not in "
+        f"the cache of the Hugging Face hub, and could not be downloaded ({why}).",
         f"Download https://huggingface.co/{repository} (its weights and its .json files) on a "
-        "machine with a network, and give the folder that holds them as weights=. "
+        f"machine with a network, and give the folder that holds them as {arg('weights')}. "
         f"Without any weights: {_NEED_NOTHING}",
     )
 
@@ -175,8 +179,8 @@ def published_weights(name: str, url: str) -> Path:
     promised = re.search(r"-([0-9a-f]{8,})\.", path.name)
     if promised and not file_hash(path).startswith(promised.group(1)):
         raise ImagestrataError(
-            f"{str(path)!r} is damaged: its SHA-256 does not begin with {promised.group(1)}, "
-            "as its name promises.",
+            f"{quote(path)} is damaged: its SHA-256 does not begin with {promised.group(1)}, as "
+            "its name promises.",
             "Delete it; it is downloaded anew, or can be copied from another machine.",
         )
     return path
@@ -191,7 +195,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         # Readers raise whatever the bytes lead to: EOFError, RuntimeError, UnpicklingError, ...
         raise ImagestrataError(
-            f"{str(path)!r} is damaged, or is no file of weights ({type(error).__name__}).",
+            f"{quote(path)} is damaged, or is no file of weights ({kind_of(error)}).",
             "Expected is what torch.save(model.state_dict(), file) writes, or safetensors. "
             "If it was copied or downloaded, compare its size with the original.",
         ) from error
@@ -234,7 +238,7 @@ def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) ->
         groups = (("missing", missing), ("unknown", unknown), ("of another shape", reshaped))
         found = "; ".join(f"{len(keys)} {what} ({keys[0]})" for what, keys in groups if keys)
         raise ImagestrataError(
-            f"{str(path)!r} does not hold the weights of {name}: of {len(needed)} tensors, "
+            f"{quote(path)} does not hold the weights of {name}: of {len(needed)} tensors, "
             f"{found}.",
             "Name the encoder that these weights were made for.",
         )
@@ -260,10 +264,10 @@ def _download(name: str, url: str, path: Path) -> None:
     except (OSError, RuntimeError) as error:
         # No network, no such file, no permission, no space, or a hash that does not fit.
         raise MissingWeightsError(
-            f"The encoder {name!r} needs its weights, {path.name!r}: they are not in "
-            f"{str(path.parent)!r}, and could not be downloaded ({error}).",
+            f"The encoder {quote(name)} needs its weights, {quote(path.name)}: they are not in "
+            f"{quote(path.parent)}, and could not be downloaded ({error}).",
             f"Download {url} on a machine with a network and put it into that folder, or give its "
-            f"path as weights=. Without any weights: {_NEED_NOTHING}",
+            f"path as {arg('weights')}. Without any weights: {_NEED_NOTHING}",
         ) from error
 
 
@@ -297,7 +301,7 @@ def _tensors(path: Path, content: Any) -> list[tuple[str, Tensor]]:
         if all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in entries):
             return entries
     raise ImagestrataError(
-        f"{str(path)!r} holds {type(content).__name__} data, not named tensors.",
+        f"{quote(path)} holds {kind_of(content)} data, not named tensors.",
         "Expected is what torch.save(model.state_dict(), file) writes.",
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,14 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import write_table
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_bool, check_choice, check_int, check_path, columns_of
 from ..validation.pair_answers import csv_rows, text_of
 from ..validation.pair_export import check_file
+from ..wording import arg, quote, verb
 from .find import check_clustering, select_clusters
 from .page import write_page
 
@@ -131,7 +131,7 @@ def coding_sheet(
     taken = [code for code in asked if code in {*sheet.columns, "coder"}]
     if taken:
         raise ImagestrataError(
-            f"{taken[0]!r} cannot be a code: the sheet has a column of that name already.",
+            f"{quote(taken[0])} cannot be a code: the sheet has a column of that name already.",
             "Choose another name.",
         )
     data = _page(sheet, images, asked, by, thumbnail, progress)
@@ -194,7 +194,7 @@ def read_coding(
     known, named = _check_sheet(sheet, codes)
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     if not paths:
-        raise ImagestrataError("`files` is empty.", "Name the files that coders sent.")
+        raise ImagestrataError(f"{arg('files')} is empty.", "Name the files that coders sent.")
     rows = [row for path in paths for row in _coded(check_path("files", path), named)]
     table = pd.DataFrame(rows, columns=["image_id", "coder", "code", "value", "file"])
     unknown = ~table["image_id"].isin(known["image_id"])
@@ -202,8 +202,8 @@ def read_coding(
         first = table[unknown].iloc[0]
         raise ImagestrataError(
             f"{table.loc[unknown, 'image_id'].nunique()} of {table['image_id'].nunique()} coded "
-            f"images are not among the {len(known)} of the sheet, {first['image_id']!r} in "
-            f"{first['file']!r} for one.",
+            f"images are not among the {len(known)} of the sheet, {quote(first['image_id'])} in "
+            f"{quote(first['file'])} for one.",
             "Give the sheet that was coded. Spreadsheets change ids that look like numbers: there, "
             "open the CSV with all columns as text.",
         )
@@ -212,13 +212,14 @@ def read_coding(
     if torn.any():
         first = table[torn].iloc[0]
         raise ImagestrataError(
-            f"{int(torn.sum())} of {len(table)} codes contradict each other: {first['coder']!r} "
-            f"gave image {first['image_id']!r} two values of {first['code']!r}.",
+            f"{int(torn.sum())} of {len(table)} codes contradict each other: "
+            f"{quote(first['coder'])} gave image {quote(first['image_id'])} two values of "
+            f"{quote(first['code'])}.",
             "Keep one of the coder's files.",
         )
     missing = len(known) - table["image_id"].nunique()
     if missing:
-        warnings.warn(f"{missing} of {len(known)} images have no code.", stacklevel=2)
+        warn(f"{missing} of {len(known)} images have no code.", stacklevel=2)
     merged = known.assign(_place=range(len(known))).merge(table, on="image_id")
     merged["_code"] = merged["code"].map({name: i for i, name in enumerate(named)})
     merged = merged.sort_values(["_place", "coder", "_code"], ignore_index=True)
@@ -231,12 +232,15 @@ def _check_codes(codes: Any) -> dict[str, list[str] | None]:
     if not isinstance(codes, Mapping):
         listed = [] if isinstance(codes, str) or not isinstance(codes, Iterable) else list(codes)
         if len(set(map(str, listed))) < len(listed):
-            raise ImagestrataError(f"`codes` names a code twice: {', '.join(map(str, listed))}.")
+            raise ImagestrataError(
+                f"{arg('codes')} names a code twice: {', '.join(map(str, listed))}."
+            )
         named = dict.fromkeys(listed)
     if not named or not all(isinstance(name, str) and name.strip() for name in named):
         raise ImagestrataError(
-            f"`codes` must be the names of what is coded, not {codes!r}.",
-            'For example ["frame", "people"], or {"people": ["yes", "no"], "frame": None}.',
+            f"{arg('codes')} must be the names of what is coded, not {quote(codes)}.",
+            f"For example {quote(['frame', 'people'])}, or "
+            f"{quote({'people': ['yes', 'no'], 'frame': None})}.",
         )
     found: dict[str, list[str] | None] = {}
     for name, choices in named.items():
@@ -246,7 +250,8 @@ def _check_codes(codes: Any) -> dict[str, list[str] | None]:
         answers = [] if isinstance(choices, str) else [str(choice) for choice in choices]
         if not answers or not all(answer.strip() for answer in answers):
             raise ImagestrataError(
-                f"The answers of the code {name!r} must be a list of texts, not {choices!r}."
+                f"The answers of the code {quote(name)} must be a list of texts, not "
+                f"{quote(choices)}."
             )
         found[name] = list(dict.fromkeys(answers))
     return found
@@ -262,7 +267,9 @@ def _check_measure(images: pd.DataFrame, by: Any) -> str:
     if asked not in there:
         raise ImagestrataError(
             f"The clustering has no {asked}; it has {', '.join(there) or 'no such measure'}.",
-            'Probabilities come with method="hdbscan".' if asked == "probability" else "",
+            f"Probabilities come with {arg('method', 'hdbscan')}."
+            if asked == "probability"
+            else "",
         )
     return asked
 
@@ -273,12 +280,14 @@ def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
         names = [name for name in images if name not in _OWN]
     else:
         if isinstance(columns, str):
-            raise ImagestrataError(f"`columns` must be a list of names, not {columns!r}.")
+            raise ImagestrataError(
+                f"{arg('columns')} must be a list of names, not {quote(columns)}."
+            )
         names = list(columns)
         absent = [name for name in names if name not in images]
         if absent:
             raise ImagestrataError(
-                f"There is no column {absent[0]!r} in the clustering's images; there are "
+                f"There is no column {quote(absent[0])} in the clustering's images; there are "
                 f"{', '.join(map(str, images.columns))}."
             )
     return [str(name) for name in names if _texts(images[name]).ne("").any()]
@@ -287,14 +296,16 @@ def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
 def _without(images: pd.DataFrame, exclude: Any) -> pd.DataFrame:
     """The images that may be seen."""
     if isinstance(exclude, str):
-        raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
+        raise ImagestrataError(
+            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
+        )
     hidden = {str(name) for name in (exclude if exclude is not None else [])}
     # Of misspelt ones, one would be shown that must not be.
     unknown = hidden - set(images["image_id"].astype(str))
     if unknown:
-        warnings.warn(
+        warn(
             f"{len(unknown)} of {len(hidden)} excluded ids are of no image in the clustering, "
-            f"{min(unknown)!r} for one.",
+            f"{quote(min(unknown))} for one.",
             stacklevel=3,
         )
     return images[~images["image_id"].astype(str).isin(hidden)]
@@ -335,7 +346,7 @@ def _page(
     made = make_all(make, sheet, progress, "Pictures")
     lost = [one for one in made if isinstance(one, NoPicture)]
     if lost:
-        warnings.warn(
+        warn(
             f"{len(lost)} of {len(sheet)} images cannot be shown ({lost[0].reason}, for one).",
             stacklevel=3,
         )
@@ -387,8 +398,8 @@ def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
         sheet = pd.DataFrame(rows, columns=header)
     if not isinstance(sheet, pd.DataFrame) or not {*_KEYS} <= {*sheet}:
         raise ImagestrataError(
-            "`sheet` must be what coding_sheet() returned, or its CSV, with the columns "
-            f"{', '.join(_KEYS)}; {columns_of(sheet)}."
+            f"{arg('sheet')} must be what {verb('coding_sheet')} returned, or its CSV, with the "
+            f"columns {', '.join(_KEYS)}; {columns_of(sheet)}."
         )
     empty = [str(name) for name in sheet if _texts(sheet[name]).eq("").all()]
     named = empty if codes is None else list(codes)
@@ -396,8 +407,8 @@ def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
         raise ImagestrataError(
             "The sheet has no empty columns, which would be its codes."
             if codes is None
-            else f"`codes` must be the names of the codes, not {codes!r}.",
-            'Name them, such as codes=["frame", "people"].',
+            else f"{arg('codes')} must be the names of the codes, not {quote(codes)}.",
+            f"Name them, such as {arg('codes', ['frame', 'people'])}.",
         )
     known = sheet[list(_KEYS)].astype({"cluster": int, "rank": int, "image_id": "str"})
     return known, named
@@ -409,7 +420,7 @@ def _coded(file: Path, codes: Sequence[str]) -> list[tuple[str, str, str, str, s
     absent = [name for name in ("image_id", *codes) if name not in columns]
     if absent:
         raise ImagestrataError(
-            f"{str(file)!r} lacks the column {absent[0]!r}; it has {', '.join(columns)}.",
+            f"{quote(file)} lacks the column {quote(absent[0])}; it has {', '.join(columns)}.",
             "Give the file that the page makes, or the sheet's CSV with all its columns.",
         )
     return [

@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
 from ..validation.comparison import Comparison, is_residual
+from ..wording import arg, kind_of, verb
 from .figure import BRIGHT, INK, MAIN, PALE, SOFT, figure
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def plot_comparison(
     """
     if not isinstance(comparison, Comparison):
         raise ImagestrataError(
-            "`comparison` must be what compare_clusterings() returned, not "
-            f"{comparison.__class__.__name__}."
+            f"{arg('comparison')} must be what {verb('compare_clusterings')} returned, not "
+            f"{kind_of(comparison)}."
         )
     type = check_choice("type", type, ("flow", "heatmap"))
     n_clusters = check_int("n_clusters", n_clusters, minimum=1)
@@ -102,8 +103,8 @@ def _check_names(clusterings: Any, known: list[str], type: str) -> list[str]:
     wanted = "two different" if type == "heatmap" else "at least two different"
     if unknown or len({*names}) < len(names) or len(names) < 2 or (type == "heatmap" and names[2:]):
         raise ImagestrataError(
-            f"`clusterings` must be the names of {wanted} clusterings of {', '.join(known)}; got "
-            f"{', '.join(map(str, names)) or 'none'}."
+            f"{arg('clusterings')} must be the names of {wanted} clusterings of "
+            f"{', '.join(known)}; got {', '.join(map(str, names)) or 'none'}."
         )
     return names
 

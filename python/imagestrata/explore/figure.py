@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError
 from ..files import make_folder, remove_half_written, write_bytes
+from ..wording import arg, quote
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ def _check_target(path: str | os.PathLike[str]) -> Path:
     target = Path(path).expanduser()
     if target.suffix.lower() not in _OPTIONS:
         raise ImagestrataError(
-            f"`path` must end in {', '.join(_OPTIONS)}; got {str(path)!r}.",
+            f"{arg('path')} must end in {', '.join(_OPTIONS)}; got {quote(path)}.",
         )
     make_folder(target.parent, "path")
     return target

@@ -11,6 +11,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
+from ..wording import Name, arg, kind_of, verb
 
 
 def find_images(
@@ -62,8 +63,9 @@ def check_clustering(clustering: Any) -> None:
     """Refuse what is not a clustering."""
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
-            f"`clustering` must be a Clustering, not {type(clustering).__name__}.",
-            "Use what cluster_images() returned, or Clustering.load(folder).",
+            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
+            f"Use what {verb('cluster_images')} returned, or "
+            f"{verb('Clustering.load', Name('folder'))}.",
         )
 
 

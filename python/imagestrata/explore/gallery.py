@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote as as_url
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..validate import check_bool, check_int
+from ..wording import arg, kind_of, quote, verb
 from .find import check_clustering, rank_images
 from .keywords import check_keywords
 from .page import write_page
@@ -149,15 +150,15 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
         return np.array([], dtype=np.int64)
     if not isinstance(sample, pd.DataFrame) or "image_id" not in sample:
         raise ImagestrataError(
-            "`sample` must be a table with a column image_id, as sample_images() returns it; "
-            f"got {type(sample).__name__}."
+            f"{arg('sample')} must be a table with a column image_id, as {verb('sample_images')} "
+            f"returns it; got {kind_of(sample)}."
         )
     known = sample["image_id"].isin(images["image_id"])
     unknown = sorted(set(sample["image_id"][~known]))
     if unknown:
         raise ImagestrataError(
             f"{len(unknown)} of {len(sample)} sampled images are not in the clustering, "
-            f"{unknown[0]!r} for one.",
+            f"{quote(unknown[0])} for one.",
             "Draw the sample from this clustering.",
         )
     return np.flatnonzero(images["image_id"].isin(sample["image_id"]))
@@ -275,7 +276,7 @@ def _bases(root: str, page_folder: Path) -> list[str]:
         relative = os.path.relpath(folder, os.path.abspath(page_folder))  # noqa: PTH100
     except ValueError:  # another drive
         return bases
-    return [quote(relative.replace(os.sep, "/")) + "/", *bases]
+    return [as_url(relative.replace(os.sep, "/")) + "/", *bases]
 
 
 def _summary(clustering: Clustering) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
+from ..wording import arg, kind_of, quote, verb
 from .find import check_clustering
 
 if TYPE_CHECKING:
@@ -138,9 +139,10 @@ def cluster_keywords(
     counts = _count_terms(found, _cutter(separator, ignored), min_images)
     if counts.empty:
         raise ImagestrataError(
-            f"The column {column!r} of {len(found)} images in clusters leaves no terms that "
+            f"The column {quote(column)} of {len(found)} images in clusters leaves no terms that "
             f"come in at least {min_images} images.",
-            "Lower `min_images`, or look whether `stop_words` or `drop` take everything.",
+            f"Lower {arg('min_images')}, or look whether {arg('stop_words')} or {arg('drop')} "
+            "take everything.",
         )
     texts_per_cluster = found.groupby("cluster")["image_id"].nunique()
     scored = _scores(counts)
@@ -155,9 +157,9 @@ def check_keywords(keywords: Any, n: int) -> dict[int, list[str]]:
     wanted = {"cluster", "rank", "term"}
     if not isinstance(keywords, pd.DataFrame) or not wanted <= {*keywords}:
         raise ImagestrataError(
-            "`keywords` must be a table with the columns cluster, rank and term, not "
-            f"{type(keywords).__name__}.",
-            "Use what cluster_keywords() returned.",
+            f"{arg('keywords')} must be a table with the columns cluster, rank and term, not "
+            f"{kind_of(keywords)}.",
+            f"Use what {verb('cluster_keywords')} returned.",
         )
     ranked = keywords.sort_values(["cluster", "rank"])
     return {
@@ -168,10 +170,10 @@ def check_keywords(keywords: Any, n: int) -> dict[int, list[str]]:
 
 def _words(name: str, words: Any) -> list[str]:
     if isinstance(words, str) or not isinstance(words, Iterable):
-        raise ImagestrataError(f"`{name}` must be a list of words, not {words!r}.")
+        raise ImagestrataError(f"{arg(name)} must be a list of words, not {quote(words)}.")
     found = list(words)
     if not all(isinstance(word, str) for word in found):
-        raise ImagestrataError(f"`{name}` must be a list of words; it has other values in it.")
+        raise ImagestrataError(f"{arg(name)} must be a list of words; it has other values in it.")
     return found
 
 
@@ -206,20 +208,21 @@ def values_of_clusters(
     residual : bool
         Whether images in no cluster are among them.
     """
-    where = "the clustering's images" if table is None else f"`{name}`"
+    where = "the clustering's images" if table is None else arg(name)
     if table is None:
         table = clustering.images
     if not isinstance(table, pd.DataFrame):
         raise ImagestrataError(
-            f"`{name}` must be a table with image_id and a column of {name}, not "
-            f"{type(table).__name__}."
+            f"{arg(name)} must be a table with image_id and a column of {name}, not "
+            f"{kind_of(table)}."
         )
     absent = [one for one in ("image_id", column) if one not in table]
     if absent:
         raise ImagestrataError(
-            f"There is no column {absent[0]!r} in {where}; there are "
+            f"There is no column {quote(absent[0])} in {where}; there are "
             f"{', '.join(map(str, table.columns))}.",
-            f"Name the column that holds the {name} as column=, or give a table as {name}=.",
+            f"Name the column that holds the {name} as {arg('column')}, or give a table as "
+            f"{arg(name)}.",
         )
     inside = clustering.images[["image_id", "cluster"]]
     if not residual:
@@ -231,7 +234,7 @@ def values_of_clusters(
         one = "a text" if name == "texts" else "a value"
         raise ImagestrataError(
             f"None of {len(inside)} images in clusters has {one}: {where} has {len(given)} {name} "
-            f"in the column {column!r}.",
+            f"in the column {quote(column)}.",
             f"The {name} must carry the same image_id as the clustering.",
         )
     return found
@@ -241,7 +244,8 @@ def check_separator(separator: Any) -> str | None:
     """What separates the entries of a text that is a list."""
     if separator is not None and (not isinstance(separator, str) or not separator):
         raise ImagestrataError(
-            f'`separator` must be a text such as ";", or None; got {separator!r}.'
+            f"{arg('separator')} must be a text such as {quote(';')}, or {quote(None)}, not "
+            f"{quote(separator)}."
         )
     return separator
 

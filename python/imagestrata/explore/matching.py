@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ImagestrataError
 from ..validation.matching import Matching
+from ..wording import arg, kind_of, verb
 from .figure import INK, MAIN, SOFT, figure
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def plot_matching(matching: Matching, path: str | os.PathLike[str] | None = None
     """
     if not isinstance(matching, Matching):
         raise ImagestrataError(
-            f"`matching` must be what read_matching() returned, not {type(matching).__name__}."
+            f"{arg('matching')} must be what {verb('read_matching')} returned, not "
+            f"{kind_of(matching)}."
         )
     table = matching.clusters
     place = {cluster: i for i, cluster in enumerate(table["cluster"])}

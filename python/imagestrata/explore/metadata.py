@@ -12,6 +12,7 @@ from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..finetune.scores import wilson
 from ..validate import check_choice, check_int
+from ..wording import arg, quote
 from .find import check_clustering
 from .keywords import check_separator, values_of_clusters
 
@@ -103,7 +104,9 @@ def cluster_metadata(
     """
     check_clustering(clustering)
     if not isinstance(column, str):
-        raise ImagestrataError(f"`column` must be the name of a column, not {column!r}.")
+        raise ImagestrataError(
+            f"{arg('column')} must be the name of a column, not {quote(column)}."
+        )
     separator = check_separator(separator)
     n = check_int("n", n, minimum=1)
     min_images = check_int("min_images", min_images, minimum=1)
@@ -112,9 +115,9 @@ def cluster_metadata(
     counts = _count(found, separator, min_images)
     if counts.empty:
         raise ImagestrataError(
-            f"The column {column!r} of {found['image_id'].nunique()} images has no value that "
-            f"comes in at least {min_images} images, in a cluster.",
-            "Lower `min_images`, or say what separates values as `separator`.",
+            f"The column {quote(column)} of {found['image_id'].nunique()} images has no value "
+            f"that comes in at least {min_images} images, in a cluster.",
+            f"Lower {arg('min_images')}, or say what separates values as {arg('separator')}.",
         )
     return _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
 

@@ -9,6 +9,7 @@ from ..errors import ImagestrataError
 from ..finetune.predict import as_model
 from ..finetune.split import SPLITS
 from ..validate import check_choice, check_int
+from ..wording import quote
 from .figure import figure
 from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
 
@@ -66,7 +67,7 @@ def plot_mistakes(
     if wrong.empty:
         raise ImagestrataError(
             f"There are no mistakes among the {seen['image_id'].nunique()} images of the split "
-            f"{split!r}: nothing to show.",
+            f"{quote(split)}: nothing to show.",
             "Look at another split.",
         )
     kind = wrong["decision"].map({True: "false positive", False: "false negative"})

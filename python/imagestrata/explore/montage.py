@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError
 from ..validate import check_int
+from ..wording import arg
 from .figure import figure
 from .find import check_clustering, rank_images, select_clusters
 from .keywords import check_keywords
@@ -66,7 +68,10 @@ def plot_montage(
     chosen = select_clusters(clustering, clusters)
     if clusters is None:
         chosen = chosen[:n_clusters] or [-1]
-    check_int("the number of clusters", len(chosen), minimum=1, maximum=MOST_ROWS)
+    if not 1 <= len(chosen) <= MOST_ROWS:
+        raise ImagestrataError(
+            f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
+        )
     shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
     canvas = tile_canvas(shown, "cluster", chosen, n_images)
     sizes = clustering.images["cluster"].value_counts()

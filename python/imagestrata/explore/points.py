@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..validate import columns_of
+from ..wording import arg, quote, verb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,25 +30,28 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
     """Where the images lie on the map, of shape (n, 2), in the order of ``images``."""
     if not isinstance(points, pd.DataFrame) or not {"image_id", "x", "y"} <= {*points}:
         raise ImagestrataError(
-            f"`points` must be a table with the columns image_id, x and y; {columns_of(points)}.",
-            "Make it with map_images().",
+            f"{arg('points')} must be a table with the columns image_id, x and y; "
+            f"{columns_of(points)}.",
+            f"Make it with {verb('map_images')}.",
         )
     twice = points["image_id"][points["image_id"].duplicated()]
     if len(twice):
         raise ImagestrataError(
-            f"`points` must have one row per image; {twice.iloc[0]!r} comes "
+            f"{arg('points')} must have one row per image; {quote(twice.iloc[0])} comes "
             f"{(points['image_id'] == twice.iloc[0]).sum()} times."
         )
     found = points.set_index("image_id")[["x", "y"]].reindex(images["image_id"])
     try:
         places = found.to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
-        raise ImagestrataError("The columns x and y of `points` must hold numbers.") from None
+        raise ImagestrataError(
+            f"The columns x and y of {arg('points')} must hold numbers."
+        ) from None
     lost = np.flatnonzero(~np.isfinite(places).all(axis=1))
     if len(lost):
         raise ImagestrataError(
             f"{len(lost)} of {len(images)} images of the clustering have no place on the map, "
-            f"{images['image_id'].iloc[lost[0]]!r} for one.",
+            f"{quote(images['image_id'].iloc[lost[0]])} for one.",
             "Map the embeddings that were clustered.",
         )
     return places

@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +21,13 @@ from ..clustering.clustering import Clustering
 from ..clustering.vectors import normalized
 from ..corpus.pictures import is_content_hash
 from ..embeddings.embeddings import Embeddings
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import file_hash, make_folder, read_table, write_json, write_table, write_text
 from ..provenance import read_run, require_step, version
 from ..sampling.sample import read_sample
 from ..validate import check_bool, check_float, check_int, check_path
 from ..validation.pairs import read_drawn_pairs
+from ..wording import arg, quote, verb
 
 #: The file that tells a bundle, with the hashes of its files; written last.
 MANIFEST = "bundle.json"
@@ -185,7 +185,7 @@ def share_bundle(
     unknown = [name for name in given if name not in embeddings.images]
     if unknown:
         raise ImagestrataError(
-            f"The images have no column {unknown[0]!r}; they have "
+            f"The images have no column {quote(unknown[0])}; they have "
             f"{', '.join(map(str, embeddings.images))}."
         )
     steps = _steps(source)
@@ -225,18 +225,19 @@ def share_bundle(
         building.replace(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    warnings.warn(WARNING, stacklevel=2)
+    warn(WARNING, stacklevel=2)
     return target
 
 
 def _check_columns(columns: Sequence[str] | None) -> list[str]:
     if isinstance(columns, str):
-        raise ImagestrataError(f"`columns` must be a list of names, not {columns!r}.")
+        raise ImagestrataError(f"{arg('columns')} must be a list of names, not {quote(columns)}.")
     names = [str(name) for name in columns or []]
     ours = [name for name in names if name == "path" or name in (*_CLUSTERED, *_SIZES)]
     if ours:
         raise ImagestrataError(
-            f"`columns` names columns of your own that are to go along, not {ours[0]!r}.",
+            f"{arg('columns')} names columns of your own that are to go along, not "
+            f"{quote(ours[0])}.",
             "Paths are never shared; our own columns go along without being named.",
         )
     return names
@@ -246,18 +247,18 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> Path:
     inside = os.path.realpath(target)
     if (inside + os.sep).startswith(os.path.realpath(source) + os.sep):
         raise ImagestrataError(
-            f"The bundle {str(target)!r} would lie in the run folder.",
+            f"The bundle {quote(target)} would lie in the run folder.",
             "That one holds paths and pictures: choose a folder elsewhere.",
         )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         if not (target / MANIFEST).is_file():
             raise ImagestrataError(
-                f"{str(target)!r} is there already, and is no bundle.", "Choose another name."
+                f"{quote(target)} is there already, and is no bundle.", "Choose another name."
             )
         if not overwrite:
             raise ImagestrataError(
-                f"{str(target)!r} already holds a bundle.",
-                "Choose another folder, or use overwrite=True (--overwrite) to replace it.",
+                f"{quote(target)} already holds a bundle.",
+                f"Choose another folder, or use {arg('overwrite', True)} to replace it.",
             )
     make_folder(target.absolute().parent)
     return target.absolute()
@@ -319,8 +320,8 @@ def _ratings(ratings: pd.DataFrame) -> pd.DataFrame:
     needed = ("respondent_id", "image_id", "rating")
     if not isinstance(ratings, pd.DataFrame) or not set(needed) <= set(ratings):
         raise ImagestrataError(
-            "`ratings` must be a table as read_ratings() returns it, with the columns "
-            f"{', '.join(needed)}."
+            f"{arg('ratings')} must be a table as {verb('read_ratings')} returns it, with the "
+            f"columns {', '.join(needed)}."
         )
     table = _only(ratings, _RATED).copy()
     people = sorted(table["respondent_id"].astype(str).unique())
@@ -343,9 +344,9 @@ def _codes(
         named = [str(one) for one in ids if not is_content_hash(str(one))]
         if named:
             raise ImagestrataError(
-                f"{len(named)} of {len(ids)} ids are your own, {named[0]!r} for one: they might "
-                "name somebody.",
-                "Use new_ids=True (--new-ids), which replaces them; you keep the key.",
+                f"{len(named)} of {len(ids)} ids are your own, {quote(named[0])} for one: they "
+                "might name somebody.",
+                f"Use {arg('new_ids', True)}, which replaces them; you keep the key.",
             )
         return {str(one): str(one) for one in ids}
     drawn = {str(one): secrets.token_hex(10) for one in ids}
@@ -391,7 +392,7 @@ def _protected(
     if projection is not None:
         if projection >= matrix.shape[1]:
             raise ImagestrataError(
-                f"`projection` must be less than the {matrix.shape[1]} numbers that the "
+                f"{arg('projection')} must be less than the {matrix.shape[1]} numbers that the "
                 f"embeddings have, not {projection}."
             )
         axes = rng.standard_normal((matrix.shape[1], projection), dtype=np.float32)

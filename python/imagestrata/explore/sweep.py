@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..validate import columns_of
+from ..wording import arg, verb
 from .figure import MAIN, figure
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def plot_sweep(swept: pd.DataFrame, path: str | os.PathLike[str] | None = None) 
     wanted: dict[str, Any] = {"min_cluster_size": None, **_PANELS}
     if not isinstance(swept, pd.DataFrame) or not {*wanted} <= {*swept}:
         raise ImagestrataError(
-            "`swept` must be the table that sweep_min_cluster_size() returned, with the columns "
-            f"{', '.join(wanted)}; {columns_of(swept)}."
+            f"{arg('swept')} must be the table that {verb('sweep_min_cluster_size')} returned, "
+            f"with the columns {', '.join(wanted)}; {columns_of(swept)}."
         )
     table = swept.sort_values("min_cluster_size")
     with figure(6.5, 5, path) as drawn:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
 from ..validation.tag_comparison import TagComparison, compare_tags
+from ..wording import arg, verb
 from .figure import INK, LINE, MAIN, PALE, SOFT, figure
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def plot_tags(
     if compared.confusion.empty:
         raise ImagestrataError(
             "There is no confusion without labels given by hand.",
-            "Give them to compare_tags() as `labels`.",
+            f"Give them to {verb('compare_tags')} as {arg('labels')}.",
         )
     return _confusion(compared.confusion, path)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
+from ..wording import arg
 from .figure import BRIGHT, MAIN, PALE, figure
 from .find import check_clustering
 
@@ -43,7 +44,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
     if trace.empty:
         raise ImagestrataError(
             "This clustering has no iterations to draw.",
-            "With fewer images than `stop_size` none is run.",
+            f"With fewer images than {arg('stop_size')} none is run.",
         )
     from matplotlib.ticker import MaxNLocator
 

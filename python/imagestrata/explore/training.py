@@ -13,6 +13,7 @@ from ..finetune.model import FineTunedModel
 from ..finetune.predict import as_model
 from ..finetune.split import SPLITS
 from ..validate import check_choice
+from ..wording import arg, quote
 from .figure import BRIGHT, INK, MAIN, SOFT, figure
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def plot_confusion(
     seen = model.confusion[model.confusion["split"] == split]
     if seen.empty:
         raise ImagestrataError(
-            f"This model has no images in the split {split!r}.", 'Try split="val".'
+            f"This model has no images in the split {quote(split)}.", f"Try {arg('split', 'val')}."
         )
     tables = {name: _matrix(table) for name, table in seen.groupby("label", sort=False)}
     columns = min(4, len(tables))

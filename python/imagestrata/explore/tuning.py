@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..validation.tuning import Tuning
+from ..wording import arg, kind_of, verb
 from .figure import BRIGHT, INK, MAIN, figure
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def plot_tuning(tuned: Tuning, path: str | os.PathLike[str] | None = None) -> Fi
     """
     if not isinstance(tuned, Tuning):
         raise ImagestrataError(
-            f"`tuned` must be what tune_clusters() returned, not {type(tuned).__name__}."
+            f"{arg('tuned')} must be what {verb('tune_clusters')} returned, not {kind_of(tuned)}."
         )
     measure = tuned.settings["measure"]
     rows = {name: table.set_index("candidate") for name, table in tuned.results.groupby("measure")}

@@ -19,6 +19,7 @@ from ..encoders.saved import read_encoder
 from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
 from ..progress import Progress, track
+from ..wording import quote
 from .model import FineTunedModel
 from .predict import as_model
 from .task import probabilities
@@ -88,7 +89,7 @@ def explain_labels(
     model = as_model(model)
     if label is not None and label not in model.labels:
         raise ImagestrataError(
-            f"The model does not know {label!r}.", f"Its labels are {', '.join(model.labels)}."
+            f"The model does not know {quote(label)}.", f"Its labels are {', '.join(model.labels)}."
         )
     files = _files(images, progress)
     folder = make_folder(out)
@@ -122,7 +123,7 @@ class _Seer:
 
         if not is_network(model.encoder["name"]):
             raise ImagestrataError(
-                f"This model rests on {model.encoder['name']!r}, which is no classifier of "
+                f"This model rests on {quote(model.encoder['name'])}, which is no classifier of "
                 "torchvision: there are no maps to look at.",
                 "Fine-tune one, such as resnet18.",
             )
@@ -191,7 +192,7 @@ class _Seer:
 
         if not seen or isinstance(self._backbone, VisionTransformer):
             raise ImagestrataError(
-                f"{self._look['name']!r} makes no maps with a channel per feature, as "
+                f"{quote(self._look['name'])} makes no maps with a channel per feature, as "
                 "convolutional networks do: Grad-CAM does not apply.",
                 "Fine-tune a convolutional network, such as resnet18.",
             )

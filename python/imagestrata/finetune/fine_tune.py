@@ -13,6 +13,7 @@ from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from ..wording import arg, quote
 from .job import BACKBONE, fine_tune_labelled
 from .labels import Labelled, label_images
 from .model import FineTunedModel
@@ -182,15 +183,16 @@ def check_settings(
     if isinstance(freeze, str):
         if freeze not in ("none", BACKBONE):
             raise ImagestrataError(
-                f'`freeze` must be "none", "{BACKBONE}" or a number of blocks, not {freeze!r}.'
+                f'{arg("freeze")} must be "none", "{BACKBONE}" or a number of blocks, not '
+                f"{quote(freeze)}."
             )
     else:
         freeze = check_int("freeze", freeze, minimum=0) or "none"
     if freeze != BACKBONE and not is_network(encoder):
         raise ImagestrataError(
-            f"The encoder {encoder!r} cannot be trained further: only classifiers of torchvision "
-            "can.",
-            'Use freeze="backbone", which trains a new layer on its vectors.',
+            f"The encoder {quote(encoder)} cannot be trained further: only classifiers of "
+            "torchvision can.",
+            f"Use {arg('freeze', 'backbone')}, which trains a new layer on its vectors.",
         )
     settings |= {
         "freeze": freeze,
@@ -242,17 +244,21 @@ def labelled_images(
 def _positive(name: str, value: Any) -> float:
     number = check_float(name, value, minimum=0)
     if not number:
-        raise ImagestrataError(f"`{name}` must be greater than 0.")
+        raise ImagestrataError(f"{arg(name)} must be greater than 0.")
     return number
 
 
 def _check_split(split: Any) -> list[float]:
-    wanted = "`split` must be the shares of training, validation and test, say (0.6, 0.2, 0.2)"
+    wanted = (
+        f"{arg('split')} must be the shares of training, validation and test, say "
+        f"{quote((0.6, 0.2, 0.2))}"
+    )
     if isinstance(split, str) or not isinstance(split, Sequence) or len(split) != 3:
-        raise ImagestrataError(f"{wanted}, not {split!r}.")
+        raise ImagestrataError(f"{wanted}, not {quote(split)}.")
     train, val, test = (check_float("split", share, minimum=0, maximum=1) for share in split)
     if not math.isclose(train + val + test, 1, abs_tol=1e-6) or not train or not val:
         raise ImagestrataError(
-            f"{wanted}; {split!r} does not sum to 1, or leaves nothing to train or validate on."
+            f"{wanted}; {quote(split)} does not sum to 1, or leaves nothing to train or validate "
+            "on."
         )
     return [train, val, test]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,11 @@ from ..encoders.base import Encoder
 from ..encoders.registry import is_network, load_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder
 from ..engine import open_engine
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, versions
+from ..wording import arg
 from .labels import Labelled
 from .model import FineTunedModel, judge, outputs_to_probabilities, write_model
 from .pictures import Pictures, centre, read_pictures, training_picture, training_side, vary
@@ -286,7 +286,7 @@ def _read(
         message = f"{reasons.total()} of {len(files)} labelled images could not be read: {listed}"
         if not kept:
             raise ImagestrataError(f"{message}.", "Scan the images again.")
-        warnings.warn(f"{message}; they are left out.", stacklevel=5)
+        warn(f"{message}; they are left out.", stacklevel=5)
     return labelled.select(kept), groups
 
 
@@ -316,10 +316,10 @@ def _split(
         if name == "train" or not len(rows):
             raise ImagestrataError(
                 f"{message}.",
-                "Label more images of that kind, or change `split`"
-                f"{' (the column of your labels)' if given else ''}.",
+                "Label more images of that kind, or change "
+                f"{arg('split')}{' (the column of your labels)' if given else ''}.",
             )
-        warnings.warn(f"{message}: measures of it are missing or say little.", stacklevel=5)
+        warn(f"{message}: measures of it are missing or say little.", stacklevel=5)
     return split
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -14,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..corpus.scan import COLUMNS
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..files import file_hash
 from ..provenance import fingerprint
 from ..validate import check_path
+from ..wording import arg, kind_of, quote, verb
 from .split import SPLITS
 from .task import TASKS, Floats
 
@@ -91,18 +91,20 @@ def read_labels(labels: Any) -> pd.DataFrame:
         return labels
     if not isinstance(labels, str | os.PathLike):
         raise ImagestrataError(
-            "`labels` must be a table, the path of a CSV file, or None for the names of folders, "
-            f"not {type(labels).__name__}."
+            f"{arg('labels')} must be a table, the path of a CSV file, or {quote(None)} for the "
+            f"names of folders, not {kind_of(labels)}."
         )
     path = check_path("labels", labels)
     try:
         file_hash(path)
         return pd.read_csv(path, dtype={"image_id": "str", "path": "str"})
     except FileNotFoundError:
-        raise ImagestrataError(f"There is no file {str(path)!r}.", "Check `labels`.") from None
+        raise ImagestrataError(
+            f"There is no file {quote(path)}.", f"Check {arg('labels')}."
+        ) from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ImagestrataError(
-            f"{str(path)!r} could not be read as CSV: {error}.",
+            f"{quote(path)} could not be read as CSV: {error}.",
             "Save it as CSV in UTF-8, with names in the first line.",
         ) from None
 
@@ -111,8 +113,8 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     """Labels that the names of folders say: ``class/``, or ``train/class/`` and ``val/class/``."""
     if root is None:
         raise ImagestrataError(
-            "Without `labels`, the folders of the images must say them, so `images` must be one "
-            "folder.",
+            f"Without {arg('labels')}, the folders of the images must say them, so "
+            f"{arg('images')} must be one folder.",
             "Give a folder such as images/train/positive, images/train/negative, or a table of "
             "labels.",
         )
@@ -129,7 +131,7 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
         raise ImagestrataError(
             f"{len(loose)} of {len(table)} images lie in no folder that says their class; "
             f"expected {wanted}: {_some(loose)}.",
-            "Sort them into folders, or give a table as `labels`.",
+            f"Sort them into folders, or give a table as {arg('labels')}.",
         )
     rows = pd.DataFrame({"path": table["path"], "class": [part[depth - 1] for part in parts]})
     if set(rows["class"].str.lower()) <= _BINARY_NAMES:
@@ -145,7 +147,7 @@ def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
     if not keys:
         raise ImagestrataError(
             "The table of labels must have a column 'image_id' or 'path'; it has "
-            f"{', '.join(map(repr, rows.columns)) or 'none'}.",
+            f"{', '.join(map(quote, rows.columns)) or 'none'}.",
             "Name the column that says which image a row is about.",
         )
     labels = [name for name in rows.columns if name not in {*COLUMNS, "split"}]
@@ -192,8 +194,8 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
     unknown = rows.loc[where_found < 0, key]
     if len(unknown) == len(rows):
         raise ImagestrataError(
-            f"None of the {len(rows)} rows of labels is about one of the {len(table)} images: "
-            f"the labels' column {key!r} has {_some(unknown)}, the images have "
+            f"None of the {len(rows)} rows of labels is about one of the {len(table)} images: the "
+            f"labels' column {quote(key)} has {_some(unknown)}, the images have "
             f"{_some(table[key])}.",
             "Check that the labels belong to these images.",
         )
@@ -204,7 +206,7 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
         (rows.loc[rejected, key], "are about images that cannot be used"),
     ):
         if len(lost):
-            warnings.warn(
+            warn(
                 f"{len(lost)} of {len(rows)} rows of labels {why} and left out: {_some(lost)}.",
                 stacklevel=6,
             )
@@ -234,7 +236,7 @@ def _find_paths(wanted: Sequence[str], there: Sequence[str], root: Path | None) 
             }
         if len(rows) > 1:
             raise ImagestrataError(
-                f"The labels' path {path!r} fits {plural(len(rows), 'image')}: "
+                f"The labels' path {quote(path)} fits {plural(len(rows), 'image')}: "
                 f"{_some(there[row] for row in sorted(rows))}.",
                 "Give paths with more of their folders, or use image_id.",
             )
@@ -251,18 +253,20 @@ def _check_task(task: str | None, values: pd.DataFrame) -> str:
         return looks
     if task not in TASKS:
         names = ", ".join(f'"{name}"' for name in TASKS)
-        raise ImagestrataError(f"`task` must be one of {names}, or None; got {task!r}.")
+        raise ImagestrataError(
+            f"{arg('task')} must be one of {names}, or {quote(None)}, not {quote(task)}."
+        )
     if task == "multiclass" and values.shape[1] > 1:
         raise ImagestrataError(
-            f'task="multiclass" needs one column of classes; there are {values.shape[1]}: '
-            f"{_some(values.columns)}.",
-            'Drop the others, or use task="multilabel".',
+            f"{arg('task', 'multiclass')} needs one column of classes; there are "
+            f"{values.shape[1]}: {_some(values.columns)}.",
+            f"Drop the others, or use {arg('task', 'multilabel')}.",
         )
     if task == "binary" and values.shape[1] > 1:
         raise ImagestrataError(
-            f'task="binary" needs one column of labels; there are {values.shape[1]}: '
+            f"{arg('task', 'binary')} needs one column of labels; there are {values.shape[1]}: "
             f"{_some(values.columns)}.",
-            'Keep one of them, or use task="multilabel".',
+            f"Keep one of them, or use {arg('task', 'multilabel')}.",
         )
     return task
 
@@ -288,10 +292,10 @@ def _as_numbers(
             numbers = pd.to_numeric(found[column], errors="coerce")
             odd = found[column][~numbers.isin([0, 1]) & found[column].notna()]
             raise ImagestrataError(
-                f"The label {column!r} must hold 1, 0 or nothing; {len(odd)} of {len(found)} rows "
-                f"hold something else: {_some(odd.unique())}.",
-                "Turn it into 0 and 1 (label_ratings() does it for ratings); several classes go "
-                'into one column, with task="multiclass".',
+                f"The label {quote(column)} must hold 1, 0 or nothing; {len(odd)} of {len(found)} "
+                f"rows hold something else: {_some(odd.unique())}.",
+                f"Turn it into 0 and 1 ({verb('label_ratings')} does it for ratings); several "
+                f"classes go into one column, with {arg('task', 'multiclass')}.",
             )
     numbers = found[columns].apply(pd.to_numeric).astype(float)
     found = found.assign(**{name: numbers[name] for name in columns})
@@ -309,13 +313,14 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         paths = found.drop_duplicates("image_id").set_index("image_id")["path"]
         raise ImagestrataError(
             f"The labels contradict each other for {plural(len(bad), 'image')} (rows about the "
-            f"same image, or about copies of it), for one in {label!r}: {_some(paths[bad])}.",
-            "Correct them, or bring several people's labels together with combine_labels().",
+            f"same image, or about copies of it), for one in {quote(label)}: {_some(paths[bad])}.",
+            "Correct them, or bring several people's labels together with "
+            f"{verb('combine_labels')}.",
         )
     merged = groups.first().reset_index()
     if "split" in found and (groups["split"].nunique() > 1).any():
         apart = int((groups["split"].nunique() > 1).sum())
-        warnings.warn(
+        warn(
             f"{plural(apart, 'image has', 'images have')} copies in more than one split, which "
             "stay in the training split.",
             stacklevel=7,
@@ -330,9 +335,7 @@ def _report_unlabelled(table: pd.DataFrame, found: pd.DataFrame) -> None:
     usable = table.loc[table["status"] == "ok", "image_id"]
     without = int((~usable.isin(found["image_id"])).sum())
     if without:
-        warnings.warn(
-            f"{without} of {len(usable)} images have no label and are left out.", stacklevel=6
-        )
+        warn(f"{without} of {len(usable)} images have no label and are left out.", stacklevel=6)
 
 
 def _check_enough(labelled: Labelled) -> None:
@@ -342,7 +345,7 @@ def _check_enough(labelled: Labelled) -> None:
     if task == "multiclass":
         if len(labels) < 2:
             raise ImagestrataError(
-                f"All {n} labelled images are of one class, {labels[0]!r}."
+                f"All {n} labelled images are of one class, {quote(labels[0])}."
                 if labels
                 else "No image has a label.",
                 "Label images of other classes too: a network learns differences.",
@@ -352,21 +355,20 @@ def _check_enough(labelled: Labelled) -> None:
                 f"{n} labelled images are too few for {len(labels)} classes: training, validation "
                 "and test each need images of every class.",
                 "Label more images, or bring classes together. If the column holds numbers that "
-                "are no classes, label_ratings() turns ratings into labels.",
+                f"are no classes, {verb('label_ratings')} turns ratings into labels.",
             )
         return
     for column, label in enumerate(labels):
         yes, no = int((truth[:, column] == 1).sum()), int((truth[:, column] == 0).sum())
         if not yes or not no:
             raise ImagestrataError(
-                f"The label {label!r} is {'never 1' if not yes else 'never 0'}: of "
-                f"{plural(n, 'image')}, "
-                f"{yes} have it and {no} have it not.",
+                f"The label {quote(label)} is {'never 1' if not yes else 'never 0'}: of "
+                f"{plural(n, 'image')}, {yes} have it and {no} have it not.",
                 "Label images of both kinds, or drop the label.",
             )
         if min(yes, no) < 3:
             raise ImagestrataError(
-                f"The label {label!r} has {yes} images with it and {no} without: training, "
+                f"The label {quote(label)} has {yes} images with it and {no} without: training, "
                 "validation and test each need one of both kinds.",
                 "Label more images, or drop the label.",
             )

@@ -15,6 +15,7 @@ from ..embeddings.embeddings import Embeddings
 from ..encoders.saved import model_folder, read_encoder
 from ..errors import ImagestrataError, plural
 from ..files import read_json, read_table, write_bytes, write_json, write_table
+from ..wording import Name, arg, quote, verb
 from .scores import MEASURES, confusion_table, score_table
 from .split import SPLITS
 from .task import Floats, probabilities
@@ -107,8 +108,8 @@ class FineTunedModel:
             )
         except (OSError, SafetensorError, KeyError) as error:
             raise ImagestrataError(
-                f"The model in {str(place)!r} is damaged or incomplete ({error}).",
-                "Copy it anew, or train it again with overwrite=True.",
+                f"The model in {quote(place)} is damaged or incomplete ({error}).",
+                f"Copy it anew, or train it again with {arg('overwrite', True)}.",
             ) from error
 
     @property
@@ -146,8 +147,9 @@ class FineTunedModel:
             if embeddings.encoder.get(key) != self.encoder.get(key):
                 raise ImagestrataError(
                     f"These embeddings were not made by this model: their {key} is "
-                    f"{embeddings.encoder.get(key)!r}, not {self.encoder.get(key)!r}.",
-                    "Make them with embed_images(images, model=...), or give the images.",
+                    f"{quote(embeddings.encoder.get(key))}, not {quote(self.encoder.get(key))}.",
+                    f"Make them with {verb('embed_images', Name('images'), model=Name('model'))}, "
+                    "or give the images.",
                 )
         return outputs_to_probabilities(self.task, embeddings.matrix, self.head)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import ImagestrataError
+from ..wording import arg
 
 #: Standard deviation of the new layer's first weights (the Element, section 7.5).
 _HEAD_SD = 0.01
@@ -110,7 +111,7 @@ def count_frozen(backbone: nn.Module, name: str, freeze: str | int) -> int:
     names = [block for block, _ in blocks(backbone)]
     if int(freeze) > len(names):
         raise ImagestrataError(
-            f"`freeze` is {freeze}, but {name} has {len(names)} blocks: {', '.join(names)}.",
-            'Freeze fewer, or all with freeze="backbone".',
+            f"{arg('freeze')} is {freeze}, but {name} has {len(names)} blocks: {', '.join(names)}.",
+            f"Freeze fewer, or all with {arg('freeze', 'backbone')}.",
         )
     return int(freeze)

@@ -13,6 +13,7 @@ from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_float
+from ..wording import arg, quote
 from .job import HALF
 from .model import FineTunedModel
 from .task import Floats, decide
@@ -127,9 +128,9 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
         truth, probability = one["truth"].to_numpy(dtype=bool), one["probability"].to_numpy()
         if truth.all() or not truth.any():
             raise ImagestrataError(
-                f"Of {len(truth)} validation images {truth.sum()} have the label {label!r}: they "
-                "cannot say where its threshold should be.",
-                "Use a number, say threshold=0.5.",
+                f"Of {len(truth)} validation images {truth.sum()} have the label {quote(label)}: "
+                "they cannot say where its threshold should be.",
+                f"Use a number, say {arg('threshold', 0.5)}.",
             )
         seen = np.unique(probability)
         middles = (seen[1:] + seen[:-1]) / 2
@@ -181,16 +182,20 @@ def _check_threshold(threshold: Any, model: FineTunedModel) -> Floats:
     if not isinstance(threshold, Mapping):
         if isinstance(threshold, str):
             raise ImagestrataError(
-                f'`threshold` must be a number, "{CALIBRATED}" or one number per label, '
-                f"not {threshold!r}."
+                f'{arg("threshold")} must be a number, "{CALIBRATED}" or one number per label, '
+                f"not {quote(threshold)}."
             )
         threshold = dict.fromkeys(model.labels, threshold)
     unknown = [name for name in threshold if name not in model.labels]
     missing = [name for name in model.labels if name not in threshold]
     if unknown or missing:
         raise ImagestrataError(
-            f"`threshold` must name each label of the model ({', '.join(model.labels)}); "
-            + (f"{unknown[0]!r} is none of them." if unknown else f"{missing[0]!r} has none.")
+            f"{arg('threshold')} must name each label of the model ({', '.join(model.labels)}); "
+            + (
+                f"{quote(unknown[0])} is none of them."
+                if unknown
+                else f"{quote(missing[0])} has none."
+            )
         )
     values = [
         check_float("threshold", threshold[name], minimum=0, maximum=1) for name in model.labels

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_float, columns_of
+from ..wording import arg, quote
 
 COMBINE_RULES = ("majority", "any", "mean")
 
@@ -173,8 +174,8 @@ def _rated(
     absent = [name for name in names if name not in table]
     if absent or not names or table.empty:
         raise ImagestrataError(
-            f"There is no column {absent[0]!r}." if absent else "The table holds no ratings.",
-            f"Columns are {', '.join(map(repr, table.columns))}.",
+            f"There is no column {quote(absent[0])}." if absent else "The table holds no ratings.",
+            f"Columns are {', '.join(map(quote, table.columns))}.",
         )
     for name in names:
         numbers: pd.Series[Any] = pd.to_numeric(table[name], errors="coerce")
@@ -183,9 +184,9 @@ def _rated(
         if len(odd):
             wanted = "1, 0 or nothing" if most == 1 else "numbers of 0 or more"
             raise ImagestrataError(
-                f"The column {name!r} must hold {wanted}; {len(odd)} of {len(table)} rows hold "
-                f"something else, {odd.tolist()[0]!r} for one.",
-                "Name the columns of ratings as `items`, or drop those that are none."
+                f"The column {quote(name)} must hold {wanted}; {len(odd)} of {len(table)} rows "
+                f"hold something else, {quote(odd.tolist()[0])} for one.",
+                f"Name the columns of ratings as {arg('items')}, or drop those that are none."
                 if most > 1
                 else "Drop columns that are no labels.",
             )

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import ensure_folder, write_bytes
 from ..progress import Progress, track
 from .scores import MEASURES, average_scores
@@ -329,7 +329,7 @@ def _warn_not_finite(memory: _Memory, recipe: Recipe) -> None:
     advice = f"Use a smaller learning_rate than {recipe.learning_rate:g}, say a tenth of it."
     if not memory.best_epoch:
         raise ImagestrataError(f"{what}: nothing was learnt.", advice)
-    warnings.warn(
+    warn(
         f"{what}. Training stopped there; epoch {memory.best_epoch} is kept. {advice}",
         stacklevel=4,
     )

@@ -15,6 +15,7 @@ from ..files import make_folder
 from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..validate import check_bool, check_seed
+from ..wording import arg, quote
 from .fine_tune import check_settings, fine_tune, labelled_images
 from .job import fine_tune_labelled
 from .scores import MEASURES
@@ -129,14 +130,15 @@ def _points(grid: Any, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All combinations of the values to try."""
     if not isinstance(grid, Mapping) or not grid:
         raise ImagestrataError(
-            "`grid` must be lists of values by the name of a setting, such as "
-            f'{{"learning_rate": [0.001, 0.005]}}, not {grid!r}.'
+            f"{arg('grid')} must be lists of values by the name of a setting, such as "
+            f'{{"learning_rate": [0.001, 0.005]}}, not {quote(grid)}.'
         )
     known = [name for name in inspect.signature(fine_tune).parameters if name not in _FIXED]
     for name in (*grid, *settings):
         if name not in known and not (name == "split" and name in settings):
             raise ImagestrataError(
-                f"{name!r} is no setting that can be tried.", f"Settings are {', '.join(known)}."
+                f"{quote(name)} is no setting that can be tried.",
+                f"Settings are {', '.join(known)}.",
             )
     values = {
         name: list(some) if isinstance(some, Sequence) and not isinstance(some, str) else [some]
@@ -144,8 +146,8 @@ def _points(grid: Any, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     }
     empty = [name for name, some in values.items() if not some]
     if empty:
-        raise ImagestrataError(f"`grid` has no value to try for {empty[0]!r}.")
+        raise ImagestrataError(f"{arg('grid')} has no value to try for {quote(empty[0])}.")
     twice = sorted(set(grid) & set(settings))
     if twice:
-        raise ImagestrataError(f"{twice[0]!r} is both in the grid and given as a setting.")
+        raise ImagestrataError(f"{quote(twice[0])} is both in the grid and given as a setting.")
     return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]

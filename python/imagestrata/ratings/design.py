@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice
+from ..wording import arg, kind_of, quote, verb
 
 #: What counts the same; "none" is every rated image.
 WEIGHTS = ("cluster", "corpus", "share", "none")
@@ -51,7 +51,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     if missing == len(table):
         raise ImagestrataError(f"All {missing} ratings are missing.")
     if missing:
-        warnings.warn(f"{missing} of {len(table)} ratings are missing and left out.", stacklevel=3)
+        warn(f"{missing} of {len(table)} ratings are missing and left out.", stacklevel=3)
         table = table[table["rating"].notna()]
     table = table.assign(weight=_weights(table, weight))
     for name in ("dimension", "cluster"):
@@ -70,7 +70,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
         where = empty.index[empty][0]
         raise ImagestrataError(
             f"All weights `weight_{weight}` of {', '.join(map(str, where[1:]))} are zero.",
-            "No image in it was shared: choose another `weight`.",
+            f"No image in it was shared: choose another {arg('weight')}.",
         )
     _warn_uneven(answers, by)
     return Design(answers, measures, by, table["respondent_id"].nunique())
@@ -79,20 +79,21 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
 def _check_ratings(ratings: Any) -> pd.DataFrame:
     if not isinstance(ratings, pd.DataFrame):
         raise ImagestrataError(
-            "`ratings` must be a table such as read_ratings() returns, not "
-            f"{type(ratings).__name__}."
+            f"{arg('ratings')} must be a table such as {verb('read_ratings')} returns, not "
+            f"{kind_of(ratings)}."
         )
     lacking = [name for name in _NEEDED if name not in ratings]
     if lacking:
         raise ImagestrataError(
-            f"The ratings lack the column {lacking[0]!r}; they have {', '.join(map(str, ratings))}."
+            f"The ratings lack the column {quote(lacking[0])}; they have "
+            f"{', '.join(map(str, ratings))}."
         )
     if not len(ratings):
-        raise ImagestrataError("`ratings` has no rows.")
+        raise ImagestrataError(f"{arg('ratings')} has no rows.")
     if not pd.api.types.is_numeric_dtype(ratings["rating"]):
         raise ImagestrataError(
             f"The column 'rating' must hold numbers, not {ratings['rating'].dtype}.",
-            "read_ratings() makes numbers of texts and says which are none.",
+            f"{verb('read_ratings')} makes numbers of texts and says which are none.",
         )
     gaps = int(ratings[["respondent_id", "image_id", "item"]].isna().any(axis=1).sum())
     if gaps:
@@ -104,7 +105,8 @@ def _check_ratings(ratings: Any) -> pd.DataFrame:
         first = ratings[twice].iloc[0]
         raise ImagestrataError(
             f"{plural(int(twice.sum()), 'rating is', 'ratings are')} there twice, the first by "
-            f"{first['respondent_id']!r} of image {first['image_id']!r} on {first['item']!r}.",
+            f"{quote(first['respondent_id'])} of image {quote(first['image_id'])} on "
+            f"{quote(first['item'])}.",
             "Keep one of them.",
         )
     return ratings.reset_index(drop=True)
@@ -115,13 +117,15 @@ def _check_by(by: Any, ratings: pd.DataFrame) -> list[str]:
     unknown = [name for name in names if name not in ratings]
     if unknown:
         raise ImagestrataError(
-            f"`by` names a column that the ratings do not have: {unknown[0]!r}; they have "
-            f"{', '.join(map(str, ratings))}.",
-            "by=None takes all respondents together.",
+            f"{arg('by')} names a column that the ratings do not have: {quote(unknown[0])}; they "
+            f"have {', '.join(map(str, ratings))}.",
+            f"{arg('by', None)} takes all respondents together.",
         )
     measured = [name for name in names if name in (*_NEEDED[:1], *_NEEDED[2:], "dimension")]
     if measured or len(set(names)) < len(names):
-        raise ImagestrataError(f"`by` must name groups of respondents or images, not {by!r}.")
+        raise ImagestrataError(
+            f"{arg('by')} must name groups of respondents or images, not {quote(by)}."
+        )
     gaps = int(ratings[names].isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(
@@ -142,16 +146,17 @@ def _weights(ratings: pd.DataFrame, weight: str) -> pd.Series[Any]:
     name = f"weight_{weight}"
     if name not in ratings:
         raise ImagestrataError(
-            f"The ratings have no column {name!r}, which weight={weight!r} needs.",
-            'Give read_ratings() the sample; weight="none" lets every rated image count the same.',
+            f"The ratings have no column {quote(name)}, which {arg('weight', weight)} needs.",
+            f"Give {verb('read_ratings')} the sample; {arg('weight', 'none')} lets every rated "
+            "image count the same.",
         )
     weights = pd.to_numeric(ratings[name], errors="coerce")
     # An image that nobody shared counts nothing where shares count; else zero is a mistake.
     wrong = weights.isna() | ((weights < 0) if weight == "share" else (weights <= 0))
     if wrong.any():
         raise ImagestrataError(
-            f"{int(wrong.sum())} of {len(ratings)} ratings have no positive {name!r}, the first "
-            f"of image {ratings['image_id'][wrong].iloc[0]!r}.",
+            f"{int(wrong.sum())} of {len(ratings)} ratings have no positive {quote(name)}, the "
+            f"first of image {quote(ratings['image_id'][wrong].iloc[0])}.",
             "Were images rated that are not in the sample?",
         )
     return weights.astype(float)
@@ -171,7 +176,8 @@ def _measures(ratings: pd.DataFrame) -> pd.DataFrame:
     several = belongs["item"].duplicated()
     if several.any():
         raise ImagestrataError(
-            f"The item {belongs['item'][several].iloc[0]!r} belongs to more than one dimension.",
+            f"The item {quote(belongs['item'][several].iloc[0])} belongs to more than one "
+            "dimension.",
             "Give every item one dimension.",
         )
     dimension = dict(zip(belongs["item"], belongs["dimension"], strict=True))
@@ -195,11 +201,10 @@ def _warn_uneven(answers: pd.DataFrame, by: list[str]) -> None:
     times = pairs["cluster"].value_counts()
     partly = sorted(times.index[times < len(pairs[by].drop_duplicates())])
     if partly:
-        warnings.warn(
+        warn(
             f"{plural(len(partly), 'cluster was', 'clusters were')} not rated by every group, "
-            f"{partly[0]!r} for one, so that "
-            "means of groups are not about the same clusters. They stay in; to compare like with "
-            "like, filter them out of all groups.",
+            f"{quote(partly[0])} for one, so that means of groups are not about the same "
+            "clusters. They stay in; to compare like with like, filter them out of all groups.",
             stacklevel=4,
         )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..validate import check_choice, check_float
+from ..wording import arg, quote
 from .design import Design, design_ratings
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -170,7 +170,7 @@ def rating_gaps(
             elif first in sides or second in sides:
                 one_sided += 1
     if one_sided:
-        warnings.warn(
+        warn(
             f"{one_sided} comparisons lack one side, since nobody of one group has rated there; "
             "they are left out.",
             stacklevel=2,
@@ -192,7 +192,7 @@ def _check_level(conf_level: Any) -> float:
     level = check_float("conf_level", conf_level)
     if not 0 < level < 1:
         raise ImagestrataError(
-            f"`conf_level` must lie between 0 and 1, and is {level}.",
+            f"{arg('conf_level')} must lie between 0 and 1, and is {level}.",
             "For 95% intervals it is 0.95.",
         )
     return level
@@ -200,14 +200,16 @@ def _check_level(conf_level: Any) -> float:
 
 def _check_compared(design: Design) -> list[Any]:
     if not design.by:
-        raise ImagestrataError("`by` must name what is compared.", 'For example by="group".')
+        raise ImagestrataError(
+            f"{arg('by')} must name what is compared.", f"For example {arg('by', 'group')}."
+        )
     column = design.answers[design.by[0]]
     values = sorted(column.unique())
     if isinstance(column.dtype, pd.CategoricalDtype):  # has an order of its own
         values = [value for value in column.cat.categories if value in values]
     if len(values) < 2:
         raise ImagestrataError(
-            f"There is nothing to compare: {design.by[0]} is {values[0]!r} in all ratings."
+            f"There is nothing to compare: {design.by[0]} is {quote(values[0])} in all ratings."
         )
     return values
 
@@ -336,7 +338,7 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
         groups = alone[columns].drop_duplicates()
         first = ", ".join(f"{name} {value}" for name, value in groups.iloc[0].items()) or "all"
         what = "groups" if where == "in" else "comparisons"
-        warnings.warn(
+        warn(
             f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: how "
             "sure such a mean is cannot be said.",
             stacklevel=3,
@@ -347,7 +349,7 @@ def _warn_no_spread(table: pd.DataFrame) -> None:
     flat = table["std.error"] == 0
     if flat.any():
         items = ", ".join(map(str, table["item"][flat].unique()))
-        warnings.warn(
+        warn(
             f"In {int(flat.sum())} of {len(flat)} rows, of {items}, respondents do not differ at "
             "all: the standard error is 0, and nothing can be tested. Is the file complete?",
             stacklevel=3,

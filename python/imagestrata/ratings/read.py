@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..files import unguarded
 from ..sampling.assign import check_packets
 from ..sampling.survey import EMOTIONS, check_items, check_scale
 from ..validate import check_path
+from ..wording import arg, quote, verb
 
 _NEEDED = ("respondent_id", "image_id", "item", "rating")
 _OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
@@ -106,15 +106,15 @@ def _read(files: Any) -> pd.DataFrame:
         paths = [files] if isinstance(files, str | os.PathLike) else list(files)
         tables = [_read_file(path) for given in paths for path in _inside(given)]
     if not tables:
-        raise ImagestrataError("`files` is empty.", "Name the files with ratings.")
+        raise ImagestrataError(f"{arg('files')} is empty.", "Name the files with ratings.")
     for table in tables:
         missing = [name for name in _NEEDED if name not in table]
         if missing:
             there = ", ".join(str(name) for name in table if name != "file")
             raise ImagestrataError(
-                f"{table['file'].iloc[0] if len(table) else 'A file'!r} lacks the column "
-                f"{missing[0]!r}; it has {there}.",
-                "R's read_ratings() takes columns by other names, and wide tables.",
+                f"{quote(table['file'].iloc[0] if len(table) else 'A file')} lacks the column "
+                f"{quote(missing[0])}; it has {there}.",
+                f"Rename the columns; {', '.join(_NEEDED)} are needed.",
             )
     return pd.concat(tables, ignore_index=True)
 
@@ -125,7 +125,7 @@ def _inside(path: Any) -> list[Path]:
         return [given]
     found = sorted(given.glob("*.csv"))
     if not found:
-        raise ImagestrataError(f"{str(given)!r} holds no file that ends in .csv.")
+        raise ImagestrataError(f"{quote(given)} holds no file that ends in .csv.")
     return found
 
 
@@ -139,11 +139,11 @@ def _read_file(path: Path) -> pd.DataFrame:
         )
     except FileNotFoundError:
         raise ImagestrataError(
-            f"There is no file {str(path)!r}.", "Check the spelling, or give the full path."
+            f"There is no file {quote(path)}.", "Check the spelling, or give the full path."
         ) from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ImagestrataError(
-            f"{str(path)!r} cannot be read as a table ({error}).",
+            f"{quote(path)} cannot be read as a table ({error}).",
             "It must be CSV with the encoding UTF-8.",
         ) from None
     return unguarded(table.rename(columns=str.strip)).assign(file=str(path))
@@ -152,8 +152,8 @@ def _read_file(path: Path) -> pd.DataFrame:
 def _groups(table: pd.DataFrame, packets: pd.DataFrame) -> pd.Series[Any]:
     if "packet_id" not in table:
         raise ImagestrataError(
-            "The ratings have neither a column 'group' nor 'packet_id', by which `packets` could "
-            "say the group."
+            "The ratings have neither a column 'group' nor 'packet_id', by which "
+            f"{arg('packets')} could say the group."
         )
     known = check_packets(packets).drop_duplicates("packet_id").set_index("packet_id")["group"]
     groups = table["packet_id"].map(known)
@@ -166,7 +166,7 @@ def _answered(table: pd.DataFrame) -> pd.DataFrame:
     if empty.all():
         raise ImagestrataError(f"There is no rating in {plural(len(table), 'row')}.")
     if empty.any():
-        warnings.warn(
+        warn(
             f"{int(empty.sum())} of {len(table)} rows have no rating and are left out.",
             stacklevel=3,
         )
@@ -180,15 +180,17 @@ def _refuse(table: pd.DataFrame, wrong: pd.Series[bool], column: str, what: str)
     if wrong.any():
         first = table[wrong].iloc[0]
         raise ImagestrataError(
-            f"{int(wrong.sum())} of {len(table)} ratings {what}: {first[column]!r} in "
+            f"{int(wrong.sum())} of {len(table)} ratings {what}: {quote(first[column])} in "
             f"{first['file']} for one.",
-            "R's read_ratings() lists such ratings and goes on with the others.",
+            "Correct those rows in the file, or leave them out.",
         )
 
 
 def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(sample, pd.DataFrame) or "image_id" not in sample or "cluster" not in sample:
-        raise ImagestrataError("`sample` must be a table as sample_images() returns it.")
+        raise ImagestrataError(
+            f"{arg('sample')} must be a table as {verb('sample_images')} returns it."
+        )
     columns = [name for name in _OF_SAMPLE if name in sample]
     known = sample.assign(image_id=sample["image_id"].astype("str")).set_index("image_id")[columns]
     if known.index.has_duplicates:
@@ -212,7 +214,7 @@ def _check_one_group(table: pd.DataFrame) -> None:
         if several.any():
             raise ImagestrataError(
                 f"{plural(int(several.sum()), 'respondent is', 'respondents are')} in more than "
-                f"one group, {several.index[several][0]!r} for one.",
+                f"one group, {quote(several.index[several][0])} for one.",
                 "If two surveys number their respondents alike, make the ids different first.",
             )
 

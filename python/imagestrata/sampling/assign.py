@@ -14,6 +14,7 @@ from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_choice, check_int, check_seed
+from ..wording import arg, kind_of, quote, verb
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -186,15 +187,17 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
     """Packets as :func:`assign_annotators` returns them, with the further columns ``needed``."""
     if not isinstance(packets, pd.DataFrame):
         raise ImagestrataError(
-            "`packets` must be a table as assign_annotators() returns it, not "
-            f"{type(packets).__name__}."
+            f"{arg('packets')} must be a table as {verb('assign_annotators')} returns it, not "
+            f"{kind_of(packets)}."
         )
     missing = [name for name in (*_COLUMNS, *needed) if name not in packets]
     if missing:
         raise ImagestrataError(
-            f"The table of packets lacks the column {missing[0]!r}; it has "
+            f"The table of packets lacks the column {quote(missing[0])}; it has "
             f"{', '.join(map(str, packets))}.",
-            "assign_annotators() keeps the paths of the sample." if missing[0] == "path" else "",
+            f"{verb('assign_annotators')} keeps the paths of the sample."
+            if missing[0] == "path"
+            else "",
         )
     if not len(packets):
         raise ImagestrataError("There are no packets: the table is empty.")
@@ -208,14 +211,14 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
         first = table[twice].iloc[0]
         raise ImagestrataError(
             f"{plural(int(twice.sum()), 'image is', 'images are')} in one packet twice, "
-            f"{first['image_id']!r} in {first['packet_id']!r} for one.",
-            "Give further packets new ids, as reassign() does.",
+            f"{quote(first['image_id'])} in {quote(first['packet_id'])} for one.",
+            f"Give further packets new ids, as {verb('reassign')} does.",
         )
     mixed = table.groupby("packet_id")["group"].nunique() > 1
     if mixed.any():
         raise ImagestrataError(
             f"{plural(int(mixed.sum()), 'packet is', 'packets are')} for more than one group, "
-            f"{mixed.index[mixed][0]!r} for one."
+            f"{quote(mixed.index[mixed][0])} for one."
         )
     return table.sort_values(["packet_id", "position"], kind="stable", ignore_index=True)
 
@@ -265,23 +268,25 @@ def _check_groups(groups: Any) -> list[str]:
     names = [groups] if isinstance(groups, str) else list(groups)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ImagestrataError(
-            f"`groups` must be names of groups of respondents, not {groups!r}.",
-            'For example groups=["Democrat", "Republican"].',
+            f"{arg('groups')} must be names of groups of respondents, not {quote(groups)}.",
+            f"For example {arg('groups', ['Democrat', 'Republican'])}.",
         )
     if len(set(names)) < len(names):
-        raise ImagestrataError(f"`groups` names a group twice: {', '.join(names)}.")
+        raise ImagestrataError(f"{arg('groups')} names a group twice: {', '.join(names)}.")
     return names
 
 
 def _check_sample(sample: Any) -> pd.DataFrame:
     if not isinstance(sample, pd.DataFrame):
         raise ImagestrataError(
-            f"`sample` must be a table as sample_images() returns it, not {type(sample).__name__}."
+            f"{arg('sample')} must be a table as {verb('sample_images')} returns it, not "
+            f"{kind_of(sample)}."
         )
     missing = [name for name in ("image_id", "cluster") if name not in sample]
     if missing:
         raise ImagestrataError(
-            f"The sample lacks the column {missing[0]!r}; it has {', '.join(map(str, sample))}."
+            f"The sample lacks the column {quote(missing[0])}; it has "
+            f"{', '.join(map(str, sample))}."
         )
     if not len(sample):
         raise ImagestrataError("The sample has no images.")
@@ -292,7 +297,7 @@ def _check_sample(sample: Any) -> pd.DataFrame:
     if twice:
         raise ImagestrataError(
             f"{twice} image ids occur more than once in the sample.",
-            "More ratings of an image: raters_per_group=.",
+            f"More ratings of an image: {arg('raters_per_group')}.",
         )
     return sample.reset_index(drop=True)
 
@@ -315,11 +320,11 @@ def _check_feasible(
     # The most images per packet that still make enough packets: total / n > needed - 1.
     fits = (total - 1) // (needed - 1)
     is_residual = cluster == -1
-    others = "" if not is_residual or residual == "apart" else ', or residual="apart"'
+    others = "" if not is_residual or residual == "apart" else f", or {arg('residual', 'apart')}"
     raise ImagestrataError(
         f"{'The residual' if is_residual else f'Cluster {cluster}'} has {sizes[kind]} sampled "
         f"images for {raters} rater{'s' if raters > 1 else ''} of each group, so it needs {needed} "
         f"packets that hold one of them each; {len(images)} images x {raters} / {n_images} per "
         f"packet make only {n_packets}.",
-        f"Use n_images={fits} or less, or sample fewer images of that cluster{others}.",
+        f"Use {arg('n_images', fits)} or less, or sample fewer images of that cluster{others}.",
     )

@@ -14,6 +14,7 @@ from ..errors import ImagestrataError
 from ..files import write_table, write_text
 from ..progress import Progress
 from ..validate import check_int
+from ..wording import arg
 from . import survey
 
 
@@ -85,7 +86,7 @@ def export_qualtrics(
     asked = survey.QUESTION if question is None else question
     for name, text in [("question", asked), ("warning", warning or "")]:
         if "[[" in text:
-            raise ImagestrataError(f"`{name}` must not have '[[', which is a mark of Qualtrics.")
+            raise ImagestrataError(f"{arg(name)} must not have '[[', which is a mark of Qualtrics.")
     table = survey.allowed(packets, exclude)
     folder = survey.check_out(out, overwrite)
     table, pictures = survey.with_pictures(table, thumbnail, progress)

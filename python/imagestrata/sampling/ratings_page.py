@@ -14,6 +14,7 @@ from ..files import write_table
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_int
+from ..wording import quote
 from . import survey
 
 
@@ -129,7 +130,7 @@ def export_ratings_page(
 def _page_name(packet_id: str) -> str:
     if not packet_id.replace("-", "").replace("_", "").isalnum():
         raise ImagestrataError(
-            f"A page is named after its packet, and {packet_id!r} is no name for a file.",
+            f"A page is named after its packet, and {quote(packet_id)} is no name for a file.",
             "Packet ids may have letters, digits, '_' and '-'.",
         )
     return f"{packet_id}.html"

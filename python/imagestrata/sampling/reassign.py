@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_int, check_seed
+from ..wording import arg, kind_of, quote, verb
 from .assign import RESIDUALS, check_packets, deal, kinds_of, packets_table
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -116,13 +117,14 @@ def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.
     """One row per respondent and image: its row among the images, and whether it was rated."""
     if not isinstance(ratings, pd.DataFrame):
         raise ImagestrataError(
-            f"`ratings` must be a table such as read_ratings() returns, not "
-            f"{type(ratings).__name__}."
+            f"{arg('ratings')} must be a table such as {verb('read_ratings')} returns, not "
+            f"{kind_of(ratings)}."
         )
     missing = [name for name in ("respondent_id", "group", "image_id") if name not in ratings]
     if missing:
         raise ImagestrataError(
-            f"The ratings lack the column {missing[0]!r}; they have {', '.join(map(str, ratings))}."
+            f"The ratings lack the column {quote(missing[0])}; they have "
+            f"{', '.join(map(str, ratings))}."
         )
     names = ["respondent_id", "group", "image_id"]
     gaps = int(ratings[names].isna().any(axis=1).sum())
@@ -135,20 +137,20 @@ def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.
     if len(unknown):
         raise ImagestrataError(
             f"{plural(len(unknown), 'image was', 'images were')} rated in groups without packets, "
-            f"{unknown['group'].iloc[0]!r} for one; the packets are for {', '.join(groups)}."
+            f"{quote(unknown['group'].iloc[0])} for one; the packets are for {', '.join(groups)}."
         )
     place = pd.Index(images["image_id"]).get_indexer(answers["image_id"])
     if (place < 0).any():
         raise ImagestrataError(
-            f"{plural(int((place < 0).sum()), 'rating is', 'ratings are')} of images in no packet, "
-            f"{answers['image_id'][place < 0].iloc[0]!r} for one.",
-            "Give all packets, those of earlier calls of reassign() too.",
+            f"{plural(int((place < 0).sum()), 'rating is', 'ratings are')} of images in no "
+            f"packet, {quote(answers['image_id'][place < 0].iloc[0])} for one.",
+            f"Give all packets, those of earlier calls of {verb('reassign')} too.",
         )
     several = answers.groupby("respondent_id")["group"].nunique() > 1
     if several.any():
         raise ImagestrataError(
             f"{plural(int(several.sum()), 'respondent is', 'respondents are')} in more than one "
-            f"group, {several.index[several][0]!r} for one."
+            f"group, {quote(several.index[several][0])} for one."
         )
     answers["image"] = place
     return answers
@@ -165,12 +167,15 @@ def _meant(packets: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
 def _check_respondents(respondents: Any, answers: pd.DataFrame) -> list[str]:
     if isinstance(respondents, str):
-        raise ImagestrataError(f"`respondents` must be a list of ids, not {respondents!r}.")
+        raise ImagestrataError(
+            f"{arg('respondents')} must be a list of ids, not {quote(respondents)}."
+        )
     people = list(dict.fromkeys(map(str, respondents or [])))
     strangers = [person for person in people if person not in set(answers["respondent_id"])]
     if strangers:
         raise ImagestrataError(
-            f"{len(strangers)} of `respondents` have rated nothing, {strangers[0]!r} for one.",
+            f"{len(strangers)} of {arg('respondents')} have rated nothing, {quote(strangers[0])} "
+            "for one.",
             "New people take any of the packets without a respondent: leave them out.",
         )
     return people

@@ -15,6 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_choice, check_int, check_seed
+from ..wording import arg, kind_of, quote
 
 if TYPE_CHECKING:
     from ..clustering.clustering import Clustering
@@ -127,7 +128,8 @@ def sample_images(
         raise ImagestrataError(
             f"Nothing to sample: {plural(len(images), 'image')}, none in a cluster that the "
             "settings allow.",
-            "Use singles=True or residual=True, or cluster with other settings.",
+            f"Use {arg('singles', True)} or {arg('residual', True)}, or cluster with other "
+            "settings.",
         )
     sizes = strata.to_numpy()
     if budget is None:
@@ -163,14 +165,14 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
     images = getattr(clustering, "images", clustering)
     if not isinstance(images, pd.DataFrame):
         raise ImagestrataError(
-            f"`clustering` must be a clustering or a table, not {type(clustering).__name__}."
+            f"{arg('clustering')} must be a clustering or a table, not {kind_of(clustering)}."
         )
     missing = [name for name in ("image_id", "cluster", shares) if name not in images]
     if missing == [shares] == ["n_copies"]:
         images, missing = images.assign(n_copies=1), []
     if missing:
         raise ImagestrataError(
-            f"The table lacks the column {missing[0]!r}; it has {', '.join(map(str, images))}."
+            f"The table lacks the column {quote(missing[0])}; it has {', '.join(map(str, images))}."
         )
     unknown = int(images[["image_id", "cluster"]].isna().any(axis=1).sum())
     if unknown:
@@ -179,9 +181,9 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
     bad = int((counts.isna() | (counts < 0)).sum())
     if bad:
         raise ImagestrataError(
-            f"The column {shares!r} must hold numbers of shares, 0 or more; "
-            f"{bad} of {len(images)} rows do not.",
-            "Fill in or drop those rows, or name another column with shares=.",
+            f"The column {quote(shares)} must hold numbers of shares, 0 or more; {bad} of "
+            f"{len(images)} rows do not.",
+            f"Fill in or drop those rows, or name another column with {arg('shares')}.",
         )
     twice = int(images["image_id"].duplicated().sum())
     if twice:
@@ -194,8 +196,8 @@ def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
     n_strata, n_images = len(sizes), int(sizes.sum())
     if not n_strata <= budget <= n_images:
         raise ImagestrataError(
-            f"`budget` must be between {n_strata} (one image for each stratum) and {n_images} "
-            f"(every image of them), not {budget}."
+            f"{arg('budget')} must be between {n_strata} (one image for each stratum) and "
+            f"{n_images} (every image of them), not {budget}."
         )
     shape = sizes ** ALLOCATIONS[allocation]
     low, high = 0.0, float((sizes / shape).max())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..files import (
     is_half_written,
     make_folder,
@@ -25,6 +24,7 @@ from ..files import (
 from ..progress import Progress
 from ..provenance import version
 from ..validate import check_address, check_bool, check_int
+from ..wording import arg, quote
 from .assign import check_packets
 
 #: The paper's ten emotions and the dimension that each belongs to.
@@ -58,13 +58,14 @@ def check_items(items: Any) -> list[str]:
         items = items["item"].tolist()
     names = [] if isinstance(items, str) else list(items)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ImagestrataError(f"`items` must be a list of names, not {items!r}.")
+        raise ImagestrataError(f"{arg('items')} must be a list of names, not {quote(items)}.")
     if len(set(names)) < len(names):
-        raise ImagestrataError(f"`items` names an item twice: {', '.join(names)}.")
+        raise ImagestrataError(f"{arg('items')} names an item twice: {', '.join(names)}.")
     marks = [name for name in names if re.search(r"[\n\r]|\[\[|\]\]", name)]
     if marks:
         raise ImagestrataError(
-            f"`items` must be single lines without double brackets, unlike {marks[0]!r}."
+            f"{arg('items')} must be single lines without double brackets, unlike "
+            f"{quote(marks[0])}."
         )
     return names
 
@@ -74,12 +75,12 @@ def check_scale(scale: Any) -> tuple[int, int]:
     ends = list(scale) if isinstance(scale, Iterable) and not isinstance(scale, str) else []
     if len(ends) != 2:
         raise ImagestrataError(
-            f"`scale` must be the lowest and the highest rating, not {scale!r}.",
-            "For example scale=(1, 10).",
+            f"{arg('scale')} must be the lowest and the highest rating, not {quote(scale)}.",
+            f"For example {arg('scale', (1, 10))}.",
         )
     low, high = (check_int("scale", end, minimum=0, maximum=10) for end in ends)
     if low >= high:
-        raise ImagestrataError(f"`scale` must rise; it goes from {low} to {high}.")
+        raise ImagestrataError(f"{arg('scale')} must rise; it goes from {low} to {high}.")
     return low, high
 
 
@@ -88,7 +89,8 @@ def check_anchors(anchors: Any) -> tuple[str, str]:
     words = list(anchors) if isinstance(anchors, Sequence) and not isinstance(anchors, str) else []
     if len(words) != 2 or not all(isinstance(word, str) for word in words):
         raise ImagestrataError(
-            f"`anchors` must be two texts, for the lowest and the highest rating, not {anchors!r}."
+            f"{arg('anchors')} must be two texts, for the lowest and the highest rating, not "
+            f"{quote(anchors)}."
         )
     return words[0], words[1]
 
@@ -97,7 +99,9 @@ def allowed(packets: Any, exclude: Sequence[str] | None) -> pd.DataFrame:
     """Packets without the excluded images, which leave here and are seen by nothing below."""
     table = check_packets(packets, "path")
     if isinstance(exclude, str):
-        raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
+        raise ImagestrataError(
+            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
+        )
     hidden = {str(name) for name in (exclude if exclude is not None else [])}
     kept = table[~table["image_id"].isin(hidden)]
     if kept.empty:
@@ -105,9 +109,9 @@ def allowed(packets: Any, exclude: Sequence[str] | None) -> pd.DataFrame:
     # Of images that were not sampled, or misspelt: then one leaves that must not.
     unknown = hidden - set(table["image_id"])
     if unknown:
-        warnings.warn(
+        warn(
             f"{len(unknown)} of {len(hidden)} excluded ids are of no image in the packets, "
-            f"{min(unknown)!r} for one. Ids are those of the column 'image_id'.",
+            f"{quote(min(unknown))} for one. Ids are those of the column 'image_id'.",
             stacklevel=3,
         )
     return _renumbered(kept)
@@ -121,7 +125,7 @@ def with_pictures(
     if complaint:
         if not pictures:
             raise ImagestrataError(complaint, "Check where the images lie.")
-        warnings.warn(f"Images are left out: {complaint}", stacklevel=3)
+        warn(f"Images are left out: {complaint}", stacklevel=3)
     return _renumbered(packets[packets["image_id"].isin(pictures)]), pictures
 
 
@@ -130,8 +134,8 @@ def image_names(pictures: Iterable[str]) -> list[str]:
     unfit = [name for name in pictures if not re.fullmatch(r"[\w.-]+", name, re.ASCII)]
     if unfit:
         raise ImagestrataError(
-            f"{plural(len(unfit), 'image id')} cannot name files on a server, {unfit[0]!r} for "
-            "one.",
+            f"{plural(len(unfit), 'image id')} cannot name files on a server, {quote(unfit[0])} "
+            "for one.",
             "Ids may have letters, digits, '.', '_' and '-'.",
         )
     return [f"images/{image_id}.jpg" for image_id in pictures]
@@ -148,8 +152,9 @@ def check_base_url(base_url: Any) -> str:
     """The address of a folder on a server, without a slash at its end."""
     if not isinstance(base_url, str) or not re.fullmatch(r"https?://[^\s\"'<>\[\]]+", base_url):
         raise ImagestrataError(
-            f"`base_url` must be where the images will lie on a server, not {base_url!r}.",
-            'For example base_url="https://www.example.org/study/images".',
+            f"{arg('base_url')} must be where the images will lie on a server, not "
+            f"{quote(base_url)}.",
+            f"For example {arg('base_url', 'https://www.example.org/study/images')}.",
         )
     return check_address("base_url", base_url, "https://www.example.org/study/images").rstrip("/")
 
@@ -162,13 +167,13 @@ def check_out(out: Any, overwrite: bool) -> Path:
         return folder
     if _MANIFEST not in here:
         raise ImagestrataError(
-            f"{str(folder)!r} holds other files ({', '.join(here[:3])}).",
+            f"{quote(folder)} holds other files ({', '.join(here[:3])}).",
             "Choose a new folder.",
         )
     if not check_bool("overwrite", overwrite) and not _manifest(folder).get("unfinished"):
         raise ImagestrataError(
-            f"{str(folder)!r} holds an export already, which may be with annotators.",
-            "Choose another folder, or use overwrite=True to replace it.",
+            f"{quote(folder)} holds an export already, which may be with annotators.",
+            f"Choose another folder, or use {arg('overwrite', True)} to replace it.",
         )
     return folder
 

@@ -15,6 +15,7 @@ from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
 from ..embeddings.compute import CHANGED
 from ..errors import ImagestrataError
 from ..progress import Progress, track
+from ..wording import SAME_CALL
 from .answers import Answers
 from .server import Declined, OverBudget, Stopped, Unanswered
 
@@ -121,7 +122,7 @@ def ask_all(
                     raise ImagestrataError(
                         f"{in_a_row} images in a row got no answer from {host}, the "
                         f"last because of: {failure.reason}.",
-                        "Mend that and run the same call again: what is answered is kept.",
+                        f"Mend that and run {SAME_CALL} again: what is answered is kept.",
                     )
         except BaseException:
             stop.set()

@@ -6,6 +6,7 @@ import sys
 from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError
+from ..wording import arg
 from .http import proxy_for
 from .server import ModelServer
 
@@ -55,6 +56,6 @@ def agree(notice: str, consent: bool, otherwise: str = "") -> None:
         raise ImagestrataError(
             notice + " Nothing was sent yet.",
             "If the rights in the images, the people in them and the service's terms allow it, "
-            f"say consent=True.{otherwise}",
+            f"say {arg('consent', True)}.{otherwise}",
         )
     print(notice, file=sys.stderr)

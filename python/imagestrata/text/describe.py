@@ -6,7 +6,6 @@ import base64
 import os
 import re
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from ..corpus.scan import usable_images
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
+from ..wording import SAME_CALL, arg, kind_of, quote, verb
 from .answers import Answers
 from .asking import Ask, ask_all, plain_jpeg
 from .consent import ask_consent
@@ -167,15 +167,15 @@ def describe_images(
     reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
     unstated = int((table["description"].notna() & table["tokens_in"].isna()).sum())
     if unstated and provider.price is not None:
-        warnings.warn(
+        warn(
             f"{provider.host} did not say believably how many tokens "
             f"{plural(unstated, 'answer')} took: each counts as the most it could cost.",
             stacklevel=2,
         )
     if failed:
         listed = ", ".join(f"{n} {why}" for why, n in Counter(map(_kind, failed.values())).items())
-        warnings.warn(
-            f"{len(failed)} of {len(table)} images have no answer yet ({listed}); the same call "
+        warn(
+            f"{len(failed)} of {len(table)} images have no answer yet ({listed}); {SAME_CALL} "
             "asks for those again.",
             stacklevel=2,
         )
@@ -251,12 +251,13 @@ def _prepare(
     """The checked settings that decide an answer, and the usable images."""
     if not isinstance(provider, ModelServer | LocalModel):
         raise ImagestrataError(
-            f"`provider` must be a ModelServer or a LocalModel, not {type(provider).__name__}.",
-            'For instance ModelServer("gpt-4o-mini"), or, on your own machine, '
-            'ModelServer("llava", "http://localhost:11434/v1").',
+            f"{arg('provider')} must be what {verb('ModelServer')} or {verb('LocalModel')} makes, "
+            f"not {kind_of(provider)}.",
+            f"For instance {verb('ModelServer', 'gpt-4o-mini')}, or, on your own machine, "
+            f"{verb('ModelServer', 'llava', 'http://localhost:11434/v1')}.",
         )
     if not isinstance(prompt, str) or not prompt.strip():
-        raise ImagestrataError(f"`prompt` must be a text, not {prompt!r}.")
+        raise ImagestrataError(f"{arg('prompt')} must be a text, not {quote(prompt)}.")
     if temperature is not None:
         temperature = check_float("temperature", temperature, minimum=0)
     settings = {
@@ -274,8 +275,8 @@ def _check_budget(budget: Any, provider: Provider) -> float | None:
         return None
     if provider.price is None:
         raise ImagestrataError(
-            f"`budget` is {budget!r}, but what tokens cost is not known.",
-            "Give the provider's `price`: what a million tokens cost, sent and answered.",
+            f"{arg('budget')} is {quote(budget)}, but what tokens cost is not known.",
+            f"Give the provider's {arg('price')}: what a million tokens cost, sent and answered.",
         )
     return check_float("budget", budget, minimum=0)
 

@@ -22,6 +22,7 @@ from ..files import Parts, file_hash
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int
+from ..wording import SAME_CALL, arg, kind_of, quote
 from .consent import ask_consent
 from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
 
@@ -150,15 +151,15 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
     """The images with a ``reason`` for those without a text, and the texts, empty for those."""
     if not isinstance(texts, pd.DataFrame):
         raise ImagestrataError(
-            f"`texts` must be a table with image_id and a column of texts, "
-            f"not {type(texts).__name__}."
+            f"{arg('texts')} must be a table with image_id and a column of texts, not "
+            f"{kind_of(texts)}."
         )
     absent = [name for name in ("image_id", column) if name not in texts]
     if absent:
         raise ImagestrataError(
-            f"There is no column {absent[0]!r} in `texts`; there are "
+            f"There is no column {quote(absent[0])} in {arg('texts')}; there are "
             f"{', '.join(map(str, texts.columns))}.",
-            "Name the column that holds the texts as column=.",
+            f"Name the column that holds the texts as {arg('column')}.",
         )
     table = texts.reset_index(drop=True)
     table["image_id"] = table["image_id"].astype("str")
@@ -167,7 +168,7 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
     )
     words: list[str] = joined.tolist()
     if not any(words):
-        raise ImagestrataError(f"None of {len(joined)} images has a text in {column!r}.")
+        raise ImagestrataError(f"None of {len(joined)} images has a text in {quote(column)}.")
     images = table.drop_duplicates("image_id").drop(columns=column).reset_index(drop=True)
     if "path" not in images:
         images["path"] = pd.Series([None] * len(images), dtype="str")
@@ -186,8 +187,8 @@ def _encoder(
     """What decides the vectors, as far as it is known beforehand, and what makes them."""
     if weights is not None and not str(encoder).startswith(_PREFIX):
         raise ImagestrataError(
-            f"weights={str(weights)!r} was given, but the encoder takes none.",
-            'Leave `weights` out, or name the model as "text:<name>".',
+            f"{arg('weights', weights)} was given, but the encoder takes none.",
+            f'Leave {arg("weights")} out, or name the model as "text:<name>".',
         )
     if isinstance(encoder, ModelServer):
         settings: dict[str, Any] = {"name": encoder.model, "base_url": encoder.base_url}
@@ -199,7 +200,7 @@ def _encoder(
         not encoder.startswith(_PREFIX)
     ):  # fmt: skip
         raise ImagestrataError(
-            f"There is no encoder of texts {encoder!r}.",
+            f"There is no encoder of texts {quote(encoder)}.",
             'Choose "tfidf", "text:all-MiniLM-L6-v2" (or another model of sentence-transformers), '
             "or a ModelServer.",
         )
@@ -266,7 +267,7 @@ def _sentence_model(
         folder = Path(weights).expanduser()
         if not (folder / "modules.json").is_file():
             raise MissingWeightsError(
-                f"{str(folder)!r} is not the folder of a model of sentence-transformers: it has "
+                f"{quote(folder)} is not the folder of a model of sentence-transformers: it has "
                 "no modules.json.",
                 "Give the folder that SentenceTransformer(...).save() writes, or that its "
                 "download unpacks to.",
@@ -281,9 +282,9 @@ def _sentence_model(
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise MissingWeightsError(
-            f"The model {place!r} could not be loaded ({reason}).",
-            "Without a network, copy its folder from another machine and give it as weights=; "
-            'encoder="tfidf" needs nothing.',
+            f"The model {quote(place)} could not be loaded ({reason}).",
+            "Without a network, copy its folder from another machine and give it as "
+            f"{arg('weights')}; {arg('encoder', 'tfidf')} needs nothing.",
         ) from error
     return model, sha256
 
@@ -352,7 +353,7 @@ def _from_server(
             if isinstance(error, Unanswered | Declined | Stopped):
                 raise ImagestrataError(
                     f"{server.host} gave no vectors: {error}.",
-                    "Run the same call again; with `out`, what arrived is kept.",
+                    f"Run {SAME_CALL} again; with {arg('out')}, what arrived is kept.",
                 ) from error
             raise
     return np.concatenate(blocks)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ImagestrataError, MissingWeightsError
 from ..extras import require
 from ..files import file_hash
+from ..wording import quote
 from .server import Usage
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class LocalModel:
         files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
         if not files:
             raise MissingWeightsError(
-                f"There are no weights in {str(folder)!r}.",
+                f"There are no weights in {quote(folder)}.",
                 "Give the folder that save_pretrained() writes, or that a download unpacks to.",
             )
         sha256 = hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
@@ -95,13 +96,13 @@ class LocalDescriber:
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise MissingWeightsError(
-                f"The model {name!r} could not be loaded ({reason}).",
+                f"The model {quote(name)} could not be loaded ({reason}).",
                 "It must be a model for images and text, in the form that save_pretrained() "
                 "writes; without a network, copy its folder from another machine.",
             ) from error
         if not getattr(self._processor, "chat_template", None):
             raise ImagestrataError(
-                f"The model {name!r} has no chat template: it cannot be asked.",
+                f"The model {quote(name)} has no chat template: it cannot be asked.",
                 "Choose one that was trained to follow instructions.",
             )
         self._model = model.eval().to(pick_device(provider.device))

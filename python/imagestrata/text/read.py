@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +18,13 @@ import pandas as pd
 from ..corpus.decode import quiet
 from ..corpus.pictures import NoPicture, load_image
 from ..corpus.scan import usable_images
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..extras import require
 from ..files import Parts, read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
+from ..wording import arg, quote
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -202,7 +202,8 @@ def _check_languages(languages: Any) -> str:
     codes = list(given) if isinstance(given, Iterable) else []
     if not codes or not all(isinstance(code, str) and code.strip() for code in codes):
         raise ImagestrataError(
-            f"`languages` must be one of Tesseract's codes or a list of them, not {languages!r}.",
+            f"{arg('languages')} must be one of Tesseract's codes or a list of them, not "
+            f"{quote(languages)}.",
             'For instance "eng", or ["eng", "deu"].',
         )
     return "+".join(dict.fromkeys(code.strip() for code in codes))
@@ -212,7 +213,7 @@ def _check_psm(psm: Any) -> int:
     mode = check_int("psm", psm, minimum=1, maximum=13)
     if mode == 2:
         raise ImagestrataError(
-            "`psm` must be a mode in which Tesseract reads; 2 only looks at the layout."
+            f"{arg('psm')} must be a mode in which Tesseract reads; 2 only looks at the layout."
         )
     return mode
 
@@ -229,7 +230,7 @@ def _tesseract(languages: Sequence[str]) -> Any:
     missing = [name for name in languages if name not in installed]
     if missing:
         raise ImagestrataError(
-            f"Tesseract lacks the language {missing[0]!r}; installed: "
+            f"Tesseract lacks the language {quote(missing[0])}; installed: "
             f"{', '.join(sorted(installed)) or 'none'}.",
             f"Install it: Debian and Ubuntu `apt-get install tesseract-ocr-{missing[0]}`; Fedora "
             f"`dnf install tesseract-langpack-{missing[0]}`; macOS `brew install "
@@ -443,7 +444,7 @@ def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.Data
 def _warn(reasons: pd.Series[str]) -> None:
     counts = Counter(reason for reason in reasons.dropna() if reason != NO_TEXT)
     if counts:
-        warnings.warn(
+        warn(
             f"{counts.total()} of {len(reasons)} images could not be read: "
             f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
             stacklevel=3,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import ImagestrataError
 from ..extras import require
 from ..validate import check_address, check_choice, check_float, check_int
+from ..wording import arg, quote
 from .asking import plain_jpeg
 from .http import LARGEST_ANSWER, LOCAL_HOSTS
 from .server import NOT_AS_EXPECTED, Declined, OverBudget, Purse, Stopped, Unanswered
@@ -119,7 +120,9 @@ class Rekognition:
     def __post_init__(self) -> None:
         check_choice("operation", self.operation, OPERATIONS)
         if not isinstance(self.region, str) or not re.fullmatch(r"[a-z0-9-]+", self.region):
-            raise ImagestrataError(f"`region` must be one such as us-east-1, not {self.region!r}.")
+            raise ImagestrataError(
+                f"{arg('region')} must be one such as us-east-1, not {quote(self.region)}."
+            )
         check_float("min_confidence", self.min_confidence, minimum=0, maximum=1)
         check_float("price", self.price, minimum=0)
         check_int("concurrency", self.concurrency, minimum=1, maximum=64)

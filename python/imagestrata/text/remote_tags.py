@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import plural
+from ..errors import plural, warn
 from ..progress import Progress
 from ..provenance import fingerprint
+from ..wording import SAME_CALL
 from .answers import Answers
 from .asking import ask_all
 from .consent import agree, destination
@@ -115,8 +115,8 @@ def warn_unanswered(failed: Mapping[str, str], n_images: int) -> None:
     """Say what the same call would ask for again."""
     kinds = Counter(reason.partition(":")[0] for reason in failed.values())
     listed = ", ".join(f"{n} {why}" for why, n in kinds.items())
-    warnings.warn(
-        f"{len(failed)} of {n_images} images have no answer yet ({listed}); the same call asks "
+    warn(
+        f"{len(failed)} of {n_images} images have no answer yet ({listed}); {SAME_CALL} asks "
         "for those again.",
         stacklevel=4,
     )

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import ImagestrataError
 from ..extras import require
 from ..validate import check_address, check_float, check_int
-from ..wording import arg
+from ..wording import arg, quote
 from .http import LOCAL_HOSTS, Client, UnusableAnswer
 
 #: The host that OPENAI_API_KEY belongs to.
@@ -130,15 +130,17 @@ class ModelServer:
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model:
-            raise ImagestrataError(f"`model` must be the name of a model, not {self.model!r}.")
+            raise ImagestrataError(
+                f"{arg('model')} must be the name of a model, not {quote(self.model)}."
+            )
         check_address("base_url", self.base_url, "http://localhost:11434/v1")
         if self.api_key is not None and not isinstance(self.api_key, Secret):
-            object.__setattr__(self, "api_key", Secret(_check_key("`api_key`", self.api_key)))
+            object.__setattr__(self, "api_key", Secret(_check_key(arg("api_key"), self.api_key)))
         if self.price is not None:
             if isinstance(self.price, str | float | int) or len(self.price) != 2:
                 raise ImagestrataError(
-                    "`price` must be two numbers, what a million tokens sent and a million "
-                    f"answered cost; got {self.price!r}."
+                    f"{arg('price')} must be two numbers, what a million tokens sent and a "
+                    f"million answered cost; got {quote(self.price)}."
                 )
             checked = [check_float("price", float(one), minimum=0) for one in self.price]
             object.__setattr__(self, "price", tuple(checked))
@@ -186,7 +188,7 @@ class ModelServer:
         if not key:
             raise ImagestrataError(
                 "There is no key for OpenAI.",
-                "Set the environment variable OPENAI_API_KEY, or give `api_key`.",
+                f"Set the environment variable OPENAI_API_KEY, or give {arg('api_key')}.",
             )
         return _check_key("The environment variable OPENAI_API_KEY", key)
 
@@ -447,8 +449,8 @@ class Connection:
         reason = f"HTTP {status}: {said}"
         if status in _NEVER or error.code == "insufficient_quota":
             raise ImagestrataError(
-                f"{self.server.host} refuses every request for the model {self.server.model!r} "
-                f"({reason}).",
+                f"{self.server.host} refuses every request for the model "
+                f"{quote(self.server.model)} ({reason}).",
                 "Check the key, the name of the model, base_url and the account's credit; what "
                 "is answered is kept.",
             ) from None  # the library's error has what the server said, perhaps with the key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,11 +17,12 @@ from ..embeddings.compute import compute
 from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..engine import open_engine
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
+from ..wording import arg, kind_of, quote, verb
 from . import remote_tags
 from .rekognition import Rekognition
 from .remote_tags import stored_answers
@@ -140,14 +140,15 @@ def tag_images(
         given_ones = [name for name, absent in for_networks.items() if not absent]
         if isinstance(classifier, Rekognition) and given_ones:
             raise ImagestrataError(
-                f"`{given_ones[0]}` is for classifiers of torchvision, not for a service."
+                f"{arg(given_ones[0])} is for classifiers of torchvision, not for a service."
             )
         return _tag_by_service(
             images, classifier, n_tags, min_confidence, budget, consent, out, overwrite, progress
         )
     if budget is not None:
         raise ImagestrataError(
-            f"`budget` is {budget!r}, but {classifier!r} runs on this machine and costs nothing."
+            f"{arg('budget')} is {quote(budget)}, but {quote(classifier)} runs on this machine "
+            "and costs nothing."
         )
     if batch_size is not None:
         batch_size = check_int("batch_size", batch_size, minimum=1)
@@ -155,7 +156,7 @@ def tag_images(
     settings = deciding_arguments(classifier, weights, resize, precision, 0)
     if not knows_classes(classifier):
         raise ImagestrataError(
-            f"{classifier!r} describes pictures by numbers and knows no labels.",
+            f"{quote(classifier)} describes pictures by numbers and knows no labels.",
             "Name a classifier of torchvision, such as resnet18.",
         )
     settings["classifier"] = settings.pop("encoder")
@@ -257,8 +258,8 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     """
     if not isinstance(tags, pd.DataFrame) or not {"image_id", "label"} <= {*tags}:
         raise ImagestrataError(
-            "`tags` must be a table with the columns image_id and label, as tag_images() "
-            f"returns it; got {type(tags).__name__}."
+            f"{arg('tags')} must be a table with the columns image_id and label, as "
+            f"{verb('tag_images')} returns it; got {kind_of(tags)}."
         )
     found = tags.dropna(subset="label")
     if found.empty:
@@ -274,9 +275,10 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
 def _check_service(classifier: Any) -> Rekognition:
     if not isinstance(classifier, Rekognition):
         raise ImagestrataError(
-            f"`classifier` must be a Rekognition, not {classifier!r}.",
-            'For instance Rekognition("labels", region="eu-west-1"). Classifiers of torchvision, '
-            "by their names, run on this machine and cost nothing.",
+            f"{arg('classifier')} must be what {verb('Rekognition')} makes, not "
+            f"{quote(classifier)}.",
+            f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Classifiers of "
+            "torchvision, by their names, run on this machine and cost nothing.",
         )
     return classifier
 
@@ -298,8 +300,8 @@ def _tag_by_service(
         budget = check_float("budget", budget, minimum=0)
     if out is None:
         raise ImagestrataError(
-            "Answers that cost money are stored: `out` must name a run folder.",
-            'For instance out="my-run".',
+            f"Answers that cost money are stored: {arg('out')} must name a run folder.",
+            f"For instance {arg('out', 'my-run')}.",
         )
     table = usable_images(images, out, overwrite, progress)
     settings = service.identity() | {"n_tags": n_tags, "min_confidence": min_confidence}
@@ -335,7 +337,7 @@ def _tag_by_service(
 def _check_labels(labels: Any) -> list[str]:
     found = None if isinstance(labels, str) or not isinstance(labels, Iterable) else list(labels)
     if not found or not all(isinstance(label, str) and label for label in found):
-        raise ImagestrataError("`labels` must be the names of the classes, in their order.")
+        raise ImagestrataError(f"{arg('labels')} must be the names of the classes, in their order.")
     return found
 
 
@@ -345,11 +347,11 @@ def _names(network: TorchvisionClassifier, given: list[str] | None) -> list[str]
     if names is None:
         raise ImagestrataError(
             f"These weights have {network.width} classes, not those of ImageNet.",
-            "Give the names of the classes, in their order, as labels=.",
+            f"Give the names of the classes, in their order, as {arg('labels')}.",
         )
     if len(names) != network.width:
         raise ImagestrataError(
-            f"`labels` has {len(names)} names, but the weights have {network.width} classes."
+            f"{arg('labels')} has {len(names)} names, but the weights have {network.width} classes."
         )
     return names
 
@@ -392,7 +394,7 @@ def _tags(
 def _warn(reasons: NDArray[np.object_]) -> None:
     counts = Counter(reason for reason in reasons if reason is not None)
     if counts:
-        warnings.warn(
+        warn(
             f"{counts.total()} of {len(reasons)} images could not be tagged: "
             f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
             stacklevel=3,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations
@@ -11,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
+from ..wording import arg, quote, verb
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
@@ -143,9 +143,7 @@ def consensus(judgements: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
     undecided = int(decided.isna().sum())
     if undecided:
         why = "annotators tie" if rule == "majority" else "annotators differ"
-        warnings.warn(
-            f"{undecided} of {len(decided)} pairs are undecided: their {why}.", stacklevel=2
-        )
+        warn(f"{undecided} of {len(decided)} pairs are undecided: their {why}.", stacklevel=2)
     pairs = judgements.drop_duplicates("pair_id").drop(columns=["annotator", "judgement"])
     pairs = pairs[pairs["pair_id"].isin(n_annotators.index)].reset_index(drop=True)
     return pairs.assign(
@@ -159,9 +157,9 @@ def check_judgements(judgements: Any) -> pd.DataFrame:
     columns = ["pair_id", "annotator", "judgement"]
     if not isinstance(judgements, pd.DataFrame) or not set(columns) <= set(judgements):
         raise ImagestrataError(
-            f"`judgements` must be a table with the columns {', '.join(columns)}; "
+            f"{arg('judgements')} must be a table with the columns {', '.join(columns)}; "
             f"{columns_of(judgements)}.",
-            "read_pairs() makes one of the annotators' files.",
+            f"{verb('read_pairs')} makes one of the annotators' files.",
         )
     table = judgements[columns]
     table = table[table["judgement"].notna()]
@@ -175,14 +173,14 @@ def check_judgements(judgements: Any) -> pd.DataFrame:
         first = table.loc[numbers.isna(), "judgement"].iloc[0]
         raise ImagestrataError(
             f"Judgements must be numbers; {int(numbers.isna().sum())} of {len(table)} are not, "
-            f"{first!r} for one."
+            f"{quote(first)} for one."
         )
     twice = table.duplicated(["pair_id", "annotator"])
     if twice.any():
         first = table[twice].iloc[0]
         raise ImagestrataError(
-            f"{int(twice.sum())} judgements are repeated: {first['annotator']!r} judged the pair "
-            f"{first['pair_id']!r} more than once.",
+            f"{int(twice.sum())} judgements are repeated: {quote(first['annotator'])} judged the "
+            f"pair {quote(first['pair_id'])} more than once.",
             "Keep one judgement per annotator and pair.",
         )
     return table.assign(judgement=numbers)
@@ -202,9 +200,9 @@ def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:
     if annotators < 2:
         raise ImagestrataError(
             f"All {len(table)} judgements are by one annotator, "
-            f"{table['annotator'].iloc[0]!r}: there is nobody to agree with.",
+            f"{quote(table['annotator'].iloc[0])}: there is nobody to agree with.",
             "Have a second person judge the pairs, or some of them; their files are read together "
-            "with read_pairs().",
+            f"with {verb('read_pairs')}.",
         )
     wide = table.pivot(index="pair_id", columns="annotator", values="judgement")
     wide = wide[wide.notna().sum(axis=1) > 1]

@@ -13,6 +13,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
 from ..validate import check_choice, columns_of
+from ..wording import Name, arg, kind_of, quote, verb
 from .labels import score_labels
 
 RESIDUALS = ("alone", "leave_out")
@@ -128,7 +129,8 @@ def compare_clusterings(
     if len(clusterings) < 2:
         raise ImagestrataError(
             f"Two or more clusterings are needed, and {len(clusterings)} came.",
-            "Name them: compare_clusterings(first=topics, second=others).",
+            "Name them: "
+            f"{verb('compare_clusterings', first=Name('topics'), second=Name('others'))}.",
         )
     labels = _labels_of(clusterings)
     given = {name: len(one) for name, one in labels.items()}
@@ -162,7 +164,7 @@ def _labels_of(clusterings: Mapping[str, Any]) -> dict[str, pd.Series[Any]]:
     ids = next((one.index for one in found.values() if one is not None), None)
     for name, one in clusterings.items():
         if found[name] is None:
-            found[name] = _by_position(name, one, ids)
+            found[name] = _by_position(quote(name), one, ids)
             ids = found[name].index  # type: ignore[union-attr]
     return {name: _checked(name, one) for name, one in found.items() if one is not None}
 
@@ -171,7 +173,7 @@ def _with_ids(name: str, given: Any) -> pd.Series[Any] | None:
     """Clusters by ``image_id``, or None where no ids came along."""
     table = given.images if isinstance(given, Clustering) else given
     if isinstance(table, pd.DataFrame):
-        return _column(f"`{name}`", table, "cluster")
+        return _column(quote(name), table, "cluster")
     if isinstance(given, Mapping):
         return pd.Series(list(given.values()), index=list(given))
     return None
@@ -181,7 +183,7 @@ def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
     if not {"image_id", column} <= {*table}:
         raise ImagestrataError(
             f"{what} must have the columns image_id and {column}; {columns_of(table)}.",
-            f"Rename the column that holds them to {column!r}.",
+            f"Rename the column that holds them to {quote(column)}.",
         )
     return table.set_index("image_id")[column]
 
@@ -191,14 +193,14 @@ def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series
     column = np.asarray(values)
     if column.ndim != 1 or not len(column):
         raise ImagestrataError(
-            f"`{what}` must be a clustering, a table with image_id, or one value per image, not "
-            f"{type(values).__name__} of shape {column.shape}."
+            f"{what} must be a clustering, a table with image_id, or one value per image, "
+            f"not {kind_of(values)} of shape {column.shape}."
         )
     if ids is None:
         ids = pd.RangeIndex(len(column))
     if len(column) != len(ids):
         raise ImagestrataError(
-            f"`{what}` has {len(column)} values for {len(ids)} images.",
+            f"{what} has {len(column)} values for {len(ids)} images.",
             "Give one per image, in the order of the first clustering, or a table with image_id.",
         )
     return pd.Series(column, index=ids)
@@ -209,16 +211,16 @@ def _checked(name: str, clusters: pd.Series[Any]) -> pd.Series[Any]:
     missing = int(clusters.isna().sum())
     if missing:
         raise ImagestrataError(
-            f"{missing} of {len(clusters)} images in `{name}` have no cluster.",
+            f"{missing} of {len(clusters)} images in {quote(name)} have no cluster.",
             "Images of the residual have the cluster -1.",
         )
-    _check_unique(f"`{name}`", clusters)
+    _check_unique(quote(name), clusters)
     if not pd.api.types.is_numeric_dtype(clusters) or clusters.dtype == bool:
         return clusters.astype(str)
     broken = clusters[clusters % 1 != 0]
     if len(broken):
         raise ImagestrataError(
-            f"Clusters must be whole numbers or text; `{name}` has {broken.iloc[0]!r}."
+            f"Clusters must be whole numbers or text; {quote(name)} has {quote(broken.iloc[0])}."
         )
     return clusters.astype(np.int64)
 
@@ -227,8 +229,8 @@ def _check_unique(what: str, values: pd.Series[Any]) -> None:
     twice = values.index[values.index.duplicated()]
     if len(twice):
         raise ImagestrataError(
-            f"{what} has {plural(len(twice.unique()), 'image')} more than once, {twice[0]!r} for "
-            "one.",
+            f"{what} has {plural(len(twice.unique()), 'image')} more than once, {quote(twice[0])} "
+            "for one.",
             "Leave one row for each image.",
         )
 
@@ -249,10 +251,10 @@ def _common_images(labels: Mapping[str, pd.Series[Any]], images: str) -> pd.Inde
             if len(one) > len(common):
                 raise ImagestrataError(
                     "The clusterings are not of the same images: "
-                    + ", ".join(f"`{n}` has {len(o)}" for n, o in labels.items())
-                    + f", and {len(common)} are in all; of `{name}` "
-                    f"{one.index.difference(common, sort=False)[0]!r} is not.",
-                    'Compare the images that all have with images="common".',
+                    + ", ".join(f"{quote(n)} has {len(o)}" for n, o in labels.items())
+                    + f", and {len(common)} are in all; of {quote(name)} "
+                    f"{quote(one.index.difference(common, sort=False)[0])} is not.",
+                    f"Compare the images that all have with {arg('images', 'common')}.",
                 )
     return common
 
@@ -269,22 +271,22 @@ def _truth(
         table = getattr(clusterings[first], "images", clusterings[first])
         if not isinstance(table, pd.DataFrame) or truth not in table:
             raise ImagestrataError(
-                f"`truth` is {truth!r}, which is no column of the images of `{first}`: "
-                f"{columns_of(table)}.",
+                f"{arg('truth')} is {quote(truth)}, which is no column of the images of "
+                f"{quote(first)}: {columns_of(table)}.",
                 "Name a column of the first clustering, or give a table with image_id and label.",
             )
-        found = _column(f"`{first}`", table, truth)
+        found = _column(quote(first), table, truth)
     elif isinstance(truth, pd.DataFrame):
-        found = _column("`truth`", truth, "label")
+        found = _column(arg("truth"), truth, "label")
     else:
-        found = _by_position("truth", truth, labels[first].index)
-    _check_unique("`truth`", found)
+        found = _by_position(arg("truth"), truth, labels[first].index)
+    _check_unique(arg("truth"), found)
     known = found.dropna().astype(str)
     known = known[known.index.isin(common)]
     if known.empty:
         raise ImagestrataError(
-            f"`truth` has {found.notna().sum()} labels, none of them of the {len(common)} images "
-            "compared.",
+            f"{arg('truth')} has {found.notna().sum()} labels, none of them of the {len(common)} "
+            "images compared.",
             "Labels must have the same image_id as the clusterings.",
         )
     return known

@@ -9,6 +9,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_bool, check_float
+from ..wording import arg, kind_of, quote, verb
 
 
 def cluster_confidence(
@@ -57,14 +58,16 @@ def cluster_confidence(
     """
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
-            f"`clustering` must be what cluster_images() returned, not {type(clustering).__name__}."
+            f"{arg('clustering')} must be what {verb('cluster_images')} returned, not "
+            f"{kind_of(clustering)}."
         )
     threshold = check_float("threshold", threshold, minimum=0, maximum=1)
     by_cluster = check_bool("by_cluster", by_cluster)
     method = clustering.settings.get("method")
     if method != "hdbscan":
         raise ImagestrataError(
-            f'Only the method "hdbscan" gives probabilities; this clustering is by {method!r}.',
+            'Only the method "hdbscan" gives probabilities; this clustering is by '
+            f"{quote(method)}.",
             "How firmly clusters hold their images is there in the silhouettes.",
         )
     if clustering.clusters.empty:

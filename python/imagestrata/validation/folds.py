@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
+from ..wording import quote
 from .pair_scores import QUALITY_PAIRS, RATIOS, check_judged, design_weights, pair_ratios
 
 
@@ -67,8 +68,8 @@ class JudgedPairs:
         unknown = (a < 0) | (b < 0)
         if unknown.any():
             raise ImagestrataError(
-                f"{int(unknown.sum())} of {len(pairs)} pairs have an image without a vector, "
-                f"the pair {pairs.loc[unknown, 'pair_id'].iloc[0]!r} for one.",
+                f"{int(unknown.sum())} of {len(pairs)} pairs have an image without a vector, the "
+                f"pair {quote(pairs.loc[unknown, 'pair_id'].iloc[0])} for one.",
                 "Give the embeddings from which the pairs were drawn.",
             )
         return cls(

@@ -20,6 +20,7 @@ from ..errors import ImagestrataError
 from ..files import Parts
 from ..progress import Progress, track
 from ..provenance import fingerprint
+from ..wording import arg, quote, verb
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ def named_embeddings(given: Any) -> dict[str, Embeddings]:
         one = as_embeddings(given)
         named = {_name(one, 1): one}
     if not named:
-        raise ImagestrataError("`embeddings` is empty: give at least one.")
+        raise ImagestrataError(f"{arg('embeddings')} is empty: give at least one.")
     (first_name, first), *others = named.items()
     for name, one in others:
         a, b = set(first.images["image_id"]), set(one.images["image_id"])
         if a != b:
             raise ImagestrataError(
-                f"The embeddings are of different images: {first_name!r} has {len(a)}, "
-                f"{name!r} {len(b)}, and {len(a & b)} are in both.",
+                f"The embeddings are of different images: {quote(first_name)} has {len(a)}, "
+                f"{quote(name)} {len(b)}, and {len(a & b)} are in both.",
                 "Embed the same images with every encoder, or keep those that all have.",
             )
     return named
@@ -79,8 +80,8 @@ def checked_grid(grid: Any) -> list[dict[str, list[Any]]]:
 def _checked_one(grid: Any) -> dict[str, list[Any]]:
     if not isinstance(grid, Mapping) or not grid:
         raise ImagestrataError(
-            f"`grid` must be a mapping of settings to lists of values, or a list of such, not "
-            f"{grid!r}.",
+            f"{arg('grid')} must be a mapping of settings to lists of values, or a list of such, "
+            f"not {quote(grid)}.",
             'Such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
         )
     lists = (list, tuple, range, np.ndarray)
@@ -90,9 +91,11 @@ def _checked_one(grid: Any) -> dict[str, list[Any]]:
     }
     empty = [name for name, values in listed.items() if not values]
     if empty:
-        raise ImagestrataError(f"`grid` has no value for {empty[0]!r}.")
+        raise ImagestrataError(f"{arg('grid')} has no value for {quote(empty[0])}.")
     if "seed" in listed:
-        raise ImagestrataError("`seed` is no setting to tune.", "Give it to tune_clusters().")
+        raise ImagestrataError(
+            f"{arg('seed')} is no setting to tune.", f"Give it to {verb('tune_clusters')}."
+        )
     return {
         name: [value.item() if isinstance(value, np.generic) else value for value in values]
         for name, values in listed.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..corpus.pictures import embedded_pictures
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..explore.page import write_page
 from ..files import unguarded, write_table
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_path, columns_of
+from ..wording import Name, arg, kind_of, quote, verb
 from .agreement import agreement
 from .pair_answers import once, read_answers
 
@@ -27,8 +27,9 @@ def check_clustering(clustering: Any) -> Clustering:
     """Refuse what is not a clustering."""
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
-            f"`clustering` must be a Clustering, not {type(clustering).__name__}.",
-            "Use what cluster_images() returned, or Clustering.load(folder).",
+            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
+            f"Use what {verb('cluster_images')} returned, or "
+            f"{verb('Clustering.load', Name('folder'))}.",
         )
     return clustering
 
@@ -62,10 +63,10 @@ def large_enough(clustering: Clustering, clusters: Sequence[int], n_images: int)
         raise ImagestrataError(
             f"{len(kept)} of {len(clusters)} clusters have {n_images} images or more; at least "
             "two are needed.",
-            "Use a smaller `n_images`.",
+            f"Use a smaller {arg('n_images')}.",
         )
     if small:
-        warnings.warn(
+        warn(
             f"{len(small)} of {len(clusters)} clusters have fewer than {n_images} images and are "
             f"left out, cluster {small[0]} for one.",
             stacklevel=3,
@@ -132,7 +133,7 @@ def _without_missing(table: pd.DataFrame, pictures: dict[str, str], complaint: s
     message = f"{lost} of {n_sets} sets are left out: {complaint}"
     if kept.empty:
         raise ImagestrataError(message, "Check where the images lie.")
-    warnings.warn(message, stacklevel=4)
+    warn(message, stacklevel=4)
     return kept
 
 
@@ -143,12 +144,12 @@ def read_key(test: Any, columns: Sequence[str]) -> pd.DataFrame:
         try:
             test = unguarded(pd.read_csv(path, dtype={"set_id": str, "image_id": str}))
         except (OSError, ValueError) as error:
-            raise ImagestrataError(f"{str(path)!r} cannot be read ({error}).") from None
+            raise ImagestrataError(f"{quote(path)} cannot be read ({error}).") from None
     key: pd.DataFrame = test
     if not isinstance(test, pd.DataFrame) or not {"set_id", *columns} <= set(test):
         raise ImagestrataError(
-            "`test` must be the table that came with the page, or the file ...-key.csv beside it, "
-            f"with the columns set_id, {', '.join(columns)}; {columns_of(test)}."
+            f"{arg('test')} must be the table that came with the page, or the file ...-key.csv "
+            f"beside it, with the columns set_id, {', '.join(columns)}; {columns_of(test)}."
         )
     return key
 
@@ -161,12 +162,13 @@ def read_set_answers(files: Any, known: pd.Index) -> pd.DataFrame:
         first = answers[unknown].iloc[0]
         raise ImagestrataError(
             f"{int(unknown.sum())} of {len(answers)} answers are to sets that are not among the "
-            f"{len(known)} of this test, {first['set_id']!r} in {first['file']!r} for one.",
+            f"{len(known)} of this test, {quote(first['set_id'])} in {quote(first['file'])} for "
+            "one.",
             "Give the key of the page that was answered.",
         )
     missing = len(known) - answers["set_id"].nunique()
     if missing:
-        warnings.warn(f"{missing} of {len(known)} sets have no answer.", stacklevel=3)
+        warn(f"{missing} of {len(known)} sets have no answer.", stacklevel=3)
     return once(answers, "set_id", "sets").reset_index(drop=True)
 
 

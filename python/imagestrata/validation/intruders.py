@@ -15,6 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
+from ..wording import quote
 from .image_sets import (
     check_clustering,
     draw_members,
@@ -237,7 +238,7 @@ def read_intruders(
         first = answers[off].iloc[0]
         raise ImagestrataError(
             f"{int(off.sum())} of {len(answers)} answers name an image that is not in the set, "
-            f"{first['judgement']!r} in {first['file']!r} for one.",
+            f"{quote(first['judgement'])} in {quote(first['file'])} for one.",
             "Give the annotators' files unchanged.",
         )
     answers = pd.DataFrame(

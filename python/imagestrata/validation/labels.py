@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
+from ..wording import arg
 
 
 def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
@@ -40,8 +41,8 @@ def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
     truth = np.asarray(labels)
     if found.ndim != 1 or found.shape != truth.shape or not len(found):
         raise ImagestrataError(
-            f"`clusters` {found.shape} and `labels` {truth.shape} must be two non-empty columns "
-            "of the same length.",
+            f"{arg('clusters')} {found.shape} and {arg('labels')} {truth.shape} must be two "
+            "non-empty columns of the same length.",
             'Of a clustering that is clustering.images["cluster"].',
         )
     missing = int(pd.isna(truth).sum() + pd.isna(found).sum())

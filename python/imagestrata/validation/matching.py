@@ -15,6 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
+from ..wording import arg, kind_of, quote
 from .image_sets import (
     check_clustering,
     draw_members,
@@ -232,7 +233,7 @@ def read_matching(
         first = answers[off].iloc[0]
         raise ImagestrataError(
             f"{int(off.sum())} of {len(answers)} answers are none of the {len(described)} tested "
-            f"clusters, {first['judgement']!r} in {first['file']!r} for one.",
+            f"clusters, {quote(first['judgement'])} in {quote(first['file'])} for one.",
             "Give the annotators' files unchanged.",
         )
     answers = pd.DataFrame(
@@ -270,8 +271,8 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
         table = descriptions
     else:
         raise ImagestrataError(
-            "`descriptions` must be a table with the columns cluster and description; got "
-            f"{type(descriptions).__name__}."
+            f"{arg('descriptions')} must be a table with the columns cluster and description; got "
+            f"{kind_of(descriptions)}."
         )
     empty = table["description"].isna() | (table["description"].astype(str).str.strip() == "")
     if empty.any():
@@ -285,7 +286,7 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
         if twice.any():
             raise ImagestrataError(
                 f"{int(twice.sum())} of {len(table)} rows repeat a {name}, "
-                f"{table.loc[twice, name].iloc[0]!r} for one.",
+                f"{quote(table.loc[twice, name].iloc[0])} for one.",
                 "Nobody could tell them apart." if name == "description" else "",
             )
     numbers = [check_int("cluster", cluster) for cluster in table["cluster"]]

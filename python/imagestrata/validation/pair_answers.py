@@ -6,16 +6,16 @@ import csv
 import io
 import json
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import bare
 from ..validate import check_choice, check_path
+from ..wording import arg, kind_of, quote
 from .pair_export import SCALES
 from .pairs import check_pairs
 
@@ -75,7 +75,7 @@ def read_pairs(
     table = pairs.iloc[answers["order"].to_numpy()].reset_index(drop=True)
     missing = len(pairs) - table["pair_id"].nunique()
     if missing:
-        warnings.warn(f"{missing} of {len(pairs)} pairs have no judgement.", stacklevel=2)
+        warn(f"{missing} of {len(pairs)} pairs have no judgement.", stacklevel=2)
     return table.assign(**{name: answers[name].to_numpy() for name in ("annotator", "judgement")})
 
 
@@ -83,7 +83,9 @@ def read_answers(files: Any, key: str = "pair_id") -> pd.DataFrame:
     """Columns ``key``, annotator, judgement (text, never empty) and file; one row per answer."""
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     if not paths:
-        raise ImagestrataError("`files` is empty.", "Name the files with annotators' answers.")
+        raise ImagestrataError(
+            f"{arg('files')} is empty.", "Name the files with annotators' answers."
+        )
     rows = [row for path in paths for row in _read(check_path("files", path), key)]
     table = pd.DataFrame(rows, columns=[key, "annotator", "judgement", "file"])
     table = table[~table["judgement"].isin(_NOTHING)].reset_index(drop=True)
@@ -112,15 +114,15 @@ def text_of(file: Path) -> str:
         return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise ImagestrataError(
-            f"There is no file {str(file)!r}.", "Check the spelling, or give the full path."
+            f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
         ) from None
     except IsADirectoryError:
         raise ImagestrataError(
-            f"{str(file)!r} is a folder, not a file.", "Name the files in it, one per annotator."
+            f"{quote(file)} is a folder, not a file.", "Name the files in it, one per annotator."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ImagestrataError(
-            f"{str(file)!r} cannot be read as text ({error}).",
+            f"{quote(file)} cannot be read as text ({error}).",
             "Save it as CSV with the encoding UTF-8.",
         ) from None
 
@@ -131,7 +133,7 @@ def csv_rows(text: str, file: Path) -> tuple[list[str], list[dict[str, str]]]:
     All text is stripped, and of guards against spreadsheets too.
     """
     if not text.strip():
-        raise ImagestrataError(f"{str(file)!r} is empty.", "Ask for the annotator's file again.")
+        raise ImagestrataError(f"{quote(file)} is empty.", "Ask for the annotator's file again.")
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -148,7 +150,7 @@ def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, st
     for needed in (key, "judgement"):
         if needed not in columns:
             raise ImagestrataError(
-                f"{str(file)!r} lacks the column {needed!r}; it has {', '.join(columns)}.",
+                f"{quote(file)} lacks the column {quote(needed)}; it has {', '.join(columns)}.",
                 f"Answers are the columns {key}, annotator and judgement.",
             )
     for row in rows:
@@ -169,8 +171,8 @@ def _json_answers(text: str, file: Path) -> Iterator[tuple[str, str, str]]:
                     yield task["data"]["pair_id"], _person(annotation), judgement
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ImagestrataError(
-            f"{str(file)!r} is no export of Label Studio with our pairs "
-            f"({type(error).__name__}: {error}).",
+            f"{quote(file)} is no export of Label Studio with our pairs ({kind_of(error)}: "
+            f"{error}).",
             "Export the project as JSON, or as JSON-MIN.",
         ) from None
 
@@ -200,7 +202,8 @@ def _check_known(answers: pd.DataFrame, pairs: pd.DataFrame) -> None:
         first = answers[unknown].iloc[0]
         raise ImagestrataError(
             f"{int(unknown.sum())} of {len(answers)} judgements are of pairs that are not among "
-            f"the {len(pairs)} given ones, {first['pair_id']!r} in {first['file']!r} for one.",
+            f"the {len(pairs)} given ones, {quote(first['pair_id'])} in {quote(first['file'])} "
+            "for one.",
             "Give the pairs that were exported, and the annotators' files unchanged.",
         )
 
@@ -215,8 +218,10 @@ def _numbers(answers: pd.DataFrame, scale: str) -> pd.Series[int]:
         wanted = ", ".join(f"{number} ({word})" for word, number in words.items())
         raise ImagestrataError(
             f"{int(off.sum())} of {len(answers)} judgements are off the scale {wanted}: "
-            f"{first['judgement']!r} in {first['file']!r} for one.",
-            'Use scale="graded" if 0, 1 and 2 were offered.' if scale == "binary" else "",
+            f"{quote(first['judgement'])} in {quote(first['file'])} for one.",
+            f"Use {arg('scale', 'graded')} if 0, 1 and 2 were offered."
+            if scale == "binary"
+            else "",
         )
     return numbers.astype(int)
 
@@ -231,7 +236,7 @@ def once(answers: pd.DataFrame, key: str = "pair_id", what: str = "pairs") -> pd
         people = _list(sorted(contradictory["annotator"].unique()))
         raise ImagestrataError(
             f"{len(contradictory)} {what} have contradictory judgements by one annotator "
-            f"({people}), {first[key]!r} for one.",
+            f"({people}), {quote(first[key])} for one.",
             "Delete the wrong rows. If two people used one name, give each file's column "
             "`annotator` its own.",
         )

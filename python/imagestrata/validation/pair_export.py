@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote as as_url
 from xml.sax.saxutils import quoteattr
 
 import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..explore.page import write_page
 from ..files import make_folder, remove_half_written, write_json, write_table, write_text
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_bool, check_choice, check_int, check_path
+from ..wording import arg, quote
 from .pairs import check_pairs
 
 #: What annotators can answer, least related first; a judgement is the place in the list.
@@ -109,8 +109,8 @@ def export_pairs(
     )
     if base_url is not None and format == "html":
         raise ImagestrataError(
-            "A page holds its images: `base_url` is for the formats csv and labelstudio.",
-            'Leave it out, or use format="labelstudio".',
+            f"A page holds its images: {arg('base_url')} is for the formats csv and labelstudio.",
+            f"Leave it out, or use {arg('format', 'labelstudio')}.",
         )
     table = check_pairs(pairs, "path_a", "path_b")
     table = _without(table, exclude)
@@ -135,14 +135,14 @@ def check_file(out: Any, ending: str, overwrite: bool, what: str = "") -> Path:
     file = check_path("out", out)
     if file.suffix.lower() != ending:
         raise ImagestrataError(
-            f"`out` must be a file that ends in {ending!r}{what}, not {str(file)!r}.",
-            f"Use out={str(file.with_suffix(ending))!r}.",
+            f"{arg('out')} must be a file that ends in {quote(ending)}{what}, not {quote(file)}.",
+            f"Use {arg('out', file.with_suffix(ending))}.",
         )
     remove_half_written(make_folder(file.parent), file.name)
     if file.exists() and not overwrite:
         raise ImagestrataError(
-            f"{str(file)!r} is there already, perhaps with somebody's answers.",
-            "Choose another name, or use overwrite=True to replace it.",
+            f"{quote(file)} is there already, perhaps with somebody's answers.",
+            f"Choose another name, or use {arg('overwrite', True)} to replace it.",
         )
     return file
 
@@ -150,7 +150,9 @@ def check_file(out: Any, ending: str, overwrite: bool, what: str = "") -> Path:
 def _without(pairs: pd.DataFrame, exclude: Sequence[str] | None) -> pd.DataFrame:
     """The pairs of which no image is excluded."""
     if isinstance(exclude, str):
-        raise ImagestrataError(f"`exclude` must be a list of image ids, not {exclude!r}.")
+        raise ImagestrataError(
+            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
+        )
     hidden = set(exclude or [])
     kept = pairs[~(pairs["image_a"].isin(hidden) | pairs["image_b"].isin(hidden))]
     if kept.empty:
@@ -175,7 +177,7 @@ def _addresses(pairs: pd.DataFrame, base_url: str) -> dict[str, str]:
     absolute = [os.path.abspath(path) for path in images["path"]]  # noqa: PTH100 - keeps links
     root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
     below = [os.path.relpath(path, root).replace(os.sep, "/") for path in absolute]
-    urls = [base_url.rstrip("/") + "/" + quote(path) for path in below]
+    urls = [base_url.rstrip("/") + "/" + as_url(path) for path in below]
     return dict(zip(images["image_id"], urls, strict=True))
 
 
@@ -189,7 +191,7 @@ def _embedded(
         message = f"{len(pairs) - len(shown)} of {len(pairs)} pairs are left out: {complaint}"
         if shown.empty:
             raise ImagestrataError(message, "Check where the images lie.")
-        warnings.warn(message, stacklevel=3)
+        warn(message, stacklevel=3)
     return shown, addresses
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..validate import check_bool, check_choice, check_float, check_int, check_seed, columns_of
+from ..wording import arg, quote, verb
 from .pairs import check_pairs
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def check_judged(pairs: Any) -> pd.DataFrame:
     if off.any():
         raise ImagestrataError(
             f"Judgements must be numbers from 0 to 2; {int(off.sum())} of {len(pairs)} are not, "
-            f"{pairs.loc[off, 'judgement'].tolist()[0]!r} for one."
+            f"{quote(pairs.loc[off, 'judgement'].tolist()[0])} for one."
         )
     checked: pd.DataFrame = pairs.assign(judgement=numbers)
     return checked
@@ -236,8 +236,8 @@ def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
     images = getattr(clustering, "images", clustering)
     if not isinstance(images, pd.DataFrame) or not {"image_id", "cluster"} <= set(images):
         raise ImagestrataError(
-            "`clustering` must be a clustering, or a table with the columns image_id and cluster; "
-            f"{columns_of(images)}."
+            f"{arg('clustering')} must be a clustering, or a table with the columns image_id and "
+            f"cluster; {columns_of(images)}."
         )
     known = pd.Index(images["image_id"])
     if not known.is_unique:
@@ -250,7 +250,7 @@ def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
         image = pair["image_a"] if rows[0][unknown][0] < 0 else pair["image_b"]
         raise ImagestrataError(
             f"{int(unknown.sum())} of {len(pairs)} pairs have an image that is not in the "
-            f"clustering, {image!r} for one.",
+            f"clustering, {quote(image)} for one.",
             "Cluster the images from which the pairs were drawn.",
         )
     clusters = images["cluster"].to_numpy()
@@ -267,7 +267,7 @@ def design_weights(pairs: pd.DataFrame) -> Array:
     if "probability" not in pairs:
         raise ImagestrataError(
             "The pairs have no column 'probability', which weighted measures need.",
-            "Join it from what sample_pairs() returned, or use weighted=False.",
+            f"Join it from what {verb('sample_pairs')} returned, or use {arg('weighted', False)}.",
         )
     probability = pd.to_numeric(pairs["probability"], errors="coerce").to_numpy(dtype=float)
     bad = ~((probability > 0) & (probability <= 1))
@@ -301,7 +301,7 @@ def _check_measures(measures: str | Sequence[str] | None) -> Sequence[str] | Non
         return None
     given = [measures] if isinstance(measures, str) else list(measures)
     if not given:
-        raise ImagestrataError("`measures` is empty.", f"Choose of {', '.join(MEASURES)}.")
+        raise ImagestrataError(f"{arg('measures')} is empty.", f"Choose of {', '.join(MEASURES)}.")
     return [check_choice("measures", measure, MEASURES) for measure in dict.fromkeys(given)]
 
 
@@ -377,8 +377,12 @@ def _score_quality(
             f"two; there are {together} and {apart}."
         )
         if refuse:
-            raise ImagestrataError(message, "Have more pairs judged: sample_pairs(n=).")
-        warnings.warn(message, stacklevel=3)
+            raise ImagestrataError(
+                message,
+                f"Have more pairs judged: draw them with {verb('sample_pairs')} and a larger "
+                f"{arg('n')}.",
+            )
+        warn(message, stacklevel=3)
         return float("nan"), np.full(n_boot, np.nan)
     with np.errstate(invalid="ignore"):
         means = np.nan_to_num(sample.cells @ sample.levels / pairs)
@@ -410,6 +414,6 @@ def _interval(estimate: float, draws: Array, confidence: float) -> tuple[float, 
 def _tell_unknown(rows: list[tuple[Any, ...]]) -> None:
     unknown = {row[0] for row in rows if np.isnan(row[2])}
     if "precision" in unknown:
-        warnings.warn("No judged pair lies in one cluster: no precision.", stacklevel=3)
+        warn("No judged pair lies in one cluster: no precision.", stacklevel=3)
     if "recall" in unknown:
-        warnings.warn("People put no pair together: no recall.", stacklevel=3)
+        warn("People put no pair together: no recall.", stacklevel=3)

@@ -14,6 +14,7 @@ from ..errors import ImagestrataError
 from ..files import unguarded, write_table
 from ..provenance import Step
 from ..validate import check_float, check_int, check_seed
+from ..wording import arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -89,9 +90,9 @@ def sample_pairs(
     given = as_embeddings(embeddings)
     if k >= len(given.matrix):
         raise ImagestrataError(
-            f"`k` must be smaller than the number of images, which is {len(given.matrix)}; "
+            f"{arg('k')} must be smaller than the number of images, which is {len(given.matrix)}; "
             f"it is {k}.",
-            "Ask for fewer clusters: k=.",
+            f"Ask for fewer clusters: {arg('k')}.",
         )
 
     settings = {"n": n, "k": k, "share_within": share_within, "seed": seed}
@@ -126,14 +127,15 @@ def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFram
     """
     if not isinstance(pairs, pd.DataFrame):
         raise ImagestrataError(
-            f"`pairs` must be a table as sample_pairs() returns it, not {type(pairs).__name__}."
+            f"{arg('pairs')} must be a table as {verb('sample_pairs')} returns it, not "
+            f"{kind_of(pairs)}."
         )
     missing = [name for name in ("pair_id", "image_a", "image_b", *needed) if name not in pairs]
     if missing:
         raise ImagestrataError(
-            f"The table of pairs lacks the column {missing[0]!r}; it has "
+            f"The table of pairs lacks the column {quote(missing[0])}; it has "
             f"{', '.join(map(str, pairs))}.",
-            "Judgements come back with read_pairs()." if missing[0] == "judgement" else "",
+            f"Judgements come back with {verb('read_pairs')}." if missing[0] == "judgement" else "",
         )
     if not len(pairs):
         raise ImagestrataError("There are no pairs: the table is empty.")
@@ -144,7 +146,8 @@ def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFram
     if alone.any():
         first = pairs.loc[alone, "pair_id"].iloc[0]
         raise ImagestrataError(
-            f"{int(alone.sum())} of {len(pairs)} pairs hold one image twice, {first!r} for one.",
+            f"{int(alone.sum())} of {len(pairs)} pairs hold one image twice, {quote(first)} for "
+            "one.",
             "Leave those pairs out: they say nothing about a clustering.",
         )
     _check_ids(pairs, repeated)
@@ -169,8 +172,9 @@ def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
         if twice.any():
             first = images.loc[twice, "id"].iloc[0]
             raise ImagestrataError(
-                f"{int(twice.sum())} {what} occur more than once, {first!r} for one.",
-                "Make one row of them: consensus() does so with several annotators' judgements."
+                f"{int(twice.sum())} {what} occur more than once, {quote(first)} for one.",
+                f"Make one row of them: {verb('consensus')} does so with several annotators' "
+                "judgements."
                 if "judgement" in pairs
                 else "Keep one row of each.",
             )
@@ -241,9 +245,11 @@ def _check_enough(stratum: str, wanted: int, there_are: int) -> None:
     if wanted > there_are:
         raise ImagestrataError(
             f"{wanted} pairs {stratum} clusters were asked for, but there are only {there_are}.",
-            "Draw fewer pairs (n=), change share_within=, or use fewer clusters (k=)."
+            f"Draw fewer pairs ({arg('n')}), change {arg('share_within')}, or use fewer clusters "
+            f"({arg('k')})."
             if stratum == "within"
-            else "Draw fewer pairs (n=), change share_within=, or use more clusters (k=).",
+            else f"Draw fewer pairs ({arg('n')}), change {arg('share_within')}, or use more "
+            f"clusters ({arg('k')}).",
         )
 
 

@@ -17,6 +17,7 @@ from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
+from ..wording import arg, kind_of, verb
 from .labels import score_labels
 
 #: Hennig (2007): clusters with a mean Jaccard below .5 are dissolved, from .75 stable.
@@ -126,7 +127,10 @@ def cluster_stability(
     n = len(labels)
     n_drawn = round(subsample * n)
     if n_drawn < 2:
-        raise ImagestrataError(f"`subsample={subsample}` of {n} images leaves {n_drawn}.")
+        raise ImagestrataError(
+            f"{arg('subsample', subsample)} of {plural(n, 'image')} leaves {n_drawn}.",
+            f"Give a larger {arg('subsample')}, or more images.",
+        )
 
     refits, overlaps = [], []
     with track(progress, "Refitting", 2 * n_refits) as advance:
@@ -171,7 +175,8 @@ def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
     """Cluster (from 0, -1 residual) of each row of the embeddings that a clustering is of."""
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
-            f"`clustering` must be what cluster_images() returned, not {type(clustering).__name__}."
+            f"{arg('clustering')} must be what {verb('cluster_images')} returned, not "
+            f"{kind_of(clustering)}."
         )
     ids = pd.Index(clustering.images["image_id"])
     rows = ids.get_indexer(embeddings.images["image_id"])

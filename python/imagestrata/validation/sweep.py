@@ -14,6 +14,7 @@ from ..clustering.vectors import normalized
 from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..validate import check_int
+from ..wording import arg
 from .vector_scores import indices
 
 #: Those of the study's Table A1.
@@ -77,7 +78,9 @@ def sweep_min_cluster_size(
     n = len(given.matrix)
     asked = [sizes] if np.ndim(sizes) == 0 else list(sizes)
     if not asked:
-        raise ImagestrataError("`sizes` is empty.", "Give one size at least, such as [20, 50].")
+        raise ImagestrataError(
+            f"{arg('sizes')} is empty.", "Give one size at least, such as [20, 50]."
+        )
     checked = [check_int("sizes", size, minimum=2, maximum=n) for size in asked]
     shared = {"min_samples": min_samples, "selection": selection, "normalize": normalize}
     estimators = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..finetune.labels import Labelled, join_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
 from ..text.remote_tags import NOTHING
 from ..text.tags import BELOW, tag_frequencies
 from ..validate import check_float, columns_of
+from ..wording import arg, quote, verb
 
 #: What a tagger is called of which nobody said the name.
 _ALONE = "tags"
@@ -120,7 +120,10 @@ def compare_tags(
     min_confidence = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
     taggers = _check_tags(tags)
     if labels is None and matches is not None:
-        raise ImagestrataError("`matches` says which tags stand for labels, but `labels` is None.")
+        raise ImagestrataError(
+            f"{arg('matches')} says which tags stand for labels, but {arg('labels')} is "
+            f"{quote(None)}."
+        )
     parts = [
         _compare_one(name, table, labels, matches, min_confidence)
         for name, table in taggers.items()
@@ -137,13 +140,15 @@ def _check_tags(tags: Any) -> dict[str, pd.DataFrame]:
         _ALONE: tags
     }  # fmt: skip
     if not taggers:
-        raise ImagestrataError("`tags` is empty.", "Give what tag_images() returned.")
+        raise ImagestrataError(
+            f"{arg('tags')} is empty.", f"Give what {verb('tag_images')} returned."
+        )
     for name, table in taggers.items():
         if not isinstance(table, pd.DataFrame) or not {"image_id", "label"} <= {*table}:
-            which = "`tags`" if name == _ALONE else f"`tags` of {name!r}"
+            which = arg("tags") + ("" if name == _ALONE else f" of {quote(name)}")
             raise ImagestrataError(
-                f"{which} must be a table with the columns image_id and label, as tag_images() "
-                f"returns it; {columns_of(table)}."
+                f"{which} must be a table with the columns image_id and label, as "
+                f"{verb('tag_images')} returns it; {columns_of(table)}."
             )
     return taggers
 
@@ -209,20 +214,20 @@ def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
         matches = {label: label for label in labels}
     if not isinstance(matches, Mapping) or not matches:
         raise ImagestrataError(
-            f"`matches` must map labels to tags, not {matches!r}.",
+            f"{arg('matches')} must map labels to tags, not {quote(matches)}.",
             'For example {"protest": ["Parade", "Crowd"]}.',
         )
     unknown = [str(label) for label in matches if str(label) not in labels]
     if unknown:
         raise ImagestrataError(
-            f"{len(unknown)} of {len(matches)} labels in `matches` are not among those given by "
-            f"hand, {unknown[0]!r} for one; these are {', '.join(labels)}."
+            f"{len(unknown)} of {len(matches)} labels in {arg('matches')} are not among those "
+            f"given by hand, {quote(unknown[0])} for one; these are {', '.join(labels)}."
         )
     found = {}
     for label, tags in matches.items():
         several = [tags] if isinstance(tags, str) else list(tags)
         if not several or not all(isinstance(tag, str) for tag in several):
-            raise ImagestrataError(f"The tags for {label!r} must be texts, not {tags!r}.")
+            raise ImagestrataError(f"The tags for {quote(label)} must be texts, not {quote(tags)}.")
         found[str(label)] = {tag.casefold() for tag in several}
     return found
 
@@ -240,9 +245,9 @@ def _score(
         having = set(ids[lower.index[lower.isin(wanted[label])]])
         decision[:, column] = labelled.images["image_id"].isin(having)
         if not having:
-            warnings.warn(
-                f"No image has a tag for {label!r} ({', '.join(sorted(wanted[label]))}) by "
-                f"{tagger!r}. Compare the spelling with tag_frequencies().",
+            warn(
+                f"No image has a tag for {quote(label)} ({', '.join(sorted(wanted[label]))}) by "
+                f"{quote(tagger)}. Compare the spelling with {verb('tag_frequencies')}.",
                 stacklevel=4,
             )
     task = "binary" if len(labels) == 1 else "multilabel"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,11 @@ import pandas as pd
 from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import embeddings_fingerprint
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, warn
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..progress import Progress
 from ..validate import check_bool, check_path
+from ..wording import Name, arg, kind_of, quote, verb
 from .grid import named_embeddings
 
 #: Choosing on fewer pairs warns. Of 200 pairs about 100 are put together by a
@@ -77,8 +77,9 @@ class Tuning:
             return cls(**tables, settings=read_json(folder / "tuning.json"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
-                f"{str(folder)!r} holds no tuning: {str(error.filename)!r} is missing.",
-                "Make one with tune_clusters(..., out=folder); it lies in folder/tuning.",
+                f"{quote(folder)} holds no tuning: {quote(error.filename)} is missing.",
+                f"Make one with {verb('tune_clusters', ..., out=Name('folder'))}; it lies in "
+                "folder/tuning.",
             ) from None
 
     @property
@@ -163,7 +164,7 @@ def best_clustering(
     """
     if not isinstance(tuned, Tuning):
         raise ImagestrataError(
-            f"`tuned` must be what tune_clusters() returned, not {type(tuned).__name__}."
+            f"{arg('tuned')} must be what {verb('tune_clusters')} returned, not {kind_of(tuned)}."
         )
     encoders = named_embeddings(embeddings)
     best = _choose(tuned, check_bool("one_standard_error", one_standard_error))
@@ -172,9 +173,9 @@ def best_clustering(
         embeddings_fingerprint(encoders[name]) != tuned.settings["embeddings"][name]
     ):
         raise ImagestrataError(
-            f"The best clustering is of the encoder {name!r}, and the embeddings given now "
+            f"The best clustering is of the encoder {quote(name)}, and the embeddings given now "
             f"({', '.join(encoders)}) are not those that were tuned.",
-            "Give the embeddings that tune_clusters() got, under the same names.",
+            f"Give the embeddings that {verb('tune_clusters')} got, under the same names.",
         )
     return cluster_images(
         encoders[name],
@@ -191,7 +192,7 @@ def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
     """The row of the chosen candidate."""
     measure, n_pairs = tuned.settings["measure"], tuned.settings["n_pairs"]
     if n_pairs < FEW_PAIRS:
-        warnings.warn(
+        warn(
             f"Only {n_pairs} pairs decide between the clusterings; with fewer than {FEW_PAIRS} "
             "chance decides much of it. Look at the standard errors, or have more pairs judged.",
             stacklevel=3,
@@ -204,7 +205,7 @@ def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
     higher = rows[rows["baseline"] & (rows["estimate"] > best["estimate"])]
     if len(higher):
         first = higher.loc[higher["estimate"].idxmax()]
-        warnings.warn(
+        warn(
             f"A baseline is better than all {len(own)} candidates: {first['method']} of "
             f"{first['encoder']} with {first['n_clusters']} clusters has {measure} "
             f"{first['estimate']:.3f}, the best candidate {best['estimate']:.3f}.",
