@@ -221,7 +221,7 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 def require_step(folder: Path, name: str) -> dict[str, Any]:
     """What ``run.json`` says of a finished step, or an error that says how to make it."""
-    run = read_run(check_path("run_folder", folder))
+    run = read_run(check_path("run", folder))
     entry: dict[str, Any] | None = run["steps"].get(name)
     if entry is None or not entry["finished"]:
         state = "was interrupted" if entry else "has not been run"

@@ -173,7 +173,7 @@ def test_bad_input():
         agreement(one.drop(columns="annotator"))
     with pytest.raises(ImagestrataError, match="lack a pair or an annotator"):
         consensus(one.assign(annotator=None))
-    with pytest.raises(ImagestrataError, match="got list"):
+    with pytest.raises(ImagestrataError, match="got a list"):
         consensus([1, 0])
     with pytest.raises(ImagestrataError, match="`level` must be one of"):
         agreement(one, level="ratio")

@@ -132,12 +132,12 @@ def test_bad_input():
         ({"groups": [1]}, "`groups` must be names"),
         ({"n_images": 0}, "`n_images` must be at least 1"),
         ({"raters_per_group": 0.5}, "whole number"),
-        ({"residual": "drop"}, '"cluster", "apart"'),
+        ({"residual": "drop"}, "'cluster', 'apart'"),
     ]:
         with pytest.raises(ImagestrataError, match=message):
             assign_annotators(sample, **({"n_images": 2} | arguments))
     for bad, message in [
-        ([1], "not list"),
+        ([1], "not a list"),
         (sample.drop(columns="cluster"), "'cluster'"),
         (sample.iloc[:0], "no images"),
         (sample.assign(cluster=[1, None, 2, 2]), "1 of 4 images have no id"),
@@ -265,7 +265,7 @@ def test_bad_answers():
     packets = assign_annotators(sample_of([2, 2]), ["D"], n_images=2)
     answered = answers_of(packets)
     for bad, message in [
-        ([1], "not list"),
+        ([1], "not a list"),
         (answered.drop(columns="group"), "'group'"),
         (answered.assign(group="X"), "groups without packets, 'X'"),
         (answered.assign(image_id="x"), "2 ratings are of images in no packet"),

@@ -127,7 +127,7 @@ def test_vectors_that_are_not_numbers(matrix):
         cluster(embeddings)
     with pytest.raises(ImagestrataError, match="finite"):
         cluster(embeddings.matrix)
-    with pytest.raises(ImagestrataError, match="not int"):
+    with pytest.raises(ImagestrataError, match="not an int"):
         cluster(5)
 
 

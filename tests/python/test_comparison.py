@@ -112,7 +112,7 @@ def test_ways_to_give_a_clustering_agree(topics):
 def test_images_that_all_have_are_compared():
     others = table([7, 7, 8, 9], ["a", "b", "c", "f"])
     with pytest.raises(
-        ImagestrataError, match="`a` has 5, `b` has 4, and 3 are in all; of `a` 'd'"
+        ImagestrataError, match="'a' has 5, 'b' has 4, and 3 are in all; of 'a' 'd'"
     ):
         compare_clusterings(a=table([1, 1, 2, 2, 2]), b=others)
     found = compare_clusterings(a=table([1, 1, 2, 2, 2]), b=others, images="common")
@@ -151,18 +151,18 @@ def test_flows_hold_every_image_once(a, b):
     ("arguments", "message"),
     [
         ({"a": [1, 2]}, "Two or more clusterings are needed, and 1 came"),
-        ({"a": [1, 2], "b": [1, 2, 3]}, "`b` has 3 values for 2 images"),
-        ({"a": [1, 2], "b": [[1, 2]]}, "`b` must be a clustering, a table"),
-        ({"a": [1, 2], "b": 3}, "`b` must be a clustering, a table"),
-        ({"a": [1, 2], "b": [1, None]}, "1 of 2 images in `b` have no cluster"),
-        ({"a": [1, 2], "b": [1, 2.5]}, "whole numbers or text; `b` has"),
+        ({"a": [1, 2], "b": [1, 2, 3]}, "'b' has 3 values for 2 images"),
+        ({"a": [1, 2], "b": [[1, 2]]}, "'b' must be a clustering, a table"),
+        ({"a": [1, 2], "b": 3}, "'b' must be a clustering, a table"),
+        ({"a": [1, 2], "b": [1, None]}, "1 of 2 images in 'b' have no cluster"),
+        ({"a": [1, 2], "b": [1, 2.5]}, "whole numbers or text; 'b' has"),
         ({"a": [1, 2], "b": pd.DataFrame({"cluster": [1, 2]})}, "image_id and cluster; it has"),
-        ({"a": table([1] * 5), "b": table([1] * 5, list("aabcd"))}, "`b` has 1 image more than"),
+        ({"a": table([1] * 5), "b": table([1] * 5, list("aabcd"))}, "'b' has 1 image more than"),
         ({"a": table([1] * 5), "b": table([1] * 5, list("vwxyz"))}, "No image is in all"),
         ({"a": [1, 2], "b": [1, 2], "residual": "cluster"}, "`residual` must be one of"),
         ({"a": [1, 2], "b": [1, 2], "images": "all"}, "`images` must be one of"),
         ({"a": [1, 2], "b": [1, 2], "truth": [1]}, "`truth` has 1 values for 2 images"),
-        ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is no column of the images of `a`"),
+        ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is no column of the images of 'a'"),
         ({"a": [1, 2], "b": [1, 2], "truth": [None, None]}, "has 0 labels"),
     ],
 )

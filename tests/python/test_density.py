@@ -147,7 +147,7 @@ def test_nothing_but_noise_is_said_with_what_to_do():
     assert "no two groups of 15 images or more" in str(told[0].message)
     assert (result.images["cluster"] == -1).all()
     assert result.clusters.empty
-    with pytest.warns(UserWarning, match=r"8 images are fewer than min_cluster_size \(50\)"):
+    with pytest.warns(UserWarning, match=r"8 images are fewer than `min_cluster_size` \(50\)"):
         few = cluster_images(scattered[:8], "hdbscan", noise="nearest", progress=False)
     assert not few.images["assigned"].any()
     with pytest.warns(UserWarning, match="vectors of all 30 images are the same"):
@@ -160,7 +160,7 @@ def test_a_run_folder_keeps_it(tmp_path):
     pd.testing.assert_frame_equal(loaded.images, made.images)
     assert loaded.settings["noise"] == "nearest"
     assert cluster(noise="nearest", out=tmp_path).images.equals(made.images)
-    with pytest.raises(ImagestrataError, match="noise='nearest'; now noise='keep'"):
+    with pytest.raises(ImagestrataError, match='noise="nearest"; now noise="keep"'):
         cluster(out=tmp_path)
 
 
@@ -205,8 +205,8 @@ def labelled_images(tmp_path):
         ({"min_cluster_size": 1}, "`min_cluster_size` must be at least 2"),
         ({"min_cluster_size": 2.5}, "whole number"),
         ({"min_samples": 0}, "`min_samples` must be at least 1"),
-        ({"selection": "best"}, '"eom", "leaf"'),
-        ({"noise": "drop"}, '"keep", "nearest"'),
+        ({"selection": "best"}, "'eom', 'leaf'"),
+        ({"noise": "drop"}, "'keep', 'nearest'"),
         ({"n_clusters": 3}, "no setting 'n_clusters'"),
         ({"exact": True}, "no setting 'exact'"),
         ({"preset": "paper"}, "no setting"),

@@ -85,7 +85,7 @@ def test_damaged_table_says_what_to_do(tmp_path):
     write_table(path, TABLE)
     pd.testing.assert_frame_equal(read_table(path), TABLE)
     path.write_bytes(b"PAR1 not really")
-    with pytest.raises(ImagestrataError, match="Delete it and run the same command again"):
+    with pytest.raises(ImagestrataError, match="Delete it and run the same call again"):
         read_table(path)
 
 

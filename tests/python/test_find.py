@@ -79,5 +79,5 @@ def test_other_mistakes(clustering):
         find_images(clustering, "faces")
     with pytest.raises(ImagestrataError, match="`order` must be one of"):
         find_images(clustering, order="best")
-    with pytest.raises(ImagestrataError, match="must be a Clustering, not DataFrame"):
+    with pytest.raises(ImagestrataError, match="must be a Clustering, not a DataFrame"):
         find_images(clustering.images)

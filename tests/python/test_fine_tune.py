@@ -146,7 +146,7 @@ class TestModel:
     def test_what_is_no_model(self, model, tmp_path):
         with pytest.raises(ImagestrataError, match="no fine-tuned model"):
             predict_labels(tmp_path, tmp_path)
-        with pytest.raises(ImagestrataError, match="not int"):
+        with pytest.raises(ImagestrataError, match="not an int"):
             predict_labels(tmp_path, 3)
         broken = tmp_path / "model"
         broken.mkdir()
@@ -376,7 +376,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"freeze": "head"}, '"none", "backbone"'),
+            ({"freeze": "head"}, "'none', 'backbone'"),
             ({"freeze": 99}, "has 5 blocks: conv1, stage2"),
             ({"augmentation": "rotate"}, "`augmentation` must be one of"),
             ({"batch_norm": "off"}, "`batch_norm` must be one of"),

@@ -134,7 +134,7 @@ def test_labels_that_teach_nothing_are_refused(scanned, folder, change, message)
 @pytest.mark.parametrize(
     ("task", "columns", "message"),
     [
-        ("regression", 1, 'must be one of "binary", "multiclass", "multilabel"'),
+        ("regression", 1, "must be one of 'binary', 'multiclass', 'multilabel'"),
         ("multiclass", 2, "one column of classes; there are 2"),
         ("binary", 2, "needs one column"),
     ],
@@ -151,7 +151,7 @@ def test_what_is_no_table_of_labels(scanned, folder, tmp_path):
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ImagestrataError, match="could not be read as CSV"):
         join(scanned, folder, tmp_path / "empty.csv")
-    with pytest.raises(ImagestrataError, match="not int"):
+    with pytest.raises(ImagestrataError, match="not an int"):
         join(scanned, folder, 3)
     with pytest.raises(ImagestrataError, match="`images` must be one folder"):
         join(scanned, None, None)

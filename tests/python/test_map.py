@@ -102,7 +102,7 @@ def test_umap_is_asked_for_by_name_where_it_is_missing(monkeypatch):
 
 
 def test_other_methods_are_refused():
-    with pytest.raises(ImagestrataError, match='`method` must be one of "umap", "pca"'):
+    with pytest.raises(ImagestrataError, match="`method` must be one of 'umap', 'pca'"):
         map_images(np.eye(6), "tsne")
 
 
@@ -119,7 +119,7 @@ def test_points_are_found_by_id(clustering):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t["x"], "image_id, x and y; got Series"),
+        (lambda t: t["x"], "image_id, x and y; got a Series"),
         (lambda t: t.rename(columns={"y": "z"}), "it has image_id, x, z"),
         (lambda t: pd.concat([t, t.head(1)]), "comes 2 times"),
         (lambda t: t.tail(4), "2 of 6 images of the clustering have no place"),

@@ -223,7 +223,7 @@ def test_the_confusion_matrix_is_drawn(matching, tmp_path):
         ({1: "red", 2: " "}, "1 of 2 clusters have no description, 2"),
         ({1: "red", 2: "red"}, "1 of 2 rows repeat a description, 'red'"),
         ({1: "red", 4: "small"}, "1 of 2 clusters have 3 images or more"),
-        (["red", "blue"], "columns cluster and description; got list"),
+        (["red", "blue"], "columns cluster and description; got a list"),
     ],
 )
 def test_bad_descriptions(clustering, tmp_path, descriptions, message):
@@ -257,7 +257,7 @@ def test_bad_files(clustering, matching, tmp_path):
         read_matching(tmp_path / "bad.csv", matching[["set_id"]])
     with pytest.raises(ImagestrataError, match="needs two clusters or more; 1 was given"):
         matching_test(clustering, {1: NAMES[1]}, tmp_path / "b.html")
-    with pytest.raises(ImagestrataError, match="not DataFrame"):
+    with pytest.raises(ImagestrataError, match="not a DataFrame"):
         intruder_test(clustering.images, tmp_path / "b.html")
     with pytest.raises(ImagestrataError, match="1 of 1 clusters do not exist, 8"):
         intruder_test(clustering, tmp_path / "b.html", clusters=8)

@@ -63,7 +63,7 @@ def test_chosen_clusters_in_the_order_given(clustering, tmp_path):
     assert pixel(image, 1, 0) == ImageColor.getrgb(colour(-1))
     with pytest.raises(ImagestrataError, match="no cluster 7"):
         plot_montage(clustering, clusters=[7])
-    with pytest.raises(ImagestrataError, match="number of clusters` must be between 1 and 200"):
+    with pytest.raises(ImagestrataError, match="must name between 1 and 200 clusters"):
         plot_montage(clustering, clusters=[])
 
 

@@ -268,7 +268,7 @@ def test_bad_input():
     assert "no column 'probability'" in complaint(clusters, pairs, weighted=True)
     assert "6 of 6 are not" in complaint(clusters, pairs.assign(probability=0), weighted=True)
     assert "lacks the column 'judgement'" in complaint(clusters, pairs.drop(columns="judgement"))
-    assert "got list" in complaint([1, 2], pairs)
+    assert "got a list" in complaint([1, 2], pairs)
     assert "`residual` must be one of" in complaint(clusters, pairs, residual="drop")
     assert "`measures` must be one of" in complaint(clusters, pairs, measures=["accuracy"])
     assert "`measures` is empty" in complaint(clusters, pairs, measures=[])

@@ -135,7 +135,7 @@ def test_bad_input():
         sample_pairs(vectors(10), n=2, k=1)
     with pytest.raises(ImagestrataError, match="`share_within` must be between 0 and 1"):
         sample_pairs(vectors(), share_within=50)
-    with pytest.raises(ImagestrataError, match="not list"):
+    with pytest.raises(ImagestrataError, match="not a list"):
         sample_pairs([1, 2])
 
 
@@ -155,5 +155,5 @@ def test_tables_that_are_no_pairs():
         check_pairs(pairs.assign(image_a=pairs["image_a"].where(pairs.index > 0)))
     with pytest.raises(ImagestrataError, match="empty"):
         check_pairs(pairs.head(0))
-    with pytest.raises(ImagestrataError, match="not NoneType"):
+    with pytest.raises(ImagestrataError, match="not None"):
         check_pairs(None)

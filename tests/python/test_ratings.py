@@ -208,7 +208,7 @@ def test_one_sided_comparisons_are_counted():
 def test_bad_ratings():
     table = six()
     for bad, arguments, message in [
-        ([1], {}, "not list"),
+        ([1], {}, "not a list"),
         (table.drop(columns="item"), {}, "'item'"),
         (table.iloc[:0], {}, "no rows"),
         (table.astype({"rating": "str"}), {}, "must hold numbers"),
@@ -218,7 +218,7 @@ def test_bad_ratings():
         (table, {"by": "party"}, "'party'"),
         (table, {"by": "rating"}, "must name groups"),
         (table, {"weight": "share"}, "no column 'weight_share'"),
-        (table, {"weight": "equal"}, '"cluster", "corpus"'),
+        (table, {"weight": "equal"}, "'cluster', 'corpus'"),
         (table.assign(weight_cluster=0.0), {}, "no positive 'weight_cluster'"),
         (table.assign(weight_share=0.0), {"weight": "share"}, "of angry, D are zero"),
         (table.assign(group=None), {}, "have no group"),
@@ -230,7 +230,7 @@ def test_bad_ratings():
     for arguments, message in [
         ({"by": None}, "must name what is compared"),
         ({"by": "item"}, "must name groups"),
-        ({"adjust": "bonferroni"}, '"holm", "BH", "none"'),
+        ({"adjust": "bonferroni"}, "'holm', 'BH', 'none'"),
     ]:
         with pytest.raises(ImagestrataError, match=message):
             rating_gaps(table, **arguments)

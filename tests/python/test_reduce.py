@@ -160,7 +160,7 @@ def test_new_images_cannot_follow(blobs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "tsne"}, '`method` must be one of "pca", "umap"'),
+        ({"method": "tsne"}, "`method` must be one of 'pca', 'umap'"),
         ({"n_components": 0}, "between 1 and 12"),
         ({"n_components": 13}, "between 1 and 12"),
         ({"n_components": 1.5}, "whole number"),
@@ -185,7 +185,7 @@ def test_bad_vectors():
         reduce_embeddings(np.ones((4, 3)))
     with pytest.raises(ImagestrataError, match="3 images are too few"):
         reduce_embeddings(np.eye(3), "umap", n_neighbors=2)
-    with pytest.raises(ImagestrataError, match="not str"):
+    with pytest.raises(ImagestrataError, match="not a str"):
         reduce_embeddings("folder")
     with pytest.raises(ImagestrataError, match="finite"):
         reduce_embeddings(np.array([[0.0, np.nan], [1.0, 2.0]]))

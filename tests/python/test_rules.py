@@ -67,7 +67,7 @@ def test_bad_ratings_are_named():
         combine_labels(pd.DataFrame({"path": ["x"], "flag": [3]}))
     with pytest.raises(ImagestrataError, match="None of 6 images is rated"):
         label_ratings(RATINGS.assign(joy=np.nan))
-    with pytest.raises(ImagestrataError, match='"majority", "any", "mean"'):
+    with pytest.raises(ImagestrataError, match="'majority', 'any', 'mean'"):
         combine_labels(pd.DataFrame({"path": ["x"], "flag": [1]}), "most")
 
 
@@ -76,7 +76,7 @@ def test_one_item_may_go_without_a_list_and_other_things_than_tables_are_refused
         label_ratings(RATINGS, items="anger"), label_ratings(RATINGS, items=["anger"])
     )
     for rule in (label_ratings, combine_labels):
-        with pytest.raises(ImagestrataError, match="'path' is expected; got list"):
+        with pytest.raises(ImagestrataError, match="'path' is expected; got a list"):
             rule([1, 2])
     with pytest.raises(ImagestrataError, match="hold something else, -1 for one"):
         label_ratings(RATINGS.assign(joy=-1))

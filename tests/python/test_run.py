@@ -344,4 +344,4 @@ def test_the_gallery_gets_a_map(finished, invoke, tmp_path):
     assert '"method":"pca"' in (run / "gallery" / "index.html").read_text()
     code, _, message = invoke("gallery", run, "--map", "globe")
     assert code == 2
-    assert '"umap", "pca"' in message
+    assert "'umap', 'pca'" in message

@@ -121,7 +121,7 @@ def test_written_sample_is_read_back_and_other_settings_are_refused(tmp_path):
         ({}, {"budget": 1}, "between 2 .* and 7"),
         ({}, {"budget": 8}, "between 2 .* and 7"),
         ({}, {"n_per_cluster": 0}, "at least 1"),
-        ({}, {"allocation": "optimal"}, '"equal", "sqrt", "proportional"'),
+        ({}, {"allocation": "optimal"}, "'equal', 'sqrt', 'proportional'"),
         ({"cluster": None}, {}, "7 images have no id or no cluster"),
         ({"image_id": "a"}, {}, "6 image ids occur more than once"),
         ({"n_copies": -1}, {}, "7 of 7 rows do not"),

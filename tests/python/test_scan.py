@@ -297,7 +297,7 @@ def test_other_things_that_cannot_be_scanned(tmp_path):
     assert "2 .csv, 1 hidden, 1 no ending" in message(empty)
     assert "empty list" in message([])
     assert "Item 2 of `images` is not a path: 3" in message(["a", 3])
-    assert "not int" in message(5)
+    assert "not an int" in message(5)
     assert "There is no folder" in message(tmp_path / "gone")
     assert "is a file" in message(empty / "a.csv")
     bad = {name: data for name, (data, _) in images.bad_files().items()}

@@ -166,7 +166,7 @@ def test_bad_input(groups, clustering):
     for verb in (cluster_stability, score_vectors):
         with pytest.raises(ImagestrataError, match="of 400 images, the embeddings are of 5, and 5"):
             verb(clustering, few)
-        with pytest.raises(ImagestrataError, match="not DataFrame"):
+        with pytest.raises(ImagestrataError, match="not a DataFrame"):
             verb(clustering.images, groups)
     with pytest.raises(ImagestrataError, match="`subsample` must be between"):
         cluster_stability(clustering, groups, subsample=1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ImagestrataError, plural
-from ..wording import quote
+from ..wording import arg, quote
 from .options import (
     Decision,
     EarlyStopping,
@@ -100,7 +100,7 @@ def predict(
         given = threshold if threshold == CALIBRATED else float(threshold)
     except ValueError:
         raise ImagestrataError(
-            f'--threshold must be a number or "{CALIBRATED}", not {quote(threshold)}.'
+            f"{arg('threshold')} must be a number or {quote(CALIBRATED)}, not {quote(threshold)}."
         ) from None
     target = out.with_suffix(".csv")
     make_folder(target.parent)

@@ -183,8 +183,8 @@ def check_settings(
     if isinstance(freeze, str):
         if freeze not in ("none", BACKBONE):
             raise ImagestrataError(
-                f'{arg("freeze")} must be "none", "{BACKBONE}" or a number of blocks, not '
-                f"{quote(freeze)}."
+                f"{arg('freeze')} must be {quote('none')}, {quote(BACKBONE)} or a number of "
+                f"blocks, not {quote(freeze)}."
             )
     else:
         freeze = check_int("freeze", freeze, minimum=0) or "none"

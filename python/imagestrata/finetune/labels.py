@@ -252,7 +252,7 @@ def _check_task(task: str | None, values: pd.DataFrame) -> str:
     if task is None:
         return looks
     if task not in TASKS:
-        names = ", ".join(f'"{name}"' for name in TASKS)
+        names = ", ".join(map(quote, TASKS))
         raise ImagestrataError(
             f"{arg('task')} must be one of {names}, or {quote(None)}, not {quote(task)}."
         )

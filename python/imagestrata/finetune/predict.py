@@ -182,8 +182,8 @@ def _check_threshold(threshold: Any, model: FineTunedModel) -> Floats:
     if not isinstance(threshold, Mapping):
         if isinstance(threshold, str):
             raise ImagestrataError(
-                f'{arg("threshold")} must be a number, "{CALIBRATED}" or one number per label, '
-                f"not {quote(threshold)}."
+                f"{arg('threshold')} must be a number, {quote(CALIBRATED)} or one number per "
+                f"label, not {quote(threshold)}."
             )
         threshold = dict.fromkeys(model.labels, threshold)
     unknown = [name for name in threshold if name not in model.labels]
