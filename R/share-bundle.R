@@ -9,12 +9,34 @@
 #' pictures have been made from vectors of strong encoders.
 #'
 #' The id of an image is the beginning of its file's SHA-256. Nobody can make a picture of
-#' it, but whoever has the very same file can tell that it was in the corpus. Where that
-#' alone does harm, use `new_ids = TRUE`, together with `noise`: exact embeddings can be
-#' computed again from the same file.
+#' it, but whoever has the very same file can tell that it was in the corpus.
+#' `new_ids = TRUE` replaces the ids, but does not make images anonymous: whoever has the files
+#' computes their vectors anew and looks for the nearest one in the bundle. Noise must be very
+#' strong to prevent that. Measured on 3,887 photographs (MobileNetV2, 1,280 numbers; a projection
+#' is undone from a tenth of the images that the attacker knows already):
+#'
+#' | noise | projection | images linked | class told by the nearest five |
+#' | --- | --- | --- | --- |
+#' | none | none | 100% | .89 |
+#' | 0.1 | none | 100% | .89 |
+#' | 0.5 | none | 99.9% | .88 |
+#' | 1 | none | 99.9% | .86 |
+#' | 2 | none | 93% | .69 |
+#' | 5 | none | 4% | .23 |
+#' | 10 | none | 0.3% | .12 |
+#' | none | 64 | 99% | .75 |
+#' | 1 | 64 | 8% | .50 |
+#' | 5 | 64 | 0% | .12 |
+#'
+#' Noise that keeps images from being linked also takes away what the vectors are shared for. The
+#' bundle is attacked in the same way before it is written, and the share of its images that were
+#' linked stands in the warning and in `README.txt`. If being in the corpus can harm someone, do
+#' not share vectors.
 #'
 #' Noise, projection and new ids are drawn from the operating system's entropy and not from a
-#' seed, and are not kept: with a seed that can be guessed, noise could be taken off again.
+#' seed, and are not kept: with a seed that can be guessed, noise could be taken off again. The
+#' mean of several bundles of one study has less noise: share one. With `noise` or `projection`,
+#' silhouettes, distances and centroids are computed anew from the shared vectors.
 #'
 #' @param run A run folder with embeddings; clusters, sample and pairs are taken from it where
 #'   they are there.
@@ -27,7 +49,8 @@
 #' @param projection Multiplies the embeddings with a random matrix down to so many numbers,
 #'   which nearly keeps distances. Applied before noise.
 #' @param new_ids Give images new random ids, and leave out the sizes of pictures and files?
-#'   The key to them is written beside the bundle, as `...-key.csv`: keep it.
+#' @param key The CSV file for the key to the new ids. By default `<name of out>-key.csv` beside
+#'   the run folder. Whoever has it can undo the new ids: never share it.
 #' @inheritParams scan_images
 #'
 #' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read
@@ -47,6 +70,7 @@ share_bundle <- function(run,
                          noise = NULL,
                          projection = NULL,
                          new_ids = FALSE,
+                         key = NULL,
                          overwrite = FALSE) {
   run <- check_path(run, "run")
   check_exist(run, "run")
@@ -59,6 +83,7 @@ share_bundle <- function(run,
     noise = check_number(noise, "noise", null = TRUE),
     projection = check_number(projection, "projection", null = TRUE),
     new_ids = check_flag(new_ids, "new_ids"),
+    key = check_path(key, "key", null = TRUE),
     overwrite = check_flag(overwrite, "overwrite")
   )
   cli::cli_inform(c("v" = "To be shared: {.file {bundle}}"))

@@ -29,9 +29,11 @@ from imagestrata import (
     scan_images,
     share_bundle,
 )
-from imagestrata.clustering.vectors import normalized
-from imagestrata.explore.share import MANIFEST, WARNING
+from imagestrata.clustering.silhouette import silhouettes
+from imagestrata.clustering.vectors import as_vectors, normalized
+from imagestrata.explore.share import MANIFEST, WARNING, linked_share, protected_matrix
 from imagestrata.files import file_hash
+from imagestrata.validation.pairs import pair_id
 
 #: What a picture must not tell, in its EXIF.
 SECRETS = {0x013B: "Quetzal Photographer", 0x010E: "Geheimnis: at home", 0x8298: "Copyright Zebu"}
@@ -111,7 +113,8 @@ def what_must_not_be_told(run: Path) -> set[str]:
 
 @pytest.mark.parametrize("new_ids", [False, True])
 def test_no_path_no_name_no_pixels_and_no_exif_get_out(run, ratings, tmp_path, new_ids):
-    bundle = share(run, tmp_path / "bundle", ratings=ratings, new_ids=new_ids)
+    key = {"key": tmp_path / "key.csv"} if new_ids else {}
+    bundle = share(run, tmp_path / "bundle", ratings=ratings, new_ids=new_ids, **key)
     told = every_byte(bundle)
     hidden = what_must_not_be_told(run)
     assert len(hidden) > 2 * N
@@ -158,9 +161,13 @@ def test_ratings_keep_all_but_the_names(run, ratings, tmp_path):
     assert set(shared["image_id"]) == set(ratings["image_id"]) and len(shared) == len(ratings)
 
 
+def key_of(path: Path) -> pd.Series:
+    return pd.read_csv(path, dtype=str).set_index("shared_id")["image_id"]
+
+
 def test_new_ids_and_the_key(run, tmp_path):
-    bundle = share(run, tmp_path / "bundle", new_ids=True)
-    key = pd.read_csv(tmp_path / "bundle-key.csv").set_index("shared_id")["image_id"]
+    bundle = share(run, tmp_path / "with-new-ids", new_ids=True)
+    key = key_of(run.parent / "with-new-ids-key.csv")  # not beside the bundle
     assert not key.index.duplicated().any() and len(set(key.index) & set(key)) == 0
     mine, theirs = Embeddings.load(run), Embeddings.load(bundle)
     back = pd.Index(mine.images["image_id"]).get_indexer(theirs.images["image_id"].map(key))
@@ -171,6 +178,93 @@ def test_new_ids_and_the_key(run, tmp_path):
     assert not {"bytes", "width", "height"} & set(scanned)
     assert set(scanned["duplicate_of"].dropna()) <= set(scanned["image_id"].dropna())
     assert theirs.images["image_id"].is_monotonic_increasing  # not in the order of paths
+
+
+def test_the_key_goes_where_it_was_asked_for_and_never_into_the_bundle(run, tmp_path):
+    share(run, tmp_path / "bundle", new_ids=True, key=tmp_path / "safe" / "key.csv")
+    assert len(key_of(tmp_path / "safe" / "key.csv")) >= N
+    with pytest.raises(ImagestrataError, match="would lie in the bundle"):
+        share_bundle(run, tmp_path / "b", new_ids=True, key=tmp_path / "b" / "key.csv")
+    with pytest.raises(ImagestrataError, match="may be the key of another bundle"):
+        share_bundle(run, tmp_path / "b", new_ids=True, key=tmp_path / "safe" / "key.csv")
+    with pytest.raises(ImagestrataError, match="there are no new ids"):
+        share_bundle(run, tmp_path / "b", key=tmp_path / "key.csv")
+    assert not (tmp_path / "b").exists()
+
+
+def test_new_ids_are_all_that_pairs_hold(run, tmp_path):
+    """Their own ids were hashes of the images' old ids, and their order that of these."""
+    bundle = share(run, tmp_path / "bundle", new_ids=True, key=tmp_path / "key.csv")
+    key = key_of(tmp_path / "key.csv")
+    shared, drawn = pd.read_csv(bundle / "pairs.csv"), pd.read_csv(run / "pairs.csv")
+    assert [*shared] == ["pair_id", "image_a", "image_b", "stratum", "N_h", "probability"]
+    assert not set(shared["pair_id"]) & set(drawn["pair_id"])
+    ends = [*zip(shared["image_a"], shared["image_b"], strict=True)]
+    assert shared["pair_id"].tolist() == [pair_id(a, b) for a, b in ends]
+    assert all(a < b for a, b in ends) and ends == sorted(ends)
+    before = set(map(frozenset, zip(drawn["image_a"], drawn["image_b"], strict=True)))
+    assert {frozenset(key[[a, b]]) for a, b in ends} == before
+
+
+def test_ratings_stand_in_the_order_of_the_new_ids(run, tmp_path):
+    ids = sorted(Embeddings.load(run).images["image_id"])
+    table = pd.DataFrame({"respondent_id": "one", "image_id": ids, "rating": 1.0, "item": "a"})
+    bundle = share(run, tmp_path / "bundle", ratings=table, new_ids=True, key=tmp_path / "key.csv")
+    shared = pd.read_csv(bundle / "ratings.csv")
+    assert shared["image_id"].is_monotonic_increasing
+    assert shared["image_id"].map(key_of(tmp_path / "key.csv")).tolist() != ids
+
+
+@pytest.mark.parametrize("group", ["a@b.example", "@handle", "https://x.example/u", "www.x.org"])
+def test_groups_that_are_addresses_are_refused(run, ratings, tmp_path, group):
+    with pytest.raises(ImagestrataError, match="The column 'group' of `ratings` holds addresses"):
+        share_bundle(run, tmp_path / "bundle", ratings=ratings.assign(group=group))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_groups_that_tell_people_apart_are_refused(run, tmp_path):
+    image = Embeddings.load(run).images["image_id"][0]
+    people = [f"p{i}" for i in range(8)]
+    table = pd.DataFrame({"respondent_id": people, "group": people, "image_id": image, "rating": 1})
+    with pytest.raises(ImagestrataError, match="8 values for 8 respondents: it tells them apart"):
+        share_bundle(run, tmp_path / "bundle", ratings=table)
+    months = ["2018-06", "2018-07"] * 4
+    assert share(run, tmp_path / "bundle", ratings=table.assign(group=months)).is_dir()
+
+
+def test_no_unused_category_and_no_hour(tmp_path):
+    """A category without a row may be somebody who withdrew."""
+    table = draw(tmp_path / "pictures")
+    table["site"] = pd.Categorical(["A"] * len(table), categories=["A", "Zorilla (withdrawn)"])
+    images = scan_images(table, out=tmp_path / "run", progress=False)
+    embed_images(images, "hog", out=tmp_path / "run", progress=False)
+    bundle = share(tmp_path / "run", tmp_path / "bundle", columns=["site"])
+    assert b"Zorilla" not in every_byte(bundle)
+    assert pd.read_parquet(bundle / "images.parquet")["site"].dropna().unique().tolist() == ["A"]
+    times = re.findall(r'"(?:started|finished)": "([^"]*)"', (bundle / "run.json").read_text())
+    assert len(times) == 4 and all(re.fullmatch(r"\d{4}-\d\d-\d\d", one) for one in times)
+
+
+def test_the_share_of_linked_images_is_measured_and_told(run, tmp_path):
+    with pytest.warns(UserWarning, match="can link 100% of the images to their vectors"):
+        share_bundle(run, tmp_path / "a", new_ids=True, key=tmp_path / "a.csv", noise=0.1)
+    readme = re.sub(r"\s+", " ", (tmp_path / "a" / "README.txt").read_text())
+    assert "can link 100% of the images" in readme
+    with pytest.warns(UserWarning, match=r"can link \d?\d% of the images"):
+        share_bundle(run, tmp_path / "b", new_ids=True, key=tmp_path / "b.csv", noise=10)
+
+
+def test_linked_share_by_hand():
+    original = np.array([[0.0, 0], [10, 0], [0, 10], [10, 10]], dtype=np.float32)
+    shared = np.array([[9, 9], [1, 9], [9, 8], [1, 1]], dtype=np.float32)
+    # The third is of (10, 0), and the second of (0, 10); both are nearest to their own.
+    assert linked_share(original, shared, np.array([3, 2, 1, 0])) == 1
+    assert linked_share(original, shared, np.array([3, 2, 0, 1])) == 0.5
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=(2000, 64)).astype(np.float32)
+    same = np.arange(2000)
+    assert linked_share(many, protected_matrix(many, None, 32), same) > 0.99
+    assert linked_share(many, protected_matrix(many, 10.0, None), same) < 0.05
 
 
 def test_noise_is_as_strong_as_said_and_new_each_time(run, tmp_path):
@@ -188,6 +282,13 @@ def test_noise_is_as_strong_as_said_and_new_each_time(run, tmp_path):
     noisy = normalized(one, "l2")
     first = noisy[(clustering.images["cluster"] == 1).to_numpy()].mean(axis=0)
     np.testing.assert_allclose(clustering.centroids[0], first, atol=1e-6)
+    clusters = clustering.images["cluster"].to_numpy()
+    own = silhouettes(as_vectors(noisy), clusters)
+    np.testing.assert_allclose(clustering.images["silhouette"], own, atol=1e-6)
+    distances = np.linalg.norm(noisy - clustering.centroids[clusters - 1], axis=1)
+    np.testing.assert_allclose(clustering.images["distance"], distances, atol=1e-5)
+    means = clustering.images.groupby("cluster")["silhouette"].mean()
+    np.testing.assert_allclose(clustering.clusters["silhouette"], means)
     assert "noise added, its standard deviation 0.5" in (tmp_path / "a" / "README.txt").read_text()
 
 
@@ -264,7 +365,7 @@ def test_where_bundles_may_be_written(run, tmp_path):
     bundle = share(run, tmp_path / "bundle")
     with pytest.raises(ImagestrataError, match="already holds a bundle"):
         share_bundle(run, bundle)
-    share(run, bundle, new_ids=True, overwrite=True)
+    share(run, bundle, new_ids=True, key=tmp_path / "key.csv", overwrite=True)
     assert json.loads((bundle / MANIFEST).read_text())["protection"]["new_ids"] is True
 
 

@@ -159,6 +159,9 @@ def share(
         int | None, typer.Option(help="Project embeddings at random to so many numbers.")
     ] = None,
     new_ids: Annotated[bool, typer.Option(help="Random ids; you keep the key.")] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="The file for the key; default: beside the run folder.")
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -174,6 +177,7 @@ def share(
         noise=noise,
         projection=projection,
         new_ids=new_ids,
+        key=key,
         overwrite=overwrite,
     )
     show({"bundle": str(bundle)}, as_json, f"To be shared: {bundle}")
