@@ -40,6 +40,17 @@ check_number <- function(x, name, null = FALSE, call = rlang::caller_env()) {
   as.double(x)
 }
 
+check_scale <- function(scale, call = rlang::caller_env()) {
+  if (!is.numeric(scale) || length(scale) != 2 || anyNA(scale) || scale[1] >= scale[2]) {
+    abort_imagestrata(
+      "{.arg scale} must be the lowest and the highest rating, not {seen(scale)}.",
+      hint = "The default is {.code c(0, 10)}.",
+      call = call
+    )
+  }
+  scale
+}
+
 # A value as error messages show it.
 seen <- function(x) {
   if (is.object(x)) {

@@ -1,8 +1,8 @@
 # Ratings as read_ratings() returns them: a tibble of usable ratings, and beside it a table
 # of whatever was wrong with the others.
 
-new_ratings <- function(data, problems, range) {
-  new_image_table(data, "imagestrata_ratings", problems = problems, range = range)
+new_ratings <- function(data, problems) {
+  new_image_table(data, "imagestrata_ratings", problems = problems)
 }
 
 #' @export

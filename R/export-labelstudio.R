@@ -17,7 +17,7 @@
 export_labelstudio <- function(packets,
                                out,
                                items = NULL,
-                               scale = c(1, 10),
+                               scale = c(0, 10),
                                anchors = c("not at all", "extremely"),
                                question = NULL,
                                warning = NULL,

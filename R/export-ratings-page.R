@@ -10,7 +10,8 @@
 #' @param items What images are rated on: names, or a table with the column `item`. By default
 #'   the paper's ten emotions.
 #' @param scale Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10" in
-#'   its text and an 11-point scale in its Figure 10: that is `c(0, 10)`.
+#'   its text and an 11-point scale in its Figure 10, which is the default of every export,
+#'   reader and rule.
 #' @param anchors What the ends of the scale mean.
 #' @param question What people are asked.
 #' @param warning What they read before they see the first image.
@@ -36,7 +37,7 @@
 export_ratings_page <- function(packets,
                                 out,
                                 items = NULL,
-                                scale = c(1, 10),
+                                scale = c(0, 10),
                                 anchors = c("not at all", "extremely"),
                                 question = NULL,
                                 warning = NULL,
@@ -63,17 +64,6 @@ item_names <- function(items, call = rlang::caller_env()) {
   check_texts(items, "items", call)
 }
 
-check_ends <- function(scale, call = rlang::caller_env()) {
-  if (!is.numeric(scale) || length(scale) != 2 || anyNA(scale)) {
-    abort_imagestrata(
-      "{.arg scale} must be the lowest and the highest rating, not {seen(scale)}.",
-      hint = "For example {.code c(1, 10)}.",
-      call = call
-    )
-  }
-  as.list(scale)
-}
-
 # What all exports of packets take; `...` is what one of them takes besides.
 export_packets <- function(verb,
                            packets,
@@ -94,7 +84,7 @@ export_packets <- function(verb,
     encode_table(check_data(packets, "packets", "assign_annotators", call = call)),
     check_path(out, "out", call = call),
     items = item_names(items, call),
-    scale = check_ends(scale, call),
+    scale = as.list(check_scale(scale, call)),
     anchors = check_texts(anchors, "anchors", call = call),
     question = check_string(question, "question", null = TRUE, call = call),
     warning = check_string(warning, "warning", null = TRUE, call = call),

@@ -2,8 +2,9 @@
 #'
 #' People rate what images evoke; a network learns best from clear cases. An image is a positive
 #' of the item with the highest mean rating if that is at least `at_least` and beats the second
-#' by at least `margin`; it is a negative if it evokes nothing at all (*Images as Data*, section
-#' 7.3).
+#' by at least `margin`; it is a negative if it evokes nothing at all, that is, if all items have
+#' the lowest rating (*Images as Data*, section 7.3). Where no image is a negative, a warning says
+#' so: perhaps ratings began at 1, and the scale is `c(1, 10)`.
 #'
 #' @details
 #' A clear positive of one item is left out, not negative, for all others, as in the source:
@@ -11,13 +12,15 @@
 #' there are positives; `class_weights = TRUE` of [fine_tune()] does without throwing images
 #' away.)
 #'
-#' @param ratings A data frame with a row per image, or several (one per annotator, of which
-#'   means are taken), with a column `image_id` or `path` and one column per item, say per
-#'   emotion, rated from 0 (not at all) upwards.
-#' @param items Names of the columns with ratings; by default (`NULL`) all but `image_id`,
-#'   `path` and `annotator`.
-#' @param at_least,margin How high, and how far above the second, a clear positive is. The
-#'   source's scale goes from 0 to 10.
+#' @param ratings What [read_ratings()] returned; or any data frame with a row per image, or several
+#'   (one per annotator), with a column `image_id` or `path` and one column per item, say per
+#'   emotion. An image's rating of an item is the mean over all who rated it, whatever their
+#'   group.
+#' @param items The items that are compared; by default (`NULL`) all that [read_ratings()] returned,
+#'   or all columns but `image_id`, `path` and `annotator`.
+#' @param scale Lowest ("not at all") and highest rating that could be given.
+#' @param at_least,margin How many points above the lowest rating, and how far above the second, a
+#'   clear positive is. The source's scale goes from 0 to 10.
 #'
 #' @returns A tibble with a row per image that is clear: `image_id` or `path`, then for each item
 #'   1 (a clear positive), 0 (a negative) or `NA`, which is what [fine_tune()] takes.
@@ -35,11 +38,15 @@
 #' labels <- label_ratings(ratings)
 #' labels
 #' tidy(labels)
-label_ratings <- function(ratings, items = NULL, at_least = 3, margin = 3) {
+label_ratings <- function(ratings, items = NULL, scale = c(0, 10), at_least = 3, margin = 3) {
+  ratings <- plain_tibble(check_data_frame(ratings, "ratings"))
+  ids <- intersect(names(ratings), c("image_id", "path"))
+  ratings[ids] <- lapply(ratings[ids], as.character)
   sent <- call_core(
     "label_ratings",
-    send_labels(check_data_frame(ratings, "ratings"), "ratings"),
+    list(kind = "table", table = encode_table(ratings)),
     items = check_item_names(items),
+    scale = as.list(check_scale(scale)),
     at_least = check_number(at_least, "at_least"),
     margin = check_number(margin, "margin")
   )

@@ -3,7 +3,7 @@
 #' Three looks at ratings before they become labels ([label_ratings()]). They need no Python.
 #'
 #' @inheritParams label_ratings
-#' @param type `"number"`: how many items an image evokes, that is, is rated above 0 for (the
+#' @param type `"number"`: how many items an image evokes, that is, is rated above the lowest rating for (the
 #'   Element's Figure 7.1a). `"together"`: of the images that evoke one item, how many evoke
 #'   another (Figure 7.1b). `"clear"`: for how many images an item is the highest, and for how
 #'   many clearly so (Figure 7.2).
@@ -15,20 +15,22 @@
 #' set.seed(1)
 #' ratings <- data.frame(
 #'   image_id = 1:200,
-#'   anger = pmax(0, rnorm(200, 0, 4)), fear = pmax(0, rnorm(200, -2, 4))
+#'   anger = rbinom(200, 10, 0.5) * rbinom(200, 1, 0.4),
+#'   fear = rbinom(200, 10, 0.3) * rbinom(200, 1, 0.5)
 #' )
 #' plot_label_ratings(ratings)
 #' plot_label_ratings(ratings, type = "together")
 #' plot_label_ratings(ratings, type = "clear")
 plot_label_ratings <- function(ratings,
-                         items = NULL,
-                         at_least = 3,
-                         margin = 3,
-                         type = c("number", "together", "clear")) {
+                               items = NULL,
+                               scale = c(0, 10),
+                               at_least = 3,
+                               margin = 3,
+                               type = c("number", "together", "clear")) {
   type <- rlang::arg_match(type)
   at_least <- check_number(at_least, "at_least")
   margin <- check_number(margin, "margin")
-  means <- mean_ratings(ratings, items)
+  means <- mean_ratings(ratings, items, check_scale(scale))
   switch(type,
     number = plot_number(means),
     together = plot_together(means),
@@ -36,8 +38,9 @@ plot_label_ratings <- function(ratings,
   )
 }
 
-# A matrix with a row per image that is rated for all items, and a column per item.
-mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
+# A matrix with a row per image that is rated for all items, and a column per item, of means
+# counted from the lowest rating.
+mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
   check_data_frame(ratings, "ratings", call)
   key <- intersect(c("image_id", "path"), names(ratings))
   if (length(key) == 0) {
@@ -49,6 +52,9 @@ mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
     )
   }
   check_item_names(items, call)
+  if (all(c("item", "rating") %in% names(ratings))) {
+    ratings <- widen_ratings(ratings, key[[1]])
+  }
   items <- items %||% setdiff(names(ratings), c("image_id", "path", "annotator"))
   absent <- setdiff(items, names(ratings))
   if (length(absent) > 0 || length(items) == 0) {
@@ -62,11 +68,15 @@ mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
       call = call
     )
   }
-  odd <- items[!vapply(ratings[items], \(x) is.numeric(x) && all(x >= 0, na.rm = TRUE), TRUE)]
+  fits <- vapply(ratings[items], \(x) {
+    is.numeric(x) && all(x >= scale[1] & x <= scale[2], na.rm = TRUE)
+  }, NA)
+  odd <- items[!fits]
   if (length(odd) > 0) {
     abort_imagestrata(
-      "The column {.var {odd[[1]]}} must hold numbers of 0 or more.",
-      hint = "Name the columns of ratings as {.arg items}, or drop those that are none.",
+      "The column {.var {odd[[1]]}} must hold numbers on the scale, {scale[1]} to {scale[2]}.",
+      hint = "Name the columns of ratings as {.arg items}, drop those that are none, or say what
+              {.arg scale} it was.",
       call = call
     )
   }
@@ -74,7 +84,7 @@ mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
     ratings[items], list(ratings[[key[[1]]]]), mean,
     na.rm = TRUE, na.action = stats::na.pass
   )
-  means <- as.matrix(means[-1])
+  means <- as.matrix(means[-1]) - scale[1]
   means <- means[stats::complete.cases(means), , drop = FALSE]
   if (nrow(means) == 0) {
     abort_imagestrata(
@@ -84,6 +94,17 @@ mean_ratings <- function(ratings, items, call = rlang::caller_env()) {
     )
   }
   means
+}
+
+# Ratings with one row each, as read_ratings() returns them, with a column per item.
+widen_ratings <- function(ratings, key) {
+  item <- if (is.factor(ratings$item)) droplevels(ratings$item) else ratings$item
+  items <- if (is.factor(item)) levels(item) else unique(item)
+  columns <- lapply(items, \(name) ifelse(item == name, ratings$rating, NA))
+  dplyr::bind_cols(
+    plain_tibble(ratings)[key],
+    tibble::as_tibble(rlang::set_names(columns, items))
+  )
 }
 
 plot_number <- function(means) {
@@ -165,8 +186,8 @@ plot_clear <- function(means, at_least, margin) {
     ggplot2::labs(
       x = NULL, y = "Images", fill = NULL,
       caption = sprintf(
-        "Clearly: %g or more, and %g above the second. %d images evoke nothing.",
-        at_least, margin, sum(!evokes)
+        "Clearly: %g or more above the lowest rating, and %g above the second. %s evoke nothing.",
+        at_least, margin, count_of(sum(!evokes), "image")
       )
     ) +
     theme_strata()

@@ -17,7 +17,7 @@
 #'   respondent took) and `seconds` (that this image took). What is not named is looked for
 #'   under these names. Other names are columns of your own that are kept:
 #'   `c(age = "Q12")`.
-#' @param range Lowest and highest rating that can be given. The published study is not clear
+#' @param scale Lowest and highest rating that can be given. The published study is not clear
 #'   on its own: 1 to 10 in its text, 11 points in its Figure 10.
 #' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics): how
 #'   columns of ratings are called, with `{position}` for the image's place in the packet and
@@ -54,14 +54,14 @@ read_ratings <- function(files,
                          items = NULL,
                          source = "auto",
                          columns = NULL,
-                         range = c(0, 10),
+                         scale = c(0, 10),
                          rating_columns = "{position}_rating_{item}",
                          image_columns = "image_{position}",
                          too_fast = 1 / 3) {
   items <- check_items(items %||% imagestrata::emotion_items)
   check_sample(sample)
   columns <- check_columns(columns)
-  range <- check_range(range)
+  scale <- check_scale(scale)
   too_fast <- check_number(too_fast, "too_fast")
   source <- check_source(source)
   templates <- list(
@@ -69,7 +69,7 @@ read_ratings <- function(files,
     image = check_template(image_columns, "image_columns", "{position}")
   )
   answers <- read_answers(files, source, items, columns, templates)
-  sort_out(answers, sample, items, range, too_fast)
+  sort_out(answers, sample, items, scale, too_fast)
 }
 
 # ---- Arguments --------------------------------------------------------------------------
@@ -135,17 +135,6 @@ check_columns <- function(columns, call = rlang::caller_env()) {
   columns
 }
 
-check_range <- function(range, call = rlang::caller_env()) {
-  if (!is.numeric(range) || length(range) != 2 || anyNA(range) || range[1] >= range[2]) {
-    abort_imagestrata(
-      "{.arg range} must be the lowest and the highest rating, not {seen(range)}.",
-      hint = "For example {.code c(0, 10)}.",
-      call = call
-    )
-  }
-  range
-}
-
 check_source <- function(source, call = rlang::caller_env()) {
   source <- check_string(source, "source", call = call)
   known <- c("auto", "qualtrics", "labelstudio", "table")
@@ -174,7 +163,7 @@ check_template <- function(template, name, parts, call = rlang::caller_env()) {
 # ---- From answers to ratings ------------------------------------------------------------
 
 # `answers`: respondent_id, group, image_id, item, value (text), duration, preview, file, row.
-sort_out <- function(answers, sample, items, range, too_fast, call = rlang::caller_env()) {
+sort_out <- function(answers, sample, items, scale, too_fast, call = rlang::caller_env()) {
   # A survey without groups is one group.
   has_groups <- "group" %in% names(answers)
   known <- match(answers$item, items$column)
@@ -191,12 +180,12 @@ sort_out <- function(answers, sample, items, range, too_fast, call = rlang::call
     !is.null(sample) & !answers$image_id %in% sample$image_id ~ "unmatched image",
     blank(answers$value) ~ "missing",
     is.na(answers$rating) ~ "not a number",
-    answers$rating < range[1] | answers$rating > range[2] ~ "out of range",
+    answers$rating < scale[1] | answers$rating > scale[2] ~ "out of range",
     TRUE ~ NA_character_
   )
   answers$problem <- find_duplicates(answers)
   usable <- is.na(answers$problem)
-  check_usable(answers, usable, sample, range, call)
+  check_usable(answers, usable, sample, scale, call)
   ratings <- answers[usable, ]
   check_one_group(ratings, call)
   flags <- flag_respondents(ratings, too_fast)
@@ -210,7 +199,7 @@ sort_out <- function(answers, sample, items, range, too_fast, call = rlang::call
   problems <- dplyr::relocate(problems, "problem", "kept")
   ratings <- finish_ratings(ratings, sample, items, known[usable], flags)
   report_problems(problems)
-  new_ratings(ratings, problems, range)
+  new_ratings(ratings, problems)
 }
 
 problem_columns <- function(answers) {
@@ -233,7 +222,7 @@ find_duplicates <- function(answers) {
   problem
 }
 
-check_usable <- function(answers, usable, sample, range, call) {
+check_usable <- function(answers, usable, sample, scale, call) {
   if (any(usable)) {
     return()
   }
@@ -246,7 +235,7 @@ check_usable <- function(answers, usable, sample, range, call) {
     "unmatched image" = "The first is {.val {example$image_id}}; the sample has ids like
       {.val {sample$image_id[1]}}.",
     "unknown item" = "The first is {.val {example$item}}: give {.arg items} those of your survey.",
-    "out of range" = "The first is {.val {example$value}}, and {.arg range} is {.val {range}}.",
+    "out of range" = "The first is {.val {example$value}}, and {.arg scale} is {.val {scale}}.",
     "not a number" = "The first is {.val {example$value}}: export numbers, not texts of choices.",
     "no image" = "Say in {.arg columns} or {.arg image_columns} where the ids of images are.",
     "Look at {.file {example$file}}, row {example$row}."

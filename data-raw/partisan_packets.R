@@ -23,9 +23,9 @@ topup <- reassign(packets, answered, raters_per_group = 2, seed = 1)
 small <- assign_annotators(demo_sample(), n_images = 5)
 folder <- export_qualtrics(
   small, tempfile(),
-  base_url = "https://www.example.org/images", scale = c(0, 10), progress = FALSE
+  base_url = "https://www.example.org/images", progress = FALSE
 )
-pages <- export_ratings_page(small, tempfile(), scale = c(0, 10), progress = FALSE)
+pages <- export_ratings_page(small, tempfile(), progress = FALSE)
 
 saveRDS(
   list(

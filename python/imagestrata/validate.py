@@ -71,6 +71,20 @@ def check_seed(value: Any) -> int:
     return check_int("seed", value, minimum=0, maximum=2**32 - 1)
 
 
+def check_scale(value: Any) -> tuple[float, float]:
+    """The lowest and the highest rating that can be given."""
+    ends = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+    if len(ends) != 2:
+        raise ImagestrataError(
+            f"{arg('scale')} must be the lowest and the highest rating, not {quote(value)}.",
+            f"The default is {arg('scale', (0, 10))}.",
+        )
+    low, high = (check_float("scale", end) for end in ends)
+    if low >= high:
+        raise ImagestrataError(f"{arg('scale')} must rise; it goes from {low:g} to {high:g}.")
+    return low, high
+
+
 def check_path(name: str, value: Any) -> Path:
     """A path, existing or not; ``~`` is expanded."""
     if not isinstance(value, str | os.PathLike) or not str(value):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError, combine_labels, label_ratings
+from imagestrata import ImagestrataError, combine_labels, label_ratings, read_ratings
+from imagestrata.errors import ImagestrataWarning
 
 RATINGS = pd.DataFrame(
     {
@@ -61,11 +62,13 @@ def test_rules_for_several_annotators(rule, expected):
 def test_bad_ratings_are_named():
     with pytest.raises(ImagestrataError, match="column 'image_id' or 'path'"):
         label_ratings(pd.DataFrame({"anger": [1]}))
-    with pytest.raises(ImagestrataError, match="'anger' must hold numbers of 0 or more; 1 of 6"):
+    with pytest.raises(
+        ImagestrataError, match="'anger' must hold numbers on the scale, 0 to 10; 1 of 6"
+    ):
         label_ratings(RATINGS.assign(anger=[1, 2, 3, 4, 5, -1]))
     with pytest.raises(ImagestrataError, match="1, 0 or nothing"):
         combine_labels(pd.DataFrame({"path": ["x"], "flag": [3]}))
-    with pytest.raises(ImagestrataError, match="None of 6 images is rated"):
+    with pytest.raises(ImagestrataError, match="None of 6 images is rated for all of 3 items"):
         label_ratings(RATINGS.assign(joy=np.nan))
     with pytest.raises(ImagestrataError, match="'majority', 'any', 'mean'"):
         combine_labels(pd.DataFrame({"path": ["x"], "flag": [1]}), "most")
@@ -80,3 +83,40 @@ def test_one_item_may_go_without_a_list_and_other_things_than_tables_are_refused
             rule([1, 2])
     with pytest.raises(ImagestrataError, match="hold something else, -1 for one"):
         label_ratings(RATINGS.assign(joy=-1))
+    with pytest.raises(ImagestrataError, match="numbers on the scale, 0 to 10; 1 of 6"):
+        label_ratings(RATINGS.assign(joy=11))
+    with pytest.raises(ImagestrataError, match="scale` must rise"):
+        label_ratings(RATINGS, scale=(10, 0))
+
+
+def long_ratings():
+    """One row a rating, as people give them: of image a two, of the others one."""
+    rows = [
+        (who, image, item, RATINGS.set_index("image_id").loc[image, item])
+        for image in "abcde"
+        for who in (("r1", "r2") if image == "a" else ("r1",))
+        for item in ("joy", "fear", "anger")
+    ]
+    return pd.DataFrame(rows, columns=["respondent_id", "image_id", "item", "rating"])
+
+
+def test_what_read_ratings_returns_is_taken_as_it_is():
+    read = read_ratings(long_ratings(), items=["anger", "joy", "fear"])
+    labels = label_ratings(read)
+    expected = label_ratings(RATINGS[RATINGS["anger"].notna()])
+    pd.testing.assert_frame_equal(labels, expected)  # items in the order of their categories
+    pd.testing.assert_frame_equal(labels.attrs["counts"], expected.attrs["counts"])
+    some = label_ratings(read, items=["joy", "anger"])
+    assert list(some) == ["image_id", "joy", "anger"]
+    partly = label_ratings(read[~((read["image_id"] == "a") & (read["item"] == "joy"))])
+    assert partly.attrs["incomplete"] == 1 and "a" not in set(partly["image_id"])
+    with pytest.raises(ImagestrataError, match="no ratings of 'awe'"):
+        label_ratings(read, items="awe")
+
+
+def test_the_rule_is_the_same_on_a_scale_that_begins_at_one():
+    expected = label_ratings(RATINGS)
+    shifted = RATINGS.assign(**RATINGS[["anger", "joy", "fear"]] + 1)
+    pd.testing.assert_frame_equal(label_ratings(shifted, scale=(1, 11)), expected)
+    with pytest.warns(ImagestrataWarning, match="Not one of 5 images has the lowest rating, 0"):
+        assert label_ratings(shifted)["anger"].tolist() == [1, 1]

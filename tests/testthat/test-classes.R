@@ -165,7 +165,7 @@ test_that("every other table, too, is plain once it contradicts what it says", {
   expect_s3_class(some, "imagestrata_sample")
   expect_match(tbl_sum(some), "from 8 strata")
 
-  ratings <- new_ratings(simulated_ratings, problems = dplyr::tibble(), range = c(0, 10))
+  ratings <- new_ratings(simulated_ratings, problems = dplyr::tibble())
   expect_s3_class(dplyr::filter(ratings, cluster < 9), "imagestrata_ratings")
   expect_s3_class(dplyr::mutate(ratings, rating = 10 - rating), "imagestrata_ratings")
   expect_s3_class(dplyr::mutate(ratings, group = rev(group)), "imagestrata_ratings")

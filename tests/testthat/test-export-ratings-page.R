@@ -16,7 +16,7 @@ test_that("items are names or a table, and what is left out crosses as nothing",
   expect_false(written$visible)
   sent <- calls$export_ratings_page
   expect_equal(sent$items, list("sad", "glad"))
-  expect_equal(sent$scale, list(1, 10))
+  expect_equal(sent$scale, list(0, 10))
   expect_equal(sent$anchors, list("not at all", "extremely"))
   expect_equal(sent$exclude, list("b"))
   expect_null(sent$warning)

@@ -19,6 +19,46 @@ test_that("the clear cases become labels, and all others are counted", {
   expect_equal(alone$fear, c(0, 1, 1))
 })
 
+test_that("what read_ratings() returns is taken as it is, items in their order", {
+  skip_if_no_core()
+  wide <- data.frame(image_id = c("a", "b", "c"), proud = c(1, 0, 2), angry = c(9, 0, 1))
+  long <- data.frame(
+    respondent_id = "r1", image_id = rep(wide$image_id, each = 2), item = c("proud", "angry"),
+    rating = as.vector(t(wide[-1]))
+  )
+  read <- suppressMessages(read_ratings(long))
+  labels <- label_ratings(read)
+  expect_equal(labels, label_ratings(wide))
+  expect_named(labels, c("image_id", "proud", "angry"))
+  turned <- dplyr::mutate(read, item = factor(item, c("angry", "proud")))
+  expect_named(label_ratings(turned), c("image_id", "angry", "proud"))
+  for (type in c("number", "together", "clear")) {
+    shown <- plot_label_ratings(read, type = type)$data
+    expect_equal(shown, plot_label_ratings(wide, type = type)$data)
+  }
+})
+
+test_that("the scale says what evokes nothing", {
+  skip_if_no_core()
+  seven <- data.frame(image_id = c("a", "b"), anger = c(7, 1), fear = c(1, 1))
+  expect_warning(label_ratings(seven), "Not one of 2 images has the lowest rating, 0")
+  expect_equal(label_ratings(seven, scale = c(1, 7))$anger, c(1, 0))
+  number <- function(...) plot_label_ratings(seven, ...)$data$share
+  expect_equal(number(scale = c(1, 7)), c(0.5, 0.5, 0))
+  expect_error(label_ratings(seven, scale = c(1, 5)), "1 to 5", class = "imagestrata_error")
+  expect_error(plot_label_ratings(seven, scale = c(1, 5)), "1 to 5", class = "imagestrata_error")
+  expect_error(label_ratings(seven, scale = 7), "`scale`", class = "imagestrata_error")
+})
+
+test_that("one scale is the default of every export, reader and rule", {
+  for (verb in c(
+    "export_ratings_page", "export_qualtrics", "export_labelstudio", "read_ratings",
+    "label_ratings", "plot_label_ratings"
+  )) {
+    expect_equal(eval(formals(verb)$scale), c(0, 10))
+  }
+})
+
 test_that("what is no ratings is an error", {
   expect_snapshot(error = TRUE, {
     label_ratings("ratings.csv")

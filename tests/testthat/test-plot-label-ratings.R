@@ -25,6 +25,7 @@ test_that("clear cases are those of label_ratings()", {
     path = as.character(1:100), anger = sample(0:10, 100, TRUE), fear = sample(0:10, 100, TRUE),
     hope = sample(0:10, 100, TRUE)
   )
+  ratings[1, -1] <- 0
   drawn <- plot_label_ratings(ratings, type = "clear", at_least = 5, margin = 2)$data
   counted <- tidy(label_ratings(ratings, at_least = 5, margin = 2))
   expect_equal(drawn$n[drawn$way == "clearly highest"], counted$positive)

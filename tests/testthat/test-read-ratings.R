@@ -251,7 +251,7 @@ test_that("files and arguments that cannot be are refused", {
     read_ratings(answers, columns = c(age = "years"))
     read_ratings(answers, items = c("proud", "angry"))
     read_ratings(answers, items = two_items[c(1, 1), ])
-    read_ratings(answers, range = 10)
+    read_ratings(answers, scale = 10)
     read_ratings(answers, source = "surveymonkey")
     read_ratings(answers, sample = toy_drawn()[c(1, 1), ])
     read_ratings(answers, sample = "sample.csv")

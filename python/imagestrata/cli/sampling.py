@@ -70,7 +70,7 @@ def assign(
     base_url: Annotated[
         str | None, typer.Option(help="Where images will lie on a server (qualtrics).")
     ] = None,
-    low: Annotated[int, typer.Option(help="Lowest rating.")] = 1,
+    low: Annotated[int, typer.Option(help="Lowest rating.")] = 0,
     high: Annotated[int, typer.Option(help="Highest rating.")] = 10,
     warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
     exclude: Annotated[

@@ -21,6 +21,7 @@ def plot_label_ratings(
     path: str | os.PathLike[str] | None = None,
     *,
     items: Sequence[str] | None = None,
+    scale: tuple[float, float] = (0, 10),
     at_least: float = 3.0,
     margin: float = 3.0,
 ) -> Figure:
@@ -32,13 +33,14 @@ def plot_label_ratings(
     path : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
     items : sequence of str, optional
+    scale : (float, float), default (0, 10)
     at_least, margin : float, default 3
         As ``ratings`` in :func:`imagestrata.label_ratings`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Three panels: how many items an image evokes (mean rating above 0); of the images
+        Three panels: how many items an image evokes (mean rating above the lowest); of the images
         that evoke the item of a row, the share that also evokes that of a column; and
         for how many images an item is highest, and clearly so.
 
@@ -47,8 +49,9 @@ def plot_label_ratings(
     ImagestrataError
         As :func:`imagestrata.label_ratings`, or if the file cannot be written.
     """
-    counts = label_ratings(ratings, items=items, at_least=at_least, margin=margin).attrs["counts"]
-    evoked = (mean_ratings(ratings, items) > 0).to_numpy()
+    labels = label_ratings(ratings, items=items, scale=scale, at_least=at_least, margin=margin)
+    counts = labels.attrs["counts"]
+    evoked = (mean_ratings(ratings, items, scale)[0] > 0).to_numpy()
     names = counts["item"].tolist()
     together = evoked.T.astype(float) @ evoked
     share = together / np.maximum(np.diag(together), 1)[:, None]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
-from ..validate import check_choice, check_float, columns_of
+from ..errors import ImagestrataError, plural, warn
+from ..validate import check_choice, check_float, check_scale, columns_of
 from ..wording import arg, quote
 
 COMBINE_RULES = ("majority", "any", "mean")
@@ -19,6 +19,7 @@ def label_ratings(
     ratings: pd.DataFrame,
     *,
     items: Sequence[str] | None = None,
+    scale: tuple[float, float] = (0, 10),
     at_least: float = 3.0,
     margin: float = 3.0,
 ) -> pd.DataFrame:
@@ -27,22 +28,26 @@ def label_ratings(
     Parameters
     ----------
     ratings : DataFrame
-        A row per image, or several (one per annotator, of which means are taken), with
-        a column ``image_id`` or ``path`` and one column per item, say per emotion, rated
-        from 0 (not at all) upwards.
+        What :func:`read_ratings` returned; or any table with a row per image, or several
+        (one per annotator), with a column ``image_id`` or ``path`` and one column per
+        item, say per emotion. An image's rating of an item is the mean over all who
+        rated it, whatever their group.
     items : str or sequence of str, optional
-        The columns with ratings; by default all but ``image_id``, ``path`` and
-        ``annotator``.
+        The items that are compared; by default all that :func:`read_ratings` returned,
+        or all columns but ``image_id``, ``path`` and ``annotator``.
+    scale : (float, float), default (0, 10)
+        Lowest ("not at all") and highest rating that could be given.
     at_least, margin : float, default 3
         An image is a positive of the item with the highest mean if that is at least
-        ``at_least`` and beats the second by at least ``margin``, on a scale from 0 to 10
-        (*Images as Data*, section 7.3).
+        ``at_least`` points above the lowest rating and beats the second by at least
+        ``margin`` (*Images as Data*, section 7.3, on a scale from 0 to 10).
 
     Returns
     -------
     DataFrame
         A row per image: ``image_id`` or ``path``, then per item 1 (a clear positive), 0
-        (a negative: all items are 0) or nothing, which is what :func:`fine_tune` takes.
+        (a negative: all items have the lowest rating) or nothing, which is what
+        :func:`fine_tune` takes.
         ``attrs["counts"]`` says for each item how many images are ``positive``,
         ``negative``, and dropped since ``weak`` (highest, but below ``at_least``) or
         ``unclear`` (highest, but too close to the second), which together are those of
@@ -51,8 +56,13 @@ def label_ratings(
     Raises
     ------
     ImagestrataError
-        If there is no column that names images, or an item is not a column of numbers
-        of 0 or more.
+        If there is no column that names images, or ratings are no numbers on the scale.
+
+    Warns
+    -----
+    ImagestrataWarning
+        If not one image has the lowest mean rating of all items, so that none is a
+        negative: perhaps ratings began at 1, and the scale is ``(1, 10)``.
 
     Notes
     -----
@@ -63,7 +73,8 @@ def label_ratings(
     """
     at_least = check_float("at_least", at_least, minimum=0)
     margin = check_float("margin", margin, minimum=0)
-    means = mean_ratings(ratings, items)
+    low, high = check_scale(scale)
+    means, n_images = mean_ratings(ratings, items, (low, high))
     names = list(means.columns)
     values = means.to_numpy(dtype=float)
     ranked = np.sort(values, axis=1)
@@ -86,22 +97,54 @@ def label_ratings(
             "unclear": (top & strong[:, None] & ~clear[:, None]).sum(axis=0),
         }
     )
-    table.attrs["incomplete"] = int(ratings[means.index.name].nunique() - len(means))
+    table.attrs["incomplete"] = n_images - len(means)
+    if evokes.all():
+        warn(
+            f"Not one of {plural(len(means), 'image')} has the lowest rating, {low:g}, of all "
+            "items, so that none is a negative.",
+            f"If ratings began elsewhere, say where: {arg('scale', (1, 10))}.",
+            stacklevel=2,
+        )
     return table
 
 
-def mean_ratings(ratings: pd.DataFrame, items: Sequence[str] | None) -> pd.DataFrame:
-    """Mean rating of every item (columns) for every image (rows) that is rated for all."""
+def mean_ratings(
+    ratings: pd.DataFrame, items: Sequence[str] | None, scale: tuple[float, float]
+) -> tuple[pd.DataFrame, int]:
+    """Means of every item (columns) for every image (rows) that is rated for all of them.
+
+    They are counted from the lowest rating of the scale. The number of images comes second.
+    """
     key = _key(ratings)
-    names = _rated(ratings, key, items)
-    means: pd.DataFrame = ratings.groupby(key, sort=False)[names].mean().astype(float)
+    wide = _widened(ratings, key, items) if {"item", "rating"} <= {*ratings} else ratings
+    names = _rated(wide, key, items, scale)
+    numbers = wide[[key, *names]]
+    means: pd.DataFrame = numbers.groupby(key, sort=False)[names].mean().astype(float) - scale[0]
     complete = means.dropna()
     if complete.empty:
         raise ImagestrataError(
-            f"None of {len(means)} images is rated for all of {len(names)} items.",
-            "Fill in the missing ratings.",
+            f"None of {plural(len(means), 'image')} is rated for all of "
+            f"{plural(len(names), 'item')}.",
+            f"Fill in the missing ratings, or name fewer {arg('items')}.",
         )
-    return complete
+    return complete, len(means)
+
+
+def _widened(ratings: pd.DataFrame, key: str, items: Sequence[str] | None) -> pd.DataFrame:
+    """Ratings with one row each, as :func:`read_ratings` returns them, with a column per item."""
+    item = ratings["item"]
+    present = list(item.dropna().unique())
+    if isinstance(item.dtype, pd.CategoricalDtype):
+        present = [name for name in item.cat.categories if name in set(present)]
+    wanted = present if items is None else [items] if isinstance(items, str) else list(items)
+    absent = [name for name in wanted if name not in present]
+    if absent:
+        raise ImagestrataError(
+            f"There are no ratings of {quote(absent[0])}.",
+            f"Items are {', '.join(map(str, present))}.",
+        )
+    columns = {name: ratings["rating"].where(item == name) for name in wanted}
+    return pd.DataFrame({key: ratings[key], **columns})
 
 
 def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
@@ -131,7 +174,7 @@ def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame
     """
     key = _key(labels)
     check_choice("rule", rule, COMBINE_RULES)
-    names = _rated(labels, key, None, most=1)
+    names = _rated(labels, key, None, None)
     means = labels.groupby(key, sort=False)[names].mean().astype(float)
     if rule == "any":
         decided = means.mask(means > 0, 1.0)
@@ -163,9 +206,12 @@ def _key(table: pd.DataFrame) -> str:
 
 
 def _rated(
-    table: pd.DataFrame, key: str, items: Sequence[str] | None, most: float = np.inf
+    table: pd.DataFrame,
+    key: str,
+    items: Sequence[str] | None,
+    scale: tuple[float, float] | None,
 ) -> list[str]:
-    """The columns with numbers from 0 to ``most``."""
+    """The columns with numbers on the scale; with 1 and 0 where there is none."""
     others = {"image_id", "path", "annotator"}
     if items is None:
         names = [name for name in table.columns if name not in others]
@@ -179,15 +225,18 @@ def _rated(
         )
     for name in names:
         numbers: pd.Series[Any] = pd.to_numeric(table[name], errors="coerce")
-        whole = numbers.isin([0, 1]) if most == 1 else numbers >= 0
+        whole = numbers.isin([0, 1]) if scale is None else numbers.between(*scale)
         odd = table[name][~whole & table[name].notna()]
         if len(odd):
-            wanted = "1, 0 or nothing" if most == 1 else "numbers of 0 or more"
+            wanted = "1, 0 or nothing"
+            if scale is not None:
+                wanted = f"numbers on the scale, {scale[0]:g} to {scale[1]:g}"
             raise ImagestrataError(
-                f"The column {quote(name)} must hold {wanted}; {len(odd)} of {len(table)} rows "
-                f"hold something else, {quote(odd.tolist()[0])} for one.",
-                f"Name the columns of ratings as {arg('items')}, or drop those that are none."
-                if most > 1
-                else "Drop columns that are no labels.",
+                f"The column {quote(name)} must hold {wanted}; {len(odd)} of {len(table)} rows hold "
+                f"something else, {quote(odd.tolist()[0])} for one.",
+                "Drop columns that are no labels."
+                if scale is None
+                else f"Name the columns of ratings as {arg('items')}, drop those that are none, or "
+                f"say what scale it was: {arg('scale', (1, 100))}.",
             )
     return names

@@ -12,8 +12,8 @@ import pandas as pd
 from ..errors import ImagestrataError, plural, warn
 from ..files import unguarded
 from ..sampling.assign import check_packets
-from ..sampling.survey import EMOTIONS, check_items, check_scale
-from ..validate import check_path
+from ..sampling.survey import EMOTIONS, check_items
+from ..validate import check_path, check_scale
 from ..wording import arg, quote, verb
 
 _NEEDED = ("respondent_id", "image_id", "item", "rating")
@@ -26,7 +26,7 @@ def read_ratings(
     *,
     packets: pd.DataFrame | None = None,
     items: Sequence[str] | pd.DataFrame | None = None,
-    scale: tuple[int, int] = (0, 10),
+    scale: tuple[float, float] = (0, 10),
 ) -> pd.DataFrame:
     """Read ratings with one row each, and join them to the sample.
 
@@ -49,7 +49,7 @@ def read_ratings(
     items : sequence of str or DataFrame, optional
         Items in the order of the results; as a table with the columns ``item`` and
         ``dimension``. By default the ten emotions in their three dimensions.
-    scale : (int, int), default (0, 10)
+    scale : (float, float), default (0, 10)
         Lowest and highest rating that can be given.
 
     Returns
@@ -81,7 +81,7 @@ def read_ratings(
     numbers = pd.to_numeric(table["rating"], errors="coerce")
     _refuse(table, numbers.isna(), "rating", "are no numbers")
     off = (numbers < low) | (numbers > high)
-    _refuse(table, off, "rating", f"are off the scale {low} to {high}")
+    _refuse(table, off, "rating", f"are off the scale {low:g} to {high:g}")
     table["rating"] = numbers.astype(float)
     if sample is not None:
         table = _join(table, sample)

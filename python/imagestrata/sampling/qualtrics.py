@@ -24,7 +24,7 @@ def export_qualtrics(
     *,
     base_url: str,
     items: Sequence[str] | pd.DataFrame | None = None,
-    scale: tuple[int, int] = (1, 10),
+    scale: tuple[int, int] = (0, 10),
     anchors: tuple[str, str] = ("not at all", "extremely"),
     question: str | None = None,
     warning: str | None = None,

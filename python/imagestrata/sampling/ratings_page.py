@@ -23,7 +23,7 @@ def export_ratings_page(
     out: str | os.PathLike[str],
     *,
     items: Sequence[str] | pd.DataFrame | None = None,
-    scale: tuple[int, int] = (1, 10),
+    scale: tuple[int, int] = (0, 10),
     anchors: tuple[str, str] = ("not at all", "extremely"),
     question: str | None = None,
     warning: str | None = None,
@@ -43,9 +43,10 @@ def export_ratings_page(
     items : sequence of str or DataFrame, optional
         What images are rated on, or a table with the column ``item``. By default
         the paper's ten emotions.
-    scale : (int, int), default (1, 10)
+    scale : (int, int), default (0, 10)
         Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10"
-        in its text and an 11-point scale in its Figure 10: that is (0, 10).
+        in its text and an 11-point scale in its Figure 10, which is the default of
+        every export, reader and rule.
     anchors : (str, str), default ("not at all", "extremely")
         What the ends of the scale mean. Ours: the paper does not give its words.
     question : str, optional

@@ -24,6 +24,7 @@ from ..files import (
 from ..progress import Progress
 from ..provenance import version
 from ..validate import check_address, check_bool, check_int
+from ..validate import check_scale as check_ends
 from ..wording import arg, quote
 from .assign import check_packets
 
@@ -71,16 +72,8 @@ def check_items(items: Any) -> list[str]:
 
 
 def check_scale(scale: Any) -> tuple[int, int]:
-    """Lowest and highest rating, between 0 and 10."""
-    ends = list(scale) if isinstance(scale, Iterable) and not isinstance(scale, str) else []
-    if len(ends) != 2:
-        raise ImagestrataError(
-            f"{arg('scale')} must be the lowest and the highest rating, not {quote(scale)}.",
-            f"For example {arg('scale', (1, 10))}.",
-        )
-    low, high = (check_int("scale", end, minimum=0, maximum=10) for end in ends)
-    if low >= high:
-        raise ImagestrataError(f"{arg('scale')} must rise; it goes from {low} to {high}.")
+    """Lowest and highest rating that can be given on a page, whole numbers from 0 to 10."""
+    low, high = (check_int("scale", end, minimum=0, maximum=10) for end in check_ends(scale))
     return low, high
 
 
