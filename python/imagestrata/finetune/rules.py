@@ -232,8 +232,8 @@ def _rated(
             if scale is not None:
                 wanted = f"numbers on the scale, {scale[0]:g} to {scale[1]:g}"
             raise ImagestrataError(
-                f"The column {quote(name)} must hold {wanted}; {len(odd)} of {len(table)} rows hold "
-                f"something else, {quote(odd.tolist()[0])} for one.",
+                f"The column {quote(name)} must hold {wanted}; {len(odd)} of {len(table)} rows "
+                f"hold something else, {quote(odd.tolist()[0])} for one.",
                 "Drop columns that are no labels."
                 if scale is None
                 else f"Name the columns of ratings as {arg('items')}, drop those that are none, or "
