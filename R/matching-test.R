@@ -8,7 +8,8 @@
 #' @param descriptions A data frame with the columns `cluster` and `description`, one row per
 #'   cluster to be tested: keywords, or names that you gave them.
 #' @param out The HTML file to write. It holds the images, opens in any browser without a
-#'   network, keeps answers until they are downloaded as CSV, and sends nothing anywhere.
+#'   network, keeps answers until they are removed there, hands them out as CSV, and sends nothing
+#'   anywhere.
 #' @param n_sets Sets drawn from each cluster.
 #' @param n_images Images in a set. More than one, since some images are in the wrong cluster;
 #'   that is not what this test is about.

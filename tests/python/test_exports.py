@@ -377,3 +377,112 @@ def test_people_see_items_in_different_orders(browser, packets, tmp_path):
         tab.click("#change")
     assert len(orders) == 4
     tab.close()
+
+
+# ---- several people at one computer ----
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString", "hasOwnProperty"])
+def test_any_name_keeps_its_answers(browser, packets, tmp_path, name):
+    items = ["__proto__", "constructor", "proud"]
+    folder = export("pages", packets, tmp_path / "out", items=items)
+    tab, trouble = opened(browser, folder / "p001.html")
+    begin(tab, name)
+    assert not tab.locator("[aria-pressed=true]").count()
+    for key in ["3", "4", "5", "Enter"]:
+        tab.keyboard.press(key)
+    assert tab.inner_text("#place") == "Image 2 of 3 · 1 rated"
+    tab.reload()
+    begin(tab, name)
+    assert tab.inner_text("#place") == "Image 2 of 3 · 1 rated"
+    rows = downloaded(tab, "#save")
+    assert sorted(row["rating"] for row in rows) == ["3", "4", "5"]
+    assert sorted(row["item"] for row in rows) == sorted(items)
+    assert trouble == []
+    tab.close()
+
+
+def test_the_next_person_sees_nothing_of_the_last_one(browser, packets, tmp_path):
+    folder = export("pages", packets, tmp_path / "out", items=["proud"])
+    tab, trouble = opened(browser, folder / "p001.html")
+    begin(tab, "jane@x.example")
+    tab.keyboard.press("7")
+    tab.click("#change")
+    assert tab.input_value("#annotator") == ""
+    tab.reload()
+    assert tab.input_value("#annotator") == ""
+    assert "jane" not in tab.content()
+    begin(tab, "ben")
+    assert "jane" not in tab.inner_text("body")
+    assert tab.inner_text("#place") == "Image 1 of 3 · 0 rated"
+    assert trouble == []
+    tab.close()
+
+
+def test_answers_can_be_removed_from_the_browser(browser, packets, tmp_path):
+    folder = export("pages", packets, tmp_path / "out", items=["proud"])
+    tab, trouble = opened(browser, folder / "p001.html")
+    asked: list[str] = []
+    kept = "JSON.stringify(Object.entries(localStorage))"
+
+    def refuse(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    tab.once("dialog", refuse)
+    begin(tab, "ann")
+    tab.keyboard.press("5")
+    tab.click("#remove")  # asks, since nothing is downloaded
+    assert "ann" in asked[0] and "not downloaded" in asked[0]
+    assert "ann" in tab.evaluate(kept)
+    assert tab.is_visible("#judge")
+    tab.click("#change")
+    begin(tab, "ben")
+    tab.keyboard.press("6")
+    for _ in range(2):
+        downloaded(tab, "#save")
+    tab.click("#remove")  # without a question
+    assert tab.is_visible("#start") and len(asked) == 1
+    assert "ben" not in tab.evaluate(kept) and "ann" in tab.evaluate(kept)
+    begin(tab, "ben")
+    assert tab.inner_text("#place") == "Image 1 of 3 · 0 rated"
+    tab.click("#change")
+    begin(tab, "ann")
+    assert tab.inner_text("#place") == "Image 2 of 3 · 1 rated"
+    for _ in range(2):
+        tab.keyboard.press("5")
+        tab.keyboard.press("Enter")
+    downloaded(tab, "#save-all")
+    tab.click("#remove-all")
+    assert tab.evaluate("localStorage.length") == 0
+    assert trouble == []
+    tab.close()
+
+
+def test_answers_belong_to_one_export(browser, packets, tmp_path):
+    """Not to another export, question or scale with the same images."""
+    usual = {"items": ["proud"], "question": "What do you feel?"}
+    folder = export("pages", packets, tmp_path / "a", **usual)
+    others = {
+        "another export": export("pages", packets, tmp_path / "b", **usual),
+        "question": export("pages", packets, tmp_path / "c", **usual | {"question": "Who?"}),
+        "ends": export("pages", packets, tmp_path / "d", **usual, anchors=("a little", "a lot")),
+    }
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto((folder / "p001.html").as_uri())
+    begin(tab, "r1")
+    tab.keyboard.press("5")
+    for other in others.values():
+        tab.goto((other / "p001.html").as_uri())
+        begin(tab, "r1")
+        assert tab.inner_text("#place").endswith("0 rated")
+    export("pages", packets, folder, **usual, overwrite=True)  # the same once more
+    tab.goto((folder / "p001.html").as_uri())
+    begin(tab, "r1")
+    assert tab.inner_text("#place").endswith("1 rated")
+    export("pages", packets, folder, **usual | {"question": "Who?"}, overwrite=True)
+    tab.goto((folder / "p001.html").as_uri())
+    begin(tab, "r1")
+    assert tab.inner_text("#place").endswith("0 rated")
+    context.close()

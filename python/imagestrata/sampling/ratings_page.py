@@ -82,8 +82,10 @@ def export_ratings_page(
     any web server, holds its images, and asks the network for nothing. It shows
     image after image with the items in random order, which stays the same for one
     person, so that the order averages out over people and not within one. Ratings
-    are given by mouse, touch or keyboard, an image may be skipped, and answers are
-    kept in that browser until they are downloaded as CSV, with ``respondent_id``,
+    are given by mouse, touch or keyboard, and an image may be skipped. Answers stay in
+    that browser until they are removed there; nobody is shown who was there before, but
+    whoever types a name or code sees that person's answers. They belong to this export,
+    its question and its scale. They are downloaded as CSV, with ``respondent_id``,
     ``group``, ``packet_id``, ``position``, ``image_id``, ``item``,
     ``item_position``, ``rating`` (empty where not given), ``skipped`` (1 or 0) and
     ``seconds`` (that the image was looked at).
@@ -101,7 +103,7 @@ def export_ratings_page(
 
     files = [*(_page_name(str(packet_id)) for packet_id in table["packet_id"].unique())]
     files.append("packets.csv")
-    survey.begin(folder, files)
+    export = survey.begin(folder, files)
     asked = survey.QUESTION if question is None else question
     index = []
     for packet_id, packet in table.groupby("packet_id", sort=False):
@@ -119,7 +121,13 @@ def export_ratings_page(
             "pictures": [pictures[image_id] for image_id in ids],
         }
         write_page(
-            folder / file, "ratings", data, title="Rating images", question=asked, warning=warning
+            folder / file,
+            "ratings",
+            data,
+            title="Rating images",
+            export=export,
+            question=asked,
+            warning=warning,
         )
         index.append((packet_id, data["group"], len(ids), file))
     pages = pd.DataFrame(index, columns=["packet_id", "group", "n_images", "file"])

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
+from ..explore.page import new_export
 from ..files import (
     is_half_written,
     make_folder,
@@ -171,22 +172,33 @@ def check_out(out: Any, overwrite: bool) -> Path:
     return folder
 
 
-def begin(folder: Path, files: Sequence[str]) -> None:
+def begin(folder: Path, files: Sequence[str]) -> str:
     """Remove an earlier export: an image that has been excluded since must not stay.
 
     The list of what will be written comes first, so that an export that is interrupted
     can be removed as well.
+
+    Returns
+    -------
+    str
+        The name of the export, which is that of the one it replaces: answers that browsers
+        keep to the same questions on the same images stay.
     """
-    earlier = _manifest(folder).get("files", [])
+    before = _manifest(folder)
+    earlier, export = before.get("files", []), before.get("export") or new_export()
     remove_half_written(folder)
-    write_json(folder / _MANIFEST, {"unfinished": True, "files": sorted({*earlier, *files})})
+    listed = {"unfinished": True, "export": export, "files": sorted({*earlier, *files})}
+    write_json(folder / _MANIFEST, listed)
     for name in earlier:
         (folder / name).unlink(missing_ok=True)
+    return str(export)
 
 
 def finish(folder: Path, kind: str, files: Sequence[str], **settings: Any) -> None:
     """Say what the export is made of."""
-    about = {"imagestrata": version(), "kind": kind, **settings, "files": sorted(files)}
+    export = _manifest(folder)["export"]
+    about = {"imagestrata": version(), "kind": kind, "export": export, **settings}
+    about["files"] = sorted(files)
     write_json(folder / _MANIFEST, about)
 
 

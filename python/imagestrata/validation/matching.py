@@ -121,7 +121,7 @@ def matching_test(
         texts.
     out : path
         The HTML file to write. It holds the images, opens in any browser without
-        a network, keeps answers until they are downloaded as CSV, and sends
+        a network, keeps answers until they are removed, hands out CSV, and sends
         nothing anywhere.
     n_sets : int, default 5
         Sets drawn from each cluster (Leveraging VLLMs for Visual Clustering).

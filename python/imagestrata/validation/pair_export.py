@@ -58,7 +58,7 @@ def export_pairs(
     format : {"html", "csv", "labelstudio"}, default "html"
         "html": one file that holds the images and opens in any browser, without
         a network. It shows pair after pair, takes answers from the keyboard,
-        keeps them in that browser until they are downloaded as CSV, and sends
+        keeps them in that browser until they are removed, hands out CSV, and sends
         nothing anywhere. "csv": a table with empty columns ``annotator`` and
         ``judgement``. "labelstudio": tasks to import, with the labelling
         configuration in a file ``...-config.xml`` beside them.

@@ -17,30 +17,29 @@ kit.annotate = ({
   all = " of images",
   file = kind,
 }) => {
-  const { data, stored, say, onKeys, csv, download } = kit;
+  const { dict, people, say, onKeys, csv, download } = kit;
   const byId = (id) => document.getElementById(id);
   const count = (n, word) => `${n.toLocaleString("en")} ${n === 1 ? word : word + "s"}`;
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
   // ---- what is kept: who judges, and everybody's answers ----
 
-  const store = stored(`imagestrata:${kind}:${data.key}`, { annotator: "", judged: {} });
+  const store = people(kind);
   let annotator = "";
-  let judged = {}; // id -> answer
+  let judged = dict(); // id -> answer
+  let isDownloaded = true;
   let at = 0;
   let view = "start";
 
   function keep() {
-    const all = store.read();
-    all.annotator = annotator;
-    all.judged[annotator] = judged;
-    store.write(all);
+    isDownloaded = false;
+    store.write(annotator, judged);
   }
 
   // Another window with this page may have added answers.
   store.onChange(() => {
     if (view === "start") return;
-    judged = store.read().judged[annotator] ?? {};
+    judged = store.read(annotator);
     draw();
   });
 
@@ -63,7 +62,10 @@ kit.annotate = ({
     view = to;
     for (const name of ["start", "judge", "end"]) byId(name).hidden = name !== view;
     document.body.classList.toggle("full", view === "judge");
-    if (view === "start") byId("annotator").focus();
+    if (view === "start") {
+      byId("annotator").value = ""; // the next person need not know who was here
+      byId("annotator").focus();
+    }
     draw();
   }
 
@@ -111,7 +113,6 @@ kit.annotate = ({
 
   byId("size").textContent = `${count(ids.length, one)}${all}.`;
   byId("all").textContent = `${one}s are ${past}`;
-  byId("annotator").value = store.read().annotator;
 
   byId("who").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -122,8 +123,8 @@ kit.annotate = ({
     }
     byId("annotator").blur(); // so that no key is taken for typing any more
     annotator = name;
-    judged = store.read().judged[annotator] ?? {};
-    keep();
+    judged = store.read(annotator);
+    isDownloaded = Object.keys(judged).length === 0;
     const done = nAnswered();
     at = Math.max(open(0), 0);
     go(done === ids.length ? "end" : "judge");
@@ -150,10 +151,23 @@ kit.annotate = ({
   function save() {
     const lines = ids.flatMap((id, i) => (begun(i) ? rows(i, annotator, judged[id]) : []));
     download(`${file}-${annotator.replace(/[^\p{L}\p{N}]+/gu, "-")}.csv`, csv([columns, ...lines]));
+    isDownloaded = true;
     say(`Downloaded ${count(lines.length, "answer")}.`);
   }
   byId("save").addEventListener("click", save);
   byId("save-all").addEventListener("click", save);
+
+  function remove() {
+    const warning = `Remove the answers of ${annotator} from this browser? They are not downloaded.`;
+    if (!isDownloaded && !confirm(warning)) return;
+    store.remove(annotator);
+    annotator = "";
+    judged = dict();
+    go("start");
+    say("Your answers are no longer in this browser.");
+  }
+  byId("remove").addEventListener("click", remove);
+  byId("remove-all").addEventListener("click", remove);
 
   /** A button that answers; it lets go of the focus, so that Enter does not answer the next task. */
   function onClick(button, value) {

@@ -1,7 +1,7 @@
 // A sheet of images with a field for every code. What is typed is kept in this browser, for each
 // coder, until it is downloaded as CSV.
 {
-  const { data, el, stored, say, csv, download } = kit;
+  const { data, dict, el, people, say, csv, download } = kit;
   const byId = (id) => document.getElementById(id);
   const count = (n, word) => `${n.toLocaleString("en")} ${n === 1 ? word : word + "s"}`;
   const names = data.codes.map((code) => code.name);
@@ -9,21 +9,20 @@
 
   // ---- what is kept: who codes, and everybody's codes ----
 
-  const store = stored(`imagestrata:coding:${data.key}`, { annotator: "", coded: {} });
+  const store = people("coding");
   let coder = "";
-  let coded = {}; // image -> code -> value
+  let coded = dict(); // image -> code -> value
   let waiting = null;
+  let isDownloaded = true;
 
   function keep() {
     clearTimeout(waiting);
     waiting = null;
-    const all = store.read();
-    all.annotator = coder;
-    all.coded[coder] = coded;
-    store.write(all);
+    store.write(coder, coded);
   }
 
   function keepSoon() {
+    isDownloaded = false;
     if (waiting === null) waiting = setTimeout(keep, 300);
   }
 
@@ -32,7 +31,7 @@
   // Another window with this page may have added codes.
   store.onChange(() => {
     if (byId("sheet").hidden || waiting !== null) return;
-    coded = store.read().coded[coder] ?? {};
+    coded = store.read(coder);
     fill();
   });
 
@@ -54,7 +53,7 @@
       input = el("input", { id, type: "text", autocomplete: "off" });
     }
     input.addEventListener("input", () => {
-      coded[image.id] = { ...coded[image.id], [code.name]: input.value };
+      coded[image.id] = dict({ ...coded[image.id], [code.name]: input.value });
       keepSoon();
       mark();
     });
@@ -143,13 +142,15 @@
 
   function go(to) {
     for (const name of ["start", "sheet"]) byId(name).hidden = name !== to;
-    if (to === "start") byId("annotator").focus();
+    if (to === "start") {
+      byId("annotator").value = ""; // the next person need not know who was here
+      byId("annotator").focus();
+    }
     scrollTo(0, 0);
   }
 
   byId("size").textContent = `${count(cards.length, "image")} of ${count(data.groups.length, "cluster")}.`;
   byId("keys").textContent = "Tab goes to the next field, Enter to the same code of the next image.";
-  byId("annotator").value = store.read().annotator;
   byId("who").addEventListener("submit", (event) => {
     event.preventDefault();
     const name = byId("annotator").value.trim();
@@ -159,16 +160,28 @@
     }
     byId("annotator").blur();
     coder = name;
-    coded = store.read().coded[coder] ?? {};
-    keep();
+    coded = store.read(coder);
+    isDownloaded = Object.keys(coded).length === 0;
     go("sheet");
     fill();
     const done = cards.filter((one) => begun(one.id)).length;
     if (done) say(`Welcome back: ${count(done, "image")} with codes so far.`);
   });
   byId("change").addEventListener("click", () => {
-    keep();
+    if (waiting !== null) keep();
     go("start");
+  });
+  byId("remove").addEventListener("click", () => {
+    const warning = `Remove the codes of ${coder} from this browser? They are not downloaded.`;
+    if (!isDownloaded && !confirm(warning)) return;
+    clearTimeout(waiting);
+    waiting = null;
+    store.remove(coder);
+    coder = "";
+    coded = dict();
+    fill();
+    go("start");
+    say("Your codes are no longer in this browser.");
   });
 
   // ---- moving about ----
@@ -197,7 +210,7 @@
   // ---- handing out ----
 
   byId("save").addEventListener("click", () => {
-    keep();
+    if (waiting !== null) keep();
     const lines = data.groups.flatMap((group) =>
       ["most", "least"].flatMap((end) =>
         group[end].map((row, i) => [group.cluster, end, i + 1, data.images[row].id]),
@@ -209,6 +222,7 @@
     if (!rows.length) return say("Nothing is coded yet.");
     const columns = ["cluster", "certainty", "rank", "image_id", "coder", ...names];
     download(`coding-${coder.replace(/[^\p{L}\p{N}]+/gu, "-")}.csv`, csv([columns, ...rows]));
+    isDownloaded = true;
     say(`Downloaded the codes of ${count(rows.length, "image")}.`);
   });
 

@@ -23,12 +23,20 @@ const kit = (() => {
     return element;
   }
 
-  /** A value kept in this browser under `key`, also when the page is closed. */
+  /** A dictionary whose keys may be any text, also "__proto__" and "constructor". */
+  function dict(entries = {}) {
+    return Object.assign(Object.create(null), entries);
+  }
+
+  const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+  /** A value kept in this browser under `key`, also when the page is closed; objects are dictionaries. */
   function stored(key, otherwise) {
     return {
       read() {
         try {
-          return JSON.parse(localStorage.getItem(key)) ?? otherwise;
+          const text = localStorage.getItem(key);
+          return JSON.parse(text, (_, value) => (isRecord(value) ? dict(value) : value)) ?? otherwise;
         } catch {
           return otherwise;
         }
@@ -38,6 +46,13 @@ const kit = (() => {
           localStorage.setItem(key, JSON.stringify(value));
         } catch {
           say("This browser does not keep your choices: download them before you close the page.");
+        }
+      },
+      remove() {
+        try {
+          localStorage.removeItem(key);
+        } catch {
+          // Nothing was kept then.
         }
       },
       /** Call `action` when another window changes the value. */
@@ -103,6 +118,24 @@ const kit = (() => {
     return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   }
 
+  /**
+   * The answers of everybody who uses this page in this browser, by name. Nobody is told who else
+   * did, and whoever has downloaded answers can remove them.
+   */
+  function people(kind) {
+    const store = stored(`imagestrata:${kind}:${data.key}`, dict());
+    return {
+      onChange: store.onChange,
+      read: (name) => store.read()[name] ?? dict(),
+      write: (name, answers) => store.write(Object.assign(dict(), store.read(), dict({ [name]: answers }))),
+      remove(name) {
+        const { [name]: gone, ...others } = store.read();
+        if (Object.keys(others).length) store.write(others);
+        else store.remove();
+      },
+    };
+  }
+
   function download(name, text, type = "text/csv") {
     const address = URL.createObjectURL(new Blob([text], { type: type + ";charset=utf-8" }));
     const link = el("a", { href: address, download: name });
@@ -112,5 +145,5 @@ const kit = (() => {
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   }
 
-  return { data, el, svg, stored, say, onKeys, copy, csv, download };
+  return { data, el, svg, dict, stored, say, onKeys, copy, csv, people, download };
 })();

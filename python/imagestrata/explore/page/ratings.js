@@ -1,7 +1,7 @@
 
 // Images rated on several items, one image after the other.
 (() => {
-  const { data, el, onKeys, say } = kit;
+  const { data, dict, el, onKeys, say } = kit;
   const { items, images, pictures } = data;
   const [low, high] = data.scale;
   const byId = (id) => document.getElementById(id);
@@ -14,7 +14,7 @@
   let since = 0; // when the image came on the screen, or was last counted
 
   function empty() {
-    return { ratings: {}, skipped: false, seconds: 0 };
+    return { ratings: dict(), skipped: false, seconds: 0 };
   }
 
   const task = kit.annotate({
@@ -28,7 +28,7 @@
     isDone: (given) => given.skipped || items.every((item) => Object.hasOwn(given.ratings, item)),
 
     show(i, given, person) {
-      answer = structuredClone(given ?? empty());
+      answer = { ...empty(), ...given, ratings: dict(given?.ratings) };
       const key = `${i} ${person}`;
       if (shown !== key) {
         shown = key;
@@ -133,7 +133,7 @@
   byId("skip").addEventListener("click", (event) => {
     event.currentTarget.blur();
     count();
-    task.answer({ ...answer, ratings: {}, skipped: true });
+    task.answer({ ...answer, ratings: dict(), skipped: true });
   });
   byId("next").hidden = true;
   byId("judge").classList.add("rating");
