@@ -352,7 +352,7 @@ def _decode(
     if deep:
         values, mode = read_deep(open_file, _upright)
         eight = eight_bits(values, mode)
-        shown = _rgb(eight)
+        shown = as_rgb(eight)
         if not is_exact(values, eight):
             return Decoded(shown, values)
         return Decoded(shown, _exact(eight, shown))
@@ -361,7 +361,7 @@ def _decode(
         wide = image.width >= image.height
         image.draft(None, (longer, shorter) if wide else (shorter, longer))
     upright = _upright(image)
-    shown = _rgb(upright)
+    shown = as_rgb(upright)
     return Decoded(shown, _exact(upright, shown))
 
 
@@ -378,7 +378,7 @@ def _is_unsupported(error: Exception, data: bytes) -> bool:
     )
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def as_rgb(image: Image.Image) -> Image.Image:
     """A picture in RGB, on white, and nothing else that its file said."""
     if image.has_transparency_data:
         shown = Image.new("RGB", image.size, "white")

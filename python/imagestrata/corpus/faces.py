@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
 from .decode import quiet
-from .pictures import N_THREADS, NoPicture, load_image
+from .pictures import N_THREADS, NoPicture, load_image, plain_jpeg
 from .scan import usable_images
 
 if TYPE_CHECKING:
@@ -275,9 +274,7 @@ class _Cutter:
         )
         if self.size is not None:
             crop.thumbnail((self.size, self.size), Image.Resampling.LANCZOS)
-        buffer = BytesIO()
-        crop.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-        write_bytes(self.folder / name, buffer.getvalue())
+        write_bytes(self.folder / name, plain_jpeg(crop, _JPEG_QUALITY))
         return self.folder / name
 
 

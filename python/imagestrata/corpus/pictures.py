@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..progress import Progress, track
-from .decode import UnreadableImage, open_image, quiet, read_file
+from .decode import UnreadableImage, as_rgb, open_image, quiet, read_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,14 +58,27 @@ def is_content_hash(image_id: str) -> bool:
     return re.fullmatch("[0-9a-f]{20}", image_id) is not None
 
 
+def plain_jpeg(image: Image.Image, quality: int) -> bytes:
+    """A picture as a JPEG file that holds its pixels and nothing else, on white.
+
+    Every picture that this package writes for people or services is written here: Pillow
+    would copy comments, profiles and EXIF of the original.
+    """
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    plain = Image.new("RGB", image.size)
+    plain.paste(as_rgb(image))
+    plain.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
 def as_jpeg(image: Image.Image, side: int) -> bytes:
     """The image, shrunk until its longer side has at most ``side`` pixels, as a JPEG file."""
     from PIL import Image
 
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=82)
-    return buffer.getvalue()
+    return plain_jpeg(image, 82)
 
 
 def as_jpeg_address(image: Image.Image, side: int) -> str:

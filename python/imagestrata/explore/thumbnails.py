@@ -39,14 +39,15 @@ def make_thumbnails(
 
 
 def _thumbnail(image_id: str, path: Any, folder: Path, side: int) -> Thumbnail | NoPicture:
-    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
 
     name = _name(image_id, path)
     target = folder / name[:2] / f"{name}.jpg"
     try:
-        with Image.open(target) as stored:
-            return Thumbnail(name, stored.width / stored.height)
-    except OSError:
+        with JpegImageFile(target) as stored:
+            if {segment for segment, _ in stored.applist} <= {"APP0"}:  # else with a comment
+                return Thumbnail(name, stored.width / stored.height)
+    except (OSError, SyntaxError):
         pass  # not there yet, or damaged
     image = load_image(image_id, path, side, longer=True)
     if isinstance(image, NoPicture):

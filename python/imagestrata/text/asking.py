@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -170,13 +169,3 @@ def _scanned_picture(image_id: str, path: str, side: int | None) -> Image.Image:
     if side is not None:
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     return picture
-
-
-def plain_jpeg(picture: Image.Image, quality: int) -> bytes:
-    """A picture as a JPEG without metadata."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    # A new picture holds pixels only; EXIF stays behind.
-    Image.frombytes("RGB", picture.size, picture.tobytes()).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
+from ..corpus.pictures import plain_jpeg
 from ..corpus.scan import usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..files import read_table, write_table
@@ -21,7 +22,7 @@ from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
 from ..wording import SAME_CALL, arg, kind_of, quote, verb
 from .answers import Answers
-from .asking import Ask, ask_all, plain_jpeg
+from .asking import Ask, ask_all
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
 from .server import (

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..corpus.pictures import plain_jpeg
 from ..errors import ImagestrataError
 from ..extras import require
 from ..validate import check_address, check_choice, check_float, check_int
 from ..wording import arg, quote
-from .asking import plain_jpeg
 from .http import LARGEST_ANSWER, LOCAL_HOSTS
 from .server import NOT_AS_EXPECTED, Declined, OverBudget, Purse, Stopped, Unanswered
 

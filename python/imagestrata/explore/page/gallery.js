@@ -519,7 +519,8 @@
   function details(i) {
     const cluster = images.cluster[i];
     const link = el("a", { href: address(cluster) }, label(cluster));
-    const file = originals(i)[0];
+    // Under another name a browser might take a picture for a page, and run what is in it.
+    const file = /\.(jpe?g|jfif|png|gif|webp|bmp|tiff?)$/i.test(path(i)) ? originals(i)[0] : null;
     const pairs = [
       ["Cluster", link],
       ["Image id", el("code", {}, images.id[i])],
