@@ -7,11 +7,17 @@
 #' @param images A folder, which is walked with all folders in it; a character vector of
 #'   folders and files; or a data frame with a column `path`, whose other columns travel
 #'   along to the end. `~` and both kinds of slashes (the backward one on Windows) will do.
+#'   Hidden files are passed over, and so are the folders that systems and network storage make,
+#'   such as `@eaDir`, `#recycle` and `$RECYCLE.BIN`.
 #' @param min_bytes Reject smaller files, in bytes.
 #' @param min_side Reject images with a side shorter than this, in pixels.
 #' @param near_duplicates Treat images as copies whose perceptual hashes differ in at most
 #'   this many of 64 bits; about 4 finds re-encoded and resized copies. By default (`NULL`)
 #'   only exact copies are found.
+#' @param exclude Patterns of files and folders to pass over, as a character vector: `*` stands
+#'   for any text, `?` for one character and `[ab]` for one of several. `"*_thumb.jpg"` and
+#'   `"previews"` are names, `"2019/drafts/*"` is a path. Small and capital letters differ. A
+#'   pattern that matches nothing is a warning.
 #' @param out A run folder. Results are written there, an interrupted call goes on where it
 #'   stopped when it is made again, and a finished one is loaded.
 #' @param overwrite Replace what an earlier call with other settings left in `out`, and the
@@ -36,6 +42,7 @@ scan_images <- function(images,
                         min_bytes = 0,
                         min_side = 16,
                         near_duplicates = NULL,
+                        exclude = NULL,
                         out = NULL,
                         overwrite = FALSE,
                         progress = TRUE,
@@ -47,6 +54,7 @@ scan_images <- function(images,
     min_bytes = check_number(min_bytes, "min_bytes"),
     min_side = check_number(min_side, "min_side"),
     near_duplicates = check_number(near_duplicates, "near_duplicates", null = TRUE),
+    exclude = if (!is.null(exclude)) check_words(exclude, "exclude"),
     out = out,
     overwrite = check_flag(overwrite, "overwrite"),
     progress = progress_bar(progress),

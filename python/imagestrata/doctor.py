@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
+from .cores import usable_cores
 from .provenance import versions
 
 
@@ -32,7 +32,7 @@ def examine() -> dict[str, Any]:
             "system": platform.platform(),
             "python": sys.executable,
             "processor": processor_name(),
-            "cores": os.cpu_count(),
+            "cores": usable_cores(),
             "torch_threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "bfloat16": has_bfloat16(torch.device("cpu")),

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from .cores import usable_cores
 from .errors import ImagestrataError
 from .extras import require
 from .files import read_json
@@ -243,20 +244,13 @@ def _losses_explained(client: Any) -> Iterator[None]:
 
 @contextmanager
 def _threads(most: int) -> Iterator[_Threads]:
-    n = min(_cores(), most)
+    n = min(usable_cores(), most)
     with _torch_as_it_was(), ThreadPoolExecutor(n, initializer=torch_in_one_thread) as pool:
         try:
             yield _Threads(pool, n)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

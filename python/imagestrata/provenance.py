@@ -22,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .cores import usable_cores
 from .errors import ImagestrataError
 from .files import Parts, make_folder, read_json, write_json
 from .lock import FolderLock, lock_folder
@@ -200,7 +201,7 @@ class Step:
         run["steps"][self.name] |= {
             "finished": _now(),
             "versions": versions(),
-            "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+            "machine": {"system": platform.platform(), "cores": usable_cores()},
             "counts": _plain(counts),
         }
         _write_run(self.folder, run)

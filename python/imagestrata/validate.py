@@ -11,13 +11,14 @@ import errno
 import math
 import numbers
 import os
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import ImagestrataError
+from .errors import ImagestrataError, plural
 from .wording import arg, kind_of, quote
 
 
@@ -93,12 +94,30 @@ def check_path(name: str, value: Any) -> Path:
     path = Path(os.path.expanduser(value))  # noqa: PTH111
     try:
         path.lstat()
+    except FileNotFoundError:
+        return Path(as_stored(str(path)))
     except ValueError as error:
         raise _no_name(name, value, str(error)) from None
     except OSError as error:  # that there is no such file, or none to be read, is for others
         if error.errno == errno.ENAMETOOLONG:
             raise _no_name(name, value, str(error.strerror)) from None
     return path
+
+
+def as_stored(path: str) -> str:
+    """The path with its accents composed or not, as the file system has them.
+
+    Archives from a Mac hold names whose accents are letters of their own; a list typed by
+    hand does not.
+    """
+    if path.isascii() or os.path.lexists(path):
+        return path
+    found = ""
+    for part in PurePath(path).parts:
+        forms = [part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD"))]
+        tried = [os.path.join(found, form) for form in forms]  # noqa: PTH118
+        found = next(filter(os.path.lexists, tried), tried[0])
+    return found
 
 
 def _no_name(name: str, value: Any, reason: str) -> ImagestrataError:
@@ -150,6 +169,16 @@ def check_address(name: str, value: Any, example: str) -> str:
             "Addresses are stored with the results and shown; keys are given apart from them.",
         )
     return str(value)
+
+
+def check_unmasked(name: str, value: Any) -> None:
+    """Refuse a NumPy array with masked values: most functions would take what lies under them."""
+    masked = type(value).__module__.startswith("numpy.ma") and value.size - value.count()
+    if masked:
+        raise ImagestrataError(
+            f"{arg(name)} has {plural(int(masked), 'masked value')}.",
+            "Leave those rows out, or fill them in.",
+        )
 
 
 def columns_of(given: Any) -> str:

@@ -321,7 +321,7 @@ class TestRunFolder:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         # With several workers, a later batch may be done before an earlier one.
-        monkeypatch.setattr(engine, "_cores", lambda: 1)
+        monkeypatch.setattr(engine, "usable_cores", lambda: 1)
         encoder.stop_after = 12
         with pytest.raises(KeyboardInterrupt):
             embed(folder, out=tmp_path / "run", batch_size=4)

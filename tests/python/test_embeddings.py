@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import sparse
 
 from imagestrata import Embeddings, ImagestrataError
 from imagestrata.embeddings import shards
@@ -52,7 +53,18 @@ class TestFromArrays:
             (([1, 2, 3],), r"its shape is \(3,\)"),
             ((np.zeros((0, 5)),), r"its shape is \(0, 5\)"),
             ((np.zeros((5, 0)),), r"its shape is \(5, 0\)"),
-            (([["a", "b"]],), "must be a table of numbers"),
+            (([["a", "b"]],), "must be a table of real numbers"),
+            (([["1", "2"]],), "must be a table of real numbers"),
+            ((np.array([["1", 2.0]], dtype=object),), "must be a table of real numbers"),
+            ((np.eye(2) * 1j,), "must be a table of real numbers.* of complex128"),
+            ((np.zeros(2, dtype=[("a", "f4"), ("b", "f4")]),), "must be a table of real numbers"),
+            ((np.array([["2020-01-01"]], dtype="M8[D]"),), "must be a table of real numbers"),
+            ((sparse.eye_array(3, format="csr"),), "must be a table of real numbers"),
+            ((np.ma.masked_array(np.eye(2), [[1, 0], [0, 0]]),), "1 masked value"),
+            ((pd.DataFrame({"a": [1.0, None]}),), "1 of 2 rows have NaN"),
+            ((pd.DataFrame({"a": pd.array([1, pd.NA], dtype="Int64")}),), "1 of 2 rows have NaN"),
+            ((pd.DataFrame({"a": [1, 2**24 + 1]}),), "whole numbers up to 16,777,217"),
+            ((np.array([[-(2**63)]]),), "whole numbers up to 9,223,372,036,854,775,808"),
             ((None,), "its shape is"),
             ((np.eye(2), ["a"]), "`image_ids` must have one value for each of 2 rows, not 1 of"),
             ((np.eye(2), "ab"), "`image_ids` must have one value for each of 2 rows, not 'ab'"),

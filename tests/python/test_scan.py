@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
 import tempfile
 import threading
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -482,3 +484,80 @@ def test_any_order_and_any_copies(files, n_bad, shuffle, near):
     counted = kept.set_index("image_id")["n_copies"] - 1
     copies = table["duplicate_of"].value_counts().reindex(counted.index, fill_value=0)
     assert np.array_equal(counted.to_numpy(dtype=int), copies.to_numpy(dtype=int))
+
+
+def test_what_systems_leave_in_folders_is_no_corpus(tmp_path):
+    """Thumbnails and deleted files of network storage, of Windows and of a Mac's archives."""
+    images.write_pictures(tmp_path, 2)
+    thumbnail = images.encode(images.picture(9), "JPEG")
+    for folder in (
+        "@eaDir/000.png", "#recycle", "$RECYCLE.BIN/S-1-5", "System Volume Information",
+        "__MACOSX", "sub/@EADIR", ".Trash-1000/files", ".thumbnails", "@Recycle", "#snapshot",
+    ):  # fmt: skip
+        images.write_files(tmp_path / folder, {"thumb.jpg": thumbnail})
+    images.write_files(tmp_path, {"._000.png": thumbnail, "Thumbs.db": b"\xd0\xcf\x11\xe0"})
+    out = tmp_path.parent / "out-of-it"
+    found = scan_images(tmp_path, out=out, progress=False)
+    assert [Path(path).name for path in found["path"]] == ["000.png", "001.png"]
+    counts = json.loads((out / "run.json").read_text())["steps"]["scan"]["counts"]
+    assert counts["passed_over"] == {".db": 1, "hidden": 3, "system folder": 8}
+    assert counts["ignored"] == 12
+    # Whoever names such a folder, or a file in it, means it.
+    asked = scan_images(tmp_path / "#recycle", progress=False)
+    assert len(asked) == len(scan_images([tmp_path / "#recycle" / "thumb.jpg"], progress=False))
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        ("*_thumb.png", {"a.png", "b.png", "keep/a.png", "drafts/c.png"}),
+        (["*_thumb.png", "drafts"], {"a.png", "b.png", "keep/a.png"}),
+        ("keep/*", {"a.png", "b.png", "a_thumb.png", "drafts/c.png"}),
+        ("keep/a.png", {"a.png", "b.png", "a_thumb.png", "drafts/c.png"}),
+        ("[ab].png", {"a_thumb.png", "drafts/c.png"}),
+        ("drafts/", {"a.png", "b.png", "a_thumb.png", "keep/a.png"}),
+        ([], {"a.png", "b.png", "a_thumb.png", "keep/a.png", "drafts/c.png"}),
+    ],
+)
+def test_patterns_leave_files_out(tmp_path, exclude, expected):
+    names = ["a.png", "b.png", "a_thumb.png", "keep/a.png", "drafts/c.png"]
+    images.write_files(tmp_path, {n: images.encode(images.picture(i)) for i, n in enumerate(names)})
+    paths = [tmp_path / name for name in names]
+    table = pd.DataFrame({"path": paths, "who": names})
+    for what in (tmp_path, paths, table):
+        if not isinstance(what, Path) and exclude in ("drafts/", ["*_thumb.png", "drafts"]):
+            continue  # files are given, and no folder that could have this name
+        found = scan_images(what, exclude=exclude, progress=False)
+        seen = {Path(path).relative_to(tmp_path).as_posix() for path in found["path"]}
+        assert seen == expected
+        if what is table:
+            assert set(found["who"]) == expected
+
+
+def test_patterns_that_match_nothing_and_that_match_all(tmp_path):
+    images.write_pictures(tmp_path, 2)
+    with pytest.warns(UserWarning, match="nothing matches '\\*.jpg'"):
+        scan_images(tmp_path, exclude=["*.jpg", "001.png"], progress=False)
+    with pytest.raises(ImagestrataError, match=r"no images among 2 files.*2 excluded"):
+        scan_images(tmp_path, exclude="*.png", progress=False)
+    table = pd.DataFrame({"path": sorted(tmp_path.iterdir())})
+    with pytest.raises(ImagestrataError, match="leaves none of 2 images"):
+        scan_images(table, exclude="*.png", progress=False)
+    for wrong in (3, "", ["*.png", None], " "):
+        with pytest.raises(ImagestrataError, match="must hold patterns"):
+            scan_images(tmp_path, exclude=wrong, progress=False)
+
+
+def test_accents_in_one_piece_or_two(tmp_path):
+    """Archives of a Mac hold decomposed names; lists, tables and patterns are typed composed."""
+    name = "Mu\u0308ller-e\u0301"
+    assert unicodedata.normalize("NFC", name) != name
+    composed = unicodedata.normalize("NFC", name)
+    images.write_files(tmp_path / name, {f"{name}.png": images.encode(images.picture(1))})
+    images.write_files(tmp_path, {"other.png": images.encode(images.picture(2))})
+    typed = tmp_path / composed / f"{composed}.png"
+    for what in ([typed], pd.DataFrame({"path": [typed]})):
+        (found,) = scan_images(what, progress=False)["path"]
+        assert Path(found).exists()
+    assert len(scan_images(tmp_path, exclude=f"{composed}.png", progress=False)) == 1
+    assert len(scan_images(tmp_path / composed, progress=False)) == 1

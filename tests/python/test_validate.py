@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from imagestrata.validate import (
     check_int,
     check_path,
     check_seed,
+    check_unmasked,
 )
 
 
@@ -108,3 +110,26 @@ def test_folder_without_permission(unprivileged, tmp_path):
 def test_numbers_with_their_nouns():
     assert [plural(n, "image") for n in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
     assert [plural(n, "copy", "copies") for n in (1, 2)] == ["1 copy", "2 copies"]
+
+
+def test_accents_of_a_path_are_those_of_the_file_system(tmp_path, monkeypatch):
+    name = unicodedata.normalize("NFD", "Müller")
+    composed = unicodedata.normalize("NFC", name)
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for typed, stored in (
+        (composed, name), (f"{composed}/new é", f"{name}/new é"), (name, name), ("é", "é"),
+    ):  # fmt: skip
+        assert check_path("out", typed) == Path(stored)
+        assert check_path("out", tmp_path / typed) == tmp_path / stored
+    (tmp_path / composed).mkdir()  # both are there: the one that was typed
+    assert check_path("out", composed) == Path(composed)
+
+
+def test_masked_values_are_refused():
+    masked = np.ma.masked_array(np.arange(4.0), [False, True, True, False])
+    with pytest.raises(ImagestrataError, match="2 masked values"):
+        check_unmasked("matrix", masked)
+    check_unmasked("matrix", np.ma.masked_array(np.arange(4.0)))
+    check_unmasked("matrix", np.arange(4.0))
+    check_unmasked("matrix", [1, 2])

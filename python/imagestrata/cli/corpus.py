@@ -10,6 +10,7 @@ import typer
 from ..errors import plural
 from .options import (
     Engine,
+    Exclude,
     Folder,
     Json,
     MinBytes,
@@ -34,6 +35,7 @@ def scan(
     min_bytes: MinBytes = 0,
     min_side: MinSide = 16,
     near_duplicates: NearDuplicates = None,
+    exclude: Exclude = None,
     engine: Engine = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -41,7 +43,7 @@ def scan(
 ) -> None:
     """Look at every file: usable, a copy of another, or why not."""
     common = {"out": out, "overwrite": overwrite, "engine": engine}
-    images = scan_folder(folder, min_bytes, min_side, near_duplicates, not quiet, common)
+    images = scan_folder(folder, min_bytes, min_side, near_duplicates, exclude, not quiet, common)
     show(_scan_summary(images), as_json, *scan_lines(images))
 
 
@@ -101,6 +103,7 @@ def scan_folder(
     min_bytes: int,
     min_side: int,
     near_duplicates: int | None,
+    exclude: list[str] | None,
     progress: bool,
     common: dict[str, Any],
 ) -> pd.DataFrame:
@@ -111,6 +114,7 @@ def scan_folder(
         min_bytes=min_bytes,
         min_side=min_side,
         near_duplicates=near_duplicates,
+        exclude=exclude,
         progress=progress,
         **common,
     )

@@ -28,6 +28,10 @@ Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 BatchSize = Annotated[int | None, typer.Option(help="Images that pass the encoder together.")]
 MinBytes = Annotated[int, typer.Option(help="Reject smaller files.")]
 MinSide = Annotated[int, typer.Option(help="Reject images with a shorter side, in pixels.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(help="Pass over what a pattern matches, such as '*_thumb.jpg'; may be repeated."),
+]
 NearDuplicates = Annotated[
     int | None, typer.Option(help="Hamming distance up to which images count as copies.")
 ]

@@ -13,6 +13,7 @@ from .options import (
     Components,
     Encoder,
     Engine,
+    Exclude,
     Folder,
     Json,
     K,
@@ -54,6 +55,7 @@ def run(
     min_bytes: MinBytes = 0,
     min_side: MinSide = 16,
     near_duplicates: NearDuplicates = None,
+    exclude: Exclude = None,
     method: Method = "iterative",
     preset: Preset = None,
     k: K = None,
@@ -79,7 +81,7 @@ def run(
     """
     common = {"out": out, "overwrite": overwrite}
     at_work = {**common, "engine": engine}
-    images = scan_folder(folder, min_bytes, min_side, near_duplicates, not quiet, at_work)
+    images = scan_folder(folder, min_bytes, min_side, near_duplicates, exclude, not quiet, at_work)
     embeddings = embed_table(
         images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, at_work
     )

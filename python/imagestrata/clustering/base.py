@@ -20,7 +20,7 @@ from ..embeddings.reduce import principal_components
 from ..engine import Engine, open_engine
 from ..errors import ImagestrataError
 from ..progress import Progress
-from ..validate import check_bool, check_choice, check_int
+from ..validate import check_bool, check_choice, check_int, check_unmasked
 from ..wording import arg
 from .silhouette import MEASURES
 from .vectors import SHARD_ROWS, FileRows, Rows, as_rows, row_blocks
@@ -77,10 +77,12 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             Clusters from 0.
         """
         check_is_fitted(self)
+        check_unmasked("X", X)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return nearest_centroids(as_rows(X, self.normalize), self.cluster_centers_)
 
     def _fit(self, X: Any, memo: Memo, progress: Progress, engine: Any = None) -> Self:
+        check_unmasked("X", X)
         given, X = X, validate_data(self, X, dtype=(np.float64, np.float32))
         self._check_arguments(X.shape)
         # What scikit-learn has checked is no longer known to lie in a file.

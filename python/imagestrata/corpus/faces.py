@@ -6,7 +6,6 @@ import os
 import re
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
 from .decode import quiet
-from .pictures import N_THREADS, NoPicture, load_image, plain_jpeg
+from .pictures import NoPicture, load_image, picture_threads, plain_jpeg
 from .scan import usable_images
 
 if TYPE_CHECKING:
@@ -288,7 +287,7 @@ def _cut_all(
     with (
         quiet(),
         track(progress, "Faces", len(rows)) as advance,
-        ThreadPoolExecutor(N_THREADS) as pool,
+        picture_threads() as pool,
     ):
         try:
             for number, block in enumerate(blocks):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError, plural
-from ..validate import check_folder
+from ..errors import ImagestrataError, plural, warn
+from ..validate import as_stored, check_folder
 from ..wording import arg, kind_of, quote
-from .decode import HEAD_BYTES, image_format
+from .decode import UnreadableImage, image_format, read_head
 
 #: In a folder, files with these endings are always looked at, so that a broken one, or
 #: one of a format we do not decode, appears in the table. Others are looked at if their
@@ -25,6 +27,14 @@ IMAGE_NAME = re.compile(
     r"|hei[cf]|avif|jp2|jxl|svg|psd|ico|dng|cr2|nef|arw)$",
     re.IGNORECASE,
 )
+
+#: Folders that systems, network storage and archives make, in lower case: what is in them
+#: are thumbnails, deleted files and earlier versions. (Names that begin with a dot are hidden.)
+SYSTEM_FOLDERS = {
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@__thumb",
+    "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found",
+    "__macosx", "network trash folder", "temporary items", "found.000",
+}  # fmt: skip
 
 
 @dataclass
@@ -42,7 +52,7 @@ class Listing:
         return len(self.paths)
 
 
-def list_files(images: Any, *, skip: Path | None = None) -> Listing:
+def list_files(images: Any, *, skip: Path | None = None, exclude: Sequence[str] = ()) -> Listing:
     """List the files that ``images`` stands for.
 
     Parameters
@@ -51,13 +61,15 @@ def list_files(images: Any, *, skip: Path | None = None) -> Listing:
         As in :func:`~imagestrata.scan_images`.
     skip : Path, optional
         A folder to pass over: the run folder, which holds thumbnails.
+    exclude : sequence of str, default ()
+        Patterns of what to pass over, as in :func:`~imagestrata.scan_images`.
     """
     if isinstance(images, pd.DataFrame):
-        return _from_table(images)
+        return _from_table(images, _Exclusion(exclude))
     if isinstance(images, str | os.PathLike):
-        return _from_paths([check_folder("images", images)], skip)
+        return _from_paths([check_folder("images", images)], skip, _Exclusion(exclude))
     if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
-        return _from_paths(list(images), skip)
+        return _from_paths(list(images), skip, _Exclusion(exclude))
     raise ImagestrataError(
         f"{arg('images')} must be a folder, a list of folders and files, or a table with a column "
         f"'path', not {kind_of(images)}."
@@ -69,7 +81,41 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _from_paths(given: list[Any], skip: Path | None) -> Listing:
+class _Exclusion:
+    """What a user does not want looked at, and which of the patterns matched nothing."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = {_composed(pattern).rstrip("/"): pattern for pattern in patterns}
+        self.unused = dict(self._patterns)
+
+    def __contains__(self, path: str) -> bool:
+        """Whether a pattern matches the name, or the path seen from a folder above."""
+        if not self._patterns:
+            return False
+        whole = _composed(path.replace(os.sep, "/"))
+        name = whole.rpartition("/")[2]
+        found = [
+            pattern
+            for pattern in self._patterns
+            if fnmatchcase(name, pattern)
+            or ("/" in pattern and fnmatchcase(whole, f"*/{pattern.lstrip('/')}"))
+        ]
+        for pattern in found:
+            self.unused.pop(pattern, None)
+        return bool(found)
+
+    def warn(self) -> None:
+        """Say which patterns matched nothing: most likely they are misspelt."""
+        if self.unused:
+            warn(f"{arg('exclude')}: nothing matches {', '.join(map(repr, self.unused.values()))}.")
+
+
+def _composed(text: str) -> str:
+    """Text with its accents in one piece, in whichever way it was typed or stored."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _from_paths(given: list[Any], skip: Path | None, exclude: _Exclusion) -> Listing:
     for position, path in enumerate(given, start=1):
         if not isinstance(path, str | os.PathLike) or not str(path):
             raise ImagestrataError(
@@ -84,14 +130,17 @@ def _from_paths(given: list[Any], skip: Path | None) -> Listing:
                 "Choose another folder for the results.",
             )
     ignored: Counter[str] = Counter()
-    found = paths.difference(folders).union(_walk(folders, skip, ignored))
-    listing = Listing(sorted(found), ignored=ignored)
+    files = {path for path in paths.difference(folders) if path not in exclude}
+    ignored["excluded"] += len(paths) - len(folders) - len(files)
+    found = files.union(_walk(folders, skip, exclude, ignored))
+    listing = Listing(sorted(found), ignored=+ignored)
+    exclude.warn()
     if not listing.paths:
-        raise _no_images(given, ignored)
+        raise _no_images(given, +ignored)
     return listing
 
 
-def _from_table(table: pd.DataFrame) -> Listing:
+def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     names = [str(name) for name in table.columns]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -125,10 +174,17 @@ def _from_table(table: pd.DataFrame) -> Listing:
     if table.empty:
         raise ImagestrataError("The table of images has no rows.")
     extras = table.drop(columns="path").set_axis(paths, axis=0).sort_index()
-    return Listing(extras.index.to_list(), extras=extras)
+    kept = extras[[path not in exclude for path in extras.index]]
+    exclude.warn()
+    if not len(kept):
+        raise ImagestrataError(f"{arg('exclude')} leaves none of {len(extras)} images.")
+    ignored = Counter({"excluded": len(extras) - len(kept)})
+    return Listing(kept.index.to_list(), extras=kept, ignored=+ignored)
 
 
-def _walk(roots: list[str], skip: Path | None, ignored: Counter[str]) -> Iterator[str]:
+def _walk(
+    roots: list[str], skip: Path | None, exclude: _Exclusion, ignored: Counter[str]
+) -> Iterator[str]:
     """Files to look at below some folders, and those folders that cannot be read.
 
     Links to folders are followed, after all real folders, and no folder is entered
@@ -151,8 +207,12 @@ def _walk(roots: list[str], skip: Path | None, ignored: Counter[str]) -> Iterato
         if folder not in roots and _is_run(entries):
             continue
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.path in exclude:
+                ignored["excluded"] += 1
+            elif entry.name.startswith("."):
                 ignored["hidden"] += 1
+            elif entry.name.lower() in SYSTEM_FOLDERS and _is_folder(entry):
+                ignored["system folder"] += 1
             elif _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(entry.path)
             elif _may_be_image(entry):
@@ -165,7 +225,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     # Not Path.expanduser(), which raises for a file called "~$draft.jpg"; not
     # Path.resolve(), since links keep their names.
     home = os.path.expanduser(path)  # noqa: PTH111
-    return os.path.normpath(Path(home).absolute())
+    return as_stored(os.path.normpath(Path(home).absolute()))
 
 
 def _is_run(entries: list[os.DirEntry[str]]) -> bool:
@@ -188,11 +248,8 @@ def _may_be_image(entry: os.DirEntry[str]) -> bool:
 
 def _head(entry: os.DirEntry[str]) -> bytes:
     try:
-        if not entry.is_file():
-            return b""
-        with Path(entry.path).open("rb") as file:
-            return file.read(HEAD_BYTES)
-    except OSError:
+        return read_head(entry.path)
+    except UnreadableImage:
         return b""
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..cores import usable_cores
 from ..progress import Progress, track
 from .decode import UnreadableImage, as_rgb, open_image, quiet, read_file
 
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
-#: Decoding leaves Python's lock, so that threads help; two per core, since each also waits until
-#: the disk has what it wrote (3 ms, where decoding and shrinking take 5).
-N_THREADS = min(8, 2 * (os.cpu_count() or 1))
+#: Threads that make small copies, at most.
+_MOST_THREADS = 8
+
+
+def picture_threads() -> ThreadPoolExecutor:
+    """Threads that make small copies.
+
+    Decoding leaves Python's lock, so that threads help; two per core, since each also waits until
+    the disk has what it wrote (3 ms, where decoding and shrinking take 5).
+    """
+    return ThreadPoolExecutor(min(_MOST_THREADS, 2 * usable_cores()))
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def make_all(
     with (
         quiet(),
         track(progress, what, len(images)) as advance,
-        ThreadPoolExecutor(N_THREADS) as pool,
+        picture_threads() as pool,
     ):
         rows: Iterable[tuple[Any, Any]] = zip(images["image_id"], images["path"], strict=True)
         tasks = [pool.submit(make, str(image_id), path) for image_id, path in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -78,6 +78,7 @@ def scan_images(
     min_bytes: int = 0,
     min_side: int = 16,
     near_duplicates: int | None = None,
+    exclude: str | Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
@@ -94,8 +95,10 @@ def scan_images(
         A folder, which is walked with all folders in it; folders and files; or a
         table with a column ``path``, whose other columns travel along. Relative
         paths start at the working directory. Of a folder, files with an image's
-        name *or* an image's content are looked at, other files and hidden ones
-        are passed over; folders that hold a run of this package are, too.
+        name *or* an image's content are looked at; other files and hidden ones are
+        passed over, and so are folders that hold a run of this package or that
+        systems and network storage make (``@eaDir``, ``#recycle``, ``$RECYCLE.BIN``,
+        ``__MACOSX``, ``System Volume Information``, ...). ``run.json`` counts them.
     min_bytes : int, default 0
         Reject smaller files, in bytes. (The Element *Images as Data for Social
         Science Research* drops files under 5 kB: icons and the like.)
@@ -107,6 +110,11 @@ def scan_images(
         differ in at most this many of 64 bits, 0 to 10; about 4 finds re-encoded
         and resized copies. The hash sees grey shapes only: pictures of a single
         colour are all alike to it. By default only exact copies are found.
+    exclude : str or list of str, optional
+        Patterns of files and folders to pass over, in which ``*`` stands for any text,
+        ``?`` for one character and ``[ab]`` for one of several: ``"*_thumb.jpg"`` or
+        ``"previews"`` for a name, ``"2019/drafts/*"`` for a path. Small and capital
+        letters differ. A pattern that matches nothing is a warning.
     out : path, optional
         Run folder: ``images.parquet`` is written there, an interrupted scan goes
         on where it stopped, and a finished one is loaded.
@@ -163,9 +171,16 @@ def scan_images(
         )
     overwrite = check_bool("overwrite", overwrite)
     folder = None if out is None else check_path("out", out)
-    listing = list_files(images, skip=folder)
+    patterns = _check_patterns(exclude)
+    listing = list_files(images, skip=folder, exclude=patterns)
     _check_extras(listing.extras)
-    settings = {"min_bytes": min_bytes, "min_side": min_side, "near_duplicates": near_duplicates}
+    settings: dict[str, Any] = {
+        "min_bytes": min_bytes,
+        "min_side": min_side,
+        "near_duplicates": near_duplicates,
+    }
+    if patterns:  # runs from before there were any go on
+        settings["exclude"] = patterns
     step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
     stored = None if step.folder is None else step.folder / "images.parquet"
     if step.finished and stored is not None and stored.exists():
@@ -178,9 +193,22 @@ def scan_images(
     table = _with_extras(frame, listing.extras)
     if stored is not None:
         write_table(stored, table)
-        step.finish(**_counts(frame), ignored=listing.ignored.total())
+        passed_over = dict(sorted(listing.ignored.items()))
+        step.finish(**_counts(frame), ignored=sum(passed_over.values()), passed_over=passed_over)
     result: pd.DataFrame = table.to_pandas()
     return result
+
+
+def _check_patterns(exclude: Any) -> list[str]:
+    given = [] if exclude is None else [exclude] if isinstance(exclude, str) else exclude
+    patterns = list(given) if isinstance(given, Iterable) else [given]
+    wrong = [one for one in patterns if not isinstance(one, str) or not one.strip("/ ")]
+    if wrong:
+        raise ImagestrataError(
+            f"{arg('exclude')} must hold patterns of names, such as '*_thumb.jpg'; "
+            f"got {quote(wrong[0])}."
+        )
+    return sorted(set(patterns))
 
 
 def _check_extras(extras: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
-from ..validate import check_path
+from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
 from .blocks import rows_not_finite
 from .mapped import file_of, map_vectors, vectors_of
@@ -33,6 +34,10 @@ _MAKE_AGAIN = (
     f"Call {verb('embed_images')} as before: what is there is kept, and only what is missing is "
     "computed."
 )
+
+
+#: The greatest whole number up to which float32 has all of them.
+_MOST_WHOLE = 2**24
 
 
 class Embeddings:
@@ -261,11 +266,15 @@ def assemble(
 
 
 def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
+    check_unmasked("matrix", matrix)
     try:
-        vectors = np.asarray(matrix, dtype=np.float32, order="C")
+        vectors = np.asarray(_real_numbers(matrix), dtype=np.float32, order="C")
+    except ImagestrataError:
+        raise
     except (TypeError, ValueError):
         raise ImagestrataError(
-            f"{arg('matrix')} must be a table of numbers, one row per image, not {kind_of(matrix)}."
+            f"{arg('matrix')} must be a table of real numbers, one row per image, not "
+            f"{kind_of(matrix)}{f' of {matrix.dtype}' if isinstance(matrix, np.ndarray) else ''}."
         ) from None
     if vectors.ndim != 2 or not vectors.size:
         raise ImagestrataError(
@@ -282,6 +291,27 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
             "Leave those images out.",
         )
     return vectors
+
+
+def _real_numbers(matrix: ArrayLike) -> NDArray[Any]:
+    """The values, NaN where one is missing; TypeError where they are no real numbers."""
+    given = np.asarray(matrix)
+    if given.dtype.kind == "O":
+        missing = pd.isna(given)
+        if not all(isinstance(value, numbers.Real) for value in given[~missing]):
+            raise TypeError
+        return np.where(missing, np.nan, given).astype(np.float64)
+    if given.dtype.kind not in "biuf":
+        raise TypeError
+    if given.dtype.kind in "iu" and given.size:
+        most = max(int(given.max()), -int(given.min()))
+        if most > _MOST_WHOLE:
+            raise ImagestrataError(
+                f"{arg('matrix')} holds whole numbers up to {most:,}; float32 keeps those apart "
+                f"up to {_MOST_WHOLE:,}.",
+                "Leave out columns of ids, or scale the numbers.",
+            )
+    return given
 
 
 def _of_length(name: str, values: Sequence[Any], n: int) -> Sequence[Any]:

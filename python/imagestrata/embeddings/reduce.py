@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..cores import usable_cores
 from ..errors import ImagestrataError
 from ..extras import require
 from ..progress import Progress, track
@@ -239,7 +240,7 @@ def _umap(
         scores: NDArray[Any] = library.UMAP(
             **{name: settings[name] for name in names},
             random_state=seed,
-            n_jobs=-1 if seed is None else 1,
+            n_jobs=usable_cores() if seed is None else 1,
         ).fit_transform(X)
         advance(len(X))
     if not np.isfinite(scores).all():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..corpus.pictures import N_THREADS, NoPicture, load_image
+from ..corpus.pictures import NoPicture, load_image, picture_threads
 from .figure import INK, SOFT
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def tile_canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
     row_of = {value: row for row, value in enumerate(rows)}
     columns = shown.groupby(by).cumcount()
-    with quiet(), ThreadPoolExecutor(N_THREADS) as pool:
+    with quiet(), picture_threads() as pool:
         tiles = pool.map(_tile, shown["image_id"], shown["path"])
         for value, column, tile in zip(shown[by], columns, tiles, strict=True):
             top = _offset(row_of[value])

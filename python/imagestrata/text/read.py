@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..cores import usable_cores
 from ..corpus.decode import quiet
 from ..corpus.pictures import NoPicture, load_image
 from ..corpus.scan import usable_images
@@ -253,7 +254,7 @@ def _read_all(
         quiet(),
         _one_thread_each(),
         track(progress, "Reading", len(rows)) as advance,
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        ThreadPoolExecutor(usable_cores()) as pool,
     ):
 
         def read_block(block: list[tuple[Any, Any]]) -> pd.DataFrame:

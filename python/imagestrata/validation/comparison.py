@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
-from ..validate import check_choice, columns_of
+from ..validate import check_choice, check_unmasked, columns_of
 from ..wording import Name, arg, kind_of, quote, verb
 from .labels import score_labels
 
@@ -190,6 +190,7 @@ def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
 
 def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series[Any]:
     """Values that came without ids, one per image."""
+    check_unmasked(what, values)
     column = np.asarray(values)
     if column.ndim != 1 or not len(column):
         raise ImagestrataError(

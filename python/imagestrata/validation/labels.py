@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
+from ..validate import check_unmasked
 from ..wording import arg
 
 
@@ -37,6 +38,8 @@ def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
     ImagestrataError
         If the two differ in length, are empty, or a label is missing.
     """
+    check_unmasked("clusters", clusters)
+    check_unmasked("labels", labels)
     found = np.asarray(clusters)
     truth = np.asarray(labels)
     if found.ndim != 1 or found.shape != truth.shape or not len(found):
