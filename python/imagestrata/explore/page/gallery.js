@@ -502,6 +502,7 @@
 
   const viewer = byId("viewer");
   const shown = { list: [], at: 0 };
+  const large = el("img", { id: "large", alt: "" }); // in the page while it is looked at
 
   function show(list, at) {
     Object.assign(shown, { list, at });
@@ -536,7 +537,7 @@
 
   /** Show the thumbnail at once and the original as soon as it has arrived. */
   function picture(i) {
-    const large = byId("large");
+    byId("frame").replaceChildren(large);
     const note = byId("note");
     const reason = images.missing[i];
     const still = () => shown.list[shown.at] === i;
@@ -571,6 +572,7 @@
   byId("close").addEventListener("click", () => viewer.close());
   byId("tick").addEventListener("change", toggle);
   byId("facts").addEventListener("click", (event) => event.target.closest("a[href^='#']") && viewer.close());
+  viewer.addEventListener("close", () => large.remove());
   viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
   onKeys(viewer, { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), x: toggle });
 
