@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import Any
+
+# Programs that want to hear of steps and warnings add handlers of their own.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 #: Public name -> module that defines it. Loaded on first use, so that importing
 #: the package stays fast and does not import torch.

@@ -23,6 +23,7 @@ from .errors import ImagestrataError
 from .extras import require
 from .files import read_json
 from .provenance import version
+from .validate import expand_home
 from .wording import SAME_CALL, arg, kind_of, quote
 
 #: Threads at most: each may hold a picture and a batch.
@@ -288,10 +289,9 @@ def _dask_client(engine: Any) -> Iterator[Any]:
     where = os.fspath(engine)
     connect: Any = Client  # whose types are not told
     try:
-        if where.endswith(".json"):  # Dask would wait for a file that is not there
-            address = read_json(Path(where).expanduser())["address"]
-        else:
-            address = where
+        # Dask would wait for a file that is not there.
+        file = where.endswith(".json")
+        address = read_json(expand_home(where))["address"] if file else where
         client = connect(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, KeyError) as error:
         raise ImagestrataError(

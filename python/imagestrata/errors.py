@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
@@ -95,8 +96,13 @@ class ImagestrataWarning(Worded, UserWarning):
 
 
 def warn(message: str, hint: str = "", *, stacklevel: int = 1) -> None:
-    """Warn, in the words of the user's language; ``stacklevel`` as `warnings.warn` counts."""
-    warnings.warn(ImagestrataWarning(message, hint), stacklevel=stacklevel + 1)
+    """Warn, in the words of the user's language; ``stacklevel`` as `warnings.warn` counts.
+
+    The logger ``"imagestrata"`` hears of it as well.
+    """
+    warning = ImagestrataWarning(message, hint)
+    logging.getLogger("imagestrata").warning("%s", warning)
+    warnings.warn(warning, stacklevel=stacklevel + 1)
 
 
 def plural(n: int, one: str, many: str = "") -> str:

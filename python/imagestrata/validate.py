@@ -90,8 +90,7 @@ def check_path(name: str, value: Any) -> Path:
     """A path, existing or not; ``~`` is expanded."""
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise ImagestrataError(f"{arg(name)} must be a path, not {quote(value)}.")
-    # Not Path.expanduser(), which raises for a folder called "~$old".
-    path = Path(os.path.expanduser(value))  # noqa: PTH111
+    path = expand_home(value)
     try:
         path.lstat()
     except FileNotFoundError:
@@ -102,6 +101,15 @@ def check_path(name: str, value: Any) -> Path:
         if error.errno == errno.ENAMETOOLONG:
             raise _no_name(name, value, str(error.strerror)) from None
     return path
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """The path with ``~`` written out, where there is a home.
+
+    Not Path.expanduser(), which raises for a folder called "~$old", and for every ``~`` where
+    a user has neither a home nor a name (in containers and batch jobs).
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def as_stored(path: str) -> str:

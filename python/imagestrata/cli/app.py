@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import ImagestrataError, Worded
+from ..provenance import version
 from .words import ShellWords
 
 app = typer.Typer(
@@ -27,6 +29,7 @@ class Interrupted(BaseException):
 
 def main() -> None:
     """Run the command line, showing what users can mend as a message, not a traceback."""
+    _print_anything()
     signal.signal(signal.SIGINT, _interrupt)
     warnings.showwarning = _show_warning
     try:
@@ -38,6 +41,29 @@ def main() -> None:
     except Interrupted:
         complain("Interrupted. What is finished is kept; the same command goes on from there.")
         sys.exit(130)
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=lambda wanted: wanted and _show_version(),
+                     help="Show the version and exit."),
+    ] = False,
+) -> None:  # fmt: skip
+    del version
+
+
+def _show_version() -> None:
+    typer.echo(f"imagestrata {version()}")
+    raise typer.Exit
+
+
+def _print_anything() -> None:
+    """Let letters that a terminal or file cannot hold be spelt out: no output ends the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(*_: Any) -> None:

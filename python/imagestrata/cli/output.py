@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
 
 def show(summary: dict[str, Any], as_json: bool, *lines: str) -> None:
     if as_json:
-        typer.echo(json.dumps(summary, ensure_ascii=False, default=str))
+        text = json.dumps(summary, ensure_ascii=False, default=str)
+        try:
+            text.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:  # the same values, in a spelling that every program reads
+            text = json.dumps(summary, default=str)
+        typer.echo(text)
     else:
         typer.echo("\n".join(lines))
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import as_stored, check_folder
+from ..validate import as_stored, check_folder, expand_home
 from ..wording import arg, kind_of, quote
 from .decode import UnreadableImage, image_format, read_head
 
@@ -222,10 +222,8 @@ def _walk(
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
-    # Not Path.expanduser(), which raises for a file called "~$draft.jpg"; not
-    # Path.resolve(), since links keep their names.
-    home = os.path.expanduser(path)  # noqa: PTH111
-    return as_stored(os.path.normpath(Path(home).absolute()))
+    # Not Path.resolve(), since links keep their names.
+    return as_stored(os.path.normpath(expand_home(path).absolute()))
 
 
 def _is_run(entries: list[os.DirEntry[str]]) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import ImagestrataError, MissingWeightsError
 from ..extras import require
+from ..validate import expand_home
 from ..wording import quote
 from .network import Look, NetworkEncoder
 from .weights import given_weights, missing_on_hub, names_a_path, read_weights, weights_hash
@@ -65,7 +66,7 @@ class Blip2Encoder(NetworkEncoder):
         here = weights is not None and names_a_path(weights)
         with _quiet(library, here=here):
             if here:
-                place = Path(str(weights)).expanduser().absolute()
+                place = expand_home(str(weights)).absolute()
                 model = _from_folder(library, name, place)
                 folder = place if place.is_dir() else place.parent
             else:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import ImagestrataError
 from ..extras import require
 from ..files import file_hash, read_json
+from ..validate import expand_home
 from ..wording import arg, quote
 from .network import Look, NetworkEncoder
 from .weights import (
@@ -74,7 +75,7 @@ class ClipEncoder(NetworkEncoder):
         _check_known(library, name, network)
         tag = None
         if weights is not None and names_a_path(weights):
-            weights = Path(weights).expanduser().absolute()
+            weights = expand_home(weights).absolute()
             path = weights_in(weights)
             quick, preparation = _stored(path.parent / "open_clip_config.json")
         else:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..files import file_hash
+from ..validate import expand_home
 from ..wording import quote
 from .network import NetworkEncoder
 from .weights import descended_from, file_name, fill, given_weights, published_weights, read_weights
@@ -99,7 +100,7 @@ def _find(name: str, weights: str | os.PathLike[str] | None) -> tuple[Any, Path]
     published = _published(name, weights)
     if weights is None or str(weights) == published.name:
         return published, published_weights(name, published.url)
-    return published, given_weights(Path(weights).expanduser())
+    return published, given_weights(expand_home(weights))
 
 
 def _settings(name: str, width: int, published: Any, path: Path, resize: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..files import file_hash
+from ..validate import expand_home
 from ..wording import quote
 from .network import NetworkEncoder
 from .weights import fill, given_weights, read_weights
@@ -136,7 +137,7 @@ def load_network(
     ImagestrataError
         If the weights are not those that we published, or ``weights`` holds others.
     """
-    path = PUBLISHED if weights is None else given_weights(Path(weights).expanduser())
+    path = PUBLISHED if weights is None else given_weights(expand_home(weights))
     found = file_hash(path)
     if weights is None and found != PUBLISHED_SHA256:
         raise ImagestrataError(

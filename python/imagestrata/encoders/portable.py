@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..engine import torch_in_one_thread
 from ..provenance import fingerprint
+from ..validate import expand_home
 from .base import Encoder
 from .registry import restore_encoder
 from .weights import names_a_path
@@ -62,7 +62,7 @@ class _Recipe(NamedTuple):
 def _recipe(encoder: Encoder) -> _Recipe:
     weights = encoder.weights
     if weights is not None and names_a_path(weights):
-        weights = str(Path(weights).expanduser().absolute())
+        weights = str(expand_home(weights).absolute())
     state = encoder.state()
     learnt = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in state.items()}
     key = fingerprint([encoder.settings, learnt, weights, encoder.device])

@@ -14,6 +14,7 @@ from torch import nn
 from ..errors import ImagestrataError
 from ..extras import require
 from ..files import file_hash, read_json
+from ..validate import expand_home
 from ..wording import arg, quote
 from .network import Look, NetworkEncoder
 from .weights import hub_weights, names_a_path, published_weights, read_weights, weights_in
@@ -57,7 +58,7 @@ class TimmEncoder(NetworkEncoder):
         published = library.get_pretrained_cfg(known).to_dict()
         place, given = tag or None, None
         if weights is not None and names_a_path(weights):
-            place = str(Path(weights).expanduser().absolute())
+            place = str(expand_home(weights).absolute())
             given = weights_in(Path(place))
             stored = given.parent / "config.json"
             if stored.is_file():

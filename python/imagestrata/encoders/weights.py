@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError, MissingWeightsError
 from ..files import file_hash, write_bytes
-from ..validate import check_path
+from ..validate import check_path, expand_home
 from ..wording import arg, kind_of, quote
 
 if TYPE_CHECKING:
@@ -51,10 +52,16 @@ _FILES_OF_WHOLE_MODELS = (
 
 
 def checkpoint_folder() -> Path:
-    """Torch's own folder of downloaded weights, told without importing torch."""
+    """Torch's own folder of downloaded weights, told without importing torch.
+
+    For users without a home, a folder among the temporary files.
+    """
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))  # noqa: PTH118
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    folder = expand_home(home)
+    if folder.parts[:1] == ("~",):
+        folder = Path(tempfile.gettempdir(), f"torch-{os.getuid()}")
+    return folder / "hub" / "checkpoints"
 
 
 def file_name(url: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError
 from ..files import make_folder, remove_half_written, write_bytes
+from ..validate import expand_home
 from ..wording import arg, quote
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def figure(
 
 
 def _check_target(path: str | os.PathLike[str]) -> Path:
-    target = Path(path).expanduser()
+    target = expand_home(path)
     if target.suffix.lower() not in _OPTIONS:
         raise ImagestrataError(
             f"{arg('path')} must end in {', '.join(_OPTIONS)}; got {quote(path)}.",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..corpus.scan import scan_images
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network
 from ..errors import ImagestrataError
 from ..progress import Progress
-from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from ..validate import check_bool, check_choice, check_float, check_int, check_seed, expand_home
 from ..wording import arg, quote
 from .job import BACKBONE, fine_tune_labelled
 from .labels import Labelled, label_images
@@ -233,7 +232,7 @@ def labelled_images(
 
     table, root = images, None
     if isinstance(images, str | os.PathLike):
-        root = Path(images).expanduser()
+        root = expand_home(images)
     if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
         table = scan_images(images, out=out, overwrite=overwrite, progress=progress)
     if "duplicate_of" not in table:

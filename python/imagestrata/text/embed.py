@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..extras import require
 from ..files import Parts, file_hash
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
-from ..validate import check_bool, check_int
+from ..validate import check_bool, check_int, expand_home
 from ..wording import SAME_CALL, arg, kind_of, quote
 from .consent import ask_consent
 from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
@@ -264,7 +263,7 @@ def _sentence_model(
     place = name.removeprefix(_PREFIX)
     sha256 = None
     if weights is not None:
-        folder = Path(weights).expanduser()
+        folder = expand_home(weights)
         if not (folder / "modules.json").is_file():
             raise MissingWeightsError(
                 f"{quote(folder)} is not the folder of a model of sentence-transformers: it has "

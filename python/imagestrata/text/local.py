@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError, MissingWeightsError
 from ..extras import require
 from ..files import file_hash
+from ..validate import expand_home
 from ..wording import quote
 from .server import Usage
 
@@ -54,7 +54,7 @@ class LocalModel:
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from those of other models: not where it lies."""
-        folder = Path(self.model).expanduser()
+        folder = expand_home(self.model)
         if not folder.is_dir():
             return {"model": str(self.model), "weights_sha256": None}
         files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
@@ -85,7 +85,7 @@ class LocalDescriber:
         library = require("transformers", "text", "A local model")
         from ..encoders.inference import pick_device
 
-        place = Path(provider.model).expanduser()
+        place = expand_home(provider.model)
         local = place.is_dir()
         name = str(place if local else provider.model)
         try:
