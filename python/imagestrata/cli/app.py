@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ImagestrataError, Worded
-from ..provenance import version
 from .words import ShellWords
 
 app = typer.Typer(
@@ -55,6 +54,8 @@ def _program(
 
 
 def _show_version() -> None:
+    from ..provenance import version
+
     typer.echo(f"imagestrata {version()}")
     raise typer.Exit
 
