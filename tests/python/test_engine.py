@@ -113,7 +113,7 @@ class TestThreads:
             assert list(here.map(nap, [0.03, 0.0, 0.01, 0.0])) == [0.03, 0.0, 0.01, 0.0]
 
     def test_little_is_taken_ahead_of_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(engine, "_cores", lambda: 2)
+        monkeypatch.setattr(engine, "usable_cores", lambda: 2)
         for at_once, ahead in [(1, 2), (5, 5)]:
             drawn = []
 
@@ -130,7 +130,7 @@ class TestThreads:
     def test_no_more_threads_than_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import threading
 
-        monkeypatch.setattr(engine, "_cores", lambda: 64)
+        monkeypatch.setattr(engine, "usable_cores", lambda: 64)
         names = set()
 
         def name(_: int) -> None:
