@@ -34,10 +34,12 @@ _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
 #: Name of the hash that a table holds of itself.
 _SEAL = "imagestrata.sha256"
 
-#: How text begins that a spreadsheet would run, also behind quotes, so that taking one off
-#: always gives what there was before. Wide characters count where typed in Japan.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+#: Where a spreadsheet would run what follows: at the beginning of a text, and behind whatever it
+#: may take for the end of a cell, since where semicolons separate cells, quotes around a text
+#: do not count. Formulas may stand behind quotes; wide characters count where typed in Japan.
+_FORMULA = re.compile(r"^(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])(?=['\"]*[=+\-@＝＋－＠])")
+#: The quote that was put there. Taking one off always gives what there was before.
+_GUARD = re.compile(r"^'(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])'(?=['\"]*[=+\-@＝＋－＠])")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -133,8 +135,9 @@ def read_json(path: Path) -> Any:
 def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = False) -> None:
     """Write a table as Parquet, or as CSV where the name ends in ``.csv``.
 
-    People open CSV in spreadsheets, which run text that starts like a formula: such
-    text gets a quote before it, which :func:`unguarded` takes off again.
+    People open CSV in spreadsheets, which run text that starts like a formula, at the
+    beginning of a cell or of what they take for one: such text gets a quote before it,
+    which :func:`unguarded` takes off again.
 
     Parameters
     ----------
@@ -175,7 +178,7 @@ def unguarded(table: pd.DataFrame) -> pd.DataFrame:
 
 def bare(value: Any) -> Any:
     """A cell, or the name of a column, without its guard."""
-    return value[1:] if isinstance(value, str) and _GUARDED.match(value) else value
+    return _GUARD.sub("", value) if isinstance(value, str) else value
 
 
 class Parts:
@@ -249,8 +252,9 @@ def file_hash(path: Path) -> str:
 
 def _guarded(table: pd.DataFrame) -> pd.DataFrame:
     def safe(value: Any) -> Any:
-        runs = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
-        return f"'{value}" if runs else value
+        if not isinstance(value, str) or _NUMBER.fullmatch(value):
+            return value
+        return _FORMULA.sub("'", value)
 
     return _in_texts(table, safe)
 

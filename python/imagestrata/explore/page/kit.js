@@ -113,8 +113,11 @@ const kit = (() => {
   function cell(value) {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
-    // A spreadsheet would run text that starts like a formula: a quote before it stops that.
-    const text = /^'*[=+\-@\t\r\n＝＋－＠]/.test(value) ? "'" + value : String(value);
+    // A spreadsheet would run text that starts like a formula, also behind what it may take for the
+    // end of a cell: a quote before it stops that.
+    const text = String(value)
+      .replace(/^(?=['"]*[=+\-@\t\r\n＝＋－＠])/, "'")
+      .replace(/([;|\t\r\n])(?=['"]*[=+\-@＝＋－＠])/g, "$1'");
     return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   }
 
