@@ -3,6 +3,9 @@
 #' Counts a column of the images' metadata in each cluster, against the whole corpus.
 #'
 #' @details
+#' The study's Tables A3 to A5 list, for every cluster and the residual, its size and how many
+#' images carry a hashtag or account; `n_images` is that number.
+#'
 #' A cluster is part of the corpus, so the two shares of the lift are not independent; the shares
 #' \eqn{p} in the cluster and \eqn{q} in the rest of the corpus are. With \eqn{w}, the cluster's
 #' part of the images, the lift \eqn{p / (w p + (1 - w) q)} rises with \eqn{p / q}: its interval is
@@ -15,19 +18,20 @@
 #' @param metadata A data frame with `image_id` and the column; an image may have several rows. By
 #'   default (`NULL`) the column is one of `clustering`.
 #' @param column The column: an account, a day, a party, hashtags. Its values count as text; cut
-#'   numbers into groups first.
-#' @param separator What separates the entries of a cell that is a list, such as `" "` for
-#'   hashtags. By default a cell is one value.
+#'   numbers into groups first. Of a list column every element is a value.
+#' @param separator What separates the entries of a text that is a list, such as `" "` for
+#'   hashtags. By default a text is one value.
 #' @param n Values per cluster, at most.
 #' @param order Which values are taken, and in which order: `"frequency"`, those of most images; or
 #'   `"lift"`, those whose lift is surely high (by `lift_low`).
 #' @param min_images Values of fewer images of the corpus are left out.
 #'
-#' @returns A tibble with a row per cluster and value: `cluster`, `rank`, `value`; `n_images` of
-#'   the cluster with the value, of `n` that have any value; `share`, the first by the second, with
-#'   `conf_low` and `conf_high` (95%, Wilson); `share_corpus`, the same share of all images, the
-#'   residual among them; `lift`, `share / share_corpus`, with `lift_low` and `lift_high` (95%).
-#'   Over 1, the value is over-represented.
+#' @returns A tibble with a row per cluster and value, those of the residual (cluster -1) last:
+#'   `cluster`, its `size` in images, `rank`, `value`; `n_images` of the cluster with the value, of
+#'   `n` that have any value; `share`, the first by the second, with `conf_low` and `conf_high`
+#'   (95%, Wilson); `share_corpus`, the same share of all images with any value, the residual among
+#'   them; `lift`, `share / share_corpus`, with `lift_low` and `lift_high` (95%). Over 1, the value
+#'   is over-represented.
 #' @family words
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -43,7 +47,7 @@ cluster_metadata <- function(clustering,
                              separator = NULL,
                              n = 10,
                              order = "frequency",
-                             min_images = 2) {
+                             min_images = 1) {
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   table <- call_core(
     "cluster_metadata",

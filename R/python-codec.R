@@ -36,11 +36,12 @@ encode_column <- function(name, x, call = rlang::caller_env()) {
   }
   kind <- column_kind(name, x, call)
   column <- list(name = name, kind = kind, data = raw(), levels = NULL, na = NULL)
-  missing <- is.na(x)
+  missing <- if (kind == "list") vapply(x, is.null, NA) else is.na(x)
   if (kind == "double") {
     missing <- missing & !is.nan(x)
   }
   column[["data"]] <- switch(kind,
+    list = write_numbers(lengths(x)),
     integer = write_numbers(as.integer(x)),
     integer64 = write_numbers(unclass(x)),
     double = write_numbers(as.double(x)),
@@ -52,6 +53,7 @@ encode_column <- function(name, x, call = rlang::caller_env()) {
     datetime = write_numbers(replace(as.double(x), missing, 0))
   )
   column[["levels"]] <- switch(kind,
+    list = encode_column(name, elements_of(name, x, call), call),
     factor = ,
     ordered = write_text(name, levels(x), call),
     datetime = write_text(name, time_zone(x), call)
@@ -68,10 +70,10 @@ column_kind <- function(name, x, call) {
     kinds_of_classes[known][[1]]
   } else if (is.character(x)) {
     "character"
-  } else if (!is.object(x) || inherits(x, "AsIs")) {
+  } else if (!is.object(x) || inherits(x, c("AsIs", "vctrs_list_of"))) {
     typeof(x)
   }
-  plain <- c("integer", "double", "logical", "character", kinds_of_classes)
+  plain <- c("integer", "double", "logical", "character", "list", kinds_of_classes)
   if (!is.null(dim(x)) || is.null(kind) || !kind %in% plain) {
     abort_imagestrata(
       "Column {.var {name}} is {.obj_type_friendly {x}}, which cannot go to Python.",
@@ -80,6 +82,21 @@ column_kind <- function(name, x, call) {
     )
   }
   kind
+}
+
+# All elements of a list column, one after the other.
+elements_of <- function(name, x, call) {
+  x <- unname(as.list(x))
+  simple <- vapply(x, \(one) is.null(one) || (is.atomic(one) && is.null(dim(one))), NA)
+  if (!all(simple)) {
+    abort_imagestrata(
+      "Column {.var {name}} is a list of more than numbers or text, which cannot go to Python.",
+      hint = "Turn its elements into vectors, or drop it.",
+      call = call
+    )
+  }
+  elements <- do.call(c, lapply(x, unname))
+  if (is.null(elements)) character() else elements
 }
 
 kinds_of_classes <- c(
@@ -91,6 +108,7 @@ decode_column <- function(column, n_rows) {
   data <- column[["data"]]
   x <- switch(column[["kind"]],
     integer = readBin(data, "integer", n_rows, endian = "little"),
+    list = read_list(data, column[["levels"]], n_rows),
     logical = as.logical(data),
     character = read_strings(data, n_rows),
     factor = ,
@@ -98,7 +116,7 @@ decode_column <- function(column, n_rows) {
     readBin(data, "double", n_rows, endian = "little")
   )
   if (!is.null(column[["na"]])) {
-    x[as.logical(column[["na"]])] <- NA
+    x[as.logical(column[["na"]])] <- if (is.list(x)) list(NULL) else NA
   }
   levels <- column[["levels"]]
   switch(column[["kind"]],
@@ -108,6 +126,13 @@ decode_column <- function(column, n_rows) {
     datetime = structure(x, class = c("POSIXct", "POSIXt"), tzone = read_strings(levels)),
     x
   )
+}
+
+read_list <- function(data, elements, n_rows) {
+  lengths <- readBin(data, "integer", n_rows, endian = "little")
+  elements <- decode_column(elements, sum(lengths))
+  cells <- split(elements, factor(rep(seq_len(n_rows), lengths), seq_len(n_rows)))
+  unname(cells)
 }
 
 write_numbers <- function(x) {

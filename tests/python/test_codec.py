@@ -41,6 +41,8 @@ TYPES: dict[str, tuple[Any, str]] = {
     "date": (np.array([DAY, None, dt.date(1969, 12, 31)], dtype=object), "date"),
     "time with zone": (BERLIN, "datetime"),
     "time in UTC": (pd.DatetimeIndex(["1969-12-31 23:59:59.5"], tz="UTC"), "datetime"),
+    "lists of text": (pd.Series([["a", "b"], ["a"], [], None]), "list"),
+    "lists of numbers": (pd.Series([[1, 2], [3], []]), "list"),
     "no integer": (np.array([], dtype="int64"), "integer"),
     "no double": (np.array([], dtype="float64"), "double"),
     "no logical": (np.array([], dtype="bool"), "logical"),
@@ -69,6 +71,13 @@ def test_every_type_comes_back(name: str) -> None:
     if kind == "datetime":
         assert str(after.dt.tz) == str(before.dt.tz)
     assert _cross(after)[1] == kind
+
+
+def test_arrays_and_tuples_cross_as_lists() -> None:
+    values = pd.Series([np.array(["a", "b"]), ("c",), np.array([], dtype=object)])
+    after, kind = _cross(values)
+    assert kind == "list"
+    assert after.tolist() == [["a", "b"], ["c"], []]
 
 
 def test_nan_and_missing_stay_apart() -> None:
@@ -120,7 +129,7 @@ def test_what_r_cannot_hold() -> None:
     assert _cross(["a\0b"])[0].tolist() == ["a\ufffdb"]
     assert _cross(pd.Series(["bad\udcff"], dtype=object))[0].tolist() == ["bad?"]
     with pytest.raises(ImagestrataError, match="'x' holds mixed values"):
-        encode_table(pd.DataFrame({"x": [[1], [2]]}))
+        encode_table(pd.DataFrame({"x": [{"a": 1}, {"a": 2}]}))
     with pytest.raises(ImagestrataError, match="timedelta"):
         encode_table(pd.DataFrame({"x": pd.to_timedelta([1], unit="s")}))
 

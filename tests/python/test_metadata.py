@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,23 +24,22 @@ def clustering_of(clusters, values):
 
 
 def counted(**options):
-    return cluster_metadata(
-        clustering_of(CLUSTERS, ACCOUNTS), **{"column": "account", "min_images": 1} | options
-    )
+    return cluster_metadata(clustering_of(CLUSTERS, ACCOUNTS), **{"column": "account"} | options)
 
 
 def test_worked_by_hand():
     """Of 7 images with an account 4 have a and 3 have b; cluster 1 has 3 and 1, cluster 2 2 b."""
     table = counted()
-    assert table[["cluster", "rank", "value", "n_images", "n"]].values.tolist() == [
-        [1, 1, "a", 3, 4],
-        [1, 2, "b", 1, 4],
-        [2, 1, "b", 2, 2],
+    assert table[["cluster", "size", "rank", "value", "n_images", "n"]].values.tolist() == [
+        [1, 4, 1, "a", 3, 4],
+        [1, 4, 2, "b", 1, 4],
+        [2, 2, 1, "b", 2, 2],
+        [-1, 2, 1, "a", 1, 1],
     ]
-    assert table["share"].tolist() == [3 / 4, 1 / 4, 1]
-    assert table["share_corpus"].to_numpy() == pytest.approx([4 / 7, 3 / 7, 3 / 7])
-    assert table["lift"].to_numpy() == pytest.approx([21 / 16, 7 / 12, 7 / 3])
-    low, high = wilson(np.array([3, 1, 2]), np.array([4, 4, 2]))
+    assert table["share"].tolist() == [3 / 4, 1 / 4, 1, 1]
+    assert table["share_corpus"].to_numpy() == pytest.approx([4 / 7, 3 / 7, 3 / 7, 4 / 7])
+    assert table["lift"].to_numpy() == pytest.approx([21 / 16, 7 / 12, 7 / 3, 7 / 4])
+    low, high = wilson(np.array([3, 1, 2, 1]), np.array([4, 4, 2, 1]))
     assert table["conf_low"].to_numpy() == pytest.approx(low)
     assert table["conf_high"].to_numpy() == pytest.approx(high)
 
@@ -81,6 +82,23 @@ def test_lists_of_hashtags():
     assert one.loc["#b", "lift"] == pytest.approx((2 / 4) / (2 / 6))
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_every_element_of_a_list_is_a_value(kind):
+    tags = [["#a", "#b"], ["#a", "#a"], ["#b"], ["#c"], ["#a"], [], ["#c", None], None]
+    clustering = clustering_of(CLUSTERS, ["x"] * 8)
+    cells = pd.Series([None if one is None else kind(one) for one in tags], dtype=object)
+    hashtags = pd.DataFrame({"image_id": clustering.images["image_id"], "tags": cells})
+    table = cluster_metadata(clustering, hashtags, column="tags")
+    joined = [None if one is None else " ".join(filter(None, one)) for one in tags]
+    written = cluster_metadata(clustering_of(CLUSTERS, joined), column="account", separator=" ")
+    pd.testing.assert_frame_equal(table, written)
+    assert table.loc[table["cluster"] == -1, ["value", "n_images", "n"]].values.tolist() == [
+        ["#c", 1, 1]
+    ]
+    numbers = hashtags.assign(tags=[[1, 2], [1], *[None] * 6])
+    assert cluster_metadata(clustering, numbers, column="tags")["value"].tolist() == ["1", "2"]
+
+
 def test_a_table_with_several_rows_of_an_image():
     clustering = clustering_of(CLUSTERS, ACCOUNTS)
     ids = clustering.images["image_id"]
@@ -94,12 +112,12 @@ def test_a_table_with_several_rows_of_an_image():
 
 
 def test_top_values_and_their_order():
-    assert counted(n=1)["value"].tolist() == ["a", "b"]
+    assert counted(n=1)["value"].tolist() == ["a", "b", "a"]
     rare = ["x", "a", "a", "a", "a", "a", "a", "a"]
     clustering = clustering_of([1, 1, 1, 1, 2, 2, 2, 2], rare)
     by_lift = cluster_metadata(clustering, column="account", order="lift", min_images=1)
     assert by_lift.loc[by_lift["cluster"] == 1, "value"].tolist() == ["a", "x"]
-    assert set(cluster_metadata(clustering, column="account")["value"]) == {"a"}
+    assert set(cluster_metadata(clustering, column="account", min_images=2)["value"]) == {"a"}
 
 
 @settings(max_examples=40)
@@ -122,6 +140,8 @@ def test_measures_are_sound(clusters, seed):
     assert np.isfinite(inside["lift_high"]).all()  # at most one by the cluster's part
     # Of one value for each image, shares of a cluster add up.
     assert table.groupby("cluster")["share"].sum().to_numpy() == pytest.approx(1)
+    assert table.groupby("cluster")["n_images"].sum().to_dict() == Counter(clusters)
+    assert (table["size"] == table["cluster"].map(Counter(clusters))).all()
     # Only where all images lie in one cluster is there nothing to compare it with.
     assert (len(inside) == 0) == (set(clusters) == {1})
 

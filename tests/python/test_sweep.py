@@ -129,15 +129,23 @@ def test_confidence_by_hand(confident):
     expected = pd.DataFrame(
         {
             "n_images": [6],
+            "n_clusters": [2],
             "n_clustered": [4],
             "n_confident": [3],
             "share_confident": [0.75],
             "share_of_all": [0.5],
             "mean_probability": [(1 + 0.85 + 0.86 + 0.9) / 4],
+            "mean_confident": [(1 + 0.86 + 0.9) / 3],
+            "mean_confident_clusters": [((1 + 0.86) / 2 + 0.9) / 2],
         }
     )
     pd.testing.assert_frame_equal(cluster_confidence(confident), expected)
-    assert cluster_confidence(confident, threshold=0.95)["n_confident"].item() == 1
+    # Only in one of the two clusters is there an image above .95, and above 1 in none.
+    firm = cluster_confidence(confident, threshold=0.95).iloc[0]
+    assert firm["n_confident"] == firm["mean_confident"] == firm["mean_confident_clusters"] == 1
+    none = cluster_confidence(confident, threshold=1).iloc[0]
+    assert none["n_confident"] == 0 and np.isnan(none["mean_confident"])
+    assert np.isnan(none["mean_confident_clusters"])
     by_cluster = pd.DataFrame(
         {
             "cluster": [1, 2],
@@ -146,6 +154,7 @@ def test_confidence_by_hand(confident):
             "n_confident": [2, 1],
             "share_confident": [2 / 3, 1.0],
             "mean_probability": [(1 + 0.85 + 0.86) / 3, 0.9],
+            "mean_confident": [(1 + 0.86) / 2, 0.9],
         }
     )
     pd.testing.assert_frame_equal(cluster_confidence(confident, by_cluster=True), by_cluster)

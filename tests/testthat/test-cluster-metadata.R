@@ -5,22 +5,43 @@ test_that("metadata are counted and compared with the corpus", {
     image_id = letters[1:6],
     account = factor(c("city", "city", "party", "party", "city", "party"))
   )
-  counted <- cluster_metadata(topics, posts, column = "account", min_images = 1)
-  expect_equal(counted$cluster, c(1, 1, 2))
-  expect_equal(counted$value, c("city", "party", "party"))
-  expect_equal(counted$n_images, c(2, 1, 2))
-  expect_equal(counted$share, c(2 / 3, 1 / 3, 1))
-  expect_equal(counted$share_corpus, rep(1 / 2, 3))
+  counted <- cluster_metadata(topics, posts, column = "account")
+  expect_equal(counted$cluster, c(1, 1, 2, -1))
+  expect_equal(counted$size, c(3, 3, 2, 1))
+  expect_equal(counted$value, c("city", "party", "party", "city"))
+  expect_equal(counted$n_images, c(2, 1, 2, 1))
+  expect_equal(counted$share, c(2 / 3, 1 / 3, 1, 1))
+  expect_equal(counted$share_corpus, rep(1 / 2, 4))
   expect_equal(counted$lift, counted$share * 2)
   expect_true(all(counted$lift_low < counted$lift & counted$lift <= counted$lift_high))
+  expect_error(
+    cluster_metadata(topics, posts, column = "account", min_images = 4), "at least 4 images",
+    class = "imagestrata_error"
+  )
+})
+
+test_that("every element of a list column is a value, also in columns of the clustering", {
+  skip_if_no_core()
+  topics <- toy_clustering()
+  tags <- list(c("#a", "#b"), "#a", character(), c("#b", "#b"), NULL, c("#a", NA))
+  written <- vapply(tags, \(one) paste(stats::na.omit(one), collapse = " "), "")
+  expected <- cluster_metadata(
+    topics, data.frame(image_id = topics$image_id, tags = written),
+    column = "tags", separator = " "
+  )
+  posts <- tibble::tibble(image_id = topics$image_id, tags = tags)
+  expect_equal(cluster_metadata(topics, posts, column = "tags"), expected)
+  expect_equal(cluster_metadata(dplyr::mutate(topics, tags = tags), column = "tags"), expected)
+  expect_equal(sort(unique(expected$value)), c("#a", "#b"))
 })
 
 test_that("cells may be lists, and columns lie in the clustering", {
   skip_if_no_core()
   topics <- dplyr::mutate(toy_clustering(), tags = c("#a #b", "#a", "#b", "#a", "#a", NA))
   counted <- cluster_metadata(topics, column = "tags", separator = " ", order = "lift", n = 1)
-  expect_equal(counted$value, c("#a", "#b"))
-  expect_equal(counted$n, c(3, 1))
+  expect_equal(counted$cluster, c(1, 2, -1))
+  expect_equal(counted$value, c("#a", "#b", "#a"))
+  expect_equal(counted$n, c(3, 1, 1))
 })
 
 test_that("a column that is missing is told", {

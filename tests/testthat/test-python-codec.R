@@ -22,7 +22,13 @@ types <- list(
 types <- c(
   types,
   one = lapply(types, utils::head, 1),
-  no = lapply(types, utils::head, 0)
+  no = lapply(types, utils::head, 0),
+  # Without rows, Python cannot tell them from text.
+  list(
+    "lists of text" = list(c("a", NA), NULL, "b"),
+    "lists of numbers" = list(1:3, 4L, integer()),
+    "lists of dates" = list(as.Date("2020-02-29"), as.Date(c("2020-03-01", NA)))
+  )
 )
 
 expect_same <- function(after, before, name) {
@@ -95,7 +101,7 @@ test_that("a matrix is read as it was written, and comes back as float32", {
 
 test_that("what cannot go to Python is named", {
   expect_snapshot(error = TRUE, {
-    encode_table(tibble::tibble(tags = list(1, 2)))
+    encode_table(tibble::tibble(tags = list(list(1), 2)))
     encode_table(tibble::tibble(took = as.difftime(1, units = "hours")))
     encode_table(tibble::tibble(z = 1i))
     encode_table(tibble::tibble(name = c("ok", "bad\xff")))

@@ -26,14 +26,23 @@ test_that("clusters by density have probabilities, and noise is the residual", {
   expect_equal(
     cluster_confidence(topics),
     tibble::tibble(
-      n_images = 63L, n_clustered = 60L, n_confident = sum(inside$probability > 0.85),
+      n_images = 63L, n_clusters = 2L, n_clustered = 60L,
+      n_confident = sum(inside$probability > 0.85),
       share_confident = mean(inside$probability > 0.85),
       share_of_all = sum(inside$probability > 0.85) / 63,
-      mean_probability = mean(inside$probability)
+      mean_probability = mean(inside$probability),
+      mean_confident = mean(inside$probability[inside$probability > 0.85]),
+      mean_confident_clusters = mean(tapply(
+        inside$probability, inside$cluster, \(one) mean(one[one > 0.85])
+      ))
     )
   )
   by_cluster <- cluster_confidence(nearest, threshold = 0.5, by_cluster = TRUE)
   expect_equal(by_cluster$n_clustered, c(40, 20))
+  expect_equal(
+    by_cluster$mean_confident,
+    as.vector(tapply(inside$probability, inside$cluster, \(one) mean(one[one > 0.5])))
+  )
   expect_s3_class(autoplot(topics, "sizes"), "ggplot")
 })
 

@@ -7,11 +7,12 @@ Converters between the two languages corrupt in silence: a missing text becomes
 ========== ==================================================================
 ``name``   the column's name
 ``kind``   integer, double, logical, character, factor, ordered, date,
-           datetime or integer64 (the last only from R)
-``data``   a ``bytearray`` (``raw`` in R), little-endian: int32 for integers and
-           factor codes, int64, float64 for doubles, days and seconds since 1970,
-           one byte for logicals, zero-terminated UTF-8 for text
-``levels`` zero-terminated UTF-8: the levels of a factor, the zone of a time
+           datetime, list or integer64 (the last only from R)
+``data``   a ``bytearray`` (``raw`` in R), little-endian: int32 for integers,
+           factor codes and lengths of lists, int64, float64 for doubles, days and
+           seconds since 1970, one byte for logicals, zero-terminated UTF-8 for text
+``levels`` zero-terminated UTF-8: the levels of a factor, the zone of a time; of
+           a list column, the column of all elements
 ``na``     one byte for each row, 1 where the value is missing; None without any
 ========== ==================================================================
 
@@ -24,6 +25,7 @@ are kept to the microsecond.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -49,7 +51,7 @@ def encode_table(frame: pd.DataFrame) -> dict[str, Any]:
     Raises
     ------
     ImagestrataError
-        If a column holds what no column of R can, such as lists.
+        If a column holds what no column of R can, such as dictionaries.
     """
     columns = [_encode_column(str(name), frame.iloc[:, i]) for i, name in enumerate(frame)]
     return {"n_rows": len(frame), "columns": columns}
@@ -99,6 +101,8 @@ def _kind(name: str, values: pd.Series[Any]) -> str:
     if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind == "M":
         return "datetime"
     inferred = pd.api.types.infer_dtype(values, skipna=True)
+    if inferred == "mixed" and values.dropna().map(_is_list).all():
+        return "list"
     kind = {
         "boolean": "logical",
         "date": "date",
@@ -118,6 +122,10 @@ def _kind(name: str, values: pd.Series[Any]) -> str:
             "Turn them into text or numbers first.",
         )
     return kind
+
+
+def _is_list(cell: Any) -> bool:
+    return pd.api.types.is_list_like(cell) and not isinstance(cell, dict)
 
 
 def _encode_integer(values: pd.Series[Any], missing: Array) -> Column:
@@ -170,6 +178,15 @@ def _encode_datetime(values: pd.Series[Any], missing: Array) -> Column:
     return {"data": _bytes(seconds, "<f8"), "levels": _encode_text([zone])}
 
 
+def _encode_list(values: pd.Series[Any], missing: Array) -> Column:
+    lists = [[] if gone else list(cell) for cell, gone in zip(values, missing, strict=True)]
+    elements = pd.Series([one for cell in lists for one in cell])
+    return {
+        "data": _bytes(np.array([len(cell) for cell in lists]), "<i4"),
+        "levels": _encode_column(str(values.name), elements),
+    }
+
+
 _ENCODERS: dict[str, Callable[[pd.Series[Any], Array], Column]] = {
     "integer": _encode_integer,
     "double": _encode_double,
@@ -179,6 +196,7 @@ _ENCODERS: dict[str, Callable[[pd.Series[Any], Array], Column]] = {
     "ordered": _encode_factor,
     "date": _encode_date,
     "datetime": _encode_datetime,
+    "list": _encode_list,
 }
 
 
@@ -243,6 +261,18 @@ def _decode_datetime(column: Column, missing: Array | None) -> Any:
     return pd.Series(times).dt.tz_localize("UTC").dt.tz_convert(zone).array
 
 
+def _decode_list(column: Column, missing: Array | None) -> Any:
+    lengths = np.frombuffer(column["data"], dtype="<i4")
+    elements = _decode_column(column["levels"], pd.RangeIndex(int(lengths.sum())))
+    rest = iter(elements.astype(object).tolist())
+    cells = np.empty(len(lengths), dtype=object)
+    for i, length in enumerate(lengths):
+        cells[i] = list(islice(rest, int(length)))
+    if missing is not None:
+        cells[missing] = None
+    return cells
+
+
 _DECODERS: dict[str, Callable[[Column, Array | None], Any]] = {
     "integer": _decode_integer,
     "integer64": _decode_integer,
@@ -253,6 +283,7 @@ _DECODERS: dict[str, Callable[[Column, Array | None], Any]] = {
     "ordered": _decode_factor,
     "date": _decode_date,
     "datetime": _decode_datetime,
+    "list": _decode_list,
 }
 
 

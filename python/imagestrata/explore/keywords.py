@@ -197,6 +197,8 @@ def values_of_clusters(
 ) -> pd.DataFrame:
     """``image_id``, ``cluster`` and ``text`` of images, for each row with a text.
 
+    Of cells that are lists or arrays there is a row for each element.
+
     Parameters
     ----------
     clustering : Clustering
@@ -227,7 +229,8 @@ def values_of_clusters(
     inside = clustering.images[["image_id", "cluster"]]
     if not residual:
         inside = inside[inside["cluster"] > 0]
-    given = pd.DataFrame({"image_id": table["image_id"], "text": table[column]}).dropna()
+    given = pd.DataFrame({"image_id": table["image_id"], "text": table[column]})
+    given = given.explode("text").dropna()
     given["text"] = given["text"].astype(str)
     found = inside.merge(given[given["text"].str.strip() != ""], on="image_id")
     if found.empty:

@@ -29,7 +29,7 @@ def cluster_metadata(
     separator: str | None = None,
     n: int = 10,
     order: str = "frequency",
-    min_images: int = 2,
+    min_images: int = 1,
 ) -> pd.DataFrame:
     """Count a column of the images' metadata in each cluster, against the whole corpus.
 
@@ -42,28 +42,30 @@ def cluster_metadata(
         column is one of the clustering's images.
     column : str
         The column: an account, a day, a party, hashtags. Its values count as text; cut
-        numbers into groups first.
+        numbers into groups first. Of cells that are lists or arrays every element is a
+        value.
     separator : str, optional
-        What separates the entries of a cell that is a list, such as ``" "`` for
-        hashtags. By default a cell is one value.
+        What separates the entries of a text that is a list, such as ``" "`` for
+        hashtags. By default a text is one value.
     n : int, default 10
         Values per cluster; a cluster may have fewer.
     order : {"frequency", "lift"}, default "frequency"
         Which values are taken, and in which order: those of most images, or those whose
         lift is surely high (by ``lift_low``, since rare values have high lifts by chance).
-    min_images : int, default 2
+    min_images : int, default 1
         Values of fewer images of the corpus are left out.
 
     Returns
     -------
     DataFrame
-        One row per cluster and value:
+        One row per cluster and value, those of the residual (cluster -1) last:
 
-        - ``cluster``, ``rank`` (from 1), ``value``;
+        - ``cluster``, its ``size`` in images, ``rank`` (from 1), ``value``;
         - ``n_images`` of the cluster with the value, of ``n`` that have any value;
         - ``share``, the first by the second, with ``conf_low`` and ``conf_high`` (95%,
           Wilson);
-        - ``share_corpus``: the same share of all images, the residual among them;
+        - ``share_corpus``: the same share of all images with any value, the residual
+          among them;
         - ``lift``: ``share / share_corpus``, with ``lift_low`` and ``lift_high`` (95%);
           over 1, the value is over-represented.
 
@@ -77,6 +79,9 @@ def cluster_metadata(
 
     Notes
     -----
+    The study's Tables A3 to A5 list, for every cluster and the residual, its size and how
+    many images carry a hashtag or account; ``n_images`` is that number.
+
     A cluster is part of the corpus, so the two shares of the lift are not independent.
     The shares p in the cluster and q in the rest of the corpus are. With w, the cluster's
     part of the images, ``lift = p / (w p + (1 - w) q) = 1 / (w + (1 - w) q / p)`` rises
@@ -112,11 +117,13 @@ def cluster_metadata(
     min_images = check_int("min_images", min_images, minimum=1)
     order = check_choice("order", order, _ORDERS)
     found = values_of_clusters(clustering, metadata, column, name="metadata", residual=True)
+    sizes = clustering.images["cluster"].value_counts()
     counts = _count(found, separator, min_images)
+    counts.insert(1, "size", counts["cluster"].map(sizes))
     if counts.empty:
         raise ImagestrataError(
             f"The column {quote(column)} of {found['image_id'].nunique()} images has no value "
-            f"that comes in at least {min_images} images, in a cluster.",
+            f"that comes in at least {min_images} images.",
             f"Lower {arg('min_images')}, or say what separates values as {arg('separator')}.",
         )
     return _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
@@ -137,8 +144,7 @@ def _count(found: pd.DataFrame, separator: str | None, min_images: int) -> pd.Da
     counts["n"] = counts["cluster"].map(known["cluster"].value_counts())
     counts["n_images_corpus"] = counts["value"].map(in_corpus)
     counts["n_corpus"] = len(known)
-    kept = (counts["cluster"] > 0) & (counts["n_images_corpus"] >= min_images)
-    return counts[kept].reset_index(drop=True)
+    return counts[counts["n_images_corpus"] >= min_images].reset_index(drop=True)
 
 
 def _measured(counts: pd.DataFrame) -> pd.DataFrame:
@@ -193,12 +199,14 @@ def _lift(ratio: Floats, weight: Floats) -> Floats:
 
 def _best(measured: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
     """The ``n`` best values of each cluster; ties by lift, then by the alphabet."""
-    ordered = measured.sort_values(
-        ["cluster", by, "lift", "value"], ascending=[True, False, False, True], ignore_index=True
+    ordered = measured.assign(residual=measured["cluster"] == -1).sort_values(
+        ["residual", "cluster", by, "lift", "value"],
+        ascending=[True, True, False, False, True],
+        ignore_index=True,
     )
     ordered["rank"] = ordered.groupby("cluster").cumcount() + 1
     columns = [
-        "cluster", "rank", "value", "n_images", "n", "share", "conf_low", "conf_high",
+        "cluster", "size", "rank", "value", "n_images", "n", "share", "conf_low", "conf_high",
         "share_corpus", "lift", "lift_low", "lift_high",
     ]  # fmt: skip
     return ordered.loc[ordered["rank"] <= n, columns].reset_index(drop=True)

@@ -22,18 +22,21 @@ def cluster_confidence(
     clustering : Clustering
         What ``cluster_images(method="hdbscan")`` returned.
     threshold : float, default 0.85
-        Images with a higher probability are confident members. (The study that this road
-        comes from counts those above .85.)
+        Images with a higher probability are confident members. The study that this road
+        comes from (its Table A2) counts those above .85.
     by_cluster : bool, default False
         A row per cluster, not one for all.
 
     Returns
     -------
     DataFrame
-        One row: n_images, n_clustered (without noise, be it assigned or not), n_confident,
-        share_confident (of the clustered), share_of_all (confident, of all images),
-        mean_probability (of the clustered). Or, by cluster: cluster, size, n_clustered,
-        n_confident, share_confident, mean_probability.
+        One row: n_images, n_clusters, n_clustered (without noise, be it assigned or not),
+        n_confident, share_confident (of the clustered), share_of_all (confident, of all
+        images), and three means of the probability: mean_probability of the clustered
+        images; mean_confident of the confident ones; mean_confident_clusters, the mean over
+        clusters of the mean of their confident ones. Or, by cluster: cluster, size,
+        n_clustered, n_confident, share_confident, mean_probability, mean_confident (NaN
+        where no image is confident; such clusters do not enter mean_confident_clusters).
 
     Raises
     ------
@@ -46,6 +49,11 @@ def cluster_confidence(
     The probability says how near to its cluster's densest part an image lies, as a share:
     the densest images of every cluster have 1, however thin that cluster is.
 
+    Table A2 of the study gives the share of points above the threshold and the "average
+    high confidence point probability across clusters": mean_confident_clusters if every
+    cluster counts the same, mean_confident if every image does. mean_probability is lower
+    than both, since images below the threshold enter it.
+
     Examples
     --------
     >>> import numpy as np
@@ -54,7 +62,7 @@ def cluster_confidence(
     >>> points[:100] += 9
     >>> clustering = cluster_images(points, "hdbscan", min_cluster_size=20, progress=False)
     >>> cluster_confidence(clustering).columns.tolist()[:3]
-    ['n_images', 'n_clustered', 'n_confident']
+    ['n_images', 'n_clusters', 'n_clustered']
     """
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
@@ -74,15 +82,16 @@ def cluster_confidence(
         raise ImagestrataError("The clustering has no cluster: everything is noise.")
     images = clustering.images
     found = images[(images["cluster"] > 0) & ~images["assigned"]]
-    found = found.assign(confident=found["probability"] > threshold)
+    confident = found["probability"] > threshold
+    found = found.assign(confident=confident, above=found["probability"].where(confident))
+    by = _confidence(found.groupby("cluster")).reset_index()
     if by_cluster:
-        table = _confidence(found.groupby("cluster"))
-        sizes = clustering.clusters[["cluster", "size"]]
-        return sizes.merge(table.reset_index(), on="cluster")
+        return clustering.clusters[["cluster", "size"]].merge(by, on="cluster")
     line = _confidence(found.groupby(lambda _: 0)).reset_index(drop=True)
     line.insert(0, "n_images", len(images))
-    line.insert(4, "share_of_all", line["n_confident"] / len(images))
-    return line
+    line.insert(1, "n_clusters", len(clustering.clusters))
+    line.insert(5, "share_of_all", line["n_confident"] / len(images))
+    return line.assign(mean_confident_clusters=by["mean_confident"].mean())
 
 
 def _confidence(found: Any) -> pd.DataFrame:
@@ -92,5 +101,6 @@ def _confidence(found: Any) -> pd.DataFrame:
         n_confident=("confident", "sum"),
         share_confident=("confident", "mean"),
         mean_probability=("probability", "mean"),
+        mean_confident=("above", "mean"),
     )
     return table
