@@ -113,9 +113,11 @@ top_scores <- function(scores) {
 #' - `tidy()`: `epoch`, `split` (`"train"`, `"val"`), `loss`, `accuracy`, `precision`, `recall`,
 #'   `f1`. Those of `"train"` are of pictures as they were seen on the way through the epoch.
 #' - `tidy(x, "scores")`: `split`, `label` (`"(all)"` stands for all labels together: accuracy
-#'   is the share of right answers, the others are means over labels), `measure`, `estimate`,
-#'   `conf_low` and `conf_high`, its 95% interval (Wilson's, of F1 carried over from Jaccard's
-#'   share), and `n`, the number of answers that it is a share of.
+#'   is the share of right answers, the others are means over labels, in which the precision of a
+#'   label that was never decided for and the recall of a label that no image has count as 0),
+#'   `measure`, `estimate`, `conf_low` and `conf_high`, its 95% interval (Wilson's, of F1 carried
+#'   over from Jaccard's share; that of all labels together keeps the answers about one image
+#'   together), and `n`, the number of answers that it is a share of.
 #' - `tidy(x, "confusion")`: `split`, `label`, `truth`, `decision`, `n`.
 #' - `glance()`: `task`, `encoder`, `n_labels`, `n_train`, `n_val`, `n_test`, `epochs`,
 #'   `best_epoch`, and accuracy and F1 of the validation and test images.

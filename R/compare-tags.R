@@ -1,10 +1,15 @@
 #' Compare automatic tags with each other and with labels given by hand
 #'
 #' @details
-#' Accuracy, precision and recall are shares and have Wilson's intervals; of all labels together
-#' they are means over labels. The images with labels should be a random sample of the corpus:
-#' precision in particular depends on how frequent a label is. Images that could not be tagged, or
-#' have no label, are left out of the scores, with a warning.
+#' Accuracy, precision and recall are shares and have Wilson's intervals. Overall accuracy is the
+#' share of right answers; precision, recall and F1 of all labels together are means over labels, in
+#' which a share of nothing counts as 0 (a tag that never comes has no precision), with a warning.
+#' Their intervals keep the answers about one image together. The images with labels should be a
+#' random sample of the corpus: precision in particular depends on how frequent a label is.
+#'
+#' Images that could not be tagged (those with a `reason` in what [tag_images()] returned) are no
+#' observations: they count neither in shares nor in scores, and `glance()` gives their number,
+#' `n_unreadable`. Images without a label are left out of the scores, with a warning.
 #'
 #' @param tags What [tag_images()] returned, or a data frame of yours with `image_id` and `label`
 #'   (missing for images without one), and `confidence` if you have it; several taggers in a list
@@ -82,7 +87,9 @@ tbl_sum.imagestrata_tags <- function(x, ...) {
   line <- glance(x)
   rlang::set_names(
     paste0(
-      vapply(line$n_images, count_of, "", word = "image"), ", ",
+      vapply(line$n_images, count_of, "", word = "image"),
+      ifelse(line$n_unreadable > 0, paste0(" (and ", line$n_unreadable, " not readable)"), ""),
+      ", ",
       vapply(line$n_tags, count_of, "", word = "different tag"),
       ifelse(
         line$n_compared == 0, "",

@@ -30,9 +30,12 @@
 #'   `read_matching()`: a tibble with one row per cluster: `cluster`, `description`, `n_sets`,
 #'   `precision` (of the sets that the majority gave this description, the share that are of the
 #'   cluster) and `recall`. [glance()][tidiers] gives one row with the mean kappa of annotators,
-#'   accuracy against chance, and means; [tidy()][tidiers] the tables `"sets"` (with the
-#'   majority's labels), `"agreement"`, `"answers"` and `"confusion"`; and
-#'   [autoplot()][autoplot.imagestrata_matching] the confusion matrix.
+#'   accuracy (with its 95% interval) against chance, and means over clusters, in which a
+#'   description that was never chosen counts as precision 0, and a cluster of which no set was
+#'   answered, but whose description was chosen, as recall 0. The interval is Wilson's; where sets
+#'   of one cluster are more alike than those of others, they count as fewer. [tidy()][tidiers]
+#'   gives the tables `"sets"` (with the majority's labels), `"agreement"`, `"answers"` and
+#'   `"confusion"`; and [autoplot()][autoplot.imagestrata_matching] the confusion matrix.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

@@ -163,7 +163,9 @@ plot_clear <- function(means, at_least, margin) {
   second <- if (ncol(means) > 1) ranked[, 2] else 0
   highest <- factor(colnames(means)[max.col(means, "first")], colnames(means))
   evokes <- ranked[, 1] > 0
-  clear <- evokes & ranked[, 1] >= at_least & ranked[, 1] - second >= margin
+  # Means such as 19/3 and 10/3 are 3 apart, but not as floating-point numbers.
+  off <- 1e-9
+  clear <- evokes & ranked[, 1] >= at_least - off & ranked[, 1] - second >= margin - off
   ways <- c("highest", "clearly highest")
   bars <- tibble::tibble(
     item = rep(factor(levels(highest), levels(highest)), 2),

@@ -7,6 +7,7 @@
 #' @returns A tibble with the columns `measure` and `estimate`: precision, recall, `f1` and
 #'   `mean_pr` over all pairs of images; the B-cubed measures, which give every image the same
 #'   weight; adjusted Rand index and adjusted mutual information; the share of the residual.
+#'   Precision is `NA` where no two images share a cluster, recall where none share a class.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

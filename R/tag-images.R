@@ -103,7 +103,8 @@ tag_costs <- function(images, classifier, out = NULL, progress = TRUE) {
 #'   (missing for images without one).
 #'
 #' @returns A tibble with a row per label, the most frequent first: `label`, `n_images` with it,
-#'   their `share` of all images in the table, and `mean_confidence` where there is a confidence.
+#'   their `share` of the images that were looked at, and `mean_confidence` where there is a
+#'   confidence. Images that could not be tagged (with a `reason`) were not looked at.
 #' @family words
 #' @export
 #' @examplesIf imagestrata_ready()

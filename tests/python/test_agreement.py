@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta
 from sklearn.metrics import cohen_kappa_score
-from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
+from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
 from imagestrata import ImagestrataError, agreement, consensus
+from imagestrata.validation.agreement import _codes, _judged_by_chance, _statistics
 
 LEVELS = ["nominal", "ordinal", "interval"]
 
@@ -55,6 +57,7 @@ complete = st.integers(2, 4).flatmap(
 )
 
 
+@pytest.mark.filterwarnings("ignore:Cohen's kappa is undefined")
 @settings(max_examples=40)
 @given(complete)
 def test_equals_the_known_packages(rows):
@@ -71,7 +74,8 @@ def test_equals_the_known_packages(rows):
             if len(np.unique(matrix[:, [i, j]])) > 1:
                 known = cohen_kappa_score(matrix[:, i], matrix[:, j])
                 assert kappas[-1] == pytest.approx(known, nan_ok=True)
-    assert found["cohen_kappa", "all"] == pytest.approx(np.mean(kappas), nan_ok=True)
+    mean = np.nan if np.isnan(kappas).all() else np.nanmean(kappas)
+    assert found["cohen_kappa", "all"] == pytest.approx(mean, nan_ok=True)
     if len(np.unique(matrix)) == 1:
         assert np.isnan(found["fleiss_kappa", "all"])
         assert np.isnan(found["krippendorff_alpha_nominal", "all"])
@@ -111,21 +115,113 @@ def test_fleiss_takes_the_pairs_with_the_usual_number_of_judgements():
     assert each.to_dict() == {"a, b": 5, "a, c": 5, "b, c": 12, "all": 12}
 
 
-def test_bootstrap_draws_are_the_measures_of_resampled_pairs():
+def test_statistics_of_weighted_pairs_are_those_of_repeated_pairs():
     rng = np.random.default_rng(5)
     matrix = rng.integers(0, 3, (30, 3))
-    table = agreement(judged(matrix), n_boot=400, seed=7).set_index("measure")
-    draws = np.random.default_rng(7).multinomial(30, np.full(30, 1 / 30), size=400)
-    order = judged(matrix).pivot(index="pair_id", columns="annotator", values="judgement")
-    alphas = [
-        krippendorff.alpha(
-            np.repeat(order.to_numpy(), draw, axis=0).T, level_of_measurement="ordinal"
-        )
-        for draw in draws
+    weights = rng.multinomial(30, np.full(30, 1 / 30))
+    wide = judged(matrix).pivot(index="pair_id", columns="annotator", values="judgement")
+    values, codes = _codes(wide)
+    given = np.append(weights, np.zeros(27))[None].astype(float)
+    by_chance = _judged_by_chance(3, 3, rng)
+    assert len(np.unique(by_chance, axis=0)) == 27
+    found = {
+        (measure, names): statistic(given)[0]
+        for measure, names, _, statistic in _statistics(wide, codes, by_chance, values, LEVELS)
+    }
+    repeated = np.repeat(wide.to_numpy(), weights, axis=0)
+    for key, value in measured(repeated).items():
+        assert found[key] == pytest.approx(value), key
+
+
+def test_pairs_judged_by_chance_give_agreement_jeffreys_interval():
+    """Of two annotators and two different judgements, also where they never disagree."""
+    for n_agree, n in ((40, 40), (33, 40)):
+        one = np.arange(n) % 2
+        other = np.where(np.arange(n) < n_agree, one, 1 - one)
+        table = agreement(judged(np.transpose([one, other])), n_boot=40_000).set_index("measure")
+        row = table.loc["percent_agreement"].iloc[0]
+        low, high = beta.ppf([0.025, 0.975], n_agree + 0.5, n - n_agree + 0.5)
+        assert row["estimate"] == n_agree / n
+        assert row["conf_low"] == pytest.approx(low, abs=0.004)
+        assert row["conf_high"] == pytest.approx(1 if n_agree == n else high, abs=0.004)
+        assert (table["conf_low"] < table["conf_high"]).all()
+
+
+@pytest.mark.parametrize("n_annotators", [2, 3, 9])
+def test_perfect_agreement_leaves_an_interval(n_annotators):
+    truth = np.repeat([[0], [1], [2]], 12, axis=0)
+    table = agreement(judged(np.repeat(truth, n_annotators, axis=1)))
+    assert table[["estimate", "conf_high"]].to_numpy() == pytest.approx(1)
+    assert table["conf_low"].between(0.7, 0.995).all()
+
+
+def test_one_judgement_only_leaves_an_interval_of_the_share():
+    table = agreement(judged(np.ones((40, 2)))).set_index("measure")
+    share = table.loc["percent_agreement"].iloc[0]
+    assert share["estimate"] == share["conf_high"] == 1 and 0.85 < share["conf_low"] < 0.98
+    assert table.drop("percent_agreement").isna()[["estimate", "conf_low"]].all(axis=None)
+
+
+def test_the_interval_of_near_perfect_agreement_covers():
+    """Two of a hundred judgements are wrong: most samples of 50 pairs show no or one mistake."""
+    rng = np.random.default_rng(8)
+
+    def draw(n):
+        truth = rng.integers(0, 2, (n, 1))
+        return judged(np.where(rng.random((n, 2)) < 0.01, 1 - truth, truth))
+
+    columns = ["estimate", "conf_low", "conf_high"]
+    exact = agreement(draw(100_000), n_boot=1).iloc[[0, 2]]["estimate"].to_numpy()
+    inside, perfect = np.zeros(2), 0
+    for seed in range(300):
+        rows = agreement(draw(50), n_boot=300, seed=seed).iloc[[0, 2]][columns].to_numpy()
+        inside += (rows[:, 1] <= exact) & (exact <= rows[:, 2])
+        perfect += rows[0, 0] == 1
+    assert perfect > 80
+    assert (inside / 300 > 0.92).all()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+@settings(max_examples=30)
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 2), min_size=4, max_size=30))
+def test_weighted_kappas_equal_the_known_packages(rows):
+    matrix = np.array(rows)
+    found = measured(matrix)
+    several = len(np.unique(matrix)) > 2
+    for weights in ("linear", "quadratic"):
+        assert ((f"cohen_kappa_{weights}", "a, b") in found.index) == several
+        if several:
+            value = found[f"cohen_kappa_{weights}", "a, b"]
+            assert found[f"cohen_kappa_{weights}", "all"] == pytest.approx(value)
+            known = cohen_kappa_score(*matrix.T, weights=weights, labels=range(4))
+            assert value == pytest.approx(known)
+            table = np.zeros((4, 4))
+            np.add.at(table, tuple(matrix.T), 1)
+            steps = np.abs(np.subtract.outer(range(4), range(4))) ** (1 + (weights != "linear"))
+            assert value == pytest.approx(cohens_kappa(table, weights=steps).kappa)
+
+
+def test_weighted_kappa_by_hand():
+    # Distances 0, 0, 0, 1, 2 sum to 3 (squares to 5). By chance: margins of the one are
+    # 2, 1, 2 of 0, 1, 2, those of the other 2, 2, 1; so 23 / 5 (squares 35 / 5).
+    found = measured([[0, 0], [1, 1], [2, 2], [0, 1], [2, 0]])
+    assert found["cohen_kappa_linear", "a, b"] == pytest.approx(1 - 3 / (23 / 5))
+    assert found["cohen_kappa_quadratic", "a, b"] == pytest.approx(1 - 5 / (35 / 5))
+    assert not [
+        name for name, _ in measured([[0, 1], [2, 2]], level="nominal").index if "r_" in name
     ]
-    row = table.loc["krippendorff_alpha_ordinal"]
-    low, high = np.quantile(alphas, [0.025, 0.975])
-    assert (row["conf_low"], row["conf_high"]) == pytest.approx((low, high))
+
+
+def test_kappa_of_all_survives_an_undefined_pair_of_annotators():
+    one = [1, 1, 1, 1, 1, 1]
+    other = [1, 1, 1, 0, 0, 1]
+    matrix = np.transpose([one, one, other, [0, 1, 1, 0, 0, 1]])
+    with pytest.warns(UserWarning, match=r"undefined for 1 of 6 pairs .* mean over the other 5\."):
+        found = measured(matrix)
+    kappas = found["cohen_kappa"]
+    assert np.isnan(kappas["a, b"])
+    assert kappas["all"] == pytest.approx(kappas.drop(["a, b", "all"]).mean())
+    assert np.isfinite(kappas["all"])
 
 
 def test_intervals_narrow_with_pairs_and_follow_the_confidence():

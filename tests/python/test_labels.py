@@ -55,6 +55,18 @@ def test_equals_counting_every_pair(rows):
     assert found["bcubed_precision"] == pytest.approx(np.mean(by_image))
 
 
+def test_a_clustering_without_a_pair_has_no_precision_but_an_f1():
+    found = scores([-1, -1, 1], ["a", "a", "b"])
+    assert np.isnan(found["precision"])
+    assert found["recall"] == found["f1"] == 0
+
+
+def test_the_residual_is_known_in_text_and_numbers_alike():
+    expected = scores([-1, -1, 1, 1], ["a", "a", "a", "b"])
+    assert scores(["-1", "-1", "1", "1"], ["a", "a", "a", "b"]).equals(expected)
+    assert scores([-1.0, -1.0, 1.0, 1.0], ["a", "a", "a", "b"]).equals(expected)
+
+
 def test_bad_input():
     with pytest.raises(ImagestrataError, match=r"\(2,\).*\(3,\)"):
         score_labels([1, 2], [1, 2, 3])

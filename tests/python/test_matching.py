@@ -21,8 +21,9 @@ from imagestrata import (
     read_intruders,
     read_matching,
 )
-from imagestrata.finetune.scores import wilson
+from imagestrata.finetune.scores import clustered_wilson, wilson
 from imagestrata.validation.image_sets import draw_members
+from imagestrata.validation.intruders import _p_chance
 from pages import begin, downloaded, wait_until
 
 NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}
@@ -187,12 +188,99 @@ def test_intruders_by_hand(intruders, tmp_path):
     assert line["share_found"] == pytest.approx(11 / 12)
     assert line["chance"] == pytest.approx(1 / 6)
     assert line["conf_low"] < 11 / 12 < line["conf_high"]
-    assert line["p_chance"] == pytest.approx(1 / 6**6 + 6 * (1 / 6) ** 5 * 5 / 6)
+    # Five sets on which both agree, and one on which one of two chosen images is right.
+    assert line["p_chance"] == pytest.approx((1 / 6) ** 5 * (2 / 6))
+    assert (found.sets["n_images"] == 6).all()
     assert found.clusters["share_found"].tolist().count(1) == 2
     guessed = read_intruders(answer_file(tmp_path / "g.csv", "Guess", wrong), intruders)
     assert guessed.summary["share_found"].iloc[0] == 0
     assert guessed.summary["p_chance"].iloc[0] == 1
     assert len(first) == 6
+
+
+@pytest.mark.parametrize("n_found", [0, 1, 3, 6])
+def test_one_annotator_guesses_as_the_binomial_says(intruders, tmp_path, n_found):
+    from scipy.stats import binomtest
+
+    hidden = intruders[intruders["intruder"]].set_index("set_id")["image_id"]
+    other = intruders[~intruders["intruder"]].groupby("set_id")["image_id"].first()
+    right = np.arange(len(hidden)) < n_found
+    answers = hidden.where(right, other[hidden.index]).to_dict()
+    line = read_intruders(answer_file(tmp_path / "a.csv", "Ann", answers), intruders).summary
+    expected = binomtest(n_found, 6, 1 / 6, alternative="greater").pvalue
+    assert line["p_chance"].iloc[0] == pytest.approx(expected)
+
+
+def test_guessing_in_sets_of_different_sizes_by_simulation():
+    """Three annotators, who agree now and then, on sets of two to five images."""
+    votes = {"s1": [3], "s2": [2, 1], "s3": [1, 1, 1], "s4": [2, 1], "s5": [1, 2]}
+    sizes = pd.Series({"s1": 2, "s2": 3, "s3": 4, "s4": 5, "s5": 5})
+    rows = [
+        (name, f"{name}-{image}")
+        for name, counts in votes.items()
+        for image, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    answers = pd.DataFrame(rows, columns=["set_id", "answer"])
+    answers["found"] = np.arange(len(answers)) < 6
+    rng = np.random.default_rng(0)
+    total = np.zeros(200_000)
+    for name, counts in votes.items():
+        padded = np.pad(counts, (0, sizes[name] - len(counts)))
+        total += rng.choice(padded, size=len(total))
+    assert _p_chance(answers, sizes) == pytest.approx(np.mean(total >= 6), abs=0.004)
+    assert _p_chance(answers.assign(found=False), sizes) == 1
+
+
+def test_chance_is_the_mean_over_sets_of_different_sizes(intruders, tmp_path):
+    """Where a set has lost images, its intruder is easier to guess."""
+    hidden = intruders[intruders["intruder"]].set_index("set_id")["image_id"].to_dict()
+    first = next(iter(hidden))
+    lost = (intruders["set_id"] == first) & ~intruders["intruder"] & (intruders["place"] > 3)
+    key = intruders[~lost]
+    found = read_intruders(answer_file(tmp_path / "a.csv", "Ann", hidden), key)
+    size = int((key["set_id"] == first).sum())
+    assert found.chance == pytest.approx((5 / 6 + 1 / size) / 6)
+    assert found.summary["p_chance"].iloc[0] == pytest.approx((1 / 6) ** 5 / size)
+
+
+def test_descriptions_that_are_never_chosen_count_as_0(matching, tmp_path):
+    """As scikit-learn counts them."""
+    from sklearn.metrics import precision_score, recall_score
+
+    truth = truth_of(matching)
+    given = {name: 1 if cluster == 3 else cluster for name, cluster in truth.items()}
+    line = read_matching(answer_file(tmp_path / "a.csv", "Ann", given), matching).summary.iloc[0]
+    both = list(truth.values()), list(given.values())
+    for measure, theirs in (("precision", precision_score), ("recall", recall_score)):
+        value = theirs(*both, average="macro", zero_division=0)
+        assert line[measure] == pytest.approx(value)
+    # A cluster that is neither among the answered sets nor among the answers says nothing.
+    few = {name: cluster for name, cluster in truth.items() if cluster != 3}
+    with pytest.warns(UserWarning, match="2 of 6 sets have no answer"):
+        found = read_matching(answer_file(tmp_path / "b.csv", "Ann", few), matching)
+    assert found.summary[["precision", "recall"]].iloc[0].tolist() == [1, 1]
+    wrong = few | {next(iter(few)): 3}
+    with pytest.warns(UserWarning, match="2 of 6 sets have no answer"):
+        found = read_matching(answer_file(tmp_path / "c.csv", "Ann", wrong), matching)
+    assert found.summary["recall"].iloc[0] == pytest.approx((1 / 2 + 1 + 0) / 3)
+
+
+def test_sets_of_one_cluster_that_are_alike_count_as_fewer():
+    """By hand, then by how often the interval holds the share of all such clusters."""
+    assert clustered_wilson([5, 0, 5, 0], [5, 5, 5, 5]) == pytest.approx(wilson(1.5, 3))
+    assert clustered_wilson([3, 2, 2, 3], [5, 5, 5, 5]) == pytest.approx(wilson(10, 20))
+    assert clustered_wilson([5, 5], [5, 5]) == pytest.approx(wilson(10, 10))
+    rng = np.random.default_rng(1)
+    inside = np.zeros(2)
+    for _ in range(1000):
+        found = rng.binomial(5, rng.beta(2.1, 0.9, 32))  # .7 on average, correlation .25
+        for place, (low, high) in enumerate(
+            (clustered_wilson(found, np.full(32, 5)), wilson(found.sum(), 160))
+        ):
+            inside[place] += low <= 0.7 <= high
+    assert 0.93 < inside[0] / 1000 < 0.97
+    assert inside[1] / 1000 < 0.88
 
 
 def test_wilson_is_that_of_statsmodels():

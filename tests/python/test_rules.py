@@ -40,6 +40,14 @@ def test_several_annotators_are_averaged():
     assert label_ratings(twice, margin=1)["joy"].tolist() == [1]
 
 
+def test_means_that_are_exactly_the_margin_apart_are_clear():
+    """19/3 and 10/3 are 3 apart, but their floating-point numbers are not."""
+    thirds = pd.DataFrame({"image_id": "a", "anger": [6, 6, 7], "joy": [3, 3, 4]})
+    assert 19 / 3 - 10 / 3 < 3
+    assert label_ratings(thirds)["anger"].tolist() == [1]
+    assert label_ratings(thirds, margin=3.01).empty
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [("majority", [1, 0, None]), ("any", [1, 1, 1]), ("mean", [1, 0, 1])],

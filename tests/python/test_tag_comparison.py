@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError, TagComparison, compare_tags, plot_tags
+from imagestrata import ImagestrataError, TagComparison, compare_tags, plot_tags, tag_frequencies
 from imagestrata.finetune.scores import wilson
 
 
@@ -71,14 +71,9 @@ def test_several_labels(tags):
     assert scores["flag", "precision"] == 1 / 2
     assert scores["(all)", "accuracy"] == 6 / 7
     row = compared.summary.iloc[0]
-    assert row[["tagger", "n_images", "n_tags", "n_compared", "n_labels"]].tolist() == [
-        "tags",
-        5,
-        4,
-        4,
-        2,
-    ]
-    assert row["share_tagged"] == 3 / 5
+    counts = ["n_images", "n_unreadable", "n_tags", "n_compared", "n_labels"]
+    assert row[counts].tolist() == [4, 1, 4, 4, 2]
+    assert row["share_tagged"] == 3 / 4
 
 
 def test_only_confident_tags(tags):
@@ -86,7 +81,7 @@ def test_only_confident_tags(tags):
     seen = compared.images.set_index(["label", "image_id"])["decision"]
     assert seen["protest"].tolist() == [1, 0, 0, 0]
     assert "March" not in set(compared.frequencies["label"])
-    assert compared.frequencies.iloc[0]["share"] == 1 / 5
+    assert compared.frequencies.iloc[0]["share"] == 1 / 4
 
 
 def test_images_not_looked_at_are_left_out(tags):
@@ -101,11 +96,15 @@ def test_images_not_looked_at_are_left_out(tags):
 
 def test_classes_are_labels_each(tags):
     labels = pd.DataFrame({"image_id": list("abcd"), "what": ["Flag", "Flag", "March", "none"]})
-    with pytest.warns(UserWarning, match="No image has a tag for 'none'"):
+    with (
+        pytest.warns(UserWarning, match="No image has a tag for 'none'"),
+        pytest.warns(UserWarning, match="3 labels by 'tags', shares of nothing count as 0"),
+    ):
         compared = compare_tags(tags, labels)
     scores = compared.scores.set_index(["label", "measure"])["estimate"]
     assert scores["Flag", "accuracy"] == 1
     assert scores["none", "recall"] == 0
+    assert scores["(all)", "precision"] == pytest.approx((1 + 1 + 0) / 3)
 
 
 def test_several_taggers_side_by_side(tags):
@@ -123,8 +122,21 @@ def test_frequencies_need_no_labels(tags):
     assert compared.confusion.columns.tolist() == ["tagger", "label", "truth", "decision", "n"]
     assert compared.summary["accuracy"].isna().all()
     first = compared.frequencies.iloc[0]
-    assert (first["label"], first["n_images"], first["share"]) == ("Crowd", 1, 1 / 5)
-    assert [first["conf_low"], first["conf_high"]] == pytest.approx([*wilson(1, 5)])
+    assert (first["label"], first["n_images"], first["share"]) == ("Crowd", 1, 1 / 4)
+    assert [first["conf_low"], first["conf_high"]] == pytest.approx([*wilson(1, 4)])
+    assert tag_frequencies(tags)["share"].tolist() == compared.frequencies["share"].tolist()
+    mine = tags.drop(columns="reason")  # where nothing says that an image could not be read
+    assert compare_tags(mine).summary[["n_images", "n_unreadable"]].iloc[0].tolist() == [5, 0]
+
+
+def test_unreadable_images_are_not_observations(tags):
+    """Of any number of them the shares are the same."""
+    rows = pd.DataFrame({"image_id": list("uvwxyz"), "reason": "damaged"})
+    more = pd.concat([tags, rows], ignore_index=True)
+    plain, other = compare_tags(tags), compare_tags(more)
+    pd.testing.assert_frame_equal(other.frequencies, plain.frequencies)
+    assert other.summary["n_unreadable"].iloc[0] == 7
+    assert other.summary["share_tagged"].iloc[0] == plain.summary["share_tagged"].iloc[0]
 
 
 def test_figures(tags, tmp_path):
@@ -132,7 +144,7 @@ def test_figures(tags, tmp_path):
     figure = plot_tags(compared, tmp_path / "frequent.png", n=2)
     assert len(figure.axes) == 2
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["Crowd", "Flag"]
-    assert figure.axes[0].patches[0].get_width() == 1 / 5
+    assert figure.axes[0].patches[0].get_width() == 1 / 4
     matrices = plot_tags(compared, type="confusion")
     assert [axes.get_title("left") for axes in matrices.axes] == [
         "one: protest", "one: flag", "two: protest", "two: flag",

@@ -51,6 +51,34 @@ test_that("the published tables come out, with intervals", {
   }
 })
 
+test_that("images that could not be read are no observations, and counted", {
+  skip_if_no_core()
+  read <- data.frame(
+    image_id = c("a", "b", "c", "d", "e"), label = c("Crowd", "Flag", NA, NA, NA),
+    confidence = NA_real_, reason = c(NA, NA, "below min_confidence", "damaged", "damaged")
+  )
+  compared <- compare_tags(read)
+  expect_equal(glance(compared)[c("n_images", "n_unreadable")], tibble::tibble(
+    n_images = 3L, n_unreadable = 2L
+  ))
+  expect_equal(glance(compared)$share_tagged, 2 / 3)
+  expect_equal(tidy(compared, "frequencies")$share, c(1, 1) / 3)
+  expect_equal(tag_frequencies(read)$share, c(1, 1) / 3)
+  expect_match(tibble::tbl_sum(compared)[["Tags"]], "^3 images \\(and 2 not readable\\), 2 diff")
+})
+
+test_that("a tag that never comes has no precision, which counts as 0", {
+  skip_if_no_core()
+  matches <- list(protest = "march", flag = "flag")
+  expect_warning(
+    expect_warning(
+      compared <- compare_tags(tagged, by_hand, matches), "No image has a tag for 'protest'"
+    ),
+    "shares of nothing count as 0: precision of 1 label \\(protest\\)"
+  )
+  expect_equal(compared$estimate[compared$label == "(all)"][2], (0 + 1) / 2)
+})
+
 test_that("a comparison prints, is glanced at and drawn", {
   skip_if_no_core()
   compared <- compare_tags(

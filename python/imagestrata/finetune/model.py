@@ -187,7 +187,8 @@ def judge(
         rows = split == name
         if rows.any():
             given = task, labels, truth[rows], decision[rows]
-            scores.append(score_table(*given).assign(split=name))
+            where = f" in the split {quote(name)}"
+            scores.append(score_table(*given, where=where).assign(split=name))
             confusion.append(confusion_table(*given).assign(split=name))
     return tuple(  # type: ignore[return-value]
         pd.concat(tables, ignore_index=True)[["split", *tables[0].columns[:-1]]]

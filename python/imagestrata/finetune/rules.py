@@ -12,6 +12,8 @@ from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_float, check_scale, columns_of
 from ..wording import arg, quote
 
+#: How far means of ratings are off as floating-point numbers, at most.
+_ROUNDING = 1e-9
 COMBINE_RULES = ("majority", "any", "mean")
 
 
@@ -81,8 +83,9 @@ def label_ratings(
     second = ranked[:, -2] if len(names) > 1 else np.zeros(len(values))
     highest = np.arange(len(names)) == values.argmax(axis=1)[:, None]
     evokes = values.max(axis=1) > 0
-    strong = values.max(axis=1) >= at_least
-    clear = values.max(axis=1) - second >= margin
+    # Means such as 19/3 and 10/3 are 3 apart, but not as floating-point numbers.
+    strong = values.max(axis=1) >= at_least - _ROUNDING
+    clear = values.max(axis=1) - second >= margin - _ROUNDING
     top = highest & evokes[:, None]
     positive = top & (strong & clear)[:, None]
     labels = np.where(positive, 1.0, np.where(evokes[:, None], np.nan, 0.0))

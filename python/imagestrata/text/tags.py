@@ -248,8 +248,9 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per label, the most frequent first: ``label``, ``n_images`` with it,
-        their ``share`` of all images in the table, ``mean_confidence`` (where the table
-        has a confidence).
+        their ``share`` of the images that were looked at, ``mean_confidence`` (where the
+        table has a confidence). Images that could not be tagged, which
+        :func:`tag_images` returns with a reason, were not looked at.
 
     Raises
     ------
@@ -264,12 +265,21 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     found = tags.dropna(subset="label")
     if found.empty:
         raise ImagestrataError(f"None of {tags['image_id'].nunique()} images has a label.")
+    n_images = tags.loc[looked_at(tags), "image_id"].nunique()
     grouped = found.groupby("label")
     table = grouped["image_id"].nunique().rename("n_images").reset_index()
-    table["share"] = table["n_images"] / tags["image_id"].nunique()
+    table["share"] = table["n_images"] / n_images
     if "confidence" in found:
         table["mean_confidence"] = grouped["confidence"].mean().to_numpy()
     return table.sort_values(["n_images", "label"], ascending=[False, True], ignore_index=True)
+
+
+def looked_at(tags: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows are about images that were looked at: they have a tag, or none was found."""
+    if "reason" not in tags:
+        return pd.Series(True, index=tags.index)
+    found = tags["label"].notna() | tags["reason"].isna()
+    return found | tags["reason"].isin([BELOW, remote_tags.NOTHING])
 
 
 def _check_service(classifier: Any) -> Rekognition:

@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import ImagestrataError, warn
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 from ..wording import arg, quote, verb
+from .pair_scores import percentile_interval
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
@@ -20,6 +21,8 @@ Statistic: TypeAlias = Callable[[Array], Array]
 
 LEVELS = ("nominal", "ordinal", "interval")
 RULES = ("majority", "all", "mean")
+#: More ways than these in which annotators may judge a pair are sampled.
+_MOST_WAYS = 256
 
 
 def agreement(
@@ -39,15 +42,16 @@ def agreement(
         per judgement, as :func:`read_pairs` returns them. Not every annotator
         needs to have judged every pair.
     level : {"nominal", "ordinal", "interval"}, optional
-        For Krippendorff's alpha: whether judgements merely differ, have an
-        order, or have distances. By default all three, or, with two different
-        judgements (where all are the same), "nominal".
+        Whether judgements merely differ, have an order, or have distances, for
+        Krippendorff's alpha. By default all three, or, with two different
+        judgements (where all are the same), "nominal". With "nominal" there are
+        no weighted kappas.
     n_boot : int, default 1000
-        Bootstrap samples from which the intervals come.
+        Draws from which the intervals come.
     confidence : float, default 0.95
         Confidence of the intervals.
     seed : int, default 0
-        Seed of the bootstrap.
+        Seed of the draws.
 
     Returns
     -------
@@ -58,7 +62,11 @@ def agreement(
 
         - ``percent_agreement``, as a share, and ``cohen_kappa``: of each two
           annotators over the pairs that both judged, and the mean over these
-          ("all").
+          ("all"), of the kappas that are defined.
+        - ``cohen_kappa_linear``, ``cohen_kappa_quadratic``: Cohen's weighted
+          kappa of graded judgements, where a disagreement weighs as much as the
+          distance of the two judgements, or its square. Only where there are
+          more than two different judgements.
         - ``fleiss_kappa``: over the pairs with the most frequent number of
           judgements, since it must be the same for all.
         - ``krippendorff_alpha_nominal``, ``..._ordinal``, ``..._interval``:
@@ -73,11 +81,26 @@ def agreement(
         If there is one annotator only, no pair was judged by two, or an
         annotator judged a pair twice.
 
+    Warns
+    -----
+    UserWarning
+        If a kappa is undefined for some pairs of annotators: "all" is then the
+        mean over the others.
+
     Notes
     -----
-    The bootstrap resamples pairs, with all their judgements; intervals lie
-    between percentiles. They say how the measure would vary with other pairs,
-    the annotators being the same.
+    Weighted kappas are those of scikit-learn's ``cohen_kappa_score(weights=)``
+    where judgements are a whole number apart from each other and every grade
+    occurs; otherwise the distances of the numbers count, not their ranks.
+
+    Intervals come from a Bayesian bootstrap (Rubin 1981): each pair of images,
+    with all its judgements, has a random weight. It begins with one pair in all
+    that is judged by chance, every judgement being as likely as every other,
+    instead of with nothing. So intervals do not vanish where all annotators
+    agree; for two annotators and two different judgements, that of
+    ``percent_agreement`` is Jeffreys'. Intervals lie between percentiles and say
+    how the measure would vary with other pairs, the annotators being the same.
+    ``benchmarks/score_coverage.py`` measures how often they cover.
     """
     if level is not None:
         level = check_choice("level", level, LEVELS)
@@ -88,19 +111,17 @@ def agreement(
     values, codes = _codes(wide)
     levels = [level] if level else list(LEVELS if len(values) > 2 else LEVELS[:1])
 
-    n = len(codes)
-    draws = rng.multinomial(n, np.full(n, 1 / n), size=n_boot).astype(float)
-    tail = (1 - confidence) / 2
+    by_chance = _judged_by_chance(len(values), codes.shape[1], rng)
+    n, n_more = len(codes), len(by_chance)
+    ones = np.repeat([[1.0, 0.0]], [n, n_more], axis=1)
+    draws = rng.gamma(np.repeat([1, 1 / n_more], [n, n_more]), size=(n_boot, n + n_more))
+    draws *= n / draws.sum(axis=1, keepdims=True)
     rows = []
-    for measure, names, n_pairs, statistic in _statistics(wide, codes, values, levels):
+    for measure, names, n_pairs, statistic in _statistics(wide, codes, by_chance, values, levels):
         with np.errstate(invalid="ignore", divide="ignore"):
-            estimate = float(statistic(np.ones((1, n)))[0])
-            repeated = statistic(draws)
-        known = repeated[np.isfinite(repeated)]
-        low, high = (np.nan, np.nan)
-        if np.isfinite(estimate) and len(known):
-            low, high = np.quantile(known, [tail, 1 - tail])
-        rows.append((measure, names, estimate, float(low), float(high), n_pairs))
+            estimate = float(statistic(ones)[0])
+            low, high = percentile_interval(estimate, statistic(draws), confidence)
+        rows.append((measure, names, estimate, low, high, n_pairs))
     columns = ["measure", "annotators", "estimate", "conf_low", "conf_high", "n_pairs"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -224,34 +245,70 @@ def _codes(wide: pd.DataFrame) -> tuple[Array, Array]:
     return values, codes
 
 
+def _judged_by_chance(n_values: int, n_annotators: int, rng: np.random.Generator) -> Array:
+    """All ways in which annotators may judge a pair, or a sample where these are too many.
+
+    Where all judgements are the same, there is one more that nobody has made.
+    """
+    n_values = max(n_values, 2)
+    if n_annotators * np.log(n_values) > np.log(_MOST_WAYS):
+        return rng.integers(n_values, size=(_MOST_WAYS, n_annotators))
+    return np.indices((n_values,) * n_annotators).reshape(n_annotators, -1).T
+
+
 def _statistics(
-    wide: pd.DataFrame, codes: Array, values: Array, levels: list[str]
+    wide: pd.DataFrame, judged: Array, by_chance: Array, values: Array, levels: list[str]
 ) -> Iterator[tuple[str, str, int, Statistic]]:
-    """Each measure with its annotators, its number of pairs, and how to compute it."""
-    k = len(values)
+    """Each measure with its annotators, its number of pairs, and how to compute it.
+
+    Statistics take weights of the pairs that were judged, then of those ``by_chance``.
+    """
+    k = max(len(values), 2)
+    codes = np.vstack([judged, by_chance])
     names = [str(name) for name in wide.columns]
     tables = {
         (i, j): _joint(codes[:, i], codes[:, j], k)
         for i, j in combinations(range(len(names)), 2)
-        if ((codes[:, i] >= 0) & (codes[:, j] >= 0)).any()
+        if ((judged[:, i] >= 0) & (judged[:, j] >= 0)).any()
     }
-    for measure, of in (("percent_agreement", _percent), ("cohen_kappa", _cohen)):
+    kinds: list[tuple[str, Callable[[Array], Array]]] = [
+        ("percent_agreement", _percent),
+        ("cohen_kappa", partial(_cohen, distances=1 - np.eye(k))),
+    ]
+    if len(values) > 2 and levels != ["nominal"]:
+        steps = np.abs(values[:, None] - values)
+        kinds += [
+            ("cohen_kappa_linear", partial(_cohen, distances=steps)),
+            ("cohen_kappa_quadratic", partial(_cohen, distances=steps**2)),
+        ]
+    n = len(judged)
+    for measure, of in kinds:
         each = {pair: _of_table(of, joint) for pair, joint in tables.items()}
         for (i, j), statistic in each.items():
-            both = int(tables[i, j].sum())
+            both = int(tables[i, j][:n].sum())
             yield measure, f"{names[i]}, {names[j]}", both, statistic
-        yield measure, "all", len(codes), _mean_of(list(each.values()))
+        defined = [each[pair] for pair, joint in tables.items() if _is_defined(of, joint[:n])]
+        if measure == "cohen_kappa" and 0 < len(defined) < len(each):
+            warn(
+                f"Cohen's kappa is undefined for {len(each) - len(defined)} of {len(each)} pairs "
+                "of annotators, whose judgements are all the same: for all annotators it is the "
+                f"mean over the other {len(defined)}.",
+                stacklevel=3,
+            )
+        yield measure, "all", n, _mean_of(defined or list(each.values()))
 
     counts = (codes[:, :, None] == np.arange(k)).sum(axis=1)
-    made = counts.sum(axis=1)
+    made = counts[:n].sum(axis=1)
     sizes, frequency = np.unique(made, return_counts=True)
     size = int(sizes[len(sizes) - 1 - frequency[::-1].argmax()])
-    complete = made == size
-    fleiss = partial(_fleiss, counts=counts, complete=complete, size=size)
-    yield "fleiss_kappa", "all", int(complete.sum()), fleiss
+    complete = np.append(made == size, np.ones(len(by_chance), dtype=bool))
+    shown = counts.copy()
+    shown[n:] = (by_chance[:, :size, None] == np.arange(k)).sum(axis=1)
+    fleiss = partial(_fleiss, counts=shown, complete=complete, size=size)
+    yield "fleiss_kappa", "all", int(complete[:n].sum()), fleiss
     for level in levels:
         alpha = partial(_alpha, counts=counts, values=values, level=level)
-        yield f"krippendorff_alpha_{level}", "all", len(codes), alpha
+        yield f"krippendorff_alpha_{level}", "all", n, alpha
 
 
 def _of_table(of: Callable[[Array], Array], joint: Array) -> Statistic:
@@ -278,12 +335,18 @@ def _percent(tables: Array) -> Array:
     return share
 
 
-def _cohen(tables: Array) -> Array:
+def _cohen(tables: Array, distances: Array) -> Array:
+    """Cohen's kappa of each table, weighted by how far judgements are apart, shape (k, k)."""
     total = tables.sum(axis=(1, 2))
-    margins = tables.sum(axis=1) * tables.sum(axis=2)
-    expected = margins.sum(axis=1) / total**2
-    kappa: Array = (_percent(tables) - expected) / (1 - expected)
+    margins = tables.sum(axis=2)[:, :, None] * tables.sum(axis=1)[:, None, :]
+    expected = (margins * distances).sum(axis=(1, 2)) / total
+    kappa: Array = 1 - (tables * distances).sum(axis=(1, 2)) / expected
     return kappa
+
+
+def _is_defined(of: Callable[[Array], Array], joint: Array) -> bool:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return bool(np.isfinite(of(joint.sum(axis=0)[None])[0]))
 
 
 def _fleiss(weights: Array, counts: Array, complete: Array, size: int) -> Array:

@@ -104,6 +104,8 @@ def write_sets(
     pictures, complaint = embedded_pictures(images, thumbnail, progress)
     if complaint:
         table = _without_missing(table, pictures, complaint)
+        left = set(table["cluster"])
+        options = [option for option in options if option[0] in left]
     number = {image_id: i for i, image_id in enumerate(pictures)}
     sets = table.groupby("set_id", sort=False)["image_id"]
     data = {

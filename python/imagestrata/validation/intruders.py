@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
-from ..finetune.scores import wilson
+from ..finetune.scores import clustered_wilson, wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
 from ..wording import quote
@@ -43,13 +43,13 @@ class Intruders:
         answers), conf_low and conf_high (95%).
     sets : DataFrame
         One row per answered set: set_id, cluster, intruder (image_id),
-        intruder_cluster, share_found (of its annotators), n_annotators.
+        intruder_cluster, n_images, share_found (of its annotators), n_annotators.
     agreement : DataFrame
         As of :func:`agreement`, with n_sets; without rows for one annotator.
     answers : DataFrame
         One row per answer: set_id, annotator, cluster, answer (image_id), found.
     chance : float
-        Share that would be found by guessing.
+        Share that would be found by guessing, mean over the answered sets.
     """
 
     clusters: pd.DataFrame
@@ -64,22 +64,20 @@ class Intruders:
 
         n_sets, n_annotators, kappa (Cohen's, mean over pairs of annotators),
         share_found with conf_low and conf_high (95%), chance, and p_chance: how
-        likely as many or more would be found by guessing.
+        likely as many or more answers would be right by guessing.
         """
-        from scipy.stats import binom
-
-        n = len(self.sets)
-        share = float(self.sets["share_found"].mean())
-        low, high = wilson(share * n, n)
+        low, high = clustered_wilson(
+            self.clusters["share_found"] * self.clusters["n_sets"], self.clusters["n_sets"]
+        )
         row = {
-            "n_sets": n,
+            "n_sets": len(self.sets),
             "n_annotators": self.answers["annotator"].nunique(),
             "kappa": mean_kappa(self.agreement),
-            "share_found": share,
-            "conf_low": float(low),
-            "conf_high": float(high),
+            "share_found": float(self.sets["share_found"].mean()),
+            "conf_low": low,
+            "conf_high": high,
             "chance": self.chance,
-            "p_chance": float(binom.sf(np.floor(share * n) - 1, n, self.chance)),
+            "p_chance": _p_chance(self.answers, self.sets.set_index("set_id")["n_images"]),
         }
         return pd.DataFrame([row])
 
@@ -226,7 +224,14 @@ def read_intruders(
     -----
     Intervals are Wilson's for as many trials as there are sets, however many
     annotators answered them: answers to one set are far from independent. With
-    several annotators they are somewhat too wide.
+    several annotators they are somewhat too wide. That of all clusters together
+    also allows for sets of one cluster being more alike than those of others,
+    which leaves fewer trials: it is about clusters like the tested ones.
+
+    ``p_chance`` is exact. For those who guess, each image of a set is equally
+    likely to be the intruder, whatever they agree on: the distribution of the
+    number of right answers follows from how many annotators chose each image.
+    For one annotator that is the binomial distribution.
     """
     key = read_key(test, ["cluster", "image_id", "intruder"])
     key = key.assign(image_id=key["image_id"].astype(str))
@@ -253,6 +258,7 @@ def read_intruders(
     by_set = answers.groupby("set_id")["found"]
     sets = hidden.reset_index()[["set_id", "cluster", "image_id", "image_cluster"]]
     sets = sets.rename(columns={"image_id": "intruder", "image_cluster": "intruder_cluster"})
+    sets["n_images"] = sets["set_id"].map(key.groupby("set_id").size())
     sets["share_found"] = sets["set_id"].map(by_set.mean())
     sets["n_annotators"] = sets["set_id"].map(by_set.size())
     sets = sets.dropna(subset="share_found", ignore_index=True)
@@ -274,8 +280,19 @@ def read_intruders(
         for set_id, image in zip(answers["set_id"], answers["answer"], strict=True)
     ]
     agreed = set_agreement(answers, codes, check_seed(seed))
-    chance = 1 / float(key.groupby("set_id").size().mean())
+    chance = float((1 / sets["n_images"]).mean())
     return Intruders(clusters, sets, agreed, answers, chance)
+
+
+def _p_chance(answers: pd.DataFrame, n_images: pd.Series[int]) -> float:
+    """How likely at least as many answers are right if every image of a set, the chosen ones
+    and the others, is equally likely to be the intruder."""
+    chances = np.ones(1)  # of 0, 1, ... right answers
+    for set_id, votes in answers.groupby(["set_id", "answer"]).size().groupby(level=0):
+        right = np.bincount(votes, minlength=int(votes.max()) + 1).astype(float)
+        right[0] = n_images[set_id] - len(votes)
+        chances = np.convolve(chances, right / n_images[set_id])
+    return float(min(chances[int(answers["found"].sum()) :].sum(), 1))
 
 
 def _check_clusters(clusters: Any, existing: list[int]) -> list[int]:

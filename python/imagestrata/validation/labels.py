@@ -31,7 +31,8 @@ def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
         ``mean_pr`` (the paper's F); ``bcubed_precision``, ``bcubed_recall`` and
         ``bcubed_f1`` (Bagga and Baldwin 1998), which give every image rather
         than every pair the same weight; ``adjusted_rand`` and
-        ``adjusted_mutual_info``; and the ``residual_share``.
+        ``adjusted_mutual_info``; and the ``residual_share``. Precision is NaN where
+        no two images share a cluster, recall where none share a class.
 
     Raises
     ------
@@ -54,13 +55,14 @@ def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
             f"{plural(missing, 'cluster or label is', 'clusters or labels are')} missing.",
             "Leave those images out of both.",
         )
-    return _score(_separate_residual(found), pd.factorize(truth)[0], float(np.mean(found == -1)))
+    residual = np.isin(found.astype(str), ["-1", "-1.0"])  # also where clusters are text
+    codes = _separate_residual(found, residual)
+    return _score(codes, pd.factorize(truth)[0], float(residual.mean()))
 
 
-def _separate_residual(clusters: np.ndarray) -> np.ndarray:
+def _separate_residual(clusters: np.ndarray, residual: np.ndarray) -> np.ndarray:
     """Codes from 0, with every residual image in a group of its own."""
     codes = pd.factorize(clusters)[0]
-    residual = clusters == -1
     codes[residual] = codes.max() + 1 + np.arange(residual.sum())
     return codes
 
@@ -85,7 +87,8 @@ def _score(found: np.ndarray, truth: np.ndarray, residual_share: float) -> pd.Da
     measures = {
         "precision": precision,
         "recall": recall,
-        "f1": _harmonic(precision, recall),
+        # Not from precision and recall: defined also where the clustering has no pair.
+        "f1": _ratio(2 * together, _pairs(cluster_sizes) + _pairs(class_sizes)),
         "mean_pr": (precision + recall) / 2,
         "bcubed_precision": bcubed_precision,
         "bcubed_recall": bcubed_recall,

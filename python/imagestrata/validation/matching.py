@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
-from ..finetune.scores import wilson
+from ..finetune.scores import clustered_wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
 from ..wording import arg, kind_of, quote
@@ -41,7 +41,8 @@ class Matching:
         One row per cluster: cluster, description, n_sets (answered), precision
         (of the sets that people gave this description, the share that are of the
         cluster), recall (of the cluster's sets, the share that people gave its
-        description). Precision is missing where a description was never chosen.
+        description). Precision is missing where a description was never chosen,
+        recall where no set of the cluster was answered.
     sets : DataFrame
         One row per answered set: set_id, cluster, label (the cluster whose
         description most annotators chose), majority (whether there was one;
@@ -63,23 +64,29 @@ class Matching:
         """The test in one row.
 
         n_sets, n_annotators, share_majority, kappa (Cohen's, mean over pairs of
-        annotators), accuracy with conf_low and conf_high (95%, Wilson), its
-        expectation by chance, precision and recall (means over clusters; a
-        description that was never chosen counts as precision 0).
+        annotators), accuracy with conf_low and conf_high (95%), its expectation
+        by chance, precision and recall (means over clusters).
+
+        A description that was never chosen counts as precision 0, and a cluster
+        of which no set was answered, but whose description was chosen, as recall
+        0 (as in scikit-learn with ``zero_division=0``). The interval is Wilson's;
+        where sets of one cluster are more alike than those of others, they count
+        as fewer.
         """
-        right = (self.sets["label"] == self.sets["cluster"]).to_numpy()
-        low, high = wilson(right.sum(), len(right))
+        right = (self.sets["label"] == self.sets["cluster"]).groupby(self.sets["cluster"])
+        low, high = clustered_wilson(right.sum(), right.size())
+        seen = self.clusters[self.clusters[["precision", "recall"]].notna().any(axis=1)]
         row = {
-            "n_sets": len(right),
+            "n_sets": len(self.sets),
             "n_annotators": self.answers["annotator"].nunique(),
             "share_majority": float(self.sets["majority"].mean()),
             "kappa": mean_kappa(self.agreement),
-            "accuracy": float(right.mean()),
-            "conf_low": float(low),
-            "conf_high": float(high),
+            "accuracy": float((self.sets["label"] == self.sets["cluster"]).mean()),
+            "conf_low": low,
+            "conf_high": high,
             "chance": 1 / len(self.clusters),
-            "precision": float(self.clusters["precision"].fillna(0).mean()),
-            "recall": float(self.clusters["recall"].mean()),
+            "precision": float(seen["precision"].fillna(0).mean()),
+            "recall": float(seen["recall"].fillna(0).mean()),
         }
         return pd.DataFrame([row])
 

@@ -161,7 +161,7 @@ def score_pairs(
             found["quality"] = _score_quality(sample, n_boot, rng, refuse=len(asked) == 1)
         for measure in asked:
             estimate, draws = found[measure]
-            low, high = _interval(estimate, draws, confidence)
+            low, high = percentile_interval(estimate, draws, confidence)
             rows.append((measure, weighting, estimate, low, high, int(counts.sum()), n_residual))
     _tell_unknown(rows)
     names = ["measure", "weighting", "estimate", "conf_low", "conf_high", "n_pairs", "n_residual"]
@@ -402,7 +402,8 @@ def _difference(sizes: Array, put_together: Array, means: Array) -> Array:
     return difference
 
 
-def _interval(estimate: float, draws: Array, confidence: float) -> tuple[float, float]:
+def percentile_interval(estimate: float, draws: Array, confidence: float) -> tuple[float, float]:
+    """Between percentiles of the draws; NaN where there is no estimate."""
     if np.isnan(estimate):
         return float("nan"), float("nan")
     tail = (1 - confidence) / 2

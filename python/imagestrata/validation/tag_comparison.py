@@ -12,8 +12,7 @@ import pandas as pd
 from ..errors import ImagestrataError, warn
 from ..finetune.labels import Labelled, join_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
-from ..text.remote_tags import NOTHING
-from ..text.tags import BELOW, tag_frequencies
+from ..text.tags import looked_at, tag_frequencies
 from ..validate import check_float, columns_of
 from ..wording import arg, quote, verb
 
@@ -29,7 +28,7 @@ class TagComparison:
     ----------
     frequencies : DataFrame
         One row per tagger and tag, the most frequent first: ``tagger``, ``label``,
-        ``n_images``, ``share`` of the images looked at, ``conf_low``, ``conf_high`` (95%,
+        ``n_images``, ``share`` of the images that were looked at, ``conf_low``, ``conf_high`` (95%,
         Wilson), and ``mean_confidence`` where the tags have a confidence.
     scores : DataFrame
         One row per tagger, label and measure: ``tagger``, ``label`` (of several labels
@@ -43,9 +42,11 @@ class TagComparison:
         One row per tagger, label and image: ``tagger``, ``label``, ``image_id``, ``path``,
         ``truth``, ``decision`` (1, 0; truth may be missing), to look at the mistakes.
     summary : DataFrame
-        One row per tagger: ``tagger``, ``n_images``, ``share_tagged``, ``n_tags`` (different
-        ones); ``n_compared``, images with labels by hand, ``n_labels``, and of all labels
-        together ``accuracy``, ``precision``, ``recall``, ``f1`` (missing without labels).
+        One row per tagger: ``tagger``, ``n_images`` that were looked at, ``n_unreadable``,
+        images that could not be tagged (they count nowhere else), ``share_tagged``,
+        ``n_tags`` (different ones); ``n_compared``, images with labels by hand,
+        ``n_labels``, and of all labels together ``accuracy``, ``precision``, ``recall``,
+        ``f1`` (missing without labels).
     """
 
     frequencies: pd.DataFrame
@@ -98,13 +99,17 @@ def compare_tags(
     Warns
     -----
     UserWarning
-        If images could not be tagged, or have no label: they are left out of the scores.
+        If images could not be tagged, or have no label: they are left out of the scores,
+        the former also of the shares. If a share of nothing enters a mean over labels.
         If none of the tags for a label ever comes, which a slip of the pen explains, too.
 
     Notes
     -----
-    Accuracy, precision and recall are shares and have Wilson's intervals; what holds for
-    all labels together is a mean over labels, as in ``FineTunedModel.scores``. The images
+    Accuracy, precision and recall are shares and have Wilson's intervals. Overall accuracy
+    is the share of right answers; precision, recall and F1 of all labels together are means
+    over labels, in which a share of nothing counts as 0 (a tag that never comes has no
+    precision). Their intervals keep the answers about one image together, as in
+    ``FineTunedModel.scores``. The images
     with labels should be a random sample of the corpus: precision in particular depends
     on how frequent a label is.
 
@@ -162,7 +167,7 @@ def _compare_one(
         # Images whose every tag is below stay, without one.
         counted = tags.assign(label=tags["label"].where(tags["confidence"] >= min_confidence))
     frequencies = tag_frequencies(counted)
-    n_images = tags["image_id"].nunique()
+    n_images = tags.loc[looked_at(tags), "image_id"].nunique()
     low, high = wilson(frequencies["n_images"], n_images)
     frequencies.insert(3, "conf_low", low)
     frequencies.insert(4, "conf_high", high)
@@ -170,6 +175,7 @@ def _compare_one(
     row = {
         "tagger": tagger,
         "n_images": n_images,
+        "n_unreadable": tags["image_id"].nunique() - n_images,
         "share_tagged": with_tag / n_images,
         "n_tags": len(frequencies),
     }
@@ -196,13 +202,11 @@ def _compare_one(
 def _images(tags: pd.DataFrame) -> pd.DataFrame:
     """The images, as :func:`scan_images` would list them; those not looked at are rejected."""
     images = tags.drop_duplicates("image_id").reset_index(drop=True)
-    reason = images["reason"] if "reason" in images else pd.Series(None, index=images.index)
-    looked_at = reason.isna() | reason.isin([BELOW, NOTHING])
     return pd.DataFrame(
         {
             "image_id": images["image_id"].astype("str"),
             "path": images.get("path", ""),
-            "status": np.where(looked_at, "ok", "rejected"),
+            "status": np.where(looked_at(images), "ok", "rejected"),
             "duplicate_of": None,
         }
     )
@@ -260,7 +264,7 @@ def _score(
     images = pd.concat(several, ignore_index=True)
     images["truth"] = images["truth"].astype("Int64")
     return {
-        "scores": score_table(task, labels, truth, decision),
+        "scores": score_table(task, labels, truth, decision, where=f" by {quote(tagger)}"),
         "confusion": confusion_table(task, labels, truth, decision),
         "images": images[["label", "image_id", "path", "truth", "decision"]],
     }
