@@ -46,7 +46,7 @@ test_that("cells may be lists, and columns lie in the clustering", {
 
 test_that("a column that is missing is told", {
   skip_if_no_core()
-  expect_error(cluster_metadata(toy_clustering(), column = "party"), "no column 'party'",
+  expect_error(cluster_metadata(toy_clustering(), column = "party"), "no column .party.",
     class = "imagestrata_error"
   )
   expect_error(cluster_metadata(toy_images(), column = "party"), "cluster_images",

@@ -72,7 +72,7 @@ test_that("a tag that never comes has no precision, which counts as 0", {
   matches <- list(protest = "march", flag = "flag")
   expect_warning(
     expect_warning(
-      compared <- compare_tags(tagged, by_hand, matches), "No image has a tag for 'protest'"
+      compared <- compare_tags(tagged, by_hand, matches), "No image has a tag for .protest."
     ),
     "shares of nothing count as 0: precision of 1 label \\(protest\\)"
   )
