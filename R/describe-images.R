@@ -14,7 +14,9 @@
 #' @param out The run folder: answers go to `descriptions/answers.jsonl` there, and the table to
 #'   `descriptions.parquet`.
 #' @param prompt What the model is asked; by default as in the study that introduced this road.
-#' @param max_tokens Length of an answer, at most.
+#' @param max_tokens Length of an answer, at most; `NULL` sets no limit. Texts that are cut short
+#'   say less, and other things, than whole ones: `reason` marks them, and a warning counts them.
+#'   A `budget` needs a limit. Without one, costs are estimated with 1,000 tokens per answer.
 #' @param temperature 0 for the likeliest answer, more for varied ones; by default what the
 #'   server takes as its own.
 #' @param side Pictures are sent with their longer side at most this many pixels.
@@ -58,7 +60,7 @@ describe_images <- function(images,
     send_model_of_words(provider, "provider"),
     check_path(out, "out"),
     prompt = check_string(prompt, "prompt"),
-    max_tokens = check_number(max_tokens, "max_tokens"),
+    max_tokens = check_number(max_tokens, "max_tokens", null = TRUE),
     temperature = check_number(temperature, "temperature", null = TRUE),
     side = check_number(side, "side"),
     budget = check_number(budget, "budget", null = TRUE),
@@ -85,7 +87,7 @@ description_costs <- function(images,
     send_model_of_words(provider, "provider"),
     check_path(out, "out", null = TRUE),
     prompt = check_string(prompt, "prompt"),
-    max_tokens = check_number(max_tokens, "max_tokens"),
+    max_tokens = check_number(max_tokens, "max_tokens", null = TRUE),
     temperature = check_number(temperature, "temperature", null = TRUE),
     side = check_number(side, "side"),
     progress = progress_bar(progress)

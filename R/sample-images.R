@@ -1,17 +1,19 @@
 #' Draw images from every cluster, with the weights that lead back to the corpus
 #'
-#' Within every cluster a simple random sample is drawn. By default it is that of the
-#' published design: five images from clusters of seven or more, all but one from clusters
-#' of two to six.
+#' Within every cluster a simple random sample is drawn. By default it has the sizes of the
+#' published design: five images from clusters of seven or more, all but one from clusters of two
+#' to six. `residual = "drop"` is that design: images that belong to no cluster are left out.
 #'
 #' @param clustering What [cluster_images()] returned, or a data frame with the columns
 #'   `image_id`, `path` and `cluster` (-1 for the residual).
 #' @param n_per_cluster Images drawn from a cluster of N images: the smaller of
-#'   `n_per_cluster` and N - 1.
+#'   `n_per_cluster` and N - 1. By default 5.
 #' @param budget Number of images in all, in place of `n_per_cluster`.
-#' @param allocation How a budget is shared: `"equal"`, `"proportional"` to the size of the
-#'   clusters, or to its square root, `"sqrt"`.
-#' @param residual Do the images that belong to no cluster form a stratum of their own?
+#' @param allocation How a budget is shared: `"equal"` (the default), `"proportional"` to the size of
+#'   the clusters, or to its square root, `"sqrt"`.
+#' @param residual `"together"`: the images that belong to no cluster form a stratum of their own.
+#'   `"drop"`, the published design: they are left out, and the weights stand for clustered images
+#'   only.
 #' @param singles Are clusters of one image sampled?
 #' @param shares The column that says how often an image was shared.
 #' @param seed A seed. Each stratum has its own random stream, so a cluster's sample does
@@ -28,10 +30,10 @@
 #' sample_images(demo_topics(), n_per_cluster = 3)
 #' sample_images(demo_topics(), budget = 40, allocation = "proportional")
 sample_images <- function(clustering,
-                          n_per_cluster = 5,
+                          n_per_cluster = NULL,
                           budget = NULL,
-                          allocation = "equal",
-                          residual = TRUE,
+                          allocation = NULL,
+                          residual = "together",
                           singles = FALSE,
                           shares = "n_copies",
                           seed = 0,
@@ -44,10 +46,10 @@ sample_images <- function(clustering,
   table <- call_core(
     "sample_images",
     list(kind = "table", table = encode_table(clustering)),
-    check_number(n_per_cluster, "n_per_cluster"),
+    check_number(n_per_cluster, "n_per_cluster", null = TRUE),
     budget = check_number(budget, "budget", null = TRUE),
-    allocation = check_string(allocation, "allocation"),
-    residual = check_flag(residual, "residual"),
+    allocation = check_string(allocation, "allocation", null = TRUE),
+    residual = check_string(residual, "residual"),
     singles = check_flag(singles, "singles"),
     shares = check_string(shares, "shares"),
     seed = check_number(seed, "seed"),

@@ -86,6 +86,20 @@ def check_scale(value: Any) -> tuple[float, float]:
     return low, high
 
 
+def check_idle(because: str, **given: tuple[Any, Any]) -> None:
+    """Refuse arguments that differ from their defaults where they have no effect.
+
+    ``given`` has for each its value and its default.
+    """
+    idle = [arg(name, value) for name, (value, default) in given.items() if value != default]
+    if idle:
+        has = "has" if len(idle) == 1 else "have"
+        raise ImagestrataError(
+            f"{' and '.join(idle)} {has} no effect {because}.",
+            "Leave it out." if len(idle) == 1 else "Leave them out.",
+        )
+
+
 def check_path(name: str, value: Any) -> Path:
     """A path, existing or not; ``~`` is expanded."""
     if not isinstance(value, str | os.PathLike) or not str(value):

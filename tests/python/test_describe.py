@@ -14,6 +14,7 @@ from PIL import Image
 
 from images import ORIENTATION, encode, picture, write_files, write_pictures
 from imagestrata import ImagestrataError, ModelServer, describe_images, description_costs
+from imagestrata.errors import ImagestrataWarning
 from imagestrata.provenance import read_run
 from imagestrata.text import server as server_module
 from imagestrata.text.server import OverBudget, Pace, Purse
@@ -114,7 +115,8 @@ def test_refusals_and_empty_answers_are_rows_with_a_reason(server, tmp_path):
     ]
     folder = write_pictures(tmp_path / "pictures", len(answers))
     server.answer = lambda number, request: answers[number - 1]
-    table = describe(folder, server, tmp_path / "run")
+    with pytest.warns(ImagestrataWarning, match="1 of 2 descriptions is cut off"):
+        table = describe(folder, server, tmp_path / "run")
     reasons = table["reason"].fillna("").tolist()
     assert reasons == [
         "refused: I'm sorry, but I can't help with that.",
@@ -130,6 +132,21 @@ def test_refusals_and_empty_answers_are_rows_with_a_reason(server, tmp_path):
     again = describe(folder, server, tmp_path / "run")
     assert len(server.requests) == 6
     pd.testing.assert_frame_equal(again, table)
+
+
+def test_answers_without_a_limit(server, pictures, tmp_path):
+    server.answer = lambda number, request: chat("On and on", "length" if number == 1 else "stop")
+    with pytest.warns(ImagestrataWarning, match="1 of 4 descriptions is cut off"):
+        table = describe(pictures, server, tmp_path / "run", max_tokens=None)
+    assert table["reason"].fillna("").tolist() == ["cut off at the model's own limit", "", "", ""]
+    assert all("max_tokens" not in request for request in server.requests)
+    with pytest.raises(ImagestrataError, match="answers may be of any length"):
+        describe(pictures, server, tmp_path / "run", max_tokens=None, budget=1)
+    costs = description_costs(pictures, provider(server), max_tokens=None, progress=False)
+    assert costs["tokens_out"].tolist() == [4000]
+    away = ModelServer("big", "https://models.example.org/v1", api_key="key", price=PRICE)
+    with pytest.raises(ImagestrataError, match=r"perhaps 4,000 answered; about 0\.01"):
+        describe_images(pictures, away, tmp_path / "new", max_tokens=None, progress=False)
 
 
 def test_columns_of_the_user_come_along(server, pictures, tmp_path):

@@ -45,7 +45,7 @@ def test_weights_of_a_tiny_case_by_hand():
 def test_singles_and_residual_are_arguments():
     images = table({1: 5, 2: 1, -1: 4})
     assert n_by_cluster(sample_images(images)) == {-1: 3, 1: 4}
-    assert n_by_cluster(sample_images(images, residual=False)) == {1: 4}
+    assert n_by_cluster(sample_images(images, residual="drop")) == {1: 4}
     assert n_by_cluster(sample_images(images, singles=True)) == {-1: 3, 1: 4, 2: 1}
 
 

@@ -61,10 +61,14 @@ Components = Annotated[int | None, typer.Option(help="Principal components kept.
 MapMethod = Annotated[
     str | None, typer.Option("--map", help="Add a map of the images: umap or pca.")
 ]
-PerCluster = Annotated[int, typer.Option(help="Images sampled from each cluster.")]
+PerCluster = Annotated[
+    int | None, typer.Option(help="Images sampled from each cluster; by default 5.")
+]
 Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead.")]
-Allocation = Annotated[str, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
-Residual = Annotated[bool, typer.Option(help="Sample the images that belong to no cluster.")]
+Allocation = Annotated[str | None, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
+Residual = Annotated[
+    str, typer.Option(help="Images that belong to no cluster: together (a stratum), or drop.")
+]
 Singles = Annotated[bool, typer.Option(help="Sample clusters of one image.")]
 Labels = Annotated[
     Path | None, typer.Option(help="A CSV file; without it, the names of the folders are labels.")

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 def sample(
     run_folder: RunFolder,
-    n_per_cluster: PerCluster = 5,
+    n_per_cluster: PerCluster = None,
     budget: Budget = None,
-    allocation: Allocation = "equal",
-    residual: Residual = True,
+    allocation: Allocation = None,
+    residual: Residual = "together",
     singles: Singles = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,

@@ -33,7 +33,9 @@ def describe(
         bool, typer.Option("--local", help="The model is a folder or a name for transformers.")
     ] = False,
     prompt: Annotated[str | None, typer.Option(help="What the model is asked.")] = None,
-    max_tokens: Annotated[int, typer.Option(help="Length of an answer at most.")] = 300,
+    max_tokens: Annotated[
+        int, typer.Option(help="Length of an answer at most; 0 for no limit.")
+    ] = 300,
     side: Annotated[int, typer.Option(help="Longer side of the pictures sent, in pixels.")] = 512,
     price: Annotated[
         tuple[float, float] | None,
@@ -66,7 +68,7 @@ def describe(
         LocalModel(model) if local else _server(model, base_url, **limits),
         run_folder,
         prompt=PROMPT if prompt is None else prompt,
-        max_tokens=max_tokens,
+        max_tokens=max_tokens or None,
         side=side,
         budget=budget,
         consent=consent,

@@ -6,15 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..embeddings.blocks import all_the_same
 from ..embeddings.embeddings import Embeddings
+from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, warn
 from ..progress import Progress
 from ..provenance import Step
-from ..validate import check_choice, check_seed, did_you_mean
-from ..wording import quote, verb
+from ..validate import check_choice, check_idle, check_seed, did_you_mean
+from ..wording import arg, quote, verb
 from .base import ClusterEstimator
 from .clustering import Clustering
 from .density import DensityClustering
@@ -22,6 +24,8 @@ from .inputs import as_embeddings, embeddings_fingerprint
 from .iterative import IterativeKMeans
 from .single import SingleKMeans
 
+#: Settings of the search for K, which a given ``k`` leaves without an effect.
+_SEARCH = ("k_criterion", "k_tolerance", "k_max", "sample_size", "step_size", "converge_window")
 #: A method is an estimator with the attributes of IterativeKMeans.
 METHODS: dict[str, type[ClusterEstimator]] = {
     "iterative": IterativeKMeans,
@@ -52,7 +56,7 @@ def cluster_images(
     method: str = "iterative",
     *,
     preset: str | None = None,
-    encoder: str = "resnet18",
+    encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
@@ -117,6 +121,17 @@ def cluster_images(
         several clusters holds more than nine tenths of the images.
     """
     seed = check_seed(seed)
+    if isinstance(images, (Embeddings, np.ndarray)):
+        check_idle(
+            "on vectors: it says how images become vectors",
+            encoder=(encoder, DEFAULT_ENCODER),
+            weights=(weights, None),
+        )
+    if settings.get("k") is not None:
+        check_idle(
+            f"with {arg('k', settings['k'])}, which is not searched",
+            **{name: (settings.get(name), None) for name in _SEARCH},
+        )
     estimator = make_estimator(method, preset, settings, seed)
     estimator._check_arguments()
 

@@ -13,14 +13,21 @@ import pandas as pd
 from ..corpus.decode import quiet
 from ..corpus.scan import usable_images
 from ..encoders.base import Encoder
-from ..encoders.registry import deciding_arguments, make_encoder, restore_encoder
+from ..encoders.registry import (
+    DEFAULT_ENCODER,
+    DEFAULT_RESIZE,
+    deciding_arguments,
+    is_on_a_device,
+    make_encoder,
+    restore_encoder,
+)
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..engine import open_engine
 from ..errors import ImagestrataError, warn
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
-from ..validate import check_bool, check_int, check_path, check_seed
-from ..wording import arg, kind_of, verb
+from ..validate import check_bool, check_idle, check_int, check_path, check_seed
+from ..wording import arg, kind_of, quote, verb
 from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
@@ -28,7 +35,7 @@ from .shards import Shards, begin, encoder_key, finish, write_state
 
 def embed_images(
     images: Any,
-    encoder: str | Embeddings = "resnet18",
+    encoder: str | Embeddings = DEFAULT_ENCODER,
     *,
     model: Any = None,
     weights: str | os.PathLike[str] | None = None,
@@ -162,6 +169,11 @@ def embed_images(
     seed = check_seed(seed)
     if model is None and isinstance(encoder, str):
         settings = deciding_arguments(encoder, weights, resize, precision, seed)
+        if not is_on_a_device(encoder):
+            check_idle(
+                f"with the encoder {quote(encoder)}, which is no network",
+                device=("auto" if device == "cpu" else device, "auto"),
+            )
         make = functools.partial(
             make_encoder,
             encoder,
@@ -172,6 +184,13 @@ def embed_images(
             seed=seed,
         )
     else:
+        check_idle(
+            "with an encoder that is used again as it was",
+            resize=(resize, DEFAULT_RESIZE),
+            precision=(precision, "auto"),
+        )
+        if model is not None:
+            check_idle(f"with {arg('model')}, whose own it is", encoder=(encoder, DEFAULT_ENCODER))
         earlier = _earlier(encoder) if model is None else read_encoder(model_folder(model))
         settings = {"encoder": {k: v for k, v in earlier.settings.items() if k != "weights"}}
         make = functools.partial(restore_encoder, *earlier, weights=weights, device=device)

@@ -17,7 +17,8 @@ from ..errors import ImagestrataError
 from ..extras import require
 from ..progress import Progress, track
 from ..provenance import Step
-from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from ..validate import check_bool, check_choice, check_float, check_idle, check_int, check_seed
+from ..wording import arg
 from .blocks import all_the_same
 from .embeddings import Embeddings, read_embeddings, write_embeddings
 from .inputs import as_embeddings, embeddings_fingerprint
@@ -119,6 +120,13 @@ def reduce_embeddings(
     if seed is not None:
         seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
+    if method == "pca":
+        check_idle(
+            f"with {arg('method', 'pca')}",
+            n_neighbors=(n_neighbors, 15),
+            min_dist=(min_dist, 0.0),
+            metric=(metric, "euclidean"),
+        )
     given = as_embeddings(embeddings)
     settings = _settings(given, method, n_components, n_neighbors, min_dist, metric, seed)
     step = Step(out, "embed", settings, inputs=settings["inputs"], overwrite=overwrite)

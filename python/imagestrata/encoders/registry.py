@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
 from ..files import file_hash
-from ..validate import check_choice, check_path, check_seed
+from ..validate import check_choice, check_idle, check_path, check_seed
 from ..wording import arg, quote
 from .base import Encoder
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
@@ -94,6 +94,9 @@ ENCODERS = {
     "bovw_keypoints": Line(WORDS, 240, 400, None, "visual words at corners and blobs"),
     "hog": Line(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
 }
+
+#: What images are embedded with unless another encoder is named.
+DEFAULT_ENCODER = "resnet18"
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
@@ -181,6 +184,8 @@ def deciding_arguments(
             "no meaning.",
             f"Leave {arg('resize')} out.",
         )
+    if "precision" not in takes:
+        check_idle(f"with the encoder {quote(name)}", precision=(precision, "auto"))
     given = {"weights": None, "resize": resize, "precision": precision, "seed": seed}
     if "weights" in takes:
         given["weights"] = _identity(weights, _kind(name))
@@ -231,6 +236,11 @@ def restore_encoder(
         encoder.load_state(state)
     encoder.settings = dict(settings)
     return encoder
+
+
+def is_on_a_device(name: str) -> bool:
+    """Whether an encoder may compute elsewhere than on the processor."""
+    return "device" in _kind(name).takes
 
 
 def is_network(name: str) -> bool:

@@ -12,7 +12,8 @@ from ..clustering.clustering import Clustering
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
 from ..progress import Progress
-from ..validate import check_choice
+from ..validate import check_choice, check_idle
+from ..wording import arg
 from .figure import INK, PALE, SOFT, figure
 from .find import check_clustering
 from .keywords import check_keywords
@@ -85,14 +86,14 @@ def map_images(
     >>> map_images(embeddings, "pca", progress=False).columns.tolist()
     ['image_id', 'x', 'y', 'method']
     """
+    settings: dict[str, Any] = {"n_neighbors": n_neighbors, "min_dist": min_dist}
+    if check_choice("method", method, _NAMES) == "pca":
+        check_idle(
+            f"with {arg('method', 'pca')}", n_neighbors=(n_neighbors, 25), min_dist=(min_dist, 0.01)
+        )
+        settings = {}
     reduced = reduce_embeddings(
-        embeddings,
-        check_choice("method", method, _NAMES),
-        n_components=2,
-        n_neighbors=n_neighbors,
-        min_dist=min_dist,
-        seed=seed,
-        progress=progress,
+        embeddings, method, n_components=2, **settings, seed=seed, progress=progress
     )
     return pd.DataFrame(
         {

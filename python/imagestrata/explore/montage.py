@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
-from ..validate import check_int
+from ..validate import check_idle, check_int
 from ..wording import arg
 from .figure import figure
 from .find import check_clustering, rank_images, select_clusters
@@ -65,6 +65,8 @@ def plot_montage(
     check_clustering(clustering)
     n_clusters = check_int("n_clusters", n_clusters, minimum=1, maximum=MOST_ROWS)
     n_images = check_int("n_images", n_images, minimum=1, maximum=50)
+    if clusters is not None:
+        check_idle(f"with {arg('clusters')}, which names them", n_clusters=(n_clusters, 20))
     chosen = select_clusters(clustering, clusters)
     if clusters is None:
         chosen = chosen[:n_clusters] or [-1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..validate import check_choice, check_int
+from ..validate import check_choice, check_idle, check_int
 from ..validation.tag_comparison import TagComparison, compare_tags
 from ..wording import arg, verb
 from .figure import INK, LINE, MAIN, PALE, SOFT, figure
@@ -61,6 +61,7 @@ def plot_tags(
     compared = tags if isinstance(tags, TagComparison) else compare_tags(tags)
     if type == "frequencies":
         return _frequencies(compared.frequencies, n, path)
+    check_idle(f"with {arg('type', 'confusion')}", n=(n, 20))
     if compared.confusion.empty:
         raise ImagestrataError(
             "There is no confusion without labels given by hand.",

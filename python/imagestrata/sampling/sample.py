@@ -14,7 +14,7 @@ import pyarrow.csv
 from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
-from ..validate import check_bool, check_choice, check_int, check_seed
+from ..validate import check_bool, check_choice, check_idle, check_int, check_seed
 from ..wording import arg, kind_of, quote
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ _WEIGHTS = ["N_h", "n_h", "inclusion_probability", "weight_corpus", "weight_clus
 
 def sample_images(
     clustering: Clustering | pd.DataFrame,
-    n_per_cluster: int = 5,
+    n_per_cluster: int | None = None,
     *,
     budget: int | None = None,
-    allocation: str = "equal",
-    residual: bool = True,
+    allocation: str | None = None,
+    residual: str = "together",
     singles: bool = False,
     shares: str = "n_copies",
     seed: int = 0,
@@ -48,19 +48,20 @@ def sample_images(
     clustering : Clustering or DataFrame
         What :func:`cluster_images` returned, or a table with the columns
         ``image_id`` and ``cluster`` (-1 for the residual).
-    n_per_cluster : int, default 5
-        Images drawn from a cluster of N images: ``min(n_per_cluster, N - 1)``.
-        With 5, the published design: five from clusters of seven or more, all
-        but one from clusters of two to six.
+    n_per_cluster : int, optional
+        Images drawn from a cluster of N images: ``min(n_per_cluster, N - 1)``. By
+        default 5, as in the published design: five from clusters of seven or more,
+        all but one from clusters of two to six.
     budget : int, optional
         Total number of images, in place of ``n_per_cluster``. Every stratum
         gets at least one image and at most all of its images.
-    allocation : {"equal", "proportional", "sqrt"}, default "equal"
-        How a budget is shared: the same for every stratum, in proportion to
-        its size, or to the square root of its size.
-    residual : bool, default True
-        Whether the images that belong to no cluster form a stratum of their
-        own (cluster -1). Without it the weights stand for clustered images only.
+    allocation : {"equal", "proportional", "sqrt"}, optional
+        How a budget is shared: the same for every stratum (the default), in
+        proportion to its size, or to the square root of its size.
+    residual : {"together", "drop"}, default "together"
+        ``"together"``: the images that belong to no cluster form a stratum of their
+        own (cluster -1). ``"drop"``, the published design: they are left out, and
+        the weights stand for clustered images only.
     singles : bool, default False
         Whether clusters of one image are sampled (a residual of one image is).
         The published design leaves them out; the weights then do not stand for
@@ -99,18 +100,29 @@ def sample_images(
     Equal numbers per cluster do not give clusters equal weight where small
     clusters yield fewer images: use ``weight_cluster``.
     """
-    n_per_cluster = check_int("n_per_cluster", n_per_cluster, minimum=1)
+    if allocation is not None:
+        allocation = check_choice("allocation", allocation, ALLOCATIONS)
     if budget is not None:
         budget = check_int("budget", budget, minimum=1)
-    allocation = check_choice("allocation", allocation, ALLOCATIONS)
-    residual, singles = check_bool("residual", residual), check_bool("singles", singles)
+        check_idle(
+            f"with {arg('budget', budget)}, which gives the size",
+            n_per_cluster=(n_per_cluster, None),
+        )
+        allocation = allocation or "equal"
+    else:
+        check_idle(f"without {arg('budget')}, which it shares", allocation=(allocation, None))
+        n_per_cluster = check_int(
+            "n_per_cluster", 5 if n_per_cluster is None else n_per_cluster, minimum=1
+        )
+    residual = check_choice("residual", residual, ("together", "drop"))
+    singles = check_bool("singles", singles)
     seed = check_seed(seed)
     images = _check_images(clustering, shares)
 
     settings = {
-        "n_per_cluster": n_per_cluster if budget is None else None,
+        "n_per_cluster": n_per_cluster,
         "budget": budget,
-        "allocation": allocation if budget is not None else None,
+        "allocation": allocation,
         "residual": residual,
         "singles": singles,
         "shares": shares,
@@ -123,17 +135,17 @@ def sample_images(
 
     strata = images.groupby("cluster").size()
     is_residual = strata.index == -1
-    strata = strata[np.where(is_residual, residual, (strata > 1) | singles)]
+    strata = strata[np.where(is_residual, residual == "together", (strata > 1) | singles)]
     if strata.empty:
         raise ImagestrataError(
             f"Nothing to sample: {plural(len(images), 'image')}, none in a cluster that the "
             "settings allow.",
-            f"Use {arg('singles', True)} or {arg('residual', True)}, or cluster with other "
+            f"Use {arg('singles', True)} or {arg('residual', 'together')}, or cluster with other "
             "settings.",
         )
     sizes = strata.to_numpy()
-    if budget is None:
-        drawn = np.where(sizes == 1, 1, np.minimum(n_per_cluster, sizes - 1))
+    if budget is None or allocation is None:
+        drawn = np.where(sizes == 1, 1, np.minimum(n_per_cluster or 0, sizes - 1))
     else:
         drawn = _allocate(budget, sizes, allocation)
     sample = _draw(images, strata.index.to_numpy(), sizes, drawn, shares, seed)

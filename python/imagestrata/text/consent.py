@@ -12,7 +12,13 @@ from .server import ModelServer
 
 
 def ask_consent(
-    server: ModelServer, what: str, tokens_in: int, tokens_out: int, consent: bool
+    server: ModelServer,
+    what: str,
+    tokens_in: int,
+    tokens_out: int,
+    consent: bool,
+    *,
+    limited: bool = True,
 ) -> None:
     """Say what goes to a server, at what cost; stop unless that was agreed to.
 
@@ -26,6 +32,8 @@ def ask_consent(
         Estimates of what is sent, and of what is answered at most.
     consent : bool
         What the user said.
+    limited : bool
+        Whether answers have a limit, so that the estimate is an upper bound.
     """
     if server.is_local:
         return
@@ -33,11 +41,12 @@ def ask_consent(
     price = (
         "its cost is not known, since no price was given"
         if cost is None
-        else f"at most about {cost:,.2f} by the price given"
+        else f"{'at most ' if limited else ''}about {cost:,.2f} by the price given"
     )
     notice = (
         f"{what} for {destination(server.base_url)}, for the model {server.model!r}. Estimate: "
-        f"{tokens_in:,} tokens sent, at most {tokens_out:,} answered; {price}."
+        f"{tokens_in:,} tokens sent, "
+        f"{'at most' if limited else 'perhaps'} {tokens_out:,} answered; {price}."
     )
     agree(notice, consent, " A model on your own machine needs no consent.")
 

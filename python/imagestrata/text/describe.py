@@ -43,6 +43,10 @@ PROMPT = "Describe the connotative meaning of this image, in one paragraph"
 #: Why a row has no description though nothing went wrong.
 EMPTY = "empty answer"
 CUT_OFF = "cut off at max_tokens"
+CUT_BY_MODEL = "cut off at the model's own limit"
+
+#: How long answers are taken to be, for estimates, where nothing limits them.
+_UNLIMITED = 1000
 
 _JPEG_QUALITY = 85
 
@@ -66,7 +70,7 @@ def describe_images(
     out: str | os.PathLike[str],
     *,
     prompt: str = PROMPT,
-    max_tokens: int = 300,
+    max_tokens: int | None = 300,
     temperature: float | None = None,
     side: int = 512,
     budget: float | None = None,
@@ -93,8 +97,10 @@ def describe_images(
     prompt : str
         What the model is asked. By default "Describe the connotative meaning of this
         image, in one paragraph", the prompt of the study that introduced this road.
-    max_tokens : int, default 300
-        Length of an answer at most.
+    max_tokens : int or None, default 300
+        Length of an answer at most; ``None`` sets no limit. Texts that are cut short say
+        less, and other things, than whole ones: a ``reason`` marks them, and a warning
+        counts them. A ``budget`` needs a limit.
     temperature : float, optional
         0 for the likeliest answer, more for varied ones; by default what the server
         takes as its own.
@@ -117,8 +123,9 @@ def describe_images(
         One row per image, in the order of the images: ``image_id``, ``path``,
         ``n_copies``, columns of yours; ``description``; ``reason`` why there is none
         (a refusal, an empty answer, no answer, an unreadable file, the budget), or why
-        it is incomplete (cut off at ``max_tokens``); ``model`` as the server names it;
-        ``tokens_in``, ``tokens_out`` and ``cost`` (missing without a price).
+        it is incomplete (cut off at ``max_tokens`` or at the model's own limit);
+        ``model`` as the server names it; ``tokens_in``, ``tokens_out`` and ``cost``
+        (missing without a price).
 
     Raises
     ------
@@ -142,7 +149,7 @@ def describe_images(
     )
     overwrite = check_bool("overwrite", overwrite)
     consent = check_bool("consent", consent)
-    budget = _check_budget(budget, provider)
+    budget = _check_budget(budget, provider, settings["max_tokens"])
     ids = images_table["image_id"].tolist()
     step = Step(
         out,
@@ -161,12 +168,25 @@ def describe_images(
         costs = _costs(provider, settings, images_table, answers)
         if isinstance(provider, ModelServer):
             notice = _notice(costs, settings["side"])
-            ask_consent(provider, notice, costs["tokens_in"], costs["tokens_out"], consent)
+            tokens = (costs["tokens_in"], costs["tokens_out"])
+            limited = settings["max_tokens"] is not None
+            ask_consent(provider, notice, *tokens, consent, limited=limited)
     failed = _describe(todo, provider, settings, answers, budget, progress)
     table = _table(images_table, answers, failed, has_price=provider.price is not None)
     write_table(step.folder / "descriptions.parquet", table)
     reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
     unstated = int((table["description"].notna() & table["tokens_in"].isna()).sum())
+    short = int(
+        (table["description"].notna() & table["reason"].isin([CUT_OFF, CUT_BY_MODEL])).sum()
+    )
+    if short:
+        warn(
+            f"{short} of {plural(int(table['description'].notna().sum()), 'description')} "
+            f"{'is' if short == 1 else 'are'} cut off; the column 'reason' says which.",
+            "Cut texts may bias what is made of them: ask again with a larger "
+            f"{arg('max_tokens')}, or {arg('max_tokens', None)}.",
+            stacklevel=2,
+        )
     if unstated and provider.price is not None:
         warn(
             f"{provider.host} did not say believably how many tokens "
@@ -191,7 +211,7 @@ def description_costs(
     out: str | os.PathLike[str] | None = None,
     *,
     prompt: str = PROMPT,
-    max_tokens: int = 300,
+    max_tokens: int | None = 300,
     temperature: float | None = None,
     side: int = 512,
     progress: Progress = True,
@@ -209,8 +229,9 @@ def description_costs(
         and its bills replace ``tokens_per_image``.
     prompt : str
         What the model will be asked.
-    max_tokens : int, default 300
-        How long answers may be.
+    max_tokens : int or None, default 300
+        How long answers may be. With ``None`` they are taken to have 1,000 tokens, or
+        as many as the longest answer in ``out``.
     temperature : float, optional
         How varied they will be.
     side : int, default 512
@@ -264,16 +285,23 @@ def _prepare(
     settings = {
         **provider.identity(),
         "prompt": prompt,
-        "max_tokens": check_int("max_tokens", max_tokens, minimum=1),
+        "max_tokens": None
+        if max_tokens is None
+        else check_int("max_tokens", max_tokens, minimum=1),
         "temperature": temperature,
         "side": check_int("side", side, minimum=32, maximum=4096),
     }
     return settings, usable_images(images, out, overwrite, progress)
 
 
-def _check_budget(budget: Any, provider: Provider) -> float | None:
+def _check_budget(budget: Any, provider: Provider, max_tokens: int | None) -> float | None:
     if budget is None:
         return None
+    if max_tokens is None:
+        raise ImagestrataError(
+            f"{arg('budget')} is {quote(budget)}, but answers may be of any length.",
+            f"Limit them, for instance by {arg('max_tokens', 1000)}.",
+        )
     if provider.price is None:
         raise ImagestrataError(
             f"{arg('budget')} is {quote(budget)}, but what tokens cost is not known.",
@@ -295,7 +323,7 @@ def _costs(
     answered = int(images["image_id"].isin(answers.found).sum())
     rest = len(images) - answered
     tokens_in = rest * _tokens_in(provider, settings, answers)
-    tokens_out = rest * settings["max_tokens"]
+    tokens_out = rest * _tokens_out(settings, answers)
     cost = provider.cost(tokens_in, tokens_out)
     return {
         "n_images": len(images),
@@ -312,6 +340,14 @@ def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers
     billed = [answer.get("tokens_in") or 0 for answer in answers.found.values()]
     # A token is about four letters of English, and at least one of any script.
     return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
+
+
+def _tokens_out(settings: Mapping[str, Any], answers: Answers) -> int:
+    """Tokens answered for one image, at most; an estimate where nothing limits them."""
+    if settings["max_tokens"] is not None:
+        return int(settings["max_tokens"])
+    billed = [answer.get("tokens_out") or 0 for answer in answers.found.values()]
+    return max(billed, default=0) or _UNLIMITED
 
 
 def _notice(costs: Mapping[str, Any], side: int) -> str:
@@ -358,25 +394,27 @@ def _asker(
     stop: threading.Event,
 ) -> Ask:
     """What asks the model about a picture."""
+    cut = CUT_BY_MODEL if settings["max_tokens"] is None else CUT_OFF
     if isinstance(provider, LocalModel):
         words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
         describer = LocalDescriber(provider, *words)
 
         def ask_here(picture: Image.Image) -> dict[str, Any]:
             text, cut_off, usage = describer.ask(picture)
-            reason = CUT_OFF if cut_off else None
+            reason = cut if cut_off else None
             return _interpret(text, None, reason, settings["model"]) | usage._asdict()
 
         return ask_here
 
-    at_most = Usage(_tokens_in(provider, settings, answers), settings["max_tokens"])
+    at_most = Usage(_tokens_in(provider, settings, answers), _tokens_out(settings, answers))
     purse = Purse(budget, answers.spent)
     connection = Connection(provider, purse, at_most, answers.add_lost, stop)
 
     def ask(picture: Image.Image) -> dict[str, Any]:
         request = _request(_data_url(picture), settings, provider)
         answer, usage, cost = connection.ask(
-            lambda client: client.chat.completions.create(**request), _read
+            lambda client: client.chat.completions.create(**request),
+            lambda response: _read(response, cut),
         )
         tokens = {"tokens_in": None, "tokens_out": None} if usage is None else usage._asdict()
         answer = {name: value and provider.without_key(value) for name, value in answer.items()}
@@ -401,14 +439,15 @@ def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> 
     request = {
         "model": settings["model"],
         "messages": [{"role": "user", "content": content}],
-        limit: settings["max_tokens"],
     }
+    if settings["max_tokens"] is not None:
+        request[limit] = settings["max_tokens"]
     if settings["temperature"] is not None:
         request["temperature"] = settings["temperature"]
     return request
 
 
-def _read(response: Any) -> tuple[dict[str, Any], Usage | None]:
+def _read(response: Any, cut: str) -> tuple[dict[str, Any], Usage | None]:
     """What an answer of the chat interface says."""
     choice = response.choices[0]
     text = choice.message.content or ""
@@ -420,7 +459,7 @@ def _read(response: Any) -> tuple[dict[str, Any], Usage | None]:
     refusal = getattr(choice.message, "refusal", None)
     if choice.finish_reason == "content_filter":
         refusal = refusal or text or "content filter"
-    reason = CUT_OFF if choice.finish_reason == "length" else None
+    reason = cut if choice.finish_reason == "length" else None
     model = None if response.model is None else str(response.model)
     return _interpret(text, refusal, reason, model), usage
 

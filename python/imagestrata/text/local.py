@@ -17,6 +17,9 @@ from .server import Usage
 if TYPE_CHECKING:
     from PIL import Image
 
+#: Tokens that a local model answers at most where nothing else limits it.
+_LONGEST = 4096
+
 
 @dataclass(frozen=True)
 class LocalModel:
@@ -74,13 +77,15 @@ class LocalDescriber:
     ----------
     provider : LocalModel
     prompt : str
-    max_tokens : int
+    max_tokens : int or None
+        None sets no limit but 4,096, which keeps a model that repeats itself from
+        going on for ever.
     temperature : float or None
         None and 0 take the likeliest word at every step.
     """
 
     def __init__(
-        self, provider: LocalModel, prompt: str, max_tokens: int, temperature: float | None
+        self, provider: LocalModel, prompt: str, max_tokens: int | None, temperature: float | None
     ) -> None:
         library = require("transformers", "text", "A local model")
         from ..encoders.inference import pick_device
@@ -107,7 +112,10 @@ class LocalDescriber:
             )
         self._model = model.eval().to(pick_device(provider.device))
         self._prompt = prompt
-        self._options: dict[str, Any] = {"max_new_tokens": max_tokens, "do_sample": False}
+        self._options: dict[str, Any] = {
+            "max_new_tokens": max_tokens or _LONGEST,
+            "do_sample": False,
+        }
         if temperature:
             self._options |= {"do_sample": True, "temperature": temperature}
 

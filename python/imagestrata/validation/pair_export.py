@@ -17,7 +17,7 @@ from ..explore.page import write_page
 from ..files import make_folder, remove_half_written, write_json, write_table, write_text
 from ..progress import Progress
 from ..provenance import fingerprint
-from ..validate import check_bool, check_choice, check_int, check_path
+from ..validate import check_bool, check_choice, check_idle, check_int, check_path
 from ..wording import arg, quote
 from .pairs import check_pairs
 
@@ -117,6 +117,9 @@ def export_pairs(
     if base_url is not None:
         addresses = _addresses(table, base_url)
     elif format == "csv":
+        check_idle(
+            f"with {arg('format', 'csv')}: the file holds no images", thumbnail=(thumbnail, 400)
+        )
         addresses = {}
     else:
         table, addresses = _embedded(table, thumbnail, progress)
