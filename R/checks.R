@@ -14,7 +14,7 @@ check_string <- function(x, name, null = FALSE, call = rlang::caller_env()) {
       call = call
     )
   }
-  as.character(x)
+  known_text(as.character(x))
 }
 
 check_flag <- function(x, name, call = rlang::caller_env()) {
@@ -71,10 +71,33 @@ check_path <- function(x, name, null = FALSE, call = rlang::caller_env()) {
 }
 
 absolute_path <- function(path) {
-  path <- path.expand(path)
-  relative <- !grepl("^(/|\\\\\\\\|[A-Za-z]:)", path)
-  path[relative] <- file.path(getwd(), path[relative])
-  normalizePath(path, winslash = "/", mustWork = FALSE)
+  path <- path.expand(on_disk(path))
+  relative <- !grepl("^(/|\\\\\\\\|[A-Za-z]:)", path, useBytes = TRUE)
+  path[relative] <- file.path(on_disk(getwd()), path[relative])
+  known_text(normalizePath(path, winslash = "/", mustWork = FALSE))
+}
+
+# In the C locale (batch jobs, containers) R does not know which letters names and arguments
+# hold beyond ASCII. Nowadays they are UTF-8, and say so from here on.
+known_text <- function(x) {
+  if (in_c_locale()) {
+    utf8 <- !is.na(x) & validUTF8(x)
+    Encoding(x[utf8]) <- "UTF-8"
+  }
+  x
+}
+
+# The name under which R finds a file: there it must not know the letters, or it would spell
+# them out.
+on_disk <- function(path) {
+  if (in_c_locale()) {
+    Encoding(path) <- "unknown"
+  }
+  path
+}
+
+in_c_locale <- function(known = l10n_info()) {
+  !(known[["MBCS"]] || known[["UTF-8"]] || known[["Latin-1"]])
 }
 
 # A file or folder of weights as a path, the name of published ones as it is.
@@ -83,7 +106,7 @@ check_weights <- function(x, call = rlang::caller_env()) {
   if (is.null(x)) {
     return(NULL)
   }
-  is_path <- file.exists(path.expand(x)) ||
+  is_path <- file.exists(path.expand(on_disk(x))) ||
     grepl("^([~./\\\\]|[A-Za-z]:)", x) ||
     grepl("\\.(safetensors|pth|pt|bin|tar)$", x)
   if (is_path) absolute_path(x) else x
@@ -108,11 +131,11 @@ check_paths <- function(x, name, call = rlang::caller_env()) {
       call = call
     )
   }
-  as.character(x)
+  known_text(as.character(x))
 }
 
 check_exist <- function(paths, name, call = rlang::caller_env()) {
-  absent <- paths[!file.exists(path.expand(paths))]
+  absent <- paths[!file.exists(path.expand(on_disk(paths)))]
   if (length(absent) > 0) {
     abort_imagestrata(
       "{.arg {name}}: there is no file or folder {.file {absent[[1]]}}{also(absent)}.",
@@ -129,7 +152,7 @@ also <- function(absent) {
 
 remedy_for_absent <- function(path) {
   forward <- chartr("\\", "/", path)
-  if (forward != path && file.exists(path.expand(forward))) {
+  if (forward != path && file.exists(path.expand(on_disk(forward)))) {
     format_text("Write it with forward slashes: {.val {forward}}.")
   } else if (forward != path) {
     format_text("Backslashes separate folders on Windows only: write {.val {forward}}.")
@@ -172,7 +195,7 @@ check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
 # The run folder of a stored object, which may have been moved since.
 check_folder <- function(x, name, call = rlang::caller_env()) {
   folder <- attr(x, "folder")
-  if (!dir.exists(folder)) {
+  if (!dir.exists(on_disk(folder))) {
     abort_imagestrata(
       "{.arg {name}} keeps its vectors in the run folder {.file {folder}}, which is gone.",
       hint = "If it was moved, use {.code read_embeddings(<new folder>)}; if it was deleted, call

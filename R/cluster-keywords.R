@@ -79,5 +79,5 @@ check_words <- function(x, name, call = rlang::caller_env()) {
   if (!is.character(x) || anyNA(x)) {
     abort_imagestrata("{.arg {name}} must hold words, not {seen(x)}.", call = call)
   }
-  as.list(x)
+  as.list(known_text(x))
 }

@@ -119,7 +119,7 @@ reveal <- function(holder, call = rlang::caller_env()) {
 #' local_model("models/smolvlm")
 local_model <- function(model, device = "auto") {
   model <- list(model = check_string(model, "model"), device = check_string(device, "device"))
-  if (dir.exists(path.expand(model$model))) {
+  if (dir.exists(path.expand(on_disk(model$model)))) {
     model$model <- absolute_path(model$model)
   }
   structure(model, class = "imagestrata_local_model")

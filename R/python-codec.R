@@ -150,7 +150,7 @@ write_text <- function(name, x, call) {
       call = call
     )
   }
-  writeBin(enc2utf8(x), raw(), useBytes = TRUE)
+  writeBin(enc2utf8(known_text(x)), raw(), useBytes = TRUE)
 }
 
 read_strings <- function(data, n = sum(data == 0)) {

@@ -12,10 +12,10 @@ open_core <- function(call) {
     choose_environment()
   }
   # Never let reticulate offer to download a Python of its own.
-  python <- with_envvar(
+  python <- with_letters(with_envvar(
     c(RETICULATE_MINICONDA_ENABLED = "FALSE"),
     tryCatch(reticulate::py_config(), error = identity)
-  )
+  ))
   if (inherits(python, "error")) {
     abort_no_python(conditionMessage(python), call)
   }
@@ -43,12 +43,30 @@ choose_environment <- function() {
   }
 }
 
+# Python asks for the locale when it starts, and for good: in the C locale (batch jobs,
+# containers) it would read names of files as ASCII. R's own locale stays as it was.
+with_letters <- function(code) {
+  if (!in_c_locale()) {
+    return(code)
+  }
+  before <- Sys.getlocale("LC_CTYPE")
+  on.exit(Sys.setlocale("LC_CTYPE", before))
+  with_envvar(c(LC_ALL = "C.UTF-8"), code)
+}
+
 import_core <- function() {
   source <- core_source()
   sys <- reticulate::import("sys", convert = FALSE)
   if (nzchar(source) && !source %in% reticulate::py_to_r(sys$path)) {
     # For good, since Python's own worker processes need it too.
     sys$path$insert(0L, source)
+  }
+  if (in_c_locale() && reticulate::py_to_r(sys$getfilesystemencoding()) != "utf-8") {
+    cli::cli_warn(c(
+      "Python was started before imagestrata, in a locale without letters beyond ASCII: files with
+       others in their names cannot be read.",
+      i = "Start R with {.envvar LC_ALL} set to {.val C.UTF-8}."
+    ))
   }
   reticulate::import("imagestrata.bridge.calls")
 }

@@ -68,7 +68,7 @@ check_whole <- function(x, call = rlang::caller_env()) {
 send_model <- function(x, name = "model", call = rlang::caller_env()) {
   if (inherits(x, "imagestrata_model")) {
     folder <- x[["folder"]]
-    if (!dir.exists(folder)) {
+    if (!dir.exists(on_disk(folder))) {
       abort_imagestrata(
         "The weights of this model were in {.file {folder}}, which is gone.",
         hint = "If the folder was moved, use {.code read_model(<new folder>)}. Without {.arg out},

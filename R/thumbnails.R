@@ -31,13 +31,13 @@ square_grob <- function(path,
 }
 
 read_picture <- function(path, call = rlang::caller_env()) {
-  kind <- readBin(path, "raw", 4)
+  kind <- readBin(on_disk(path), "raw", 4)
   picture <- rlang::try_fetch(
     if (identical(kind, as.raw(c(0x89, 0x50, 0x4e, 0x47)))) {
-      png::readPNG(path)
+      png::readPNG(on_disk(path))
     } else if (identical(kind[1:2], as.raw(c(0xff, 0xd8)))) {
       rlang::check_installed("jpeg", "to draw JPEG files.")
-      jpeg::readJPEG(path)
+      jpeg::readJPEG(on_disk(path))
     },
     error = function(error) {
       abort_imagestrata(

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from images import encode, write_files
 from imagestrata import ImagestrataError, cli, crop_faces, scan_images
 from imagestrata.corpus import faces as finding
+from imagestrata.corpus import pictures
 from imagestrata.corpus.faces import Face, _Cutter
 
 
@@ -128,7 +129,7 @@ def test_files_that_are_gone(folder, tmp_path):
 def test_stored_and_resumed(folder, tmp_path, monkeypatch):
     images = scan_images(folder, progress=False)
     monkeypatch.setattr(finding, "PART_SIZE", 1)
-    monkeypatch.setattr(finding, "N_THREADS", 1)
+    monkeypatch.setattr(pictures, "_MOST_THREADS", 1)
     real = _Cutter.cut
     seen = []
 

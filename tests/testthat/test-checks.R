@@ -78,3 +78,23 @@ test_that("weights are a path, or the name of published ones", {
   expect_match(check_weights("./gone"), here, fixed = TRUE)
   expect_error(check_weights(1), "weights")
 })
+
+test_that("files with accents are found in the C locale", {
+  folder <- withr::local_tempdir()
+  name <- "b\u00e4ume"
+  dir.create(file.path(folder, name))
+  file.create(file.path(folder, name, "\u00f6.png"))
+  withr::local_locale(c(LC_CTYPE = "C"))
+  skip_if_not(in_c_locale(), "this system has no C locale")
+  listed <- list.files(folder, recursive = TRUE, full.names = TRUE)
+  expect_equal(Encoding(listed), "unknown")
+  for (path in list(listed, known_text(listed))) {
+    expect_no_warning(check_exist(path, "images"))
+    expect_equal(Encoding(absolute_path(path)), "UTF-8")
+    expect_true(file.exists(on_disk(absolute_path(path))))
+    expect_equal(Encoding(check_string(on_disk(path), "x")), "UTF-8")
+  }
+  expect_error(check_exist(file.path(folder, "n\u00f6"), "images"), "there is no file")
+  expect_equal(known_text(c("a", NA)), c("a", NA))
+  expect_equal(read_strings(write_text("who", listed, NULL)), known_text(listed))
+})

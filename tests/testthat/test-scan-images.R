@@ -78,3 +78,33 @@ test_that("hostile names come through whole", {
   # Once made, now read from its CSV file.
   expect_equal(sample_images(clusters, budget = 5, out = run)$path, drawn$path)
 })
+
+test_that("names with accents are read where R was started in the C locale", {
+  skip_if_no_core()
+  folder <- withr::local_tempdir()
+  dir.create(file.path(folder, "b\u00e4ume"))
+  file.copy(
+    list.files(imagestrata_example("images"), full.names = TRUE)[1:3],
+    file.path(folder, "b\u00e4ume", c("\u00e4.jpg", "\u00f6.jpg", "u.jpg"))
+  )
+  found <- fresh_r(
+    'inside <- list.files(Sys.getenv("IMAGES"), full.names = TRUE)
+     images <- scan_images(inside, progress = FALSE)
+     few <- scan_images(inside, exclude = "\\u00e4.*", progress = FALSE)
+     list(images$status, sum(Encoding(images$path) == "UTF-8"), nrow(few),
+          Sys.getlocale("LC_CTYPE"))',
+    env = c(LC_ALL = "C", IMAGES = folder)
+  )
+  expect_equal(found, list(rep("ok", 3), 3L, 2L, "C"))
+})
+
+test_that("patterns leave files out", {
+  skip_if_no_core()
+  images <- imagestrata_example("images")
+  all <- scan_images(images, progress = FALSE)
+  first <- basename(all$path[[1]])
+  few <- scan_images(images, exclude = first, progress = FALSE)
+  expect_setequal(few$path, all$path[basename(all$path) != first])
+  expect_warning(scan_images(images, exclude = c(first, "*.none"), progress = FALSE), "none")
+  expect_error(scan_images(images, exclude = 3), "exclude")
+})
