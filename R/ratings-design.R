@@ -113,7 +113,7 @@ leave_missing_out <- function(ratings, call) {
     abort_imagestrata("All {length(missing)} rating{?s} {?is/are} missing.", call = call)
   }
   if (any(missing)) {
-    cli::cli_inform(c("!" = "{sum(missing)} of {length(missing)} ratings are missing: left out."))
+    cli::cli_inform(c("!" = "{sum(missing)} of {length(missing)} rating{?s} missing: left out."))
   }
   ratings[!missing, ]
 }
@@ -141,7 +141,7 @@ weights_of <- function(ratings, weight, call) {
   missing <- sum(is.na(weights))
   if (missing > 0) {
     abort_imagestrata(
-      "{.field {column}} is missing for {missing} of {length(weights)} ratings, the first of image
+      "{.field {column}} is missing for {missing} of {length(weights)} rating{?s}, the first of image
        {.val {ratings$image_id[is.na(weights)][1]}}.",
       hint = "Were images rated that are not in the sample?",
       call = call

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from .cores import usable_cores
-from .errors import ImagestrataError
+from .errors import ImagestrataError, plural
 from .extras import require
 from .files import read_json
 from .provenance import version
@@ -189,8 +189,8 @@ class _Dask:
         blind = [worker for worker, sees in seen.items() if not sees]
         if blind:
             raise ImagestrataError(
-                f"{len(blind)} of {len(seen)} workers of the cluster do not see {quote(path)} "
-                f"(the first is {blind[0]}).",
+                f"{len(blind)} of {plural(len(seen), 'worker')} of the cluster do not see "
+                f"{quote(path)} (the first is {blind[0]}).",
                 "Images and files of weights must lie on a file system that all machines of the "
                 "cluster share, under the same path.",
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
+from types import FrameType
 from typing import Any
 
 from .wording import PYTHON, Language, render, tokens
@@ -95,14 +97,22 @@ class ImagestrataWarning(Worded, UserWarning):
     """Something the user should know."""
 
 
-def warn(message: str, hint: str = "", *, stacklevel: int = 1) -> None:
-    """Warn, in the words of the user's language; ``stacklevel`` as `warnings.warn` counts.
+def warn(message: str, hint: str = "", *, stacklevel: int = 0) -> None:
+    """Warn in the words of the user's language, at the line that called this package.
 
     The logger ``"imagestrata"`` hears of it as well.
     """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_ours(frame):
+        frame, level = frame.f_back, level + 1
     warning = ImagestrataWarning(message, hint)
     logging.getLogger("imagestrata").warning("%s", warning)
-    warnings.warn(warning, stacklevel=stacklevel + 1)
+    warnings.warn(warning, stacklevel=level)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0] in ("imagestrata", "contextlib", "functools")
 
 
 def plural(n: int, one: str, many: str = "") -> str:

@@ -67,8 +67,7 @@ class FolderLock:
                 raise write_error(path, error) from error
             warn(
                 f"The file system of {quote(folder)} has no locks: see to it that no other "
-                "process works in that folder.",
-                stacklevel=4,
+                "process works in that folder."
             )
             return
         if os.fstat(file).st_size:

@@ -114,6 +114,11 @@ class Language:
     def install(self, extra: str) -> str:
         return self.code(f"pip install 'imagestrata[{extra}]'")
 
+    def read_sheet(self, path: str) -> str:
+        return (
+            f", or read it with {self.call('pandas.read_excel', [('', path)])} and give the table"
+        )
+
 
 PYTHON = Language()
 
@@ -153,6 +158,11 @@ def foreign(text: str) -> str:
 def install(extra: str) -> str:
     """How to install what a group of optional packages brings."""
     return _mark("install", extra)
+
+
+def read_sheet(path: Any) -> str:
+    """How else to read a spreadsheet's file, where a language can: ", or read it with ..."."""
+    return _mark("read sheet", "", path)
 
 
 def shortened(text: str) -> str:
@@ -198,6 +208,8 @@ def _worded(mark: re.Match[str], language: Language) -> str:
             return language.same_call()
         case Token("install", name, _):
             return language.install(name)
+        case Token("read sheet", _, x):
+            return language.read_sheet(x)
         case Token("kind", name, _):
             return language.kind(name)
         case Token("code", name, _):

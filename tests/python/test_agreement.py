@@ -257,7 +257,7 @@ def test_consensus_by_hand():
 
 def test_bad_input():
     one = judged([[1, 0], [0, 0], [1, 1]])
-    with pytest.raises(ImagestrataError, match="All 3 judgements are by one annotator, 'a'"):
+    with pytest.raises(ImagestrataError, match="All judgements \\(3\\) are by one annotator, 'a'"):
         agreement(one[one["annotator"] == "a"])
     with pytest.raises(ImagestrataError, match="No pair was judged by two of the 2 annotators"):
         agreement(judged([[1, np.nan], [np.nan, 1]]))

@@ -418,8 +418,8 @@ class TestBadInput:
         ("grid", "message"),
         [
             ({}, "`grid` must be lists"),
-            ({"dropout": [0.1]}, "'dropout' is no setting"),
-            ({"seed": [1, 2]}, "'seed' is no setting"),
+            ({"dropout": [0.1]}, "'dropout' is not a setting"),
+            ({"seed": [1, 2]}, "'seed' is not a setting"),
             ({"momentum": []}, "no value to try for 'momentum'"),
             ({"epochs": [1]}, "both in the grid and given"),
         ],

@@ -45,7 +45,7 @@ def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
     # One annotator is enough for scores.
     said = call("score", run_folder, files[0])
     assert "percent_agreement" not in said
-    assert "No agreement to report. All 30 judgements are by one annotator" in said
+    assert "No agreement to report. All judgements (30) are by one annotator" in said
     # That of earlier answers does not stay beside the new scores.
     assert not (run_folder / "agreement.csv").exists()
 

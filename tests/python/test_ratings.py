@@ -212,7 +212,7 @@ def test_bad_ratings():
         (table.drop(columns="item"), {}, "'item'"),
         (table.iloc[:0], {}, "no rows"),
         (table.astype({"rating": "str"}), {}, "must hold numbers"),
-        (table.assign(rating=np.nan), {}, "All 6 ratings are missing"),
+        (table.assign(rating=np.nan), {}, r"All ratings \(6\) are missing"),
         (table.assign(image_id=None), {}, "6 of 6 ratings have no"),
         (pd.concat([table, table]), {}, "6 ratings are there twice"),
         (table, {"by": "party"}, "'party'"),

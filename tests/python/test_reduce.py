@@ -181,7 +181,7 @@ def test_bad_arguments(blobs, arguments, message):
 
 
 def test_bad_vectors():
-    with pytest.raises(ImagestrataError, match="vectors of all 4 images are the same"):
+    with pytest.raises(ImagestrataError, match="vectors of all images \\(4\\) are the same"):
         reduce_embeddings(np.ones((4, 3)))
     with pytest.raises(ImagestrataError, match="3 images are too few"):
         reduce_embeddings(np.eye(3), "umap", n_neighbors=2)

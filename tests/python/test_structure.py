@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import imagestrata
@@ -96,3 +98,28 @@ def test_arguments_are_named_once_everywhere(name):
     """One word for one thing: seed, progress, out, overwrite."""
     forbidden = {"random_state", "verbose", "n_jobs", "output", "outdir", "force", "model_name"}
     assert not forbidden & set(inspect.signature(getattr(imagestrata, name)).parameters)
+
+
+def test_results_can_be_compared_and_hashed():
+    """Tables and arrays compare cell by cell, so objects that hold them go by identity."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            made = [ast.unparse(one) for one in node.decorator_list]
+            fields = [one.annotation for one in node.body if isinstance(one, ast.AnnAssign)]
+            tables = re.compile(r"DataFrame|Array\b|\bRows\b|\bFloats\b")
+            if any(one.startswith("dataclass") for one in made) and any(
+                tables.search(ast.unparse(field)) for field in fields
+            ):
+                assert any("eq=False" in one for one in made), f"{path.name}: {node.name}"
+
+
+def test_a_clustering_equals_itself_alone():
+    points = np.random.default_rng(0).normal(size=(30, 2)).astype("float32")
+    first, second = (
+        imagestrata.cluster_images(points, "kmeans", n_clusters=2, progress=False) for _ in "ab"
+    )
+    assert first == first
+    assert first != second
+    assert len({first, second, first}) == 2

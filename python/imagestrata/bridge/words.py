@@ -72,6 +72,10 @@ class RWords(Language):
     def install(self, extra: str) -> str:
         return f'`install_imagestrata(extras = "{extra}")`'
 
+    def read_sheet(self, path: str) -> str:
+        call = self.call("readxl::read_excel", [("", path)])
+        return f", or read it with {call} and give the table"
+
     def kind(self, name: str) -> str:
         return _KINDS.get(name) or super().kind(name)
 

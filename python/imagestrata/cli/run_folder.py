@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImagestrataError
+from ..verbs import refuse_sheet
 from ..wording import quote
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str,
 def read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    refuse_sheet(path)
     try:
         return pd.read_csv(path, dtype={"image_id": "str"})
     except (OSError, ValueError) as error:

@@ -103,6 +103,9 @@ class ShellWords(Language):
     def same_call(self) -> str:
         return "the same command"
 
+    def read_sheet(self, path: str) -> str:
+        return ""
+
     def call(self, name: str, arguments: list[tuple[str, Any]]) -> str:
         command = COMMANDS.get(name)
         if command is None:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..embeddings.reduce import principal_components
 from ..engine import Engine, open_engine
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_int, check_unmasked
 from ..wording import arg
@@ -113,7 +113,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def why_no_cluster(self, n: int) -> str:
         """Why a fit of n images found no cluster, for people."""
-        return f"no cluster was cohesive in {self.n_iter_} iterations"
+        return f"no cluster was cohesive in {plural(self.n_iter_, 'iteration')}"
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
         """Raise an ImagestrataError for an argument out of range, for this shape if known."""

@@ -12,10 +12,11 @@ import pandas as pd
 from ..embeddings.blocks import all_the_same
 from ..embeddings.embeddings import Embeddings
 from ..encoders.registry import DEFAULT_ENCODER
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step
-from ..validate import check_choice, check_idle, check_seed, did_you_mean
+from ..validate import check_choice, check_idle, check_seed
+from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
 from .base import ClusterEstimator
 from .clustering import Clustering
@@ -51,6 +52,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 _NEARLY_ALL = 0.9
 
 
+@public
 def cluster_images(
     images: Any,
     method: str = "iterative",
@@ -161,13 +163,12 @@ def cluster_images(
     estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
     clustering = _as_tables(estimator, embeddings, arguments)
     if clustering.clusters.empty:
-        warn(_why_no_cluster(estimator, embeddings), stacklevel=2)
+        warn(_why_no_cluster(estimator, embeddings))
     elif len(clustering.clusters) > 1 and clustering.clusters["share"].iloc[0] > _NEARLY_ALL:
         warn(
             f"Cluster 1 holds {clustering.clusters['share'].iloc[0]:.0%} of the images: little "
             "was told apart. Try other settings, or vectors of another encoder; before hdbscan, "
-            f"{verb('reduce_embeddings', method='umap')}.",
-            stacklevel=2,
+            f"{verb('reduce_embeddings', method='umap')}."
         )
     if step.folder is not None:
         clustering.save(step.folder)
@@ -186,9 +187,10 @@ def make_estimator(
         settings = PRESETS[check_choice("preset", preset, PRESETS)] | dict(settings)
     unknown = [name for name in settings if name not in known]
     if unknown:
+        meant = suggest(unknown[0], [*known, *COMMON])
         raise ImagestrataError(
             f"The method {quote(method)} has no setting {quote(unknown[0])}.",
-            f"{did_you_mean(unknown[0], known)} Its settings are {', '.join(known)}.".strip(),
+            f"{meant} Its settings are {', '.join(known)}.".strip(),
         )
     estimator.set_params(**settings)
     return estimator
@@ -243,9 +245,10 @@ def _as_tables(
 def _why_no_cluster(estimator: ClusterEstimator, embeddings: Embeddings) -> str:
     n = len(embeddings.matrix)
     if estimator.n_iter_ == 0:
-        why = f"{n} images are fewer than stop_size ({estimator.get_params()['stop_size']})"
+        fewest = estimator.get_params()["stop_size"]
+        why = f"{plural(n, 'image is', 'images are')} fewer than {arg('stop_size')} ({fewest})"
     elif all_the_same(embeddings.matrix):
-        why = f"the vectors of all {n} images are the same"
+        why = f"the vectors of all images ({n:,}) are the same"
     else:
         why = estimator.why_no_cluster(n)
     return f"No cluster was found: {why}. All images are in the residual."

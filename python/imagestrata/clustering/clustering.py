@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clustering:
     """Images sorted into visual topics.
 

@@ -121,7 +121,7 @@ class DensityClustering(ClusterEstimator):
                 f"({self.min_cluster_size})"
             )
         return (
-            f"there are no two groups of {self.min_cluster_size} images or more "
+            f"there are no two groups of {plural(self.min_cluster_size, 'image')} or more "
             f"({arg('min_cluster_size')}) that lie densely and apart. Try "
             f"{verb('reduce_embeddings', method='umap')} first, or a smaller "
             f"{arg('min_cluster_size')} or {arg('min_samples')}"

@@ -21,7 +21,7 @@ _DRAFT_TOLERANCE = 3e-3
 _FINALISTS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A partition of vectors around centres.
 

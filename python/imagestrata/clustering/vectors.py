@@ -38,7 +38,7 @@ _BLOCK_ROWS = 4096
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scaling:
     """What is done to every row: shifted, scaled by a power of two, rounded when ``exact``."""
 
@@ -168,7 +168,7 @@ def normalized(X: NDArray[Any], how: str | None = "l2") -> NDArray[Any]:
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vectors:
     """Centred and scaled rows with their squared norms.
 

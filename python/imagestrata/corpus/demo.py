@@ -18,6 +18,7 @@ from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
 from ..progress import Progress, track
 from ..validate import check_int, check_seed
+from ..verbs import public
 from ..wording import quote
 from .decode import open_image
 from .drawing import Canvas
@@ -41,6 +42,7 @@ class _File(NamedTuple):
     data: bytes
 
 
+@public
 def draw_demo_corpus(
     folder: str | os.PathLike[str],
     *,

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import warn
+from ..errors import plural, warn
 from ..extras import require
 from ..files import Parts, make_folder, read_table, write_bytes, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
+from ..verbs import public
 from .decode import quiet
 from .pictures import NoPicture, load_image, picture_threads, plain_jpeg
 from .scan import usable_images
@@ -57,6 +58,7 @@ _TYPES = {
 }
 
 
+@public
 def crop_faces(
     images: Any,
     out: str | os.PathLike[str],
@@ -315,7 +317,6 @@ def _warn(reasons: pd.Series[str], n_images: int) -> None:
     counts = Counter(reason for reason in reasons.dropna() if reason != NO_FACE)
     if counts:
         warn(
-            f"{counts.total()} of {n_images} images could not be read: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
-            stacklevel=3,
+            f"{counts.total()} of {plural(n_images, 'image')} could not be read: "
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}."
         )

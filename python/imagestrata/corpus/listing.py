@@ -37,7 +37,7 @@ SYSTEM_FOLDERS = {
 }  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class Listing:
     """The files of a corpus, each once, in the order of their paths."""
 
@@ -107,7 +107,9 @@ class _Exclusion:
     def warn(self) -> None:
         """Say which patterns matched nothing: most likely they are misspelt."""
         if self.unused:
-            warn(f"{arg('exclude')}: nothing matches {', '.join(map(repr, self.unused.values()))}.")
+            warn(
+                f"{arg('exclude')}: nothing matches {', '.join(map(quote, self.unused.values()))}."
+            )
 
 
 def _composed(text: str) -> str:
@@ -156,7 +158,7 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     missing = given.isna() | (given == "")
     if missing.any():
         raise ImagestrataError(
-            f"{missing.sum()} of {len(table)} rows of the table of images have no path "
+            f"{missing.sum()} of {plural(len(table), 'row')} of the table of images have no path "
             f"(the first is row {int(missing.to_numpy().argmax()) + 1}).",
             "Drop those rows.",
         )
@@ -167,8 +169,8 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     again = paths[paths.duplicated()]
     if len(again):
         raise ImagestrataError(
-            f"{len(again)} of {len(table)} rows of the table of images give a file that an "
-            f"earlier row gives already, the first is {quote(again[0])}.",
+            f"{len(again)} of {plural(len(table), 'row')} of the table of images give a file that "
+            f"an earlier row gives already, the first is {quote(again[0])}.",
             "Keep one row per file.",
         )
     if table.empty:
@@ -177,7 +179,7 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     kept = extras[[path not in exclude for path in extras.index]]
     exclude.warn()
     if not len(kept):
-        raise ImagestrataError(f"{arg('exclude')} leaves none of {len(extras)} images.")
+        raise ImagestrataError(f"{arg('exclude')} leaves none of {plural(len(extras), 'image')}.")
     ignored = Counter({"excluded": len(extras) - len(kept)})
     return Listing(kept.index.to_list(), extras=kept, ignored=+ignored)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cores import usable_cores
+from ..errors import plural
 from ..progress import Progress, track
 from .decode import UnreadableImage, as_rgb, open_image, quiet, read_file
 
@@ -154,5 +155,5 @@ def embedded_pictures(
     if not complaints:
         return pictures, ""
     return pictures, (
-        f"{len(complaints)} of {len(images)} images cannot be shown, {complaints[0]}."
+        f"{len(complaints)} of {plural(len(images), 'image')} cannot be shown, {complaints[0]}."
     )

@@ -16,11 +16,12 @@ import pandas as pd
 import pyarrow as pa
 
 from ..engine import open_engine
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int, check_path
+from ..verbs import public
 from ..wording import arg, quote, verb
 from .decode import (
     HEAD_BYTES,
@@ -72,6 +73,7 @@ _LOOKED = pa.schema(
 )
 
 
+@public
 def scan_images(
     images: Any,
     *,
@@ -251,7 +253,8 @@ def usable_images(
     usable: pd.DataFrame = images[images["status"] == "ok"].reset_index(drop=True)
     if usable.empty:
         raise ImagestrataError(
-            f'None of {len(images)} images has the status "ok": there is nothing to work on.'
+            f"None of {plural(len(images), 'image')} has the status {quote('ok')}: there is "
+            "nothing to work on."
         )
     check_unique(usable["image_id"])
     if "n_copies" not in usable:
@@ -381,8 +384,8 @@ def _check_usable(frame: pd.DataFrame) -> None:
     counts = Counter(frame["reason"])
     listed = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
     raise ImagestrataError(
-        f"None of {len(frame)} files is an image that can be used: {listed} (the first is "
-        f"{quote(frame['path'].iloc[0])}).",
+        f"None of {plural(len(frame), 'file')} is an image that can be used: {listed} (the first "
+        f"is {quote(frame['path'].iloc[0])}).",
         f"Check the folder, and the arguments {arg('min_bytes')} and {arg('min_side')}.",
     )
 

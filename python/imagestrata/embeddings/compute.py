@@ -17,7 +17,7 @@ from ..corpus.decode import UnreadableImage, open_image, read_file
 from ..encoders.base import Encoder
 from ..encoders.portable import Portable
 from ..engine import Engine
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..wording import SAME_CALL, arg, quote
@@ -144,7 +144,7 @@ def _batches(files: Sequence[File], size: int) -> list[Sequence[File]]:
 def _all_failed(files: Sequence[File], reasons: Sequence[str | None]) -> ImagestrataError:
     counts = Counter(reasons).most_common()
     return ImagestrataError(
-        f"None of {len(files)} images could be read: "
+        f"None of {plural(len(files), 'image')} could be read: "
         f"{', '.join(f'{n} {reason}' for reason, n in counts)} (the first is "
         f"{quote(files[0][1])}).",
         f"If their folder is away, bring it back and run {SAME_CALL} again: what is "

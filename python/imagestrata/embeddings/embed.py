@@ -23,16 +23,18 @@ from ..encoders.registry import (
 )
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..engine import open_engine
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, fingerprint, read_run
 from ..validate import check_bool, check_idle, check_int, check_path, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .shards import Shards, begin, encoder_key, finish, write_state
 
 
+@public
 def embed_images(
     images: Any,
     encoder: str | Embeddings = DEFAULT_ENCODER,
@@ -275,10 +277,9 @@ def _embed(
     if len(result.failures):
         counts = _counts(result.failures)
         warn(
-            f"{len(result.failures)} of {len(images)} images could not be embedded: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.items())}; they are listed in "
-            f"{arg('failures')}.",
-            stacklevel=3,
+            f"{len(result.failures)} of {plural(len(images), 'image')} could not be embedded: "
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.items())}; they are listed among "
+            "the failures."
         )
     return result
 

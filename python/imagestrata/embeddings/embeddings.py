@@ -286,8 +286,9 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
     bad = rows_not_finite(vectors)
     if len(bad):
         raise ImagestrataError(
-            f"{arg('matrix')} must hold finite numbers; {len(bad)} of {len(vectors)} rows have "
-            f"NaN or infinite ones (the first is row {bad[0] + 1}).",
+            f"{arg('matrix')} must hold finite numbers; {len(bad)} of "
+            f"{plural(len(vectors), 'row')} have NaN or infinite ones (the first is row "
+            f"{bad[0] + 1}).",
             "Leave those images out.",
         )
     return vectors
@@ -317,5 +318,7 @@ def _real_numbers(matrix: ArrayLike) -> NDArray[Any]:
 def _of_length(name: str, values: Sequence[Any], n: int) -> Sequence[Any]:
     if isinstance(values, str) or len(values) != n:
         seen = repr(values) if isinstance(values, str) else f"{len(values)} of them"
-        raise ImagestrataError(f"{arg(name)} must have one value for each of {n} rows, not {seen}.")
+        raise ImagestrataError(
+            f"{arg(name)} must have one value for each of {plural(n, 'row')}, not {seen}."
+        )
     return values

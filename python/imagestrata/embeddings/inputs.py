@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..provenance import fingerprint
 from ..wording import kind_of
 from .blocks import rows_hash, rows_not_finite
@@ -50,8 +50,8 @@ def _check_finite(embeddings: Embeddings) -> None:
     if len(bad):
         name = embeddings.images["image_id"].iloc[bad[0]]
         raise ImagestrataError(
-            f"{len(bad)} of {len(embeddings.matrix)} vectors hold NaN or infinite numbers, "
-            f"the first in row {bad[0]} (image {name}).",
+            f"{len(bad)} of {plural(len(embeddings.matrix), 'vector')} hold NaN or infinite "
+            f"numbers, the first in row {bad[0]} (image {name}).",
             "Leave those images out, or embed them again.",
         )
     if not embeddings.matrix.flags.writeable:

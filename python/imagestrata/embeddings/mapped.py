@@ -141,8 +141,7 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
         size = shards.n_rows * width * 4 / 1e9
         warn(
             f"{size:.1f} GB of vectors are held in memory, since they cannot be written to "
-            f"{quote(folder)} to be mapped from there ({error}).",
-            stacklevel=2,
+            f"{quote(folder)} to be mapped from there ({error})."
         )
         return None
     return map_vectors(path), reasons

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..cores import usable_cores
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..extras import require
 from ..progress import Progress, track
 from ..provenance import Step
 from ..validate import check_bool, check_choice, check_float, check_idle, check_int, check_seed
+from ..verbs import public
 from ..wording import arg
 from .blocks import all_the_same
 from .embeddings import Embeddings, read_embeddings, write_embeddings
@@ -33,6 +34,7 @@ METRICS = ("euclidean", "cosine", "correlation", "manhattan")
 _FEWEST = 4
 
 
+@public
 def reduce_embeddings(
     embeddings: Embeddings | ArrayLike,
     method: str = "pca",
@@ -186,12 +188,12 @@ def _settings(
     n = len(given.matrix)
     if all_the_same(given.matrix):
         raise ImagestrataError(
-            f"The vectors of all {n} images are the same: there is nothing to reduce.",
+            f"The vectors of all images ({n:,}) are the same: there is nothing to reduce.",
             "Check how they were embedded.",
         )
     if method == "umap" and n < _FEWEST:
         raise ImagestrataError(
-            f"UMAP looks at neighbours: {n} images are too few.",
+            f"UMAP looks at neighbours: {plural(n, 'image is', 'images are')} too few.",
             f"It takes {_FEWEST} at least, and is meant for hundreds.",
         )
     name = given.encoder.get("name")
@@ -254,7 +256,7 @@ def _umap(
     if not np.isfinite(scores).all():
         lost = int((~np.isfinite(scores).all(axis=1)).sum())
         raise ImagestrataError(
-            f"UMAP found no place for {lost} of {len(X)} images.",
+            f"UMAP found no place for {lost} of {plural(len(X), 'image')}.",
             "Raise n_neighbors, or use another metric.",
         )
     if seed is not None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError
 from ..files import file_hash
 from ..validate import check_choice, check_idle, check_path, check_seed
+from ..verbs import public
 from ..wording import arg, quote
 from .base import Encoder
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
@@ -101,6 +102,7 @@ DEFAULT_ENCODER = "resnet18"
 PRECISIONS = ("auto", "bfloat16", "float32")
 
 
+@public
 def list_encoders() -> pd.DataFrame:
     """Encoders by name, and which of them could start at once on this machine.
 

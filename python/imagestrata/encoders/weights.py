@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import ImagestrataError, MissingWeightsError
+from ..errors import ImagestrataError, MissingWeightsError, plural
 from ..files import file_hash, write_bytes
 from ..validate import check_path, expand_home
 from ..wording import arg, kind_of, quote
@@ -245,8 +245,8 @@ def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) ->
         groups = (("missing", missing), ("unknown", unknown), ("of another shape", reshaped))
         found = "; ".join(f"{len(keys)} {what} ({keys[0]})" for what, keys in groups if keys)
         raise ImagestrataError(
-            f"{quote(path)} does not hold the weights of {name}: of {len(needed)} tensors, "
-            f"{found}.",
+            f"{quote(path)} does not hold the weights of {name}: of "
+            f"{plural(len(needed), 'tensor')}, {found}.",
             "Name the encoder that these weights were made for.",
         )
     # Starting from the network's own dictionary keeps its version marks.

@@ -11,13 +11,14 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_bool, check_choice, check_int, check_path, columns_of
 from ..validation.pair_answers import csv_rows, text_of
 from ..validation.pair_export import check_file
+from ..verbs import public
 from ..wording import arg, quote, verb
 from .find import check_clustering, select_clusters
 from .page import write_page
@@ -37,6 +38,7 @@ _OWN = {
 }  # fmt: skip
 
 
+@public
 def coding_sheet(
     clustering: Clustering,
     out: str | os.PathLike[str],
@@ -142,6 +144,7 @@ def coding_sheet(
     return sheet
 
 
+@public
 def read_coding(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     sheet: pd.DataFrame | str | os.PathLike[str],
@@ -212,14 +215,14 @@ def read_coding(
     if torn.any():
         first = table[torn].iloc[0]
         raise ImagestrataError(
-            f"{int(torn.sum())} of {len(table)} codes contradict each other: "
+            f"{int(torn.sum())} of {plural(len(table), 'code')} contradict each other: "
             f"{quote(first['coder'])} gave image {quote(first['image_id'])} two values of "
             f"{quote(first['code'])}.",
             "Keep one of the coder's files.",
         )
     missing = len(known) - table["image_id"].nunique()
     if missing:
-        warn(f"{missing} of {len(known)} images have no code.", stacklevel=2)
+        warn(f"{missing} of {plural(len(known), 'image')} have no code.")
     merged = known.assign(_place=range(len(known))).merge(table, on="image_id")
     merged["_code"] = merged["code"].map({name: i for i, name in enumerate(named)})
     merged = merged.sort_values(["_place", "coder", "_code"], ignore_index=True)
@@ -304,9 +307,8 @@ def _without(images: pd.DataFrame, exclude: Any) -> pd.DataFrame:
     unknown = hidden - set(images["image_id"].astype(str))
     if unknown:
         warn(
-            f"{len(unknown)} of {len(hidden)} excluded ids are of no image in the clustering, "
-            f"{quote(min(unknown))} for one.",
-            stacklevel=3,
+            f"{len(unknown)} of {plural(len(hidden), 'excluded id')} are of no image in the "
+            f"clustering, {quote(min(unknown))} for one."
         )
     return images[~images["image_id"].astype(str).isin(hidden)]
 
@@ -347,8 +349,8 @@ def _page(
     lost = [one for one in made if isinstance(one, NoPicture)]
     if lost:
         warn(
-            f"{len(lost)} of {len(sheet)} images cannot be shown ({lost[0].reason}, for one).",
-            stacklevel=3,
+            f"{len(lost)} of {plural(len(sheet), 'image')} cannot be shown ({lost[0].reason}, for "
+            "one)."
         )
     facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
     metadata = [str(name) for name in sheet if name not in {*_KEYS, "path", by}]

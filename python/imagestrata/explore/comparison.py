@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
 from ..validation.comparison import Comparison, is_residual
+from ..verbs import public
 from ..wording import arg, kind_of, verb
 from .figure import BRIGHT, INK, MAIN, PALE, SOFT, figure
 
@@ -34,7 +35,7 @@ _CELL, _LETTER = 0.34, 0.085
 _LOWEST = 0.016
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Counts:
     """Images in each cluster of one clustering (rows) and of another (columns)."""
 
@@ -43,6 +44,7 @@ class _Counts:
     columns: list[str]
 
 
+@public
 def plot_comparison(
     comparison: Comparison,
     path: str | os.PathLike[str] | None = None,

@@ -11,9 +11,11 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_int
+from ..verbs import public
 from ..wording import Name, arg, kind_of, verb
 
 
+@public
 def find_images(
     clustering: Clustering,
     cluster: int | Iterable[int] | None = None,

@@ -16,6 +16,7 @@ from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..validate import check_bool, check_int
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .find import check_clustering, rank_images
 from .keywords import check_keywords
@@ -35,6 +36,7 @@ _RATIOS = (0.5, 2.5)
 N_KEYWORDS = 8
 
 
+@public
 def image_gallery(
     clustering: Clustering,
     out: str | os.PathLike[str],

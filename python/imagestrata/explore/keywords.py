@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_int
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .find import check_clustering
 
@@ -40,6 +41,7 @@ UNINFORMATIVE = frozenset(
 _ORDERS = ("ctfidf", "frex", "frequency")
 
 
+@public
 def cluster_keywords(
     clustering: Clustering,
     texts: pd.DataFrame | None = None,
@@ -139,8 +141,8 @@ def cluster_keywords(
     counts = _count_terms(found, _cutter(separator, ignored), min_images)
     if counts.empty:
         raise ImagestrataError(
-            f"The column {quote(column)} of {len(found)} images in clusters leaves no terms that "
-            f"come in at least {min_images} images.",
+            f"The column {quote(column)} of {plural(len(found), 'image')} in clusters leaves no "
+            f"terms that come in at least {plural(min_images, 'image')}.",
             f"Lower {arg('min_images')}, or look whether {arg('stop_words')} or {arg('drop')} "
             "take everything.",
         )
@@ -236,8 +238,8 @@ def values_of_clusters(
     if found.empty:
         one = "a text" if name == "texts" else "a value"
         raise ImagestrataError(
-            f"None of {len(inside)} images in clusters has {one}: {where} has {len(given)} {name} "
-            f"in the column {quote(column)}.",
+            f"None of {plural(len(inside), 'image')} in clusters has {one}: {where} has "
+            f"{len(given)} {name} in the column {quote(column)}.",
             f"The {name} must carry the same image_id as the clustering.",
         )
     return found

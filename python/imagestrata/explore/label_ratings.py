@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ..finetune.rules import label_ratings, mean_ratings
+from ..verbs import public
 from .figure import INK, MAIN, PALE, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@public
 def plot_label_ratings(
     ratings: pd.DataFrame,
     path: str | os.PathLike[str] | None = None,

@@ -13,6 +13,7 @@ from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
 from ..progress import Progress
 from ..validate import check_choice, check_idle
+from ..verbs import public
 from ..wording import arg
 from .figure import INK, PALE, SOFT, figure
 from .find import check_clustering
@@ -31,6 +32,7 @@ _SIDE = 6.5
 _LETTER, _LINE, _ABOVE = 0.0125, 0.032, 0.024
 
 
+@public
 def map_images(
     embeddings: Embeddings | NDArray[Any],
     method: str = "umap",
@@ -105,6 +107,7 @@ def map_images(
     )
 
 
+@public
 def plot_map(
     clustering: Clustering,
     points: pd.DataFrame,

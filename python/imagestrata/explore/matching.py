@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ImagestrataError
 from ..validation.matching import Matching
+from ..verbs import public
 from ..wording import arg, kind_of, verb
 from .figure import INK, MAIN, SOFT, figure
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _LONGEST, _LABELS = 34, 2.8
 
 
+@public
 def plot_matching(matching: Matching, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw the confusion matrix of a matching test.
 

@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..validate import check_choice, check_int
+from ..verbs import public
 from ..wording import arg, quote
 from .find import check_clustering
 from .keywords import check_separator, values_of_clusters
@@ -21,6 +22,7 @@ Floats = NDArray[np.float64]
 _ORDERS = ("frequency", "lift")
 
 
+@public
 def cluster_metadata(
     clustering: Clustering,
     metadata: pd.DataFrame | None = None,
@@ -122,8 +124,8 @@ def cluster_metadata(
     counts.insert(1, "size", counts["cluster"].map(sizes))
     if counts.empty:
         raise ImagestrataError(
-            f"The column {quote(column)} of {found['image_id'].nunique()} images has no value "
-            f"that comes in at least {min_images} images.",
+            f"The column {quote(column)} of {plural(found['image_id'].nunique(), 'image')} has no "
+            f"value that comes in at least {plural(min_images, 'image')}.",
             f"Lower {arg('min_images')}, or say what separates values as {arg('separator')}.",
         )
     return _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")

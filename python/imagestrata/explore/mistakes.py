@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..finetune.predict import as_model
 from ..finetune.split import SPLITS
 from ..validate import check_choice, check_int
+from ..verbs import public
 from ..wording import quote
 from .figure import figure
 from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
@@ -22,6 +23,7 @@ _FEWEST = 3
 _KINDS = {"false positive": "false positives", "false negative": "false negatives"}
 
 
+@public
 def plot_mistakes(
     model: Any,
     path: str | os.PathLike[str] | None = None,
@@ -66,8 +68,8 @@ def plot_mistakes(
     wrong = seen[seen["truth"].astype(bool) != seen["decision"]]
     if wrong.empty:
         raise ImagestrataError(
-            f"There are no mistakes among the {seen['image_id'].nunique()} images of the split "
-            f"{quote(split)}: nothing to show.",
+            f"There are no mistakes among the {plural(seen['image_id'].nunique(), 'image')} of "
+            f"the split {quote(split)}: nothing to show.",
             "Look at another split.",
         )
     kind = wrong["decision"].map({True: "false positive", False: "false negative"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_idle, check_int
+from ..verbs import public
 from ..wording import arg
 from .figure import figure
 from .find import check_clustering, rank_images, select_clusters
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 N_KEYWORDS, _LETTERS = 2, 15
 
 
+@public
 def plot_montage(
     clustering: Clustering,
     path: str | os.PathLike[str] | None = None,

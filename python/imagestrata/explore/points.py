@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import columns_of
 from ..wording import arg, quote, verb
 
@@ -50,8 +50,8 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
     lost = np.flatnonzero(~np.isfinite(places).all(axis=1))
     if len(lost):
         raise ImagestrataError(
-            f"{len(lost)} of {len(images)} images of the clustering have no place on the map, "
-            f"{quote(images['image_id'].iloc[lost[0]])} for one.",
+            f"{len(lost)} of {plural(len(images), 'image')} of the clustering have no place on "
+            f"the map, {quote(images['image_id'].iloc[lost[0]])} for one.",
             "Map the embeddings that were clustered.",
         )
     return places

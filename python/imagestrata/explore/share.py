@@ -28,6 +28,7 @@ from ..provenance import read_run, require_step, version
 from ..sampling.sample import read_sample
 from ..validate import check_bool, check_float, check_int, check_path
 from ..validation.pairs import pair_id, read_drawn_pairs
+from ..verbs import public
 from ..wording import arg, quote, shortened, verb
 
 #: The file that tells a bundle, with the hashes of its files; written last.
@@ -114,6 +115,7 @@ WARNING = (
 )
 
 
+@public
 def share_bundle(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -281,7 +283,7 @@ def share_bundle(
         building.replace(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    warn(WARNING if linked is None else f"{WARNING} {_told(linked)}", stacklevel=2)
+    warn(WARNING if linked is None else f"{WARNING} {_told(linked)}")
     return target
 
 
@@ -505,8 +507,8 @@ def _codes(
         named = [str(one) for one in ids if not is_content_hash(str(one))]
         if named:
             raise ImagestrataError(
-                f"{len(named)} of {len(ids)} ids are your own, {quote(named[0])} for one: they "
-                "might name somebody.",
+                f"{len(named)} of {plural(len(ids), 'id')} are your own, {quote(named[0])} for "
+                "one: they might name somebody.",
                 f"Use {arg('new_ids', True)}, which replaces them; you keep the key.",
             )
         return {str(one): str(one) for one in ids}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..validate import columns_of
+from ..verbs import public
 from ..wording import arg, verb
 from .figure import MAIN, figure
 
@@ -22,6 +23,7 @@ _PANELS = {
 }
 
 
+@public
 def plot_sweep(swept: pd.DataFrame, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw what the smallest size of a cluster changes.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import ImagestrataError
 from ..validate import check_choice, check_idle, check_int
 from ..validation.tag_comparison import TagComparison, compare_tags
+from ..verbs import public
 from ..wording import arg, verb
 from .figure import INK, LINE, MAIN, PALE, SOFT, figure
 
@@ -24,6 +25,7 @@ _TYPES = ("frequencies", "confusion")
 _LONGEST = 30
 
 
+@public
 def plot_tags(
     tags: TagComparison | pd.DataFrame,
     path: str | os.PathLike[str] | None = None,

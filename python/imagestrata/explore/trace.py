@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
+from ..verbs import public
 from ..wording import arg
 from .figure import BRIGHT, MAIN, PALE, figure
 from .find import check_clustering
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@public
 def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw the course of the iterations: the paper's Figure 6.
 

@@ -13,6 +13,7 @@ from ..finetune.model import FineTunedModel
 from ..finetune.predict import as_model
 from ..finetune.split import SPLITS
 from ..validate import check_choice
+from ..verbs import public
 from ..wording import arg, quote
 from .figure import BRIGHT, INK, MAIN, SOFT, figure
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _NAMES = {"train": "training", "val": "validation"}
 
 
+@public
 def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw loss and accuracy over the epochs: the Element's Figures 7.4 and 7.5.
 
@@ -72,6 +74,7 @@ def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Fig
     return drawn
 
 
+@public
 def plot_confusion(
     model: Any, path: str | os.PathLike[str] | None = None, *, split: str = "test"
 ) -> Figure:

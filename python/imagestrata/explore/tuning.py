@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..validation.tuning import Tuning
+from ..verbs import public
 from ..wording import arg, kind_of, verb
 from .figure import BRIGHT, INK, MAIN, figure
 
@@ -28,6 +29,7 @@ _NAMES = {
 }
 
 
+@public
 def plot_tuning(tuned: Tuning, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw how the clusterings of a grid agree with people.
 

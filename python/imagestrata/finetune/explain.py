@@ -19,6 +19,7 @@ from ..encoders.saved import read_encoder
 from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
 from ..progress import Progress, track
+from ..verbs import public
 from ..wording import quote
 from .model import FineTunedModel
 from .predict import as_model
@@ -35,6 +36,7 @@ _COLUMNS = {
 }  # fmt: skip
 
 
+@public
 def explain_labels(
     images: Any,
     model: Any,

@@ -12,6 +12,7 @@ from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..validate import check_bool, check_choice, check_float, check_int, check_seed, expand_home
+from ..verbs import public
 from ..wording import arg, quote
 from .job import BACKBONE, fine_tune_labelled
 from .labels import Labelled, label_images
@@ -19,6 +20,7 @@ from .model import FineTunedModel
 from .pictures import AUGMENTATIONS, BATCH_NORMS
 
 
+@public
 def fine_tune(
     images: Any,
     labels: Any = None,

@@ -21,7 +21,7 @@ from ..encoders.base import Encoder
 from ..encoders.registry import is_network, load_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder
 from ..engine import open_engine
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, versions
@@ -47,7 +47,7 @@ _EYE_SIDE = 128
 HALF = 0.5
 
 
-@dataclass
+@dataclass(eq=False)
 class _Learnt:
     """What training leaves behind."""
 
@@ -283,10 +283,11 @@ def _read(
     kept, groups, reasons = read_pictures(files, prepare, keep, side, progress)
     if reasons:
         listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        message = f"{reasons.total()} of {len(files)} labelled images could not be read: {listed}"
+        n_files = plural(len(files), "labelled image")
+        message = f"{reasons.total()} of {n_files} could not be read: {listed}"
         if not kept:
             raise ImagestrataError(f"{message}.", "Scan the images again.")
-        warn(f"{message}; they are left out.", stacklevel=5)
+        warn(f"{message}; they are left out.")
     return labelled.select(kept), groups
 
 
@@ -310,7 +311,7 @@ def _split(
         if not wanted or not short:
             continue
         message = (
-            f"The split {name!r} ({len(rows)} images) lacks images with or without "
+            f"The split {name!r} ({plural(len(rows), 'image')}) lacks images with or without "
             f"{', '.join(map(repr, short[:5]))}{', ...' if len(short) > 5 else ''}"
         )
         if name == "train" or not len(rows):
@@ -319,7 +320,7 @@ def _split(
                 "Label more images of that kind, or change "
                 f"{arg('split')}{' (the column of your labels)' if given else ''}.",
             )
-        warn(f"{message}: measures of it are missing or say little.", stacklevel=5)
+        warn(f"{message}: measures of it are missing or say little.")
     return split
 
 

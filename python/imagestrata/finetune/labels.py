@@ -29,7 +29,7 @@ _BINARY_NAMES = {"negative", "positive"}
 _SHOWN = 5
 
 
-@dataclass
+@dataclass(eq=False)
 class Labelled:
     """Distinct images with what is known of them."""
 
@@ -129,8 +129,8 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     if loose:
         wanted = "a folder of its class inside train, val or test" if split else "one of a class"
         raise ImagestrataError(
-            f"{len(loose)} of {len(table)} images lie in no folder that says their class; "
-            f"expected {wanted}: {_some(loose)}.",
+            f"{len(loose)} of {plural(len(table), 'image')} lie in no folder that says their "
+            f"class; expected {wanted}: {_some(loose)}.",
             f"Sort them into folders, or give a table as {arg('labels')}.",
         )
     rows = pd.DataFrame({"path": table["path"], "class": [part[depth - 1] for part in parts]})
@@ -153,7 +153,7 @@ def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
     labels = [name for name in rows.columns if name not in {*COLUMNS, "split"}]
     if not labels or rows.empty:
         raise ImagestrataError(
-            f"The table of labels has {len(rows)} rows and no column with labels."
+            f"The table of labels has {plural(len(rows), 'row')} and no column with labels."
             if not labels
             else "The table of labels has no rows.",
             "Expected is a column per label with 1, 0 or nothing, or one column of classes.",
@@ -163,8 +163,8 @@ def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
     lost = rows[keys[0]].isna()
     if lost.any():
         raise ImagestrataError(
-            f"{lost.sum()} of {len(rows)} rows of labels have no {keys[0]}, the first is row "
-            f"{int(np.flatnonzero(lost)[0]) + 1}.",
+            f"{lost.sum()} of {plural(len(rows), 'row')} of labels have no {keys[0]}, the first "
+            f"is row {int(np.flatnonzero(lost)[0]) + 1}.",
             "Fill them in, or drop those rows.",
         )
     if split:
@@ -194,9 +194,9 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
     unknown = rows.loc[where_found < 0, key]
     if len(unknown) == len(rows):
         raise ImagestrataError(
-            f"None of the {len(rows)} rows of labels is about one of the {len(table)} images: the "
-            f"labels' column {quote(key)} has {_some(unknown)}, the images have "
-            f"{_some(table[key])}.",
+            f"None of the {plural(len(rows), 'row')} of labels is about one of the "
+            f"{plural(len(table), 'image')}: the labels' column {quote(key)} has "
+            f"{_some(unknown)}, the images have {_some(table[key])}.",
             "Check that the labels belong to these images.",
         )
     seen = table.iloc[np.maximum(where_found, 0)].reset_index(drop=True)
@@ -207,8 +207,8 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
     ):
         if len(lost):
             warn(
-                f"{len(lost)} of {len(rows)} rows of labels {why} and left out: {_some(lost)}.",
-                stacklevel=6,
+                f"{len(lost)} of {plural(len(rows), 'row')} of labels {why} and left out: "
+                f"{_some(lost)}."
             )
     ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
     kept = table[table["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
@@ -322,8 +322,7 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         apart = int((groups["split"].nunique() > 1).sum())
         warn(
             f"{plural(apart, 'image has', 'images have')} copies in more than one split, which "
-            "stay in the training split.",
-            stacklevel=7,
+            "stay in the training split."
         )
         order = {name: place for place, name in enumerate(SPLITS)}
         first = groups["split"].agg(lambda names: min(names, key=order.__getitem__))
@@ -335,7 +334,7 @@ def _report_unlabelled(table: pd.DataFrame, found: pd.DataFrame) -> None:
     usable = table.loc[table["status"] == "ok", "image_id"]
     without = int((~usable.isin(found["image_id"])).sum())
     if without:
-        warn(f"{without} of {len(usable)} images have no label and are left out.", stacklevel=6)
+        warn(f"{without} of {plural(len(usable), 'image')} have no label and are left out.")
 
 
 def _check_enough(labelled: Labelled) -> None:
@@ -345,15 +344,16 @@ def _check_enough(labelled: Labelled) -> None:
     if task == "multiclass":
         if len(labels) < 2:
             raise ImagestrataError(
-                f"All {n} labelled images are of one class, {quote(labels[0])}."
+                f"All labelled images ({n:,}) are of one class, {quote(labels[0])}."
                 if labels
                 else "No image has a label.",
                 "Label images of other classes too: a network learns differences.",
             )
         if n < 3 * len(labels):
             raise ImagestrataError(
-                f"{n} labelled images are too few for {len(labels)} classes: training, validation "
-                "and test each need images of every class.",
+                f"{plural(n, 'labelled image is', 'labelled images are')} too few for "
+                f"{plural(len(labels), 'class', 'classes')}: training, validation and test each "
+                "need images of every class.",
                 "Label more images, or bring classes together. If the column holds numbers that "
                 f"are no classes, {verb('label_ratings')} turns ratings into labels.",
             )
@@ -368,8 +368,8 @@ def _check_enough(labelled: Labelled) -> None:
             )
         if min(yes, no) < 3:
             raise ImagestrataError(
-                f"The label {quote(label)} has {yes} images with it and {no} without: training, "
-                "validation and test each need one of both kinds.",
+                f"The label {quote(label)} has {plural(yes, 'image')} with it and {no} without: "
+                "training, validation and test each need one of both kinds.",
                 "Label more images, or drop the label.",
             )
 

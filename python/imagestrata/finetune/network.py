@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..wording import arg
 
 #: Standard deviation of the new layer's first weights (the Element, section 7.5).
@@ -111,7 +111,8 @@ def count_frozen(backbone: nn.Module, name: str, freeze: str | int) -> int:
     names = [block for block, _ in blocks(backbone)]
     if int(freeze) > len(names):
         raise ImagestrataError(
-            f"{arg('freeze')} is {freeze}, but {name} has {len(names)} blocks: {', '.join(names)}.",
+            f"{arg('freeze')} is {freeze}, but {name} has {plural(len(names), 'block')}: "
+            f"{', '.join(names)}.",
             f"Freeze fewer, or all with {arg('freeze', 'backbone')}.",
         )
     return int(freeze)

@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..embeddings.embed import embed_images
 from ..embeddings.embeddings import Embeddings
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..validate import check_float
+from ..verbs import public
 from ..wording import arg, quote
 from .job import HALF
 from .model import FineTunedModel
@@ -22,6 +23,7 @@ from .task import Floats, decide
 CALIBRATED = "calibrated"
 
 
+@public
 def predict_labels(
     images: Any,
     model: Any,
@@ -88,6 +90,7 @@ def predict_labels(
     return pd.concat([table, failed], ignore_index=True) if len(failed) else table
 
 
+@public
 def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
     """The threshold of each label at which the validation images are labelled best.
 
@@ -128,8 +131,8 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
         truth, probability = one["truth"].to_numpy(dtype=bool), one["probability"].to_numpy()
         if truth.all() or not truth.any():
             raise ImagestrataError(
-                f"Of {len(truth)} validation images {truth.sum()} have the label {quote(label)}: "
-                "they cannot say where its threshold should be.",
+                f"Of {plural(len(truth), 'validation image')} {truth.sum()} have the label "
+                f"{quote(label)}: they cannot say where its threshold should be.",
                 f"Use a number, say {arg('threshold', 0.5)}.",
             )
         seen = np.unique(probability)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_float, check_scale, columns_of
+from ..verbs import public
 from ..wording import arg, quote
 
 #: How far means of ratings are off as floating-point numbers, at most.
@@ -17,6 +18,7 @@ _ROUNDING = 1e-9
 COMBINE_RULES = ("majority", "any", "mean")
 
 
+@public
 def label_ratings(
     ratings: pd.DataFrame,
     *,
@@ -106,7 +108,6 @@ def label_ratings(
             f"Not one of {plural(len(means), 'image')} has the lowest rating, {low:g}, of all "
             "items, so that none is a negative.",
             f"If ratings began elsewhere, say where: {arg('scale', (1, 10))}.",
-            stacklevel=2,
         )
     return table
 
@@ -150,6 +151,7 @@ def _widened(ratings: pd.DataFrame, key: str, items: Sequence[str] | None) -> pd
     return pd.DataFrame({key: ratings[key], **columns})
 
 
+@public
 def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
     """One label per image from several annotators'.
 
@@ -235,8 +237,9 @@ def _rated(
             if scale is not None:
                 wanted = f"numbers on the scale, {scale[0]:g} to {scale[1]:g}"
             raise ImagestrataError(
-                f"The column {quote(name)} must hold {wanted}; {len(odd)} of {len(table)} rows "
-                f"hold something else, {quote(odd.tolist()[0])} for one.",
+                f"The column {quote(name)} must hold {wanted}; {len(odd)} of "
+                f"{plural(len(table), 'row')} hold something else, {quote(odd.tolist()[0])} for "
+                "one.",
                 "Drop columns that are no labels."
                 if scale is None
                 else f"Name the columns of ratings as {arg('items')}, drop those that are none, or "

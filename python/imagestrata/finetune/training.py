@@ -49,7 +49,7 @@ class Recipe:
     seed: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Trained:
     """The weights of the best epoch, and what happened in every epoch."""
 
@@ -329,10 +329,7 @@ def _warn_not_finite(memory: _Memory, recipe: Recipe) -> None:
     advice = f"Use a smaller learning_rate than {recipe.learning_rate:g}, say a tenth of it."
     if not memory.best_epoch:
         raise ImagestrataError(f"{what}: nothing was learnt.", advice)
-    warn(
-        f"{what}. Training stopped there; epoch {memory.best_epoch} is kept. {advice}",
-        stacklevel=4,
-    )
+    warn(f"{what}. Training stopped there; epoch {memory.best_epoch} is kept. {advice}")
 
 
 def _put_back(model: nn.Module, state: State) -> None:

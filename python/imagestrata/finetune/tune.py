@@ -15,6 +15,7 @@ from ..files import make_folder
 from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..validate import check_bool, check_seed
+from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote
 from .fine_tune import check_settings, fine_tune, labelled_images
 from .job import fine_tune_labelled
@@ -31,6 +32,7 @@ ELEMENT_GRID: dict[str, list[Any]] = {
 _FIXED = {"images", "labels", "task", "split", "seed", "device", "out", "overwrite", "progress"}
 
 
+@public
 def tune_model(
     images: Any,
     labels: Any = None,
@@ -137,8 +139,8 @@ def _points(grid: Any, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name in (*grid, *settings):
         if name not in known and not (name == "split" and name in settings):
             raise ImagestrataError(
-                f"{quote(name)} is no setting that can be tried.",
-                f"Settings are {', '.join(known)}.",
+                f"{quote(name)} is not a setting that can be tried.",
+                f"{suggest(name, [*known, *COMMON])} Settings are {', '.join(known)}.".strip(),
             )
     values = {
         name: list(some) if isinstance(some, Sequence) and not isinstance(some, str) else [some]

@@ -18,7 +18,7 @@ WEIGHTS = ("cluster", "corpus", "share", "none")
 _NEEDED = ("respondent_id", "image_id", "item", "rating")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """Answers ready to be averaged.
 
@@ -49,9 +49,9 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     weight = check_choice("weight", weight, WEIGHTS)
     missing = int(table["rating"].isna().sum())
     if missing == len(table):
-        raise ImagestrataError(f"All {missing} ratings are missing.")
+        raise ImagestrataError(f"All ratings ({missing:,}) are missing.")
     if missing:
-        warn(f"{missing} of {len(table)} ratings are missing and left out.", stacklevel=3)
+        warn(f"{missing} of {plural(len(table), 'rating')} are missing and left out.")
         table = table[table["rating"].notna()]
     table = table.assign(weight=_weights(table, weight))
     for name in ("dimension", "cluster"):
@@ -98,7 +98,7 @@ def _check_ratings(ratings: Any) -> pd.DataFrame:
     gaps = int(ratings[["respondent_id", "image_id", "item"]].isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(
-            f"{gaps} of {len(ratings)} ratings have no respondent, image or item."
+            f"{gaps} of {plural(len(ratings), 'rating')} have no respondent, image or item."
         )
     twice = ratings.duplicated(["respondent_id", "image_id", "item"])
     if twice.any():
@@ -129,7 +129,7 @@ def _check_by(by: Any, ratings: pd.DataFrame) -> list[str]:
     gaps = int(ratings[names].isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(
-            f"{gaps} of {len(ratings)} ratings have no {' or '.join(names)}.",
+            f"{gaps} of {plural(len(ratings), 'rating')} have no {' or '.join(names)}.",
             "Leave them out, or give them a group of their own.",
         )
     pairs = ratings[["respondent_id", "image_id", *names]].drop_duplicates()
@@ -155,8 +155,8 @@ def _weights(ratings: pd.DataFrame, weight: str) -> pd.Series[Any]:
     wrong = weights.isna() | ((weights < 0) if weight == "share" else (weights <= 0))
     if wrong.any():
         raise ImagestrataError(
-            f"{int(wrong.sum())} of {len(ratings)} ratings have no positive {quote(name)}, the "
-            f"first of image {quote(ratings['image_id'][wrong].iloc[0])}.",
+            f"{int(wrong.sum())} of {plural(len(ratings), 'rating')} have no positive "
+            f"{quote(name)}, the first of image {quote(ratings['image_id'][wrong].iloc[0])}.",
             "Were images rated that are not in the sample?",
         )
     return weights.astype(float)
@@ -204,8 +204,7 @@ def _warn_uneven(answers: pd.DataFrame, by: list[str]) -> None:
         warn(
             f"{plural(len(partly), 'cluster was', 'clusters were')} not rated by every group, "
             f"{quote(partly[0])} for one, so that means of groups are not about the same "
-            "clusters. They stay in; to compare like with like, filter them out of all groups.",
-            stacklevel=4,
+            "clusters. They stay in; to compare like with like, filter them out of all groups."
         )
 
 

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_float
+from ..verbs import public
 from ..wording import arg, quote
 from .design import Design, design_ratings
 
@@ -20,6 +21,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 ADJUSTMENTS = {"holm": "holm", "BH": "fdr_bh", "none": None}
 
 
+@public
 def rating_means(
     ratings: pd.DataFrame,
     by: str | Sequence[str] | None = "group",
@@ -104,6 +106,7 @@ def rating_means(
     return table.assign(weight=weight)
 
 
+@public
 def rating_gaps(
     ratings: pd.DataFrame,
     by: str | Sequence[str] = "group",
@@ -171,9 +174,8 @@ def rating_gaps(
                 one_sided += 1
     if one_sided:
         warn(
-            f"{one_sided} comparisons lack one side, since nobody of one group has rated there; "
-            "they are left out.",
-            stacklevel=2,
+            f"{plural(one_sided, 'comparison lacks', 'comparisons lack')} one side, since nobody "
+            "of one group has rated there; they are left out."
         )
     if not rows:
         raise ImagestrataError("There is nothing to compare: no two groups have rated the same.")
@@ -340,8 +342,7 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
         what = "groups" if where == "in" else "comparisons"
         warn(
             f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: how "
-            "sure such a mean is cannot be said.",
-            stacklevel=3,
+            "sure such a mean is cannot be said."
         )
 
 
@@ -350,7 +351,7 @@ def _warn_no_spread(table: pd.DataFrame) -> None:
     if flat.any():
         items = ", ".join(map(str, table["item"][flat].unique()))
         warn(
-            f"In {int(flat.sum())} of {len(flat)} rows, of {items}, respondents do not differ at "
-            "all: the standard error is 0, and nothing can be tested. Is the file complete?",
-            stacklevel=3,
+            f"In {int(flat.sum())} of {plural(len(flat), 'row')}, of {items}, respondents do not "
+            "differ at all: the standard error is 0, and nothing can be tested. Is the file "
+            "complete?"
         )

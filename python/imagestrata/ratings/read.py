@@ -14,12 +14,14 @@ from ..files import unguarded
 from ..sampling.assign import check_packets
 from ..sampling.survey import EMOTIONS, check_items
 from ..validate import check_path, check_scale
+from ..verbs import public
 from ..wording import arg, quote, verb
 
 _NEEDED = ("respondent_id", "image_id", "item", "rating")
 _OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
 
 
+@public
 def read_ratings(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame,
     sample: pd.DataFrame | None = None,
@@ -166,10 +168,7 @@ def _answered(table: pd.DataFrame) -> pd.DataFrame:
     if empty.all():
         raise ImagestrataError(f"There is no rating in {plural(len(table), 'row')}.")
     if empty.any():
-        warn(
-            f"{int(empty.sum())} of {len(table)} rows have no rating and are left out.",
-            stacklevel=3,
-        )
+        warn(f"{int(empty.sum())} of {plural(len(table), 'row')} have no rating and are left out.")
     table = table[~empty].copy()
     nameless = (table[["respondent_id", "image_id"]] == "").any(axis=1)
     _refuse(table, nameless, "item", "have no respondent or no image")
@@ -180,8 +179,8 @@ def _refuse(table: pd.DataFrame, wrong: pd.Series[bool], column: str, what: str)
     if wrong.any():
         first = table[wrong].iloc[0]
         raise ImagestrataError(
-            f"{int(wrong.sum())} of {len(table)} ratings {what}: {quote(first[column])} in "
-            f"{first['file']} for one.",
+            f"{int(wrong.sum())} of {plural(len(table), 'rating')} {what}: {quote(first[column])} "
+            f"in {first['file']} for one.",
             "Correct those rows in the file, or leave them out.",
         )
 

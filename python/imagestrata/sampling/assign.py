@@ -14,6 +14,7 @@ from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_choice, check_int, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -24,6 +25,7 @@ RESIDUALS = ("cluster", "apart")
 _COLUMNS = ["packet_id", "group", "position", "image_id", "cluster"]
 
 
+@public
 def assign_annotators(
     sample: pd.DataFrame,
     groups: Sequence[str] = ("Democrat", "Republican"),
@@ -132,6 +134,7 @@ def assign_annotators(
     return packets
 
 
+@public
 def packet_costs(packets: pd.DataFrame, n_items: int = 10) -> pd.DataFrame:
     """Count what packets ask of people.
 
@@ -203,7 +206,9 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
         raise ImagestrataError("There are no packets: the table is empty.")
     unknown = int(packets[[*_COLUMNS, *needed]].isna().any(axis=1).sum())
     if unknown:
-        raise ImagestrataError(f"{unknown} of {len(packets)} rows of the packets have gaps.")
+        raise ImagestrataError(
+            f"{unknown} of {plural(len(packets), 'row')} of the packets have gaps."
+        )
     # Ids from R may be factors.
     table: pd.DataFrame = packets.astype(dict.fromkeys(["packet_id", "group", "image_id"], "str"))
     twice = table.duplicated(["packet_id", "image_id"])
@@ -292,7 +297,9 @@ def _check_sample(sample: Any) -> pd.DataFrame:
         raise ImagestrataError("The sample has no images.")
     unknown = int(sample[["image_id", "cluster"]].isna().any(axis=1).sum())
     if unknown:
-        raise ImagestrataError(f"{unknown} of {len(sample)} images have no id or no cluster.")
+        raise ImagestrataError(
+            f"{unknown} of {plural(len(sample), 'image')} have no id or no cluster."
+        )
     twice = int(sample["image_id"].duplicated().sum())
     if twice:
         raise ImagestrataError(
@@ -323,8 +330,8 @@ def _check_feasible(
     others = "" if not is_residual or residual == "apart" else f", or {arg('residual', 'apart')}"
     raise ImagestrataError(
         f"{'The residual' if is_residual else f'Cluster {cluster}'} has {sizes[kind]} sampled "
-        f"images for {raters} rater{'s' if raters > 1 else ''} of each group, so it needs {needed} "
-        f"packets that hold one of them each; {len(images)} images x {raters} / {n_images} per "
-        f"packet make only {n_packets}.",
+        f"images for {raters} rater{'s' if raters > 1 else ''} of each group, so it needs "
+        f"{needed} packets that hold one of them each; {plural(len(images), 'image')} x {raters} "
+        f"/ {n_images} per packet make only {n_packets}.",
         f"Use {arg('n_images', fits)} or less, or sample fewer images of that cluster{others}.",
     )

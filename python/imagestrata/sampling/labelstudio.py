@@ -12,9 +12,11 @@ import pandas as pd
 from ..files import write_json, write_text
 from ..progress import Progress
 from ..validate import check_int
+from ..verbs import public
 from . import survey
 
 
+@public
 def export_labelstudio(
     packets: pd.DataFrame,
     out: str | os.PathLike[str],

@@ -10,14 +10,16 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import write_table, write_text
 from ..progress import Progress
 from ..validate import check_int
+from ..verbs import public
 from ..wording import arg
 from . import survey
 
 
+@public
 def export_qualtrics(
     packets: pd.DataFrame,
     out: str | os.PathLike[str],
@@ -135,7 +137,7 @@ def _survey(
     warning: str | None,
 ) -> str:
     """The survey in Advanced Format. Numbers of choices and answers are those in the data."""
-    start = [f"You will see {len(places)} images, one after the other."]
+    start = [f"You will see {plural(len(places), 'image')}, one after the other."]
     if warning:
         start.insert(0, f"<strong>{_line(warning)}</strong>")
     image = (
@@ -194,8 +196,8 @@ def _how_to(address: str, n_places: int, uneven: bool) -> str:
     if uneven:
         steps.insert(
             4,
-            f"Some packets have fewer than {n_places} images: give the question `rating` the "
-            "display logic that Loop & Merge field 1 is not empty.",
+            f"Some packets have fewer than {plural(n_places, 'image')}: give the question `rating` "
+            "the display logic that Loop & Merge field 1 is not empty.",
         )
     numbered = [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
     return "A survey for Qualtrics, in steps\n\n" + "\n".join(numbered) + "\n"

@@ -14,10 +14,12 @@ from ..files import write_table
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_int
+from ..verbs import public
 from ..wording import quote
 from . import survey
 
 
+@public
 def export_ratings_page(
     packets: pd.DataFrame,
     out: str | os.PathLike[str],

@@ -10,12 +10,14 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_int, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .assign import RESIDUALS, check_packets, deal, kinds_of, packets_table
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
+@public
 def reassign(
     packets: pd.DataFrame,
     ratings: pd.DataFrame,
@@ -129,7 +131,9 @@ def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.
     names = ["respondent_id", "group", "image_id"]
     gaps = int(ratings[names].isna().any(axis=1).sum())
     if gaps:
-        raise ImagestrataError(f"{gaps} of {len(ratings)} ratings have no respondent or image.")
+        raise ImagestrataError(
+            f"{gaps} of {plural(len(ratings), 'rating')} have no respondent or image."
+        )
     rows = ratings[names].astype("str")
     rows["rated"] = ratings["rating"].notna() if "rating" in ratings else True
     answers: pd.DataFrame = rows.groupby(names, sort=False)["rated"].any().reset_index()

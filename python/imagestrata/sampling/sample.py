@@ -15,6 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_choice, check_idle, check_int, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, quote
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 _WEIGHTS = ["N_h", "n_h", "inclusion_probability", "weight_corpus", "weight_cluster"]
 
 
+@public
 def sample_images(
     clustering: Clustering | pd.DataFrame,
     n_per_cluster: int | None = None,
@@ -188,13 +190,15 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
         )
     unknown = int(images[["image_id", "cluster"]].isna().any(axis=1).sum())
     if unknown:
-        raise ImagestrataError(f"{unknown} images have no id or no cluster.")
+        raise ImagestrataError(
+            f"{plural(unknown, 'image has', 'images have')} no id or no cluster."
+        )
     counts = pd.to_numeric(images[shares], errors="coerce")
     bad = int((counts.isna() | (counts < 0)).sum())
     if bad:
         raise ImagestrataError(
             f"The column {quote(shares)} must hold numbers of shares, 0 or more; {bad} of "
-            f"{len(images)} rows do not.",
+            f"{plural(len(images), 'row')} do not.",
             f"Fill in or drop those rows, or name another column with {arg('shares')}.",
         )
     twice = int(images["image_id"].duplicated().sum())

@@ -99,14 +99,13 @@ def allowed(packets: Any, exclude: Sequence[str] | None) -> pd.DataFrame:
     hidden = {str(name) for name in (exclude if exclude is not None else [])}
     kept = table[~table["image_id"].isin(hidden)]
     if kept.empty:
-        raise ImagestrataError(f"All {table['image_id'].nunique()} images are excluded.")
+        raise ImagestrataError(f"All images ({table['image_id'].nunique():,}) are excluded.")
     # Of images that were not sampled, or misspelt: then one leaves that must not.
     unknown = hidden - set(table["image_id"])
     if unknown:
         warn(
-            f"{len(unknown)} of {len(hidden)} excluded ids are of no image in the packets, "
-            f"{quote(min(unknown))} for one. Ids are those of the column 'image_id'.",
-            stacklevel=3,
+            f"{len(unknown)} of {plural(len(hidden), 'excluded id')} are of no image in the "
+            f"packets, {quote(min(unknown))} for one. Ids are those of the column 'image_id'."
         )
     return _renumbered(kept)
 
@@ -119,7 +118,7 @@ def with_pictures(
     if complaint:
         if not pictures:
             raise ImagestrataError(complaint, "Check where the images lie.")
-        warn(f"Images are left out: {complaint}", stacklevel=3)
+        warn(f"Images are left out: {complaint}")
     return _renumbered(packets[packets["image_id"].isin(pictures)]), pictures
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
 from ..embeddings.compute import CHANGED
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..progress import Progress, track
 from ..wording import SAME_CALL
 from .answers import Answers
@@ -119,7 +119,7 @@ def ask_all(
                 in_a_row += failure.by_server
                 if in_a_row == _MOST_FAILURES:
                     raise ImagestrataError(
-                        f"{in_a_row} images in a row got no answer from {host}, the "
+                        f"{plural(in_a_row, 'image')} in a row got no answer from {host}, the "
                         f"last because of: {failure.reason}.",
                         f"Mend that and run {SAME_CALL} again: what is answered is kept.",
                     )

@@ -20,6 +20,7 @@ from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
+from ..verbs import public
 from ..wording import SAME_CALL, arg, kind_of, quote, verb
 from .answers import Answers
 from .asking import Ask, ask_all
@@ -64,6 +65,7 @@ _ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
 _FIELDS = {"description": str, "reason": str, "model": str, "tokens_in": int, "tokens_out": int}
 
 
+@public
 def describe_images(
     images: Any,
     provider: Provider,
@@ -190,21 +192,20 @@ def describe_images(
     if unstated and provider.price is not None:
         warn(
             f"{provider.host} did not say believably how many tokens "
-            f"{plural(unstated, 'answer')} took: each counts as the most it could cost.",
-            stacklevel=2,
+            f"{plural(unstated, 'answer')} took: each counts as the most it could cost."
         )
     if failed:
         listed = ", ".join(f"{n} {why}" for why, n in Counter(map(_kind, failed.values())).items())
         warn(
-            f"{len(failed)} of {len(table)} images have no answer yet ({listed}); {SAME_CALL} "
-            "asks for those again.",
-            stacklevel=2,
+            f"{len(failed)} of {plural(len(table), 'image')} have no answer yet ({listed}); "
+            f"{SAME_CALL} asks for those again."
         )
     else:
         step.finish(images=len(table), reasons=reasons, cost=answers.spent, sent_to=provider.host)
     return table
 
 
+@public
 def description_costs(
     images: Any,
     provider: Provider,

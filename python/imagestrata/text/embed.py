@@ -21,6 +21,7 @@ from ..files import Parts, file_hash
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_int, expand_home
+from ..verbs import public
 from ..wording import SAME_CALL, arg, kind_of, quote
 from .consent import ask_consent
 from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
@@ -37,6 +38,7 @@ _PREFIX = "text:"
 _LETTERS_PER_TOKEN = 3
 
 
+@public
 def embed_text(
     texts: pd.DataFrame,
     encoder: str | ModelServer = "tfidf",
@@ -167,7 +169,9 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
     )
     words: list[str] = joined.tolist()
     if not any(words):
-        raise ImagestrataError(f"None of {len(joined)} images has a text in {quote(column)}.")
+        raise ImagestrataError(
+            f"None of {plural(len(joined), 'image')} has a text in {quote(column)}."
+        )
     images = table.drop_duplicates("image_id").drop(columns=column).reset_index(drop=True)
     if "path" not in images:
         images["path"] = pd.Series([None] * len(images), dtype="str")
@@ -218,7 +222,7 @@ def _assemble(images: pd.DataFrame, matrix: NDArray[Any], settings: dict[str, An
     kept = reasons.isna()
     if not kept.any():
         raise ImagestrataError(
-            f"None of {len(with_text)} texts has words that the others have too.",
+            f"None of {plural(len(with_text), 'text')} has words that the others have too.",
             'Longer texts, or an encoder such as "text:all-MiniLM-L6-v2", may help.',
         )
     failures = images[~kept].assign(reason=reasons[~kept]).reset_index(drop=True)
@@ -363,6 +367,8 @@ def _read(answer: Any, n: int) -> tuple[NDArray[Any], Usage | None]:
     rows = sorted(answer.data, key=lambda one: one.index)
     vectors = np.array([one.embedding for one in rows], dtype=np.float32)
     if vectors.shape[:1] != (n,) or vectors.ndim != 2 or not np.isfinite(vectors).all():
-        raise ValueError(f"{n} vectors of finite numbers were expected, not {vectors.shape}")
+        raise ValueError(
+            f"{plural(n, 'vector')} of finite numbers were expected, not {vectors.shape}"
+        )
     used = getattr(answer.usage, "prompt_tokens", None)
     return vectors, Usage.reported(used, 0, has_text=False)

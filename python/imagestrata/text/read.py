@@ -19,12 +19,13 @@ from ..cores import usable_cores
 from ..corpus.decode import quiet
 from ..corpus.pictures import NoPicture, load_image
 from ..corpus.scan import usable_images
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..extras import require
 from ..files import Parts, read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
+from ..verbs import public
 from ..wording import arg, quote
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _INSTALL = (
 )
 
 
+@public
 def read_text(
     images: Any,
     languages: str | Sequence[str] = "eng",
@@ -446,7 +448,6 @@ def _warn(reasons: pd.Series[str]) -> None:
     counts = Counter(reason for reason in reasons.dropna() if reason != NO_TEXT)
     if counts:
         warn(
-            f"{counts.total()} of {len(reasons)} images could not be read: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
-            stacklevel=3,
+            f"{counts.total()} of {plural(len(reasons), 'image')} could not be read: "
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}."
         )

@@ -116,7 +116,6 @@ def warn_unanswered(failed: Mapping[str, str], n_images: int) -> None:
     kinds = Counter(reason.partition(":")[0] for reason in failed.values())
     listed = ", ".join(f"{n} {why}" for why, n in kinds.items())
     warn(
-        f"{len(failed)} of {n_images} images have no answer yet ({listed}); {SAME_CALL} asks "
-        "for those again.",
-        stacklevel=4,
+        f"{len(failed)} of {plural(n_images, 'image')} have no answer yet ({listed}); {SAME_CALL} "
+        "asks for those again."
     )

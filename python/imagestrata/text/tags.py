@@ -17,11 +17,12 @@ from ..embeddings.compute import compute
 from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..engine import open_engine
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int, check_path
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from . import remote_tags
 from .rekognition import Rekognition
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 BELOW = "below min_confidence"
 
 
+@public
 def tag_images(
     images: Any,
     classifier: str | Rekognition = "resnet18",
@@ -198,6 +200,7 @@ def tag_images(
     return tags
 
 
+@public
 def tag_costs(
     images: Any,
     classifier: Rekognition,
@@ -235,6 +238,7 @@ def tag_costs(
     return pd.DataFrame([remote_tags.costs(service, table, stored_answers(folder, service))])
 
 
+@public
 def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     """How often each label comes.
 
@@ -264,7 +268,9 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
         )
     found = tags.dropna(subset="label")
     if found.empty:
-        raise ImagestrataError(f"None of {tags['image_id'].nunique()} images has a label.")
+        raise ImagestrataError(
+            f"None of {plural(tags['image_id'].nunique(), 'image')} has a label."
+        )
     n_images = tags.loc[looked_at(tags), "image_id"].nunique()
     grouped = found.groupby("label")
     table = grouped["image_id"].nunique().rename("n_images").reset_index()
@@ -356,12 +362,14 @@ def _names(network: TorchvisionClassifier, given: list[str] | None) -> list[str]
     names = network.classes if given is None else given
     if names is None:
         raise ImagestrataError(
-            f"These weights have {network.width} classes, not those of ImageNet.",
+            f"These weights have {plural(network.width, 'class', 'classes')}, not those of "
+            "ImageNet.",
             f"Give the names of the classes, in their order, as {arg('labels')}.",
         )
     if len(names) != network.width:
         raise ImagestrataError(
-            f"{arg('labels')} has {len(names)} names, but the weights have {network.width} classes."
+            f"{arg('labels')} has {plural(len(names), 'name')}, but the weights have "
+            f"{plural(network.width, 'class', 'classes')}."
         )
     return names
 
@@ -405,7 +413,6 @@ def _warn(reasons: NDArray[np.object_]) -> None:
     counts = Counter(reason for reason in reasons if reason is not None)
     if counts:
         warn(
-            f"{counts.total()} of {len(reasons)} images could not be tagged: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}.",
-            stacklevel=3,
+            f"{counts.total()} of {plural(len(reasons), 'image')} could not be tagged: "
+            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}."
         )

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
+from ..verbs import public
 from ..wording import arg, quote, verb
 from .pair_scores import percentile_interval
 
@@ -25,6 +26,7 @@ RULES = ("majority", "all", "mean")
 _MOST_WAYS = 256
 
 
+@public
 def agreement(
     judgements: pd.DataFrame,
     *,
@@ -126,6 +128,7 @@ def agreement(
     return pd.DataFrame(rows, columns=columns)
 
 
+@public
 def consensus(judgements: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
     """Make one judgement of each pair from those of several annotators.
 
@@ -164,7 +167,7 @@ def consensus(judgements: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
     undecided = int(decided.isna().sum())
     if undecided:
         why = "annotators tie" if rule == "majority" else "annotators differ"
-        warn(f"{undecided} of {len(decided)} pairs are undecided: their {why}.", stacklevel=2)
+        warn(f"{undecided} of {plural(len(decided), 'pair')} are undecided: their {why}.")
     pairs = judgements.drop_duplicates("pair_id").drop(columns=["annotator", "judgement"])
     pairs = pairs[pairs["pair_id"].isin(n_annotators.index)].reset_index(drop=True)
     return pairs.assign(
@@ -188,7 +191,9 @@ def check_judgements(judgements: Any) -> pd.DataFrame:
         raise ImagestrataError("There are no judgements: the table has none.")
     unnamed = int(table[["pair_id", "annotator"]].isna().any(axis=1).sum())
     if unnamed:
-        raise ImagestrataError(f"{unnamed} of {len(table)} judgements lack a pair or an annotator.")
+        raise ImagestrataError(
+            f"{unnamed} of {plural(len(table), 'judgement')} lack a pair or an annotator."
+        )
     numbers = pd.to_numeric(table["judgement"], errors="coerce").astype(float)
     if numbers.isna().any():
         first = table.loc[numbers.isna(), "judgement"].iloc[0]
@@ -200,8 +205,9 @@ def check_judgements(judgements: Any) -> pd.DataFrame:
     if twice.any():
         first = table[twice].iloc[0]
         raise ImagestrataError(
-            f"{int(twice.sum())} judgements are repeated: {quote(first['annotator'])} judged the "
-            f"pair {quote(first['pair_id'])} more than once.",
+            f"{plural(int(twice.sum()), 'judgement is', 'judgements are')} repeated: "
+            f"{quote(first['annotator'])} judged the pair {quote(first['pair_id'])} more than "
+            "once.",
             "Keep one judgement per annotator and pair.",
         )
     return table.assign(judgement=numbers)
@@ -220,7 +226,7 @@ def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:
     annotators = table["annotator"].nunique()
     if annotators < 2:
         raise ImagestrataError(
-            f"All {len(table)} judgements are by one annotator, "
+            f"All judgements ({len(table):,}) are by one annotator, "
             f"{quote(table['annotator'].iloc[0])}: there is nobody to agree with.",
             "Have a second person judge the pairs, or some of them; their files are read together "
             f"with {verb('read_pairs')}.",
@@ -229,7 +235,7 @@ def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:
     wide = wide[wide.notna().sum(axis=1) > 1]
     if wide.empty:
         raise ImagestrataError(
-            f"No pair was judged by two of the {annotators} annotators.",
+            f"No pair was judged by two of the {plural(annotators, 'annotator')}.",
             "Have some pairs judged by several people.",
         )
     return wide
@@ -290,9 +296,9 @@ def _statistics(
         defined = [each[pair] for pair, joint in tables.items() if _is_defined(of, joint[:n])]
         if measure == "cohen_kappa" and 0 < len(defined) < len(each):
             warn(
-                f"Cohen's kappa is undefined for {len(each) - len(defined)} of {len(each)} pairs "
-                "of annotators, whose judgements are all the same: for all annotators it is the "
-                f"mean over the other {len(defined)}.",
+                f"Cohen's kappa is undefined for {len(each) - len(defined)} of "
+                f"{plural(len(each), 'pair')} of annotators, whose judgements are all the same: "
+                f"for all annotators it is the mean over the other {len(defined)}.",
                 stacklevel=3,
             )
         yield measure, "all", n, _mean_of(defined or list(each.values()))

@@ -17,8 +17,10 @@ from ..clustering.silhouette import pick_measure, silhouettes
 from ..clustering.vectors import as_rows, as_vectors
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
+from ..verbs import public
 
 
+@public
 def calibrate_threshold(
     embeddings: Any,
     *,

@@ -13,6 +13,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_unmasked, columns_of
+from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
 from .labels import score_labels
 
@@ -24,7 +25,7 @@ _MEASURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """How far several clusterings of one corpus agree.
 
@@ -68,6 +69,7 @@ class Comparison:
         )
 
 
+@public
 def compare_clusterings(
     *, truth: Any = None, residual: str = "alone", images: str = "same", **clusterings: Any
 ) -> Comparison:
@@ -201,7 +203,7 @@ def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series
         ids = pd.RangeIndex(len(column))
     if len(column) != len(ids):
         raise ImagestrataError(
-            f"{what} has {len(column)} values for {len(ids)} images.",
+            f"{what} has {plural(len(column), 'value')} for {plural(len(ids), 'image')}.",
             "Give one per image, in the order of the first clustering, or a table with image_id.",
         )
     return pd.Series(column, index=ids)
@@ -212,7 +214,7 @@ def _checked(name: str, clusters: pd.Series[Any]) -> pd.Series[Any]:
     missing = int(clusters.isna().sum())
     if missing:
         raise ImagestrataError(
-            f"{missing} of {len(clusters)} images in {quote(name)} have no cluster.",
+            f"{missing} of {plural(len(clusters), 'image')} in {quote(name)} have no cluster.",
             "Images of the residual have the cluster -1.",
         )
     _check_unique(quote(name), clusters)
@@ -286,8 +288,8 @@ def _truth(
     known = known[known.index.isin(common)]
     if known.empty:
         raise ImagestrataError(
-            f"{arg('truth')} has {found.notna().sum()} labels, none of them of the {len(common)} "
-            "images compared.",
+            f"{arg('truth')} has {plural(int(found.notna().sum()), 'label')}, none of them of the "
+            f"{plural(len(common), 'image')} compared.",
             "Labels must have the same image_id as the clusterings.",
         )
     return known

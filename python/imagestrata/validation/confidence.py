@@ -9,9 +9,11 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
 from ..validate import check_bool, check_float
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 
 
+@public
 def cluster_confidence(
     clustering: Clustering, *, threshold: float = 0.85, by_cluster: bool = False
 ) -> pd.DataFrame:

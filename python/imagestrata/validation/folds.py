@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..wording import quote
 from .pair_scores import QUALITY_PAIRS, RATIOS, check_judged, design_weights, pair_ratios
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JudgedPairs:
     """Judged pairs as rows of a table of images, with what scoring needs.
 
@@ -68,8 +68,8 @@ class JudgedPairs:
         unknown = (a < 0) | (b < 0)
         if unknown.any():
             raise ImagestrataError(
-                f"{int(unknown.sum())} of {len(pairs)} pairs have an image without a vector, the "
-                f"pair {quote(pairs.loc[unknown, 'pair_id'].iloc[0])} for one.",
+                f"{int(unknown.sum())} of {plural(len(pairs), 'pair')} have an image without a "
+                f"vector, the pair {quote(pairs.loc[unknown, 'pair_id'].iloc[0])} for one.",
                 "Give the embeddings from which the pairs were drawn.",
             )
         return cls(
@@ -125,7 +125,8 @@ def deal_folds(judged: pd.DataFrame, folds: int, same_from: float, seed: int) ->
         count = int((sides == side).sum())
         if count < folds:
             raise ImagestrataError(
-                f"{count} of {len(judged)} pairs were judged {name}: too few for {folds} folds.",
+                f"{count} of {plural(len(judged), 'pair')} were judged {name}: too few for "
+                f"{plural(folds, 'fold')}.",
                 "Use fewer folds, or have more pairs judged.",
             )
     shuffled = np.random.default_rng([seed, 5]).permutation(len(judged))

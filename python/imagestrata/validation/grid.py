@@ -16,7 +16,7 @@ from ..clustering.base import ClusterEstimator, Memo
 from ..clustering.cluster import METHODS, make_estimator
 from ..clustering.inputs import as_embeddings
 from ..embeddings.embeddings import Embeddings
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import Parts
 from ..progress import Progress, track
 from ..provenance import fingerprint
@@ -47,7 +47,8 @@ def named_embeddings(given: Any) -> dict[str, Embeddings]:
         named = {_name(one, number): one for number, one in enumerate(listed, 1)}
         if len(named) < len(listed):
             raise ImagestrataError(
-                f"{len(listed)} embeddings have only {len(named)} names: {', '.join(named)}.",
+                f"{len(listed)} embeddings have only {plural(len(named), 'name')}: "
+                f"{', '.join(named)}.",
                 'Name them: {"first": ..., "second": ...}.',
             )
     else:

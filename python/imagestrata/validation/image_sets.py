@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..corpus.pictures import embedded_pictures
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..explore.page import write_page
 from ..files import unguarded, write_table
 from ..progress import Progress
@@ -61,15 +61,14 @@ def large_enough(clustering: Clustering, clusters: Sequence[int], n_images: int)
         )
     if len(kept) < 2:
         raise ImagestrataError(
-            f"{len(kept)} of {len(clusters)} clusters have {n_images} images or more; at least "
-            "two are needed.",
+            f"{len(kept)} of {plural(len(clusters), 'cluster')} have {plural(n_images, 'image')} "
+            "or more; at least two are needed.",
             f"Use a smaller {arg('n_images')}.",
         )
     if small:
         warn(
-            f"{len(small)} of {len(clusters)} clusters have fewer than {n_images} images and are "
-            f"left out, cluster {small[0]} for one.",
-            stacklevel=3,
+            f"{len(small)} of {plural(len(clusters), 'cluster')} have fewer than "
+            f"{plural(n_images, 'image')} and are left out, cluster {small[0]} for one."
         )
     return kept
 
@@ -132,10 +131,10 @@ def _without_missing(table: pd.DataFrame, pictures: dict[str, str], complaint: s
     n_sets = table["set_id"].nunique()
     kept = table[~table["set_id"].isin(table.loc[missing, "set_id"])].reset_index(drop=True)
     lost = n_sets - kept["set_id"].nunique()
-    message = f"{lost} of {n_sets} sets are left out: {complaint}"
+    message = f"{lost} of {plural(n_sets, 'set')} are left out: {complaint}"
     if kept.empty:
         raise ImagestrataError(message, "Check where the images lie.")
-    warn(message, stacklevel=4)
+    warn(message)
     return kept
 
 
@@ -163,14 +162,14 @@ def read_set_answers(files: Any, known: pd.Index) -> pd.DataFrame:
     if unknown.any():
         first = answers[unknown].iloc[0]
         raise ImagestrataError(
-            f"{int(unknown.sum())} of {len(answers)} answers are to sets that are not among the "
-            f"{len(known)} of this test, {quote(first['set_id'])} in {quote(first['file'])} for "
-            "one.",
+            f"{int(unknown.sum())} of {plural(len(answers), 'answer')} are to sets that are not "
+            f"among the {len(known)} of this test, {quote(first['set_id'])} in "
+            f"{quote(first['file'])} for one.",
             "Give the key of the page that was answered.",
         )
     missing = len(known) - answers["set_id"].nunique()
     if missing:
-        warn(f"{missing} of {len(known)} sets have no answer.", stacklevel=3)
+        warn(f"{missing} of {plural(len(known), 'set')} have no answer.")
     return once(answers, "set_id", "sets").reset_index(drop=True)
 
 

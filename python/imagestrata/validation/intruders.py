@@ -15,6 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson, wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
+from ..verbs import public
 from ..wording import quote
 from .image_sets import (
     check_clustering,
@@ -32,7 +33,7 @@ from .pair_export import check_file
 QUESTION = "Which of these images does not belong?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Intruders:
     """How often people find the image that is not of the cluster.
 
@@ -89,6 +90,7 @@ class Intruders:
         )
 
 
+@public
 def intruder_test(
     clustering: Clustering,
     out: str | os.PathLike[str],
@@ -186,6 +188,7 @@ def intruder_test(
     )
 
 
+@public
 def read_intruders(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     test: pd.DataFrame | str | os.PathLike[str],
@@ -242,8 +245,8 @@ def read_intruders(
     if off.any():
         first = answers[off].iloc[0]
         raise ImagestrataError(
-            f"{int(off.sum())} of {len(answers)} answers name an image that is not in the set, "
-            f"{quote(first['judgement'])} in {quote(first['file'])} for one.",
+            f"{int(off.sum())} of {plural(len(answers), 'answer')} name an image that is not in "
+            f"the set, {quote(first['judgement'])} in {quote(first['file'])} for one.",
             "Give the annotators' files unchanged.",
         )
     answers = pd.DataFrame(
@@ -302,7 +305,7 @@ def _check_clusters(clusters: Any, existing: list[int]) -> list[int]:
     unknown = sorted(set(chosen) - set(existing))
     if unknown:
         raise ImagestrataError(
-            f"{len(unknown)} of {len(chosen)} clusters do not exist, {unknown[0]} for one: the "
-            f"clusters are numbered 1 to {len(existing)}."
+            f"{len(unknown)} of {plural(len(chosen), 'cluster')} do not exist, {unknown[0]} for "
+            f"one: the clusters are numbered 1 to {len(existing)}."
         )
     return list(dict.fromkeys(chosen))

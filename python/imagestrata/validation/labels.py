@@ -9,9 +9,11 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..validate import check_unmasked
+from ..verbs import public
 from ..wording import arg
 
 
+@public
 def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
     """Compare a clustering with the true class of every image.
 

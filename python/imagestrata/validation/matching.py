@@ -15,6 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson
 from ..progress import Progress
 from ..validate import check_bool, check_int, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, quote
 from .image_sets import (
     check_clustering,
@@ -31,7 +32,7 @@ from .pair_export import check_file
 QUESTION = "Which description fits these images best?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matching:
     """How well people match images with the descriptions of clusters.
 
@@ -102,6 +103,7 @@ class Matching:
         )
 
 
+@public
 def matching_test(
     clustering: Clustering,
     descriptions: pd.DataFrame | Mapping[int, str],
@@ -196,6 +198,7 @@ def matching_test(
     )
 
 
+@public
 def read_matching(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     test: pd.DataFrame | str | os.PathLike[str],
@@ -239,8 +242,9 @@ def read_matching(
     if off.any():
         first = answers[off].iloc[0]
         raise ImagestrataError(
-            f"{int(off.sum())} of {len(answers)} answers are none of the {len(described)} tested "
-            f"clusters, {quote(first['judgement'])} in {quote(first['file'])} for one.",
+            f"{int(off.sum())} of {plural(len(answers), 'answer')} are none of the "
+            f"{len(described)} tested clusters, {quote(first['judgement'])} in "
+            f"{quote(first['file'])} for one.",
             "Give the annotators' files unchanged.",
         )
     answers = pd.DataFrame(
@@ -284,7 +288,7 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
     empty = table["description"].isna() | (table["description"].astype(str).str.strip() == "")
     if empty.any():
         raise ImagestrataError(
-            f"{int(empty.sum())} of {len(table)} clusters have no description, "
+            f"{int(empty.sum())} of {plural(len(table), 'cluster')} have no description, "
             f"{table.loc[empty, 'cluster'].iloc[0]} for one.",
             "Describe them, or leave them out of the table.",
         )
@@ -292,7 +296,7 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
         twice = table[name].duplicated()
         if twice.any():
             raise ImagestrataError(
-                f"{int(twice.sum())} of {len(table)} rows repeat a {name}, "
+                f"{int(twice.sum())} of {plural(len(table), 'row')} repeat a {name}, "
                 f"{quote(table.loc[twice, name].iloc[0])} for one.",
                 "Nobody could tell them apart." if name == "description" else "",
             )
@@ -300,8 +304,8 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
     unknown = sorted(set(numbers) - set(clustering.clusters["cluster"]))
     if unknown:
         raise ImagestrataError(
-            f"{len(unknown)} of {len(table)} described clusters do not exist, {unknown[0]} for "
-            f"one: the clusters are numbered 1 to {len(clustering.clusters)}."
+            f"{len(unknown)} of {plural(len(table), 'described cluster')} do not exist, "
+            f"{unknown[0]} for one: the clusters are numbered 1 to {len(clustering.clusters)}."
         )
     texts = [str(text).strip() for text in table["description"]]
     return dict(sorted(zip(numbers, texts, strict=True)))

@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..files import bare
 from ..validate import check_choice, check_path
+from ..verbs import public
 from ..wording import arg, kind_of, quote
 from .pair_export import SCALES
 from .pairs import check_pairs
@@ -23,6 +24,7 @@ from .pairs import check_pairs
 _NOTHING = ("", "NA", "nan")
 
 
+@public
 def read_pairs(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     pairs: pd.DataFrame,
@@ -75,7 +77,7 @@ def read_pairs(
     table = pairs.iloc[answers["order"].to_numpy()].reset_index(drop=True)
     missing = len(pairs) - table["pair_id"].nunique()
     if missing:
-        warn(f"{missing} of {len(pairs)} pairs have no judgement.", stacklevel=2)
+        warn(f"{missing} of {plural(len(pairs), 'pair')} have no judgement.")
     return table.assign(**{name: answers[name].to_numpy() for name in ("annotator", "judgement")})
 
 
@@ -201,9 +203,9 @@ def _check_known(answers: pd.DataFrame, pairs: pd.DataFrame) -> None:
     if unknown.any():
         first = answers[unknown].iloc[0]
         raise ImagestrataError(
-            f"{int(unknown.sum())} of {len(answers)} judgements are of pairs that are not among "
-            f"the {len(pairs)} given ones, {quote(first['pair_id'])} in {quote(first['file'])} "
-            "for one.",
+            f"{int(unknown.sum())} of {plural(len(answers), 'judgement')} are of pairs that are "
+            f"not among the {len(pairs)} given ones, {quote(first['pair_id'])} in "
+            f"{quote(first['file'])} for one.",
             "Give the pairs that were exported, and the annotators' files unchanged.",
         )
 
@@ -217,7 +219,7 @@ def _numbers(answers: pd.DataFrame, scale: str) -> pd.Series[int]:
         first = answers[off].iloc[0]
         wanted = ", ".join(f"{number} ({word})" for word, number in words.items())
         raise ImagestrataError(
-            f"{int(off.sum())} of {len(answers)} judgements are off the scale {wanted}: "
+            f"{int(off.sum())} of {plural(len(answers), 'judgement')} are off the scale {wanted}: "
             f"{quote(first['judgement'])} in {quote(first['file'])} for one.",
             f"Use {arg('scale', 'graded')} if 0, 1 and 2 were offered."
             if scale == "binary"

@@ -12,12 +12,13 @@ from xml.sax.saxutils import quoteattr
 import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..explore.page import write_page
 from ..files import make_folder, remove_half_written, write_json, write_table, write_text
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path
+from ..verbs import public
 from ..wording import arg, quote
 from .pairs import check_pairs
 
@@ -33,6 +34,7 @@ QUESTIONS = {
 FORMATS = {"html": ".html", "csv": ".csv", "labelstudio": ".json"}
 
 
+@public
 def export_pairs(
     pairs: pd.DataFrame,
     out: str | os.PathLike[str],
@@ -159,7 +161,7 @@ def _without(pairs: pd.DataFrame, exclude: Sequence[str] | None) -> pd.DataFrame
     hidden = set(exclude or [])
     kept = pairs[~(pairs["image_a"].isin(hidden) | pairs["image_b"].isin(hidden))]
     if kept.empty:
-        raise ImagestrataError(f"All {len(pairs)} pairs have an excluded image.")
+        raise ImagestrataError(f"All pairs ({len(pairs):,}) have an excluded image.")
     return kept
 
 
@@ -176,7 +178,7 @@ def _addresses(pairs: pd.DataFrame, base_url: str) -> dict[str, str]:
     images = _images(pairs)
     unknown = int(images["path"].isna().sum())
     if unknown:
-        raise ImagestrataError(f"{unknown} of {len(images)} images have no path.")
+        raise ImagestrataError(f"{unknown} of {plural(len(images), 'image')} have no path.")
     absolute = [os.path.abspath(path) for path in images["path"]]  # noqa: PTH100 - keeps links
     root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
     below = [os.path.relpath(path, root).replace(os.sep, "/") for path in absolute]
@@ -191,10 +193,12 @@ def _embedded(
     addresses, complaint = embedded_pictures(_images(pairs), side, progress)
     shown = pairs[pairs["image_a"].isin(addresses) & pairs["image_b"].isin(addresses)]
     if complaint:
-        message = f"{len(pairs) - len(shown)} of {len(pairs)} pairs are left out: {complaint}"
+        message = (
+            f"{len(pairs) - len(shown)} of {plural(len(pairs), 'pair')} are left out: {complaint}"
+        )
         if shown.empty:
             raise ImagestrataError(message, "Check where the images lie.")
-        warn(message, stacklevel=3)
+        warn(message)
     return shown, addresses
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..validate import check_bool, check_choice, check_float, check_int, check_seed, columns_of
+from ..verbs import public
 from ..wording import arg, quote, verb
 from .pairs import check_pairs
 
@@ -26,6 +27,7 @@ QUALITY_PAIRS = 50
 _APART, _TOGETHER = 0, 1
 
 
+@public
 def score_pairs(
     clustering: Clustering | pd.DataFrame,
     pairs: pd.DataFrame,
@@ -138,7 +140,7 @@ def score_pairs(
         counts &= ~with_residual
     if not counts.any():
         raise ImagestrataError(
-            f"None of the {len(pairs)} pairs counts: they have no judgement"
+            f"None of the {plural(len(pairs), 'pair')} counts: they have no judgement"
             + (", or an image of the residual." if residual == "leave_out" else ".")
         )
     if asked is None:
@@ -168,7 +170,7 @@ def score_pairs(
     return pd.DataFrame(rows, columns=names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """How many pairs of each stratum are together or apart, and how they were judged.
 
@@ -249,8 +251,8 @@ def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
         pair = pairs[unknown].iloc[0]
         image = pair["image_a"] if rows[0][unknown][0] < 0 else pair["image_b"]
         raise ImagestrataError(
-            f"{int(unknown.sum())} of {len(pairs)} pairs have an image that is not in the "
-            f"clustering, {quote(image)} for one.",
+            f"{int(unknown.sum())} of {plural(len(pairs), 'pair')} have an image that is not in "
+            f"the clustering, {quote(image)} for one.",
             "Cluster the images from which the pairs were drawn.",
         )
     clusters = images["cluster"].to_numpy()
@@ -382,7 +384,7 @@ def _score_quality(
                 f"Have more pairs judged: draw them with {verb('sample_pairs')} and a larger "
                 f"{arg('n')}.",
             )
-        warn(message, stacklevel=3)
+        warn(message)
         return float("nan"), np.full(n_boot, np.nan)
     with np.errstate(invalid="ignore"):
         means = np.nan_to_num(sample.cells @ sample.levels / pairs)
@@ -415,6 +417,6 @@ def percentile_interval(estimate: float, draws: Array, confidence: float) -> tup
 def _tell_unknown(rows: list[tuple[Any, ...]]) -> None:
     unknown = {row[0] for row in rows if np.isnan(row[2])}
     if "precision" in unknown:
-        warn("No judged pair lies in one cluster: no precision.", stacklevel=3)
+        warn("No judged pair lies in one cluster: no precision.")
     if "recall" in unknown:
-        warn("People put no pair together: no recall.", stacklevel=3)
+        warn("People put no pair together: no recall.")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
 from ..provenance import Step
 from ..validate import check_float, check_int, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
+@public
 def sample_pairs(
     embeddings: Embeddings | Array,
     n: int = 554,
@@ -141,13 +143,15 @@ def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFram
         raise ImagestrataError("There are no pairs: the table is empty.")
     unnamed = int(pairs[["pair_id", "image_a", "image_b"]].isna().any(axis=1).sum())
     if unnamed:
-        raise ImagestrataError(f"{unnamed} of {len(pairs)} pairs have no id or lack an image.")
+        raise ImagestrataError(
+            f"{unnamed} of {plural(len(pairs), 'pair')} have no id or lack an image."
+        )
     alone = pairs["image_a"] == pairs["image_b"]
     if alone.any():
         first = pairs.loc[alone, "pair_id"].iloc[0]
         raise ImagestrataError(
-            f"{int(alone.sum())} of {len(pairs)} pairs hold one image twice, {quote(first)} for "
-            "one.",
+            f"{int(alone.sum())} of {plural(len(pairs), 'pair')} hold one image twice, "
+            f"{quote(first)} for one.",
             "Leave those pairs out: they say nothing about a clustering.",
         )
     _check_ids(pairs, repeated)
@@ -244,7 +248,8 @@ def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:
 def _check_enough(stratum: str, wanted: int, there_are: int) -> None:
     if wanted > there_are:
         raise ImagestrataError(
-            f"{wanted} pairs {stratum} clusters were asked for, but there are only {there_are}.",
+            f"{plural(wanted, 'pair')} {stratum} clusters were asked for, but there are only "
+            f"{there_are}.",
             f"Draw fewer pairs ({arg('n')}), change {arg('share_within')}, or use fewer clusters "
             f"({arg('k')})."
             if stratum == "within"

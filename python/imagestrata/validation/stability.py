@@ -17,6 +17,7 @@ from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
+from ..verbs import public
 from ..wording import arg, kind_of, verb
 from .labels import score_labels
 
@@ -24,7 +25,7 @@ from .labels import score_labels
 DISSOLVED, STABLE = 0.5, 0.75
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stability:
     """How much of a clustering comes back.
 
@@ -70,6 +71,7 @@ class Stability:
         )
 
 
+@public
 def cluster_stability(
     clustering: Clustering,
     embeddings: Any,
@@ -183,8 +185,8 @@ def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
     known = int((rows >= 0).sum())
     if known < len(rows) or len(rows) < len(ids):
         raise ImagestrataError(
-            f"The clustering is of {len(ids)} images, the embeddings are of {len(rows)}, and "
-            f"{known} are in both.",
+            f"The clustering is of {plural(len(ids), 'image')}, the embeddings are of "
+            f"{len(rows)}, and {known} are in both.",
             "Give the embeddings that were clustered.",
         )
     if clustering.clusters.empty:

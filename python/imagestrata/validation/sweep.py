@@ -14,6 +14,7 @@ from ..clustering.vectors import normalized
 from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..validate import check_int
+from ..verbs import public
 from ..wording import arg
 from .vector_scores import indices
 
@@ -21,6 +22,7 @@ from .vector_scores import indices
 SIZES = (20, 30, 40, 50, 60, 70, 80, 90)
 
 
+@public
 def sweep_min_cluster_size(
     embeddings: Any,
     sizes: Sequence[int] = SIZES,

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..finetune.labels import Labelled, join_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
 from ..text.tags import looked_at, tag_frequencies
 from ..validate import check_float, columns_of
+from ..verbs import public
 from ..wording import arg, quote, verb
 
 #: What a tagger is called of which nobody said the name.
 _ALONE = "tags"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TagComparison:
     """How often tags come, and how good they are.
 
@@ -59,6 +60,7 @@ class TagComparison:
         return f"Comparison of tags\n{self.summary.to_string(index=False)}"
 
 
+@public
 def compare_tags(
     tags: pd.DataFrame | Mapping[str, pd.DataFrame],
     labels: Any = None,
@@ -224,8 +226,8 @@ def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
     unknown = [str(label) for label in matches if str(label) not in labels]
     if unknown:
         raise ImagestrataError(
-            f"{len(unknown)} of {len(matches)} labels in {arg('matches')} are not among those "
-            f"given by hand, {quote(unknown[0])} for one; these are {', '.join(labels)}."
+            f"{len(unknown)} of {plural(len(matches), 'label')} in {arg('matches')} are not among "
+            f"those given by hand, {quote(unknown[0])} for one; these are {', '.join(labels)}."
         )
     found = {}
     for label, tags in matches.items():
@@ -251,8 +253,7 @@ def _score(
         if not having:
             warn(
                 f"No image has a tag for {quote(label)} ({', '.join(sorted(wanted[label]))}) by "
-                f"{quote(tagger)}. Compare the spelling with {verb('tag_frequencies')}.",
-                stacklevel=4,
+                f"{quote(tagger)}. Compare the spelling with {verb('tag_frequencies')}."
             )
     task = "binary" if len(labels) == 1 else "multilabel"
     several = [

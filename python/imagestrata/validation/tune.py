@@ -16,6 +16,7 @@ from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_choice, check_float, check_int, check_path, check_seed
+from ..verbs import public
 from .folds import JudgedPairs, choose_on_folds, score_folds, summarise
 from .grid import (
     Candidate,
@@ -36,6 +37,7 @@ PAPER_GRID: dict[str, list[Any]] = {
 }
 
 
+@public
 def tune_clusters(
     embeddings: Any,
     pairs: pd.DataFrame,

@@ -12,10 +12,11 @@ import pandas as pd
 from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import embeddings_fingerprint
-from ..errors import ImagestrataError, warn
+from ..errors import ImagestrataError, plural, warn
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..progress import Progress
 from ..validate import check_bool, check_path
+from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
 from .grid import named_embeddings
 
@@ -25,7 +26,7 @@ from .grid import named_embeddings
 FEW_PAIRS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tuning:
     """A grid of clusterings and how well each agrees with people.
 
@@ -113,13 +114,16 @@ class Tuning:
         shown = rows.drop(columns=["settings", "measure"]).sort_values("estimate", ascending=False)
         line = self.summary.iloc[0]
         return (
-            f"Tuning: {line['n_candidates']} clusterings and {line['n_baselines']} for comparison, "
-            f"{line['n_pairs']} pairs in {line['folds']} folds; best {measure} first "
+            f"Tuning: {plural(line['n_candidates'], 'clustering')} and {line['n_baselines']} "
+            "for comparison, "
+            f"{plural(line['n_pairs'], 'pair')} in {plural(line['folds'], 'fold')}; "
+            f"best {measure} first "
             f"(on pairs that had no say: {line['heldout']:.3f})\n"
             f"{shown.head(10).to_string(index=False)}"
         )
 
 
+@public
 def best_clustering(
     tuned: Tuning,
     embeddings: Any,
@@ -193,9 +197,9 @@ def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
     measure, n_pairs = tuned.settings["measure"], tuned.settings["n_pairs"]
     if n_pairs < FEW_PAIRS:
         warn(
-            f"Only {n_pairs} pairs decide between the clusterings; with fewer than {FEW_PAIRS} "
-            "chance decides much of it. Look at the standard errors, or have more pairs judged.",
-            stacklevel=3,
+            f"Only {plural(n_pairs, 'pair decides', 'pairs decide')} between the clusterings; "
+            f"with fewer than {FEW_PAIRS} chance decides much of it. Look at the standard errors, "
+            "or have more pairs judged."
         )
     rows = tuned.results[tuned.results["measure"] == measure]
     own = rows[~rows["baseline"]].dropna(subset="estimate")
@@ -206,10 +210,9 @@ def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
     if len(higher):
         first = higher.loc[higher["estimate"].idxmax()]
         warn(
-            f"A baseline is better than all {len(own)} candidates: {first['method']} of "
-            f"{first['encoder']} with {first['n_clusters']} clusters has {measure} "
-            f"{first['estimate']:.3f}, the best candidate {best['estimate']:.3f}.",
-            stacklevel=3,
+            f"A baseline is better than all {plural(len(own), 'candidate')}: {first['method']} of "
+            f"{first['encoder']} with {plural(first['n_clusters'], 'cluster')} has {measure} "
+            f"{first['estimate']:.3f}, the best candidate {best['estimate']:.3f}."
         )
     if one_standard_error:
         near = own[own["estimate"] >= best["estimate"] - best["std_error"]]

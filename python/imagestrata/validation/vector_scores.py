@@ -12,9 +12,11 @@ from ..clustering.clustering import Clustering
 from ..clustering.inputs import as_embeddings
 from ..clustering.silhouette import silhouettes
 from ..clustering.vectors import as_vectors, normalized
+from ..verbs import public
 from .stability import labels_for
 
 
+@public
 def score_vectors(clustering: Clustering, embeddings: Any) -> pd.DataFrame:
     """Measure how compact and how separate clusters are in the space of their vectors.
 

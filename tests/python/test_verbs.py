@@ -1,0 +1,175 @@
+"""A verb that gets what another step made names the steps that are missing."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import imagestrata
+from imagestrata import (
+    Clustering,
+    ImagestrataError,
+    agreement,
+    assign_annotators,
+    cluster_images,
+    export_ratings_page,
+    rating_means,
+    sample_images,
+    sample_pairs,
+    score_pairs,
+    tune_model,
+)
+from imagestrata.bridge.words import R
+from imagestrata.verbs import PRODUCTS, TAKES, makers_between, public, recognise
+
+VERBS = [name for name in imagestrata.__all__ if inspect.isfunction(getattr(imagestrata, name))]
+
+
+@pytest.fixture
+def topics():
+    points = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    return cluster_images(points, "kmeans", n_clusters=3, progress=False)
+
+
+@pytest.fixture
+def drawn(topics):
+    return sample_images(topics, 2)
+
+
+def test_products_and_arguments_exist():
+    for product in PRODUCTS.values():
+        assert product.maker in VERBS
+        assert product.of is None or product.of in PRODUCTS
+    arguments = {
+        name for verb in VERBS for name in inspect.signature(getattr(imagestrata, verb)).parameters
+    }
+    assert set(TAKES) <= arguments
+    assert {one for some in TAKES.values() for one in some} <= set(PRODUCTS)
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_public_function_is_a_verb(name):
+    """`public()` is on each, so that no call gets past the table."""
+    function = getattr(imagestrata, name)
+    assert hasattr(function, "__wrapped__")
+    if not any(
+        one.kind is one.VAR_KEYWORD for one in inspect.signature(function).parameters.values()
+    ):
+        with pytest.raises(ImagestrataError, match=rf"{name}\(\) has no argument 'sede'") as caught:
+            function(sede=1)
+        assert caught.value.code == "unknown_argument"
+        if "seed" in inspect.signature(function).parameters:
+            assert caught.value.hint == "Did you mean `seed`?"
+
+
+def test_results_are_recognised(topics, drawn):
+    packets = assign_annotators(drawn, n_images=2)
+    assert recognise(topics) == "clustering"
+    assert recognise(topics.images) == "clusters of images"
+    assert recognise(drawn) == "sample"
+    assert recognise(packets) == "packets"
+    assert recognise(drawn[["image_id", "cluster"]]) is None
+    assert recognise(5) is None
+
+
+def test_the_way_between_products():
+    assert makers_between("sample", "packets") == ["assign_annotators"]
+    assert makers_between("clustering", "packets") == ["sample_images", "assign_annotators"]
+    assert makers_between("clusters of images", "packets") == [
+        "sample_images",
+        "assign_annotators",
+    ]
+    assert makers_between("packets", "sample") == []
+    assert makers_between("embeddings", "judgements") == ["sample_pairs", "read_pairs"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "message", "hint"),
+    [
+        (
+            lambda x: export_ratings_page(x, "out"),
+            "drawn",
+            "`packets` must be what assign_annotators() returns, not a sample, which "
+            "sample_images() returns.",
+            "Call assign_annotators(), and give what it returns.",
+        ),
+        (
+            lambda x: export_ratings_page(x, "out"),
+            "topics",
+            "not a clustering",
+            "Call sample_images(), then assign_annotators(), and give what the last returns.",
+        ),
+        (assign_annotators, "topics", "`sample` must be", "Call sample_images(), and"),
+        (
+            lambda x: assign_annotators(x.images),
+            "topics",
+            "not the images of a clustering, which cluster_images() returns",
+            "Call sample_images(), and",
+        ),
+        (sample_images, "drawn", "`clustering` must be", "Give what cluster_images() returned."),
+        (sample_pairs, "topics", "`embeddings` must be", "Give what embed_images() returned."),
+        (rating_means, "drawn", "`ratings` must be", "Give what read_ratings() returned."),
+        (agreement, "drawn", "`judgements` must be", "Give what read_pairs() returned."),
+    ],
+)
+def test_the_missing_step_is_named(verb, given, message, hint, request):
+    with pytest.raises(ImagestrataError) as caught:
+        verb(request.getfixturevalue(given))
+    assert message in caught.value.message
+    assert caught.value.hint.startswith(hint)
+    assert caught.value.code == "wrong_step"
+
+
+def test_tables_of_ones_own_are_taken(drawn):
+    own = drawn[["image_id", "cluster"]]
+    assert len(assign_annotators(own, n_images=2))
+    with pytest.raises(ImagestrataError, match=r"`clustering` must be"):
+        score_pairs(drawn, own)
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"sed": 1}, "Did you mean `seed`?"),
+        ({"random_state": 1}, "Did you mean `seed`?"),
+        ({"verbose": True}, "Did you mean `progress`?"),
+        ({"similarity_treshold": 0.1}, "Did you mean `similarity_threshold`?"),
+    ],
+)
+def test_settings_that_there_are_not(settings, hint, topics):
+    with pytest.raises(ImagestrataError, match="has no setting") as caught:
+        cluster_images(np.ones((9, 2)), progress=False, **settings)
+    assert caught.value.hint.startswith(hint)
+    with pytest.raises(ImagestrataError, match="not a setting"):
+        tune_model([], {}, out="x", grid={"learning_rat": [1]})
+
+
+def test_a_verb_keeps_its_name_and_signature():
+    @public
+    def plus(a: int, b: int = 1) -> int:
+        """Adds."""
+        return a + b
+
+    assert (plus(1), plus.__name__, plus.__doc__) == (2, "plus", "Adds.")
+    assert list(inspect.signature(plus).parameters) == ["a", "b"]
+    assert isinstance(Clustering, type)
+
+
+def test_files_of_spreadsheet_programs_are_told_from_tables(tmp_path):
+    file = tmp_path / "labels.xlsx"
+    file.write_bytes(b"PK")
+    with pytest.raises(ImagestrataError, match="is the file of a spreadsheet program") as caught:
+        imagestrata.fine_tune(tmp_path, str(file))
+    assert f'read it with pandas.read_excel("{file}") and give the table' in caught.value.hint
+    assert f'readxl::read_excel("{file}")' in caught.value.render(R)
+    for call in (
+        lambda: imagestrata.read_ratings([file]),
+        lambda: imagestrata.read_pairs(file, pd.DataFrame()),
+        lambda: imagestrata.embed_text(str(file)),
+        lambda: imagestrata.scan_images(str(file)),
+    ):
+        with pytest.raises(ImagestrataError, match="spreadsheet"):
+            call()
