@@ -5,9 +5,17 @@
 #' crossed, so that designs can be compared.
 #'
 #' @param n_clusters Clusters of images.
-#' @param images_per_cluster Images drawn from each.
+#' @param images_per_cluster Images drawn from each. Real samples have fewer images of small
+#'   clusters, which costs precision: give `sample`.
 #' @param raters_per_group How many respondents of each group rate an image.
 #' @param images_per_rater How many images a respondent rates. Nobody rates two of one cluster.
+#' @param sample The sample that will be rated, in place of `n_clusters` and `images_per_cluster`:
+#'   what [sample_images()] returned, or the number of images of each cluster, as in
+#'   `c(5, 5, 3, 1)`.
+#' @param unrated Share of the sampled images that will have no rating of a group, at random.
+#' @param weight What counts the same in the analysis, as in [rating_gaps()]: every `"cluster"`, or
+#'   every image of the `"corpus"` or `"share"` of an image, for which `sample` must be a table.
+#' @param variance How the analysis computes standard errors, as in [rating_gaps()].
 #' @param gap True gaps between the groups, in points of the scale.
 #' @param sd Standard deviations, in points of the scale, of a random part of each kind; those
 #'   that are not named keep their default. `respondent`: how much people differ in what they feel
@@ -23,13 +31,15 @@
 #'
 #' @details
 #' Ratings are simulated without rounding or the limits of the scale. Clusters are those of the
-#' study, every one counts the same, and the gap is the average over them. Adjustment for several
+#' study, and the gap is the average over those that both groups rated, weighted by `weight`.
+#' Adjustment for several
 #' items is left out: with ten items and Holm's method, take `alpha = 0.005` to be on the safe side.
 #'
 #' @returns A tibble with one row per design and gap: the arguments, `respondents` (of both groups),
 #'   `ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and `power.high`
 #'   (95% limits of what chance in the simulation leaves open), and `detectable`, the smallest gap
-#'   that the design finds with the wanted power.
+#'   that the design finds with the wanted power, with `detectable.low` and `detectable.high`, its
+#'   limits for the same reason. With `sample`, `images_per_cluster` is a mean.
 #' @family ratings
 #' @export
 #' @examples
@@ -38,10 +48,17 @@
 #' )
 #' plan
 #' autoplot(plan)
+#'
+#' # The published study: 1,087 images of 309 clusters, many of which are small.
+#' plan_study(sample = simulated_sample, gap = 0.3, n_simulations = 200)
 plan_study <- function(n_clusters = 309,
                        images_per_cluster = 5,
                        raters_per_group = 1,
                        images_per_rater = 8,
+                       sample = NULL,
+                       unrated = 0,
+                       weight = "cluster",
+                       variance = "two-way",
                        gap = seq(0.1, 0.8, by = 0.1),
                        sd = c(
                          respondent = 0.8, cluster = 1.25, image = 0.6, gap = 0.5, residual = 1.5
@@ -50,6 +67,10 @@ plan_study <- function(n_clusters = 309,
                        power = 0.8,
                        n_simulations = 1000,
                        seed = 0) {
+  given <- !missing(n_clusters) || !missing(images_per_cluster)
+  sample <- check_planned_sample(sample, given, weight)
+  check_choice(variance, "variance", c("two-way", "respondent", "image"), rlang::current_env())
+  check_number(unrated, "unrated")
   designs <- expand.grid(
     images_per_rater = check_counts(images_per_rater, "images_per_rater"),
     raters_per_group = check_counts(raters_per_group, "raters_per_group"),
@@ -57,19 +78,72 @@ plan_study <- function(n_clusters = 309,
     n_clusters = check_counts(n_clusters, "n_clusters")
   )
   designs <- tibble::as_tibble(designs[rev(names(designs))])
-  check_plan(designs, gap, alpha, power, n_simulations)
+  if (!is.null(sample)) {
+    designs$n_clusters <- max(sample$cluster)
+    designs$images_per_cluster <- length(sample$cluster) / max(sample$cluster)
+    designs <- unique(designs)
+  }
+  samples <- lapply(seq_len(nrow(designs)), \(i) sample %||% equal_sample(designs[i, ]))
+  check_plan(designs, samples, gap, alpha, power, n_simulations, unrated)
   sd <- check_sd(sd)
   check_number(seed, "seed")
   plans <- lapply(seq_len(nrow(designs)), function(i) {
-    design <- designs[i, ]
-    drawn <- with_seed(seed, simulate_gaps(design, sd, n_simulations))
-    dplyr::bind_cols(design, power_of(drawn, sort(unique(gap)), alpha, power))
+    drawn <- with_seed(
+      seed, simulate_gaps(designs[i, ], samples[[i]], sd, n_simulations, unrated, variance)
+    )
+    dplyr::bind_cols(designs[i, ], power_of(drawn, sort(unique(gap)), alpha, power))
   })
   plan <- dplyr::bind_rows(plans)
   new_image_table(
     plan, "imagestrata_plan",
     sd = sd, alpha = alpha, wanted = power, n_simulations = n_simulations
   )
+}
+
+# The cluster of each sampled image, in order, counted from 1, and the weight of its cluster's share
+# that it carries.
+check_planned_sample <- function(sample, given, weight, call = rlang::caller_env()) {
+  check_choice(weight, "weight", c("cluster", "corpus", "share"), call)
+  if (is.null(sample)) {
+    if (weight == "share") {
+      abort_imagestrata(
+        "{.code weight = \"share\"} needs a {.arg sample} with the column {.field weight_share}.",
+        call = call
+      )
+    }
+    return(NULL)
+  }
+  if (given) {
+    abort_imagestrata(
+      "{.arg sample} says how many clusters and images there are: give it, or {.arg n_clusters} and
+       {.arg images_per_cluster}, but not both.",
+      call = call
+    )
+  }
+  if (is.numeric(sample)) {
+    bad <- length(sample) == 0 || anyNA(sample) || any(sample < 1 | sample != round(sample))
+    if (!bad && weight == "cluster") {
+      cluster <- rep(seq_along(sample), sample)
+      return(list(cluster = cluster, weight = 1 / sample[cluster]))
+    }
+  }
+  column <- paste0("weight_", weight)
+  if (!is.data.frame(sample) || !all(c("cluster", column) %in% names(sample)) ||
+      nrow(sample) == 0 || anyNA(sample$cluster) || anyNA(sample[[column]])) {
+    abort_imagestrata(
+      "{.arg sample} must be what {.fn sample_images} returns, with the columns {.field cluster} and
+       {.field {column}}{if (weight == 'cluster') ', or whole numbers of images per cluster'}, not
+       {seen(sample)}.",
+      call = call
+    )
+  }
+  cluster <- number_levels(sample$cluster)
+  list(cluster = sort(cluster), weight = as.double(sample[[column]])[order(cluster)])
+}
+
+equal_sample <- function(design) {
+  cluster <- rep(seq_len(design$n_clusters), each = design$images_per_cluster)
+  list(cluster = cluster, weight = rep(1, length(cluster)))
 }
 
 check_counts <- function(x, name, call = rlang::caller_env()) {
@@ -82,7 +156,14 @@ check_counts <- function(x, name, call = rlang::caller_env()) {
   unique(x)
 }
 
-check_plan <- function(designs, gap, alpha, power, n_simulations, call = rlang::caller_env()) {
+check_plan <- function(designs, samples, gap, alpha, power, n_simulations, unrated,
+                       call = rlang::caller_env()) {
+  if (unrated < 0 || unrated >= 1) {
+    abort_imagestrata(
+      "{.arg unrated} must be a share, at least 0 and below 1, not {.val {unrated}}.",
+      call = call
+    )
+  }
   if (!is_numbers(gap) || any(gap < 0)) {
     abort_imagestrata(
       "{.arg gap} must hold gaps in points of the scale, 0 or more, not {seen(gap)}.",
@@ -98,7 +179,7 @@ check_plan <- function(designs, gap, alpha, power, n_simulations, call = rlang::
       call = call
     )
   }
-  check_designs(designs, call)
+  check_designs(designs, samples, call)
 }
 
 is_numbers <- function(x) is.numeric(x) && length(x) > 0 && !anyNA(x)
@@ -110,7 +191,7 @@ check_share <- function(x, name, call) {
   }
 }
 
-check_designs <- function(designs, call) {
+check_designs <- function(designs, samples, call) {
   wide <- designs$images_per_rater > designs$n_clusters
   if (any(wide)) {
     abort_imagestrata(
@@ -120,7 +201,7 @@ check_designs <- function(designs, call) {
       call = call
     )
   }
-  people <- respondents_of(designs)
+  people <- mapply(\(i, sample) respondents_of(designs[i, ], sample), seq_along(samples), samples)
   if (any(people < 2)) {
     abort_imagestrata(
       "A design needs {.val {min(people)}} respondent in each group: too few to compare groups.",
@@ -151,47 +232,149 @@ check_sd <- function(sd, call = rlang::caller_env()) {
   default
 }
 
-respondents_of <- function(design) {
-  ratings <- design$n_clusters * design$images_per_cluster * design$raters_per_group
+respondents_of <- function(design, sample) {
+  ratings <- length(sample$cluster) * design$raters_per_group
   # Nobody rates two images of one cluster, however few images there are.
-  least <- design$images_per_cluster * design$raters_per_group
-  pmax(ceiling(ratings / design$images_per_rater), least)
+  pmax(
+    ceiling(ratings / design$images_per_rater), max(tabulate(sample$cluster)) * design$raters_per_group
+  )
 }
 
 # What surveys without a gap find: `error` of the gap, its standard error, degrees of freedom.
-# Surveys are columns, so that all are analysed at once.
-simulate_gaps <- function(design, sd, n, at_once = 100) {
-  n_images <- design$n_clusters * design$images_per_cluster
-  people <- respondents_of(design)
+# Surveys are columns, so that a hundred are analysed at once; they share who rates what.
+simulate_gaps <- function(design, sample, sd, n, unrated = 0, variance = "two-way",
+                          at_once = 100) {
+  n_images <- length(sample$cluster)
+  people <- respondents_of(design, sample)
   # Images in the order of their clusters are dealt round: neighbours go to different people.
   image <- rep(seq_len(n_images), each = design$raters_per_group)
-  person <- (seq_along(image) - 1) %% people + 1
-  cluster <- (image - 1) %/% design$images_per_cluster + 1
+  answers <- list(image = image, person = (seq_along(image) - 1) %% people + 1)
   draw <- function(n, times, sd) matrix(stats::rnorm(n * times, sd = sd), n)
+  n_clusters <- max(sample$cluster)
   surveys <- lapply(split(seq_len(n), (seq_len(n) - 1) %/% at_once), function(batch) {
     times <- length(batch)
-    shared <- draw(design$n_clusters, times, sd[["cluster"]])[cluster, ] +
-      draw(n_images, times, sd[["image"]])[image, ]
-    own <- draw(design$n_clusters, times, sd[["gap"]] / 2)
-    own <- sweep(own, 2, colMeans(own))[cluster, ]
-    sides <- lapply(c(1, -1), function(side) {
-      rating <- shared + side * own + draw(people, times, sd[["respondent"]])[person, ] +
-        draw(length(image), times, sd[["residual"]])
-      mean <- colMeans(rating)
-      scores <- rowsum(sweep(rating, 2, mean), person) / length(image)
-      list(mean = mean, variance = colSums(scores^2) * 2 * people / (2 * people - 1))
+    sides <- draw_answers(answers, sample, unrated)
+    shared <- draw(n_clusters, times, sd[["cluster"]])[sample$cluster, , drop = FALSE] +
+      draw(n_images, times, sd[["image"]])
+    own <- draw(n_clusters, times, sd[["gap"]] / 2)
+    # The gap of the clusters that both groups rated is 0.
+    own <- sweep(own, 2, colSums(own * sides$total) / sum(sides$total))[sample$cluster, ]
+    ratings <- lapply(1:2, function(i) {
+      side <- sides$answers[[i]]
+      (shared + c(1, -1)[i] * own)[side$image, , drop = FALSE] +
+        draw(people, times, sd[["respondent"]])[side$person, , drop = FALSE] +
+        draw(length(side$image), times, sd[["residual"]])
     })
-    variances <- lapply(sides, \(side) side$variance)
+    parts <- Map(totals_of_surveys, sides$answers, ratings)
+    found <- analyse_surveys(parts, variance, 2 * people)
     tibble::tibble(
-      error = sides[[1]]$mean - sides[[2]]$mean,
-      std.error = sqrt(variances[[1]] + variances[[2]]),
-      df = degrees_of_gap(variances, list(people - 1, people - 1), 2 * people - 1)
+      error = found$estimate, std.error = sqrt(found$variance), df = found$df
     )
   })
   surveys <- dplyr::bind_rows(surveys)
   attr(surveys, "respondents") <- 2 * people
-  attr(surveys, "ratings") <- 2 * length(image)
+  attr(surveys, "ratings") <- round(2 * length(image) * (1 - unrated))
   surveys
+}
+
+# The answers of both groups without those to images that a group did not rate, and to clusters that
+# one of them did not rate, with the share of each answer in the group's mean. `total`: what each
+# cluster counts for.
+draw_answers <- function(answers, sample, unrated) {
+  n_images <- length(sample$cluster)
+  rated <- lapply(1:2, \(i) {
+    if (unrated == 0) seq_len(n_images) else sample.int(n_images, ceiling(n_images * (1 - unrated)))
+  })
+  clusters <- lapply(rated, \(image) unique(sample$cluster[image]))
+  both <- sample$cluster %in% intersect(clusters[[1]], clusters[[2]])
+  total <- as.vector(rowsum(sample$weight, sample$cluster))
+  sides <- lapply(rated, \(image) {
+    image <- image[both[image]]
+    weigh_answers(lapply(answers, \(x) x[answers$image %in% image]), sample, total)
+  })
+  list(answers = sides, total = total * (seq_along(total) %in% sample$cluster[both]))
+}
+
+# As weigh() does, for one group's answers.
+weigh_answers <- function(answers, sample, total) {
+  cluster <- sample$cluster[answers$image]
+  weight <- sample$weight[answers$image] / tabulate(answers$image)[answers$image]
+  weight <- weight * (total / sum_by(weight, cluster, length(total)))[cluster]
+  c(answers, list(cluster = cluster, share = weight / sum(weight)))
+}
+
+# Gaps and their variances as rating_gaps() computes them, from the totals of both groups; `each` and
+# `df_each` are those of the means.
+analyse_surveys <- function(parts, variance, n_respondents) {
+  drawn <- n_respondents / (n_respondents - 1)
+  images <- covariance_of_surveys(parts[[1]], parts[[1]]) +
+    covariance_of_surveys(parts[[2]], parts[[2]])
+  each <- lapply(parts, \(part) {
+    variance_of_surveys(variance, drawn * part$people, drawn * part$single,
+                        covariance_of_surveys(part, part))
+  })
+  images <- images - 2 * covariance_of_surveys(parts[[1]], parts[[2]])
+  both <- variance_of_surveys(
+    variance, drawn * (parts[[1]]$people + parts[[2]]$people),
+    drawn * (parts[[1]]$single + parts[[2]]$single), pmax(images, 0)
+  )
+  df <- lapply(parts, \(part) {
+    people <- part$n_people - 1
+    if (variance == "respondent" || part$images_df == 0) {
+      people
+    } else if (variance == "image") part$images_df else min(people, part$images_df)
+  })
+  most <- parts[[1]]$n_people + parts[[2]]$n_people - 1
+  if (variance != "respondent") {
+    most <- min(most, degrees_of_surveys(parts))
+  }
+  list(
+    estimate = parts[[1]]$mean - parts[[2]]$mean, variance = both, each = each,
+    df = degrees_of_gap(each, df, most), df_each = df
+  )
+}
+
+degrees_of_surveys <- function(parts) {
+  once <- lapply(parts, \(part) 1 - 1 / part$size)
+  at <- match(parts[[1]]$id, parts[[2]]$id, nomatch = 0)
+  both <- sqrt(once[[1]][at > 0] * once[[2]][at])
+  df <- sum(once[[1]]) + sum(once[[2]]) - sum(both)
+  if (df > 0) df else Inf
+}
+
+variance_of_surveys <- function(variance, people, single, images) {
+  if (variance == "respondent" || anyNA(images)) {
+    return(people)
+  }
+  both <- images + if (variance == "two-way") pmax(people - single, 0) else 0
+  ifelse(both > 0 | variance == "image", both, people)
+}
+
+# What means and their variances are made of, for one group's ratings with a column per survey.
+totals_of_surveys <- function(side, ratings) {
+  mean <- colSums(ratings * side$share)
+  scores <- sweep(ratings, 2, mean) * side$share
+  images <- rowsum(scores, side$image)
+  id <- as.integer(rownames(images))
+  cluster <- match(side$cluster[match(id, side$image)], unique(side$cluster))
+  size <- tabulate(cluster)[cluster]
+  centre <- rowsum(images, cluster)[cluster, , drop = FALSE] / size
+  share <- as.vector(rowsum(side$share, side$image))
+  list(
+    mean = mean, n_people = length(unique(side$person)),
+    people = colSums(rowsum(scores, side$person)^2), single = colSums(scores^2),
+    images = (images - centre) * sqrt(ifelse(size > 1, size / (size - 1), 0)),
+    id = id, size = size, share = share, several = ifelse(size > 1, share, 0),
+    images_df = length(id) - max(cluster)
+  )
+}
+
+covariance_of_surveys <- function(a, b) {
+  id <- intersect(a$id, b$id)
+  x <- match(id, a$id)
+  y <- match(id, b$id)
+  ratio <- sum(a$share[x] * b$share[y]) / sum(a$several[x] * b$several[y])
+  ratio * colSums(a$images[x, , drop = FALSE] * b$images[y, , drop = FALSE])
 }
 
 power_of <- function(surveys, gap, alpha, wanted) {
@@ -207,8 +390,10 @@ power_of <- function(surveys, gap, alpha, wanted) {
     respondents = attr(surveys, "respondents"), ratings = attr(surveys, "ratings"),
     gap = gap, std.error = mean(surveys$std.error),
     power = found, power.low = centre - half, power.high = centre + half,
-    # Of a positive gap, found where gap + error > limit.
-    detectable = stats::quantile(limit - surveys$error, wanted, names = FALSE)
+    # Of a positive gap, found where gap + error > limit; its limits are order statistics.
+    detectable = stats::quantile(limit - surveys$error, wanted, names = FALSE),
+    detectable.low = sort(limit - surveys$error)[max(stats::qbinom(0.025, n, wanted), 1)],
+    detectable.high = sort(limit - surveys$error)[min(stats::qbinom(0.975, n, wanted) + 1, n)]
   )
 }
 

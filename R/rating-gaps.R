@@ -15,7 +15,8 @@
 #' respondents, if people are in both cells, and with `variance = "two-way"` the same images.
 #'
 #' The degrees of freedom are Welch's, from those of the two means, and at most one less than there
-#' are respondents in both cells.
+#' are respondents in both cells; with `"two-way"` and `"image"` also at most the images in either
+#' cell less their clusters.
 #'
 #' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
 #'   further columns of `by`, `contrast` ("Democrat - Republican": the first less the second),
@@ -32,7 +33,7 @@
 rating_gaps <- function(ratings,
                         by = "group",
                         weight = "cluster",
-                        variance = "respondent",
+                        variance = "two-way",
                         adjust = "holm",
                         shrink = FALSE,
                         conf_level = 0.95) {
@@ -40,8 +41,11 @@ rating_gaps <- function(ratings,
   options <- check_estimate(weight, variance, shrink, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), weight)
   pairs <- contrasts_of(design)
+  compared <- if (shrink) design else compare_alike(design, pairs)
+  tell_unrated(design, compared, pairs)
+  design <- compared
   fit <- estimate_cells(design, variance, shrink)
-  gaps <- dplyr::bind_rows(lapply(pairs, gaps_of_pair, design, fit), .id = "pair")
+  gaps <- dplyr::bind_rows(lapply(seq_along(pairs), gaps_of_pair, pairs, design, fit), .id = "pair")
   gaps <- gaps[order(gaps$measure, gaps$other, as.integer(gaps$pair)), ]
   warn_one_sided(gaps, design$by[-1])
   warn_no_spread(gaps, design)
@@ -86,22 +90,28 @@ contrasts_of <- function(design, call = rlang::caller_env()) {
 }
 
 # The gaps between two values, in all measures and other groups where one of them was rated.
-gaps_of_pair <- function(pair, design, fit) {
+gaps_of_pair <- function(i, pairs, design, fit) {
+  pair <- pairs[[i]]
   groups <- design$groups
   rest <- groups[-1]
   other <- number_rows(rest)
   cells <- fit$cells
+  if ("comparable" %in% names(cells)) {
+    cells <- cells[cells$pairing == i, ]
+  } else {
+    cells$comparable <- TRUE
+  }
   cells$other <- other[cells$group]
   side <- match(groups[[1]][cells$group], pair)
   sides <- lapply(1:2, \(i) cells[side %in% i, ])
   rows <- dplyr::full_join(sides[[1]], sides[[2]], c("measure", "other"), suffix = c("", "_b"))
-  both <- !is.na(rows$cell) & !is.na(rows$cell_b)
+  both <- !is.na(rows$cell) & !is.na(rows$cell_b) & rows$comparable %in% TRUE
   a <- rows$cell[both]
   b <- rows$cell_b[both]
   gaps <- tibble::tibble(
     measure = rows$measure, other = rows$other,
     contrast = paste(pair, collapse = " - "),
-    estimate = rows$estimate - rows$estimate_b,
+    estimate = ifelse(both, rows$estimate - rows$estimate_b, NA),
     std.error = NA_real_, df = NA_real_,
     n_ratings = rowSums(cbind(rows$n_ratings, rows$n_ratings_b), na.rm = TRUE),
     n_respondents = rowSums(cbind(rows$n_respondents, rows$n_respondents_b), na.rm = TRUE)
@@ -110,8 +120,8 @@ gaps_of_pair <- function(pair, design, fit) {
   gaps$n_respondents[both] <- gaps$n_respondents[both] - shared
   gaps$std.error[both] <- sqrt(fit$variance(a, b))
   gaps$df[both] <- degrees_of_gap(
-    list(fit$variance(a), fit$variance(b)), list(cells$df[a], cells$df[b]),
-    gaps$n_respondents[both] - 1
+    list(fit$variance(a), fit$variance(b)), list(fit$cells$df[a], fit$cells$df[b]),
+    pmin(gaps$n_respondents[both] - 1, fit$most_df(a, b))
   )
   dplyr::bind_cols(gaps, rest[match(rows$other, other), ])
 }
@@ -121,7 +131,7 @@ degrees_of_gap <- function(variances, df, most) {
   welch <- (variances[[1]] + variances[[2]])^2 /
     (variances[[1]]^2 / df[[1]] + variances[[2]]^2 / df[[2]])
   welch[is.nan(welch)] <- (df[[1]] + df[[2]])[is.nan(welch)]
-  ifelse(is.infinite(df[[1]]), Inf, pmin(welch, most))
+  ifelse(rep_len(is.infinite(df[[1]]), length(welch)), Inf, pmin(welch, most))
 }
 
 warn_one_sided <- function(gaps, rest) {
@@ -131,9 +141,9 @@ warn_one_sided <- function(gaps, rest) {
     where <- label_of(first[rest])
     cli::cli_warn(
       c(
-        "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: nobody of
-         one group has rated there.",
-        i = "Their gaps are missing ({.code NA}) and not left out."
+        "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: one group has
+         not rated there, or no cluster that the other rated.",
+        i = "Their gaps are missing ({.code NA})."
       ),
       class = "imagestrata_warning"
     )

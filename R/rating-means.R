@@ -50,11 +50,12 @@
 rating_means <- function(ratings,
                          by = "group",
                          weight = "cluster",
-                         variance = "respondent",
+                         variance = "two-way",
                          shrink = FALSE,
                          conf_level = 0.95) {
   options <- check_estimate(weight, variance, shrink, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), weight)
+  tell_unrated(design)
   fit <- estimate_cells(design, variance, shrink)
   cells <- fit$cells
   cells$std.error <- sqrt(fit$variance(cells$cell))
@@ -74,8 +75,8 @@ rating_means <- function(ratings,
 }
 
 check_estimate <- function(weight, variance, shrink, conf_level, call = rlang::caller_env()) {
-  check_choice(weight, "weight", c("cluster", "corpus", "share", "none"), call)
-  check_choice(variance, "variance", c("respondent", "two-way", "image"), call)
+  check_weight(weight, call)
+  check_choice(variance, "variance", c("two-way", "respondent", "image"), call)
   check_flag(shrink, "shrink", call)
   check_number(conf_level, "conf_level", call = call)
   if (conf_level <= 0 || conf_level >= 1) {
@@ -88,6 +89,10 @@ check_estimate <- function(weight, variance, shrink, conf_level, call = rlang::c
   list(
     weight = weight, variance = if (shrink) "mixed model" else variance, conf_level = conf_level
   )
+}
+
+check_weight <- function(weight, call = rlang::caller_env()) {
+  check_choice(weight, "weight", c("cluster", "corpus", "share", "none"), call)
 }
 
 check_choice <- function(x, name, choices, call) {

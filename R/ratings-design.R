@@ -4,9 +4,10 @@
 # columns. Everything below is kept as plain vectors over answers, so that a million ratings
 # take seconds.
 
-# Returns a list: `answers` (measure, cell, rating, weight, respondent, image, pair, cluster: all
-# counted from 1), `measures` and `cells` (tables, in the order of the results), counts of the
-# design, and the names of the `by` columns.
+# Returns a list: `answers` (measure, cell, rating, weight, share, respondent, image, pair, cluster:
+# all counted from 1), `images` (vectors with a place per image: cluster, domain, weight, of_all),
+# `measures` and `cells` (tables, in the order of the results), counts of the design, the names of
+# the `by` columns, and whether each of them tells images apart (`of_images`).
 design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
   check_ratings(ratings, call)
   by <- select_by(ratings, by, call)
@@ -16,24 +17,28 @@ design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
   items <- items_of(ratings, call)
   respondent <- number_levels(ratings$respondent_id)
   image <- number_levels(ratings$image_id)
-  cluster <- if ("cluster" %in% names(ratings)) number_levels(ratings$cluster)
+  cluster <- clusters_of(ratings, weight, call)
   pair <- pair_up(respondent, image)
   check_once(ratings, pair, items$item, call)
   check_constant(ratings, pair, group$id, by, call)
+  of_images <- vapply(by, tells_images_apart, NA, ratings, image, respondent, cluster)
   answers <- list(
-    measure = items$item, group = group$id, rating = as.double(ratings$rating), weight = weights,
+    measure = items$item, group = group$id, rating = as.double(ratings$rating),
     respondent = respondent, image = image, pair = pair, cluster = cluster
   )
   answers <- add_dimensions(answers, items)
+  answers$pairing <- rep(1L, length(answers$rating))
   design <- list(
     answers = answers, measures = items$measures, groups = group$table, by = names(by),
+    of_images = of_images, weight = weight,
+    images = images_of(ratings, image, cluster, group$table[of_images][group$id, ], weights, weight),
+    ids = list(
+      respondent = sort(unique(ratings$respondent_id)), image = sort(unique(ratings$image_id)),
+      cluster = if (!is.null(cluster)) sort(unique(ratings$cluster))
+    ),
     n_respondents = max(respondent), n_images = max(image), n_ratings = nrow(ratings)
   )
-  design <- number_cells(design)
-  if ("cluster" %in% names(ratings) && !"cluster" %in% by) {
-    warn_uneven_clusters(design, ratings)
-  }
-  split_weights(design, weight, call)
+  weigh(number_cells(design), call)
 }
 
 check_ratings <- function(ratings, call) {
@@ -283,36 +288,170 @@ add_dimensions <- function(answers, items) {
   Map(c, answers, added)
 }
 
+# The answers to a measure in a group are a cell; so are those that a pair of groups is compared by
+# (`pairing`).
 number_cells <- function(design) {
   answers <- design$answers
   n_groups <- nrow(design$groups)
-  key <- (answers$measure - 1) * n_groups + answers$group
+  n_measures <- nrow(design$measures)
+  key <- ((answers$pairing - 1) * n_measures + answers$measure - 1) * n_groups + answers$group
   cells <- sort(unique(key))
   design$answers$cell <- match(key, cells)
   design$cells <- tibble::tibble(
     cell = seq_along(cells),
-    measure = (cells - 1) %/% n_groups + 1,
+    pairing = (cells - 1) %/% (n_groups * n_measures) + 1,
+    measure = (cells - 1) %/% n_groups %% n_measures + 1,
     group = (cells - 1) %% n_groups + 1
   )
   design
 }
 
-# An image counts once in a cell, however many have rated it there.
-split_weights <- function(design, weight, call) {
+# ---- Weights ----------------------------------------------------------------------------
+
+clusters_of <- function(ratings, weight, call) {
+  cluster <- ratings[["cluster"]]
+  missing <- if (is.null(cluster)) nrow(ratings) else sum(is.na(cluster))
+  if (missing == 0) {
+    return(number_levels(cluster))
+  }
+  if (weight != "none" && is.null(cluster)) {
+    cli::cli_warn(
+      c(
+        "{.arg ratings} has no column {.field cluster}: {.field weight_{weight}} is taken as it is,
+         so that a cluster of which not all sampled images were rated counts for less.",
+        i = "Join the sample with {.code read_ratings(sample = )}."
+      ),
+      class = "imagestrata_warning"
+    )
+  } else if (weight != "none") {
+    abort_imagestrata(
+      "{missing} of {nrow(ratings)} ratings {cli::qty(missing)}{?has/have} no {.field cluster}.",
+      hint = "Were images rated that are not in the sample?",
+      call = call
+    )
+  }
+  NULL
+}
+
+# Whether a column of `by` is about images (their cluster, their month) and not about people (their
+# party). Where nobody rated images of two values it may be either; what is the same in all of a
+# cluster is then about images, except the respondents' `group`.
+tells_images_apart <- function(column, ratings, image, respondent, cluster) {
+  value <- number_levels(ratings[[column]])
+  constant <- function(unit) all(value == value[match(unit, unit)])
+  if (!constant(image)) {
+    return(FALSE)
+  }
+  column == "image_id" || !constant(respondent) ||
+    (column != "group" && !is.null(cluster) && constant(cluster))
+}
+
+# A place per image: its `cluster`, its `domain` (the values of `by` that are about images), its
+# `weight` in the sample, and `of_all`: for how many sampled images of its cluster it stands, where
+# nobody at all rated some of them.
+images_of <- function(ratings, image, cluster, columns, weights, weight,
+                      call = rlang::caller_env(2)) {
+  first <- match(seq_len(max(image)), image)
+  images <- list(
+    cluster = cluster[first], domain = number_rows(columns[first, ]), weight = weights[first]
+  )
+  if (is.null(cluster)) {
+    return(images)
+  }
+  if (weight != "none") {
+    check_alike(ratings, weights, image, paste0("weight_", weight), call)
+    check_alike(ratings, cluster, image, "cluster", call)
+  }
+  rated <- tabulate(images$cluster)[images$cluster]
+  sampled <- ratings[["n_h"]] %||% (1 / ratings[["weight_cluster"]] %||% NA)
+  images$of_all <- dplyr::coalesce(pmax(1, sampled[first] / rated), 1)
+  images
+}
+
+check_alike <- function(ratings, x, image, name, call) {
+  differs <- which(x != x[match(image, image)])
+  if (length(differs) > 0) {
+    id <- ratings$image_id[differs[1]]
+    abort_imagestrata(
+      "{.field {name}} must be the same in all ratings of an image, but differs for
+       {.val {id}}: {.val {unique(ratings[[name]][ratings$image_id == id])}}.",
+      hint = "{.fn read_ratings} joins clusters and weights by {.field image_id}.",
+      call = call
+    )
+  }
+}
+
+# In a cell each cluster has the weight that `weight` gives it, its rated images share that in
+# proportion to their weights in the sample, and the ratings of an image share alike.
+weigh <- function(design, call) {
   answers <- design$answers
+  images <- design$images
   unit <- pair_up(answers$cell, answers$image)
-  answers$weight <- answers$weight / tabulate(unit)[unit]
+  weight <- images$weight[answers$image]
+  if (design$weight != "none" && !is.null(images$cluster)) {
+    stratum <- pair_up(answers$cell, answers$cluster)
+    first <- !duplicated(unit)
+    rated <- sum_by(weight[first], stratum[first], max(stratum))[stratum]
+    weight <- ifelse(rated > 0, cluster_totals(design)[answers$image] * weight / rated, 0)
+  }
+  answers$weight <- weight / tabulate(unit)[unit]
   total <- sum_by(answers$weight, answers$cell, nrow(design$cells))
   if (any(total == 0)) {
     empty <- design$groups[design$cells$group[total == 0][1], ]
     abort_imagestrata(
-      "All weights {.field weight_{weight}} of {label_of(empty)} are zero.",
+      "All weights {.field weight_{design$weight}} of {label_of(empty)} are zero.",
       hint = "No image in it was shared: choose another {.arg weight}.",
       call = call
     )
   }
   answers$share <- answers$weight / total[answers$cell]
   design$answers <- answers
+  design
+}
+
+# For each image what its cluster weighs as a whole: 1, or the images or shares that it has in the
+# corpus, of those that `by` asks for.
+cluster_totals <- function(design) {
+  images <- design$images
+  if (design$weight %in% c("cluster", "none")) {
+    return(rep(1, length(images$weight)))
+  }
+  stratum <- pair_up(images$cluster, images$domain)
+  sum_by(images$weight * images$of_all, stratum, max(stratum))[stratum]
+}
+
+# ---- Gaps -------------------------------------------------------------------------------
+
+# Pairs of groups of respondents are compared by the clusters that both have rated; each pair then
+# has cells of its own. Where they have none in common, `comparable` is FALSE. Groups of images are
+# about different images anyway.
+compare_alike <- function(design, pairs, call = rlang::caller_env()) {
+  if (is.null(design$images$cluster) || design$of_images[1]) {
+    return(design)
+  }
+  rest <- number_rows(design$groups[-1])
+  parts <- lapply(seq_along(pairs), function(i) {
+    side <- match(design$groups[[1]], pairs[[i]])[design$answers$group]
+    answers <- lapply(design$answers, \(x) x[!is.na(side)])
+    side <- side[!is.na(side)]
+    answers$pairing <- rep(i, length(side))
+    comparison <- pair_up(answers$measure, rest[answers$group])
+    place <- pair_up(comparison, answers$cluster)
+    counts <- answers$weight > 0
+    both <- place %in% place[counts & side == 1] & place %in% place[counts & side == 2]
+    answers$comparable <- comparison %in% comparison[both]
+    list(answers = answers, kept = both | !answers$comparable)
+  })
+  left_out <- lapply(parts, \(part) lapply(part$answers[c("cluster", "image")], \(x) {
+    length(unique(x[!part$kept]))
+  }))
+  kept <- lapply(parts, \(part) lapply(part$answers, \(x) x[part$kept]))
+  design$answers <- do.call(Map, c(list(c), kept))
+  design <- weigh(number_cells(design), call)
+  design$cells$comparable <- design$answers$comparable[
+    match(design$cells$cell, design$answers$cell)
+  ]
+  design$left_out <- dplyr::bind_rows(left_out)
   design
 }
 
@@ -328,31 +467,94 @@ sum_by <- function(x, group, n) {
   total
 }
 
-# Groups of images, unlike groups of people, have no images in common.
-share_images <- function(answers) {
-  first <- match(answers$image, answers$image)
-  any(answers$group != answers$group[first])
-}
+# ---- What has no rating -------------------------------------------------------------------
 
-# Where groups rated different clusters their means are about different things.
-warn_uneven_clusters <- function(design, ratings) {
-  n_groups <- nrow(design$groups)
-  answers <- design$answers
-  if (!share_images(answers)) {
+# Says once which clusters and sampled images means, or gaps, are not about. Items may differ: the
+# item that lacks most counts. `compared` is the design of gaps.
+tell_unrated <- function(design, compared = NULL, pairs = NULL) {
+  if (is.null(design$images$cluster)) {
     return()
   }
-  seen <- !duplicated((answers$group - 1) * max(answers$cluster) + answers$cluster)
-  times <- tabulate(answers$cluster[seen])
-  partly <- sort(unique(ratings$cluster))[times < n_groups]
-  if (length(partly) > 0) {
-    cli::cli_warn(
-      c(
-        "{length(partly)} cluster{?s} {?was/were} not rated by every group, so that means of groups
-         are not about the same clusters: {.val {partly}}.",
-        i = "They stay in. To compare like with like, filter {cli::qty(length(partly))}{?it/them}
-             out of all groups."
-      ),
-      class = "imagestrata_warning"
-    )
+  counts <- count_unrated(design)
+  some <- which(counts$images + counts$clusters > 0)
+  if (length(some) == 0) {
+    return()
   }
+  lines <- vapply(utils::head(some, 3), function(i) {
+    where <- if (length(design$by) > 0) paste0(" (", label_of(design$groups[i, ]), ")")
+    clusters <- if (counts$clusters[i] > 0) paste(" and", unrated_of(counts[i, ], "cluster"))
+    paste0(unrated_of(counts[i, ], "image"), clusters, where)
+  }, "")
+  if (length(some) > 3) {
+    lines <- c(lines, paste("and more in", count_of(length(some) - 3, "further group")))
+  }
+  left_out <- left_out_of(compared, pairs)
+  uneven <- is.null(compared) && any(counts$clusters > 0)
+  text <- c(
+    "There is no rating of {paste(lines, collapse = '; ')}.",
+    i = if (design$weight != "none") "The rated images of a cluster stand for the others.",
+    i = if (length(left_out) > 0) {
+      "A gap is about the clusters that both groups rated, and not about
+       {paste(left_out, collapse = '; ')}."
+    },
+    i = if (uneven) {
+      "A mean is about the clusters that have a rating; {.fn rating_gaps} compares groups by the
+       clusters that both have rated."
+    }
+  )
+  if (uneven) {
+    cli::cli_warn(text, class = "imagestrata_warning")
+  } else {
+    names(text)[1] <- "!"
+    cli::cli_inform(text)
+  }
+}
+
+# What each pair of groups is not compared by.
+left_out_of <- function(compared, pairs) {
+  out <- compared$left_out
+  some <- which(out$cluster > 0)
+  paste0(
+    vapply(out$cluster[some], count_of, "", "cluster"), " (",
+    vapply(out$image[some], count_of, "", "image"), ")",
+    if (length(pairs) > 1) paste(" in", vapply(pairs[some], paste, "", collapse = " - ")),
+    recycle0 = TRUE
+  )
+}
+
+unrated_of <- function(counts, noun) {
+  paste(
+    format(counts[[paste0(noun, "s")]], big.mark = ","), "of",
+    count_of(counts[[paste0("all_", noun, "s")]], if (noun == "image") "sampled image" else noun)
+  )
+}
+
+# For each group of `by`: `images` and `clusters` without a rating, out of `all_images` and
+# `all_clusters`.
+count_unrated <- function(design) {
+  images <- design$images
+  answers <- design$answers
+  domain <- images$domain
+  n_domains <- max(domain)
+  cells <- design$cells
+  n_groups <- nrow(design$groups)
+  of_group <- domain[answers$image[match(seq_len(n_groups), answers$group)]]
+  # Of images that nobody rated the cluster is known, and nothing else.
+  apart <- n_domains > 1 && max(n_in_cells(domain, images$cluster, max(images$cluster))) > 1
+  all_images <- round(sum_by(if (apart) rep(1, length(domain)) else images$of_all, domain, n_domains))
+  # Clusters that nobody shared are not asked for where shares count.
+  asked <- cluster_totals(design) > 0
+  all_clusters <- n_in_cells(images$cluster[asked], domain[asked], n_domains)
+  counts <- answers$weight > 0
+  most <- function(all, rated) {
+    lacking <- all[of_group[cells$group]] - rated
+    vapply(split(lacking, factor(cells$group, seq_len(n_groups))), max, 0)
+  }
+  tibble::tibble(
+    images = most(all_images, n_in_cells(answers$image, answers$cell, nrow(cells))),
+    clusters = most(
+      all_clusters, n_in_cells(answers$cluster[counts], answers$cell[counts], nrow(cells))
+    ),
+    all_images = all_images[of_group], all_clusters = all_clusters[of_group]
+  )
 }

@@ -19,32 +19,58 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
   if (shrink) {
     return(shrink_cells(design, cells, call))
   }
-  parts <- switch(variance,
-    respondent = list(respondents),
-    image = list(stratified_totals(scores, answers, answers$image)),
-    `two-way` = list(
-      respondents,
-      stratified_totals(scores, answers, answers$image),
-      stratified_totals(scores, answers, answers$pair)
-    )
+  drawn <- design$n_respondents / (design$n_respondents - 1)
+  parts <- list(
+    respondents = respondents,
+    answers = if (variance == "two-way") unit_totals(scores, answers$cell, answers$pair),
+    images = if (variance != "respondent") image_totals(scores, answers)
   )
-  parts[[1]]$factor <- parts[[1]]$factor %||% (design$n_respondents / (design$n_respondents - 1))
-  cells$df <- switch(variance,
-    respondent = cells$n_respondents - 1,
-    `two-way` = pmin(cells$n_respondents, cells$n_images) - 1,
-    image = pmax(cells$n_images - dplyr::coalesce(cells$n_clusters, 1L), 1)
-  )
+  cells$df <- degrees_of_means(cells, parts, variance)
   alone <- cells$n_respondents < 2
   warn_alone(design, cells, alone)
   list(
     cells = cells,
     variance = function(a, b = NULL) {
-      value <- variance_by_parts(parts, a, b)
+      value <- variance_by_parts(parts, variance, drawn, a, b)
       value[alone[a] | (!is.null(b) & alone[b %||% a])] <- NA
       value
     },
-    overlap = function(a, b) shared_units(respondents, a, b)
+    overlap = function(a, b) shared_units(respondents, a, b),
+    most_df = function(a, b) {
+      if (variance == "respondent") rep(Inf, length(a)) else degrees_of_both(parts$images, a, b)
+    }
   )
+}
+
+# By respondent; by image within clusters; or both. What both see, the variance of single answers,
+# is in the images' part already: respondents add how alike their answers to several images are.
+# Where no cluster has two rated images these say nothing, and respondents alone count.
+variance_by_parts <- function(parts, variance, drawn, a, b) {
+  respondents <- drawn * variance_of(parts$respondents, a, b)
+  if (variance == "respondent") {
+    return(respondents)
+  }
+  images <- variance_of(parts$images, a, b, covariance_of_images)
+  known <- !is.na(images)
+  if (variance == "image") {
+    return(ifelse(known, images, respondents))
+  }
+  alike <- respondents - drawn * variance_of(parts$answers, a, b)
+  # Where nobody is in both means, people can only add: less than nothing is chance.
+  people_apart <- if (is.null(b)) rep(TRUE, length(a)) else shared_units(parts$respondents, a, b) == 0
+  both <- images + ifelse(people_apart, pmax(alike, 0), alike)
+  ifelse(known & both > 0, both, respondents)
+}
+
+# Respondents less one; where images count, also images less clusters with several of them.
+degrees_of_means <- function(cells, parts, variance) {
+  people <- cells$n_respondents - 1
+  if (variance == "respondent") {
+    return(people)
+  }
+  images <- sum_by(1 - 1 / parts$images$size, parts$images$cell, nrow(cells))
+  images <- ifelse(images > 0, images, people)
+  if (variance == "image") images else pmin(people, images)
 }
 
 # Distances from a cell's first rating: where all are equal, they are 0, and not a rounding error
@@ -55,22 +81,18 @@ from_first <- function(rating, cell) {
   ifelse(abs(distance) < 1e-12 * max(abs(rating)), 0, distance)
 }
 
-# Clustered two ways, the units of both count twice, so those are subtracted. Where chance makes
-# that negative, respondents alone count.
-variance_by_parts <- function(parts, a, b) {
-  value <- lapply(parts, variance_of, a = a, b = b)
-  if (length(parts) == 1) {
-    return(value[[1]])
-  }
-  both <- value[[1]] + value[[2]] - value[[3]]
-  ifelse(both > 0, both, value[[1]])
+# Images less clusters of two cells together: those that are in both count once.
+degrees_of_both <- function(images, a, b) {
+  once <- replace(images, "total", list(sqrt(1 - 1 / images$size)))
+  df <- covariance_of(once, a, a) + covariance_of(once, b, b) - covariance_of(once, a, b)
+  ifelse(df > 0, df, Inf)
 }
 
 # Of the means of cells `a`, or of their differences from those of cells `b`.
-variance_of <- function(totals, a, b) {
-  value <- covariance_of(totals, a, a)
+variance_of <- function(totals, a, b, covariance = covariance_of) {
+  value <- covariance(totals, a, a)
   if (!is.null(b)) {
-    value <- value + covariance_of(totals, b, b) - 2 * covariance_of(totals, a, b)
+    value <- value + covariance(totals, b, b) - 2 * covariance(totals, a, b)
   }
   # Rounding may leave a hair below zero.
   pmax(value, 0)
@@ -105,22 +127,31 @@ unit_totals <- function(scores, cell, unit) {
   )
 }
 
-# The same for units within clusters as strata, all of which are in the study: only what differs
-# within a cluster is chance. A cluster with one unit shows no such difference and gives its
-# squared distance from the mean instead, as survey.lonely.psu = "adjust" does.
-stratified_totals <- function(scores, answers, unit) {
-  totals <- unit_totals(scores, answers$cell, unit)
-  if (is.null(answers$cluster)) {
-    totals$factor <- totals$n_units / (totals$n_units - 1)
-    return(totals)
-  }
-  stratum <- answers$cluster[match(seq_len(totals$n_units), unit)]
-  size <- tabulate(stratum)
-  factor <- ifelse(size > 1, size / (size - 1), 1)
-  totals$factor <- factor[stratum][totals$unit]
-  totals$strata <- unit_totals(scores, answers$cell, answers$cluster)
-  totals$strata$factor <- ifelse(size > 1, -factor / size, 0)[totals$strata$unit]
+# Scores of images, as distances from the mean score of the cell's images of their cluster: all
+# clusters are in the study, so only what differs within them is chance. `size`: the cluster's images
+# in the cell.
+image_totals <- function(scores, answers) {
+  totals <- unit_totals(scores, answers$cell, answers$image)
+  first <- match(totals$key, (answers$cell - 1) * totals$n_units + answers$image)
+  stratum <- pair_up(totals$cell, if (is.null(answers$cluster)) 1 else answers$cluster[first])
+  totals$size <- tabulate(stratum)[stratum]
+  centre <- sum_by(totals$total, stratum, max(stratum))[stratum] / totals$size
+  totals$total <- (totals$total - centre) *
+    sqrt(ifelse(totals$size > 1, totals$size / (totals$size - 1), 0))
+  totals$share <- sum_by(answers$share, match(
+    (answers$cell - 1) * totals$n_units + answers$image, totals$key
+  ), length(totals$key))
   totals
+}
+
+# A cluster with one rated image shows no difference between images and is given what the others
+# have on average, in proportion to the squared shares of images in the means.
+covariance_of_images <- function(totals, a, b) {
+  shown <- covariance_of(totals, a, b)
+  square <- function(share) covariance_of(replace(totals, "total", list(share)), a, b)
+  all <- square(totals$share)
+  several <- square(ifelse(totals$size > 1, totals$share, 0))
+  ifelse(all > 0, shown * all / several, 0)
 }
 
 # Covariances of cells a[i] and b[i]. All of a differ from each other.
@@ -128,12 +159,7 @@ covariance_of <- function(totals, a, b) {
   other <- other_totals(totals, a, b)
   at <- match(totals$cell, a)
   inside <- !is.na(at)
-  product <- totals$factor * totals$total * other
-  value <- sum_by(product[inside], at[inside], length(a))
-  if (!is.null(totals$strata)) {
-    value <- value + covariance_of(totals$strata, a, b)
-  }
-  value
+  sum_by((totals$total * other)[inside], at[inside], length(a))
 }
 
 # For each unit of a cell a[i], its total in cell b[i]; 0 where it has none.
@@ -191,34 +217,31 @@ shrink_cells <- function(design, cells, call) {
     answers <- lapply(design$answers, \(x) x[within])
     fit_mixed(answers, factor(side[answers$group]), call)
   })
-  place <- cbind(side, cluster)[cells$group, , drop = FALSE]
-  cells$estimate <- vapply(
-    cells$cell, \(i) fits[[cells$measure[i]]]$mean[place[i, 1], place[i, 2]], 0
-  )
+  # Where the mean of a cell stands in the fit of its measure.
+  n_sides <- max(side)
+  place <- ((cluster - 1) * n_sides + side)[cells$group]
+  cells$estimate <- vapply(cells$cell, \(i) fits[[cells$measure[i]]]$mean[place[i]], 0)
   cells$df <- Inf
+  covariance <- function(a, b) {
+    value <- numeric(length(a))
+    for (measure in unique(cells$measure[a])) {
+      at <- cells$measure[a] == measure
+      value[at] <- fits[[measure]]$vcov[cbind(place[a[at]], place[b[at]])]
+    }
+    value
+  }
   list(
     cells = cells,
     variance = function(a, b = NULL) {
-      covariance <- function(a, b) {
-        vapply(seq_along(a), \(i) {
-          mixed_covariance(fits[[cells$measure[a[i]]]], place[a[i], ], place[b[i], ])
-        }, 0)
-      }
       value <- covariance(a, a)
-      if (is.null(b)) value else value + covariance(b, b) - 2 * covariance(a, b)
+      if (is.null(b)) value else pmax(value + covariance(b, b) - 2 * covariance(a, b), 0)
     },
-    overlap = function(a, b) rep(0L, length(a))
+    overlap = function(a, b) rep(0L, length(a)),
+    most_df = function(a, b) rep(Inf, length(a))
   )
 }
 
-# Of the means of two places (side, cluster): what is uncertain about the sides' overall means, and,
-# in one and the same cluster, about its deviations from them.
-mixed_covariance <- function(fit, a, b) {
-  own <- if (a[2] == b[2]) fit$posterior[a[1], b[1], a[2]] else 0
-  fit$fixed[a[1], b[1]] + own
-}
-
-# `mean` and `posterior` by side and cluster, `fixed` the covariance of the sides' means.
+# Means of sides in clusters, side by side within a cluster, and the covariances of their errors.
 fit_mixed <- function(answers, side, call) {
   data <- data.frame(
     rating = answers$rating, side = side, cluster = factor(answers$cluster),
@@ -245,24 +268,41 @@ fit_mixed <- function(answers, side, call) {
       )
     }
   )
-  deviation <- lme4::ranef(model)$cluster
-  mean <- t(as.matrix(deviation)) + lme4::fixef(model)
+  deviation <- lme4::ranef(model, condVar = FALSE)$cluster
   # By the numbers of clusters, whether or not this measure has all of them.
-  column <- match(seq_len(max(answers$cluster)), as.integer(rownames(deviation)))
-  list(
-    mean = mean[, column, drop = FALSE],
-    posterior = attr(deviation, "postVar")[, , column, drop = FALSE],
-    fixed = as.matrix(stats::vcov(model))
+  known <- as.integer(rownames(deviation))
+  n_sides <- ncol(deviation)
+  places <- as.vector(outer(seq_len(n_sides), (known - 1) * n_sides, "+"))
+  n <- max(answers$cluster) * n_sides
+  mean <- rep(NA_real_, n)
+  mean[places] <- t(as.matrix(deviation)) + lme4::fixef(model)
+  vcov <- matrix(NA_real_, n, n)
+  vcov[places, places] <- errors_of_clusters(model, n_sides, length(known))
+  list(mean = mean, vcov = vcov)
+}
+
+# Covariances of the errors of the clusters' predicted means, fixed and random part together: a block
+# of the inverse of Henderson's mixed-model equations,
+#   [X'X, X'ZL; L'Z'X, L'Z'ZL + I]^-1 times the residual variance,
+# with L the relative covariance factor; lme4 has its Cholesky factor (Bates et al. 2015, section 3).
+# The variance components are taken as known.
+errors_of_clusters <- function(model, n_sides, n_clusters) {
+  get <- function(name) lme4::getME(model, name)
+  start <- get("Gp")[match("cluster", names(get("cnms")))]
+  n <- n_sides * n_clusters
+  random <- Matrix::sparseMatrix(
+    start + seq_len(n), seq_len(n), x = 1, dims = c(nrow(get("Lambdat")), n)
   )
+  fixed <- diag(n_sides)[, rep(seq_len(n_sides), n_clusters), drop = FALSE]
+  factor <- get("L")
+  solve <- function(x, system) Matrix::solve(factor, x, system = system)
+  random <- as.matrix(solve(solve(get("Lambdat") %*% random, "P"), "L"))
+  left <- forwardsolve(t(get("RX")), fixed - crossprod(get("RZX"), random))
+  get("sigma")^2 * (crossprod(random) + crossprod(left))
 }
 
 # All ratings are equal: there is nothing to model.
 fit_constant <- function(data) {
-  n_sides <- nlevels(data$side)
-  n_clusters <- max(as.integer(as.character(data$cluster)))
-  list(
-    mean = matrix(data$rating[1], n_sides, n_clusters),
-    posterior = array(0, c(n_sides, n_sides, n_clusters)),
-    fixed = matrix(0, n_sides, n_sides)
-  )
+  n <- nlevels(data$side) * max(as.integer(as.character(data$cluster)))
+  list(mean = rep(data$rating[1], n), vcov = matrix(0, n, n))
 }

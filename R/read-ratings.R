@@ -198,7 +198,7 @@ sort_out <- function(answers, sample, items, scale, too_fast, call = rlang::call
   problems$kept <- problems$problem %in% c("straight-lining", "too fast")
   problems <- dplyr::relocate(problems, "problem", "kept")
   ratings <- finish_ratings(ratings, sample, items, known[usable], flags)
-  report_problems(problems)
+  report_problems(problems, has_groups)
   new_ratings(ratings, problems)
 }
 
@@ -286,9 +286,10 @@ find_unrated <- function(ratings, sample) {
   if (is.null(sample)) {
     return(NULL)
   }
-  groups <- unique(ratings[["group"]]) %||% NA_character_
-  dplyr::bind_rows(lapply(groups, function(group) {
-    rated <- ratings$image_id[is.na(group) | ratings[["group"]] == group]
+  # Without groups all respondents are one.
+  of_group <- ratings[["group"]] %||% rep(NA_character_, nrow(ratings))
+  dplyr::bind_rows(lapply(unique(of_group), function(group) {
+    rated <- ratings$image_id[of_group %in% group]
     lacking <- setdiff(sample$image_id, rated)
     tibble::tibble(
       problem = rep("unrated", length(lacking)), group = rep(group, length(lacking)),
@@ -321,7 +322,22 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
   ratings[c(intersect(first, left), setdiff(left, first))]
 }
 
-report_problems <- function(problems) {
+# "45 (Democrat), 60 (Republican)": an image that no group rated counts in each.
+unrated_by_group <- function(problems) {
+  n <- table(factor(problems$group, unique(problems$group))[problems$problem == "unrated"],
+             exclude = character(), useNA = "ifany")
+  group <- ifelse(is.na(names(n)), "", paste0(" (", names(n), ")"))
+  toString(paste0(format(as.vector(n), big.mark = ",", trim = TRUE), group)[n > 0])
+}
+
+report_problems <- function(problems, has_groups) {
+  if (!has_groups) {
+    cli::cli_inform(c(
+      "!" = "There is no column {.field group}: all respondents are one group.",
+      i = "If there are groups, say which column names them:
+           {.code columns = c(group = \"...\")}."
+    ))
+  }
   if (nrow(problems) == 0) {
     return()
   }
@@ -331,7 +347,7 @@ report_problems <- function(problems) {
   about <- counted$problem == "unrated"
   lines <- c(
     "!" = if (any(!kept & !about)) "Left out: {.emph {what[!kept & !about]}}.",
-    "!" = if (any(about)) "Sampled images without a rating by a group: {.val {counted$n[about]}}.",
+    "!" = if (any(about)) "Sampled images without a rating: {unrated_by_group(problems)}.",
     "i" = if (any(kept)) "Flagged and kept, in respondents: {.emph {what[kept]}}.",
     "i" = "{.fn rating_problems} lists them."
   )

@@ -7,7 +7,6 @@ n_surveys <- as.integer(c(commandArgs(TRUE), 1000)[1])
 respondent_sd <- c(0.5, 1.3)
 sizes <- simulated_clusters$size
 cluster <- rep(seq_along(sizes), sizes)
-n_people <- 360
 
 # A corpus: what each image evokes in each party, and how often it was shared.
 make_corpus <- function() {
@@ -18,138 +17,259 @@ make_corpus <- function() {
 }
 
 # The published rule: five images of a cluster, of small ones all but one.
+first_image <- cumsum(c(0, sizes[-length(sizes)]))
 draw_images <- function() {
-  first <- cumsum(c(0, sizes[-length(sizes)]))
-  unlist(lapply(seq_along(sizes), \(h) first[h] + sample.int(sizes[h], min(5, sizes[h] - 1))))
+  unlist(lapply(seq_along(sizes), \(h) {
+    first_image[h] + sample.int(sizes[h], min(5, sizes[h] - 1))
+  }))
 }
 
 # Images go round the respondents of a party in the order of their clusters, eight for each.
-deal <- function(images) {
+deal <- function(images, n_people) {
   turned <- rep(images, 4)[sample.int(length(images), 1) + seq_len(n_people * 8) - 1]
   list(image = turned, person = rep(sample.int(n_people), 8))
 }
 
-# One item for each size of the differences between people: the same people, images and noise.
-make_survey <- function(corpus) {
+# How many people a party has, and which share of its images gets no rating.
+scenarios <- tibble::tribble(
+  ~scenario, ~people, ~empty_d, ~empty_r,
+  "360 a party, none empty", 360, 0, 0,
+  "one rating per image and party", 136, 0, 0,
+  "10% empty at random", 360, 0.1, 0.1,
+  "40% empty at random", 360, 0.4, 0.4,
+  "10% empty, more often one party's", 360, 0.02, 0.18,
+  "40% empty, more often one party's", 360, 0.2, 0.6,
+  "one rating per image and party, 40% empty", 136, 0.4, 0.4
+)
+
+# A survey: the sampled images, and for each party the images that were rated, by whom, with a column
+# of ratings for each size of the differences between people.
+make_survey <- function(corpus, scenario) {
   images <- draw_images()
-  n_h <- tabulate(cluster[images], length(sizes))
   sides <- lapply(c("D", "R"), function(party) {
-    dealt <- deal(images)
-    feels <- rnorm(n_people)[dealt$person]
-    answer <- corpus$truth[dealt$image, party] + rnorm(n_people * 8, sd = 1.5)
-    people <- tibble::tibble(
-      respondent_id = paste0(party, dealt$person), group = party, image_id = dealt$image,
-      cluster = cluster[dealt$image],
-      weight_cluster = 1 / n_h[cluster], weight_corpus = sizes[cluster] / n_h[cluster],
-      weight_share = weight_corpus * corpus$shares[dealt$image]
-    )
-    dplyr::bind_rows(lapply(respondent_sd, \(sd) {
-      dplyr::mutate(people, item = format(sd), rating = answer + sd * feels)
-    }))
+    dealt <- deal(images, scenario$people)
+    empty <- if (party == "D") scenario$empty_d else scenario$empty_r
+    rated <- dealt$image %in% sample(images, round((1 - empty) * length(images)))
+    dealt <- lapply(dealt, \(x) x[rated])
+    feels <- rnorm(scenario$people)[dealt$person]
+    answer <- corpus$truth[dealt$image, party] + rnorm(length(dealt$image), sd = 1.5)
+    c(dealt, list(rating = answer + outer(feels, respondent_sd)))
   })
-  dplyr::bind_rows(sides)
+  list(images = images, sides = sides, people = sum(lengths(lapply(sides, \(side) {
+    unique(side$person)
+  }))))
 }
 
-true_means <- function(corpus, weight) {
-  counts <- switch(weight,
-    cluster = 1 / sizes[cluster], corpus = rep(1, length(cluster)), share = corpus$shares
+# The same as a table for rating_means() and rating_gaps().
+as_ratings <- function(survey, corpus) {
+  n_h <- tabulate(cluster[survey$images], length(sizes))
+  dplyr::bind_rows(lapply(1:2, \(i) dplyr::bind_rows(lapply(seq_along(respondent_sd), \(k) {
+    with(survey$sides[[i]], tibble::tibble(
+      respondent_id = paste0(c("D", "R")[i], person), group = c("D", "R")[i], image_id = image,
+      cluster = cluster[image], n_h = n_h[cluster], item = format(respondent_sd[k]),
+      rating = rating[, k], weight_cluster = 1 / n_h, weight_corpus = sizes[cluster] / n_h,
+      weight_share = weight_corpus * corpus$shares[image]
+    ))
+  }))))
+}
+
+# The means of the corpus's clusters, and what each cluster weighs.
+true_clusters <- function(corpus, weight) {
+  counts <- if (weight == "share") corpus$shares else rep(1, length(cluster))
+  total <- as.vector(rowsum(counts, cluster))
+  list(
+    mean = rowsum(corpus$truth * counts, cluster) / total,
+    weight = switch(weight, cluster = rep(1, length(sizes)), corpus = sizes, share = total)
   )
-  colSums(corpus$truth * counts) / sum(counts)
 }
 
-# The estimates of a survey, by the functions behind rating_means() and rating_gaps(). The work
-# that options of the variance share is done once.
-analyse <- function(survey, truth, weight) {
-  design <- design_ratings(survey, rlang::quo("group"), weight)
-  pairs <- contrasts_of(design)
+# The truth for the clusters that a mean, or both means of a gap, are about.
+truth_for <- function(clusters, rated, party) {
+  sum((clusters$mean[, party] * clusters$weight)[rated]) / sum(clusters$weight[rated])
+}
+
+# The errors of a survey's means and gap, and their standard errors, by what plan_study() analyses
+# its surveys with: many times faster than rating_means() and rating_gaps(), and checked against them
+# below and in the tests.
+analyse <- function(survey, corpus, weight) {
+  n_h <- tabulate(cluster[survey$images], length(sizes))
+  corpus_weight <- switch(weight,
+    cluster = 1 / n_h[cluster], corpus = (sizes / n_h)[cluster],
+    share = (sizes / n_h)[cluster] * corpus$shares
+  )
+  sample <- list(cluster = cluster, weight = corpus_weight)
+  # Shares of images that nobody rated are not in the ratings.
+  known <- unique(c(survey$sides[[1]]$image, survey$sides[[2]]$image))
+  total <- sum_by(corpus_weight[known], cluster[known], length(sizes)) *
+    n_h / tabulate(cluster[known], length(sizes))
+  rated <- lapply(survey$sides, \(side) unique(cluster[side$image]))
+  both <- intersect(rated[[1]], rated[[2]])
+  parts <- function(clusters) {
+    Map(\(side, clusters) {
+      kept <- cluster[side$image] %in% clusters
+      answers <- list(image = side$image[kept], person = side$person[kept])
+      totals_of_surveys(weigh_answers(answers, sample, total), side$rating[kept, ])
+    }, survey$sides, clusters)
+  }
+  clusters <- true_clusters(corpus, weight)
+  true_gap <- truth_for(clusters, both, "D") - truth_for(clusters, both, "R")
+  of_means <- parts(rated)
+  complete <- all(lengths(rated) == length(both))
+  of_gap <- if (complete) of_means else parts(list(both, both))
   results <- lapply(c("respondent", "two-way", "image"), function(variance) {
-    fit <- estimate_cells(design, variance, shrink = FALSE)
-    cells <- fit$cells
-    gaps <- gaps_of_pair(pairs[[1]], design, fit)
-    tibble::tibble(
+    means <- analyse_surveys(of_means, variance, survey$people)
+    gap <- analyse_surveys(of_gap, variance, survey$people)
+    side <- function(i, party) {
+      tibble::tibble(
+        what = "mean", sd = respondent_sd,
+        error = of_means[[i]]$mean - truth_for(clusters, rated[[i]], party),
+        std.error = sqrt(means$each[[i]]), df = means$df_each[[i]]
+      )
+    }
+    gaps <- tibble::tibble(
+      what = "gap", sd = respondent_sd, error = gap$estimate - true_gap,
+      std.error = sqrt(gap$variance), df = gap$df
+    )
+    dplyr::bind_cols(
       weight = weight, variance = variance,
-      what = rep(c("mean", "gap"), c(nrow(cells), nrow(gaps))),
-      sd = design$measures$item[c(cells$measure, gaps$measure)],
-      error = c(cells$estimate - truth[cells$group], gaps$estimate - (truth[1] - truth[2])),
-      std.error = c(sqrt(fit$variance(cells$cell)), gaps$std.error),
-      df = c(cells$df, gaps$df)
+      dplyr::bind_rows(side(1, "D"), side(2, "R"), gaps)
     )
   })
   dplyr::bind_rows(results)
 }
 
-# Means of single clusters, each against what its own images evoke.
-analyse_clusters <- function(survey, corpus) {
-  means <- suppressWarnings(rating_means(survey, by = c(group, cluster)))
-  truth <- rowsum(corpus$truth, cluster) / as.vector(sizes)
-  tibble::tibble(
-    people = cut(means$n_respondents, c(1, 4, 9, Inf), c("2 to 4", "5 to 9", "10 or more")),
-    sd = means$item,
-    held = abs(means$estimate - truth[cbind(means$cluster, match(means$group, c("D", "R")))]) <=
-      means$conf.high - means$estimate
-  )
+# Stops where the fast way and the package's verbs do not agree.
+compare_with_verbs <- function(survey, corpus) {
+  ratings <- as_ratings(survey, corpus)
+  for (weight in c("cluster", "corpus", "share")) {
+    fast <- analyse(survey, corpus, weight)
+    for (which in c("respondent", "two-way", "image")) {
+      means <- suppressMessages(suppressWarnings(
+        rating_means(ratings, weight = weight, variance = which)
+      ))
+      gaps <- suppressMessages(rating_gaps(ratings, weight = weight, variance = which))
+      means <- means[order(means$group, means$item), ]
+      rows <- fast[fast$variance == which, ]
+      stopifnot(
+        all.equal(rows$std.error, c(means$std.error, gaps$std.error)),
+        all.equal(rows$df, c(means$df, gaps$df))
+      )
+    }
+  }
 }
 
-set.seed(6)
-started <- proc.time()[["elapsed"]]
-found <- lapply(seq_len(n_surveys), function(i) {
-  corpus <- make_corpus()
-  survey <- make_survey(corpus)
-  whole <- lapply(c("cluster", "corpus", "share"), \(weight) {
-    analyse(survey, true_means(corpus, weight), weight)
+# Means and gaps of single clusters, each against what its own images evoke.
+analyse_clusters <- function(survey, corpus) {
+  ratings <- as_ratings(survey, corpus)
+  truth <- rowsum(corpus$truth, cluster) / as.vector(sizes)
+  n_h <- tabulate(cluster[survey$images], length(sizes))
+  dplyr::bind_rows(lapply(c("respondent", "two-way"), function(variance) {
+    table <- function(x, what, truth) {
+      tibble::tibble(
+        what = what, variance = variance, sd = x$item, cluster = x$cluster,
+        held = abs(x$estimate - truth) <= x$conf.high - x$estimate,
+        width = x$conf.high - x$conf.low
+      )
+    }
+    means <- suppressWarnings(rating_means(ratings, by = c(group, cluster), variance = variance))
+    gaps <- suppressWarnings(rating_gaps(ratings, by = c(group, cluster), variance = variance))
+    dplyr::bind_rows(
+      table(means, "mean", truth[cbind(means$cluster, match(means$group, c("D", "R")))]),
+      table(gaps, "gap", (truth[, "D"] - truth[, "R"])[gaps$cluster])
+    )
+  })) |>
+    dplyr::mutate(images = n_h[cluster])
+}
+
+run_scenario <- function(i) {
+  set.seed(i)
+  found <- lapply(seq_len(n_surveys), function(n) {
+    corpus <- make_corpus()
+    survey <- make_survey(corpus, scenarios[i, ])
+    if (n == 1) {
+      compare_with_verbs(survey, corpus)
+    }
+    dplyr::bind_rows(lapply(c("cluster", "corpus", "share"), \(weight) {
+      analyse(survey, corpus, weight)
+    }))
   })
-  list(
-    whole = dplyr::bind_rows(whole),
-    clusters = if (i <= n_surveys / 20) analyse_clusters(survey, corpus)
-  )
-})
-minutes <- (proc.time()[["elapsed"]] - started) / 60
+  dplyr::bind_rows(found) |>
+    dplyr::group_by(weight, variance, what, sd) |>
+    dplyr::summarise(
+      covered = mean(abs(error) <= qt(0.975, df) * std.error),
+      ratio = mean(std.error) / sqrt(mean(error^2)), bias = mean(error), .groups = "drop"
+    ) |>
+    dplyr::mutate(scenario = scenarios$scenario[i], .before = 1)
+}
 
-whole <- dplyr::bind_rows(lapply(found, \(survey) survey$whole)) |>
-  dplyr::group_by(weight, variance, what, sd) |>
-  dplyr::summarise(
-    covered = mean(abs(error) <= qt(0.975, df) * std.error),
-    ratio = mean(std.error) / sd(error), .groups = "drop"
-  )
-cell <- sprintf("%.1f%% (%.2f)", 100 * whole$covered, whole$ratio)
-column <- paste0(whole$what, ", sd ", whole$sd)
-rows <- paste(whole$weight, whole$variance)
-order <- c(outer(c("respondent", "two-way", "image"), c("cluster", "corpus", "share"), \(v, w) {
-  paste(w, v)
-}))
-columns <- c("mean, sd 0.5", "mean, sd 1.3", "gap, sd 0.5", "gap, sd 1.3")
-table <- matrix(cell[match(outer(order, columns, paste), paste(rows, column))], length(order))
-table <- data.frame(sub(" .*", "", order), sub("^\\S+ ", "", order), table)
-names(table) <- c("weight", "variance", columns)
+started <- proc.time()[["user.self"]]
+whole <- dplyr::bind_rows(lapply(seq_len(nrow(scenarios)), run_scenario))
+set.seed(6)
+clusters <- dplyr::bind_rows(lapply(seq_len(ceiling(n_surveys / 40)), \(i) {
+  corpus <- make_corpus()
+  analyse_clusters(make_survey(corpus, scenarios[1, ]), corpus)
+})) |>
+  dplyr::filter(!is.na(held)) |>
+  dplyr::group_by(what, variance, images, sd) |>
+  dplyr::summarise(covered = mean(held), width = stats::median(width), .groups = "drop")
+minutes <- (proc.time()[["user.self"]] - started) / 60
 
-clusters <- dplyr::bind_rows(lapply(found, \(survey) survey$clusters)) |>
-  dplyr::filter(!is.na(people)) |>
-  dplyr::group_by(`respondents of the cluster and party` = people) |>
-  dplyr::summarise(
-    `sd 0.5` = sprintf("%.1f%%", 100 * mean(held[sd == "0.5"])),
-    `sd 1.3` = sprintf("%.1f%%", 100 * mean(held[sd == "1.3"]))
-  )
+# ---- Tables -----------------------------------------------------------------------------
 
-machine <- paste0("R ", getRversion(), ", one core, ", round(minutes, 1), " minutes")
+pivot <- function(table, rows, column, cell) {
+  table$cell <- cell
+  table$column <- column
+  tidyr::pivot_wider(table[c(rows, "column", "cell")], names_from = column, values_from = cell)
+}
+whole <- dplyr::mutate(
+  whole,
+  variance = factor(variance, c("two-way", "respondent", "image")),
+  scenario = factor(scenario, scenarios$scenario), what = factor(what, c("mean", "gap"))
+) |>
+  dplyr::arrange(scenario, weight, variance, what, sd)
+table <- pivot(
+  dplyr::filter(whole, variance != "image" | scenario == scenarios$scenario[1]),
+  c("scenario", "weight", "variance"), paste0(whole$what, ", sd ", whole$sd)[
+    whole$variance != "image" | whole$scenario == scenarios$scenario[1]
+  ],
+  with(
+    dplyr::filter(whole, variance != "image" | scenario == scenarios$scenario[1]),
+    sprintf("%.1f%% (%.2f)", 100 * covered, ratio)
+  )
+)
+clusters <- dplyr::arrange(clusters, what != "mean", images)
+single <- pivot(
+  clusters, c("what", "images"), paste0(clusters$variance, ", sd ", clusters$sd),
+  sprintf("%.1f%% (%.1f)", 100 * clusters$covered, clusters$width)
+)
+machine <- paste0("R ", getRversion(), ", ", round(minutes, 1), " minutes of one core")
+chance <- 100 * (0.95 + c(-1, 1) * 1.96 * sqrt(0.95 * 0.05 / n_surveys))
 text <- c(
   "# How often 95% intervals hold the truth", "",
   paste0(
-    format(n_surveys, big.mark = ","), " simulated surveys, each of a corpus of its own: 309 ",
-    "clusters of 18,096 images, 1,087 sampled, two parties of 360 people, eight images each. sd: ",
+    format(n_surveys, big.mark = ","), " simulated surveys a scenario, each of a corpus of its own: ",
+    "309 clusters of 18,096 images, 1,087 sampled, two parties, eight images each. \"Empty\" are ",
+    "images without any rating of a party; the truth is then that of the clusters that have one. sd: ",
     "how much people differ in what they feel at all. In brackets: the mean standard error as a ",
     "multiple of the true one."
   ), "",
   knitr::kable(table, format = "pipe"), "",
-  "- With 1,000 surveys, chance alone makes 93.6 to 96.4% of a true coverage of 95%.",
+  sprintf(
+    "- With so many surveys, chance alone makes %.1f to %.1f%% of a true coverage of 95%%.",
+    chance[1], chance[2]
+  ),
   paste0(
     "- Standard errors that only know images (`variance = \"image\"`) fail, the more so the more ",
     "people differ."
   ),
-  "", "Means of single clusters, `variance = \"respondent\"`:", "",
-  knitr::kable(clusters, format = "pipe"), "",
+  "", paste0(
+    "Single clusters, by the number of their sampled images (360 a party, none empty); in brackets ",
+    "the median width of the interval:"
+  ), "",
+  knitr::kable(single, format = "pipe"), "",
   paste0("Measured with ", machine, ".")
 )
-folder <- file.path("benchmarks", "results")
+folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
 writeLines(text, file.path(folder, "coverage.md"))
 jsonlite::write_json(
   list(machine = machine, surveys = n_surveys, whole = whole, clusters = clusters),

@@ -78,6 +78,7 @@ _PUBLIC = {
     "read_ratings": "ratings.read",
     "rating_means": "ratings.estimates",
     "rating_gaps": "ratings.estimates",
+    "rating_weights": "ratings.estimates",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "map_images": "explore.map",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagestrata import ImagestrataError, rating_gaps, rating_means, read_ratings
+from imagestrata import ImagestrataError, rating_gaps, rating_means, rating_weights, read_ratings
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 WEIGHTS = ["cluster", "corpus", "share", "none"]
+VARIANCES = ["two-way", "respondent", "image"]
 
 
 def golden(name: str) -> pd.DataFrame:
@@ -43,7 +45,7 @@ def test_means_of_six_ratings_by_hand():
     """D: (2/2 + 4/2 + 6) / 2 = 4.5. Scores w (y - 4.5) / 2 are -.625 and -.125, together -.75, for
     d1, and .75 for d2; their squares add up to 1.125. The survey has four respondents, of
     whom two have no share in it: times 4/3, that is 1.5."""
-    means = rating_means(six())
+    means = rating_means(six(), variance="respondent")
     assert means["group"].tolist() == ["D", "R"]
     assert means["estimate"].tolist() == pytest.approx([4.5, 6.5])
     assert means["std.error"].tolist() == pytest.approx([np.sqrt(1.5)] * 2)
@@ -62,7 +64,7 @@ def test_means_of_six_ratings_by_hand():
 def test_gap_of_six_ratings_by_hand():
     """4.5 - 6.5, variance 1.5 + 1.5; Welch: 9 / (1.5^2 + 1.5^2) = 2 degrees of freedom, for
     which p = 1 - t / sqrt(2 + t^2)."""
-    gap = rating_gaps(six()).iloc[0]
+    gap = rating_gaps(six(), variance="respondent").iloc[0]
     assert gap["contrast"] == "D - R"
     assert gap["estimate"] == pytest.approx(-2)
     assert gap["std.error"] == pytest.approx(np.sqrt(3))
@@ -83,7 +85,7 @@ def test_statsmodels_and_survey_differ_by_a_factor():
     arguments = {"groups": people, "use_correction": True}
     corrected = model.fit(cov_type="cluster", cov_kwds=arguments).cov_params().iloc[0, 0]
     assert corrected == pytest.approx(1.125 * (2 / 1) * (2 / 2))
-    survey = rating_means(six())["std.error"][0] ** 2
+    survey = rating_means(six(), variance="respondent")["std.error"][0] ** 2
     assert survey == pytest.approx(1.125 * 4 / 3)
 
 
@@ -95,6 +97,7 @@ def test_an_image_counts_once_however_many_rate_it():
             "image_id": ["i1"] * 9 + ["i2"],
             "item": "sad",
             "rating": [0.0] * 9 + [10.0],
+            "cluster": 1,
             "weight_cluster": 0.5,
         }
     )
@@ -110,6 +113,7 @@ def test_a_dimension_is_the_mean_of_its_items():
             "item": ["sad", "glad", "sad"],
             "dimension": "mood",
             "rating": [2.0, 4.0, 7.0],
+            "cluster": 1,
             "weight_cluster": 1.0,
         }
     )
@@ -124,20 +128,135 @@ def test_a_dimension_is_the_mean_of_its_items():
 # ---- against what R computes ----
 
 
+@pytest.mark.parametrize("variance", VARIANCES)
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_means_are_those_of_r(weight):
-    known = golden("means").query("variance == 'respondent' and weight == @weight")
-    means = rating_means(golden("ratings"), weight=weight)
-    expected = known.drop(columns="variance").reset_index(drop=True)
-    pd.testing.assert_frame_equal(means, expected, rtol=1e-9, check_dtype=False)
+@pytest.mark.parametrize("function", [rating_means, rating_gaps])
+@pytest.mark.filterwarnings("ignore:There is no rating")
+def test_estimates_are_those_of_r(function, weight, variance):
+    known = golden("means" if function is rating_means else "gaps")
+    known = known.query("variance == @variance and weight == @weight").reset_index(drop=True)
+    table = function(golden("ratings"), weight=weight, variance=variance)
+    pd.testing.assert_frame_equal(table, known, rtol=1e-9, check_dtype=False)
 
 
-@pytest.mark.parametrize("weight", WEIGHTS)
-def test_gaps_are_those_of_r(weight):
-    known = golden("gaps").query("variance == 'respondent' and weight == @weight")
-    gaps = rating_gaps(golden("ratings"), weight=weight)
-    expected = known.drop(columns="variance").reset_index(drop=True)
-    pd.testing.assert_frame_equal(gaps, expected, rtol=1e-9, check_dtype=False)
+# ---- clusters of which not all images were rated ----
+
+
+def half_rated() -> pd.DataFrame:
+    """Of cluster 1 one of two images was rated, 10; of cluster 2 both, 0."""
+    return pd.DataFrame(
+        {
+            "respondent_id": ["a", "b", "c"],
+            "group": "D",
+            "image_id": ["i1", "i3", "i4"],
+            "cluster": [1, 2, 2],
+            "item": "angry",
+            "rating": [10.0, 0.0, 0.0],
+            "n_h": 2,
+            "weight_cluster": 0.5,
+            "weight_corpus": [6.0, 3.0, 3.0],
+            "weight_share": [10.0, 9.0, 3.0],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("weight", "mean"),
+    [("cluster", 5), ("corpus", 10 * 12 / 18), ("share", 10 * 20 / 32), ("none", 10 / 3)],
+)
+def test_a_cluster_counts_in_full_however_many_of_its_images_were_rated(weight, mean):
+    with pytest.warns(UserWarning, match=r"no rating of 1 of 4 sampled images \(group D\)"):
+        means = rating_means(half_rated(), weight=weight)
+    assert means["estimate"].tolist() == pytest.approx([mean])
+    with pytest.warns(UserWarning, match="no rating of 1 of 4 sampled images"):
+        weights = rating_weights(half_rated(), weight=weight)
+    assert np.average(weights["rating"], weights=weights["weight"]) == pytest.approx(mean)
+
+
+def test_shares_of_images_that_another_group_rated_are_known():
+    other = (
+        half_rated()
+        .iloc[:2]
+        .assign(respondent_id="e", group="R", image_id=["i2", "i3"], weight_share=[2.0, 9.0])
+    )
+    both = pd.concat([half_rated(), other])
+    with pytest.warns(UserWarning, match="no rating of"):
+        assert rating_means(both, weight="share")["estimate"][0] == pytest.approx(10 * 12 / 24)
+    nothing = both.assign(weight_share=np.where(both["image_id"] == "i1", 0, both["weight_share"]))
+    with pytest.warns(UserWarning, match=r"1 of 2 clusters \(group D\)"):
+        means = rating_means(nothing, weight="share")
+    assert means["estimate"][0] == 0
+    assert means["n_clusters"].tolist() == [1, 2]
+
+
+def test_gaps_compare_clusters_that_both_groups_rated():
+    ratings = six()
+    ratings = ratings[(ratings["group"] == "D") | (ratings["cluster"] == 1)]
+    ratings = ratings.assign(respondent_id=["d1", "d1", "d2", "r1", "r2"])
+    with pytest.warns(UserWarning, match=r"and not about 1 cluster \(1 image\)"):
+        gap = rating_gaps(ratings, variance="respondent").iloc[0]
+    assert gap["estimate"] == pytest.approx(3 - 5)
+    with pytest.warns(UserWarning, match="no rating of"):
+        weights = rating_weights(ratings, of="gaps")
+    assert set(weights["cluster"]) == {1}
+    assert set(weights["contrast"]) == {"D - R"}
+    with pytest.warns(UserWarning, match=r"1 of 2 clusters \(group R\)\. .* clusters that have"):
+        means = rating_means(ratings)
+    assert means["estimate"].tolist() == pytest.approx([4.5, 5])
+
+
+def test_months_of_clusters_are_no_holes():
+    others = six().assign(respondent_id=list("abcdef"))
+    ratings = pd.concat([six(), others.assign(rating=others["rating"] + [1, 2, 4, 0, 0, 1])])
+    ratings["month"] = ratings["cluster"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gaps = rating_gaps(ratings, by=["group", "month"], variance="respondent")
+        rating_means(ratings, by=["group", "month"], variance="respondent")
+    assert gaps["month"].tolist() == [1, 2]
+
+
+def test_images_stand_for_those_of_their_month():
+    """Cluster 1: 12 images, sampled four, one of which nobody rated; cluster 2: 6, three."""
+    table = pd.DataFrame(
+        {
+            "respondent_id": list("abaabb"),
+            "month": [5, 5, 6, 5, 6, 6],
+            "image_id": [f"i{i}" for i in range(6)],
+            "cluster": [1, 1, 1, 2, 2, 2],
+            "item": "angry",
+            "rating": [1.0, 2, 3, 4, 5, 6],
+            "n_h": [4, 4, 4, 3, 3, 3],
+            "weight_corpus": [3.0, 3, 3, 2, 2, 2],
+            "weight_cluster": [1 / 4] * 3 + [1 / 3] * 3,
+        }
+    )
+    means = rating_means(table, by="month", weight="corpus")
+    assert means["estimate"].tolist() == pytest.approx(
+        [(8 * 1.5 + 2 * 4) / 10, (4 * 3 + 4 * 5.5) / 8]
+    )
+
+
+def test_two_way_errors_by_hand():
+    """As in R's test: images within clusters, then people's answers to several images."""
+    hand = pd.DataFrame(
+        {
+            "respondent_id": list("abaca"),
+            "image_id": [f"i{i}" for i in range(5)],
+            "cluster": [1, 1, 2, 2, 3],
+            "item": "angry",
+            "rating": [1.0, 3, 6, 2, 8],
+            "n_h": [2, 2, 2, 2, 1],
+            "weight_cluster": [0.5, 0.5, 0.5, 0.5, 1],
+        }
+    )
+    shares = np.array([1, 1, 1, 1, 2]) / 6
+    scores = shares * (hand["rating"] - shares @ hand["rating"])
+    images = 2 * 2 * ((1 / 6) ** 2 + (2 / 6) ** 2) * 8 / 4
+    alike = 3 / 2 * (scores[[0, 2, 4]].sum() ** 2 - (scores[[0, 2, 4]] ** 2).sum())
+    found = {v: rating_means(hand, by=None, variance=v)["std.error"][0] ** 2 for v in VARIANCES}
+    assert found["image"] == pytest.approx(images)
+    assert found["two-way"] == pytest.approx(images + max(alike, 0))
 
 
 # ---- properties ----
@@ -159,7 +278,9 @@ def test_means_and_gaps_move_with_ratings(seed, shift, times):
     assert np.allclose(moved_gaps["p.value"], gaps["p.value"])
     # The gap is that of the means; nobody is in both groups, so variances add up.
     assert np.isclose(gaps["estimate"][0], means["estimate"][0] - means["estimate"][1])
-    assert np.isclose(gaps["std.error"][0] ** 2, (means["std.error"] ** 2).sum())
+    people = {"variance": "respondent"}
+    error = rating_gaps(table, **people)["std.error"][0]
+    assert np.isclose(error**2, (rating_means(table, **people)["std.error"] ** 2).sum())
 
 
 def test_people_in_both_sides_are_accounted_for():
@@ -302,7 +423,8 @@ def test_groups_come_from_packets_and_items_from_a_table():
     assert ratings["group"].tolist() == ["R", "R"]
     assert ratings["dimension"].tolist() == ["good", "bad"]
     assert ratings["item"].cat.categories.tolist() == ["angry", "proud"]
-    plain = read_ratings(table, items=["angry", "proud"])
+    with pytest.warns(UserWarning, match="no column 'group': all respondents are one group"):
+        plain = read_ratings(table, items=["angry", "proud"])
     assert "group" not in plain
     assert plain["dimension"].isna().all()
 
@@ -362,14 +484,6 @@ def test_a_group_of_one_respondent_has_a_gap_without_a_test() -> None:
         gap = rating_gaps(alone, weight="none").iloc[0]
     assert gap["estimate"] == -2
     assert np.isnan([gap["std.error"], gap["p.value"], gap["conf.low"]]).all()
-
-
-def test_clusters_that_one_group_has_not_rated_are_told() -> None:
-    ratings = six()
-    ratings = ratings[(ratings["group"] == "D") | (ratings["cluster"] == 1)]
-    ratings = ratings.assign(respondent_id=["d1", "d1", "d2", "r1", "r2"])
-    with pytest.warns(UserWarning, match="1 cluster was not rated by every group, 2 for one"):
-        rating_gaps(ratings)
 
 
 def test_groups_come_in_the_order_of_their_categories() -> None:

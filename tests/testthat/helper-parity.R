@@ -46,7 +46,7 @@ otherwise <- c(
 
 # What R does by itself and more of, with a twin in Python to be checked against: the same names,
 # but arguments of its own.
-pure_r <- c("read_ratings", "rating_means", "rating_gaps")
+pure_r <- c("read_ratings", "rating_means", "rating_gaps", "rating_weights")
 
 methods_of_classes <- tibble::tribble(
   ~Python, ~R,

@@ -15,6 +15,11 @@ test_that("what is detectable is found with the wanted power", {
   first <- plan_study(n_clusters = 50, gap = 0.3, n_simulations = 400, power = 0.9)
   again <- plan_study(n_clusters = 50, gap = first$detectable, n_simulations = 400)
   expect_equal(again$power, 0.9, tolerance = 0.01)
+  # Its limits are where the power of nine out of ten could lie, too.
+  limits <- c(first$detectable.low, first$detectable.high)
+  at <- plan_study(n_clusters = 50, gap = limits, n_simulations = 400)
+  expect_true(at$power[1] < 0.9 && at$power[2] > 0.9)
+  expect_true(all(at$power.low < 0.91 & at$power.high > 0.89))
 })
 
 test_that("a simulated survey is analysed as rating_gaps() does", {
@@ -22,17 +27,80 @@ test_that("a simulated survey is analysed as rating_gaps() does", {
     n_clusters = 6, images_per_cluster = 2, raters_per_group = 1, images_per_rater = 3
   )
   sd <- c(respondent = 0, cluster = 0, image = 0, gap = 0, residual = 1)
-  surveys <- with_seed(3, simulate_gaps(design, sd, 1))
   # Parts without spread use up no random numbers: what is drawn are the answers.
   answers <- with_seed(3, rnorm(24))
   ratings <- tibble::tibble(
     respondent_id = paste0(rep(c("D", "R"), each = 12), 1:4),
-    group = rep(c("D", "R"), each = 12), image_id = rep(1:12, 2), item = "x", rating = answers
+    group = rep(c("D", "R"), each = 12), image_id = rep(1:12, 2), item = "x", rating = answers,
+    cluster = (image_id + 1) %/% 2, weight_cluster = 1
   )
-  gap <- rating_gaps(ratings, weight = "none")
-  expect_equal(surveys$error, gap$estimate)
-  expect_equal(surveys$std.error, gap$std.error)
-  expect_equal(surveys$df, gap$df)
+  for (variance in c("two-way", "respondent", "image")) {
+    surveys <- with_seed(3, simulate_gaps(design, equal_sample(design), sd, 1, variance = variance))
+    gap <- rating_gaps(ratings, variance = variance)
+    expect_equal(surveys$error, gap$estimate)
+    expect_equal(surveys$std.error, gap$std.error)
+    expect_equal(surveys$df, gap$df)
+  }
+})
+
+test_that("every survey has its own degrees of freedom", {
+  df <- degrees_of_gap(list(c(1, 1), c(1, 3)), list(4, 4), 7)
+  expect_equal(df, c(7, 16 / (1 / 4 + 9 / 4)))
+})
+
+test_that("so is one with clusters of different sizes, holes and several raters", {
+  design <- tibble::tibble(raters_per_group = 2, images_per_rater = 4)
+  drawn <- tibble::tibble(
+    cluster = rep(1:7, c(5, 4, 3, 2, 1, 1, 1)), n_h = rep(c(5, 4, 3, 2, 1, 1, 1), c(5, 4, 3, 2, 1, 1, 1)),
+    weight_cluster = 1 / n_h, weight_corpus = cluster^2 / n_h, weight_share = runif(17)
+  )
+  people <- ceiling(17 * 2 / 4)
+  answers <- list(image = rep(1:17, each = 2), person = (0:33) %% 10 + 1)
+  set.seed(5)
+  for (weight in c("cluster", "corpus", "share")) {
+    sample <- check_planned_sample(drawn, FALSE, weight)
+    sides <- draw_answers(answers, sample, 0.3)$answers
+    ratings <- lapply(sides, \(side) matrix(rnorm(length(side$image)), ncol = 1))
+    table <- dplyr::bind_rows(Map(\(side, rating, group) {
+      tibble::tibble(
+        respondent_id = paste(group, side$person), group = group, image_id = side$image, item = "x",
+        rating = rating[, 1]
+      )
+    }, sides, ratings, c("D", "R")))
+    # Everybody, and every image, is in the survey, if by an item of another name.
+    others <- tibble::tibble(
+      respondent_id = rep(paste(c("D", "R"), rep(1:10, each = 2)), 2),
+      image_id = rep(1:20, 2) %% 17 + 1, item = "other", rating = 0
+    )
+    others$group <- substr(others$respondent_id, 1, 1)
+    others <- dplyr::distinct(others, respondent_id, image_id, .keep_all = TRUE)
+    table <- dplyr::bind_rows(table, others)
+    table <- dplyr::bind_cols(table, drawn[table$image_id, ])
+    for (variance in c("two-way", "respondent", "image")) {
+      found <- analyse_surveys(Map(totals_of_surveys, sides, ratings), variance, 20)
+      gap <- quietly(rating_gaps(table, weight = weight, variance = variance))
+      gap <- gap[gap$item == "x", ]
+      expect_equal(c(found$estimate, found$variance, found$df), c(
+        gap$estimate, gap$std.error^2, gap$df
+      ), info = paste(weight, variance))
+    }
+  }
+})
+
+test_that("a sample with small clusters, and holes, need more people than equal clusters promise", {
+  plan <- function(...) plan_study(..., gap = 0.3, n_simulations = 200)
+  published <- plan(sample = simulated_sample)
+  expect_equal(published$n_clusters, 309)
+  expect_equal(published$images_per_cluster, 1087 / 309)
+  expect_equal(published$ratings, 2 * 1087)
+  expect_equal(published$respondents, 2 * 136)
+  expect_gt(published$std.error, 1.2 * plan()$std.error)
+  n_h <- tabulate(simulated_sample$cluster)
+  expect_equal(plan(sample = n_h)$detectable, published$detectable)
+  holes <- plan(sample = simulated_sample, unrated = 0.4)
+  expect_equal(holes$ratings, round(2 * 1087 * 0.6))
+  expect_gt(holes$detectable.low, published$detectable.high)
+  expect_false(plan(sample = simulated_sample, weight = "corpus")$detectable == published$detectable)
 })
 
 test_that("the design is counted right", {
@@ -71,5 +139,10 @@ test_that("impossible studies are refused", {
     plan_study(sd = c(residual = 0))
     plan_study(n_simulations = 10)
     plan_study(8, 1, 1, 8)
+    plan_study(20, sample = c(5, 5, 1))
+    plan_study(sample = c(5, 0))
+    plan_study(sample = c(5, 2, 2), images_per_rater = 2, weight = "corpus")
+    plan_study(weight = "share")
+    plan_study(unrated = 1)
   })
 })

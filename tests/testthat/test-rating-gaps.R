@@ -1,5 +1,5 @@
 test_that("six ratings by hand", {
-  gap <- rating_gaps(toy_ratings())[2, ]
+  gap <- rating_gaps(toy_ratings(), variance = "respondent")[2, ]
   expect_equal(gap$contrast, "D - R")
   expect_equal(gap$estimate, 2)
   expect_equal(gap$std.error, sqrt(4 / 3 * 2 * (0.625^2 + 0.125^2)))
@@ -13,38 +13,74 @@ test_that("six ratings by hand", {
   expect_equal(gap$n_respondents, 4)
 })
 
-test_that("gaps are survey's contrasts, for every weight and variance", {
-  ratings <- some_ratings()
-  for (variance in c("respondent", "image", "two-way")) {
+test_that("gaps are survey's contrasts, over the clusters that both groups rated", {
+  for (ratings in list(some_ratings(), ratings_with_holes())) {
     for (weight in c("cluster", "corpus", "share", "none")) {
-      gaps <- quietly(rating_gaps(ratings, weight = weight, variance = variance))
+      gaps <- quietly(rating_gaps(ratings, weight = weight, variance = "respondent"))
       for (item in unique(ratings$item)) {
-        fit <- survey_means(for_survey(ratings, item, weight), variance)
+        data <- for_survey(ratings, item, weight)
+        rated <- with(data[!is.na(data$rating), ], split(cluster, group))
+        data$rating[!data$cluster %in% Reduce(intersect, rated)] <- NA
+        fit <- survey_means(data)
         ours <- gaps[gaps$level == "item" & gaps$item == item, ]
         theirs <- survey_gap(fit, "Democrat", "Republican")
-        info <- paste(variance, weight, item)
-        expect_equal(c(ours$estimate, ours$std.error), theirs, info = info)
+        info <- paste(weight, item)
+        expect_equal(c(ours$estimate, ours$std.error), theirs, info = info, tolerance = 1e-9)
       }
     }
   }
 })
 
-test_that("the default is svycontrast() after svyby()", {
-  ratings <- dplyr::filter(simulated_ratings, item == "scared")
-  data <- for_survey(ratings, "scared", "cluster")
-  design <- survey::svydesign(ids = ~respondent_id, weights = ~w, data = data)
-  means <- survey::svyby(~rating, ~group, design, survey::svymean, covmat = TRUE)
-  gap <- survey::svycontrast(means, c(Democrat = 1, Republican = -1))
-  ours <- rating_gaps(ratings)[2, ]
-  expect_equal(ours$estimate, as.numeric(coef(gap)))
-  expect_equal(ours$std.error, as.numeric(survey::SE(gap)))
+test_that("gaps of three groups compare what each pair has rated", {
+  three <- tibble::tibble(
+    respondent_id = rep(letters[1:6], 3), group = rep(rep(c("A", "B", "C"), each = 2), 3),
+    cluster = rep(1:3, each = 6), image_id = as.character(cluster), item = "angry",
+    rating = c(1, 1, 3, 3, 9, 9, 2, 2, 2, 2, 0, 0, 5, 5, 7, 7, 6, 6) + rep(c(0, 0.5), 9),
+    weight_cluster = 1, n_h = 1
+  )
+  # A did not rate cluster 3, C not cluster 1.
+  holes <- three[!(three$group == "A" & three$cluster == 3 | three$group == "C" & three$cluster == 1), ]
+  gaps <- quietly(rating_gaps(holes))
+  expect_equal(gaps$contrast, c("A - B", "A - C", "B - C"))
+  expect_equal(gaps$estimate, c(((1 - 3) + (2 - 2)) / 2, 2 - 0, ((2 - 0) + (7 - 6)) / 2))
+  expect_message(rating_gaps(holes, variance = "respondent"), "1 cluster \\(1 image\\) in A - B")
+  # Nothing in common: missing, and said.
+  apart <- three[three$group == "A" & three$cluster == 1 | three$group == "B" & three$cluster > 1, ]
+  expect_warning(gap <- suppressMessages(rating_gaps(apart)), "no cluster that the other rated")
+  expect_true(is.na(gap$estimate))
+  # Every cluster belongs to one month: nothing to warn of.
+  three$month <- three$cluster
+  expect_silent(gaps <- rating_gaps(three, by = c(group, month), variance = "respondent"))
+  expect_equal(nrow(gaps), 9)
+  expect_silent(rating_means(three, by = c(group, month), variance = "respondent"))
+  expect_silent(rating_gaps(three, by = month, variance = "respondent"))
+})
+
+test_that("the default is svycontrast() after svyby(), with the weights that we hand out", {
+  ratings <- ratings_with_holes()
+  for (weight in c("cluster", "corpus", "share")) {
+    for (measure in c("angry", "enthusiasm")) {
+      data <- quietly(rating_weights(ratings, weight = weight, of = "gaps"))
+      # Who rated none of the clusters compared is a respondent of the survey nevertheless.
+      everybody <- quietly(rating_weights(ratings, weight = weight))
+      data <- dplyr::bind_rows(data, dplyr::anti_join(everybody, data, "respondent_id"))
+      design <- survey::svydesign(ids = ~respondent_id, weights = ~weight, data = data)
+      item <- subset(design, item == measure & !is.na(contrast))
+      means <- survey::svyby(~rating, ~group, item, survey::svymean, covmat = TRUE)
+      gap <- survey::svycontrast(means, c(Democrat = 1, Republican = -1))
+      ours <- quietly(rating_gaps(ratings, weight = weight, variance = "respondent"))
+      ours <- ours[ours$item == measure, ]
+      expect_equal(ours$estimate, as.numeric(coef(gap)), tolerance = 1e-9)
+      expect_equal(ours$std.error, as.numeric(survey::SE(gap)), tolerance = 1e-9)
+    }
+  }
 })
 
 test_that("people who are in both cells are not counted as independent", {
   ratings <- dplyr::filter(some_ratings("angry"), cluster %in% 1:3)
-  gaps <- quietly(rating_gaps(ratings, by = cluster))
+  gaps <- quietly(rating_gaps(ratings, by = cluster, variance = "respondent"))
   gaps <- gaps[gaps$level == "item", ]
-  fit <- survey_means(for_survey(ratings, "angry", "cluster", "cluster"), "respondent")
+  fit <- survey_means(for_survey(ratings, "angry", "cluster", "cluster"))
   expect_equal(gaps$contrast, c("1 - 2", "1 - 3", "2 - 3"))
   for (i in 1:3) {
     sides <- strsplit(gaps$contrast[i], " - ")[[1]]
@@ -66,9 +102,9 @@ test_that("people who are in both cells are not counted as independent", {
 
 test_that("gaps within clusters are survey's", {
   ratings <- dplyr::filter(some_ratings("angry"), cluster %in% c(1, 2, 200, 299))
-  gaps <- quietly(rating_gaps(ratings, by = c(group, cluster)))
+  gaps <- quietly(rating_gaps(ratings, by = c(group, cluster), variance = "respondent"))
   gaps <- gaps[gaps$level == "item", ]
-  fit <- survey_means(for_survey(ratings, "angry", "cluster", c("group", "cluster")), "respondent")
+  fit <- survey_means(for_survey(ratings, "angry", "cluster", c("group", "cluster")))
   expect_equal(gaps$cluster, c(1, 2, 200, 299))
   for (i in 1:4) {
     sides <- paste(c("Democrat", "Republican"), gaps$cluster[i], sep = "/")

@@ -1,5 +1,5 @@
 test_that("six ratings by hand", {
-  means <- rating_means(toy_ratings())
+  means <- rating_means(toy_ratings(), variance = "respondent")
   items <- means[means$level == "item", ]
   expect_equal(items$group, c("D", "R"))
   expect_equal(items$estimate, c(1 * 4 + 0.5 * 8 + 0.5 * 2, 1 * 1 + 0.5 * 5 + 0.5 * 3) / 2)
@@ -18,7 +18,9 @@ test_that("six ratings by hand", {
 })
 
 test_that("weights say what counts the same", {
-  first <- function(weight) rating_means(toy_ratings(), weight = weight)$estimate[1]
+  first <- function(weight) {
+    rating_means(toy_ratings(), weight = weight, variance = "respondent")$estimate[1]
+  }
   expect_equal(first("corpus"), (10 * 4 + 3 * 8 + 3 * 2) / 16)
   # Nobody shared image 3, and without it one person is left in D.
   expect_warning(share <- rating_means(toy_ratings(), weight = "share"), "Only one respondent")
@@ -53,25 +55,139 @@ test_that("a dimension is the mean of its items per respondent and image", {
   expect_equal(means$n_ratings, c(6, 6, 5))
 })
 
-test_that("means are those of survey, for every weight and variance", {
-  ratings <- some_ratings()
-  for (variance in c("respondent", "image", "two-way")) {
+test_that("a cluster counts in full, however many of its images were rated", {
+  # Cluster 1: one of two images rated, 10; cluster 2: both rated, 0.
+  half <- tibble::tibble(
+    respondent_id = c("a", "b", "c"), group = "D", image_id = c("1", "3", "4"),
+    cluster = c(1, 2, 2), item = "angry", rating = c(10, 0, 0), N_h = c(12, 6, 6), n_h = 2,
+    weight_cluster = 0.5, weight_corpus = c(6, 3, 3), weight_share = c(10, 9, 3)
+  )
+  first <- function(ratings, ...) quietly(rating_means(ratings, ...))$estimate[1]
+  expect_equal(first(half), 5)
+  expect_equal(first(half, weight = "corpus"), 10 * 12 / 18)
+  # The unrated image was shared as often as the rated one of its cluster, as far as is known.
+  expect_equal(first(half, weight = "share"), 10 * 20 / 32)
+  expect_equal(first(half, weight = "none"), 10 / 3)
+  expect_equal(first(half[names(half) != "n_h"], weight = "corpus"), 10 * 12 / 18)
+
+  # Now somebody else rated it: its shares are known.
+  both <- dplyr::bind_rows(half, tibble::tibble(
+    respondent_id = c("e", "e"), group = "R", image_id = c("2", "3"), cluster = c(1, 2),
+    item = "angry", rating = c(4, 4), N_h = c(12, 6), n_h = 2, weight_cluster = 0.5,
+    weight_corpus = c(6, 3), weight_share = c(2, 9)
+  ))
+  expect_equal(first(both, weight = "share"), 10 * 12 / 24)
+  expect_equal(first(both), 5)
+  # Several raters of an image share its weight.
+  more <- dplyr::bind_rows(half, dplyr::mutate(half[2, ], respondent_id = "d", rating = 6))
+  expect_equal(first(more), (10 + (3 + 0) / 2) / 2)
+  # A cluster whose rated images nobody shared cannot stand for its shares.
+  zero <- dplyr::mutate(both, weight_share = ifelse(image_id == "1", 0, weight_share))
+  expect_equal(first(zero, weight = "share"), 0)
+  expect_equal(quietly(rating_means(zero, weight = "share"))$n_clusters, c(1, 2))
+  # A dimension has the images that were rated on any of its items.
+  items <- dplyr::bind_rows(
+    dplyr::mutate(half, dimension = "aversion"),
+    dplyr::mutate(half[1, ], image_id = "2", item = "bitter", dimension = "aversion", rating = 2)
+  )
+  means <- quietly(rating_means(items))
+  expect_equal(means$item, c("aversion", "angry", "bitter"))
+  expect_equal(means$estimate, c(3, 5, 2))
+})
+
+test_that("images stand for those of their month, where means are by month", {
+  # Of cluster 1 (10 images) two sampled images are of May and two of June; one of June is unrated.
+  months <- tibble::tibble(
+    respondent_id = c("a", "b", "a", "a", "b", "b"), month = c(5, 5, 6, 5, 6, 6),
+    image_id = as.character(1:6), cluster = c(1, 1, 1, 2, 2, 2), item = "angry",
+    rating = c(1, 2, 3, 4, 5, 6), N_h = c(12, 12, 12, 6, 6, 6), n_h = c(4, 4, 4, 3, 3, 3),
+    weight_corpus = c(3, 3, 3, 2, 2, 2), weight_cluster = 1 / n_h
+  )
+  # Nobody rated the fourth image of cluster 1, whose month is unknown: the others stand for it.
+  means <- quietly(rating_means(months, by = month, weight = "corpus"))
+  expect_equal(means$estimate, c((8 * 1.5 + 2 * 4) / 10, (4 * 3 + 4 * 5.5) / 8))
+  means <- quietly(rating_means(months, by = month))
+  expect_equal(means$estimate, c((1.5 + 4) / 2, (3 + 5.5) / 2))
+})
+
+test_that("means are those of survey, for every weight, with and without holes", {
+  for (ratings in list(some_ratings(), ratings_with_holes())) {
     for (weight in c("cluster", "corpus", "share", "none")) {
-      means <- quietly(rating_means(ratings, weight = weight, variance = variance))
+      means <- quietly(rating_means(ratings, weight = weight, variance = "respondent"))
       for (item in unique(ratings$item)) {
-        data <- for_survey(ratings, item, weight)
-        fit <- survey_means(data, variance)
+        fit <- survey_means(for_survey(ratings, item, weight))
         ours <- means[means$level == "item" & means$item == item, ]
-        info <- paste(variance, weight, item)
-        expect_equal(ours$estimate, unname(fit$estimate), info = info)
-        expect_equal(ours$std.error, unname(sqrt(diag(fit$vcov))), info = info)
+        info <- paste(weight, item)
+        expect_equal(ours$estimate, unname(fit$estimate), info = info, tolerance = 1e-9)
+        expect_equal(
+          ours$std.error, unname(sqrt(diag(fit$vcov))), info = info, tolerance = 1e-9
+        )
       }
     }
   }
 })
 
+test_that("errors by image are those of survey with clusters as strata", {
+  # Without lonely strata, and with every image rated by both groups.
+  ratings <- dplyr::filter(simulated_ratings, item == "angry", n_h > 1)
+  for (weight in c("cluster", "corpus", "share")) {
+    fit <- survey_means(for_survey(ratings, "angry", weight), ~image_id, ~cluster)
+    means <- rating_means(ratings, weight = weight, variance = "image")
+    ours <- means[means$level == "item", ]
+    expect_equal(ours$std.error, unname(sqrt(diag(fit$vcov))), info = weight, tolerance = 1e-9)
+    gap <- rating_gaps(ratings, weight = weight, variance = "image")[2, ]
+    expect_equal(
+      c(gap$estimate, gap$std.error), survey_gap(fit, "Democrat", "Republican"),
+      info = weight, tolerance = 1e-9
+    )
+    expect_equal(ours$df, rep(sum(tapply(ratings$n_h, ratings$cluster, max) - 1), 2))
+  }
+})
+
+test_that("two-way errors by hand", {
+  # Three clusters, the last with one image; person a rated three images.
+  hand <- tibble::tibble(
+    respondent_id = c("a", "b", "a", "c", "a"), image_id = as.character(1:5),
+    cluster = c(1, 1, 2, 2, 3), item = "angry", rating = c(1, 3, 6, 2, 8), n_h = c(2, 2, 2, 2, 1),
+    weight_cluster = 1 / n_h
+  )
+  share <- c(1, 1, 1, 1, 2) / 6
+  mean <- sum(share * hand$rating)
+  # Within clusters: m / (m - 1) times squared distances of shares times ratings; the single image
+  # is given what the other four show, 4 / 36, by the ratio of squared shares, 8 to 4.
+  images <- 2 * 2 * ((1 / 6)^2 + (2 / 6)^2)
+  score <- share * (hand$rating - mean)
+  alike <- 3 / 2 * (sum(score[c(1, 3, 5)])^2 - sum(score[c(1, 3, 5)]^2))
+  error <- function(variance) rating_means(hand, by = NULL, variance = variance)$std.error
+  expect_equal(error("image"), sqrt(images * 8 / 4))
+  expect_equal(error("two-way"), sqrt(images * 8 / 4 + max(alike, 0)))
+  expect_equal(error("respondent"), sqrt(3 / 2 * (sum(score[c(1, 3, 5)])^2 + sum(score[c(2, 4)]^2))))
+  # A mean of one image: respondents are all there is.
+  one <- dplyr::mutate(hand, image_id = "1", cluster = 1)[c(1, 2, 4), ]
+  expect_equal(
+    rating_means(one, by = cluster)$std.error,
+    rating_means(one, by = cluster, variance = "respondent")$std.error
+  )
+})
+
+test_that("two-way errors are pairs of answers that share an image or a respondent", {
+  ratings <- dplyr::filter(simulated_ratings, item == "angry", n_h > 1)
+  data <- for_survey(ratings, "angry", "corpus")
+  side <- ifelse(data$group == "Democrat", 1, -1)
+  mean <- tapply(data$w * data$rating, data$group, sum) / tapply(data$w, data$group, sum)
+  score <- side * data$w / ave(data$w, data$group, FUN = sum) * (data$rating - mean[data$group])
+  image <- rowsum(score, data$image_id)
+  cluster <- data$cluster[match(rownames(image), data$image_id)]
+  n <- ave(cluster, cluster, FUN = length)
+  within <- sum((image - ave(image, cluster))^2 * n / (n - 1))
+  people <- sum(rowsum(score, data$respondent_id)^2) - sum(score^2)
+  n <- length(unique(data$respondent_id))
+  gap <- rating_gaps(ratings, weight = "corpus")[2, ]
+  expect_equal(gap$std.error, sqrt(within + people * n / (n - 1)), tolerance = 1e-9)
+})
+
 test_that("means of dimensions and of clusters are those of survey", {
-  ratings <- some_ratings()
+  ratings <- ratings_with_holes()
   wide <- dplyr::summarise(
     dplyr::group_by(
       dplyr::filter(ratings, dimension == "enthusiasm"),
@@ -81,14 +197,16 @@ test_that("means of dimensions and of clusters are those of survey", {
   )
   # Who rated nothing else than anger is a unit of the design, too.
   wide <- dplyr::bind_rows(wide, dplyr::filter(ratings, item == "angry"))
-  fit <- survey_means(for_survey(wide, "enthusiasm", "cluster"), "respondent")
-  ours <- dplyr::filter(quietly(rating_means(ratings)), item == "enthusiasm")
+  wide <- dplyr::left_join(wide, dplyr::distinct(ratings, image_id, N_h, n_h), "image_id")
+  fit <- survey_means(for_survey(wide, "enthusiasm", "cluster"))
+  ours <- quietly(rating_means(ratings, variance = "respondent"))
+  ours <- dplyr::filter(ours, item == "enthusiasm")
   expect_equal(ours$estimate, unname(fit$estimate))
   expect_equal(ours$std.error, unname(sqrt(diag(fit$vcov))))
 
   few <- dplyr::filter(ratings, item == "angry", cluster %in% c(1, 2, 200, 299))
-  fit <- survey_means(for_survey(few, "angry", "cluster", c("group", "cluster")), "respondent")
-  ours <- quietly(rating_means(few, by = c(group, cluster)))
+  fit <- survey_means(for_survey(few, "angry", "cluster", c("group", "cluster")))
+  ours <- quietly(rating_means(few, by = c(group, cluster), variance = "respondent"))
   ours <- ours[ours$level == "item", ]
   at <- match(paste(ours$group, ours$cluster, sep = "/"), names(fit$estimate))
   expect_equal(ours$estimate, unname(fit$estimate[at]))
@@ -97,8 +215,11 @@ test_that("means of dimensions and of clusters are those of survey", {
 
 test_that("without clusters images are units of their own", {
   ratings <- dplyr::select(some_ratings("angry"), -cluster)
-  means <- rating_means(ratings, variance = "image")
-  data <- for_survey(ratings, "angry", "cluster")
+  expect_warning(
+    means <- rating_means(ratings, variance = "image"), "no column cluster.*counts for less"
+  )
+  data <- for_survey(some_ratings("angry"), "angry", "none")
+  data$w <- data$weight_cluster * data$w
   fit <- survey::svyby(
     ~rating, ~cell, survey::svydesign(ids = ~image_id, weights = ~w, data = data), survey::svymean
   )
@@ -119,7 +240,7 @@ test_that("groups of images need not hold the same clusters", {
   expect_equal(means$estimate[means$level == "item"], c(2.5, 5.5, 3.5))
   expect_silent(rating_means(toy_ratings(), by = cluster))
   uneven <- dplyr::filter(toy_ratings(), !(group == "R" & cluster == 1))
-  expect_warning(rating_means(uneven, by = group), "not rated by every group")
+  expect_warning(rating_means(uneven, by = group), "1 of 2 clusters \\(group R\\)")
 })
 
 test_that("the result knows its survey, and stays a tibble", {

@@ -93,6 +93,24 @@ test_that("answers and ratings add up", {
   expect_false(anyDuplicated(ratings[c("respondent_id", "image_id", "item")]) > 0)
 })
 
+test_that("a missing group column is said, and not taken for a group that rated nothing", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r2"), image_id = c("i1", "i3"), item = "angry", rating = c(3, 4)
+  )
+  said <- function(answers) {
+    paste(testthat::capture_messages(read_ratings(answers, toy_drawn(), two_items)), collapse = " ")
+  }
+  text <- said(answers)
+  expect_match(text, "There is no column group: all respondents are one group")
+  expect_match(text, "Sampled images without a rating: 1\\.")
+  problems <- rating_problems(quietly(read_ratings(answers, toy_drawn(), two_items)))
+  expect_equal(problems$image_id, "i2")
+  text <- said(data.frame(answers, group = c("D", "R")))
+  expect_no_match(text, "no column")
+  expect_match(text, "Sampled images without a rating: 2 \\(D\\), 2 \\(R\\)\\.")
+  expect_no_match(said(data.frame(answers, party = "D")[0:2, ]), "by a group")
+})
+
 test_that("a wide table needs only a map of its columns", {
   answers <- data.frame(
     PID = c(1, 2), party = c("D", "R"), img = c("i1", "i1"), angry = c(3, NA), Stolz = c(1, 2),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
@@ -27,19 +28,41 @@ class Design:
     answers : DataFrame
         One row per answer to a measure (an item or a dimension): ``level``, ``item``,
         ``dimension``, the columns of ``by``, ``respondent_id``, ``image_id``, ``cluster``
-        (None where unknown), ``rating``, ``weight``.
+        (None where unknown), ``rating``, ``weight``; ``respondent`` and ``image``, counted.
+    images : DataFrame
+        One row per image, ``image_id`` in the index: ``cluster``, ``weight`` (in the sample),
+        ``of_all`` (for how many sampled images it stands, where nobody at all rated some of
+        its cluster), ``total`` (what its cluster weighs), and the columns of ``by`` that are
+        about images.
     measures : DataFrame
         ``level``, ``item``, ``dimension``, in the order of the results.
     by : list of str
         The columns whose values have means of their own.
+    of_images : list of str
+        Those of them that are about images (their cluster, their month), not about people.
+    weight : str
+        What counts the same.
     n_respondents : int
         Respondents of the whole survey.
     """
 
     answers: pd.DataFrame
+    images: pd.DataFrame
     measures: pd.DataFrame
     by: list[str]
+    of_images: list[str]
+    weight: str
     n_respondents: int
+
+    @property
+    def clustered(self) -> bool:
+        """Whether clusters are known."""
+        return bool(self.images["cluster"].notna().all())
+
+    @property
+    def compares_images(self) -> bool:
+        """Whether the first column of ``by`` is about images."""
+        return bool(self.by) and self.by[0] in self.of_images
 
 
 def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
@@ -57,14 +80,18 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     for name in ("dimension", "cluster"):
         if name not in table:
             table[name] = None
+    _check_clusters(table, weight)
+    of_images = [name for name in by if _tells_images_apart(name, table)]
+    images = _images(table, weight, of_images)
     measures = _measures(table)
     items = table.assign(level="item")
     answers = pd.concat([items, _dimensions(items, by)], ignore_index=True)
+    n_respondents = table["respondent_id"].nunique()
+    design = Design(answers, images, measures, by, of_images, weight, n_respondents)
+    answers["weight"] = _weigh(design)
+    for name in ("respondent", "image"):
+        answers[name] = pd.factorize(answers[f"{name}_id"])[0]
     cell = ["level", "item", *by]
-    # An image counts once in a cell, however many have rated it there.
-    image = [*dict.fromkeys([*cell, "image_id"])]
-    times = answers.groupby(image, observed=True)["rating"].transform("size")
-    answers["weight"] = answers["weight"] / times
     empty = answers.groupby(cell, observed=True)["weight"].sum() == 0
     if empty.any():
         where = empty.index[empty][0]
@@ -72,8 +99,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
             f"All weights `weight_{weight}` of {', '.join(map(str, where[1:]))} are zero.",
             f"No image in it was shared: choose another {arg('weight')}.",
         )
-    _warn_uneven(answers, by)
-    return Design(answers, measures, by, table["respondent_id"].nunique())
+    return design
 
 
 def _check_ratings(ratings: Any) -> pd.DataFrame:
@@ -190,22 +216,164 @@ def _measures(ratings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "item", "dimension"])
 
 
-def _warn_uneven(answers: pd.DataFrame, by: list[str]) -> None:
-    """Where groups rated different clusters, their means are about different things."""
-    if not by or "cluster" in by:
-        return
-    groups = answers[[*by, "image_id", "cluster"]].drop_duplicates()
-    if not groups.duplicated("image_id").any():  # groups of images have none in common
-        return
-    pairs = groups[[*by, "cluster"]].drop_duplicates()
-    times = pairs["cluster"].value_counts()
-    partly = sorted(times.index[times < len(pairs[by].drop_duplicates())])
-    if partly:
+def _check_clusters(ratings: pd.DataFrame, weight: str) -> None:
+    """Weights of a cluster's rated images need the cluster, one for each image."""
+    missing = int(ratings["cluster"].isna().sum())
+    if missing and weight == "none":
+        ratings["cluster"] = None
+    elif missing == len(ratings):
         warn(
-            f"{plural(len(partly), 'cluster was', 'clusters were')} not rated by every group, "
-            f"{quote(partly[0])} for one, so that means of groups are not about the same "
-            "clusters. They stay in; to compare like with like, filter them out of all groups."
+            f"The ratings have no column 'cluster': 'weight_{weight}' is taken as it is, so that a "
+            "cluster of which not all sampled images were rated counts for less. Give "
+            f"{verb('read_ratings')} the sample."
         )
+    elif missing:
+        raise ImagestrataError(
+            f"{missing} of {len(ratings)} ratings have no cluster.",
+            "Were images rated that are not in the sample?",
+        )
+    elif weight != "none":
+        for name in ("cluster", "weight"):
+            kinds = ratings.groupby("image_id", observed=True)[name].nunique()
+            if (kinds > 1).any():
+                column = name if name == "cluster" else f"weight_{weight}"
+                raise ImagestrataError(
+                    f"{quote(column)} must be the same in all ratings of an image, but differs for "
+                    f"{quote(kinds.index[kinds > 1][0])}.",
+                    f"{verb('read_ratings')} joins clusters and weights by image_id.",
+                )
+
+
+def _tells_images_apart(name: str, ratings: pd.DataFrame) -> bool:
+    """Whether a column is about images (their cluster, their month), not about people.
+
+    Where nobody rated images of two values it may be either; what is the same in all of a
+    cluster is then about images, except the respondents' ``group``.
+    """
+
+    def constant(unit: str) -> bool:
+        return bool((ratings.groupby(unit, observed=True)[name].nunique() <= 1).all())
+
+    if name == "image_id":
+        return True
+    if not constant("image_id"):
+        return False
+    if not constant("respondent_id"):
+        return True
+    known = name == "cluster" or ratings["cluster"].notna().all()
+    return name != "group" and bool(known) and (name == "cluster" or constant("cluster"))
+
+
+def _images(ratings: pd.DataFrame, weight: str, of_images: list[str]) -> pd.DataFrame:
+    columns = ["cluster", "weight", *of_images]
+    columns += [name for name in ("n_h", "weight_cluster") if name in ratings]
+    columns = [name for name in dict.fromkeys(columns) if name != "image_id"]
+    images = ratings.drop_duplicates("image_id").set_index("image_id", drop=False)
+    images = images[[*columns, *(["image_id"] if "image_id" in of_images else [])]].copy()
+    images.index.name = None
+    images["of_all"] = 1.0
+    images["total"] = 1.0
+    if images["cluster"].isna().any():
+        return images
+    rated = images.groupby("cluster", observed=True)["weight"].transform("size")
+    if "n_h" in images:
+        sampled = images["n_h"]
+    elif "weight_cluster" in images:
+        sampled = 1 / images["weight_cluster"]
+    else:
+        sampled = pd.Series(np.nan, images.index)
+    images["of_all"] = (sampled / rated).clip(lower=1).fillna(1.0)
+    if weight in ("corpus", "share"):
+        stratum = [*dict.fromkeys(["cluster", *of_images])]
+        stands = images.assign(total=images["weight"] * images["of_all"])
+        images["total"] = stands.groupby(stratum, observed=True)["total"].transform("sum")
+    return images
+
+
+def _weigh(design: Design) -> pd.Series[Any]:
+    """Weights of answers.
+
+    In a cell each cluster has the weight that ``weight`` gives it, its rated images share
+    that in proportion to their weights in the sample, and the ratings of an image share alike.
+    """
+    answers = design.answers
+    cell = ["level", "item", *design.by]
+    image = [*dict.fromkeys([*cell, "image_id"])]
+    times = answers.groupby(image, observed=True)["rating"].transform("size")
+    weights = answers["weight"] / times
+    if design.weight == "none" or not design.clustered:
+        return weights
+    stratum = [*dict.fromkeys([*cell, "cluster"])]
+    rated = weights.groupby([answers[name] for name in stratum], observed=True).transform("sum")
+    total = answers["image_id"].map(design.images["total"]).astype(float)
+    shared: pd.Series[Any] = (total * weights / rated.where(rated > 0)).fillna(0.0)
+    return shared
+
+
+def unrated(design: Design) -> list[tuple[dict[str, Any], dict[str, int]]]:
+    """For each group: images and clusters without a rating, out of how many.
+
+    Items may differ: the item that lacks most counts.
+    """
+    answers, by, domain = design.answers.assign(all=0), design.by, design.of_images
+    images = design.images.assign(all=0)
+    # Of images that nobody rated the cluster is known, and nothing else.
+    places = images.drop_duplicates([*dict.fromkeys(["cluster", *domain])])
+    if places.duplicated("cluster").any():
+        images["of_all"] = 1.0
+    keys = ["all", *domain]
+    n_images = images.groupby(keys, observed=True)["of_all"].sum().round().to_dict()
+    asked = images[images["total"] > 0].groupby(keys, observed=True)["cluster"]
+    n_clusters = asked.nunique().to_dict()
+    answers["counted"] = answers["cluster"].where(answers["weight"] > 0)
+    cells = answers.groupby(["all", *by, "level", "item"], observed=True)
+    rated = cells[["image_id", "counted"]].nunique()
+    least = rated.groupby(level=["all", *by], observed=True).min()
+    found = []
+    for key, n_rated, n_counted in least.itertuples():
+        values = key if isinstance(key, tuple) else (key,)
+        group = dict(zip(by, values[1:], strict=True))
+        place = (0, *(group[name] for name in domain)) if domain else 0
+        row = {
+            "all_images": int(n_images[place]),
+            "all_clusters": int(n_clusters.get(place, 0)),
+        }
+        row["images"] = row["all_images"] - int(n_rated)
+        row["clusters"] = row["all_clusters"] - int(n_counted)
+        found.append((group, row))
+    return found
+
+
+def warn_unrated(design: Design, left_out: list[str] | None = None) -> None:
+    """Say once which clusters and sampled images means, or gaps, are not about."""
+    if not design.clustered:
+        return
+    lacking = [(group, row) for group, row in unrated(design) if row["images"] + row["clusters"]]
+    if not lacking:
+        return
+    lines = []
+    for group, row in lacking[:3]:
+        line = f"{row['images']:,} of {plural(row['all_images'], 'sampled image')}"
+        if row["clusters"]:
+            line += f" and {row['clusters']:,} of {plural(row['all_clusters'], 'cluster')}"
+        where = ", ".join(f"{name} {value}" for name, value in group.items())
+        lines.append(line + (f" ({where})" if where else ""))
+    if len(lacking) > 3:
+        lines.append(f"and more in {plural(len(lacking) - 3, 'further group')}")
+    text = f"There is no rating of {'; '.join(lines)}."
+    if design.weight != "none":
+        text += " The rated images of a cluster stand for the others."
+    if left_out:
+        text += (
+            " A gap is about the clusters that both groups rated, and not about "
+            f"{'; '.join(left_out)}."
+        )
+    elif left_out is None and any(row["clusters"] for _, row in lacking):
+        text += (
+            f" A mean is about the clusters that have a rating; {verb('rating_gaps')} compares "
+            "groups by the clusters that both have rated."
+        )
+    warn(text)
 
 
 def _dimensions(items: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,9 +14,12 @@ from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_float
 from ..verbs import public
 from ..wording import arg, quote
-from .design import Design, design_ratings
+from .design import Design, design_ratings, warn_unrated
 
 Array: TypeAlias = np.ndarray[Any, Any]
+
+#: What was drawn by chance.
+VARIANCES = ("two-way", "respondent", "image")
 
 #: How p values are adjusted -> what statsmodels calls it.
 ADJUSTMENTS = {"holm": "holm", "BH": "fdr_bh", "none": None}
@@ -27,6 +31,7 @@ def rating_means(
     by: str | Sequence[str] | None = "group",
     *,
     weight: str = "cluster",
+    variance: str = "two-way",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Mean ratings of every item and dimension, by groups.
@@ -83,27 +88,27 @@ def rating_means(
     Intervals are those of the t distribution with the respondents of the cell less
     one as degrees of freedom. With one respondent there is no standard error.
     """
+    variance = check_choice("variance", variance, VARIANCES)
     conf_level = _check_level(conf_level)
     design = design_ratings(ratings, by, weight)
+    warn_unrated(design)
     rows = []
-    for place, group, cell in _cells(design):
-        mean, variance = _fit([cell], design.n_respondents)
-        counts = _counts(cell)
-        error = np.sqrt(variance[0, 0]) if counts["n_respondents"] > 1 else np.nan
+    for place, group, answers in _cells(design):
+        cell = _cell(answers)
         rows.append(
             {
                 **_measure(design, place),
                 **group,
-                "estimate": mean[0],
-                "std.error": error,
-                "df": counts["n_respondents"] - 1,
-                **counts,
+                "estimate": cell.mean,
+                "std.error": np.sqrt(_variance(variance, design.n_respondents, cell)),
+                "df": _degrees(variance, cell),
+                **cell.counts,
             }
         )
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
     _warn_alone(table, design.by, "in")
     _warn_no_spread(table)
-    return table.assign(weight=weight)
+    return table.assign(weight=weight, variance=variance)
 
 
 @public
@@ -112,6 +117,7 @@ def rating_gaps(
     by: str | Sequence[str] = "group",
     *,
     weight: str = "cluster",
+    variance: str = "two-way",
     adjust: str = "holm",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -158,24 +164,32 @@ def rating_gaps(
     """
     from scipy import stats
 
+    variance = check_choice("variance", variance, VARIANCES)
     adjust = check_choice("adjust", adjust, ADJUSTMENTS)
     conf_level = _check_level(conf_level)
     design = design_ratings(ratings, by, weight)
-    values = _check_compared(design)
+    pairs = list(itertools.combinations(_check_compared(design), 2))
     rows, one_sided = [], 0
+    left_out: dict[str, list[pd.DataFrame]] = {}
     for place, other, sides in _comparisons(design):
-        for first, second in itertools.combinations(values, 2):
+        for first, second in pairs:
+            if first not in sides and second not in sides:
+                continue
+            contrast = f"{first} - {second}"
+            cells: list[pd.DataFrame] = []
             if first in sides and second in sides:
-                cells = [sides[first], sides[second]]
-                contrast = f"{first} - {second}"
-                row = {**_measure(design, place), **other, "contrast": contrast}
-                rows.append(row | _gap(cells, design.n_respondents))
-            elif first in sides or second in sides:
+                cells, out = _alike(design, sides[first], sides[second])
+                left_out.setdefault(contrast, []).append(out)
+            if not cells or not len(cells[0]):
                 one_sided += 1
+                continue
+            row = {**_measure(design, place), **other, "contrast": contrast}
+            rows.append(row | _gap(cells, variance, design.n_respondents))
+    warn_unrated(design, _left_out(left_out))
     if one_sided:
         warn(
-            f"{plural(one_sided, 'comparison lacks', 'comparisons lack')} one side, since nobody "
-            "of one group has rated there; they are left out."
+            f"{plural(one_sided, 'comparison lacks', 'comparisons lack')} one side, since one "
+            "group has not rated there, or no cluster that the other rated: left out."
         )
     if not rows:
         raise ImagestrataError("There is nothing to compare: no two groups have rated the same.")
@@ -187,7 +201,86 @@ def rating_gaps(
     table["p.adjusted"] = table.groupby("level")["p.value"].transform(_adjusted, adjust)
     counts = table[["n_ratings", "n_respondents"]]
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
-    return pd.concat([table, counts], axis=1).assign(weight=weight, adjust=adjust)
+    table = pd.concat([table, counts], axis=1)
+    return table.assign(weight=weight, variance=variance, adjust=adjust)
+
+
+def rating_weights(
+    ratings: pd.DataFrame,
+    by: str | Sequence[str] | None = "group",
+    *,
+    weight: str = "cluster",
+    of: str = "means",
+) -> pd.DataFrame:
+    """Every answer with the weight that it has in its mean, for other software.
+
+    Parameters
+    ----------
+    ratings, by, weight
+        As in :func:`rating_means`.
+    of : {"means", "gaps"}, default "means"
+        The weights of :func:`rating_means`, or those of :func:`rating_gaps`, which are about
+        the clusters that both groups rated.
+
+    Returns
+    -------
+    DataFrame
+        One row per answer to an item or a dimension: ``level``, ``item``, ``dimension``, the
+        columns of ``by``, ``respondent_id``, ``image_id``, ``cluster`` (if there is one),
+        ``rating``, ``weight``. With ``of="gaps"`` also ``contrast``, where groups of
+        respondents are compared: an answer has a weight in every comparison of its group.
+
+    Raises
+    ------
+    ImagestrataError
+        As :func:`rating_means` and :func:`rating_gaps`.
+
+    Notes
+    -----
+    A cell is an item or a dimension in a group. In it a cluster weighs 1 ("cluster"), its
+    N_h images ("corpus") or the shares of its images ("share"). The images of the cluster that
+    have a rating in the cell divide that among themselves, equally or by their shares, and the
+    ratings of an image divide the image's weight equally. ``weight_cluster``,
+    ``weight_corpus`` and ``weight_share`` of the sample lead to the same means only where every
+    sampled image has exactly one rating in every cell.
+
+    With these weights R's ``svydesign(ids = ~respondent_id, weights = ~weight)`` gives the means
+    and standard errors of ``rating_means(variance="respondent")``.
+    """
+    check_choice("of", of, ("means", "gaps"))
+    design = design_ratings(ratings, by, weight)
+    named = [name for name in design.by if name not in ("image_id", "cluster")]
+    columns = ["level", "item", "dimension", *named, "respondent_id", "image_id"]
+    columns += [*(["cluster"] if design.clustered else []), "rating", "weight"]
+    if of == "means" or not design.clustered or design.compares_images:
+        if of == "gaps":
+            _check_compared(design)
+        warn_unrated(design)
+        parts = [answers for _, _, answers in _cells(design)]
+        return pd.concat(parts)[columns].reset_index(drop=True)
+    tables: list[pd.DataFrame] = []
+    left_out: dict[str, list[pd.DataFrame]] = {}
+    for _, _, sides in _comparisons(design):
+        for first, second in itertools.combinations(_check_compared(design), 2):
+            if first in sides and second in sides:
+                contrast = f"{first} - {second}"
+                alike, out = _alike(design, sides[first], sides[second])
+                left_out.setdefault(contrast, []).append(out)
+                tables += [side.assign(contrast=contrast) for side in alike]
+    warn_unrated(design, _left_out(left_out))
+    return pd.concat(tables)[[*columns, "contrast"]].reset_index(drop=True)
+
+
+def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:
+    """What each pair of groups is not compared by."""
+    found = []
+    for contrast, tables in parts.items():
+        out = pd.concat(tables)
+        if len(out):
+            clusters, images = out["cluster"].nunique(), out["image_id"].nunique()
+            text = f"{plural(clusters, 'cluster')} ({plural(images, 'image')})"
+            found.append(text + (f" in {contrast}" if len(parts) > 1 else ""))
+    return found
 
 
 def _check_level(conf_level: Any) -> float:
@@ -249,51 +342,172 @@ def _comparisons(
     """For each measure and value of the further columns, the answers of each side."""
     compared, further = design.by[0], design.by[1:]
     return [
-        (place, other, {value: side for (value,), side in answers.groupby([compared])})
+        (
+            place,
+            other,
+            {value: side for (value,), side in answers.groupby([compared], observed=True)},
+        )
         for place, all_answers in _measured(design)
         for other, answers in _split(all_answers, further)
     ]
 
 
-def _fit(cells: list[pd.DataFrame], n_respondents: int) -> tuple[Array, Array]:
-    """Means of cells and their covariances, as the notes of :func:`rating_means` say."""
-    from statsmodels.regression.linear_model import WLS
+def _alike(
+    design: Design, first: pd.DataFrame, second: pd.DataFrame
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """The answers by which two groups are compared, and those that are left out.
 
-    answers = pd.concat(cells)
-    if len(answers) == 1:  # statsmodels stumbles over a single answer, which has no variance
-        return answers["rating"].to_numpy(float), np.full((1, 1), np.nan)
-    sides = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
-    constants = (sides[:, None] == np.arange(len(cells))).astype(float)
-    people = pd.factorize(answers["respondent_id"])[0]
-    # Distances from a cell's first rating: where all are equal, they are 0 and not a rounding
-    # error that would pass for a standard error.
-    ratings = answers["rating"].to_numpy(float)
-    start = np.array([cell["rating"].iloc[0] for cell in cells], float)
-    distance = ratings - start[sides]
+    Groups of respondents are compared by the clusters that both have rated; groups of images
+    are about different images anyway.
+    """
+    sides = [first, second]
+    if not design.clustered or design.compares_images:
+        return sides, first.iloc[:0]
+    rated = [set(side["cluster"][side["weight"] > 0]) for side in sides]
+    both = rated[0] & rated[1]
+    kept = [side[side["cluster"].isin(both)] for side in sides]
+    out = pd.concat([side[~side["cluster"].isin(both)] for side in sides])
+    return kept, out
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A mean, and the totals of its linearised scores ``share * (y - mean)``.
+
+    ``people``, ``single`` (a respondent's rating of an image) and ``images`` are pairs of
+    arrays, units and totals. Those of images are distances from the mean total of the cell's
+    images of their cluster, times ``sqrt(m / (m - 1))`` for m images; ``shares`` are those of
+    images in the mean, ``several`` the same without clusters of one image; the squares of
+    ``degrees`` add up to images less clusters.
+    """
+
+    mean: float
+    counts: dict[str, int]
+    people: tuple[Array, Array]
+    single: tuple[Array, Array]
+    images: tuple[Array, Array]
+    shares: tuple[Array, Array]
+    several: tuple[Array, Array]
+    degrees: tuple[Array, Array]
+
+
+def _cell(answers: pd.DataFrame) -> _Cell:
+    ratings, weights = answers["rating"].to_numpy(float), answers["weight"].to_numpy(float)
+    person, image = answers["respondent"].to_numpy(), answers["image"].to_numpy()
+    shares = weights / weights.sum()
+    # Distances from the first rating: where all are equal, they are 0 and not a rounding error
+    # that would pass for a standard error.
+    distance = ratings - ratings[0]
     distance[np.abs(distance) < 1e-12 * np.abs(ratings).max()] = 0
-    model = WLS(distance, constants, weights=answers["weight"].to_numpy())
-    fitted = model.fit(cov_type="cluster", cov_kwds={"groups": people, "use_correction": False})
-    correction = n_respondents / (n_respondents - 1) if n_respondents > 1 else np.nan
-    return start + fitted.params, fitted.cov_params() * correction
+    shift = float(shares @ distance)
+    scores = shares * (distance - shift)
+    images, totals = _summed(image, scores)
+    _, of_image = _summed(image, shares)
+    first = pd.Series(answers["cluster"].to_numpy(), image)
+    cluster = pd.factorize(first[~first.index.duplicated()].loc[images], use_na_sentinel=False)[0]
+    size = np.bincount(cluster)[cluster]
+    centre = np.bincount(cluster, totals)[cluster] / size
+    scale = np.sqrt(np.where(size > 1, size / np.maximum(size - 1, 1), 0))
+    return _Cell(
+        ratings[0] + shift,
+        _counts(answers),
+        _summed(person, scores),
+        _summed(person + 1j * image, scores),
+        (images, (totals - centre) * scale),
+        (images, of_image),
+        (images, np.where(size > 1, of_image, 0)),
+        (images, np.sqrt(1 - 1 / size)),
+    )
 
 
-def _gap(cells: list[pd.DataFrame], n_respondents: int) -> dict[str, Any]:
-    means, covariance = _fit(cells, n_respondents)
-    counts = [_counts(cell) for cell in cells]
-    variances = np.diag(covariance)
-    df = np.array([count["n_respondents"] - 1 for count in counts])
-    people = [set(cell["respondent_id"][cell["weight"] > 0]) for cell in cells]
+def _summed(units: Array, values: Array) -> tuple[Array, Array]:
+    known, place = np.unique(units, return_inverse=True)
+    return known, np.bincount(place, values, len(known))
+
+
+def _product(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
+    """Sum over the units that both have of the products of their totals."""
+    _, at, of = np.intersect1d(first[0], second[0], assume_unique=True, return_indices=True)
+    return float(first[1][at] @ second[1][of])
+
+
+def _of_people(first: _Cell, second: _Cell) -> float:
+    return _product(first.people, second.people)
+
+
+def _of_answers(first: _Cell, second: _Cell) -> float:
+    return _product(first.single, second.single)
+
+
+def _of_images(first: _Cell, second: _Cell) -> float:
+    """Covariance of what images add; a cluster with one image is given the others' average."""
+    shares = _product(first.shares, second.shares)
+    if shares == 0:
+        return 0.0
+    several = _product(first.several, second.several)
+    if several == 0:
+        return np.nan
+    return _product(first.images, second.images) * shares / several
+
+
+def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | None = None) -> float:
+    """Variance of a mean, or of the difference of two, as the notes of rating_means() say."""
+
+    def total(covariance: Callable[[_Cell, _Cell], float]) -> float:
+        value = covariance(cell, cell)
+        if other is not None:
+            value += covariance(other, other) - 2 * covariance(cell, other)
+        return value if np.isnan(value) else max(value, 0.0)
+
+    if min(each.counts["n_respondents"] for each in (cell, other or cell)) < 2:
+        return np.nan
+    drawn = n_respondents / (n_respondents - 1)
+    people = drawn * total(_of_people)
+    images = np.nan if variance == "respondent" else total(_of_images)
+    if np.isnan(images) or variance == "image":
+        return people if np.isnan(images) else images
+    alike = people - drawn * total(_of_answers)
+    # Where nobody is in both means, people can only add: less than nothing is chance.
+    if other is None or not len(np.intersect1d(cell.people[0], other.people[0])):
+        alike = max(alike, 0.0)
+    return images + alike if images + alike > 0 else people
+
+
+def _degrees(variance: str, cell: _Cell) -> float:
+    people = cell.counts["n_respondents"] - 1
+    images = _of_degrees(cell, cell)
+    if variance == "respondent" or images == 0:
+        return people
+    return images if variance == "image" else min(people, images)
+
+
+def _of_degrees(first: _Cell, second: _Cell) -> float:
+    return round(_product(first.degrees, second.degrees), 9)
+
+
+def _most_degrees(variance: str, first: _Cell, second: _Cell, n_people: int) -> float:
+    """Respondents less one, and images less clusters: what is in both cells counts once."""
+    images = _of_degrees(first, first) + _of_degrees(second, second) - _of_degrees(first, second)
+    return n_people - 1 if variance == "respondent" or images == 0 else min(n_people - 1, images)
+
+
+def _gap(sides: list[pd.DataFrame], variance: str, n_respondents: int) -> dict[str, Any]:
+    cells = [_cell(side) for side in sides]
+    people = [set(side["respondent"][side["weight"] > 0]) for side in sides]
     n_people = len(people[0] | people[1])
-    known = (df > 0).all()
-    variance = max(variances.sum() - 2 * covariance[0, 1], 0.0) if known else np.nan
+    each = np.array([_variance(variance, n_respondents, cell) for cell in cells])
+    df = np.array([_degrees(variance, cell) for cell in cells])
+    both = _variance(variance, n_respondents, *cells)
     with np.errstate(invalid="ignore", divide="ignore"):
-        welch = variances.sum() ** 2 / (variances**2 / df).sum()
+        welch = each.sum() ** 2 / (each**2 / df).sum()
     welch = df.sum() if np.isnan(welch) else welch
     return {
-        "estimate": means[0] - means[1],
-        "std.error": np.sqrt(variance),
-        "df": min(welch, n_people - 1) if known else np.nan,
-        "n_ratings": counts[0]["n_ratings"] + counts[1]["n_ratings"],
+        "estimate": cells[0].mean - cells[1].mean,
+        "std.error": np.sqrt(both),
+        "df": np.nan
+        if np.isnan(both)
+        else min(welch, _most_degrees(variance, cells[0], cells[1], n_people)),
+        "n_ratings": sum(cell.counts["n_ratings"] for cell in cells),
         "n_respondents": n_people,
     }
 

@@ -70,7 +70,8 @@ def read_ratings(
 
     Notes
     -----
-    The same rating given twice counts once. Rows without a rating (skipped images)
+    Without groups all respondents are one, and a warning says so. The same rating given twice
+    counts once. Rows without a rating (skipped images)
     are left out, and a warning counts them.
     """
     low, high = check_scale(scale)
@@ -78,6 +79,11 @@ def read_ratings(
     table = _read(files)
     if "group" not in table and packets is not None:
         table["group"] = _groups(table, packets)
+    if "group" not in table:
+        warn(
+            "There is no column 'group': all respondents are one group. If there are groups, add "
+            f"the column, or give {arg('packets')}, by which 'packet_id' says the group."
+        )
     table = _answered(table)
     _refuse(table, ~table["item"].isin(names), "item", "are of unknown items")
     numbers = pd.to_numeric(table["rating"], errors="coerce")

@@ -1,0 +1,57 @@
+#' The weights behind means and gaps
+#'
+#' Every answer with the weight that it has in its mean, ready for the survey package or any other
+#' software: the weight is already divided by the raters that the image has in the cell, and among
+#' the images of its cluster that were rated there.
+#'
+#' @inheritParams rating_means
+#' @param of `"means"` for the weights of [rating_means()], `"gaps"` for those of [rating_gaps()]:
+#'   the latter are about the clusters that both groups rated.
+#'
+#' @details
+#' A cell is an item or a dimension in a group of `by`. In it a cluster weighs 1
+#' (`weight = "cluster"`), its `N_h` images (`"corpus"`) or the shares of its images (`"share"`).
+#' The images of the cluster that have a rating in the cell divide that among themselves, equally or
+#' by their shares, and the ratings of an image divide the image's weight equally. `weight_cluster`,
+#' `weight_corpus` and `weight_share` of the sample lead to the same means only where every sampled
+#' image has exactly one rating in every cell.
+#'
+#' With these weights `svydesign(ids = ~respondent_id, weights = ~weight)`, then `subset()` for an
+#' item, and `svyby(~rating, ~group, ..., svymean)` give the means and the standard errors of
+#' `rating_means(variance = "respondent")`.
+#'
+#' @returns A tibble with one row per answer to an item or a dimension: `level`, `item`, `dimension`,
+#'   the columns of `by`, `respondent_id`, `image_id`, `cluster` (if there is one), `rating`,
+#'   `weight`. With `of = "gaps"` also `contrast`, where groups of respondents are compared: an answer
+#'   has a weight in every comparison of its group.
+#' @family ratings
+#' @export
+#' @examples
+#' weights <- rating_weights(simulated_ratings)
+#' design <- survey::svydesign(ids = ~respondent_id, weights = ~weight, data = weights)
+#' proud <- subset(design, level == "item" & item == "proud")
+#' survey::svyby(~rating, ~group, proud, survey::svymean)
+rating_weights <- function(ratings, by = "group", weight = "cluster", of = "means") {
+  check_weight(weight)
+  check_choice(of, "of", c("means", "gaps"), rlang::current_env())
+  design <- design_ratings(ratings, rlang::enquo(by), weight)
+  pairs <- if (of == "gaps") contrasts_of(design)
+  compared <- if (of == "gaps") compare_alike(design, pairs)
+  tell_unrated(design, compared, pairs)
+  answers <- (compared %||% design)$answers
+  # `by` may name the image or the cluster: once is enough.
+  groups <- design$groups[setdiff(design$by, c("image_id", "cluster"))]
+  table <- dplyr::bind_cols(
+    design$measures[answers$measure, ],
+    groups[answers$group, ],
+    respondent_id = design$ids$respondent[answers$respondent],
+    image_id = design$ids$image[answers$image],
+    cluster = if (!is.null(answers$cluster)) design$ids$cluster[answers$cluster],
+    rating = answers$rating, weight = answers$weight
+  )
+  if (is.null(answers$comparable)) {
+    return(table)
+  }
+  table$contrast <- vapply(pairs, paste, "", collapse = " - ")[answers$pairing]
+  table[answers$comparable, ]
+}
