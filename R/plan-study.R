@@ -235,9 +235,8 @@ check_sd <- function(sd, call = rlang::caller_env()) {
 respondents_of <- function(design, sample) {
   ratings <- length(sample$cluster) * design$raters_per_group
   # Nobody rates two images of one cluster, however few images there are.
-  pmax(
-    ceiling(ratings / design$images_per_rater), max(tabulate(sample$cluster)) * design$raters_per_group
-  )
+  least <- max(tabulate(sample$cluster)) * design$raters_per_group
+  max(ceiling(ratings / design$images_per_rater), least)
 }
 
 # What surveys without a gap find: `error` of the gap, its standard error, degrees of freedom.
@@ -303,8 +302,8 @@ weigh_answers <- function(answers, sample, total) {
   c(answers, list(cluster = cluster, share = weight / sum(weight)))
 }
 
-# Gaps and their variances as rating_gaps() computes them, from the totals of both groups; `each` and
-# `df_each` are those of the means.
+# Gaps and their variances as rating_gaps() computes them, from the totals of both groups; `each`
+# and `df_each` are those of the means.
 analyse_surveys <- function(parts, variance, n_respondents) {
   drawn <- n_respondents / (n_respondents - 1)
   images <- covariance_of_surveys(parts[[1]], parts[[1]]) +

@@ -10,9 +10,13 @@
 #'   (Benjamini and Hochberg) or `"none"`. Items are one family, dimensions another.
 #'
 #' @details
-#' The standard error of a gap is that of the contrast of two means of one survey (survey's
-#' `svycontrast()` after `svyby(covmat = TRUE)`), with what they share taken into account: the same
-#' respondents, if people are in both cells, and with `variance = "two-way"` the same images.
+#' Groups of respondents are compared by the clusters that both have rated, whatever the `weight`;
+#' a message says how many clusters and images are left out. Groups of images, such as clusters or
+#' months, are compared as they are.
+#'
+#' The standard error of a gap is that of the contrast of two means of one survey (with
+#' `"respondent"` survey's `svycontrast()` after `svyby(covmat = TRUE)`), with what they share taken
+#' into account: the same respondents, if people are in both cells, and the same images.
 #'
 #' The degrees of freedom are Welch's, from those of the two means, and at most one less than there
 #' are respondents in both cells; with `"two-way"` and `"image"` also at most the images in either
@@ -141,8 +145,8 @@ warn_one_sided <- function(gaps, rest) {
     where <- label_of(first[rest])
     cli::cli_warn(
       c(
-        "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: one group has
-         not rated there, or no cluster that the other rated.",
+        "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: one group
+         has not rated there, or no cluster that the other rated.",
         i = "Their gaps are missing ({.code NA})."
       ),
       class = "imagestrata_warning"

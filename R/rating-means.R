@@ -1,4 +1,4 @@
-#' Mean ratings, with honest uncertainty
+#' Mean ratings, with standard errors
 #'
 #' Means of every item and dimension, by groups of respondents, of images, or both.
 #'
@@ -9,9 +9,11 @@
 #' @param weight What counts the same. `"cluster"`: every cluster of images, so that the rare is
 #'   heard (the paper's Figure 10). `"corpus"`: every image of the corpus, so that the mean is what
 #'   a reader of the whole corpus would meet. `"share"`: every share of an image. `"none"`: every
-#'   rated image. An image counts once in a mean however many have rated it.
-#' @param variance What was drawn by chance. `"respondent"`, the default: people. `"two-way"`:
-#'   people and the images within a cluster. `"image"`: images only, which is too little and is
+#'   rated image. An image counts once in a mean however many have rated it, and a cluster counts in
+#'   full however many of its sampled images were rated: see the details.
+#' @param variance What was drawn by chance. `"two-way"`, the default: respondents, and images
+#'   within clusters. `"respondent"`: respondents only; it is what survey's
+#'   `svydesign(ids = ~respondent_id)` computes. `"image"`: images only, which is too little and is
 #'   there for comparison: people differ, and whoever rates eight images is not eight people.
 #' @param shrink Draw means of clusters to the mean of all clusters, by as much as the few
 #'   ratings that they rest on deserve? By a mixed model (lme4) with respondents, images and
@@ -21,18 +23,35 @@
 #' @details
 #' A dimension's rating is the mean of its items' ratings by the same respondent of the same image.
 #'
-#' Standard errors are linearised, as in the survey package: those of
-#' `svydesign(ids = ~respondent_id, weights = )` and `svyby(..., svymean, covmat = TRUE)`. With
-#' `"two-way"`, variances by respondent and by image (within clusters as strata) are added and that
-#' of their intersection is subtracted. Clusters with a single image stop nothing: they count with
-#' their distance from the mean (survey's `"adjust"`). No correction is made for images being drawn
-#' from a finite corpus.
+#' **Weights.** Where not every sampled image has a rating, the rated images of a cluster stand for
+#' the others. In a cell (an item in a group) a cluster that was rated weighs 1 (`"cluster"`), as
+#' much as it has images in the corpus (`"corpus"`) or as much as they were shared (`"share"`; of
+#' images that nobody rated the average of the others is taken). Its rated images divide that among
+#' themselves, and the ratings of an image divide the image's weight. [rating_weights()] hands these
+#' weights out. A cluster without a rating is not in the mean; a warning says how many there are in
+#' each group. Where a column of `by` is about images, such as their month, a cluster's images of
+#' that month are what counts.
 #'
-#' Intervals are those of the t distribution with the cell's respondents less one as degrees of
-#' freedom (`df`); with `"two-way"`, the smaller of respondents and images less one; with
-#' `"image"`, images less clusters. This is more careful than survey's default, the respondents of
-#' the whole survey, and matters where a cell holds few people. Shrunken means have intervals
-#' of the normal distribution.
+#' **Standard errors** are linearised. With `"respondent"` they are those of survey's
+#' `svydesign(ids = ~respondent_id, weights = )` and `svyby(..., svymean, covmat = TRUE)`, which
+#' take it for chance which clusters somebody rated; all clusters are in the study, so they are too
+#' wide, by a third for gaps when each image has one rating in each group. `"two-way"` adds two
+#' parts: how much the rated images of a cluster differ (survey's `svydesign(ids = ~image_id, strata
+#' = ~cluster)`), and how alike the answers of a respondent to different images are. In simulated
+#' surveys its intervals held the truth about as often as they say. A cluster with a single
+#' rated image cannot show how images differ: it is given the average of the others, in proportion
+#' to the squared weight (survey's `"average"`). Where no cluster of a cell has two rated images,
+#' respondents alone count. No correction is made for images being drawn from a finite corpus.
+#'
+#' **Intervals** are those of the t distribution. Its degrees of freedom (`df`) are the cell's
+#' respondents less one with `"respondent"`, the rated images less the clusters with several of them
+#' with `"image"`, the smaller of the two with `"two-way"`. This is more careful than survey's
+#' default, the respondents of the whole survey, and matters where a cell holds few people or, as
+#' the mean of a single cluster does, few images: two images say little about their cluster.
+#'
+#' **Shrunken means** have intervals of the normal distribution. Their standard errors are those of
+#' the prediction, fixed and random part together (Henderson's mixed-model equations); variance
+#' components are taken as known, which makes them a little too small with few clusters.
 #'
 #' @returns A tibble with one row per measure and group: `level` (`"item"` or `"dimension"`),
 #'   `item` (of a dimension: its name), `dimension`, the columns of `by`, `estimate`,

@@ -31,7 +31,9 @@ design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
   design <- list(
     answers = answers, measures = items$measures, groups = group$table, by = names(by),
     of_images = of_images, weight = weight,
-    images = images_of(ratings, image, cluster, group$table[of_images][group$id, ], weights, weight),
+    images = images_of(
+      ratings, image, cluster, group$table[of_images][group$id, ], weights, weight
+    ),
     ids = list(
       respondent = sort(unique(ratings$respondent_id)), image = sort(unique(ratings$image_id)),
       cluster = if (!is.null(cluster)) sort(unique(ratings$cluster))
@@ -541,7 +543,8 @@ count_unrated <- function(design) {
   of_group <- domain[answers$image[match(seq_len(n_groups), answers$group)]]
   # Of images that nobody rated the cluster is known, and nothing else.
   apart <- n_domains > 1 && max(n_in_cells(domain, images$cluster, max(images$cluster))) > 1
-  all_images <- round(sum_by(if (apart) rep(1, length(domain)) else images$of_all, domain, n_domains))
+  stands_for <- if (apart) rep(1, length(domain)) else images$of_all
+  all_images <- round(sum_by(stands_for, domain, n_domains))
   # Clusters that nobody shared are not asked for where shares count.
   asked <- cluster_totals(design) > 0
   all_clusters <- n_in_cells(images$cluster[asked], domain[asked], n_domains)

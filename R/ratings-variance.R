@@ -57,8 +57,8 @@ variance_by_parts <- function(parts, variance, drawn, a, b) {
   }
   alike <- respondents - drawn * variance_of(parts$answers, a, b)
   # Where nobody is in both means, people can only add: less than nothing is chance.
-  people_apart <- if (is.null(b)) rep(TRUE, length(a)) else shared_units(parts$respondents, a, b) == 0
-  both <- images + ifelse(people_apart, pmax(alike, 0), alike)
+  shared <- if (is.null(b)) rep(0, length(a)) else shared_units(parts$respondents, a, b)
+  both <- images + ifelse(shared == 0, pmax(alike, 0), alike)
   ifelse(known & both > 0, both, respondents)
 }
 
@@ -128,8 +128,8 @@ unit_totals <- function(scores, cell, unit) {
 }
 
 # Scores of images, as distances from the mean score of the cell's images of their cluster: all
-# clusters are in the study, so only what differs within them is chance. `size`: the cluster's images
-# in the cell.
+# clusters are in the study, so only what differs within them is chance. `size`: the cluster's
+# images in the cell.
 image_totals <- function(scores, answers) {
   totals <- unit_totals(scores, answers$cell, answers$image)
   first <- match(totals$key, (answers$cell - 1) * totals$n_units + answers$image)
@@ -281,10 +281,10 @@ fit_mixed <- function(answers, side, call) {
   list(mean = mean, vcov = vcov)
 }
 
-# Covariances of the errors of the clusters' predicted means, fixed and random part together: a block
-# of the inverse of Henderson's mixed-model equations,
+# Covariances of the errors of the clusters' predicted means, fixed and random part together: a
+# block of the inverse of Henderson's mixed-model equations,
 #   [X'X, X'ZL; L'Z'X, L'Z'ZL + I]^-1 times the residual variance,
-# with L the relative covariance factor; lme4 has its Cholesky factor (Bates et al. 2015, section 3).
+# with L the relative covariance factor; lme4 has its Cholesky factor (Bates et al. 2015, sec. 3).
 # The variance components are taken as known.
 errors_of_clusters <- function(model, n_sides, n_clusters) {
   get <- function(name) lme4::getME(model, name)

@@ -42,8 +42,8 @@ scenarios <- tibble::tribble(
   "one rating per image and party, 40% empty", 136, 0.4, 0.4
 )
 
-# A survey: the sampled images, and for each party the images that were rated, by whom, with a column
-# of ratings for each size of the differences between people.
+# A survey: the sampled images, and for each party the images that were rated, by whom, with a
+# column of ratings for each size of the differences between people.
 make_survey <- function(corpus, scenario) {
   images <- draw_images()
   sides <- lapply(c("D", "R"), function(party) {
@@ -89,8 +89,8 @@ truth_for <- function(clusters, rated, party) {
 }
 
 # The errors of a survey's means and gap, and their standard errors, by what plan_study() analyses
-# its surveys with: many times faster than rating_means() and rating_gaps(), and checked against them
-# below and in the tests.
+# its surveys with: many times faster than rating_means() and rating_gaps(), and checked against
+# them below and in the tests.
 analyse <- function(survey, corpus, weight) {
   n_h <- tabulate(cluster[survey$images], length(sizes))
   corpus_weight <- switch(weight,
@@ -247,11 +247,11 @@ chance <- 100 * (0.95 + c(-1, 1) * 1.96 * sqrt(0.95 * 0.05 / n_surveys))
 text <- c(
   "# How often 95% intervals hold the truth", "",
   paste0(
-    format(n_surveys, big.mark = ","), " simulated surveys a scenario, each of a corpus of its own: ",
-    "309 clusters of 18,096 images, 1,087 sampled, two parties, eight images each. \"Empty\" are ",
-    "images without any rating of a party; the truth is then that of the clusters that have one. sd: ",
-    "how much people differ in what they feel at all. In brackets: the mean standard error as a ",
-    "multiple of the true one."
+    format(n_surveys, big.mark = ","), " simulated surveys a scenario, each of a corpus of its ",
+    "own: 309 clusters of 18,096 images, 1,087 sampled, two parties, eight images each. \"Empty\" ",
+    "are images without any rating of a party; the truth is then that of the clusters that have one. ",
+    "sd: how much people differ in what they feel at all. In brackets: the mean standard error as ",
+    "a multiple of the true one."
   ), "",
   knitr::kable(table, format = "pipe"), "",
   sprintf(
@@ -263,8 +263,8 @@ text <- c(
     "people differ."
   ),
   "", paste0(
-    "Single clusters, by the number of their sampled images (360 a party, none empty); in brackets ",
-    "the median width of the interval:"
+    "Single clusters, by the number of their sampled images (360 a party, none empty); in ",
+    "brackets the median width of the interval:"
   ), "",
   knitr::kable(single, format = "pipe"), "",
   paste0("Measured with ", machine, ".")

@@ -50,8 +50,9 @@ test_that("every survey has its own degrees of freedom", {
 
 test_that("so is one with clusters of different sizes, holes and several raters", {
   design <- tibble::tibble(raters_per_group = 2, images_per_rater = 4)
+  n_h <- c(5, 4, 3, 2, 1, 1, 1)
   drawn <- tibble::tibble(
-    cluster = rep(1:7, c(5, 4, 3, 2, 1, 1, 1)), n_h = rep(c(5, 4, 3, 2, 1, 1, 1), c(5, 4, 3, 2, 1, 1, 1)),
+    cluster = rep(1:7, n_h), n_h = n_h[cluster],
     weight_cluster = 1 / n_h, weight_corpus = cluster^2 / n_h, weight_share = runif(17)
   )
   people <- ceiling(17 * 2 / 4)
@@ -100,7 +101,8 @@ test_that("a sample with small clusters, and holes, need more people than equal 
   holes <- plan(sample = simulated_sample, unrated = 0.4)
   expect_equal(holes$ratings, round(2 * 1087 * 0.6))
   expect_gt(holes$detectable.low, published$detectable.high)
-  expect_false(plan(sample = simulated_sample, weight = "corpus")$detectable == published$detectable)
+  corpus <- plan(sample = simulated_sample, weight = "corpus")
+  expect_gt(corpus$std.error, published$std.error)
 })
 
 test_that("the design is counted right", {

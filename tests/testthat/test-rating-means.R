@@ -161,7 +161,8 @@ test_that("two-way errors by hand", {
   error <- function(variance) rating_means(hand, by = NULL, variance = variance)$std.error
   expect_equal(error("image"), sqrt(images * 8 / 4))
   expect_equal(error("two-way"), sqrt(images * 8 / 4 + max(alike, 0)))
-  expect_equal(error("respondent"), sqrt(3 / 2 * (sum(score[c(1, 3, 5)])^2 + sum(score[c(2, 4)]^2))))
+  people <- c(sum(score[c(1, 3, 5)]), score[c(2, 4)])
+  expect_equal(error("respondent"), sqrt(3 / 2 * sum(people^2)))
   # A mean of one image: respondents are all there is.
   one <- dplyr::mutate(hand, image_id = "1", cluster = 1)[c(1, 2, 4), ]
   expect_equal(
@@ -276,6 +277,84 @@ test_that("shrunken means are drawn to the middle, those with few ratings most",
   )
   one <- quietly(rating_means(ratings, by = cluster, shrink = TRUE))
   expect_equal(nrow(one), length(unique(ratings$cluster)))
+})
+
+# Ten clusters of six images, forty people who rate six images each.
+ten_clusters <- function() {
+  image <- as.vector(vapply(1:40, \(i) sample(10, 6) * 6 - sample(0:5, 6, TRUE), numeric(6)))
+  person <- rep(1:40, each = 6)
+  evoked <- rnorm(10, 5, 1)
+  cluster <- (image - 1) %/% 6 + 1
+  list(evoked = evoked, ratings = tibble::tibble(
+    respondent_id = person, group = ifelse(person %% 2, "D", "R"), image_id = image,
+    cluster = cluster, item = "angry", weight_cluster = 1, n_h = 6,
+    rating = evoked[cluster] + rnorm(60, sd = 0.4)[image] + rnorm(40, sd = 0.3)[person] +
+      rnorm(240, sd = 0.8)
+  ))
+}
+
+test_that("errors of shrunken means are those of the mixed-model equations", {
+  skip_if_not_installed("lme4")
+  ratings <- withr::with_seed(1, ten_clusters())$ratings
+  model <- lme4::lmer(
+    rating ~ 0 + group + (0 + group | cluster) + (1 | respondent_id) + (1 | image_id), ratings,
+    control = lme4::lmerControl(calc.derivs = FALSE, check.conv.singular = "ignore")
+  )
+  # Henderson's equations, solved in full.
+  x <- as.matrix(lme4::getME(model, "X"))
+  z <- as.matrix(lme4::getME(model, "Z"))
+  lambda <- as.matrix(lme4::getME(model, "Lambda"))
+  zl <- z %*% lambda
+  left <- rbind(
+    cbind(crossprod(x), crossprod(x, zl)),
+    cbind(crossprod(zl, x), crossprod(zl) + diag(ncol(z)))
+  )
+  errors <- sigma(model)^2 * solve(left)
+  to_effects <- rbind(cbind(diag(2), matrix(0, 2, ncol(z))), cbind(matrix(0, ncol(z), 2), lambda))
+  errors <- to_effects %*% errors %*% t(to_effects)
+  start <- lme4::getME(model, "Gp")[match("cluster", names(lme4::getME(model, "cnms")))]
+  pick <- matrix(0, 20, ncol(errors))
+  pick[cbind(1:20, rep(1:2, 10))] <- 1
+  pick[cbind(1:20, 2 + start + 1:20)] <- 1
+  vcov <- pick %*% errors %*% t(pick)
+  means <- quietly(rating_means(ratings, by = c(cluster, group), shrink = TRUE))
+  expect_equal(means$std.error, sqrt(diag(vcov)), tolerance = 1e-9)
+  gaps <- quietly(rating_gaps(ratings, by = c(group, cluster), shrink = TRUE))
+  of_gap <- kronecker(diag(10), matrix(c(1, -1), 1))
+  expect_equal(gaps$std.error, sqrt(diag(of_gap %*% vcov %*% t(of_gap))), tolerance = 1e-9)
+  # Gaps between clusters share respondents and images.
+  between <- quietly(rating_gaps(ratings, by = c(cluster, group), shrink = TRUE))
+  first <- between[between$contrast == "1 - 2" & between$group == "D", ]
+  expect_equal(first$std.error^2, vcov[1, 1] + vcov[3, 3] - 2 * vcov[1, 3], tolerance = 1e-9)
+
+  # The random part's own covariances are lme4's, given the fixed part: what is added is the error
+  # of the fixed part, as far as the random part does not make up for it.
+  one <- lme4::lmer(
+    rating ~ 1 + (1 | cluster) + (1 | respondent_id) + (1 | image_id), ratings,
+    control = lme4::lmerControl(calc.derivs = FALSE)
+  )
+  lambda <- as.matrix(lme4::getME(one, "Lambda"))
+  zl <- as.matrix(lme4::getME(one, "Z")) %*% lambda
+  made_up <- lambda %*% t(zl) %*% solve(tcrossprod(zl) + diag(240), rep(1, 240))
+  start <- lme4::getME(one, "Gp")[match("cluster", names(lme4::getME(one, "cnms")))]
+  given_fixed <- as.vector(attr(lme4::ranef(one)$cluster, "postVar"))
+  expected <- given_fixed + (1 - made_up[start + 1:10])^2 * as.numeric(vcov(one))
+  means <- quietly(rating_means(ratings, by = cluster, shrink = TRUE))
+  expect_equal(means$std.error^2, expected, tolerance = 1e-6)
+})
+
+test_that("errors of shrunken means are as large as the means' distances from the truth", {
+  skip_if_not_installed("lme4")
+  set.seed(11)
+  found <- dplyr::bind_rows(lapply(1:40, function(i) {
+    survey <- ten_clusters()
+    means <- quietly(rating_means(survey$ratings, by = cluster, shrink = TRUE))
+    tibble::tibble(error = means$estimate - survey$evoked[means$cluster], se = means$std.error)
+  }))
+  ratio <- mean(found$se) / sqrt(mean(found$error^2))
+  expect_gt(ratio, 0.85)
+  expect_lt(ratio, 1.15)
+  expect_gt(mean(abs(found$error) < 1.96 * found$se), 0.9)
 })
 
 test_that("bad tables are refused, with what was seen and what to do", {

@@ -1,4 +1,4 @@
-"""Means of ratings and gaps between groups, with errors that know that people differ."""
+"""Means of ratings and gaps between groups, with standard errors for people and images."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def rating_means(
 ) -> pd.DataFrame:
     """Mean ratings of every item and dimension, by groups.
 
-    This is the twin of R's ``rating_means()``, which does more (two-way variances,
-    means of clusters shrunken by a mixed model, millions of ratings); both are
-    tested against the same golden tables.
+    This is the twin of R's ``rating_means()``, which also shrinks means of clusters by a mixed
+    model and takes millions of ratings; both are tested against the same golden tables.
 
     Parameters
     ----------
@@ -51,7 +50,12 @@ def rating_means(
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         What counts the same: every cluster of images (the paper's Figure 10),
         every image of the corpus, every share of an image, or every rated image.
-        An image counts once in a mean, however many have rated it.
+        An image counts once in a mean, however many have rated it, and a cluster counts in
+        full, however many of its sampled images were rated: see the notes.
+    variance : {"two-way", "respondent", "image"}, default "two-way"
+        What was drawn by chance: respondents, and images within clusters; respondents only, as
+        in R's ``svydesign(ids = ~respondent_id)``; or images only, which is too little and is
+        there for comparison.
     conf_level : float, default 0.95
         Level of the intervals.
 
@@ -61,7 +65,7 @@ def rating_means(
         One row per measure and group: ``level`` ("item" or "dimension"), ``item``,
         ``dimension``, the columns of ``by``, ``estimate``, ``std.error``, ``df``,
         ``conf.low``, ``conf.high``, ``n_ratings``, ``n_respondents``, ``n_images``,
-        ``n_clusters``, ``weight``.
+        ``n_clusters``, ``weight``, ``variance``.
 
     Raises
     ------
@@ -74,19 +78,27 @@ def rating_means(
     A dimension's rating is the mean of its items' ratings by the same respondent of
     the same image.
 
-    A mean is the constant of a weighted least squares fit (statsmodels), its
-    variance the sandwich that is robust to respondents as clusters, **without** the
-    small-sample correction of statsmodels: V = sum over respondents of the squared
-    sum of w (y - mean) / sum(w). R's survey package draws respondents with
-    replacement, ``svydesign(ids = ~respondent_id, weights = )``, and its linearised
-    variance of a domain's mean is exactly V n / (n - 1), with n the respondents of
-    the *whole* survey, also those outside the domain, since their share in it is
-    zero and not unknown. That is what is reported here. (statsmodels' own correction
-    would be g / (g - 1) x (N - 1) / (N - k), with g the respondents in the fit, N its
-    answers and k its coefficients.)
+    Where not every sampled image has a rating, the rated images of a cluster stand for the others.
+    In a cell (an item in a group) a cluster that was rated weighs 1 ("cluster"), as much as it has
+    images in the corpus ("corpus") or as much as they were shared ("share"; of images that nobody
+    rated the average of the others is taken). Its rated images divide that among themselves, and
+    the ratings of an image divide the image's weight; :func:`rating_weights` hands these weights
+    out. A cluster without a rating is not in the mean, and a warning counts them. Where a column of
+    ``by`` is about images, such as their month, a cluster's images of that month are what counts.
 
-    Intervals are those of the t distribution with the respondents of the cell less
-    one as degrees of freedom. With one respondent there is no standard error.
+    Scores of answers are u = w (y - mean) / sum(w). "respondent" is V n / (n - 1), with V the sum
+    over respondents of their squared total scores and n the respondents of the *whole* survey: R's
+    ``svydesign(ids = ~respondent_id, weights = )``. It takes for chance which clusters somebody
+    rated; all clusters are in the study, so it is too wide. "image" adds up, over clusters with m
+    rated images, m / (m - 1) times the squared distances of the images' total scores from their
+    cluster's mean; a cluster with one rated image is given the others' average, in proportion to
+    the squared weight. "two-way" adds to that how alike a respondent's answers to different images
+    are: V n / (n - 1) less the same for single answers. Where no cluster of a cell has two rated
+    images, respondents alone count.
+
+    Intervals are those of the t distribution; degrees of freedom are the respondents of the cell
+    less one, the rated images less the clusters with several of them, or the smaller of both. With
+    one respondent there is no standard error.
     """
     variance = check_choice("variance", variance, VARIANCES)
     conf_level = _check_level(conf_level)
@@ -134,6 +146,8 @@ def rating_gaps(
         it stay apart, as in ``["group", "cluster"]``.
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         As in :func:`rating_means`.
+    variance : {"two-way", "respondent", "image"}, default "two-way"
+        As in :func:`rating_means`.
     adjust : {"holm", "BH", "none"}, default "holm"
         How p values are adjusted for their number. Items are one family, dimensions
         another.
@@ -147,8 +161,8 @@ def rating_gaps(
         further columns of ``by``, ``contrast`` ("Democrat - Republican": the first
         less the second), ``estimate``, ``std.error``, ``df``, ``statistic``,
         ``p.value``, ``p.adjusted``, ``conf.low``, ``conf.high``, ``n_ratings``,
-        ``n_respondents``, ``weight``, ``adjust``. Where nobody of one group has rated
-        there is no row, and a warning counts such comparisons.
+        ``n_respondents``, ``weight``, ``variance``, ``adjust``. Where one group has not rated,
+        or no cluster that the other rated, there is no row, and a warning counts such comparisons.
 
     Raises
     ------
@@ -157,10 +171,14 @@ def rating_gaps(
 
     Notes
     -----
-    Both means come from one weighted least squares fit with a constant for each
-    group, so that respondents in both groups are accounted for; the variance of
-    their difference is that of survey's ``svycontrast()``. Degrees of freedom are
-    Welch's, and at most one less than there are respondents in both.
+    Groups of respondents are compared by the clusters that both have rated, whatever the weight; a
+    warning says how many clusters and images are left out. Groups of images, such as clusters or
+    months, are compared as they are.
+
+    The variance is that of the difference, with what the two means share taken into account: the
+    same respondents, if people are in both, and the same images. Degrees of freedom are Welch's,
+    at most one less than there are respondents in both, and at most the images in either less
+    their clusters.
     """
     from scipy import stats
 
