@@ -3,7 +3,7 @@
 #' @param object What [tune_clusters()] returned.
 #' @param type `"precision_recall"`: both measures of every candidate, the best one in a circle
 #'   (the paper's Figure 5). `"clusters"`: the measure that decides by the number of clusters,
-#'   with the baselines hollow (its Figure 7). Whiskers are 95% intervals over the folds.
+#'   with the baselines hollow (its Figure 7). Whiskers are 95% intervals.
 #' @param ... Not used.
 #'
 #' @returns A ggplot.

@@ -2,8 +2,9 @@
 #'
 #' @param tuned What [tune_clusters()] returned.
 #' @param embeddings The same as were tuned.
-#' @param one_standard_error Of the clusterings within one standard error of the best take the
-#'   one with the fewest clusters, the simplest to read, instead of the best itself?
+#' @param one_standard_error Of the clusterings whose estimate lies within one standard error (that
+#'   of the best) of the best take the one with the fewest clusters, the simplest to read, instead
+#'   of the best itself?
 #' @inheritParams cluster_images
 #'
 #' @returns The clustering that was scored, fitted again; see [cluster_images()]. Baselines are

@@ -41,7 +41,9 @@ tbl_sum.imagestrata_tuning <- function(x, ...) {
   c(
     "Tuning" = paste0(
       count_of(line$n_candidates, "clustering"), " and ", count_of(line$n_baselines, "baseline"),
-      ", ", count_of(line$n_pairs, "pair"), " in ", line$folds, " folds"
+      ", ", count_of(line$n_pairs, "pair"),
+      c(design = ", weighted", none = ", unweighted")[[line$weighting]],
+      if (line$n_missing > 0) paste0(" (", line$n_missing, " with missing images left out)")
     ),
     "Best" = sprintf(
       "candidate %d, %s, %d clusters: %s %.3f (%.3f on pairs that had no say)",

@@ -27,21 +27,25 @@
 #'   default all; quality only where a judgement is greater than 1. It needs 50 pairs in one
 #'   cluster and 50 in two.
 #' @param weighted Do the pairs stand for all pairs of images, each with the weight 1 /
-#'   `probability`, or for themselves? By default both are reported, without a column
-#'   `probability` the latter.
+#'   `probability`, or for themselves? By default both are reported; without a column
+#'   `probability` the latter, with a warning.
 #' @param residual `"apart"`: an image that belongs to no cluster counts as apart from all
 #'   others; `"leave_out"`: its pairs are left out.
 #' @param same_from The least judgement that says "these belong together".
 #' @param error_rate Share of the judgements that are wrong, for which all measures but quality
 #'   are corrected. Two annotators who err independently and agree on a share A of the pairs
 #'   err in e = (1 - sqrt(2 A - 1)) / 2; the majority of three who do errs in 3 e^2 - 2 e^3.
+#' @param missing If an image of a pair is not in the clustering: `"error"`, or `"drop"` to leave
+#'   such pairs out and count them in `n_missing`. The measures are then those of pairs of images
+#'   that are in the clustering: to compare clusterings, leave out the same pairs for each.
 #' @param n_boot Draws from which the intervals come.
 #' @param confidence Confidence of the intervals.
 #' @param seed Seed of the draws.
 #'
 #' @returns A tibble with one row per measure and weighting: `measure`, `weighting` (`"none"` or
-#'   `"design"`), `estimate`, `conf_low`, `conf_high`, `n_pairs` (judged pairs that count) and
-#'   `n_residual` (pairs with a residual image, whether they count or not).
+#'   `"design"`), `estimate`, `conf_low`, `conf_high`, `n_pairs` (judged pairs that count),
+#'   `n_residual` (pairs with a residual image, whether they count or not) and `n_missing` (pairs
+#'   with an image that is not in the clustering, which do not count).
 #' @seealso [score_labels()] where the true classes are known.
 #' @family verbs
 #' @export
@@ -53,7 +57,7 @@
 #'   pair_id = paste0("p", 1:40), image_a = ids[1:40], image_b = ids[2:41],
 #'   judgement = rep(c(1, 1, 1, 0), 10)
 #' )
-#' score_pairs(topics, pairs)
+#' score_pairs(topics, pairs, weighted = FALSE)
 score_pairs <- function(clustering,
                         pairs,
                         measures = NULL,
@@ -61,6 +65,7 @@ score_pairs <- function(clustering,
                         residual = "apart",
                         same_from = 1,
                         error_rate = 0,
+                        missing = "error",
                         n_boot = 1000,
                         confidence = 0.95,
                         seed = 0) {
@@ -76,6 +81,7 @@ score_pairs <- function(clustering,
     residual = check_string(residual, "residual"),
     same_from = check_number(same_from, "same_from"),
     error_rate = check_number(error_rate, "error_rate"),
+    missing = check_string(missing, "missing"),
     n_boot = check_number(n_boot, "n_boot"),
     confidence = check_number(confidence, "confidence"),
     seed = check_number(seed, "seed")

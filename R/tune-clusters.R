@@ -2,66 +2,81 @@
 #'
 #' @description
 #' Every combination of a grid is fitted to the vectors of every encoder and scored on judged
-#' pairs, with cross-validation over pairs. What combinations have in common is computed once:
-#' those that differ only in what leaves an iteration (`similarity_threshold`, `release_share`,
-#' `stop_size`, `patience`) share their fits until other images remain.
+#' pairs as [score_pairs()] does. What combinations have in common is computed once: those that
+#' differ only in what leaves an iteration (`similarity_threshold`, `release_share`, `stop_size`,
+#' `patience`) share their fits until other images remain.
 #'
 #' @details
-#' Nothing is fitted to the pairs, so the estimate of each clustering is unbiased; that of the
-#' *best of many* is not. `tidy(x, "selection")` says what choosing holds on pairs that had no
-#' say: its mean is what to expect of the chosen clustering. Pairs that share an image are not
-#' independent, so that intervals are somewhat too narrow.
+#' Estimates, standard errors and intervals come from all pairs together. Nothing is fitted to the
+#' pairs, so the estimate of each clustering is unbiased; that of the *best of many* is not.
+#' `tidy(x, "heldout")` says what the choice holds: in turn each fold of the pairs is set aside, the
+#' best on the other folds judges the pairs of that fold, and these pairs are scored together.
 #'
-#' With the default rule for what leaves, rank decides and the threshold is only a floor: the
-#' paper's thresholds then hardly differ. They do with `preset = "paper"`.
+#' Pairs that were drawn from one k-means say little about clusterings that differ elsewhere.
+#' Draw them from the candidates: `sample_pairs(embeddings, grid = )` with the same grid. Pairs
+#' without a column `probability` describe themselves, with a warning: a clustering that is worse
+#' for the corpus can then score higher.
+#'
+#' With the default rule for what leaves, rank decides and `similarity_threshold` is only a floor,
+#' so that many thresholds give the very same clusters; a warning says so, and the column `same_as`
+#' which. A threshold decides with `release_share = 1` and with `preset = "paper"`.
 #'
 #' @param embeddings What [embed_images()] returned, a matrix of vectors of your own, or a list
 #'   of these for the same images. The names of the list name the encoders.
 #' @param pairs Pairs with one judgement each, see [score_pairs()]; those without one are left
 #'   out.
 #' @param grid A named list of settings of [cluster_images()], `method` and `preset` among
-#'   them: every combination is tried; or a list of several such lists. By default the paper's:
-#'   `step_size` 3 and 5, `similarity_threshold` 0 to .05.
+#'   them: every combination is tried; or a list of several such lists. By default the paper's,
+#'   with `preset = "paper"`: `step_size` 3 and 5, `similarity_threshold` 0 to .05.
 #' @param measure What decides: `"f1"`, `"mean_pr"` (the paper's F), `"precision"`, `"recall"`
 #'   or, with graded judgements, `"quality"`.
-#' @param folds Folds of the cross-validation, each with its share of every stratum and
+#' @param folds Folds over which the choice is checked, each with its share of every stratum and
 #'   judgement.
 #' @param baselines Compare with every method that takes a number of clusters, single k-means
 #'   above all, at the numbers that the candidates found? Numbers within a tenth of each other
 #'   share one.
-#' @param weighted Weight pairs by the inverse of their sampling probability? Without, levels
-#'   are those of the drawn pairs, as in the paper, but comparisons are less noisy.
+#' @param weighted Do the pairs stand for all pairs of images, each with the weight 1 /
+#'   `probability`, or for themselves? By default they are weighted; pairs without a column
+#'   `probability` are not, with a warning.
 #' @param residual,same_from See [score_pairs()].
-#' @param seed For the clusterings and for the folds.
+#' @param missing If encoders have not embedded the same images, or an image of a pair has no
+#'   vector: `"error"`, or `"drop"` to leave out the pairs with an image that any encoder lacks,
+#'   and count them in `glance(x)`. Every clustering is still fitted to all images of its encoder.
+#' @param seed For the clusterings, the folds, and the draws of the intervals.
 #' @param out A run folder. The result is stored in `tuning` in it; interrupted, it goes on
 #'   with the first clustering that is not finished.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per clustering and measure: `candidate`, `encoder`, `method`,
-#'   `baseline`, the settings that vary, `n_clusters`, `share_residual`, `measure`, `estimate`
-#'   (mean over folds), `std_error`, `conf_low`, `conf_high` (95%) and `settings` (all of them,
-#'   as JSON). [glance()][tidiers] gives one row, [tidy()][tidiers] with `"folds"` and
-#'   `"selection"` further tables, [autoplot()][autoplot.imagestrata_tuning] the paper's Figures
+#' @returns A tibble with one row per clustering and measure: `candidate`, `same_as` (the first
+#'   candidate with the very same clusters, often itself), `encoder`, `method`, `baseline`, the
+#'   settings that vary, `n_clusters`, `share_residual`, `measure`, `weighting` (`"design"`: all
+#'   pairs of images; `"none"`: the drawn pairs), `estimate`, `std_error`, `conf_low`, `conf_high`
+#'   (95%), `n_pairs` (that count) and `settings` (all of them, as JSON). [glance()][tidiers] gives
+#'   one row, [tidy()][tidiers] with `"heldout"` what the choice holds on pairs that had no say, and
+#'   with `"selection"` the choice on each fold,
+#'   [autoplot()][autoplot.imagestrata_tuning] the paper's Figures
 #'   5 and 7, and [best_clustering()] the clustering itself.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
 #' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
-#' pairs <- sample_pairs(embeddings, n = 60, k = 8)
+#' grid <- list(k = c(5, 10), release_share = 1)
+#' pairs <- sample_pairs(embeddings, n = 60, grid = grid, progress = FALSE)
 #' # What people might answer:
-#' pairs$judgement <- as.integer(pairs$stratum == "within")
-#' tuned <- tune_clusters(embeddings, pairs, list(k = c(5, 10)), progress = FALSE)
+#' pairs$judgement <- as.integer(pairs$stratum != "0 of 2")
+#' tuned <- tune_clusters(embeddings, pairs, grid, progress = FALSE)
 #' tuned
-#' tidy(tuned, "selection")
+#' tidy(tuned, "heldout")
 tune_clusters <- function(embeddings,
                           pairs,
                           grid = NULL,
                           measure = "f1",
                           folds = 5,
                           baselines = TRUE,
-                          weighted = FALSE,
+                          weighted = NULL,
                           residual = "apart",
                           same_from = 1,
+                          missing = "error",
                           seed = 0,
                           out = NULL,
                           overwrite = FALSE,
@@ -74,9 +89,10 @@ tune_clusters <- function(embeddings,
     measure = check_string(measure, "measure"),
     folds = check_number(folds, "folds"),
     baselines = check_flag(baselines, "baselines"),
-    weighted = check_flag(weighted, "weighted"),
+    weighted = if (!is.null(weighted)) check_flag(weighted, "weighted"),
     residual = check_string(residual, "residual"),
     same_from = check_number(same_from, "same_from"),
+    missing = check_string(missing, "missing"),
     seed = check_number(seed, "seed"),
     out = check_path(out, "out", null = TRUE),
     overwrite = check_flag(overwrite, "overwrite"),

@@ -16,6 +16,9 @@ from imagestrata import ImagestrataError, score_labels, score_pairs
 from imagestrata.validation.pair_scores import _truncated_beta, design_weights
 from imagestrata.validation.pairs import draw_pairs, pair_id
 
+#: Most pairs here are made by hand, and stand for themselves.
+pytestmark = pytest.mark.filterwarnings("ignore:The pairs have no column 'probability'")
+
 
 def images_of(clusters) -> pd.DataFrame:
     ids = [f"i{i}" for i in range(len(clusters))]
@@ -274,3 +277,30 @@ def test_bad_input():
     assert "`measures` is empty" in complaint(clusters, pairs, measures=[])
     assert "`error_rate` must be between 0 and 0.499" in complaint(clusters, pairs, error_rate=0.5)
     assert "`weighted` must be True or False" in complaint(clusters, pairs, weighted="yes")
+
+
+def test_images_that_the_clustering_lacks():
+    """Their pairs do not count, and those that are left stand for no more pairs than before."""
+    clusters = images_of(CLUSTERS)
+    pairs = pairs_of(JUDGED, stratum=["within"] * 3 + ["between"] * 3, probability=PROBABILITY)
+    with pytest.raises(ImagestrataError, match=r"'i6' for one(.|\n)*missing=\"drop\""):
+        score_pairs(clusters.head(6), pairs)
+    table = score_pairs(clusters.head(6), pairs, missing="drop", weighted=True)
+    lacking = pairs[["image_a", "image_b"]].eq("i6").any(axis=1)
+    assert set(table["n_missing"]) == {lacking.sum()} == {1}
+    assert set(table["n_pairs"]) == {5}
+    # Weights stay 2 and 10, as by hand above: with 15 for the last two, recall would be 4 / 19.
+    assert estimates(table, "design")["precision"] == pytest.approx(2 / 3)
+    assert estimates(table, "design")["recall"] == pytest.approx(4 / 14)
+    assert set(score_pairs(clusters, pairs)["n_missing"]) == {0}
+    with pytest.raises(ImagestrataError, match=r"not in the clustering \(6\)"):
+        score_pairs(clusters.assign(image_id="x" + clusters["image_id"]), pairs, missing="drop")
+
+
+def test_without_probabilities_it_says_what_is_estimated():
+    clusters, pairs = images_of(CLUSTERS), pairs_of(JUDGED)
+    with pytest.warns(UserWarning, match="the estimates describe the drawn pairs, not all pairs"):
+        score_pairs(clusters, pairs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        score_pairs(clusters, pairs, weighted=False)

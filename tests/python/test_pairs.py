@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagestrata import Embeddings, ImagestrataError, sample_pairs
+from imagestrata import Embeddings, ImagestrataError, cluster_images, sample_pairs
 from imagestrata.provenance import read_run
-from imagestrata.validation.pairs import check_pairs, draw_pairs
+from imagestrata.validation.pairs import _allocate, check_pairs, draw_pairs
 
 
 def images_of(n: int) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def images_of(n: int) -> pd.DataFrame:
 def vectors(n: int = 60) -> Embeddings:
     rng = np.random.default_rng(1)
     matrix = rng.normal(size=(n, 4)) + 8 * rng.integers(0, 3, size=(n, 1))
-    return Embeddings(images_of(n), matrix.astype(np.float32), {"name": "hog"})
+    return Embeddings(images_of(n).assign(n_copies=1), matrix.astype(np.float32), {"name": "hog"})
 
 
 def test_all_pairs_of_five_images_by_hand():
@@ -85,6 +85,126 @@ def test_every_pair_of_a_stratum_is_equally_likely():
     assert abs(left / (4 * n_draws) - 0.5) < 0.03
 
 
+@settings(max_examples=40)
+@given(
+    several=st.lists(st.lists(st.integers(-1, 3), min_size=9, max_size=9), min_size=2, max_size=7),
+    n=st.integers(1, 20),
+    seed=st.integers(0, 9),
+)
+def test_strata_of_several_clusterings_are_counted_exactly(several, n, seed):
+    different = list({tuple(partition(labels)): np.array(labels) for labels in several}.values())
+    every = Counter()
+    for i, j in combinations(range(9), 2):
+        every[number_together(different, i, j)] += 1
+    try:
+        drawn = draw_pairs(images_of(9), several, n, 0.5, np.random.default_rng(seed))
+    except ImagestrataError as error:
+        assert "there are only" in str(error)
+        return
+    check_pairs(drawn)
+    assert len(drawn) == n
+    if len(different) == 1:
+        assert set(drawn["stratum"]) <= {"within", "between"}
+        return
+    for stratum, rows in drawn.groupby("stratum"):
+        low, high = bounds(stratum)
+        assert rows["N_h"].iloc[0] == sum(every[m] for m in range(low, high + 1))
+        assert (rows["probability"] == len(rows) / rows["N_h"]).all()
+        for row in rows.itertuples():
+            together = number_together(different, int(row.image_a[1:]), int(row.image_b[1:]))
+            assert low <= together <= high
+    inside = drawn[~drawn["stratum"].str.startswith("0 of")]
+    assert len(inside) == round(n * 0.5)
+
+
+def number_together(several, i, j):
+    return sum(labels[i] == labels[j] >= 0 for labels in several)
+
+
+def partition(labels):
+    alone = np.array(labels) < 0
+    return pd.factorize(np.where(alone, 10 + np.arange(len(labels)), labels))[0]
+
+
+def bounds(stratum):
+    """The numbers of clusterings that a stratum stands for: "1-3 of 12"."""
+    low, _, high = stratum.split(" of ")[0].partition("-")
+    return int(low), int(high or low)
+
+
+def test_every_pair_of_every_stratum_of_several_clusterings_is_equally_likely():
+    several = np.array([[0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 2, -1]])
+    n_draws = 1500
+    counts = Counter()
+    for seed in range(n_draws):
+        drawn = draw_pairs(images_of(6), several, 5, 0.6, np.random.default_rng(seed))
+        counts.update(map(frozenset, drawn[["image_a", "image_b"]].to_numpy()))
+    # Together in both: 0 and 1. In one: 0 2, 1 2, 3 4, 2 3. In none: the other ten.
+    probabilities = {2: 1, 1: 2 / 4, 0: 2 / 10}
+    for i, j in combinations(range(6), 2):
+        probability = probabilities[number_together(several, i, j)]
+        sd = (n_draws * probability * (1 - probability)) ** 0.5
+        assert abs(counts[frozenset({f"i{i}", f"i{j}"})] - n_draws * probability) <= 5 * sd
+
+
+def test_a_stratum_with_few_pairs_is_taken_whole_and_others_get_the_rest():
+    numbers = {"0 of 3": 100, "1 of 3": 50, "2 of 3": 4, "3 of 3": 0}
+    assert _allocate(numbers, 60, 30) == {"0 of 3": 30, "1 of 3": 26, "2 of 3": 4, "3 of 3": 0}
+
+
+def test_pairs_are_drawn_from_clusterings_from_a_grid_and_from_every_encoder(tmp_path):
+    first = vectors()
+    other = Embeddings(first.images, first.matrix[:, ::-1].copy() ** 2, {"name": "other"})
+    grid = {"method": ["kmeans"], "n_clusters": [2, 3, 5]}
+    given = {"n": 40, "progress": False}
+    drawn = sample_pairs(first, grid=grid, out=tmp_path, **given)
+    assert set(drawn["stratum"]) == {"0 of 3", "1 of 3", "2 of 3", "3 of 3"}
+    fits = [cluster_images(first, "kmeans", n_clusters=k, progress=False) for k in (2, 3, 5)]
+    pd.testing.assert_frame_equal(drawn, sample_pairs(first, clusterings=fits, **given))
+    by_name = {str(i): fit.images[["image_id", "cluster"]] for i, fit in enumerate(fits)}
+    shuffled = by_name | {"0": by_name["0"].sample(frac=1, random_state=1)}
+    pd.testing.assert_frame_equal(drawn, sample_pairs(first, clusterings=shuffled, **given))
+    stored = sample_pairs(first, grid=grid, out=tmp_path, **given)
+    pd.testing.assert_frame_equal(drawn, stored, check_dtype=False)
+    with pytest.raises(ImagestrataError, match="already holds the step 'pairs'"):
+        sample_pairs(first, clusterings=fits, out=tmp_path, **given)
+
+    assert set(sample_pairs(first, clusterings=fits[0], **given)["stratum"]) == {
+        "within",
+        "between",
+    }
+    both = sample_pairs([first, other], k=5, **given)
+    assert set(both["stratum"]) == {"0 of 2", "1 of 2", "2 of 2"}
+    several = sample_pairs([first, other], grid=grid, **given)
+    assert bounds(several["stratum"].max())[1] <= 6
+    with pytest.raises(ImagestrataError, match="exclude each other"):
+        sample_pairs(first, clusterings=fits, grid=grid)
+    with pytest.raises(ImagestrataError, match="`clusterings` is empty"):
+        sample_pairs(first, clusterings=[])
+    with pytest.raises(ImagestrataError, match="columns image_id and cluster; got a list"):
+        sample_pairs(first, clusterings=[[1, 2]])
+
+
+def test_clusterings_and_encoders_that_lack_images():
+    whole = vectors()
+    fit = cluster_images(whole, "kmeans", n_clusters=3, progress=False).images
+    with pytest.raises(ImagestrataError, match="7 of 60 images are not in all") as told:
+        sample_pairs(whole, 30, clusterings=[fit, fit.iloc[7:]])
+    assert 'missing="drop"' in str(told.value)
+    drawn = sample_pairs(whole, 30, clusterings=[fit, fit.iloc[7:]], missing="drop")
+    known = set(fit["image_id"].iloc[7:])
+    assert {*drawn["image_a"], *drawn["image_b"]} <= known
+    assert drawn.groupby("stratum")["N_h"].first().sum() == 53 * 52 / 2
+
+    fewer = Embeddings(
+        images_of(60).iloc[7:].reset_index(drop=True), whole.matrix[7:], {"name": "x"}
+    )
+    with pytest.raises(ImagestrataError, match="'hog' has 60, 'x' 53, and 53 are in both"):
+        sample_pairs([whole, fewer], 30, 5)
+    drawn = sample_pairs([whole, fewer], 30, 5, missing="drop")
+    assert {*drawn["image_a"], *drawn["image_b"]} <= known
+
+
 def test_a_million_images_need_no_list_of_pairs():
     clusters = np.arange(1_000_000) % 80
     drawn = draw_pairs(images_of(1_000_000), clusters, 40, 0.5, np.random.default_rng(0))
@@ -135,7 +255,7 @@ def test_bad_input():
         sample_pairs(vectors(10), n=2, k=1)
     with pytest.raises(ImagestrataError, match="`share_within` must be between 0 and 1"):
         sample_pairs(vectors(), share_within=50)
-    with pytest.raises(ImagestrataError, match="not a list"):
+    with pytest.raises(ImagestrataError, match="not an int"):
         sample_pairs([1, 2])
 
 

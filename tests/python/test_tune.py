@@ -23,13 +23,14 @@ from imagestrata import (
     embed_images,
     plot_tuning,
     sample_pairs,
+    score_labels,
     score_pairs,
     tune_clusters,
 )
 from imagestrata.cli import app
 from imagestrata.clustering.iterative import IterativeKMeans
 from imagestrata.validation import grid as grid_module
-from imagestrata.validation.folds import JudgedPairs, deal_folds
+from imagestrata.validation.folds import JudgedPairs, choose_on_folds, deal_folds
 from imagestrata.validation.grid import _thinned
 
 SCORING = {"folds": 5, "seed": 0, "weighted": False, "same_from": 1, "residual": "apart"}
@@ -57,8 +58,8 @@ def judged(ids, truth, n, seed=0):
             "pair_id": [f"p{i}" for i in range(n)],
             "image_a": np.array(ids)[a],
             "image_b": np.array(ids)[b],
-            "stratum": np.where(rng.random(n) < 0.5, "within", "between"),
-            "probability": rng.uniform(0.1, 0.9, n),
+            "stratum": (stratum := np.where(rng.random(n) < 0.5, "within", "between")),
+            "probability": np.where(stratum == "within", 0.05, 0.01),
             "judgement": (truth[a] == truth[b]).astype(int),
         }
     )
@@ -75,7 +76,11 @@ def measure(table, candidate, name):
     return row["estimate"].item()
 
 
-EVERY = np.ones(5, dtype=bool)
+def scored(pairs, labels, first=None):
+    """The estimates of all pairs, or of the first few."""
+    together, counts = pairs.sides(np.asarray(labels))
+    counts = counts & (np.arange(len(counts)) < (first or len(counts)))
+    return {name: estimate for name, (estimate, _) in pairs.score(together, counts).items()}
 
 
 def test_scores_by_hand():
@@ -84,18 +89,19 @@ def test_scores_by_hand():
         b=np.array([1, 2, 3, 5, 0]),
         judgement=np.array([1.0, 0, 0, 1, 1]),
         weight=np.array([1.0, 1, 3, 1, 1]),
+        stratum=np.array([0, 0, 1, 0, 0]),
         fold=np.zeros(5, dtype=int),
     )
     # Together: pair 0 (rightly) and pair 2 (wrongly, weight 3); images 4 and 5 are residual.
     labels = np.array([0, 0, 1, 1, -1, -1])
     expected = {"precision": 1 / 4, "recall": 1 / 3, "f1": 2 / 7, "mean_pr": 7 / 24}
-    assert pairs.score(labels, EVERY) == pytest.approx(expected)
+    assert scored(pairs, labels) == pytest.approx(expected)
     # Of the first two pairs alone, all is right.
-    assert pairs.score(labels, EVERY & (np.arange(5) < 2))["f1"] == 1
+    assert scored(pairs, labels, first=2)["f1"] == 1
     # Without the pairs of the residual, recall is full.
-    assert replace(pairs, leave_out=True).score(labels, EVERY)["recall"] == 1
+    assert scored(replace(pairs, leave_out=True), labels)["recall"] == 1
     # Nothing together: no precision, and nothing recalled.
-    nothing = pairs.score(np.arange(6), EVERY)
+    nothing = scored(pairs, np.arange(6))
     assert np.isnan(nothing.pop("precision"))
     assert nothing == {"recall": 0, "f1": 0, "mean_pr": 0}
 
@@ -106,18 +112,22 @@ def test_graded_scores_by_hand():
         b=np.array([1, 2, 3, 0, 1]),
         judgement=np.array([2.0, 1, 1, 2, 0]),
         weight=np.ones(5),
+        stratum=np.zeros(5, dtype=int),
         fold=np.zeros(5, dtype=int),
         leave_out=True,
         graded=True,
     )
     labels = np.array([0, 0, 1, 1, -1])
-    assert pairs.score(labels, EVERY)["quality"] == 1.5 - 1
-    assert pairs.score(labels, EVERY)["precision"] == 1
-    assert replace(pairs, same_from=2).score(labels, EVERY)["precision"] == 0.5
-    assert not pairs.enough_for_quality(labels)  # not 50 on each side
-    many = replace(pairs, a=np.repeat(pairs.a, 50), b=np.repeat(pairs.b, 50))
-    assert many.enough_for_quality(labels)
-    assert not many.enough_for_quality(np.array([0, 0, 1, 1, 0]) * 0)
+    assert scored(pairs, labels)["precision"] == 1
+    assert scored(replace(pairs, same_from=2), labels)["precision"] == 0.5
+    # Judged 2 and 1 together, 1 apart; not 50 on each side.
+    assert np.isnan(scored(pairs, labels)["quality"])
+    many = {
+        name: np.repeat(getattr(pairs, name), 50)
+        for name in ("a", "b", "judgement", "weight", "stratum", "fold")
+    }
+    assert scored(replace(pairs, **many), labels)["quality"] == 1.5 - 1
+    assert np.isnan(scored(replace(pairs, **many), np.zeros(5, dtype=int))["quality"])
 
 
 def test_the_table_is_tidy(tuned):
@@ -125,16 +135,15 @@ def test_the_table_is_tidy(tuned):
     own = results[~results["baseline"]]
     assert len(own) == 2 * 8 * 4
     assert list(results) == [
-        *("candidate", "encoder", "method", "baseline", "step_size", "similarity_threshold"),
-        *("n_clusters", "share_residual", "measure", "estimate", "std_error"),
-        *("conf_low", "conf_high", "settings"),
+        *("candidate", "same_as", "encoder", "method", "baseline", "step_size"),
+        *("similarity_threshold", "n_clusters", "share_residual", "measure", "weighting"),
+        *("estimate", "std_error", "conf_low", "conf_high", "n_pairs", "settings"),
     ]
     assert not results.duplicated(["candidate", "measure"]).any()
     assert own["candidate"].max() == 16
     assert own.groupby("encoder")["candidate"].nunique().to_dict() == {"good": 8, "bad": 8}
-    mean = tuned.folds.groupby(["candidate", "measure"])["estimate"].mean().reset_index()
-    merged = results.merge(mean, on=["candidate", "measure"])
-    np.testing.assert_allclose(merged["estimate_x"], merged["estimate_y"])
+    assert set(results["weighting"]) == {"design"}
+    assert set(results["n_pairs"]) == {300}
     f1 = own[own["measure"] == "f1"].set_index("candidate")
     assert f1["estimate"].idxmax() in f1.index[f1["encoder"] == "good"]
     assert set(tuned.selection["candidate"]) <= set(f1.index[f1["encoder"] == "good"])
@@ -148,14 +157,161 @@ def test_what_is_saved_comes_back(tuned, tmp_path):
     assert back.settings == tuned.settings
 
 
-def test_standard_errors_are_those_of_the_folds(tuned):
-    five = tuned.folds.query("candidate == 1 and measure == 'recall'")["estimate"]
-    row = tuned.results.query("candidate == 1 and measure == 'recall'").iloc[0]
-    assert row["std_error"] == pytest.approx(five.std() / np.sqrt(5))
-    high = row["estimate"] + 2.7764 * row["std_error"]
-    assert row["conf_high"] == pytest.approx(min(high, 1), rel=1e-4)
-    assert tuned.results["conf_high"].max() <= 1
-    assert tuned.results["conf_low"].min() >= 0
+@pytest.mark.parametrize("weighted", [None, True, False])
+@pytest.mark.parametrize("residual", ["apart", "leave_out"])
+def test_estimates_and_intervals_are_those_of_score_pairs(corpus, weighted, residual):
+    good, _, pairs = corpus
+    pairs = pairs.assign(judgement=pairs["judgement"].where(pairs.index % 7 > 0))
+    grid = {"k": [3, 8], "similarity_threshold": [0.4], "release_share": [1]}
+    given = {"weighted": weighted, "residual": residual, "baselines": False, "progress": False}
+    results = tune_clusters(good, pairs, grid, **given).results
+    for k in (3, 8):
+        found = cluster_images(good, k=k, similarity_threshold=0.4, release_share=1, progress=False)
+        theirs = score_pairs(
+            found, pairs, weighted=weighted is not False, residual=residual, n_boot=4000
+        )
+        ours = results[results["k"] == k].reset_index(drop=True)
+        assert ours["estimate"].tolist() == pytest.approx(theirs["estimate"].tolist())
+        assert (ours["weighting"] == theirs["weighting"]).all()
+        assert (ours["n_pairs"] == theirs["n_pairs"]).all()
+        for end in ("conf_low", "conf_high"):
+            np.testing.assert_allclose(ours[end], theirs[end], atol=0.03)
+        # The standard error is that of the same posterior.
+        width = theirs["conf_high"] - theirs["conf_low"]
+        np.testing.assert_allclose(ours["std_error"], width / 3.92, atol=0.02)
+
+
+def test_what_the_choice_holds_is_scored_on_all_held_out_pairs(corpus):
+    good, _, pairs = corpus
+    dealt = JudgedPairs.of(pairs, good.images, **SCORING)
+    rng = np.random.default_rng(3)
+    found = [rng.integers(0, k, len(good.images)) for k in (2, 3, 4)]
+    selection, heldout = choose_on_folds(found, [0, 1, 2], dealt, "f1", 0)
+    # By hand: of every pair, what the clustering chosen without it says.
+    chosen = selection.set_index("fold")["candidate"].loc[dealt.fold + 1].to_numpy() - 1
+    labels = np.stack(found)
+    together = labels[chosen, dealt.a] == labels[chosen, dealt.b]
+    same = dealt.judgement == 1
+    precision, recall = same[together].mean(), together[same].mean()
+    f1 = heldout.set_index("measure").loc["f1"]
+    assert f1["estimate"] == pytest.approx(2 * precision * recall / (precision + recall))
+    assert f1["conf_low"] < f1["estimate"] < f1["conf_high"]
+
+
+def nested_groups():
+    """Sixty narrow groups in twelve wide ones: only images of a narrow one belong together."""
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(12, 10)) * 40
+    narrow = wide[np.arange(60) % 12] + rng.normal(size=(60, 10)) * 2.5
+    truth = np.repeat(np.arange(60), 12)
+    X = narrow[truth] + rng.normal(size=(len(truth), 10))
+    return Embeddings.from_arrays(X, [f"i{i}" for i in range(len(truth))]), truth
+
+
+def judge(pairs, truth):
+    a, b = (pairs[name].str[1:].astype(int) for name in ("image_a", "image_b"))
+    return pairs.assign(judgement=(truth[a] == truth[b]).astype(int))
+
+
+COARSE_OR_FINE = {"method": ["kmeans"], "n_clusters": [12, 100]}
+
+
+def test_drawn_pairs_reverse_the_ranking_and_weights_put_it_right():
+    """Without weights, twelve clusters beat a hundred in every draw, although they are worse."""
+    embeddings, truth = nested_groups()
+    exact = {}
+    for k in (12, 100):
+        found = cluster_images(embeddings, "kmeans", n_clusters=k, progress=False)
+        exact[k] = score_labels(found.images["cluster"], truth).set_index("measure")["estimate"]
+    assert exact[12]["f1"] < 0.4 < 0.8 < exact[100]["f1"]
+    wins = {"unweighted": 0, "weighted": 0, "from the candidates": 0}
+    for seed in range(6):
+        pairs = judge(sample_pairs(embeddings, k=80, seed=seed), truth)
+        better = judge(
+            sample_pairs(embeddings, grid=COARSE_OR_FINE, seed=seed, progress=False), truth
+        )
+        for how, given, weighted in (
+            ("unweighted", pairs, False),
+            ("weighted", pairs, None),
+            ("from the candidates", better, None),
+        ):
+            tuned = tune_clusters(
+                embeddings,
+                given,
+                COARSE_OR_FINE,
+                weighted=weighted,
+                baselines=False,
+                progress=False,
+            )
+            wins[how] += tuned.summary["n_clusters"].item() == 12
+    assert wins == {"unweighted": 6, "weighted": 0, "from the candidates": 0}
+
+
+def test_without_probabilities_it_says_what_is_estimated(corpus):
+    good, _, pairs = corpus
+    plain = pairs.drop(columns="probability")
+    with pytest.warns(UserWarning, match="the estimates describe the drawn pairs, not all pairs"):
+        tuned = tune_clusters(good, plain, {"k": [4]}, progress=False)
+    assert set(tuned.results["weighting"]) == {"none"}
+    assert "300 pairs, unweighted" in repr(tuned)
+    with pytest.raises(ImagestrataError, match="no column 'probability'"):
+        tune_clusters(good, plain, {"k": [4]}, weighted=True, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tune_clusters(good, plain, {"k": [4]}, weighted=False, progress=False)
+
+
+def test_the_papers_grid_varies(corpus):
+    bad, pairs = corpus[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tuned = tune_clusters(bad, pairs, baselines=False, progress=False)
+    one = tuned.results[tuned.results["measure"] == "f1"]
+    assert len(one) == 12
+    assert set(one["preset"]) == {"paper"}
+    for _, of_step in one.groupby("step_size"):
+        assert of_step["same_as"].nunique() > 3
+    assert tuned.summary["n_different"].item() == one["same_as"].nunique()
+
+
+def test_points_of_the_grid_with_the_same_clusters_are_told(corpus):
+    good, _, pairs = corpus
+    grid = {"step_size": [3, 5], "similarity_threshold": [0.0, 0.01, 0.02]}
+    with pytest.warns(UserWarning, match="No value of `similarity_threshold` makes a diff") as told:
+        tuned = tune_clusters(good, pairs, grid, baselines=False, progress=False)
+    assert "The 6 points of the grid give only 2 different clusterings" in str(told[0].message)
+    one = tuned.results[tuned.results["measure"] == "f1"]
+    assert one["same_as"].tolist() == [1, 1, 1, 4, 4, 4]
+    assert one["estimate"].nunique() == 2
+    assert tuned.summary["n_different"].item() == 2
+
+
+def test_images_that_an_encoder_lacks(corpus):
+    good, bad, pairs = corpus
+    fewer = Embeddings.from_arrays(bad.matrix[9:], bad.images["image_id"].tolist()[9:])
+    encoders = {"good": good, "fewer": fewer}
+    lacking = pairs[["image_a", "image_b"]].isin([f"image {i:03d}" for i in range(9)]).any(axis=1)
+    given = {"grid": {"k": [4]}, "baselines": False, "progress": False}
+    with pytest.raises(
+        ImagestrataError, match=r"'good' has 300, 'fewer' 291(.|\n)*missing=\"drop\""
+    ):
+        tune_clusters(encoders, pairs, **given)
+    with pytest.raises(ImagestrataError, match="judged pairs have an image without a vector"):
+        tune_clusters(fewer, pairs, **given)
+    tuned = tune_clusters(encoders, pairs, missing="drop", **given)
+    assert tuned.summary[["n_pairs", "n_missing"]].iloc[0].tolist() == [
+        300 - lacking.sum(),
+        lacking.sum(),
+    ]
+    # Each is fitted to all images of its encoder, and scored on the same pairs.
+    found = cluster_images(good, k=4, progress=False)
+    images = found.images[found.images["image_id"].isin(fewer.images["image_id"])]
+    theirs = score_pairs(images, pairs, missing="drop", weighted=True)
+    ours = tuned.results[tuned.results["encoder"] == "good"]
+    assert ours["estimate"].tolist() == pytest.approx(theirs["estimate"].tolist())
+    assert (theirs["n_missing"] == lacking.sum()).all()
+    best = best_clustering(tuned, encoders, progress=False)
+    assert len(best.images) in (300, 291)
 
 
 def test_baselines_match_the_numbers_of_clusters(tuned):
@@ -180,13 +336,11 @@ def test_shared_fits_change_nothing_and_save_work(corpus, tuned, monkeypatch):
     )
     tune_clusters(good, pairs, GRID, baselines=False, progress=False)
     shared, fits[:] = len(fits), []
-    dealt = JudgedPairs.of(pairs, good.images, **SCORING)
     for row in tuned.results.query("encoder == 'good' and measure == 'f1' and not baseline").iloc:
         alone = cluster_images(good, **json.loads(row["settings"]), progress=False)
         assert len(alone.clusters) == row["n_clusters"]
-        labels = alone.images["cluster"].to_numpy() - 1
-        f1 = [dealt.score(labels, dealt.fold == fold)["f1"] for fold in range(5)]
-        assert np.mean(f1) == pytest.approx(row["estimate"])
+        f1 = score_pairs(alone, pairs, measures="f1", weighted=True)["estimate"].item()
+        assert f1 == pytest.approx(row["estimate"])
     assert shared < 0.7 * len(fits)
 
 
@@ -223,7 +377,7 @@ def test_few_pairs_and_better_baselines_warn(corpus):
     with pytest.warns(UserWarning, match="Only 60 pairs decide"):
         best_clustering(few, good, progress=False)
     cut = few.results.assign(estimate=np.where(few.results["baseline"], 0.999, 0.5))
-    beaten = Tuning(cut, few.folds, few.selection, {**few.settings, "n_pairs": 300})
+    beaten = Tuning(cut, few.selection, few.heldout, {**few.settings, "n_pairs": 300})
     with pytest.warns(UserWarning, match=r"A baseline is better than all 1 candidates: kmeans"):
         best_clustering(beaten, good, progress=False)
     with (
@@ -258,7 +412,7 @@ def test_stored_interrupted_and_taken_up_again(corpus, tmp_path, monkeypatch):
     fitted.clear()
     again = tune_clusters(good, pairs, grid, out=tmp_path, progress=False)
     assert not fitted
-    for name in ("results", "folds", "selection"):
+    for name in ("results", "selection", "heldout"):
         assert_frame_equal(getattr(again, name), getattr(whole, name))
     assert again.settings == json.loads(json.dumps(whole.settings))
     with pytest.raises(ImagestrataError, match="already holds the step 'tune'"):
@@ -288,25 +442,6 @@ def test_several_grids(corpus):
     assert rows["n_clusters"].iloc[2] == 5
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("residual", ["apart", "leave_out"])
-def test_scores_are_those_of_score_pairs(corpus, weighted, residual):
-    good, _, pairs = corpus
-    pairs = pairs.assign(
-        probability=pairs["stratum"].map({"within": 0.5, "between": 0.01}),
-        judgement=pairs["judgement"].where(pairs.index % 7 > 0),
-    )
-    dealt = JudgedPairs.of(
-        pairs, good.images, **(SCORING | {"weighted": weighted, "residual": residual})
-    )
-    for k in (3, 8):
-        found = cluster_images(good, k=k, similarity_threshold=0.4, release_share=1, progress=False)
-        theirs = score_pairs(found, pairs, weighted=weighted, residual=residual, n_boot=2)
-        clusters = found.images["cluster"].to_numpy()
-        ours = dealt.score(clusters - (clusters > 0), np.ones(len(dealt.a), dtype=bool))
-        assert ours == pytest.approx(theirs.set_index("measure")["estimate"].to_dict())
-
-
 def test_graded_pairs(corpus):
     good, _, pairs = corpus
     graded = pairs.assign(judgement=pairs["judgement"] * 2)
@@ -332,7 +467,7 @@ def test_embeddings_of_one_kind_need_names(corpus):
         ({"judgement": 3}, "300 of 300 are not"),
         (
             {"image_a": [f"no {i}" for i in range(300)]},
-            "300 of 300 pairs have an image without a vector",
+            "300 of 300 judged pairs have an image without a vector",
         ),
         ({"pair_id": "same"}, "299 pair ids occur more than once"),
     ],
@@ -396,6 +531,13 @@ def test_the_command(tmp_path):
     assert Tuning.load(run / "tuning").summary["estimate"].item() == summary["estimate"]
     told = CliRunner().invoke(app, [*command, "-q"], catch_exceptions=False)
     assert "2 clusterings, 60 pairs. Best: " in told.stdout
+    assert summary["weighting"] == "design"
+    again = [*command, "--no-weighted", "--missing", "drop", "--overwrite", "-q"]
+    told = CliRunner().invoke(app, again, catch_exceptions=False)
+    assert "2 clusterings, 60 pairs, unweighted. Best: " in told.stdout
+    command = ["pairs", str(run), "--n", "40", "--grid", str(tmp_path / "grid.json")]
+    told = CliRunner().invoke(app, [*command, "--overwrite", "-q"], catch_exceptions=False)
+    assert set(pd.read_csv(run / "pairs.csv")["stratum"]) == {"0 of 2", "1 of 2", "2 of 2"}
 
 
 def topic_of(folder):

@@ -20,6 +20,7 @@ answer_file <- function(folder, annotator, set_id, judgement) {
 toy_tuning <- function() {
   results <- tibble::tibble(
     candidate = rep(1:3, each = 2),
+    same_as = candidate,
     encoder = rep(c("hog", "bovw", "hog"), each = 2),
     method = rep(c("iterative", "iterative", "kmeans"), each = 2),
     baseline = rep(c(FALSE, FALSE, TRUE), each = 2),
@@ -27,16 +28,18 @@ toy_tuning <- function() {
     n_clusters = rep(c(12L, 30L, 12L), each = 2),
     share_residual = 0,
     measure = rep(c("precision", "recall"), 3),
+    weighting = "design",
     estimate = c(0.8, 0.6, 0.5, 0.4, 0.7, 0.3),
     std_error = 0.02, conf_low = estimate - 0.05, conf_high = estimate + 0.05,
-    settings = "{}"
+    n_pairs = 300L, settings = "{}"
   )
   summary <- tibble::tibble(
-    n_candidates = 2L, n_baselines = 1L, n_pairs = 300L, folds = 5L, measure = "precision",
+    n_candidates = 2L, n_different = 2L, n_baselines = 1L, n_pairs = 300L, n_missing = 0L,
+    folds = 5L, measure = "precision", weighting = "design",
     candidate = 1L, encoder = "hog", n_clusters = 12L, estimate = 0.8, std_error = 0.02,
     heldout = 0.78, best_baseline = 0.7
   )
-  tables <- list(results = results, folds = results[1:2, ], summary = summary)
+  tables <- list(results = results, heldout = results[1:2, ], summary = summary)
   new_result(
     list(tables = lapply(tables, encode_table), settings = "{\"grid\": {\"k\": [10]}}"),
     "imagestrata_tuning", "results"

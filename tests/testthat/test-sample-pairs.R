@@ -7,6 +7,20 @@ test_that("embeddings or a matrix are sent with the settings", {
   expect_equal(calls$sample_pairs[[1]]$kind, "matrix")
   expect_equal(calls$sample_pairs[c("share_within", "seed")], list(share_within = 0.2, seed = 4))
   expect_null(calls$sample_pairs$out)
+  expect_null(calls$sample_pairs$grid)
+  expect_null(calls$sample_pairs$clusterings)
+  topics <- toy_clustering()
+  sample_pairs(toy_vectors(), clusterings = list(a = topics, b = topics), missing = "drop")
+  sent <- calls$sample_pairs
+  expect_equal(decode_table(sent$clusterings$several[[2]]$table)$cluster, topics$cluster)
+  expect_equal(sent$missing, "drop")
+  sample_pairs(list(toy_vectors(), toy_vectors()), clusterings = topics, grid = list(k = 5:6))
+  expect_length(calls$sample_pairs$clusterings$several, 1)
+  expect_equal(calls$sample_pairs[[1]]$kind, "several")
+  expect_equal(calls$sample_pairs$grid, "{\"k\":[5,6]}")
+  expect_error(sample_pairs(toy_vectors(), clusterings = 1:3), "cluster_images",
+    class = "imagestrata_error"
+  )
   expect_error(sample_pairs(toy_images()), "embed_images", class = "imagestrata_error")
 })
 
@@ -23,4 +37,20 @@ test_that("pairs carry their stratum and their probability", {
   expect_error(sample_pairs(toy_vectors(), n = 5000, k = 4), "there are only",
     class = "imagestrata_error"
   )
+})
+
+test_that("pairs are drawn by how many clusterings put them together", {
+  skip_if_no_core()
+  coarse <- cluster_images(toy_vectors(), "kmeans", n_clusters = 2, progress = FALSE)
+  fine <- cluster_images(toy_vectors(), "kmeans", n_clusters = 6, progress = FALSE)
+  pairs <- sample_pairs(toy_vectors(), n = 40, clusterings = list(coarse, fine))
+  together <- function(topics) {
+    cluster <- rlang::set_names(topics$cluster, topics$image_id)
+    cluster[pairs$image_a] == cluster[pairs$image_b]
+  }
+  expect_equal(pairs$stratum, paste(together(coarse) + together(fine), "of 2"))
+  sizes <- dplyr::distinct(pairs[c("stratum", "N_h")])
+  expect_equal(sum(sizes$N_h), 60 * 59 / 2)
+  grid <- list(method = "kmeans", n_clusters = c(2, 6))
+  expect_identical(pairs, sample_pairs(toy_vectors(), n = 40, grid = grid, progress = FALSE))
 })

@@ -34,12 +34,12 @@ test_that("grids and several encoders are sent as they are meant", {
 
 test_that("a tuning says what was best", {
   tuned <- toy_tuning()
-  expect_output(print(tuned), "Tuning: 2 clusterings and 1 baseline, 300 pairs in 5 folds")
+  expect_output(print(tuned), "Tuning: 2 clusterings and 1 baseline, 300 pairs, weighted")
   expect_output(print(tuned), "candidate 1, hog, 12 clusters: precision 0.800 (0.780",
     fixed = TRUE
   )
   expect_equal(glance(tuned)$heldout, 0.78)
-  expect_equal(nrow(tidy(tuned, "folds")), 2)
+  expect_equal(nrow(tidy(tuned, "heldout")), 2)
   expect_equal(nrow(tidy(tuned)), 6)
   expect_error(tidy(tuned, "trace"), "must be one of")
   expect_equal(class(tibble::as_tibble(tuned)), c("tbl_df", "tbl", "data.frame"))
@@ -77,6 +77,62 @@ test_that("a grid is scored, and the best clustering made again", {
     "Only 60 pairs decide"
   )
   expect_equal(nrow(tidy(topics)), best$n_clusters[1])
+})
+
+test_that("the pairs' probabilities, or the lack of them, decide what is estimated", {
+  skip_if_no_core()
+  embeddings <- example_embeddings()
+  grid <- list(k = c(5, 10), release_share = 1)
+  pairs <- sample_pairs(embeddings, n = 80, grid = grid, progress = FALSE)
+  expect_setequal(pairs$stratum, c("0 of 2", "1 of 2", "2 of 2"))
+  pairs$judgement <- as.integer(pairs$stratum == "2 of 2")
+  tune <- function(pairs, ...) {
+    tune_clusters(embeddings, pairs, grid, baselines = FALSE, progress = FALSE, ...)
+  }
+  weighted <- tune(pairs)
+  expect_equal(unique(weighted$weighting), "design")
+  topics <- cluster_images(embeddings, k = 5, release_share = 1, progress = FALSE)
+  scores <- score_pairs(topics, pairs, weighted = TRUE)
+  expect_equal(weighted$estimate[weighted$k == 5], scores$estimate)
+  expect_equal(nrow(tidy(weighted, "heldout")), 4)
+  plain <- pairs[setdiff(names(pairs), "probability")]
+  expect_warning(unweighted <- tune(plain), "estimates describe the drawn pairs")
+  expect_equal(unique(unweighted$weighting), "none")
+  expect_silent(tune(plain, weighted = FALSE))
+  expect_error(tune(plain, weighted = TRUE), "probability", class = "imagestrata_error")
+  expect_warning(
+    tune_clusters(embeddings, pairs, list(similarity_threshold = c(0, 0.001)), progress = FALSE),
+    "2 points of the grid give only 1 different clustering"
+  )
+})
+
+test_that("pairs with images that an encoder lacks are left out on request", {
+  skip_if_no_core()
+  vectors <- toy_vectors()
+  rownames(vectors) <- NULL
+  first <- cluster_images(vectors, k = 4, progress = FALSE)
+  pairs <- sample_pairs(vectors, n = 60, k = 4)
+  pairs$judgement <- as.integer(pairs$stratum == "within")
+  fewer <- tibble::as_tibble(first)[-(1:5), ]
+  expect_error(score_pairs(fewer, pairs), 'missing = "drop"', fixed = TRUE,
+    class = "imagestrata_error"
+  )
+  scores <- score_pairs(fewer, pairs, missing = "drop")
+  lacking <- pairs$image_a %in% first$image_id[1:5] | pairs$image_b %in% first$image_id[1:5]
+  expect_equal(unique(scores$n_missing), sum(lacking))
+  expect_equal(unique(scores$n_pairs), sum(!lacking))
+  expect_error(tune_clusters(vectors[-60, ], pairs, list(k = 4), progress = FALSE),
+    'missing = "drop"',
+    fixed = TRUE, class = "imagestrata_error"
+  )
+  expect_warning(
+    tuned <- tune_clusters(
+      list(all = vectors, fewer = vectors[-60, ]), pairs, list(k = 4),
+      missing = "drop", baselines = FALSE, folds = 3, progress = FALSE
+    ),
+    NA
+  )
+  expect_gt(glance(tuned)$n_missing, 0)
 })
 
 test_that("plots of tuning look as they did", {

@@ -335,8 +335,18 @@ def score_labels(table: Any) -> Any:
 
 
 @_answer
-def sample_pairs(embeddings: Any, n: int, k: int, **arguments: Any) -> Any:
-    return encode_table(imagestrata.sample_pairs(_receive(embeddings), n, k, **arguments))
+def sample_pairs(
+    embeddings: Any, n: int, k: int, *, clusterings: Any, grid: str | None, **arguments: Any
+) -> Any:
+    pairs = imagestrata.sample_pairs(
+        _receive(embeddings),
+        n,
+        k,
+        clusterings=_receive(clusterings),
+        grid=None if grid is None else json.loads(grid),
+        **arguments,
+    )
+    return encode_table(pairs)
 
 
 @_answer
@@ -373,12 +383,12 @@ def tune_clusters(embeddings: Any, pairs: Any, grid: str | None, **arguments: An
         None if grid is None else json.loads(grid),
         **arguments,
     )
-    return _send_tables(tuned, "results", "folds", "selection", "summary")
+    return _send_tables(tuned, "results", "selection", "heldout", "summary")
 
 
 @_answer
 def best_clustering(tuned: Any, embeddings: Any, **arguments: Any) -> Any:
-    names = ("results", "folds", "selection")
+    names = ("results", "selection", "heldout")
     tables = {name: decode_table(tuned["tables"][name]) for name in names}
     received = imagestrata.Tuning(**tables, settings=json.loads(tuned["settings"]))
     return _send_clustering(

@@ -14,12 +14,26 @@ from .options import Json, MinSamples, Normalize, Overwrite, Quiet, RunFolder, S
 from .output import records, show
 from .run_folder import load_clustering
 
+Also = Annotated[
+    list[Path] | None, typer.Option(help="Run folders of the same images, other encoders.")
+]
+Missing = Annotated[
+    str,
+    typer.Option(help='"drop": leave out pairs with an image that some vectors or clusters lack.'),
+]
+
 
 def pairs(
     run_folder: RunFolder,
     n: Annotated[int, typer.Option("--n", help="Number of pairs.")] = 554,
     k: Annotated[int, typer.Option("--k", help="Clusters of the k-means.")] = 80,
     share_within: Annotated[float, typer.Option(help="Share of pairs within clusters.")] = 0.5,
+    also: Also = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(help="Draw from the clusterings of a grid, as for tune: a JSON file."),
+    ] = None,
+    missing: Missing = "error",
     format: Annotated[str, typer.Option(help="html, csv or labelstudio.")] = "html",
     scale: Scale = "binary",
     seed: Seed = 0,
@@ -28,7 +42,6 @@ def pairs(
     as_json: Json = False,
 ) -> None:
     """Draw pairs of images, and write the file with which people judge them."""
-    from ..embeddings.embeddings import Embeddings
     from ..provenance import require_step
     from ..validate import check_choice
     from ..validation.pair_export import FORMATS, export_pairs
@@ -37,13 +50,16 @@ def pairs(
     require_step(run_folder, "embed")
     ending = FORMATS[check_choice("format", format, FORMATS)]
     drawn = sample_pairs(
-        Embeddings.load(run_folder),
+        _embeddings(run_folder, also),
         n,
         k,
         share_within=share_within,
+        grid=None if grid is None else _grid(grid),
+        missing=missing,
         seed=seed,
         out=run_folder,
         overwrite=overwrite,
+        progress=not quiet,
     )
     # The table of the pairs themselves is pairs.csv.
     file = export_pairs(
@@ -72,6 +88,7 @@ def score(
     ),
     residual: Annotated[str, typer.Option(help="Residual images: apart or leave_out.")] = "apart",
     error_rate: Annotated[float, typer.Option(help="Share of judgements that are wrong.")] = 0.0,
+    missing: Missing = "error",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -87,7 +104,12 @@ def score(
     clustering = load_clustering(run_folder)
     judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
     scores = score_pairs(
-        clustering, consensus(judged, rule), residual=residual, error_rate=error_rate, seed=seed
+        clustering,
+        consensus(judged, rule),
+        residual=residual,
+        error_rate=error_rate,
+        missing=missing,
+        seed=seed,
     )
     write_table(run_folder / "scores.csv", scores)
     summary = {"scores": records(scores)}
@@ -109,15 +131,16 @@ def score(
 def tune(
     run_folder: RunFolder,
     answers: Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")],
-    also: Annotated[
-        list[Path] | None, typer.Option(help="Run folders of the same images, other encoders.")
-    ] = None,
+    also: Also = None,
     grid: Annotated[
         Path | None, typer.Option(help='A JSON file such as {"k": [10, 15]}; else the paper\'s.')
     ] = None,
     measure: Annotated[str, typer.Option(help="f1, mean_pr, precision, recall, quality.")] = "f1",
     folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
-    weighted: Annotated[bool, typer.Option(help="Weight pairs by their probability.")] = False,
+    weighted: Annotated[
+        bool, typer.Option(help="Weight pairs for all pairs of images, or look at the drawn ones.")
+    ] = True,
+    missing: Missing = "error",
     scale: Scale = "binary",
     rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
         "majority"
@@ -128,7 +151,6 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Let judged pairs say which settings, and which encoder, cluster best."""
-    from ..embeddings.embeddings import Embeddings
     from ..explore.tuning import plot_tuning
     from ..provenance import require_step
     from ..validation.agreement import consensus
@@ -137,18 +159,15 @@ def tune(
     from ..validation.tune import tune_clusters
 
     require_step(run_folder, "pairs")
-    # Several may well be of one encoder, before and after fine-tuning.
-    several = (
-        {str(folder): Embeddings.load(folder) for folder in [run_folder, *also]} if also else None
-    )
     judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
     tuned = tune_clusters(
-        several or Embeddings.load(run_folder),
+        _embeddings(run_folder, also),
         consensus(judged, rule),
         None if grid is None else _grid(grid),
         measure=measure,
         folds=folds,
         weighted=weighted,
+        missing=missing,
         seed=seed,
         out=run_folder,
         overwrite=overwrite,
@@ -162,7 +181,8 @@ def tune(
     show(
         summary,
         as_json,
-        f"{plural(best['n_candidates'], 'clustering')}, {plural(best['n_pairs'], 'pair')}. Best: "
+        f"{plural(best['n_candidates'], 'clustering')}, {plural(best['n_pairs'], 'pair')}"
+        f"{'' if weighted else ', unweighted'}. Best: "
         f"{row['settings']} with {best['encoder']}, {plural(best['n_clusters'], 'cluster')}",
         f"{measure} {best['estimate']:.3f} (standard error {best['std_error']:.3f}; "
         f"{best['heldout']:.3f} on pairs that had no say; "
@@ -204,6 +224,15 @@ def sweep(
         swept.round(3).to_string(index=False),
         f"Also here: {run_folder / 'sweep.csv'}, {run_folder / 'sweep.png'}",
     )
+
+
+def _embeddings(run_folder: Path, also: list[Path] | None) -> Any:
+    """Vectors of the run folder, or of several by folder, since their encoder may be the same."""
+    from ..embeddings.embeddings import Embeddings
+
+    if not also:
+        return Embeddings.load(run_folder)
+    return {str(folder): Embeddings.load(folder) for folder in [run_folder, *also]}
 
 
 def _grid(path: Path) -> Any:

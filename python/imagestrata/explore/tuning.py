@@ -36,7 +36,7 @@ def plot_tuning(tuned: Tuning, path: str | os.PathLike[str] | None = None) -> Fi
     Two panels. Precision against recall of every candidate, the best one in a
     circle: the paper's Figure 5. And the measure that decides against the number
     of clusters, where clusterings for comparison are hollow: its Figure 7.
-    Whiskers are 95% intervals over the folds.
+    Whiskers are 95% intervals.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Clusterings scored on folds of judged pairs."""
+"""Clusterings scored on judged pairs, and what choosing the best of them holds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural
-from ..wording import quote
-from .pair_scores import QUALITY_PAIRS, RATIOS, check_judged, design_weights, pair_ratios
+from ..wording import arg, quote
+from .pair_scores import (
+    RATIOS,
+    Sample,
+    check_judged,
+    design_weights,
+    percentile_interval,
+    score_sample,
+    strata_of,
+)
+
+_N_DRAWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +37,8 @@ class JudgedPairs:
         From 0 to 2.
     weight : ndarray of shape (n_pairs,)
         Pairs that each stands for.
+    stratum : ndarray of shape (n_pairs,)
+        A number for each stratum.
     fold : ndarray of shape (n_pairs,)
         From 0.
     same_from : float
@@ -35,16 +47,20 @@ class JudgedPairs:
         Whether pairs with an image of the residual do not count.
     graded : bool
         Whether there are judgements above 1, so that quality can be measured.
+    n_missing : int
+        Judged pairs that were left out, since an image of theirs is missing.
     """
 
     a: NDArray[np.intp]
     b: NDArray[np.intp]
     judgement: NDArray[np.float64]
     weight: NDArray[np.float64]
+    stratum: NDArray[np.intp]
     fold: NDArray[np.intp]
     same_from: float = 1.0
     leave_out: bool = False
     graded: bool = False
+    n_missing: int = 0
 
     @classmethod
     def of(
@@ -57,30 +73,36 @@ class JudgedPairs:
         weighted: bool,
         same_from: float,
         residual: str,
+        missing: str = "error",
     ) -> JudgedPairs:
         """Check pairs, find their images, and deal them into folds."""
         pairs = check_judged(pairs)
         weight = design_weights(pairs) if weighted else np.ones(len(pairs))
-        judged = pairs["judgement"].notna().to_numpy()
-        pairs, weight = pairs[judged], weight[judged]
+        stratum = strata_of(pairs)
         ids = pd.Index(images["image_id"])
         a, b = (ids.get_indexer(pairs[name]) for name in ("image_a", "image_b"))
-        unknown = (a < 0) | (b < 0)
-        if unknown.any():
+        judged = pairs["judgement"].notna().to_numpy()
+        unknown = judged & ((a < 0) | (b < 0))
+        if unknown.any() and missing == "error":
             raise ImagestrataError(
-                f"{int(unknown.sum())} of {plural(len(pairs), 'pair')} have an image without a "
-                f"vector, the pair {quote(pairs.loc[unknown, 'pair_id'].iloc[0])} for one.",
-                "Give the embeddings from which the pairs were drawn.",
+                f"{int(unknown.sum())} of {plural(int(judged.sum()), 'judged pair')} have an image "
+                "without a vector, the pair "
+                f"{quote(pairs.loc[unknown, 'pair_id'].iloc[0])} for one.",
+                "Give the embeddings from which the pairs were drawn, or leave such pairs out with "
+                f"{arg('missing', 'drop')}.",
             )
+        counts = judged & ~unknown
         return cls(
-            a=a,
-            b=b,
-            judgement=pairs["judgement"].to_numpy(dtype=np.float64),
-            weight=weight,
-            fold=deal_folds(pairs, folds, same_from, seed),
+            a=a[counts],
+            b=b[counts],
+            judgement=pairs.loc[counts, "judgement"].to_numpy(dtype=np.float64),
+            weight=weight[counts],
+            stratum=stratum[counts],
+            fold=deal_folds(pairs[counts], folds, same_from, seed),
             same_from=same_from,
             leave_out=residual == "leave_out",
-            graded=bool((pairs["judgement"] > 1).any()),
+            graded=bool((pairs.loc[counts, "judgement"] > 1).any()),
+            n_missing=int(unknown.sum()),
         )
 
     @property
@@ -88,34 +110,47 @@ class JudgedPairs:
         """What can be measured with these judgements."""
         return (*RATIOS, "quality") if self.graded else RATIOS
 
-    def score(self, labels: NDArray[np.intp], chosen: NDArray[np.bool_]) -> dict[str, float]:
-        """The measures of a clustering on some of the pairs; NaN where undefined.
+    def sides(self, labels: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of each pair, whether a clustering puts it together, and whether it counts."""
+        a, b = labels[self.a], labels[self.b]
+        counts = ((a >= 0) & (b >= 0)) | (not self.leave_out)
+        return (a == b) & (a >= 0), counts
+
+    def score(
+        self,
+        together: NDArray[np.bool_],
+        counts: NDArray[np.bool_],
+        n_draws: int = 0,
+        seed: int = 0,
+    ) -> dict[str, tuple[float, NDArray[np.float64]]]:
+        """Estimate and draws of every measure; NaN where it is undefined.
 
         Where no pair is put together there is no precision, but nothing is found
         either: f1 and mean_pr are 0.
         """
-        a, b = labels[self.a[chosen]], labels[self.b[chosen]]
-        judgement, weight = self.judgement[chosen], self.weight[chosen]
-        if self.leave_out:
-            weight = weight * ((a >= 0) & (b >= 0))
-        together = weight * ((a == b) & (a >= 0))
-        same = judgement >= self.same_from
-        hits = together @ same
-        ratios = pair_ratios(hits, together.sum() - hits, weight @ same - hits)
-        values = {name: float(value) for name, value in ratios.items()}
-        if not together.any() and values["recall"] == 0:
-            values |= {"f1": 0.0, "mean_pr": 0.0}
-        if self.graded:
-            apart = weight - together
-            values["quality"] = _mean(judgement, together) - _mean(judgement, apart)
-        return values
+        sample = Sample.of(
+            together[counts], self.judgement[counts], self.weight[counts], self.stratum[counts]
+        )
+        rng = np.random.default_rng([seed, 6])
+        found = score_sample(sample, self.measures, self.same_from, n_draws, rng)
+        if not together[counts].any() and found["recall"][0] == 0:
+            found |= {name: (0.0, found[name][1]) for name in ("f1", "mean_pr")}
+        return found
 
-    def enough_for_quality(self, labels: NDArray[np.intp]) -> bool:
-        """Whether enough pairs lie in one cluster, and enough in two."""
-        a, b = labels[self.a], labels[self.b]
-        together = (a == b) & (a >= 0)
-        counts = ((a >= 0) & (b >= 0)) | (not self.leave_out)
-        return min(int(together.sum()), int((counts & ~together).sum())) >= QUALITY_PAIRS
+    def measure(
+        self, together: NDArray[np.bool_], counts: NDArray[np.bool_], seed: int
+    ) -> pd.DataFrame:
+        """Estimate, standard error and 95% interval of every measure, from all pairs that count.
+
+        The draws are those of :func:`score_pairs`, the same for every clustering.
+        """
+        scores = self.score(together, counts, _N_DRAWS, seed)
+        rows = []
+        for name, (estimate, draws) in scores.items():
+            std_error = np.nan if np.isnan(estimate) else draws.std(ddof=1)
+            rows.append((name, estimate, std_error, *percentile_interval(estimate, draws, 0.95)))
+        columns = ["measure", "estimate", "std_error", "conf_low", "conf_high"]
+        return pd.DataFrame(rows, columns=columns).assign(n_pairs=int(counts.sum()))
 
 
 def deal_folds(judged: pd.DataFrame, folds: int, same_from: float, seed: int) -> NDArray[np.intp]:
@@ -139,51 +174,42 @@ def deal_folds(judged: pd.DataFrame, folds: int, same_from: float, seed: int) ->
     return fold
 
 
-def score_folds(found: Sequence[NDArray[np.intp]], pairs: JudgedPairs) -> pd.DataFrame:
-    """Every measure of every candidate (from 1) on every fold (from 1)."""
-    rows = []
-    for candidate, labels in enumerate(found, 1):
-        unknown = set() if pairs.enough_for_quality(labels) else {"quality"}
-        for fold in range(pairs.fold.max() + 1):
-            for measure, value in pairs.score(labels, pairs.fold == fold).items():
-                known = np.nan if measure in unknown else value
-                rows.append((candidate, measure, fold + 1, known))
-    table = pd.DataFrame(rows, columns=["candidate", "measure", "fold", "estimate"])
-    return table.sort_values(["candidate", "measure", "fold"], ignore_index=True)
-
-
-def summarise(by_fold: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard error and 95% interval over the folds, cut where the measure ends."""
-    from scipy.stats import t
-
-    groups = by_fold.groupby(["candidate", "measure"], sort=False)["estimate"]
-    spread = groups.agg(["mean", "std", "count"]).reset_index()
-    std_error = spread["std"] / np.sqrt(spread["count"])
-    half = std_error * t.ppf(0.975, np.maximum(spread["count"] - 1, 1))
-    quality = spread["measure"] == "quality"
-    lowest, highest = np.where(quality, -2, 0), np.where(quality, 2, 1)
-    return spread[["candidate", "measure"]].assign(
-        estimate=spread["mean"],
-        std_error=std_error,
-        conf_low=(spread["mean"] - half).clip(lower=lowest),
-        conf_high=(spread["mean"] + half).clip(upper=highest),
-    )
+def score_all(found: Sequence[NDArray[np.intp]], pairs: JudgedPairs, seed: int) -> pd.DataFrame:
+    """Every measure of every candidate (from 1), on all pairs."""
+    tables = [
+        pairs.measure(*pairs.sides(labels), seed).assign(candidate=candidate)
+        for candidate, labels in enumerate(found, 1)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def choose_on_folds(
-    found: Sequence[NDArray[np.intp]], own: Sequence[int], pairs: JudgedPairs, measure: str
-) -> pd.DataFrame:
-    """Choose among ``own`` on the pairs outside of each fold; see what that holds on the fold."""
+    found: Sequence[NDArray[np.intp]],
+    own: Sequence[int],
+    pairs: JudgedPairs,
+    measure: str,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose among ``own`` on the pairs outside of each fold; see what that holds on the fold.
+
+    Returns
+    -------
+    selection : DataFrame
+        A row for each fold: fold, candidate, training, heldout.
+    heldout : DataFrame
+        The measures of all held-out pairs together, each judged by the
+        clustering that was chosen without it.
+    """
+    sides = [pairs.sides(found[row]) for row in own]
+    chosen = np.zeros((2, len(pairs.a)), dtype=bool)
     rows = []
     for fold in range(pairs.fold.max() + 1):
         held = pairs.fold == fold
-        training = [pairs.score(found[row], ~held)[measure] for row in own]
+        training = [pairs.score(together, counts & ~held)[measure][0] for together, counts in sides]
         best = int(np.argmax(np.nan_to_num(training, nan=-np.inf)))
-        heldout = pairs.score(found[own[best]], held)[measure]
-        rows.append((fold + 1, own[best] + 1, training[best], heldout))
-    return pd.DataFrame(rows, columns=["fold", "candidate", "training", "heldout"])
-
-
-def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    total = float(weights.sum())
-    return float(weights @ values) / total if total else float("nan")
+        together, counts = sides[best]
+        chosen[:, held] = together[held], counts[held]
+        on_fold = pairs.score(together, counts & held)[measure][0]
+        rows.append((fold + 1, own[best] + 1, training[best], on_fold))
+    selection = pd.DataFrame(rows, columns=["fold", "candidate", "training", "heldout"])
+    return selection, pairs.measure(chosen[0], chosen[1], seed)

@@ -38,8 +38,8 @@ class Candidate:
         return f"candidate-{fingerprint(content)}"
 
 
-def named_embeddings(given: Any) -> dict[str, Embeddings]:
-    """Embeddings of the same images, in the same order, by name."""
+def named_embeddings(given: Any, missing: str = "error") -> dict[str, Embeddings]:
+    """Embeddings by name, of the same images unless ``missing`` is "drop"."""
     if isinstance(given, Mapping):
         named = {str(name): as_embeddings(one) for name, one in given.items()}
     elif isinstance(given, (list, tuple)):
@@ -59,13 +59,47 @@ def named_embeddings(given: Any) -> dict[str, Embeddings]:
     (first_name, first), *others = named.items()
     for name, one in others:
         a, b = set(first.images["image_id"]), set(one.images["image_id"])
-        if a != b:
+        if a != b and missing == "error":
             raise ImagestrataError(
                 f"The embeddings are of different images: {quote(first_name)} has {len(a)}, "
                 f"{quote(name)} {len(b)}, and {len(a & b)} are in both.",
-                "Embed the same images with every encoder, or keep those that all have.",
+                "Embed the same images with every encoder, or leave out pairs with an image that "
+                f"one lacks: {arg('missing', 'drop')}.",
             )
+    if len(common_images(named)) < 2:
+        raise ImagestrataError(
+            f"Fewer than two images are in all of the embeddings: {', '.join(named)}.",
+            "Give embeddings of one corpus.",
+        )
     return named
+
+
+def common_images(encoders: Mapping[str, Embeddings]) -> pd.DataFrame:
+    """The images that all encoders have, in the order of the first."""
+    first, *others = (one.images for one in encoders.values())
+    for other in others:
+        first = first[first["image_id"].isin(other["image_id"])]
+    return first.reset_index(drop=True)
+
+
+def labels_on(images: pd.DataFrame, embeddings: Embeddings, labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels of the images of embeddings, in the order of some of these images."""
+    rows = pd.Index(embeddings.images["image_id"]).get_indexer(pd.Index(images["image_id"]))
+    taken: NDArray[Any] = labels[rows]
+    return taken
+
+
+def on_images(
+    images: pd.DataFrame,
+    candidates: Sequence[Candidate],
+    found: Sequence[NDArray[np.intp]],
+    encoders: Mapping[str, Embeddings],
+) -> list[NDArray[np.intp]]:
+    """What :func:`fit_all` found, in the order of ``images``."""
+    return [
+        labels_on(images, encoders[candidate.encoder], labels)
+        for candidate, labels in zip(candidates, found, strict=True)
+    ]
 
 
 def _name(embeddings: Embeddings, number: int) -> str:
@@ -202,13 +236,9 @@ def fit_all(
     progress: Progress,
     doing: str,
 ) -> list[NDArray[np.intp]]:
-    """Cluster (from 0, -1 residual) of each image, for every candidate.
-
-    Images are in the order of the first embeddings.
-    """
+    """Cluster (from 0, -1 residual) of each image of its embeddings, for every candidate."""
     shared = _SharedFits()
     groups = [_group(candidate, seed) for candidate in candidates]
-    first = next(iter(encoders.values())).images["image_id"]
     found: dict[int, NDArray[np.intp]] = {}
     with track(progress, doing, len(candidates)) as advance:
         for row in sorted(range(len(candidates)), key=lambda row: groups.index(groups[row])):
@@ -216,8 +246,7 @@ def fit_all(
             one = encoders[candidate.encoder]
             make = partial(_fit, candidate, one, seed, shared, groups[row])
             table = make() if parts is None else parts.load(candidate.key, make).to_pandas()
-            order = pd.Index(one.images["image_id"]).get_indexer(first)
-            found[row] = table["cluster"].to_numpy()[order]
+            found[row] = table["cluster"].to_numpy()
             advance()
     return [found[row] for row in range(len(candidates))]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import check_bool, check_choice, check_float, check_int, check_seed, columns_of
+from ..validate import check_bool, check_choice, check_float, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .pairs import check_pairs
+from .pairs import MISSING, check_pairs, clusters_by_image
 
 if TYPE_CHECKING:
     from ..clustering.clustering import Clustering
@@ -37,6 +37,7 @@ def score_pairs(
     residual: str = "apart",
     same_from: float = 1,
     error_rate: float = 0,
+    missing: str = "error",
     n_boot: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -59,7 +60,8 @@ def score_pairs(
     weighted : bool, optional
         Whether the pairs stand for all pairs of images, each with the weight 1 /
         ``probability`` (the design-weighted measures), or for themselves. By
-        default both are reported, without a column ``probability`` the latter.
+        default both are reported; without a column ``probability`` the latter,
+        with a warning.
     residual : {"apart", "leave_out"}, default "apart"
         An image that belongs to no cluster counts as apart from all others, or
         its pairs are left out.
@@ -72,6 +74,11 @@ def score_pairs(
         and mean_pr are corrected for it. Two annotators who err independently
         and agree on a share A of the pairs err in e = (1 - sqrt(2 A - 1)) / 2;
         the majority of three who do errs in 3 e² - 2 e³.
+    missing : {"error", "drop"}, default "error"
+        If an image of a pair is not in the clustering: an error, or leave such
+        pairs out and count them in ``n_missing``. The measures are then those of
+        pairs of images that are in the clustering: to compare clusterings, leave
+        out the same pairs for each.
     n_boot : int, default 1000
         Draws from which the intervals come.
     confidence : float, default 0.95
@@ -84,8 +91,9 @@ def score_pairs(
     DataFrame
         One row per measure and weighting: ``measure``, ``weighting`` ("none" or
         "design"), ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (judged
-        pairs that count) and ``n_residual`` (pairs with a residual image,
-        whether they count or not).
+        pairs that count), ``n_residual`` (pairs with a residual image, whether
+        they count or not) and ``n_missing`` (pairs with an image that is not in
+        the clustering, which do not count).
 
         - ``precision``: of the pairs that the clustering puts together, the share
           that people put together.
@@ -131,18 +139,23 @@ def score_pairs(
     seed = check_seed(seed)
     pairs = check_judged(pairs)
     weightings = _weightings(weighted, pairs)
-    together, with_residual = pairs_together(clustering, pairs)
+    together, with_residual, known = pairs_together(
+        clustering, pairs, check_choice("missing", missing, MISSING)
+    )
     weights = design_weights(pairs) if "design" in weightings else np.ones(len(pairs))
     judgements = pairs["judgement"].to_numpy(dtype=float)
-    counts = ~np.isnan(judgements)
-    n_residual = int(with_residual.sum())
+    counts = known & ~np.isnan(judgements)
+    n_residual, n_missing = int(with_residual.sum()), int((~known).sum())
     if residual == "leave_out":
         counts &= ~with_residual
     if not counts.any():
         raise ImagestrataError(
             f"None of the {plural(len(pairs), 'pair')} counts: they have no judgement"
-            + (", or an image of the residual." if residual == "leave_out" else ".")
+            + (", or an image of the residual" if residual == "leave_out" else "")
+            + (f", or an image that is not in the clustering ({n_missing})." if n_missing else ".")
         )
+    if weighted is None and "probability" not in pairs:
+        tell_not_weighted()
     if asked is None:
         graded = bool(np.nanmax(judgements) > 1)
         asked = MEASURES if graded else RATIOS
@@ -153,21 +166,23 @@ def score_pairs(
             together[counts],
             judgements[counts],
             weights[counts] if weighting == "design" else np.ones(int(counts.sum())),
-            _strata(pairs)[counts],
+            strata_of(pairs)[counts],
         )
         rng = np.random.default_rng([seed, len(rows)])
         found: dict[str, tuple[float, Array]] = {}
         if set(asked) & set(RATIOS):
             found |= _score_ratios(sample, same_from, error_rate, n_boot, rng)
         if "quality" in asked:
-            found["quality"] = _score_quality(sample, n_boot, rng, refuse=len(asked) == 1)
+            _check_quality(sample, refuse=len(asked) == 1)
+            found["quality"] = _score_quality(sample, n_boot, rng)
         for measure in asked:
             estimate, draws = found[measure]
             low, high = percentile_interval(estimate, draws, confidence)
-            rows.append((measure, weighting, estimate, low, high, int(counts.sum()), n_residual))
+            number = (int(counts.sum()), n_residual, n_missing)
+            rows.append((measure, weighting, estimate, low, high, *number))
     _tell_unknown(rows)
-    names = ["measure", "weighting", "estimate", "conf_low", "conf_high", "n_pairs", "n_residual"]
-    return pd.DataFrame(rows, columns=names)
+    names = ["measure", "weighting", "estimate", "conf_low", "conf_high"]
+    return pd.DataFrame(rows, columns=[*names, "n_pairs", "n_residual", "n_missing"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +211,20 @@ class Sample:
         cells = np.zeros((len(names), 2, len(levels)))
         np.add.at(cells, (stratum, together.astype(int), level), 1)
         return cls(levels, cells, np.bincount(stratum, weights, len(names)))
+
+
+def score_sample(
+    sample: Sample,
+    measures: Sequence[str],
+    same_from: float,
+    n_boot: int,
+    rng: np.random.Generator,
+) -> dict[str, tuple[float, Array]]:
+    """Estimate and draws of each measure, NaN where it is unknown."""
+    found = _score_ratios(sample, same_from, 0.0, n_boot, rng)
+    if "quality" in measures:
+        found["quality"] = _score_quality(sample, n_boot, rng)
+    return found
 
 
 def pair_ratios(
@@ -233,31 +262,35 @@ def check_judged(pairs: Any) -> pd.DataFrame:
     return checked
 
 
-def pairs_together(clustering: Any, pairs: pd.DataFrame) -> tuple[Array, Array]:
-    """Of each pair, whether its images share a cluster, and whether one of them is residual."""
-    images = getattr(clustering, "images", clustering)
-    if not isinstance(images, pd.DataFrame) or not {"image_id", "cluster"} <= set(images):
+def tell_not_weighted() -> None:
+    """Warn that nothing says for how many pairs of images each judged pair stands."""
+    warn(
+        "The pairs have no column 'probability': the estimates describe the drawn pairs, not all "
+        "pairs of images. Among all pairs, those of one cluster are far less frequent: levels "
+        "can be much too high, and the better of two clusterings can score lower.",
+        f"Join 'probability' and 'N_h' from what {verb('sample_pairs')} returned, or use "
+        f"{arg('weighted', False)} where the drawn pairs are what you mean.",
+    )
+
+
+def pairs_together(
+    clustering: Any, pairs: pd.DataFrame, missing: str = "error"
+) -> tuple[Array, Array, Array]:
+    """Of each pair, whether its images share a cluster, one is residual, and both are known."""
+    clusters = clusters_by_image(clustering)
+    rows = [clusters.index.get_indexer(pd.Index(pairs[name])) for name in ("image_a", "image_b")]
+    known = (rows[0] >= 0) & (rows[1] >= 0)
+    if missing == "error" and not known.all():
+        pair = pairs[~known].iloc[0]
+        image = pair["image_a"] if rows[0][~known][0] < 0 else pair["image_b"]
         raise ImagestrataError(
-            f"{arg('clustering')} must be a clustering, or a table with the columns image_id and "
-            f"cluster; {columns_of(images)}."
-        )
-    known = pd.Index(images["image_id"])
-    if not known.is_unique:
-        twice = int(known.duplicated().sum())
-        raise ImagestrataError(f"{twice} image ids occur more than once in the clustering.")
-    rows = [known.get_indexer(pairs[name]) for name in ("image_a", "image_b")]
-    unknown = (rows[0] < 0) | (rows[1] < 0)
-    if unknown.any():
-        pair = pairs[unknown].iloc[0]
-        image = pair["image_a"] if rows[0][unknown][0] < 0 else pair["image_b"]
-        raise ImagestrataError(
-            f"{int(unknown.sum())} of {plural(len(pairs), 'pair')} have an image that is not in "
+            f"{int((~known).sum())} of {plural(len(pairs), 'pair')} have an image that is not in "
             f"the clustering, {quote(image)} for one.",
-            "Cluster the images from which the pairs were drawn.",
+            "Cluster the images from which the pairs were drawn, or leave such pairs out with "
+            f"{arg('missing', 'drop')}.",
         )
-    clusters = images["cluster"].to_numpy()
-    a, b = clusters[rows[0]], clusters[rows[1]]
-    return (a == b) & (a != -1), (a == -1) | (b == -1)
+    a, b = (clusters.to_numpy()[one] for one in rows)
+    return known & (a == b) & (a != -1), known & ((a == -1) | (b == -1)), known
 
 
 def design_weights(pairs: pd.DataFrame) -> Array:
@@ -279,7 +312,7 @@ def design_weights(pairs: pd.DataFrame) -> Array:
             f"{len(pairs)} are not."
         )
     judged = pairs["judgement"].notna().to_numpy()
-    strata = _strata(pairs)
+    strata = strata_of(pairs)
     if "N_h" in pairs:
         sizes = pairs["N_h"].to_numpy(dtype=float)
     else:
@@ -287,7 +320,7 @@ def design_weights(pairs: pd.DataFrame) -> Array:
     return np.where(judged, sizes / np.maximum(np.bincount(strata, judged)[strata], 1), 0)
 
 
-def _strata(pairs: pd.DataFrame) -> Array:
+def strata_of(pairs: pd.DataFrame) -> Array:
     """A number for each stratum: pairs of one name and one probability."""
     strata = np.zeros(len(pairs), dtype=np.int64)
     for name in ("stratum", "probability"):
@@ -367,12 +400,8 @@ def _truncated_beta(
     return np.where(a > b, 1 - drawn, drawn)
 
 
-def _score_quality(
-    sample: Sample, n_boot: int, rng: np.random.Generator, *, refuse: bool
-) -> tuple[float, Array]:
-    """Estimate and draws of the difference of mean judgements."""
-    pairs = sample.cells.sum(axis=2)
-    apart, together = (int(number) for number in pairs.sum(axis=0))
+def _check_quality(sample: Sample, *, refuse: bool) -> None:
+    apart, together = _sides(sample)
     if min(apart, together) < QUALITY_PAIRS:
         message = (
             f"Quality needs {QUALITY_PAIRS} judged pairs in one cluster and {QUALITY_PAIRS} in "
@@ -385,7 +414,19 @@ def _score_quality(
                 f"{arg('n')}.",
             )
         warn(message)
+
+
+def _sides(sample: Sample) -> tuple[int, int]:
+    """Number of pairs in two clusters, and in one."""
+    apart, together = (int(number) for number in sample.cells.sum(axis=(0, 2)))
+    return apart, together
+
+
+def _score_quality(sample: Sample, n_boot: int, rng: np.random.Generator) -> tuple[float, Array]:
+    """Estimate and draws of the difference of mean judgements."""
+    if min(_sides(sample)) < QUALITY_PAIRS:
         return float("nan"), np.full(n_boot, np.nan)
+    pairs = sample.cells.sum(axis=2)
     with np.errstate(invalid="ignore"):
         means = np.nan_to_num(sample.cells @ sample.levels / pairs)
     estimate = _difference(sample.sizes, pairs[:, _TOGETHER] / pairs.sum(axis=1), means)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,8 +13,9 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..files import unguarded, write_table
-from ..provenance import Step
-from ..validate import check_float, check_int, check_seed
+from ..progress import Progress
+from ..provenance import Step, fingerprint
+from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 
@@ -21,89 +23,161 @@ if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
 
 Array: TypeAlias = np.ndarray[Any, Any]
+#: The rows of pairs of a stratum, from the rows of their first images and places after it.
+Partner: TypeAlias = Callable[[Array, Array], pd.DataFrame]
+
+#: What becomes of pairs with an image that a clustering, or an encoder, lacks.
+MISSING = ("error", "drop")
+#: Strata of pairs that at least one of several clusterings puts together.
+_MOST_STRATA = 4
+#: Pairs of a block of images that are counted at once.
+_PAIRS_AT_ONCE = 5_000_000
 
 
 @public
 def sample_pairs(
-    embeddings: Embeddings | Array,
+    embeddings: Embeddings | Array | Sequence[Any] | Mapping[str, Any],
     n: int = 554,
     k: int = 80,
     *,
     share_within: float = 0.5,
+    clusterings: Any = None,
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | None = None,
+    missing: str = "error",
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    progress: Progress = True,
 ) -> pd.DataFrame:
-    """Draw pairs of images within and between the clusters of a k-means.
+    """Draw pairs of images within and between clusters.
 
-    Two images taken at random hardly ever belong together. So k-means sorts the
-    images first, and pairs of one cluster, which often do, are drawn more
+    Two images taken at random hardly ever belong together. So images are sorted
+    first, and pairs of one cluster, which often belong together, are drawn more
     frequently than others. The probability of each pair undoes that: see
     :func:`score_pairs`.
 
+    By default a single k-means sorts the images, as in the paper. To *compare*
+    clusterings, draw the pairs from them (``clusterings=``) or from the
+    candidates of a grid (``grid=``, the same as for :func:`tune_clusters`):
+    then each of them has judged pairs where it differs from the others.
+
     Parameters
     ----------
-    embeddings : Embeddings, or ndarray of shape (n_images, d)
-        Vectors of the images.
+    embeddings : Embeddings, or ndarray of shape (n_images, d), or a list or dict of these
+        Vectors of the images. With several encoders, pairs are drawn from a
+        k-means of each.
     n : int, default 554
         Number of pairs; the default is that of the paper.
     k : int, default 80
-        Clusters of the k-means, as in the paper.
+        Clusters of the k-means, as in the paper. Without effect where
+        ``clusterings`` or ``grid`` is given.
     share_within : float, default 0.5
-        Share of the pairs whose images lie in one cluster. The paper does not
-        say how many of its pairs did.
+        Share of the pairs whose images lie in one cluster, of any of the
+        clusterings. The paper does not say how many of its pairs did.
+    clusterings : Clustering, DataFrame, or a list or dict of these; optional
+        The clusterings from which the pairs are drawn: what
+        :func:`cluster_images` returned, or tables with ``image_id`` and
+        ``cluster`` (-1 for the residual, whose images are apart from all).
+    grid : mapping of lists, or list of such, optional
+        Draw the pairs from every combination of settings, for every encoder;
+        see :func:`tune_clusters`. They are fitted with ``seed``.
+    missing : {"error", "drop"}, default "error"
+        If encoders or clusterings are not of the same images: an error, or draw
+        from the images that all have.
     seed : int, default 0
         Decides the clusters, the pairs, their order and which image stands left.
     out : path, optional
         A run folder, where ``pairs.csv`` is written.
     overwrite : bool, default False
         Replace pairs drawn there with other settings.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`; counts candidates of a grid.
 
     Returns
     -------
     DataFrame
         One row per pair, in random order: ``pair_id``, ``image_a`` and
         ``image_b`` (left and right, at random), ``path_a``, ``path_b``,
-        ``stratum`` ("within" or "between" clusters), ``N_h``, the number of all
-        pairs of that stratum, and ``probability``, with which this pair came into
-        the sample. No pair occurs twice.
+        ``stratum``, ``N_h``, the number of all pairs of that stratum, and
+        ``probability``, with which this pair came into the sample. No pair
+        occurs twice.
+
+        With one clustering the strata are "within" and "between" its clusters.
+        With several they say how many of the (different) clusterings put the
+        pair together: "0 of 12", "1-3 of 12", ..., "10-12 of 12".
 
     Raises
     ------
     ImagestrataError
-        If there are fewer images than clusters, or a stratum has fewer pairs
-        than are to be drawn from it.
+        If there are fewer images than clusters, a stratum has fewer pairs
+        than are to be drawn from it, or clusterings are of other images.
 
     Notes
     -----
     Each stratum is a simple random sample without replacement from all its
     pairs, so the probability is exactly the number of pairs drawn over the
-    number of pairs there are.
+    number of pairs there are. The pairs that several clusterings put together
+    share ``share_within`` equally among their strata; a stratum with too few
+    pairs is taken whole, and the others get what is left.
 
     The id of a pair is made from the ids of its images, whichever stands left:
     answers to other pairs are noticed when they are read back.
     """
-    from ..clustering.inputs import as_embeddings, embeddings_fingerprint
+    from ..clustering.inputs import embeddings_fingerprint
+    from .grid import (
+        candidates_of,
+        checked_grid,
+        common_images,
+        fit_all,
+        labels_on,
+        named_embeddings,
+        on_images,
+    )
 
     n = check_int("n", n, minimum=1)
     k = check_int("k", k, minimum=1)
     share_within = check_float("share_within", share_within, minimum=0, maximum=1)
+    missing = check_choice("missing", missing, MISSING)
     seed = check_seed(seed)
-    given = as_embeddings(embeddings)
-    if k >= len(given.matrix):
+    encoders = named_embeddings(embeddings, missing)
+    images = common_images(encoders)
+    settings: dict[str, Any] = {"n": n, "share_within": share_within, "seed": seed}
+    if clusterings is not None and grid is not None:
         raise ImagestrataError(
-            f"{arg('k')} must be smaller than the number of images, which is {len(given.matrix)}; "
-            f"it is {k}.",
-            f"Ask for fewer clusters: {arg('k')}.",
+            f"{arg('clusterings')} and {arg('grid')} exclude each other: pairs are drawn from one "
+            "or the other.",
+            "Leave out one of the two.",
         )
+    prints = [embeddings_fingerprint(one) for one in encoders.values()]
+    found: list[Array] = []
+    if clusterings is not None:
+        images, found = _labels_of(clusterings, images, missing)
+        settings["clusterings"] = len(found)
+        prints.append(fingerprint([labels.tolist() for labels in found]))
+    elif grid is not None:
+        settings["grid"] = checked_grid(grid)
+        candidates = candidates_of(encoders, settings["grid"], seed)
+    else:
+        settings["k"] = k
+        if k >= len(images):
+            raise ImagestrataError(
+                f"{arg('k')} must be smaller than the number of images, which is {len(images)}; "
+                f"it is {k}.",
+                f"Ask for fewer clusters with {arg('k')}.",
+            )
 
-    settings = {"n": n, "k": k, "share_within": share_within, "seed": seed}
-    inputs = embeddings_fingerprint(given)
+    inputs = prints[0] if len(prints) == 1 else fingerprint(prints)
     step = Step(out, "pairs", settings, inputs=inputs, overwrite=overwrite, results=["pairs.csv"])
     if step.folder is not None and step.finished:
         return read_drawn_pairs(step.folder)
-    clusters = cluster_for_pairs(given.matrix, k, seed)
-    pairs = draw_pairs(given.images, clusters, n, share_within, np.random.default_rng([seed, 2]))
+    if grid is not None:
+        fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
+        found = on_images(images, candidates, fitted, encoders)
+    elif clusterings is None:
+        fits = (cluster_for_pairs(one.matrix, k, seed) for one in encoders.values())
+        found = [labels_on(images, *both) for both in zip(encoders.values(), fits, strict=True)]
+    rng = np.random.default_rng([seed, 2])
+    pairs = draw_pairs(images, found, n, share_within, rng)
     if step.folder is not None:
         write_table(step.folder / "pairs.csv", pairs)
         step.finish(pairs=len(pairs), images=len({*pairs["image_a"], *pairs["image_b"]}))
@@ -185,32 +259,41 @@ def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
 
 
 def draw_pairs(
-    images: pd.DataFrame, clusters: Array, n: int, share_within: float, rng: np.random.Generator
+    images: pd.DataFrame,
+    clusterings: Array | Sequence[Array],
+    n: int,
+    share_within: float,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Draw pairs of ``images`` that lie in one of the ``clusters``, and pairs that do not.
+    """Draw pairs of ``images`` by how many of the clusterings put them together.
 
-    No list of all pairs is made. With the images in order of their clusters,
-    those that follow an image are first the rest of its cluster, then the images
-    of later clusters: every pair has a number in its stratum, numbers are drawn,
-    and the pair is found from its number.
+    Parameters
+    ----------
+    images : DataFrame
+        With ``image_id`` and ``path``.
+    clusterings : array-like of shape (n_images,) or (n_clusterings, n_images)
+        The cluster of each image, in one clustering or in several; below 0 it is
+        apart from all others. A clustering that occurs twice counts once.
+    n, share_within, rng
+        See :func:`sample_pairs`.
     """
-    by_cluster = np.argsort(clusters, kind="stable")
-    positions = np.arange(len(clusters))
-    ends = np.searchsorted(clusters[by_cluster], clusters[by_cluster], side="right")
-    n_within = round(n * share_within)
-    partners = {
-        "within": (n_within, positions + 1, ends - positions - 1),
-        "between": (n - n_within, ends, len(clusters) - ends),
-    }
+    several = [_residual_apart(labels) for labels in np.atleast_2d(clusterings)]
+    different = list({pd.factorize(one)[0].tobytes(): one for one in several}.values())
+    if len(different) == 1:
+        strata = _within_and_between(different[0])
+    else:
+        strata = _by_number_together(different)
+    numbers = {name: int(counts.sum()) for name, (counts, _) in strata.items()}
+    wanted = _allocate(numbers, n, round(n * share_within))
     drawn = []
-    for stratum, (wanted, first, counts) in partners.items():
-        there_are = int(counts.sum())
-        _check_enough(stratum, wanted, there_are)
-        numbers = rng.choice(there_are, wanted, replace=False)
-        one, other = _pair_of_number(numbers, first, counts)
-        rows = pd.DataFrame({"a": by_cluster[one], "b": by_cluster[other]})
-        probability = wanted / max(there_are, 1)
-        drawn.append(rows.assign(stratum=stratum, N_h=there_are, probability=probability))
+    for name, (counts, partner) in strata.items():
+        # Every pair has a number in its stratum: pairs are numbered image by image.
+        chosen = rng.choice(numbers[name], wanted[name], replace=False)
+        until = np.cumsum(counts)
+        one = np.searchsorted(until, chosen, side="right")
+        rows = partner(one, chosen - (until[one] - counts[one]))
+        probability = wanted[name] / max(numbers[name], 1)
+        drawn.append(rows.assign(stratum=name, N_h=numbers[name], probability=probability))
     table = pd.concat(drawn, ignore_index=True)
     table = table.iloc[rng.permutation(len(table))]
     left = np.where(rng.random(len(table)) < 0.5, table["a"], table["b"])
@@ -228,6 +311,116 @@ def draw_pairs(
     )
 
 
+def _residual_apart(labels: Array) -> Array:
+    """The labels, those below 0 replaced by one of its own for each image."""
+    alone = labels < 0
+    apart: Array = np.where(alone, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
+    return apart
+
+
+def _within_and_between(labels: Array) -> dict[str, tuple[Array, Partner]]:
+    """The strata of one clustering.
+
+    No list of all pairs is made. With the images in order of their clusters,
+    those that follow an image are first the rest of its cluster, then the images
+    of later clusters.
+    """
+    by_cluster = np.argsort(labels, kind="stable")
+    positions = np.arange(len(labels))
+    ends = np.searchsorted(labels[by_cluster], labels[by_cluster], side="right")
+
+    def following(first: Array) -> Partner:
+        return lambda one, place: pd.DataFrame(
+            {"a": by_cluster[one], "b": by_cluster[first[one] + place]}
+        )
+
+    return {
+        "within": (ends - positions - 1, following(positions + 1)),
+        "between": (len(labels) - ends, following(ends)),
+    }
+
+
+def _by_number_together(clusterings: Sequence[Array]) -> dict[str, tuple[Array, Partner]]:
+    """The strata of several clusterings: pairs that none, few, ..., all put together.
+
+    Pairs that none puts together are counted as what is left of all pairs. The
+    others are the non-zero entries of the product of an indicator matrix with
+    itself, which is made block by block and never kept.
+    """
+    from scipy import sparse
+
+    clusterings = [pd.factorize(labels)[0] for labels in clusterings]
+    n, n_clusterings = len(clusterings[0]), len(clusterings)
+    n_strata = min(n_clusterings, _MOST_STRATA)
+    last = [-(-n_clusterings * (i + 1) // n_strata) for i in range(n_strata)]
+    stratum_of = np.searchsorted(last, np.arange(n_clusterings + 1)) + 1
+    stratum_of[0] = 0
+    names = [f"0 of {n_clusterings}"]
+    for before, high in zip([0, *last], last, strict=False):
+        between = f"{high}" if high == before + 1 else f"{before + 1}-{high}"
+        names.append(f"{between} of {n_clusterings}")
+
+    offsets = np.cumsum([0, *(labels.max() + 1 for labels in clusterings)])
+    columns = np.stack(clusterings, axis=1) + offsets[:-1]
+    indicator = sparse.csr_array(
+        (
+            np.ones(columns.size, dtype=np.int16),
+            columns.ravel(),
+            np.arange(0, columns.size + 1, n_clusterings),
+        ),
+        shape=(n, int(offsets[-1])),
+    )
+    entries = np.bincount(columns.ravel())[columns].sum(axis=1)
+    counts = np.zeros((n, n_strata + 1), dtype=np.int64)
+    for start, stop in _blocks(entries):
+        # Each pair once: with the images that follow.
+        found = (indicator[start:stop] @ indicator[start:].T).tocoo()
+        later = found.col > found.row
+        key = found.row[later].astype(np.int64) * (n_strata + 1) + stratum_of[found.data[later]]
+        counted = np.bincount(key, minlength=(stop - start) * (n_strata + 1))
+        counts[start:stop] = counted.reshape(stop - start, n_strata + 1)
+    counts[:, 0] = n - 1 - np.arange(n) - counts.sum(axis=1)
+
+    def partner(stratum: int) -> Partner:
+        def find(one: Array, place: Array) -> pd.DataFrame:
+            other = np.empty_like(one)
+            for row in np.unique(one):
+                together = (columns[row + 1 :] == columns[row]).sum(axis=1)
+                those = np.flatnonzero(stratum_of[together] == stratum) + row + 1
+                other[one == row] = those[place[one == row]]
+            return pd.DataFrame({"a": one, "b": other})
+
+        return find
+
+    return {name: (counts[:, stratum], partner(stratum)) for stratum, name in enumerate(names)}
+
+
+def _blocks(entries: Array) -> list[tuple[int, int]]:
+    """Blocks of rows with so many entries at most, or a single row."""
+    blocks, start, total = [], 0, 0
+    for row, number in enumerate(entries.tolist()):
+        if row > start and total + number > _PAIRS_AT_ONCE:
+            blocks.append((start, row))
+            start, total = row, 0
+        total += number
+    return [*blocks, (start, len(entries))]
+
+
+def _allocate(numbers: Mapping[str, int], n: int, n_within: int) -> dict[str, int]:
+    """Pairs to draw from each stratum; all but the one of pairs that are apart share equally."""
+    apart = next(name for name in numbers if name == "between" or name.startswith("0 of "))
+    inside = sorted((name for name in numbers if name != apart), key=numbers.__getitem__)
+    wanted = {apart: n - n_within}
+    _check_enough("within", n_within, sum(numbers[name] for name in inside))
+    _check_enough("between", wanted[apart], numbers[apart])
+    left = n_within
+    for place, name in enumerate(inside):
+        share = left // (len(inside) - place)
+        wanted[name] = min(share, numbers[name])
+        left -= wanted[name]
+    return wanted
+
+
 def pair_id(image_a: str, image_b: str) -> str:
     """An id made from those of the images, in whatever order they stand.
 
@@ -235,6 +428,42 @@ def pair_id(image_a: str, image_b: str) -> str:
     """
     text = "\n".join(sorted((str(image_a), str(image_b))))
     return "p" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
+
+
+def _labels_of(given: Any, images: pd.DataFrame, missing: str) -> tuple[pd.DataFrame, list[Array]]:
+    """The images that all clusterings have, and the cluster of each image in each of them."""
+    if isinstance(given, Mapping):
+        several = list(given.values())
+    else:
+        several = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not several:
+        raise ImagestrataError(f"{arg('clusterings')} is empty: give at least one.")
+    found = [clusters_by_image(one) for one in several]
+    known = np.logical_and.reduce([images["image_id"].isin(one.index) for one in found])
+    if missing == "error" and not known.all():
+        raise ImagestrataError(
+            f"{int((~known).sum())} of {len(images)} images are not in all of the clusterings, "
+            f"{quote(images.loc[~known, 'image_id'].iloc[0])} for one.",
+            f"Cluster the same images, or use {arg('missing', 'drop')} to draw from those that all "
+            "have.",
+        )
+    images = images[known].reset_index(drop=True)
+    return images, [one.loc[images["image_id"]].to_numpy() for one in found]
+
+
+def clusters_by_image(clustering: Any) -> pd.Series[Any]:
+    """The cluster of each image (-1 for the residual), by ``image_id``."""
+    images = getattr(clustering, "images", clustering)
+    if not isinstance(images, pd.DataFrame) or not {"image_id", "cluster"} <= set(images):
+        raise ImagestrataError(
+            f"{arg('clustering')} must be a clustering, or a table with the columns image_id and "
+            f"cluster; {columns_of(images)}."
+        )
+    clusters = images.set_index("image_id")["cluster"]
+    if not clusters.index.is_unique:
+        twice = int(clusters.index.duplicated().sum())
+        raise ImagestrataError(f"{twice} image ids occur more than once in the clustering.")
+    return clusters
 
 
 def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:
@@ -247,23 +476,10 @@ def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:
 
 def _check_enough(stratum: str, wanted: int, there_are: int) -> None:
     if wanted > there_are:
+        fewer = "fewer" if stratum == "within" else "more"
         raise ImagestrataError(
             f"{plural(wanted, 'pair')} {stratum} clusters were asked for, but there are only "
             f"{there_are}.",
-            f"Draw fewer pairs ({arg('n')}), change {arg('share_within')}, or use fewer clusters "
-            f"({arg('k')})."
-            if stratum == "within"
-            else f"Draw fewer pairs ({arg('n')}), change {arg('share_within')}, or use more "
-            f"clusters ({arg('k')}).",
+            f"Draw fewer pairs with {arg('n')}, change {arg('share_within')}, or use {fewer} "
+            f"clusters with {arg('k')}.",
         )
-
-
-def _pair_of_number(numbers: Array, first: Array, counts: Array) -> tuple[Array, Array]:
-    """Positions of the two images of each pair number.
-
-    Image i has ``counts[i]`` partners from position ``first[i]`` on; pairs are
-    numbered image by image.
-    """
-    until = np.cumsum(counts)
-    one = np.searchsorted(until, numbers, side="right")
-    return one, first[one] + numbers - (until[one] - counts[one])

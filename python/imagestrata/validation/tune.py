@@ -12,26 +12,32 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.inputs import embeddings_fingerprint
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_choice, check_float, check_int, check_path, check_seed
 from ..verbs import public
-from .folds import JudgedPairs, choose_on_folds, score_folds, summarise
+from ..wording import arg
+from .folds import JudgedPairs, choose_on_folds, score_all
 from .grid import (
     Candidate,
     baselines_of,
     candidates_of,
     checked_grid,
+    common_images,
     fit_all,
     named_embeddings,
+    on_images,
     varied_settings,
 )
-from .pair_scores import MEASURES
+from .pair_scores import MEASURES, tell_not_weighted
+from .pairs import MISSING
 from .tuning import Tuning
 
-#: The paper's grid (its section 2.4), for each encoder.
+#: The paper's grid (its section 2.4), for each encoder, with the paper's rule for what leaves:
+#: with the default rule its thresholds make next to no difference.
 PAPER_GRID: dict[str, list[Any]] = {
+    "preset": ["paper"],
     "step_size": [3, 5],
     "similarity_threshold": [0.0, 0.01, 0.02, 0.03, 0.04, 0.05],
 }
@@ -46,9 +52,10 @@ def tune_clusters(
     measure: str = "f1",
     folds: int = 5,
     baselines: bool = True,
-    weighted: bool = False,
+    weighted: bool | None = None,
     residual: str = "apart",
     same_from: float = 1,
+    missing: str = "error",
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -57,8 +64,8 @@ def tune_clusters(
     """Let judged pairs say which encoder and which settings cluster best.
 
     Every combination of the grid is fitted to every encoder's vectors and scored
-    on the pairs, with cross-validation over pairs. What combinations have in
-    common is computed once: those that differ only in what leaves an iteration
+    on the pairs as :func:`score_pairs` does. What combinations have in common is
+    computed once: those that differ only in what leaves an iteration
     (``similarity_threshold``, ``release_share``, ``stop_size``, ``patience``)
     share their fits until other images remain.
 
@@ -68,35 +75,42 @@ def tune_clusters(
         The encoders to choose from, of the same images; the keys of a dict name
         them, otherwise they go by the names of their encoders.
     pairs : DataFrame
-        Judged pairs, one row each: pair_id, image_a, image_b, stratum, judgement and,
-        with ``weighted``, probability. See :func:`sample_pairs` and :func:`consensus`.
+        Judged pairs, one row each: pair_id, image_a, image_b, stratum, N_h,
+        probability and judgement. Draw them from the candidates, with
+        ``sample_pairs(embeddings, grid=...)``, and see :func:`consensus`.
     grid : mapping of lists, or list of such, optional
         Settings of :func:`cluster_images`, ``method`` and ``preset`` among them:
         every combination is tried, of one grid or of each of several. By default
-        the paper's: step_size 3 and 5, similarity_threshold 0 to .05 in steps of
-        .01.
+        the paper's, with ``preset="paper"``: step_size 3 and 5,
+        similarity_threshold 0 to .05 in steps of .01.
     measure : str, default "f1"
         What decides: "precision", "recall", "f1", "mean_pr" (the paper's F) or,
         with graded judgements, "quality", which is missing for clusterings with
         too few pairs on either side. See :func:`score_pairs`.
     folds : int, default 5
-        Folds of the cross-validation (the paper), each with its share of every
-        stratum and judgement.
+        Folds over which the choice is checked (the paper's number), each with
+        its share of every stratum and judgement.
     baselines : bool, default True
         Compare with every method that takes a number of clusters, single
         k-means above all, at the numbers that the candidates found (those within
         a tenth of each other share one).
-    weighted : bool, default False
-        Weight pairs by the inverse of their sampling probability. Without, the
-        levels are those of the drawn pairs, not of all pairs (as in the paper),
-        but comparisons are less noisy.
+    weighted : bool, optional
+        Whether the pairs stand for all pairs of images, each with the weight 1 /
+        ``probability``, or for themselves. By default they are weighted; pairs
+        without a column ``probability`` are not, with a warning. Unweighted, a
+        clustering that is worse for the corpus can score higher.
     residual : {"apart", "leave_out"}, default "apart"
         Images of the residual count as apart from all others, or their pairs
         are left out.
     same_from : float, default 1
         The least judgement that says "these belong together".
+    missing : {"error", "drop"}, default "error"
+        If encoders have not embedded the same images, or an image of a pair has
+        no vector: an error, or leave out the pairs with an image that any
+        encoder lacks, and count them in ``summary``. Every clustering is still
+        fitted to all images of its encoder.
     seed : int, default 0
-        For the clusterings and for the folds.
+        For the clusterings, the folds, and the draws of the intervals.
     out : path, optional
         Run folder. The result is stored in ``tuning`` in it, a folder with a
         ``run.json`` of its own, since tuning neither builds on a stored
@@ -110,7 +124,8 @@ def tune_clusters(
     Returns
     -------
     Tuning
-        Tables of results, folds, and of what the choice holds on held-out pairs.
+        Tables of results, of the choice on each fold, and of what the choice
+        holds on held-out pairs.
 
     Raises
     ------
@@ -118,29 +133,44 @@ def tune_clusters(
         If a setting is unknown, the embeddings are of different images, a pair
         names an unknown image, or a fold would have no pair judged together.
 
+    Warns
+    -----
+    UserWarning
+        If pairs have no ``probability``, or several points of the grid give the
+        very same clusters.
+
     Notes
     -----
-    Nothing is fitted to the pairs, so a candidate's estimate is unbiased; the
-    estimate of the *best of many* is not, and ``selection`` says by how much.
-    Pairs that share an image are not independent: intervals are somewhat too
-    narrow. Standard errors over five folds are rough.
+    Estimates, standard errors and intervals come from all pairs together, by the
+    posterior of :func:`score_pairs`. Nothing is fitted to the pairs, so a
+    candidate's estimate is unbiased; that of the *best of many* is not. ``heldout``
+    says what the choice holds: in turn each fold is set aside, the best on the
+    other folds judges the pairs of that fold, and these pairs are scored
+    together. For how often intervals cover see ``docs/method.md``.
 
-    With the default rule for what leaves, rank decides and the threshold is only
-    a floor, so that the paper's thresholds hardly differ. They do with
-    ``preset="paper"``, but then they share next to no work.
+    Pairs that were drawn from one k-means say little about clusterings that
+    differ elsewhere; pairs drawn from the candidates compare them best.
     """
-    encoders = named_embeddings(embeddings)
-    images = next(iter(encoders.values())).images
+    missing = check_choice("missing", missing, MISSING)
+    encoders = named_embeddings(embeddings, missing)
+    images = common_images(encoders)
     seed = check_seed(seed)
     measure = check_choice("measure", measure, MEASURES)
     baselines = check_bool("baselines", baselines)
     grids = checked_grid(PAPER_GRID if grid is None else grid)
     candidates = candidates_of(encoders, grids, seed)
+    if weighted is None:
+        weighted_here = "probability" in getattr(pairs, "columns", ())
+    else:
+        weighted_here = check_bool("weighted", weighted)
     scoring: dict[str, Any] = {
         "folds": check_int("folds", folds, minimum=2),
-        "weighted": check_bool("weighted", weighted),
+        "weighted": "probability" in pairs
+        if weighted is None
+        else check_bool("weighted", weighted),
         "residual": check_choice("residual", residual, ("apart", "leave_out")),
         "same_from": check_float("same_from", same_from, minimum=0, maximum=2),
+        "missing": missing,
         "seed": seed,
     }
     judged = JudgedPairs.of(pairs, images, **scoring)
@@ -149,6 +179,8 @@ def tune_clusters(
             "Quality needs graded judgements (0, 1, 2); none of these is above 1.",
             f"Choose one of {', '.join(judged.measures)}.",
         )
+    if weighted is None and not weighted_here:
+        tell_not_weighted()
 
     settings = {"grid": grids, "measure": measure, "baselines": baselines, **scoring}
     prints = {name: embeddings_fingerprint(given) for name, given in encoders.items()}
@@ -166,12 +198,24 @@ def tune_clusters(
         compared = baselines_of(candidates, found)
         candidates = [*candidates, *compared]
         found += fit_all(compared, encoders, seed, step.parts, progress, "Comparing")
-    by_fold = score_folds(found, judged)
+    on_common = on_images(images, candidates, found, encoders)
+    selection, heldout = choose_on_folds(on_common, own, judged, measure, seed)
+    about = _about(candidates, found, varied_settings(grids))
+    _tell_the_same(about[~about["baseline"]], varied_settings(grids))
+    scores = score_all(on_common, judged, seed)
+    weighting = "design" if weighted_here else "none"
+    columns = [*about.drop(columns="settings"), "measure", "weighting"]
+    results = about.merge(scores.assign(weighting=weighting), on="candidate")
     tuned = Tuning(
-        results=_results(candidates, found, by_fold, varied_settings(grids), judged.measures),
-        folds=by_fold,
-        selection=choose_on_folds(found, own, judged, measure),
-        settings={**settings, "n_pairs": len(judged.a), "embeddings": prints},
+        results=results[[*columns, *scores.columns[1:-1], "settings"]],
+        selection=selection,
+        heldout=heldout.assign(weighting=weighting),
+        settings={
+            **settings,
+            "n_pairs": len(judged.a),
+            "n_missing": judged.n_missing,
+            "embeddings": prints,
+        },
     )
     if step.folder is not None:
         tuned.save(step.folder)
@@ -179,17 +223,19 @@ def tune_clusters(
     return tuned
 
 
-def _results(
-    candidates: Sequence[Candidate],
-    found: Sequence[NDArray[np.intp]],
-    by_fold: pd.DataFrame,
-    varied: Sequence[str],
-    measures: Sequence[str],
+def _about(
+    candidates: Sequence[Candidate], found: Sequence[NDArray[np.intp]], varied: Sequence[str]
 ) -> pd.DataFrame:
-    """What the candidates are, what they found, and how they score."""
-    about = pd.DataFrame(
+    """What the candidates are, and what they found."""
+    first: dict[tuple[str, bytes], int] = {}
+    same_as = [
+        first.setdefault((candidate.encoder, labels.tobytes()), number)
+        for number, (candidate, labels) in enumerate(zip(candidates, found, strict=True), 1)
+    ]
+    return pd.DataFrame(
         {
             "candidate": np.arange(1, len(candidates) + 1),
+            "same_as": same_as,
             "encoder": [candidate.encoder for candidate in candidates],
             "method": [candidate.method for candidate in candidates],
             "baseline": [candidate.baseline for candidate in candidates],
@@ -199,8 +245,30 @@ def _results(
             "settings": [json.dumps(candidate.settings) for candidate in candidates],
         }
     )
-    scores = summarise(by_fold)
-    order = scores["measure"].map({measure: i for i, measure in enumerate(measures)})
-    scores = scores.assign(order=order).sort_values(["candidate", "order"]).drop(columns="order")
-    table = about.merge(scores, on="candidate")
-    return table[[*(name for name in table if name != "settings"), "settings"]]
+
+
+def _tell_the_same(own: pd.DataFrame, varied: Sequence[str]) -> None:
+    """Warn where points of the grid give the very same clusters, and name what changes nothing."""
+    n_different = own["same_as"].nunique()
+    if n_different == len(own):
+        return
+    settings = own["settings"].map(json.loads)
+    idle = []
+    for name in varied:
+        others = [
+            json.dumps([encoder, method, {key: one[key] for key in one if key != name}])
+            for encoder, method, one in zip(own["encoder"], own["method"], settings, strict=True)
+        ]
+        alike = own["same_as"].groupby(others)
+        if alike.nunique().max() == 1 < alike.size().max():
+            idle.append(name)
+    names = ", ".join(arg(name) for name in idle)
+    warn(
+        f"The {len(own)} points of the grid give only {plural(n_different, 'different clustering')}"
+        f": see the column 'same_as'."
+        + (f" No value of {names} makes a difference." if idle else ""),
+        f"A threshold decides what leaves with {arg('release_share', 1)}, or with "
+        f"{arg('preset', 'paper')}."
+        if "similarity_threshold" in idle
+        else "",
+    )

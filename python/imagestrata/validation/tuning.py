@@ -25,6 +25,9 @@ from .grid import named_embeddings
 #: neighbours in a grid usually differ by.
 FEW_PAIRS = 200
 
+_TABLES = ("results", "selection", "heldout")
+_WEIGHTED = {"design": "weighted", "none": "unweighted"}
+
 
 @dataclass(frozen=True, eq=False)
 class Tuning:
@@ -33,32 +36,37 @@ class Tuning:
     Attributes
     ----------
     results : DataFrame
-        One row per candidate and measure: candidate (from 1), encoder, method,
+        One row per candidate and measure: candidate (from 1), same_as (the first
+        candidate with the very same clusters, often itself), encoder, method,
         baseline (whether it is there for comparison only), the settings that
-        vary, n_clusters, share_residual, measure, estimate (mean over folds),
-        std_error, conf_low and conf_high (95%, t distribution), settings (all
-        of them, as JSON).
-    folds : DataFrame
-        candidate, measure, fold (from 1), estimate on that fold alone.
+        vary, n_clusters, share_residual, measure, weighting ("design": all pairs
+        of images; "none": the drawn pairs), estimate, std_error, conf_low and
+        conf_high (95%), n_pairs (that count), settings (all of them, as JSON).
+        Estimates and intervals come from all pairs, see :func:`score_pairs`.
     selection : DataFrame
-        What choosing does to pairs that had no say: fold, candidate (best on
-        the other folds, baselines aside), training (its estimate there) and
-        heldout (on this fold). The mean of ``heldout`` is what to expect of the
-        chosen clustering; the estimate of the winner itself is optimistic.
+        The choice on each fold: fold, candidate (best on the other folds,
+        baselines aside), training (its estimate there) and heldout (on the few
+        pairs of this fold).
+    heldout : DataFrame
+        What choosing holds on pairs that had no say, all folds together: measure,
+        weighting, estimate, std_error, conf_low, conf_high, n_pairs. This is what
+        to expect of the chosen clustering; the estimate of the winner itself is
+        optimistic.
     settings : dict
         The arguments grid, measure, baselines, folds, weighted, residual,
-        same_from and seed; n_pairs; and the fingerprints of the embeddings.
+        same_from, missing and seed; n_pairs (judged, with vectors), n_missing
+        (judged, left out); and the fingerprints of the embeddings.
     """
 
     results: pd.DataFrame
-    folds: pd.DataFrame
     selection: pd.DataFrame
+    heldout: pd.DataFrame
     settings: dict[str, Any]
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the tables to a folder as Parquet files, and the settings as JSON."""
         folder = make_folder(folder, "folder")
-        for name in ("results", "folds", "selection"):
+        for name in _TABLES:
             write_table(folder / f"{name}.parquet", getattr(self, name))
         write_json(folder / "tuning.json", self.settings)
 
@@ -73,8 +81,7 @@ class Tuning:
         """
         folder = check_path("folder", folder)
         try:
-            names = ("results", "folds", "selection")
-            tables = {name: read_table(folder / f"{name}.parquet") for name in names}
+            tables = {name: read_table(folder / f"{name}.parquet") for name in _TABLES}
             return cls(**tables, settings=read_json(folder / "tuning.json"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
@@ -87,23 +94,25 @@ class Tuning:
     def summary(self) -> pd.DataFrame:
         """The tuning in one row.
 
-        n_candidates and n_baselines, n_pairs, folds, measure; of the best candidate
-        its number, encoder, n_clusters, estimate and std_error; heldout, what
-        choosing holds on pairs that had no say; and best_baseline, the highest
-        estimate among the baselines (NaN without any).
+        n_candidates, n_different (with clusters of their own) and n_baselines;
+        n_pairs, n_missing, folds, measure, weighting; of the best candidate its
+        number, encoder, n_clusters, estimate and std_error; heldout, what choosing
+        holds on pairs that had no say; and best_baseline, the highest estimate
+        among the baselines (NaN without any).
         """
         rows = self.results[self.results["measure"] == self.settings["measure"]]
         own = rows[~rows["baseline"]]
+        held = self.heldout[self.heldout["measure"] == self.settings["measure"]]
         best = own.sort_values("estimate", ascending=False, kind="stable").iloc[0]
         row = {
             "n_candidates": len(own),
+            "n_different": own["same_as"].nunique(),
             "n_baselines": int(rows["baseline"].sum()),
-            "n_pairs": self.settings["n_pairs"],
-            "folds": self.settings["folds"],
-            "measure": self.settings["measure"],
+            **{name: self.settings[name] for name in ("n_pairs", "n_missing", "folds", "measure")},
+            "weighting": best["weighting"],
             **{name: best[name] for name in ("candidate", "encoder", "n_clusters")},
             **{name: best[name] for name in ("estimate", "std_error")},
-            "heldout": float(self.selection["heldout"].mean()),
+            "heldout": float(held["estimate"].iloc[0]),
             "best_baseline": float(rows.loc[rows["baseline"], "estimate"].max()),
         }
         return pd.DataFrame([row])
@@ -114,13 +123,17 @@ class Tuning:
         shown = rows.drop(columns=["settings", "measure"]).sort_values("estimate", ascending=False)
         line = self.summary.iloc[0]
         return (
-            f"Tuning: {plural(line['n_candidates'], 'clustering')} and {line['n_baselines']} "
-            "for comparison, "
-            f"{plural(line['n_pairs'], 'pair')} in {plural(line['folds'], 'fold')}; "
-            f"best {measure} first "
+            f"Tuning: {plural(line['n_candidates'], 'clustering')} and {line['n_baselines']} for "
+            "comparison, "
+            f"{plural(line['n_pairs'], 'pair')}, {_WEIGHTED[line['weighting']]}"
+            f"{_left_out(line['n_missing'])}; best {measure} first "
             f"(on pairs that had no say: {line['heldout']:.3f})\n"
             f"{shown.head(10).to_string(index=False)}"
         )
+
+
+def _left_out(n: int) -> str:
+    return f" ({n} with missing images left out)" if n else ""
 
 
 @public
@@ -142,9 +155,9 @@ def best_clustering(
     embeddings : Embeddings, a list or a dict of them
         The same as were tuned.
     one_standard_error : bool, default False
-        Of the candidates within one standard error of the best take the one
-        with the fewest clusters, the simplest to read (Breiman et al. 1984 on
-        trees), instead of the best itself.
+        Of the candidates whose estimate lies within one standard error (that of
+        the best) of the best, take the one with the fewest clusters, the simplest
+        to read (Breiman et al. 1984 on trees), instead of the best itself.
     out, overwrite, progress : optional
         See :func:`cluster_images`.
 
@@ -170,7 +183,7 @@ def best_clustering(
         raise ImagestrataError(
             f"{arg('tuned')} must be what {verb('tune_clusters')} returned, not {kind_of(tuned)}."
         )
-    encoders = named_embeddings(embeddings)
+    encoders = named_embeddings(embeddings, tuned.settings["missing"])
     best = _choose(tuned, check_bool("one_standard_error", one_standard_error))
     name = best["encoder"]
     if name not in encoders or (
