@@ -60,6 +60,23 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
     return folder
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise an error if something in a folder is a link, through which we would write elsewhere.
+
+    A folder that came from somebody else may hold links to files of the one who got it. The
+    folder itself may be a link: that one its user has chosen.
+    """
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(place, name)
+            if path.is_symlink():
+                raise ImagestrataError(
+                    f"{quote(path)} is a link (to {quote(path.readlink())}): nothing is written or "
+                    "removed through links in a folder of results.",
+                    "Put the files themselves there, or remove the link.",
+                )
+
+
 def ensure_folder(folder: Path) -> None:
     """Make a folder inside of one that :func:`make_folder` gave, if it is not there."""
     try:
@@ -73,6 +90,8 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside ``path``, renamed to ``path`` when all went well."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        # Of a killed process; or a link that leads elsewhere, in a folder from somebody else.
+        temporary.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -124,12 +143,15 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON that this package wrote."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Read JSON that this package wrote: an object with names."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise _damaged(path, error) from error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise damaged(path, f"it holds a {type(content).__name__}, not named values")
+    return content
 
 
 def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = False) -> None:
@@ -168,7 +190,7 @@ def read_table(path: Path) -> pd.DataFrame:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 def unguarded(table: pd.DataFrame) -> pd.DataFrame:
@@ -337,7 +359,8 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def _damaged(path: Path, error: Exception) -> ImagestrataError:
+def damaged(path: Path, error: Exception | str) -> ImagestrataError:
+    """What it means that a file of ours is not as it was written."""
     first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ImagestrataError(
         f"{quote(path)} is damaged or is not a file of this package ({first_line}).",

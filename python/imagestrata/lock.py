@@ -53,8 +53,14 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            # Not through a link, which a folder from somebody else may hold.
+            file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as error:
+            if path.is_symlink() or path.is_dir():
+                raise ImagestrataError(
+                    f"{quote(path)} must be a plain file; it is a link or a folder.",
+                    "Remove it: it holds nothing that is needed.",
+                ) from None
             raise write_error(path, error) from error
         try:
             _take(file)

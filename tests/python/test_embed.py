@@ -400,9 +400,9 @@ class TestRunFolder:
 
     def test_other_settings_are_refused(self, folder: Path, tmp_path: Path) -> None:
         embed(folder, out=tmp_path / "run")
-        with pytest.raises(ImagestrataError, match="resize='rescale_crop'; now resize='pad'"):
+        with pytest.raises(ImagestrataError, match='resize="rescale_crop"; now resize="pad"'):
             embed(folder, out=tmp_path / "run", resize="pad")
-        with pytest.raises(ImagestrataError, match="encoder='hog'"):
+        with pytest.raises(ImagestrataError, match='encoder="hog"'):
             embed(folder, "bovw", out=tmp_path / "run")
 
     def test_other_settings_replace_when_asked_to(self, folder: Path, tmp_path: Path) -> None:

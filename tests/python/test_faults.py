@@ -65,6 +65,10 @@ STEPS = {
     "tune": "pairs",
     "assign": "tune",
     "share": "assign",
+    "scan again": "assign",
+    "embed again": "assign",
+    "cluster again": "assign",
+    "sample again": "assign",
     "scan a few": None,
     "describe": "scan a few",
     "embed-text": "describe",
@@ -127,6 +131,17 @@ class World:
             ],
             "assign": ["assign", out, "--n-images", 2, "-q"],
             "share": ["share", out, out.with_name(f"{out.name}-bundle")],
+            # Which replace what is there: the first finds the same images.
+            "scan again": [
+                *("scan", self.corpus, "--out", out),
+                *("--min-bytes", 1, "--overwrite", "-q"),
+            ],
+            "embed again": ["embed", out, "--encoder", "bovw", "--overwrite", "-q"],
+            "cluster again": [
+                *("cluster", out, "--method", "kmeans", "--n-clusters", 4),
+                *("--overwrite", "-q"),
+            ],
+            "sample again": ["sample", out, "--n-per-cluster", 2, "--overwrite"],
             "describe": ["describe", out, "--model", "m", "--base-url", self.model.url, "-q"],
             "embed-text": ["embed-text", out, "--encoder", "m", "--base-url", self.model.url, "-q"],
             "reduce": [
@@ -272,7 +287,9 @@ def everything(out: Path) -> dict[str, object]:
     """The content of a run folder, and of what was made from it beside it."""
     found: dict[str, object] = {}
     for path in sorted(out.parent.glob(f"{out.name}*")):
-        found |= {f"{path.name}/{name}": value for name, value in content(path).items()}
+        for name, value in content(path).items():
+            # What was replaced lies in a folder named after the time.
+            found[re.sub(r"replaced/[^/]+", "replaced/TIME", f"{path.name}/{name}")] = value
     assert not [path for path in out.parent.iterdir() if path.name.endswith(".tmp")]
     return found
 

@@ -25,18 +25,28 @@ def test_without_a_folder_nothing_is_stored():
 def test_a_finished_step_is_found_again(tmp_path):
     begin(tmp_path, k=(1, 2)).finish(images=3)
     assert begin(tmp_path, k=(1, 2)).finished
+    (tmp_path / "images.parquet").write_text("x")
     entry = require_step(tmp_path, "scan")
     assert entry["counts"] == {"images": 3}
     assert entry["settings"] == {"k": [1, 2]}
     assert "numpy" in entry["versions"]
 
 
-def test_a_step_whose_result_was_deleted_is_not_finished(tmp_path):
+def test_a_step_whose_result_was_deleted_is_made_again(tmp_path):
+    def read(folder):
+        return (folder / "images.parquet").read_text()
+
+    begin(tmp_path).finish()
     (tmp_path / "images.parquet").write_text("x")
-    Step(tmp_path, "scan", {}, inputs="i", results=["images.parquet"]).finish()
-    assert Step(tmp_path, "scan", {}, inputs="i", results=["images.parquet"]).finished
+    assert begin(tmp_path).stored(read) == "x"
     (tmp_path / "images.parquet").unlink()
-    assert not Step(tmp_path, "scan", {}, inputs="i", results=["images.parquet"]).finished
+    with pytest.raises(ImagestrataError, match=r"'images.parquet' is missing"):
+        require_step(tmp_path, "scan")
+    step = begin(tmp_path)
+    assert step.stored(read) is None
+    assert not step.finished
+    with pytest.raises(ImagestrataError, match="'scan' was interrupted"):
+        require_step(tmp_path, "scan")
 
 
 def test_an_interrupted_step_goes_on_with_its_parts(tmp_path):
@@ -50,12 +60,12 @@ def test_an_interrupted_step_goes_on_with_its_parts(tmp_path):
 
 def test_other_settings_are_refused_until_overwritten(tmp_path):
     begin(tmp_path, k=1).finish()
-    begin(tmp_path, "embed").finish()
+    Step(tmp_path, "embed", {}, inputs="i", made_from={"scan": "a"}).finish()
     with pytest.raises(ImagestrataError, match=r"'scan' with k=1; now k=2") as caught:
         begin(tmp_path, k=2)
     assert "overwrite=True" in caught.value.hint
-    assert require_step(tmp_path, "embed")
-    begin(tmp_path, k=2, overwrite=True)
+    assert list(read_run(tmp_path)["steps"]) == ["scan", "embed"]
+    begin(tmp_path, k=2, overwrite=True).made("b")
     assert list(read_run(tmp_path)["steps"]) == ["scan"]
 
 

@@ -257,7 +257,94 @@ def test_missing_folder_and_wrong_arguments(tmp_path, corpus, invoke):
     assert "resnet81" in err
     code, _, err = invoke(*run_arguments(corpus, tmp_path / "other"), "--similarity-threshold", 3)
     assert code == 2
-    assert "similarity_threshold" in err
+    assert "--similarity-threshold" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--n-per-cluster", 0], "--n-per-cluster must be at least 1"),
+        (["--k", 0], "--k must be"),
+        (["--method", "foo"], "--method must be one of"),
+        (["--n-clusters", 5], "n_clusters"),
+        (["--method", "kmeans", "--n-clusters", 0], "--n-clusters must be at least 1"),
+        (["--method", "kmeans", "--preset", "paper"], "no setting"),
+        (["--preset", "journal"], "--preset must be one of"),
+        (["--similarity-threshold", 3], "--similarity-threshold"),
+        (["--min-cluster-size", 10], "min_cluster_size"),
+        (["--normalize", "l3"], "--normalize"),
+        (["--n-components", 0], "--n-components"),
+        (["--resize", "stretch"], "--resize must be one of"),
+        (["--precision", "half"], "--precision must be one of"),
+        (["--batch-size", 0], "--batch-size"),
+        (["--min-side", 0], "--min-side"),
+        (["--near-duplicates", 99], "--near-duplicates"),
+        (["--seed", -1], "--seed"),
+        (["--weights", "nowhere.pth"], "needs no weights"),
+        (["--encoder", "resnet18", "--weights", "nowhere.pth"], "nowhere.pth"),
+        (["--model", "nowhere"], "no fine-tuned model"),
+        (["--encoder", "resnet81"], "resnet81"),
+        (["--engine", "nowhere.json"], "nowhere.json"),
+    ],
+)
+def test_every_argument_is_checked_before_the_first_image_is_read(
+    words, said, corpus, tmp_path, invoke, monkeypatch
+):
+    import imagestrata.corpus.scan as scan
+
+    def fail(*_, **__):
+        raise AssertionError("an image was read")
+
+    monkeypatch.setattr(scan, "_look", fail)
+    code, _, err = invoke(*run_arguments(corpus, tmp_path / "run"), *words)
+    assert code == 2, err
+    assert said in err
+
+
+def test_more_components_than_numbers_are_noticed_before_images_are_embedded(
+    corpus, tmp_path, invoke, monkeypatch
+):
+    from imagestrata.encoders.hog import HogEncoder
+
+    def fail(*_):
+        raise AssertionError("an image was embedded")
+
+    monkeypatch.setattr(HogEncoder, "encode", fail)
+    out = tmp_path / "run"
+    code, _, err = invoke(*run_arguments(corpus, out), "--n-components", 100_000)
+    assert code == 2 and "--n-components must be" in err
+
+
+def test_other_settings_of_a_later_step_are_refused_at_once(finished, corpus, invoke, monkeypatch):
+    import imagestrata.provenance as provenance
+
+    def fail(*_, **__):
+        raise AssertionError("something was loaded")
+
+    monkeypatch.setattr(provenance.Step, "stored", fail)
+    code, _, err = invoke(*run_arguments(corpus, finished), "--n-per-cluster", 3)
+    assert code == 2 and "already holds the step 'sample'" in err
+
+
+def test_a_variant_has_clusters_of_its_own(finished, corpus, tmp_path, invoke):
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    before = (out / "sample.csv").read_bytes()
+    words = ["--name", "five", "--method", "kmeans", "--n-clusters", 5]
+    code, _, err = invoke(*run_arguments(corpus, out), *words)
+    assert code == 0, err
+    variant = out / "variants" / "five"
+    assert list(json.loads((variant / "run.json").read_text())["steps"]) == [
+        *("cluster", "sample", "gallery"),
+    ]
+    assert len(pd.read_parquet(variant / "clusters.parquet")) == 5
+    assert (out / "sample.csv").read_bytes() == before
+    for step in (["assign", out, "--name", "five", "--n-images", 1, "-q"], ["gallery", variant]):
+        code, _, err = invoke(*step)
+        assert code == 0, err
+    assert (variant / "packets.csv").exists() and not (out / "packets.csv").exists()
+    code, _, err = invoke("cluster", tmp_path / "other", "--name", "five")
+    assert code == 2 and "There is no run" in err
 
 
 def test_output_that_cannot_be_written(tmp_path, corpus, invoke):

@@ -15,6 +15,7 @@ from .options import (
     Method,
     MinClusterSize,
     MinSamples,
+    Name,
     Noise,
     Normalize,
     Overwrite,
@@ -26,6 +27,7 @@ from .options import (
     Threshold,
 )
 from .output import show
+from .run_folder import placed
 
 if TYPE_CHECKING:
     from ..clustering.clustering import Clustering
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 def cluster(
     run_folder: RunFolder,
+    name: Name = None,
     method: Method = "iterative",
     preset: Preset = None,
     k: K = None,
@@ -51,10 +54,15 @@ def cluster(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Put the images of a run folder into visual topics."""
+    """Put the images of a run folder into visual topics.
+
+    With a name, these clusters lie beside those of the run, and so does all that is made from
+    them: `imagestrata sample RUN --name NAME`, or any command on the folder RUN/variants/NAME.
+    """
     from ..embeddings.embeddings import Embeddings
     from ..provenance import require_step
 
+    run_folder = placed(run_folder, name)
     require_step(run_folder, "embed")
     arguments = cluster_arguments(
         method=method,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from .options import (
     Engine,
     Json,
     Model,
+    Name,
     Overwrite,
     Precision,
     Quiet,
@@ -23,14 +24,15 @@ from .options import (
     Weights,
 )
 from .output import show
-from .run_folder import scanned
+from .run_folder import placed, scanned
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 def embed(
     run_folder: RunFolder,
+    name: Name = None,
     encoder: Encoder = "resnet18",
     model: Model = None,
     weights: Weights = None,
@@ -43,11 +45,27 @@ def embed(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Turn every distinct image of a run folder into a vector."""
+    """Turn every distinct image of a run folder into a vector.
+
+    With a name, these vectors lie beside those of the run, for clusters of their own.
+    """
+    from ..embeddings.embed import embed_images
+
+    run_folder = placed(run_folder, name)
     images = scanned(run_folder)
-    common = {"out": run_folder, "overwrite": overwrite, "engine": engine}
-    embeddings = embed_table(
-        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, common
+    embeddings = embed_images(
+        images,
+        encoder,
+        model=model,
+        weights=weights,
+        resize=resize,
+        precision=precision,
+        batch_size=batch_size,
+        seed=seed,
+        out=run_folder,
+        overwrite=overwrite,
+        engine=engine,
+        progress=not quiet,
     )
     n, width = embeddings.matrix.shape
     summary = {
@@ -106,32 +124,4 @@ def reduce(
         as_json,
         f"{plural(n, 'image')}, {plural(width, 'number')} each: {out / 'embeddings'}",
         f"Next: imagestrata cluster {out} --method hdbscan",
-    )
-
-
-def embed_table(
-    images: pd.DataFrame,
-    encoder: str,
-    model: Path | None,
-    weights: str | None,
-    resize: str,
-    precision: str,
-    batch_size: int | None,
-    seed: int,
-    progress: bool,
-    common: dict[str, Any],
-) -> Any:
-    from ..embeddings.embed import embed_images
-
-    return embed_images(
-        images,
-        encoder,
-        model=model,
-        weights=weights,
-        resize=resize,
-        precision=precision,
-        batch_size=batch_size,
-        seed=seed,
-        progress=progress,
-        **common,
     )

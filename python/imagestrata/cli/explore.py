@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import plural
-from .options import Column, Json, MapMethod, Overwrite, Quiet, RunFolder, Seed, Table
+from .options import Column, Json, MapMethod, Name, Overwrite, Quiet, RunFolder, Seed, Table
 from .output import records, show
-from .run_folder import find_texts, load_clustering, read_csv, read_lines
+from .run_folder import (
+    drawn_sample,
+    find_texts,
+    load_clustering,
+    placed,
+    read_csv,
+    read_lines,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 
 def gallery(
     run_folder: RunFolder,
+    name: Name = None,
     map_method: MapMethod = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -27,10 +35,9 @@ def gallery(
     as_json: Json = False,
 ) -> None:
     """Make the page that shows the clusters of a run folder."""
-    from ..sampling.sample import read_sample
-
-    stored, words = run_folder / "sample.csv", run_folder / "keywords.csv"
-    drawn = read_sample(run_folder) if stored.exists() else None
+    run_folder = placed(run_folder, name)
+    words = run_folder / "keywords.csv"
+    drawn = drawn_sample(run_folder)
     keywords = read_csv(words) if words.exists() else None
     common = {"out": run_folder, "overwrite": overwrite}
     clustering = load_clustering(run_folder)

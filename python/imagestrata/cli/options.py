@@ -10,6 +10,12 @@ import typer
 Folder = Annotated[Path, typer.Argument(help="A folder of images; those in it are looked at too.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder made by the steps before.")]
 Out = Annotated[Path, typer.Option("--out", help="The run folder to write to.")]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", help="A variant of the run, beside other clusters or encoders: variants/NAME."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace what was made with other settings.")]
 Engine = Annotated[

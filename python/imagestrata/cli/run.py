@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from ..errors import plural
 from .clustering import cluster_arguments, cluster_embeddings, cluster_lines, clustering_summary
 from .corpus import scan_folder, scan_lines
-from .embeddings import embed_table
 from .explore import make_gallery
 from .options import (
     BatchSize,
@@ -24,6 +26,7 @@ from .options import (
     MinSamples,
     MinSide,
     Model,
+    Name,
     NearDuplicates,
     Noise,
     Normalize,
@@ -40,12 +43,17 @@ from .options import (
     Weights,
 )
 from .output import show
+from .run_folder import placed
 from .sampling import draw_sample
+
+if TYPE_CHECKING:
+    from ..clustering.base import ClusterEstimator
 
 
 def run(
     folder: Folder,
     out: Out,
+    name: Name = None,
     encoder: Encoder = "resnet18",
     model: Model = None,
     weights: Weights = None,
@@ -79,12 +87,11 @@ def run(
 
     Interrupted, it goes on where it stopped when the same command is run again.
     """
-    common = {"out": out, "overwrite": overwrite}
+    from ..embeddings.embed import embed_for
+
+    out = placed(out, name)
+    common: dict[str, Any] = {"out": out, "overwrite": overwrite}
     at_work = {**common, "engine": engine}
-    images = scan_folder(folder, min_bytes, min_side, near_duplicates, exclude, not quiet, at_work)
-    embeddings = embed_table(
-        images, encoder, model, weights, resize, precision, batch_size, seed, not quiet, at_work
-    )
     arguments = cluster_arguments(
         method=method,
         preset=preset,
@@ -98,10 +105,23 @@ def run(
         noise=noise,
         normalize=normalize,
         n_components=n_components,
-        engine=engine,
     )
-    clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, common)
-    drawn = draw_sample(clustering, common, n_per_cluster=n_per_cluster, seed=seed)
+    scanning: dict[str, Any] = {
+        "min_bytes": min_bytes, "min_side": min_side, "near_duplicates": near_duplicates,
+        "exclude": exclude,
+    }  # fmt: skip
+    embedding: dict[str, Any] = {
+        "model": model, "weights": weights, "resize": resize, "precision": precision,
+        "batch_size": batch_size, "seed": seed,
+    }  # fmt: skip
+    sampling: dict[str, Any] = {"n_per_cluster": n_per_cluster, "seed": seed}
+    estimator = check_all(folder, scanning, encoder, embedding, arguments, sampling, common)
+    images = scan_folder(folder, **scanning, progress=not quiet, common=at_work)
+    embeddings = embed_for(
+        estimator._check_arguments, images, encoder, **embedding, progress=not quiet, **at_work
+    )
+    clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, at_work)
+    drawn = draw_sample(clustering, common, **sampling)
     page = make_gallery(clustering, drawn, not quiet, common)
     summary = clustering_summary(clustering) | {"n_sampled": len(drawn), "gallery": str(page)}
     show(
@@ -112,3 +132,39 @@ def run(
         f"{plural(len(drawn), 'image')} sampled: {out / 'sample.csv'}",
         f"Open the gallery in a browser: {page.resolve().as_uri()}",
     )
+
+
+def check_all(
+    folder: Path,
+    scanning: dict[str, Any],
+    encoder: str,
+    embedding: dict[str, Any],
+    clustering: dict[str, Any],
+    sampling: dict[str, Any],
+    common: dict[str, Any],
+) -> ClusterEstimator:
+    """Check the arguments of every step before the first image is read.
+
+    Each step's own checks are asked; what it would take from the step before is not there yet.
+    """
+    from ..clustering.cluster import check_clustering_settings
+    from ..corpus.scan import check_images, scan_settings
+    from ..embeddings.embed import check_embedding, embed_settings
+    from ..files import make_folder
+    from ..provenance import check_settings
+    from ..sampling.sample import sample_settings
+
+    out, overwrite = common["out"], common["overwrite"]
+    scanned = scan_settings(**scanning)
+    given = {name: value for name, value in clustering.items() if name not in ("method", "preset")}
+    embedded, load_encoder = embed_settings(encoder, device="auto", **embedding)
+    estimator = check_clustering_settings(
+        clustering["method"], clustering.get("preset"), given, embedding["seed"], out, overwrite
+    )
+    sampled = sample_settings(**sampling)
+    check_images(folder, out)
+    make_folder(out)
+    for step, settings in {"scan": scanned, "embed": embedded, "sample": sampled}.items():
+        check_settings(out, step, settings, overwrite)
+    check_embedding(folder, embedded, load_encoder, out, overwrite)
+    return estimator

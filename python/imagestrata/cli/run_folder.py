@@ -16,11 +16,34 @@ if TYPE_CHECKING:
 
 
 def scanned(run_folder: Path) -> pd.DataFrame:
-    from ..files import read_table
+    from ..corpus.scan import read_scanned
     from ..provenance import require_step
 
     require_step(run_folder, "scan")
-    return read_table(run_folder / "images.parquet")
+    return read_scanned(run_folder)
+
+
+def placed(run_folder: Path, name: str | None) -> Path:
+    """The run folder, or the variant of it that has this name."""
+    from ..provenance import variant_folder
+
+    if name is not None and not (run_folder / "run.json").is_file():
+        raise ImagestrataError(
+            f"There is no run in {quote(run_folder)} that could have a variant {quote(name)}.",
+            "Make the run first, without a name.",
+        )
+    return variant_folder(run_folder, name)
+
+
+def drawn_sample(run_folder: Path) -> pd.DataFrame | None:
+    """The sample of a run folder, if it has one."""
+    from ..provenance import find_step, require_step
+    from ..sampling.sample import read_sample
+
+    if find_step(run_folder, "sample")[1] is None:
+        return None
+    require_step(run_folder, "sample")
+    return read_sample(run_folder)
 
 
 def load_clustering(run_folder: Path) -> Clustering:
@@ -32,20 +55,26 @@ def load_clustering(run_folder: Path) -> Clustering:
 
 
 #: Tables of texts in a run folder, and the column that holds them; the first there is taken.
-_TEXTS = {"descriptions": "description", "texts": "text", "tags": "label"}
+_TEXTS = {
+    "describe": ("descriptions", "description"),
+    "read": ("texts", "text"),
+    "tag": ("tags", "label"),
+}
 
 
 def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
     """A table of texts, where it is from, and its column of texts."""
     from ..files import read_table
+    from ..provenance import find_step
 
     if given is not None:
         table = read_csv(given)
         others = [name for name in table if name not in ("image_id", "path")]
         return table, "given", str(others[0]) if others else "text"
-    for name, column in _TEXTS.items():
-        if (run_folder / f"{name}.parquet").exists():
-            return read_table(run_folder / f"{name}.parquet"), name, column
+    for step, (name, column) in _TEXTS.items():
+        place, entry = find_step(run_folder, step)
+        if entry is not None and (place / f"{name}.parquet").exists():
+            return read_table(place / f"{name}.parquet"), name, column
     raise ImagestrataError(
         f"{quote(run_folder)} holds no descriptions, no text of images and no tags.",
         "Run `imagestrata describe`, `read-text` or `tag` first, or give a table with --texts.",

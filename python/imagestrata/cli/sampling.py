@@ -12,6 +12,7 @@ from .options import (
     Allocation,
     Budget,
     Json,
+    Name,
     Overwrite,
     PerCluster,
     Quiet,
@@ -21,7 +22,7 @@ from .options import (
     Singles,
 )
 from .output import records, show
-from .run_folder import load_clustering, read_lines
+from .run_folder import load_clustering, placed, read_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 def sample(
     run_folder: RunFolder,
+    name: Name = None,
     n_per_cluster: PerCluster = None,
     budget: Budget = None,
     allocation: Allocation = None,
@@ -41,6 +43,7 @@ def sample(
     as_json: Json = False,
 ) -> None:
     """Draw images from every cluster of a run folder, with weights."""
+    run_folder = placed(run_folder, name)
     common = {"out": run_folder, "overwrite": overwrite}
     drawn = draw_sample(
         load_clustering(run_folder),
@@ -58,6 +61,7 @@ def sample(
 
 def assign(
     run_folder: RunFolder,
+    name: Name = None,
     group: Annotated[
         list[str] | None, typer.Option(help="A group of respondents; Democrat and Republican.")
     ] = None,
@@ -90,6 +94,7 @@ def assign(
     from ..sampling.sample import read_sample
     from ..validate import check_choice
 
+    run_folder = placed(run_folder, name)
     require_step(run_folder, "sample")
     exports: dict[str, Any] = {
         "html": export_ratings_page,

@@ -13,6 +13,7 @@ from .options import (
     Consent,
     Folder,
     Json,
+    Name,
     Out,
     Overwrite,
     Quiet,
@@ -22,7 +23,7 @@ from .options import (
     Weights,
 )
 from .output import records, show
-from .run_folder import find_texts, scanned
+from .run_folder import find_texts, placed, scanned
 
 
 def describe(
@@ -54,17 +55,15 @@ def describe(
     Without --consent nothing is sent, and the message says what would be, at what cost.
     The key of a service is read from the environment variable OPENAI_API_KEY.
     """
-    from ..files import read_table
-    from ..provenance import require_step
     from ..text.describe import PROMPT, describe_images
     from ..text.local import LocalModel
 
-    require_step(run_folder, "scan")
+    images = scanned(run_folder)
     if local and (base_url, price) != (None, None):
         raise ImagestrataError("A local model has no --base-url and no --price.")
     limits = {"price": price, "concurrency": concurrency, "requests_per_minute": per_minute}
     table = describe_images(
-        read_table(run_folder / "images.parquet"),
+        images,
         LocalModel(model) if local else _server(model, base_url, **limits),
         run_folder,
         prompt=PROMPT if prompt is None else prompt,
@@ -178,6 +177,7 @@ def tag(
 
 def embed_text(
     run_folder: RunFolder,
+    name: Name = None,
     encoder: Annotated[
         str, typer.Option(help='tfidf, "text:<name>", or with --base-url a model there.')
     ] = "tfidf",
@@ -195,6 +195,7 @@ def embed_text(
     from ..provenance import require_step
     from ..text.embed import embed_text as embed
 
+    run_folder = placed(run_folder, name)
     require_step(run_folder, "scan")
     table, _, found = find_texts(run_folder, texts)
     embeddings = embed(

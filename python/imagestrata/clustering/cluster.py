@@ -14,14 +14,14 @@ from ..embeddings.embeddings import Embeddings
 from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
-from ..provenance import Step
-from ..validate import check_choice, check_idle, check_seed
+from ..provenance import Step, check_settings
+from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
 from .base import ClusterEstimator
 from .clustering import Clustering
 from .density import DensityClustering
-from .inputs import as_embeddings, embeddings_fingerprint
+from .inputs import as_embeddings, clusters_fingerprint, embeddings_fingerprint
 from .iterative import IterativeKMeans
 from .single import SingleKMeans
 
@@ -122,25 +122,20 @@ def cluster_images(
         the same, or everything noise. Every image is then residual. Or if one of
         several clusters holds more than nine tenths of the images.
     """
-    seed = check_seed(seed)
+    overwrite = check_bool("overwrite", overwrite)
     if isinstance(images, (Embeddings, np.ndarray)):
         check_idle(
             "on vectors: it says how images become vectors",
             encoder=(encoder, DEFAULT_ENCODER),
             weights=(weights, None),
         )
-    if settings.get("k") is not None:
-        check_idle(
-            f"with {arg('k', settings['k'])}, which is not searched",
-            **{name: (settings.get(name), None) for name in _SEARCH},
-        )
-    estimator = make_estimator(method, preset, settings, seed)
-    estimator._check_arguments()
+    estimator = check_clustering_settings(method, preset, settings, seed, out, overwrite)
 
     def embed(given: Any) -> Embeddings:
-        from ..embeddings.embed import embed_images
+        from ..embeddings.embed import embed_for
 
-        return embed_images(
+        return embed_for(
+            estimator._check_arguments,
             given,
             encoder,
             weights=weights,
@@ -153,13 +148,14 @@ def cluster_images(
 
     embeddings = as_embeddings(images, embed)
     estimator._check_arguments(embeddings.matrix.shape)
-    arguments = estimator.get_params()
-    del arguments["random_state"]
-    arguments = {"method": method, **arguments, "seed": seed}
+    arguments = _arguments(method, estimator, seed)
     inputs = embeddings_fingerprint(embeddings)
-    step = Step(out, "cluster", arguments, inputs=inputs, overwrite=overwrite)
-    if step.folder is not None and step.finished:
-        return Clustering.load(step.folder)
+    step = Step(
+        out, "cluster", arguments, inputs=inputs, made_from={"embed": inputs}, overwrite=overwrite
+    )
+    stored = step.stored(Clustering.load)
+    if stored is not None:
+        return stored
     estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
     clustering = _as_tables(estimator, embeddings, arguments)
     if clustering.clusters.empty:
@@ -171,10 +167,37 @@ def cluster_images(
             f"{verb('reduce_embeddings', method='umap')}."
         )
     if step.folder is not None:
+        step.made(clusters_fingerprint(clustering.images))
         clustering.save(step.folder)
         line = clustering.summary.iloc[0]
         step.finish(**{name: int(line[name]) for name in ("n_images", "n_clusters", "n_residual")})
     return clustering
+
+
+def _arguments(method: str, estimator: ClusterEstimator, seed: int) -> dict[str, Any]:
+    """All that decides a clustering but the vectors."""
+    settings = {k: v for k, v in estimator.get_params().items() if k != "random_state"}
+    return {"method": method, **settings, "seed": check_seed(seed)}
+
+
+def check_clustering_settings(
+    method: Any,
+    preset: Any,
+    settings: Mapping[str, Any],
+    seed: Any,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+) -> ClusterEstimator:
+    """The estimator that is asked for, or what :func:`cluster_images` can refuse at once."""
+    if settings.get("k") is not None:
+        check_idle(
+            f"with {arg('k', settings['k'])}, which is not searched",
+            **{name: (settings.get(name), None) for name in _SEARCH},
+        )
+    estimator = make_estimator(method, preset, settings, check_seed(seed))
+    estimator._check_arguments()
+    check_settings(out, "cluster", _arguments(method, estimator, seed), overwrite)
+    return estimator
 
 
 def make_estimator(

@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import make_folder, read_json, read_table, write_json, write_table
+from ..files import damaged, make_folder, read_json, read_table, write_json, write_table
+from ..provenance import step_folder
 from ..validate import check_path
 from ..wording import Name, quote, verb
 
@@ -127,17 +129,21 @@ class Clustering:
         ImagestrataError
             If a file is missing or damaged.
         """
-        folder = check_path("folder", folder)
+        folder = step_folder(check_path("folder", folder), "cluster")
         try:
             settings = read_json(folder / "clustering.json")
             centroids = read_table(folder / "centroids.parquet")
             return cls(
-                images=read_table(folder / "clustering.parquet"),
+                images=located(read_table(folder / "clustering.parquet"), folder),
                 clusters=read_table(folder / "clusters.parquet"),
                 trace=read_table(folder / "trace.parquet"),
                 centroids=_stack(centroids["centroid"], settings["width"]),
                 settings=settings,
             )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ImagestrataError):
+                raise
+            raise damaged(folder / "clustering.json", error) from error
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
                 f"{quote(folder)} holds no clustering: {quote(error.filename)} is missing.",
@@ -175,4 +181,6 @@ def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stack(vectors: pd.Series, width: int) -> NDArray[np.float32]:
+    if type(width) is not int or width != max(map(len, vectors), default=width) or width < 1:
+        raise ValueError(f"its width is {width!r}")
     return np.array(vectors.tolist(), dtype=np.float32).reshape(len(vectors), width)

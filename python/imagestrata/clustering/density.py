@@ -129,6 +129,7 @@ class DensityClustering(ClusterEstimator):
 
     def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
         super()._check_arguments(shape)
+        require("hdbscan", "density", 'The method "hdbscan"')
         check_int("min_cluster_size", self.min_cluster_size, minimum=2)
         if self.min_samples is not None:
             check_int("min_samples", self.min_samples, minimum=1)

@@ -22,7 +22,7 @@ from ..validate import check_bool, check_float, check_int
 from ..verbs import public
 from .decode import quiet
 from .pictures import NoPicture, load_image, picture_threads, plain_jpeg
-from .scan import usable_images
+from .scan import check_images, from_scan, usable_images
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -150,6 +150,7 @@ def crop_faces(
         "size": None if size is None else check_int("size", size, minimum=16),
     }
     overwrite = check_bool("overwrite", overwrite)
+    check_images(images, out)
     # A missing library should come to light before thousands of files are looked at.
     detector = _Detector(settings["min_size"], settings["min_score"])
     table = usable_images(images, out, overwrite, progress)
@@ -158,13 +159,14 @@ def crop_faces(
         "faces",
         settings,
         inputs=fingerprint(table["image_id"].tolist()),
+        made_from=from_scan(out, table["image_id"]),
         overwrite=overwrite,
-        results=["faces.parquet"],
     )
     assert step.folder is not None
     assert step.parts is not None
-    if step.finished:
-        return read_table(step.folder / "faces.parquet")
+    stored = step.stored(lambda run: read_table(run / "faces.parquet"))
+    if stored is not None:
+        return stored
     crops = make_folder(step.folder / "faces").resolve()
     cutter = _Cutter(detector, crops, settings["margin"], settings["size"])
     faces = _cut_all(table, cutter, step.parts, progress)

@@ -66,14 +66,27 @@ def list_files(images: Any, *, skip: Path | None = None, exclude: Sequence[str] 
     """
     if isinstance(images, pd.DataFrame):
         return _from_table(images, _Exclusion(exclude))
-    if isinstance(images, str | os.PathLike):
-        return _from_paths([check_folder("images", images)], skip, _Exclusion(exclude))
-    if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
-        return _from_paths(list(images), skip, _Exclusion(exclude))
-    raise ImagestrataError(
-        f"{arg('images')} must be a folder, a list of folders and files, or a table with a column "
-        f"'path', not {kind_of(images)}."
-    )
+    given, left_out = _given(images), _Exclusion(exclude)
+    ignored: Counter[str] = Counter()
+    files, folders = _files_and_folders(given, skip, left_out, ignored)
+    found = files.union(_walk(folders, skip, left_out, ignored))
+    listing = Listing(sorted(found), ignored=+ignored)
+    left_out.warn()
+    if not listing.paths:
+        raise _no_images(given, +ignored)
+    return listing
+
+
+def check_listed(images: Any, *, skip: Path | None = None, exclude: Sequence[str] = ()) -> None:
+    """Raise the error that :func:`list_files` would raise, without looking at all folders."""
+    if isinstance(images, pd.DataFrame):
+        _from_table(images, _Exclusion(()))
+        return
+    given, left_out = _given(images), _Exclusion(exclude)
+    ignored: Counter[str] = Counter()
+    files, folders = _files_and_folders(given, skip, left_out, ignored)
+    if not files and next(_walk(folders, skip, left_out, ignored), None) is None:
+        raise _no_images(given, +ignored)
 
 
 def printable(path: str) -> str:
@@ -117,7 +130,21 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _from_paths(given: list[Any], skip: Path | None, exclude: _Exclusion) -> Listing:
+def _given(images: Any) -> list[Any]:
+    """Folders and files, as given."""
+    if isinstance(images, str | os.PathLike):
+        return [check_folder("images", images)]
+    if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
+        return list(images)
+    raise ImagestrataError(
+        f"{arg('images')} must be a folder, a list of folders and files, or a table with a column "
+        f"'path', not {kind_of(images)}."
+    )
+
+
+def _files_and_folders(
+    given: list[Any], skip: Path | None, exclude: _Exclusion, ignored: Counter[str]
+) -> tuple[set[str], list[str]]:
     for position, path in enumerate(given, start=1):
         if not isinstance(path, str | os.PathLike) or not str(path):
             raise ImagestrataError(
@@ -131,15 +158,9 @@ def _from_paths(given: list[Any], skip: Path | None, exclude: _Exclusion) -> Lis
                 f"{arg('out')} is the folder of images itself ({quote(folder)}).",
                 "Choose another folder for the results.",
             )
-    ignored: Counter[str] = Counter()
     files = {path for path in paths.difference(folders) if path not in exclude}
     ignored["excluded"] += len(paths) - len(folders) - len(files)
-    found = files.union(_walk(folders, skip, exclude, ignored))
-    listing = Listing(sorted(found), ignored=+ignored)
-    exclude.warn()
-    if not listing.paths:
-        raise _no_images(given, +ignored)
-    return listing
+    return files, folders
 
 
 def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:

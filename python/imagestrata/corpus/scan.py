@@ -19,7 +19,7 @@ from ..engine import open_engine
 from ..errors import ImagestrataError, plural
 from ..files import read_table, write_table
 from ..progress import Progress, track
-from ..provenance import Step, fingerprint
+from ..provenance import Step, fingerprint, held_result, step_folder
 from ..validate import check_bool, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -33,7 +33,8 @@ from .decode import (
     read_file,
 )
 from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
-from .listing import Listing, list_files, printable
+from .listing import Listing, check_listed, list_files, printable
+from .located import located, place_of
 from .reasons import Reason
 
 #: The columns of the images table; those of a user's own table follow.
@@ -165,40 +166,81 @@ def scan_images(
     decoded. A file name that is not UTF-8 is rejected, since it cannot be stored
     in a table and found again; its odd bytes are spelt out in ``path``.
     """
-    min_bytes = check_int("min_bytes", min_bytes, minimum=0)
-    min_side = check_int("min_side", min_side, minimum=1)
+    settings = scan_settings(min_bytes, min_side, near_duplicates, exclude)
+    overwrite = check_bool("overwrite", overwrite)
+    folder = None if out is None else check_path("out", out)
+    listing = list_files(images, skip=folder, exclude=settings.get("exclude", ()))
+    _check_extras(listing.extras)
+    step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
+    stored = step.stored(read_scanned)
+    if stored is not None:
+        return stored
+
+    eye = settings["near_duplicates"] is not None
+    look = partial(_look, min_bytes=settings["min_bytes"], min_side=settings["min_side"], eye=eye)
+    looked = _look_at_all(look, listing.paths, step, progress, engine)
+    frame = _images_table(looked, settings["near_duplicates"])
+    _check_usable(frame)
+    table = _with_extras(frame, listing.extras)
+    result: pd.DataFrame = table.to_pandas()
+    if step.folder is not None:
+        step.made(fingerprint(result.loc[result["status"] == "ok", "image_id"].tolist()))
+        write_table(step.folder / "images.parquet", table)
+        place = place_of(listing.paths, step.folder)
+        passed_over = dict(sorted(listing.ignored.items()))
+        step.finish(
+            {"place": place},
+            **_counts(frame),
+            ignored=sum(passed_over.values()),
+            passed_over=passed_over,
+        )
+    return result
+
+
+def scan_settings(
+    min_bytes: Any, min_side: Any, near_duplicates: Any, exclude: Any = None
+) -> dict[str, Any]:
+    """The checked arguments of :func:`scan_images` that decide what is usable."""
     if near_duplicates is not None:
         near_duplicates = check_int(
             "near_duplicates", near_duplicates, minimum=0, maximum=MAX_DISTANCE
         )
-    overwrite = check_bool("overwrite", overwrite)
-    folder = None if out is None else check_path("out", out)
-    patterns = _check_patterns(exclude)
-    listing = list_files(images, skip=folder, exclude=patterns)
-    _check_extras(listing.extras)
-    settings: dict[str, Any] = {
-        "min_bytes": min_bytes,
-        "min_side": min_side,
+    settings = {
+        "min_bytes": check_int("min_bytes", min_bytes, minimum=0),
+        "min_side": check_int("min_side", min_side, minimum=1),
         "near_duplicates": near_duplicates,
     }
-    if patterns:  # runs from before there were any go on
-        settings["exclude"] = patterns
-    step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
-    stored = None if step.folder is None else step.folder / "images.parquet"
-    if step.finished and stored is not None and stored.exists():
-        return read_table(stored)
+    patterns = _check_patterns(exclude)
+    # Runs from before there were any go on.
+    return settings | {"exclude": patterns} if patterns else settings
 
-    look = partial(_look, min_bytes=min_bytes, min_side=min_side, eye=near_duplicates is not None)
-    looked = _look_at_all(look, listing.paths, step, progress, engine)
-    frame = _images_table(looked, near_duplicates)
-    _check_usable(frame)
-    table = _with_extras(frame, listing.extras)
-    if stored is not None:
-        write_table(stored, table)
-        passed_over = dict(sorted(listing.ignored.items()))
-        step.finish(**_counts(frame), ignored=sum(passed_over.values()), passed_over=passed_over)
-    result: pd.DataFrame = table.to_pandas()
-    return result
+
+def read_scanned(folder: Path) -> pd.DataFrame:
+    """The table of images of a run folder or variant, with the paths where they are now."""
+    place = step_folder(folder, "scan")
+    return located(read_table(place / "images.parquet"), place)
+
+
+def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None:
+    """Look at what is given as images, before weights are fetched or programs started."""
+    if _is_scanned(images):
+        _check_any_ok(images)
+        return
+    check_listed(images, skip=None if out is None else check_path("out", out))
+    if isinstance(images, pd.DataFrame):
+        _check_extras(images.drop(columns="path"))
+
+
+def from_scan(out: str | os.PathLike[str] | None, image_ids: Iterable[str]) -> dict[str, str]:
+    """What a step is made from that works on images of the scan in ``out``, all or some."""
+    ids = list(image_ids)
+    given = fingerprint(ids)
+    held = None if out is None else held_result(check_path("out", out), "scan")
+    if out is None or held in (None, given):
+        return {"scan": given}
+    scanned = read_table(step_folder(check_path("out", out), "scan") / "images.parquet")
+    known = set(scanned.loc[scanned["status"] == "ok", "image_id"])
+    return {"scan": held if held is not None and known.issuperset(ids) else given}
 
 
 def _check_patterns(exclude: Any) -> list[str]:
@@ -248,19 +290,28 @@ def usable_images(
     Parameters are those of the verbs that take images: what :func:`scan_images` returned, or
     whatever it takes, and then it is scanned first.
     """
-    if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
+    if not _is_scanned(images):
         images = scan_images(images, out=out, overwrite=overwrite, progress=progress, engine=engine)
+    _check_any_ok(images)
     usable: pd.DataFrame = images[images["status"] == "ok"].reset_index(drop=True)
-    if usable.empty:
-        raise ImagestrataError(
-            f"None of {plural(len(images), 'image')} has the status {quote('ok')}: there is "
-            "nothing to work on."
-        )
     check_unique(usable["image_id"])
     if "n_copies" not in usable:
         usable["n_copies"] = 1
     extras = [name for name in usable.columns if name not in COLUMNS]
     return usable.loc[:, ["image_id", "path", "n_copies", *extras]]
+
+
+def _is_scanned(images: Any) -> bool:
+    """Whether this is a table that scan_images() returned."""
+    return isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}
+
+
+def _check_any_ok(images: pd.DataFrame) -> None:
+    if not (images["status"] == "ok").any():
+        raise ImagestrataError(
+            f"None of {plural(len(images), 'image')} has the status {quote('ok')}: there is "
+            "nothing to work on."
+        )
 
 
 def check_unique(image_ids: pd.Series[str]) -> None:

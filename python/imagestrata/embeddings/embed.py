@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..corpus.decode import quiet
-from ..corpus.scan import usable_images
+from ..corpus.scan import check_images, from_scan, usable_images
 from ..encoders.base import Encoder
 from ..encoders.registry import (
     DEFAULT_ENCODER,
@@ -24,13 +25,15 @@ from ..encoders.registry import (
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..engine import open_engine
 from ..errors import ImagestrataError, plural, warn
+from ..files import make_folder
 from ..progress import Progress
-from ..provenance import Step, fingerprint, read_run
+from ..provenance import Step, check_settings, find_step, fingerprint, held_result
 from ..validate import check_bool, check_idle, check_int, check_path, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
+from .inputs import embeddings_fingerprint
 from .shards import Shards, begin, encoder_key, finish, write_state
 
 
@@ -165,9 +168,96 @@ def embed_images(
     same start gives clusters whose adjusted Rand index is .98 (another start, with the
     same vectors: .63).
     """
-    if batch_size is not None:
-        batch_size = check_int("batch_size", batch_size, minimum=1)
+    return embed_for(
+        None, images, encoder, model=model, weights=weights, resize=resize, precision=precision,
+        device=device, batch_size=batch_size, seed=seed, out=out, overwrite=overwrite,
+        progress=progress, engine=engine,
+    )  # fmt: skip
+
+
+def embed_for(
+    check_shape: Callable[[tuple[int, int]], None] | None,
+    images: Any,
+    encoder: str | Embeddings = "resnet18",
+    *,
+    model: Any = None,
+    weights: str | os.PathLike[str] | None = None,
+    resize: str = "rescale_crop",
+    precision: str = "auto",
+    device: str = "auto",
+    batch_size: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+    engine: Any = None,
+) -> Embeddings:
+    """:func:`embed_images` for a step that checks how many images and numbers there will be."""
     overwrite = check_bool("overwrite", overwrite)
+    settings, make = embed_settings(
+        encoder, model=model, weights=weights, resize=resize, precision=precision, device=device,
+        batch_size=batch_size, seed=seed,
+    )  # fmt: skip
+    load_encoder = functools.cache(make)
+    check_embedding(images, settings, load_encoder, out, overwrite)
+    table = usable_images(images, out, overwrite, progress, engine)
+    ids = table["image_id"].tolist()
+    step = Step(
+        out,
+        "embed",
+        settings,
+        inputs=fingerprint(ids),
+        made_from=from_scan(out, ids) | _from_model(out, settings),
+        overwrite=overwrite,
+    )
+    stored = step.stored(_stored)
+    if stored is not None:
+        return stored
+    folder = None if step.folder is None else step.folder / "embeddings"
+    if check_shape is not None:
+        check_shape((len(ids), load_encoder().width))
+    if folder is not None:
+        begin(folder)
+    result = _embed(table, load_encoder(), folder, batch_size, int(seed), progress, engine)
+    if folder is not None:
+        step.made(embeddings_fingerprint(result))
+        finish(folder, table, result.encoder)
+        step.finish(images=len(result), failed=_counts(result.failures))
+    return result
+
+
+def check_embedding(
+    images: Any,
+    settings: Mapping[str, Any],
+    load_encoder: Callable[[], Encoder],
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+) -> None:
+    """Let a name misspelt, a folder that cannot be written and missing weights come to light
+    before thousands of files are looked at, in this order."""
+    if _was_finished(out):
+        return
+    check_images(images, out)
+    if out is not None:
+        check_settings(make_folder(out), "embed", settings, overwrite)
+    load_encoder()
+
+
+def embed_settings(
+    encoder: Any,
+    *,
+    model: Any,
+    weights: Any,
+    resize: Any,
+    precision: Any,
+    device: Any,
+    batch_size: Any,
+    seed: Any,
+) -> tuple[dict[str, Any], Callable[[], Encoder]]:
+    """The checked arguments of :func:`embed_images` that decide vectors, and how to load the
+    encoder, which may have to be downloaded."""
+    if batch_size is not None:
+        check_int("batch_size", batch_size, minimum=1)
     seed = check_seed(seed)
     if model is None and isinstance(encoder, str):
         settings = deciding_arguments(encoder, weights, resize, precision, seed)
@@ -185,36 +275,26 @@ def embed_images(
             device=device,
             seed=seed,
         )
-    else:
-        check_idle(
-            "with an encoder that is used again as it was",
-            resize=(resize, DEFAULT_RESIZE),
-            precision=(precision, "auto"),
-        )
-        if model is not None:
-            check_idle(f"with {arg('model')}, whose own it is", encoder=(encoder, DEFAULT_ENCODER))
-        earlier = _earlier(encoder) if model is None else read_encoder(model_folder(model))
-        settings = {"encoder": {k: v for k, v in earlier.settings.items() if k != "weights"}}
-        make = functools.partial(restore_encoder, *earlier, weights=weights, device=device)
-    load_encoder = functools.cache(make)
-    if not _was_finished(out):
-        # Missing weights should come to light before thousands of files are looked at.
-        load_encoder()
-    table = usable_images(images, out, overwrite, progress, engine)
-    ids = table["image_id"].tolist()
-    step = Step(out, "embed", settings, inputs=fingerprint(ids), overwrite=overwrite)
-    folder = None if step.folder is None else step.folder / "embeddings"
-    if step.finished and folder is not None:
-        stored = _stored(folder)
-        if stored is not None:
-            return stored
-    if folder is not None:
-        begin(folder)
-    result = _embed(table, load_encoder(), folder, batch_size, seed, progress, engine)
-    if folder is not None:
-        finish(folder, table, result.encoder)
-        step.finish(images=len(result), failed=_counts(result.failures))
-    return result
+        return settings, make
+    check_idle(
+        "with an encoder that is used again as it was",
+        resize=(resize, DEFAULT_RESIZE),
+        precision=(precision, "auto"),
+    )
+    if model is not None:
+        check_idle(f"with {arg('model')}, whose own it is", encoder=(encoder, DEFAULT_ENCODER))
+    earlier = _earlier(encoder) if model is None else read_encoder(model_folder(model))
+    settings = {"encoder": {k: v for k, v in earlier.settings.items() if k != "weights"}}
+    return settings, functools.partial(restore_encoder, *earlier, weights=weights, device=device)
+
+
+def _from_model(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> dict[str, str]:
+    """The fine-tuned model in ``out``, if that one makes the vectors."""
+    held = None if out is None else held_result(check_path("out", out), "fine-tune")
+    earlier = settings["encoder"]
+    if held is None or not isinstance(earlier, dict) or encoder_key(earlier) != held:
+        return {}
+    return {"fine-tune": held}
 
 
 def _earlier(encoder: Any) -> SavedEncoder:
@@ -239,16 +319,13 @@ def _was_finished(out: str | os.PathLike[str] | None) -> bool:
     folder = None if out is None else check_path("out", out)
     if folder is None or not folder.is_dir():
         return False
-    entry = read_run(folder)["steps"].get("embed")
+    entry = find_step(folder, "embed")[1]
     return bool(entry and entry["finished"])
 
 
-def _stored(folder: Path) -> Embeddings | None:
+def _stored(run: Path) -> Embeddings | None:
     """Finished embeddings, or None if any of their files is missing or damaged."""
-    try:
-        return read_embeddings(folder, every_part=True)
-    except ImagestrataError:
-        return None
+    return read_embeddings(run / "embeddings", every_part=True)
 
 
 def _embed(

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ..corpus.located import located
 from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
+from ..provenance import step_folder
 from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
 from .blocks import rows_not_finite
@@ -156,7 +158,7 @@ class Embeddings:
             If there are no finished embeddings, or some of them are missing or
             damaged.
         """
-        run = check_path("folder", folder)
+        run = step_folder(check_path("folder", folder), "embed")
         loaded = read_embeddings(run / "embeddings")
         if loaded is None:
             begun = (run / "embeddings").is_dir()
@@ -166,6 +168,7 @@ class Embeddings:
                 else f"There are no embeddings in {quote(run)}.",
                 _MAKE_AGAIN if begun else f"Make them with {verb('embed_images')}.",
             )
+        loaded.images = located(loaded.images, run)
         return loaded
 
     def save(self, folder: str | os.PathLike[str]) -> None:

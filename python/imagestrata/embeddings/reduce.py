@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..cores import usable_cores
+from ..corpus.scan import from_scan
 from ..errors import ImagestrataError, plural
 from ..extras import require
 from ..progress import Progress, track
@@ -131,12 +132,17 @@ def reduce_embeddings(
         )
     given = as_embeddings(embeddings)
     settings = _settings(given, method, n_components, n_neighbors, min_dist, metric, seed)
-    step = Step(out, "embed", settings, inputs=settings["inputs"], overwrite=overwrite)
-    folder = None if step.folder is None else step.folder / "embeddings"
-    if step.finished and folder is not None:
-        stored = read_embeddings(folder)
-        if stored is not None:
-            return stored
+    step = Step(
+        out,
+        "embed",
+        settings,
+        inputs=settings["inputs"],
+        made_from=from_scan(out, given.images["image_id"]),
+        overwrite=overwrite,
+    )
+    stored = step.stored(lambda run: read_embeddings(run / "embeddings"))
+    if stored is not None:
+        return stored
     matrix, learnt = reduce(given.matrix, settings, progress)
     result = Embeddings(
         given.images,
@@ -144,7 +150,9 @@ def reduce_embeddings(
         {**settings, **learnt, "width": matrix.shape[1]},
         failures=given.failures,
     )
-    if folder is not None:
+    if step.folder is not None:
+        folder = step.folder / "embeddings"
+        step.made(embeddings_fingerprint(result))
         begin(folder)
         write_embeddings(result, folder)
         step.finish(images=len(result), width=matrix.shape[1])

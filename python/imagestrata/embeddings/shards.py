@@ -30,7 +30,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
-from ..files import Parts, file_hash, read_json, read_table, write_json, write_table
+from ..files import Parts, damaged, file_hash, read_json, read_table, write_json, write_table
 from ..provenance import fingerprint
 from ..wording import SAME_CALL, quote
 
@@ -204,19 +204,27 @@ def finish(folder: Path, images: pd.DataFrame, settings: Mapping[str, Any]) -> N
 def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """The images and the encoder of complete embeddings, or None if they are not complete."""
     try:
-        return read_table(folder / "images.parquet"), read_json(folder / "encoder.json")
+        images, settings = read_table(folder / "images.parquet"), read_json(folder / "encoder.json")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if type(settings.get("width")) is not int or settings["width"] < 1 or "image_id" not in images:
+        raise damaged(folder / "encoder.json", "it does not say how wide the vectors are")
+    return images, settings
 
 
 def gather(
     tables: Iterable[pa.Table], width: int, n: int
 ) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
     """Vectors of all n rows (those without one are 0, to be dropped) and reasons, by row."""
-    vectors = np.zeros((n, width), dtype=np.float32)
+    vectors = np.zeros((0, width), dtype=np.float32)
     reasons = np.empty(n, dtype=object)
     start = 0
     for table in tables:
+        found = table["vector"].type.list_size
+        if found != width:
+            raise ImagestrataError(f"A block of vectors has {found} numbers a row, not {width}.")
+        if not start:
+            vectors = np.zeros((n, width), dtype=np.float32)
         stop = start + len(table)
         reasons[start:stop] = table["reason"].to_pylist()
         some, good = good_rows(table)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import check_story
 from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
@@ -125,6 +126,7 @@ def coding_sheet(
     chosen = select_clusters(clustering, clusters)
     by = _check_measure(clustering.images, by)
     names = _check_columns(clustering.images, columns)
+    check_story(clustering.images, out, "coding sheet")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
     images = _without(clustering.images, exclude)
     sheet = _sheet(images, chosen, n, by, names)

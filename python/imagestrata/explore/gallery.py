@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import clusters_fingerprint
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
+from ..sampling.sample import from_sample
 from ..validate import check_bool, check_int
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
@@ -121,8 +123,11 @@ def image_gallery(
         content["map"] = _map(clustering, points, images, rows)
 
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}
+    made_from = {"cluster": clusters_fingerprint(clustering.images)}
+    if sample is not None:
+        made_from["sample"] = from_sample(out, _with_clusters(sample, clustering.images))
     inputs = fingerprint([content, version()])
-    step = Step(out, "gallery", settings, inputs=inputs, overwrite=overwrite)
+    step = Step(out, "gallery", settings, inputs=inputs, made_from=made_from, overwrite=overwrite)
     assert step.folder is not None
     page = step.folder / "gallery" / "index.html"
     if step.finished and page.exists():
@@ -163,7 +168,23 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
             f"{quote(unknown[0])} for one.",
             "Draw the sample from this clustering.",
         )
+    _with_clusters(sample, images)
     return np.flatnonzero(images["image_id"].isin(sample["image_id"]))
+
+
+def _with_clusters(sample: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The sample with the clusters that its images are in; an error if it says others."""
+    cluster = sample["image_id"].map(images.set_index("image_id")["cluster"])
+    if "cluster" not in sample:
+        return sample.assign(cluster=cluster)
+    other = sample["cluster"].astype(str) != cluster.astype(str)
+    if other.any():
+        raise ImagestrataError(
+            f"{other.sum()} of {len(sample)} sampled images are in another cluster of this "
+            f"clustering than the sample says, {quote(sample['image_id'][other].iloc[0])} for one.",
+            "Draw the sample from this clustering.",
+        )
+    return sample
 
 
 def _content(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import check_story
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
 from ..progress import Progress
@@ -142,6 +143,7 @@ def plot_map(
         If an image has no place on the map, or the file cannot be written.
     """
     check_clustering(clustering)
+    check_story(clustering.images, path, "map")
     places = on_a_square(check_points(points, clustering.images))
     words = check_keywords(keywords, 1)
     numbers: list[int] = clustering.clusters["cluster"].tolist()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import check_story
 from ..errors import ImagestrataError
 from ..validate import check_idle, check_int
 from ..verbs import public
@@ -76,6 +77,7 @@ def plot_montage(
         raise ImagestrataError(
             f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
         )
+    check_story(clustering.images, path, "montage")
     shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
     canvas = tile_canvas(shown, "cluster", chosen, n_images)
     sizes = clustering.images["cluster"].value_counts()

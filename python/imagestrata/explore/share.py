@@ -24,7 +24,7 @@ from ..corpus.pictures import is_content_hash
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural, warn
 from ..files import file_hash, make_folder, read_table, write_json, write_table, write_text
-from ..provenance import read_run, require_step, version
+from ..provenance import find_step, require_step, step_folder, version
 from ..sampling.sample import read_sample
 from ..validate import check_bool, check_float, check_int, check_path
 from ..validation.pairs import pair_id, read_drawn_pairs
@@ -242,6 +242,7 @@ def share_bundle(
         )
     steps = _steps(source)
     tables = _tables(source, steps, given)
+    _check_story(source, steps, tables, embeddings)
     if ratings is not None:
         tables["ratings.csv"] = _ratings(ratings)
     codes = _codes(tables, embeddings, new_ids)
@@ -397,8 +398,10 @@ def _check_key(key: Any, source: Path, target: Path, new_ids: bool, overwrite: b
 def _steps(source: Path) -> dict[str, Any]:
     """What ``run.json`` says of the finished steps, without places and the machine."""
     kept = {}
-    for name, entry in read_run(source)["steps"].items():
-        if name in _STEPS and entry["finished"]:
+    for name in _STEPS:
+        entry = find_step(source, name)[1]
+        if entry is not None and entry["finished"]:
+            require_step(source, name)
             settings = {key: _settled(value) for key, value in entry["settings"].items()}
             kept[name] = {
                 "settings": settings,
@@ -436,14 +439,46 @@ def _encoder(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _tables(source: Path, steps: Mapping[str, Any], columns: list[str]) -> dict[str, pd.DataFrame]:
     """The tables beside embeddings and clustering: columns that are known to be harmless."""
     tables = {}
-    if "scan" in steps and (source / "images.parquet").exists():
-        scanned = read_table(source / "images.parquet")
+    if "scan" in steps:
+        scanned = read_table(step_folder(source, "scan") / "images.parquet")
         tables["images.parquet"] = _only(scanned, [*_SCANNED, *_SIZES], columns)
     if "sample" in steps:
         tables["sample.csv"] = _only(read_sample(source), _SAMPLED, columns)
     if "pairs" in steps:
         tables["pairs.csv"] = _only(read_drawn_pairs(source), _PAIRED)
     return tables
+
+
+def _check_story(
+    source: Path,
+    steps: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    embeddings: Embeddings,
+) -> None:
+    """Refuse tables that contradict each other, which older versions let into a run."""
+    ids = pd.Series(True, index=embeddings.images["image_id"])
+    held = {"embed": ids, "cluster": ids}
+    if "cluster" in steps:
+        images = Clustering.load(source).images
+        held["cluster"] = images.set_index("image_id")["cluster"]
+        _check_same("clustered images", images["image_id"], ids, True)
+    if "sample.csv" in tables:
+        sample = tables["sample.csv"]
+        known = sample["cluster"] if "cluster" in steps else True
+        _check_same("sampled images", sample["image_id"], held["cluster"], known)
+    for name in ("image_a", "image_b") if "pairs.csv" in tables else ():
+        _check_same("images of pairs", tables["pairs.csv"][name], ids, True)
+
+
+def _check_same(what: str, image_ids: pd.Series[str], held: pd.Series[Any], given: Any) -> None:
+    """Refuse images of which another value is held than the one given, or none."""
+    other = image_ids.map(held).astype(str) != pd.Series(given, index=image_ids.index).astype(str)
+    if other.any():
+        raise ImagestrataError(
+            f"The run cannot be shared: {other.sum()} of {len(other)} {what} are not in it, or in "
+            f"another cluster, {quote(image_ids[other].iloc[0])} for one.",
+            "Its tables come from different results. Make the later ones again.",
+        )
 
 
 def _only(table: pd.DataFrame, names: Sequence[str], columns: Sequence[str] = ()) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import check_story
 from ..errors import ImagestrataError
 from ..verbs import public
 from ..wording import arg
@@ -42,6 +43,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
         If the clustering has no iterations, or the file cannot be written.
     """
     check_clustering(clustering)
+    check_story(clustering.images, path, "trace")
     trace = clustering.trace
     if trace.empty:
         raise ImagestrataError(

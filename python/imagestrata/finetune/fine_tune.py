@@ -7,15 +7,24 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..corpus.scan import scan_images
-from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network
+from ..corpus.scan import check_images, scan_images
+from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network, load_network
 from ..errors import ImagestrataError
 from ..progress import Progress
-from ..validate import check_bool, check_choice, check_float, check_int, check_seed, expand_home
+from ..provenance import find_step
+from ..validate import (
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+    check_path,
+    check_seed,
+    expand_home,
+)
 from ..verbs import public
 from ..wording import arg, quote
 from .job import BACKBONE, fine_tune_labelled
-from .labels import Labelled, label_images
+from .labels import Labelled, check_labels, label_images
 from .model import FineTunedModel
 from .pictures import AUGMENTATIONS, BATCH_NORMS
 
@@ -162,6 +171,11 @@ def fine_tune(
         early_stopping=early_stopping, split=split, precision=precision, seed=seed,
     )  # fmt: skip
     overwrite = check_bool("overwrite", overwrite)
+    check_images(images, out)
+    begun = None if out is None else find_step(check_path("out", out), "fine-tune")[1]
+    if is_network(encoder) and begun is None:
+        # Missing weights should come to light before thousands of files are looked at.
+        load_network(encoder, weights=weights, resize=resize)
     labelled = labelled_images(images, labels, task, out, overwrite, progress)
     return fine_tune_labelled(
         labelled, settings, weights, device=device, test=True, out=out, overwrite=overwrite,
@@ -232,6 +246,8 @@ def labelled_images(
     """Scan the images, if they are not yet, and join the labels to them."""
     import pandas as pd
 
+    if labels is not None:
+        labels = check_labels(labels)
     table, root = images, None
     if isinstance(images, str | os.PathLike):
         root = expand_home(images)

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.scan import from_scan
 from ..embeddings.embed import embed_images
+from ..embeddings.shards import encoder_key
 from ..encoders.base import Encoder
 from ..encoders.registry import is_network, load_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder
@@ -89,10 +91,11 @@ def fine_tune_labelled(
     """
     step = Step(
         out, "fine-tune", settings | {"test": test}, inputs=labelled.fingerprint(),
-        overwrite=overwrite, results=("model/model.json",),
+        made_from=from_scan(out, labelled.images["image_id"].unique()), overwrite=overwrite,
     )  # fmt: skip
-    if step.finished and step.folder is not None:
-        return FineTunedModel.load(step.folder)
+    stored = step.stored(FineTunedModel.load)
+    if stored is not None:
+        return stored
     lent = Path(tempfile.mkdtemp(prefix="imagestrata-")) if step.folder is None else None
     folder = (lent or step.folder) / "model"  # type: ignore[operator]
     shutil.rmtree(folder, ignore_errors=True)
@@ -107,6 +110,7 @@ def fine_tune_labelled(
             learnt = _learn_all(labelled, settings, weights, device, checkpoints, progress)
         counts = _store(folder, learnt, settings, device, test)
         model = FineTunedModel.load(folder)
+        step.made(encoder_key(model.encoder))
     except BaseException:
         if lent is not None:
             shutil.rmtree(lent, ignore_errors=True)

@@ -74,7 +74,7 @@ def label_images(table: pd.DataFrame, labels: Any, task: str | None, root: Path 
 
 def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path | None) -> Labelled:
     """The same for labels from which nothing need be learnt, however few they are."""
-    rows = from_folders(table, root) if labels is None else _from_table(read_labels(labels))
+    rows = from_folders(table, root) if labels is None else check_labels(labels)
     found = _find_images(table, rows, root)
     columns = [name for name in rows.columns if name not in ("image_id", "path", "split")]
     task = _check_task(task, rows[columns])
@@ -139,6 +139,11 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     if split:
         rows["split"] = [_SPLIT_NAMES[part[0].lower()] for part in parts]
     return rows
+
+
+def check_labels(labels: Any) -> pd.DataFrame:
+    """A user's labels, as far as they can be checked without the images."""
+    return _from_table(read_labels(labels))
 
 
 def _from_table(rows: pd.DataFrame) -> pd.DataFrame:

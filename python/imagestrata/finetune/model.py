@@ -106,7 +106,9 @@ class FineTunedModel:
                 described["training"],
                 place,
             )
-        except (OSError, SafetensorError, KeyError) as error:
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ImagestrataError):
+                raise
             raise ImagestrataError(
                 f"The model in {quote(place)} is damaged or incomplete ({error}).",
                 f"Copy it anew, or train it again with {arg('overwrite', True)}.",

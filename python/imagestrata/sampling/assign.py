@@ -10,12 +10,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import unguarded, write_table
+from ..files import damaged, unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_choice, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
+from .sample import from_sample
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -115,10 +117,16 @@ def assign_annotators(
     }
     inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
     step = Step(
-        out, "assign", settings, inputs=inputs, overwrite=overwrite, results=["packets.csv"]
+        out,
+        "assign",
+        settings,
+        inputs=inputs,
+        made_from={"sample": from_sample(out, images)},
+        overwrite=overwrite,
     )
-    if step.folder is not None and step.finished:
-        return read_packets(step.folder)
+    stored = step.stored(read_packets, packets_fingerprint)
+    if stored is not None:
+        return stored
     needs = np.full(len(images), raters_per_group)
     kinds = kinds_of(images["cluster"], residual)
     n_packets = -(-len(images) * raters_per_group // n_images)
@@ -129,6 +137,7 @@ def assign_annotators(
     ]
     packets = packets_table(images, groups, dealt)
     if step.folder is not None:
+        step.made(packets_fingerprint(packets))
         write_table(step.folder / "packets.csv", packets)
         step.finish(packets=packets["packet_id"].nunique(), images=len(images))
     return packets
@@ -180,10 +189,22 @@ def packet_costs(packets: pd.DataFrame, n_items: int = 10) -> pd.DataFrame:
 def read_packets(folder: Path) -> pd.DataFrame:
     """The packets stored in a run folder."""
     names = ("packet_id", "group", "image_id", "path")
-    stored = pd.read_csv(
-        folder / "packets.csv", dtype=dict.fromkeys(names, "str"), keep_default_na=False
-    )
-    return unguarded(stored)
+    try:
+        stored = unguarded(
+            pd.read_csv(
+                folder / "packets.csv", dtype=dict.fromkeys(names, "str"), keep_default_na=False
+            )
+        )
+        check_packets(stored)
+    except ValueError as error:
+        raise damaged(folder / "packets.csv", error) from error
+    return located(stored, folder)
+
+
+def packets_fingerprint(packets: pd.DataFrame) -> str:
+    """Tells packets from others."""
+    names = ["packet_id", "group", "position", "image_id", "cluster"]
+    return fingerprint(packets[names].astype(str).to_numpy().tolist())
 
 
 def check_packets(packets: Any, *needed: str) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def export_labelstudio(
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=4000)
     address = None if base_url is None else survey.check_base_url(base_url)
     table = survey.allowed(packets, exclude)
-    folder = survey.check_out(out, overwrite)
+    folder = survey.check_out(out, overwrite, table)
     table, pictures = survey.with_pictures(table, thumbnail, progress)
 
     hosted = [] if address is None else survey.image_names(pictures)

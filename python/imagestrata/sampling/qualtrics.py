@@ -90,7 +90,7 @@ def export_qualtrics(
         if "[[" in text:
             raise ImagestrataError(f"{arg(name)} must not have '[[', which is a mark of Qualtrics.")
     table = survey.allowed(packets, exclude)
-    folder = survey.check_out(out, overwrite)
+    folder = survey.check_out(out, overwrite, table)
     table, pictures = survey.with_pictures(table, thumbnail, progress)
 
     tables = ["survey.txt", "loop-and-merge.csv", "packets.csv", "how-to.txt"]

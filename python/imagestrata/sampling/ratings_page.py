@@ -100,7 +100,7 @@ def export_ratings_page(
     words = survey.check_anchors(anchors)
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=4000)
     table = survey.allowed(packets, exclude)
-    folder = survey.check_out(out, overwrite)
+    folder = survey.check_out(out, overwrite, table)
     table, pictures = survey.with_pictures(table, thumbnail, progress)
 
     files = [*(_page_name(str(packet_id)) for packet_id in table["packet_id"].unique())]

@@ -11,10 +11,12 @@ import pandas as pd
 import pyarrow
 import pyarrow.csv
 
+from ..clustering.inputs import clusters_fingerprint
+from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import unguarded, write_table
-from ..provenance import Step, fingerprint
-from ..validate import check_bool, check_choice, check_idle, check_int, check_seed
+from ..files import damaged, unguarded, write_table
+from ..provenance import Step, fingerprint, held_result, step_folder
+from ..validate import check_bool, check_choice, check_idle, check_int, check_path, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote
 
@@ -102,6 +104,63 @@ def sample_images(
     Equal numbers per cluster do not give clusters equal weight where small
     clusters yield fewer images: use ``weight_cluster``.
     """
+    settings = sample_settings(
+        n_per_cluster, budget=budget, allocation=allocation, residual=residual, singles=singles,
+        shares=shares, seed=seed,
+    )  # fmt: skip
+    images = _check_images(clustering, shares)
+    clusters = clusters_fingerprint(images)
+    step = Step(
+        out,
+        "sample",
+        settings,
+        inputs=_inputs(images, clusters, shares),
+        made_from={"cluster": clusters},
+        overwrite=overwrite,
+    )
+    stored = step.stored(read_sample, sample_fingerprint)
+    if stored is not None:
+        return stored
+
+    strata = images.groupby("cluster").size()
+    is_residual = strata.index == -1
+    kept = (strata > 1) | settings["singles"]
+    strata = strata[np.where(is_residual, settings["residual"] == "together", kept)]
+    if strata.empty:
+        raise ImagestrataError(
+            f"Nothing to sample: {plural(len(images), 'image')}, none in a cluster that the "
+            "settings allow.",
+            f"Use {arg('singles', True)} or {arg('residual', 'together')}, or cluster with other "
+            "settings.",
+        )
+    sizes = strata.to_numpy()
+    if settings["budget"] is None:
+        drawn = np.where(sizes == 1, 1, np.minimum(settings["n_per_cluster"], sizes - 1))
+    else:
+        drawn = _allocate(settings["budget"], sizes, settings["allocation"])
+    sample = _draw(images, strata.index.to_numpy(), sizes, drawn, shares, settings["seed"])
+    if step.folder is not None:
+        step.made(sample_fingerprint(sample))
+        write_table(step.folder / "sample.csv", sample)
+        step.finish(
+            strata=len(strata),
+            sampled=len(sample),
+            not_sampled_strata=_n_strata(images) - len(strata),
+        )
+    return sample
+
+
+def sample_settings(
+    n_per_cluster: Any,
+    *,
+    budget: Any = None,
+    allocation: Any = None,
+    residual: Any = "together",
+    singles: Any = False,
+    shares: Any = "n_copies",
+    seed: Any = 0,
+) -> dict[str, Any]:
+    """The checked arguments of :func:`sample_images` that decide the sample."""
     if allocation is not None:
         allocation = check_choice("allocation", allocation, ALLOCATIONS)
     if budget is not None:
@@ -116,53 +175,54 @@ def sample_images(
         n_per_cluster = check_int(
             "n_per_cluster", 5 if n_per_cluster is None else n_per_cluster, minimum=1
         )
-    residual = check_choice("residual", residual, ("together", "drop"))
-    singles = check_bool("singles", singles)
-    seed = check_seed(seed)
-    images = _check_images(clustering, shares)
-
-    settings = {
+    return {
         "n_per_cluster": n_per_cluster,
         "budget": budget,
         "allocation": allocation,
-        "residual": residual,
-        "singles": singles,
+        "residual": check_choice("residual", residual, ("together", "drop")),
+        "singles": check_bool("singles", singles),
         "shares": shares,
-        "seed": seed,
+        "seed": check_seed(seed),
     }
-    inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
-    step = Step(out, "sample", settings, inputs=inputs, overwrite=overwrite, results=["sample.csv"])
-    if step.folder is not None and step.finished:
-        return read_sample(step.folder)
 
-    strata = images.groupby("cluster").size()
-    is_residual = strata.index == -1
-    strata = strata[np.where(is_residual, residual == "together", (strata > 1) | singles)]
-    if strata.empty:
-        raise ImagestrataError(
-            f"Nothing to sample: {plural(len(images), 'image')}, none in a cluster that the "
-            "settings allow.",
-            f"Use {arg('singles', True)} or {arg('residual', 'together')}, or cluster with other "
-            "settings.",
-        )
-    sizes = strata.to_numpy()
-    if budget is None or allocation is None:
-        drawn = np.where(sizes == 1, 1, np.minimum(n_per_cluster or 0, sizes - 1))
-    else:
-        drawn = _allocate(budget, sizes, allocation)
-    sample = _draw(images, strata.index.to_numpy(), sizes, drawn, shares, seed)
-    if step.folder is not None:
-        write_table(step.folder / "sample.csv", sample)
-        step.finish(
-            strata=len(strata),
-            sampled=len(sample),
-            not_sampled_strata=_n_strata(images) - len(strata),
-        )
-    return sample
+
+def sample_fingerprint(sample: pd.DataFrame) -> str:
+    """Tells a sample from others, in whatever order rows come."""
+    names = [name for name in ("N_h", "n_h") if name in sample]
+    sizes = sample.sort_values("image_id")[names].astype("int64")
+    return fingerprint([clusters_fingerprint(sample), sizes.to_numpy().tolist()])
+
+
+def from_sample(out: str | os.PathLike[str] | None, sample: pd.DataFrame) -> str:
+    """Fingerprint of the sample in ``out`` if all these rows are of it, or else of them."""
+    given = sample_fingerprint(sample)
+    folder = None if out is None else check_path("out", out)
+    held = None if folder is None else held_result(folder, "sample")
+    if folder is None or held in (None, given):
+        return given
+    names = [name for name in ("image_id", "cluster", "N_h", "n_h") if name in sample]
+    drawn = read_sample(folder)[names].astype(str)
+    known = set(drawn.itertuples(index=False, name=None))
+    rows = sample[names].astype(str).itertuples(index=False, name=None)
+    return held if held is not None and known.issuperset(rows) else given
+
+
+def _inputs(images: pd.DataFrame, clusters: str, shares: str) -> str:
+    """Fingerprint of all that goes into the table: clusters, shares, and which columns travel."""
+    counts = pd.to_numeric(images.sort_values("image_id")[shares]).astype(float)
+    return fingerprint([clusters, counts.tolist(), sorted(map(str, images))])
 
 
 def read_sample(folder: Path) -> pd.DataFrame:
-    """The sample stored in a run folder."""
+    """The sample stored in a run folder, or in the run around a variant."""
+    place = step_folder(folder, "sample")
+    try:
+        return located(_read_sample(place), place)
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise damaged(place / "sample.csv", error) from error
+
+
+def _read_sample(folder: Path) -> pd.DataFrame:
     text = pyarrow.csv.ConvertOptions(
         column_types={"image_id": pyarrow.string(), "path": pyarrow.string()}
     )

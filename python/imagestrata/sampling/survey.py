@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,18 @@ from ..files import (
     is_half_written,
     make_folder,
     read_json,
+    refuse_links,
     remove_half_written,
     write_bytes,
     write_json,
 )
 from ..progress import Progress
-from ..provenance import version
-from ..validate import check_address, check_bool, check_int
+from ..provenance import check_base, run_of, version
+from ..validate import check_address, check_bool, check_int, check_path
 from ..validate import check_scale as check_ends
 from ..wording import arg, quote
 from .assign import check_packets
+from .sample import from_sample
 
 #: The paper's ten emotions and the dimension that each belongs to.
 EMOTIONS = {
@@ -152,9 +154,14 @@ def check_base_url(base_url: Any) -> str:
     return check_address("base_url", base_url, "https://www.example.org/study/images").rstrip("/")
 
 
-def check_out(out: Any, overwrite: bool) -> Path:
+def check_out(out: Any, overwrite: bool, packets: pd.DataFrame) -> Path:
     """A folder for an export: empty, or with an earlier export that may be replaced."""
+    run = run_of(check_path("out", out))
+    if run is not None:
+        shown = packets[["image_id", "cluster"]].drop_duplicates()
+        check_base(run, "sample", from_sample(run, shown), "packets")
     folder = make_folder(out)
+    refuse_links(folder)
     here = sorted(path.name for path in folder.iterdir() if not is_half_written(path))
     if not here:
         return folder
@@ -184,7 +191,7 @@ def begin(folder: Path, files: Sequence[str]) -> str:
         keep to the same questions on the same images stay.
     """
     before = _manifest(folder)
-    earlier, export = before.get("files", []), before.get("export") or new_export()
+    earlier, export = _names(before, folder), before.get("export") or new_export()
     remove_half_written(folder)
     listed = {"unfinished": True, "export": export, "files": sorted({*earlier, *files})}
     write_json(folder / _MANIFEST, listed)
@@ -201,10 +208,23 @@ def finish(folder: Path, kind: str, files: Sequence[str], **settings: Any) -> No
     write_json(folder / _MANIFEST, about)
 
 
+def _names(manifest: Mapping[str, Any], folder: Path) -> list[str]:
+    """The files of an export: names in its folder, or of images, and nothing that leads out."""
+    names = manifest.get("files", [])
+    plain = re.compile(r"(images/)?[\w-][\w.-]*")
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and plain.fullmatch(name) for name in names
+    ):
+        raise ImagestrataError(
+            f"{quote(folder / _MANIFEST)} names files that no export of this package has.",
+            "Nothing was removed. Choose a new folder.",
+        )
+    return names
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / _MANIFEST
-    found: dict[str, Any] = read_json(file) if file.exists() else {}
-    return found
+    return read_json(file) if file.exists() else {}
 
 
 def _renumbered(packets: pd.DataFrame) -> pd.DataFrame:

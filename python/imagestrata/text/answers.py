@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import make_folder, write_error
+from ..files import make_folder, refuse_links, write_error
 
 
 class Answers:
@@ -75,7 +75,7 @@ class Answers:
         text = json.dumps(line, ensure_ascii=True, allow_nan=False).encode() + b"\n"
         try:
             with self._lock:
-                make_folder(self._path.parent)
+                refuse_links(make_folder(self._path.parent))
                 with self._path.open("ab+") as file:
                     if file.tell() and not _ends_with_newline(file):
                         text = b"\n" + text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from ..corpus.pictures import plain_jpeg
-from ..corpus.scan import usable_images
+from ..corpus.scan import from_scan, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..files import read_table, write_table
 from ..progress import Progress
@@ -26,6 +26,7 @@ from .answers import Answers
 from .asking import Ask, ask_all
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
+from .origin import texts_fingerprint
 from .server import (
     Connection,
     ModelServer,
@@ -158,12 +159,13 @@ def describe_images(
         "describe",
         settings,
         inputs=fingerprint(ids),
+        made_from=from_scan(out, ids),
         overwrite=overwrite,
-        results=["descriptions.parquet"],
     )
+    stored = step.stored(lambda run: read_table(run / "descriptions.parquet"))
+    if stored is not None:
+        return stored
     assert step.folder is not None
-    if step.finished:
-        return read_table(step.folder / "descriptions.parquet")
     answers = _stored(step.folder, settings)
     todo = images_table[~images_table["image_id"].isin(answers.found)]
     if len(todo):
@@ -175,6 +177,7 @@ def describe_images(
             ask_consent(provider, notice, *tokens, consent, limited=limited)
     failed = _describe(todo, provider, settings, answers, budget, progress)
     table = _table(images_table, answers, failed, has_price=provider.price is not None)
+    step.made(texts_fingerprint(table, "description"))
     write_table(step.folder / "descriptions.parquet", table)
     reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
     unstated = int((table["description"].notna() & table["tokens_in"].isna()).sum())

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.scan import from_scan
 from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
+from ..embeddings.inputs import embeddings_fingerprint
 from ..embeddings.shards import begin
 from ..errors import ImagestrataError, MissingWeightsError, plural
 from ..extras import require
@@ -24,6 +26,7 @@ from ..validate import check_bool, check_int, expand_home
 from ..verbs import public
 from ..wording import SAME_CALL, arg, kind_of, quote
 from .consent import ask_consent
+from .origin import from_texts
 from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
 
 #: Terms that TF-IDF looks at: the most frequent. With 20,000 images, 330 MB of vectors.
@@ -126,17 +129,24 @@ def embed_text(
     settings, encode = _encoder(encoder, terms, weights, device, consent)
     settings["texts"] = fingerprint(words)
     inputs = fingerprint(images["image_id"].tolist())
-    step = Step(out, "embed", settings, inputs=inputs, overwrite=overwrite)
-    folder = None if step.folder is None else step.folder / "embeddings"
-    if step.finished and folder is not None:
-        stored = read_embeddings(folder)
-        if stored is not None:
-            return stored
+    step = Step(
+        out,
+        "embed",
+        settings,
+        inputs=inputs,
+        made_from=from_scan(out, images["image_id"]) | from_texts(out, texts, column),
+        overwrite=overwrite,
+    )
+    stored = step.stored(lambda run: read_embeddings(run / "embeddings"))
+    if stored is not None:
+        return stored
     given = images["reason"].isna().to_numpy()
     matrix, learnt = encode([word for word, one in zip(words, given, strict=True) if one],
                             step.parts, progress)  # fmt: skip
     result = _assemble(images, matrix, {**settings, **learnt, "width": matrix.shape[1]})
-    if folder is not None:
+    if step.folder is not None:
+        folder = step.folder / "embeddings"
+        step.made(embeddings_fingerprint(result))
         begin(folder)
         write_embeddings(result, folder)
         step.finish(images=len(result), failed=len(result.failures))

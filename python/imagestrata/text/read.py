@@ -18,7 +18,7 @@ import pandas as pd
 from ..cores import usable_cores
 from ..corpus.decode import quiet
 from ..corpus.pictures import NoPicture, load_image
-from ..corpus.scan import usable_images
+from ..corpus.scan import check_images, from_scan, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..extras import require
 from ..files import Parts, read_table, write_table
@@ -27,6 +27,7 @@ from ..provenance import Step, fingerprint
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
 from ..wording import arg, quote
+from .origin import texts_fingerprint
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -151,6 +152,7 @@ def read_text(
         "white_text": check_bool("white_text", white_text),
     }
     overwrite = check_bool("overwrite", overwrite)
+    check_images(images, out)
     # A missing program should come to light before thousands of files are looked at.
     tesseract = _tesseract(asked.split("+"))
     table = usable_images(images, out, overwrite, progress)
@@ -159,16 +161,18 @@ def read_text(
         "read",
         settings,
         inputs=fingerprint(table["image_id"].tolist()),
+        made_from=from_scan(out, table["image_id"]),
         overwrite=overwrite,
-        results=["texts.parquet"],
     )
-    if step.finished and step.folder is not None:
-        return read_table(step.folder / "texts.parquet")
+    stored = step.stored(lambda run: read_table(run / "texts.parquet"))
+    if stored is not None:
+        return stored
     read = functools.partial(_read_image, tesseract=tesseract, settings=settings)
     found = _read_all(table, read, step.parts, progress)
     result = _table(table, found, asked)
     _warn(result["reason"])
     if step.folder is not None:
+        step.made(texts_fingerprint(result, "text"))
         write_table(step.folder / "texts.parquet", result)
         step.finish(
             images=len(result),

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..corpus.decode import quiet
-from ..corpus.scan import usable_images
+from ..corpus.scan import check_images, from_scan, usable_images
 from ..embeddings.compute import compute
 from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
@@ -25,6 +25,7 @@ from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from . import remote_tags
+from .origin import texts_fingerprint
 from .rekognition import Rekognition
 from .remote_tags import stored_answers
 
@@ -163,6 +164,7 @@ def tag_images(
         )
     settings["classifier"] = settings.pop("encoder")
     settings |= {"n_tags": n_tags, "min_confidence": min_confidence, "labels": given}
+    check_images(images, out)
     # Missing weights should come to light before thousands of files are looked at.
     from ..encoders.cnn import TorchvisionClassifier
 
@@ -176,11 +178,12 @@ def tag_images(
         "tag",
         settings,
         inputs=fingerprint(table["image_id"].tolist()),
+        made_from=from_scan(out, table["image_id"]),
         overwrite=overwrite,
-        results=["tags.parquet"],
     )
-    if step.finished and step.folder is not None:
-        return read_table(step.folder / "tags.parquet")
+    stored = step.stored(lambda run: read_table(run / "tags.parquet"))
+    if stored is not None:
+        return stored
     parts = step.parts
     shards = Shards(
         None if parts is None else parts.folder,
@@ -194,6 +197,7 @@ def tag_images(
     scores, reasons = gather(shards.tables(), network.width, len(table))
     tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
     if step.folder is not None:
+        step.made(texts_fingerprint(tags, "label"))
         write_table(step.folder / "tags.parquet", tags)
         step.finish(images=len(table), without=int(tags["label"].isna().sum()))
     _warn(reasons)
@@ -326,15 +330,17 @@ def _tag_by_service(
         "tag",
         settings,
         inputs=fingerprint(table["image_id"].tolist()),
+        made_from=from_scan(out, table["image_id"]),
         overwrite=overwrite,
-        results=["tags.parquet"],
     )
+    stored = step.stored(lambda run: read_table(run / "tags.parquet"))
+    if stored is not None:
+        return stored
     assert step.folder is not None
-    if step.finished:
-        return read_table(step.folder / "tags.parquet")
     answers = stored_answers(step.folder, service)
     failed = remote_tags.ask_service(table, service, answers, budget, consent, progress)
     tags = remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence, BELOW)
+    step.made(texts_fingerprint(tags, "label"))
     write_table(step.folder / "tags.parquet", tags)
     if failed:
         remote_tags.warn_unanswered(failed, len(table))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import check_story
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson, wilson
 from ..progress import Progress
@@ -158,6 +159,7 @@ def intruder_test(
     rng = np.random.default_rng([check_seed(seed), 13])
     existing = clustering.clusters["cluster"].tolist()
     chosen = _check_clusters(clusters, existing)
+    check_story(clustering.images, out, "intruder test")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
 
     tested = large_enough(clustering, chosen, n_images - 1)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering
+from ..clustering.inputs import check_story
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson
 from ..progress import Progress
@@ -174,6 +175,7 @@ def matching_test(
     n_images = check_int("n_images", n_images, minimum=1, maximum=6)
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     rng = np.random.default_rng([check_seed(seed), 11])
+    check_story(clustering.images, out, "matching test")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
 
     tested = large_enough(clustering, list(described), n_images)

@@ -16,11 +16,11 @@ from ..errors import ImagestrataError, plural, warn
 from ..explore.page import write_page
 from ..files import make_folder, remove_half_written, write_json, write_table, write_text
 from ..progress import Progress
-from ..provenance import fingerprint
+from ..provenance import fingerprint, held_result, run_of
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote
-from .pairs import check_pairs
+from .pairs import check_pairs, read_drawn_pairs
 
 #: What annotators can answer, least related first; a judgement is the place in the list.
 SCALES = {
@@ -115,6 +115,7 @@ def export_pairs(
             f"Leave it out, or use {arg('format', 'labelstudio')}.",
         )
     table = check_pairs(pairs, "path_a", "path_b")
+    _check_story(table, file)
     table = _without(table, exclude)
     if base_url is not None:
         addresses = _addresses(table, base_url)
@@ -150,6 +151,20 @@ def check_file(out: Any, ending: str, overwrite: bool, what: str = "") -> Path:
             f"Choose another name, or use {arg('overwrite', True)} to replace it.",
         )
     return file
+
+
+def _check_story(pairs: pd.DataFrame, file: Path) -> None:
+    """Refuse to put a page of other pairs into a run folder that holds some."""
+    run = run_of(file)
+    if run is None or held_result(run, "pairs") is None:
+        return
+    other = ~pairs["pair_id"].isin(read_drawn_pairs(run)["pair_id"])
+    if other.any():
+        raise ImagestrataError(
+            f"{other.sum()} of {len(pairs)} pairs are not among those that {quote(run)} holds, "
+            f"{quote(pairs['pair_id'][other].iloc[0])} for one.",
+            "Choose a file elsewhere, or give the pairs of that folder.",
+        )
 
 
 def _without(pairs: pd.DataFrame, exclude: Sequence[str] | None) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import unguarded, write_table
+from ..files import damaged, unguarded, write_table
 from ..progress import Progress
-from ..provenance import Step, fingerprint
+from ..provenance import Step, fingerprint, one_of, step_folder
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
@@ -167,9 +168,17 @@ def sample_pairs(
             )
 
     inputs = prints[0] if len(prints) == 1 else fingerprint(prints)
-    step = Step(out, "pairs", settings, inputs=inputs, overwrite=overwrite, results=["pairs.csv"])
-    if step.folder is not None and step.finished:
-        return read_drawn_pairs(step.folder)
+    step = Step(
+        out,
+        "pairs",
+        settings,
+        inputs=inputs,
+        made_from={"embed": one_of(out, "embed", prints)},
+        overwrite=overwrite,
+    )
+    stored = step.stored(read_drawn_pairs, pairs_fingerprint)
+    if stored is not None:
+        return stored
     if grid is not None:
         fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
         found = on_images(images, candidates, fitted, encoders)
@@ -179,21 +188,34 @@ def sample_pairs(
     rng = np.random.default_rng([seed, 2])
     pairs = draw_pairs(images, found, n, share_within, rng)
     if step.folder is not None:
+        step.made(pairs_fingerprint(pairs))
         write_table(step.folder / "pairs.csv", pairs)
         step.finish(pairs=len(pairs), images=len({*pairs["image_a"], *pairs["image_b"]}))
     return pairs
 
 
 def read_drawn_pairs(folder: Path) -> pd.DataFrame:
-    """The pairs stored in a run folder."""
+    """The pairs stored in a run folder, or in the run around a variant."""
+    folder = step_folder(folder, "pairs")
     names = ("pair_id", "image_a", "image_b", "path_a", "path_b", "stratum")
-    stored = pd.read_csv(
-        folder / "pairs.csv",
-        dtype=dict.fromkeys(names, "str"),
-        keep_default_na=False,
-        na_values=[""],
-    )
-    return unguarded(stored)
+    try:
+        stored = unguarded(
+            pd.read_csv(
+                folder / "pairs.csv",
+                dtype=dict.fromkeys(names, "str"),
+                keep_default_na=False,
+                na_values=[""],
+            )
+        )
+        check_pairs(stored, "probability")
+    except ValueError as error:
+        raise damaged(folder / "pairs.csv", error) from error
+    return located(stored, folder, {"path_a": "image_a", "path_b": "image_b"})
+
+
+def pairs_fingerprint(pairs: pd.DataFrame) -> str:
+    """Tells drawn pairs from others."""
+    return fingerprint([pairs["pair_id"].tolist(), pairs["probability"].round(12).tolist()])
 
 
 def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFrame:

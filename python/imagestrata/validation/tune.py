@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..clustering.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
-from ..provenance import Step, fingerprint
+from ..provenance import Step, check_base, fingerprint, one_of
 from ..validate import check_bool, check_choice, check_float, check_int, check_path, check_seed
 from ..verbs import public
 from ..wording import arg
@@ -186,11 +186,13 @@ def tune_clusters(
     prints = {name: embeddings_fingerprint(given) for name, given in encoders.items()}
     inputs = fingerprint([prints, pairs.astype(str).to_dict("list")])
     folder = None if out is None else check_path("out", out) / "tuning"
-    step = Step(
-        folder, "tune", settings, inputs=inputs, overwrite=overwrite, results=["tuning.json"]
-    )
-    if step.folder is not None and step.finished:
-        return Tuning.load(step.folder)
+    if out is not None:
+        given = one_of(out, "embed", list(prints.values()))
+        check_base(check_path("out", out), "embed", given, "tune")
+    step = Step(folder, "tune", settings, inputs=inputs, overwrite=overwrite)
+    stored = step.stored(Tuning.load)
+    if stored is not None:
+        return stored
 
     found = fit_all(candidates, encoders, seed, step.parts, progress, "Tuning")
     own = list(range(len(candidates)))

@@ -1,0 +1,82 @@
+"""Where the images of a run are now, if they moved since it was made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..files import read_table
+from ..provenance import find_step, step_folder
+
+
+def place_of(paths: Sequence[str], folder: Path) -> dict[str, str] | None:
+    """The folder that all files lie in, and the way to it from the run folder."""
+    try:
+        root = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
+        return {"root": root, "from_run": os.path.relpath(root, folder.absolute())}
+    except ValueError:  # several drives
+        return None
+
+
+def located(
+    table: pd.DataFrame, folder: Path, columns: dict[str, str] | None = None
+) -> pd.DataFrame:
+    """A table of a run folder with the paths at which its images are found now.
+
+    Images are looked for where the latest scan found them; and, if their folder is gone, at the
+    place that it had seen from the run folder: both may have moved together.
+
+    Parameters
+    ----------
+    table : DataFrame
+    folder : Path
+        The run folder, or a variant in one.
+    columns : dict, optional
+        Columns of paths, each with the column of its images' ids.
+    """
+    columns = {"path": "image_id"} if columns is None else columns
+    there = {path: image_id for path, image_id in columns.items() if path in table}
+    if not len(table) or not any(_is_gone(table[path]) for path in there):
+        return table
+    now = _paths(folder, table if "status" in table else None)
+    moved = table.copy()
+    for path, image_id in there.items():
+        ids_and_paths = zip(table[image_id], table[path], strict=True)
+        found = [now.get(image_id, old) for image_id, old in ids_and_paths]
+        moved[path] = pd.Series(found, index=table.index, dtype=table[path].dtype)
+    return moved
+
+
+def _is_gone(paths: pd.Series[Any]) -> bool:
+    """Whether the first file is not where it was."""
+    known = paths.dropna()
+    return len(known) > 0 and not os.path.lexists(str(known.iloc[0]))
+
+
+def _paths(folder: Path, scanned: pd.DataFrame | None) -> dict[str, str]:
+    """Where each image of a run is now, by its id."""
+    entry = find_step(folder, "scan")[1]
+    run = step_folder(folder, "scan")
+    try:
+        images = read_table(run / "images.parquet") if scanned is None else scanned
+    except (ImagestrataError, OSError):
+        return {}
+    known = images.dropna(subset="image_id").drop_duplicates("image_id")
+    paths = dict(zip(known["image_id"], known["path"], strict=True))
+    place = (entry or {}).get("place")
+    if not isinstance(place, dict) or not {"root", "from_run"} <= {*place}:
+        return paths
+    root = str(place["root"])
+    near = os.path.normpath(run.absolute() / str(place["from_run"]))
+    if Path(root).is_dir() or not Path(near).is_dir():
+        return paths
+    inside = root + os.sep
+    return {
+        image_id: near + path[len(root) :] if path.startswith(inside) else path
+        for image_id, path in paths.items()
+    }
