@@ -159,6 +159,11 @@ def _child(
     for name, value in _SMALL.items():
         module, _, attribute = name.rpartition(".")
         setattr(importlib.import_module(module), attribute, value)
+    if "STAND_IN_FOR_REKOGNITION" in os.environ:
+        # The command line has no option for another address, and takes none from the environment.
+        from imagestrata.text.rekognition import Rekognition
+
+        Rekognition.address = os.environ["STAND_IN_FOR_REKOGNITION"]  # type: ignore[misc,assignment]
     strike = Strike(place, fault, moment, log.with_suffix(".waits"))
     sys.addaudithook(strike)
     sys.argv = ["imagestrata", *arguments]

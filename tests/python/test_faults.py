@@ -225,7 +225,7 @@ def world(tmp_path_factory) -> Iterator[World]:
     ):
         model.answer = answered
         patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-        patch.setenv("AWS_ENDPOINT_URL_REKOGNITION", rekognition.url)
+        patch.setenv("STAND_IN_FOR_REKOGNITION", rekognition.url)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "EXAMPLE")
         yield World(
