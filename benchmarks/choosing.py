@@ -8,13 +8,14 @@ many of the candidates put them together. Every set of pairs scores all candidat
 as ``tune_clusters`` does. The exact values are those of ``score_labels`` over all
 pairs of photographs.
 
-    python benchmarks/choosing.py [--sets 500] [--pairs 554]
+    python benchmarks/choosing.py [--sets 500] [--pairs 554] [--minutes 30]
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--pairs", type=int, default=554)
+    parser.add_argument("--minutes", type=float, default=np.inf, help="no new set after so many")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         classes, embeddings = load(Path(folder), "mobilenet_v2")
@@ -64,7 +66,10 @@ def main() -> None:
     ).reset_index(drop=True)[list(RATIOS)]
     strata = [cluster_for_pairs(embeddings.matrix, 80, seed) for seed in range(N_SEEDS)]
     rows, choices = [], []
+    start = time.monotonic()
     for i in range(arguments.sets):
+        if time.monotonic() - start > 60 * arguments.minutes:
+            break
         for drawn in DRAWN:
             clusterings = strata[i % N_SEEDS] if drawn == "kmeans" else found
             rng = np.random.default_rng([i, 1])
@@ -79,7 +84,7 @@ def main() -> None:
                 choices.append(setting | choice)
     n = arguments.pairs
     notes = [
-        f"{arguments.sets} simulated sets of {n} pairs of {len(images)} photographs of "
+        f"{len(choices) // 4} simulated sets of {n} pairs of {len(images)} photographs of "
         f"{classes.nunique()} classes; annotators never err; nominal coverage 95%.",
         "drawn from: within and between the clusters of one k-means, as in the paper; or by how "
         "many of the candidates put a pair together.",
@@ -102,8 +107,8 @@ def main() -> None:
         notes=[
             *notes,
             "Candidates, with exact F1: "
-            + ", ".join(
-                f"{name} {f1:.2f}" for name, f1 in zip(CANDIDATES, exact["f1"], strict=True)
+            + "; ".join(
+                f"{name}: {f1:.2f}" for name, f1 in zip(CANDIDATES, exact["f1"], strict=True)
             ),
             "12 beats 60: share of the sets in which k-means with 12 clusters has the higher F1.",
             "best found: share of the sets in which the best candidate has the highest estimate.",
@@ -134,8 +139,9 @@ def scores(
     )
     table = score_all(found, judged, seed)
     rows = []
+    folds = [from_folds(judged, labels) for labels in found]
     for row in table.itertuples():
-        low, high = from_folds(judged, found[row.candidate - 1], row.measure)
+        low, high = folds[row.candidate - 1][row.measure]
         rows.append(
             {
                 "candidate": row.candidate - 1,
@@ -166,15 +172,20 @@ def scores(
     }
 
 
-def from_folds(judged: JudgedPairs, labels: Any, measure: str) -> tuple[float, float]:
-    """An interval from the scores of five folds, for comparison."""
+def from_folds(judged: JudgedPairs, labels: Any) -> dict[str, tuple[float, float]]:
+    """Intervals from the scores of five folds, for comparison."""
     together, counts = judged.sides(labels)
-    five = [judged.score(together, counts & (judged.fold == fold))[measure][0] for fold in range(5)]
-    values = np.array(five)[~np.isnan(five)]
-    if len(values) < 2:
-        return np.nan, np.nan
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return values.mean() - half, values.mean() + half
+    five = [judged.score(together, counts & (judged.fold == fold)) for fold in range(5)]
+    intervals = {}
+    for measure in five[0]:
+        values = np.array([one[measure][0] for one in five])
+        values = values[~np.isnan(values)]
+        half = np.nan
+        if len(values) > 1:
+            half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        mean = values.mean() if len(values) else np.nan
+        intervals[measure] = (mean - half, mean + half)
+    return intervals
 
 
 def coverage(found: pd.DataFrame, exact: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -25,13 +25,12 @@ import pandas as pd
 from machine import write_result
 
 from imagestrata import Embeddings, cluster_images, tune_clusters
-from imagestrata.clustering.cluster import PRESETS
 from imagestrata.validation import tune
 from imagestrata.validation.grid import fit_all
 from imagestrata.validation.pairs import sample_pairs
 from imagestrata.validation.tune import PAPER_GRID
 
-SETTINGS: dict[str, dict[str, Any]] = {"default": {}, "paper": PRESETS["paper"]}
+SETTINGS: dict[str, dict[str, Any]] = {"default": {"preset": [None]}, "paper": {}}
 
 
 def main() -> None:
@@ -78,7 +77,7 @@ def judge(embeddings: Embeddings, classes: pd.Series[Any]) -> pd.DataFrame:
 def compare(
     name: str, encoders: dict[str, Embeddings], pairs: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    grid = {setting: [value] for setting, value in SETTINGS[name].items()} | PAPER_GRID
+    grid = PAPER_GRID | SETTINGS[name]
     measured = []
     for encoder, embeddings in encoders.items():
         start = time.perf_counter()
