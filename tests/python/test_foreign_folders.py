@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from images import write_pictures
@@ -15,9 +16,12 @@ from imagestrata import (
     Embeddings,
     FineTunedModel,
     ImagestrataError,
+    LocalModel,
     assign_annotators,
     cluster_images,
+    describe_images,
     embed_images,
+    embed_text,
     export_ratings_page,
     sample_images,
     scan_images,
@@ -204,6 +208,30 @@ def test_an_export_removes_nothing_outside(made, mine, tmp_path, names):
     with pytest.raises(ImagestrataError, match="names files that no export"):
         export_ratings_page(packets, out, **QUIET)
     assert as_it_was(mine) == before
+
+
+def test_no_model_brings_code(tmp_path):
+    """A folder whose files name code of their own: the code is not run, and nobody is asked."""
+    ran = tmp_path / "ran"
+    code = f"open({str(ran)!r}, 'w').close()\nclass Model: pass\n"
+    names = ("AutoConfig", "AutoModel", "AutoProcessor", "AutoModelForImageTextToText")
+    auto = {"auto_map": dict.fromkeys(names, "own.Model")}
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "own.py").write_text(code)
+    (folder / "model.safetensors").write_bytes(b"x")
+    (folder / "config.json").write_text(json.dumps({"model_type": "own", **auto}))
+    (folder / "processor_config.json").write_text(json.dumps(auto))
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "own.Model"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    texts = pd.DataFrame({"image_id": ["a", "b"], "description": ["One.", "Two."]})
+    images = scan_images(write_pictures(tmp_path / "images", 2), **QUIET)
+    pytest.importorskip("sentence_transformers")
+    with pytest.raises(ImagestrataError, match="could not be loaded"):
+        embed_text(texts, "text:own", weights=folder, **QUIET)
+    with pytest.raises(ImagestrataError, match="could not be loaded"):
+        describe_images(images, LocalModel(str(folder)), tmp_path / "run", **QUIET)
+    assert not ran.exists()
 
 
 def test_an_export_is_not_written_through_links(made, mine, tmp_path):

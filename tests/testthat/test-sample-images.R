@@ -31,3 +31,30 @@ test_that("columns of one's own count as shares", {
   expect_equal(drawn$weight_share, drawn$weight_corpus * drawn$retweets)
   expect_error(sample_images(topics, shares = "likes"), "likes", class = "imagestrata_error")
 })
+
+test_that("a run folder takes the sample of its own clustering alone, and variants lie beside it", {
+  skip_if_no_core()
+  run <- withr::local_tempdir()
+  vectors <- matrix(rep(c(0, 0.1, 5, 5.1, 9, 9.1, 14, 14.1), each = 4) + seq_len(32) / 100, ncol = 2)
+  three <- cluster_images(vectors, "kmeans", n_clusters = 3, out = run, progress = FALSE)
+  two <- cluster_images(vectors, "kmeans", n_clusters = 2, progress = FALSE)
+  expect_error(sample_images(two, 1, out = run), "holds another result of the step")
+  expect_error(image_gallery(two, run, progress = FALSE), "overwrite = TRUE")
+  expect_equal(nrow(sample_images(three, 1, singles = TRUE, out = run)), 3)
+
+  variant <- file.path(run, "variants", "two")
+  cluster_images(vectors, "kmeans", n_clusters = 2, out = variant, progress = FALSE)
+  expect_equal(nrow(sample_images(two, 1, singles = TRUE, out = variant)), 2)
+  expect_equal(nrow(tidy(read_clustering(variant))), 2)
+  expect_equal(nrow(tidy(read_clustering(run))), 3)
+
+  expect_warning(
+    cluster_images(
+      vectors, "kmeans",
+      n_clusters = 2, out = run, overwrite = TRUE, progress = FALSE
+    ),
+    "moved to"
+  )
+  expect_false(file.exists(file.path(run, "sample.csv")))
+  expect_length(list.files(file.path(run, "replaced"), "^sample.csv$", recursive = TRUE), 1)
+})

@@ -89,7 +89,9 @@ def cluster_images(
         machine with the same versions of numpy, scipy and scikit-learn.
     out : path, optional
         Run folder: the tables are written there, an interrupted clustering goes
-        on after its last finished iteration, and a finished one is loaded.
+        on after its last finished iteration, and a finished one is loaded. A variant
+        such as ``"run/variants/five"`` keeps these clusters beside those of the run
+        (see ``docs/run-folders.md``).
     overwrite : bool, default False
         Replace another clustering in ``out``, and the steps built on it.
     progress : bool or callable, default True

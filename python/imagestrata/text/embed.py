@@ -290,7 +290,10 @@ def _sentence_model(
         sha256 = hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
     try:
         model = library.SentenceTransformer(
-            place, device=str(pick_device(device)), local_files_only=weights is not None
+            place,
+            device=str(pick_device(device)),
+            local_files_only=weights is not None,
+            trust_remote_code=False,
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -94,10 +94,10 @@ class LocalDescriber:
         local = place.is_dir()
         name = str(place if local else provider.model)
         try:
-            self._processor = library.AutoProcessor.from_pretrained(name, local_files_only=local)
-            model = library.AutoModelForImageTextToText.from_pretrained(
-                name, local_files_only=local
-            )
+            # A model never brings code: the library would ask on the terminal whether to run it.
+            given = {"local_files_only": local, "trust_remote_code": False}
+            self._processor = library.AutoProcessor.from_pretrained(name, **given)
+            model = library.AutoModelForImageTextToText.from_pretrained(name, **given)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise MissingWeightsError(
