@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +23,65 @@ hypothesis.settings.register_profile("imagestrata", deadline=None)
 hypothesis.settings.load_profile("imagestrata")
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+#: Packages of the extras. A test that needs one that is not installed is skipped, and says so.
+OPTIONAL = {
+    "boto3", "botocore", "dask", "distributed", "dlib", "hdbscan", "krippendorff", "moto",
+    "open_clip", "openai", "pytesseract", "sentence_transformers", "timm", "transformers", "umap",
+}  # fmt: skip
+
+_WANTING = "needs the optional Python package {!r}, which is not installed"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Any:
+    return (yield from _skipped_where_a_package_is_missing())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Any:
+    return (yield from _skipped_where_a_package_is_missing())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    """A file of tests that imports such a package is skipped as a whole."""
+    report = yield
+    told = re.search(r"No module named '(\w+)", str(report.longrepr)) if report.failed else None
+    if told and told[1] in OPTIONAL and not _is_installed(told[1]):
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, f"Skipped: {_WANTING.format(told[1])}")
+    return report
+
+
+def _skipped_where_a_package_is_missing() -> Any:
+    try:
+        return (yield)
+    except (Exception, pytest.fail.Exception) as error:
+        missing = _missing_package(error)
+        if missing is None:
+            raise
+        pytest.skip(_WANTING.format(missing))
+
+
+def _missing_package(error: BaseException | None) -> str | None:
+    """The optional package for want of which a test failed, if there is one."""
+    while error is not None:
+        named = error.name if isinstance(error, ModuleNotFoundError) else None
+        told = re.search(r"needs the Python package '(\w+)', which is not installed", str(error))
+        name = (named or (told[1] if told else "")).partition(".")[0]
+        if name in OPTIONAL and not _is_installed(name):
+            return name
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,15 @@ skip_if_no_core <- function() {
   skip_if_not(imagestrata_ready(), "no Python with imagestrata's packages")
 }
 
+# For tests that need a Python package of an extra, which need not be installed.
+skip_without <- function(module) {
+  skip_if_no_core()
+  skip_if_not(
+    reticulate::py_module_available(module),
+    paste("the optional Python package", module, "is not installed")
+  )
+}
+
 # R in a process of its own, with this package installed or loaded from its source.
 fresh_r <- function(code, env = character()) {
   skip_if_not_installed("callr")

@@ -9,8 +9,7 @@ test_that("settings reach Python", {
 })
 
 test_that("an image without a face is a row with a reason", {
-  skip_if_no_core()
-  skip_if_not(reticulate::py_module_available("dlib"), "needs dlib")
+  skip_without("dlib")
   folder <- withr::local_tempdir()
   grDevices::png(file.path(folder, "white.png"), 200, 200)
   graphics::plot.new()

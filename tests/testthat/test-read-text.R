@@ -12,7 +12,7 @@ test_that("settings reach Python", {
 test_that("the text of a picture is read", {
   skip_if_no_core()
   skip_if(Sys.which("tesseract") == "", "needs the program tesseract")
-  skip_if_not(reticulate::py_module_available("pytesseract"), "needs pytesseract")
+  skip_without("pytesseract")
   folder <- withr::local_tempdir()
   grDevices::png(file.path(folder, "poster.png"), 600, 300)
   graphics::par(mar = rep(0, 4))

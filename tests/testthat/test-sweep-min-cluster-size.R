@@ -6,7 +6,7 @@ toy_density <- function() {
 }
 
 test_that("clusters by density have probabilities, and noise is the residual", {
-  skip_if_no_core()
+  skip_without("hdbscan")
   points <- toy_density()
   topics <- cluster_images(points, "hdbscan", min_cluster_size = 10, progress = FALSE)
   expect_equal(topics$cluster, rep(c(1, 2, -1), c(40, 20, 3)))
@@ -47,7 +47,7 @@ test_that("clusters by density have probabilities, and noise is the residual", {
 })
 
 test_that("a sweep has a row per size, and a plot", {
-  skip_if_no_core()
+  skip_without("hdbscan")
   swept <- sweep_min_cluster_size(toy_density(), sizes = c(10, 30), progress = FALSE)
   expect_s3_class(swept, "imagestrata_sweep")
   expect_equal(swept$min_cluster_size, c(10, 30))

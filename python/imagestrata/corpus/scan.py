@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +59,8 @@ PART_SIZE = 512
 MOST_THREADS = 8
 
 STATUS = ("ok", "duplicate", "rejected")
+
+_log = logging.getLogger("imagestrata")
 
 _LOOKED = pa.schema(
     [
@@ -183,11 +186,13 @@ def scan_images(
     _check_usable(frame)
     table = _with_extras(frame, listing.extras)
     result: pd.DataFrame = table.to_pandas()
+    passed_over = dict(sorted(listing.ignored.items()))
+    for kind, n in passed_over.items():
+        _log.info("Passed over: %s (%d)", kind, n)
     if step.folder is not None:
         step.made(fingerprint(result.loc[result["status"] == "ok", "image_id"].tolist()))
         write_table(step.folder / "images.parquet", table)
         place = place_of(listing.paths, step.folder)
-        passed_over = dict(sorted(listing.ignored.items()))
         step.finish(
             {"place": place},
             **_counts(frame),
