@@ -26,10 +26,11 @@ SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 #: Packages of the extras. A test that needs one that is not installed is skipped, and says so.
-OPTIONAL = {
+EXTRAS = {
     "boto3", "botocore", "dask", "distributed", "dlib", "hdbscan", "krippendorff", "moto",
     "open_clip", "openai", "pytesseract", "sentence_transformers", "timm", "transformers", "umap",
 }  # fmt: skip
+MISSING = {name for name in EXTRAS if importlib.util.find_spec(name) is None}
 
 _WANTING = "needs the optional Python package {!r}, which is not installed"
 
@@ -49,7 +50,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     """A file of tests that imports such a package is skipped as a whole."""
     report = yield
     told = re.search(r"No module named '(\w+)", str(report.longrepr)) if report.failed else None
-    if told and told[1] in OPTIONAL and not _is_installed(told[1]):
+    if told and told[1] in MISSING:
         report.outcome = "skipped"
         report.longrepr = (str(collector.path), 0, f"Skipped: {_WANTING.format(told[1])}")
     return report
@@ -71,17 +72,10 @@ def _missing_package(error: BaseException | None) -> str | None:
         named = error.name if isinstance(error, ModuleNotFoundError) else None
         told = re.search(r"needs the Python package '(\w+)', which is not installed", str(error))
         name = (named or (told[1] if told else "")).partition(".")[0]
-        if name in OPTIONAL and not _is_installed(name):
+        if name in MISSING:
             return name
         error = error.__cause__ or error.__context__
     return None
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 @pytest.fixture(scope="session")

@@ -202,4 +202,3 @@ def test_without_the_library(folder, tmp_path, monkeypatch):
     with pytest.raises(ImagestrataError, match="'dlib', which is not installed") as caught:
         crop(folder, tmp_path / "run")
     assert "imagestrata[faces]" in caught.value.hint
-    assert 'install_imagestrata(extras = "faces")' in caught.value.hint
