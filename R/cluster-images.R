@@ -32,7 +32,7 @@
 #'
 #' - `min_cluster_size` (50): fewer images are no cluster; see [sweep_min_cluster_size()].
 #' - `min_samples`: neighbours that an image must have near for its place to count as dense;
-#'   by default as many as `min_cluster_size`.
+#'   by default as many as `min_cluster_size`; fewer than there are images.
 #' - `selection`: `"eom"`, the clusters that persist longest, or `"leaf"`, the smallest ones.
 #' - `noise`: with `"keep"` images in no cluster are the residual, cluster -1; with `"nearest"`
 #'   each is put into the cluster with the nearest centroid.

@@ -217,6 +217,14 @@ def test_bad_arguments(arguments, message):
         cluster(**arguments)
 
 
+def test_more_neighbours_than_there_are_images():
+    with pytest.raises(ImagestrataError, match="`min_samples` must be between 1 and 47, not 48"):
+        cluster(min_samples=48)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(cluster(min_samples=47).images) == 48
+
+
 def test_says_what_to_install(monkeypatch):
     def absent(name):
         raise ImportError(name, name=name)

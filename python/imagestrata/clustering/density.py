@@ -38,7 +38,7 @@ class DensityClustering(ClusterEstimator):
     min_samples : int, optional
         Neighbours that an image must have near for its place to count as dense: more of
         them make more noise. By default as many as ``min_cluster_size``, as the library has
-        it.
+        it; fewer than there are images.
     selection : {"eom", "leaf"}, default "eom"
         Which clusters of the hierarchy are taken: those that persist longest, or the
         smallest ones, which are many and more even in size.
@@ -132,7 +132,10 @@ class DensityClustering(ClusterEstimator):
         require("hdbscan", "density", 'The method "hdbscan"')
         check_int("min_cluster_size", self.min_cluster_size, minimum=2)
         if self.min_samples is not None:
-            check_int("min_samples", self.min_samples, minimum=1)
+            # Where there are not so many neighbours, the library takes fewer without a word.
+            n = shape[0] if shape else 0
+            most = n - 1 if n >= self.min_cluster_size else None
+            check_int("min_samples", self.min_samples, minimum=1, maximum=most)
         check_choice("selection", self.selection, ["eom", "leaf"])
         check_choice("noise", self.noise, NOISE)
         require("hdbscan", "density", 'The method "hdbscan"')
