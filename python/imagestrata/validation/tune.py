@@ -206,12 +206,15 @@ def tune_clusters(
     _tell_the_same(about[~about["baseline"]], varied_settings(grids))
     scores = score_all(on_common, judged, seed)
     weighting = "design" if weighted_here else "none"
-    columns = [*about.drop(columns="settings"), "measure", "weighting"]
+    numbers = scores.columns[1:-1]
+    columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers, "settings"]
     results = about.merge(scores.assign(weighting=weighting), on="candidate")
     tuned = Tuning(
-        results=results[[*columns, *scores.columns[1:-1], "settings"]],
+        results=results[columns],
         selection=selection,
-        heldout=heldout.assign(weighting=weighting),
+        heldout=heldout.assign(weighting=weighting)[
+            ["measure", "weighting", *scores.columns[1:-1]]
+        ],
         settings={
             **settings,
             "n_pairs": len(judged.a),
