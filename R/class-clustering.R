@@ -86,9 +86,10 @@ summary.imagestrata_clustering <- function(object, ...) {
   new_summary(
     title = paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]),
     lines = lines,
-    tables = list(
-      "Largest clusters" = utils::head(clusters, 10),
-      "Iterations" = tidy(object, "trace")
+    tables = rlang::set_names(
+      list(utils::head(clusters, 10), tidy(object, "trace")),
+      c(if (nrow(clusters) > 10) paste("The largest 10 of", nrow(clusters), "clusters") else "Clusters",
+        "Iterations")
     )
   )
 }

@@ -120,5 +120,11 @@ def plural(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def first_rows(table: Any, noun: str, n: int = 10) -> str:
+    """The first rows of a table as text, which says so where there are more."""
+    text: str = table.head(n).to_string(index=False)
+    return text if len(table) <= n else f"{text}\n({n} of {plural(len(table), noun)})"
+
+
 def _again(kind: type[Worded], message: str, hint: str, code: str) -> Worded:
     return kind(message, hint, code=code)

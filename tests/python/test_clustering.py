@@ -82,3 +82,13 @@ def test_the_first_line_is_for_people(clustering):
 def test_load_says_what_is_missing(tmp_path):
     with pytest.raises(ImagestrataError, match="holds no clustering"):
         Clustering.load(tmp_path)
+
+
+def test_printing_says_when_there_are_more_clusters():
+    def lines(n):
+        vectors = np.repeat(np.eye(n) * 9, 5, axis=0)
+        topics = cluster_images(vectors, "kmeans", n_clusters=n, progress=False)
+        return repr(topics).splitlines()
+
+    assert len(lines(4)) == 6 and " of " not in lines(4)[-1]
+    assert len(lines(16)) == 13 and lines(16)[-1] == "(10 of 16 clusters)"

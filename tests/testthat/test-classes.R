@@ -223,3 +223,12 @@ test_that("durations and counts are words of people", {
   expect_equal(count_of(1, "image"), "1 image")
   expect_equal(count_of(18096, "image"), "18,096 images")
 })
+
+test_that("a summary says when it shows some of the clusters", {
+  topics <- toy_clustering()
+  expect_output(print(summary(topics)), "\nClusters:", fixed = TRUE)
+  rows <- attr(topics, "clusters")[rep(1, 16), ]
+  rows$cluster <- 1:16
+  attr(topics, "clusters") <- rows
+  expect_output(print(summary(topics)), "The largest 10 of 16 clusters:", fixed = TRUE)
+})

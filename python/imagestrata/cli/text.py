@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, first_rows, plural
 from .options import (
     BatchSize,
     Column,
@@ -170,7 +170,7 @@ def tag(
     show(
         summary | {"frequencies": records(counted)},
         as_json,
-        counted.head(20).round(3).to_string(index=False),
+        first_rows(counted.round(3), "tag", 20),
         f"Tags: {out / 'tags.parquet'}, {out / 'tag-frequencies.csv'}, {out / 'tags.png'}",
     )
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..corpus.located import located
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, first_rows, plural
 from ..files import damaged, make_folder, read_json, read_table, write_json, write_table
 from ..provenance import step_folder
 from ..validate import check_path
@@ -158,7 +158,7 @@ class Clustering:
             f"{line['n_residual']:,} residual ({line['method']}, "
             f"{plural(line['n_iterations'], 'iteration')}, encoder {line['encoder']})"
         )
-        return f"{head}\n{self.clusters.head(10).to_string(index=False)}"
+        return f"{head}\n{first_rows(self.clusters, 'cluster')}"
 
     def _check_encoder(self, given: Embeddings) -> None:
         if not len(self.centroids):

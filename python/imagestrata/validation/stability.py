@@ -14,7 +14,7 @@ from ..clustering.cluster import METHODS, make_estimator
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import as_embeddings
 from ..embeddings.embeddings import Embeddings
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, first_rows, plural
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public
@@ -63,11 +63,11 @@ class Stability:
         ).reset_index()
 
     def __repr__(self) -> str:
-        worst = self.clusters.sort_values("jaccard").head(10)
+        worst = self.clusters.sort_values("jaccard")
         return (
             f"Stability of {plural(self.clusters['cluster'].nunique(), 'cluster')}\n"
             f"{self.summary.to_string(index=False)}\nLeast stable clusters\n"
-            f"{worst.to_string(index=False)}"
+            f"{first_rows(worst, 'row')}"
         )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
 from ..clustering.inputs import embeddings_fingerprint
-from ..errors import ImagestrataError, plural, warn
+from ..errors import ImagestrataError, first_rows, plural, warn
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..progress import Progress
 from ..validate import check_bool, check_path
@@ -128,7 +128,7 @@ class Tuning:
             f"{plural(line['n_pairs'], 'pair')}, {_WEIGHTED[line['weighting']]}"
             f"{_left_out(line['n_missing'])}; best {measure} first "
             f"(on pairs that had no say: {line['heldout']:.3f})\n"
-            f"{shown.head(10).to_string(index=False)}"
+            f"{first_rows(shown, 'clustering')}"
         )
 
 
