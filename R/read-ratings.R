@@ -69,7 +69,23 @@ read_ratings <- function(files,
     image = check_template(image_columns, "image_columns", "{position}")
   )
   answers <- read_answers(files, source, items, columns, templates)
-  sort_out(answers, sample, items, scale, too_fast)
+  ratings <- sort_out(answers, sample, items, scale, too_fast)
+  keep_levels(ratings, files, columns)
+}
+
+# Answers are read as text; factors of a given table are factors again, in their order.
+keep_levels <- function(ratings, files, columns) {
+  if (!is.data.frame(files)) {
+    return(ratings)
+  }
+  for (name in setdiff(names(ratings), c("respondent_id", "image_id", "item", "dimension"))) {
+    source <- if (name %in% names(columns)) columns[[name]] else name
+    given <- if (source %in% names(files)) files[[source]]
+    if (is.factor(given) && is.character(ratings[[name]])) {
+      ratings[[name]] <- factor(ratings[[name]], levels(given), ordered = is.ordered(given))
+    }
+  }
+  ratings
 }
 
 # ---- Arguments --------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_saved_and_loaded_it_is_the_same(clustering, tmp_path):
 
 
 def test_without_any_cluster_it_can_be_saved(tmp_path):
-    with pytest.warns(UserWarning, match="fewer than stop_size"):
+    with pytest.warns(UserWarning, match=r"fewer than .stop_size"):
         empty = cluster_images(np.eye(5), progress=False)
     empty.save(tmp_path)
     loaded = Clustering.load(tmp_path)

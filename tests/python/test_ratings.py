@@ -496,3 +496,21 @@ def test_means_of_images_are_the_means_of_their_ratings() -> None:
     ratings = six().assign(dimension="aversion")
     means = rating_means(ratings, by="image_id", weight="none")
     assert means["estimate"].tolist() == [3, 5, 7, 3, 5, 7]
+
+
+def test_groups_stand_in_the_order_of_their_categories():
+    rows = [
+        (f"r{i}", ("Republican", "Democrat")[i % 2], f"i{j}", item, (i * j) % 5)
+        for i in range(6)
+        for j in range(4)
+        for item in ("proud", "angry")
+    ]
+    table = pd.DataFrame(rows, columns=["respondent_id", "group", "image_id", "item", "rating"])
+    order = ["Republican", "Democrat", "nobody"]
+    read = read_ratings(table.assign(group=pd.Categorical(table["group"], order)))
+    assert read["group"].cat.categories.tolist() == order
+    means = rating_means(read, weight="none")
+    assert means["group"].cat.categories.tolist() == order
+    assert means["group"].tolist()[:2] == order[:2]
+    contrasts = rating_gaps(read, weight="none")["contrast"]
+    assert contrasts.unique().tolist() == ["Republican - Democrat"]

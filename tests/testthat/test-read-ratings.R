@@ -290,3 +290,15 @@ test_that("guards against formulas are taken off", {
   ratings <- suppressMessages(read_ratings(path, items = two_items))
   expect_equal(ratings$image_id, ids)
 })
+
+test_that("groups of a given table stand in the order of their levels", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r2"), party = factor(c("Dem", "Rep"), c("Rep", "Dem", "none")),
+    image_id = "a", item = "proud", rating = c(1, 2), mood = factor(c("x", "y"), c("y", "x"))
+  )
+  read <- suppressMessages(read_ratings(answers, columns = c(group = "party", mood = "mood")))
+  expect_equal(levels(read$group), c("Rep", "Dem", "none"))
+  expect_equal(as.character(read$group), c("Dem", "Rep"))
+  expect_equal(levels(read$mood), c("y", "x"))
+  expect_s3_class(read, "imagestrata_ratings")
+})

@@ -120,7 +120,7 @@ def rating_means(
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
     _warn_alone(table, design.by, "in")
     _warn_no_spread(table)
-    return table.assign(weight=weight, variance=variance)
+    return _in_order(table, ratings, design.by).assign(weight=weight, variance=variance)
 
 
 @public
@@ -220,7 +220,18 @@ def rating_gaps(
     counts = table[["n_ratings", "n_respondents"]]
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
+    table = _in_order(table, ratings, design.by[1:])
     return table.assign(weight=weight, variance=variance, adjust=adjust)
+
+
+def _in_order(table: pd.DataFrame, ratings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The table with groups as categories where they were, so that plots keep their order."""
+    kept = {
+        name: table[name].astype(ratings[name].dtype)
+        for name in by
+        if isinstance(ratings[name].dtype, pd.CategoricalDtype)
+    }
+    return table.assign(**kept)
 
 
 def rating_weights(

@@ -57,7 +57,8 @@ def read_ratings(
     Returns
     -------
     DataFrame
-        One row per rating: ``respondent_id``, ``group`` (where known), ``image_id``,
+        One row per rating: ``respondent_id``, ``group`` (where known; with the categories
+        of a given table), ``image_id``,
         ``cluster``, ``item`` and ``dimension`` (categories in the order of ``items``),
         ``rating``, and the weights of the sample.
 
@@ -84,6 +85,7 @@ def read_ratings(
             "There is no column 'group': all respondents are one group. If there are groups, add "
             f"the column, or give {arg('packets')}, by which 'packet_id' says the group."
         )
+    order = getattr(files, "dtypes", {}).get("group")
     table = _answered(table)
     _refuse(table, ~table["item"].isin(names), "item", "are of unknown items")
     numbers = pd.to_numeric(table["rating"], errors="coerce")
@@ -95,6 +97,8 @@ def read_ratings(
         table = _join(table, sample)
     table = _once(table)
     _check_one_group(table)
+    if isinstance(order, pd.CategoricalDtype):
+        table["group"] = pd.Categorical(table["group"], [str(name) for name in order.categories])
     table["item"] = pd.Categorical(table["item"], names)
     of_item = _dimensions(items, names)
     known = list(dict.fromkeys(filter(None, of_item.values())))
