@@ -9,8 +9,8 @@
 #' @param n_per_cluster Images drawn from a cluster of N images: the smaller of
 #'   `n_per_cluster` and N - 1. By default 5.
 #' @param budget Number of images in all, in place of `n_per_cluster`.
-#' @param allocation How a budget is shared: `"equal"` (the default), `"proportional"` to the size of
-#'   the clusters, or to its square root, `"sqrt"`.
+#' @param allocation How a budget is shared: `"equal"` (the default), `"proportional"` to the size
+#'   of the clusters, or to its square root, `"sqrt"`.
 #' @param residual `"together"`: the images that belong to no cluster form a stratum of their own.
 #'   `"drop"`, the published design: they are left out, and the weights stand for clustered images
 #'   only.
