@@ -346,7 +346,7 @@ variance_of_surveys <- function(variance, people, single, images) {
     return(people)
   }
   both <- images + if (variance == "two-way") pmax(people - single, 0) else 0
-  ifelse(both > 0 | variance == "image", both, people)
+  ifelse(both > 1e-10 * people | variance == "image", both, people)
 }
 
 # What means and their variances are made of, for one group's ratings with a column per survey.

@@ -22,6 +22,11 @@
 #' are respondents in both cells; with `"two-way"` and `"image"` also at most the images in either
 #' cell less their clusters.
 #'
+#' Within single clusters, `by = c(group, cluster)`, there are five images or fewer, and `"two-way"`
+#' has as few degrees of freedom: it says how sure a gap is for all images of the cluster.
+#' `variance = "respondent"` asks about the images that were rated, and finds more;
+#' `shrink = TRUE` lets clusters borrow from each other.
+#'
 #' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
 #'   further columns of `by`, `contrast` ("Democrat - Republican": the first less the second),
 #'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and

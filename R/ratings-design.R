@@ -148,8 +148,8 @@ weights_of <- function(ratings, weight, call) {
   missing <- sum(is.na(weights))
   if (missing > 0) {
     abort_imagestrata(
-      "{.field {column}} is missing for {missing} of {length(weights)} rating{?s}, the first of image
-       {.val {ratings$image_id[is.na(weights)][1]}}.",
+      "{.field {column}} is missing for {missing} of {length(weights)} rating{?s}, the first of
+       image {.val {ratings$image_id[is.na(weights)][1]}}.",
       hint = "Were images rated that are not in the sample?",
       call = call
     )

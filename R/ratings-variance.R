@@ -59,7 +59,8 @@ variance_by_parts <- function(parts, variance, drawn, a, b) {
   # Where nobody is in both means, people can only add: less than nothing is chance.
   shared <- if (is.null(b)) rep(0, length(a)) else shared_units(parts$respondents, a, b)
   both <- images + ifelse(shared == 0, pmax(alike, 0), alike)
-  ifelse(known & both > 0, both, respondents)
+  # Nothing, but for rounding, is no variance.
+  ifelse(known & both > 1e-10 * respondents, both, respondents)
 }
 
 # Respondents less one; where images count, also images less clusters with several of them.

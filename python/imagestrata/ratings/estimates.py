@@ -499,7 +499,8 @@ def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | Non
     # Where nobody is in both means, people can only add: less than nothing is chance.
     if other is None or not len(np.intersect1d(cell.people[0], other.people[0])):
         alike = max(alike, 0.0)
-    return images + alike if images + alike > 0 else people
+    # Nothing, but for rounding, is no variance.
+    return images + alike if images + alike > 1e-10 * people else people
 
 
 def _degrees(variance: str, cell: _Cell) -> float:
