@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from imagestrata import ImagestrataError, scan_images
-from imagestrata.finetune.labels import label_images
+from imagestrata.finetune.labels import _find_paths, label_images
 from labelled import draw_labelled, label_table
 
 
@@ -157,3 +158,13 @@ def test_what_is_no_table_of_labels(scanned, folder, tmp_path):
         join(scanned, None, None)
     with pytest.raises(ImagestrataError, match="8 of 8 images lie in no folder"):
         join(scanned.assign(path=[f"/x/{i}.png" for i in range(8)]), "/x", None)
+
+
+def test_accents_of_labels_may_be_composed_or_not():
+    """Archives of a Mac hold decomposed names, and tables are typed composed."""
+    name = unicodedata.normalize("NFD", "Müller")
+    there = [f"/x/{name}.png", "/x/other.png"]
+    typed = unicodedata.normalize("NFC", name)
+    assert _find_paths([f"{typed}.png", f"/x/{typed}.png", there[0]], there, None) == [0, 0, 0]
+    both = [f"/x/{name}.png", f"/x/{typed}.png"]
+    assert _find_paths(both, both, None) == [0, 1]

@@ -98,14 +98,14 @@ class _Exclusion:
     """What a user does not want looked at, and which of the patterns matched nothing."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._patterns = {_composed(pattern).rstrip("/"): pattern for pattern in patterns}
+        self._patterns = {composed(pattern).rstrip("/"): pattern for pattern in patterns}
         self.unused = dict(self._patterns)
 
     def __contains__(self, path: str) -> bool:
         """Whether a pattern matches the name, or the path seen from a folder above."""
         if not self._patterns:
             return False
-        whole = _composed(path.replace(os.sep, "/"))
+        whole = composed(path.replace(os.sep, "/"))
         name = whole.rpartition("/")[2]
         found = [
             pattern
@@ -125,7 +125,7 @@ class _Exclusion:
             )
 
 
-def _composed(text: str) -> str:
+def composed(text: str) -> str:
     """Text with its accents in one piece, in whichever way it was typed or stored."""
     return unicodedata.normalize("NFC", text)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.listing import composed
 from ..corpus.scan import COLUMNS
 from ..errors import ImagestrataError, plural, warn
 from ..files import file_hash
@@ -223,21 +224,24 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
 
 
 def _find_paths(wanted: Sequence[str], there: Sequence[str], root: Path | None) -> list[int]:
-    """Row of each path among those there: the same file, or the only one that ends so."""
+    """Row of each path among those there: the same file, or the only one that ends so.
+
+    Accents may be composed in one and letters of their own in the other.
+    """
     exact = {path: row for row, path in enumerate(there)}
     by_name: dict[str, list[int]] = {}
     for row, path in enumerate(there):
-        by_name.setdefault(PurePath(path).name, []).append(row)
+        by_name.setdefault(composed(PurePath(path).name), []).append(row)
     found = []
     for path in wanted:
         bases = [Path.cwd(), *([root] if root is not None else [])]
         rows = {exact.get(os.path.abspath(base / path), -1) for base in bases} - {-1}  # noqa: PTH100
         if not rows:
-            ending = PurePath(path.replace("\\", "/")).parts
+            ending = PurePath(composed(path.replace("\\", "/"))).parts
             rows = {
                 row
                 for row in by_name.get(ending[-1] if ending else "", [])
-                if PurePath(there[row]).parts[-len(ending) :] == ending
+                if PurePath(composed(there[row])).parts[-len(ending) :] == ending
             }
         if len(rows) > 1:
             raise ImagestrataError(
