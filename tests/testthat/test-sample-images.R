@@ -35,7 +35,8 @@ test_that("columns of one's own count as shares", {
 test_that("a run folder takes the sample of its own clustering alone, and variants lie beside it", {
   skip_if_no_core()
   run <- withr::local_tempdir()
-  vectors <- matrix(rep(c(0, 0.1, 5, 5.1, 9, 9.1, 14, 14.1), each = 4) + seq_len(32) / 100, ncol = 2)
+  centres <- rep(c(0, 0.1, 5, 5.1, 9, 9.1, 14, 14.1), each = 4)
+  vectors <- matrix(centres + seq_len(32) / 100, ncol = 2)
   three <- cluster_images(vectors, "kmeans", n_clusters = 3, out = run, progress = FALSE)
   two <- cluster_images(vectors, "kmeans", n_clusters = 2, progress = FALSE)
   expect_error(sample_images(two, 1, out = run), "holds another result of the step")

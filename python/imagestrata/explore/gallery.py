@@ -130,7 +130,7 @@ def image_gallery(
     step = Step(out, "gallery", settings, inputs=inputs, made_from=made_from, overwrite=overwrite)
     assert step.folder is not None
     page = step.folder / "gallery" / "index.html"
-    if step.finished and page.exists():
+    if step.stored(lambda run: (run / "gallery" / "index.html").stat()) is not None:
         return page
 
     thumbnails = f"thumbnails-{thumbnail}"
