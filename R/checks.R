@@ -135,6 +135,7 @@ check_paths <- function(x, name, call = rlang::caller_env()) {
 }
 
 check_exist <- function(paths, name, call = rlang::caller_env()) {
+  refuse_sheet(paths, call)
   absent <- paths[!file.exists(path.expand(on_disk(paths)))]
   if (length(absent) > 0) {
     abort_imagestrata(
@@ -144,6 +145,21 @@ check_exist <- function(paths, name, call = rlang::caller_env()) {
     )
   }
   invisible(paths)
+}
+
+# Tables are read from CSV: the core has the same check, see python/imagestrata/verbs.py.
+refuse_sheet <- function(x, call = rlang::caller_env()) {
+  sheet <- if (is.character(x)) grep("[.](xlsx|xlsm|xls|ods|numbers)$", x, TRUE, value = TRUE)
+  if (length(sheet) > 0) {
+    read <- sprintf('readxl::read_excel("%s")', sheet[[1]])
+    abort_imagestrata(
+      "{.file {sheet[[1]]}} is the file of a spreadsheet program, and tables are read from CSV.",
+      hint = "Save it as CSV with the encoding UTF-8, or read it with {.code {read}} and give the
+              table.",
+      class = "spreadsheet",
+      call = call
+    )
+  }
 }
 
 also <- function(absent) {
@@ -175,19 +191,6 @@ abort_factor <- function(name, call) {
 check_data_frame <- function(x, name, call = rlang::caller_env()) {
   if (!is.data.frame(x)) {
     abort_imagestrata("{.arg {name}} must be a data frame, not {seen(x)}.", call = call)
-  }
-  x
-}
-
-check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
-  if (!inherits(x, class)) {
-    abort_imagestrata(
-      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen(x)}.",
-      hint = if (is.data.frame(x)) {
-        "Where rows or columns of it are dropped it becomes a plain tibble: keep the original."
-      },
-      call = call
-    )
   }
   x
 }

@@ -59,6 +59,7 @@ export_pairs <- function(pairs,
 
 check_data <- function(x, name, made_by, call = rlang::caller_env()) {
   if (!is.data.frame(x)) {
+    refuse_sheet(x, call)
     abort_imagestrata(
       "{.arg {name}} must be a data frame such as {.fn {made_by}} returns, not {seen(x)}.",
       call = call

@@ -110,7 +110,7 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
   by <- if (made_by == "rating_gaps") "c(group, cluster)" else "cluster"
   if (!is.data.frame(x) || length(lacks) > 0) {
     abort_imagestrata(
-      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen(x)}.",
+      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen_product(x)}.",
       hint = if (identical(lacks, "cluster")) {
         "It needs those of clusters: {.code {made_by}(ratings, by = {by})}."
       } else if (length(lacks) > 0) {

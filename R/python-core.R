@@ -160,13 +160,32 @@ abort_no_core <- function(python, details, call) {
 next_step <- function() {
   chosen <- Sys.getenv("RETICULATE_PYTHON")
   if (nzchar(chosen)) {
+    absent <- if (!file.exists(path.expand(chosen))) ", which does not exist"
     return(format_text(
-      "The environment variable {.envvar RETICULATE_PYTHON} chooses {.file {chosen}}, whatever
-       else is installed: unset it, restart R, and run {.run imagestrata::install_imagestrata()}."
+      "The environment variable {.envvar RETICULATE_PYTHON} chooses {.file {chosen}}{absent},
+       whatever else is installed. {who_sets('RETICULATE_PYTHON')} Remove it there, restart R,
+       and run {.run imagestrata::install_imagestrata()}."
     ))
   }
   format_text(
     "Run {.run imagestrata::install_imagestrata()} once, then restart R;
      {.run imagestrata::imagestrata_doctor()} tells more."
   )
+}
+
+# The file that sets an environment variable for R, or where else to look, as a sentence.
+who_sets <- function(variable) {
+  files <- c(
+    Sys.getenv("R_ENVIRON_USER"), file.path(getwd(), ".Renviron"), path.expand("~/.Renviron"),
+    Sys.getenv("R_ENVIRON"), file.path(R.home("etc"), c("Renviron.site", "Renviron"))
+  )
+  sets <- function(file) {
+    any(grepl(paste0("^\\s*(export\\s+)?", variable, "\\s*="), readLines(file, warn = FALSE)))
+  }
+  found <- Filter(sets, files[file.exists(files) & !dir.exists(files)])
+  if (length(found) > 0) {
+    format_text("The file {.file {found[[1]]}} sets it.")
+  } else {
+    "None of R's environment files sets it, so the shell, the system or .Rprofile does."
+  }
 }

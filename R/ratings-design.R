@@ -48,7 +48,7 @@ check_ratings <- function(ratings, call) {
   lacks <- setdiff(needed, names(ratings))
   if (!is.data.frame(ratings) || length(lacks) > 0) {
     abort_imagestrata(
-      "{.arg ratings} must be a table with the columns {.field {needed}}, not {seen(ratings)}.",
+      "{.arg ratings} must be a table with the columns {.field {needed}}, not {seen_product(ratings)}.",
       hint = if (is.data.frame(ratings)) {
         "{.field {lacks}} {?is/are} not there: {.fn read_ratings} makes such a table."
       } else {

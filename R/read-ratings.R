@@ -118,10 +118,14 @@ check_sample <- function(sample, call = rlang::caller_env()) {
   if (is.null(sample)) {
     return()
   }
-  if (!is.data.frame(sample) || !all(c("image_id", "cluster") %in% names(sample))) {
+  lacking <- setdiff(c("image_id", "cluster"), names(sample))
+  if (!is.data.frame(sample)) {
+    refuse_sheet(sample, call)
+    abort_product(sample, "imagestrata_sample", "sample", "sample_images", call)
+  }
+  if (length(lacking) > 0) {
     abort_imagestrata(
-      "{.arg sample} must be what {.fn sample_images} returns, with the columns {.field image_id}
-       and {.field cluster}, not {seen(sample)}.",
+      "{.arg sample} lacks the column{?s} {.field {lacking}}, which {.fn sample_images} gives.",
       hint = "Without a sample, leave it out; ratings are then not joined to clusters and weights.",
       call = call
     )

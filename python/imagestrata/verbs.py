@@ -81,7 +81,7 @@ TAKES = {
     "pairs": ("pairs", "judgements"),
     "points": ("points",),
     "ratings": ("ratings",),
-    "sample": ("sample",),
+    "sample": ("sample", "clusters of images"),  # a gallery marks any images
     "tuned": ("tuning",),
 }
 
@@ -141,9 +141,9 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
-def check_product(name: str, given: Any) -> None:
+def check_product(name: str, given: Any, wanted: Sequence[str] | None = None) -> None:
     """Refuse what another step made than the one that this argument takes."""
-    wanted = TAKES.get(name)
+    wanted = wanted or TAKES.get(name)
     found = None if wanted is None or given is None else recognise(given)
     if wanted is None or found is None or found in wanted:
         return

@@ -261,7 +261,7 @@ def test_bad_input():
         agreement(one[one["annotator"] == "a"])
     with pytest.raises(ImagestrataError, match="No pair was judged by two of the 2 annotators"):
         agreement(judged([[1, np.nan], [np.nan, 1]]))
-    with pytest.raises(ImagestrataError, match="1 judgements are repeated: 'a' judged the pair"):
+    with pytest.raises(ImagestrataError, match="1 judgement is repeated: 'a' judged the pair"):
         agreement(pd.concat([one, one.head(1)]))
     with pytest.raises(ImagestrataError, match="6 of 6 are not, 'same' for one"):
         agreement(one.assign(judgement="same"))

@@ -161,7 +161,7 @@ def test_flows_hold_every_image_once(a, b):
         ({"a": table([1] * 5), "b": table([1] * 5, list("vwxyz"))}, "No image is in all"),
         ({"a": [1, 2], "b": [1, 2], "residual": "cluster"}, "`residual` must be one of"),
         ({"a": [1, 2], "b": [1, 2], "images": "all"}, "`images` must be one of"),
-        ({"a": [1, 2], "b": [1, 2], "truth": [1]}, "`truth` has 1 values for 2 images"),
+        ({"a": [1, 2], "b": [1, 2], "truth": [1]}, "`truth` has 1 value for 2 images"),
         ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is no column of the images of 'a'"),
         ({"a": [1, 2], "b": [1, 2], "truth": [None, None]}, "has 0 labels"),
     ],

@@ -28,6 +28,7 @@ import pandas as pd
 import imagestrata
 
 from ..errors import ImagestrataError, Worded, plural
+from ..verbs import PRODUCTS
 from ..wording import quote, verb
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
 from .words import R
@@ -471,6 +472,12 @@ def signatures() -> Any:
         for parameter in inspect.signature(function).parameters.values()
     ]
     return encode_table(pd.DataFrame(rows))
+
+
+@_answer
+def products() -> Any:
+    """A row for each product of :mod:`imagestrata.verbs`: its name for people, and its verb."""
+    return encode_table(pd.DataFrame(PRODUCTS.values())[["called", "maker"]])
 
 
 @_answer

@@ -15,7 +15,7 @@ from ..errors import ImagestrataError, plural
 from ..files import damaged, unguarded, write_table
 from ..provenance import Step, fingerprint
 from ..validate import check_choice, check_int, check_seed
-from ..verbs import public
+from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
 from .sample import from_sample
 
@@ -303,6 +303,7 @@ def _check_groups(groups: Any) -> list[str]:
 
 
 def _check_sample(sample: Any) -> pd.DataFrame:
+    check_product("sample", sample, ("sample",))
     if not isinstance(sample, pd.DataFrame):
         raise ImagestrataError(
             f"{arg('sample')} must be a table as {verb('sample_images')} returns it, not "

@@ -1,0 +1,104 @@
+# What verbs take and make, and what they say to something else.
+
+# What each verb makes and of what: python/imagestrata/verbs.py has the same table.
+products <- list(
+  imagestrata_images = list(called = "a scan", maker = "scan_images", of = NULL),
+  imagestrata_embeddings = list(called = "embeddings", maker = "embed_images", of = NULL),
+  imagestrata_clustering = list(
+    called = "a clustering", maker = "cluster_images", of = "imagestrata_embeddings"
+  ),
+  imagestrata_sample = list(
+    called = "a sample", maker = "sample_images", of = "imagestrata_clustering"
+  ),
+  imagestrata_ratings = list(called = "ratings", maker = "read_ratings", of = NULL),
+  imagestrata_model = list(called = "a fine-tuned model", maker = "fine_tune", of = NULL),
+  imagestrata_tuning = list(called = "a tuning", maker = "tune_clusters", of = NULL),
+  imagestrata_stability = list(
+    called = "a test of stability", maker = "cluster_stability", of = "imagestrata_clustering"
+  ),
+  imagestrata_comparison = list(
+    called = "a comparison", maker = "compare_clusterings", of = "imagestrata_clustering"
+  ),
+  imagestrata_matching = list(
+    called = "results of a matching test", maker = "read_matching", of = NULL
+  ),
+  imagestrata_intruders = list(
+    called = "results of an intruder test", maker = "read_intruders", of = NULL
+  ),
+  imagestrata_tags = list(called = "a comparison of tags", maker = "compare_tags", of = NULL)
+)
+
+product_of <- function(x) {
+  known <- intersect(class(x), names(products))
+  if (length(known) > 0) products[[known[[1]]]]
+}
+
+# The verbs that lead from an object to what a class is made by; none where no way does.
+makers_between <- function(x, class) {
+  makers <- character()
+  while (!is.null(class) && !inherits(x, class)) {
+    makers <- c(products[[class]]$maker, makers)
+    class <- products[[class]]$of
+  }
+  if (is.null(class)) character() else makers
+}
+
+check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
+  if (!inherits(x, class)) {
+    abort_product(x, class, name, made_by, call)
+  }
+  x
+}
+
+abort_product <- function(x, class, name, made_by, call) {
+  abort_imagestrata(
+    "{.arg {name}} must be what {.fn {made_by}} returns, not {seen_product(x)}.",
+    hint = "{remedy_for_product(x, class, made_by)}",
+    class = "wrong_step",
+    call = call
+  )
+}
+
+seen_product <- function(x) {
+  product <- product_of(x)
+  if (!is.null(product)) {
+    format_text("{product$called}, which {.fn {product$maker}} returns")
+  } else if (is.data.frame(x)) {
+    format_text("a plain data frame with {ncol(x)} column{?s}")
+  } else {
+    seen(x)
+  }
+}
+
+remedy_for_product <- function(x, class, made_by) {
+  makers <- makers_between(x, class)
+  if (length(makers) > 0) {
+    then <- paste0(makers, "()", collapse = ", then ")
+    last <- if (length(makers) == 1) "it" else "the last"
+    return(format_text("Call {then}, and give what {last} returns."))
+  }
+  if (rlang::is_string(x) && class %in% names(readers)) {
+    return(format_text("Read the run folder with {.fn {readers[[class]]}}."))
+  }
+  paste0(what_was_lost(x, class), format_text("Give what {.fn {made_by}} returned."))
+}
+
+# Why a data frame that was such a product is none any more; empty where it never was one.
+what_was_lost <- function(x, class) {
+  needs <- table_rules[[class]]$needs
+  lacking <- setdiff(needs, names(x))
+  if (!is.data.frame(x) || !is.null(product_of(x)) || setequal(lacking, needs)) {
+    ""
+  } else if (length(lacking) > 0) {
+    format_text("It lacks the column{?s} {.var {lacking}}. ")
+  } else {
+    "It has the columns, but its rows or values were changed, or it comes from a file. "
+  }
+}
+
+# What reads a product from its run folder.
+readers <- c(
+  imagestrata_clustering = "read_clustering",
+  imagestrata_embeddings = "read_embeddings",
+  imagestrata_model = "read_model"
+)
