@@ -693,7 +693,7 @@ def _move(folder: Path, path: Path) -> None:
     """Keep a file that somebody changed."""
     place = _replaced(folder, _stamp(folder))
     _rename(path, place / path.name)
-    warn(f"The changed {quote(path.name)} moved to {quote(place)}.", stacklevel=4)
+    warn(f"The changed {quote(path.name)} moved to {quote(place)}.")
 
 
 def _stamp(folder: Path) -> str:

@@ -234,6 +234,7 @@ def _in_order(table: pd.DataFrame, ratings: pd.DataFrame, by: Sequence[str]) -> 
     return table.assign(**kept)
 
 
+@public
 def rating_weights(
     ratings: pd.DataFrame,
     by: str | Sequence[str] | None = "group",
