@@ -54,16 +54,32 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   if (is.null(data)) {
     return(images)
   }
-  by <- intersect(c("image_id", "path"), names(data))[1]
-  if (is.na(by)) {
+  if (!is.data.frame(data)) {
+    abort_imagestrata("{.arg data} must be a data frame, not {seen(data)}.")
+  }
+  data <- with_text_ids(plain_tibble(tibble::as_tibble(data)))
+  keys <- c("image_id", "path", "file")
+  names <- data[intersect(c(keys, "duplicate_of", "status"), names(data))]
+  if (!any(keys %in% names(names))) {
     abort_imagestrata(
-      "{.arg data} must have a column {.var image_id} or {.var path}; it has
+      "{.arg data} must have a column {.var image_id}, {.var path} or {.var file}; it has
        {.var {names(data)}}.",
       hint = "Rename the column that says which image a row is about."
     )
   }
-  new <- c(by, setdiff(names(images), names(data)))
-  dplyr::left_join(tibble::as_tibble(data), images[new], by = by)
+  known <- images[intersect(keys, names(images))]
+  found <- call_core("rows_of_clustering", encode_table(known), encode_table(names))
+  rows <- decode_table(found)$row
+  ours <- setdiff(names(images), keys)
+  if (all(c("status", "duplicate_of") %in% names(data))) {
+    # What came with the images came from this table.
+    ours <- setdiff(ours, setdiff(names(data), c("cluster", "iteration", "silhouette", "distance")))
+  }
+  data <- keep_given(data, ours, "the clustering")
+  if (!"image_id" %in% names(data)) {
+    data <- tibble::add_column(data, image_id = images$image_id[rows], .before = 1)
+  }
+  dplyr::bind_cols(data, images[rows, ours])
 }
 
 #' @export

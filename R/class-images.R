@@ -27,8 +27,12 @@ tbl_sum.imagestrata_images <- function(x, ...) {
 #' @param table For a clustering: `"clusters"`, one row per cluster, or `"trace"`, one row
 #'   per iteration. For a result of several tables the name of one, see there; by default the
 #'   first.
-#' @param data A data frame with a column `image_id` or `path`, to which the columns of the
-#'   clustering are joined. By default the images as they are.
+#' @param data A data frame with a column `image_id`, `path` or `file`, to which the columns of the
+#'   clustering are joined; by default the images as they are. Names are matched as ids, then as
+#'   paths, then as the end of exactly one path. What [scan_images()] returned gives a cluster to
+#'   every file: a copy has that of the image that is kept instead. A warning says which rows are
+#'   about other images. Columns of yours that are called like one of the clustering's get
+#'   `_given` behind their names, with a warning.
 #' @param ... Not used.
 #'
 #' @returns A tibble:
@@ -37,7 +41,7 @@ tbl_sum.imagestrata_images <- function(x, ...) {
 #'   `mean_silhouette`, `method`, `encoder`, `seed`.
 #' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`; or the
 #'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`.
-#' - `augment()` of a clustering: `image_id`, `path`, `cluster` (1 is the largest, -1 the
+#' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, and columns of your own.
 #' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.
 #' - `tidy()` of a scan: how many files have which `status` and `reason`.

@@ -53,7 +53,10 @@ count_problems <- function(problems) {
 #'
 #'   | `problem` | what it means | kept |
 #'   |---|---|---|
-#'   | `preview` | a trial run of the survey's author | no |
+#'   | `preview`, `test`, `spam` | Qualtrics' status: a trial run, a generated test, spam | no |
+#'   | `unknown status` | a status that Qualtrics does not document | no |
+#'   | `skipped` | the annotator skipped the task in Label Studio | no |
+#'   | `several answers` | more than one choice was ticked | no |
 #'   | `no respondent`, `no group`, `no image` | an id is missing | no |
 #'   | `unknown item` | the item is not in the table of items | no |
 #'   | `unmatched image` | the image is not in the sample | no |

@@ -22,7 +22,14 @@
 #'   Columns without any value are left out.
 #' @param question What coders are asked.
 #' @param warning What they read before they see the first image.
-#' @param exclude Ids of images that nobody is to see; others take their places.
+#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
+#'   tabs, whichever fits.
+#' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
+#'   Other text is read as Windows-1252, with a warning.
+#' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
+#'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
+#'   entry that is none of the images is an error, before anything is written. Others take
+#'   their places.
 #' @param thumbnail Longer side of the embedded images, in pixels.
 #' @inheritParams scan_images
 #' @param files What coders downloaded from the page, or the CSV that they filled in. Where a file
@@ -79,7 +86,7 @@ coding_sheet <- function(clustering,
     columns = check_words(columns, "columns"),
     question = check_string(question, "question"),
     warning = check_string(warning, "warning", null = TRUE),
-    exclude = check_texts(exclude, "exclude"),
+    exclude = check_exclude(exclude),
     thumbnail = check_number(thumbnail, "thumbnail"),
     overwrite = check_flag(overwrite, "overwrite"),
     progress = progress_bar(progress)
@@ -90,12 +97,14 @@ coding_sheet <- function(clustering,
 
 #' @rdname coding_sheet
 #' @export
-read_coding <- function(files, sheet, codes = NULL) {
+read_coding <- function(files, sheet, codes = NULL, sep = NULL, encoding = NULL) {
   table <- call_core(
     "read_coding",
     send_files(files),
     send_table_or_file(sheet, "sheet"),
-    codes = check_words(codes, "codes")
+    codes = check_words(codes, "codes"),
+    sep = check_string(sep, "sep", null = TRUE),
+    encoding = check_string(encoding, "encoding", null = TRUE)
   )
   decode_table(table)
 }

@@ -14,7 +14,10 @@
 #'   related (1) or closely related (2).
 #' @param question What annotators are asked.
 #' @param warning What they read before they see the first image.
-#' @param exclude Ids of images that nobody is to see: their pairs are left out.
+#' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
+#'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
+#'   entry that is none of the images is an error, before anything is written. Their pairs
+#'   are left out.
 #' @param thumbnail Longer side of the embedded images, in pixels.
 #' @param base_url For `"csv"` and `"labelstudio"`: where the folder that holds all the images
 #'   is found on a server.
@@ -47,7 +50,7 @@ export_pairs <- function(pairs,
     scale = check_string(scale, "scale"),
     question = check_string(question, "question", null = TRUE),
     warning = check_string(warning, "warning", null = TRUE),
-    exclude = check_texts(exclude, "exclude"),
+    exclude = check_exclude(exclude),
     thumbnail = check_number(thumbnail, "thumbnail"),
     base_url = check_string(base_url, "base_url", null = TRUE),
     overwrite = check_flag(overwrite, "overwrite"),
@@ -80,4 +83,21 @@ check_texts <- function(x, name, call = rlang::caller_env()) {
     abort_imagestrata("{.arg {name}} must be text without gaps, not {seen(x)}.", call = call)
   }
   as.list(x)
+}
+
+# Images that nobody is to see: ids, paths or names of files; a data frame; or a list in a file.
+check_exclude <- function(x, call = rlang::caller_env()) {
+  if (is.data.frame(x)) {
+    keys <- intersect(c("image_id", "path", "file"), names(x))
+    return(list(kind = "table", table = encode_table(tibble::as_tibble(x)[keys], call)))
+  }
+  if (is.factor(x) || is.numeric(x)) {
+    x <- id_text(x, "exclude", call)
+  }
+  if (is.character(x) && length(x) == 1 && grepl("[.](txt|csv|tsv)$", x, ignore.case = TRUE)) {
+    file <- check_path(x, "exclude", call = call)
+    check_exist(file, "exclude", call)
+    return(list(kind = "path", path = file))
+  }
+  check_texts(x, "exclude", call)
 }

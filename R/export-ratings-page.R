@@ -17,7 +17,9 @@
 #' @param anchors What the ends of the scale mean.
 #' @param question What people are asked.
 #' @param warning What they read before they see the first image.
-#' @param exclude Ids of images that nobody is to see.
+#' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
+#'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
+#'   entry that is none of the images is an error, before anything is written.
 #' @param thumbnail Longer side of the copies, in pixels.
 #' @param overwrite Replace an earlier export there? What it had and the new one has not goes.
 #' @inheritParams scan_images
@@ -90,7 +92,7 @@ export_packets <- function(verb,
     anchors = check_texts(anchors, "anchors", call = call),
     question = check_string(question, "question", null = TRUE, call = call),
     warning = check_string(warning, "warning", null = TRUE, call = call),
-    exclude = check_texts(exclude, "exclude", call = call),
+    exclude = check_exclude(exclude, call = call),
     thumbnail = check_number(thumbnail, "thumbnail", call = call),
     overwrite = check_flag(overwrite, "overwrite", call = call),
     progress = progress_bar(progress, frame = call),

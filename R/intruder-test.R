@@ -65,12 +65,14 @@ intruder_test <- function(clustering,
 
 #' @rdname intruder_test
 #' @export
-read_intruders <- function(files, test, seed = 0) {
+read_intruders <- function(files, test, seed = 0, sep = NULL, encoding = NULL) {
   sent <- call_core(
     "read_intruders",
     send_files(files),
     send_key(test),
-    seed = check_number(seed, "seed")
+    seed = check_number(seed, "seed"),
+    sep = check_string(sep, "sep", null = TRUE),
+    encoding = check_string(encoding, "encoding", null = TRUE)
   )
   new_result(sent, "imagestrata_intruders", "clusters")
 }

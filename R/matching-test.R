@@ -16,6 +16,10 @@
 #' @param question What annotators are asked.
 #' @param warning What they read before they see the first image.
 #' @param thumbnail Longer side of the embedded images, in pixels.
+#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
+#'   tabs, whichever fits.
+#' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
+#'   Other text is read as Windows-1252, with a warning.
 #' @param seed Decides the sets, and the order of sets and of descriptions; in
 #'   `read_matching()`, the bootstrap of the agreement.
 #' @inheritParams scan_images
@@ -81,12 +85,14 @@ matching_test <- function(clustering,
 
 #' @rdname matching_test
 #' @export
-read_matching <- function(files, test, seed = 0) {
+read_matching <- function(files, test, seed = 0, sep = NULL, encoding = NULL) {
   sent <- call_core(
     "read_matching",
     send_files(files),
     send_key(test),
-    seed = check_number(seed, "seed")
+    seed = check_number(seed, "seed"),
+    sep = check_string(sep, "sep", null = TRUE),
+    encoding = check_string(encoding, "encoding", null = TRUE)
   )
   new_result(sent, "imagestrata_matching", "clusters")
 }

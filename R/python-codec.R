@@ -5,6 +5,7 @@
 # with `[["na"]]`: `$na` also matches `name`.
 
 encode_table <- function(data, call = rlang::caller_env()) {
+  data <- with_text_ids(data, call)
   columns <- lapply(names(data), \(name) encode_column(name, data[[name]], call))
   list(n_rows = nrow(data), columns = columns)
 }

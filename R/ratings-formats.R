@@ -2,13 +2,16 @@
 # image_id, item, value (as text), duration (of the respondent), preview, file, row, and the
 # columns that the user wants to keep.
 
-read_answers <- function(files, source, items, columns, templates, call = rlang::caller_env()) {
+read_answers <- function(files, source, items, columns, templates, sep, encoding,
+                         call = rlang::caller_env()) {
   if (is.data.frame(files)) {
-    table <- tibble::as_tibble(lapply(files, as.character))
-    return(answers_from_table(table, source, items, columns, templates, NA_character_, 0, call))
+    table <- tibble::as_tibble(lapply(with_text_ids(files, call), plain_text))
+    return(answers_from_table(table, source, items, columns, templates, NA_character_, call))
   }
   paths <- check_files(files, call)
-  dplyr::bind_rows(lapply(paths, read_answer_file, source, items, columns, templates, call))
+  dplyr::bind_rows(lapply(
+    paths, read_answer_file, source, items, columns, templates, sep, encoding, call
+  ))
 }
 
 check_files <- function(files, call) {
@@ -25,50 +28,27 @@ check_files <- function(files, call) {
   paths
 }
 
-read_answer_file <- function(path, source, items, columns, templates, call) {
+read_answer_file <- function(path, source, items, columns, templates, sep, encoding, call) {
   json <- source == "labelstudio" ||
     (source == "auto" && grepl("[.]json$", path, ignore.case = TRUE))
   if (json) {
-    return(read_labelstudio(path, columns, call))
+    return(read_labelstudio(path, columns, encoding, call))
   }
-  table <- read_text_table(path, call)
+  wanted <- unique(c(roles, unname(columns), items$column, "ResponseId", "Status"))
+  table <- read_csv_text(path, wanted, sep, encoding, call)
+  comma <- attr(table, "sep") != ","
+  table$.row <- seq_len(nrow(table)) + 1
   extra <- qualtrics_header(table)
   if (extra > 0 && source == "auto") {
     source <- "qualtrics"
   }
   table <- table[seq_len(nrow(table)) > extra, ]
-  answers_from_table(table, source, items, columns, templates, path, extra + 1, call)
-}
-
-read_text_table <- function(path, call) {
-  first <- readLines(path, 1, warn = FALSE)
-  if (length(first) == 0) {
-    abort_imagestrata("{.file {path}} is empty.", call = call)
+  answers <- answers_from_table(table, source, items, columns, templates, path, call, comma)
+  if (comma) {
+    number <- as_number(answers$value, decimal_comma = TRUE)
+    answers$value <- ifelse(is.na(number), answers$value, plain_text(number))
   }
-  counts <- vapply(c(",", ";", "\t"), \(by) lengths(strsplit(first, by, fixed = TRUE)), 1L)
-  table <- rlang::try_fetch(
-    utils::read.table(
-      path,
-      sep = names(which.max(counts)), header = TRUE, quote = "\"", comment.char = "",
-      colClasses = "character", check.names = FALSE, na.strings = character(), fill = TRUE,
-      fileEncoding = "UTF-8-BOM", encoding = "UTF-8"
-    ),
-    error = function(error) {
-      abort_imagestrata(
-        "{.file {path}} cannot be read as a table: {conditionMessage(error)}.",
-        hint = "It must be text in UTF-8, with commas, semicolons or tabs between columns.",
-        call = call
-      )
-    }
-  )
-  table <- tibble::as_tibble(table, .name_repair = "minimal")
-  table[] <- lapply(table, unguarded)
-  table
-}
-
-# Our pages put a quote before text that a spreadsheet would run as a formula.
-unguarded <- function(x) {
-  sub("^'('*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])", "\\1", x, perl = TRUE)
+  answers
 }
 
 # Below its header Qualtrics writes a row of question texts and one of import ids.
@@ -80,17 +60,15 @@ qualtrics_header <- function(table) {
 
 # ---- Tables -----------------------------------------------------------------------------
 
-answers_from_table <- function(table, source, items, columns, templates, path, offset, call) {
+answers_from_table <- function(table, source, items, columns, templates, path, call,
+                               decimal_comma = FALSE) {
   if (source == "qualtrics") {
     columns <- defaults_of_qualtrics(columns, table)
   }
-  table$.row <- seq_len(nrow(table)) + offset
-  preview <- if (all(c("ResponseId", "Status") %in% names(table))) {
-    table$Status %in% c("1", "Survey Preview")
-  } else {
-    rep(FALSE, nrow(table))
+  if (!".row" %in% names(table)) {
+    table$.row <- seq_len(nrow(table))
   }
-  table$.preview <- preview
+  table$.preview <- no_respondents(table, source)
   by_person <- match_template(names(table), templates$rating)
   long <- if (source == "qualtrics" || (source != "table" && nrow(by_person) > 0)) {
     lengthen_packets(table, by_person, items, templates, call)
@@ -109,8 +87,35 @@ answers_from_table <- function(table, source, items, columns, templates, path, o
   if (!is.null(group)) {
     answers$group <- people[[group]]
   }
-  answers$duration <- total_duration(answers, people, columns, table, call)
+  answers$duration <- total_duration(answers, people, columns, table, decimal_comma, call)
   add_kept_columns(answers, people, columns, c(sample_columns, names(columns)), call)
+}
+
+# What Qualtrics says of a response: `NA` for people who answered, else why it does not count. The
+# numbers are sums: 1 preview, 2 test, 4 imported, 8 spam, 16 offline, 32 EX.
+no_respondents <- function(table, source) {
+  reason <- rep(NA_character_, nrow(table))
+  if (source != "qualtrics" && !"ResponseId" %in% names(table)) {
+    return(reason)
+  }
+  if ("Status" %in% names(table)) {
+    status <- tolower(trim(table$Status))
+    status[is.na(status)] <- ""
+    code <- suppressWarnings(as.integer(as_number(status)))
+    flag <- function(bit, word) {
+      grepl(word, status, fixed = TRUE) | (!is.na(code) & code > 0 & bitwAnd(code, bit) > 0)
+    }
+    people <- c("", "ip address", "imported", "offline", "ex", "ex offline", "ex imported")
+    known <- (!is.na(code) & code >= 0 & code < 64) | status %in% people
+    reason[!known] <- "unknown status"
+    reason[flag(8L, "spam")] <- "spam"
+    reason[flag(2L, "test")] <- "test"
+    reason[flag(1L, "preview")] <- "preview"
+  }
+  if ("DistributionChannel" %in% names(table)) {
+    reason[is.na(reason) & tolower(table$DistributionChannel) %in% "preview"] <- "preview"
+  }
+  reason
 }
 
 sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
@@ -235,18 +240,18 @@ match_template <- function(names, template) {
 }
 
 # Seconds that a respondent took: as stated, or summed over images.
-total_duration <- function(answers, people, columns, table, call) {
+total_duration <- function(answers, people, columns, table, decimal_comma, call) {
   duration <- column_of("duration", columns, table, call)
   seconds <- column_of("seconds", columns, table, call)
   if (!is.null(duration)) {
-    return(suppressWarnings(as.double(people[[duration]])))
+    return(as_number(people[[duration]], decimal_comma))
   }
   if (is.null(seconds)) {
     return(rep(NA_real_, nrow(answers)))
   }
   took <- tibble::tibble(
     id = answers$respondent_id, image = answers$image_id,
-    seconds = suppressWarnings(as.double(people[[seconds]]))
+    seconds = as_number(people[[seconds]], decimal_comma)
   )
   per_image <- took[!duplicated(took[c("id", "image")]) & !is.na(took$seconds), ]
   total <- tapply(per_image$seconds, per_image$id, sum)
@@ -262,7 +267,7 @@ add_kept_columns <- function(answers, people, columns, wanted, call) {
     }
     column <- if (name %in% names(columns)) columns[[name]] else name
     if (column %in% names(people)) {
-      answers[[name]] <- utils::type.convert(people[[column]], as.is = TRUE)
+      answers[[name]] <- typed_text(people[[column]])
     }
   }
   answers
@@ -271,13 +276,16 @@ add_kept_columns <- function(answers, people, columns, wanted, call) {
 # ---- Label Studio -----------------------------------------------------------------------
 
 # A list of tasks; each has data and annotations, and these have results, one per item.
-read_labelstudio <- function(path, columns, call) {
+read_labelstudio <- function(path, columns, encoding, call) {
+  text <- rawToChar(read_utf8(path, encoding, call))
+  Encoding(text) <- "UTF-8"
   tasks <- rlang::try_fetch(
-    jsonlite::read_json(path, simplifyVector = FALSE),
+    jsonlite::parse_json(text, bigint_as_char = TRUE),
     error = function(error) {
       abort_imagestrata("{.file {path}} is no JSON: {conditionMessage(error)}", call = call)
     }
   )
+  tasks <- if (is.list(tasks)) tasks else list()
   is_task <- vapply(tasks, \(task) is.list(task) && is.list(task[["data"]]), NA)
   if (length(tasks) == 0 || !all(is_task)) {
     abort_imagestrata(
@@ -290,7 +298,12 @@ read_labelstudio <- function(path, columns, call) {
   answers <- lapply(seq_along(tasks), \(i) answers_of_task(tasks[[i]], i, columns, path, call))
   answers <- dplyr::bind_rows(answers)
   if (nrow(answers) == 0) {
-    return(answers)
+    abort_imagestrata(
+      "{.file {path}} holds {length(tasks)} task{?s} and no annotation.",
+      hint = "Predictions are no answers, and exports of old versions call annotations
+              {.field completions}: export again, as JSON, once annotators have submitted.",
+      call = call
+    )
   }
   if (all(is.na(answers$group))) {
     answers$group <- NULL
@@ -324,10 +337,15 @@ answers_of_task <- function(task, row, columns, path, call) {
       # A task that was skipped, or left without a result, is one missing answer.
       item = if (length(results) > 0) vapply(results, \(x) x$from_name, "") else "",
       value = if (length(results) > 0) vapply(results, value_of_result, "") else "",
+      # Label Studio keeps what was ticked before a task was skipped.
+      several = if (length(results) > 0) lengths(lapply(results, values_of_result)) > 1 else FALSE,
       # Time is that of the whole task: counted once.
       duration = c(as.double(annotation$lead_time %||% NA), rep(0, n - 1)),
-      preview = FALSE, file = path, row = row
+      preview = if (isTRUE(annotation$was_cancelled)) "skipped" else NA_character_,
+      file = path, row = row
     )
+    answers$preview[answers$several & is.na(answers$preview)] <- "several answers"
+    answers$several <- NULL
     for (name in kept) {
       answers[[name]] <- field(name)
     }
@@ -340,11 +358,16 @@ annotator_of <- function(annotation) {
   as_text(if (is.list(who)) who$email %||% who$id else who)
 }
 
-value_of_result <- function(result) {
+values_of_result <- function(result) {
   value <- result$value
-  as_text(value$rating %||% value$number %||% value$choices[[1]] %||% value$text[[1]])
+  unlist(value$rating %||% value$number %||% value$choices %||% value$text)
+}
+
+value_of_result <- function(result) {
+  values <- values_of_result(result)
+  if (length(values) == 0) NA_character_ else paste(plain_text(values), collapse = ", ")
 }
 
 as_text <- function(x) {
-  if (is.null(x) || length(x) == 0) NA_character_ else as.character(x[[1]])
+  if (is.null(x) || length(x) == 0) NA_character_ else plain_text(x[[1]])
 }

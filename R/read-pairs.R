@@ -5,6 +5,10 @@
 #'   JSON-MIN). Where a file names no annotator, its own name stands for one.
 #' @param pairs What [sample_pairs()] returned.
 #' @param scale The scale the pairs were exported with: `"binary"` or `"graded"`.
+#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
+#'   tabs, whichever fits.
+#' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
+#'   Other text is read as Windows-1252, with a warning.
 #'
 #' @returns A tibble with the columns of the pairs, `annotator` and `judgement` (0, 1 or 2);
 #'   one row per judgement, in the order of the pairs. Pairs that nobody judged are absent,
@@ -23,14 +27,16 @@
 #'   row.names = FALSE
 #' )
 #' read_pairs(answers, pairs)
-read_pairs <- function(files, pairs, scale = "binary") {
+read_pairs <- function(files, pairs, scale = "binary", sep = NULL, encoding = NULL) {
   files <- check_paths(files, "files")
   check_exist(files, "files")
   judged <- call_core(
     "read_pairs",
     as.list(absolute_path(files)),
     encode_table(check_data(pairs, "pairs", "sample_pairs")),
-    scale = check_string(scale, "scale")
+    scale = check_string(scale, "scale"),
+    sep = check_string(sep, "sep", null = TRUE),
+    encoding = check_string(encoding, "encoding", null = TRUE)
   )
   decode_table(judged)
 }

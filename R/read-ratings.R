@@ -22,6 +22,10 @@
 #' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics): how
 #'   columns of ratings are called, with `{position}` for the image's place in the packet and
 #'   `{item}` for the item's name or its number in `items`, and where the ids of images stand.
+#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
+#'   tabs, whichever fits.
+#' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
+#'   Other text is read as Windows-1252, with a warning.
 #' @param too_fast Respondents faster than this share of the median duration are flagged.
 #'   A rule of thumb, not the paper's.
 #'
@@ -57,9 +61,11 @@ read_ratings <- function(files,
                          scale = c(0, 10),
                          rating_columns = "{position}_rating_{item}",
                          image_columns = "image_{position}",
-                         too_fast = 1 / 3) {
+                         too_fast = 1 / 3,
+                         sep = NULL,
+                         encoding = NULL) {
   items <- check_items(items %||% imagestrata::emotion_items)
-  check_sample(sample)
+  sample <- check_sample(sample)
   columns <- check_columns(columns)
   scale <- check_scale(scale)
   too_fast <- check_number(too_fast, "too_fast")
@@ -68,7 +74,7 @@ read_ratings <- function(files,
     rating = check_template(rating_columns, "rating_columns", c("{position}", "{item}")),
     image = check_template(image_columns, "image_columns", "{position}")
   )
-  answers <- read_answers(files, source, items, columns, templates)
+  answers <- read_answers(files, source, items, columns, templates, sep, encoding)
   ratings <- sort_out(answers, sample, items, scale, too_fast)
   keep_levels(ratings, files, columns)
 }
@@ -116,7 +122,7 @@ check_items <- function(items, call = rlang::caller_env()) {
 
 check_sample <- function(sample, call = rlang::caller_env()) {
   if (is.null(sample)) {
-    return()
+    return(NULL)
   }
   lacking <- setdiff(c("image_id", "cluster"), names(sample))
   if (!is.data.frame(sample)) {
@@ -138,6 +144,7 @@ check_sample <- function(sample, call = rlang::caller_env()) {
       call = call
     )
   }
+  with_text_ids(sample, call)
 }
 
 check_columns <- function(columns, call = rlang::caller_env()) {
@@ -189,9 +196,9 @@ sort_out <- function(answers, sample, items, scale, too_fast, call = rlang::call
   known <- match(answers$item, items$column)
   known[is.na(known)] <- match(answers$item[is.na(known)], items$item)
   answers$item[!is.na(known)] <- items$item[known[!is.na(known)]]
-  answers$rating <- suppressWarnings(as.double(answers$value))
+  answers$rating <- as_number(answers$value)
   answers$problem <- dplyr::case_when(
-    answers$preview ~ "preview",
+    !is.na(answers$preview) ~ answers$preview,
     blank(answers$respondent_id) ~ "no respondent",
     has_groups & blank(answers[["group"]] %||% NA) ~ "no group",
     blank(answers$image_id) ~ "no image",
@@ -243,7 +250,9 @@ find_duplicates <- function(answers) {
 }
 
 check_usable <- function(answers, usable, sample, scale, call) {
-  if (any(usable)) {
+  # Nobody answered: nothing is wrong with the arguments, and the problems are listed.
+  people <- c("preview", "test", "spam", "skipped", "several answers")
+  if (any(usable) || (nrow(answers) > 0 && all(answers$problem %in% people))) {
     return()
   }
   if (nrow(answers) == 0) {
@@ -285,6 +294,9 @@ check_one_group <- function(ratings, call) {
 
 # One row per respondent: `id`, `straight_lining`, `too_fast`.
 flag_respondents <- function(ratings, too_fast) {
+  if (nrow(ratings) == 0) {
+    return(tibble::tibble(id = character(), straight_lining = logical(), too_fast = logical()))
+  }
   images <- dplyr::summarise(
     dplyr::group_by(ratings, .data$respondent_id, .data$image_id),
     items = dplyr::n(), flat = min(.data$rating) == max(.data$rating), .groups = "drop_last"
@@ -329,6 +341,9 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
       c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share"), names(sample)
     )
     at <- match(ratings$image_id, sample$image_id)
+    brought <- intersect(joined, names(ratings))
+    differs <- !vapply(brought, \(name) same_values(ratings[[name]], sample[[name]][at]), NA)
+    ratings <- keep_given(ratings, brought[differs], "the sample")
     ratings[joined] <- lapply(joined, \(column) sample[[column]][at])
   }
   if (all(is.na(ratings$duration))) {
@@ -348,6 +363,10 @@ unrated_by_group <- function(problems) {
              exclude = character(), useNA = "ifany")
   group <- ifelse(is.na(names(n)), "", paste0(" (", names(n), ")"))
   toString(paste0(format(as.vector(n), big.mark = ",", trim = TRUE), group)[n > 0])
+}
+
+same_values <- function(x, y) {
+  identical(plain_text(x), plain_text(y)) || isTRUE(all.equal(as_number(x), as_number(y)))
 }
 
 report_problems <- function(problems, has_groups) {

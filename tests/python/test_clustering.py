@@ -23,8 +23,8 @@ def clustering(embeddings):
 
 def test_tables_fit_together(clustering):
     images, clusters = clustering.images, clustering.clusters
-    assert list(images)[:7] == [
-        "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"
+    assert list(images)[:8] == [
+        "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies"
     ]  # fmt: skip
     assert list(clusters) == ["cluster", "size", "share", "silhouette", "iteration"]
     assert clusters["cluster"].tolist() == list(range(1, len(clusters) + 1))

@@ -114,7 +114,7 @@ class TestVectors:
         assert len(made) == N_IMAGES and made.matrix.shape == (N_IMAGES, 836)
         assert made.matrix.dtype == np.float32 and made.failures.empty
         usable = table[table["status"] == "ok"]
-        assert list(made.images.columns) == ["image_id", "path", "n_copies"]
+        assert list(made.images.columns) == ["image_id", "path", "file", "n_copies"]
         assert made.images["path"].tolist() == usable["path"].tolist()
         assert made.images["n_copies"].tolist() == [1, 1, 1, 2] + [1] * 16
         one = registry.make_encoder("hog")
@@ -131,7 +131,7 @@ class TestVectors:
     def test_columns_of_the_user_travel_along(self, folder: Path) -> None:
         given = pd.DataFrame({"path": sorted(folder.iterdir()), "likes": range(N_IMAGES)})
         made = embed(given)
-        assert list(made.images.columns) == ["image_id", "path", "n_copies", "likes"]
+        assert list(made.images.columns) == ["image_id", "path", "file", "n_copies", "likes"]
         assert made.images["likes"].tolist() == list(range(N_IMAGES))
 
     @pytest.mark.parametrize("batch_size", [1, 3, 8, 1000])

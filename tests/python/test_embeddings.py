@@ -89,7 +89,7 @@ class TestForPeople:
 
     def test_nothing_failed_unless_said(self) -> None:
         failures = Embeddings.from_arrays(np.eye(2)).failures
-        assert list(failures.columns) == ["image_id", "path", "n_copies", "reason"]
+        assert list(failures.columns) == ["image_id", "path", "file", "n_copies", "reason"]
         assert failures.empty
 
 
@@ -117,6 +117,7 @@ class TestFiles:
             {
                 "image_id": [f"failed {row}" for row in range(failed)],
                 "path": ["x"] * failed,
+                "file": ["x"] * failed,
                 "n_copies": [1] * failed,
                 "note": ["n"] * failed,
                 "reason": ["empty file"] * failed,

@@ -61,8 +61,9 @@ def files_of(folder: Path) -> list[Path]:
 
 def test_excluded_ids_that_no_image_has_are_told(packets, tmp_path):
     known = packets["image_id"].iloc[0]
-    with pytest.warns(UserWarning, match="1 of 2 excluded ids are of no image .* 'a.jpg' for one"):
+    with pytest.raises(ImagestrataError, match=r"1 of 2 entries .* no image .* 'a\.jpg'"):
         export("pages", packets, tmp_path / "out", exclude=[known, "a.jpg"])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("kind", EXPORTS)

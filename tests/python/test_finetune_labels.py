@@ -121,7 +121,7 @@ def test_labels_of_unusable_images_are_listed(tmp_path, folder):
         (lambda t: t.assign(red=[0, 1, 2, 3] * 2, odd=0), "'red' must hold 1, 0.*4 of 8"),
         (lambda t: t.assign(red="same"), "of one class, 'same'"),
         (lambda t: t.assign(red=list("abcdefgh")), "8 labelled images are too few for 8 classes"),
-        (lambda t: t.drop(columns="path"), "column 'image_id' or 'path'"),
+        (lambda t: t.drop(columns="path"), "column 'image_id', 'path' or 'file'"),
         (lambda t: t.drop(columns="red"), "no column with labels"),
         (lambda t: t.assign(split="exam"), "'split' must hold train, val, test.*'exam'"),
         (lambda t: t.assign(path=[None, *t["path"][1:]]), "1 of 8 rows of labels have no path"),
@@ -150,7 +150,7 @@ def test_what_is_no_table_of_labels(scanned, folder, tmp_path):
     with pytest.raises(ImagestrataError, match="There is no file"):
         join(scanned, folder, tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(ImagestrataError, match="could not be read as CSV"):
+    with pytest.raises(ImagestrataError, match="is empty"):
         join(scanned, folder, tmp_path / "empty.csv")
     with pytest.raises(ImagestrataError, match="not an int"):
         join(scanned, folder, 3)

@@ -256,7 +256,10 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
     with pytest.raises(ImagestrataError, match="`files` is empty"):
         read_pairs([], pairs)
     (tmp_path / "latin.csv").write_bytes("pair_id,judgement,é".encode("latin-1"))
-    with pytest.raises(ImagestrataError, match="cannot be read as text"):
+    with (
+        pytest.warns(UserWarning, match="line 1.*cp1252"),
+        pytest.raises(ImagestrataError, match="There is no judgement"),
+    ):
         read_pairs(tmp_path / "latin.csv", pairs)
     for text in ("{", '{"a": 1}', '[{"annotations": [{}]}]', "[{}]", "[1]"):
         (tmp_path / "bad.json").write_text(text)

@@ -93,7 +93,7 @@ def test_a_poster_whose_words_and_share_are_known(tmp_path):
     images["camp"] = "left"
     texts = read(images)
     assert texts.columns.tolist() == [
-        "image_id", "path", "n_copies", "camp",
+        "image_id", "path", "file", "n_copies", "camp",
         "text", "n_words", "confidence", "text_share", "languages", "reason",
     ]  # fmt: skip
     row = texts.iloc[0]

@@ -68,7 +68,7 @@ def test_rules_for_several_annotators(rule, expected):
 
 
 def test_bad_ratings_are_named():
-    with pytest.raises(ImagestrataError, match="column 'image_id' or 'path'"):
+    with pytest.raises(ImagestrataError, match="column 'image_id', 'path' or 'file'"):
         label_ratings(pd.DataFrame({"anger": [1]}))
     with pytest.raises(
         ImagestrataError, match="'anger' must hold numbers on the scale, 0 to 10; 1 of 6"
@@ -87,7 +87,7 @@ def test_one_item_may_go_without_a_list_and_other_things_than_tables_are_refused
         label_ratings(RATINGS, items="anger"), label_ratings(RATINGS, items=["anger"])
     )
     for rule in (label_ratings, combine_labels):
-        with pytest.raises(ImagestrataError, match="'path' is expected; got a list"):
+        with pytest.raises(ImagestrataError, match="'file' is expected; got a list"):
             rule([1, 2])
     with pytest.raises(ImagestrataError, match="hold something else, -1 for one"):
         label_ratings(RATINGS.assign(joy=-1))

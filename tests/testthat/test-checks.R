@@ -39,7 +39,7 @@ test_that("bad arguments are named", {
     find_images(toy_clustering(), cluster = "first")
     image_gallery(toy_clustering(), out = NULL)
     image_gallery(toy_clustering(), out = folder, sample = "sample.csv")
-    augment(toy_clustering(), data.frame(file = "a"))
+    augment(toy_clustering(), data.frame(name = "a"))
     score_labels(1:3, "cat")
     imagestrata_example("nothing")
   })

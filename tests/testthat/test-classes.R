@@ -45,13 +45,33 @@ test_that("tidy, glance and augment give plain tibbles of the contract", {
 })
 
 test_that("augment() joins clusters to data of one's own", {
+  skip_if_no_core()
   posts <- data.frame(image_id = c("c", "zz", "c"), likes = 1:3)
-  joined <- augment(toy_clustering(), posts)
+  expect_warning(joined <- augment(toy_clustering(), posts), "1 of 3 rows .*zz")
   expect_equal(joined$cluster, c(2, NA, 2))
   expect_equal(joined$likes, 1:3)
-  by_path <- augment(toy_clustering(), data.frame(path = "/p/e.jpg", cluster = "mine"))
-  expect_equal(by_path$cluster, "mine")
+  expect_warning(
+    by_path <- augment(toy_clustering(), data.frame(path = "p\\e.jpg", cluster = "mine")),
+    "cluster_given"
+  )
+  expect_equal(by_path$cluster_given, "mine")
   expect_equal(by_path$silhouette, -0.1)
+  expect_error(
+    augment(toy_clustering(), data.frame(file = "gone.jpg")), "gone.jpg",
+    class = "imagestrata_error"
+  )
+})
+
+test_that("every file of a scan has a cluster, copies included", {
+  skip_if_no_core()
+  scan <- toy_clustering()[c("image_id", "path")]
+  files <- tibble::tibble(
+    image_id = c(scan$image_id, "copy", "bad"), path = c(scan$path, "/p/copy.jpg", "/p/bad.jpg"),
+    status = c(rep("ok", nrow(scan)), "duplicate", "rejected"),
+    duplicate_of = c(rep(NA, nrow(scan)), "c", NA)
+  )
+  joined <- expect_no_warning(augment(toy_clustering(), files))
+  expect_equal(joined$cluster, c(toy_clustering()$cluster, 2, NA))
 })
 
 # One message, and a table that remembers nothing.

@@ -302,3 +302,108 @@ test_that("groups of a given table stand in the order of their levels", {
   expect_equal(levels(read$mood), c("y", "x"))
   expect_s3_class(read, "imagestrata_ratings")
 })
+
+# ---- Who counts, and whose ids ------------------------------------------------------------
+
+status_file <- function(status) {
+  file <- withr::local_tempfile(fileext = ".csv", .local_envir = parent.frame())
+  header <- c("Status", "ResponseId", "1_rating_1", "image_1")
+  rows <- paste(status, paste0("R_", seq_along(status)), 3, "a", sep = ",")
+  writeLines(c(paste(header, collapse = ","), rows), file)
+  file
+}
+
+test_that("all statuses of Qualtrics, as numbers and as texts, say who is a respondent", {
+  codes <- c(0, 4, 16, 32, 48, 1, 2, 8, 9, 12, 17, 40)
+  texts <- c(
+    "IP Address", "Imported", "Offline", "EX", "EX Offline", "Survey Preview", "Survey Test",
+    "Spam", "Survey Preview Spam", "Imported Spam", "Offline Survey Preview", "EX Spam"
+  )
+  why <- c("preview", "test", "spam", "preview", "spam", "preview", "spam")
+  for (status in list(codes, texts)) {
+    ratings <- suppressMessages(read_ratings(
+      status_file(status),
+      source = "qualtrics", items = emotion_items[1, ]
+    ))
+    expect_setequal(ratings$respondent_id, paste0("R_", 1:5))
+    expect_equal(rating_problems(ratings)$problem, why)
+  }
+  odd <- suppressMessages(read_ratings(
+    status_file(c("0", "Klingon")),
+    source = "qualtrics", items = emotion_items[1, ]
+  ))
+  expect_equal(rating_problems(odd)$problem, "unknown status")
+})
+
+label_studio <- function(annotations, image_id = "a") {
+  file <- withr::local_tempfile(fileext = ".json", .local_envir = parent.frame())
+  task <- list(list(data = list(image_id = image_id), annotations = annotations))
+  jsonlite::write_json(task, file, auto_unbox = TRUE, digits = NA)
+  file
+}
+
+annotation_of <- function(who, ..., skipped = FALSE) {
+  result <- list(list(from_name = "hopeful", value = list(choices = list(...))))
+  list(completed_by = who, was_cancelled = skipped, result = result)
+}
+
+test_that("skipped tasks are no answers, and several ticked choices are a problem", {
+  file <- label_studio(list(
+    annotation_of(2, "10", skipped = TRUE), annotation_of(2, "3"), annotation_of(5, "3", "8")
+  ))
+  ratings <- suppressMessages(read_ratings(file, items = emotion_items[1, ]))
+  expect_equal(ratings$rating, 3)
+  expect_equal(rating_problems(ratings)$problem, c("skipped", "several answers"))
+  expect_equal(rating_problems(ratings)$value, c("10", "3, 8"))
+  several <- label_studio(list(annotation_of(5, "3", "8")))
+  alone <- suppressMessages(read_ratings(several, items = emotion_items[1, ]))
+  expect_equal(nrow(alone), 0)
+  expect_equal(rating_problems(alone)$problem, "several answers")
+  expect_error(
+    read_ratings(label_studio(list()), items = emotion_items[1, ]), "no annotation",
+    class = "imagestrata_error"
+  )
+})
+
+test_that("ids survive every road, exactly", {
+  ids <- c("001", "300000", "1e5", "TRUE", "NA", "1_000", "98765432109876543210")
+  answers <- data.frame(respondent_id = ids, image_id = ids, item = "hopeful", rating = 5)
+  file <- withr::local_tempfile(fileext = ".csv")
+  write.csv(answers, file, row.names = FALSE)
+  sample <- data.frame(image_id = ids, cluster = 1)
+  ratings <- suppressMessages(read_ratings(file, sample, items = emotion_items[1, ]))
+  expect_identical(ratings$image_id, ids)
+  expect_identical(ratings$respondent_id, ids)
+  # Numbers on both sides: in the table, in the sample, in the file.
+  numbers <- data.frame(
+    respondent_id = 1, image_id = c(100000, 300000), item = "hopeful", rating = 5
+  )
+  write.csv(format(numbers, scientific = FALSE, trim = TRUE), file, row.names = FALSE)
+  sample <- data.frame(image_id = c(100000, 300000), cluster = 1)
+  for (given in list(file, numbers)) {
+    ratings <- suppressMessages(read_ratings(given, sample, items = emotion_items[1, ]))
+    expect_identical(ratings$image_id, c("100000", "300000"))
+  }
+  json <- label_studio(list(annotation_of(1, "3")), image_id = 100000L)
+  ratings <- suppressMessages(read_ratings(json, items = emotion_items[1, ]))
+  expect_identical(ratings$image_id, "100000")
+})
+
+test_that("decimal commas are numbers where commas separate nothing", {
+  file <- withr::local_tempfile(fileext = ".csv")
+  writeLines(c("respondent_id;image_id;item;rating", "r;a;hopeful;3,5", "r;b;hopeful;4"), file)
+  expect_equal(suppressMessages(read_ratings(file, items = emotion_items[1, ]))$rating, c(3.5, 4))
+})
+
+test_that("columns of yours are kept under other names where the sample says otherwise", {
+  answers <- data.frame(
+    respondent_id = "r", image_id = c("a", "b"), item = "hopeful", rating = 5, cluster = c(7, 8)
+  )
+  sample <- data.frame(image_id = c("a", "b"), cluster = 1:2)
+  expect_warning(
+    ratings <- suppressMessages(read_ratings(answers, sample, items = emotion_items[1, ])),
+    "cluster_given"
+  )
+  expect_equal(ratings$cluster, 1:2)
+  expect_equal(ratings$cluster_given, c(7, 8))
+})

@@ -46,6 +46,8 @@ def _answer(verb: Callable[..., Any]) -> Callable[..., Answer]:
         answer: Answer = {"value": None, "error": None, "warnings": []}
         with warnings.catch_warnings(record=True) as caught:
             try:
+                if isinstance(arguments.get("exclude"), dict):
+                    arguments["exclude"] = _receive(arguments["exclude"])
                 if "progress" in arguments:
                     arguments["progress"] = _calm(arguments["progress"])
                 answer["value"] = verb(*args, **arguments)
@@ -271,6 +273,15 @@ def export_labelstudio(packets: Any, out: str, **arguments: Any) -> Any:
 def find_images(clustering: Any, cluster: Any, n: int, **arguments: Any) -> Any:
     found = imagestrata.find_images(_receive(clustering), cluster, n, **arguments)
     return encode_table(found)
+
+
+@_answer
+def rows_of_clustering(images: Any, names: Any) -> Any:
+    """Row (from 1) of the image of a clustering that each row of a table is about."""
+    table = decode_table(images)
+    clustering = imagestrata.Clustering(table, table, table, np.empty((0, 0), np.float32), {})
+    rows = clustering._rows_of(decode_table(names))
+    return encode_table(pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")}))
 
 
 @_answer

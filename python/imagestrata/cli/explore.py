@@ -12,11 +12,11 @@ from .options import Column, Json, MapMethod, Name, Overwrite, Quiet, RunFolder,
 from .output import records, show
 from .run_folder import (
     drawn_sample,
+    excluded_ids,
     find_texts,
     load_clustering,
     placed,
     read_csv,
-    read_lines,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def coding_sheet(
     by: Annotated[str | None, typer.Option(help="probability, silhouette or distance.")] = None,
     warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
     exclude: Annotated[
-        Path | None, typer.Option(help="A file with ids of images to leave out, one a line.")
+        Path | None,
+        typer.Option(help="Images to leave out: ids or paths, one a line, or a CSV table."),
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -130,14 +131,16 @@ def coding_sheet(
 
     split = [one.partition("=") for one in code]
     page = run_folder / "coding-sheet.html"
+    hidden = excluded_ids(run_folder, exclude)
+    clustering = load_clustering(run_folder)
     sheet = write_sheet(
-        load_clustering(run_folder),
+        clustering,
         page,
         {name: answers.split(",") if equals else None for name, equals, answers in split},
         n=n,
         by=by,
         warning=warning,
-        exclude=None if exclude is None else read_lines(exclude),
+        exclude=sorted(hidden & {*clustering.images["image_id"]}),
         overwrite=overwrite,
         progress=not quiet,
     )

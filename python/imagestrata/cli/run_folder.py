@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImagestrataError
-from ..verbs import refuse_sheet
 from ..wording import quote
 
 if TYPE_CHECKING:
@@ -82,21 +81,19 @@ def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str,
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
+    from ..names import KEYS
+    from ..tables import read_typed
 
-    refuse_sheet(path)
-    try:
-        return pd.read_csv(path, dtype={"image_id": "str"})
-    except (OSError, ValueError) as error:
-        raise ImagestrataError(
-            f"{quote(path)} cannot be read as a table ({error}).", "It must be a CSV file."
-        ) from None
+    return read_typed(path, KEYS)
 
 
-def read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImagestrataError(
-            f"{quote(path)} cannot be read as text ({error}).", "It must have one id a line."
-        ) from None
+def excluded_ids(run_folder: Path, exclude: Path | None) -> set[str]:
+    """Ids of the images that a list names; an error if a line of it is none of the run."""
+    from ..names import excluded
+    from ..provenance import read_run
+
+    if exclude is None:
+        return set()
+    has_scan = "scan" in read_run(run_folder).get("steps", {})
+    images = scanned(run_folder) if has_scan else load_clustering(run_folder).images
+    return excluded(images, exclude, f"the run folder {quote(run_folder)}")

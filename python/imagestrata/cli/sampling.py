@@ -22,7 +22,7 @@ from .options import (
     Singles,
 )
 from .output import records, show
-from .run_folder import load_clustering, placed, read_lines
+from .run_folder import excluded_ids, load_clustering, placed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,8 @@ def assign(
     high: Annotated[int, typer.Option(help="Highest rating.")] = 10,
     warning: Annotated[str | None, typer.Option(help="Read before the first image.")] = None,
     exclude: Annotated[
-        Path | None, typer.Option(help="A file with ids of images to leave out, one a line.")
+        Path | None,
+        typer.Option(help="Images to leave out: ids or paths, one a line, or a CSV table."),
     ] = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -109,9 +110,11 @@ def assign(
         )
     if format == "html" and base_url is not None:
         raise ImagestrataError("A page holds its images: --base-url is for the other formats.")
-    hidden = None if exclude is None else read_lines(exclude)
+    # A line that is no image of the run stops here, before packets are written.
+    hidden = excluded_ids(run_folder, exclude)
+    sample = read_sample(run_folder)
     packets = assign_annotators(
-        read_sample(run_folder),
+        sample,
         group or ("Democrat", "Republican"),
         n_images,
         raters_per_group,
@@ -126,7 +129,7 @@ def assign(
         run_folder / f"rate-{format}",
         scale=(low, high),
         warning=warning,
-        exclude=hidden,
+        exclude=sorted(hidden & {*sample["image_id"]}),
         overwrite=overwrite,
         progress=not quiet,
         **hosted,

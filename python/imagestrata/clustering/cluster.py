@@ -15,6 +15,7 @@ from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, check_settings
+from ..tables import keep_given, with_file
 from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
@@ -240,8 +241,9 @@ def _as_tables(
         "distance": estimator.distances_,
         **estimator.image_columns(),
     }
-    given = embeddings.images
-    images = given[["image_id", "path"]].assign(**found, n_copies=given["n_copies"])
+    # What this or another clustering said of the images before is not what this one says.
+    given = keep_given(with_file(embeddings.images), [*found], verb("cluster_images"), stacklevel=4)
+    images = given[["image_id", "path", "file"]].assign(**found, n_copies=given["n_copies"])
     images = images.join(given[[name for name in given if name not in images]])
     clusters = (
         images[cluster > 0]

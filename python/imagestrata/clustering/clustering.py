@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from ..corpus.located import located
 from ..errors import ImagestrataError, first_rows, plural
 from ..files import damaged, make_folder, read_json, read_table, write_json, write_table
+from ..names import KEYS, Images
 from ..provenance import step_folder
+from ..tables import id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_path
-from ..wording import Name, quote, verb
+from ..wording import Name, kind_of, quote, verb
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -30,7 +32,7 @@ class Clustering:
     Attributes
     ----------
     images : DataFrame
-        One row per image: image_id, path, cluster (1..C, largest first; -1 for
+        One row per image: image_id, path, file (its name), cluster (1..C, largest first; -1 for
         the residual), iteration (in which the cluster left; 0 for the residual),
         silhouette, distance (to the centroid; NaN for the residual), n_copies,
         and the further columns that came with the images. Of the method
@@ -103,10 +105,72 @@ class Clustering:
         self._check_encoder(given)
         matrix = as_rows(given.matrix, self.settings.get("normalize"))
         nearest = nearest_centroids(matrix, self.centroids)
-        found = given.images[["image_id", "path"]].copy()
+        found = with_file(given.images[["image_id", "path"]])
         found["cluster"] = nearest + 1
         found["distance"] = centroid_distances(matrix, self.centroids, nearest)
         return found
+
+    def augment(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Join the clustering to a table that names images.
+
+        Parameters
+        ----------
+        table : DataFrame
+            A column ``image_id``, ``path`` or ``file``, and any others. Names are matched
+            as ids, then as paths, then as the end of exactly one path. What
+            :func:`scan_images` returned gives a cluster to every file: a copy has that
+            of the image that is kept instead.
+
+        Returns
+        -------
+        DataFrame
+            The rows of ``table`` in their order, with the columns of ``images``. Columns
+            of yours that are called like one of these get ``_given`` behind their names,
+            and a warning says so.
+
+        Raises
+        ------
+        ImagestrataError
+            If no row is about an image of the clustering, or a name fits several.
+
+        Warns
+        -----
+        UserWarning
+            If some rows are about other images: their cluster is missing.
+        """
+        if not isinstance(table, pd.DataFrame):
+            raise ImagestrataError(f"A table is expected, not {kind_of(table)}.")
+        rows = self._rows_of(table)
+        is_scan = {"status", "duplicate_of"} <= {*table}
+        ours = [str(name) for name in self.images if name not in KEYS]
+        ours = [name for name in ours if name != "n_copies" or not is_scan]
+        given = with_text_ids(table)
+        if is_scan:  # what came with the images came from this table
+            found_here = {"cluster", "iteration", "silhouette", "distance"}
+            ours = [name for name in ours if name in found_here or name not in given]
+        given = keep_given(given, ours, "the clustering")
+        found = self.images[ours].take(np.maximum(rows, 0)).set_axis(given.index)
+        lost = rows < 0
+        if lost.any():
+            whole = found.select_dtypes("int64").columns
+            found = found.astype(dict.fromkeys(whole, "Int64")).mask(pd.Series(lost, found.index))
+        if "image_id" not in given:
+            ids = self.images["image_id"].take(np.maximum(rows, 0)).set_axis(given.index)
+            given.insert(0, "image_id", ids.mask(lost))
+        return given.join(found)
+
+    def _rows_of(self, table: pd.DataFrame) -> NDArray[np.int64]:
+        """Row of the image that each row of a table is about, -1 for none."""
+        known = Images(self.images)
+        names, asked = table, np.ones(len(table), dtype=bool)
+        if {"image_id", "duplicate_of"} <= {*table}:
+            kept = id_texts(table["duplicate_of"], "duplicate_of")
+            names = pd.DataFrame({"image_id": kept.fillna(id_texts(table["image_id"]))})
+        if "status" in table:
+            asked = (table["status"] != "rejected").to_numpy()
+        rows = known.rows_of(names, "the table")
+        known.report(names[asked], rows[asked], "the table")
+        return rows
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the tables to a folder as Parquet files, and the settings as JSON."""

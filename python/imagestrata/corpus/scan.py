@@ -21,6 +21,7 @@ from ..errors import ImagestrataError, plural
 from ..files import read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint, held_result, step_folder
+from ..tables import keep_given, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -42,6 +43,7 @@ from .reasons import Reason
 COLUMNS = (
     "image_id",
     "path",
+    "file",
     "format",
     "width",
     "height",
@@ -152,14 +154,15 @@ def scan_images(
         - ``duplicate_of``: ``image_id`` of the image that is kept instead, the
           first of its kind by path, which is always ``"ok"`` itself
         - ``n_copies``: 1 + its copies for an ``"ok"`` image, else 0
-        - then the columns of a table given as ``images``
+        - then the columns of a table given as ``images``; those called like one of the
+          above get ``_given`` behind their names, and a warning says so
 
     Raises
     ------
     ImagestrataError
         If there is no image to look at, or not one that is usable; if the table
-        has no column ``path``, has rows without a path or twice the same, or has
-        columns of ours; if an argument is out of range; if ``out`` cannot be
+        has no column ``path``, or has rows without a path or twice the same; if an
+        argument is out of range; if ``out`` cannot be
         written or holds another scan; if the cluster cannot be reached, or its workers
         do not see the files.
 
@@ -173,7 +176,7 @@ def scan_images(
     overwrite = check_bool("overwrite", overwrite)
     folder = None if out is None else check_path("out", out)
     listing = list_files(images, skip=folder, exclude=settings.get("exclude", ()))
-    _check_extras(listing.extras)
+    listing.extras = keep_given(_without_file(listing.extras), COLUMNS, verb("scan_images"))
     step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
     stored = step.stored(read_scanned)
     if stored is not None:
@@ -223,7 +226,7 @@ def scan_settings(
 def read_scanned(folder: Path) -> pd.DataFrame:
     """The table of images of a run folder or variant, with the paths where they are now."""
     place = step_folder(folder, "scan")
-    return located(read_table(place / "images.parquet"), place)
+    return with_file(located(read_table(place / "images.parquet"), place))
 
 
 def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None:
@@ -232,8 +235,6 @@ def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None
         _check_any_ok(images)
         return
     check_listed(images, skip=None if out is None else check_path("out", out))
-    if isinstance(images, pd.DataFrame):
-        _check_extras(images.drop(columns="path"))
 
 
 def from_scan(out: str | os.PathLike[str] | None, image_ids: Iterable[str]) -> dict[str, str]:
@@ -260,14 +261,11 @@ def _check_patterns(exclude: Any) -> list[str]:
     return sorted(set(patterns))
 
 
-def _check_extras(extras: pd.DataFrame) -> None:
-    clash = [name for name in extras.columns if name in COLUMNS]
-    if clash:
-        raise ImagestrataError(
-            f"The table of images has columns that {verb('scan_images')} makes itself: "
-            f"{', '.join(map(quote, clash))}.",
-            "Drop or rename them.",
-        )
+def _without_file(extras: pd.DataFrame) -> pd.DataFrame:
+    """A user's columns without names of files that are ours anyway."""
+    if "file" in extras and [*extras["file"]] == [os.path.basename(p) for p in extras.index]:  # noqa: PTH119
+        return extras.drop(columns="file")
+    return extras
 
 
 def _inputs(listing: Listing) -> str:
@@ -303,7 +301,8 @@ def usable_images(
     if "n_copies" not in usable:
         usable["n_copies"] = 1
     extras = [name for name in usable.columns if name not in COLUMNS]
-    return usable.loc[:, ["image_id", "path", "n_copies", *extras]]
+    usable = with_file(with_text_ids(usable))
+    return usable.loc[:, ["image_id", "path", "file", "n_copies", *extras]]
 
 
 def _is_scanned(images: Any) -> bool:
@@ -418,7 +417,8 @@ def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
     for name, values in made.items():
         table = table.append_column(name, values)
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return frame.assign(n_copies=np.bincount(kept, minlength=len(looked)))[[*COLUMNS]]
+    frame = with_file(frame.assign(n_copies=np.bincount(kept, minlength=len(looked))))
+    return frame[[*COLUMNS]]
 
 
 def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pa.Table:

@@ -17,6 +17,7 @@ from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
 from ..provenance import step_folder
+from ..tables import id_texts, with_file
 from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
 from .blocks import rows_not_finite
@@ -130,17 +131,22 @@ class Embeddings:
         n = len(vectors)
         if image_ids is None:
             image_ids = [str(row).zfill(len(str(n))) for row in range(1, n + 1)]
-        ids = [str(image_id) for image_id in _of_length("image_ids", image_ids, n)]
+        given = pd.Series(list(_of_length("image_ids", image_ids, n)))
+        ids = id_texts(given, "image_ids")
+        if ids.isna().any():
+            raise ImagestrataError(
+                f"{int(ids.isna().sum())} of {n} {arg('image_ids')} are missing."
+            )
         where = [None] * n if paths is None else list(_of_length("paths", paths, n))
         images = pd.DataFrame(
             {
-                "image_id": pd.Series(ids, dtype="str"),
+                "image_id": ids,
                 "path": pd.Series([p if p is None else str(p) for p in where], dtype="str"),
                 "n_copies": 1,
             }
         )
         check_unique(images["image_id"])
-        return cls(images, vectors, {"width": vectors.shape[1]})
+        return cls(with_file(images), vectors, {"width": vectors.shape[1]})
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Embeddings:

@@ -14,10 +14,12 @@ from ..clustering.inputs import check_story
 from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
+from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import fingerprint
+from ..tables import with_text_ids
 from ..validate import check_bool, check_choice, check_int, check_path, columns_of
-from ..validation.pair_answers import csv_rows, text_of
+from ..validation.pair_answers import csv_rows
 from ..validation.pair_export import check_file
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -34,7 +36,7 @@ _KEYS = ("cluster", "certainty", "rank", "image_id")
 
 #: Columns of a clustering's images that are no metadata of the user's.
 _OWN = {
-    "image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies",
+    "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
     "probability", "outlier_score", "assigned",
 }  # fmt: skip
 
@@ -51,7 +53,7 @@ def coding_sheet(
     columns: Sequence[str] | None = None,
     question: str = QUESTION,
     warning: str | None = None,
-    exclude: Sequence[str] | None = None,
+    exclude: Exclude = None,
     thumbnail: int = 400,
     overwrite: bool = False,
     progress: Progress = True,
@@ -86,8 +88,9 @@ def coding_sheet(
         What coders are asked.
     warning : str, optional
         What they read before they see the first image, such as that some show violence.
-    exclude : sequence of str, optional
-        Ids of images that nobody is to see; others take their places.
+    exclude : sequence of str, path of a file, or DataFrame, optional
+        Images that nobody is to see, by id, path or name of the file; others take their
+        places. A file has one on each line, or is a CSV table with such a column.
     thumbnail : int, default 400
         Longer side of the embedded copies, in pixels; an image then takes some 20 KB.
     overwrite : bool, default False
@@ -107,13 +110,12 @@ def coding_sheet(
     ------
     ImagestrataError
         If a cluster, a measure or a column does not exist, a code has no name or that
-        of a column, or the file exists.
+        of a column, or the file exists; or if an entry to exclude is of no image.
 
     Warns
     -----
     UserWarning
-        If images cannot be shown: they stay, as a grey field with the reason. If excluded
-        ids are of no image.
+        If images cannot be shown: they stay, as a grey field with the reason.
 
     See Also
     --------
@@ -152,6 +154,8 @@ def read_coding(
     sheet: pd.DataFrame | str | os.PathLike[str],
     *,
     codes: Sequence[str] | None = None,
+    sep: str | None = None,
+    encoding: str | None = None,
 ) -> pd.DataFrame:
     """Read coded sheets.
 
@@ -165,6 +169,12 @@ def read_coding(
         What :func:`coding_sheet` returned, or its CSV.
     codes : sequence of str, optional
         Names of the codes; by default the empty columns of the sheet.
+    sep : str, optional
+        What separates the columns of CSV files; by default commas, semicolons or tabs,
+        whichever fits.
+    encoding : str, optional
+        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        is read as Windows-1252, with a warning.
 
     Returns
     -------
@@ -200,7 +210,9 @@ def read_coding(
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     if not paths:
         raise ImagestrataError(f"{arg('files')} is empty.", "Name the files that coders sent.")
-    rows = [row for path in paths for row in _coded(check_path("files", path), named)]
+    rows = [
+        row for path in paths for row in _coded(check_path("files", path), named, sep, encoding)
+    ]
     table = pd.DataFrame(rows, columns=["image_id", "coder", "code", "value", "file"])
     unknown = ~table["image_id"].isin(known["image_id"])
     if unknown.any():
@@ -300,18 +312,7 @@ def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
 
 def _without(images: pd.DataFrame, exclude: Any) -> pd.DataFrame:
     """The images that may be seen."""
-    if isinstance(exclude, str):
-        raise ImagestrataError(
-            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
-        )
-    hidden = {str(name) for name in (exclude if exclude is not None else [])}
-    # Of misspelt ones, one would be shown that must not be.
-    unknown = hidden - set(images["image_id"].astype(str))
-    if unknown:
-        warn(
-            f"{len(unknown)} of {plural(len(hidden), 'excluded id')} are of no image in the "
-            f"clustering, {quote(min(unknown))} for one."
-        )
+    hidden = excluded(images, exclude, "the clustering")
     return images[~images["image_id"].astype(str).isin(hidden)]
 
 
@@ -397,8 +398,7 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
 def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
     """What the sheet says of its images, and the names of its codes."""
     if isinstance(sheet, str | os.PathLike):
-        path = check_path("sheet", sheet)
-        header, rows = csv_rows(text_of(path), path)
+        header, rows = csv_rows(check_path("sheet", sheet), _KEYS)
         sheet = pd.DataFrame(rows, columns=header)
     if not isinstance(sheet, pd.DataFrame) or not {*_KEYS} <= {*sheet}:
         raise ImagestrataError(
@@ -414,13 +414,15 @@ def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
             else f"{arg('codes')} must be the names of the codes, not {quote(codes)}.",
             f"Name them, such as {arg('codes', ['frame', 'people'])}.",
         )
-    known = sheet[list(_KEYS)].astype({"cluster": int, "rank": int, "image_id": "str"})
+    known = with_text_ids(sheet[list(_KEYS)]).astype({"cluster": int, "rank": int})
     return known, named
 
 
-def _coded(file: Path, codes: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
+def _coded(
+    file: Path, codes: Sequence[str], sep: str | None, encoding: str | None
+) -> list[tuple[str, str, str, str, str]]:
     """Image, coder, code, value, file: the values that are not empty."""
-    columns, rows = csv_rows(text_of(file), file)
+    columns, rows = csv_rows(file, ("image_id", "coder", *codes), sep, encoding)
     absent = [name for name in ("image_id", *codes) if name not in columns]
     if absent:
         raise ImagestrataError(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError
+from ..tables import with_file
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import Name, arg, kind_of, verb
@@ -44,7 +45,7 @@ def find_images(
     -------
     DataFrame
         ``cluster``, ``rank`` (from 1 within the cluster), ``image_id``,
-        ``path``, ``silhouette`` and ``distance``; clusters in the order asked for.
+        ``path``, ``file``, ``silhouette`` and ``distance``; clusters in the order asked for.
 
     Raises
     ------
@@ -57,7 +58,8 @@ def find_images(
     chosen = select_clusters(clustering, cluster)
     ranked = rank_images(clustering.images, chosen, typical=order == "typical")
     ranked["rank"] = ranked.groupby("cluster").cumcount() + 1
-    columns = ["cluster", "rank", "image_id", "path", "silhouette", "distance"]
+    ranked = with_file(ranked)
+    columns = ["cluster", "rank", "image_id", "path", "file", "silhouette", "distance"]
     return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
 
 

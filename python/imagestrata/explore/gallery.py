@@ -17,6 +17,7 @@ from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..sampling.sample import from_sample
+from ..tables import with_text_ids
 from ..validate import check_bool, check_int
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
@@ -30,7 +31,9 @@ from .thumbnails import Thumbnail, make_thumbnails
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_IMAGE_COLUMNS = ("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies")
+_IMAGE_COLUMNS = (
+    "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
+)  # fmt: skip
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
 #: Wider or narrower images are cut on the page (not in the large view).
 _RATIOS = (0.5, 2.5)
@@ -160,6 +163,7 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
             f"{arg('sample')} must be a table with a column image_id, as {verb('sample_images')} "
             f"returns it; got {kind_of(sample)}."
         )
+    sample = with_text_ids(sample)
     known = sample["image_id"].isin(images["image_id"])
     unknown = sorted(set(sample["image_id"][~known]))
     if unknown:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
+from ..names import KEYS, Images
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
@@ -61,7 +62,7 @@ def cluster_keywords(
     clustering : Clustering
         What :func:`cluster_images` returned.
     texts : DataFrame, optional
-        ``image_id`` and the texts: what :func:`describe_images` or
+        The texts and a column ``image_id``, ``path`` or ``file``: what :func:`describe_images` or
         :func:`tag_images` returned, or a table of yours. The texts of several rows
         of one image are joined. By default the texts are a column of the
         clustering's images.
@@ -220,7 +221,9 @@ def values_of_clusters(
             f"{arg(name)} must be a table with image_id and a column of {name}, not "
             f"{kind_of(table)}."
         )
-    absent = [one for one in ("image_id", column) if one not in table]
+    absent = [one for one in (column,) if one not in table]
+    if not {*KEYS} & {*table}:
+        absent = ["image_id", *absent]
     if absent:
         raise ImagestrataError(
             f"There is no column {quote(absent[0])} in {where}; there are "
@@ -231,7 +234,13 @@ def values_of_clusters(
     inside = clustering.images[["image_id", "cluster"]]
     if not residual:
         inside = inside[inside["cluster"] > 0]
-    given = pd.DataFrame({"image_id": table["image_id"], "text": table[column]})
+    known = Images(clustering.images)
+    rows = known.rows_of(table, where)
+    known.report(table, rows, where)
+    ids = clustering.images["image_id"].to_numpy()
+    given = pd.DataFrame(
+        {"image_id": ids[rows[rows >= 0]], "text": table[column].to_numpy()[rows >= 0]}
+    )
     given = given.explode("text").dropna()
     given["text"] = given["text"].astype(str)
     found = inside.merge(given[given["text"].str.strip() != ""], on="image_id")

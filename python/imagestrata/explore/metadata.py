@@ -40,7 +40,8 @@ def cluster_metadata(
     clustering : Clustering
         What :func:`cluster_images` returned.
     metadata : DataFrame, optional
-        ``image_id`` and the column; an image may have several rows. By default the
+        The column, and one that names images (``image_id``, ``path`` or ``file``, of
+        which a unique end is enough); an image may have several rows. By default the
         column is one of the clustering's images.
     column : str
         The column: an account, a day, a party, hashtags. Its values count as text; cut

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
+from ..tables import with_text_ids
 from ..validate import columns_of
 from ..wording import arg, quote, verb
 
@@ -34,6 +35,7 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
             f"{columns_of(points)}.",
             f"Make it with {verb('map_images')}.",
         )
+    points = with_text_ids(points)
     twice = points["image_id"][points["image_id"].duplicated()]
     if len(twice):
         raise ImagestrataError(
@@ -42,7 +44,7 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
         )
     found = points.set_index("image_id")[["x", "y"]].reindex(images["image_id"])
     try:
-        places = found.to_numpy(dtype=np.float64)
+        places: NDArray[np.float64] = found.to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
         raise ImagestrataError(
             f"The columns x and y of {arg('points')} must hold numbers."

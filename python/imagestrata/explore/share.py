@@ -704,7 +704,7 @@ In R:
   library(imagestrata)
   embeddings <- read_embeddings("this-folder")
   clustering <- read_clustering("this-folder")
-  sample <- read.csv("this-folder/sample.csv")
+  sample <- read.csv("this-folder/sample.csv", colClasses = c(image_id = "character"))
 
 {MANIFEST} has the SHA-256 of every other file.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..corpus.listing import composed
 from ..corpus.scan import COLUMNS
 from ..errors import ImagestrataError, plural, warn
-from ..files import file_hash
+from ..names import KEYS, Images
+from ..names import some as _some
 from ..provenance import fingerprint
+from ..tables import read_typed, with_text_ids
 from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
 from .split import SPLITS
@@ -26,8 +26,6 @@ from .task import TASKS, Floats
 _SPLIT_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
 
 _BINARY_NAMES = {"negative", "positive"}
-
-_SHOWN = 5
 
 
 @dataclass(eq=False)
@@ -77,7 +75,7 @@ def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path |
     """The same for labels from which nothing need be learnt, however few they are."""
     rows = from_folders(table, root) if labels is None else check_labels(labels)
     found = _find_images(table, rows, root)
-    columns = [name for name in rows.columns if name not in ("image_id", "path", "split")]
+    columns = [name for name in rows.columns if name not in (*KEYS, "split")]
     task = _check_task(task, rows[columns])
     merged, names = _as_numbers(found, columns, task)
     _report_unlabelled(table, merged)
@@ -89,25 +87,13 @@ def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path |
 def read_labels(labels: Any) -> pd.DataFrame:
     """A user's table of labels, from memory or from a CSV file."""
     if isinstance(labels, pd.DataFrame):
-        return labels
+        return with_text_ids(labels)
     if not isinstance(labels, str | os.PathLike):
         raise ImagestrataError(
             f"{arg('labels')} must be a table, the path of a CSV file, or {quote(None)} for the "
             f"names of folders, not {kind_of(labels)}."
         )
-    path = check_path("labels", labels)
-    try:
-        file_hash(path)
-        return pd.read_csv(path, dtype={"image_id": "str", "path": "str"})
-    except FileNotFoundError:
-        raise ImagestrataError(
-            f"There is no file {quote(path)}.", f"Check {arg('labels')}."
-        ) from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ImagestrataError(
-            f"{quote(path)} could not be read as CSV: {error}.",
-            "Save it as CSV in UTF-8, with names in the first line.",
-        ) from None
+    return read_typed(check_path("labels", labels), KEYS)
 
 
 def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
@@ -149,14 +135,16 @@ def check_labels(labels: Any) -> pd.DataFrame:
 
 def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns that matter of a user's table, checked."""
-    keys = [name for name in ("image_id", "path") if name in rows]
+    keys = [name for name in KEYS if name in rows]
     if not keys:
         raise ImagestrataError(
-            "The table of labels must have a column 'image_id' or 'path'; it has "
+            "The table of labels must have a column 'image_id', 'path' or 'file'; it has "
             f"{', '.join(map(quote, rows.columns)) or 'none'}.",
             "Name the column that says which image a row is about.",
         )
-    labels = [name for name in rows.columns if name not in {*COLUMNS, "split"}]
+    is_scan = {"image_id", "path", "status"} <= {*rows.columns}
+    known = {*(COLUMNS if is_scan else KEYS), "split"}
+    labels = [name for name in rows.columns if name not in known]
     if not labels or rows.empty:
         raise ImagestrataError(
             f"The table of labels has {plural(len(rows), 'row')} and no column with labels."
@@ -165,12 +153,12 @@ def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
             "Expected is a column per label with 1, 0 or nothing, or one column of classes.",
         )
     split = ["split"] if "split" in rows else []
-    rows = rows.loc[:, [*keys[:1], *labels, *split]]
-    lost = rows[keys[0]].isna()
+    rows = rows.loc[:, [*keys, *labels, *split]]
+    lost = rows[keys].isna().all(axis=1)
     if lost.any():
         raise ImagestrataError(
-            f"{lost.sum()} of {plural(len(rows), 'row')} of labels have no {keys[0]}, the first "
-            f"is row {int(np.flatnonzero(lost)[0]) + 1}.",
+            f"{lost.sum()} of {plural(len(rows), 'row')} of labels have no {' or '.join(keys)}, "
+            f"the first is row {int(np.flatnonzero(lost)[0]) + 1}.",
             "Fill them in, or drop those rows.",
         )
     if split:
@@ -190,67 +178,23 @@ def _check_splits(column: pd.Series[Any]) -> pd.Series[str]:
 
 def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     """Rows of labels with the image that each is about: the kept one, if that is a copy."""
-    if "image_id" in rows:
-        row_of = {image_id: row for row, image_id in reversed([*enumerate(table["image_id"])])}
-        where = [row_of.get(str(image_id), -1) for image_id in rows["image_id"]]
-    else:
-        where = _find_paths([str(path) for path in rows["path"]], list(table["path"]), root)
-    key = "image_id" if "image_id" in rows else "path"
-    where_found = np.array(where)
-    unknown = rows.loc[where_found < 0, key]
-    if len(unknown) == len(rows):
-        raise ImagestrataError(
-            f"None of the {plural(len(rows), 'row')} of labels is about one of the "
-            f"{plural(len(table), 'image')}: the labels' column {quote(key)} has "
-            f"{_some(unknown)}, the images have {_some(table[key])}.",
-            "Check that the labels belong to these images.",
-        )
+    known = Images(table, root)
+    where_found = known.rows_of(rows, "labels")
+    known.report(rows, where_found, "labels")
     seen = table.iloc[np.maximum(where_found, 0)].reset_index(drop=True)
     rejected = (where_found >= 0) & (seen["status"] == "rejected").to_numpy()
-    for lost, why in (
-        (unknown, "are about images that are not there"),
-        (rows.loc[rejected, key], "are about images that cannot be used"),
-    ):
-        if len(lost):
-            warn(
-                f"{len(lost)} of {plural(len(rows), 'row')} of labels {why} and left out: "
-                f"{_some(lost)}."
-            )
+    if rejected.any():
+        key = next(name for name in KEYS if name in rows)
+        warn(
+            f"{rejected.sum()} of {plural(len(rows), 'row')} of labels are about images that "
+            f"cannot be used and left out: {_some(rows.loc[rejected, key])}.",
+            stacklevel=6,
+        )
     ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
     kept = table[table["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]
     good = (where_found >= 0) & ~rejected
     found: pd.DataFrame = rows[good].assign(image_id=ids[good])
     return found.assign(path=found["image_id"].map(kept)).reset_index(drop=True)
-
-
-def _find_paths(wanted: Sequence[str], there: Sequence[str], root: Path | None) -> list[int]:
-    """Row of each path among those there: the same file, or the only one that ends so.
-
-    Accents may be composed in one and letters of their own in the other.
-    """
-    exact = {path: row for row, path in enumerate(there)}
-    by_name: dict[str, list[int]] = {}
-    for row, path in enumerate(there):
-        by_name.setdefault(composed(PurePath(path).name), []).append(row)
-    found = []
-    for path in wanted:
-        bases = [Path.cwd(), *([root] if root is not None else [])]
-        rows = {exact.get(os.path.abspath(base / path), -1) for base in bases} - {-1}  # noqa: PTH100
-        if not rows:
-            ending = PurePath(composed(path.replace("\\", "/"))).parts
-            rows = {
-                row
-                for row in by_name.get(ending[-1] if ending else "", [])
-                if PurePath(composed(there[row])).parts[-len(ending) :] == ending
-            }
-        if len(rows) > 1:
-            raise ImagestrataError(
-                f"The labels' path {quote(path)} fits {plural(len(rows), 'image')}: "
-                f"{_some(there[row] for row in sorted(rows))}.",
-                "Give paths with more of their folders, or use image_id.",
-            )
-        found.append(rows.pop() if rows else -1)
-    return found
 
 
 def _check_task(task: str | None, values: pd.DataFrame) -> str:
@@ -381,12 +325,3 @@ def _check_enough(labelled: Labelled) -> None:
                 "training, validation and test each need one of both kinds.",
                 "Label more images, or drop the label.",
             )
-
-
-def _some(values: Iterable[Any]) -> str:
-    """The first few of many, for a message."""
-    listed = list(values)
-    text = ", ".join(
-        repr(value) if isinstance(value, str) else str(value) for value in listed[:_SHOWN]
-    )
-    return f"{text}, ..." if len(listed) > _SHOWN else text

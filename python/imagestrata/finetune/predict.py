@@ -12,6 +12,7 @@ from ..embeddings.embed import embed_images
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
+from ..tables import with_file
 from ..validate import check_float
 from ..verbs import public
 from ..wording import arg, quote
@@ -208,5 +209,7 @@ def _check_threshold(threshold: Any, model: FineTunedModel) -> Floats:
 
 def _long(images: pd.DataFrame, model: FineTunedModel) -> pd.DataFrame:
     """A row per image and label."""
-    repeated = images[["image_id", "path"]].loc[images.index.repeat(len(model.labels))]
+    repeated = with_file(images)[["image_id", "path", "file"]].loc[
+        images.index.repeat(len(model.labels))
+    ]
     return repeated.reset_index(drop=True).assign(label=model.labels * len(images))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
+from ..names import KEYS
 from ..validate import check_choice, check_float, check_scale, columns_of
 from ..verbs import public
 from ..wording import arg, quote
@@ -202,11 +203,14 @@ def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame
 
 def _key(table: pd.DataFrame) -> str:
     if isinstance(table, pd.DataFrame):
-        for name in ("image_id", "path"):
+        for name in KEYS:
             if name in table:
+                lost = int(table[name].isna().sum())
+                if lost:
+                    raise ImagestrataError(f"{lost} of {len(table)} rows have no {name}.")
                 return name
     raise ImagestrataError(
-        f"A table with a column 'image_id' or 'path' is expected; {columns_of(table)}."
+        f"A table with a column 'image_id', 'path' or 'file' is expected; {columns_of(table)}."
     )
 
 
@@ -217,7 +221,7 @@ def _rated(
     scale: tuple[float, float] | None,
 ) -> list[str]:
     """The columns with numbers on the scale; with 1 and 0 where there is none."""
-    others = {"image_id", "path", "annotator"}
+    others = {*KEYS, "annotator"}
     if items is None:
         names = [name for name in table.columns if name not in others]
     else:

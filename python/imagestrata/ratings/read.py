@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..files import unguarded
 from ..sampling.assign import check_packets
 from ..sampling.survey import EMOTIONS, check_items
+from ..tables import as_number, read_texts, with_text_ids
 from ..validate import check_path, check_scale
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -29,6 +29,8 @@ def read_ratings(
     packets: pd.DataFrame | None = None,
     items: Sequence[str] | pd.DataFrame | None = None,
     scale: tuple[float, float] = (0, 10),
+    sep: str | None = None,
+    encoding: str | None = None,
 ) -> pd.DataFrame:
     """Read ratings with one row each, and join them to the sample.
 
@@ -53,6 +55,12 @@ def read_ratings(
         ``dimension``. By default the ten emotions in their three dimensions.
     scale : (float, float), default (0, 10)
         Lowest and highest rating that can be given.
+    sep : str, optional
+        What separates the columns of CSV files; by default commas, semicolons or tabs,
+        whichever fits.
+    encoding : str, optional
+        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        is read as Windows-1252, with a warning.
 
     Returns
     -------
@@ -77,7 +85,7 @@ def read_ratings(
     """
     low, high = check_scale(scale)
     names = check_items(items)
-    table = _read(files)
+    table = _read(files, sep, encoding)
     if "group" not in table and packets is not None:
         table["group"] = _groups(table, packets)
     if "group" not in table:
@@ -88,7 +96,7 @@ def read_ratings(
     order = getattr(files, "dtypes", {}).get("group")
     table = _answered(table)
     _refuse(table, ~table["item"].isin(names), "item", "are of unknown items")
-    numbers = pd.to_numeric(table["rating"], errors="coerce")
+    numbers = as_number(table["rating"])
     _refuse(table, numbers.isna(), "rating", "are no numbers")
     off = (numbers < low) | (numbers > high)
     _refuse(table, off, "rating", f"are off the scale {low:g} to {high:g}")
@@ -109,14 +117,15 @@ def read_ratings(
     return result
 
 
-def _read(files: Any) -> pd.DataFrame:
+def _read(files: Any, sep: str | None, encoding: str | None) -> pd.DataFrame:
     """All rows as text, with the file they come from."""
     if isinstance(files, pd.DataFrame):
-        rated = files.astype({"rating": object}) if "rating" in files else files
+        given = with_text_ids(files)
+        rated = given.astype({"rating": object}) if "rating" in given else given
         tables = [rated.astype("str").where(rated.notna(), "").assign(file="the table")]
     else:
         paths = [files] if isinstance(files, str | os.PathLike) else list(files)
-        tables = [_read_file(path) for given in paths for path in _inside(given)]
+        tables = [_read_file(path, sep, encoding) for given in paths for path in _inside(given)]
     if not tables:
         raise ImagestrataError(f"{arg('files')} is empty.", "Name the files with ratings.")
     for table in tables:
@@ -135,30 +144,18 @@ def _inside(path: Any) -> list[Path]:
     given = check_path("files", path)
     if not given.is_dir():
         return [given]
-    found = sorted(given.glob("*.csv"))
+    found = sorted(p for p in given.iterdir() if p.suffix.lower() in (".csv", ".tsv"))
     if not found:
-        raise ImagestrataError(f"{quote(given)} holds no file that ends in .csv.")
+        raise ImagestrataError(f"{quote(given)} holds no file that ends in .csv or .tsv.")
     return found
 
 
-def _read_file(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-        separator = max(",;\t", key=header.count)
-        table = pd.read_csv(
-            path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
-        )
-    except FileNotFoundError:
-        raise ImagestrataError(
-            f"There is no file {quote(path)}.", "Check the spelling, or give the full path."
-        ) from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ImagestrataError(
-            f"{quote(path)} cannot be read as a table ({error}).",
-            "It must be CSV with the encoding UTF-8.",
-        ) from None
-    return unguarded(table.rename(columns=str.strip)).assign(file=str(path))
+def _read_file(path: Path, sep: str | None, encoding: str | None) -> pd.DataFrame:
+    table = read_texts(path, (*_NEEDED, "group", "packet_id"), sep=sep, encoding=encoding)
+    if "rating" in table and table.attrs["sep"] != ",":
+        numbers = as_number(table["rating"], decimal_comma=True)
+        table["rating"] = table["rating"].where(numbers.isna(), numbers.astype(str))
+    return table.assign(file=str(path))
 
 
 def _groups(table: pd.DataFrame, packets: pd.DataFrame) -> pd.Series[Any]:
@@ -201,7 +198,7 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
             f"{arg('sample')} must be a table as {verb('sample_images')} returns it."
         )
     columns = [name for name in _OF_SAMPLE if name in sample]
-    known = sample.assign(image_id=sample["image_id"].astype("str")).set_index("image_id")[columns]
+    known = with_text_ids(sample).set_index("image_id")[columns]
     if known.index.has_duplicates:
         raise ImagestrataError("The sample has image ids more than once.")
     outside = ~table["image_id"].isin(known.index)

@@ -12,8 +12,9 @@ import pandas as pd
 
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import damaged, unguarded, write_table
+from ..files import damaged, write_table
 from ..provenance import Step, fingerprint
+from ..tables import read_typed, with_text_ids
 from ..validate import check_choice, check_int, check_seed
 from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
@@ -190,11 +191,7 @@ def read_packets(folder: Path) -> pd.DataFrame:
     """The packets stored in a run folder."""
     names = ("packet_id", "group", "image_id", "path")
     try:
-        stored = unguarded(
-            pd.read_csv(
-                folder / "packets.csv", dtype=dict.fromkeys(names, "str"), keep_default_na=False
-            )
-        )
+        stored = read_typed(folder / "packets.csv", names, texts=names, sep=",", encoding="utf-8")
         check_packets(stored)
     except ValueError as error:
         raise damaged(folder / "packets.csv", error) from error
@@ -230,8 +227,7 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
         raise ImagestrataError(
             f"{unknown} of {plural(len(packets), 'row')} of the packets have gaps."
         )
-    # Ids from R may be factors.
-    table: pd.DataFrame = packets.astype(dict.fromkeys(["packet_id", "group", "image_id"], "str"))
+    table = with_text_ids(packets).astype({"group": "str"})
     twice = table.duplicated(["packet_id", "image_id"])
     if twice.any():
         first = table[twice].iloc[0]
@@ -282,7 +278,7 @@ def packets_table(
     names = [f"p{number:0{digits}d}" for number in range(first, first + len(hands))]
     of_group = np.repeat(np.array(groups, dtype=object), [len(hands) for hands in dealt])
     rows = np.concatenate([*hands, np.empty(0, int)]).astype(int)
-    columns = [name for name in ("image_id", "cluster", "path") if name in images]
+    columns = [name for name in ("image_id", "cluster", "path", "file") if name in images]
     table = images[columns].iloc[rows].reset_index(drop=True)
     table["packet_id"] = pd.Series(np.repeat(names, sizes), dtype="str")
     table["group"] = pd.Series(np.repeat(of_group, sizes), dtype="str")

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import pandas as pd
 
 from ..files import write_json, write_text
+from ..names import Exclude
 from ..progress import Progress
 from ..validate import check_int
 from ..verbs import public
@@ -27,7 +28,7 @@ def export_labelstudio(
     question: str | None = None,
     warning: str | None = None,
     base_url: str | None = None,
-    exclude: Sequence[str] | None = None,
+    exclude: Exclude = None,
     thumbnail: int = 800,
     overwrite: bool = False,
     progress: Progress = True,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..files import write_table, write_text
+from ..names import Exclude
 from ..progress import Progress
 from ..validate import check_int
 from ..verbs import public
@@ -30,7 +31,7 @@ def export_qualtrics(
     anchors: tuple[str, str] = ("not at all", "extremely"),
     question: str | None = None,
     warning: str | None = None,
-    exclude: Sequence[str] | None = None,
+    exclude: Exclude = None,
     thumbnail: int = 800,
     overwrite: bool = False,
     progress: Progress = True,

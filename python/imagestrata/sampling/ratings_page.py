@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import ImagestrataError
 from ..explore.page import write_page
 from ..files import write_table
+from ..names import Exclude
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_int
@@ -29,7 +30,7 @@ def export_ratings_page(
     anchors: tuple[str, str] = ("not at all", "extremely"),
     question: str | None = None,
     warning: str | None = None,
-    exclude: Sequence[str] | None = None,
+    exclude: Exclude = None,
     thumbnail: int = 800,
     overwrite: bool = False,
     progress: Progress = True,
@@ -56,8 +57,10 @@ def export_ratings_page(
     warning : str, optional
         What they read before they see the first image, such as that some images
         show violence.
-    exclude : sequence of str, optional
-        Ids of images that nobody is to see. A warning tells those that no image has.
+    exclude : sequence of str, path of a file, or DataFrame, optional
+        Images that nobody is to see, by id, path or name of the file. A file has one on
+        each line, or is a CSV table with such a column. An entry that is none of the images
+        is an error, before anything is written.
     thumbnail : int, default 800
         Longer side of the embedded copies, in pixels. With it a page of eight
         photographs has roughly 1 MB.

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.csv
 
 from ..clustering.inputs import clusters_fingerprint
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import damaged, unguarded, write_table
-from ..provenance import Step, fingerprint, held_result, step_folder
+from ..files import damaged, write_table
+from ..provenance import Step, fingerprint, held_result, read_run, step_folder
+from ..tables import keep_given, read_typed, with_file, with_text_ids
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path, check_seed
 from ..verbs import public
-from ..wording import arg, kind_of, quote
+from ..wording import arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
     from ..clustering.clustering import Clustering
@@ -108,7 +108,9 @@ def sample_images(
         n_per_cluster, budget=budget, allocation=allocation, residual=residual, singles=singles,
         shares=shares, seed=seed,
     )  # fmt: skip
-    images = _check_images(clustering, shares)
+    images = keep_given(
+        _check_images(clustering, shares), [*_WEIGHTS, "weight_share"], verb("sample_images")
+    )
     clusters = clusters_fingerprint(images)
     step = Step(
         out,
@@ -123,7 +125,7 @@ def sample_images(
         return stored
 
     strata = images.groupby("cluster").size()
-    is_residual = strata.index == -1
+    is_residual = strata.index.astype("str") == "-1"
     kept = (strata > 1) | settings["singles"]
     strata = strata[np.where(is_residual, settings["residual"] == "together", kept)]
     if strata.empty:
@@ -146,6 +148,8 @@ def sample_images(
             strata=len(strata),
             sampled=len(sample),
             not_sampled_strata=_n_strata(images) - len(strata),
+            # A CSV file does not say that "001" is text.
+            types={str(name): str(column.dtype) for name, column in sample.items()},
         )
     return sample
 
@@ -218,17 +222,17 @@ def read_sample(folder: Path) -> pd.DataFrame:
     place = step_folder(folder, "sample")
     try:
         return located(_read_sample(place), place)
-    except (pyarrow.ArrowException, ValueError) as error:
+    except ValueError as error:
         raise damaged(place / "sample.csv", error) from error
 
 
 def _read_sample(folder: Path) -> pd.DataFrame:
-    text = pyarrow.csv.ConvertOptions(
-        column_types={"image_id": pyarrow.string(), "path": pyarrow.string()}
-    )
-    lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    stored = pyarrow.csv.read_csv(folder / "sample.csv", parse_options=lines, convert_options=text)
-    return unguarded(stored.to_pandas())
+    step = read_run(folder)["steps"].get("sample", {})
+    types = step.get("counts", {}).get("types", {})
+    texts = [name for name, dtype in types.items() if dtype in ("str", "object", "category")]
+    sample = read_typed(folder / "sample.csv", texts=texts, sep=",", encoding="utf-8")
+    times = [name for name, dtype in types.items() if dtype.startswith("datetime64")]
+    return sample.assign(**{name: pd.to_datetime(sample[name]) for name in times})
 
 
 def _n_strata(images: pd.DataFrame) -> int:
@@ -241,6 +245,7 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
         raise ImagestrataError(
             f"{arg('clustering')} must be a clustering or a table, not {kind_of(clustering)}."
         )
+    images = with_text_ids(images)
     missing = [name for name in ("image_id", "cluster", shares) if name not in images]
     if missing == [shares] == ["n_copies"]:
         images, missing = images.assign(n_copies=1), []
@@ -264,7 +269,20 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
     twice = int(images["image_id"].duplicated().sum())
     if twice:
         raise ImagestrataError(f"{twice} image ids occur more than once.")
-    return images
+    clusters = images["cluster"]
+    if not pd.api.types.is_numeric_dtype(clusters):
+        clusters = clusters.astype("str")
+        if not clusters.str.fullmatch(r"-?\d+").all():
+            return images.assign(cluster=clusters)
+        clusters = clusters.astype("int64")
+    odd = clusters[(clusters % 1 != 0) | (clusters < -1)]
+    if len(odd):
+        raise ImagestrataError(
+            f"{len(odd)} of {len(images)} images are in the cluster {odd.iloc[0]}: clusters are "
+            "whole numbers from 0 or 1, -1 for the residual, or names.",
+            "Give each image its cluster.",
+        )
+    return images.assign(cluster=clusters.astype("int64"))
 
 
 def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
@@ -292,6 +310,13 @@ def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
     return drawn
 
 
+def _number_of(stratum: Any) -> list[int]:
+    """A seed of the stratum's own, which does not depend on the other strata."""
+    if isinstance(stratum, str):
+        return [*hashlib.sha256(stratum.encode()).digest()]
+    return [int(stratum) + 1]
+
+
 def _draw(
     images: pd.DataFrame,
     strata: Array,
@@ -304,12 +329,17 @@ def _draw(
     by_stratum = ordered.groupby("cluster").indices
     rows = []
     for stratum, n in zip(strata, drawn, strict=True):
-        stream = np.random.default_rng([seed, int(stratum) + 1])
+        stream = np.random.default_rng([seed, *_number_of(stratum)])
         chosen = stream.choice(by_stratum[stratum], size=n, replace=False)
         rows.append(np.sort(chosen))
     # Clusters first, by number (largest first); the residual comes last.
-    order = np.argsort(np.where(strata == -1, np.iinfo(np.int64).max, strata), kind="stable")
+    named = [isinstance(stratum, str) for stratum in strata]
+    if any(named):
+        order = np.lexsort((strata, strata == "-1"))
+    else:
+        order = np.argsort(np.where(strata == -1, np.iinfo(np.int64).max, strata), kind="stable")
     sample = ordered.iloc[np.concatenate([rows[i] for i in order])].reset_index(drop=True)
+    sample = with_file(sample)
     per_row = np.repeat(order, drawn[order])
     big_n, small_n = sizes[per_row], drawn[per_row]
     sample["N_h"], sample["n_h"] = big_n, small_n
@@ -317,6 +347,6 @@ def _draw(
     sample["weight_corpus"] = big_n / small_n
     sample["weight_cluster"] = 1 / small_n
     sample["weight_share"] = sample["weight_corpus"] * pd.to_numeric(sample[shares])
-    first = [name for name in ("image_id", "path", "cluster") if name in sample]
+    first = [name for name in ("image_id", "path", "file", "cluster") if name in sample]
     first += [*_WEIGHTS, "weight_share"]
     return sample[first + [name for name in sample if name not in first]]

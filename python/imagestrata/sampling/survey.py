@@ -23,6 +23,7 @@ from ..files import (
     write_bytes,
     write_json,
 )
+from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import check_base, run_of, version
 from ..validate import check_address, check_bool, check_int, check_path
@@ -91,24 +92,14 @@ def check_anchors(anchors: Any) -> tuple[str, str]:
     return words[0], words[1]
 
 
-def allowed(packets: Any, exclude: Sequence[str] | None) -> pd.DataFrame:
+def allowed(packets: Any, exclude: Exclude) -> pd.DataFrame:
     """Packets without the excluded images, which leave here and are seen by nothing below."""
     table = check_packets(packets, "path")
-    if isinstance(exclude, str):
-        raise ImagestrataError(
-            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
-        )
-    hidden = {str(name) for name in (exclude if exclude is not None else [])}
+    # Before anything is written: of misspelt ones, one would be shown that must not be.
+    hidden = excluded(table.drop_duplicates("image_id"), exclude, "the packets")
     kept = table[~table["image_id"].isin(hidden)]
     if kept.empty:
         raise ImagestrataError(f"All images ({table['image_id'].nunique():,}) are excluded.")
-    # Of images that were not sampled, or misspelt: then one leaves that must not.
-    unknown = hidden - set(table["image_id"])
-    if unknown:
-        warn(
-            f"{len(unknown)} of {plural(len(hidden), 'excluded id')} are of no image in the "
-            f"packets, {quote(min(unknown))} for one. Ids are those of the column 'image_id'."
-        )
     return _renumbered(kept)
 
 

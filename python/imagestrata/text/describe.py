@@ -19,6 +19,7 @@ from ..errors import ImagestrataError, plural, warn
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
+from ..tables import keep_given
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
 from ..wording import SAME_CALL, arg, kind_of, quote, verb
@@ -498,7 +499,7 @@ def _table(
         answers.found.get(image_id, {"reason": failed.get(image_id)})
         for image_id in images["image_id"]
     ]
-    table = images.drop(columns=[name for name in _ANSWER if name in images]).copy()
+    table = keep_given(images, _ANSWER, verb("describe_images"), stacklevel=4).copy()
     for name in ("description", "reason", "model"):
         table[name] = pd.Series([row.get(name) for row in rows], dtype="str")
     for name in ("tokens_in", "tokens_out"):

@@ -22,6 +22,7 @@ from ..extras import require
 from ..files import Parts, file_hash
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
+from ..tables import with_file, with_text_ids
 from ..validate import check_bool, check_int, expand_home
 from ..verbs import public
 from ..wording import SAME_CALL, arg, kind_of, quote
@@ -173,7 +174,7 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
             f"Name the column that holds the texts as {arg('column')}.",
         )
     table = texts.reset_index(drop=True)
-    table["image_id"] = table["image_id"].astype("str")
+    table = with_text_ids(table)
     joined = table.groupby("image_id", sort=False)[column].agg(
         lambda some: " ".join(text for text in map(str, some.dropna()) if text.strip())
     )
@@ -190,7 +191,8 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
     told = images["reason"] if "reason" in images else pd.Series([None] * len(images), dtype="str")
     empty = np.array([not text for text in words])
     images["reason"] = told.fillna("no text").where(empty, None)
-    first = ["image_id", "path", "n_copies"]
+    images = with_file(images)
+    first = ["image_id", "path", "file", "n_copies"]
     return images[[*first, *(name for name in images if name not in first)]], words
 
 

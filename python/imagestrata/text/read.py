@@ -24,9 +24,10 @@ from ..extras import require
 from ..files import Parts, read_table, write_table
 from ..progress import Progress, track
 from ..provenance import Step, fingerprint
+from ..tables import keep_given
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .origin import texts_fingerprint
 
 if TYPE_CHECKING:
@@ -443,7 +444,7 @@ def _typed(found: pd.DataFrame) -> pd.DataFrame:
 
 def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.DataFrame:
     """Images with what was read in them."""
-    table = images.drop(columns=[name for name in _COLUMNS if name in images])
+    table = keep_given(images, _COLUMNS, verb("read_text"), stacklevel=4)
     found = found.assign(languages=languages)
     return pd.concat([table.reset_index(drop=True), found[list(_COLUMNS)]], axis=1)
 

@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import plural, warn
 from ..progress import Progress
 from ..provenance import fingerprint
+from ..tables import with_file
 from ..wording import SAME_CALL
 from .answers import Answers
 from .asking import ask_all
@@ -107,8 +108,7 @@ def tags_of_answers(
         ]
     columns = ["image_id", "path", "rank", "label", "confidence", "reason"]
     kinds = {"rank": "Int64", "label": "str", "confidence": "float64", "reason": "str"}
-    table: pd.DataFrame = pd.DataFrame(rows, columns=columns).astype(kinds)
-    return table
+    return with_file(pd.DataFrame(rows, columns=columns).astype(kinds))
 
 
 def warn_unanswered(failed: Mapping[str, str], n_images: int) -> None:

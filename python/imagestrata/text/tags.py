@@ -21,6 +21,7 @@ from ..errors import ImagestrataError, plural, warn
 from ..files import read_table, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint
+from ..tables import with_file
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
@@ -403,7 +404,7 @@ def _tags(
     tagged = kept[rows, columns]
     why = [BELOW if reasons[row] is None else reasons[row] for row in rows]
     labels = [names[number] for number in best[rows, columns]]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "image_id": images["image_id"].to_numpy()[rows],
             "path": images["path"].to_numpy()[rows],
@@ -413,6 +414,7 @@ def _tags(
             "reason": pd.Series(why, dtype="str").where(~tagged),
         }
     )
+    return with_file(table)
 
 
 def _warn(reasons: NDArray[np.object_]) -> None:

@@ -12,6 +12,8 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
+from ..names import Images
+from ..tables import id_texts, with_text_ids
 from ..validate import check_choice, check_unmasked, columns_of
 from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
@@ -177,7 +179,7 @@ def _with_ids(name: str, given: Any) -> pd.Series[Any] | None:
     if isinstance(table, pd.DataFrame):
         return _column(quote(name), table, "cluster")
     if isinstance(given, Mapping):
-        return pd.Series(list(given.values()), index=list(given))
+        return pd.Series(list(given.values()), index=list(map(str, given)))
     return None
 
 
@@ -187,7 +189,7 @@ def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
             f"{what} must have the columns image_id and {column}; {columns_of(table)}.",
             f"Rename the column that holds them to {quote(column)}.",
         )
-    return table.set_index("image_id")[column]
+    return with_text_ids(table).set_index("image_id")[column]
 
 
 def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series[Any]:
@@ -280,7 +282,7 @@ def _truth(
             )
         found = _column(quote(first), table, truth)
     elif isinstance(truth, pd.DataFrame):
-        found = _column(arg("truth"), truth, "label")
+        found = _classes(truth, getattr(clusterings[first], "images", clusterings[first]))
     else:
         found = _by_position(arg("truth"), truth, labels[first].index)
     _check_unique(arg("truth"), found)
@@ -293,6 +295,17 @@ def _truth(
             "Labels must have the same image_id as the clusterings.",
         )
     return known
+
+
+def _classes(truth: pd.DataFrame, images: Any) -> pd.Series[Any]:
+    """The column ``label`` by ``image_id``, of a table that names images as people do."""
+    if not isinstance(images, pd.DataFrame) or "label" not in truth:
+        return _column(arg("truth"), truth, "label")
+    known = Images(images)
+    rows = known.rows_of(truth, arg("truth"))
+    known.report(truth, rows, arg("truth"))
+    ids = id_texts(images["image_id"]).to_numpy()
+    return pd.Series(truth["label"].to_numpy()[rows >= 0], index=ids[rows[rows >= 0]])
 
 
 def _describe(

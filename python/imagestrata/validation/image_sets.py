@@ -14,9 +14,10 @@ from ..clustering.clustering import Clustering
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
 from ..explore.page import write_page
-from ..files import unguarded, write_table
+from ..files import write_table
 from ..progress import Progress
 from ..provenance import fingerprint
+from ..tables import read_typed, with_text_ids
 from ..validate import check_path, columns_of
 from ..wording import Name, arg, kind_of, quote, verb
 from .agreement import agreement
@@ -141,23 +142,20 @@ def _without_missing(table: pd.DataFrame, pictures: dict[str, str], complaint: s
 def read_key(test: Any, columns: Sequence[str]) -> pd.DataFrame:
     """The key: the table that the test returned, or the file that lies beside its page."""
     if isinstance(test, str | os.PathLike):
-        path = check_path("test", test)
-        try:
-            test = unguarded(pd.read_csv(path, dtype={"set_id": str, "image_id": str}))
-        except (OSError, ValueError) as error:
-            raise ImagestrataError(f"{quote(path)} cannot be read ({error}).") from None
-    key: pd.DataFrame = test
+        test = read_typed(check_path("test", test), ["set_id", *columns], texts=["description"])
     if not isinstance(test, pd.DataFrame) or not {"set_id", *columns} <= set(test):
         raise ImagestrataError(
             f"{arg('test')} must be the table that came with the page, or the file ...-key.csv "
             f"beside it, with the columns set_id, {', '.join(columns)}; {columns_of(test)}."
         )
-    return key
+    return with_text_ids(test)
 
 
-def read_set_answers(files: Any, known: pd.Index) -> pd.DataFrame:
+def read_set_answers(
+    files: Any, known: pd.Index, sep: str | None = None, encoding: str | None = None
+) -> pd.DataFrame:
     """set_id, annotator, judgement (as text), file; one row per answer."""
-    answers = read_answers(files, "set_id")
+    answers = read_answers(files, "set_id", sep=sep, encoding=encoding)
     unknown = ~answers["set_id"].isin(known)
     if unknown.any():
         first = answers[unknown].iloc[0]

@@ -196,6 +196,8 @@ def read_intruders(
     test: pd.DataFrame | str | os.PathLike[str],
     *,
     seed: int = 0,
+    sep: str | None = None,
+    encoding: str | None = None,
 ) -> Intruders:
     """Read how often people found the image that does not belong.
 
@@ -208,6 +210,12 @@ def read_intruders(
         The key that :func:`intruder_test` returned, or its file.
     seed : int, default 0
         Seed of the bootstrap of the agreement.
+    sep : str, optional
+        What separates the columns of CSV files; by default commas, semicolons or tabs,
+        whichever fits.
+    encoding : str, optional
+        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        is read as Windows-1252, with a warning.
 
     Returns
     -------
@@ -239,9 +247,8 @@ def read_intruders(
     For one annotator that is the binomial distribution.
     """
     key = read_key(test, ["cluster", "image_id", "intruder"])
-    key = key.assign(image_id=key["image_id"].astype(str))
     hidden = key[key["intruder"].astype(bool)].set_index("set_id")
-    answers = read_set_answers(files, hidden.index)
+    answers = read_set_answers(files, hidden.index, sep, encoding)
     shown = pd.MultiIndex.from_frame(key[["set_id", "image_id"]])
     off = ~pd.MultiIndex.from_frame(answers[["set_id", "judgement"]]).isin(shown)
     if off.any():

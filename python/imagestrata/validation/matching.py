@@ -206,6 +206,8 @@ def read_matching(
     test: pd.DataFrame | str | os.PathLike[str],
     *,
     seed: int = 0,
+    sep: str | None = None,
+    encoding: str | None = None,
 ) -> Matching:
     """Read how people matched images with descriptions.
 
@@ -218,6 +220,12 @@ def read_matching(
         The key that :func:`matching_test` returned, or its file.
     seed : int, default 0
         Seed of the bootstrap of the agreement.
+    sep : str, optional
+        What separates the columns of CSV files; by default commas, semicolons or tabs,
+        whichever fits.
+    encoding : str, optional
+        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        is read as Windows-1252, with a warning.
 
     Returns
     -------
@@ -238,7 +246,7 @@ def read_matching(
     key = read_key(test, ["cluster", "description"])
     truth = key.drop_duplicates("set_id").set_index("set_id")["cluster"].astype(int)
     described = key.drop_duplicates("cluster").set_index("cluster")["description"].sort_index()
-    answers = read_set_answers(files, truth.index)
+    answers = read_set_answers(files, truth.index, sep, encoding)
     chosen = pd.to_numeric(answers["judgement"], errors="coerce")
     off = ~chosen.isin(described.index)
     if off.any():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..files import bare
+from ..tables import read_rows, text_of
 from ..validate import check_choice, check_path
 from ..verbs import public
 from ..wording import arg, kind_of, quote
@@ -30,6 +28,8 @@ def read_pairs(
     pairs: pd.DataFrame,
     *,
     scale: str = "binary",
+    sep: str | None = None,
+    encoding: str | None = None,
 ) -> pd.DataFrame:
     """Join annotators' answers to the pairs that they judged.
 
@@ -46,6 +46,12 @@ def read_pairs(
     scale : {"binary", "graded"}, default "binary"
         The scale the pairs were exported with. A judgement is a number (0, 1;
         0, 1, 2) or the answer in words ("same", "loosely related").
+    sep : str, optional
+        What separates the columns of CSV files; by default commas, semicolons or tabs,
+        whichever fits.
+    encoding : str, optional
+        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        is read as Windows-1252, with a warning.
 
     Returns
     -------
@@ -65,8 +71,8 @@ def read_pairs(
     from the result, and a warning counts them.
     """
     scale = check_choice("scale", scale, SCALES)
-    check_pairs(pairs)
-    answers = read_answers(files)
+    pairs = check_pairs(pairs)
+    answers = read_answers(files, sep=sep, encoding=encoding)
     _check_known(answers, pairs)
     answers["judgement"] = _numbers(answers, scale)
     answers = once(answers)
@@ -81,74 +87,51 @@ def read_pairs(
     return table.assign(**{name: answers[name].to_numpy() for name in ("annotator", "judgement")})
 
 
-def read_answers(files: Any, key: str = "pair_id") -> pd.DataFrame:
+def read_answers(
+    files: Any, key: str = "pair_id", *, sep: str | None = None, encoding: str | None = None
+) -> pd.DataFrame:
     """Columns ``key``, annotator, judgement (text, never empty) and file; one row per answer."""
     paths = [files] if isinstance(files, str | os.PathLike) else list(files)
     if not paths:
         raise ImagestrataError(
             f"{arg('files')} is empty.", "Name the files with annotators' answers."
         )
-    rows = [row for path in paths for row in _read(check_path("files", path), key)]
+    rows = [row for path in paths for row in _read(check_path("files", path), key, sep, encoding)]
     table = pd.DataFrame(rows, columns=[key, "annotator", "judgement", "file"])
     table = table[~table["judgement"].isin(_NOTHING)].reset_index(drop=True)
     if table.empty:
         raise ImagestrataError(
             f"There is no judgement in {_list(map(str, paths))}.",
-            "The column `judgement` is empty.",
+            "The column `judgement` is empty, or an export holds no annotation that was "
+            "submitted (predictions and skipped tasks are no answers).",
         )
     return table
 
 
-def _read(file: Path, key: str) -> Iterator[tuple[str, str, str, str]]:
+def _read(
+    file: Path, key: str, sep: str | None, encoding: str | None
+) -> Iterator[tuple[str, str, str, str]]:
     """Key, annotator, judgement (as text, perhaps empty) and file of each answer."""
-    text = text_of(file)
-    if file.suffix == ".json" and key == "pair_id":
-        answers = _json_answers(text, file)
+    if file.suffix.lower() == ".json" and key == "pair_id":
+        answers = _json_answers(text_of(file, encoding), file)
     else:
-        answers = _csv_answers(text, file, key)
+        answers = _csv_answers(file, key, sep, encoding)
     for name, annotator, judgement in answers:
         yield name, annotator or file.stem, judgement, str(file)
 
 
-def text_of(file: Path) -> str:
-    """The content of a file that somebody sent."""
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ImagestrataError(
-            f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
-        ) from None
-    except IsADirectoryError:
-        raise ImagestrataError(
-            f"{quote(file)} is a folder, not a file.", "Name the files in it, one per annotator."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImagestrataError(
-            f"{quote(file)} cannot be read as text ({error}).",
-            "Save it as CSV with the encoding UTF-8.",
-        ) from None
+def csv_rows(
+    file: Path, wanted: Sequence[str], sep: str | None = None, encoding: str | None = None
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Columns and rows of a CSV file, all text."""
+    columns, rows, _, _ = read_rows(file, wanted, sep=sep, encoding=encoding)
+    return columns, [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def csv_rows(text: str, file: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns and rows of a CSV with commas, semicolons or tabs.
-
-    All text is stripped, and of guards against spreadsheets too.
-    """
-    if not text.strip():
-        raise ImagestrataError(f"{quote(file)} is empty.", "Ask for the annotator's file again.")
-    header = text.split("\n", 1)[0]
-    separator = max(",;\t", key=header.count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = [bare(_text(name)) for name in next(lines)]
-    rows = []
-    for line in filter(None, lines):
-        cells = [bare(_text(cell)) for cell in line] + [""] * (len(columns) - len(line))
-        rows.append(dict(zip(columns, cells, strict=False)))
-    return columns, rows
-
-
-def _csv_answers(text: str, file: Path, key: str) -> Iterator[tuple[str, str, str]]:
-    columns, rows = csv_rows(text, file)
+def _csv_answers(
+    file: Path, key: str, sep: str | None, encoding: str | None
+) -> Iterator[tuple[str, str, str]]:
+    columns, rows = csv_rows(file, (key, "judgement", "annotator"), sep, encoding)
     for needed in (key, "judgement"):
         if needed not in columns:
             raise ImagestrataError(
@@ -164,14 +147,18 @@ def _json_answers(text: str, file: Path) -> Iterator[tuple[str, str, str]]:
     try:
         tasks = json.loads(text)
         for task in tasks:
+            if "annotations" not in task and "data" in task:  # predictions alone, or "completions"
+                continue
             if "annotations" not in task:
                 yield task["pair_id"], _text(task.get("annotator")), _text(task.get("judgement"))
                 continue
             for annotation in task["annotations"]:
                 if not annotation.get("was_cancelled"):
-                    judgement = _choice(annotation["result"])
+                    judgement = _choice(annotation["result"], task["data"]["pair_id"], file)
                     yield task["data"]["pair_id"], _person(annotation), judgement
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, ImagestrataError):
+            raise
         raise ImagestrataError(
             f"{quote(file)} is no export of Label Studio with our pairs ({kind_of(error)}: "
             f"{error}).",
@@ -179,10 +166,17 @@ def _json_answers(text: str, file: Path) -> Iterator[tuple[str, str, str]]:
         ) from None
 
 
-def _choice(results: list[dict[str, Any]]) -> str:
+def _choice(results: list[dict[str, Any]], pair: Any, file: Path) -> str:
     for result in results:
         if result["from_name"] == "judgement":
-            return _text(result["value"]["choices"][0])
+            ticked = result["value"]["choices"]
+            if len(ticked) > 1:
+                raise ImagestrataError(
+                    f"The pair {quote(pair)} in {quote(file)} has {len(ticked)} answers at once: "
+                    f"{_list(map(quote, ticked))}.",
+                    'Ask the annotator which is meant, and use choice="single" in the project.',
+                )
+            return _text(ticked[0])
     return ""
 
 

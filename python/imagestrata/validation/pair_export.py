@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote as as_url
@@ -15,6 +14,7 @@ from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
 from ..explore.page import write_page
 from ..files import make_folder, remove_half_written, write_json, write_table, write_text
+from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import fingerprint, held_result, run_of
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path
@@ -43,7 +43,7 @@ def export_pairs(
     scale: str = "binary",
     question: str | None = None,
     warning: str | None = None,
-    exclude: Sequence[str] | None = None,
+    exclude: Exclude = None,
     thumbnail: int = 400,
     base_url: str | None = None,
     overwrite: bool = False,
@@ -72,8 +72,11 @@ def export_pairs(
     warning : str, optional
         What they read before they see the first image, such as that some images
         show violence.
-    exclude : sequence of str, optional
-        Ids of images that nobody is to see: their pairs are left out.
+    exclude : sequence of str, path of a file, or DataFrame, optional
+        Images that nobody is to see, by id, path or name of the file:
+        their pairs are left out. A file has one on
+        each line, or is a CSV table with such a column. An entry that is none of the images
+        is an error, before anything is written.
     thumbnail : int, default 400
         Longer side of the embedded copies, in pixels. With it a page of 554
         pairs has 20 to 40 MB.
@@ -167,13 +170,14 @@ def _check_story(pairs: pd.DataFrame, file: Path) -> None:
         )
 
 
-def _without(pairs: pd.DataFrame, exclude: Sequence[str] | None) -> pd.DataFrame:
+def _without(pairs: pd.DataFrame, exclude: Exclude) -> pd.DataFrame:
     """The pairs of which no image is excluded."""
-    if isinstance(exclude, str):
-        raise ImagestrataError(
-            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
-        )
-    hidden = set(exclude or [])
+    sides = [
+        pairs[[f"image_{side}", f"path_{side}"]].set_axis(["image_id", "path"], axis=1)
+        for side in "ab"
+    ]
+    images = pd.concat(sides).drop_duplicates(ignore_index=True)
+    hidden = excluded(images, exclude, "the pairs")
     kept = pairs[~(pairs["image_a"].isin(hidden) | pairs["image_b"].isin(hidden))]
     if kept.empty:
         raise ImagestrataError(f"All pairs ({len(pairs):,}) have an excluded image.")

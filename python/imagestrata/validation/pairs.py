@@ -13,9 +13,10 @@ import pandas as pd
 
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import damaged, unguarded, write_table
+from ..files import damaged, write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint, one_of, step_folder
+from ..tables import read_typed, with_text_ids
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
@@ -199,14 +200,7 @@ def read_drawn_pairs(folder: Path) -> pd.DataFrame:
     folder = step_folder(folder, "pairs")
     names = ("pair_id", "image_a", "image_b", "path_a", "path_b", "stratum")
     try:
-        stored = unguarded(
-            pd.read_csv(
-                folder / "pairs.csv",
-                dtype=dict.fromkeys(names, "str"),
-                keep_default_na=False,
-                na_values=[""],
-            )
-        )
+        stored = read_typed(folder / "pairs.csv", names, texts=names, sep=",", encoding="utf-8")
         check_pairs(stored, "probability")
     except ValueError as error:
         raise damaged(folder / "pairs.csv", error) from error
@@ -228,6 +222,7 @@ def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFram
             f"{arg('pairs')} must be a table as {verb('sample_pairs')} returns it, not "
             f"{kind_of(pairs)}."
         )
+    pairs = with_text_ids(pairs)
     missing = [name for name in ("pair_id", "image_a", "image_b", *needed) if name not in pairs]
     if missing:
         raise ImagestrataError(
@@ -251,7 +246,8 @@ def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFram
             "Leave those pairs out: they say nothing about a clustering.",
         )
     _check_ids(pairs, repeated)
-    return pairs
+    checked: pd.DataFrame = pairs
+    return checked
 
 
 def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:

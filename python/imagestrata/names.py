@@ -1,0 +1,311 @@
+"""Which image does a name mean? One rule for every table and list that names images.
+
+A name is looked for among the ids, then among the paths, then as the end of exactly one path
+("holiday/a.jpg", or "a.jpg" alone). Letters with accents count as the same however they are
+written (NFC, NFD), and so do ``\\`` and ``/``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .errors import ImagestrataError, plural, warn
+from .tables import id_texts, read_rows, text_of
+from .wording import arg, quote
+
+#: Columns that may say which image a row is about, in the order in which they are asked.
+KEYS = ("image_id", "path", "file")
+
+#: What verbs take as images that nobody is to see.
+Exclude: TypeAlias = Sequence[str] | str | os.PathLike[str] | pd.DataFrame | None
+
+_SHOWN = 5
+
+
+class Images:
+    """The images of a table, found by any of their names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``image_id`` and, where known, ``path``.
+    root : Path, optional
+        A folder that relative names may start from, besides the working directory.
+    """
+
+    def __init__(self, table: pd.DataFrame, root: str | os.PathLike[str] | None = None) -> None:
+        self.table = table
+        self._bases = [Path.cwd(), *([Path(root)] if root is not None else [])]
+        self._ids: dict[str, int] = {}
+        ids = id_texts(table["image_id"])
+        for row, image_id in reversed([*enumerate(ids)]):
+            if isinstance(image_id, str):
+                self._ids[image_id] = row
+        self._kept = {**{_plain(name): row for name, row in self._ids.items()}, **self._ids}
+        # Files that share their bytes share their id: only the first is found by it.
+        self._same_as = [self._ids.get(i, row) for row, i in enumerate(ids)]
+        paths = table["path"] if "path" in table else [None] * len(table)
+        self._paths: dict[str, int] = {}
+        self._by_name: dict[str, list[tuple[list[str], int]]] = {}
+        for row, path in enumerate(paths):
+            if isinstance(path, str) and path:
+                parts = _parts(path)
+                self._paths.setdefault("/".join(parts), row)
+                if parts:
+                    self._by_name.setdefault(parts[-1], []).append((parts, row))
+
+    def find(self, name: str) -> list[int]:
+        """Rows of the image that a name means: none, one, or several where it is ambiguous."""
+        for known in (name, _plain(name), _plain(name).strip()):
+            if known in self._kept:
+                return [self._kept[known]]
+        ending = _parts(name)
+        if not ending:
+            return []
+        places = ["/".join(_parts(_absolute(base, name))) for base in self._bases]
+        rows = {self._paths.get(place, -1) for place in places} - {-1}
+        if not rows and "/".join(ending) in self._paths:
+            rows = {self._paths["/".join(ending)]}
+        if not rows:
+            rows = {
+                row
+                for parts, row in self._by_name.get(ending[-1], [])
+                if parts[-len(ending) :] == ending
+            }
+        return sorted(rows)
+
+    def rows_of(self, names: pd.DataFrame | Iterable[Any], what: str) -> NDArray[np.int64]:
+        """Row of the image that each row of a table (or each name) is about; -1 where none is.
+
+        Raises
+        ------
+        ImagestrataError
+            If the table has no column that could say it, or a name fits several images.
+        """
+        columns = _columns(names, what)
+        found = np.array([self._ids.get(name, -1) for name in columns[0]], dtype=np.int64)
+        rest = np.flatnonzero(found < 0)
+        torn: list[tuple[str, list[int]]] = []
+        for row in rest:
+            given = [column[row] for column in columns]
+            fits = [(name, self.find(name)) for name in given if isinstance(name, str) and name]
+            one = next((several[0] for _, several in fits if self._is_one(several)), -1)
+            found[row] = one
+            if one < 0:
+                torn += [fit for fit in fits if fit[1]]
+        if torn:
+            name, several = torn[0]
+            paths = [self.table["path"].iloc[row] for row in several]
+            raise ImagestrataError(
+                f"{quote(name)} in {what} fits {plural(len(several), 'image')}: {some(paths)}"
+                + (f" ({len(torn)} such names in all)." if len(torn) > 1 else "."),
+                "Give paths with more of their folders, or use image_id.",
+            )
+        return found
+
+    def _is_one(self, rows: Sequence[int]) -> bool:
+        return len({self._same_as[row] for row in rows}) == 1
+
+    def report(self, names: pd.DataFrame | Iterable[Any], rows: Any, what: str) -> None:
+        """Say which names were not found: an error if none was, else a warning.
+
+        Parameters
+        ----------
+        names, what : see :meth:`rows_of`
+        rows : what that returned
+        """
+        lost = np.flatnonzero(np.asarray(rows) < 0)
+        if not len(lost):
+            return
+        columns = _columns(names, what)
+        given = [next((c[row] for c in columns if isinstance(c[row], str)), None) for row in lost]
+        key = next((k for k in KEYS if isinstance(names, pd.DataFrame) and k in names), "image_id")
+        shown = self.table[key if key in self.table else "image_id"]
+        n = len(columns[0])
+        if len(lost) == n:
+            raise ImagestrataError(
+                f"None of the {n:,} rows of {what} is about one of the "
+                f"{plural(len(self.table), 'image')}: {what} has {some(given)}, the images have "
+                f"{some(shown)}.",
+                self._hint(given),
+            )
+        warn(
+            f"{len(lost)} of {n} rows of {what} are about images that are not there and left "
+            f"out: {some(given)}.",
+            stacklevel=4,
+        )
+
+    def _hint(self, given: Sequence[Any]) -> str:
+        numbers = [name for name in given if isinstance(name, str) and name.isdigit()]
+        padded = {known.lstrip("0") for known in self._ids if known.isdigit() and known[0] == "0"}
+        if padded & {name.lstrip("0") for name in numbers}:
+            return (
+                "Ids such as '001' have lost their zeros: read them as text, not as numbers, when "
+                "you read the file."
+            )
+        return "Check that they belong together: names are image_id, path, or the end of a path."
+
+
+def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> set[str]:
+    """Ids of the images that nobody is to see.
+
+    Parameters
+    ----------
+    images : DataFrame
+        ``image_id`` and, where known, ``path``; ``duplicate_of`` of a scan, so that naming a
+        copy excludes the image that is kept of it.
+    exclude : sequence of str, Series, DataFrame, path of a file, or None
+    what : str
+        What ``images`` are, for messages.
+
+    Raises
+    ------
+    ImagestrataError
+        If any entry is none of the images, or could be several: one that must not be shown
+        would be.
+    """
+    if exclude is None:
+        return set()
+    known = Images(images)
+    entries: list[tuple[str, str]]
+    if isinstance(exclude, str | os.PathLike):
+        if not os.path.exists(exclude):  # noqa: PTH110
+            raise ImagestrataError(
+                f"{arg('exclude')} must be a list of image ids, or a file with them; there is no "
+                f"file {quote(exclude)}.",
+                "Give a single id as a list of one, or check the spelling of the file.",
+            )
+        entries = _entries_of_file(Path(exclude), known)
+    elif isinstance(exclude, pd.DataFrame):
+        columns = _columns(exclude, arg("exclude"))
+        entries = [
+            (next((name for name in row if isinstance(name, str) and name), ""), f"row {number}")
+            for number, row in enumerate(zip(*columns, strict=True), start=1)
+        ]
+    else:
+        if not isinstance(exclude, Iterable):
+            raise ImagestrataError(
+                f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
+            )
+        given = id_texts(pd.Series(list(exclude), dtype=object), "exclude")
+        entries = [
+            (name if isinstance(name, str) else "", f"entry {number}")
+            for number, name in enumerate(given, start=1)
+        ]
+    rows: dict[int, None] = {}
+    unknown = []
+    for name, where in entries:
+        several = known.find(name) if name else []
+        if several and not known._is_one(several):
+            paths = [images["path"].iloc[row] for row in several]
+            raise ImagestrataError(
+                f"{quote(name)} in {where} of the list of excluded images fits "
+                f"{plural(len(several), 'image')}: {some(paths)}.",
+                "Give paths with more of their folders, or ids of the column 'image_id'.",
+            )
+        if several:
+            rows[several[0]] = None
+        else:
+            unknown.append((name, where))
+    if unknown:
+        name, where = unknown[0]
+        raise ImagestrataError(
+            f"{len(unknown)} of {len(entries)} entries to exclude are of no image in {what}: "
+            f"{quote(name)} ({where}) for one. Nothing was written.",
+            "A misspelt entry would show an image that nobody is to see. Entries are ids of the "
+            "column 'image_id', paths or names of files.",
+        )
+    chosen = images.iloc[list(rows)]
+    ids = id_texts(chosen["image_id"])
+    if "duplicate_of" in chosen:
+        ids = id_texts(chosen["duplicate_of"], "duplicate_of").fillna(ids)
+    return set(ids)
+
+
+def some(values: Iterable[Any]) -> str:
+    """The first few of many, for a message."""
+    listed = list(values)
+    text = ", ".join(
+        quote(value) if isinstance(value, str) else str(value) for value in listed[:_SHOWN]
+    )
+    return f"{text}, ..." if len(listed) > _SHOWN else text
+
+
+def _entries_of_file(file: Path, images: Images) -> list[tuple[str, str]]:
+    """Names in a list, each with its file and line.
+
+    A table has a first line with ``image_id``, ``path`` or ``file``; else every line holds one
+    name, or several with separators between them. Empty lines count for nothing, and neither do
+    lines that begin with ``#``, unless an image is called so.
+    """
+    text = text_of(file)
+    lines = re.split(r"\r\n|\n|\r", text)
+    first = next((line for line in lines if line.strip()), "")
+    heads = {cell.strip().strip("\"'").lower() for cell in re.split(r"[,;\t]", first)}
+    if heads & set(KEYS):
+        header, rows, places, _ = read_rows(file, KEYS)
+        lower = [name.lower() for name in header]
+        at = [lower.index(key) for key in KEYS if key in lower]
+        return [
+            (next((row[i] for i in at if row[i]), ""), f"{quote(file)}, line {line}")
+            for row, line in zip(rows, places, strict=True)
+        ]
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        where = f"{quote(file)}, line {number}"
+        whole = _unquoted(line)
+        if not whole or (whole.startswith("#") and not images.find(whole)):
+            continue
+        cells = [whole]
+        for separator in (r"[,;\t]", r"[,;\t\s]"):
+            if not all(images.find(cell) for cell in cells):
+                cells = [cell for cell in map(_unquoted, re.split(separator, line)) if cell]
+        if not all(images.find(cell) for cell in cells):
+            cells = [cell for cell in map(_unquoted, re.split(r"[,;\t]", line)) if cell]
+        entries += [(cell, where) for cell in cells]
+    if not entries:
+        raise ImagestrataError(
+            f"{quote(file)} names no image to exclude.",
+            "Write one image_id, path or name of a file on each line.",
+        )
+    return entries
+
+
+def _unquoted(text: str) -> str:
+    return text.strip().strip("\"'").strip("\ufeff").strip()
+
+
+def _columns(names: Any, what: str) -> list[list[Any]]:
+    """The columns that may say which image a row is about, as text."""
+    if not isinstance(names, pd.DataFrame):
+        return [id_texts(pd.Series(list(names), dtype=object), what).tolist()]
+    there = [key for key in KEYS if key in names]
+    if not there:
+        raise ImagestrataError(
+            f"{what[:1].upper()}{what[1:]} must have a column 'image_id', 'path' or 'file'; it has "
+            f"{', '.join(map(quote, names.columns)) or 'none'}.",
+            "Name the column that says which image a row is about.",
+        )
+    return [id_texts(names[key], key).tolist() for key in there]
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _parts(path: str) -> list[str]:
+    parts = [part for part in re.split(r"[/\\]", _plain(path)) if part not in ("", ".")]
+    return [part for part in parts if part != ""]
+
+
+def _absolute(base: Path, name: str) -> str:
+    return os.path.abspath(base / os.path.expanduser(name.replace("\\", os.sep)))  # noqa: PTH100, PTH111

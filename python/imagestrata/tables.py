@@ -1,0 +1,452 @@
+"""Tables and lists that people give us, read so that no row and no character is lost.
+
+The rules, which ``R/read-tables.R`` follows as well:
+
+- Bytes are read, and a byte order mark decides the encoding (UTF-8, UTF-16, UTF-32). Without
+  one, text is UTF-8; if it is not valid UTF-8, it is read as Windows-1252 with a warning.
+- Every cell is text until somebody asks for numbers: ids such as "001", "1e5", "TRUE" or "NA"
+  stay as they are. Spaces around a cell do not belong to it.
+- Whatever a reader would otherwise repair in silence (lines with more or fewer cells, quotes
+  that do not close, two columns of one name) is an error that names file and line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .errors import ImagestrataError, plural, warn
+from .files import bare
+from .validate import check_path
+from .wording import arg, quote
+
+SEPARATORS = (",", ";", "\t")
+
+#: Columns of any table of ours that hold ids: text, whatever they look like.
+ID_COLUMNS = (
+    "image_id", "image_a", "image_b", "duplicate_of", "pair_id", "set_id", "packet_id",
+    "respondent_id", "annotator", "coder", "post_id", "author", "group",
+)  # fmt: skip
+
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+
+#: Excel takes a first line "sep=;" as the separator of the rest.
+_SEP_LINE = re.compile(r'"?sep=(.)"?\r?(\n|$)', re.IGNORECASE)
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+#: A cell of which nothing is lost as a number: not "007", not "1e5", not 16 digits or more.
+_PLAIN_NUMBER = re.compile(r"-?((0|[1-9]\d{0,14})(\.\d*)?|\.\d+)([eE][+-]\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+
+#: A first guess looks at so many lines.
+_LOOKED_AT = 200
+
+#: Beyond it, not every whole number is a float of its own.
+_EXACT = 2**53
+
+
+def text_of(path: str | os.PathLike[str], encoding: str | None = None) -> str:
+    """The text of a file that somebody sent.
+
+    Parameters
+    ----------
+    path : path
+    encoding : str, optional
+        By default that of the byte order mark, else UTF-8, else Windows-1252 with a warning.
+    """
+    file = check_path("files", path)
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise ImagestrataError(
+            f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
+        ) from None
+    except IsADirectoryError:
+        raise ImagestrataError(
+            f"{quote(file)} is a folder, not a file.", "Name the files in it."
+        ) from None
+    except OSError as error:
+        raise ImagestrataError(f"{quote(file)} cannot be read ({error}).") from None
+    if data.startswith((_ZIP, _OLE)):
+        raise ImagestrataError(
+            f"{quote(file)} is a workbook of a spreadsheet (or an archive), not text.",
+            "Save the sheet as CSV UTF-8, or read it as text into a table and give that.",
+        )
+    text = _decoded(data, file, encoding)
+    if "\0" in text:
+        raise ImagestrataError(
+            f"Line {_line(text, text.index(chr(0)))} of {quote(file)} holds a NUL byte: the file "
+            "is damaged, or not text.",
+            "Ask for it again.",
+        )
+    return text
+
+
+def read_rows(
+    path: str | os.PathLike[str],
+    wanted: Sequence[str] = (),
+    *,
+    sep: str | None = None,
+    encoding: str | None = None,
+) -> tuple[list[str], list[list[str]], list[int], str]:
+    """Columns, rows, the line in which each row ends, and the separator of a CSV file.
+
+    Parameters
+    ----------
+    path : path
+    wanted : sequence of str
+        Columns that are expected: they help to find the separator.
+    sep : str, optional
+        What separates columns; by default commas, semicolons or tabs, whichever fits.
+    encoding : str, optional
+        See :func:`text_of`.
+    """
+    file = Path(path)
+    if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"\r\n'):
+        raise ImagestrataError(
+            f"{arg('sep')} must be one character, such as a semicolon, not {quote(sep)}.",
+        )
+    text = text_of(file, encoding)
+    first_line = 0
+    said = _SEP_LINE.match(text)
+    if said:
+        sep, text, first_line = sep or said[1], text[said.end() :], 1
+    if not text.strip():
+        raise ImagestrataError(f"{quote(file)} is empty.", "Ask for the file again.")
+    found = sep or _guess(text, wanted, file)
+    records, lines = _parse(text, found, file, first_line)
+    header, rows, lines = records[0], records[1:], lines[1:]
+    _check_header(header, file)
+    for row, line in zip(rows, lines, strict=True):
+        while len(row) > len(header) and not row[-1]:  # Excel writes empty cells at the end
+            row.pop()
+        if len(row) != len(header):
+            raise ImagestrataError(
+                f"Line {line} of {quote(file)} has {plural(len(row), 'cell')}, and the header "
+                f"{len(header)} (columns separated by {_named(found)}).",
+                "Mend that line (is a quote or a separator missing?). If columns are separated "
+                f"by something else, say it with {arg('sep')}.",
+            )
+    return header, rows, lines, found
+
+
+def read_texts(
+    path: str | os.PathLike[str],
+    wanted: Sequence[str] = (),
+    *,
+    sep: str | None = None,
+    encoding: str | None = None,
+) -> pd.DataFrame:
+    """A CSV file as a table of texts; ``attrs["line"]`` has the line of each row."""
+    header, rows, lines, found = read_rows(path, wanted, sep=sep, encoding=encoding)
+    table = pd.DataFrame(rows, columns=header, dtype="str")
+    table.attrs["sep"] = found
+    table.attrs["line"] = lines
+    return table
+
+
+def read_typed(
+    path: str | os.PathLike[str],
+    wanted: Sequence[str] = (),
+    *,
+    texts: Sequence[str] = (),
+    sep: str | None = None,
+    encoding: str | None = None,
+) -> pd.DataFrame:
+    """A CSV file as a table; ids stay text, and columns of numbers become numbers.
+
+    Empty cells are missing, and so is NA except in a column of ids. A column stays text where
+    a number would lose something of it ("007", "1e5", sixteen digits).
+
+    Parameters
+    ----------
+    path, wanted, sep, encoding : see :func:`read_rows`
+    texts : sequence of str
+        Further columns that stay text.
+    """
+    table = read_texts(path, wanted, sep=sep, encoding=encoding)
+    comma = table.attrs["sep"] != ","
+    keep = {*ID_COLUMNS, "path", "file", *texts}
+    made = {
+        name: column.mask(column == "", None)
+        if name in keep
+        else _typed(column.tolist(), decimal_comma=comma)
+        for name, column in table.items()
+    }
+    return pd.DataFrame(made, index=table.index)
+
+
+def as_number(texts: pd.Series[Any], *, decimal_comma: bool = False) -> pd.Series[Any]:
+    """Numbers that texts say, NaN for those that say none; nothing depends on the locale."""
+    plain = texts.str.strip()
+    if decimal_comma:
+        plain = plain.map(_with_point)
+    valid = plain.map(lambda text: isinstance(text, str) and bool(_NUMBER.fullmatch(text)))
+    return pd.to_numeric(plain.where(valid), errors="coerce").astype("float64")
+
+
+def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
+    """Ids as text: 300000 and 300000.0 are "300000", missing ones stay missing.
+
+    Raises
+    ------
+    ImagestrataError
+        If ids were read as numbers and have lost digits on the way.
+    """
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    if pd.api.types.is_float_dtype(values):
+        numbers = values.dropna().astype("float64")
+        rounded = numbers[(numbers.abs() >= _EXACT) | (numbers % 1 != 0)]
+        if len(rounded):
+            raise ImagestrataError(
+                f"The column {quote(name)} holds {quote(rounded.iloc[0])}: ids that were read as "
+                "numbers, and may have lost digits.",
+                f"Read {quote(name)} as text, not as numbers, when you read the file.",
+            )
+
+    def text(value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        if value is None or value is pd.NA or value != value:
+            return None
+        if isinstance(value, float | np.floating):
+            return f"{value:.0f}"
+        return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+    plain = values.astype(object).map(text)
+    return plain.where(plain.notna(), None).astype("str")
+
+
+def with_text_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with all its ids as text, and without an index of the same name."""
+    if {*map(str, filter(None, table.index.names))} & {*map(str, table.columns)}:
+        table = table.reset_index(drop=True)
+    wrong = {
+        name: id_texts(table[name], str(name))
+        for name in ID_COLUMNS
+        if name in table
+        and not pd.api.types.is_string_dtype(table[name].dtype)
+        # The order of groups is the user's.
+        and not (name == "group" and isinstance(table[name].dtype, pd.CategoricalDtype))
+    }
+    return table.assign(**wrong) if wrong else table
+
+
+def with_file(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of files, without their folders, behind the column of paths."""
+    if "path" not in table:
+        return table
+    names = pd.Series(
+        [re.split(r"[/\\]", path)[-1] if isinstance(path, str) else None for path in table["path"]],
+        index=table.index,
+        dtype="str",
+    )
+    rest = table.drop(columns="file") if "file" in table else table.copy(deep=False)
+    rest.insert([*rest].index("path") + 1, "file", names)
+    return rest
+
+
+def keep_given(
+    table: pd.DataFrame, made: Sequence[str], what: str, *, stacklevel: int = 3
+) -> pd.DataFrame:
+    """A user's table in which columns named like ours have another name, which a warning says.
+
+    Parameters
+    ----------
+    table : DataFrame
+    made : sequence of str
+        Columns that are made here.
+    what : str
+        Who makes them, for the message.
+    """
+    names = {str(name) for name in table} | set(made)
+    renamed = {}
+    for name in table:
+        if name in made:
+            new, number = f"{name}_given", 1
+            while new in names:
+                number += 1
+                new = f"{name}_given_{number}"
+            names.add(new)
+            renamed[name] = new
+    if renamed:
+        listed = ", ".join(f"{quote(old)} is now {quote(new)}" for old, new in renamed.items())
+        warn(
+            f"The table has columns that {what} makes itself; yours are kept under other names: "
+            f"{listed}.",
+            stacklevel=stacklevel + 1,
+        )
+    return table.rename(columns=renamed)
+
+
+def _decoded(data: bytes, file: Path, encoding: str | None) -> str:
+    if encoding is not None:
+        try:
+            return data.decode(encoding).removeprefix("\ufeff")
+        except LookupError:
+            raise ImagestrataError(
+                f"There is no encoding {quote(encoding)}.", "For example utf-8, cp1252 or utf-16."
+            ) from None
+        except UnicodeDecodeError as error:
+            raise ImagestrataError(
+                f"Line {_line(data, error.start)} of {quote(file)} is not text in the encoding "
+                f"{quote(encoding)}.",
+                f"Name another one as {arg('encoding')}, or save the file as CSV UTF-8.",
+            ) from None
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return _decoded(data[len(mark) :], file, name)
+    wide = _unmarked_wide(data)
+    if wide:
+        return _decoded(data, file, wide)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = _line(data, error.start)
+        lenient = data.decode("utf-8", "replace")
+        broken = lenient.count("\ufffd")
+        whole = sum(1 for character in lenient if character > "\x7f") - broken
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError:
+            text = None
+        if whole > broken or text is None:
+            raise ImagestrataError(
+                f"Line {line} of {quote(file)} is not valid UTF-8 text.",
+                f"Save the file as CSV UTF-8, or name its encoding as {arg('encoding')}.",
+            ) from None
+    warn(
+        f"{quote(file)} is not UTF-8 (line {line}); it is read as cp1252, the encoding of Windows "
+        "in western Europe. If letters look wrong, name the right one as " + arg("encoding") + ".",
+        stacklevel=5,
+    )
+    return text
+
+
+def _unmarked_wide(data: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of plain text is NUL."""
+    head = data[:4096]
+    half = len(head) // 2
+    if half and head[1::2].count(0) > 0.4 * half > head[::2].count(0) * 10:
+        return "utf-16-le"
+    if half and head[::2].count(0) > 0.4 * half > head[1::2].count(0) * 10:
+        return "utf-16-be"
+    return None
+
+
+def _line(text: str | bytes, place: int) -> int:
+    before = text[:place] if isinstance(text, bytes) else text[:place].encode()
+    return 1 + max(before.count(b"\n"), before.count(b"\r"))
+
+
+def _guess(text: str, wanted: Sequence[str], file: Path) -> str:
+    """The separator under which the header has what is wanted, and all lines as many cells."""
+    scores = {}
+    for separator in SEPARATORS:
+        records = []
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        broken = False
+        try:
+            for record in reader:
+                if any(cell.strip() for cell in record):
+                    records.append(record)
+                if len(records) >= _LOOKED_AT:
+                    break
+        except csv.Error:
+            broken = True
+        if not records:
+            continue
+        header = {cell.strip().lower() for cell in records[0]}
+        known = sum(name.lower() in header for name in wanted)
+        width = len(records[0])
+        steady = width > 1 and not broken and all(len(one) == width for one in records)
+        scores[separator] = (known, steady, width)
+    if not scores:
+        return ","
+    most = max(score[:2] for score in scores.values())
+    best = [name for name, score in scores.items() if score[:2] == most and score[2] > 1]
+    if len(best) > 1 and most[1]:
+        raise ImagestrataError(
+            f"The columns of {quote(file)} may be separated by "
+            f"{' or by '.join(_named(one) for one in best)}: both fit.",
+            f"Say which with {arg('sep')}.",
+        )
+    return max(best, key=lambda name: scores[name][2]) if best else ","
+
+
+def _parse(
+    text: str, separator: str, file: Path, first_line: int
+) -> tuple[list[list[str]], list[int]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    records, lines = [], []
+    begin = 1
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                records.append([bare(cell.strip()) for cell in record])
+                lines.append(begin + first_line)
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ImagestrataError(
+            f"The row that begins in line {begin + first_line} of {quote(file)} cannot be read "
+            f"({error}): a quote is not closed, or stands alone.",
+            'Inside a cell in quotes, write two quotes for one: "a ""b"" c".',
+        ) from None
+    return records, lines
+
+
+def _check_header(header: Sequence[str], file: Path) -> None:
+    twice = [name for name, n in Counter(filter(None, header)).items() if n > 1]
+    if twice:
+        raise ImagestrataError(
+            f"{quote(file)} has more than one column {quote(twice[0])}"
+            + (f" (and {len(twice) - 1} more such names)." if len(twice) > 1 else "."),
+            "Rename or drop all but one: which of them is meant cannot be known.",
+        )
+
+
+def _typed(texts: list[str], *, decimal_comma: bool) -> pd.Series[Any]:
+    """Numbers, True and False, or texts."""
+    column = pd.Series(texts, dtype=object)
+    column = column.where(~column.isin(["", "NA"]), None)
+    known = column.dropna()
+    if known.empty:
+        return pd.Series([np.nan] * len(column))
+    plain = known.map(_with_point) if decimal_comma else known
+    if plain.map(lambda text: bool(_PLAIN_NUMBER.fullmatch(text))).all():
+        numbers = pd.to_numeric(plain)
+        return numbers if len(numbers) == len(column) else numbers.reindex(column.index)
+    if {*known.str.lower()} <= {"true", "false"}:
+        return (
+            column.map({"true": True, "false": False}.get, na_action="ignore")
+            if len(known) < len(column)
+            else column.str.lower().eq("true")
+        )
+    return column.astype("str")
+
+
+def _with_point(text: Any) -> Any:
+    if isinstance(text, str) and _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(",", ".")
+    return text
+
+
+def _named(separator: str) -> str:
+    return {",": "commas", ";": "semicolons", "\t": "tabs"}.get(separator, quote(separator))
