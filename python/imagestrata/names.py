@@ -54,10 +54,12 @@ class Images:
         # Files that share their bytes share their id: only the first is found by it.
         self._same_as = [self._ids.get(i, row) for row, i in enumerate(ids)]
         paths = table["path"] if "path" in table else [None] * len(table)
+        self._exact: dict[str, int] = {}
         self._paths: dict[str, int] = {}
         self._by_name: dict[str, list[tuple[list[str], int]]] = {}
         for row, path in enumerate(paths):
             if isinstance(path, str) and path:
+                self._exact.setdefault(path, row)
                 parts = _parts(path)
                 self._paths.setdefault("/".join(parts), row)
                 if parts:
@@ -68,6 +70,8 @@ class Images:
         for known in (name, _plain(name), _plain(name).strip()):
             if known in self._kept:
                 return [self._kept[known]]
+        if name in self._exact:
+            return [self._exact[name]]
         ending = _parts(name)
         if not ending:
             return []

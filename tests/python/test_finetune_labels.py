@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from imagestrata import ImagestrataError, scan_images
-from imagestrata.finetune.labels import _find_paths, label_images
+from imagestrata.finetune.labels import label_images
+from imagestrata.names import Images
 from labelled import draw_labelled, label_table
 
 
@@ -160,11 +161,16 @@ def test_what_is_no_table_of_labels(scanned, folder, tmp_path):
         join(scanned.assign(path=[f"/x/{i}.png" for i in range(8)]), "/x", None)
 
 
+def rows_of(names: list[str], paths: list[str]) -> list[int]:
+    table = pd.DataFrame({"image_id": [f"id {n}" for n in range(len(paths))], "path": paths})
+    return Images(table).rows_of(names, "labels").tolist()
+
+
 def test_accents_of_labels_may_be_composed_or_not():
     """Archives of a Mac hold decomposed names, and tables are typed composed."""
     name = unicodedata.normalize("NFD", "Müller")
     there = [f"/x/{name}.png", "/x/other.png"]
     typed = unicodedata.normalize("NFC", name)
-    assert _find_paths([f"{typed}.png", f"/x/{typed}.png", there[0]], there, None) == [0, 0, 0]
+    assert rows_of([f"{typed}.png", f"/x/{typed}.png", there[0]], there) == [0, 0, 0]
     both = [f"/x/{name}.png", f"/x/{typed}.png"]
-    assert _find_paths(both, both, None) == [0, 1]
+    assert rows_of(both, both) == [0, 1]
