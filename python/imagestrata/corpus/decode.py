@@ -289,37 +289,42 @@ _decoding = 0
 _theirs: dict[tuple[Any, str], Any] = {}
 
 
-@contextmanager
-def pillow_as_needed() -> Iterator[None]:
+_OURS: tuple[tuple[Any, str, Any], ...] = (
+    (ImageFile, "LOAD_TRUNCATED_IMAGES", False),
+    (Image, "MAX_IMAGE_PIXELS", MAX_PIXELS),
+    (GifImagePlugin, "LOADING_STRATEGY", GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST),
+    (TiffImagePlugin, "READ_LIBTIFF", False),
+)
+
+
+class pillow_as_needed:
     """Set the switches of Pillow that belong to the whole process, and set them back.
 
-    A session may have set them to read half pictures, or to refuse large ones.
+    A session may have set them to read half pictures, or to refuse large ones. (A class,
+    since it is entered for every picture, and a generator takes twice as long.)
     """
-    global _decoding
-    ours = {
-        (ImageFile, "LOAD_TRUNCATED_IMAGES"): False,
-        (Image, "MAX_IMAGE_PIXELS"): MAX_PIXELS,
-        (GifImagePlugin, "LOADING_STRATEGY"): GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST,
-        (TiffImagePlugin, "READ_LIBTIFF"): False,
-    }
-    with _switching:
-        if not _decoding:
-            _theirs.clear()
-        _decoding += 1
-        for (module, name), value in ours.items():
-            found = getattr(module, name)
-            if found is not value:
-                _theirs[module, name] = found
-                setattr(module, name, value)
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        global _decoding
+        with _switching:
+            if not _decoding:
+                _theirs.clear()
+            _decoding += 1
+            for module, name, value in _OURS:
+                found = getattr(module, name)
+                if found is not value:
+                    _theirs[module, name] = found
+                    setattr(module, name, value)
+
+    def __exit__(self, *_: object) -> None:
+        global _decoding
         with _switching:
             _decoding -= 1
-            if not _decoding:
-                for (module, name), value in _theirs.items():
-                    if getattr(module, name) is ours[module, name]:  # else set meanwhile
-                        setattr(module, name, value)
+            if not _decoding and _theirs:
+                for module, name, value in _OURS:
+                    # Else it was not changed, or was set meanwhile.
+                    if (module, name) in _theirs and getattr(module, name) is value:
+                        setattr(module, name, _theirs[module, name])
 
 
 def _known_format(data: bytes) -> str:
@@ -345,7 +350,7 @@ def _decode(
         return reader(BytesIO(data))
 
     image = open_file()
-    deep = is_deep(image)
+    deep = reader is not JpegImageFile and is_deep(image)
     weight = 2 if deep and len(image.getbands()) > 1 else 1  # two bytes a channel
     if image.width * image.height * weight > MAX_PIXELS:
         raise UnreadableImage(Reason.TOO_MANY_PIXELS)
@@ -393,6 +398,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 def _exact(image: Image.Image, shown: Image.Image) -> Image.Image:
     """Whichever of a picture and what is seen of it holds all there is."""
+    if image is shown:
+        return shown
     if image.has_transparency_data:
         opaque = all(
             rgba(image.crop(box)).getchannel("A").getextrema()[0] == 255 for box in strips(image)
