@@ -29,7 +29,7 @@ autoplot.imagestrata_comparison <- function(object,
                                             ...) {
   rlang::check_dots_empty()
   type <- rlang::arg_match(type)
-  n_clusters <- check_number(n_clusters, "n_clusters")
+  n_clusters <- check_count(n_clusters, "n_clusters")
   known <- glance(object)$clustering
   if (is.null(clusterings)) {
     clusterings <- if (type == "heatmap") known[1:2] else known

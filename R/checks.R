@@ -27,7 +27,7 @@ check_flag <- function(x, name, call = rlang::caller_env()) {
   x
 }
 
-check_number <- function(x, name, null = FALSE, call = rlang::caller_env()) {
+check_number <- function(x, name, null = FALSE, minimum = -Inf, call = rlang::caller_env()) {
   if (null && is.null(x)) {
     return(NULL)
   }
@@ -37,7 +37,27 @@ check_number <- function(x, name, null = FALSE, call = rlang::caller_env()) {
       call = call
     )
   }
+  if (x < minimum) {
+    abort_imagestrata("{.arg {name}} must be at least {minimum}, not {.val {x}}.", call = call)
+  }
   as.double(x)
+}
+
+# Counts and shares that R uses by itself; those sent to Python are checked there.
+check_count <- function(x, name, call = rlang::caller_env()) {
+  x <- check_number(x, name, call = call)
+  if (x < 1 || x != round(x)) {
+    abort_imagestrata("{.arg {name}} must be a whole number from 1, not {.val {x}}.", call = call)
+  }
+  x
+}
+
+check_share <- function(x, name, call = rlang::caller_env()) {
+  x <- check_number(x, name, call = call)
+  if (x <= 0 || x >= 1) {
+    abort_imagestrata("{.arg {name}} must lie between 0 and 1, not {.val {x}}.", call = call)
+  }
+  x
 }
 
 check_scale <- function(scale, call = rlang::caller_env()) {

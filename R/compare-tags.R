@@ -133,7 +133,7 @@ autoplot.imagestrata_tags <- function(object,
   given <- if (!missing(n)) n
   check_unused(type == "frequencies", 'type = "frequencies"', n = given)
   if (type == "frequencies") {
-    return(draw_tags(tidy(object, "frequencies"), check_number(n, "n")))
+    return(draw_tags(tidy(object, "frequencies"), check_count(n, "n")))
   }
   confusion <- tidy(object, "confusion")
   if (nrow(confusion) == 0) {

@@ -184,13 +184,6 @@ check_plan <- function(designs, samples, gap, alpha, power, n_simulations, unrat
 
 is_numbers <- function(x) is.numeric(x) && length(x) > 0 && !anyNA(x)
 
-check_share <- function(x, name, call) {
-  check_number(x, name, call = call)
-  if (x <= 0 || x >= 1) {
-    abort_imagestrata("{.arg {name}} must lie between 0 and 1, not {.val {x}}.", call = call)
-  }
-}
-
 check_designs <- function(designs, samples, call) {
   wide <- designs$images_per_rater > designs$n_clusters
   if (any(wide)) {

@@ -4,8 +4,9 @@
 #' axis, and a panel per dimension or item.
 #'
 #' @param gaps What `rating_gaps(ratings, by = c(group, cluster))` returned, of two groups.
-#' @param clusters The clusters to draw, from the top down, as they are in `gaps`. By default the
-#'   `n` with the widest gaps in any panel.
+#' @param clusters The clusters to draw, from the top down, as they are in `gaps`; names of the
+#'   vector, as in `c(protesters = 5)`, stand on the axis. By default the `n` with the widest gaps
+#'   in any panel.
 #' @param n How many clusters, where `clusters` does not name them; by default 10.
 #' @param level Panels are `"dimension"`s or `"item"`s: filter `gaps` for some of them.
 #' @param labels Names for clusters, as `c("5" = "protesters")`, or a table with the columns
@@ -35,9 +36,9 @@ plot_cluster_gaps <- function(gaps,
   thumbnails <- check_thumbnails(thumbnails)
   given <- if (!missing(n)) n
   check_unused(is.null(clusters), "clusters = NULL", n = given)
-  check_number(n, "n")
-  check_number(alpha, "alpha")
-  labels <- check_labels(labels)
+  n <- check_count(n, "n")
+  check_share(alpha, "alpha")
+  labels <- check_labels(labels %||% names_of_clusters(clusters), gaps)
   caption <- caption_of(gaps)
   gaps <- plain_tibble(gaps)[gaps$level == level & !is.na(gaps$estimate), ]
   check_cluster_gaps(gaps, level)
@@ -96,8 +97,14 @@ widest_gaps <- function(gaps, n) {
   utils::head(unique(as.character(ranked)), n)
 }
 
+# `clusters = c(protest = 5)` names that cluster.
+names_of_clusters <- function(clusters) {
+  named <- clusters[nzchar(names(clusters) %||% character())]
+  if (length(named) > 0) rlang::set_names(names(named), named)
+}
+
 # Names of clusters, named by their numbers.
-check_labels <- function(labels, call = rlang::caller_env()) {
+check_labels <- function(labels, gaps, call = rlang::caller_env()) {
   if (is.data.frame(labels) && all(c("cluster", "cluster_name") %in% names(labels))) {
     labels <- rlang::set_names(as.character(labels$cluster_name), labels$cluster)
   }
@@ -105,6 +112,13 @@ check_labels <- function(labels, call = rlang::caller_env()) {
     abort_imagestrata(
       "{.arg labels} must be names that are named by clusters, as {.code c(\"5\" = \"flags\")}, or a
        table with the columns {.field cluster} and {.field cluster_name}, not {seen(labels)}.",
+      call = call
+    )
+  }
+  if (!is.null(labels) && !any(names(labels) %in% gaps$cluster)) {
+    abort_imagestrata(
+      "{.arg labels} names no cluster of {.arg gaps}: it names {.val {names(labels)}}.",
+      hint = "{.arg gaps} has the clusters {.val {unique(gaps$cluster)}}.",
       call = call
     )
   }

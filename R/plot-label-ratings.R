@@ -28,8 +28,8 @@ plot_label_ratings <- function(ratings,
                                margin = 3,
                                type = c("number", "together", "clear")) {
   type <- rlang::arg_match(type)
-  at_least <- check_number(at_least, "at_least")
-  margin <- check_number(margin, "margin")
+  at_least <- check_number(at_least, "at_least", minimum = 0)
+  margin <- check_number(margin, "margin", minimum = 0)
   means <- mean_ratings(ratings, items, check_scale(scale))
   switch(type,
     number = plot_number(means),
@@ -42,6 +42,9 @@ plot_label_ratings <- function(ratings,
 # counted from the lowest rating.
 mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
   check_data_frame(ratings, "ratings", call)
+  if (nrow(ratings) == 0) {
+    abort_imagestrata("{.arg ratings} has no rows.", call = call)
+  }
   key <- intersect(c("image_id", "path"), names(ratings))
   if (length(key) == 0) {
     abort_imagestrata(
@@ -88,7 +91,7 @@ mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
   means <- means[stats::complete.cases(means), , drop = FALSE]
   if (nrow(means) == 0) {
     abort_imagestrata(
-      "No image is rated for all of {length(items)} items.",
+      "No image is rated for every item.",
       hint = "Fill in the missing ratings, or name fewer {.arg items}.",
       call = call
     )

@@ -14,7 +14,7 @@
 #' plot_rating_gaps(rating_gaps(simulated_ratings))
 plot_rating_gaps <- function(gaps, alpha = 0.05) {
   check_estimates(gaps, "gaps", "rating_gaps", c("contrast", "estimate", "p.adjusted"))
-  check_number(alpha, "alpha")
+  check_share(alpha, "alpha")
   rows <- rows_of_measures(gaps)
   caption <- caption_of(gaps)
   panels <- c(if (length(unique(gaps$contrast)) > 1) "contrast", by_of(gaps))

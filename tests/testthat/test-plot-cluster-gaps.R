@@ -42,7 +42,13 @@ test_that("clusters may have names, and the residual has one", {
     plot_cluster_gaps(numbered, c(5, 8), n = 3), "`n` has an effect only with",
     class = "imagestrata_error"
   )
+  named <- plot_cluster_gaps(numbered, c(march = 5, 8))
+  expect_equal(named$scales$get_scales("y")$labels, c("march", "8"))
   expect_error(plot_cluster_gaps(numbered, labels = "x"), "`labels`", class = "imagestrata_error")
+  expect_error(
+    plot_cluster_gaps(numbered, labels = c(`99` = "x")), "names no cluster of `gaps`",
+    class = "imagestrata_error"
+  )
 })
 
 test_that("what cannot be drawn is refused", {
@@ -50,6 +56,10 @@ test_that("what cannot be drawn is refused", {
   expect_snapshot(error = TRUE, {
     plot_cluster_gaps(few_gaps())
     plot_cluster_gaps(gaps, clusters = 77)
+    plot_cluster_gaps(gaps, n = 0)
+    plot_cluster_gaps(gaps, n = -1)
+    plot_cluster_gaps(gaps, alpha = 5)
+    plot_rating_gaps(gaps, alpha = -1)
     plot_cluster_gaps(gaps[gaps$level == "item", ])
     plot_cluster_gaps(dplyr::bind_rows(gaps, dplyr::mutate(gaps, contrast = "A - B")))
   })

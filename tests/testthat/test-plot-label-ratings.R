@@ -42,5 +42,7 @@ test_that("what is no ratings is an error", {
     plot_label_ratings(toy_label_ratings(), items = "joy")
     plot_label_ratings(toy_label_ratings(), items = "annotator")
     plot_label_ratings(data.frame(path = "a", anger = NA_real_))
+    plot_label_ratings(toy_label_ratings()[0, ])
+    plot_label_ratings(toy_label_ratings(), at_least = -1)
   })
 })

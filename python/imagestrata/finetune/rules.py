@@ -247,6 +247,6 @@ def _rated(
                 "Drop columns that are no labels."
                 if scale is None
                 else f"Name the columns of ratings as {arg('items')}, drop those that are none, or "
-                f"say what scale it was: {arg('scale', (1, 100))}.",
+                f"say what scale it was, for example {arg('scale', (0, 100))}.",
             )
     return names
