@@ -73,7 +73,7 @@ as_text_table <- function(found, sep, path, first_line, call) {
   }
   cells <- matrix(as.character(unlist(rows)), ncol = width, byrow = TRUE)
   table <- lapply(seq_len(width), \(i) unguarded(cells[, i]))
-  names(table) <- header
+  names(table) <- unguarded(header)
   table <- tibble::new_tibble(table, nrow = nrow(cells))
   attr(table, "sep") <- sep
   attr(table, "line") <- lines
@@ -324,9 +324,13 @@ name_of_separator <- function(sep) {
   )
 }
 
-# Our pages put a quote before text that a spreadsheet would run as a formula.
+# The core and its pages put a quote before text that a spreadsheet would run as a formula, at its
+# beginning and behind whatever may end a cell (python/imagestrata/files.py).
 unguarded <- function(x) {
-  sub("^'('*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])", "\\1", x, perl = TRUE)
+  formula <- "[=+@\uff1d\uff0b\uff0d\uff20-]"
+  first <- paste0("^'(?=['\"]*(", formula, "|[\t\r\n]))")
+  later <- paste0("(?<=[;|\t\r\n])'(?=['\"]*", formula, ")")
+  gsub(paste0(first, "|", later), "", x, perl = TRUE)
 }
 
 # ---- Ids and numbers --------------------------------------------------------------------

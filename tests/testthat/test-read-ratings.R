@@ -281,8 +281,10 @@ test_that("files and arguments that cannot be are refused", {
 
 test_that("guards against formulas are taken off", {
   path <- withr::local_tempfile(fileext = ".csv")
-  ids <- c("@handle", "=x", "-1a", "'=y", "plain", "'tis")
-  guarded <- c("'@handle", "'=x", "'-1a", "''=y", "plain", "'tis")
+  ids <- c("@handle", "=x", "-1a", "'=y", "plain", "'tis", "a;=x", "a;'=y", "b|\"-1", "a;b")
+  guarded <- c(
+    "'@handle", "'=x", "'-1a", "''=y", "plain", "'tis", "a;'=x", "a;''=y", "b|'\"-1", "a;b"
+  )
   answers <- data.frame(
     respondent_id = "r1", group = "D", image_id = guarded, item = "angry", rating = 3
   )
