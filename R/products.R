@@ -63,7 +63,7 @@ seen_product <- function(x) {
   product <- product_of(x)
   if (!is.null(product)) {
     format_text("{product$called}, which {.fn {product$maker}} returns")
-  } else if (is.data.frame(x)) {
+  } else if (is.data.frame(x) && !inherits(x, "imagestrata_table")) {
     format_text("a plain data frame with {ncol(x)} column{?s}")
   } else {
     seen(x)

@@ -232,7 +232,7 @@ def _losses_explained(client: Any) -> Iterator[None]:
             f"{error.allowed_failures + 1} in all.",
             "Mostly they lack memory: give each worker more, or fewer threads. Then run "
             f"{SAME_CALL} again: what is finished is kept.",
-        ) from error
+        ) from None
     except (CancelledError, OSError) as error:
         if isinstance(error, OSError) and client.status == "running":
             raise  # it is an error of the work
@@ -240,7 +240,7 @@ def _losses_explained(client: Any) -> Iterator[None]:
             "The scheduler of the Dask cluster is gone or was restarted, and the work in "
             "progress is lost.",
             f"Start the cluster and run {SAME_CALL} again: what is finished is kept.",
-        ) from error
+        ) from None
 
 
 @contextmanager
@@ -297,7 +297,7 @@ def _dask_client(engine: Any) -> Iterator[Any]:
         raise ImagestrataError(
             f"No Dask scheduler answers at {quote(where)} ({error}).",
             "Start one (`dask scheduler`, or a cluster of dask-jobqueue) and give its address.",
-        ) from error
+        ) from None
     with client:
         yield client
 

@@ -56,7 +56,7 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
             "Choose another name.",
         ) from None
     except OSError as error:
-        raise write_error(folder, error) from error
+        raise write_error(folder, error) from None
     return folder
 
 
@@ -82,7 +82,7 @@ def ensure_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise write_error(folder, error) from error
+        raise write_error(folder, error) from None
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -148,7 +148,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise damaged(path, error) from error
+        raise damaged(path, error) from None
     if not isinstance(content, dict):
         raise damaged(path, f"it holds a {type(content).__name__}, not named values")
     return content
@@ -190,7 +190,7 @@ def read_table(path: Path) -> pd.DataFrame:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, error) from error
+        raise damaged(path, error) from None
 
 
 def unguarded(table: pd.DataFrame) -> pd.DataFrame:

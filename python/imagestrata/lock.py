@@ -61,7 +61,7 @@ class FolderLock:
                     f"{quote(path)} must be a plain file; it is a link or a folder.",
                     "Remove it: it holds nothing that is needed.",
                 ) from None
-            raise write_error(path, error) from error
+            raise write_error(path, error) from None
         try:
             _take(file)
         except OSError as error:
@@ -70,7 +70,7 @@ class FolderLock:
             if error.errno in _TAKEN:
                 raise _in_use(folder, said) from None
             if error.errno not in _NO_LOCKS:
-                raise write_error(path, error) from error
+                raise write_error(path, error) from None
             warn(
                 f"The file system of {quote(folder)} has no locks: see to it that no other "
                 "process works in that folder."

@@ -719,7 +719,7 @@ def _rename(path: Path, target: Path) -> None:
     try:
         path.replace(target)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error) from None
 
 
 def _remove(path: Path) -> None:
@@ -729,7 +729,7 @@ def _remove(path: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error) from None
 
 
 def _plain(value: Any) -> Any:

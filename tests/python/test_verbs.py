@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import inspect
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -173,3 +177,31 @@ def test_files_of_spreadsheet_programs_are_told_from_tables(tmp_path):
     ):
         with pytest.raises(ImagestrataError, match="spreadsheet"):
             call()
+
+
+#: Verbs that compute for long, or write into folders, whatever they are given.
+SLOW = {"draw_demo_corpus", "scan_images", "crop_faces", "list_encoders"}
+
+
+@pytest.mark.parametrize("name", sorted(set(VERBS) - SLOW))
+def test_things_of_the_wrong_type_are_refused_in_our_words(name, tmp_path):
+    """No bare TypeError, ValueError or KeyError, whatever a required argument is."""
+    function = getattr(imagestrata, name)
+    needed = [
+        one.name for one in inspect.signature(function).parameters.values()
+        if one.default is one.empty and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+    ]  # fmt: skip
+    strange = pd.DataFrame({"image_id": ["a"], "cluster": ["u"], "label": ["v"], "rating": ["w"]})
+    for wrong in (None, 5, "x y", [], {}, np.array(["a", "b"]), object(), strange):
+        given = {one: tmp_path / "o" if one in ("out", "path") else wrong for one in needed}
+        with contextlib.suppress(ImagestrataError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(**given)
+
+
+def test_errors_show_no_traceback_of_other_packages():
+    """Whatever an error is raised for is said in its message: `from None`."""
+    for path in Path(imagestrata.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.cause, ast.Name):
+                assert "UnreadableImage" in ast.unparse(node.exc), f"{path}:{node.lineno}"

@@ -207,7 +207,7 @@ class Clustering:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ImagestrataError):
                 raise
-            raise damaged(folder / "clustering.json", error) from error
+            raise damaged(folder / "clustering.json", error) from None
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
                 f"{quote(folder)} holds no clustering: {quote(error.filename)} is missing.",

@@ -150,7 +150,7 @@ def _from_folder(library: Any, name: str, place: Path) -> Any:
     try:
         return _checked(library, name, place, folder if place.is_dir() else None, **options)
     except OSError as error:
-        raise _unfit(name, place, _brief(error)) from error
+        raise _unfit(name, place, _brief(error)) from None
 
 
 def _from_hub(library: Any, name: str, repository: str) -> tuple[Any, Path]:
@@ -164,7 +164,7 @@ def _from_hub(library: Any, name: str, repository: str) -> tuple[Any, Path]:
                 cached_file(repository, file)
         return _checked(library, name, repository, repository), folder
     except OSError as error:
-        raise missing_on_hub(name, repository, error) from error
+        raise missing_on_hub(name, repository, error) from None
 
 
 def _checked(library: Any, name: str, shown: Any, source: Any, **options: Any) -> Any:
@@ -175,7 +175,7 @@ def _checked(library: Any, name: str, shown: Any, source: Any, **options: Any) -
                 source, output_loading_info=True, ignore_mismatched_sizes=True, **options
             )
     except (RuntimeError, ValueError, UnpicklingError) as error:
-        raise _unfit(name, shown, _brief(error)) from error
+        raise _unfit(name, shown, _brief(error)) from None
     missing = sorted(key for key in found["missing_keys"] if not key.startswith(_UNUSED))
     reshaped = sorted(key[0] for key in found["mismatched_keys"])
     if missing or reshaped:

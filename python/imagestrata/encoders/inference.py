@@ -34,7 +34,7 @@ def pick_device(device: str) -> torch.device:
         raise ImagestrataError(
             f"There is no device {quote(device)} here ({reason}).",
             f"Use {arg('device', 'auto')} or {arg('device', 'cpu')}.",
-        ) from error
+        ) from None
     return chosen
 
 

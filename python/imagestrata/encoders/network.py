@@ -129,12 +129,12 @@ class NetworkEncoder(Encoder):
         try:
             with self._turn:
                 yield
-        except torch.OutOfMemoryError as error:
+        except torch.OutOfMemoryError:
             raise ImagestrataError(
                 f"The memory of {self._device} is too small for a single image.",
                 "End other programs that use it, choose a smaller network, or use "
                 f"{arg('device', 'cpu')}.",
-            ) from error
+            ) from None
 
     def _vectors(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._compute(squares).float().cpu().numpy())

@@ -156,7 +156,7 @@ def _trained(
         raise ImagestrataError(
             f"{quote(path)} does not hold the weights of {name}: {reason}",
             "Name the encoder that these weights were made for.",
-        ) from error
+        ) from None
     model.reset_classifier(0)
     size = model.pretrained_cfg["input_size"]
     with torch.inference_mode():

@@ -205,7 +205,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{quote(path)} is damaged, or is no file of weights ({kind_of(error)}).",
             "Expected is what torch.save(model.state_dict(), file) writes, or safetensors. "
             "If it was copied or downloaded, compare its size with the original.",
-        ) from error
+        ) from None
     for key in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -275,7 +275,7 @@ def _download(name: str, url: str, path: Path) -> None:
             f"{quote(path.parent)}, and could not be downloaded ({error}).",
             f"Download {url} on a machine with a network and put it into that folder, or give its "
             f"path as {arg('weights')}. Without any weights: {_NEED_NOTHING}",
-        ) from error
+        ) from None
 
 
 @contextmanager

@@ -112,7 +112,7 @@ class FineTunedModel:
             raise ImagestrataError(
                 f"The model in {quote(place)} is damaged or incomplete ({error}).",
                 f"Copy it anew, or train it again with {arg('overwrite', True)}.",
-            ) from error
+            ) from None
 
     @property
     def summary(self) -> pd.DataFrame:

@@ -124,6 +124,10 @@ def _read(files: Any, sep: str | None, encoding: str | None) -> pd.DataFrame:
         rated = given.astype({"rating": object}) if "rating" in given else given
         tables = [rated.astype("str").where(rated.notna(), "").assign(file="the table")]
     else:
+        if not isinstance(files, str | os.PathLike | Sequence):
+            raise ImagestrataError(
+                f"{arg('files')} must be files, a folder or a table, not {quote(files)}."
+            )
         paths = [files] if isinstance(files, str | os.PathLike) else list(files)
         tables = [_read_file(path, sep, encoding) for given in paths for path in _inside(given)]
     if not tables:

@@ -194,7 +194,7 @@ def read_packets(folder: Path) -> pd.DataFrame:
         stored = read_typed(folder / "packets.csv", names, texts=names, sep=",", encoding="utf-8")
         check_packets(stored)
     except ValueError as error:
-        raise damaged(folder / "packets.csv", error) from error
+        raise damaged(folder / "packets.csv", error) from None
     return located(stored, folder)
 
 

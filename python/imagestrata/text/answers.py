@@ -84,7 +84,7 @@ class Answers:
                     os.fsync(file.fileno())
                 self._take(line)
         except OSError as error:
-            raise write_error(self._path, error) from error
+            raise write_error(self._path, error) from None
 
 
 def _plain(value: Any, kind: type) -> Any:

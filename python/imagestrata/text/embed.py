@@ -303,7 +303,7 @@ def _sentence_model(
             f"The model {quote(place)} could not be loaded ({reason}).",
             "Without a network, copy its folder from another machine and give it as "
             f"{arg('weights')}; {arg('encoder', 'tfidf')} needs nothing.",
-        ) from error
+        ) from None
     return model, sha256
 
 
@@ -372,7 +372,7 @@ def _from_server(
                 raise ImagestrataError(
                     f"{server.host} gave no vectors: {error}.",
                     f"Run {SAME_CALL} again; with {arg('out')}, what arrived is kept.",
-                ) from error
+                ) from None
             raise
     return np.concatenate(blocks)
 

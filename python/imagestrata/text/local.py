@@ -104,7 +104,7 @@ class LocalDescriber:
                 f"The model {quote(name)} could not be loaded ({reason}).",
                 "It must be a model for images and text, in the form that save_pretrained() "
                 "writes; without a network, copy its folder from another machine.",
-            ) from error
+            ) from None
         if not getattr(self._processor, "chat_template", None):
             raise ImagestrataError(
                 f"The model {quote(name)} has no chat template: it cannot be asked.",

@@ -203,7 +203,7 @@ def read_drawn_pairs(folder: Path) -> pd.DataFrame:
         stored = read_typed(folder / "pairs.csv", names, texts=names, sep=",", encoding="utf-8")
         check_pairs(stored, "probability")
     except ValueError as error:
-        raise damaged(folder / "pairs.csv", error) from error
+        raise damaged(folder / "pairs.csv", error) from None
     return located(stored, folder, {"path_a": "image_a", "path_b": "image_b"})
 
 
