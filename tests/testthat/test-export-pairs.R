@@ -13,7 +13,7 @@ test_that("what is left out crosses as nothing, and ids as a list", {
   expect_equal(sent$exclude, list("a"))
   expect_null(sent$question)
   expect_error(export_pairs("p1", file), "data frame", class = "imagestrata_error")
-  expect_error(export_pairs(pairs, file, exclude = 1), "exclude", class = "imagestrata_error")
+  expect_error(export_pairs(pairs, file, exclude = TRUE), "exclude", class = "imagestrata_error")
 })
 
 test_that("a page, a table and tasks are written", {

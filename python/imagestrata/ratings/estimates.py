@@ -246,8 +246,12 @@ def rating_weights(
 
     Parameters
     ----------
-    ratings, by, weight
-        As in :func:`rating_means`.
+    ratings : DataFrame
+        What :func:`read_ratings` returned.
+    by : str, list of str or None, default "group"
+        What cells are made of besides the items, as in :func:`rating_means`.
+    weight : {"cluster", "corpus", "share"}, default "cluster"
+        What receives equal weight, as in :func:`rating_means`.
     of : {"means", "gaps"}, default "means"
         The weights of :func:`rating_means`, or those of :func:`rating_gaps`, which are about
         the clusters that both groups rated.
@@ -400,7 +404,7 @@ def _alike(
     return kept, out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Cell:
     """A mean, and the totals of its linearised scores ``share * (y - mean)``.
 
