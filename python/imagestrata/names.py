@@ -137,7 +137,7 @@ class Images:
         n = len(columns[0])
         if len(lost) == n:
             raise ImagestrataError(
-                f"None of the {n:,} rows of {what} is about one of the "
+                f"None of the {plural(n, 'row')} of {what} is about one of the "
                 f"{plural(len(self.table), 'image')}: {what} has {some(given)}, the images have "
                 f"{some(shown)}.",
                 self._hint(given),

@@ -97,7 +97,7 @@ def test_labels_of_unknown_images_are_listed(scanned, folder):
     strange = pd.concat([table, pd.DataFrame({"path": ["gone.png"], "red": [1]})])
     with pytest.warns(UserWarning, match="1 of 9 rows.*not there.*'gone.png'"):
         join(scanned, folder, strange)
-    with pytest.raises(ImagestrataError, match="None of the 1 rows"):
+    with pytest.raises(ImagestrataError, match="None of the 1 row"):
         join(scanned, folder, strange.tail(1))
     with pytest.warns(UserWarning, match="2 of 8 images have no label"):
         join(scanned, folder, table.drop(index=[0, 7]))

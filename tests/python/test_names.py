@@ -55,7 +55,7 @@ def test_what_is_not_found_is_told():
     images = Images(TABLE)
     with pytest.warns(UserWarning, match="1 of 2 rows of labels .*not there.*: 'gone'"):
         images.report(["c", "gone"], images.rows_of(["c", "gone"], "labels"), "labels")
-    with pytest.raises(ImagestrataError, match=r"None of the 1 rows.*\n.*lost their zeros"):
+    with pytest.raises(ImagestrataError, match=r"None of the 1 row.*\n.*lost their zeros"):
         images.report([1], images.rows_of([1], "labels"), "labels")
 
 
@@ -168,5 +168,5 @@ def test_a_table_of_posts_gets_clusters_by_the_names_of_files(scanned, clusterin
     with pytest.warns(UserWarning, match="1 of 2 rows of the table .*'gone.png'"):
         some = clustering.augment(pd.DataFrame({"path": ["gone.png", "5.png"]}))
     assert some["cluster"].isna().tolist() == [True, False]
-    with pytest.raises(ImagestrataError, match="None of the 1 rows of the table"):
+    with pytest.raises(ImagestrataError, match="None of the 1 row of the table"):
         clustering.augment(pd.DataFrame({"path": ["gone.png"]}))

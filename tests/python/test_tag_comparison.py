@@ -160,7 +160,7 @@ def test_figures(tags, tmp_path):
         ([pd.DataFrame({"tag": ["a"]})], "columns image_id and label"),
         ([{}], "`tags` is empty"),
         (["tags", None, {"a": "b"}], "`labels` is None"),
-        (["tags", LABELS, {"cat": ["cat"]}], "1 of 1 labels in `matches` are not among"),
+        (["tags", LABELS, {"cat": ["cat"]}], "1 of 1 label in `matches` are not among"),
         (["tags", LABELS, ["flag"]], "`matches` must map labels to tags"),
         (["tags", LABELS, {"flag": []}], "The tags for 'flag' must be texts"),
         (["tags", LABELS.assign(flag=7)], "must hold 1, 0 or nothing"),

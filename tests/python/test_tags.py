@@ -144,7 +144,7 @@ def test_tags_become_keywords_and_frequencies():
     ("options", "message"),
     [
         ({"labels": None}, "have 3 classes, not those of ImageNet"),
-        ({"labels": ["red"]}, "has 1 names, but the weights have 3 classes"),
+        ({"labels": ["red"]}, "has 1 name, but the weights have 3 classes"),
         ({"labels": "red"}, "`labels` must be the names"),
         ({"classifier": "hog"}, "needs no weights"),
         ({"n_tags": 0}, "`n_tags` must be at least 1"),
@@ -170,5 +170,5 @@ def test_not_a_classifier(pictures, colour_weights, tmp_path):
 def test_frequencies_of_nothing():
     with pytest.raises(ImagestrataError, match="columns image_id and label"):
         tag_frequencies(pd.DataFrame({"tag": ["a"]}))
-    with pytest.raises(ImagestrataError, match="None of 1 images has a label"):
+    with pytest.raises(ImagestrataError, match="None of 1 image has a label"):
         tag_frequencies(pd.DataFrame({"image_id": ["a"], "label": [None]}))
