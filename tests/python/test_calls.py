@@ -175,7 +175,7 @@ def test_signatures_name_every_argument_with_its_default() -> None:
     table = decode_table(value(calls.signatures()))
     drawn = table[table["verb"] == "sample_images"].set_index("argument")["default"]
     assert drawn["clustering"] == ""
-    assert json.loads(drawn["n_per_cluster"]) == 5
+    assert json.loads(drawn["allocation"]) is None
     assert json.loads(drawn["budget"]) is None
     assert "..." in table.loc[table["verb"] == "cluster_images", "argument"].tolist()
 
