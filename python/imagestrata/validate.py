@@ -11,6 +11,7 @@ import errno
 import math
 import numbers
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -175,7 +176,9 @@ def check_address(name: str, value: Any, example: str) -> str:
     """An address of the web without a key in it, since addresses are stored and shown."""
     try:
         parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+        # urlsplit() passes over line breaks, which would end the request's first line.
+        valid = parts.scheme in ("http", "https") and re.fullmatch(r"[!-~]+", value) is not None
+        valid = valid and bool(parts.hostname) and "\\" not in value
         valid = valid and (parts.port is None or parts.port > 0)
     except ValueError:  # a port that is no number, an unclosed bracket
         valid = False

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from .errors import ImagestrataError
+from .switches import as_shipped
 from .wording import arg, quote, read_sheet, verb
 
 P = ParamSpec("P")
@@ -136,7 +137,8 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
             if name not in _WRITTEN:
                 for one in given if isinstance(given, list | tuple) else [given]:
                     refuse_sheet(one)
-        return function(*args, **arguments)
+        with as_shipped():
+            return function(*args, **arguments)
 
     return call
 

@@ -489,7 +489,13 @@ def test_bad_arguments(server, pictures, tmp_path, options, message):
     [
         ({"base_url": "localhost:11434"}, "`base_url` must be an address"),
         ({"model": ""}, "`model` must be the name"),
+        ({"base_url": "http://host/v1\nX: y"}, "`base_url` must be an address"),
+        ({"base_url": "http://ho st/v1"}, "`base_url` must be an address"),
+        ({"base_url": "https://api.openai.com\\.example.org"}, "`base_url` must be an address"),
         ({"price": 3}, "`price` must be two numbers"),
+        ({"price": {1: 2, 3: 4}}, "`price` must be two numbers"),
+        ({"price": (1, None)}, "`price` must be a finite number"),
+        ({"price": ("a", 1)}, "`price` must be a finite number"),
         ({"concurrency": 0}, "`concurrency` must be between"),
         ({"retries": -1}, "`retries` must be between"),
         ({"timeout": 0}, "`timeout` must be at least"),

@@ -186,6 +186,31 @@ def test_faults_that_pass(server, fault):
     assert len(server.requests) == 4
 
 
+@pytest.mark.parametrize("indices", [[0, 0, 2], [1, 2, 3], [0, 1, 1], [None] * 3], ids=str)
+def test_vectors_without_their_texts_are_no_answer(server, indices):
+    def confused(number, request):
+        answer = vectors(request)
+        for one, index in zip(answer["data"], indices, strict=True):
+            one["index"] = index
+        return answer
+
+    server.answer = confused
+    with pytest.raises(ImagestrataError, match="not an answer of the OpenAI interface"):
+        embed(many(3), ModelServer("stub", server.url, retries=0))
+
+
+def test_batches_of_different_widths_are_refused(server):
+    def wider(number, request):
+        answer = vectors(request)
+        for one in answer["data"] if number == 2 else ():
+            one["embedding"].append(1.0)
+        return answer
+
+    server.answer = wider
+    with pytest.raises(ImagestrataError, match=r"vectors of different widths \(2, 3\)"):
+        embed(many(), ModelServer("stub", server.url))
+
+
 def test_what_arrived_is_kept(server, tmp_path):
     model = ModelServer("stub", server.url, concurrency=1, retries=0)
     server.answer = lambda number, request: 500 if number == 3 else vectors(request)
@@ -222,7 +247,7 @@ def test_no_text_leaves_without_consent():
         (texts("one", "two"), (), {}, "None of 2 texts has words that the others have too"),
         (texts("a"), ("bert",), {}, "no encoder of texts 'bert'"),
         (texts("a"), ("text:",), {}, "no encoder of texts 'text:'"),
-        (texts("a"), (), {"weights": "folder"}, "weights='folder' was given"),
+        (texts("a"), (), {"weights": "folder"}, 'weights="folder" was given'),
         (texts("a"), (), {"terms": 0}, "`terms` must be at least 1"),
     ],
 )

@@ -88,6 +88,23 @@ def test_a_compression_that_is_not_known_is_no_damage(code):
         open_image(data)
 
 
+def test_colours_of_a_table_in_8_bits_are_not_black():
+    """The standard has 16 bits; libtiff too takes a table without larger values for one of 8."""
+    ramp = np.arange(256)
+    table = np.concatenate([ramp, ramp * 0, ramp[::-1]])
+    values = np.tile(np.uint8([0, 100, 255]), (4, 1))
+    shown = [seen(tiff(values, 3, t320=table * scale)) for scale in (1, 257)]
+    np.testing.assert_array_equal(*shown)
+    assert shown[0][0, 1].tolist() == [100 / 255, 0, 155 / 255]
+
+
+@pytest.mark.parametrize("tags", [{"photometric": 0, "t266": [2]}, {"photometric": 6, "t284": [2]}])
+def test_an_order_of_bits_that_is_not_decoded_is_no_damage(tags):
+    values = stored("u1", 3 if tags["photometric"] == 6 else 1, "rgb")
+    with pytest.raises(UnreadableImage, match="format not supported"):
+        open_image(tiff(values, **tags))
+
+
 def test_a_torn_directory_is_damage():
     data = images.encode(images.picture(1), "TIFF")
     with pytest.raises(UnreadableImage, match="truncated or damaged"):

@@ -89,7 +89,7 @@ _UPRIGHT = {
 
 #: What Pillow says of files that are whole, and of a kind that it does not decode.
 _NOT_DECODED = re.compile(
-    r"unknown pixel mode|unknown data organization|unsupported bmp|cannot handle"
+    r"unknown pixel mode|unknown raw mode|unknown data organization|unsupported bmp|cannot handle"
     r"|not yet supported|not available",
     re.IGNORECASE,
 )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from PIL import _imaging
+from PIL import ImagePalette, _imaging
 from PIL.TiffImagePlugin import TiffImageFile
 
 from .depth import in_rawmode, rawmode_of
@@ -24,7 +24,7 @@ _NATIVE = {
 _BANDS = {2: 3, 5: 4, 6: 3, 8: 3}
 _RGB = 2
 
-_BITS, _PHOTOMETRIC, _SAMPLES, _PLANES, _EXTRA = 258, 262, 277, 284, 338
+_BITS, _PHOTOMETRIC, _SAMPLES, _PLANES, _COLORMAP, _EXTRA = 258, 262, 277, 284, 320, 338
 _APART = 2
 
 
@@ -50,6 +50,9 @@ class Tiff(TiffImageFile):
         super()._setup()  # type: ignore[no-untyped-call, unused-ignore]
         if self.tile and self.tile[0][0] == "libtiff" and rawmode_of(self) in _NATIVE:
             in_rawmode(self, _NATIVE[rawmode_of(self)])
+        colours = tags.get(_COLORMAP, ())
+        if self.mode == "P" and 0 < max(colours) < 256:  # some programs wrote 8 bits of 16
+            self.palette = ImagePalette.raw("RGB;L", bytes(colours))
 
 
 @cache

@@ -374,6 +374,13 @@ def _from_server(
                     f"Run {SAME_CALL} again; with {arg('out')}, what arrived is kept.",
                 ) from None
             raise
+    widths = sorted({block.shape[1] for block in blocks})
+    if len(widths) > 1:
+        raise ImagestrataError(
+            f"{server.host} gave vectors of different widths ({', '.join(map(str, widths))}).",
+            "The model behind this name has changed, or several have it: name one of them, and "
+            f"choose another {arg('out')}.",
+        )
     return np.concatenate(blocks)
 
 
@@ -381,6 +388,8 @@ def _read(answer: Any, n: int) -> tuple[NDArray[Any], Usage | None]:
     """The vectors in an answer of the embeddings interface, in the order of the texts."""
     rows = sorted(answer.data, key=lambda one: one.index)
     vectors = np.array([one.embedding for one in rows], dtype=np.float32)
+    if [one.index for one in rows] != list(range(n)):
+        raise ValueError(f"vectors of the texts 0 to {n - 1} were expected, each once")
     if vectors.shape[:1] != (n,) or vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise ValueError(
             f"{plural(n, 'vector')} of finite numbers were expected, not {vectors.shape}"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from ..errors import ImagestrataError
 from ..extras import require
 from ..validate import check_address, check_float, check_int
@@ -137,12 +139,12 @@ class ModelServer:
         if self.api_key is not None and not isinstance(self.api_key, Secret):
             object.__setattr__(self, "api_key", Secret(_check_key(arg("api_key"), self.api_key)))
         if self.price is not None:
-            if isinstance(self.price, str | float | int) or len(self.price) != 2:
+            if not isinstance(self.price, list | tuple | np.ndarray) or len(self.price) != 2:
                 raise ImagestrataError(
                     f"{arg('price')} must be two numbers, what a million tokens sent and a "
                     f"million answered cost; got {quote(self.price)}."
                 )
-            checked = [check_float("price", float(one), minimum=0) for one in self.price]
+            checked = [check_float("price", one, minimum=0) for one in self.price]
             object.__setattr__(self, "price", tuple(checked))
         check_int("tokens_per_image", self.tokens_per_image, minimum=0)
         check_int("concurrency", self.concurrency, minimum=1, maximum=256)
