@@ -225,6 +225,7 @@ sort_out <- function(answers, sample, items, scale, too_fast, call = rlang::call
   problems$kept <- problems$problem %in% c("straight-lining", "too fast")
   problems <- dplyr::relocate(problems, "problem", "kept")
   ratings <- finish_ratings(ratings, sample, items, known[usable], flags)
+  report_unrated_items(ratings)
   report_problems(problems, has_groups)
   new_ratings(ratings, problems)
 }
@@ -261,8 +262,13 @@ check_usable <- function(answers, usable, sample, scale, call) {
   main <- names(sort(table(answers$problem), decreasing = TRUE))[1]
   example <- answers[which(answers$problem == main)[1], ]
   hint <- switch(main,
-    "unmatched image" = "The first is {.val {example$image_id}}; the sample has ids like
-      {.val {sample$image_id[1]}}.",
+    "unmatched image" = if (without_zeros(example$image_id) %in% without_zeros(sample$image_id)) {
+      "The first is {.val {example$image_id}}, and {.arg sample} has it with other zeros in front:
+       read both with ids as text, as {.code colClasses = \"character\"} does in
+       {.fn utils::read.csv}."
+    } else {
+      "The first is {.val {example$image_id}}; the sample has ids like {.val {sample$image_id[1]}}."
+    },
     "unknown item" = "The first is {.val {example$item}}: give {.arg items} those of your survey.",
     "out of range" = "The first is {.val {example$value}}, and {.arg scale} is {.val {scale}}.",
     "not a number" = "The first is {.val {example$value}}: export numbers, not texts of choices.",
@@ -274,6 +280,8 @@ check_usable <- function(answers, usable, sample, scale, call) {
     hint = hint, call = call
   )
 }
+
+without_zeros <- function(x) sub("^0+(?=.)", "", as.character(x), perl = TRUE)
 
 check_one_group <- function(ratings, call) {
   if (!"group" %in% names(ratings)) {
@@ -367,6 +375,18 @@ unrated_by_group <- function(problems) {
 
 same_values <- function(x, y) {
   identical(plain_text(x), plain_text(y)) || isTRUE(all.equal(as_number(x), as_number(y)))
+}
+
+# An item that the survey does not have is often one that it calls otherwise.
+report_unrated_items <- function(ratings) {
+  absent <- setdiff(levels(ratings$item), ratings$item)
+  if (nrow(ratings) > 0 && length(absent) > 0) {
+    cli::cli_inform(c(
+      "!" = "There are no ratings of {length(absent)} of {nlevels(ratings$item)} item{?s}:
+             {.val {absent}}. Means of their dimensions are those of the other items.",
+      i = "{.arg items} says which items there are, and what the files call them."
+    ))
+  }
 }
 
 report_problems <- function(problems, has_groups) {

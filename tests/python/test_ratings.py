@@ -429,6 +429,24 @@ def test_groups_come_from_packets_and_items_from_a_table():
     assert plain["dimension"].isna().all()
 
 
+def test_items_that_nobody_rated_are_named():
+    rows = page_rows().iloc[:2]
+    with pytest.warns(UserWarning, match="no ratings of 8 of 10 items: 'hopeful', 'enthusiastic',"):
+        read_ratings(rows, sample())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_ratings(rows, sample(), items=["angry", "proud"])
+
+
+def test_ids_that_lost_their_zeros_are_told_from_other_images():
+    table = page_rows().iloc[:2]
+    drawn = sample().replace({"image_id": {"i1": "001"}})
+    with pytest.raises(ImagestrataError, match="other zeros in front: read both with ids as text"):
+        read_ratings(table.assign(image_id=1), drawn)
+    with pytest.raises(ImagestrataError, match="has ids like '001'"):
+        read_ratings(table.assign(image_id=7), drawn)
+
+
 def test_what_is_read_can_be_averaged():
     table = pd.concat(
         [page_rows().iloc[:2].assign(respondent_id=person, rating=r) for person, r in
@@ -456,6 +474,7 @@ def test_bad_files(tmp_path):
         (pd.concat([rows, other]), {}, "contradict others"),
         (rows.assign(group=["D", "R"]), {}, "more than one group, 'r1'"),
         (rows, {"sample": [1]}, "`sample` must be"),
+        (rows, {"sample": sample()[:0]}, "sample has no images"),
     ]:
         with pytest.raises(ImagestrataError, match=message):
             read_ratings(bad, **arguments)

@@ -111,6 +111,23 @@ test_that("a missing group column is said, and not taken for a group that rated 
   expect_no_match(said(data.frame(answers, party = "D")[0:2, ]), "by a group")
 })
 
+test_that("items that nobody rated are named, ids that lost their zeros are told from others", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r2"), group = c("D", "R"), image_id = c("i1", "i3"), item = "angry",
+    rating = c(3, 4)
+  )
+  said <- function(...) {
+    paste(testthat::capture_messages(read_ratings(answers, ...)), collapse = " ")
+  }
+  expect_match(said(items = two_items), "no ratings of 1 of 2 items")
+  expect_no_match(said(items = two_items[two_items$item == "angry", ]), "no ratings")
+  drawn <- dplyr::mutate(tibble::as_tibble(toy_drawn()), image_id = c("001", "002", "003"))
+  answers$image_id <- 1:2
+  expect_error(read_ratings(answers, drawn, two_items), "has it with other zeros in front")
+  answers$image_id <- 8:9
+  expect_error(read_ratings(answers, drawn, two_items), "the sample has ids like \"001\"")
+})
+
 test_that("a wide table needs only a map of its columns", {
   answers <- data.frame(
     PID = c(1, 2), party = c("D", "R"), img = c("i1", "i1"), angry = c(3, NA), Stolz = c(1, 2),

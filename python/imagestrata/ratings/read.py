@@ -107,6 +107,7 @@ def read_ratings(
     _check_one_group(table)
     if isinstance(order, pd.CategoricalDtype):
         table["group"] = pd.Categorical(table["group"], [str(name) for name in order.categories])
+    _warn_of_unrated(set(table["item"]), names)
     table["item"] = pd.Categorical(table["item"], names)
     of_item = _dimensions(items, names)
     known = list(dict.fromkeys(filter(None, of_item.values())))
@@ -186,13 +187,19 @@ def _answered(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _refuse(table: pd.DataFrame, wrong: pd.Series[bool], column: str, what: str) -> None:
+def _refuse(
+    table: pd.DataFrame,
+    wrong: pd.Series[bool],
+    column: str,
+    what: str,
+    hint: str = "Correct those rows in the file, or leave them out.",
+) -> None:
     if wrong.any():
         first = table[wrong].iloc[0]
         raise ImagestrataError(
             f"{int(wrong.sum())} of {plural(len(table), 'rating')} {what}: {quote(first[column])} "
             f"in {first['file']} for one.",
-            "Correct those rows in the file, or leave them out.",
+            hint,
         )
 
 
@@ -203,10 +210,19 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
         )
     columns = [name for name in _OF_SAMPLE if name in sample]
     known = with_text_ids(sample).set_index("image_id")[columns]
+    if known.empty:
+        raise ImagestrataError("The sample has no images.")
     if known.index.has_duplicates:
         raise ImagestrataError("The sample has image ids more than once.")
     outside = ~table["image_id"].isin(known.index)
-    _refuse(table, outside, "image_id", "are of images outside the sample")
+    bare = table["image_id"][outside].str.lstrip("0")
+    hint = (
+        f"{arg('sample')} has them with other zeros in front: read both with ids as text."
+        if outside.any() and bare.isin(known.index.str.lstrip("0")).all()
+        else f"Correct those rows in the file, or leave them out; {arg('sample')} has ids like "
+        f"{quote(known.index[0])}."
+    )
+    _refuse(table, outside, "image_id", "are of images outside the sample", hint)
     table = table.drop(columns=[name for name in columns if name in table])
     return table.join(known, on="image_id")
 
@@ -227,6 +243,17 @@ def _check_one_group(table: pd.DataFrame) -> None:
                 f"one group, {quote(several.index[several][0])} for one.",
                 "If two surveys number their respondents alike, make the ids different first.",
             )
+
+
+def _warn_of_unrated(rated: set[str], names: list[str]) -> None:
+    """An item that the survey does not have is often one that it calls otherwise."""
+    absent = [name for name in names if name not in rated]
+    if rated and absent:
+        warn(
+            f"There are no ratings of {len(absent)} of {plural(len(names), 'item')}: "
+            f"{', '.join(quote(name) for name in absent)}. Means of their dimensions are those of "
+            f"the other items. {arg('items')} says which items there are."
+        )
 
 
 def _dimensions(items: Any, names: list[str]) -> dict[str, str | None]:
