@@ -81,7 +81,7 @@ TAKES = {
     "packets": ("packets",),
     "pairs": ("pairs", "judgements"),
     "points": ("points",),
-    "ratings": ("ratings",),
+    "ratings": ("ratings", "packets"),  # packets with a column of answers
     "sample": ("sample", "clusters of images"),  # a gallery marks any images
     "tuned": ("tuning",),
 }

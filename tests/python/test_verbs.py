@@ -20,7 +20,9 @@ from imagestrata import (
     assign_annotators,
     cluster_images,
     export_ratings_page,
+    label_ratings,
     rating_means,
+    reassign,
     sample_images,
     sample_pairs,
     score_pairs,
@@ -205,3 +207,12 @@ def test_errors_show_no_traceback_of_other_packages():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and isinstance(node.cause, ast.Name):
                 assert "UnreadableImage" in ast.unparse(node.exc), f"{path}:{node.lineno}"
+
+
+def test_answered_packets_are_ratings(drawn):
+    packets = assign_annotators(drawn, n_images=2)
+    answered = packets.assign(respondent_id=packets["packet_id"], anger=5, joy=0)
+    assert len(label_ratings(answered, items=["anger", "joy"])) == packets["image_id"].nunique()
+    first = answered[answered["packet_id"] == packets["packet_id"][0]]
+    left = reassign(packets, first, n_images=2)
+    assert len(left) == len(packets) - len(first)

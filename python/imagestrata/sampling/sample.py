@@ -223,7 +223,7 @@ def read_sample(folder: Path) -> pd.DataFrame:
     try:
         return located(_read_sample(place), place)
     except ValueError as error:
-        raise damaged(place / "sample.csv", error) from error
+        raise damaged(place / "sample.csv", error) from None
 
 
 def _read_sample(folder: Path) -> pd.DataFrame:
