@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from .errors import ImagestrataError
@@ -177,5 +177,6 @@ def _duration(seconds: float) -> str:
 
 def _write(text: str) -> None:
     if sys.stderr is not None:  # Windows programs without a console have none
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        with suppress(OSError):  # a full disk does not end the work
+            sys.stderr.write(text)
+            sys.stderr.flush()

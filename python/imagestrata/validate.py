@@ -106,6 +106,7 @@ def check_path(name: str, value: Any) -> Path:
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise ImagestrataError(f"{arg(name)} must be a path, not {quote(value)}.")
     path = expand_home(value)
+    _check_place(path)
     try:
         path.lstat()
     except FileNotFoundError:
@@ -116,6 +117,18 @@ def check_path(name: str, value: Any) -> Path:
         if error.errno == errno.ENAMETOOLONG:
             raise _no_name(name, value, str(error.strerror)) from None
     return path
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a relative path where the working folder was removed, as jobs and cleaners do."""
+    try:
+        if not path.is_absolute():
+            Path.cwd()
+    except FileNotFoundError:
+        raise ImagestrataError(
+            f"The working folder is gone, and {quote(path)} is no full path.",
+            "Change to a folder that exists, or give the full path.",
+        ) from None
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

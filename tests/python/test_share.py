@@ -33,6 +33,7 @@ from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.vectors import as_vectors, normalized
 from imagestrata.explore.share import MANIFEST, WARNING, linked_share, protected_matrix
 from imagestrata.files import file_hash
+from imagestrata.sampling.sample import read_sample
 from imagestrata.validation.pairs import pair_id
 
 #: What a picture must not tell, in its EXIF.
@@ -243,6 +244,32 @@ def test_no_unused_category_and_no_hour(tmp_path):
     assert pd.read_parquet(bundle / "images.parquet")["site"].dropna().unique().tolist() == ["A"]
     times = re.findall(r'"(?:started|finished)": "([^"]*)"', (bundle / "run.json").read_text())
     assert len(times) == 4 and all(re.fullmatch(r"\d{4}-\d\d-\d\d", one) for one in times)
+
+
+def test_no_patterns_no_endings_and_no_columns_of_ones_own(tmp_path):
+    """What was left out of the corpus names people as well as what is in it."""
+    table = draw(tmp_path / "images")
+    (tmp_path / "images" / "notes.about-subject007").write_text("seen at home")
+    images = scan_images(
+        tmp_path / "images", exclude=["*narwhal-witness*"], out=tmp_path / "run", progress=False
+    )
+    captions = dict(zip(table["path"], table["caption"], strict=True))
+    images["address-of-ibex"] = images["path"].map(captions)
+    embeddings = embed_images(images, "hog", out=tmp_path / "run", progress=False)
+    clustering = cluster_images(
+        embeddings, method="kmeans", n_clusters=3, out=tmp_path / "run", progress=False
+    )
+    sample_images(clustering, out=tmp_path / "run")
+    ours = (tmp_path / "run" / "run.json").read_text()
+    secrets = ("narwhal-witness", "about-subject007", "address-of-ibex")
+    assert all(one in ours for one in secrets)
+    bundle = share(tmp_path / "run", tmp_path / "bundle", new_ids=True, key=tmp_path / "key.csv")
+    shared = (bundle / "run.json").read_text()
+    assert not any(one in shared for one in secrets)
+    steps = json.loads(shared)["steps"]
+    assert steps["scan"]["counts"]["files"] == N + 1
+    assert steps["scan"]["counts"]["reasons"]["empty file"] == 1
+    assert len(read_sample(bundle)) == len(read_sample(tmp_path / "run"))
 
 
 def test_the_share_of_linked_images_is_measured_and_told(run, tmp_path):

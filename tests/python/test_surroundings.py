@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import images
+from imagestrata import ImagestrataError, scan_images
 from imagestrata.encoders import weights
 from imagestrata.provenance import version
 from imagestrata.validate import expand_home
@@ -60,6 +61,37 @@ def test_json_keeps_its_values_where_letters_lack(photos, tmp_path):
         "demo", tmp_path / "\U0001f431 demo", "--n-images", 20, "--json", PYTHONIOENCODING="cp1252"
     )
     assert Path(json.loads(drawn.stdout)["folder"]).name == "\U0001f431 demo"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disks_behind_the_output(photos, tmp_path):
+    """What is said is lost; what is stored is not, and no traceback is shown."""
+    command = [sys.executable, "-m", "imagestrata", "scan", str(photos), "--out"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        silent = subprocess.run(
+            [*command, tmp_path / "a"], stderr=full, stdout=subprocess.PIPE, env=environment
+        )
+        lost = subprocess.run(
+            [*command, tmp_path / "b"], stdout=full, stderr=subprocess.PIPE, env=environment
+        )
+    assert silent.returncode == 0 and b"12 distinct images" in silent.stdout
+    assert lost.returncode != 0 and b"could not be written" in lost.stderr
+    assert b"Traceback" not in lost.stderr
+    assert (tmp_path / "a/images.parquet").is_file() and (tmp_path / "b/images.parquet").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps folders that are in use")
+def test_a_working_folder_that_is_gone(photos, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ImagestrataError, match="working folder is gone"):
+        scan_images("photos", progress=False)
+    with pytest.raises(ImagestrataError, match="working folder is gone"):
+        scan_images(photos, out="run", progress=False)
+    assert len(scan_images(photos, out=tmp_path / "run", progress=False)) == 12
 
 
 def test_without_a_home_and_a_name(photos, tmp_path):

@@ -6,6 +6,7 @@ import io
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -84,6 +85,7 @@ def _words() -> ShellWords:
 
 
 def complain(message: str, hint: str = "") -> None:
-    typer.echo(message, err=True)
-    if hint:
-        typer.echo(hint, err=True)
+    with suppress(OSError):  # a full disk behind a log does not end the program
+        typer.echo(message, err=True)
+        if hint:
+            typer.echo(hint, err=True)

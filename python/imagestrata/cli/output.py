@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..errors import ImagestrataError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,9 +21,17 @@ def show(summary: dict[str, Any], as_json: bool, *lines: str) -> None:
             text.encode(sys.stdout.encoding or "utf-8")
         except UnicodeEncodeError:  # the same values, in a spelling that every program reads
             text = json.dumps(summary, default=str)
-        typer.echo(text)
     else:
-        typer.echo("\n".join(lines))
+        text = "\n".join(lines)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ImagestrataError(
+            f"The output of this command could not be written ({error.strerror}).",
+            "What it stored in files is whole.",
+        ) from None
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

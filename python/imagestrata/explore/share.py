@@ -96,6 +96,9 @@ _RATED = (
 
 _PAIRED = ("pair_id", "image_a", "image_b", "stratum", "N_h", "probability")
 
+#: Counts of a step by reason, in our own words.
+_REASONS = ("reasons", "failed")
+
 #: Columns of ratings in which a survey may hold who answered.
 _NAMING = ("group", "item", "dimension")
 
@@ -240,7 +243,7 @@ def share_bundle(
             f"The images have no column {quote(unknown[0])}; they have "
             f"{', '.join(map(str, embeddings.images))}."
         )
-    steps = _steps(source)
+    steps = _steps(source, given)
     tables = _tables(source, steps, given)
     _check_story(source, steps, tables, embeddings)
     if ratings is not None:
@@ -395,7 +398,7 @@ def _check_key(key: Any, source: Path, target: Path, new_ids: bool, overwrite: b
     return path
 
 
-def _steps(source: Path) -> dict[str, Any]:
+def _steps(source: Path, columns: list[str]) -> dict[str, Any]:
     """What ``run.json`` says of the finished steps, without places and the machine."""
     kept = {}
     for name in _STEPS:
@@ -406,10 +409,10 @@ def _steps(source: Path) -> dict[str, Any]:
             kept[name] = {
                 "settings": settings,
                 "inputs": None,
-                "started": _day(entry["started"]),
+                "started": _day(entry.get("started", "")),
                 "finished": _day(entry["finished"]),
-                "versions": entry["versions"],
-                "counts": entry["counts"],
+                "versions": entry.get("versions", {}),
+                "counts": _counted(entry.get("counts", {}), columns),
             }
     return kept
 
@@ -419,10 +422,24 @@ def _day(time: Any) -> str:
     return str(time).partition("T")[0]
 
 
+def _counted(counts: Mapping[str, Any], columns: list[str]) -> dict[str, Any]:
+    """Counts without endings of names of files, and without columns that are not shared."""
+    shared = {*_SAMPLED, *_PAIRED, *columns}
+    kept: dict[str, Any] = {}
+    for name, value in counts.items():
+        if name == "types" and isinstance(value, dict):
+            kept[name] = {one: value[one] for one in value if one in shared}
+        elif name in _REASONS or isinstance(value, int | float):
+            kept[name] = value
+    return kept
+
+
 def _settled(value: Any) -> Any:
     """A setting as it may be shared: numbers, truth values, and text that is no place."""
     if isinstance(value, dict):
         return _encoder(value)
+    if isinstance(value, list):  # patterns of names
+        return None
     if isinstance(value, str) and ("/" in value or "\\" in value):
         return None
     return value
