@@ -107,15 +107,19 @@ as_groups <- function(x) {
 check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()) {
   needed <- c("level", "item", "dimension", needed)
   lacks <- if (is.data.frame(x)) setdiff(needed, names(x))
-  by <- if (made_by == "rating_gaps") "c(group, cluster)" else "cluster"
+  if (identical(lacks, "cluster")) {
+    by <- if (made_by == "rating_gaps") "c(group, cluster)" else "cluster"
+    abort_imagestrata(
+      "{.arg {name}} must be {sub('rating_', '', made_by)} of clusters, and has no column
+       {.field cluster}.",
+      hint = "They come from {.code {made_by}(ratings, by = {by})}.",
+      call = call
+    )
+  }
   if (!is.data.frame(x) || length(lacks) > 0) {
     abort_imagestrata(
       "{.arg {name}} must be what {.fn {made_by}} returns, not {seen_product(x)}.",
-      hint = if (identical(lacks, "cluster")) {
-        "It needs those of clusters: {.code {made_by}(ratings, by = {by})}."
-      } else if (length(lacks) > 0) {
-        "{.field {lacks}} {?is/are} not there."
-      },
+      hint = if (length(lacks) > 0) "{.field {lacks}} {?is/are} not there.",
       call = call
     )
   }

@@ -29,6 +29,10 @@ products <- list(
 )
 
 product_of <- function(x) {
+  if (inherits(x, "imagestrata_estimates")) {
+    kind <- attr(x, "kind")
+    return(list(called = kind, maker = paste0("rating_", kind)))
+  }
   known <- intersect(class(x), names(products))
   if (length(known) > 0) products[[known[[1]]]]
 }

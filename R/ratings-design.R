@@ -86,8 +86,11 @@ select_by <- function(ratings, by, call) {
   selected <- rlang::try_fetch(
     tidyselect::eval_select(by, ratings),
     error = function(error) {
+      absent <- setdiff(all.vars(rlang::quo_get_expr(by)), names(ratings))
+      if (length(absent) == 0) absent <- rlang::as_label(by)
       abort_imagestrata(
-        "{.arg by} names a column that {.arg ratings} does not have: {rlang::as_label(by)}.",
+        "{.arg by} names {cli::qty(length(absent))}{?a column/columns} that {.arg ratings} does
+         not have: {.field {absent}}.",
         hint = "There {cli::qty(ncol(ratings))}{?is/are} {.field {names(ratings)}}.
                 {.code by = NULL} takes all respondents together.",
         call = call
@@ -120,7 +123,10 @@ leave_missing_out <- function(ratings, call) {
     abort_imagestrata("All {length(missing)} rating{?s} {?is/are} missing.", call = call)
   }
   if (any(missing)) {
-    cli::cli_inform(c("!" = "{sum(missing)} of {length(missing)} rating{?s} missing: left out."))
+    cli::cli_inform(c(
+      "!" = "{sum(missing)} of {length(missing)} rating{?s} {cli::qty(sum(missing))}{?is/are} missing
+             and left out."
+    ))
   }
   ratings[!missing, ]
 }

@@ -84,6 +84,10 @@ def test_load_says_what_is_missing(tmp_path):
         Clustering.load(tmp_path)
 
 
+def test_printing_names_an_encoder_only_where_there_was_one(clustering):
+    assert "encoder" not in repr(clustering)
+
+
 def test_printing_says_when_there_are_more_clusters():
     def lines(n):
         vectors = np.repeat(np.eye(n) * 9, 5, axis=0)

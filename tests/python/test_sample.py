@@ -124,6 +124,7 @@ def test_written_sample_is_read_back_and_other_settings_are_refused(tmp_path):
         ({}, {"allocation": "optimal"}, "'equal', 'sqrt', 'proportional'"),
         ({"cluster": None}, {}, "7 images have no id or no cluster"),
         ({"image_id": "a"}, {}, "6 image ids occur more than once"),
+        ({"image_id": [*"aabcdef"]}, {}, "1 image id occurs more than once"),
         ({"n_copies": -1}, {}, "7 of 7 rows do not"),
         ({"n_copies": np.nan}, {}, "7 of 7 rows do not"),
         ({}, {"shares": "retweets"}, "lacks the column 'retweets'"),

@@ -56,3 +56,14 @@ test_that("a chosen Python that is not there is named, with where it is chosen",
   writeLines("RETICULATE_PYTHON=/no/python", ".Renviron")
   expect_match(next_step(), "[.]Renviron.* sets it")
 })
+
+test_that("means are told from gaps", {
+  expect_error(
+    plot_rating_gaps(few_means()), "not means, which `rating_means()` returns",
+    fixed = TRUE, class = "imagestrata_error"
+  )
+  expect_error(
+    rating_means(few_gaps()), "not gaps, which `rating_gaps()` returns",
+    fixed = TRUE, class = "imagestrata_error"
+  )
+})

@@ -216,11 +216,12 @@ class Clustering:
 
     def __repr__(self) -> str:
         line = self.summary.iloc[0]
+        encoder = f", encoder {line['encoder']}" if line["encoder"] else ""
         head = (
             f"Clustering: {plural(line['n_images'], 'image')} in "
             f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
-            f"{plural(line['n_iterations'], 'iteration')}, encoder {line['encoder']})"
+            f"{plural(line['n_iterations'], 'iteration')}{encoder})"
         )
         return f"{head}\n{first_rows(self.clusters, 'cluster')}"
 

@@ -321,7 +321,7 @@ def _check_sample(sample: Any) -> pd.DataFrame:
     twice = int(sample["image_id"].duplicated().sum())
     if twice:
         raise ImagestrataError(
-            f"{twice} image ids occur more than once in the sample.",
+            f"{plural(twice, 'image id occurs', 'image ids occur')} more than once in the sample.",
             f"More ratings of an image: {arg('raters_per_group')}.",
         )
     return sample.reset_index(drop=True)

@@ -268,7 +268,9 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
         )
     twice = int(images["image_id"].duplicated().sum())
     if twice:
-        raise ImagestrataError(f"{twice} image ids occur more than once.")
+        raise ImagestrataError(
+            f"{plural(twice, 'image id occurs', 'image ids occur')} more than once."
+        )
     clusters = images["cluster"]
     if not pd.api.types.is_numeric_dtype(clusters):
         clusters = clusters.astype("str")

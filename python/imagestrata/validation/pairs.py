@@ -263,12 +263,15 @@ def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
     )
     if repeated:
         images = images.drop_duplicates()
-    for columns, what in ((["id"], "pair ids"), (["one", "other"], "pairs of images")):
+    for columns, one, many in (
+        (["id"], "pair id occurs", "pair ids occur"),
+        (["one", "other"], "pair of images occurs", "pairs of images occur"),
+    ):
         twice = images.duplicated(columns)
         if twice.any():
             first = images.loc[twice, "id"].iloc[0]
             raise ImagestrataError(
-                f"{int(twice.sum())} {what} occur more than once, {quote(first)} for one.",
+                f"{plural(int(twice.sum()), one, many)} more than once, {quote(first)} for one.",
                 f"Make one row of them: {verb('consensus')} does so with several annotators' "
                 "judgements."
                 if "judgement" in pairs
@@ -480,7 +483,10 @@ def clusters_by_image(clustering: Any) -> pd.Series[Any]:
     clusters = images.set_index("image_id")["cluster"]
     if not clusters.index.is_unique:
         twice = int(clusters.index.duplicated().sum())
-        raise ImagestrataError(f"{twice} image ids occur more than once in the clustering.")
+        raise ImagestrataError(
+            f"{plural(twice, 'image id occurs', 'image ids occur')} more than once in the "
+            "clustering."
+        )
     return clusters
 
 
