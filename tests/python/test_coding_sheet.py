@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +269,13 @@ def test_nothing_sticks_out(clustering, tmp_path, visit, width):
     begin(visit, "Ann")
     assert visit.evaluate("document.documentElement.scrollWidth") <= width
     assert visit.locator("article input").first.bounding_box()["width"] > 60
+
+
+def test_own_columns_called_like_ours_are_kept(clustering, tmp_path):
+    own = clustering.images.assign(rank="first", certainty="high")
+    with pytest.warns(UserWarning, match="'rank' is now 'rank_given'"):
+        sheet = coding_sheet(
+            replace(clustering, images=own), tmp_path / "c.html", ["theme"], progress=False
+        )
+    assert set(sheet["rank_given"]) == {"first"} and set(sheet["certainty_given"]) == {"high"}
+    assert set(sheet["certainty"]) <= {"most", "least"}

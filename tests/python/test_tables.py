@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagestrata import ImagestrataError
+from imagestrata import ImagestrataError, read_ratings
 from imagestrata.tables import (
     as_number,
     id_texts,
@@ -145,3 +145,14 @@ def test_columns_of_the_user_are_kept_under_other_names():
     with pytest.warns(UserWarning, match="'cluster' is now 'cluster_given_2'"):
         kept = keep_given(table, ["cluster"], "here")
     assert kept["cluster_given_2"].tolist() == [7] and kept["cluster_given"].tolist() == [8]
+
+
+def test_own_columns_of_ratings_and_sheets_are_kept():
+    """The sample's clusters and the sheet's ranks stand beside columns of the same name."""
+    ratings = pd.DataFrame(
+        {"respondent_id": ["p"], "image_id": ["a"], "item": ["proud"], "rating": [3], "N_h": ["my"]}
+    )
+    sample = pd.DataFrame({"image_id": ["a"], "cluster": [2], "N_h": [7]})
+    with pytest.warns(UserWarning, match="'N_h' is now 'N_h_given'"):
+        read = read_ratings(ratings.assign(group="g"), sample, items=["proud"])
+    assert read[["cluster", "N_h", "N_h_given"]].values.tolist() == [[2, 7, "my"]]

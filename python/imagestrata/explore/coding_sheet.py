@@ -17,7 +17,7 @@ from ..files import write_table
 from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import fingerprint
-from ..tables import with_text_ids
+from ..tables import keep_given, with_text_ids
 from ..validate import check_bool, check_choice, check_int, check_path, columns_of
 from ..validation.pair_answers import csv_rows
 from ..validation.pair_export import check_file
@@ -127,10 +127,11 @@ def coding_sheet(
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     chosen = select_clusters(clustering, clusters)
     by = _check_measure(clustering.images, by)
-    names = _check_columns(clustering.images, columns)
     check_story(clustering.images, out, "coding sheet")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
-    images = _without(clustering.images, exclude)
+    given = keep_given(clustering.images, ("certainty", "rank"), verb("coding_sheet"))
+    names = _check_columns(given, columns)
+    images = _without(given, exclude)
     sheet = _sheet(images, chosen, n, by, names)
     if sheet.empty:
         raise ImagestrataError("No image is left to be coded.")

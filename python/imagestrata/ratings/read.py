@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.assign import check_packets
 from ..sampling.survey import EMOTIONS, check_items
-from ..tables import as_number, read_texts, with_text_ids
+from ..tables import as_number, keep_given, read_texts, with_text_ids
 from ..validate import check_path, check_scale
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -101,8 +101,10 @@ def read_ratings(
     off = (numbers < low) | (numbers > high)
     _refuse(table, off, "rating", f"are off the scale {low:g} to {high:g}")
     table["rating"] = numbers.astype(float)
+    before = list(table)
     if sample is not None:
         table = _join(table, sample)
+    own = [name for name in table if name not in (*before, *_OF_SAMPLE)]
     table = _once(table)
     _check_one_group(table)
     if isinstance(order, pd.CategoricalDtype):
@@ -113,7 +115,7 @@ def read_ratings(
     known = list(dict.fromkeys(filter(None, of_item.values())))
     table["dimension"] = pd.Categorical(table["item"].astype("str").map(of_item), known)
     columns = ["respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"]
-    kept = [name for name in (*columns, *_OF_SAMPLE[1:]) if name in table]
+    kept = [name for name in (*columns, *_OF_SAMPLE[1:], *own) if name in table]
     result: pd.DataFrame = table[kept].reset_index(drop=True)
     return result
 
@@ -223,8 +225,17 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
         f"{quote(known.index[0])}."
     )
     _refuse(table, outside, "image_id", "are of images outside the sample", hint)
-    table = table.drop(columns=[name for name in columns if name in table])
-    return table.join(known, on="image_id")
+    ours = known.reindex(table["image_id"])
+    repeated = [name for name in columns if name in table and _same(table[name], ours[name])]
+    own = keep_given(table.drop(columns=repeated), columns, "the sample", stacklevel=4)
+    return own.join(known, on="image_id")
+
+
+def _same(given: pd.Series[Any], ours: pd.Series[Any]) -> bool:
+    """Whether a column says what the sample says, as that of packets does."""
+    if pd.api.types.is_numeric_dtype(ours):
+        return bool((as_number(given).to_numpy() == ours.to_numpy()).all())
+    return bool((given.astype(str).to_numpy() == ours.astype(str).to_numpy()).all())
 
 
 def _once(table: pd.DataFrame) -> pd.DataFrame:
