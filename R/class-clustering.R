@@ -104,8 +104,14 @@ summary.imagestrata_clustering <- function(object, ...) {
     lines = lines,
     tables = rlang::set_names(
       list(utils::head(clusters, 10), tidy(object, "trace")),
-      c(if (nrow(clusters) > 10) paste("The largest 10 of", nrow(clusters), "clusters") else "Clusters",
-        "Iterations")
+      c(
+        if (nrow(clusters) > 10) {
+          paste("The largest 10 of", nrow(clusters), "clusters")
+        } else {
+          "Clusters"
+        },
+        "Iterations"
+      )
     )
   )
 }

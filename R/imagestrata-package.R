@@ -20,9 +20,9 @@
 #' @section Run folders:
 #' A run folder is one story: a verb that is given another clustering, sample or vectors than its
 #' folder holds is refused. `overwrite = TRUE` replaces a result and takes along what was built on
-#' it: figures are removed, and what people work with (samples, packets, pages for annotators, pairs,
-#' coding sheets) moves to `replaced/` in the folder. A result that was deleted or damaged is made
-#' again by the same call.
+#' it: figures are removed, and what people work with (samples, packets, pages for annotators,
+#' pairs, coding sheets) moves to `replaced/` in the folder. A result that was deleted or damaged is
+#' made again by the same call.
 #'
 #' To keep two clusterings or two encoders in one run, give a variant as `out`, a folder such as
 #' `"run/variants/five"`. It takes from the run around it every result that it does not have itself,

@@ -314,7 +314,11 @@ analyse_surveys <- function(parts, variance, n_respondents) {
     people <- part$n_people - 1
     if (variance == "respondent" || part$images_df == 0) {
       people
-    } else if (variance == "image") part$images_df else min(people, part$images_df)
+    } else if (variance == "image") {
+      part$images_df
+    } else {
+      min(people, part$images_df)
+    }
   })
   most <- parts[[1]]$n_people + parts[[2]]$n_people - 1
   if (variance != "respondent") {

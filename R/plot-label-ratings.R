@@ -3,10 +3,10 @@
 #' Three looks at ratings before they become labels ([label_ratings()]). They need no Python.
 #'
 #' @inheritParams label_ratings
-#' @param type `"number"`: how many items an image evokes, that is, is rated above the lowest rating for (the
-#'   Element's Figure 7.1a). `"together"`: of the images that evoke one item, how many evoke
-#'   another (Figure 7.1b). `"clear"`: for how many images an item is the highest, and for how
-#'   many clearly so (Figure 7.2).
+#' @param type `"number"`: how many items an image evokes, that is, is rated above the lowest rating
+#'   for (the Element's Figure 7.1a). `"together"`: of the images that evoke one item, how many
+#'   evoke another (Figure 7.1b). `"clear"`: for how many images an item is the highest, and for
+#'   how many clearly so (Figure 7.2).
 #'
 #' @returns A ggplot.
 #' @family plots

@@ -22,8 +22,8 @@
 #'
 #' @returns A tibble with one row per answer to an item or a dimension: `level`, `item`,
 #'   `dimension`, the columns of `by`, `respondent_id`, `image_id`, `cluster` (if there is one),
-#'   `rating`, `weight`. With `of = "gaps"` also `contrast`, where groups of respondents are compared: an
-#'   answer has a weight in every comparison of its group.
+#'   `rating`, `weight`. With `of = "gaps"` also `contrast`, where groups of respondents are
+#'   compared: an answer has a weight in every comparison of its group.
 #' @family ratings
 #' @export
 #' @examples

@@ -48,7 +48,8 @@ check_ratings <- function(ratings, call) {
   lacks <- setdiff(needed, names(ratings))
   if (!is.data.frame(ratings) || length(lacks) > 0) {
     abort_imagestrata(
-      "{.arg ratings} must be a table with the columns {.field {needed}}, not {seen_product(ratings)}.",
+      "{.arg ratings} must be a table with the columns {.field {needed}}, not
+       {seen_product(ratings)}.",
       hint = if (is.data.frame(ratings)) {
         "{.field {lacks}} {?is/are} not there: {.fn read_ratings} makes such a table."
       } else {
@@ -124,8 +125,8 @@ leave_missing_out <- function(ratings, call) {
   }
   if (any(missing)) {
     cli::cli_inform(c(
-      "!" = "{sum(missing)} of {length(missing)} rating{?s} {cli::qty(sum(missing))}{?is/are} missing
-             and left out."
+      "!" = "{sum(missing)} of {length(missing)} rating{?s}
+             {cli::qty(sum(missing))}{?is/are} missing and left out."
     ))
   }
   ratings[!missing, ]

@@ -249,7 +249,8 @@ text <- c(
   paste0(
     format(n_surveys, big.mark = ","), " simulated surveys a scenario, each of a corpus of its ",
     "own: 309 clusters of 18,096 images, 1,087 sampled, two parties, eight images each. \"Empty\" ",
-    "are images without any rating of a party; the truth is then that of the clusters that have one. ",
+    "are images without any rating of a party; the truth is then that of the clusters that have ",
+    "one. ",
     "sd: how much people differ in what they feel at all. In brackets: the mean standard error as ",
     "a multiple of the true one."
   ), "",
