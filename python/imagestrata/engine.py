@@ -189,7 +189,7 @@ class _Dask:
         blind = [worker for worker, sees in seen.items() if not sees]
         if blind:
             raise ImagestrataError(
-                f"{len(blind)} of {plural(len(seen), 'worker')} of the cluster do not see "
+                f"{plural(len(blind), 'worker')} of {len(seen)} in the cluster cannot see "
                 f"{quote(path)} (the first is {blind[0]}).",
                 "Images and files of weights must lie on a file system that all machines of the "
                 "cluster share, under the same path.",

@@ -17,7 +17,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,9 @@ _LOOKED_AT = 200
 _EXACT = 2**53
 
 
-def text_of(path: str | os.PathLike[str], encoding: str | None = None) -> str:
+def text_of(
+    path: str | os.PathLike[str], encoding: str | None = None, *, ours: bool = False
+) -> str:
     """The text of a file that somebody sent.
 
     Parameters
@@ -69,6 +71,8 @@ def text_of(path: str | os.PathLike[str], encoding: str | None = None) -> str:
     path : path
     encoding : str, optional
         By default that of the byte order mark, else UTF-8, else Windows-1252 with a warning.
+    ours : bool, default False
+        This package wrote the file, so that any character belongs there.
     """
     file = check_path("files", path)
     try:
@@ -89,7 +93,7 @@ def text_of(path: str | os.PathLike[str], encoding: str | None = None) -> str:
             "Save the sheet as CSV UTF-8, or read it as text into a table and give that.",
         )
     text = _decoded(data, file, encoding)
-    if "\0" in text:
+    if "\0" in text and not ours:
         raise ImagestrataError(
             f"Line {_line(text, text.index(chr(0)))} of {quote(file)} holds a NUL byte: the file "
             "is damaged, or not text.",
@@ -104,6 +108,7 @@ def read_rows(
     *,
     sep: str | None = None,
     encoding: str | None = None,
+    ours: bool = False,
 ) -> tuple[list[str], list[list[str]], list[int], str]:
     """Columns, rows, the line in which each row ends, and the separator of a CSV file.
 
@@ -116,21 +121,24 @@ def read_rows(
         What separates columns; by default commas, semicolons or tabs, whichever fits.
     encoding : str, optional
         See :func:`text_of`.
+    ours : bool, default False
+        This package wrote the file, in UTF-8 with commas: texts are taken as they are,
+        with the spaces around them.
     """
     file = Path(path)
     if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"\r\n'):
         raise ImagestrataError(
             f"{arg('sep')} must be one character, such as a semicolon, not {quote(sep)}.",
         )
-    text = text_of(file, encoding)
+    text = text_of(file, "utf-8" if ours else encoding, ours=ours)
     first_line = 0
-    said = _SEP_LINE.match(text)
+    said = None if ours else _SEP_LINE.match(text)
     if said:
         sep, text, first_line = sep or said[1], text[said.end() :], 1
     if not text.strip():
         raise ImagestrataError(f"{quote(file)} is empty.", "Ask for the file again.")
-    found = sep or _guess(text, wanted, file)
-    records, lines = _parse(text, found, file, first_line)
+    found = "," if ours else sep or _guess(text, wanted, file)
+    records, lines = _parse(text, found, file, first_line, str if ours else str.strip)
     header, rows, lines = records[0], records[1:], lines[1:]
     _check_header(header, file)
     for row, line in zip(rows, lines, strict=True):
@@ -152,9 +160,10 @@ def read_texts(
     *,
     sep: str | None = None,
     encoding: str | None = None,
+    ours: bool = False,
 ) -> pd.DataFrame:
     """A CSV file as a table of texts; ``attrs["line"]`` has the line of each row."""
-    header, rows, lines, found = read_rows(path, wanted, sep=sep, encoding=encoding)
+    header, rows, lines, found = read_rows(path, wanted, sep=sep, encoding=encoding, ours=ours)
     table = pd.DataFrame(rows, columns=header, dtype="str")
     table.attrs["sep"] = found
     table.attrs["line"] = lines
@@ -168,6 +177,7 @@ def read_typed(
     texts: Sequence[str] = (),
     sep: str | None = None,
     encoding: str | None = None,
+    ours: bool = False,
 ) -> pd.DataFrame:
     """A CSV file as a table; ids stay text, and columns of numbers become numbers.
 
@@ -176,11 +186,11 @@ def read_typed(
 
     Parameters
     ----------
-    path, wanted, sep, encoding : see :func:`read_rows`
+    path, wanted, sep, encoding, ours : see :func:`read_rows`
     texts : sequence of str
         Further columns that stay text.
     """
-    table = read_texts(path, wanted, sep=sep, encoding=encoding)
+    table = read_texts(path, wanted, sep=sep, encoding=encoding, ours=ours)
     comma = table.attrs["sep"] != ","
     keep = {*ID_COLUMNS, "path", "file", *texts}
     made = {
@@ -392,7 +402,7 @@ def _guess(text: str, wanted: Sequence[str], file: Path) -> str:
 
 
 def _parse(
-    text: str, separator: str, file: Path, first_line: int
+    text: str, separator: str, file: Path, first_line: int, cell_of: Callable[[str], str]
 ) -> tuple[list[list[str]], list[int]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     records, lines = [], []
@@ -400,7 +410,7 @@ def _parse(
     try:
         for record in reader:
             if any(cell.strip() for cell in record):
-                records.append([bare(cell.strip()) for cell in record])
+                records.append([bare(cell_of(cell)) for cell in record])
                 lines.append(begin + first_line)
             begin = reader.line_num + 1
     except csv.Error as error:

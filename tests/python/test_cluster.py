@@ -134,8 +134,8 @@ def test_vectors_that_are_not_numbers(matrix):
 @pytest.mark.parametrize(
     ("vectors", "why"),
     [
-        (np.ones((1, 3)), "fewer than stop_size"),
-        (np.eye(19), "fewer than stop_size"),
+        (np.ones((1, 3)), "fewer than `stop_size`"),
+        (np.eye(19), "fewer than `stop_size`"),
         (np.ones((30, 3)), "are the same"),
     ],
 )

@@ -412,7 +412,7 @@ class TestComplaints:
         with path.open("rb") as file:
             os.dup2(file.fileno(), 250)
         try:
-            with pytest.raises(ImagestrataError, match=r"2 of 2 workers .* do not see") as caught:
+            with pytest.raises(ImagestrataError, match=r"2 workers of 2 .* cannot see") as caught:
                 scan_images(["/dev/fd/250"], progress=False, engine=client)
             assert "share" in caught.value.hint
         finally:
@@ -557,7 +557,7 @@ class TestClustering:
     ) -> None:
         monkeypatch.setattr(client, "run", lambda *_, **__: {"tcp://worker:1": False})
         monkeypatch.setattr(engine, "_check_workers", lambda _: None)
-        with pytest.raises(ImagestrataError, match=r"1 of 1 workers .* do not see .*vectors\.npy"):
+        with pytest.raises(ImagestrataError, match=r"1 worker of 1 .* cannot see .*vectors\.npy"):
             cluster_images(stored, **QUICK, engine=client)
 
 

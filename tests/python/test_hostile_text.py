@@ -145,9 +145,14 @@ def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     intruder_test(clustering, out / "intruders.html", progress=False)
     coding_sheet(clustering, out / "coding.html", ["=code", "@people"], progress=False)
     export_ratings_page(packets, out / "rate", progress=False)
+    elsewhere = out.with_name("elsewhere")  # these packets are not the run's
     address = "https://example.org"
-    export_qualtrics(plain_ids(packets), out / "qualtrics", base_url=address, progress=False)
-    return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*.csv"))}
+    export_qualtrics(plain_ids(packets), elsewhere / "qualtrics", base_url=address, progress=False)
+    return {
+        path.relative_to(folder).as_posix(): path
+        for folder in (out, elsewhere)
+        for path in sorted(folder.rglob("*.csv"))
+    }
 
 
 def plain_ids(packets: pd.DataFrame) -> pd.DataFrame:

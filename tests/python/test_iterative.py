@@ -102,6 +102,8 @@ def runs(draw):
             optional={"k": st.integers(2, 12), "step_size": st.sampled_from([3, 5])},
         )
     )
+    if n >= arguments["stop_size"] and arguments.get("k", 0) > n // 2:
+        del arguments["k"]  # which is refused
     return X, arguments
 
 

@@ -127,9 +127,7 @@ def test_vectors_in_a_file_are_never_all_in_memory(tmp_path, small_shards, monke
     monkeypatch.setattr("imagestrata.clustering.kmeans._SUBSET_ROWS", 200)
     tracemalloc.start()
     try:
-        found = cluster_images(
-            embeddings, silhouette=measure, k=5, sample_size=200, n_init=1, progress=False
-        )
+        found = cluster_images(embeddings, silhouette=measure, k=5, n_init=1, progress=False)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

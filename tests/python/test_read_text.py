@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
 
 from clusterings import hand_made
-from images import encode, write_files
+from images import encode, write_files, write_pictures
 from imagestrata import (
     ImagestrataError,
     cli,
@@ -281,6 +281,6 @@ def test_no_language_is_looked_for_twice():
 def test_without_the_program(tmp_path, monkeypatch):
     monkeypatch.setattr(pytesseract.pytesseract, "tesseract_cmd", "no-such-tesseract")
     with pytest.raises(ImagestrataError, match="`tesseract`, which reads text") as caught:
-        read(tmp_path)
+        read(write_pictures(tmp_path, 1))
     for system in ("apt-get install tesseract-ocr", "Fedora", "macOS", "Windows"):
         assert system in caught.value.hint

@@ -67,7 +67,8 @@ def tag(pictures, server, run, operation="labels", settings=None, **options):
 
 def test_labels(server, pictures, run):
     tags = tag(pictures, server, run)
-    assert tags.columns.tolist() == ["image_id", "path", "rank", "label", "confidence", "reason"]
+    columns = ["image_id", "path", "file", "rank", "label", "confidence", "reason"]
+    assert tags.columns.tolist() == columns
     assert tags["label"].tolist() == ["Crowd", "Flag", "Hat"] * 3
     assert tags["confidence"].tolist() == [0.9825, 0.715, 0.6] * 3
     assert tags["rank"].tolist() == [1, 2, 3] * 3
@@ -391,9 +392,9 @@ def test_bad_arguments(pictures, run, options, message):
 
 
 def test_what_is_no_service(pictures, run):
-    with pytest.raises(ImagestrataError, match="`classifier` must be a Rekognition, not 3"):
+    with pytest.raises(ImagestrataError, match=r"must be what Rekognition\(\) makes, not 3"):
         tag_images(pictures, 3, out=run, progress=False)
-    with pytest.raises(ImagestrataError, match="must be a Rekognition, not 'resnet18'"):
+    with pytest.raises(ImagestrataError, match=r"Rekognition\(\) makes, not 'resnet18'"):
         tag_costs(pictures, "resnet18")
     with pytest.raises(ImagestrataError, match="costs nothing"):
         tag_images(pictures, "resnet18", budget=1, progress=False)

@@ -50,7 +50,8 @@ def tag(images, weights, *, classifier="squeezenet1_1", labels=LABELS, **options
 def test_worked_by_hand(pictures, colour_weights):
     """Scores log 2, log 5, log 3: confidences .2, .5, .3."""
     tags = tag(pictures, colour_weights)
-    assert tags.columns.tolist() == ["image_id", "path", "rank", "label", "confidence", "reason"]
+    columns = ["image_id", "path", "file", "rank", "label", "confidence", "reason"]
+    assert tags.columns.tolist() == columns
     assert tags["label"].tolist() == ["green", "blue", "red"] * 3
     assert tags["rank"].tolist() == [1, 2, 3] * 3
     assert tags["confidence"].to_numpy() == pytest.approx([0.5, 0.3, 0.2] * 3)

@@ -378,7 +378,7 @@ def test_few_pairs_and_better_baselines_warn(corpus):
         best_clustering(few, good, progress=False)
     cut = few.results.assign(estimate=np.where(few.results["baseline"], 0.999, 0.5))
     beaten = Tuning(cut, few.selection, few.heldout, {**few.settings, "n_pairs": 300})
-    with pytest.warns(UserWarning, match=r"A baseline is better than all 1 candidates: kmeans"):
+    with pytest.warns(UserWarning, match=r"A baseline is better than all 1 candidate: kmeans"):
         best_clustering(beaten, good, progress=False)
     with (
         pytest.raises(ImagestrataError, match="not those that were tuned"),

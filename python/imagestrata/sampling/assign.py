@@ -191,7 +191,7 @@ def read_packets(folder: Path) -> pd.DataFrame:
     """The packets stored in a run folder."""
     names = ("packet_id", "group", "image_id", "path")
     try:
-        stored = read_typed(folder / "packets.csv", names, texts=names, sep=",", encoding="utf-8")
+        stored = read_typed(folder / "packets.csv", names, texts=names, ours=True)
         check_packets(stored)
     except ValueError as error:
         raise damaged(folder / "packets.csv", error) from None

@@ -230,7 +230,7 @@ def _read_sample(folder: Path) -> pd.DataFrame:
     step = read_run(folder)["steps"].get("sample", {})
     types = step.get("counts", {}).get("types", {})
     texts = [name for name, dtype in types.items() if dtype in ("str", "object", "category")]
-    sample = read_typed(folder / "sample.csv", texts=texts, sep=",", encoding="utf-8")
+    sample = read_typed(folder / "sample.csv", texts=texts, ours=True)
     times = [name for name, dtype in types.items() if dtype.startswith("datetime64")]
     return sample.assign(**{name: pd.to_datetime(sample[name]) for name in times})
 

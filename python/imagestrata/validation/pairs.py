@@ -200,7 +200,7 @@ def read_drawn_pairs(folder: Path) -> pd.DataFrame:
     folder = step_folder(folder, "pairs")
     names = ("pair_id", "image_a", "image_b", "path_a", "path_b", "stratum")
     try:
-        stored = read_typed(folder / "pairs.csv", names, texts=names, sep=",", encoding="utf-8")
+        stored = read_typed(folder / "pairs.csv", names, texts=names, ours=True)
         check_pairs(stored, "probability")
     except ValueError as error:
         raise damaged(folder / "pairs.csv", error) from None
