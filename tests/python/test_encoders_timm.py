@@ -193,7 +193,7 @@ class TestPublished:
         with pytest.raises(MissingWeightsError, match=r"'timm/test_resnet\.r160_in1k'") as caught:
             make_encoder(f"timm:{NET}")
         assert "https://huggingface.co/timm/test_resnet.r160_in1k" in caught.value.hint
-        assert "weights=" in caught.value.hint
+        assert "`weights`" in caught.value.hint
 
     def test_xceptions_file_is_looked_for_where_torch_keeps_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -68,7 +68,7 @@ HOSTILE = [
     "two\n=1+1",
     "a|'-1+1",
     "line\nbreak",
-    "\u2028\u202e\0",
+    "x\u2028\u202e",
 ]
 
 FORMULA = re.compile(r"[\"\t\r\n]*[=+\-@＝＋－＠]")
@@ -227,9 +227,8 @@ def test_the_page_kit_has_the_same_guard(visit, written, tmp_path):
     """The pages' own downloads are guarded as :func:`write_table` guards."""
     out, _ = written
     visit.goto(next((out / "rate").glob("*.html")).as_uri())
-    texts = [text for text in HOSTILE if "\0" not in text]
-    lines = visit.evaluate("texts => texts.map((text) => kit.csv([[text, 'end']]))", texts)
-    for text, line in zip(texts, lines, strict=True):
+    lines = visit.evaluate("texts => texts.map((text) => kit.csv([[text, 'end']]))", HOSTILE)
+    for text, line in zip(HOSTILE, lines, strict=True):
         write_table(tmp_path / "t.csv", pd.DataFrame({"text": [text]}))
         ours = [*csv.reader(io.StringIO((tmp_path / "t.csv").read_bytes().decode(), newline=""))]
         assert [*csv.reader(io.StringIO(line, newline=""))] == [[ours[1][0], "end"]]

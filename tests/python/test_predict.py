@@ -102,7 +102,7 @@ class TestThresholds:
     @pytest.mark.parametrize(
         ("threshold", "message"),
         [
-            ("best", '"calibrated" or one number per label'),
+            ("best", "'calibrated' or one number per label"),
             (1.5, "between 0 and 1"),
             ({"blue": 0.5, "red": 0.5}, "'blue' is none of them"),
             ({}, "'red' has none"),

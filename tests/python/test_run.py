@@ -155,7 +155,7 @@ def test_the_search_for_k_goes_as_far_as_the_command_says(finished, invoke, tmp_
     assert fitted == {"7": 7, "sample": "sample"}
     code, _, err = invoke("cluster", run, "--k-max", "61", "--sample-size", 60, "--overwrite")
     assert code == 2
-    assert "`k_max` (61) is larger than `sample_size` (60)" in err
+    assert "--k-max (61) is larger than --sample-size (60)" in err
 
 
 def test_another_run_in_the_folder_is_not_touched(finished, corpus, invoke):
@@ -282,7 +282,7 @@ def test_missing_folder_and_wrong_arguments(tmp_path, corpus, invoke):
         (["--seed", -1], "--seed"),
         (["--weights", "nowhere.pth"], "needs no weights"),
         (["--encoder", "resnet18", "--weights", "nowhere.pth"], "nowhere.pth"),
-        (["--model", "nowhere"], "no fine-tuned model"),
+        (["--model", "nowhere"], "has no effect with --model"),
         (["--encoder", "resnet81"], "resnet81"),
         (["--engine", "nowhere.json"], "nowhere.json"),
     ],
@@ -299,6 +299,8 @@ def test_every_argument_is_checked_before_the_first_image_is_read(
     code, _, err = invoke(*run_arguments(corpus, tmp_path / "run"), *words)
     assert code == 2, err
     assert said in err
+    code, _, err = invoke("run", corpus, "--out", tmp_path / "run", "--model", "nowhere")
+    assert code == 2 and "no fine-tuned model" in err
 
 
 def test_more_components_than_numbers_are_noticed_before_images_are_embedded(
@@ -417,7 +419,7 @@ def test_labels_are_learnt_and_given_from_the_command_line(invoke, tmp_path):
     assert code == 0 and json.loads(shown) == {"n_images": 16, "labels": {"green": 8, "red": 8}}
     assert len(pd.read_csv(tmp_path / "labels.csv")) == 32
     code, _, said = invoke("predict", folder, "--model", out, "--out", table, "--threshold", "high")
-    assert code == 2 and 'a number or "calibrated"' in said
+    assert code == 2 and "a number or 'calibrated'" in said
     code, shown, _ = invoke("run", folder, "--out", tmp_path / "run", "--model", out, "--quiet")
     assert code == 0 and "clusters" in shown
 
