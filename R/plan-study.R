@@ -120,16 +120,12 @@ check_planned_sample <- function(sample, given, weight, call = rlang::caller_env
       call = call
     )
   }
-  if (is.numeric(sample)) {
-    bad <- length(sample) == 0 || anyNA(sample) || any(sample < 1 | sample != round(sample))
-    if (!bad && weight == "cluster") {
-      cluster <- rep(seq_along(sample), sample)
-      return(list(cluster = cluster, weight = 1 / sample[cluster]))
-    }
+  if (weight == "cluster" && is_count(sample)) {
+    cluster <- rep(seq_along(sample), sample)
+    return(list(cluster = cluster, weight = 1 / sample[cluster]))
   }
   column <- paste0("weight_", weight)
-  if (!is.data.frame(sample) || !all(c("cluster", column) %in% names(sample)) ||
-      nrow(sample) == 0 || anyNA(sample$cluster) || anyNA(sample[[column]])) {
+  if (!is_planned_table(sample, column)) {
     abort_imagestrata(
       "{.arg sample} must be what {.fn sample_images} returns, with the columns {.field cluster} and
        {.field {column}}{if (weight == 'cluster') ', or whole numbers of images per cluster'}, not
@@ -141,13 +137,22 @@ check_planned_sample <- function(sample, given, weight, call = rlang::caller_env
   list(cluster = sort(cluster), weight = as.double(sample[[column]])[order(cluster)])
 }
 
+is_count <- function(x) {
+  is.numeric(x) && length(x) > 0 && !anyNA(x) && all(x >= 1 & x == round(x))
+}
+
+is_planned_table <- function(sample, column) {
+  is.data.frame(sample) && all(c("cluster", column) %in% names(sample)) && nrow(sample) > 0 &&
+    !anyNA(sample$cluster) && !anyNA(sample[[column]])
+}
+
 equal_sample <- function(design) {
   cluster <- rep(seq_len(design$n_clusters), each = design$images_per_cluster)
   list(cluster = cluster, weight = rep(1, length(cluster)))
 }
 
 check_counts <- function(x, name, call = rlang::caller_env()) {
-  if (!is.numeric(x) || length(x) == 0 || anyNA(x) || any(x < 1 | x != round(x))) {
+  if (!is_count(x)) {
     abort_imagestrata(
       "{.arg {name}} must hold whole numbers from 1, not {seen(x)}.",
       call = call
