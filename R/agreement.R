@@ -10,6 +10,7 @@
 #' @param n_boot Draws from which the intervals come.
 #' @param confidence Confidence of the intervals.
 #' @param seed Seed of the draws.
+#' @inheritParams scan_images
 #'
 #' @details
 #' Weighted kappas are those of `irr::kappa2(weight = "equal")` and `"squared"` where judgements are
@@ -45,7 +46,8 @@
 #'   judgement = c(1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1)
 #' )
 #' agreement(judgements)
-agreement <- function(judgements, level = NULL, n_boot = 1000, confidence = 0.95, seed = 0) {
+agreement <- function(judgements, level = NULL, n_boot = 1000, confidence = 0.95, seed = 0, ...) {
+  check_dots(...)
   measures <- call_core(
     "agreement",
     encode_table(check_data(judgements, "judgements", "read_pairs")),

@@ -35,7 +35,9 @@ assign_annotators <- function(sample,
                               residual = "cluster",
                               seed = 0,
                               out = NULL,
-                              overwrite = FALSE) {
+                              overwrite = FALSE,
+                              ...) {
+  check_dots(...)
   packets <- call_core(
     "assign_annotators",
     encode_table(check_data(sample, "sample", "sample_images")),
@@ -54,6 +56,7 @@ assign_annotators <- function(sample,
 #'
 #' @param packets What [assign_annotators()] or [reassign()] returned.
 #' @param n_items Items on which each image is rated; by default the ten emotions.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per group: `group`, `respondents` (one for each packet),
 #'   `images`, `smallest` and `largest` (packet, in images), `images_rated` (an image counts as
@@ -62,7 +65,8 @@ assign_annotators <- function(sample,
 #' @export
 #' @examplesIf imagestrata_ready()
 #' packet_costs(assign_annotators(demo_sample(), n_images = 5))
-packet_costs <- function(packets, n_items = 10) {
+packet_costs <- function(packets, n_items = 10, ...) {
+  check_dots(...)
   costs <- call_core(
     "packet_costs",
     encode_table(check_data(packets, "packets", "assign_annotators")),

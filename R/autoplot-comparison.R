@@ -11,7 +11,7 @@
 #' @param clusterings Names of the clusterings to draw, in this order; two for a heat map. By
 #'   default all of them, or the first two.
 #' @param n_clusters The largest clusters of each are drawn, smaller ones as one (`"others"`).
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -27,7 +27,7 @@ autoplot.imagestrata_comparison <- function(object,
                                             clusterings = NULL,
                                             n_clusters = 15,
                                             ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   type <- rlang::arg_match(type)
   n_clusters <- check_count(n_clusters, "n_clusters")
   known <- glance(object)$clustering

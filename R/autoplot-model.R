@@ -23,7 +23,7 @@ autoplot.imagestrata_model <- function(object,
                                        split = "test") {
   type <- rlang::arg_match(type)
   if (type != "training") {
-    rlang::check_dots_empty()
+    check_dots(...)
   }
   given <- if (!missing(split)) split
   check_unused(type == "confusion", 'type = "confusion"', split = given)

@@ -4,7 +4,7 @@
 #' @param type `"precision_recall"`: both measures of every candidate, the best one in a circle
 #'   (the paper's Figure 5). `"clusters"`: the measure that decides by the number of clusters,
 #'   with the baselines hollow (its Figure 7). Whiskers are 95% intervals.
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -19,7 +19,7 @@
 autoplot.imagestrata_tuning <- function(object,
                                         type = c("precision_recall", "clusters"),
                                         ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   type <- rlang::arg_match(type)
   line <- glance(object)
   results <- tidy(object, "results")
@@ -84,7 +84,7 @@ measure_names <- c(
 #' Lines mark what Hennig (2007) takes for stable and for dissolved.
 #'
 #' @param object What [cluster_stability()] returned.
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -94,7 +94,7 @@ measure_names <- c(
 #' topics <- cluster_images(embeddings, progress = FALSE)
 #' autoplot(cluster_stability(topics, embeddings, n_refits = 3, progress = FALSE))
 autoplot.imagestrata_stability <- function(object, ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   clusters <- tidy(object, "clusters")
   places <- place_clusters(dplyr::distinct(clusters["cluster"]))
   clusters$x <- places$x[match(clusters$cluster, places$cluster)]
@@ -123,7 +123,7 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' found per cluster, with 95% intervals, against chance.
 #'
 #' @param object What [read_matching()] or [read_intruders()] returned.
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -142,7 +142,7 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' )
 #' autoplot(read_intruders(answers, key))
 autoplot.imagestrata_matching <- function(object, ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   clusters <- tidy(object, "clusters")
   confusion <- tidy(object, "confusion")
   total <- tapply(confusion$n, confusion$cluster, sum)
@@ -170,7 +170,7 @@ autoplot.imagestrata_matching <- function(object, ...) {
 #' @rdname autoplot.imagestrata_matching
 #' @export
 autoplot.imagestrata_intruders <- function(object, ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   clusters <- tidy(object, "clusters")
   places <- place_clusters(clusters)
   clusters$x <- places$x

@@ -12,7 +12,7 @@
 #' @param points Of `"map"`: what [map_images()] returned.
 #' @param keywords Of `"map"`: what [cluster_keywords()] returned. The first term of each cluster
 #'   stands beside its number, where there is room.
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -27,7 +27,7 @@ autoplot.imagestrata_clustering <- function(object,
                                             points = NULL,
                                             keywords = NULL,
                                             ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   type <- rlang::arg_match(type)
   check_unused(type == "map", 'type = "map"', points = points, keywords = keywords)
   if (type == "map") {

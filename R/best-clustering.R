@@ -5,6 +5,7 @@
 #' @param one_standard_error Of the clusterings whose estimate lies within one standard error (that
 #'   of the best) of the best take the one with the fewest clusters, the simplest to read, instead
 #'   of the best itself?
+#' @inheritParams scan_images
 #' @inheritParams cluster_images
 #'
 #' @returns The clustering that was scored, fitted again; see [cluster_images()]. Baselines are
@@ -24,7 +25,9 @@ best_clustering <- function(tuned,
                             one_standard_error = FALSE,
                             out = NULL,
                             overwrite = FALSE,
-                            progress = TRUE) {
+                            progress = TRUE,
+                            ...) {
+  check_dots(...)
   check_class(tuned, "imagestrata_tuning", "tuned", "tune_clusters")
   out <- check_path(out, "out", null = TRUE)
   sent <- call_core(

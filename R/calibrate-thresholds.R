@@ -6,6 +6,7 @@
 #'   task. Of several classes an image gets the likeliest, without a threshold.
 #' @param measure What is best: `"f1"`, which looks at the label's positives; `"accuracy"`; or
 #'   `"balanced_accuracy"`, the mean of the shares of positives and of negatives that are found.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble: `label`, `threshold` (half-way between two images' probabilities; of
 #'   equally good ones that nearest to 0.5), `estimate` of the measure there, `at_half`, the
@@ -15,7 +16,8 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' calibrate_thresholds(demo_model())
-calibrate_thresholds <- function(model, measure = "f1") {
+calibrate_thresholds <- function(model, measure = "f1", ...) {
+  check_dots(...)
   sent <- send_model(model)
   decode_table(call_core("calibrate_thresholds", sent, check_string(measure, "measure")))
 }

@@ -242,3 +242,48 @@ check_unused <- function(.used, .needed, ..., .call = rlang::caller_env()) {
     )
   }
 }
+
+# What a function's dots catch though it takes nothing by them: what is misspelt or too much.
+# Nothing in them is evaluated.
+check_dots <- function(...) {
+  given <- rlang::names2(as.list(substitute(list(...)))[-1])
+  if (length(given) > 0) {
+    known <- setdiff(names(formals(rlang::caller_fn())), "...")
+    abort_unknown(given, known, rlang::caller_env())
+  }
+}
+
+abort_unknown <- function(given, known, call) {
+  named <- given[given != ""]
+  if (length(named) > 0) {
+    message <- "There is no argument {.arg {named[[1]]}}."
+    meant <- meant_argument(named[[1]], known)
+  } else {
+    message <- "{length(given)} value{?s} without a name {?belongs/belong} to no argument."
+    meant <- NULL
+  }
+  if (length(known) == 0) {
+    hint <- "Leave it out: there are no arguments."
+  } else if (is.null(meant)) {
+    hint <- "Give arguments by these names: {.arg {known}}."
+  } else {
+    hint <- "Did you mean {.arg {meant}}?"
+  }
+  abort_imagestrata(message, hint, code = "unknown_argument", call = call)
+}
+
+# The argument that is meant; none where no name has enough of its letters (Python's bound).
+meant_argument <- function(name, known) {
+  if (elsewhere[name] %in% known) {
+    return(elsewhere[[name]])
+  }
+  differ <- utils::adist(name, known, list(substitutions = 2)) / (nchar(name) + nchar(known))
+  if (any(differ <= 0.4)) known[[which.min(differ)]]
+}
+
+# What other packages call our arguments, see python/imagestrata/verbs.py.
+elsewhere <- c(
+  random_state = "seed", random_seed = "seed", verbose = "progress", quiet = "progress",
+  n_jobs = "engine", force = "overwrite", output = "out", outdir = "out", out_dir = "out",
+  path = "out", folder = "out", confidence_level = "conf_level", alpha = "conf_level"
+)

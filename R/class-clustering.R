@@ -122,7 +122,7 @@ summary.imagestrata_clustering <- function(object, ...) {
 #' @param new_data Images to be placed: what [embed_images()] returned, or anything that it
 #'   takes; then they are embedded as those of the clustering were.
 #' @inheritParams embed_images
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image: `image_id`, `path`, the nearest `cluster` and the
 #'   `distance` to its centroid.
@@ -131,7 +131,7 @@ summary.imagestrata_clustering <- function(object, ...) {
 #' predict(demo_topics(), imagestrata_example("images"), progress = FALSE)
 predict.imagestrata_clustering <- function(object, new_data, ..., weights = NULL,
                                            progress = TRUE) {
-  rlang::check_dots_empty()
+  check_dots(...)
   if (!inherits(new_data, "imagestrata_embeddings") && !is.matrix(new_data)) {
     new_data <- embed_like(object, new_data, weights, progress)
   }
@@ -182,7 +182,8 @@ embed_like <- function(clustering, images, weights, progress, call = rlang::call
 
 #' @rdname read_embeddings
 #' @export
-read_clustering <- function(folder) {
+read_clustering <- function(folder, ...) {
+  check_dots(...)
   folder <- check_path(folder, "folder")
   check_exist(folder, "folder")
   new_clustering(call_core("read_clustering", folder), folder)

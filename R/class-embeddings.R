@@ -105,6 +105,7 @@ read_matrix <- function(folder, call = rlang::caller_env()) {
 #'
 #' @param folder A run folder, where [embed_images()] or [cluster_images()], the command
 #'   `imagestrata run` or the Python package left their results.
+#' @inheritParams scan_images
 #'
 #' @returns What [embed_images()] or [cluster_images()] returned then.
 #' @export
@@ -113,7 +114,8 @@ read_matrix <- function(folder, call = rlang::caller_env()) {
 #' cluster_images(imagestrata_example("images"), encoder = "hog", out = run, progress = FALSE)
 #' read_clustering(run)
 #' read_embeddings(run)
-read_embeddings <- function(folder) {
+read_embeddings <- function(folder, ...) {
+  check_dots(...)
   folder <- check_path(folder, "folder")
   check_exist(folder, "folder")
   new_embeddings(call_core("read_embeddings", folder), folder)

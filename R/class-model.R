@@ -23,13 +23,15 @@ new_model <- function(sent, folder) {
 #'
 #' @param folder What was given to [fine_tune()] as `out`, in R, in Python or on the command
 #'   line; or the `folder` of a row of [tune_model()].
+#' @inheritParams scan_images
 #'
 #' @returns What [fine_tune()] returned then.
 #' @family fine-tuning
 #' @export
 #' @examplesIf imagestrata_ready()
 #' read_model(imagestrata_example("model"))
-read_model <- function(folder) {
+read_model <- function(folder, ...) {
+  check_dots(...)
   folder <- check_path(folder, "folder")
   check_exist(folder, "folder")
   new_model(call_core("read_model", folder), folder)

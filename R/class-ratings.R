@@ -46,6 +46,7 @@ count_problems <- function(problems) {
 #' What was noticed when ratings were read
 #'
 #' @param ratings What [read_ratings()] returned.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per problem: `problem`; `kept`, whether the rating (or the
 #'   respondent's ratings) stayed among the ratings; the ids that it is about (`respondent_id`,
@@ -76,7 +77,8 @@ count_problems <- function(problems) {
 #' )
 #' ratings <- read_ratings(answers, sample = simulated_sample)
 #' rating_problems(ratings)
-rating_problems <- function(ratings) {
+rating_problems <- function(ratings, ...) {
+  check_dots(...)
   check_class(ratings, "imagestrata_ratings", "ratings", "read_ratings")
   attr(ratings, "problems")
 }

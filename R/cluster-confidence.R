@@ -8,6 +8,7 @@
 #' @param threshold Images with a higher probability are confident members. The study that this
 #'   road comes from (its Table A2) counts those above .85.
 #' @param by_cluster A row per cluster, not one for all?
+#' @inheritParams scan_images
 #'
 #' @details
 #' Table A2 of the study gives the share of points above the threshold and the "average high
@@ -30,7 +31,8 @@
 #' topics <- cluster_images(reduced, "hdbscan", min_cluster_size = 6, progress = FALSE)
 #' cluster_confidence(topics)
 #' cluster_confidence(topics, by_cluster = TRUE)
-cluster_confidence <- function(clustering, threshold = 0.85, by_cluster = FALSE) {
+cluster_confidence <- function(clustering, threshold = 0.85, by_cluster = FALSE, ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   decode_table(call_core(
     "cluster_confidence",

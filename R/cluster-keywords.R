@@ -23,6 +23,7 @@
 #'   with which images are described (*conveys*, *image*); a vector of several words in its place;
 #'   or `NULL`.
 #' @param drop Further words to leave out.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per cluster and term, best first: `cluster`, `rank`, `term`; `n`
 #'   times in the cluster's texts; `n_images` with it and their `share` of the cluster's images
@@ -45,7 +46,9 @@ cluster_keywords <- function(clustering,
                              order = "ctfidf",
                              min_images = 2,
                              stop_words = "english",
-                             drop = NULL) {
+                             drop = NULL,
+                             ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   table <- call_core(
     "cluster_keywords",

@@ -25,6 +25,7 @@
 #' @param order Which values are taken, and in which order: `"frequency"`, those of most images; or
 #'   `"lift"`, those whose lift is surely high (by `lift_low`).
 #' @param min_images Values of fewer images of the corpus are left out.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per cluster and value, those of the residual (cluster -1) last:
 #'   `cluster`, its `size` in images, `rank`, `value`; `n_images` of the cluster with the value, of
@@ -47,7 +48,9 @@ cluster_metadata <- function(clustering,
                              separator = NULL,
                              n = 10,
                              order = "frequency",
-                             min_images = 1) {
+                             min_images = 1,
+                             ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   table <- call_core(
     "cluster_metadata",

@@ -31,7 +31,9 @@ cluster_stability <- function(clustering,
                               n_refits = 20,
                               subsample = 0.8,
                               seed = 0,
-                              progress = TRUE) {
+                              progress = TRUE,
+                              ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   sent <- call_core(
     "cluster_stability",

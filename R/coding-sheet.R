@@ -72,7 +72,9 @@ coding_sheet <- function(clustering,
                          exclude = NULL,
                          thumbnail = 400,
                          overwrite = FALSE,
-                         progress = TRUE) {
+                         progress = TRUE,
+                         ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   out <- check_path(out, "out")
   sheet <- call_core(
@@ -97,7 +99,8 @@ coding_sheet <- function(clustering,
 
 #' @rdname coding_sheet
 #' @export
-read_coding <- function(files, sheet, codes = NULL, sep = NULL, encoding = NULL) {
+read_coding <- function(files, sheet, codes = NULL, sep = NULL, encoding = NULL, ...) {
+  check_dots(...)
   table <- call_core(
     "read_coding",
     send_files(files),

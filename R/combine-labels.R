@@ -4,6 +4,7 @@
 #'   `annotator`, and a column per label with 1, 0 or `NA`.
 #' @param rule `"majority"`: what more than half of the annotators say; a tie is dropped.
 #'   `"any"`: 1 if anybody says so. `"mean"`: 1 if half or more say so.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image, in the order in which they first appear: each label as
 #'   1, 0 or `NA`. [tidy()][tidiers_model] of it counts for each `label` the images that are
@@ -20,7 +21,8 @@
 #' labels <- combine_labels(judged)
 #' labels
 #' tidy(labels)
-combine_labels <- function(labels, rule = "majority") {
+combine_labels <- function(labels, rule = "majority", ...) {
+  check_dots(...)
   sent <- send_labels(check_data_frame(labels, "labels"), "labels")
   new_labels(call_core("combine_labels", sent, check_string(rule, "rule")))
 }

@@ -22,6 +22,7 @@
 #'   it has any of these tags; upper and lower case are the same. By default a label's own name.
 #'   Labels that are not in the list are not compared.
 #' @param min_confidence Tags below it do not count.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble of scores, one row per tagger, label and measure: `tagger`, `label` (of
 #'   several labels there are also rows of `"(all)"` together), `measure` (accuracy, precision,
@@ -40,7 +41,8 @@
 #' compared <- compare_tags(tags, by_hand, list(protest = c("Crowd", "Parade")))
 #' compared
 #' tidy(compared, "confusion")
-compare_tags <- function(tags, labels = NULL, matches = NULL, min_confidence = 0) {
+compare_tags <- function(tags, labels = NULL, matches = NULL, min_confidence = 0, ...) {
+  check_dots(...)
   sent <- call_core(
     "compare_tags",
     send_taggers(tags),
@@ -110,7 +112,7 @@ tbl_sum.imagestrata_tags <- function(x, ...) {
 #'   intervals. `"confusion"`: counts of images by what people and tagger say, one matrix per
 #'   label. Taggers stand side by side.
 #' @param n Tags that are shown of each tagger.
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -128,7 +130,7 @@ autoplot.imagestrata_tags <- function(object,
                                       type = c("frequencies", "confusion"),
                                       n = 20,
                                       ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   type <- rlang::arg_match(type)
   given <- if (!missing(n)) n
   check_unused(type == "frequencies", 'type = "frequencies"', n = given)

@@ -4,6 +4,7 @@
 #' @param rule `"majority"`: the judgement that more annotators gave than any other; where
 #'   several tie, the pair is undecided. `"all"`: the judgement that all gave; where they
 #'   differ, the pair is undecided. `"mean"`: the mean.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per pair, in the given order: the columns of the pairs,
 #'   `judgement` (`NaN` where undecided) and `n_annotators`. A warning counts the undecided
@@ -17,7 +18,8 @@
 #'   judgement = c(1, 1, 0, 0, 0, 0)
 #' )
 #' consensus(judgements)
-consensus <- function(judgements, rule = "majority") {
+consensus <- function(judgements, rule = "majority", ...) {
+  check_dots(...)
   pairs <- call_core(
     "consensus",
     encode_table(check_data(judgements, "judgements", "read_pairs")),

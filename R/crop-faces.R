@@ -45,7 +45,9 @@ crop_faces <- function(images,
                        min_score = 0,
                        size = NULL,
                        overwrite = FALSE,
-                       progress = TRUE) {
+                       progress = TRUE,
+                       ...) {
+  check_dots(...)
   table <- call_core(
     "crop_faces",
     send(images, "images"),

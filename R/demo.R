@@ -14,7 +14,8 @@
 #' @examplesIf imagestrata_ready()
 #' folder <- draw_demo_corpus(tempfile(), n_images = 20, progress = FALSE)
 #' head(list.files(folder, recursive = TRUE))
-draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE) {
+draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE, ...) {
+  check_dots(...)
   folder <- call_core(
     "draw_demo_corpus",
     check_path(folder, "folder"),
@@ -32,6 +33,7 @@ draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE) 
 #' @param name `"images"` for the folder of images, `"labels.csv"` for labels of them,
 #'   `"model"` for the folder of a model that has learnt them; without it, the folder of all
 #'   examples.
+#' @inheritParams scan_images
 #'
 #' @returns `imagestrata_example()` a path; `demo_topics()` what [cluster_images()] returned
 #'   for these images, with the encoder `"hog"`; `demo_sample()` what [sample_images()] drew
@@ -42,7 +44,8 @@ draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE) 
 #' demo_topics()
 #' demo_sample()
 #' demo_model()
-imagestrata_example <- function(name = "") {
+imagestrata_example <- function(name = "", ...) {
+  check_dots(...)
   name <- check_string(name, "name")
   path <- system.file("extdata", name, package = "imagestrata")
   if (!nzchar(path)) {
@@ -54,19 +57,22 @@ imagestrata_example <- function(name = "") {
 
 #' @rdname imagestrata_example
 #' @export
-demo_topics <- function() {
+demo_topics <- function(...) {
+  check_dots(...)
   read_example("topics.rds")
 }
 
 #' @rdname imagestrata_example
 #' @export
-demo_sample <- function() {
+demo_sample <- function(...) {
+  check_dots(...)
   read_example("sample.rds")
 }
 
 #' @rdname imagestrata_example
 #' @export
-demo_model <- function() {
+demo_model <- function(...) {
+  check_dots(...)
   model <- readRDS(imagestrata_example("model.rds"))
   model$predictions$path <- file.path(imagestrata_example(), model$predictions$path)
   model$folder <- imagestrata_example("model")

@@ -53,7 +53,9 @@ describe_images <- function(images,
                             budget = NULL,
                             consent = FALSE,
                             overwrite = FALSE,
-                            progress = TRUE) {
+                            progress = TRUE,
+                            ...) {
+  check_dots(...)
   table <- call_core(
     "describe_images",
     send(images, "images"),
@@ -80,7 +82,9 @@ description_costs <- function(images,
                               max_tokens = 300,
                               temperature = NULL,
                               side = 512,
-                              progress = TRUE) {
+                              progress = TRUE,
+                              ...) {
+  check_dots(...)
   table <- call_core(
     "description_costs",
     send(images, "images"),

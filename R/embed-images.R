@@ -51,7 +51,9 @@ embed_images <- function(images,
                          out = NULL,
                          overwrite = FALSE,
                          progress = TRUE,
-                         engine = NULL) {
+                         engine = NULL,
+                         ...) {
+  check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   sent <- call_core(
     "embed_images",

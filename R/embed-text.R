@@ -13,6 +13,7 @@
 #' @param device Of `"text:<name>"`: where it computes.
 #' @param consent May the texts leave this machine? Asked for by servers elsewhere.
 #' @inheritParams embed_images
+#' @inheritParams scan_images
 #'
 #' @returns What [embed_images()] returns, for [cluster_images()]. Images without a text are among
 #'   those that failed, with a reason: see `tidy()`.
@@ -33,7 +34,9 @@ embed_text <- function(texts,
                        consent = FALSE,
                        out = NULL,
                        overwrite = FALSE,
-                       progress = TRUE) {
+                       progress = TRUE,
+                       ...) {
+  check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   sent <- call_core(
     "embed_text",

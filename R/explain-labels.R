@@ -15,6 +15,7 @@
 #' @param out Folder for the pictures, made if it is not there.
 #' @param label What to explain. By default (`NULL`), for each image, the likeliest label.
 #' @inheritParams embed_images
+#' @inheritParams scan_images
 #'
 #' @returns A tibble: `image_id`, `path`, `label`, `probability`, `overlay`, the PNG file (the
 #'   square that the network looks at, and beside it the same with the heat map), and `reason`,
@@ -28,7 +29,14 @@
 #' wrong <- dplyr::filter(augment(fit), split == "test", truth != decision)
 #' explain_labels(wrong, fit, out = "heat-maps")
 #' }
-explain_labels <- function(images, model, out, label = NULL, device = "auto", progress = TRUE) {
+explain_labels <- function(images,
+                           model,
+                           out,
+                           label = NULL,
+                           device = "auto",
+                           progress = TRUE,
+                           ...) {
+  check_dots(...)
   table <- call_core(
     "explain_labels",
     send(images, "images"),

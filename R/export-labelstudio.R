@@ -5,6 +5,7 @@
 #' @param base_url Where the folder `images` will be found on a server. By default images are
 #'   embedded in the tasks.
 #' @inheritParams export_ratings_page
+#' @inheritParams scan_images
 #'
 #' @returns The folder, invisibly: `tasks.json` to import, `config.xml`, the labelling
 #'   configuration, and with `base_url` a folder `images` to upload there.
@@ -25,7 +26,9 @@ export_labelstudio <- function(packets,
                                exclude = NULL,
                                thumbnail = 800,
                                overwrite = FALSE,
-                               progress = TRUE) {
+                               progress = TRUE,
+                               ...) {
+  check_dots(...)
   export_packets(
     "export_labelstudio", packets, out, items, scale, anchors, question, warning, exclude,
     thumbnail, overwrite, progress,

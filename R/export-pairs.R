@@ -41,7 +41,9 @@ export_pairs <- function(pairs,
                          thumbnail = 400,
                          base_url = NULL,
                          overwrite = FALSE,
-                         progress = TRUE) {
+                         progress = TRUE,
+                         ...) {
+  check_dots(...)
   file <- call_core(
     "export_pairs",
     encode_table(check_data(pairs, "pairs", "sample_pairs")),

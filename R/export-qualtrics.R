@@ -6,6 +6,7 @@
 #' @param base_url Where the folder `images` that is written here will be found on a server, such
 #'   as `"https://www.example.org/study/images"`: Qualtrics shows images from there.
 #' @inheritParams export_ratings_page
+#' @inheritParams scan_images
 #'
 #' @returns The folder, invisibly. It has
 #'
@@ -38,7 +39,9 @@ export_qualtrics <- function(packets,
                              exclude = NULL,
                              thumbnail = 800,
                              overwrite = FALSE,
-                             progress = TRUE) {
+                             progress = TRUE,
+                             ...) {
+  check_dots(...)
   export_packets(
     "export_qualtrics", packets, out, items, scale, anchors, question, warning, exclude,
     thumbnail, overwrite, progress,

@@ -48,7 +48,9 @@ export_ratings_page <- function(packets,
                                 exclude = NULL,
                                 thumbnail = 800,
                                 overwrite = FALSE,
-                                progress = TRUE) {
+                                progress = TRUE,
+                                ...) {
+  check_dots(...)
   export_packets(
     "export_ratings_page", packets, out, items, scale, anchors, question, warning, exclude,
     thumbnail, overwrite, progress

@@ -6,13 +6,15 @@
 #' @param n Images per cluster; a smaller cluster gives all it has.
 #' @param order `"typical"`: the images that a cluster holds most firmly, by silhouette; or
 #'   `"atypical"`.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble: `cluster`, `rank`, `image_id`, `path`, `silhouette`, `distance`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
 #' find_images(demo_topics(), cluster = 1:2, n = 3)
-find_images <- function(clustering, cluster = NULL, n = 9, order = "typical") {
+find_images <- function(clustering, cluster = NULL, n = 9, order = "typical", ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   table <- call_core(
     "find_images",

@@ -102,7 +102,9 @@ fine_tune <- function(images,
                       seed = 0,
                       out = NULL,
                       overwrite = FALSE,
-                      progress = TRUE) {
+                      progress = TRUE,
+                      ...) {
+  check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   keep <- if (is.null(out)) absolute_path(tempfile(kept_for_session))
   sent <- call_core(

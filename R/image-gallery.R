@@ -32,7 +32,9 @@ image_gallery <- function(clustering,
                           n_typical = 12,
                           thumbnail = 160,
                           overwrite = FALSE,
-                          progress = TRUE) {
+                          progress = TRUE,
+                          ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   if (!is.null(sample) && !is.data.frame(sample)) {
     check_class(sample, "imagestrata_sample", "sample", "sample_images")

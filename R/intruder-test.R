@@ -19,6 +19,7 @@
 #' @inheritParams matching_test
 #' @param clusters Clusters to test; by default all that have enough images.
 #' @param n_images Images in a set, the intruder among them.
+#' @inheritParams scan_images
 #'
 #' @returns `intruder_test()`: the key, invisibly; a tibble with one row per image of a set:
 #'   `set_id`, `place`, `cluster` (that is tested), `image_cluster`, `intruder`, `image_id`,
@@ -55,7 +56,9 @@ intruder_test <- function(clustering,
                           thumbnail = 400,
                           seed = 0,
                           overwrite = FALSE,
-                          progress = TRUE) {
+                          progress = TRUE,
+                          ...) {
+  check_dots(...)
   write_sets(
     "intruder_test", clustering, out, n_sets, n_images, question, warning, thumbnail, seed,
     overwrite, progress,
@@ -65,7 +68,8 @@ intruder_test <- function(clustering,
 
 #' @rdname intruder_test
 #' @export
-read_intruders <- function(files, test, seed = 0, sep = NULL, encoding = NULL) {
+read_intruders <- function(files, test, seed = 0, sep = NULL, encoding = NULL, ...) {
+  check_dots(...)
   sent <- call_core(
     "read_intruders",
     send_files(files),

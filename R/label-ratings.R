@@ -21,6 +21,7 @@
 #' @param scale Lowest ("not at all") and highest rating that could be given.
 #' @param at_least,margin How many points above the lowest rating, and how far above the second, a
 #'   clear positive is. The source's scale goes from 0 to 10.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image that is clear: `image_id` or `path`, then for each item
 #'   1 (a clear positive), 0 (a negative) or `NA`, which is what [fine_tune()] takes.
@@ -38,7 +39,8 @@
 #' labels <- label_ratings(ratings)
 #' labels
 #' tidy(labels)
-label_ratings <- function(ratings, items = NULL, scale = c(0, 10), at_least = 3, margin = 3) {
+label_ratings <- function(ratings, items = NULL, scale = c(0, 10), at_least = 3, margin = 3, ...) {
+  check_dots(...)
   ratings <- plain_tibble(check_data_frame(ratings, "ratings"))
   ids <- intersect(names(ratings), c("image_id", "path"))
   ratings[ids] <- lapply(ratings[ids], as.character)

@@ -30,7 +30,9 @@ map_images <- function(embeddings,
                        n_neighbors = 25,
                        min_dist = 0.01,
                        seed = 0,
-                       progress = TRUE) {
+                       progress = TRUE,
+                       ...) {
+  check_dots(...)
   if (!(is.matrix(embeddings) && is.numeric(embeddings))) {
     check_class(embeddings, "imagestrata_embeddings", "embeddings", "embed_images")
   }

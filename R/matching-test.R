@@ -69,7 +69,9 @@ matching_test <- function(clustering,
                           thumbnail = 400,
                           seed = 0,
                           overwrite = FALSE,
-                          progress = TRUE) {
+                          progress = TRUE,
+                          ...) {
+  check_dots(...)
   if (!is.data.frame(descriptions)) {
     abort_imagestrata(
       "{.arg descriptions} must be a data frame with the columns {.var cluster} and
@@ -85,7 +87,8 @@ matching_test <- function(clustering,
 
 #' @rdname matching_test
 #' @export
-read_matching <- function(files, test, seed = 0, sep = NULL, encoding = NULL) {
+read_matching <- function(files, test, seed = 0, sep = NULL, encoding = NULL, ...) {
+  check_dots(...)
   sent <- call_core(
     "read_matching",
     send_files(files),

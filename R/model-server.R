@@ -24,6 +24,7 @@
 #'   server asks for.
 #' @param timeout Seconds from a request to the last byte of its answer; then it is given up.
 #'   Answers of more than 50 MB are not read.
+#' @inheritParams scan_images
 #'
 #' @returns A list of class `imagestrata_server`, for [describe_images()] and [embed_text()].
 #' @family words
@@ -38,7 +39,9 @@ model_server <- function(model,
                          concurrency = 4,
                          requests_per_minute = NULL,
                          retries = 5,
-                         timeout = 120) {
+                         timeout = 120,
+                         ...) {
+  check_dots(...)
   if (!is.null(price) && (!is.numeric(price) || length(price) != 2 || anyNA(price))) {
     abort_imagestrata(
       "{.arg price} must be two numbers, what a million tokens sent and a million answered cost,
@@ -111,13 +114,15 @@ reveal <- function(holder, call = rlang::caller_env()) {
 #'   chat template: LLaVA, Qwen-VL, SmolVLM and others.
 #' @param device Where it computes: `"auto"` takes a GPU if there is one. Without a GPU, an image
 #'   takes minutes rather than seconds.
+#' @inheritParams scan_images
 #'
 #' @returns A list of class `imagestrata_local_model`, for [describe_images()].
 #' @family words
 #' @export
 #' @examples
 #' local_model("models/smolvlm")
-local_model <- function(model, device = "auto") {
+local_model <- function(model, device = "auto", ...) {
+  check_dots(...)
   model <- list(model = check_string(model, "model"), device = check_string(device, "device"))
   if (dir.exists(path.expand(on_disk(model$model)))) {
     model$model <- absolute_path(model$model)

@@ -28,6 +28,7 @@
 #' @param n_simulations Simulated surveys per design. With 1,000, a power of 80% is known to about
 #'   2.5 percentage points.
 #' @param seed A seed.
+#' @inheritParams scan_images
 #'
 #' @details
 #' Ratings are simulated without rounding or the limits of the scale. Clusters are those of the
@@ -66,7 +67,9 @@ plan_study <- function(n_clusters = 309,
                        alpha = 0.05,
                        power = 0.8,
                        n_simulations = 1000,
-                       seed = 0) {
+                       seed = 0,
+                       ...) {
+  check_dots(...)
   given <- !missing(n_clusters) || !missing(images_per_cluster)
   sample <- check_planned_sample(sample, given, weight)
   check_choice(variance, "variance", c("two-way", "respondent", "image"), rlang::current_env())
@@ -420,7 +423,7 @@ tbl_sum.imagestrata_plan <- function(x, ...) {
 
 #' @export
 autoplot.imagestrata_plan <- function(object, ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   varies <- Filter(\(name) !one_of_a_kind(object[[name]]), names(design_labels))
   table <- plain_tibble(object)
   table$design <- label_designs(table, varies)

@@ -13,6 +13,7 @@
 #'   `cluster` and `cluster_name`, in place of their numbers.
 #' @inheritParams plot_rating_heatmap
 #' @inheritParams plot_rating_gaps
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -28,7 +29,9 @@ plot_cluster_gaps <- function(gaps,
                               n = 10,
                               level = "dimension",
                               labels = NULL,
-                              alpha = 0.05) {
+                              alpha = 0.05,
+                              ...) {
+  check_dots(...)
   check_estimates(
     gaps, "gaps", "rating_gaps", c("cluster", "contrast", "estimate", "p.adjusted")
   )

@@ -7,6 +7,7 @@
 #'   for (the Element's Figure 7.1a). `"together"`: of the images that evoke one item, how many
 #'   evoke another (Figure 7.1b). `"clear"`: for how many images an item is the highest, and for
 #'   how many clearly so (Figure 7.2).
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -26,7 +27,9 @@ plot_label_ratings <- function(ratings,
                                scale = c(0, 10),
                                at_least = 3,
                                margin = 3,
-                               type = c("number", "together", "clear")) {
+                               type = c("number", "together", "clear"),
+                               ...) {
+  check_dots(...)
   type <- rlang::arg_match(type)
   at_least <- check_number(at_least, "at_least", minimum = 0)
   margin <- check_number(margin, "margin", minimum = 0)

@@ -9,13 +9,15 @@
 #' @param split Of which images: `"test"`, `"val"` or `"train"`.
 #' @param label Mistakes about this label only.
 #' @param n_images Images per row.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot that holds the picture.
 #' @family plots
 #' @export
 #' @examplesIf imagestrata_ready()
 #' plot_mistakes(demo_model(), n_images = 5)
-plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_images = 10) {
+plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_images = 10, ...) {
+  check_dots(...)
   path <- check_path(path, "path", null = TRUE)
   sent <- send_model(model)
   call <- rlang::current_env()

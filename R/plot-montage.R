@@ -11,6 +11,7 @@
 #'   -1 is the residual.
 #' @param keywords What [cluster_keywords()] returned: the first terms of each cluster stand
 #'   under its size, in place of its share.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot that holds the picture.
 #' @family plots
@@ -22,7 +23,9 @@ plot_montage <- function(clustering,
                          n_clusters = 20,
                          n_images = 10,
                          clusters = NULL,
-                         keywords = NULL) {
+                         keywords = NULL,
+                         ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   path <- check_path(path, "path", null = TRUE)
   sent <- send_clustering(clustering)

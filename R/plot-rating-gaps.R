@@ -6,13 +6,15 @@
 #' @param gaps What [rating_gaps()] returned, or some of its rows. Contrasts, and further columns
 #'   of its `by`, get panels of their own.
 #' @param alpha Level of significance.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
 #' @export
 #' @examples
 #' plot_rating_gaps(rating_gaps(simulated_ratings))
-plot_rating_gaps <- function(gaps, alpha = 0.05) {
+plot_rating_gaps <- function(gaps, alpha = 0.05, ...) {
+  check_dots(...)
   check_estimates(gaps, "gaps", "rating_gaps", c("contrast", "estimate", "p.adjusted"))
   check_share(alpha, "alpha")
   rows <- rows_of_measures(gaps)

@@ -16,6 +16,7 @@
 #'   the clusters' numbers as names. PNG, or JPEG if the package jpeg is installed. Clusters with
 #'   thumbnails are marked.
 #' @param level Rows are `"item"`s or `"dimension"`s.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -27,7 +28,9 @@ plot_rating_heatmap <- function(means,
                                 clusters = NULL,
                                 mark = NULL,
                                 thumbnails = NULL,
-                                level = "item") {
+                                level = "item",
+                                ...) {
+  check_dots(...)
   check_estimates(means, "means", "rating_means", c("cluster", "estimate"))
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
   means <- plain_tibble(means)[means$level == level, ]

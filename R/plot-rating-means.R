@@ -8,6 +8,7 @@
 #' @param colours One colour per group: by name, as in `c(Republican = "red", Democrat = "blue")`,
 #'   or without names in the order of the groups, which is that of factor levels, else of the
 #'   alphabet. The default can be told apart by colour-blind readers and in grey.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot: add your own `theme()`, `labs()` or scales.
 #' @family plots
@@ -19,7 +20,8 @@
 #'   dplyr::filter(cluster %in% c(5, 8)) |>
 #'   rating_means(by = c(group, cluster)) |>
 #'   plot_rating_means()
-plot_rating_means <- function(means, colours = NULL) {
+plot_rating_means <- function(means, colours = NULL, ...) {
+  check_dots(...)
   check_estimates(means, "means", "rating_means", "estimate")
   by <- by_of(means)
   rows <- rows_of_measures(means)

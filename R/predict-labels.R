@@ -9,6 +9,7 @@
 #'   labels; one for each label, by name; or `"calibrated"`, those of [calibrate_thresholds()].
 #'   Of several classes an image gets the likeliest, whatever its probability.
 #' @inheritParams embed_images
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image and label (of a binary task, per image): `image_id`,
 #'   `path`, `label`, `probability`, `decision` (`TRUE` or `FALSE`), `threshold` (missing for
@@ -23,7 +24,9 @@ predict_labels <- function(images,
                            threshold = 0.5,
                            device = "auto",
                            batch_size = NULL,
-                           progress = TRUE) {
+                           progress = TRUE,
+                           ...) {
+  check_dots(...)
   table <- call_core(
     "predict_labels",
     send(images, "images"),
@@ -37,7 +40,8 @@ predict_labels <- function(images,
 }
 
 #' @param object,new_data What [fine_tune()] returned, and the images to be labelled.
-#' @param ... Other arguments of `predict_labels()`, by name.
+#' @param ... Of `predict()`: other arguments of `predict_labels()`, by name. A misspelt argument is
+#'   an error that names the one that is meant.
 #' @rdname predict_labels
 #' @export
 predict.imagestrata_model <- function(object, new_data, ...) {

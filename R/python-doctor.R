@@ -3,13 +3,16 @@
 #' Looks at R, Python, the core, its encoders and threads, and says what to do. It starts
 #' Python if there is one.
 #'
+#' @inheritParams scan_images
+#'
 #' @returns A list of class `imagestrata_doctor`, whose print is what people read and what
 #'   belongs into a report of a fault: `r`, `versions`, `machine`, `encoders` (a tibble),
 #'   `conflicts` of threads, and the `problem` if Python cannot be used.
 #' @export
 #' @examplesIf imagestrata_ready()
 #' imagestrata_doctor()
-imagestrata_doctor <- function() {
+imagestrata_doctor <- function(...) {
+  check_dots(...)
   found <- list(
     r = c(
       R = as.character(getRversion()),
@@ -64,11 +67,14 @@ cat_rows <- function(heading, values) {
 #'
 #' Looks without starting Python in this session.
 #'
+#' @inheritParams scan_images
+#'
 #' @returns `TRUE` or `FALSE`.
 #' @export
 #' @examples
 #' imagestrata_ready()
-imagestrata_ready <- function() {
+imagestrata_ready <- function(...) {
+  check_dots(...)
   if (!is.null(the$core)) {
     return(TRUE)
   }

@@ -20,6 +20,7 @@
 #'   before 1.40 at most 3.12). By default the newest of these that is found.
 #' @param envname Name or path of the virtual environment.
 #' @param recreate Remove the environment first if it exists?
+#' @inheritParams scan_images
 #'
 #' @returns The path of the environment's Python, invisibly.
 #' @export
@@ -32,7 +33,9 @@ install_imagestrata <- function(torch = c("cpu", "cuda", "default"),
                                 extras = character(),
                                 python = NULL,
                                 envname = "r-imagestrata",
-                                recreate = FALSE) {
+                                recreate = FALSE,
+                                ...) {
+  check_dots(...)
   torch <- rlang::arg_match(torch)
   requirements <- core_requirements(extras)
   python <- check_python(python)

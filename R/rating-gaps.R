@@ -8,6 +8,7 @@
 #'   compared, every pair of them is.
 #' @param adjust How p values are adjusted for their number: `"holm"`, `"BH"`
 #'   (Benjamini and Hochberg) or `"none"`. Items are one family, dimensions another.
+#' @inheritParams scan_images
 #'
 #' @details
 #' Groups of respondents are compared by the clusters that both have rated, whatever the `weight`;
@@ -45,7 +46,9 @@ rating_gaps <- function(ratings,
                         variance = "two-way",
                         adjust = "holm",
                         shrink = FALSE,
-                        conf_level = 0.95) {
+                        conf_level = 0.95,
+                        ...) {
+  check_dots(...)
   check_choice(adjust, "adjust", c("holm", "BH", "none"), rlang::current_env())
   options <- check_estimate(weight, variance, shrink, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), weight)

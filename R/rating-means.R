@@ -19,6 +19,7 @@
 #'   ratings that they rest on deserve? By a mixed model (lme4) with respondents, images and
 #'   clusters as random effects; `by` must name `cluster`. Within a cluster images count the same.
 #' @param conf_level Level of the intervals.
+#' @inheritParams scan_images
 #'
 #' @details
 #' A dimension's rating is the mean of its items' ratings by the same respondent of the same image.
@@ -71,7 +72,9 @@ rating_means <- function(ratings,
                          weight = "cluster",
                          variance = "two-way",
                          shrink = FALSE,
-                         conf_level = 0.95) {
+                         conf_level = 0.95,
+                         ...) {
+  check_dots(...)
   options <- check_estimate(weight, variance, shrink, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), weight)
   tell_unrated(design)

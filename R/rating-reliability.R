@@ -3,6 +3,7 @@
 #' @inheritParams rating_means
 #' @param by Columns whose values are looked at apart, such as `group`: do Democrats agree among
 #'   themselves? `NULL` for all raters together.
+#' @inheritParams scan_images
 #'
 #' @details
 #' Each image has its own raters, so the intraclass correlation is that of the one-way model,
@@ -23,7 +24,8 @@
 #' @examples
 #' rating_reliability(simulated_ratings)
 #' rating_reliability(simulated_ratings, by = group)
-rating_reliability <- function(ratings, by = NULL, conf_level = 0.95) {
+rating_reliability <- function(ratings, by = NULL, conf_level = 0.95, ...) {
+  check_dots(...)
   check_estimate("none", "respondent", FALSE, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), "none")
   # How ratings differ is all that counts here.
@@ -154,6 +156,7 @@ wide_items <- function(design, dimension, group) {
 #' ratings of one image.
 #'
 #' @inheritParams rating_reliability
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per pair of items of a dimension (and group): `dimension`,
 #'   `item_1`, `item_2`, the columns of `by`, `correlation`, `n_answers`.
@@ -161,7 +164,8 @@ wide_items <- function(design, dimension, group) {
 #' @export
 #' @examples
 #' item_correlations(simulated_ratings)
-item_correlations <- function(ratings, by = NULL) {
+item_correlations <- function(ratings, by = NULL, ...) {
+  check_dots(...)
   design <- design_ratings(ratings, rlang::enquo(by), "none")
   dimensions <- design$measures$dimension[design$measures$level == "dimension"]
   if (length(dimensions) == 0) {

@@ -7,6 +7,7 @@
 #' @inheritParams rating_means
 #' @param of `"means"` for the weights of [rating_means()], `"gaps"` for those of [rating_gaps()]:
 #'   the latter are about the clusters that both groups rated.
+#' @inheritParams scan_images
 #'
 #' @details
 #' A cell is an item or a dimension in a group of `by`. In it a cluster weighs 1
@@ -31,7 +32,8 @@
 #' design <- survey::svydesign(ids = ~respondent_id, weights = ~weight, data = weights)
 #' proud <- subset(design, level == "item" & item == "proud")
 #' survey::svyby(~rating, ~group, proud, survey::svymean)
-rating_weights <- function(ratings, by = "group", weight = "cluster", of = "means") {
+rating_weights <- function(ratings, by = "group", weight = "cluster", of = "means", ...) {
+  check_dots(...)
   check_weight(weight)
   check_choice(of, "of", c("means", "gaps"), rlang::current_env())
   design <- design_ratings(ratings, rlang::enquo(by), weight)

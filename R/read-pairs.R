@@ -9,6 +9,7 @@
 #'   tabs, whichever fits.
 #' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
 #'   Other text is read as Windows-1252, with a warning.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with the columns of the pairs, `annotator` and `judgement` (0, 1 or 2);
 #'   one row per judgement, in the order of the pairs. Pairs that nobody judged are absent,
@@ -27,7 +28,8 @@
 #'   row.names = FALSE
 #' )
 #' read_pairs(answers, pairs)
-read_pairs <- function(files, pairs, scale = "binary", sep = NULL, encoding = NULL) {
+read_pairs <- function(files, pairs, scale = "binary", sep = NULL, encoding = NULL, ...) {
+  check_dots(...)
   files <- check_paths(files, "files")
   check_exist(files, "files")
   judged <- call_core(

@@ -28,6 +28,7 @@
 #'   Other text is read as Windows-1252, with a warning.
 #' @param too_fast Respondents faster than this share of the median duration are flagged.
 #'   A rule of thumb, not the paper's.
+#' @inheritParams scan_images
 #'
 #' @details
 #' A table is *long* where it has a column for the rating, and *wide* where each item has a
@@ -63,7 +64,9 @@ read_ratings <- function(files,
                          image_columns = "image_{position}",
                          too_fast = 1 / 3,
                          sep = NULL,
-                         encoding = NULL) {
+                         encoding = NULL,
+                         ...) {
+  check_dots(...)
   items <- check_items(items %||% imagestrata::emotion_items)
   sample <- check_sample(sample)
   columns <- check_columns(columns)

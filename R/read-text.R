@@ -48,7 +48,9 @@ read_text <- function(images,
                       white_text = TRUE,
                       out = NULL,
                       overwrite = FALSE,
-                      progress = TRUE) {
+                      progress = TRUE,
+                      ...) {
+  check_dots(...)
   table <- call_core(
     "read_text",
     send(images, "images"),

@@ -13,6 +13,7 @@
 #'   neither an image nor a cluster that they have seen, or were to see by the column
 #'   `respondent_id` of `packets`. By default all new packets are for new people.
 #' @inheritParams assign_annotators
+#' @inheritParams scan_images
 #'
 #' @details
 #' Packets that are still with people count as unanswered: call it when nobody is expected to
@@ -35,7 +36,9 @@ reassign <- function(packets,
                      raters_per_group = 1,
                      respondents = NULL,
                      residual = "cluster",
-                     seed = 0) {
+                     seed = 0,
+                     ...) {
+  check_dots(...)
   made <- call_core(
     "reassign",
     encode_table(check_data(packets, "packets", "assign_annotators")),

@@ -24,6 +24,7 @@
 #'   `NULL` uses all of them and gives another result every time.
 #' @param out A run folder of its own for the reduced vectors, not that of the given ones.
 #' @inheritParams embed_images
+#' @inheritParams scan_images
 #'
 #' @returns What [embed_images()] returns, of the same images, for [cluster_images()].
 #'   `summary()` says how it was made. Of `"pca"`, `attr(x, "explained_variance")` is the share
@@ -45,7 +46,9 @@ reduce_embeddings <- function(embeddings,
                               seed = 0,
                               out = NULL,
                               overwrite = FALSE,
-                              progress = TRUE) {
+                              progress = TRUE,
+                              ...) {
+  check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   sent <- call_core(
     "reduce_embeddings",

@@ -26,6 +26,7 @@
 #'   Answers of more than 50 MB are not read.
 #' @param profile A named profile of `~/.aws`.
 #' @param endpoint_url Another address of the service, such as a private one of your university.
+#' @inheritParams scan_images
 #'
 #' @returns A list of class `imagestrata_rekognition`, for [tag_images()] and [tag_costs()].
 #' @family words
@@ -40,7 +41,9 @@ rekognition <- function(operation = "labels",
                         retries = 5,
                         timeout = 60,
                         profile = NULL,
-                        endpoint_url = NULL) {
+                        endpoint_url = NULL,
+                        ...) {
+  check_dots(...)
   service <- list(
     operation = check_string(operation, "operation"),
     region = check_string(region, "region"),

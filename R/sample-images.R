@@ -38,7 +38,9 @@ sample_images <- function(clustering,
                           shares = "n_copies",
                           seed = 0,
                           out = NULL,
-                          overwrite = FALSE) {
+                          overwrite = FALSE,
+                          ...) {
+  check_dots(...)
   if (!is.data.frame(clustering)) {
     check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   }

@@ -52,7 +52,9 @@ sample_pairs <- function(embeddings,
                          seed = 0,
                          out = NULL,
                          overwrite = FALSE,
-                         progress = TRUE) {
+                         progress = TRUE,
+                         ...) {
+  check_dots(...)
   pairs <- call_core(
     "sample_pairs",
     send_several(embeddings),

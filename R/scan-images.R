@@ -28,6 +28,7 @@
 #'   `"tcp://node7:8786"`, or the file that the scheduler writes (`"scheduler.json"`). Its
 #'   workers must see the files under the same paths. Results are the same as without it, and
 #'   a worker that dies costs nothing but time. By default (`NULL`) the cores of this machine.
+#' @param ... Nothing else: a misspelt argument is an error that names the one that is meant.
 #'
 #' @returns A tibble with one row per file, sorted by path: `image_id`, `path`, `format`,
 #'   `width`, `height`, `bytes`, `status` (`"ok"`, `"duplicate"` or `"rejected"`), `reason`,
@@ -46,7 +47,9 @@ scan_images <- function(images,
                         out = NULL,
                         overwrite = FALSE,
                         progress = TRUE,
-                        engine = NULL) {
+                        engine = NULL,
+                        ...) {
+  check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   table <- call_core(
     "scan_images",

@@ -3,6 +3,7 @@
 #' @param clusters Cluster of each image; -1 is the residual, whose images count as apart
 #'   from each other and from everything else.
 #' @param labels True class of each image, in the same order.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with the columns `measure` and `estimate`: precision, recall, `f1` and
 #'   `mean_pr` over all pairs of images; the B-cubed measures, which give every image the same
@@ -12,7 +13,8 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' score_labels(c(1, 1, 2, 2), c("cat", "cat", "dog", "cat"))
-score_labels <- function(clusters, labels) {
+score_labels <- function(clusters, labels, ...) {
+  check_dots(...)
   if (is.data.frame(clusters) || is.data.frame(labels)) {
     abort_imagestrata(
       "{.arg clusters} and {.arg labels} must be two columns, not a data frame.",

@@ -41,6 +41,7 @@
 #' @param n_boot Draws from which the intervals come.
 #' @param confidence Confidence of the intervals.
 #' @param seed Seed of the draws.
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per measure and weighting: `measure`, `weighting` (`"none"` or
 #'   `"design"`), `estimate`, `conf_low`, `conf_high`, `n_pairs` (judged pairs that count),
@@ -68,7 +69,9 @@ score_pairs <- function(clustering,
                         missing = "error",
                         n_boot = 1000,
                         confidence = 0.95,
-                        seed = 0) {
+                        seed = 0,
+                        ...) {
+  check_dots(...)
   if (!is.data.frame(clustering)) {
     check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   }

@@ -5,6 +5,7 @@
 #' is for.
 #'
 #' @inheritParams cluster_stability
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with the columns `measure` and `estimate`: the mean `silhouette` (-1 to 1),
 #'   `calinski_harabasz` (larger is better), `davies_bouldin` (smaller is better) and the
@@ -15,7 +16,8 @@
 #' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
 #' topics <- cluster_images(embeddings, progress = FALSE)
 #' score_vectors(topics, embeddings)
-score_vectors <- function(clustering, embeddings) {
+score_vectors <- function(clustering, embeddings, ...) {
+  check_dots(...)
   check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   decode_table(
     call_core("score_vectors", send_clustering(clustering), send_vectors(embeddings))

@@ -71,7 +71,9 @@ share_bundle <- function(run,
                          projection = NULL,
                          new_ids = FALSE,
                          key = NULL,
-                         overwrite = FALSE) {
+                         overwrite = FALSE,
+                         ...) {
+  check_dots(...)
   run <- check_path(run, "run")
   check_exist(run, "run")
   bundle <- call_core(

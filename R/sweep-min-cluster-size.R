@@ -30,7 +30,9 @@ sweep_min_cluster_size <- function(embeddings,
                                    min_samples = NULL,
                                    selection = "eom",
                                    normalize = NULL,
-                                   progress = TRUE) {
+                                   progress = TRUE,
+                                   ...) {
+  check_dots(...)
   if (!is.numeric(sizes) || anyNA(sizes)) {
     abort_imagestrata("{.arg sizes} must be numbers, not {seen(sizes)}.")
   }
@@ -52,14 +54,14 @@ sweep_min_cluster_size <- function(embeddings,
 #' clusters, over the sizes.
 #'
 #' @param object What [sweep_min_cluster_size()] returned.
-#' @param ... Not used.
+#' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
 #' @export
 #' @inherit sweep_min_cluster_size examples
 autoplot.imagestrata_sweep <- function(object, ...) {
-  rlang::check_dots_empty()
+  check_dots(...)
   panels <- c(
     n_clusters = "Clusters", share_noise = "Share of noise",
     silhouette = "Silhouette without noise"

@@ -26,6 +26,7 @@
 #' @param out Run folder: the table goes to `tags.parquet` there, the answers of a service to
 #'   `tags/answers.jsonl` (and it must be given). A call that was interrupted goes on.
 #' @inheritParams embed_images
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`,
 #'   `confidence` (a probability by the model's own lights), `reason`. An image without a tag is
@@ -61,7 +62,9 @@ tag_images <- function(images,
                        consent = FALSE,
                        out = NULL,
                        overwrite = FALSE,
-                       progress = TRUE) {
+                       progress = TRUE,
+                       ...) {
+  check_dots(...)
   table <- call_core(
     "tag_images",
     send(images, "images"),
@@ -85,7 +88,8 @@ tag_images <- function(images,
 
 #' @rdname tag_images
 #' @export
-tag_costs <- function(images, classifier, out = NULL, progress = TRUE) {
+tag_costs <- function(images, classifier, out = NULL, progress = TRUE, ...) {
+  check_dots(...)
   check_class(classifier, "imagestrata_rekognition", "classifier", "rekognition")
   table <- call_core(
     "tag_costs",
@@ -101,6 +105,7 @@ tag_costs <- function(images, classifier, out = NULL, progress = TRUE) {
 #'
 #' @param tags What [tag_images()] returned, or a data frame of yours with `image_id` and `label`
 #'   (missing for images without one).
+#' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per label, the most frequent first: `label`, `n_images` with it,
 #'   their `share` of the images that were looked at, and `mean_confidence` where there is a
@@ -109,6 +114,7 @@ tag_costs <- function(images, classifier, out = NULL, progress = TRUE) {
 #' @export
 #' @examplesIf imagestrata_ready()
 #' tag_frequencies(data.frame(image_id = c("a", "a", "b"), label = c("dog", "ball", "dog")))
-tag_frequencies <- function(tags) {
+tag_frequencies <- function(tags, ...) {
+  check_dots(...)
   decode_table(call_core("tag_frequencies", send_texts(tags, "tags")$table))
 }

@@ -80,7 +80,9 @@ tune_clusters <- function(embeddings,
                           seed = 0,
                           out = NULL,
                           overwrite = FALSE,
-                          progress = TRUE) {
+                          progress = TRUE,
+                          ...) {
+  check_dots(...)
   sent <- call_core(
     "tune_clusters",
     send_several(embeddings),

@@ -7,8 +7,8 @@ python_signatures <- function() {
 r_signatures <- function(verbs) {
   dplyr::bind_rows(lapply(verbs, function(verb) {
     arguments <- formals(getExportedValue("imagestrata", verb))
-    # In Python they always come last.
-    arguments <- arguments[order(names(arguments) == "...")]
+    # All have dots, most of them only to catch what is misspelt.
+    arguments <- arguments[names(arguments) != "..."]
     tibble::tibble(
       verb = verb,
       argument = names(arguments),

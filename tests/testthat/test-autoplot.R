@@ -39,7 +39,7 @@ test_that("arguments without an effect are refused", {
     "`points` has an effect only with `type = \"map\"`",
     fixed = TRUE
   )
-  expect_error(autoplot(toy_clustering(), "sizes", colour = "red"), "must be empty")
+  expect_error(autoplot(toy_clustering(), "sizes", colour = "red"), "no argument `colour`")
 })
 
 test_that("a clustering without iterations has no trace to draw", {

@@ -98,3 +98,43 @@ test_that("files with accents are found in the C locale", {
   expect_equal(known_text(c("a", NA)), c("a", NA))
   expect_equal(read_strings(write_text("who", listed, NULL)), known_text(listed))
 })
+
+test_that("a misspelt argument names the one that is meant", {
+  meant <- function(code) {
+    said <- rlang::catch_cnd(code, "imagestrata_error")
+    expect_equal(said$code, "unknown_argument")
+    gsub("`", "", said$hint)
+  }
+  expect_equal(meant(sample_images(demo_topics(), sed = 1)), "Did you mean seed?")
+  expect_equal(meant(sample_images(random_state = 1)), "Did you mean seed?")
+  expect_equal(meant(embed_images("x", verbose = TRUE)), "Did you mean progress?")
+  expect_equal(meant(scan_images("x", n_jobs = 4)), "Did you mean engine?")
+  expect_equal(meant(plot_rating_means(1, colors = "red")), "Did you mean colours?")
+  # No argument of this verb is meant by it.
+  expect_match(meant(rating_means(1, n_jobs = 4)), "by these names: ratings, by, ")
+  expect_match(meant(list_encoders(seed = 1)), "there are no arguments")
+  # Methods as well, and what they hand on.
+  expect_equal(meant(autoplot(demo_topics(), tipe = "sizes")), "Did you mean type?")
+  expect_equal(meant(predict(demo_model(), "x", treshold = 0.4)), "Did you mean threshold?")
+})
+
+test_that("values too many are counted, and nothing of them is evaluated", {
+  said <- rlang::catch_cnd(read_model("a", stop("evaluated"), 3), "imagestrata_error")
+  expect_match(said$message, "2 values without a name belong")
+  expect_match(said$hint, "folder")
+  expect_match(rlang::catch_cnd(score_labels(1, 2, 3))$message, "1 value without a name belongs")
+  # A name tells more than a surplus value does.
+  expect_match(rlang::catch_cnd(score_labels(1, 2, 3, label = 1, sed = 1))$message, "sed")
+})
+
+test_that("names are near as they are in Python", {
+  expect_equal(meant_argument("seeed", c("n", "seed")), "seed")
+  # 2 * 2 of 6 letters are the same, and then 2 * 1 of 6.
+  expect_equal(meant_argument("abx", c("q", "aby")), "aby")
+  expect_null(meant_argument("axx", c("q", "ayy")))
+  expect_null(meant_argument("seed", character()))
+  skip_if_no_core()
+  there <- reticulate::import("imagestrata.verbs")[["_ELSEWHERE"]]
+  expect_equal(elsewhere, unlist(there)[names(elsewhere)])
+  expect_setequal(names(elsewhere), names(there))
+})

@@ -7,7 +7,7 @@ test_that("every verb of Python has its twin, with the same arguments and defaul
   r <- r_signatures(verbs)
   for (verb in verbs) {
     ours <- r[r$verb == verb, ]
-    theirs <- python[python$verb == verb, ]
+    theirs <- python[python$verb == verb & python$argument != "...", ]
     expect_equal(ours$argument, theirs$argument, info = verb)
     differs <- !mapply(same_default, ours$default, theirs$default)
     expect_equal(ours$default[differs], theirs$default[differs], info = verb)
@@ -19,4 +19,23 @@ test_that("PARITY.md is up to date", {
   page <- file.path(testthat::test_path("..", ".."), "PARITY.md")
   skip_if_not(file.exists(page), "not in the repository")
   expect_equal(readLines(page), parity_page())
+})
+
+test_that("every function refuses arguments that there are not, before it does anything", {
+  local_replaced("core", \(...) stop("Python was looked for"))
+  ours <- asNamespace("imagestrata")
+  exported <- mget(getNamespaceExports(ours), ours, inherits = TRUE)
+  exported <- Filter(\(verb) is.function(verb) && identical(environment(verb), ours), exported)
+  expect_gt(length(exported), 70)
+  # Their dots hold settings of a method, arguments of fine_tune(), clusterings by name.
+  open <- c("calibrate_threshold", "cluster_images", "compare_clusterings", "tune_model")
+  for (name in setdiff(names(exported), open)) {
+    verb <- exported[[name]]
+    expect_equal(names(rev(formals(verb)))[[1]], "...", info = name)
+    expect_identical(body(verb)[[2]], quote(check_dots(...)), info = name)
+    said <- rlang::catch_cnd(verb(no_such_argument = stop("evaluated")))
+    expect_s3_class(said, "imagestrata_error")
+    expect_equal(said$code, "unknown_argument", info = name)
+    expect_match(said$message, "There is no argument `?no_such_argument", info = name)
+  }
 })
