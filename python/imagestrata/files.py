@@ -147,6 +147,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read JSON that this package wrote: an object with names."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # half a character cannot be written
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from None
     if not isinstance(content, dict):

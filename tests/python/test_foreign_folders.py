@@ -26,6 +26,7 @@ from imagestrata import (
     sample_images,
     scan_images,
 )
+from imagestrata.encoders.saved import read_encoder
 from imagestrata.files import atomic, read_json, write_text
 from imagestrata.lock import lock_folder
 from imagestrata.provenance import read_run
@@ -190,11 +191,26 @@ def test_odd_models_are_clear_errors(tmp_path, text):
         FineTunedModel.load(tmp_path)
 
 
+@pytest.mark.parametrize("size", ["x", [], True, 1e308, -1, None])
+@pytest.mark.parametrize("name", ["width", "input_size", "short_side"])
+def test_odd_sizes_of_encoders_are_clear_errors(tmp_path, name, size):
+    settings = {"name": "pocket", "width": 8, "input_size": 120, "short_side": 128, name: size}
+    (tmp_path / "encoder.json").write_text(json.dumps(settings))
+    with pytest.raises(ImagestrataError, match="is damaged"):
+        read_encoder(tmp_path)
+
+
+def test_half_a_character_in_json_is_a_clear_error(tmp_path):
+    (tmp_path / "export.json").write_text('{"export": "\\ud800"}')
+    with pytest.raises(ImagestrataError, match="is damaged"):
+        read_json(tmp_path / "export.json")
+
+
 @pytest.mark.parametrize(
     "names",
     [
         *(["../mine/letter"], ["images/../../mine/letter"], ["/etc/hostname"], [".lock"]),
-        *(["images/.."], ["a\\..\\b"], ["C:letter"], [1], {"a": 1}, "p1.html", None),
+        *(["x" * 5000], ["images/.."], ["a\\..\\b"], ["C:letter"], [1], {"a": 1}, "p1.html", None),
     ],
 )
 def test_an_export_removes_nothing_outside(made, mine, tmp_path, names):

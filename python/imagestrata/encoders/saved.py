@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
-from ..files import file_hash, read_json, write_bytes, write_json
+from ..files import damaged, file_hash, read_json, write_bytes, write_json
 from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
 from .weights import write_weights
@@ -53,9 +53,16 @@ def write_encoder(
     write_json(folder / "encoder.json", stored)
 
 
+#: Sides of pictures in the settings of an encoder, and what no width or side reaches.
+_SIDES, _MOST = ("input_size", "short_side"), 1_000_000
+
+
 def read_encoder(folder: Path) -> SavedEncoder:
     """What :func:`write_encoder` stored."""
     settings: dict[str, Any] = read_json(folder / "encoder.json")
+    sizes = [settings.get("width"), *(settings[name] for name in _SIDES if name in settings)]
+    if not all(type(size) is int and 0 < size < _MOST for size in sizes):
+        raise damaged(folder / "encoder.json", "its sizes are no sensible whole numbers")
     state: dict[str, NDArray[np.float32]] = {}
     if (folder / "state.safetensors").exists():
         from safetensors.numpy import load

@@ -202,7 +202,7 @@ def finish(folder: Path, kind: str, files: Sequence[str], **settings: Any) -> No
 def _names(manifest: Mapping[str, Any], folder: Path) -> list[str]:
     """The files of an export: names in its folder, or of images, and nothing that leads out."""
     names = manifest.get("files", [])
-    plain = re.compile(r"(images/)?[\w-][\w.-]*")
+    plain = re.compile(r"(images/)?[\w-][\w.-]{,199}")
     if not isinstance(names, list) or not all(
         isinstance(name, str) and plain.fullmatch(name) for name in names
     ):
