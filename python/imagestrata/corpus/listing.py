@@ -34,6 +34,7 @@ SYSTEM_FOLDERS = {
     "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@__thumb",
     "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found",
     "__macosx", "network trash folder", "temporary items", "found.000",
+    "~snapshot", "@synoresource",
 }  # fmt: skip
 
 
