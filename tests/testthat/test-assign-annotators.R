@@ -22,7 +22,8 @@ test_that("packets keep the rules, and what cannot be is refused", {
   skip_if_no_core()
   packets <- assign_annotators(demo_sample(), n_images = 5, raters_per_group = 2)
   expect_equal(
-    names(packets), c("packet_id", "group", "position", "image_id", "cluster", "path")
+    names(packets),
+    c("packet_id", "group", "position", "image_id", "cluster", "path", "file")
   )
   expect_false(anyDuplicated(packets[c("packet_id", "cluster")]) > 0)
   times <- dplyr::count(packets, group, image_id)
@@ -35,7 +36,7 @@ test_that("packets keep the rules, and what cannot be is refused", {
   expect_equal(costs$images_rated, rep(2L * nrow(demo_sample()), 2))
   expect_equal(costs$ratings, 10L * costs$images_rated)
   expect_error(
-    assign_annotators(demo_sample(), n_images = 60), "n_images=",
+    assign_annotators(demo_sample(), n_images = 60), "n_images = 25",
     class = "imagestrata_error"
   )
 })

@@ -73,7 +73,7 @@ test_that("new images go to the clusters of their likes", {
   folder <- imagestrata_example("images")
   topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
   placed <- predict(topics, folder, progress = FALSE)
-  expect_named(placed, c("image_id", "path", "cluster", "distance"))
+  expect_named(placed, c("image_id", "path", "file", "cluster", "distance"))
   both <- dplyr::inner_join(placed, augment(topics), by = "image_id")
   both <- dplyr::filter(both, cluster.y > 0)
   expect_gt(mean(both$cluster.x == both$cluster.y), 0.5)
@@ -141,5 +141,8 @@ test_that("k_max decides how far the number of clusters is searched", {
   expect_error(largest(k_max = 1001), "`k_max` (1001) is larger than `sample_size`",
     fixed = TRUE, class = "imagestrata_error"
   )
-  expect_error(largest(k = 46), "at most half the number of images", class = "imagestrata_error")
+  expect_error(
+    cluster_images(vectors, k = 46, progress = FALSE), "at most half the number of images",
+    class = "imagestrata_error"
+  )
 })

@@ -108,7 +108,7 @@ def export_ratings_page(
 
     files = [*(_page_name(str(packet_id)) for packet_id in table["packet_id"].unique())]
     files.append("packets.csv")
-    export = survey.begin(folder, files)
+    survey.begin(folder, files)
     asked = survey.QUESTION if question is None else question
     index = []
     for packet_id, packet in table.groupby("packet_id", sort=False):
@@ -130,7 +130,6 @@ def export_ratings_page(
             "ratings",
             data,
             title="Rating images",
-            export=export,
             question=asked,
             warning=warning,
         )

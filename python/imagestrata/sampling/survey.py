@@ -13,7 +13,6 @@ import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
-from ..explore.page import new_export
 from ..files import (
     is_half_written,
     make_folder,
@@ -169,33 +168,22 @@ def check_out(out: Any, overwrite: bool, packets: pd.DataFrame) -> Path:
     return folder
 
 
-def begin(folder: Path, files: Sequence[str]) -> str:
+def begin(folder: Path, files: Sequence[str]) -> None:
     """Remove an earlier export: an image that has been excluded since must not stay.
 
     The list of what will be written comes first, so that an export that is interrupted
     can be removed as well.
-
-    Returns
-    -------
-    str
-        The name of the export, which is that of the one it replaces: answers that browsers
-        keep to the same questions on the same images stay.
     """
-    before = _manifest(folder)
-    earlier, export = _names(before, folder), before.get("export") or new_export()
+    earlier = _names(_manifest(folder), folder)
     remove_half_written(folder)
-    listed = {"unfinished": True, "export": export, "files": sorted({*earlier, *files})}
-    write_json(folder / _MANIFEST, listed)
+    write_json(folder / _MANIFEST, {"unfinished": True, "files": sorted({*earlier, *files})})
     for name in earlier:
         (folder / name).unlink(missing_ok=True)
-    return str(export)
 
 
 def finish(folder: Path, kind: str, files: Sequence[str], **settings: Any) -> None:
     """Say what the export is made of."""
-    export = _manifest(folder)["export"]
-    about = {"imagestrata": version(), "kind": kind, "export": export, **settings}
-    about["files"] = sorted(files)
+    about = {"imagestrata": version(), "kind": kind, **settings, "files": sorted(files)}
     write_json(folder / _MANIFEST, about)
 
 

@@ -15,11 +15,8 @@ Pages that put tasks before annotators extend ``annotate.html`` and use ``annota
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
-import re
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +41,7 @@ _SHARED = {
 _ANSWERED = ("pairs", "sets", "ratings", "coding")
 
 
-def write_page(
-    path: Path, kind: str, data: Any, *, title: str, export: str | None = None, **context: Any
-) -> Path:
+def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:
     """Write a page, whole or not at all.
 
     Parameters
@@ -60,10 +55,6 @@ def write_page(
         JSON: use None.
     title : str
         Title of the page.
-    export : str, optional
-        Name of the export that a page with answers belongs to; by default that of the page
-        it replaces, or else a new one. Browsers keep answers apart by export, question and
-        the ends of the scale, besides what ``data["key"]`` stands for.
     **context
         Further names for the template, where everything is escaped.
 
@@ -73,9 +64,11 @@ def write_page(
         ``path``.
     """
     if kind in _ANSWERED:
-        export = export or _export_of(path) or new_export()
+        # Answers belong to one export, one question and one scale. The names of the page and its
+        # folder tell exports apart; where they lie does not, so that a page may move.
         asked = [title, context.get("question"), data.get("anchors")]
-        data = {**data, "export": export, "key": fingerprint([data["key"], asked, export])}
+        export = [path.parent.name, path.name]
+        data = {**data, "key": fingerprint([data["key"], asked, export])}
     style = _asset("kit.css")
     script = "".join(_asset(f"{name}.js") for name in ("kit", *_SHARED.get(kind, ()), kind))
     html = _template(kind).render(
@@ -90,19 +83,6 @@ def write_page(
     # A file name that is not proper text (it happens on Linux) must not stop the page.
     write_bytes(path, html.encode("utf-8", errors="replace"))
     return path
-
-
-def new_export() -> str:
-    """A name for an export that no other has."""
-    return secrets.token_hex(8)
-
-
-def _export_of(path: Path) -> str | None:
-    """The export that a page belongs to, if it is one of ours."""
-    with contextlib.suppress(OSError):
-        found = re.search(rb'"export":"([0-9a-f]{16})"', path.read_bytes())
-        return found[1].decode() if found else None
-    return None
 
 
 def _template(kind: str) -> jinja2.Template:
