@@ -4,9 +4,9 @@
 #' server, on a phone too. It takes ratings by mouse, touch or keyboard, lets people skip an
 #' image, keeps answers in that browser until they are removed there, and hands them out as CSV. It
 #' sends nothing anywhere. Answers belong to the export (by the name of its folder), its question
-#' and its scale. On a computer
-#' that several people use, nobody is shown who was there before, and everybody can remove answers
-#' after downloading them; but whoever types somebody's name or code sees that person's answers.
+#' and its scale. On a computer that several people use, nobody is shown who was there before, and
+#' everybody can remove answers after downloading them; but whoever types somebody's name or code
+#' sees that person's answers.
 #'
 #' @param packets What [assign_annotators()] or [reassign()] returned, with `path`.
 #' @param out A new folder.
