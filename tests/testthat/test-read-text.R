@@ -28,7 +28,7 @@ test_that("the text of a picture is read", {
   expect_equal(texts$n_words, c(4, 0))
   expect_equal(texts$reason, c(NA, "no text found"))
   expect_true(texts$text_share[1] > 0.1 && texts$text_share[1] < 0.9)
-  expect_error(read_text(folder, "xyz", progress = FALSE), "lacks the language 'xyz'",
+  expect_error(read_text(folder, "xyz", progress = FALSE), "lacks the language \"xyz\"",
     class = "imagestrata_error"
   )
 })
