@@ -49,6 +49,17 @@ def clouds(draw):
     return matrix.astype(draw(st.sampled_from(["float32", "float64"]))), labels
 
 
+def test_squared_of_copies_that_differ_in_the_fifth_digit():
+    """The difference of large squares leaves nothing of them in float32."""
+    rng = np.random.default_rng(0)
+    far, near = rng.normal(size=(4, 7)), rng.normal(size=(1, 7))
+    copies = near + 1e-5 * rng.normal(size=(3, 7))
+    matrix = (1e-6 * np.vstack([copies[:1], far, copies[1:]])).astype(np.float32)
+    labels = np.array([0, 1, 2, 1, 1, 0, 3])
+    found = silhouettes(as_vectors(matrix), labels, "squared")
+    np.testing.assert_allclose(found, reference(matrix, labels, "sqeuclidean"), atol=5e-3)
+
+
 def has_near_copies(matrix):
     """Whether two rows differ in the fifth digit only: by a hundred roundings of float32."""
     centred = matrix.astype(np.float64) - matrix.mean(axis=0, dtype=np.float64)

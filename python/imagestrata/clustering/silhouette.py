@@ -299,9 +299,20 @@ def _within(shard: Vectors, codes: NDArray[np.intp], means: NDArray[Any]) -> NDA
     """Sum of squared distances of the rows of each cluster to its mean, shape (k,)."""
     sums = np.zeros(len(means))
     for block in row_blocks(len(shard)):
-        squares = square_distances(shard, means, block)[codes[block], np.arange(len(codes[block]))]
+        squares = _to_means(shard, means, block)[codes[block], np.arange(len(codes[block]))]
         sums += np.bincount(codes[block], squares, minlength=len(means))
     return sums
+
+
+def _to_means(shard: Vectors, means: NDArray[Any], block: slice) -> NDArray[Any]:
+    """Squared distances from the means to the rows of a block, shape (k, n)."""
+    squares = square_distances(shard, means, block)
+    norms = shard.square_norms[block]
+    if not shard.exact and (squares < _NEAR * norms).any():
+        halves = squares.T / 2
+        _mend_near(halves, shard.matrix[block], means, norms / 2)
+        squares = 2 * halves.T
+    return squares
 
 
 def _squared_shard(
@@ -313,7 +324,7 @@ def _squared_shard(
 ) -> NDArray[np.float64]:
     scores = np.empty(len(shard))
     for block in row_blocks(len(shard)):
-        squares = square_distances(shard, means, block).T.astype(np.float64)
+        squares = _to_means(shard, means, block).T.astype(np.float64)
         own = codes[block]
         sums = squares * sizes + within
         scores[block] = _from_means(sums / _n_others(own, sizes), own, sizes)
