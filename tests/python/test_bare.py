@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 import images
-from imagestrata.corpus import decode
+from imagestrata.corpus import bare, decode
 from imagestrata.corpus.decode import UnreadableImage, open_image
 
 PICTURE = images.picture(3, (60, 40))
@@ -168,3 +168,33 @@ def test_a_picture_brings_nothing_but_its_pixels():
             buffer = BytesIO()
             shown.save(buffer, kept)
             assert b"secret" not in buffer.getvalue(), (format, kept)
+
+
+@pytest.mark.parametrize(
+    ("format", "head", "part"),
+    [
+        ("PNG", b"\x89PNG\r\n\x1a\n", bytes(12)),
+        ("JPEG", b"\xff\xd8", b"\xff"),
+        ("JPEG", b"\xff\xd8", b"\xff\xe1\x00\x02"),
+        ("GIF", b"GIF89a" + bytes(7) + b"\x21\xfe", b"\x01a"),
+        ("GIF", b"GIF89a" + bytes(7), b"\x21\xfe\x00"),
+        ("WebP", b"RIFF\0\0\0\0WEBP", b"EXIF\0\0\0\0"),
+    ],
+)
+def test_a_file_of_endless_empty_parts_is_given_up(monkeypatch, format, head, part):
+    """A few gigabytes of them, which take no space on disk, would take minutes."""
+    seen: list[int] = []
+    unpack = struct.unpack_from
+
+    def counted(*given):
+        seen.append(1)
+        return unpack(*given)
+
+    monkeypatch.setattr(bare.struct, "unpack_from", counted)
+    monkeypatch.setattr(bare, "_MOST_PARTS", 100)
+    data = head + 2000 * part
+    assert list(bare.without_metadata(format, data)) == []
+    assert bare.is_endless(format, data) == (format in ("JPEG", "GIF"))
+    assert len(seen) <= 3 * 100
+    with pytest.raises(UnreadableImage, match="truncated or damaged"):
+        open_image(data)

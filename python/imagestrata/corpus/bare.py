@@ -28,12 +28,27 @@ _WEBP_KEPT = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
 _WEBP_FLAGS = 0x20 | 0x08 | 0x04
 
 
+#: Parts of a file that are looked at. Photographs have some dozens; gigabytes of empty parts, which
+#: would take minutes, are no metadata.
+_MOST_PARTS = 100_000
+
 #: Tags of a TIFF that decide what is seen: of sizes, strips and tiles, of how they are
 #: compressed, of colours and of opacity.
 _TIFF_KEPT = (
     *range(254, 260), 262, 266, 273, 274, *range(277, 280), 284, 292, 293, 317, *range(320, 326),
     338, 339, 347, *range(512, 522), *range(529, 533),
 )  # fmt: skip
+
+
+class _TooManyParts(Exception):
+    """A file that consists of more parts than a picture has."""
+
+
+def _counted(parts: int) -> int:
+    """One part more, if so many may be looked at."""
+    if parts >= _MOST_PARTS:
+        raise _TooManyParts
+    return parts + 1
 
 
 def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
@@ -44,11 +59,29 @@ def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
     for orientation in (True, False):
         try:
             bare = data if strip is None else strip(data, orientation)
-        except (struct.error, IndexError):
+        except (struct.error, IndexError, _TooManyParts):
             return
         if bare != last:
             last = bare
             yield bare
+
+
+def is_endless(format: str, data: bytes) -> bool:
+    """Whether a file begins with more parts than any picture has.
+
+    Pillow reads those of JPEG and GIF one by one, in minutes where they are gigabytes.
+    """
+    try:
+        if format == "JPEG":
+            for _ in _jpeg_segments(data):
+                pass
+        elif format == "GIF":
+            _bare_gif(data, False)
+    except _TooManyParts:
+        return True
+    except (struct.error, IndexError):  # the decoder says what is wrong
+        pass
+    return False
 
 
 def is_odd_jpeg(data: bytes) -> bool:
@@ -60,8 +93,9 @@ def is_odd_jpeg(data: bytes) -> bool:
 
 
 def _bare_png(data: bytes, orientation: bool) -> bytes:
-    parts, at = [data[:8]], 8
+    parts, at, n_parts = [data[:8]], 8, 0
     while at + 12 <= len(data):
+        n_parts = _counted(n_parts)
         (length,) = struct.unpack_from(">I", data, at)
         end = at + 12 + length
         name, body = data[at + 4 : at + 8], data[at:end]
@@ -93,8 +127,9 @@ def _bare_jpeg(data: bytes, orientation: bool) -> bytes:
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Marker, start and end of each segment before the first scan."""
-    at = 2
+    at, n_parts = 2, 0
     while at + 4 <= len(data) and data[at] == 0xFF:
+        n_parts = _counted(n_parts)
         marker = data[at + 1]
         if marker == 0xFF:  # a byte that only fills
             at += 1
@@ -109,11 +144,13 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 def _bare_gif(data: bytes, orientation: bool) -> bytes:
     del orientation  # a GIF has none
     at = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
-    parts = [data[:at]]
+    parts, n_parts = [data[:at]], 0
     while data[at] == 0x21:  # an extension
         end = at + 2
         while data[end]:
+            n_parts = _counted(n_parts)
             end += data[end] + 1
+        n_parts = _counted(n_parts)
         end += 1
         if data[at:end].startswith(_GIF_CONTROL):
             parts.append(data[at:end])
@@ -122,8 +159,9 @@ def _bare_gif(data: bytes, orientation: bool) -> bytes:
 
 
 def _bare_webp(data: bytes, orientation: bool) -> bytes:
-    parts, at = [], 12
+    parts, at, n_parts = [], 12, 0
     while at + 8 <= len(data):
+        n_parts = _counted(n_parts)
         name = data[at : at + 4]
         (length,) = struct.unpack_from("<I", data, at + 4)
         end = at + 8 + length + length % 2

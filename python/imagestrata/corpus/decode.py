@@ -26,7 +26,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from .bare import is_odd_jpeg, without_metadata
+from .bare import is_endless, is_odd_jpeg, without_metadata
 from .depth import eight_bits, is_deep, is_exact, read_deep
 from .reasons import Reason
 from .tiff import Tiff
@@ -186,6 +186,8 @@ def decode(
         reader = FORMATS.get(format)
         if reader is None:
             raise UnreadableImage(Reason.UNSUPPORTED)
+        if is_endless(format, data):
+            raise UnreadableImage(Reason.DAMAGED)
         least = None
         if min_pixels_side is not None:
             least = (min_pixels_side, 0 if longer else min_pixels_side)
