@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
 import imagestrata
 from imagestrata.bridge.words import FUNCTIONS
 from imagestrata.cli import app
 from imagestrata.cli.words import COMMANDS, OPTIONS
 from imagestrata.clustering.cluster import METHODS
-
-typer = pytest.importorskip("typer")
 
 PACKAGE = Path(imagestrata.__file__).parent
 ROOT = PACKAGE.parents[1]

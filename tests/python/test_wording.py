@@ -8,14 +8,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from imagestrata.bridge.words import R
 from imagestrata.cli import app
 from imagestrata.cli.words import ShellWords
 from imagestrata.errors import ImagestrataError, ImagestrataWarning, MissingWeightsError, warn
 from imagestrata.wording import Name, arg, foreign, kind_of, quote, render, tokens, verb
-
-typer = pytest.importorskip("typer")
 
 
 def shell(running):

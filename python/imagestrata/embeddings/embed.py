@@ -178,7 +178,7 @@ def embed_images(
 def embed_for(
     check_shape: Callable[[tuple[int, int]], None] | None,
     images: Any,
-    encoder: str | Embeddings = "resnet18",
+    encoder: str | Embeddings = DEFAULT_ENCODER,
     *,
     model: Any = None,
     weights: str | os.PathLike[str] | None = None,
