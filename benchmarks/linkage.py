@@ -21,7 +21,7 @@ from machine import write_result
 from sklearn.neighbors import KNeighborsClassifier
 
 from imagestrata import embed_images, scan_images
-from imagestrata.explore.share import linked_share, protected_matrix
+from imagestrata.share.bundle import linked_share, protected_matrix
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LEVELS = [(None, None), (0.1, None), (0.5, None), (1.0, None), (2.0, None), (5.0, None)]

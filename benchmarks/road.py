@@ -97,7 +97,7 @@ PARTS = {
     "shrink and encode": ["corpus.pictures:as_jpeg"],
     "write": ["files:write_bytes"],
     "draw the montage": ["explore.montage:plot_montage"],
-    "write the page": ["explore.page:write_page"],
+    "write the page": ["page:write_page"],
 }
 
 #: Parts that wait for a disk.

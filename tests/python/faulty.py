@@ -39,7 +39,7 @@ _IMPORTED = [
     "imagestrata.sampling.ratings_page",
     "imagestrata.explore.gallery",
     "imagestrata.explore.montage",
-    "imagestrata.explore.share",
+    "imagestrata.share.bundle",
     "imagestrata.explore.figure",
     "imagestrata.validation.pair_export",
     "matplotlib.pyplot",

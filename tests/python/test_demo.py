@@ -13,10 +13,10 @@ from PIL import Image
 
 import images
 from imagestrata import ImagestrataError, draw_demo_corpus, scan_images
-from imagestrata.corpus import demo
 from imagestrata.corpus.decode import open_image
-from imagestrata.corpus.drawing import Canvas
-from imagestrata.corpus.scenes import KINDS, SCENES
+from imagestrata.demo import corpus as demo
+from imagestrata.demo.drawing import Canvas
+from imagestrata.demo.scenes import KINDS, SCENES
 
 N = 140
 

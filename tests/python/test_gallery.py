@@ -21,7 +21,7 @@ from clusterings import draw_images, hand_made
 from imagestrata import ImagestrataError, image_gallery
 from imagestrata.explore import gallery as gallery_module
 from imagestrata.explore import thumbnails
-from imagestrata.explore.page import write_page
+from imagestrata.page import write_page
 from imagestrata.provenance import read_run
 from pages import wait_until
 

@@ -191,7 +191,7 @@ def test_every_writer_of_csv_is_known():
         for path in PACKAGE.rglob("*.py")
         if re.search(r"\.to_csv\(|csv\.writer|DictWriter", path.read_text(encoding="utf-8"))
     }
-    assert writers == {"files.py", "corpus/demo.py", "corpus/scan.py"}
+    assert writers == {"files.py", "demo/corpus.py", "corpus/scan.py"}
     assert "to_csv() if len" in (PACKAGE / "corpus" / "scan.py").read_text()  # hashed, not written
 
 
@@ -329,7 +329,7 @@ def test_pages_are_written_by_the_kit_alone():
         kinds |= set(re.findall(r"write_page\(\s*[^,]+,\s*\"(\w+)\"", code))
     assert writers == {"sampling/qualtrics.py"}  # a survey's text, see the next test
     assert kinds == {"gallery", "pairs", "sets", "ratings", "coding"}
-    templates = {path.stem for path in (PACKAGE / "explore" / "page").glob("*.html")}
+    templates = {path.stem for path in (PACKAGE / "page").glob("*.html")}
     assert templates - {"base", "annotate", "start"} == kinds
 
 

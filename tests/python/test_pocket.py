@@ -25,7 +25,7 @@ from imagestrata import (
     predict_labels,
     tag_images,
 )
-from imagestrata.corpus.demo import draw_demo_corpus
+from imagestrata.demo.corpus import draw_demo_corpus
 from imagestrata.encoders import pocket
 from imagestrata.encoders.inference import fold_batch_norm
 from imagestrata.encoders.pocket import PocketNetwork, load_network, pack, unpack

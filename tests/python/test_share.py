@@ -31,9 +31,9 @@ from imagestrata import (
 )
 from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.vectors import as_vectors, normalized
-from imagestrata.explore.share import MANIFEST, WARNING, linked_share, protected_matrix
 from imagestrata.files import file_hash
 from imagestrata.sampling.sample import read_sample
+from imagestrata.share.bundle import MANIFEST, WARNING, linked_share, protected_matrix
 from imagestrata.validation.pairs import pair_id
 
 #: What a picture must not tell, in its EXIF.
@@ -397,7 +397,7 @@ def test_where_bundles_may_be_written(run, tmp_path):
 
 
 def test_it_is_there_whole_or_not_at_all(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("imagestrata.explore.share._readme", lambda *_: 1 / 0)
+    monkeypatch.setattr("imagestrata.share.bundle._readme", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         share_bundle(run, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []

@@ -92,7 +92,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Draw a folder of pictures to try things on."""
-    from ..corpus.demo import draw_demo_corpus
+    from ..demo.corpus import draw_demo_corpus
 
     drawn = draw_demo_corpus(folder, n_images=n_images, seed=seed)
     show({"folder": str(drawn)}, as_json, f"Drew a demo corpus: {drawn}")

@@ -176,8 +176,8 @@ def share(
     as_json: Json = False,
 ) -> None:
     """Write what others need to check a study, without pictures, paths or names."""
-    from ..explore.share import share_bundle
     from ..ratings.read import read_ratings
+    from ..share.bundle import share_bundle
 
     bundle = share_bundle(
         run_folder,

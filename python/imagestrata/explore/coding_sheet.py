@@ -15,6 +15,7 @@ from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
 from ..names import Exclude, excluded
+from ..page import write_page
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import keep_given, with_text_ids
@@ -24,7 +25,6 @@ from ..validation.pair_export import check_file
 from ..verbs import public
 from ..wording import arg, quote, verb
 from .find import check_clustering, select_clusters
-from .page import write_page
 
 QUESTION = "What does each image show?"
 

@@ -14,6 +14,7 @@ from ..clustering.clustering import Clustering
 from ..clustering.inputs import clusters_fingerprint
 from ..errors import ImagestrataError
 from ..files import ensure_folder
+from ..page import write_page
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..sampling.sample import from_sample
@@ -23,7 +24,6 @@ from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .find import check_clustering, rank_images
 from .keywords import check_keywords
-from .page import write_page
 from .points import check_points, map_content, map_method
 from .thinning import MOST_SHOWN, thin_out
 from .thumbnails import Thumbnail, make_thumbnails

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..explore.page import write_page
 from ..files import write_table
 from ..names import Exclude
+from ..page import write_page
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..validate import check_int

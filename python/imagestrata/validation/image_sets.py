@@ -13,8 +13,8 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
-from ..explore.page import write_page
 from ..files import write_table
+from ..page import write_page
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import read_typed, with_text_ids

@@ -12,9 +12,9 @@ import pandas as pd
 
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
-from ..explore.page import write_page
 from ..files import make_folder, remove_half_written, write_json, write_table, write_text
 from ..names import Exclude, excluded
+from ..page import write_page
 from ..progress import Progress
 from ..provenance import fingerprint, held_result, run_of
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path

@@ -23,8 +23,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ...files import write_bytes
-from ...provenance import fingerprint, version
+from ..files import write_bytes
+from ..provenance import fingerprint, version
 
 _FOLDER = Path(__file__).parent
 #: Scripts between the kit's and the page's own: pages with tasks for annotators share one, and

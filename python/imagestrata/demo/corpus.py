@@ -20,7 +20,7 @@ from ..progress import Progress, track
 from ..validate import check_int, check_seed
 from ..verbs import public
 from ..wording import quote
-from .decode import open_image
+from ..corpus.decode import open_image
 from .drawing import Canvas
 from .scenes import KINDS, SCENES, Scene
 

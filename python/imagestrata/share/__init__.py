@@ -1,0 +1,1 @@
+"""Hand a study on without its pictures."""
