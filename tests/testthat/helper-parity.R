@@ -103,7 +103,7 @@ parity_page <- function() {
   c(
     "# Parity of Python and R",
     "",
-    "Made by `make parity` from the signatures of both languages; a test fails where an argument",
+    "Made by `make document` from the signatures of both languages; a test fails where an argument",
     "or a default of one is missing in the other. Python's `None`, `True`, `False` (below as JSON)",
     "are `NULL`, `TRUE`, `FALSE` in R.",
     "",

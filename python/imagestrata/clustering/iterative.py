@@ -119,7 +119,7 @@ class IterativeKMeans(ClusterEstimator):
     Notes
     -----
     The method is that of the paper on iterative image clustering whose Figure 3
-    gives it as pseudo-code; ``METHOD.md`` lists what that leaves open.
+    gives it as pseudo-code; ``docs/clustering.md`` lists our decisions where it is silent.
 
     By default it departs from the paper in what leaves: the paper's threshold is
     in the units of its encoder (with others, the same number lets everything or

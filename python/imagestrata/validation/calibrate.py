@@ -82,7 +82,7 @@ def calibrate_threshold(
     On 3,887 labelled photographs, with 10 clusters per iteration, it suggests
     .024 for MobileNetV2, .022 for visual words (``bovw``), .044 for ``hog`` and
     .053 for a middle layer of MobileNetV2; with ``preset="paper"`` .028 for
-    MobileNetV2, where the paper has .03. See ``docs/method.md`` for what that
+    MobileNetV2, where the paper has .03. See ``docs/judged-pairs.md`` for what that
     does to the clusters.
     """
     given = as_embeddings(embeddings)

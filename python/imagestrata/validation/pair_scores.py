@@ -121,7 +121,7 @@ def score_pairs(
     the share of pairs in one cluster and, among these and among the others, the
     share judged as belonging together, are drawn from their posteriors. The
     measures of the drawn shares give the interval, between percentiles. For
-    how often it covers see ``docs/method.md``.
+    how often it covers see ``docs/judged-pairs.md``.
 
     The unweighted measures describe the drawn pairs, not the corpus: pairs
     within clusters are far more frequent among them.

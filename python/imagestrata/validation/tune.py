@@ -146,7 +146,7 @@ def tune_clusters(
     candidate's estimate is unbiased; that of the *best of many* is not. ``heldout``
     says what the choice holds: in turn each fold is set aside, the best on the
     other folds judges the pairs of that fold, and these pairs are scored
-    together. For how often intervals cover see ``docs/method.md``.
+    together. For how often intervals cover see ``docs/judged-pairs.md``.
 
     Pairs that were drawn from one k-means say little about clusterings that
     differ elsewhere; pairs drawn from the candidates compare them best.
