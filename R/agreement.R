@@ -48,13 +48,5 @@
 #' agreement(judgements)
 agreement <- function(judgements, level = NULL, n_boot = 1000, confidence = 0.95, seed = 0, ...) {
   check_dots(...)
-  measures <- call_core(
-    "agreement",
-    encode_table(check_data(judgements, "judgements", "read_pairs")),
-    level = check_string(level, "level", null = TRUE),
-    n_boot = check_number(n_boot, "n_boot"),
-    confidence = check_number(confidence, "confidence"),
-    seed = check_number(seed, "seed")
-  )
-  decode_table(measures)
+  decode_table(call_verb("agreement"))
 }

@@ -38,18 +38,7 @@ assign_annotators <- function(sample,
                               overwrite = FALSE,
                               ...) {
   check_dots(...)
-  packets <- call_core(
-    "assign_annotators",
-    encode_table(check_data(sample, "sample", "sample_images")),
-    check_texts(groups, "groups"),
-    n_images = check_number(n_images, "n_images"),
-    raters_per_group = check_number(raters_per_group, "raters_per_group"),
-    residual = check_string(residual, "residual"),
-    seed = check_number(seed, "seed"),
-    out = check_path(out, "out", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite")
-  )
-  decode_table(packets)
+  decode_table(call_verb("assign_annotators"))
 }
 
 #' Count what packets ask of people

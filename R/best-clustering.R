@@ -30,14 +30,9 @@ best_clustering <- function(tuned,
   check_dots(...)
   check_class(tuned, "imagestrata_tuning", "tuned", "tune_clusters")
   out <- check_path(out, "out", null = TRUE)
-  sent <- call_core(
+  sent <- call_verb(
     "best_clustering",
-    send_result(tuned),
-    send_several(embeddings),
-    one_standard_error = check_flag(one_standard_error, "one_standard_error"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+    tuned = send_result(tuned), embeddings = send_several(embeddings)
   )
   new_clustering(sent, out)
 }

@@ -33,11 +33,5 @@
 #' cluster_confidence(topics, by_cluster = TRUE)
 cluster_confidence <- function(clustering, threshold = 0.85, by_cluster = FALSE, ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  decode_table(call_core(
-    "cluster_confidence",
-    send_clustering(clustering),
-    threshold = check_number(threshold, "threshold"),
-    by_cluster = check_flag(by_cluster, "by_cluster")
-  ))
+  decode_table(call_verb("cluster_confidence"))
 }

@@ -49,22 +49,14 @@ cluster_keywords <- function(clustering,
                              drop = NULL,
                              ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  table <- call_core(
+  table <- call_verb(
     "cluster_keywords",
-    send_clustering(clustering),
-    if (!is.null(texts)) send_texts(texts, "texts"),
-    column = check_string(column, "column"),
-    separator = check_string(separator, "separator", null = TRUE),
-    n = check_number(n, "n"),
-    order = check_string(order, "order"),
-    min_images = check_number(min_images, "min_images"),
+    texts = if (!is.null(texts)) send_texts(texts, "texts"),
     stop_words = if (identical(stop_words, "english")) {
       "english"
     } else {
-      check_words(stop_words, "stop_words")
-    },
-    drop = check_words(drop, "drop")
+      check_texts(stop_words, "stop_words")
+    }
   )
   decode_table(table)
 }
@@ -72,15 +64,4 @@ cluster_keywords <- function(clustering,
 # Texts often come as factors.
 send_texts <- function(x, name, call = rlang::caller_env()) {
   send_labels(check_data_frame(x, name, call), name, call)
-}
-
-# A list, since one word alone would reach Python as a string.
-check_words <- function(x, name, call = rlang::caller_env()) {
-  if (is.null(x)) {
-    return(NULL)
-  }
-  if (!is.character(x) || anyNA(x)) {
-    abort_imagestrata("{.arg {name}} must hold words, not {seen(x)}.", call = call)
-  }
-  as.list(known_text(x))
 }

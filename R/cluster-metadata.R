@@ -51,16 +51,8 @@ cluster_metadata <- function(clustering,
                              min_images = 1,
                              ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  table <- call_core(
+  decode_table(call_verb(
     "cluster_metadata",
-    send_clustering(clustering),
-    if (!is.null(metadata)) send_texts(metadata, "metadata"),
-    column = check_string(column, "column"),
-    separator = check_string(separator, "separator", null = TRUE),
-    n = check_number(n, "n"),
-    order = check_string(order, "order"),
-    min_images = check_number(min_images, "min_images")
-  )
-  decode_table(table)
+    metadata = if (!is.null(metadata)) send_texts(metadata, "metadata")
+  ))
 }

@@ -34,15 +34,6 @@ cluster_stability <- function(clustering,
                               progress = TRUE,
                               ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  sent <- call_core(
-    "cluster_stability",
-    send_clustering(clustering),
-    send_vectors(embeddings),
-    n_refits = check_number(n_refits, "n_refits"),
-    subsample = check_number(subsample, "subsample"),
-    seed = check_number(seed, "seed"),
-    progress = progress_bar(progress)
-  )
+  sent <- call_verb("cluster_stability")
   new_result(sent, "imagestrata_stability", "clusters")
 }

@@ -43,12 +43,9 @@
 #' tidy(compared, "confusion")
 compare_tags <- function(tags, labels = NULL, matches = NULL, min_confidence = 0, ...) {
   check_dots(...)
-  sent <- call_core(
+  sent <- call_verb(
     "compare_tags",
-    send_taggers(tags),
-    send_labels(labels, "labels"),
-    send_choices(matches, "matches"),
-    min_confidence = check_number(min_confidence, "min_confidence")
+    tags = send_taggers(tags), matches = send_choices(matches, "matches")
   )
   new_result(sent, "imagestrata_tags", "scores")
 }

@@ -48,16 +48,5 @@ crop_faces <- function(images,
                        progress = TRUE,
                        ...) {
   check_dots(...)
-  table <- call_core(
-    "crop_faces",
-    send(images, "images"),
-    check_path(out, "out"),
-    margin = check_number(margin, "margin"),
-    min_size = check_number(min_size, "min_size"),
-    min_score = check_number(min_score, "min_score"),
-    size = check_number(size, "size", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
+  decode_table(call_verb("crop_faces"))
 }

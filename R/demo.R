@@ -16,14 +16,7 @@
 #' head(list.files(folder, recursive = TRUE))
 draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE, ...) {
   check_dots(...)
-  folder <- call_core(
-    "draw_demo_corpus",
-    check_path(folder, "folder"),
-    n_images = check_number(n_images, "n_images"),
-    seed = check_number(seed, "seed"),
-    progress = progress_bar(progress)
-  )
-  invisible(folder)
+  invisible(call_verb("draw_demo_corpus"))
 }
 
 #' The small example that comes with the package

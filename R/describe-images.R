@@ -56,21 +56,11 @@ describe_images <- function(images,
                             progress = TRUE,
                             ...) {
   check_dots(...)
-  table <- call_core(
+  decode_table(call_verb(
     "describe_images",
-    send(images, "images"),
-    send_model_of_words(provider, "provider"),
-    check_path(out, "out"),
-    prompt = check_string(prompt, "prompt"),
-    max_tokens = check_number(max_tokens, "max_tokens", null = TRUE),
-    temperature = check_number(temperature, "temperature", null = TRUE),
-    side = check_number(side, "side"),
-    budget = check_number(budget, "budget", null = TRUE),
-    consent = check_flag(consent, "consent"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
+    provider = send_model_of_words(provider, "provider"),
+    max_tokens = check_number(max_tokens, "max_tokens", null = TRUE)
+  ))
 }
 
 #' @rdname describe_images

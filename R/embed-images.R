@@ -55,21 +55,6 @@ embed_images <- function(images,
                          ...) {
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
-  sent <- call_core(
-    "embed_images",
-    send(images, "images"),
-    check_string(encoder, "encoder"),
-    model = if (!is.null(model)) send_model(model),
-    weights = check_weights(weights),
-    resize = check_string(resize, "resize"),
-    precision = check_string(precision, "precision"),
-    device = check_string(device, "device"),
-    batch_size = check_number(batch_size, "batch_size", null = TRUE),
-    seed = check_number(seed, "seed"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress),
-    engine = check_string(engine, "engine", null = TRUE)
-  )
+  sent <- call_verb("embed_images")
   new_embeddings(sent, out)
 }

@@ -38,22 +38,15 @@ embed_text <- function(texts,
                        ...) {
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
-  sent <- call_core(
+  sent <- call_verb(
     "embed_text",
-    send_texts(texts, "texts")$table,
-    if (inherits(encoder, "imagestrata_server")) {
+    texts = send_texts(texts, "texts")$table,
+    encoder = if (inherits(encoder, "imagestrata_server")) {
       send_server(encoder, "encoder")
     } else {
       check_string(encoder, "encoder")
     },
-    column = check_string(column, "column"),
-    terms = check_number(terms, "terms"),
-    weights = check_path(weights, "weights", null = TRUE),
-    device = check_string(device, "device"),
-    consent = check_flag(consent, "consent"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+    weights = check_path(weights, "weights", null = TRUE)
   )
   new_embeddings(sent, out)
 }

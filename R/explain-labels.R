@@ -37,14 +37,5 @@ explain_labels <- function(images,
                            progress = TRUE,
                            ...) {
   check_dots(...)
-  table <- call_core(
-    "explain_labels",
-    send(images, "images"),
-    send_model(model),
-    check_path(out, "out"),
-    label = check_string(label, "label", null = TRUE),
-    device = check_string(device, "device"),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
+  decode_table(call_verb("explain_labels"))
 }

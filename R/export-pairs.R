@@ -82,7 +82,7 @@ check_texts <- function(x, name, call = rlang::caller_env()) {
     abort_factor(name, call)
   }
   if (!is.character(x) || anyNA(x)) {
-    abort_imagestrata("{.arg {name}} must be text without gaps, not {seen(x)}.", call = call)
+    abort_imagestrata("{.arg {name}} must be text without missing values, not {seen(x)}.", call = call)
   }
   as.list(x)
 }

@@ -15,15 +15,7 @@
 #' find_images(demo_topics(), cluster = 1:2, n = 3)
 find_images <- function(clustering, cluster = NULL, n = 9, order = "typical", ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  table <- call_core(
-    "find_images",
-    send_clustering(clustering),
-    check_clusters(cluster, "cluster"),
-    check_number(n, "n"),
-    order = check_string(order, "order")
-  )
-  decode_table(table)
+  decode_table(call_verb("find_images"))
 }
 
 # A list, since a vector of one would reach Python as a scalar.

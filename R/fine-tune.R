@@ -107,33 +107,11 @@ fine_tune <- function(images,
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   keep <- if (is.null(out)) absolute_path(tempfile(kept_for_session))
-  sent <- call_core(
+  sent <- call_verb(
     "fine_tune",
-    send(images, "images"),
-    send_labels(labels, "labels"),
-    check_string(task, "task", null = TRUE),
-    encoder = check_string(encoder, "encoder"),
-    weights = check_weights(weights),
-    resize = check_string(resize, "resize"),
     freeze = check_freeze(freeze),
-    augmentation = check_string(augmentation, "augmentation"),
-    batch_norm = check_string(batch_norm, "batch_norm"),
-    learning_rate = check_number(learning_rate, "learning_rate"),
-    momentum = check_number(momentum, "momentum"),
-    batch_size = check_number(batch_size, "batch_size"),
-    epochs = check_number(epochs, "epochs"),
-    step_size = check_number(step_size, "step_size"),
-    gamma = check_number(gamma, "gamma"),
     max_gradient_norm = check_number(max_gradient_norm, "max_gradient_norm", null = TRUE),
-    class_weights = check_flag(class_weights, "class_weights"),
-    early_stopping = check_number(early_stopping, "early_stopping", null = TRUE),
     split = check_split(split),
-    precision = check_string(precision, "precision"),
-    device = check_string(device, "device"),
-    seed = check_number(seed, "seed"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress),
     keep = keep
   )
   new_model(sent, out %||% keep)

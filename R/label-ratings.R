@@ -44,13 +44,11 @@ label_ratings <- function(ratings, items = NULL, scale = c(0, 10), at_least = 3,
   ratings <- plain_tibble(check_data_frame(ratings, "ratings"))
   ids <- intersect(names(ratings), c("image_id", "path"))
   ratings[ids] <- lapply(ratings[ids], as.character)
-  sent <- call_core(
+  sent <- call_verb(
     "label_ratings",
-    list(kind = "table", table = encode_table(ratings)),
+    ratings = list(kind = "table", table = encode_table(ratings)),
     items = check_item_names(items),
-    scale = as.list(check_scale(scale)),
-    at_least = check_number(at_least, "at_least"),
-    margin = check_number(margin, "margin")
+    scale = as.list(check_scale(scale))
   )
   new_labels(sent)
 }

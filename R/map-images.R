@@ -33,17 +33,5 @@ map_images <- function(embeddings,
                        progress = TRUE,
                        ...) {
   check_dots(...)
-  if (!(is.matrix(embeddings) && is.numeric(embeddings))) {
-    check_class(embeddings, "imagestrata_embeddings", "embeddings", "embed_images")
-  }
-  points <- call_core(
-    "map_images",
-    send(embeddings, "embeddings"),
-    check_string(method, "method"),
-    n_neighbors = check_number(n_neighbors, "n_neighbors"),
-    min_dist = check_number(min_dist, "min_dist"),
-    seed = check_number(seed, "seed"),
-    progress = progress_bar(progress)
-  )
-  decode_table(points)
+  decode_table(call_verb("map_images"))
 }

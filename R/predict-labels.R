@@ -27,16 +27,7 @@ predict_labels <- function(images,
                            progress = TRUE,
                            ...) {
   check_dots(...)
-  table <- call_core(
-    "predict_labels",
-    send(images, "images"),
-    send_model(model),
-    threshold = check_threshold(threshold),
-    device = check_string(device, "device"),
-    batch_size = check_number(batch_size, "batch_size", null = TRUE),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
+  decode_table(call_verb("predict_labels", threshold = check_threshold(threshold)))
 }
 
 #' @param object,new_data What [fine_tune()] returned, and the images to be labelled.

@@ -74,8 +74,8 @@ import_core <- function() {
 # Calls a verb and hands over its value. Python's side never raises: it answers with
 # the value or the error, and with the warnings that came up meanwhile, in R's words.
 call_core <- function(verb, ..., call = rlang::caller_env()) {
-  list(...) # so that arguments are checked before Python is looked for
-  answer <- core(call)[[verb]](...)
+  arguments <- rlang::list2(...) # checked before Python is looked for
+  answer <- do.call(core(call)[[verb]], arguments, quote = TRUE)
   for (warning in as.character(answer[["warnings"]])) {
     cli::cli_warn("{warning}", call = call)
   }
@@ -95,6 +95,12 @@ call_core <- function(verb, ..., call = rlang::caller_env()) {
     )
   }
   answer[["value"]]
+}
+
+# Calls a verb with all arguments of the R function that calls this, by their names: those in
+# `...` as they are given here, all others as send_argument() has them.
+call_verb <- function(verb, ..., call = rlang::caller_env()) {
+  call_core(verb, !!!send_arguments(rlang::list2(...), rlang::caller_fn(), call), call = call)
 }
 
 environment_name <- "r-imagestrata"

@@ -1,5 +1,72 @@
 # What verbs work on, as python/imagestrata/bridge/calls.py receives it.
 
+send_arguments <- function(given, verb, call) {
+  defaults <- formals(verb)
+  others <- setdiff(names(defaults), c("...", names(given)))
+  sent <- lapply(rlang::set_names(others), function(name) {
+    x <- get(name, call)
+    default <- defaults[[name]]
+    if (is.null(x) && is.null(defaults[[name]])) {
+      return(NULL)
+    }
+    send_argument(x, name, if (rlang::is_missing(default)) "" else eval(default), call)
+  })
+  sent <- c(given, sent)
+  sent[order(match(names(sent), names(defaults)))]
+}
+
+# What is called the same holds the same in every verb; other arguments hold one value of the kind
+# of their default.
+send_argument <- function(x, name, default, call) {
+  switch(name,
+    images = send(x, name, call),
+    embeddings = send_vectors(x, call),
+    clustering = send_clustering(
+      check_class(x, "imagestrata_clustering", name, "cluster_images", call), call
+    ),
+    model = send_model(x, name, call),
+    labels = send_labels(x, name, call),
+    keywords = ,
+    points = encode_table(check_data_frame(x, name, call), call),
+    sample = encode_table(check_data(x, name, "sample_images", call), call),
+    packets = encode_table(check_data(x, name, "assign_annotators", call), call),
+    pairs = encode_table(check_data(x, name, "sample_pairs", call), call),
+    judgements = encode_table(check_data(x, name, "read_pairs", call), call),
+    ratings = encode_table(check_data(x, name, "read_ratings", call), call),
+    cluster = ,
+    clusters = check_clusters(x, name, call),
+    exclude = check_exclude(x, call),
+    anchors = ,
+    columns = ,
+    drop = ,
+    groups = ,
+    languages = ,
+    measures = ,
+    respondents = check_texts(x, name, call),
+    grid = check_grid(x, call),
+    weights = check_weights(x, call),
+    folder = ,
+    key = ,
+    out = check_path(x, name, call = call),
+    progress = progress_bar(x, call),
+    send_value(x, name, default, call)
+  )
+}
+
+send_value <- function(x, name, default, call) {
+  texts <- c(
+    "allocation", "base_url", "by", "encoder", "encoding", "engine", "label", "level", "normalize",
+    "preset", "question", "sep", "separator", "task", "warning"
+  )
+  if (is.character(default) || is.null(default) && name %in% texts) {
+    check_string(x, name, call = call)
+  } else if (is.logical(default) || name == "weighted") {
+    check_flag(x, name, call)
+  } else {
+    check_number(x, name, call = call)
+  }
+}
+
 send <- function(x, name, call = rlang::caller_env()) {
   if (inherits(x, "imagestrata_clustering")) {
     send_clustering(x, call)

@@ -51,17 +51,5 @@ read_text <- function(images,
                       progress = TRUE,
                       ...) {
   check_dots(...)
-  table <- call_core(
-    "read_text",
-    send(images, "images"),
-    check_words(languages, "languages"),
-    min_confidence = check_number(min_confidence, "min_confidence"),
-    psm = check_number(psm, "psm"),
-    side = check_number(side, "side"),
-    white_text = check_flag(white_text, "white_text"),
-    out = check_path(out, "out", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
+  decode_table(call_verb("read_text"))
 }

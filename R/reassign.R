@@ -39,15 +39,5 @@ reassign <- function(packets,
                      seed = 0,
                      ...) {
   check_dots(...)
-  made <- call_core(
-    "reassign",
-    encode_table(check_data(packets, "packets", "assign_annotators")),
-    encode_table(check_data(ratings, "ratings", "read_ratings")),
-    n_images = check_number(n_images, "n_images"),
-    raters_per_group = check_number(raters_per_group, "raters_per_group"),
-    respondents = check_texts(respondents, "respondents"),
-    residual = check_string(residual, "residual"),
-    seed = check_number(seed, "seed")
-  )
-  decode_table(made)
+  decode_table(call_verb("reassign"))
 }

@@ -50,19 +50,7 @@ reduce_embeddings <- function(embeddings,
                               ...) {
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
-  sent <- call_core(
-    "reduce_embeddings",
-    send_vectors(embeddings),
-    check_string(method, "method"),
-    n_components = check_number(n_components, "n_components", null = TRUE),
-    n_neighbors = check_number(n_neighbors, "n_neighbors"),
-    min_dist = check_number(min_dist, "min_dist"),
-    metric = check_string(metric, "metric"),
-    seed = check_number(seed, "seed", null = TRUE),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
+  sent <- call_verb("reduce_embeddings", seed = check_number(seed, "seed", null = TRUE))
   reduced <- new_embeddings(sent, out)
   shares <- from_json(sent[["encoder"]])[["explained_variance"]]
   attr(reduced, "explained_variance") <- if (!is.null(shares)) unlist(shares)

@@ -45,18 +45,9 @@ sample_images <- function(clustering,
     check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   }
   out <- check_path(out, "out", null = TRUE)
-  table <- call_core(
+  table <- call_verb(
     "sample_images",
-    list(kind = "table", table = encode_table(clustering)),
-    check_number(n_per_cluster, "n_per_cluster", null = TRUE),
-    budget = check_number(budget, "budget", null = TRUE),
-    allocation = check_string(allocation, "allocation", null = TRUE),
-    residual = check_string(residual, "residual"),
-    singles = check_flag(singles, "singles"),
-    shares = check_string(shares, "shares"),
-    seed = check_number(seed, "seed"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite")
+    clustering = list(kind = "table", table = encode_table(clustering))
   )
   new_sample(decode_table(table), out)
 }

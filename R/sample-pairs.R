@@ -55,21 +55,10 @@ sample_pairs <- function(embeddings,
                          progress = TRUE,
                          ...) {
   check_dots(...)
-  pairs <- call_core(
+  decode_table(call_verb(
     "sample_pairs",
-    send_several(embeddings),
-    check_number(n, "n"),
-    check_number(k, "k"),
-    share_within = check_number(share_within, "share_within"),
-    clusterings = send_clusterings(clusterings),
-    grid = check_grid(grid),
-    missing = check_string(missing, "missing"),
-    seed = check_number(seed, "seed"),
-    out = check_path(out, "out", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
-  decode_table(pairs)
+    embeddings = send_several(embeddings), clusterings = send_clusterings(clusterings)
+  ))
 }
 
 # One clustering, or several in a list: tables with image_id and cluster.

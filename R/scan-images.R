@@ -51,17 +51,6 @@ scan_images <- function(images,
                         ...) {
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
-  table <- call_core(
-    "scan_images",
-    send(images, "images"),
-    min_bytes = check_number(min_bytes, "min_bytes"),
-    min_side = check_number(min_side, "min_side"),
-    near_duplicates = check_number(near_duplicates, "near_duplicates", null = TRUE),
-    exclude = if (!is.null(exclude)) check_words(exclude, "exclude"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress),
-    engine = check_string(engine, "engine", null = TRUE)
-  )
+  table <- call_verb("scan_images", exclude = check_texts(exclude, "exclude"))
   new_images(decode_table(table), out)
 }

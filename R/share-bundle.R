@@ -76,18 +76,7 @@ share_bundle <- function(run,
   check_dots(...)
   run <- check_path(run, "run")
   check_exist(run, "run")
-  bundle <- call_core(
-    "share_bundle",
-    run,
-    check_path(out, "out"),
-    ratings = if (!is.null(ratings)) encode_table(check_data(ratings, "ratings", "read_ratings")),
-    columns = check_texts(columns, "columns"),
-    noise = check_number(noise, "noise", null = TRUE),
-    projection = check_number(projection, "projection", null = TRUE),
-    new_ids = check_flag(new_ids, "new_ids"),
-    key = check_path(key, "key", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite")
-  )
+  bundle <- call_verb("share_bundle", run = run)
   cli::cli_inform(c("v" = "To be shared: {.file {bundle}}"))
   invisible(bundle)
 }

@@ -36,15 +36,7 @@ sweep_min_cluster_size <- function(embeddings,
   if (!is.numeric(sizes) || anyNA(sizes)) {
     abort_imagestrata("{.arg sizes} must be numbers, not {seen(sizes)}.")
   }
-  swept <- call_core(
-    "sweep_min_cluster_size",
-    send_vectors(embeddings),
-    as.list(as.double(sizes)),
-    min_samples = check_number(min_samples, "min_samples", null = TRUE),
-    selection = check_string(selection, "selection"),
-    normalize = check_string(normalize, "normalize", null = TRUE),
-    progress = progress_bar(progress)
-  )
+  swept <- call_verb("sweep_min_cluster_size", sizes = as.list(as.double(sizes)))
   new_image_table(decode_table(swept), "imagestrata_sweep")
 }
 

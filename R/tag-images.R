@@ -65,25 +65,10 @@ tag_images <- function(images,
                        progress = TRUE,
                        ...) {
   check_dots(...)
-  table <- call_core(
+  decode_table(call_verb(
     "tag_images",
-    send(images, "images"),
-    send_tagger(classifier, "classifier"),
-    n_tags = check_number(n_tags, "n_tags"),
-    min_confidence = check_number(min_confidence, "min_confidence"),
-    weights = check_weights(weights),
-    labels = check_words(labels, "labels"),
-    resize = check_string(resize, "resize"),
-    precision = check_string(precision, "precision"),
-    device = check_string(device, "device"),
-    batch_size = check_number(batch_size, "batch_size", null = TRUE),
-    budget = check_number(budget, "budget", null = TRUE),
-    consent = check_flag(consent, "consent"),
-    out = check_path(out, "out", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
+    classifier = send_tagger(classifier, "classifier"), labels = check_texts(labels, "labels")
+  ))
 }
 
 #' @rdname tag_images

@@ -83,22 +83,10 @@ tune_clusters <- function(embeddings,
                           progress = TRUE,
                           ...) {
   check_dots(...)
-  sent <- call_core(
+  sent <- call_verb(
     "tune_clusters",
-    send_several(embeddings),
-    encode_table(check_data(pairs, "pairs", "consensus")),
-    check_grid(grid),
-    measure = check_string(measure, "measure"),
-    folds = check_number(folds, "folds"),
-    baselines = check_flag(baselines, "baselines"),
-    weighted = if (!is.null(weighted)) check_flag(weighted, "weighted"),
-    residual = check_string(residual, "residual"),
-    same_from = check_number(same_from, "same_from"),
-    missing = check_string(missing, "missing"),
-    seed = check_number(seed, "seed"),
-    out = check_path(out, "out", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+    embeddings = send_several(embeddings),
+    pairs = encode_table(check_data(pairs, "pairs", "consensus"))
   )
   new_result(sent, "imagestrata_tuning", "results")
 }

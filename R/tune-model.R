@@ -45,20 +45,7 @@ tune_model <- function(images,
   if ("split" %in% names(settings)) {
     settings$split <- check_split(settings$split)
   }
-  table <- rlang::inject(call_core(
-    "tune_model",
-    send(images, "images"),
-    send_labels(labels, "labels"),
-    check_string(task, "task", null = TRUE),
-    out = check_path(out, "out"),
-    grid = check_model_grid(grid),
-    device = check_string(device, "device"),
-    seed = check_number(seed, "seed"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress),
-    !!!settings
-  ))
-  decode_table(table)
+  decode_table(call_verb("tune_model", grid = check_model_grid(grid), !!!settings))
 }
 
 # A list of lists, since a vector of one would reach Python as a scalar.

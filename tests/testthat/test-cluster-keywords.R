@@ -6,7 +6,7 @@ test_that("words are sent as lists, also a single one", {
   cluster_keywords(toy_clustering())
   expect_equal(calls$cluster_keywords$stop_words, "english")
   expect_null(calls$cluster_keywords$drop)
-  expect_error(cluster_keywords(toy_clustering(), drop = 1), "must hold words",
+  expect_error(cluster_keywords(toy_clustering(), drop = 1), "must be text",
     class = "imagestrata_error"
   )
 })

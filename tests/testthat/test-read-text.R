@@ -4,7 +4,7 @@ test_that("settings reach Python", {
   expect_equal(texts$text, "VOTE")
   expect_equal(calls$read_text[[2]], list("eng", "deu"))
   expect_equal(calls$read_text$psm, 11)
-  expect_error(read_text(withr::local_tempdir(), languages = 1), "must hold words",
+  expect_error(read_text(withr::local_tempdir(), languages = 1), "must be text",
     class = "imagestrata_error"
   )
 })
