@@ -25,8 +25,8 @@ from sklearn.metrics import silhouette_samples
 from imagestrata import IterativeKMeans
 from imagestrata.clustering.choose_k import still_improves
 from imagestrata.clustering.cluster import PRESETS
+from imagestrata.clustering.iterative import cohesive_clusters
 from imagestrata.clustering.kmeans import kmeans
-from imagestrata.clustering.release import cohesive_clusters
 from imagestrata.clustering.vectors import as_vectors
 
 SETTINGS: dict[str, dict[str, Any]] = {"default": {}, "paper": PRESETS["paper"]}

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from imagestrata import Embeddings, cluster_images
+from imagestrata.clustering.iterative import cohesive_clusters
 from imagestrata.clustering.kmeans import kmeans
-from imagestrata.clustering.release import cohesive_clusters
 from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.vectors import as_vectors
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..embeddings.blocks import all_the_same
 from ..embeddings.embeddings import Embeddings
+from ..embeddings.inputs import as_embeddings, embeddings_fingerprint
 from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
@@ -20,9 +21,8 @@ from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
 from .base import ClusterEstimator
-from .clustering import Clustering
+from .clustering import Clustering, clusters_fingerprint
 from .density import DensityClustering
-from .inputs import as_embeddings, clusters_fingerprint, embeddings_fingerprint
 from .iterative import IterativeKMeans
 from .single import SingleKMeans
 

@@ -16,10 +16,10 @@ from ..corpus.located import located
 from ..errors import ImagestrataError, first_rows, plural
 from ..files import damaged, make_folder, read_json, read_table, write_json, write_table
 from ..names import KEYS, Images
-from ..provenance import step_folder
+from ..provenance import check_base, fingerprint, run_of, step_folder
 from ..tables import id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_path
-from ..wording import Name, kind_of, quote, verb
+from ..wording import Name, arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -97,8 +97,8 @@ class Clustering:
         ImagestrataError
             If there is no cluster, or the vectors are of another encoder.
         """
+        from ..embeddings.inputs import as_embeddings
         from .base import centroid_distances, nearest_centroids
-        from .inputs import as_embeddings
         from .vectors import as_rows
 
         given = as_embeddings(embeddings)
@@ -237,6 +237,32 @@ class Clustering:
                 f"{theirs or 'an unnamed encoder'}.",
                 "Embed the images with the same encoder and weights.",
             )
+
+
+def check_clustering(clustering: Any) -> Clustering:
+    """Refuse what is not a clustering."""
+    if not isinstance(clustering, Clustering):
+        raise ImagestrataError(
+            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
+            f"Use what {verb('cluster_images')} returned, or "
+            f"{verb('Clustering.load', Name('folder'))}.",
+        )
+    return clustering
+
+
+def check_same_run(images: pd.DataFrame, path: str | os.PathLike[str] | None, what: str) -> None:
+    """Refuse to put a figure or a page of one clustering into the run folder of another."""
+    run = None if path is None else run_of(check_path("path", path))
+    if run is not None:
+        check_base(run, "cluster", clusters_fingerprint(images), what)
+
+
+def clusters_fingerprint(images: pd.DataFrame) -> str:
+    """Fingerprint of a table of images and their clusters, whatever the order of its rows."""
+    ordered = images.sort_values("image_id")
+    cluster = ordered["cluster"]
+    numbers = cluster.astype("int64") if pd.api.types.is_numeric_dtype(cluster) else cluster
+    return fingerprint([ordered["image_id"].astype(str).tolist(), numbers.tolist()])
 
 
 def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:

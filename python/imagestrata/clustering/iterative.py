@@ -19,7 +19,6 @@ from .base import ClusterEstimator, Memo, digest, trace_table
 from .choose_k import search_k
 from .criteria import CRITERIA
 from .kmeans import Fit, kmeans
-from .release import cohesive_clusters
 from .silhouette import pick_measure, silhouettes
 from .vectors import Rows, Vectors, as_vectors
 
@@ -307,6 +306,31 @@ class IterativeKMeans(ClusterEstimator):
         if self.k_max is not None:
             return min(int(self.k_max), n_sampled)
         return min(max(self.step_size, self.sample_size // 50), max(2, n_sampled // 3))
+
+
+def cohesive_clusters(
+    means: NDArray[np.float64], sizes: NDArray[Any], *, threshold: float, share: float
+) -> NDArray[np.bool_]:
+    """Mask of the clusters that leave.
+
+    Parameters
+    ----------
+    means : ndarray of shape (k,)
+        Mean silhouette of each cluster.
+    sizes : ndarray of shape (k,)
+        Images in each cluster.
+    threshold : float
+        Only clusters with a higher mean silhouette leave (the paper's rule).
+    share : float
+        The most cohesive leave first, while together they hold at most this
+        share of the images; the most cohesive one may always leave.
+    """
+    order = np.argsort(-means, kind="stable")
+    within = np.cumsum(sizes[order]) <= share * sizes.sum()
+    within[0] = True
+    leaves = np.zeros(len(means), dtype=bool)
+    leaves[order[within]] = True
+    return leaves & (means > threshold)
 
 
 def _trace_row(number: int, made: pd.DataFrame, found: NDArray[np.intp]) -> tuple[float, ...]:

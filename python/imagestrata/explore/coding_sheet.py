@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import check_story
+from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
@@ -24,7 +23,7 @@ from ..validation.pair_answers import csv_rows
 from ..validation.pair_export import check_file
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .find import check_clustering, select_clusters
+from .find import select_clusters
 
 QUESTION = "What does each image show?"
 
@@ -127,7 +126,7 @@ def coding_sheet(
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     chosen = select_clusters(clustering, clusters)
     by = _check_measure(clustering.images, by)
-    check_story(clustering.images, out, "coding sheet")
+    check_same_run(clustering.images, out, "coding sheet")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
     given = keep_given(clustering.images, ("certainty", "rank"), verb("coding_sheet"))
     names = _check_columns(given, columns)

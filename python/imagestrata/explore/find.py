@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
+from ..clustering.clustering import Clustering, check_clustering
 from ..errors import ImagestrataError
 from ..tables import with_file
 from ..validate import check_choice, check_int
 from ..verbs import public
-from ..wording import Name, arg, kind_of, verb
 
 
 @public
@@ -61,16 +59,6 @@ def find_images(
     ranked = with_file(ranked)
     columns = ["cluster", "rank", "image_id", "path", "file", "silhouette", "distance"]
     return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
-
-
-def check_clustering(clustering: Any) -> None:
-    """Refuse what is not a clustering."""
-    if not isinstance(clustering, Clustering):
-        raise ImagestrataError(
-            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
-            f"Use what {verb('cluster_images')} returned, or "
-            f"{verb('Clustering.load', Name('folder'))}.",
-        )
 
 
 def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None) -> list[int]:

@@ -10,8 +10,7 @@ from urllib.parse import quote as as_url
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import clusters_fingerprint
+from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
@@ -22,7 +21,7 @@ from ..tables import with_text_ids
 from ..validate import check_bool, check_int
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .find import check_clustering, rank_images
+from .find import rank_images
 from .keywords import check_keywords
 from .points import check_points, map_content, map_method
 from .thinning import MOST_SHOWN, thin_out

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
+from ..clustering.clustering import Clustering, check_clustering
 from ..errors import ImagestrataError, plural
 from ..names import KEYS, Images
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .find import check_clustering
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import check_story
+from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
 from ..progress import Progress
@@ -17,7 +16,6 @@ from ..validate import check_choice, check_idle
 from ..verbs import public
 from ..wording import arg
 from .figure import INK, PALE, SOFT, figure
-from .find import check_clustering
 from .keywords import check_keywords
 from .points import PALETTE, check_points, map_method, medians, on_a_square, spread_colours
 
@@ -143,7 +141,7 @@ def plot_map(
         If an image has no place on the map, or the file cannot be written.
     """
     check_clustering(clustering)
-    check_story(clustering.images, path, "map")
+    check_same_run(clustering.images, path, "map")
     places = on_a_square(check_points(points, clustering.images))
     words = check_keywords(keywords, 1)
     numbers: list[int] = clustering.clusters["cluster"].tolist()

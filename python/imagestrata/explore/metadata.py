@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.clustering import Clustering
+from ..clustering.clustering import Clustering, check_clustering
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import arg, quote
-from .find import check_clustering
 from .keywords import check_separator, values_of_clusters
 
 Floats = NDArray[np.float64]

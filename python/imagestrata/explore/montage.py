@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import check_story
+from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..errors import ImagestrataError
 from ..validate import check_idle, check_int
 from ..verbs import public
 from ..wording import arg
 from .figure import figure
-from .find import check_clustering, rank_images, select_clusters
+from .find import rank_images, select_clusters
 from .keywords import check_keywords
 from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
 
@@ -77,7 +76,7 @@ def plot_montage(
         raise ImagestrataError(
             f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
         )
-    check_story(clustering.images, path, "montage")
+    check_same_run(clustering.images, path, "montage")
     shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
     canvas = tile_canvas(shown, "cluster", chosen, n_images)
     sizes = clustering.images["cluster"].value_counts()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import check_story
+from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..errors import ImagestrataError
 from ..verbs import public
 from ..wording import arg
 from .figure import BRIGHT, MAIN, PALE, figure
-from .find import check_clustering
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +41,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
         If the clustering has no iterations, or the file cannot be written.
     """
     check_clustering(clustering)
-    check_story(clustering.images, path, "trace")
+    check_same_run(clustering.images, path, "trace")
     trace = clustering.trace
     if trace.empty:
         raise ImagestrataError(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from ..clustering.inputs import clusters_fingerprint
+from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
 from ..files import damaged, write_table
@@ -19,9 +19,6 @@ from ..tables import keep_given, read_typed, with_file, with_text_ids
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-
-if TYPE_CHECKING:
-    from ..clustering.clustering import Clustering
 
 #: How a budget is shared: in proportion to the size of a stratum to this power.
 ALLOCATIONS = {"equal": 0.0, "sqrt": 0.5, "proportional": 1.0}

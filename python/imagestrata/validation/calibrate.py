@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..clustering.base import reduced
 from ..clustering.cluster import make_estimator
-from ..clustering.inputs import as_embeddings
 from ..clustering.iterative import IterativeKMeans
 from ..clustering.kmeans import kmeans
 from ..clustering.silhouette import pick_measure, silhouettes
 from ..clustering.vectors import as_rows, as_vectors
+from ..embeddings.inputs import as_embeddings
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public

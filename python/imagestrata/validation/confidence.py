@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..clustering.clustering import Clustering
+from ..clustering.clustering import Clustering, check_clustering
 from ..errors import ImagestrataError
 from ..validate import check_bool, check_float
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import quote
 
 
 @public
@@ -66,11 +66,7 @@ def cluster_confidence(
     >>> cluster_confidence(clustering).columns.tolist()[:3]
     ['n_images', 'n_clusters', 'n_clustered']
     """
-    if not isinstance(clustering, Clustering):
-        raise ImagestrataError(
-            f"{arg('clustering')} must be what {verb('cluster_images')} returned, not "
-            f"{kind_of(clustering)}."
-        )
+    check_clustering(clustering)
     threshold = check_float("threshold", threshold, minimum=0, maximum=1)
     by_cluster = check_bool("by_cluster", by_cluster)
     method = clustering.settings.get("method")

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..clustering.base import ClusterEstimator, Memo
 from ..clustering.cluster import METHODS, make_estimator
-from ..clustering.inputs import as_embeddings
 from ..embeddings.embeddings import Embeddings
+from ..embeddings.inputs import as_embeddings
 from ..errors import ImagestrataError, plural
 from ..files import Parts
 from ..progress import Progress, track

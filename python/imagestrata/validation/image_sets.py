@@ -19,20 +19,9 @@ from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import read_typed, with_text_ids
 from ..validate import check_path, columns_of
-from ..wording import Name, arg, kind_of, quote, verb
+from ..wording import arg, quote
 from .agreement import agreement
 from .pair_answers import once, read_answers
-
-
-def check_clustering(clustering: Any) -> Clustering:
-    """Refuse what is not a clustering."""
-    if not isinstance(clustering, Clustering):
-        raise ImagestrataError(
-            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
-            f"Use what {verb('cluster_images')} returned, or "
-            f"{verb('Clustering.load', Name('folder'))}.",
-        )
-    return clustering
 
 
 def draw_members(

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import check_story
+from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson, wilson
 from ..progress import Progress
@@ -19,7 +18,6 @@ from ..validate import check_bool, check_int, check_seed
 from ..verbs import public
 from ..wording import quote
 from .image_sets import (
-    check_clustering,
     draw_members,
     large_enough,
     name_sets,
@@ -159,7 +157,7 @@ def intruder_test(
     rng = np.random.default_rng([check_seed(seed), 13])
     existing = clustering.clusters["cluster"].tolist()
     chosen = _check_clusters(clusters, existing)
-    check_story(clustering.images, out, "intruder test")
+    check_same_run(clustering.images, out, "intruder test")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
 
     tested = large_enough(clustering, chosen, n_images - 1)

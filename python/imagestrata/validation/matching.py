@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import check_story
+from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson
 from ..progress import Progress
@@ -19,7 +18,6 @@ from ..validate import check_bool, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote
 from .image_sets import (
-    check_clustering,
     draw_members,
     large_enough,
     name_sets,
@@ -175,7 +173,7 @@ def matching_test(
     n_images = check_int("n_images", n_images, minimum=1, maximum=6)
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     rng = np.random.default_rng([check_seed(seed), 11])
-    check_story(clustering.images, out, "matching test")
+    check_same_run(clustering.images, out, "matching test")
     file = check_file(out, ".html", check_bool("overwrite", overwrite))
 
     tested = large_enough(clustering, list(described), n_images)

@@ -125,7 +125,7 @@ def sample_pairs(
     The id of a pair is made from the ids of its images, whichever stands left:
     answers to other pairs are noticed when they are read back.
     """
-    from ..clustering.inputs import embeddings_fingerprint
+    from ..embeddings.inputs import embeddings_fingerprint
     from .grid import (
         candidates_of,
         checked_grid,

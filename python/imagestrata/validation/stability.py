@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from ..clustering.base import ClusterEstimator
 from ..clustering.cluster import METHODS, make_estimator
-from ..clustering.clustering import Clustering
-from ..clustering.inputs import as_embeddings
+from ..clustering.clustering import Clustering, check_clustering
 from ..embeddings.embeddings import Embeddings
+from ..embeddings.inputs import as_embeddings
 from ..errors import ImagestrataError, first_rows, plural
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public
-from ..wording import arg, kind_of, verb
+from ..wording import arg
 from .labels import score_labels
 
 #: Hennig (2007): clusters with a mean Jaccard below .5 are dissolved, from .75 stable.
@@ -175,11 +175,7 @@ def best_jaccards(
 
 def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
     """Cluster (from 0, -1 residual) of each row of the embeddings that a clustering is of."""
-    if not isinstance(clustering, Clustering):
-        raise ImagestrataError(
-            f"{arg('clustering')} must be what {verb('cluster_images')} returned, not "
-            f"{kind_of(clustering)}."
-        )
+    check_clustering(clustering)
     ids = pd.Index(clustering.images["image_id"])
     rows = ids.get_indexer(embeddings.images["image_id"])
     known = int((rows >= 0).sum())

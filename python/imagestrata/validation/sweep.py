@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.cluster import make_estimator
-from ..clustering.inputs import as_embeddings
 from ..clustering.vectors import normalized
+from ..embeddings.inputs import as_embeddings
 from ..errors import ImagestrataError
 from ..progress import Progress, track
 from ..validate import check_int

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.inputs import embeddings_fingerprint
+from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, check_base, fingerprint, one_of

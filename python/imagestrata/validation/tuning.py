@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
-from ..clustering.inputs import embeddings_fingerprint
+from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, first_rows, plural, warn
 from ..files import make_folder, read_json, read_table, write_json, write_table
 from ..progress import Progress

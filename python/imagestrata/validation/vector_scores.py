@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering
-from ..clustering.inputs import as_embeddings
 from ..clustering.silhouette import silhouettes
 from ..clustering.vectors import as_vectors, normalized
+from ..embeddings.inputs import as_embeddings
 from ..verbs import public
 from .stability import labels_for
 
