@@ -8,7 +8,7 @@
 #'   different judgements (where all are the same), `"nominal"`. With `"nominal"` there are no
 #'   weighted kappas.
 #' @param n_boot Draws from which the intervals come.
-#' @param confidence Confidence of the intervals.
+#' @param conf_level Confidence level of the intervals.
 #' @param seed Seed of the draws.
 #' @inheritParams scan_images
 #'
@@ -25,7 +25,7 @@
 #' vary with other pairs, the annotators being the same.
 #'
 #' @returns A tibble with one row per measure: `measure`, `annotators` (the two, or `"all"`),
-#'   `estimate`, `conf_low`, `conf_high`, `n_pairs` (with at least two judgements). Measures are:
+#'   `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). Measures are:
 #'
 #'   - `percent_agreement` (as a share) and `cohen_kappa`, of each two annotators and their mean
 #'     (`"all"`), of the kappas that are defined; a warning counts the others.
@@ -46,7 +46,7 @@
 #'   judgement = c(1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1)
 #' )
 #' agreement(judgements)
-agreement <- function(judgements, level = NULL, n_boot = 1000, confidence = 0.95, seed = 0, ...) {
+agreement <- function(judgements, level = NULL, n_boot = 1000, conf_level = 0.95, seed = 0, ...) {
   check_dots(...)
-  decode_table(call_verb("agreement"))
+  decode_result(call_verb("agreement"))
 }

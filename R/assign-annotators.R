@@ -9,8 +9,8 @@
 #' @param n_images Images in a packet, as in the paper; some packets have one less where the
 #'   numbers do not come out even.
 #' @param raters_per_group Respondents of each group who rate an image.
-#' @param residual What images without a cluster (-1) count as: `"cluster"`, one cluster, so that
-#'   a packet has one of them at most; `"apart"`, each as a cluster of its own.
+#' @param residual What images without a cluster (-1) count as: `"together"`, one cluster, so that
+#'   a packet has one of them at most; `"alone"`, each as a cluster of its own.
 #' @param seed Decides who gets which images, and their order.
 #' @inheritParams scan_images
 #'
@@ -32,7 +32,7 @@ assign_annotators <- function(sample,
                               groups = c("Democrat", "Republican"),
                               n_images = 8,
                               raters_per_group = 1,
-                              residual = "cluster",
+                              residual = "together",
                               seed = 0,
                               out = NULL,
                               overwrite = FALSE,

@@ -120,7 +120,7 @@ plot_scores <- function(object) {
   place <- ggplot2::position_dodge2(width = 0.6, reverse = TRUE)
   ggplot2::ggplot(scores, ggplot2::aes(.data$estimate, .data$label, colour = .data$split)) +
     ggplot2::geom_linerange(
-      ggplot2::aes(xmin = .data$conf_low, xmax = .data$conf_high),
+      ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
       position = place, linewidth = 0.8
     ) +
     ggplot2::geom_point(position = place, size = 2) +

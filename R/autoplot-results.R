@@ -35,8 +35,8 @@ autoplot.imagestrata_tuning <- function(object,
     recall <- results[results$measure == "recall", ]
     recall <- recall[match(shown$candidate, recall$candidate), ]
     shown$x <- recall$estimate
-    shown$x_low <- recall$conf_low
-    shown$x_high <- recall$conf_high
+    shown$x_low <- recall$conf.low
+    shown$x_high <- recall$conf.high
     labels <- ggplot2::labs(
       x = "Recall", y = "Precision", colour = NULL, shape = NULL, fill = NULL
     )
@@ -54,7 +54,7 @@ draw_tuning <- function(shown, best) {
     shown, ggplot2::aes(.data$x, .data$estimate, colour = .data$encoder, shape = .data$encoder)
   ) +
     ggplot2::geom_linerange(
-      ggplot2::aes(ymin = .data$conf_low, ymax = .data$conf_high), alpha = 0.35, na.rm = TRUE
+      ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), alpha = 0.35, na.rm = TRUE
     )
   if ("x_low" %in% names(shown)) {
     plot <- plot + ggplot2::geom_linerange(
@@ -179,7 +179,7 @@ autoplot.imagestrata_intruders <- function(object, ...) {
       yintercept = glance(object)$chance, colour = colours[["bright"]], linetype = "dashed"
     ) +
     ggplot2::geom_linerange(
-      ggplot2::aes(ymin = .data$conf_low, ymax = .data$conf_high),
+      ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high),
       colour = colours[["pale"]], linewidth = 1.5
     ) +
     ggplot2::geom_point(colour = colours[["main"]], size = 2) +

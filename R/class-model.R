@@ -1,7 +1,7 @@
 # A fine-tuned model: a list of tables and of what was done. The weights stay in the folder.
 
 new_model <- function(sent, folder) {
-  tables <- lapply(sent[["tables"]], decode_table)
+  tables <- lapply(sent[["tables"]], decode_result)
   structure(
     list(
       task = sent[["task"]],
@@ -86,7 +86,7 @@ model_lines <- function(x) {
     ),
     sprintf(
       "%s accuracy %.2f (95%% interval %.2f to %.2f)",
-      names_of_splits[overall$split], overall$estimate, overall$conf_low, overall$conf_high
+      names_of_splits[overall$split], overall$estimate, overall$conf.low, overall$conf.high
     )
   )
 }
@@ -117,7 +117,7 @@ top_scores <- function(scores) {
 #' - `tidy(x, "scores")`: `split`, `label` (`"(all)"` stands for all labels together: accuracy
 #'   is the share of right answers, the others are means over labels, in which the precision of a
 #'   label that was never decided for and the recall of a label that no image has count as 0),
-#'   `measure`, `estimate`, `conf_low` and `conf_high`, its 95% interval (Wilson's, of F1 carried
+#'   `measure`, `estimate`, `conf.low` and `conf.high`, its 95% interval (Wilson's, of F1 carried
 #'   over from Jaccard's share; that of all labels together keeps the answers about one image
 #'   together), and `n`, the number of answers that it is a share of.
 #' - `tidy(x, "confusion")`: `split`, `label`, `truth`, `decision`, `n`.

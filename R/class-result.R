@@ -1,7 +1,7 @@
 # Results of several tables: a tibble of the main one and, as attributes, all of them.
 
 new_result <- function(sent, class, main) {
-  tables <- lapply(sent[["tables"]], decode_table)
+  tables <- lapply(sent[["tables"]], decode_result)
   tibble::new_tibble(
     tables[[main]],
     nrow = nrow(tables[[main]]),
@@ -30,7 +30,7 @@ glance.imagestrata_result <- function(x, ...) {
 # What Python needs to make of it again what it was.
 send_result <- function(x) {
   list(
-    tables = lapply(attr(x, "tables"), encode_table),
+    tables = lapply(attr(x, "tables"), encode_result),
     settings = to_json(attr(x, "settings"))
   )
 }
@@ -74,7 +74,7 @@ tbl_sum.imagestrata_comparison <- function(x, ...) {
   c(
     "Comparison" = paste0(
       count_of(nrow(lines), "clustering"), " of ", count_of(lines$n_images[[1]], "image"),
-      if (from_json(attr(x, "settings"))$residual == "leave_out") ", the residual left out"
+      if (from_json(attr(x, "settings"))$residual == "drop") ", the residual left out"
     ),
     "Clusters" = paste(lines$clustering, lines$n_clusters, collapse = ", ")
   )
@@ -90,7 +90,7 @@ tbl_sum.imagestrata_matching <- function(x, ...) {
     ),
     "Matched" = sprintf(
       "%s (%s to %s; by chance %s)",
-      percent(line$accuracy), percent(line$conf_low), percent(line$conf_high),
+      percent(line$accuracy), percent(line$conf.low), percent(line$conf.high),
       percent(line$chance)
     )
   )
@@ -106,7 +106,7 @@ tbl_sum.imagestrata_intruders <- function(x, ...) {
     ),
     "Found" = sprintf(
       "%s (%s to %s; by chance %s)",
-      percent(line$share_found), percent(line$conf_low), percent(line$conf_high),
+      percent(line$share_found), percent(line$conf.low), percent(line$conf.high),
       percent(line$chance)
     )
   )

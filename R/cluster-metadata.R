@@ -23,15 +23,15 @@
 #'   hashtags. By default a text is one value.
 #' @param n Values per cluster, at most.
 #' @param order Which values are taken, and in which order: `"frequency"`, those of most images; or
-#'   `"lift"`, those whose lift is surely high (by `lift_low`).
+#'   `"lift"`, those whose lift is surely high (by `lift.low`).
 #' @param min_images Values of fewer images of the corpus are left out.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per cluster and value, those of the residual (cluster -1) last:
 #'   `cluster`, its `size` in images, `rank`, `value`; `n_images` of the cluster with the value, of
-#'   `n` that have any value; `share`, the first by the second, with `conf_low` and `conf_high`
+#'   `n` that have any value; `share`, the first by the second, with `conf.low` and `conf.high`
 #'   (95%, Wilson); `share_corpus`, the same share of all images with any value, the residual among
-#'   them; `lift`, `share / share_corpus`, with `lift_low` and `lift_high` (95%). Over 1, the value
+#'   them; `lift`, `share / share_corpus`, with `lift.low` and `lift.high` (95%). Over 1, the value
 #'   is over-represented.
 #' @family words
 #' @export
@@ -51,7 +51,7 @@ cluster_metadata <- function(clustering,
                              min_images = 1,
                              ...) {
   check_dots(...)
-  decode_table(call_verb(
+  decode_result(call_verb(
     "cluster_metadata",
     metadata = if (!is.null(metadata)) send_texts(metadata, "metadata")
   ))

@@ -18,7 +18,7 @@
 #'   first clustering. Missing labels are left out.
 #' @param residual What becomes of images that belong to no cluster. `"alone"`: each counts as a
 #'   cluster of its own, so that a clustering cannot gain by dropping what is difficult.
-#'   `"leave_out"`: two clusterings are compared on the images that are in clusters of both, and
+#'   `"drop"`: two clusterings are compared on the images that are in clusters of both, and
 #'   the measures against `truth` are of images in clusters. The flows always have all images.
 #' @param images What if clusterings are not of the same images. `"same"`: an error. `"common"`:
 #'   the images that all of them have are compared.

@@ -26,7 +26,7 @@
 #'
 #' @returns A tibble of scores, one row per tagger, label and measure: `tagger`, `label` (of
 #'   several labels there are also rows of `"(all)"` together), `measure` (accuracy, precision,
-#'   recall, f1), `estimate`, `conf_low`, `conf_high` (95%), `n`. [glance()][tidiers] gives one row
+#'   recall, f1), `estimate`, `conf.low`, `conf.high` (95%), `n`. [glance()][tidiers] gives one row
 #'   per tagger, and [tidy()][tidiers] the tables `"frequencies"` (with intervals), `"confusion"`
 #'   and `"images"` (what people and tagger say of each image, to look at the mistakes).
 #'   [autoplot()][autoplot.imagestrata_tags] draws frequencies and confusion.
@@ -154,7 +154,7 @@ draw_tags <- function(frequencies, n) {
   ggplot2::ggplot(shown, ggplot2::aes(.data$share, .data$place)) +
     ggplot2::geom_col(fill = colours[["main"]], width = 0.7) +
     ggplot2::geom_linerange(
-      ggplot2::aes(xmin = .data$conf_low, xmax = .data$conf_high),
+      ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
       colour = "#1d1f22", linewidth = 0.35
     ) +
     (if (several) ggplot2::facet_wrap(ggplot2::vars(.data$tagger), scales = "free_y")) +

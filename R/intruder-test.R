@@ -26,7 +26,7 @@
 #'   `path`. It is also written beside the page, as `...-key.csv`: send the page alone.
 #'
 #'   `read_intruders()`: a tibble with one row per cluster: `cluster`, `n_sets`, `share_found`
-#'   (of the answers), `conf_low`, `conf_high` (95%). [glance()][tidiers] gives one row, with
+#'   (of the answers), `conf.low`, `conf.high` (95%). [glance()][tidiers] gives one row, with
 #'   chance; [tidy()][tidiers] the tables `"sets"`, `"agreement"` and `"answers"`; and
 #'   [autoplot()][autoplot.imagestrata_intruders] a picture.
 #' @family verbs

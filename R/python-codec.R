@@ -17,6 +17,26 @@ decode_table <- function(table) {
   tibble::new_tibble(columns, nrow = n_rows)
 }
 
+# Tables of results have R's names of estimates here and Python's there. Only of results: columns
+# of a user's own keep the names that they have.
+result_names <- c(
+  std_error = "std.error", conf_low = "conf.low", conf_high = "conf.high",
+  lift_low = "lift.low", lift_high = "lift.high", p_value = "p.value", p_adjusted = "p.adjusted"
+)
+
+decode_result <- function(table) {
+  table <- decode_table(table)
+  known <- names(table) %in% names(result_names)
+  names(table)[known] <- result_names[names(table)[known]]
+  table
+}
+
+encode_result <- function(table) {
+  known <- match(names(table), result_names, nomatch = 0)
+  names(table)[known > 0] <- names(result_names)[known]
+  encode_table(table)
+}
+
 # `size` is the number of bytes per value: Python sends float32 as it is.
 encode_matrix <- function(matrix) {
   list(dim = as.list(dim(matrix)), size = 8L, data = write_numbers(as.double(matrix)))

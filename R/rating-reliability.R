@@ -17,7 +17,7 @@
 #' measurement of an image.
 #'
 #' @returns A tibble with one row per item and dimension (and group): `level`, `item`, `dimension`,
-#'   the columns of `by`, `icc`, `icc.low`, `icc.high`, `icc_average`, `alpha`, `cronbach`
+#'   the columns of `by`, `icc`, `conf.low`, `conf.high`, `icc_average`, `alpha`, `cronbach`
 #'   (dimensions only), `n_ratings`, `n_images`, `raters_per_image`.
 #' @family ratings
 #' @export
@@ -102,7 +102,7 @@ icc_of <- function(spread, squared_sizes, conf_level) {
   tail <- (1 - conf_level) / 2
   bound <- function(p) f / suppressWarnings(stats::qf(p, df_between, df_within))
   tibble::tibble(
-    icc = icc(f), icc.low = icc(bound(1 - tail)), icc.high = icc(bound(tail)),
+    icc = icc(f), conf.low = icc(bound(1 - tail)), conf.high = icc(bound(tail)),
     icc_average = ifelse(known, 1 - 1 / f, NA)
   )
 }

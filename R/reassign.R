@@ -35,7 +35,7 @@ reassign <- function(packets,
                      n_images = 8,
                      raters_per_group = 1,
                      respondents = NULL,
-                     residual = "cluster",
+                     residual = "together",
                      seed = 0,
                      ...) {
   check_dots(...)

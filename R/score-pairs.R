@@ -29,8 +29,8 @@
 #' @param weighted Do the pairs stand for all pairs of images, each with the weight 1 /
 #'   `probability`, or for themselves? By default both are reported; without a column
 #'   `probability` the latter, with a warning.
-#' @param residual `"apart"`: an image that belongs to no cluster counts as apart from all
-#'   others; `"leave_out"`: its pairs are left out.
+#' @param residual `"alone"`: an image that belongs to no cluster counts as a cluster of its own;
+#'   `"drop"`: its pairs are left out.
 #' @param same_from The least judgement that says "these belong together".
 #' @param error_rate Share of the judgements that are wrong, for which all measures but quality
 #'   are corrected. Two annotators who err independently and agree on a share A of the pairs
@@ -39,12 +39,12 @@
 #'   such pairs out and count them in `n_missing`. The measures are then those of pairs of images
 #'   that are in the clustering: to compare clusterings, leave out the same pairs for each.
 #' @param n_boot Draws from which the intervals come.
-#' @param confidence Confidence of the intervals.
+#' @param conf_level Confidence level of the intervals.
 #' @param seed Seed of the draws.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per measure and weighting: `measure`, `weighting` (`"none"` or
-#'   `"design"`), `estimate`, `conf_low`, `conf_high`, `n_pairs` (judged pairs that count),
+#'   `"design"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (judged pairs that count),
 #'   `n_residual` (pairs with a residual image, whether they count or not) and `n_missing` (pairs
 #'   with an image that is not in the clustering, which do not count).
 #' @seealso [score_labels()] where the true classes are known.
@@ -63,12 +63,12 @@ score_pairs <- function(clustering,
                         pairs,
                         measures = NULL,
                         weighted = NULL,
-                        residual = "apart",
+                        residual = "alone",
                         same_from = 1,
                         error_rate = 0,
                         missing = "error",
                         n_boot = 1000,
-                        confidence = 0.95,
+                        conf_level = 0.95,
                         seed = 0,
                         ...) {
   check_dots(...)
@@ -86,8 +86,8 @@ score_pairs <- function(clustering,
     error_rate = check_number(error_rate, "error_rate"),
     missing = check_string(missing, "missing"),
     n_boot = check_number(n_boot, "n_boot"),
-    confidence = check_number(confidence, "confidence"),
+    conf_level = check_number(conf_level, "conf_level"),
     seed = check_number(seed, "seed")
   )
-  decode_table(scores)
+  decode_result(scores)
 }

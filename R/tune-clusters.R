@@ -50,7 +50,7 @@
 #' @returns A tibble with one row per clustering and measure: `candidate`, `same_as` (the first
 #'   candidate with the very same clusters, often itself), `encoder`, `method`, `baseline`, the
 #'   settings that vary, `n_clusters`, `share_residual`, `measure`, `weighting` (`"design"`: all
-#'   pairs of images; `"none"`: the drawn pairs), `estimate`, `std_error`, `conf_low`, `conf_high`
+#'   pairs of images; `"none"`: the drawn pairs), `estimate`, `std.error`, `conf.low`, `conf.high`
 #'   (95%), `n_pairs` (that count) and `settings` (all of them, as JSON). [glance()][tidiers] gives
 #'   one row, [tidy()][tidiers] with `"heldout"` what the choice holds on pairs that had no say, and
 #'   with `"selection"` the choice on each fold,
@@ -74,7 +74,7 @@ tune_clusters <- function(embeddings,
                           folds = 5,
                           baselines = TRUE,
                           weighted = NULL,
-                          residual = "apart",
+                          residual = "alone",
                           same_from = 1,
                           missing = "error",
                           seed = 0,

@@ -135,7 +135,7 @@ def scores(
         seed=seed,
         weighted=weighted,
         same_from=1,
-        residual="apart",
+        residual="alone",
     )
     table = score_all(found, judged, seed)
     rows = []

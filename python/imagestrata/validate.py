@@ -68,6 +68,37 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
+#: What can become of the images that belong to no cluster, in every verb that treats them.
+RESIDUALS = {
+    "together": "they are one group",
+    "alone": "each is a cluster of its own",
+    "drop": "they are left out",
+}
+
+
+def check_residual(value: Any, *allowed: str) -> str:
+    """What becomes of the residual: one of the words that make sense for a verb."""
+    if not isinstance(value, str) or value not in allowed:
+        taken = " or ".join(map(quote, allowed))
+        meanings = (f"{quote(word)}, {RESIDUALS[word]}" for word in allowed)
+        raise ImagestrataError(
+            f"{arg('residual')} must be {taken}, not {quote(value)}.",
+            f"Images in no cluster: {'; '.join(meanings)}.",
+        )
+    return value
+
+
+def check_conf_level(value: Any) -> float:
+    """How often intervals are to cover what they estimate."""
+    level = check_float("conf_level", value)
+    if not 0 < level < 1:
+        raise ImagestrataError(
+            f"{arg('conf_level')} must lie between 0 and 1, and is {level}.",
+            "For 95% intervals it is 0.95.",
+        )
+    return level
+
+
 def check_seed(value: Any) -> int:
     """A seed that every random generator in use accepts."""
     return check_int("seed", value, minimum=0, maximum=2**32 - 1)

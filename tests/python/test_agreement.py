@@ -234,7 +234,7 @@ def test_intervals_narrow_with_pairs_and_follow_the_confidence():
         return row["conf_high"] - row["conf_low"]
 
     assert width(2000) < width(200) / 2
-    assert width(500, confidence=0.5) < width(500)
+    assert width(500, conf_level=0.5) < width(500)
 
 
 def test_consensus_by_hand():

@@ -58,14 +58,14 @@ def test_the_published_study():
     residual=st.integers(0, 6),
     n_images=st.integers(1, 9),
     raters=st.integers(1, 3),
-    treatment=st.sampled_from(["cluster", "apart"]),
+    treatment=st.sampled_from(["together", "alone"]),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_packets_keep_the_rules_or_cannot_be_made(
     sizes, residual, n_images, raters, treatment, seed
 ):
     sample = sample_of(sizes, residual)
-    apart = treatment == "apart"
+    apart = treatment == "alone"
     largest = max([*sizes, min(residual, 1) if apart else residual])
     n_packets = -(-len(sample) * raters // n_images)
     arguments = {"raters_per_group": raters, "residual": treatment, "seed": seed}
@@ -132,7 +132,7 @@ def test_bad_input():
         ({"groups": [1]}, "`groups` must be names"),
         ({"n_images": 0}, "`n_images` must be at least 1"),
         ({"raters_per_group": 0.5}, "whole number"),
-        ({"residual": "drop"}, "'cluster', 'apart'"),
+        ({"residual": "drop"}, "'together' or 'alone'"),
     ]:
         with pytest.raises(ImagestrataError, match=message):
             assign_annotators(sample, **({"n_images": 2} | arguments))
@@ -153,8 +153,8 @@ def test_a_large_residual_is_named_with_its_way_out():
     sample = sample_of([2, 2], residual=4)
     with pytest.raises(ImagestrataError, match="The residual has 4 sampled images") as error:
         assign_annotators(sample, n_images=3)
-    assert 'residual="apart"' in error.value.hint
-    check_rules(assign_annotators(sample, n_images=3, residual="apart"), apart=True)
+    assert 'residual="alone"' in error.value.hint
+    check_rules(assign_annotators(sample, n_images=3, residual="alone"), apart=True)
 
 
 # ---- filling gaps ----
@@ -225,7 +225,7 @@ def test_partial_answers_and_missing_ratings():
 )
 def test_gaps_are_filled_under_the_same_rules(sizes, raters, wanted, share, back, seed):
     sample = sample_of(sizes)
-    packets = assign_annotators(sample, ["A", "B"], 2, raters, residual="apart", seed=seed)
+    packets = assign_annotators(sample, ["A", "B"], 2, raters, residual="alone", seed=seed)
     stream = np.random.default_rng(seed)
     answered = answers_of(packets)
     answered = answered[stream.random(len(answered)) < share]

@@ -62,9 +62,7 @@ def test_five_images_by_hand():
 
 
 def test_residual_left_out_by_hand():
-    found = compare_clusterings(
-        first=[1, 1, 2, 2, -1], second=[1, 1, -1, 2, 2], residual="leave_out"
-    )
+    found = compare_clusterings(first=[1, 1, 2, 2, -1], second=[1, 1, -1, 2, 2], residual="drop")
     # Images 1, 2 and 4 are in clusters of both, and these agree.
     assert found.pairs["n_images"].item() == 3
     assert found.pairs["adjusted_rand"].item() == 1
@@ -92,7 +90,7 @@ def test_truth_of_residual_images_counts_unless_left_out():
     labels = {"first": [1, 1, -1, -1], "second": [1, 1, 2, 2], "truth": list("xxyy")}
     alone = compare_clusterings(**labels).summary
     assert alone["bcubed_recall"].tolist() == [0.75, 1]
-    out = compare_clusterings(**labels, residual="leave_out").summary
+    out = compare_clusterings(**labels, residual="drop").summary
     assert out["bcubed_recall"].tolist() == [1, 1]
     assert out["n_labelled"].tolist() == [2, 4]
 
@@ -159,7 +157,10 @@ def test_flows_hold_every_image_once(a, b):
         ({"a": [1, 2], "b": pd.DataFrame({"cluster": [1, 2]})}, "image_id and cluster; it has"),
         ({"a": table([1] * 5), "b": table([1] * 5, list("aabcd"))}, "'b' has 1 image more than"),
         ({"a": table([1] * 5), "b": table([1] * 5, list("vwxyz"))}, "No image is in all"),
-        ({"a": [1, 2], "b": [1, 2], "residual": "cluster"}, "`residual` must be one of"),
+        (
+            {"a": [1, 2], "b": [1, 2], "residual": "together"},
+            "`residual` must be 'alone' or 'drop'",
+        ),
         ({"a": [1, 2], "b": [1, 2], "images": "all"}, "`images` must be one of"),
         ({"a": [1, 2], "b": [1, 2], "truth": [1]}, "`truth` has 1 value for 2 images"),
         ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is no column of the images of 'a'"),

@@ -13,7 +13,9 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def golden(name: str) -> pd.DataFrame:
-    return pd.read_csv(FIXTURES / f"golden-{name}.csv", dtype={"image_id": "str"})
+    """A golden table, whose columns are named as R names them, with the names that Python has."""
+    table = pd.read_csv(FIXTURES / f"golden-{name}.csv", dtype={"image_id": "str"})
+    return table.rename(columns=lambda column: column.replace(".", "_"))
 
 
 def test_clusters_and_sample_are_the_golden_ones() -> None:

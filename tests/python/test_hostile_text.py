@@ -138,7 +138,7 @@ def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     embeddings = Embeddings(images.drop(columns="cluster"), rng.normal(size=(32, 8)), {"width": 8})
     drawn = sample_images(clustering, 3, out=out)
     pairs = sample_pairs(embeddings, 8, 4, out=out)
-    packets = assign_annotators(drawn, ["=a", "@b"], 2, out=out, residual="apart")
+    packets = assign_annotators(drawn, ["=a", "@b"], 2, out=out, residual="alone")
     export_pairs(pairs, out / "judge.csv", format="csv")
     descriptions = pd.DataFrame({"cluster": [1, 2, 3, 4], "description": HOSTILE[:4]})
     matching_test(clustering, descriptions, out / "matching.html", progress=False)

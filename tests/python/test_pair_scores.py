@@ -72,7 +72,7 @@ def test_a_case_by_hand():
 
 def test_residual_images_are_apart_or_left_out():
     pairs = pairs_of(JUDGED)
-    left_out = score_pairs(images_of(CLUSTERS), pairs, residual="leave_out")
+    left_out = score_pairs(images_of(CLUSTERS), pairs, residual="drop")
     assert estimates(left_out)["recall"] == 1
     assert (left_out["n_pairs"] == 4).all()
     assert (left_out["n_residual"] == 2).all()
@@ -272,7 +272,9 @@ def test_bad_input():
     assert "6 of 6 are not" in complaint(clusters, pairs.assign(probability=0), weighted=True)
     assert "lacks the column 'judgement'" in complaint(clusters, pairs.drop(columns="judgement"))
     assert "got a list" in complaint([1, 2], pairs)
-    assert "`residual` must be one of" in complaint(clusters, pairs, residual="drop")
+    assert "must be 'alone' or 'drop', not 'together'" in complaint(
+        clusters, pairs, residual="together"
+    )
     assert "`measures` must be one of" in complaint(clusters, pairs, measures=["accuracy"])
     assert "`measures` is empty" in complaint(clusters, pairs, measures=[])
     assert "`error_rate` must be between 0 and 0.499" in complaint(clusters, pairs, error_rate=0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagestrata import ImagestrataError, rating_gaps, rating_means, rating_weights, read_ratings
+from test_golden import golden
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 WEIGHTS = ["cluster", "corpus", "share", "none"]
 VARIANCES = ["two-way", "respondent", "image"]
-
-
-def golden(name: str) -> pd.DataFrame:
-    return pd.read_csv(FIXTURES / f"golden-{name}.csv")
 
 
 def six() -> pd.DataFrame:
@@ -48,10 +43,10 @@ def test_means_of_six_ratings_by_hand():
     means = rating_means(six(), variance="respondent")
     assert means["group"].tolist() == ["D", "R"]
     assert means["estimate"].tolist() == pytest.approx([4.5, 6.5])
-    assert means["std.error"].tolist() == pytest.approx([np.sqrt(1.5)] * 2)
+    assert means["std_error"].tolist() == pytest.approx([np.sqrt(1.5)] * 2)
     assert means["df"].tolist() == [1, 1]
     # The t distribution with one degree of freedom has its 97.5% point at 12.7062.
-    assert means["conf.high"][0] == pytest.approx(4.5 + 12.7062047 * np.sqrt(1.5))
+    assert means["conf_high"][0] == pytest.approx(4.5 + 12.7062047 * np.sqrt(1.5))
     assert (
         means[["n_ratings", "n_respondents", "n_images", "n_clusters"]].to_numpy().tolist()
         == [[3, 2, 3, 2]] * 2
@@ -67,11 +62,11 @@ def test_gap_of_six_ratings_by_hand():
     gap = rating_gaps(six(), variance="respondent").iloc[0]
     assert gap["contrast"] == "D - R"
     assert gap["estimate"] == pytest.approx(-2)
-    assert gap["std.error"] == pytest.approx(np.sqrt(3))
+    assert gap["std_error"] == pytest.approx(np.sqrt(3))
     assert gap["df"] == pytest.approx(2)
     t = 2 / np.sqrt(3)
-    assert gap["p.value"] == pytest.approx(1 - t / np.sqrt(2 + t**2))
-    assert gap["p.adjusted"] == gap["p.value"]
+    assert gap["p_value"] == pytest.approx(1 - t / np.sqrt(2 + t**2))
+    assert gap["p_adjusted"] == gap["p_value"]
     assert gap[["n_ratings", "n_respondents"]].tolist() == [6, 4]
 
 
@@ -85,7 +80,7 @@ def test_statsmodels_and_survey_differ_by_a_factor():
     arguments = {"groups": people, "use_correction": True}
     corrected = model.fit(cov_type="cluster", cov_kwds=arguments).cov_params().iloc[0, 0]
     assert corrected == pytest.approx(1.125 * (2 / 1) * (2 / 2))
-    survey = rating_means(six(), variance="respondent")["std.error"][0] ** 2
+    survey = rating_means(six(), variance="respondent")["std_error"][0] ** 2
     assert survey == pytest.approx(1.125 * 4 / 3)
 
 
@@ -122,7 +117,7 @@ def test_a_dimension_is_the_mean_of_its_items():
     assert means["item"].tolist() == ["mood", "sad", "glad"]
     assert means["level"].tolist() == ["dimension", "item", "item"]
     assert means["estimate"].tolist() == pytest.approx([5, 4.5, 4])
-    assert means["std.error"].isna().tolist() == [False, False, True]
+    assert means["std_error"].isna().tolist() == [False, False, True]
 
 
 # ---- against what R computes ----
@@ -254,7 +249,7 @@ def test_two_way_errors_by_hand():
     scores = shares * (hand["rating"] - shares @ hand["rating"])
     images = 2 * 2 * ((1 / 6) ** 2 + (2 / 6) ** 2) * 8 / 4
     alike = 3 / 2 * (scores[[0, 2, 4]].sum() ** 2 - (scores[[0, 2, 4]] ** 2).sum())
-    found = {v: rating_means(hand, by=None, variance=v)["std.error"][0] ** 2 for v in VARIANCES}
+    found = {v: rating_means(hand, by=None, variance=v)["std_error"][0] ** 2 for v in VARIANCES}
     assert found["image"] == pytest.approx(images)
     assert found["two-way"] == pytest.approx(images + max(alike, 0))
 
@@ -273,14 +268,14 @@ def test_means_and_gaps_move_with_ratings(seed, shift, times):
     ).sample(frac=1, random_state=seed)
     moved, moved_gaps = rating_means(other), rating_gaps(other)
     assert np.allclose(moved["estimate"], means["estimate"] * times + shift)
-    assert np.allclose(moved["std.error"], means["std.error"] * times)
-    assert np.allclose(moved_gaps["std.error"], gaps["std.error"] * times)
-    assert np.allclose(moved_gaps["p.value"], gaps["p.value"])
+    assert np.allclose(moved["std_error"], means["std_error"] * times)
+    assert np.allclose(moved_gaps["std_error"], gaps["std_error"] * times)
+    assert np.allclose(moved_gaps["p_value"], gaps["p_value"])
     # The gap is that of the means; nobody is in both groups, so variances add up.
     assert np.isclose(gaps["estimate"][0], means["estimate"][0] - means["estimate"][1])
     people = {"variance": "respondent"}
-    error = rating_gaps(table, **people)["std.error"][0]
-    assert np.isclose(error**2, (rating_means(table, **people)["std.error"] ** 2).sum())
+    error = rating_gaps(table, **people)["std_error"][0]
+    assert np.isclose(error**2, (rating_means(table, **people)["std_error"] ** 2).sum())
 
 
 def test_people_in_both_sides_are_accounted_for():
@@ -297,9 +292,9 @@ def test_people_in_both_sides_are_accounted_for():
     with pytest.warns(UserWarning, match="do not differ at all"):
         gap = rating_gaps(table, by="cluster", weight="none").iloc[0]
     assert gap["estimate"] == pytest.approx(-3)
-    assert gap["std.error"] == pytest.approx(0, abs=1e-7)
+    assert gap["std_error"] == pytest.approx(0, abs=1e-7)
     assert gap["df"] == 1
-    assert rating_means(table, by="cluster", weight="none")["std.error"].min() > 1
+    assert rating_means(table, by="cluster", weight="none")["std_error"].min() > 1
 
 
 def test_three_groups_per_cluster_and_adjustment():
@@ -309,12 +304,12 @@ def test_three_groups_per_cluster_and_adjustment():
     gaps = rating_gaps(ratings, weight="none", adjust="BH")
     assert gaps["contrast"].nunique() == 3
     for _, family in gaps.groupby("level"):
-        p = family["p.value"].sort_values().to_numpy()
+        p = family["p_value"].sort_values().to_numpy()
         raw = p * len(p) / np.arange(1, len(p) + 1)
         by_hand = np.minimum.accumulate(raw[::-1])[::-1]
-        assert np.allclose(family["p.adjusted"].sort_values(), by_hand)
+        assert np.allclose(family["p_adjusted"].sort_values(), by_hand)
     plain = rating_gaps(ratings, weight="none", adjust="none")
-    assert plain["p.adjusted"].equals(plain["p.value"])
+    assert plain["p_adjusted"].equals(plain["p_value"])
 
 
 def test_one_sided_comparisons_are_counted():
@@ -490,9 +485,9 @@ def test_equal_ratings_have_no_spread_whatever_rounding_leaves(weight: str) -> N
     ratings = golden("ratings").assign(rating=3.3)
     with pytest.warns(UserWarning, match="In 5 of 5 rows, of .*hopeful.* do not differ"):
         gaps = rating_gaps(ratings, weight=weight)
-    assert (gaps["std.error"] == 0).all()
-    assert gaps["p.value"].isna().all()
-    assert gaps["p.adjusted"].isna().all()
+    assert (gaps["std_error"] == 0).all()
+    assert gaps["p_value"].isna().all()
+    assert gaps["p_adjusted"].isna().all()
     np.testing.assert_allclose(gaps["estimate"], 0, atol=1e-12)
 
 
@@ -502,7 +497,7 @@ def test_a_group_of_one_respondent_has_a_gap_without_a_test() -> None:
     with pytest.warns(UserWarning, match="on one side of 1 comparisons, contrast D - R for one"):
         gap = rating_gaps(alone, weight="none").iloc[0]
     assert gap["estimate"] == -2
-    assert np.isnan([gap["std.error"], gap["p.value"], gap["conf.low"]]).all()
+    assert np.isnan([gap["std_error"], gap["p_value"], gap["conf_low"]]).all()
 
 
 def test_groups_come_in_the_order_of_their_categories() -> None:

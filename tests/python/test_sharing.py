@@ -42,7 +42,7 @@ def test_the_model_is_that_of_r() -> None:
     np.testing.assert_allclose(fitted.params[terms], expected["estimate"], rtol=1e-4)
     assert 1 / fitted.params["alpha"] == pytest.approx(expected["theta"].iloc[0], rel=1e-5)
     # The observed information instead of the expected: up to a tenth apart, not more.
-    np.testing.assert_allclose(fitted.bse[terms], expected["std.error"], rtol=0.11)
+    np.testing.assert_allclose(fitted.bse[terms], expected["std_error"], rtol=0.11)
 
 
 def test_errors_differ_from_those_of_r_by_the_information_alone() -> None:
@@ -57,4 +57,4 @@ def test_errors_differ_from_those_of_r_by_the_information_alone() -> None:
     bread = np.linalg.inv(-model.hessian(params, observed=False))
     n = len(scores)
     variance = bread @ scores.T @ scores @ bread * n / (n - 1)
-    np.testing.assert_allclose(np.sqrt(np.diag(variance)), expected["std.error"], rtol=1e-4)
+    np.testing.assert_allclose(np.sqrt(np.diag(variance)), expected["std_error"], rtol=1e-4)

@@ -33,7 +33,7 @@ from imagestrata.validation import grid as grid_module
 from imagestrata.validation.folds import JudgedPairs, choose_on_folds, deal_folds
 from imagestrata.validation.grid import _thinned
 
-SCORING = {"folds": 5, "seed": 0, "weighted": False, "same_from": 1, "residual": "apart"}
+SCORING = {"folds": 5, "seed": 0, "weighted": False, "same_from": 1, "residual": "alone"}
 GRID = {"step_size": [3, 5], "similarity_threshold": [0.0, 0.2, 0.4, 0.6]}
 
 
@@ -99,7 +99,7 @@ def test_scores_by_hand():
     # Of the first two pairs alone, all is right.
     assert scored(pairs, labels, first=2)["f1"] == 1
     # Without the pairs of the residual, recall is full.
-    assert scored(replace(pairs, leave_out=True), labels)["recall"] == 1
+    assert scored(replace(pairs, drop_residual=True), labels)["recall"] == 1
     # Nothing together: no precision, and nothing recalled.
     nothing = scored(pairs, np.arange(6))
     assert np.isnan(nothing.pop("precision"))
@@ -114,7 +114,7 @@ def test_graded_scores_by_hand():
         weight=np.ones(5),
         stratum=np.zeros(5, dtype=int),
         fold=np.zeros(5, dtype=int),
-        leave_out=True,
+        drop_residual=True,
         graded=True,
     )
     labels = np.array([0, 0, 1, 1, -1])
@@ -158,7 +158,7 @@ def test_what_is_saved_comes_back(tuned, tmp_path):
 
 
 @pytest.mark.parametrize("weighted", [None, True, False])
-@pytest.mark.parametrize("residual", ["apart", "leave_out"])
+@pytest.mark.parametrize("residual", ["alone", "drop"])
 def test_estimates_and_intervals_are_those_of_score_pairs(corpus, weighted, residual):
     good, _, pairs = corpus
     pairs = pairs.assign(judgement=pairs["judgement"].where(pairs.index % 7 > 0))

@@ -13,7 +13,7 @@ test_that("two annotators agree as counted by hand", {
   expect_equal(estimate[["percent_agreement anna, ben"]], 0.8)
   expect_equal(estimate[["cohen_kappa all"]], 0.6)
   expect_equal(estimate[["krippendorff_alpha_nominal all"]], 1 - 4 / (200 / 19))
-  expect_true(all(found$conf_low < found$estimate & found$estimate < found$conf_high))
+  expect_true(all(found$conf.low < found$estimate & found$estimate < found$conf.high))
   expect_true("krippendorff_alpha_ordinal" %in% agreement(two_annotators(), "ordinal")$measure)
 })
 
@@ -23,8 +23,8 @@ test_that("perfect agreement leaves an interval", {
   judged$judgement[11:20] <- judged$judgement[1:10]
   found <- agreement(judged)
   expect_equal(found$estimate, rep(1, 6))
-  expect_equal(found$conf_high, rep(1, 6))
-  expect_true(all(found$conf_low > 0.5 & found$conf_low < 0.95))
+  expect_equal(found$conf.high, rep(1, 6))
+  expect_true(all(found$conf.low > 0.5 & found$conf.low < 0.95))
 })
 
 test_that("graded judgements have weighted kappas, by the formula of irr::kappa2()", {

@@ -3,13 +3,13 @@ test_that("names of groups cross as a list, and numbers as they are", {
     assign_annotators = \(sample, ...) toy_table(packet_id = "p001"),
     packet_costs = \(packets, n_items) toy_table(group = "Democrat", ratings = 20L)
   )
-  packets <- assign_annotators(toy_sample(), "all", n_images = 2, residual = "apart")
+  packets <- assign_annotators(toy_sample(), "all", n_images = 2, residual = "alone")
   expect_equal(packets, tibble::tibble(packet_id = "p001"))
   sent <- calls$assign_annotators
   expect_equal(decode_table(sent[[1]])$image_id, toy_sample()$image_id)
   expect_equal(sent[[2]], list("all"))
   expect_equal(sent$n_images, 2)
-  expect_equal(sent$residual, "apart")
+  expect_equal(sent$residual, "alone")
   expect_null(sent$out)
   expect_equal(packet_costs(packets, 5)$ratings, 20L)
   expect_equal(calls$packet_costs[[2]], 5)

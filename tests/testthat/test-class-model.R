@@ -20,7 +20,7 @@ test_that("tidy, glance and augment give the tables of the contract", {
   )
   expect_named(
     tidy(fit, "scores"),
-    c("split", "label", "measure", "estimate", "conf_low", "conf_high", "n")
+    c("split", "label", "measure", "estimate", "conf.low", "conf.high", "n")
   )
   expect_named(tidy(fit, "confusion"), c("split", "label", "truth", "decision", "n"))
   expect_named(

@@ -13,7 +13,7 @@ test_that("metadata are counted and compared with the corpus", {
   expect_equal(counted$share, c(2 / 3, 1 / 3, 1, 1))
   expect_equal(counted$share_corpus, rep(1 / 2, 4))
   expect_equal(counted$lift, counted$share * 2)
-  expect_true(all(counted$lift_low < counted$lift & counted$lift <= counted$lift_high))
+  expect_true(all(counted$lift.low < counted$lift & counted$lift <= counted$lift.high))
   expect_error(
     cluster_metadata(topics, posts, column = "account", min_images = 4), "at least 4 images",
     class = "imagestrata_error"

@@ -17,7 +17,7 @@ toy_comparison <- function() {
   )
   tables <- list(pairs = pairs, flows = flows, summary = lines)
   new_result(
-    list(tables = lapply(tables, encode_table), settings = '{"residual": "leave_out"}'),
+    list(tables = lapply(tables, encode_table), settings = '{"residual": "drop"}'),
     "imagestrata_comparison", "pairs"
   )
 }
@@ -65,7 +65,7 @@ test_that("five images are compared as by hand", {
   expect_equal(found$adjusted_rand, (1 - 0.8) / (3 - 0.8))
   expect_equal(glance(found)$f1[[1]], 1)
   out <- compare_clusterings(
-    first = c(1, 1, 2, 2, -1), second = c(1, 1, 1, 2, 2), residual = "leave_out"
+    first = c(1, 1, 2, 2, -1), second = c(1, 1, 1, 2, 2), residual = "drop"
   )
   expect_equal(out$n_images, 4)
   expect_match(tbl_sum(out)[["Comparison"]], "residual left out")

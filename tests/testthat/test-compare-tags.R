@@ -45,8 +45,8 @@ test_that("the published tables come out, with intervals", {
       data.frame(image_id = ids, protest = truth)
     )
     expect_equal(round(compared$estimate[1:3], 3), one$measures)
-    expect_true(all(compared$conf_low <= compared$estimate))
-    expect_true(all(compared$estimate <= compared$conf_high))
+    expect_true(all(compared$conf.low <= compared$estimate))
+    expect_true(all(compared$estimate <= compared$conf.high))
     expect_equal(tidy(compared, "confusion")$n, one$cells[c(4, 2, 3, 1)])
   }
 })

@@ -9,8 +9,8 @@ test_that("the intraclass correlation is that of the analysis of variance", {
   expect_equal(ours$icc, (between - within) / (between + (size - 1) * within))
   expect_equal(ours$icc_average, (between - within) / between)
   low <- between / within / qf(0.975, table$Df[1], table$Df[2])
-  expect_equal(ours$icc.low, (low - 1) / (low + size - 1))
-  expect_true(ours$icc > ours$icc.low && ours$icc < ours$icc.high)
+  expect_equal(ours$conf.low, (low - 1) / (low + size - 1))
+  expect_true(ours$icc > ours$conf.low && ours$icc < ours$conf.high)
   expect_equal(ours$raters_per_image, 5760 / 1087)
 })
 

@@ -35,7 +35,7 @@ test_that("a small case is scored as by hand", {
   expect_equal(estimate[["precision design"]], 2 / 3)
   expect_equal(estimate[["recall design"]], 4 / 14)
   expect_equal(unique(scores$n_residual), 2)
-  left_out <- score_pairs(clusters, judged, residual = "leave_out", weighted = FALSE)
+  left_out <- score_pairs(clusters, judged, residual = "drop", weighted = FALSE)
   expect_equal(left_out$estimate[left_out$measure == "recall"], 1)
   expect_error(score_pairs(clusters, judged, measures = "quality"), "Quality needs 50",
     class = "imagestrata_error"

@@ -85,7 +85,7 @@ def compare(
     truth: Annotated[
         Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
     ] = None,
-    residual: Annotated[str, typer.Option(help="Residual images: alone or leave_out.")] = "alone",
+    residual: Annotated[str, typer.Option(help="Residual images: alone or drop.")] = "alone",
     images: Annotated[str, typer.Option(help="same, or common: those in all folders.")] = "same",
     as_json: Json = False,
 ) -> None:

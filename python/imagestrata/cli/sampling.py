@@ -68,8 +68,8 @@ def assign(
     n_images: Annotated[int, typer.Option(help="Images in a packet.")] = 8,
     raters_per_group: Annotated[int, typer.Option(help="Respondents per image and group.")] = 1,
     residual: Annotated[
-        str, typer.Option(help="Residual images: cluster (one cluster) or apart.")
-    ] = "cluster",
+        str, typer.Option(help="Residual images: together (one cluster) or alone.")
+    ] = "together",
     format: Annotated[str, typer.Option(help="html, qualtrics or labelstudio.")] = "html",
     base_url: Annotated[
         str | None, typer.Option(help="Where images will lie on a server (qualtrics).")

@@ -86,7 +86,7 @@ def score(
     rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
         "majority"
     ),
-    residual: Annotated[str, typer.Option(help="Residual images: apart or leave_out.")] = "apart",
+    residual: Annotated[str, typer.Option(help="Residual images: alone or drop.")] = "alone",
     error_rate: Annotated[float, typer.Option(help="Share of judgements that are wrong.")] = 0.0,
     missing: Missing = "error",
     seed: Seed = 0,

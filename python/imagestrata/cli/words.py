@@ -46,7 +46,7 @@ OPTIONS = {
     "clusterings": ("run_folders",),
     "codes": ("code",),
     "columns": ("column",),
-    "confidence": (),
+    "conf_level": (),
     "embeddings": ("run_folder",),
     "clustering": ("run_folder",),
     "files": ("answers",),

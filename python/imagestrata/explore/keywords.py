@@ -195,7 +195,7 @@ def values_of_clusters(
     column: str,
     *,
     name: str = "texts",
-    residual: bool = False,
+    residual: str = "drop",
 ) -> pd.DataFrame:
     """``image_id``, ``cluster`` and ``text`` of images, for each row with a text.
 
@@ -209,8 +209,8 @@ def values_of_clusters(
     column : str
     name : str
         What the user calls the table, for messages.
-    residual : bool
-        Whether images in no cluster are among them.
+    residual : {"drop", "together"}
+        Whether images in no cluster are left out, or one group.
     """
     where = "the clustering's images" if table is None else arg(name)
     if table is None:
@@ -231,7 +231,7 @@ def values_of_clusters(
             f"{arg(name)}.",
         )
     inside = clustering.images[["image_id", "cluster"]]
-    if not residual:
+    if residual == "drop":
         inside = inside[inside["cluster"] > 0]
     known = Images(clustering.images)
     rows = known.rows_of(table, where)

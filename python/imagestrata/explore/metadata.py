@@ -118,7 +118,7 @@ def cluster_metadata(
     n = check_int("n", n, minimum=1)
     min_images = check_int("min_images", min_images, minimum=1)
     order = check_choice("order", order, _ORDERS)
-    found = values_of_clusters(clustering, metadata, column, name="metadata", residual=True)
+    found = values_of_clusters(clustering, metadata, column, name="metadata", residual="together")
     sizes = clustering.images["cluster"].value_counts()
     counts = _count(found, separator, min_images)
     counts.insert(1, "size", counts["cluster"].map(sizes))

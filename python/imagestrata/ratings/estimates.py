@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import check_choice, check_float
+from ..validate import check_choice, check_conf_level
 from ..verbs import public
 from ..wording import arg, quote
 from .design import Design, design_ratings, warn_unrated
@@ -63,8 +63,8 @@ def rating_means(
     -------
     DataFrame
         One row per measure and group: ``level`` ("item" or "dimension"), ``item``,
-        ``dimension``, the columns of ``by``, ``estimate``, ``std.error``, ``df``,
-        ``conf.low``, ``conf.high``, ``n_ratings``, ``n_respondents``, ``n_images``,
+        ``dimension``, the columns of ``by``, ``estimate``, ``std_error``, ``df``,
+        ``conf_low``, ``conf_high``, ``n_ratings``, ``n_respondents``, ``n_images``,
         ``n_clusters``, ``weight``, ``variance``.
 
     Raises
@@ -101,7 +101,7 @@ def rating_means(
     one respondent there is no standard error.
     """
     variance = check_choice("variance", variance, VARIANCES)
-    conf_level = _check_level(conf_level)
+    conf_level = check_conf_level(conf_level)
     design = design_ratings(ratings, by, weight)
     warn_unrated(design)
     rows = []
@@ -112,7 +112,7 @@ def rating_means(
                 **_measure(design, place),
                 **group,
                 "estimate": cell.mean,
-                "std.error": np.sqrt(_variance(variance, design.n_respondents, cell)),
+                "std_error": np.sqrt(_variance(variance, design.n_respondents, cell)),
                 "df": _degrees(variance, cell),
                 **cell.counts,
             }
@@ -159,8 +159,8 @@ def rating_gaps(
     DataFrame
         One row per measure and contrast: ``level``, ``item``, ``dimension``, the
         further columns of ``by``, ``contrast`` ("Democrat - Republican": the first
-        less the second), ``estimate``, ``std.error``, ``df``, ``statistic``,
-        ``p.value``, ``p.adjusted``, ``conf.low``, ``conf.high``, ``n_ratings``,
+        less the second), ``estimate``, ``std_error``, ``df``, ``statistic``,
+        ``p_value``, ``p_adjusted``, ``conf_low``, ``conf_high``, ``n_ratings``,
         ``n_respondents``, ``weight``, ``variance``, ``adjust``. Where one group has not rated,
         or no cluster that the other rated, there is no row, and a warning counts such comparisons.
 
@@ -184,7 +184,7 @@ def rating_gaps(
 
     variance = check_choice("variance", variance, VARIANCES)
     adjust = check_choice("adjust", adjust, ADJUSTMENTS)
-    conf_level = _check_level(conf_level)
+    conf_level = check_conf_level(conf_level)
     design = design_ratings(ratings, by, weight)
     pairs = list(itertools.combinations(_check_compared(design), 2))
     rows, one_sided = [], 0
@@ -214,9 +214,9 @@ def rating_gaps(
     table = pd.DataFrame(rows)
     _warn_alone(table, [*design.by[1:], "contrast"], "on one side of")
     _warn_no_spread(table)
-    table["statistic"] = table["estimate"] / table["std.error"].where(table["std.error"] > 0)
-    table["p.value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
-    table["p.adjusted"] = table.groupby("level")["p.value"].transform(_adjusted, adjust)
+    table["statistic"] = table["estimate"] / table["std_error"].where(table["std_error"] > 0)
+    table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
+    table["p_adjusted"] = table.groupby("level")["p_value"].transform(_adjusted, adjust)
     counts = table[["n_ratings", "n_respondents"]]
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
@@ -315,16 +315,6 @@ def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:
             text = f"{plural(clusters, 'cluster')} ({plural(images, 'image')})"
             found.append(text + (f" in {contrast}" if len(parts) > 1 else ""))
     return found
-
-
-def _check_level(conf_level: Any) -> float:
-    level = check_float("conf_level", conf_level)
-    if not 0 < level < 1:
-        raise ImagestrataError(
-            f"{arg('conf_level')} must lie between 0 and 1, and is {level}.",
-            "For 95% intervals it is 0.95.",
-        )
-    return level
 
 
 def _check_compared(design: Design) -> list[Any]:
@@ -538,7 +528,7 @@ def _gap(sides: list[pd.DataFrame], variance: str, n_respondents: int) -> dict[s
     welch = df.sum() if np.isnan(welch) else welch
     return {
         "estimate": cells[0].mean - cells[1].mean,
-        "std.error": np.sqrt(both),
+        "std_error": np.sqrt(both),
         "df": np.nan
         if np.isnan(both)
         else min(welch, _most_degrees(variance, cells[0], cells[1], n_people)),
@@ -561,13 +551,13 @@ def _counts(cell: pd.DataFrame) -> dict[str, int]:
 def _with_interval(
     table: pd.DataFrame, conf_level: float, before: str | None = None
 ) -> pd.DataFrame:
-    """With ``conf.low`` and ``conf.high``, at the end or before a column."""
+    """With ``conf_low`` and ``conf_high``, at the end or before a column."""
     from scipy import stats
 
     at = len(table.columns) if before is None else list(table.columns).index(before)
-    width = stats.t.ppf((1 + conf_level) / 2, table["df"]) * table["std.error"]
-    table.insert(at, "conf.low", table["estimate"] - width)
-    table.insert(at + 1, "conf.high", table["estimate"] + width)
+    width = stats.t.ppf((1 + conf_level) / 2, table["df"]) * table["std_error"]
+    table.insert(at, "conf_low", table["estimate"] - width)
+    table.insert(at + 1, "conf_high", table["estimate"] + width)
     return table
 
 
@@ -584,7 +574,7 @@ def _adjusted(p_values: pd.Series[float], adjust: str) -> pd.Series[float]:
 
 
 def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
-    alone = table[table["std.error"].isna()]
+    alone = table[table["std_error"].isna()]
     if len(alone):
         groups = alone[columns].drop_duplicates()
         first = ", ".join(f"{name} {value}" for name, value in groups.iloc[0].items()) or "all"
@@ -596,7 +586,7 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
 
 
 def _warn_no_spread(table: pd.DataFrame) -> None:
-    flat = table["std.error"] == 0
+    flat = table["std_error"] == 0
     if flat.any():
         items = ", ".join(map(str, table["item"][flat].unique()))
         warn(

@@ -15,15 +15,12 @@ from ..errors import ImagestrataError, plural
 from ..files import damaged, write_table
 from ..provenance import Step, fingerprint
 from ..tables import read_typed, with_text_ids
-from ..validate import check_choice, check_int, check_seed
+from ..validate import check_int, check_residual, check_seed
 from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
 from .sample import from_sample
 
 Array: TypeAlias = np.ndarray[Any, Any]
-
-#: Whether residual images count as one cluster, or each as a cluster of its own.
-RESIDUALS = ("cluster", "apart")
 
 _COLUMNS = ["packet_id", "group", "position", "image_id", "cluster"]
 
@@ -35,7 +32,7 @@ def assign_annotators(
     n_images: int = 8,
     raters_per_group: int = 1,
     *,
-    residual: str = "cluster",
+    residual: str = "together",
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -55,7 +52,7 @@ def assign_annotators(
     raters_per_group : int, default 1
         Respondents of each group who rate an image. The paper says one, but its
         720 respondents with eight images each are more than its 1,087 images need.
-    residual : {"cluster", "apart"}, default "cluster"
+    residual : {"together", "alone"}, default "together"
         What the images without a cluster (-1) count as: one cluster, so that a
         packet has one of them at most, as of any stratum; or each as a cluster
         of its own, since nothing says that they resemble each other.
@@ -104,7 +101,7 @@ def assign_annotators(
     """
     n_images = check_int("n_images", n_images, minimum=1)
     raters_per_group = check_int("raters_per_group", raters_per_group, minimum=1)
-    residual = check_choice("residual", residual, RESIDUALS)
+    residual = check_residual(residual, "together", "alone")
     seed = check_seed(seed)
     groups = _check_groups(groups)
     images = _check_sample(sample)
@@ -248,7 +245,7 @@ def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
 def kinds_of(clusters: pd.Series[Any], residual: str) -> Array:
     """A number for each image, the same for images that may not meet in a packet."""
     kinds = pd.factorize(clusters)[0]
-    if residual == "apart":
+    if residual == "alone":
         alone = (clusters == -1).to_numpy()
         kinds[alone] = len(clusters) + np.arange(alone.sum())
     return kinds
@@ -345,7 +342,7 @@ def _check_feasible(
     # The most images per packet that still make enough packets: total / n > needed - 1.
     fits = (total - 1) // (needed - 1)
     is_residual = cluster == -1
-    others = "" if not is_residual or residual == "apart" else f", or {arg('residual', 'apart')}"
+    others = "" if not is_residual or residual == "alone" else f", or {arg('residual', 'alone')}"
     raise ImagestrataError(
         f"{'The residual' if is_residual else f'Cluster {cluster}'} has {sizes[kind]} sampled "
         f"images for {raters} rater{'s' if raters > 1 else ''} of each group, so it needs "

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
-from ..validate import check_choice, check_int, check_seed
+from ..validate import check_int, check_residual, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .assign import RESIDUALS, check_packets, deal, kinds_of, packets_table
+from .assign import check_packets, deal, kinds_of, packets_table
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -25,7 +25,7 @@ def reassign(
     raters_per_group: int = 1,
     *,
     respondents: Sequence[str] | None = None,
-    residual: str = "cluster",
+    residual: str = "together",
     seed: int = 0,
 ) -> pd.DataFrame:
     """Make further packets for images that too few people have rated.
@@ -52,7 +52,7 @@ def reassign(
         neither an image nor a cluster that they have seen, or were to see by the
         column ``respondent_id`` of ``packets``; what they cannot take goes to new
         people. By default all new packets are for new people.
-    residual : {"cluster", "apart"}, default "cluster"
+    residual : {"together", "alone"}, default "together"
         As in :func:`assign_annotators`.
     seed : int, default 0
         Decides who gets which images, and their order.
@@ -85,7 +85,7 @@ def reassign(
     packets = check_packets(packets)
     n_images = check_int("n_images", n_images, minimum=1)
     raters_per_group = check_int("raters_per_group", raters_per_group, minimum=1)
-    residual = check_choice("residual", residual, RESIDUALS)
+    residual = check_residual(residual, "together", "alone")
     seed = check_seed(seed)
     groups = packets["group"].unique().tolist()
     columns = [name for name in ("image_id", "cluster", "path") if name in packets]

@@ -16,7 +16,15 @@ from ..errors import ImagestrataError, plural
 from ..files import damaged, write_table
 from ..provenance import Step, fingerprint, held_result, read_run, step_folder
 from ..tables import keep_given, read_typed, with_file, with_text_ids
-from ..validate import check_bool, check_choice, check_idle, check_int, check_path, check_seed
+from ..validate import (
+    check_bool,
+    check_choice,
+    check_idle,
+    check_int,
+    check_path,
+    check_residual,
+    check_seed,
+)
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 
@@ -180,7 +188,7 @@ def sample_settings(
         "n_per_cluster": n_per_cluster,
         "budget": budget,
         "allocation": allocation,
-        "residual": check_choice("residual", residual, ("together", "drop")),
+        "residual": check_residual(residual, "together", "drop"),
         "singles": check_bool("singles", singles),
         "shares": shares,
         "seed": check_seed(seed),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import check_choice, check_float, check_int, check_seed, columns_of
+from ..validate import check_choice, check_conf_level, check_int, check_seed, columns_of
 from ..verbs import public
 from ..wording import arg, quote, verb
 from .pair_scores import percentile_interval
@@ -32,7 +32,7 @@ def agreement(
     *,
     level: str | None = None,
     n_boot: int = 1000,
-    confidence: float = 0.95,
+    conf_level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure how far annotators agree.
@@ -50,7 +50,7 @@ def agreement(
         no weighted kappas.
     n_boot : int, default 1000
         Draws from which the intervals come.
-    confidence : float, default 0.95
+    conf_level : float, default 0.95
         Confidence of the intervals.
     seed : int, default 0
         Seed of the draws.
@@ -107,7 +107,7 @@ def agreement(
     if level is not None:
         level = check_choice("level", level, LEVELS)
     n_boot = check_int("n_boot", n_boot, minimum=1)
-    confidence = check_float("confidence", confidence, minimum=0.5, maximum=0.9999)
+    conf_level = check_conf_level(conf_level)
     rng = np.random.default_rng(check_seed(seed))
     wide = _one_column_each(judgements)
     values, codes = _codes(wide)
@@ -122,7 +122,7 @@ def agreement(
     for measure, names, n_pairs, statistic in _statistics(wide, codes, by_chance, values, levels):
         with np.errstate(invalid="ignore", divide="ignore"):
             estimate = float(statistic(ones)[0])
-            low, high = percentile_interval(estimate, statistic(draws), confidence)
+            low, high = percentile_interval(estimate, statistic(draws), conf_level)
         rows.append((measure, names, estimate, low, high, n_pairs))
     columns = ["measure", "annotators", "estimate", "conf_low", "conf_high", "n_pairs"]
     return pd.DataFrame(rows, columns=columns)

@@ -14,12 +14,11 @@ from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
 from ..names import Images
 from ..tables import id_texts, with_text_ids
-from ..validate import check_choice, check_unmasked, columns_of
+from ..validate import check_choice, check_residual, check_unmasked, columns_of
 from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
 from .labels import score_labels
 
-RESIDUALS = ("alone", "leave_out")
 #: What of :func:`score_labels` the summary shows, where the true classes are known.
 _MEASURES = (
     "precision", "recall", "f1", "bcubed_precision", "bcubed_recall", "bcubed_f1",
@@ -83,10 +82,10 @@ def compare_clusterings(
         True classes, for the measures of :func:`score_labels`: labels in the order
         of the first clustering, a table with ``image_id`` and ``label``, or the name
         of a column of the first clustering's images. Missing labels are left out.
-    residual : {"alone", "leave_out"}, default "alone"
+    residual : {"alone", "drop"}, default "alone"
         What becomes of images that belong to no cluster (-1). ``"alone"``: each counts
         as a cluster of its own, so that a clustering cannot gain by dropping what
-        is difficult. ``"leave_out"``: a pair of clusterings is compared on the
+        is difficult. ``"drop"``: a pair of clusterings is compared on the
         images that are in clusters of both, which says how far they agree where
         both commit themselves; the measures against ``truth`` are then of the
         images in clusters. The table of flows always has all images.
@@ -128,7 +127,7 @@ def compare_clusterings(
     >>> found.flows[["cluster_a", "cluster_b", "n"]].values.tolist()
     [[1, 1, 2], [2, 1, 1], [2, 2, 1], [-1, 2, 1]]
     """
-    residual = check_choice("residual", residual, RESIDUALS)
+    residual = check_residual(residual, "alone", "drop")
     images = check_choice("images", images, ("same", "common"))
     if len(clusterings) < 2:
         raise ImagestrataError(
@@ -330,7 +329,7 @@ def _describe(
     if classes is None:
         return row
     counted = clusters.loc[classes.index]
-    if residual == "leave_out":
+    if residual == "drop":
         counted = counted[~is_residual(counted)]
     row["n_labelled"] = len(counted)
     if counted.empty:
@@ -351,7 +350,7 @@ def _agreement(
     )
 
     one, other = labels[a], labels[b]
-    if residual == "leave_out":
+    if residual == "drop":
         both = ~is_residual(one) & ~is_residual(other)
         one, other = one[both], other[both]
     row: dict[str, Any] = {"a": a, "b": b, "n_images": len(one)}

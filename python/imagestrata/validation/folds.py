@@ -43,7 +43,7 @@ class JudgedPairs:
         From 0.
     same_from : float
         The least judgement that says that two images belong together.
-    leave_out : bool
+    drop_residual : bool
         Whether pairs with an image of the residual do not count.
     graded : bool
         Whether there are judgements above 1, so that quality can be measured.
@@ -58,7 +58,7 @@ class JudgedPairs:
     stratum: NDArray[np.intp]
     fold: NDArray[np.intp]
     same_from: float = 1.0
-    leave_out: bool = False
+    drop_residual: bool = False
     graded: bool = False
     n_missing: int = 0
 
@@ -100,7 +100,7 @@ class JudgedPairs:
             stratum=stratum[counts],
             fold=deal_folds(pairs[counts], folds, same_from, seed),
             same_from=same_from,
-            leave_out=residual == "leave_out",
+            drop_residual=residual == "drop",
             graded=bool((pairs.loc[counts, "judgement"] > 1).any()),
             n_missing=int(unknown.sum()),
         )
@@ -113,7 +113,7 @@ class JudgedPairs:
     def sides(self, labels: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Of each pair, whether a clustering puts it together, and whether it counts."""
         a, b = labels[self.a], labels[self.b]
-        counts = ((a >= 0) & (b >= 0)) | (not self.leave_out)
+        counts = ((a >= 0) & (b >= 0)) | (not self.drop_residual)
         return (a == b) & (a >= 0), counts
 
     def score(

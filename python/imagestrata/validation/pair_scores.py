@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import check_bool, check_choice, check_float, check_int, check_seed
+from ..validate import (
+    check_bool,
+    check_choice,
+    check_conf_level,
+    check_float,
+    check_int,
+    check_residual,
+    check_seed,
+)
 from ..verbs import public
 from ..wording import arg, quote, verb
 from .pairs import MISSING, check_pairs, clusters_by_image
@@ -34,12 +42,12 @@ def score_pairs(
     *,
     measures: str | Sequence[str] | None = None,
     weighted: bool | None = None,
-    residual: str = "apart",
+    residual: str = "alone",
     same_from: float = 1,
     error_rate: float = 0,
     missing: str = "error",
     n_boot: int = 1000,
-    confidence: float = 0.95,
+    conf_level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Compare a clustering with people's judgements of pairs.
@@ -62,8 +70,8 @@ def score_pairs(
         ``probability`` (the design-weighted measures), or for themselves. By
         default both are reported; without a column ``probability`` the latter,
         with a warning.
-    residual : {"apart", "leave_out"}, default "apart"
-        An image that belongs to no cluster counts as apart from all others, or
+    residual : {"alone", "drop"}, default "alone"
+        An image that belongs to no cluster counts as a cluster of its own, or
         its pairs are left out.
     same_from : float, default 1
         The least judgement that says "these belong together". Of graded
@@ -81,8 +89,8 @@ def score_pairs(
         out the same pairs for each.
     n_boot : int, default 1000
         Draws from which the intervals come.
-    confidence : float, default 0.95
-        Confidence of the intervals.
+    conf_level : float, default 0.95
+        Confidence level of the intervals.
     seed : int, default 0
         Seed of the draws.
 
@@ -131,11 +139,11 @@ def score_pairs(
     to; ``error_rate`` takes that out, at the price of wider intervals.
     """
     asked = _check_measures(measures)
-    residual = check_choice("residual", residual, ("apart", "leave_out"))
+    residual = check_residual(residual, "alone", "drop")
     same_from = check_float("same_from", same_from, minimum=0, maximum=2)
     error_rate = check_float("error_rate", error_rate, minimum=0, maximum=0.499)
     n_boot = check_int("n_boot", n_boot, minimum=1)
-    confidence = check_float("confidence", confidence, minimum=0.5, maximum=0.9999)
+    conf_level = check_conf_level(conf_level)
     seed = check_seed(seed)
     pairs = check_judged(pairs)
     weightings = _weightings(weighted, pairs)
@@ -146,12 +154,12 @@ def score_pairs(
     judgements = pairs["judgement"].to_numpy(dtype=float)
     counts = known & ~np.isnan(judgements)
     n_residual, n_missing = int(with_residual.sum()), int((~known).sum())
-    if residual == "leave_out":
+    if residual == "drop":
         counts &= ~with_residual
     if not counts.any():
         raise ImagestrataError(
             f"None of the {plural(len(pairs), 'pair')} counts: they have no judgement"
-            + (", or an image of the residual" if residual == "leave_out" else "")
+            + (", or an image of the residual" if residual == "drop" else "")
             + (f", or an image that is not in the clustering ({n_missing})." if n_missing else ".")
         )
     if weighted is None and "probability" not in pairs:
@@ -177,7 +185,7 @@ def score_pairs(
             found["quality"] = _score_quality(sample, n_boot, rng)
         for measure in asked:
             estimate, draws = found[measure]
-            low, high = percentile_interval(estimate, draws, confidence)
+            low, high = percentile_interval(estimate, draws, conf_level)
             number = (int(counts.sum()), n_residual, n_missing)
             rows.append((measure, weighting, estimate, low, high, *number))
     _tell_unknown(rows)
@@ -445,11 +453,11 @@ def _difference(sizes: Array, put_together: Array, means: Array) -> Array:
     return difference
 
 
-def percentile_interval(estimate: float, draws: Array, confidence: float) -> tuple[float, float]:
+def percentile_interval(estimate: float, draws: Array, conf_level: float) -> tuple[float, float]:
     """Between percentiles of the draws; NaN where there is no estimate."""
     if np.isnan(estimate):
         return float("nan"), float("nan")
-    tail = (1 - confidence) / 2
+    tail = (1 - conf_level) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     # An estimate at its bound (no error among a few pairs) may lie beyond what is likely.
     return min(float(low), estimate), max(float(high), estimate)

@@ -15,7 +15,15 @@ from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, check_base, fingerprint, one_of
-from ..validate import check_bool, check_choice, check_float, check_int, check_path, check_seed
+from ..validate import (
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+    check_path,
+    check_residual,
+    check_seed,
+)
 from ..verbs import public
 from ..wording import arg
 from .folds import JudgedPairs, choose_on_folds, score_all
@@ -53,7 +61,7 @@ def tune_clusters(
     folds: int = 5,
     baselines: bool = True,
     weighted: bool | None = None,
-    residual: str = "apart",
+    residual: str = "alone",
     same_from: float = 1,
     missing: str = "error",
     seed: int = 0,
@@ -99,8 +107,8 @@ def tune_clusters(
         ``probability``, or for themselves. By default they are weighted; pairs
         without a column ``probability`` are not, with a warning. Unweighted, a
         clustering that is worse for the corpus can score higher.
-    residual : {"apart", "leave_out"}, default "apart"
-        Images of the residual count as apart from all others, or their pairs
+    residual : {"alone", "drop"}, default "alone"
+        Images of the residual count as clusters of their own, or their pairs
         are left out.
     same_from : float, default 1
         The least judgement that says "these belong together".
@@ -168,7 +176,7 @@ def tune_clusters(
         "weighted": "probability" in pairs
         if weighted is None
         else check_bool("weighted", weighted),
-        "residual": check_choice("residual", residual, ("apart", "leave_out")),
+        "residual": check_residual(residual, "alone", "drop"),
         "same_from": check_float("same_from", same_from, minimum=0, maximum=2),
         "missing": missing,
         "seed": seed,
