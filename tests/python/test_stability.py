@@ -170,7 +170,7 @@ def test_bad_input(groups, clustering):
             verb(clustering.images, groups)
     with pytest.raises(ImagestrataError, match="`subsample` must be between"):
         cluster_stability(clustering, groups, subsample=1)
-    with pytest.raises(ImagestrataError, match="has no setting 'n_clusters'"):
+    with pytest.raises(ImagestrataError, match="has no argument 'n_clusters'"):
         calibrate_threshold(groups, n_clusters=3)
     with pytest.raises(ImagestrataError, match="`quantile` must be between"):
         calibrate_threshold(groups, quantile=0.1)

@@ -146,7 +146,7 @@ def test_tables_of_ones_own_are_taken(drawn):
     ],
 )
 def test_settings_that_there_are_not(settings, hint, topics):
-    with pytest.raises(ImagestrataError, match="has no setting") as caught:
+    with pytest.raises(ImagestrataError, match="has no argument") as caught:
         cluster_images(np.ones((9, 2)), progress=False, **settings)
     assert caught.value.hint.startswith(hint)
     with pytest.raises(ImagestrataError, match="not a setting"):

@@ -59,6 +59,27 @@ def cluster_images(
     method: str = "iterative",
     *,
     preset: str | None = None,
+    k: int | None = None,
+    sample_size: int | None = None,
+    step_size: int | None = None,
+    converge_window: int | None = None,
+    k_criterion: str | None = None,
+    k_tolerance: float | None = None,
+    k_max: int | str | None = None,
+    similarity_threshold: float | None = None,
+    release_share: float | None = None,
+    stop_size: int | None = None,
+    patience: int | None = None,
+    n_init: int | None = None,
+    normalize: str | None = None,
+    n_components: int | None = None,
+    silhouette: str | None = None,
+    exact: bool | None = None,
+    n_clusters: int | None = None,
+    min_cluster_size: int | None = None,
+    min_samples: int | None = None,
+    selection: str | None = None,
+    noise: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -66,7 +87,6 @@ def cluster_images(
     overwrite: bool = False,
     progress: Progress = True,
     engine: Any = None,
-    **settings: Any,
 ) -> Clustering:
     """Sort images into visual topics.
 
@@ -81,8 +101,63 @@ def cluster_images(
         :class:`~imagestrata.clustering.single.SingleKMeans`; "hdbscan" finds
         clusters by density, best in vectors from :func:`reduce_embeddings`, see
         :class:`~imagestrata.clustering.density.DensityClustering`.
+        A setting below that is left out (None) has the default of its method, or of the
+        preset; one of another method is an error.
     preset : {"paper"}, optional
-        Settings of the iterative method closest to the published run.
+        Settings of the iterative method closest to the published run; settings given
+        by name come before them.
+    k : int, optional
+        "iterative": clusters fitted in every iteration. By default the number is searched
+        (the paper).
+    sample_size : int, optional
+        "iterative": images drawn for the search; by default 1,000 (the paper).
+    step_size : int, optional
+        "iterative": step of the search; by default 5 (the paper: 3 or 5).
+    converge_window : int, optional
+        "iterative": the search stops when the mean of so many fits no longer improves on
+        that of as many before them; by default 3 (the paper).
+    k_criterion : str, optional
+        "iterative": goodness of fit; by default "cohesion" (the paper names none), see
+        :mod:`imagestrata.clustering.criteria`.
+    k_tolerance : float, optional
+        "iterative": relative improvement per added cluster that counts as none; by
+        default 0.
+    k_max : int or "sample", optional
+        "iterative": largest number searched; "sample" searches up to the number of images
+        in the sample (the paper). By default a fiftieth of ``sample_size``.
+    similarity_threshold : float, optional
+        "iterative": mean silhouette above which a cluster is cohesive; by default 0 (the
+        paper: .03, in the units of its encoder), see :func:`suggest_threshold`.
+    release_share : float, optional
+        "iterative": the most cohesive clusters leave first, while together they hold at
+        most this share of the remaining images; by default .2 (the paper: 1, all leave).
+    stop_size : int, optional
+        "iterative": stop when fewer images remain; by default 20 (the paper).
+    patience : int, optional
+        "iterative": stop when so many iterations in a row find no cohesive cluster; by
+        default 3.
+    n_init : int, optional
+        "iterative", "kmeans": restarts of k-means; by default 10.
+    normalize : {"l2"}, optional
+        Scale vectors to length one; by default they stay as they are (the paper).
+    n_components : int, optional
+        Work on so many principal components; by default on the vectors (the paper).
+    silhouette : {"auto", "exact", "sampled", "squared"}, optional
+        By default "auto": "exact" up to 50,000 images and "sampled" beyond.
+    exact : bool, optional
+        "iterative", "kmeans": the same labels on any machine; by default False.
+    n_clusters : int, optional
+        "kmeans": the number of clusters; by default 80 (where the paper saw fits level off).
+    min_cluster_size : int, optional
+        "hdbscan": fewer images are no cluster; by default 50, see
+        :func:`sweep_min_cluster_size`.
+    min_samples : int, optional
+        "hdbscan": neighbours that an image must have near for its place to count as dense;
+        by default as many as ``min_cluster_size`` (the library).
+    selection : {"eom", "leaf"}, optional
+        "hdbscan": clusters that persist longest (the default), or the smallest ones.
+    noise : {"keep", "nearest"}, optional
+        "hdbscan": noise is residual (the default), or joins the nearest cluster.
     encoder, weights : str and path, optional
         For images that are not embedded yet, see ``embed_images``.
     seed : int, default 0
@@ -102,11 +177,6 @@ def cluster_images(
         A Dask cluster to work on, see :func:`imagestrata.embed_images`. The passes of
         clustering go there when vectors lie in a file, as large embeddings of a run
         folder do; the result is the same.
-    **settings : optional
-        Settings of the method, by the names and with the defaults of its
-        estimator: ``k=``, ``similarity_threshold=``, ``n_clusters=``,
-        ``normalize=``, ``min_cluster_size=``, ... They come before those of the preset.
-
     Returns
     -------
     Clustering
@@ -125,6 +195,7 @@ def cluster_images(
         the same, or everything noise. Every image is then residual. Or if one of
         several clusters holds more than nine tenths of the images.
     """
+    settings = given_settings(locals())
     overwrite = check_bool("overwrite", overwrite)
     if isinstance(images, (Embeddings, np.ndarray)):
         check_idle(
@@ -201,6 +272,12 @@ def check_clustering_settings(
     estimator._check_arguments()
     check_settings(out, "cluster", _arguments(method, estimator, seed), overwrite)
     return estimator
+
+
+def given_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the arguments of a verb, the settings of methods that have a value."""
+    known = {name for kind in METHODS.values() for name in kind().get_params()}
+    return {k: value for k, value in arguments.items() if k in known and value is not None}
 
 
 def make_estimator(

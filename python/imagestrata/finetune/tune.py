@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..encoders.registry import DEFAULT_RESIZE
 from ..errors import ImagestrataError
 from ..files import make_folder
 from ..progress import Progress, track
@@ -28,8 +29,14 @@ ELEMENT_GRID: dict[str, list[Any]] = {
     "batch_size": [1, 4],
 }
 
-#: What a grid may not vary: it would compare results on different images.
-_FIXED = {"images", "labels", "task", "split", "seed", "device", "out", "overwrite", "progress"}
+#: What is no setting of a model.
+_FIXED = {"images", "labels", "task", "seed", "device", "out", "overwrite", "progress"}
+#: The arguments of fine_tune() that a model is trained with; the split is the same for all.
+_DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(fine_tune).parameters.items()
+    if name not in _FIXED
+}
 
 
 @public
@@ -40,11 +47,27 @@ def tune_model(
     *,
     out: str | os.PathLike[str],
     grid: Mapping[str, Sequence[Any]] | None = None,
+    encoder: str = "resnet18",
+    weights: str | os.PathLike[str] | None = None,
+    resize: str = DEFAULT_RESIZE,
+    freeze: str | int = "none",
+    augmentation: str = "crop_flip",
+    batch_norm: str = "fixed",
+    learning_rate: float = 0.001,
+    momentum: float = 0.9,
+    batch_size: int = 4,
+    epochs: int = 50,
+    step_size: int = 7,
+    gamma: float = 0.1,
+    max_gradient_norm: float | None = 5.0,
+    class_weights: bool = False,
+    early_stopping: int | None = None,
+    split: Sequence[float] = (0.6, 0.2, 0.2),
+    precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress = True,
-    **settings: Any,
 ) -> pd.DataFrame:
     """Fine-tune with every combination of settings, and compare them on the validation images.
 
@@ -64,12 +87,15 @@ def tune_model(
         ``learning_rate``, ``momentum``, ``batch_size``, ``freeze``, ``encoder``, ...
         By default the Element's: learning rates .0005, .001 and .005, momentum .7 and .9,
         batches of 1 and 4 images.
+    encoder, weights, resize, freeze, augmentation, batch_norm, learning_rate : optional
+    momentum, batch_size, epochs, step_size, gamma, max_gradient_norm : optional
+    class_weights, early_stopping, split, precision : optional
+        Arguments of :func:`imagestrata.fine_tune` with its defaults, the same for all
+        points of the grid that do not name them.
     overwrite : bool, default False
         Train all models again.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
-    **settings : optional
-        Other arguments of :func:`imagestrata.fine_tune`, the same for all.
 
     Returns
     -------
@@ -91,24 +117,19 @@ def tune_model(
     on them, once, call ``fine_tune()`` with its settings. The best of many points on few
     validation images is partly luck: its test figures will be lower.
     """
+    given = {name: value for name, value in locals().items() if name in _DEFAULTS}
     seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
-    points = _points(ELEMENT_GRID if grid is None else grid, settings)
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(fine_tune).parameters.items()
-        if name not in _FIXED - {"split"}
-    }
-    checked = [check_settings(**(defaults | settings | point), seed=seed) for point in points]
+    points = _points(ELEMENT_GRID if grid is None else grid, given)
+    checked = [check_settings(**(given | point), seed=seed) for point in points]
     folder = make_folder(out)
     labelled = labelled_images(images, labels, task, folder, overwrite, progress)
     rows = []
     with track(progress, "Tuning", len(points)) as advance:
         for point, arguments in zip(points, checked, strict=True):
-            weights = (settings | point).get("weights")
             deciding = {k: arguments.get(k) for k in ("encoder", "weights", "resize", "precision")}
             model = fine_tune_labelled(
-                labelled, arguments, weights, device=device, test=False,
+                labelled, arguments, (given | point)["weights"], device=device, test=False,
                 out=folder / "models" / fingerprint(arguments), overwrite=overwrite,
                 progress=False, vectors=folder / "vectors" / fingerprint(deciding),
             )  # fmt: skip
@@ -128,16 +149,16 @@ def tune_model(
     return pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True)
 
 
-def _points(grid: Any, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _points(grid: Any, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All combinations of the values to try."""
     if not isinstance(grid, Mapping) or not grid:
         raise ImagestrataError(
             f"{arg('grid')} must be lists of values by the name of a setting, such as "
             f'{{"learning_rate": [0.001, 0.005]}}, not {quote(grid)}.'
         )
-    known = [name for name in inspect.signature(fine_tune).parameters if name not in _FIXED]
-    for name in (*grid, *settings):
-        if name not in known and not (name == "split" and name in settings):
+    known = [name for name in _DEFAULTS if name != "split"]
+    for name in grid:
+        if name not in known:
             raise ImagestrataError(
                 f"{quote(name)} is not a setting that can be tried.",
                 f"{suggest(name, [*known, *COMMON])} Settings are {', '.join(known)}.".strip(),
@@ -149,7 +170,7 @@ def _points(grid: Any, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     empty = [name for name, some in values.items() if not some]
     if empty:
         raise ImagestrataError(f"{arg('grid')} has no value to try for {quote(empty[0])}.")
-    twice = sorted(set(grid) & set(settings))
+    twice = sorted(name for name in grid if given[name] != _DEFAULTS[name])
     if twice:
         raise ImagestrataError(f"{quote(twice[0])} is both in the grid and given as a setting.")
     return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.base import reduced
-from ..clustering.cluster import make_estimator
+from ..clustering.cluster import given_settings, make_estimator
 from ..clustering.iterative import IterativeKMeans
 from ..clustering.kmeans import kmeans
 from ..clustering.silhouette import pick_measure, silhouettes
@@ -27,9 +27,19 @@ def calibrate_threshold(
     quantile: float = 0.95,
     n_draws: int = 20,
     preset: str | None = None,
+    k: int | None = None,
+    sample_size: int | None = None,
+    step_size: int | None = None,
+    converge_window: int | None = None,
+    k_criterion: str | None = None,
+    k_tolerance: float | None = None,
+    k_max: int | str | None = None,
+    n_init: int | None = None,
+    normalize: str | None = None,
+    n_components: int | None = None,
+    silhouette: str | None = None,
     seed: int = 0,
     progress: Progress = True,
-    **settings: Any,
 ) -> pd.DataFrame:
     """Suggest a similarity threshold: what k-means finds in a cloud without clusters.
 
@@ -48,10 +58,11 @@ def calibrate_threshold(
         Of the vectors of the clouds, the share in clusters up to the threshold.
     n_draws : int, default 20
         Clouds.
-    preset, **settings : optional
-        Settings of the iterative method with which the threshold will be used,
-        see :func:`cluster_images`: ``k``, ``k_criterion``, ``normalize``, ...
-        The clouds have ``sample_size`` vectors.
+    preset, k, sample_size, step_size, converge_window, k_criterion, k_tolerance : optional
+    k_max, n_init, normalize, n_components, silhouette : optional
+        Those settings of the iterative method that decide its fits, as they will be used
+        with the threshold, see :func:`cluster_images`. The clouds have ``sample_size``
+        vectors.
     seed : int, default 0
         Decides the sample of images and the clouds.
     progress : bool or callable, default True
@@ -85,6 +96,7 @@ def calibrate_threshold(
     MobileNetV2, where the paper has .03. See ``docs/judged-pairs.md`` for what that
     does to the clusters.
     """
+    settings = given_settings(locals())
     given = as_embeddings(embeddings)
     quantile = check_float("quantile", quantile, minimum=0.5, maximum=1)
     n_draws = check_int("n_draws", n_draws, minimum=1)
