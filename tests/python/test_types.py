@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import imagestrata
-from imagestrata import cluster_images, fine_tune, calibrate_threshold, tune_model
+from imagestrata import calibrate_threshold, cluster_images, fine_tune, tune_model
 from imagestrata.clustering.cluster import METHODS
 
 REPOSITORY = Path(__file__).parents[2]
