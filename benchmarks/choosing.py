@@ -27,9 +27,9 @@ from quality import load
 from scipy.stats import t
 
 from imagestrata import cluster_images, score_labels
+from imagestrata.sampling.pairs import cluster_for_pairs, draw_pairs
 from imagestrata.validation.folds import JudgedPairs, choose_on_folds, score_all
 from imagestrata.validation.pair_scores import RATIOS
-from imagestrata.validation.pairs import cluster_for_pairs, draw_pairs
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "k-means, 12": {"method": "kmeans", "n_clusters": 12},

@@ -23,8 +23,8 @@ from machine import write_result
 from quality import load
 
 from imagestrata import Clustering, cluster_images, score_labels, score_pairs
+from imagestrata.sampling.pairs import cluster_for_pairs, draw_pairs
 from imagestrata.validation.pair_scores import RATIOS, pair_ratios, pairs_together
-from imagestrata.validation.pairs import cluster_for_pairs, draw_pairs
 
 CLUSTERINGS: dict[str, dict[str, Any]] = {
     "default": {},

@@ -25,9 +25,9 @@ import pandas as pd
 from machine import write_result
 
 from imagestrata import Embeddings, cluster_images, tune_clusters
+from imagestrata.clustering.grid import fit_all
+from imagestrata.sampling.pairs import sample_pairs
 from imagestrata.validation import tune
-from imagestrata.validation.grid import fit_all
-from imagestrata.validation.pairs import sample_pairs
 from imagestrata.validation.tune import PAPER_GRID
 
 SETTINGS: dict[str, dict[str, Any]] = {"default": {"preset": [None]}, "paper": {}}

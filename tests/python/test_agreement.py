@@ -15,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
 from imagestrata import ImagestrataError, agreement, consensus
-from imagestrata.validation.agreement import _codes, _judged_by_chance, _statistics
+from imagestrata.annotation.agreement import _codes, _judged_by_chance, _statistics
 
 LEVELS = ["nominal", "ordinal", "interval"]
 

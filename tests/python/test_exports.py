@@ -22,7 +22,7 @@ from imagestrata import (
     export_qualtrics,
     export_ratings_page,
 )
-from imagestrata.sampling.survey import EMOTIONS
+from imagestrata.annotation.survey import EMOTIONS
 
 CLUSTERS = [1, 1, 2, 2, 3, 3]
 URL = "https://www.example.org/images"
@@ -89,7 +89,7 @@ def test_an_interrupted_export_is_replaced_whole(kind, packets, tmp_path, monkey
     out, hidden = tmp_path / "out", packets["image_id"].iloc[0]
     whole = files_of(export(kind, packets, tmp_path / "whole", exclude=[hidden]))
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("imagestrata.sampling.survey.finish", lambda *_, **__: 1 / 0)
+        interrupted.setattr("imagestrata.annotation.survey.finish", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             export(kind, packets, out)
     assert any(hidden in path.read_text("latin-1") + path.name for path in files_of(out))

@@ -37,12 +37,12 @@ from imagestrata import (
     sample_images,
     sample_pairs,
 )
+from imagestrata.annotation.image_sets import key_file, read_key
 from imagestrata.encoders.weights import read_weights
 from imagestrata.files import unguarded, write_table
 from imagestrata.sampling.assign import read_packets
+from imagestrata.sampling.pairs import read_drawn_pairs
 from imagestrata.sampling.sample import read_sample
-from imagestrata.validation.image_sets import key_file, read_key
-from imagestrata.validation.pairs import read_drawn_pairs
 
 PACKAGE = Path(imagestrata.__file__).parent
 
@@ -327,7 +327,7 @@ def test_pages_are_written_by_the_kit_alone():
         if any(markup.search(text) for text in texts):
             writers.add(path.relative_to(PACKAGE).as_posix())
         kinds |= set(re.findall(r"write_page\(\s*[^,]+,\s*\"(\w+)\"", code))
-    assert writers == {"sampling/qualtrics.py"}  # a survey's text, see the next test
+    assert writers == {"annotation/qualtrics.py"}  # a survey's text, see the next test
     assert kinds == {"gallery", "pairs", "sets", "ratings", "coding"}
     templates = {path.stem for path in (PACKAGE / "page").glob("*.html")}
     assert templates - {"base", "annotate", "start"} == kinds

@@ -21,9 +21,9 @@ from imagestrata import (
     read_intruders,
     read_matching,
 )
+from imagestrata.annotation.image_sets import draw_members
+from imagestrata.annotation.intruders import _p_chance
 from imagestrata.finetune.scores import clustered_wilson, wilson
-from imagestrata.validation.image_sets import draw_members
-from imagestrata.validation.intruders import _p_chance
 from pages import begin, downloaded, wait_until
 
 NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}

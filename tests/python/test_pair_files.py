@@ -18,7 +18,7 @@ from PIL import Image
 
 from clusterings import content_id, draw_images
 from imagestrata import ImagestrataError, export_pairs, read_pairs
-from imagestrata.validation.pairs import draw_pairs
+from imagestrata.sampling.pairs import draw_pairs
 from pages import begin, downloaded, wait_until
 
 CLUSTERS = [1, 1, 1, 2, 2, 2]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from clusterings import hand_made
 from imagestrata import ImagestrataError, score_labels, score_pairs
+from imagestrata.sampling.pairs import draw_pairs, pair_id
 from imagestrata.validation.pair_scores import _truncated_beta, design_weights
-from imagestrata.validation.pairs import draw_pairs, pair_id
 
 #: Most pairs here are made by hand, and stand for themselves.
 pytestmark = pytest.mark.filterwarnings("ignore:The pairs have no column 'probability'")

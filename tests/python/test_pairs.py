@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imagestrata import Embeddings, ImagestrataError, cluster_images, sample_pairs
 from imagestrata.provenance import read_run
-from imagestrata.validation.pairs import _allocate, check_pairs, draw_pairs
+from imagestrata.sampling.pairs import _allocate, check_pairs, draw_pairs
 
 
 def images_of(n: int) -> pd.DataFrame:

@@ -32,9 +32,9 @@ from imagestrata import (
 from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.vectors import as_vectors, normalized
 from imagestrata.files import file_hash
+from imagestrata.sampling.pairs import pair_id
 from imagestrata.sampling.sample import read_sample
 from imagestrata.share.bundle import MANIFEST, WARNING, linked_share, protected_matrix
-from imagestrata.validation.pairs import pair_id
 
 #: What a picture must not tell, in its EXIF.
 SECRETS = {0x013B: "Quetzal Photographer", 0x010E: "Geheimnis: at home", 0x8298: "Copyright Zebu"}

@@ -28,10 +28,10 @@ from imagestrata import (
     tune_clusters,
 )
 from imagestrata.cli import app
+from imagestrata.clustering.grid import _thinned
 from imagestrata.clustering.iterative import IterativeKMeans
 from imagestrata.validation import grid as grid_module
 from imagestrata.validation.folds import JudgedPairs, choose_on_folds, deal_folds
-from imagestrata.validation.grid import _thinned
 
 SCORING = {"folds": 5, "seed": 0, "weighted": False, "same_from": 1, "residual": "alone"}
 GRID = {"step_size": [3, 5], "similarity_threshold": [0.0, 0.2, 0.4, 0.6]}

@@ -87,11 +87,11 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Deal the sample of a run folder to annotators, and write what they rate it with."""
+    from ..annotation.labelstudio import export_labelstudio
+    from ..annotation.qualtrics import export_qualtrics
+    from ..annotation.ratings_page import export_ratings_page
     from ..provenance import require_step
     from ..sampling.assign import assign_annotators, packet_costs
-    from ..sampling.labelstudio import export_labelstudio
-    from ..sampling.qualtrics import export_qualtrics
-    from ..sampling.ratings_page import export_ratings_page
     from ..sampling.sample import read_sample
     from ..validate import check_choice
 

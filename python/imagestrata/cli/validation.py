@@ -42,10 +42,10 @@ def pairs(
     as_json: Json = False,
 ) -> None:
     """Draw pairs of images, and write the file with which people judge them."""
+    from ..annotation.pair_export import FORMATS, export_pairs
     from ..provenance import require_step
+    from ..sampling.pairs import sample_pairs
     from ..validate import check_choice
-    from ..validation.pair_export import FORMATS, export_pairs
-    from ..validation.pairs import sample_pairs
 
     require_step(run_folder, "embed")
     ending = FORMATS[check_choice("format", format, FORMATS)]
@@ -93,12 +93,12 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Compare the clusters of a run folder with people's judgements of its pairs."""
+    from ..annotation.agreement import agreement, consensus
+    from ..annotation.pair_answers import read_pairs
     from ..files import write_table
     from ..provenance import require_step
-    from ..validation.agreement import agreement, consensus
-    from ..validation.pair_answers import read_pairs
+    from ..sampling.pairs import read_drawn_pairs
     from ..validation.pair_scores import score_pairs
-    from ..validation.pairs import read_drawn_pairs
 
     require_step(run_folder, "pairs")
     clustering = load_clustering(run_folder)
@@ -151,11 +151,11 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Let judged pairs say which settings, and which encoder, cluster best."""
+    from ..annotation.agreement import consensus
+    from ..annotation.pair_answers import read_pairs
     from ..explore.tuning import plot_tuning
     from ..provenance import require_step
-    from ..validation.agreement import consensus
-    from ..validation.pair_answers import read_pairs
-    from ..validation.pairs import read_drawn_pairs
+    from ..sampling.pairs import read_drawn_pairs
     from ..validation.tune import tune_clusters
 
     require_step(run_folder, "pairs")

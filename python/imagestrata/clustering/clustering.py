@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from ..files import damaged, make_folder, read_json, read_table, write_json, wri
 from ..names import KEYS, Images
 from ..provenance import check_base, fingerprint, run_of, step_folder
 from ..tables import id_texts, keep_given, with_file, with_text_ids
-from ..validate import check_path
+from ..validate import check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
@@ -248,6 +248,25 @@ def check_clustering(clustering: Any) -> Clustering:
             f"{verb('Clustering.load', Name('folder'))}.",
         )
     return clustering
+
+
+def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None) -> list[int]:
+    """The numbers asked for, checked; all clusters if None."""
+    existing: list[int] = clustering.clusters["cluster"].tolist()
+    if cluster is None:
+        return existing
+    allowed = {*existing, *clustering.images["cluster"]}
+    asked = [cluster] if np.ndim(cluster) == 0 else list(cluster)  # type: ignore[arg-type]
+    numbers = list(dict.fromkeys(check_int("cluster", number) for number in asked))
+    unknown = [number for number in numbers if number not in allowed]
+    if unknown:
+        span = f"numbered 1 to {len(existing)}" if existing else "none"
+        residual = ", and -1 for the residual" if -1 in allowed else ", without a residual"
+        raise ImagestrataError(
+            f"There is no cluster {', '.join(map(str, unknown))}: "
+            f"the clusters are {span}{residual}."
+        )
+    return numbers
 
 
 def check_same_run(images: pd.DataFrame, path: str | os.PathLike[str] | None, what: str) -> None:

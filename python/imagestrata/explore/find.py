@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering, check_clustering
-from ..errors import ImagestrataError
+from ..clustering.clustering import Clustering, check_clustering, select_clusters
 from ..tables import with_file
 from ..validate import check_choice, check_int
 from ..verbs import public
@@ -59,25 +57,6 @@ def find_images(
     ranked = with_file(ranked)
     columns = ["cluster", "rank", "image_id", "path", "file", "silhouette", "distance"]
     return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
-
-
-def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None) -> list[int]:
-    """The numbers asked for, checked; all clusters if None."""
-    existing: list[int] = clustering.clusters["cluster"].tolist()
-    if cluster is None:
-        return existing
-    allowed = {*existing, *clustering.images["cluster"]}
-    asked = [cluster] if np.ndim(cluster) == 0 else list(cluster)  # type: ignore[arg-type]
-    numbers = list(dict.fromkeys(check_int("cluster", number) for number in asked))
-    unknown = [number for number in numbers if number not in allowed]
-    if unknown:
-        span = f"numbered 1 to {len(existing)}" if existing else "none"
-        residual = ", and -1 for the residual" if -1 in allowed else ", without a residual"
-        raise ImagestrataError(
-            f"There is no cluster {', '.join(map(str, unknown))}: "
-            f"the clusters are {span}{residual}."
-        )
-    return numbers
 
 
 def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:

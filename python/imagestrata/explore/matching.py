@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..annotation.matching import Matching
 from ..errors import ImagestrataError
-from ..validation.matching import Matching
 from ..verbs import public
 from ..wording import arg, kind_of, verb
 from .figure import INK, MAIN, SOFT, figure

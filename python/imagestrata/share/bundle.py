@@ -25,9 +25,9 @@ from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural, warn
 from ..files import file_hash, make_folder, read_table, write_json, write_table, write_text
 from ..provenance import find_step, require_step, step_folder, version
+from ..sampling.pairs import pair_id, read_drawn_pairs
 from ..sampling.sample import read_sample
 from ..validate import check_bool, check_float, check_int, check_path
-from ..validation.pairs import pair_id, read_drawn_pairs
 from ..verbs import public
 from ..wording import arg, quote, shortened, verb
 

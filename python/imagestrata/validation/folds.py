@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..annotation.agreement import percentile_interval
 from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
 from .pair_scores import (
@@ -17,7 +18,6 @@ from .pair_scores import (
     Sample,
     check_judged,
     design_weights,
-    percentile_interval,
     score_sample,
     strata_of,
 )

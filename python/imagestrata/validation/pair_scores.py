@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..annotation.agreement import percentile_interval
 from ..errors import ImagestrataError, plural, warn
+from ..sampling.pairs import MISSING, check_pairs, clusters_by_image
 from ..validate import (
     check_bool,
     check_choice,
@@ -21,7 +23,6 @@ from ..validate import (
 )
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .pairs import MISSING, check_pairs, clusters_by_image
 
 if TYPE_CHECKING:
     from ..clustering.clustering import Clustering
@@ -451,16 +452,6 @@ def _difference(sizes: Array, put_together: Array, means: Array) -> Array:
     outside = (apart * means[..., _APART]).sum(axis=-1) / apart.sum(axis=-1)
     difference: Array = inside - outside
     return difference
-
-
-def percentile_interval(estimate: float, draws: Array, conf_level: float) -> tuple[float, float]:
-    """Between percentiles of the draws; NaN where there is no estimate."""
-    if np.isnan(estimate):
-        return float("nan"), float("nan")
-    tail = (1 - conf_level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    # An estimate at its bound (no error among a few pairs) may lie beyond what is likely.
-    return min(float(low), estimate), max(float(high), estimate)
 
 
 def _tell_unknown(rows: list[tuple[Any, ...]]) -> None:

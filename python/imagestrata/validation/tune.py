@@ -11,10 +11,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..clustering.grid import (
+    Candidate,
+    baselines_of,
+    candidates_of,
+    checked_grid,
+    common_images,
+    fit_all,
+    named_embeddings,
+    on_images,
+    varied_settings,
+)
 from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, check_base, fingerprint, one_of
+from ..sampling.pairs import MISSING
 from ..validate import (
     check_bool,
     check_choice,
@@ -27,19 +39,7 @@ from ..validate import (
 from ..verbs import public
 from ..wording import arg
 from .folds import JudgedPairs, choose_on_folds, score_all
-from .grid import (
-    Candidate,
-    baselines_of,
-    candidates_of,
-    checked_grid,
-    common_images,
-    fit_all,
-    named_embeddings,
-    on_images,
-    varied_settings,
-)
 from .pair_scores import MEASURES, tell_not_weighted
-from .pairs import MISSING
 from .tuning import Tuning
 
 #: The paper's grid (its section 2.4), for each encoder, with the paper's rule for what leaves:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
+from ..clustering.grid import named_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, first_rows, plural, warn
 from ..files import make_folder, read_json, read_table, write_json, write_table
@@ -18,7 +19,6 @@ from ..progress import Progress
 from ..validate import check_bool, check_path
 from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
-from .grid import named_embeddings
 
 #: Choosing on fewer pairs warns. Of 200 pairs about 100 are put together by a
 #: clustering, so that a precision of .8 has a standard error of .04: as much as

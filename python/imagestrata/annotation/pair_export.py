@@ -17,10 +17,10 @@ from ..names import Exclude, excluded
 from ..page import write_page
 from ..progress import Progress
 from ..provenance import fingerprint, held_result, run_of
+from ..sampling.pairs import check_pairs, read_drawn_pairs
 from ..validate import check_bool, check_choice, check_idle, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote
-from .pairs import check_pairs, read_drawn_pairs
 
 #: What annotators can answer, least related first; a judgement is the place in the list.
 SCALES = {

@@ -11,11 +11,11 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.assign import check_packets
-from ..sampling.survey import EMOTIONS, check_items
 from ..tables import as_number, keep_given, read_texts, with_text_ids
 from ..validate import check_path, check_scale
 from ..verbs import public
 from ..wording import arg, quote, verb
+from .survey import EMOTIONS, check_items
 
 _NEEDED = ("respondent_id", "image_id", "item", "rating")
 _OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")

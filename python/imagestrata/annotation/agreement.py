@@ -14,7 +14,6 @@ from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_conf_level, check_int, check_seed, columns_of
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .pair_scores import percentile_interval
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
@@ -391,3 +390,13 @@ def _square_distances(margins: Array, values: Array, level: str) -> Array:
     middles = np.cumsum(margins, axis=1) - margins / 2
     squares: Array = (middles[:, :, None] - middles[:, None, :]) ** 2
     return squares
+
+
+def percentile_interval(estimate: float, draws: Array, conf_level: float) -> tuple[float, float]:
+    """Between percentiles of the draws; NaN where there is no estimate."""
+    if np.isnan(estimate):
+        return float("nan"), float("nan")
+    tail = (1 - conf_level) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    # An estimate at its bound (no error among a few pairs) may lie beyond what is likely.
+    return min(float(low), estimate), max(float(high), estimate)

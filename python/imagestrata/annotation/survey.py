@@ -25,11 +25,11 @@ from ..files import (
 from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import check_base, run_of, version
+from ..sampling.assign import check_packets
+from ..sampling.sample import from_sample
 from ..validate import check_address, check_bool, check_int, check_path
 from ..validate import check_scale as check_ends
 from ..wording import arg, quote
-from .assign import check_packets
-from .sample import from_sample
 
 #: The paper's ten emotions and the dimension that each belongs to.
 EMOTIONS = {

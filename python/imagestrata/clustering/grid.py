@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.base import ClusterEstimator, Memo
-from ..clustering.cluster import METHODS, make_estimator
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings
 from ..errors import ImagestrataError, plural
@@ -21,6 +19,8 @@ from ..files import Parts
 from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..wording import arg, quote, verb
+from .base import ClusterEstimator, Memo
+from .cluster import METHODS, make_estimator
 
 
 @dataclass(frozen=True)

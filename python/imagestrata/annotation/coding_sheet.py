@@ -9,7 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..clustering.clustering import Clustering, check_clustering, check_same_run
+from ..clustering.clustering import (
+    Clustering,
+    check_clustering,
+    check_same_run,
+    select_clusters,
+)
 from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
@@ -19,11 +24,10 @@ from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import keep_given, with_text_ids
 from ..validate import check_bool, check_choice, check_int, check_path, columns_of
-from ..validation.pair_answers import csv_rows
-from ..validation.pair_export import check_file
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .find import select_clusters
+from .pair_answers import csv_rows
+from .pair_export import check_file
 
 QUESTION = "What does each image show?"
 

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
+from ..sampling.pairs import check_pairs
 from ..tables import read_rows, text_of
 from ..validate import check_choice, check_path
 from ..verbs import public
 from ..wording import arg, kind_of, quote
 from .pair_export import SCALES
-from .pairs import check_pairs
 
 #: How a missing judgement is written, by us, by R and by pandas.
 _NOTHING = ("", "NA", "nan")

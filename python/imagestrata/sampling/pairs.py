@@ -125,8 +125,7 @@ def sample_pairs(
     The id of a pair is made from the ids of its images, whichever stands left:
     answers to other pairs are noticed when they are read back.
     """
-    from ..embeddings.inputs import embeddings_fingerprint
-    from .grid import (
+    from ..clustering.grid import (
         candidates_of,
         checked_grid,
         common_images,
@@ -135,6 +134,7 @@ def sample_pairs(
         named_embeddings,
         on_images,
     )
+    from ..embeddings.inputs import embeddings_fingerprint
 
     n = check_int("n", n, minimum=1)
     k = check_int("k", k, minimum=1)
