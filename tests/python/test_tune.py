@@ -28,9 +28,9 @@ from imagestrata import (
     tune_clusters,
 )
 from imagestrata.cli import app
+from imagestrata.clustering import grid as grid_module
 from imagestrata.clustering.grid import _thinned
 from imagestrata.clustering.iterative import IterativeKMeans
-from imagestrata.validation import grid as grid_module
 from imagestrata.validation.folds import JudgedPairs, choose_on_folds, deal_folds
 
 SCORING = {"folds": 5, "seed": 0, "weighted": False, "same_from": 1, "residual": "alone"}
