@@ -280,8 +280,56 @@ class Step:
             return None
         return Parts(self.folder / "partial" / self.name / self._key)
 
+    def result(
+        self,
+        read: Callable[[Path], _T | None],
+        make: Callable[[], _T],
+        write: Callable[[_T, Path], Mapping[str, Any] | None],
+        *,
+        identity: Callable[[_T], str] | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> _T:
+        """The result of the step: read where it is finished, else made and written, once.
+
+        Parameters
+        ----------
+        read : callable
+            Reads the result from the folder that is given. None, an :class:`ImagestrataError`
+            or an error of the system says that it is missing or damaged: it is made again.
+        make : callable
+            Computes the result; what is unfinished lies in :attr:`parts`.
+        write : callable
+            Stores the result in the folder that is given, and returns counts for
+            ``run.json``; or None if the step is not finished, since some of it has failed
+            and the same call tries it again. Not called without a run folder.
+        identity : callable, optional
+            Gives the fingerprint of a result, by which other steps say what they are made
+            from. A table that people may edit is refused unless it has the recorded one.
+        note : mapping, optional
+            What ``run.json`` says of the finished step beside the counts.
+
+        Raises
+        ------
+        ImagestrataError
+            If the table was edited and ``overwrite`` is False; or if the run holds another
+            result of a step that this one is made from.
+        """
+        edited = PRODUCTS[self.name] in _PEOPLES.get(self.name, [])
+        found = self.stored(read, identity if edited else None)
+        if found is not None:
+            return found
+        made = make()
+        if self.folder is None:
+            return made
+        if identity is not None:
+            self.made(identity(made))
+        counts = write(made, self.folder)
+        if counts is not None:
+            self.finish(note, **counts)
+        return made
+
     def stored(
-        self, read: Callable[[Path], _T], result: Callable[[_T], str] | None = None
+        self, read: Callable[[Path], _T | None], result: Callable[[_T], str] | None = None
     ) -> _T | None:
         """The result of a finished step, or None where it has to be made.
 
@@ -303,12 +351,13 @@ class Step:
         entry = read_run(self.folder)["steps"][self.name]
         try:
             found = read(self.folder)
-            if result is None or entry.get("result") in (None, result(found)):
-                return found
-            file = self.folder / PRODUCTS[self.name]
-            if not self._overwrite:
-                raise _changed(file, self.name)
-            _move(self.folder, file)
+            if found is not None:
+                if result is None or entry.get("result") in (None, result(found)):
+                    return found
+                file = self.folder / PRODUCTS[self.name]
+                if not self._overwrite:
+                    raise _changed(file, self.name)
+                _move(self.folder, file)
         except _Changed:
             raise
         except (ImagestrataError, OSError):

@@ -49,6 +49,74 @@ def test_a_step_whose_result_was_deleted_is_made_again(tmp_path):
         require_step(tmp_path, "scan")
 
 
+class TestResult:
+    """``Step.result()``: read where finished, else made and written once."""
+
+    def take(self, folder, made="x", *, read=None, finished=True, **how):
+        """The result of a step whose file holds one word, and what was done to have it."""
+        done = []
+
+        def write(word, run):
+            done.append("written")
+            (run / "pairs.csv").write_text(word)
+            return {"letters": len(word)} if finished else None
+
+        def make():
+            done.append("made")
+            return made
+
+        step = begin(folder, "pairs", **how)
+        found = step.result(
+            read or (lambda run: (run / "pairs.csv").read_text()),
+            make,
+            write,
+            identity=lambda word: f"hash of {word}",
+            note={"by": "test"},
+        )
+        return found, done
+
+    def test_made_and_written_once(self, tmp_path):
+        assert self.take(tmp_path) == ("x", ["made", "written"])
+        entry = read_run(tmp_path)["steps"]["pairs"]
+        assert (entry["result"], entry["counts"], entry["by"]) == (
+            "hash of x",
+            {"letters": 1},
+            "test",
+        )
+        assert self.take(tmp_path, "never made") == ("x", [])
+
+    def test_without_a_folder_it_is_only_made(self):
+        assert self.take(None) == ("x", ["made"])
+
+    @pytest.mark.parametrize("read", [None, lambda run: None])
+    def test_a_missing_result_is_made_again_under_the_lock(self, tmp_path, read):
+        self.take(tmp_path)
+        (tmp_path / "pairs.csv").unlink()
+
+        def other_process():
+            assert not read_run(tmp_path)["steps"]["pairs"]["finished"]
+            return "y"
+
+        step = begin(tmp_path, "pairs")
+        reader = read or (lambda run: (run / "pairs.csv").read_text())
+        assert step.result(reader, other_process, lambda word, run: {}) == "y"
+        assert read_run(tmp_path)["steps"]["pairs"]["finished"]
+
+    def test_a_step_of_which_some_failed_is_tried_again(self, tmp_path):
+        self.take(tmp_path, finished=False)
+        assert not read_run(tmp_path)["steps"]["pairs"]["finished"]
+        assert self.take(tmp_path, "y") == ("y", ["made", "written"])
+
+    def test_a_table_that_somebody_edited_is_refused_and_kept(self, tmp_path):
+        self.take(tmp_path)
+        (tmp_path / "pairs.csv").write_text("edited")
+        with pytest.raises(ImagestrataError, match="somebody changed it"):
+            self.take(tmp_path)
+        with pytest.warns(UserWarning, match="The changed 'pairs.csv' moved to"):
+            assert self.take(tmp_path, overwrite=True)[0] == "x"
+        assert [file.read_text() for file in tmp_path.glob("replaced/*/pairs.csv")] == ["edited"]
+
+
 def test_an_interrupted_step_goes_on_with_its_parts(tmp_path):
     begin(tmp_path, k=1).parts.write("0", pd.DataFrame({"x": [1]}))
     step = begin(tmp_path, k=1)

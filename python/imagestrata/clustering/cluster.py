@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -227,11 +228,26 @@ def cluster_images(
     step = Step(
         out, "cluster", arguments, inputs=inputs, made_from={"embed": inputs}, overwrite=overwrite
     )
-    stored = step.stored(Clustering.load)
-    if stored is not None:
-        return stored
-    estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
-    clustering = _as_tables(estimator, embeddings, arguments)
+
+    def make() -> Clustering:
+        estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
+        clustering = _as_tables(estimator, embeddings, arguments)
+        _warn_of_little(clustering, estimator, embeddings)
+        return clustering
+
+    def write(clustering: Clustering, folder: Path) -> dict[str, int]:
+        clustering.save(folder)
+        line = clustering.summary.iloc[0]
+        return {name: int(line[name]) for name in ("n_images", "n_clusters", "n_residual")}
+
+    return step.result(
+        Clustering.load, make, write, identity=lambda made: clusters_fingerprint(made.images)
+    )
+
+
+def _warn_of_little(
+    clustering: Clustering, estimator: ClusterEstimator, embeddings: Embeddings
+) -> None:
     if clustering.clusters.empty:
         warn(_why_no_cluster(estimator, embeddings))
     elif len(clustering.clusters) > 1 and clustering.clusters["share"].iloc[0] > _NEARLY_ALL:
@@ -240,12 +256,6 @@ def cluster_images(
             "was told apart. Try other settings, or vectors of another encoder; before hdbscan, "
             f"{verb('reduce_embeddings', method='umap')}."
         )
-    if step.folder is not None:
-        step.made(clusters_fingerprint(clustering.images))
-        clustering.save(step.folder)
-        line = clustering.summary.iloc[0]
-        step.finish(**{name: int(line[name]) for name in ("n_images", "n_clusters", "n_residual")})
-    return clustering
 
 
 def _arguments(method: str, estimator: ClusterEstimator, seed: int) -> dict[str, Any]:

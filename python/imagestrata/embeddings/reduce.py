@@ -7,6 +7,7 @@ import math
 import numbers
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,23 +141,27 @@ def reduce_embeddings(
         made_from=from_scan(out, given.images["image_id"]),
         overwrite=overwrite,
     )
-    stored = step.stored(lambda run: read_embeddings(run / "embeddings"))
-    if stored is not None:
-        return stored
-    matrix, learnt = reduce(given.matrix, settings, progress)
-    result = Embeddings(
-        given.images,
-        np.ascontiguousarray(matrix, dtype=np.float32),
-        {**settings, **learnt, "width": matrix.shape[1]},
-        failures=given.failures,
+
+    def make() -> Embeddings:
+        matrix, learnt = reduce(given.matrix, settings, progress)
+        return Embeddings(
+            given.images,
+            np.ascontiguousarray(matrix, dtype=np.float32),
+            {**settings, **learnt, "width": matrix.shape[1]},
+            failures=given.failures,
+        )
+
+    def write(result: Embeddings, run: Path) -> dict[str, int]:
+        begin(run / "embeddings")
+        write_embeddings(result, run / "embeddings")
+        return {"images": len(result), "width": result.matrix.shape[1]}
+
+    return step.result(
+        lambda run: read_embeddings(run / "embeddings"),
+        make,
+        write,
+        identity=embeddings_fingerprint,
     )
-    if step.folder is not None:
-        folder = step.folder / "embeddings"
-        step.made(embeddings_fingerprint(result))
-        begin(folder)
-        write_embeddings(result, folder)
-        step.finish(images=len(result), width=matrix.shape[1])
-    return result
 
 
 def principal_components(

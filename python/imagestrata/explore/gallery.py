@@ -132,25 +132,32 @@ def image_gallery(
     step = Step(out, "gallery", settings, inputs=inputs, made_from=made_from, overwrite=overwrite)
     assert step.folder is not None
     page = step.folder / "gallery" / "index.html"
-    if step.stored(lambda run: (run / "gallery" / "index.html").stat()) is not None:
+
+    def read(run: Path) -> Path:
+        page.stat()
         return page
 
-    thumbnails = f"thumbnails-{thumbnail}"
-    made = make_thumbnails(shown, page.parent / thumbnails, 2 * thumbnail, progress)
-    ensure_folder(page.parent)
-    content["images"] |= _pictures(made)
-    content |= {
-        "key": fingerprint([content["images"]["id"], content["images"]["cluster"]]),
-        "bases": _bases(content["root"], page.parent),
-        "thumbnails": thumbnails,
-        "height": thumbnail,
-        "typical": n_typical,
-    }
-    title = f"{step.folder.resolve().name}: visual topics"
-    write_page(page, "gallery", content, title=title, summary=_summary(clustering))
-    not_shown = len(images) - len(shown) + len(content["images"]["missing"])
-    step.finish(images=len(images), not_shown=not_shown)
-    return page
+    def make() -> Path:
+        thumbnails = f"thumbnails-{thumbnail}"
+        made = make_thumbnails(shown, page.parent / thumbnails, 2 * thumbnail, progress)
+        content["images"] |= _pictures(made)
+        content.update(
+            key=fingerprint([content["images"]["id"], content["images"]["cluster"]]),
+            bases=_bases(content["root"], page.parent),
+            thumbnails=thumbnails,
+            height=thumbnail,
+            typical=n_typical,
+        )
+        return page
+
+    def write(page: Path, run: Path) -> dict[str, int]:
+        ensure_folder(page.parent)
+        title = f"{run.resolve().name}: visual topics"
+        write_page(page, "gallery", content, title=title, summary=_summary(clustering))
+        not_shown = len(images) - len(shown) + len(content["images"]["missing"])
+        return {"images": len(images), "not_shown": not_shown}
+
+    return step.result(read, make, write)
 
 
 def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.int64]:

@@ -93,32 +93,40 @@ def fine_tune_labelled(
         out, "fine-tune", settings | {"test": test}, inputs=labelled.fingerprint(),
         made_from=from_scan(out, labelled.images["image_id"].unique()), overwrite=overwrite,
     )  # fmt: skip
-    stored = step.stored(FineTunedModel.load)
-    if stored is not None:
-        return stored
-    lent = Path(tempfile.mkdtemp(prefix="imagestrata-")) if step.folder is None else None
-    folder = (lent or step.folder) / "model"  # type: ignore[operator]
-    shutil.rmtree(folder, ignore_errors=True)
-    ensure_folder(folder)
     checkpoints = None if step.parts is None else step.parts.folder
-    try:
+
+    def make_in(place: Path) -> FineTunedModel:
+        folder = place / "model"
+        shutil.rmtree(folder, ignore_errors=True)
+        ensure_folder(folder)
         if settings["freeze"] == BACKBONE:
             learnt = _learn_head(
                 labelled, settings, weights, device, vectors, checkpoints, progress
             )
         else:
             learnt = _learn_all(labelled, settings, weights, device, checkpoints, progress)
-        counts = _store(folder, learnt, settings, device, test)
-        model = FineTunedModel.load(folder)
-        step.made(encoder_key(model.encoder))
-    except BaseException:
-        if lent is not None:
+        _store(folder, learnt, settings, device, test)
+        return FineTunedModel.load(folder)
+
+    def make() -> FineTunedModel:
+        """The model, which always lies in files: without a run folder, in a borrowed one."""
+        if step.folder is not None:
+            return make_in(step.folder)
+        lent = Path(tempfile.mkdtemp(prefix="imagestrata-"))
+        try:
+            model = make_in(lent)
+        except BaseException:
             shutil.rmtree(lent, ignore_errors=True)
-        raise
-    if lent is not None:
+            raise
         weakref.finalize(model, shutil.rmtree, lent, ignore_errors=True)
-    step.finish(**counts)
-    return model
+        return model
+
+    return step.result(
+        FineTunedModel.load,
+        make,
+        lambda model, _: {"best_epoch": model.training["best_epoch"], **model.training["images"]},
+        identity=lambda model: encoder_key(model.encoder),
+    )
 
 
 def _learn_all(
@@ -231,8 +239,8 @@ def _learn_head(
 
 def _store(
     folder: Path, learnt: _Learnt, settings: dict[str, Any], device: str, test: bool
-) -> dict[str, Any]:
-    """Write the model with what the kept epoch says of every image; counts worth knowing."""
+) -> None:
+    """Write the model with what the kept epoch says of every image."""
     write_encoder(folder, learnt.encoder, learnt.state, learnt.backbone)
     labelled = learnt.labelled
     shown = np.ones(len(learnt.split), dtype=bool) if test else learnt.split != "test"
@@ -272,7 +280,6 @@ def _store(
         "predictions": predictions,
     }
     write_model(folder, task, labels, tables, learnt.head, training)
-    return {"best_epoch": learnt.trained.best_epoch, **counts}
 
 
 def _read(

@@ -122,23 +122,23 @@ def assign_annotators(
         made_from={"sample": from_sample(out, images)},
         overwrite=overwrite,
     )
-    stored = step.stored(read_packets, packets_fingerprint)
-    if stored is not None:
-        return stored
-    needs = np.full(len(images), raters_per_group)
-    kinds = kinds_of(images["cluster"], residual)
-    n_packets = -(-len(images) * raters_per_group // n_images)
-    _check_feasible(images, kinds, raters_per_group, n_images, n_packets, residual)
-    dealt = [
-        deal(kinds, needs, n_packets, np.random.default_rng([seed, place]))
-        for place in range(len(groups))
-    ]
-    packets = packets_table(images, groups, dealt)
-    if step.folder is not None:
-        step.made(packets_fingerprint(packets))
-        write_table(step.folder / "packets.csv", packets)
-        step.finish(packets=packets["packet_id"].nunique(), images=len(images))
-    return packets
+
+    def make() -> pd.DataFrame:
+        needs = np.full(len(images), raters_per_group)
+        kinds = kinds_of(images["cluster"], residual)
+        n_packets = -(-len(images) * raters_per_group // n_images)
+        _check_feasible(images, kinds, raters_per_group, n_images, n_packets, residual)
+        dealt = [
+            deal(kinds, needs, n_packets, np.random.default_rng([seed, place]))
+            for place in range(len(groups))
+        ]
+        return packets_table(images, groups, dealt)
+
+    def write(packets: pd.DataFrame, folder: Path) -> dict[str, int]:
+        write_table(folder / "packets.csv", packets)
+        return {"packets": packets["packet_id"].nunique(), "images": len(images)}
+
+    return step.result(read_packets, make, write, identity=packets_fingerprint)
 
 
 @public

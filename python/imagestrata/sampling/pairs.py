@@ -177,22 +177,23 @@ def sample_pairs(
         made_from={"embed": one_of(out, "embed", prints)},
         overwrite=overwrite,
     )
-    stored = step.stored(read_drawn_pairs, pairs_fingerprint)
-    if stored is not None:
-        return stored
-    if grid is not None:
-        fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
-        found = on_images(images, candidates, fitted, encoders)
-    elif clusterings is None:
-        fits = (cluster_for_pairs(one.matrix, k, seed) for one in encoders.values())
-        found = [labels_on(images, *both) for both in zip(encoders.values(), fits, strict=True)]
-    rng = np.random.default_rng([seed, 2])
-    pairs = draw_pairs(images, found, n, share_within, rng)
-    if step.folder is not None:
-        step.made(pairs_fingerprint(pairs))
-        write_table(step.folder / "pairs.csv", pairs)
-        step.finish(pairs=len(pairs), images=len({*pairs["image_a"], *pairs["image_b"]}))
-    return pairs
+
+    def make() -> pd.DataFrame:
+        labels = found
+        if grid is not None:
+            fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
+            labels = on_images(images, candidates, fitted, encoders)
+        elif clusterings is None:
+            fits = (cluster_for_pairs(one.matrix, k, seed) for one in encoders.values())
+            both = zip(encoders.values(), fits, strict=True)
+            labels = [labels_on(images, one, fit) for one, fit in both]
+        return draw_pairs(images, labels, n, share_within, np.random.default_rng([seed, 2]))
+
+    def write(pairs: pd.DataFrame, folder: Path) -> dict[str, int]:
+        write_table(folder / "pairs.csv", pairs)
+        return {"pairs": len(pairs), "images": len({*pairs["image_a"], *pairs["image_b"]})}
+
+    return step.result(read_drawn_pairs, make, write, identity=pairs_fingerprint)
 
 
 def read_drawn_pairs(folder: Path) -> pd.DataFrame:

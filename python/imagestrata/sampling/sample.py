@@ -125,10 +125,28 @@ def sample_images(
         made_from={"cluster": clusters},
         overwrite=overwrite,
     )
-    stored = step.stored(read_sample, sample_fingerprint)
-    if stored is not None:
-        return stored
 
+    def write(sample: pd.DataFrame, folder: Path) -> dict[str, Any]:
+        write_table(folder / "sample.csv", sample)
+        n_strata = sample["cluster"].nunique()
+        return {
+            "strata": n_strata,
+            "sampled": len(sample),
+            "not_sampled_strata": _n_strata(images) - n_strata,
+            # A CSV file does not say that "001" is text.
+            "types": {str(name): str(column.dtype) for name, column in sample.items()},
+        }
+
+    return step.result(
+        read_sample,
+        lambda: _sample(images, settings, shares),
+        write,
+        identity=sample_fingerprint,
+    )
+
+
+def _sample(images: pd.DataFrame, settings: dict[str, Any], shares: str) -> pd.DataFrame:
+    """Images of every stratum that the settings allow, with their weights."""
     strata = images.groupby("cluster").size()
     is_residual = strata.index.astype("str") == "-1"
     kept = (strata > 1) | settings["singles"]
@@ -145,18 +163,7 @@ def sample_images(
         drawn = np.where(sizes == 1, 1, np.minimum(settings["n_per_cluster"], sizes - 1))
     else:
         drawn = _allocate(settings["budget"], sizes, settings["allocation"])
-    sample = _draw(images, strata.index.to_numpy(), sizes, drawn, shares, settings["seed"])
-    if step.folder is not None:
-        step.made(sample_fingerprint(sample))
-        write_table(step.folder / "sample.csv", sample)
-        step.finish(
-            strata=len(strata),
-            sampled=len(sample),
-            not_sampled_strata=_n_strata(images) - len(strata),
-            # A CSV file does not say that "001" is text.
-            types={str(name): str(column.dtype) for name, column in sample.items()},
-        )
-    return sample
+    return _draw(images, strata.index.to_numpy(), sizes, drawn, shares, settings["seed"])
 
 
 def sample_settings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -198,42 +199,42 @@ def tune_clusters(
         given = one_of(out, "embed", list(prints.values()))
         check_base(check_path("out", out), "embed", given, "tune")
     step = Step(folder, "tune", settings, inputs=inputs, overwrite=overwrite)
-    stored = step.stored(Tuning.load)
-    if stored is not None:
-        return stored
 
-    found = fit_all(candidates, encoders, seed, step.parts, progress, "Tuning")
-    own = list(range(len(candidates)))
-    if baselines:
-        compared = baselines_of(candidates, found)
-        candidates = [*candidates, *compared]
-        found += fit_all(compared, encoders, seed, step.parts, progress, "Comparing")
-    on_common = on_images(images, candidates, found, encoders)
-    selection, heldout = choose_on_folds(on_common, own, judged, measure, seed)
-    about = _about(candidates, found, varied_settings(grids))
-    _tell_the_same(about[~about["baseline"]], varied_settings(grids))
-    scores = score_all(on_common, judged, seed)
-    weighting = "design" if weighted_here else "none"
-    numbers = scores.columns[1:-1]
-    columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers, "settings"]
-    results = about.merge(scores.assign(weighting=weighting), on="candidate")
-    tuned = Tuning(
-        results=results[columns],
-        selection=selection,
-        heldout=heldout.assign(weighting=weighting)[
-            ["measure", "weighting", *scores.columns[1:-1]]
-        ],
-        settings={
-            **settings,
-            "n_pairs": len(judged.a),
-            "n_missing": judged.n_missing,
-            "embeddings": prints,
-        },
-    )
-    if step.folder is not None:
-        tuned.save(step.folder)
-        step.finish(n_candidates=len(candidates), n_pairs=len(judged.a))
-    return tuned
+    def make() -> Tuning:
+        found = fit_all(candidates, encoders, seed, step.parts, progress, "Tuning")
+        own = list(range(len(candidates)))
+        every = candidates
+        if baselines:
+            compared = baselines_of(candidates, found)
+            every = [*candidates, *compared]
+            found += fit_all(compared, encoders, seed, step.parts, progress, "Comparing")
+        on_common = on_images(images, every, found, encoders)
+        selection, heldout = choose_on_folds(on_common, own, judged, measure, seed)
+        about = _about(every, found, varied_settings(grids))
+        _tell_the_same(about[~about["baseline"]], varied_settings(grids))
+        scores = score_all(on_common, judged, seed)
+        weighting = "design" if weighted_here else "none"
+        numbers = scores.columns[1:-1]
+        columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers, "settings"]
+        results = about.merge(scores.assign(weighting=weighting), on="candidate")
+        return Tuning(
+            results=results[columns],
+            selection=selection,
+            heldout=heldout.assign(weighting=weighting)[["measure", "weighting", *numbers]],
+            settings={
+                **settings,
+                "n_pairs": len(judged.a),
+                "n_missing": judged.n_missing,
+                "embeddings": prints,
+            },
+        )
+
+    def write(tuned: Tuning, folder: Path) -> dict[str, int]:
+        tuned.save(folder)
+        n_candidates = tuned.results["candidate"].nunique()
+        return {"n_candidates": n_candidates, "n_pairs": len(judged.a)}
+
+    return step.result(Tuning.load, make, write)
 
 
 def _about(
