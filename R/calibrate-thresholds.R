@@ -19,5 +19,8 @@
 calibrate_thresholds <- function(model, measure = "f1", ...) {
   check_dots(...)
   sent <- send_model(model)
-  decode_table(call_core("calibrate_thresholds", sent, check_string(measure, "measure")))
+  decode_table(call_core(
+    "calibrate_thresholds", sent,
+    measure = check_string(measure, "measure")
+  ))
 }

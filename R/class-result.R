@@ -30,6 +30,7 @@ glance.imagestrata_result <- function(x, ...) {
 # What Python needs to make of it again what it was.
 send_result <- function(x) {
   list(
+    kind = "tuning",
     tables = lapply(attr(x, "tables"), encode_result),
     settings = to_json(attr(x, "settings"))
   )

@@ -114,7 +114,7 @@ read_coding <- function(files, sheet, codes = NULL, sep = NULL, encoding = NULL,
 
 send_codes <- function(codes, call = rlang::caller_env()) {
   if (is.character(codes) && is.null(names(codes))) {
-    return(as.character(jsonlite::toJSON(as.character(codes))))
+    return(send_json(codes, auto_unbox = TRUE))
   }
-  send_choices(codes, "codes", call) %||% "[]"
+  send_choices(codes, "codes", call) %||% send_json(list())
 }

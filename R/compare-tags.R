@@ -78,7 +78,7 @@ send_choices <- function(x, name, call = rlang::caller_env()) {
       call = call
     )
   }
-  as.character(jsonlite::toJSON(as.list(x), null = "null"))
+  send_json(x, null = "null")
 }
 
 #' @export

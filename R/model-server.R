@@ -137,7 +137,10 @@ print.imagestrata_local_model <- function(x, ...) {
 }
 
 send_model_of_words <- function(x, name, call = rlang::caller_env()) {
-  if (inherits(x, "imagestrata_local_model")) unclass(x) else send_server(x, name, call)
+  if (inherits(x, "imagestrata_local_model")) {
+    return(c(list(kind = "LocalModel"), unclass(x)))
+  }
+  send_server(x, name, call)
 }
 
 send_server <- function(x, name, call = rlang::caller_env()) {
@@ -150,5 +153,5 @@ send_server <- function(x, name, call = rlang::caller_env()) {
   if (is.null(server$api_key) && nzchar(key) && is_openai) {
     server$api_key <- key
   }
-  server
+  c(list(kind = "ModelServer"), server)
 }

@@ -20,13 +20,15 @@ plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_im
   check_dots(...)
   path <- check_path(path, "path", null = TRUE)
   sent <- send_model(model)
+  if (inherits(model, "imagestrata_model")) {
+    sent <- list(kind = "model", path = sent$path, predictions = encode_table(augment(model)))
+  }
   call <- rlang::current_env()
   draw_picture(path, function(path) {
     call_core(
       "plot_mistakes",
       sent,
       path,
-      predictions = if (inherits(model, "imagestrata_model")) encode_table(augment(model)),
       split = check_string(split, "split"),
       label = check_string(label, "label", null = TRUE),
       n_images = check_number(n_images, "n_images"),

@@ -1,5 +1,5 @@
 # The one door to Python: `core()` starts it, on first use and never before, and
-# `call_core()` calls a verb of python/imagestrata/bridge/calls.py through it.
+# `call_core()` calls a verb through it, by python/imagestrata/bridge/calls.py.
 
 the <- new.env(parent = emptyenv())
 
@@ -75,7 +75,7 @@ import_core <- function() {
 # the value or the error, and with the warnings that came up meanwhile, in R's words.
 call_core <- function(verb, ..., call = rlang::caller_env()) {
   arguments <- rlang::list2(...) # checked before Python is looked for
-  answer <- do.call(core(call)[[verb]], arguments, quote = TRUE)
+  answer <- do.call(core(call)[["call"]], c(list(verb), arguments), quote = TRUE)
   for (warning in as.character(answer[["warnings"]])) {
     cli::cli_warn("{warning}", call = call)
   }

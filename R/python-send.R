@@ -178,6 +178,11 @@ send_labels <- function(x, name, call = rlang::caller_env()) {
   list(kind = "path", path = file)
 }
 
+# A list as JSON: R's NULL inside of a list gets lost otherwise, and a list of one is a scalar.
+send_json <- function(x, ...) {
+  list(kind = "json", text = as.character(jsonlite::toJSON(as.list(x), ...)))
+}
+
 # Settings cross as JSON text that R keeps as it came: reading it into R's lists and
 # writing it again would turn lists of one into scalars.
 to_json <- function(text) {

@@ -73,5 +73,5 @@ send_tagger <- function(x, name, call = rlang::caller_env()) {
   keys <- Sys.getenv(c(
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"
   ))
-  c(unclass(x), list(environment = as.list(keys[nzchar(keys)])))
+  c(list(kind = "Rekognition"), unclass(x), list(environment = as.list(keys[nzchar(keys)])))
 }

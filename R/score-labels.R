@@ -27,6 +27,6 @@ score_labels <- function(clusters, labels, ...) {
        {length(labels)}."
     )
   }
-  table <- tibble::tibble(clusters = clusters, labels = labels)
-  decode_table(call_core("score_labels", encode_table(table)))
+  column <- \(x) list(kind = "labels", table = encode_table(tibble::tibble(x)))
+  decode_table(call_core("score_labels", column(clusters), column(labels)))
 }

@@ -121,7 +121,5 @@ check_grid <- function(grid, call = rlang::caller_env()) {
       call = call
     )
   }
-  as.character(jsonlite::toJSON(
-    as.list(grid), auto_unbox = TRUE, null = "null", na = "null", digits = NA
-  ))
+  send_json(grid, auto_unbox = TRUE, null = "null", na = "null", digits = NA)
 }

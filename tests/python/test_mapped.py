@@ -346,7 +346,7 @@ def test_two_at_once(run: Path) -> None:
 
 def test_r_gets_an_ordinary_matrix(run: Path) -> None:
     loaded = Embeddings.load(run)
-    answer = calls.read_matrix(str(run))["value"]
+    answer = calls.call("read_matrix", str(run))["value"]
     sent = answer["matrix"]
     flat = np.frombuffer(sent["data"], dtype="<f4")
     assert np.array_equal(flat.reshape(sent["dim"][::-1]).T, loaded.matrix)

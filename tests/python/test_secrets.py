@@ -110,10 +110,16 @@ def test_a_server_shows_its_key_in_no_way():
 def test_keys_do_not_show_in_what_r_is_told(server, tmp_path):
     folder = write_pictures(tmp_path / "pictures", 1)
     server.answer = lambda number, request: (401, {}, {"error": {"message": ECHOES["full"]}})
-    sent = {"model": "m", "base_url": server.url, "api_key": KEY, "retries": 0}
+    sent = {
+        "kind": "ModelServer",
+        "model": "m",
+        "base_url": server.url,
+        "api_key": KEY,
+        "retries": 0,
+    }
     sent |= {"concurrency": 1, "tokens_per_image": 100}
     images = {"kind": "path", "path": str(folder)}
-    answer: Any = calls.describe_images(images, sent, str(tmp_path / "run"), progress=False)
+    answer: Any = calls.call("describe_images", images, sent, str(tmp_path / "run"), progress=False)
     assert answer["error"]["kind"] == "ImagestrataError"
     assert_hidden(str(answer))
 

@@ -17,7 +17,8 @@ local_core <- function(..., .frame = parent.frame()) {
     }
   }
   verbs <- list(...)
-  the$core <- Map(answer, names(verbs), verbs)
+  answers <- Map(answer, names(verbs), verbs)
+  the$core <- list(call = \(verb, ...) answers[[verb]](...))
   calls
 }
 

@@ -5,11 +5,11 @@ test_that("codes reach Python as names or as names with answers", {
     suppressMessages(coding_sheet(toy_clustering(), out, codes, ..., progress = FALSE))
     calls$coding_sheet
   }
-  expect_equal(write("frame")[[3]], '["frame"]')
+  expect_equal(write("frame")[[3]]$text, '["frame"]')
   codes <- list(people = c("yes", "no"), frame = NULL)
-  expect_equal(write(codes)[[3]], '{"people":["yes","no"],"frame":null}')
+  expect_equal(write(codes)[[3]]$text, '{"people":["yes","no"],"frame":null}')
   sent <- write(c("a", "b"), columns = "account", exclude = "x", clusters = 1)
-  expect_equal(sent[[3]], '["a","b"]')
+  expect_equal(sent[[3]]$text, '["a","b"]')
   expect_equal(sent$columns, list("account"))
   expect_equal(sent$exclude, list("x"))
   expect_error(write(list("a")), "list with names and words", class = "imagestrata_error")

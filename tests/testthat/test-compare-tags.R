@@ -16,7 +16,7 @@ test_that("taggers, labels and matches are sent as Python expects them", {
   expect_equal(sent[[1]]$kind, "several")
   expect_equal(sent[[1]]$names, list("one", "two"))
   expect_equal(sent[[2]]$kind, "table")
-  expect_equal(sent[[3]], '{"protest":["Crowd"]}')
+  expect_equal(sent[[3]]$text, '{"protest":["Crowd"]}')
   compare_tags(tagged)
   expect_null(calls$compare_tags[[2]])
   expect_null(calls$compare_tags[[3]])

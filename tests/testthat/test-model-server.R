@@ -57,7 +57,9 @@ test_that("a local model is sent as it is", {
   model <- local_model(folder, device = "cpu")
   expect_output(print(model), "on this machine")
   describe_images(folder, model, folder, progress = FALSE)
-  expect_equal(calls$describe_images[[2]], list(model = absolute_path(folder), device = "cpu"))
+  expect_equal(calls$describe_images[[2]], list(
+    kind = "LocalModel", model = absolute_path(folder), device = "cpu"
+  ))
 })
 
 test_that("a folder without a model is told", {

@@ -48,7 +48,7 @@ test_that("every type comes back from Python", {
   skip_if_no_core()
   for (name in names(types)) {
     before <- tibble::tibble(x = types[[name]])
-    after <- call_core("echo_table", encode_table(before))
+    after <- call_core("echo", encode_table(before))
     expect_same(decode_table(after)$x, before$x, name)
   }
 })
@@ -67,7 +67,7 @@ test_that("whole numbers beyond 2^53 are never rounded", {
   skip_if_no_core()
   # The bytes of 2^53 + 1, as a column of class integer64 holds them.
   big <- structure(readBin(as.raw(c(1, 0, 0, 0, 0, 0, 0x20, 0)), "double"), class = "integer64")
-  after <- decode_table(call_core("echo_table", encode_table(tibble::tibble(x = big))))
+  after <- decode_table(call_core("echo", encode_table(tibble::tibble(x = big))))
   expect_identical(after$x, "9007199254740993")
 })
 
@@ -96,7 +96,7 @@ test_that("a matrix is read as it was written, and comes back as float32", {
   expect_identical(decode_matrix(encode_matrix(m)), m)
   expect_identical(decode_matrix(encode_matrix(m[0, , drop = FALSE])), m[0, , drop = FALSE])
   skip_if_no_core()
-  expect_identical(decode_matrix(call_core("echo_matrix", encode_matrix(m))), m)
+  expect_identical(decode_matrix(call_core("echo", list(kind = "matrix", matrix = encode_matrix(m)))), m)
 })
 
 test_that("what cannot go to Python is named", {

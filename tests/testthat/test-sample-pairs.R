@@ -17,7 +17,7 @@ test_that("embeddings or a matrix are sent with the settings", {
   sample_pairs(list(toy_vectors(), toy_vectors()), clusterings = topics, grid = list(k = 5:6))
   expect_length(calls$sample_pairs$clusterings$several, 1)
   expect_equal(calls$sample_pairs[[1]]$kind, "several")
-  expect_equal(calls$sample_pairs$grid, "{\"k\":[5,6]}")
+  expect_equal(calls$sample_pairs$grid$text, "{\"k\":[5,6]}")
   expect_error(sample_pairs(toy_vectors(), clusterings = 1:3), "cluster_images",
     class = "imagestrata_error"
   )

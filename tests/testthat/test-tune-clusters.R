@@ -9,7 +9,7 @@ test_that("grids and several encoders are sent as they are meant", {
   )
   sent <- calls$tune_clusters
   expect_identical(
-    sent[[3]], "{\"k\":[10,15],\"similarity_threshold\":0.05,\"normalize\":[null,\"l2\"]}"
+    sent[[3]]$text, "{\"k\":[10,15],\"similarity_threshold\":0.05,\"normalize\":[null,\"l2\"]}"
   )
   expect_identical(sent[[1]]$names, list("first", "second"))
   expect_identical(sent[[1]]$several[[1]]$kind, "matrix")
@@ -21,7 +21,7 @@ test_that("grids and several encoders are sent as they are meant", {
   grids <- list(list(k = 5), list(method = "kmeans", n_clusters = 2:3))
   tune_clusters(toy_vectors(), pairs, grids, progress = FALSE)
   expect_identical(
-    calls$tune_clusters[[3]], "[{\"k\":5},{\"method\":\"kmeans\",\"n_clusters\":[2,3]}]"
+    calls$tune_clusters[[3]]$text, "[{\"k\":5},{\"method\":\"kmeans\",\"n_clusters\":[2,3]}]"
   )
   tune_clusters(toy_vectors(), pairs, progress = FALSE)
   expect_identical(calls$tune_clusters[[1]]$kind, "matrix")

@@ -1,16 +1,17 @@
-"""One function for each verb, as R calls them.
+"""The one call that R makes: a verb by its name, with whatever it takes.
 
 Numbers, strings and lists of strings cross as they are, tables and matrices as
-:mod:`~imagestrata.bridge.codec` writes them, settings as JSON. What a verb works
-on arrives as a dictionary with a ``kind``, see :func:`_receive`.
+:mod:`~imagestrata.bridge.codec` writes them. What else a verb works on arrives as a dictionary
+with a ``kind``, for which :data:`_RECEIVERS` has a function; what it returns goes back by its
+class, see :data:`_SENDERS`. :data:`_HELPERS` are calls that are no verbs.
 
-No function here raises. Each answers ``{"value", "error", "warnings"}``, since
-what reticulate makes of an exception differs from version to version.
+:func:`call` never raises. It answers ``{"value", "error", "warnings"}``, since what reticulate
+makes of an exception differs from version to version.
 """
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import inspect
 import json
 import os
@@ -33,513 +34,62 @@ from ..wording import quote, verb
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
 from .words import R
 
-Answer: TypeAlias = dict[str, Any]
+Sent: TypeAlias = dict[str, Any]
 Report: TypeAlias = Callable[[str, int, "int | None"], Any]
 
 #: Seconds between two calls of R's progress function, each of which costs R some work.
 _REPORT_EVERY = 0.1
 
 
-def _answer(verb: Callable[..., Any]) -> Callable[..., Answer]:
-    @functools.wraps(verb)
-    def call(*args: Any, **arguments: Any) -> Answer:
-        answer: Answer = {"value": None, "error": None, "warnings": []}
-        with warnings.catch_warnings(record=True) as caught:
-            try:
-                if isinstance(arguments.get("exclude"), dict):
-                    arguments["exclude"] = _receive(arguments["exclude"])
-                if "progress" in arguments:
-                    arguments["progress"] = _calm(arguments["progress"])
-                answer["value"] = verb(*args, **arguments)
-            except ImagestrataError as error:
-                answer["error"] = _foreseen(error)
-            except (Exception, KeyboardInterrupt) as error:
-                answer["error"] = _unforeseen(error)
-        answer["warnings"] = list(dict.fromkeys(_warning(one.message) for one in caught))
-        return answer
-
-    return call
-
-
-@_answer
-def scan_images(images: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.scan_images(_receive(images), **arguments))
-
-
-@_answer
-def draw_demo_corpus(folder: str, **arguments: Any) -> Any:
-    return str(imagestrata.draw_demo_corpus(folder, **arguments))
-
-
-@_answer
-def list_encoders() -> Any:
-    return encode_table(imagestrata.list_encoders())
-
-
-@_answer
-def embed_images(images: Any, encoder: str, *, model: Any = None, **arguments: Any) -> Any:
-    taught = None if model is None else _receive(model)
-    embeddings = imagestrata.embed_images(_receive(images), encoder, model=taught, **arguments)
-    return _send_embeddings(embeddings, stored=arguments.get("out") is not None)
-
-
-@_answer
-def read_embeddings(folder: str) -> Any:
-    return _send_embeddings(imagestrata.Embeddings.load(folder), stored=True)
-
-
-@_answer
-def read_matrix(folder: str) -> Any:
-    """The vectors of a run folder, in the order of its table of images."""
-    embeddings = imagestrata.Embeddings.load(folder)
-    ids = embeddings.images[["image_id"]]
-    return {"ids": encode_table(ids), "matrix": encode_matrix(embeddings.matrix)}
-
-
-@_answer
-def describe_images(images: Any, provider: Any, out: str, **arguments: Any) -> Any:
-    server = _receive_server(provider)
-    return encode_table(imagestrata.describe_images(_receive(images), server, out, **arguments))
-
-
-@_answer
-def description_costs(images: Any, provider: Any, out: str | None, **arguments: Any) -> Any:
-    server = _receive_server(provider)
-    return encode_table(imagestrata.description_costs(_receive(images), server, out, **arguments))
-
-
-@_answer
-def embed_text(texts: Any, encoder: Any, **arguments: Any) -> Any:
-    asked = _receive_server(encoder) if isinstance(encoder, dict) else encoder
-    embeddings = imagestrata.embed_text(decode_table(texts), asked, **arguments)
-    return _send_embeddings(embeddings, stored=arguments.get("out") is not None)
-
-
-@_answer
-def reduce_embeddings(embeddings: Any, method: str, **arguments: Any) -> Any:
-    reduced = imagestrata.reduce_embeddings(_receive(embeddings), method, **arguments)
-    return _send_embeddings(reduced, stored=arguments.get("out") is not None)
-
-
-@_answer
-def read_text(images: Any, languages: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.read_text(_receive(images), languages, **arguments))
-
-
-@_answer
-def crop_faces(images: Any, out: str, **arguments: Any) -> Any:
-    return encode_table(imagestrata.crop_faces(_receive(images), out, **arguments))
-
-
-@_answer
-def tag_images(images: Any, classifier: Any, **arguments: Any) -> Any:
-    asked = _receive_tagger(classifier)
-    return encode_table(imagestrata.tag_images(_receive(images), asked, **arguments))
-
-
-@_answer
-def tag_costs(images: Any, classifier: Any, out: str | None, **arguments: Any) -> Any:
-    asked = _receive_tagger(classifier)
-    return encode_table(imagestrata.tag_costs(_receive(images), asked, out, **arguments))
-
-
-@_answer
-def compare_tags(tags: Any, labels: Any, matches: str | None, **arguments: Any) -> Any:
-    compared = imagestrata.compare_tags(
-        _receive(tags),
-        _receive(labels),
-        None if matches is None else json.loads(matches),
-        **arguments,
-    )
-    return _send_tables(compared, "scores", "frequencies", "confusion", "images", "summary")
-
-
-@_answer
-def tag_frequencies(tags: Any) -> Any:
-    return encode_table(imagestrata.tag_frequencies(decode_table(tags)))
-
-
-@_answer
-def fine_tune(
-    images: Any, labels: Any, task: str | None, *, keep: str | None, **arguments: Any
-) -> Any:
-    """``keep`` is where a model without a folder of its own lies as long as R's session lasts."""
-    model = imagestrata.fine_tune(_receive(images), _receive(labels), task, **arguments)
-    if keep is not None:
-        shutil.copytree(model.folder, keep)
-    return _send_model(model)
-
-
-@_answer
-def read_model(folder: str) -> Any:
-    return _send_model(imagestrata.FineTunedModel.load(folder))
-
-
-@_answer
-def predict_labels(images: Any, model: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.predict_labels(_receive(images), _receive(model), **arguments))
-
-
-@_answer
-def calibrate_thresholds(model: Any, measure: str) -> Any:
-    return encode_table(imagestrata.calibrate_thresholds(_receive(model), measure=measure))
-
-
-@_answer
-def tune_model(images: Any, labels: Any, task: str | None, **arguments: Any) -> Any:
-    tried = imagestrata.tune_model(_receive(images), _receive(labels), task, **arguments)
-    return encode_table(tried)
-
-
-@_answer
-def explain_labels(images: Any, model: Any, out: str, **arguments: Any) -> Any:
-    explained = imagestrata.explain_labels(_receive(images), _receive(model), out, **arguments)
-    return encode_table(explained)
-
-
-@_answer
-def label_ratings(ratings: Any, **arguments: Any) -> Any:
-    return _send_labels(imagestrata.label_ratings(_receive(ratings), **arguments))
-
-
-@_answer
-def combine_labels(labels: Any, rule: str) -> Any:
-    return _send_labels(imagestrata.combine_labels(_receive(labels), rule))
-
-
-@_answer
-def plot_mistakes(model: Any, path: str, *, predictions: Any = None, **arguments: Any) -> Any:
-    """``predictions``: those that R holds, whose images may have moved meanwhile."""
-    taught = imagestrata.FineTunedModel.load(_receive(model))
-    if predictions is not None:
-        taught.predictions = decode_table(predictions)
-    imagestrata.plot_mistakes(taught, path, **arguments)
-    return path
-
-
-@_answer
-def cluster_images(images: Any, method: str, **arguments: Any) -> Any:
-    return _send_clustering(imagestrata.cluster_images(_receive(images), method, **arguments))
-
-
-@_answer
-def read_clustering(folder: str) -> Any:
-    return _send_clustering(imagestrata.Clustering.load(folder))
-
-
-@_answer
-def predict_clusters(clustering: Any, embeddings: Any) -> Any:
-    return encode_table(_receive(clustering).predict(_receive(embeddings)))
-
-
-@_answer
-def sample_images(clustering: Any, n_per_cluster: int, **arguments: Any) -> Any:
-    drawn = imagestrata.sample_images(_receive(clustering), n_per_cluster, **arguments)
-    return encode_table(drawn)
-
-
-@_answer
-def assign_annotators(sample: Any, groups: list[str], **arguments: Any) -> Any:
-    return encode_table(imagestrata.assign_annotators(decode_table(sample), groups, **arguments))
-
-
-@_answer
-def packet_costs(packets: Any, n_items: int) -> Any:
-    return encode_table(imagestrata.packet_costs(decode_table(packets), n_items))
-
-
-@_answer
-def reassign(packets: Any, ratings: Any, **arguments: Any) -> Any:
-    made = imagestrata.reassign(decode_table(packets), decode_table(ratings), **arguments)
-    return encode_table(made)
-
-
-@_answer
-def export_ratings_page(packets: Any, out: str, **arguments: Any) -> Any:
-    return str(imagestrata.export_ratings_page(decode_table(packets), out, **arguments))
-
-
-@_answer
-def export_qualtrics(packets: Any, out: str, **arguments: Any) -> Any:
-    return str(imagestrata.export_qualtrics(decode_table(packets), out, **arguments))
-
-
-@_answer
-def export_labelstudio(packets: Any, out: str, **arguments: Any) -> Any:
-    return str(imagestrata.export_labelstudio(decode_table(packets), out, **arguments))
-
-
-@_answer
-def find_images(clustering: Any, cluster: Any, n: int, **arguments: Any) -> Any:
-    found = imagestrata.find_images(_receive(clustering), cluster, n, **arguments)
-    return encode_table(found)
-
-
-@_answer
-def rows_of_clustering(images: Any, names: Any) -> Any:
-    """Row (from 1) of the image of a clustering that each row of a table is about."""
-    table = decode_table(images)
-    clustering = imagestrata.Clustering(table, table, table, np.empty((0, 0), np.float32), {})
-    rows = clustering._rows_of(decode_table(names))
-    return encode_table(pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")}))
-
-
-@_answer
-def cluster_keywords(clustering: Any, texts: Any, **arguments: Any) -> Any:
-    table = imagestrata.cluster_keywords(_receive(clustering), _receive(texts), **arguments)
-    return encode_table(table)
-
-
-@_answer
-def map_images(embeddings: Any, method: str, **arguments: Any) -> Any:
-    return encode_table(imagestrata.map_images(_receive(embeddings), method, **arguments))
-
-
-@_answer
-def cluster_metadata(clustering: Any, metadata: Any, **arguments: Any) -> Any:
-    table = imagestrata.cluster_metadata(_receive(clustering), _receive(metadata), **arguments)
-    return encode_table(table)
-
-
-@_answer
-def coding_sheet(clustering: Any, out: str, codes: str, **arguments: Any) -> Any:
-    sheet = imagestrata.coding_sheet(_receive(clustering), out, json.loads(codes), **arguments)
-    return encode_table(sheet)
-
-
-@_answer
-def read_coding(files: list[str], sheet: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.read_coding(files, _receive(sheet), **arguments))
-
-
-@_answer
-def image_gallery(
-    clustering: Any,
-    out: str,
-    *,
-    sample: Any = None,
-    keywords: Any = None,
-    points: Any = None,
-    **arguments: Any,
-) -> Any:
-    given = {"sample": sample, "keywords": keywords, "points": points}
-    tables = {name: None if sent is None else decode_table(sent) for name, sent in given.items()}
-    return str(imagestrata.image_gallery(_receive(clustering), out, **tables, **arguments))
-
-
-@_answer
-def share_bundle(run: str, out: str, *, ratings: Any = None, **arguments: Any) -> Any:
-    rated = None if ratings is None else decode_table(ratings)
-    return str(imagestrata.share_bundle(run, out, ratings=rated, **arguments))
-
-
-@_answer
-def plot_montage(clustering: Any, path: str, *, keywords: Any = None, **arguments: Any) -> Any:
-    words = None if keywords is None else decode_table(keywords)
-    imagestrata.plot_montage(_receive(clustering), path, keywords=words, **arguments)
-    return path
-
-
-@_answer
-def score_labels(table: Any) -> Any:
-    frame = decode_table(table)
-    return encode_table(imagestrata.score_labels(frame["clusters"], frame["labels"]))
-
-
-@_answer
-def sample_pairs(
-    embeddings: Any, n: int, k: int, *, clusterings: Any, grid: str | None, **arguments: Any
-) -> Any:
-    pairs = imagestrata.sample_pairs(
-        _receive(embeddings),
-        n,
-        k,
-        clusterings=_receive(clusterings),
-        grid=None if grid is None else json.loads(grid),
-        **arguments,
-    )
-    return encode_table(pairs)
-
-
-@_answer
-def export_pairs(pairs: Any, out: str, **arguments: Any) -> Any:
-    return str(imagestrata.export_pairs(decode_table(pairs), out, **arguments))
-
-
-@_answer
-def read_pairs(files: list[str], pairs: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.read_pairs(files, decode_table(pairs), **arguments))
-
-
-@_answer
-def agreement(judgements: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.agreement(decode_table(judgements), **arguments))
-
-
-@_answer
-def consensus(judgements: Any, rule: str) -> Any:
-    return encode_table(imagestrata.consensus(decode_table(judgements), rule))
-
-
-@_answer
-def score_pairs(clustering: Any, pairs: Any, **arguments: Any) -> Any:
-    scores = imagestrata.score_pairs(_receive(clustering), decode_table(pairs), **arguments)
-    return encode_table(scores)
-
-
-@_answer
-def tune_clusters(embeddings: Any, pairs: Any, grid: str | None, **arguments: Any) -> Any:
-    tuned = imagestrata.tune_clusters(
-        _receive(embeddings),
-        decode_table(pairs),
-        None if grid is None else json.loads(grid),
-        **arguments,
-    )
-    return _send_tables(tuned, "results", "selection", "heldout", "summary")
-
-
-@_answer
-def best_clustering(tuned: Any, embeddings: Any, **arguments: Any) -> Any:
-    names = ("results", "selection", "heldout")
-    tables = {name: decode_table(tuned["tables"][name]) for name in names}
-    received = imagestrata.Tuning(**tables, settings=json.loads(tuned["settings"]))
-    return _send_clustering(
-        imagestrata.best_clustering(received, _receive(embeddings), **arguments)
-    )
-
-
-@_answer
-def sweep_min_cluster_size(embeddings: Any, sizes: list[int], **arguments: Any) -> Any:
-    swept = imagestrata.sweep_min_cluster_size(_receive(embeddings), sizes, **arguments)
-    return encode_table(swept)
-
-
-@_answer
-def cluster_confidence(clustering: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.cluster_confidence(_receive(clustering), **arguments))
-
-
-@_answer
-def cluster_stability(clustering: Any, embeddings: Any, **arguments: Any) -> Any:
-    found = imagestrata.cluster_stability(_receive(clustering), _receive(embeddings), **arguments)
-    return _send_tables(found, "clusters", "refits", "summary")
-
-
-@_answer
-def compare_clusterings(clusterings: Any, *, truth: Any, **arguments: Any) -> Any:
-    classes = truth if isinstance(truth, str) else _receive(truth)
-    compared = imagestrata.compare_clusterings(truth=classes, **arguments, **_receive(clusterings))
-    return _send_tables(compared, "pairs", "flows", "summary")
-
-
-@_answer
-def score_vectors(clustering: Any, embeddings: Any) -> Any:
-    return encode_table(imagestrata.score_vectors(_receive(clustering), _receive(embeddings)))
-
-
-@_answer
-def calibrate_threshold(embeddings: Any, **arguments: Any) -> Any:
-    return encode_table(imagestrata.calibrate_threshold(_receive(embeddings), **arguments))
-
-
-@_answer
-def matching_test(clustering: Any, descriptions: Any, out: str, **arguments: Any) -> Any:
-    key = imagestrata.matching_test(
-        _receive(clustering), decode_table(descriptions), out, **arguments
-    )
-    return encode_table(key)
-
-
-@_answer
-def read_matching(files: list[str], test: Any, **arguments: Any) -> Any:
-    found = imagestrata.read_matching(files, _receive(test), **arguments)
-    return _send_tables(found, "clusters", "sets", "agreement", "answers", "confusion", "summary")
-
-
-@_answer
-def intruder_test(clustering: Any, out: str, **arguments: Any) -> Any:
-    return encode_table(imagestrata.intruder_test(_receive(clustering), out, **arguments))
-
-
-@_answer
-def read_intruders(files: list[str], test: Any, **arguments: Any) -> Any:
-    found = imagestrata.read_intruders(files, _receive(test), **arguments)
-    return _send_tables(found, "clusters", "sets", "agreement", "answers", "summary")
-
-
-@_answer
-def signatures() -> Any:
-    """A row for every argument of every public function, its default as JSON ("" without)."""
-    rows = [
-        {
-            "verb": name,
-            "argument": "..." if parameter.kind is parameter.VAR_KEYWORD else parameter.name,
-            "default": ""
-            if parameter.default is parameter.empty
-            else json.dumps(parameter.default, separators=(",", ":")),
-        }
-        for name in imagestrata.__all__
-        if inspect.isfunction(function := getattr(imagestrata, name))
-        for parameter in inspect.signature(function).parameters.values()
-    ]
-    return encode_table(pd.DataFrame(rows))
-
-
-@_answer
-def products() -> Any:
-    """A row for each product of :mod:`imagestrata.verbs`: its name for people, and its verb."""
-    return encode_table(pd.DataFrame(PRODUCTS.values())[["called", "maker"]])
-
-
-@_answer
-def echo_table(table: Any) -> Any:
-    """The table as it came, for tests of the codec."""
-    return encode_table(decode_table(table))
-
-
-@_answer
-def echo_matrix(matrix: Any) -> Any:
-    """The matrix as it came, for tests of the codec."""
-    return encode_matrix(decode_matrix(matrix))
-
-
-@_answer
-def examine() -> Any:
-    """What :mod:`imagestrata.doctor` found, its encoders as a table."""
-    from ..doctor import examine as look
-
-    found = look()
-    encoders = encode_table(pd.DataFrame(found.pop("encoders")))
-    return {"found": json.dumps(found, default=str), "encoders": encoders}
-
-
-def _receive(sent: dict[str, Any] | None) -> Any:
-    """What a verb works on: a path, images, a table, a matrix, or results of other verbs."""
-    if sent is None:
-        return None
-    kind = sent["kind"]
-    if kind == "path":
-        return sent["path"]
-    if kind == "paths":
-        paths: list[str] = sent["paths"]
-        return paths[0] if len(paths) == 1 and not Path(paths[0]).is_file() else paths
-    if kind == "table":
-        return decode_table(sent["table"])
-    if kind == "labels":
-        labels = decode_table(sent["table"])
-        return labels if "image_id" in labels else labels.iloc[:, 0]
-    if kind == "matrix":
-        return decode_matrix(sent["matrix"])
-    if kind == "embeddings":
-        return _receive_embeddings(sent)
-    if kind == "several":
-        several = [_receive(one) for one in sent["several"]]
-        names = sent["names"]
-        return several if names is None else dict(zip(names, several, strict=True))
-    return _receive_clustering(sent)
-
-
-def _receive_embeddings(sent: dict[str, Any]) -> Any:
+def call(name: str, /, *args: Any, **arguments: Any) -> Sent:
+    """What a verb, or a helper of this module, returns for what R sent."""
+    answer: Sent = {"value": None, "error": None, "warnings": []}
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            if name not in (*_HELPERS, *imagestrata.__all__):
+                raise LookupError(f"imagestrata has no verb called {name!r}")
+            function = _HELPERS.get(name) or getattr(imagestrata, name)
+            received = {key: _receive(value) for key, value in arguments.items()}
+            if "progress" in received:
+                received["progress"] = _calm(received["progress"])
+            made = function(*map(_receive, args), **received)
+            answer["value"] = _send(made, stored=received.get("out") is not None)
+        except ImagestrataError as error:
+            answer["error"] = _foreseen(error)
+        except (Exception, KeyboardInterrupt) as error:
+            answer["error"] = _unforeseen(error)
+    answer["warnings"] = list(dict.fromkeys(_warning(one.message) for one in caught))
+    return answer
+
+
+def _receive(sent: Any) -> Any:
+    """A value as a verb takes it."""
+    if not isinstance(sent, dict):
+        return sent
+    if "n_rows" in sent:
+        return decode_table(sent)
+    receive = _RECEIVERS.get(str(sent.get("kind")))
+    return sent if receive is None else receive(sent)
+
+
+def _receive_paths(sent: Sent) -> Any:
+    paths: list[str] = sent["paths"]
+    return paths[0] if len(paths) == 1 and not Path(paths[0]).is_file() else paths
+
+
+def _receive_labels(sent: Sent) -> Any:
+    """A table about images, or one value for each."""
+    labels = decode_table(sent["table"])
+    return labels if "image_id" in labels else labels.iloc[:, 0]
+
+
+def _receive_several(sent: Sent) -> Any:
+    several = [_receive(one) for one in sent["several"]]
+    names = sent["names"]
+    return several if names is None else dict(zip(names, several, strict=True))
+
+
+def _receive_embeddings(sent: Sent) -> Any:
     """Embeddings, read from their run folder or brought along, for the images that R still has."""
     images = decode_table(sent["images"])
     if sent["folder"] is None:
@@ -559,33 +109,79 @@ def _receive_embeddings(sent: dict[str, Any]) -> Any:
     return imagestrata.Embeddings(images, matrix, stored.encoder)
 
 
-def _receive_server(sent: dict[str, Any]) -> Any:
-    """A model, on a server or on this machine."""
-    if "device" in sent:
-        return imagestrata.LocalModel(**sent)
-    whole = ("concurrency", "retries", "tokens_per_image")
-    return imagestrata.ModelServer(**sent | {name: int(sent[name]) for name in whole})
+def _receive_clustering(sent: Sent) -> Any:
+    return imagestrata.Clustering(
+        **{name: decode_table(table) for name, table in sent["tables"].items()},
+        centroids=decode_matrix(sent["centroids"]),
+        settings=json.loads(sent["settings"]),
+    )
 
 
-def _receive_tagger(sent: Any) -> Any:
-    """The name of a classifier, or a service."""
-    if not isinstance(sent, dict):
-        return sent
+def _receive_tuning(sent: Sent) -> Any:
+    names = ("results", "selection", "heldout")
+    tables = {name: decode_table(sent["tables"][name]) for name in names}
+    return imagestrata.Tuning(**tables, settings=json.loads(sent["settings"]))
+
+
+def _receive_model(sent: Sent) -> Any:
+    """A model with the predictions that R holds, whose images may have moved meanwhile."""
+    model = imagestrata.FineTunedModel.load(sent["path"])
+    model.predictions = decode_table(sent["predictions"])
+    return model
+
+
+def _receive_service(sent: Sent) -> Any:
+    """What answers questions about images: a server, a model on this machine, or Amazon's."""
     # Python saw the environment as it was when it started; R may have set keys since.
-    os.environ.update(sent["environment"])
-    settings = {name: value for name, value in sent.items() if name != "environment"}
-    whole = ("concurrency", "retries")
-    return imagestrata.Rekognition(**settings | {name: int(sent[name]) for name in whole})
+    os.environ.update(sent.get("environment") or {})
+    service = getattr(imagestrata, sent["kind"])
+    whole = {field.name: field.type == "int" for field in dataclasses.fields(service)}
+    return service(
+        **{
+            name: int(value) if whole[name] else value
+            for name, value in sent.items()
+            if name in whole
+        }
+    )
 
 
-def _receive_clustering(sent: dict[str, Any]) -> Any:
-    tables = {name: decode_table(table) for name, table in sent["tables"].items()}
-    centroids = decode_matrix(sent["centroids"])
-    settings = json.loads(sent["settings"])
-    return imagestrata.Clustering(**tables, centroids=centroids, settings=settings)
+_RECEIVERS: dict[str, Callable[[Sent], Any]] = {
+    "path": lambda sent: sent["path"],
+    "paths": _receive_paths,
+    "table": lambda sent: decode_table(sent["table"]),
+    "labels": _receive_labels,
+    "matrix": lambda sent: decode_matrix(sent["matrix"]),
+    "json": lambda sent: json.loads(sent["text"]),
+    "embeddings": _receive_embeddings,
+    "clustering": _receive_clustering,
+    "tuning": _receive_tuning,
+    "model": _receive_model,
+    "several": _receive_several,
+    "ModelServer": _receive_service,
+    "LocalModel": _receive_service,
+    "Rekognition": _receive_service,
+}
 
 
-def _send_embeddings(embeddings: Any, *, stored: bool) -> dict[str, Any]:
+def _send(value: Any, *, stored: bool = False) -> Any:
+    """A value as R takes it, by its class or the nearest that :data:`_SENDERS` knows."""
+    if isinstance(value, imagestrata.Embeddings):
+        return _send_embeddings(value, stored=stored)
+    return next(send(value) for one in type(value).__mro__ if (send := _SENDERS.get(one.__name__)))
+
+
+def _send_table(table: pd.DataFrame) -> Sent:
+    """A table; labels come with what the rule that made them has counted."""
+    if "counts" not in table.attrs:
+        return encode_table(table)
+    return {
+        "labels": encode_table(table),
+        "counts": encode_table(table.attrs["counts"]),
+        "incomplete": table.attrs.get("incomplete", 0),
+    }
+
+
+def _send_embeddings(embeddings: Any, *, stored: bool) -> Sent:
     """Everything but the vectors, where they lie in a run folder anyway."""
     return {
         "images": encode_table(embeddings.images),
@@ -596,42 +192,121 @@ def _send_embeddings(embeddings: Any, *, stored: bool) -> dict[str, Any]:
     }
 
 
-def _send_clustering(clustering: Any) -> dict[str, Any]:
-    tables = ("images", "clusters", "trace", "summary")
-    return {
-        "tables": {name: encode_table(getattr(clustering, name)) for name in tables},
-        "centroids": encode_matrix(clustering.centroids),
-        "settings": json.dumps(clustering.settings, default=str),
-    }
-
-
-def _send_model(model: Any) -> dict[str, Any]:
+def _send_model(model: Any) -> Sent:
     """The model's tables; its weights stay in its folder, by which R names it from then on."""
-    tables = ("history", "scores", "confusion", "predictions", "summary")
-    return {
+    return _send_result(model) | {
         "task": model.task,
         "labels": list(model.labels),
-        "tables": {name: encode_table(getattr(model, name)) for name in tables},
         "encoder": json.dumps(model.encoder),
         "training": json.dumps(model.training, default=str),
     }
 
 
-def _send_labels(labels: pd.DataFrame) -> dict[str, Any]:
-    """Labels, and what the rule that made them has counted."""
+def _send_result(result: Any) -> Sent:
+    """The tables of a result, fields before properties, with its matrices and its settings."""
+    properties = inspect.getmembers(type(result), lambda member: isinstance(member, property))
+    held = vars(result) | {name: getattr(result, name) for name, _ in properties}
+    matrices = {name: one for name, one in held.items() if isinstance(one, np.ndarray)}
     return {
-        "labels": encode_table(labels),
-        "counts": encode_table(labels.attrs["counts"]),
-        "incomplete": labels.attrs.get("incomplete", 0),
+        "tables": {
+            name: encode_table(one) for name, one in held.items() if isinstance(one, pd.DataFrame)
+        },
+        **{name: encode_matrix(matrix) for name, matrix in matrices.items()},
+        "settings": json.dumps(held.get("settings"), default=str),
     }
 
 
-def _send_tables(result: Any, *names: str) -> dict[str, Any]:
-    """Tables of a result, and its settings where it has some."""
-    return {
-        "tables": {name: encode_table(getattr(result, name)) for name in names},
-        "settings": json.dumps(getattr(result, "settings", None), default=str),
-    }
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_SENDERS: dict[str, Callable[[Any], Any]] = {
+    "DataFrame": _send_table,
+    "ndarray": encode_matrix,
+    "FineTunedModel": _send_model,
+    "PurePath": str,
+    "Figure": lambda _: None,  # R reads the picture from its file
+    "dict": lambda several: {name: _send(one) for name, one in several.items()},
+    "bytearray": _as_it_is,
+    "list": _as_it_is,
+    "str": _as_it_is,
+    "int": _as_it_is,
+    "float": _as_it_is,
+    "NoneType": _as_it_is,
+    "object": _send_result,
+}
+
+
+def _compare_clusterings(clusterings: Sent, **arguments: Any) -> Any:
+    """A clustering may have the name of an argument of :func:`call`."""
+    return imagestrata.compare_clusterings(**arguments, **clusterings)
+
+
+def _fine_tune(*args: Any, keep: str | None, **arguments: Any) -> Any:
+    """``keep`` is where a model without a folder of its own lies as long as R's session lasts."""
+    model = imagestrata.fine_tune(*args, **arguments)
+    if keep is not None:
+        shutil.copytree(model.folder, keep)
+    return model
+
+
+def _read_matrix(folder: str) -> Any:
+    """The vectors of a run folder, in the order of its table of images."""
+    embeddings = imagestrata.Embeddings.load(folder)
+    return {"ids": embeddings.images[["image_id"]], "matrix": encode_matrix(embeddings.matrix)}
+
+
+def _rows_of_clustering(images: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+    """Row (from 1) of the image of a clustering that each row of a table is about."""
+    empty = np.empty((0, 0), np.float32)
+    rows = imagestrata.Clustering(images, images, images, empty, {})._rows_of(names)
+    return pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")})
+
+
+def _signatures() -> pd.DataFrame:
+    """A row for every argument of every public function, its default as JSON ("" without)."""
+    rows = [
+        {
+            "verb": name,
+            "argument": "..." if parameter.kind is parameter.VAR_KEYWORD else parameter.name,
+            "default": ""
+            if parameter.default is parameter.empty
+            else json.dumps(parameter.default, separators=(",", ":")),
+        }
+        for name in imagestrata.__all__
+        if inspect.isfunction(function := getattr(imagestrata, name))
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _examine() -> Any:
+    """What :mod:`imagestrata.doctor` found, its encoders as a table."""
+    from ..doctor import examine
+
+    found = examine()
+    encoders = pd.DataFrame(found.pop("encoders"))
+    return {"found": json.dumps(found, default=str), "encoders": encoders}
+
+
+_HELPERS: dict[str, Callable[..., Any]] = {
+    "compare_clusterings": _compare_clusterings,
+    "fine_tune": _fine_tune,
+    "read_clustering": lambda folder: imagestrata.Clustering.load(folder),
+    "read_embeddings": lambda folder: _send_embeddings(
+        imagestrata.Embeddings.load(folder), stored=True
+    ),
+    "read_matrix": _read_matrix,
+    "read_model": lambda folder: imagestrata.FineTunedModel.load(folder),
+    "predict_clusters": lambda clustering, embeddings: clustering.predict(embeddings),
+    "rows_of_clustering": _rows_of_clustering,
+    "signatures": _signatures,
+    # What verbs make: a name for people, and the verb.
+    "products": lambda: pd.DataFrame(PRODUCTS.values())[["called", "maker"]],
+    "examine": _examine,
+    # For tests of the codec.
+    "echo": _as_it_is,
+}
 
 
 def _calm(progress: Report | bool) -> Report | bool:
@@ -654,12 +329,12 @@ def _calm(progress: Report | bool) -> Report | bool:
     return call
 
 
-def _error(error: BaseException, message: str, hint: str = "") -> dict[str, Any]:
+def _error(error: BaseException, message: str, hint: str = "") -> Sent:
     trace = "".join(traceback.format_exception(error))
     return {"kind": type(error).__name__, "message": message, "hint": hint, "traceback": trace}
 
 
-def _foreseen(error: ImagestrataError) -> dict[str, Any]:
+def _foreseen(error: ImagestrataError) -> Sent:
     return _error(error, *error.words(R)) | {"code": error.code, "names": error.names}
 
 
@@ -667,7 +342,7 @@ def _warning(warning: Warning | str) -> str:
     return warning.render(R) if isinstance(warning, Worded) else str(warning)
 
 
-def _unforeseen(error: BaseException) -> dict[str, Any]:
+def _unforeseen(error: BaseException) -> Sent:
     frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
     # R may have taken the interrupt while reticulate's handler asked it whether there was one.
     if isinstance(error, KeyboardInterrupt) or "_signal_handler" in frames:

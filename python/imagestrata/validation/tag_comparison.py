@@ -27,15 +27,15 @@ class TagComparison:
 
     Attributes
     ----------
-    frequencies : DataFrame
-        One row per tagger and tag, the most frequent first: ``tagger``, ``label``,
-        ``n_images``, ``share`` of the images that were looked at, ``conf_low``, ``conf_high`` (95%,
-        Wilson), and ``mean_confidence`` where the tags have a confidence.
     scores : DataFrame
         One row per tagger, label and measure: ``tagger``, ``label`` (of several labels
         there are also rows of all together, "(all)"), ``measure`` (accuracy, precision,
         recall, f1), ``estimate``, ``conf_low``, ``conf_high`` (95%), ``n``, the images
         that the estimate is a share of. Without rows where no labels were given.
+    frequencies : DataFrame
+        One row per tagger and tag, the most frequent first: ``tagger``, ``label``,
+        ``n_images``, ``share`` of the images that were looked at, ``conf_low``, ``conf_high`` (95%,
+        Wilson), and ``mean_confidence`` where the tags have a confidence.
     confusion : DataFrame
         Images by what people and tagger say: ``tagger``, ``label``, ``truth``, ``decision``
         ("yes", "no"), ``n``.
@@ -50,8 +50,8 @@ class TagComparison:
         ``f1`` (missing without labels).
     """
 
-    frequencies: pd.DataFrame
     scores: pd.DataFrame
+    frequencies: pd.DataFrame
     confusion: pd.DataFrame
     images: pd.DataFrame
     summary: pd.DataFrame
