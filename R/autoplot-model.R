@@ -103,13 +103,8 @@ name_by_settings <- function(models) {
   apply(values[differs, , drop = FALSE], 2, \(one) paste(all[differs], one, collapse = "\n"))
 }
 
-# Numbers as people write them, not 1e-04.
-as_words <- function(value) {
-  toString(vapply(value, format, "", scientific = FALSE, digits = 15))
-}
-
 plot_scores <- function(object) {
-  scores <- dplyr::filter(object$scores, .data$split != "train", !is.na(.data$estimate))
+  scores <- dplyr::filter(tidy(object, "scores"), .data$split != "train", !is.na(.data$estimate))
   scores$measure <- factor(
     scores$measure, c("accuracy", "precision", "recall", "f1"),
     c("Accuracy", "Precision", "Recall", "F1")
@@ -138,7 +133,7 @@ plot_scores <- function(object) {
 
 scores_note <- function(object) {
   line <- glance(object)
-  tested <- "test" %in% object$scores$split
+  tested <- "test" %in% tidy(object, "scores")$split
   paste0(
     "Bars are 95% intervals: ", count_of(line$n_val, "validation image"),
     if (tested) paste0(", ", count_of(line$n_test, "test image"))
@@ -147,11 +142,12 @@ scores_note <- function(object) {
 
 plot_confusion <- function(object, split) {
   split <- check_string(split, "split", call = rlang::caller_env())
-  cells <- dplyr::filter(object$confusion, .data$split == .env$split)
+  confusion <- tidy(object, "confusion")
+  cells <- dplyr::filter(confusion, .data$split == .env$split)
   if (nrow(cells) == 0) {
     abort_imagestrata(
       "The model has no figures of the split {.val {split}}, only of
-       {.val {unique(object$confusion$split)}}.",
+       {.val {unique(confusion$split)}}.",
       hint = "Models of a grid do not look at the test images: see {.fn tune_model}.",
       call = rlang::caller_env()
     )

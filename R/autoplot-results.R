@@ -188,9 +188,3 @@ autoplot.imagestrata_intruders <- function(object, ...) {
     ggplot2::labs(x = "Cluster", y = "Share found", caption = "Dashed: chance") +
     theme_strata()
 }
-
-shorten <- function(text, width) {
-  long <- nchar(text) > width
-  text[long] <- paste0(substr(text[long], 1, width - 1), "\u2026")
-  text
-}

@@ -1,3 +1,27 @@
+# Every error on purpose is of class `imagestrata_error` and says three things: what
+# was expected, what was seen, and (in `hint`) what to do now. Texts are cli templates.
+
+abort_imagestrata <- function(message, hint = NULL, ..., class = NULL,
+                              call = rlang::caller_env(), .envir = parent.frame()) {
+  lines <- c(message, i = hint)
+  lines[] <- vapply(lines, format_text, "", .envir = .envir)
+  rlang::abort(
+    lines,
+    class = c(class, "imagestrata_error"),
+    hint = if (!is.null(hint)) lines[["i"]],
+    ...,
+    call = call,
+    use_cli_format = TRUE
+  )
+}
+
+# Line breaks in a template are for the reader of the source.
+format_text <- function(text, .envir = parent.frame()) {
+  cli::format_inline(gsub("\\s*\n\\s*", " ", text), .envir = .envir)
+}
+
+# ---- Arguments ----------------------------------------------------------------------------
+
 # Checks of arguments in R's own terms. What Python checks as well as we could (ranges,
 # choices, seeds) is left to Python.
 
@@ -69,19 +93,6 @@ check_scale <- function(scale, call = rlang::caller_env()) {
     )
   }
   scale
-}
-
-# A value as error messages show it.
-seen <- function(x) {
-  if (is.object(x)) {
-    format_text("an object of class {.cls {class(x)[[1]]}}")
-  } else if (is.atomic(x) && length(x) > 1) {
-    format_text("{length(x)} values: {.val {x}}")
-  } else if (is.atomic(x) && length(x) == 1) {
-    format_text("{.val {x}}")
-  } else {
-    format_text("{.obj_type_friendly {x}}")
-  }
 }
 
 # A path as Python and every later R session understand it: absolute, with `/`.
@@ -182,10 +193,6 @@ refuse_sheet <- function(x, call = rlang::caller_env()) {
   }
 }
 
-also <- function(absent) {
-  if (length(absent) == 1) "" else format_text(" (and {length(absent) - 1} more)")
-}
-
 remedy_for_absent <- function(path) {
   forward <- chartr("\\", "/", path)
   if (forward != path && file.exists(path.expand(on_disk(forward)))) {
@@ -243,13 +250,14 @@ check_unused <- function(.used, .needed, ..., .call = rlang::caller_env()) {
   }
 }
 
-# What a function's dots catch though it takes nothing by them: what is misspelt or too much.
-# Nothing in them is evaluated.
+# What a function's dots catch though it takes nothing by them: what is misspelt or too much; and
+# what R would take for an argument that begins alike. Nothing in the dots is evaluated.
 check_dots <- function(...) {
+  known <- setdiff(names(formals(rlang::caller_fn())), "...")
   given <- rlang::names2(as.list(substitute(list(...)))[-1])
-  if (length(given) > 0) {
-    known <- setdiff(names(formals(rlang::caller_fn())), "...")
-    abort_unknown(given, known, rlang::caller_env())
+  written <- setdiff(names(sys.call(-1)), c(known, given, ""))
+  if (length(c(given, written)) > 0) {
+    abort_unknown(c(given, written), known, rlang::caller_env())
   }
 }
 
@@ -276,6 +284,10 @@ abort_unknown <- function(given, known, call) {
 meant_argument <- function(name, known) {
   if (elsewhere[name] %in% known) {
     return(elsewhere[[name]])
+  }
+  begun <- known[startsWith(known, name)]
+  if (length(begun) > 0) {
+    return(begun[[1]])
   }
   differ <- utils::adist(name, known, list(substitutions = 2)) / (nchar(name) + nchar(known))
   if (any(differ <= 0.4)) known[[which.min(differ)]]

@@ -3,12 +3,10 @@
 
 new_clustering <- function(sent, folder = NULL) {
   tables <- lapply(sent[["tables"]], decode_table)
-  new_image_table(
+  new_object(
     tables[["images"]],
     "imagestrata_clustering",
-    clusters = tables[["clusters"]],
-    trace = tables[["trace"]],
-    line = tables[["summary"]],
+    tables = tables[c("clusters", "trace", "summary")],
     centroids = decode_matrix(sent[["centroids"]]),
     settings = sent[["settings"]],
     folder = folder
@@ -18,7 +16,7 @@ new_clustering <- function(sent, folder = NULL) {
 #' @export
 tbl_sum.imagestrata_clustering <- function(x, ...) {
   line <- glance(x)
-  seconds <- sum(attr(x, "trace")$seconds)
+  seconds <- sum(tidy(x, "trace")$seconds)
   c(
     "Visual topics" = paste0(
       line$n_clusters, " in ", count_of(line$n_images, "image"), ", ",
@@ -37,19 +35,8 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
 
 #' @rdname tidiers
 #' @export
-tidy.imagestrata_clustering <- function(x, table = c("clusters", "trace"), ...) {
-  attr(x, rlang::arg_match(table))
-}
-
-#' @rdname tidiers
-#' @export
-glance.imagestrata_clustering <- function(x, ...) {
-  attr(x, "line")
-}
-
-#' @rdname tidiers
-#' @export
 augment.imagestrata_clustering <- function(x, data = NULL, ...) {
+  check_dots(...)
   images <- plain_tibble(x)
   if (is.null(data)) {
     return(images)

@@ -9,12 +9,12 @@ new_embeddings <- function(sent, folder = NULL) {
     matrix <- decode_matrix(sent[["matrix"]])
     rownames(matrix) <- images$image_id
   }
-  new_image_table(
+  new_object(
     images,
     "imagestrata_embeddings",
     encoder = sent[["encoder"]],
     width = as.integer(sent[["width"]]),
-    failures = decode_table(sent[["failures"]]),
+    tables = list(failures = decode_table(sent[["failures"]])),
     folder = folder,
     matrix = matrix
   )
@@ -36,18 +36,13 @@ tbl_sum.imagestrata_embeddings <- function(x, ...) {
 #' @rdname tidiers
 #' @export
 glance.imagestrata_embeddings <- function(x, ...) {
+  check_dots(...)
   tibble::tibble(
     n_images = nrow(x),
     width = attr(x, "width"),
     encoder = from_json(attr(x, "encoder"))[["name"]] %||% NA_character_,
-    n_failures = nrow(attr(x, "failures"))
+    n_failures = nrow(tidy(x))
   )
-}
-
-#' @rdname tidiers
-#' @export
-tidy.imagestrata_embeddings <- function(x, ...) {
-  attr(x, "failures")
 }
 
 #' @export
@@ -79,6 +74,7 @@ summary.imagestrata_embeddings <- function(object, ...) {
 #' vectors <- as.matrix(embeddings)
 #' dim(vectors)
 as.matrix.imagestrata_embeddings <- function(x, ...) {
+  check_dots(...)
   matrix <- attr(x, "matrix")
   if (is.null(matrix)) {
     matrix <- read_matrix(check_folder(x, "x"))

@@ -16,28 +16,21 @@ new_estimates <- function(data, kind, design, options) {
     n_items = sum(design$measures$level == "item")
   )
   survey <- dplyr::bind_cols(survey, tibble::as_tibble(options))
-  new_image_table(data, "imagestrata_estimates", kind = kind, survey = survey, by = design$by)
+  new_object(
+    data, "imagestrata_estimates",
+    tables = list(summary = survey), kind = kind, by = design$by
+  )
 }
 
 #' @export
 tbl_sum.imagestrata_estimates <- function(x, ...) {
-  survey <- attr(x, "survey")
+  survey <- glance(x)
   heading <- paste0(
     count_of(survey$n_ratings, "rating"), " of ", count_of(survey$n_images, "image"), " by ",
     count_of(survey$n_respondents, "respondent"), "; ", what_counts[[survey$weight]], "; ",
     100 * survey$conf_level, "% intervals by ", survey$variance
   )
   rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")
-}
-
-#' @export
-tidy.imagestrata_estimates <- function(x, ...) {
-  plain_tibble(x)
-}
-
-#' @export
-glance.imagestrata_estimates <- function(x, ...) {
-  attr(x, "survey")
 }
 
 #' @importFrom ggplot2 autoplot

@@ -2,7 +2,7 @@
 # of whatever was wrong with the others.
 
 new_ratings <- function(data, problems) {
-  new_image_table(data, "imagestrata_ratings", problems = problems)
+  new_object(data, "imagestrata_ratings", problems = problems)
 }
 
 #' @export

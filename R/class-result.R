@@ -1,31 +1,4 @@
-# Results of several tables: a tibble of the main one and, as attributes, all of them.
-
-new_result <- function(sent, class, main) {
-  tables <- lapply(sent[["tables"]], decode_result)
-  tibble::new_tibble(
-    tables[[main]],
-    nrow = nrow(tables[[main]]),
-    tables = tables,
-    settings = sent[["settings"]],
-    class = c(class, "imagestrata_result", "imagestrata_table")
-  )
-}
-
-#' @rdname tidiers
-#' @export
-tidy.imagestrata_result <- function(x, table = NULL, ...) {
-  tables <- attr(x, "tables")
-  if (is.null(table)) {
-    return(tables[[1]])
-  }
-  tables[[rlang::arg_match0(table, names(tables))]]
-}
-
-#' @rdname tidiers
-#' @export
-glance.imagestrata_result <- function(x, ...) {
-  attr(x, "tables")[["summary"]]
-}
+# Results of several tables, of which one is the tibble itself.
 
 # What Python needs to make of it again what it was.
 send_result <- function(x) {

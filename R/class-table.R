@@ -1,9 +1,101 @@
-# Results are tibbles of a class of their own, whose heading, tidy() and what goes to Python rest
-# on some of their columns. Whatever way rows or these columns are changed, restore() decides: a
-# result keeps its class as long as it still is what it says, else it is a plain tibble.
+# What verbs return is a tibble (a fine-tuned model: a list) of a class of its own, whose further
+# tables (`tables`, "summary" being the one row of glance()), settings and folder are attributes.
+# Its heading, tidy() and what goes to Python rest on some of its columns. Whatever way rows or
+# these columns are changed, restore() decides: a result keeps its class as long as it still is
+# what it says, else it is a plain tibble.
 
-new_image_table <- function(data, class, ...) {
-  tibble::new_tibble(data, nrow = nrow(data), ..., class = c(class, "imagestrata_table"))
+new_object <- function(data, class, ...) {
+  class <- c(class, "imagestrata_result")
+  if (!is.data.frame(data)) {
+    return(structure(data, ..., class = class))
+  }
+  tibble::new_tibble(data, nrow = nrow(data), ..., class = class)
+}
+
+# From what the core sends; `main` names the table that is the tibble itself.
+new_result <- function(sent, class, main, ...) {
+  tables <- lapply(sent[["tables"]], decode_result)
+  new_object(tables[[main]], class, tables = tables, settings = sent[["settings"]], ...)
+}
+
+#' Results as tables
+#'
+#' `glance()` gives one row, `tidy()` the parts, `augment()` the images.
+#'
+#' @param x What a verb returned: [scan_images()], [embed_images()], [cluster_images()],
+#'   [fine_tune()], [rating_means()], or one that returns several tables, such as
+#'   [tune_clusters()], [cluster_stability()], [read_matching()] and [read_intruders()].
+#' @param table The name of a table. For a clustering: `"clusters"`, one row per cluster (the
+#'   default), or `"trace"`, one row per iteration. For a model: `"history"`, the course of training
+#'   (the default); `"scores"`, how good the kept epoch is; or `"confusion"`, which labels were
+#'   mistaken for which. For a result of several tables see the help page of its verb; the default
+#'   is the first.
+#' @param data A data frame with a column `image_id`, `path` or `file`, to which the columns of the
+#'   clustering are joined; by default the images as they are. Names are matched as ids, then as
+#'   paths, then as the end of exactly one path. What [scan_images()] returned gives a cluster to
+#'   every file: a copy has that of the image that is kept instead. A warning says which rows are
+#'   about other images. Columns of yours that are called like one of the clustering's get
+#'   `_given` behind their names, with a warning.
+#' @param ... Not used.
+#'
+#' @returns A tibble:
+#'
+#' - `glance()` of a clustering: `n_images`, `n_clusters`, `n_residual`, `n_iterations`,
+#'   `mean_silhouette`, `method`, `encoder`, `seed`.
+#' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`; or the
+#'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`.
+#' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
+#'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, and columns of your own.
+#' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.
+#' - `tidy()` of a scan: how many files have which `status` and `reason`.
+#' - `glance()` of embeddings: `n_images`, `width`, `encoder`, `n_failures`.
+#' - `tidy()` of embeddings: `image_id`, `path`, `reason` of the images that failed.
+#' - `glance()` of a model: `task`, `encoder`, `n_labels`, `n_train`, `n_val`, `n_test`, `epochs`,
+#'   `best_epoch`, and accuracy and F1 of the validation and test images.
+#' - `tidy()` of a model: `epoch`, `split` (`"train"`, `"val"`), `loss`, `accuracy`, `precision`,
+#'   `recall`, `f1`. Those of `"train"` were measured during the epoch, on augmented images.
+#' - `tidy(x, "scores")` of a model: `split`, `label` (`"(all)"` stands for all labels together:
+#'   accuracy is the share of right answers, the others are means over labels, in which the
+#'   precision of a label that the model never chose and the recall of a label that no image has
+#'   count as 0), `measure`, `estimate`, `conf.low` and `conf.high`, its 95% interval (Wilson's; for
+#'   F1 transformed from that of Jaccard's share; that of all labels together treats the answers
+#'   about one image as a unit), and `n`, the number of answers behind it.
+#' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
+#' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
+#'   `decision` of all images that had labels, a row per image and label.
+#' - `tidy()` of labels ([label_ratings()], [combine_labels()]): the counts of the rule that made
+#'   them.
+#'
+#' @examples
+#' topics <- demo_topics()
+#' glance(topics)
+#' tidy(topics)
+#' tidy(topics, "trace")
+#' augment(topics)
+#'
+#' fit <- demo_model()
+#' tidy(fit, "scores")
+#' augment(fit) |> dplyr::filter(split == "test", truth != decision)
+#' @name tidiers
+NULL
+
+#' @rdname tidiers
+#' @export
+tidy.imagestrata_result <- function(x, table = NULL, ...) {
+  check_dots(...)
+  tables <- attr(x, "tables")
+  if (is.null(table)) {
+    return(tables[setdiff(names(tables), "summary")][1][[1]] %||% plain_tibble(x))
+  }
+  tables[[rlang::arg_match0(table, names(tables))]]
+}
+
+#' @rdname tidiers
+#' @export
+glance.imagestrata_result <- function(x, ...) {
+  check_dots(...)
+  attr(x, "tables")[["summary"]] %||%
+    abort_imagestrata("{.fn glance} has no row for {what_is(x)}.", hint = "See {.fn summary}.")
 }
 
 plain_tibble <- function(x) {
@@ -12,41 +104,34 @@ plain_tibble <- function(x) {
   tibble::new_tibble(columns, nrow = nrow(x))
 }
 
-# For each class: what it is called; the columns that it needs; those of them, or of others where
-# there are any, whose values must be as they were made; and which rows may be left out: any
-# ("some"), all rows of a cluster ("strata"), or none ("all").
+# What a sample says of its images, and ratings of theirs.
+sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
+
+# For each class the columns that it needs; those of them, or of others where there are any, whose
+# values must be as they were made; and which rows may be left out: any ("some"), all rows of a
+# cluster ("strata"), or none ("all").
 table_rules <- list(
   imagestrata_images = list(
-    what = "a scan", needs = c("image_id", "path", "status", "n_copies"), fixed = "image_id",
-    rows = "some"
+    needs = c("image_id", "path", "status", "n_copies"), fixed = "image_id", rows = "some"
   ),
   imagestrata_embeddings = list(
-    what = "embeddings", needs = c("image_id", "path"), fixed = "image_id", rows = "some"
+    needs = c("image_id", "path"), fixed = "image_id", rows = "some"
   ),
   imagestrata_clustering = list(
-    what = "a clustering",
     needs = c("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"),
     fixed = c("image_id", "cluster", "iteration", "silhouette", "distance", "n_copies"),
     rows = "all"
   ),
   imagestrata_sample = list(
-    what = "a sample", needs = c("image_id", "cluster", "N_h", "n_h", "weight_corpus"),
-    fixed = c(
-      "image_id", "cluster", "N_h", "n_h", "inclusion_probability", "weight_corpus",
-      "weight_cluster", "weight_share"
-    ),
-    rows = "strata"
+    needs = c("image_id", "cluster", "N_h", "n_h", "weight_corpus"),
+    fixed = c("image_id", "inclusion_probability", sample_columns), rows = "strata"
   ),
   imagestrata_ratings = list(
-    what = "ratings", needs = c("respondent_id", "image_id", "item", "dimension", "rating"),
-    fixed = c(
-      "respondent_id", "image_id", "cluster", "N_h", "n_h", "inclusion_probability",
-      "weight_corpus", "weight_cluster", "weight_share"
-    ),
-    rows = "some"
+    needs = c("respondent_id", "image_id", "item", "dimension", "rating"),
+    fixed = c("respondent_id", "image_id", "inclusion_probability", sample_columns), rows = "some"
   ),
   imagestrata_estimates = list(
-    what = "estimates", needs = c("item", "dimension", "estimate", "std.error"),
+    needs = c("item", "dimension", "estimate", "std.error"),
     fixed = c(
       "estimate", "std.error", "df", "statistic", "p.value", "p.adjusted", "conf.low",
       "conf.high", "weight", "variance", "adjust"
@@ -54,15 +139,10 @@ table_rules <- list(
     rows = "some"
   ),
   imagestrata_sweep = list(
-    what = "a sweep", needs = c("min_cluster_size", "n_clusters", "share_noise", "silhouette"),
-    fixed = c("min_cluster_size", "n_clusters", "share_noise", "silhouette"), rows = "some"
+    needs = c("min_cluster_size", "n_clusters", "share_noise", "silhouette"), rows = "some"
   ),
   imagestrata_plan = list(
-    what = "a plan",
     needs = c(
-      "n_clusters", "images_per_cluster", "raters_per_group", "images_per_rater", "gap", "power"
-    ),
-    fixed = c(
       "n_clusters", "images_per_cluster", "raters_per_group", "images_per_rater", "gap", "power"
     ),
     rows = "some"
@@ -71,10 +151,10 @@ table_rules <- list(
 
 # Labels and results of several tables hold what their other tables were made of: all of it.
 rule_of <- function(old) {
-  table_rules[[class(old)[[1]]]] %||% list(
-    what = if (inherits(old, "imagestrata_labels")) "labels made by a rule" else "a result",
-    needs = names(old), fixed = setdiff(names(old), "path"), rows = "all"
-  )
+  rule <- table_rules[[class(old)[[1]]]] %||%
+    list(needs = names(old), fixed = setdiff(names(old), "path"), rows = "all")
+  rule$fixed <- rule$fixed %||% rule$needs
+  rule
 }
 
 # Why `new`, made from `old`, does not deserve its class; NULL if it does.
@@ -125,6 +205,9 @@ all_from <- function(rows, table) {
 }
 
 restore <- function(new, old, quiet = FALSE) {
+  if (!is.data.frame(old)) {
+    return(new)
+  }
   rule <- rule_of(old)
   reason <- contradiction(new, old, rule)
   if (is.null(reason)) {
@@ -136,7 +219,7 @@ restore <- function(new, old, quiet = FALSE) {
   if (!quiet && (rule$fixed[1] %in% names(new) || identical(dim(new), dim(old)))) {
     rlang::inform(
       c(
-        paste0("This is now a plain tibble, no longer ", rule$what, ": ", reason, "."),
+        paste0("This is now a plain tibble, no longer ", what_is(old), ": ", reason, "."),
         i = "Verbs that need it take the table as it was made: keep that one."
       ),
       class = "imagestrata_plain"
@@ -146,78 +229,59 @@ restore <- function(new, old, quiet = FALSE) {
 }
 
 #' @export
-`[.imagestrata_table` <- function(x, ...) {
+`[.imagestrata_result` <- function(x, ...) {
   new <- NextMethod()
   if (is.data.frame(new)) restore(new, x) else new
 }
 
 #' @export
-`[<-.imagestrata_table` <- function(x, ..., value) {
+`[<-.imagestrata_result` <- function(x, ..., value) {
   restore(NextMethod(), x)
 }
 
 #' @export
-`[[<-.imagestrata_table` <- function(x, ..., value) {
+`[[<-.imagestrata_result` <- function(x, ..., value) {
   restore(NextMethod(), x)
 }
 
 #' @export
-`$<-.imagestrata_table` <- function(x, name, value) { # nolint: object_name_linter.
+`$<-.imagestrata_result` <- function(x, name, value) { # nolint: object_name_linter.
   restore(NextMethod(), x)
 }
 
 #' @export
-`names<-.imagestrata_table` <- function(x, value) {
+`names<-.imagestrata_result` <- function(x, value) {
   restore(NextMethod(), x)
 }
 
 #' @export
-rbind.imagestrata_table <- function(...) {
+rbind.imagestrata_result <- function(...) {
   tables <- list(...)
-  plain <- lapply(tables, \(x) if (inherits(x, "imagestrata_table")) plain_tibble(x) else x)
-  old <- Filter(\(x) inherits(x, "imagestrata_table"), tables)[[1]]
+  plain <- lapply(tables, \(x) if (inherits(x, "imagestrata_result")) plain_tibble(x) else x)
+  old <- Filter(\(x) inherits(x, "imagestrata_result"), tables)[[1]]
   restore(do.call(rbind, plain), old)
 }
 
 # Nobody takes the parts for the whole.
 #' @export
-split.imagestrata_table <- function(x, ...) {
+split.imagestrata_result <- function(x, ...) {
   withCallingHandlers(NextMethod(), imagestrata_plain = rlang::cnd_muffle)
 }
 
 #' @importFrom dplyr dplyr_reconstruct
 #' @export
-dplyr_reconstruct.imagestrata_table <- function(data, template) {
+dplyr_reconstruct.imagestrata_result <- function(data, template) {
   restore(data, template)
 }
 
-#' @rawNamespace S3method(vctrs::vec_restore, imagestrata_table)
-vec_restore.imagestrata_table <- function(x, to, ...) { # nolint: object_name_linter.
+#' @rawNamespace S3method(vctrs::vec_restore, imagestrata_result)
+vec_restore.imagestrata_result <- function(x, to, ...) { # nolint: object_name_linter.
   # dplyr_reconstruct() comes later, and speaks.
   restore(vctrs::new_data_frame(x, n = vctrs::vec_size(x)), to, quiet = TRUE)
 }
 
 #' @importFrom tibble as_tibble
 #' @export
-as_tibble.imagestrata_table <- function(x, ...) {
+as_tibble.imagestrata_result <- function(x, ...) {
   plain_tibble(x)
-}
-
-count_of <- function(n, word) {
-  paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) word else paste0(word, "s"))
-}
-
-percent <- function(share) {
-  sprintf("%.1f%%", 100 * share)
-}
-
-# Seconds as people say them.
-duration <- function(seconds) {
-  if (seconds < 60) {
-    sprintf("%.1f s", seconds)
-  } else if (seconds < 3600) {
-    sprintf("%.0f min", seconds / 60)
-  } else {
-    sprintf("%.1f h", seconds / 3600)
-  }
 }

@@ -7,7 +7,7 @@
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image, in the order in which they first appear: each label as
-#'   1, 0 or `NA`. [tidy()][tidiers_model] of it counts for each `label` the images that are
+#'   1, 0 or `NA`. [tidy()][tidiers] of it counts for each `label` the images that are
 #'   `positive`, `negative`, `tied` (dropped) and `unlabelled`, and those on which annotators
 #'   were `disputed`.
 #' @family fine-tuning

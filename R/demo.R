@@ -67,7 +67,8 @@ demo_sample <- function(...) {
 demo_model <- function(...) {
   check_dots(...)
   model <- readRDS(imagestrata_example("model.rds"))
-  model$predictions$path <- file.path(imagestrata_example(), model$predictions$path)
+  paths <- augment(model)$path
+  attr(model, "tables")$predictions$path <- file.path(imagestrata_example(), paths)
   model$folder <- imagestrata_example("model")
   model
 }

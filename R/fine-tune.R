@@ -59,9 +59,9 @@
 #' @param overwrite Replace another model in `out`.
 #' @inheritParams scan_images
 #'
-#' @returns A model, that of the epoch with the lowest validation loss. [tidy()][tidiers_model]
+#' @returns A model, that of the epoch with the lowest validation loss. [tidy()][tidiers]
 #'   gives the course of training, the scores with their 95% intervals, or the confusion
-#'   matrix; [glance()][tidiers_model] one line; [augment()][tidiers_model] what it says of
+#'   matrix; [glance()][tidiers] one line; [augment()][tidiers] what it says of
 #'   every labelled image; [autoplot()][autoplot.imagestrata_model] and [plot_mistakes()]
 #'   pictures; [predict()][predict_labels] labels new images. All tables are in the object,
 #'   which `saveRDS()` keeps; the network's weights are in `out`.

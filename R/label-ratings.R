@@ -25,7 +25,7 @@
 #'
 #' @returns A tibble with a row per image that is clear: `image_id` or `path`, then for each item
 #'   1 (a clear positive), 0 (a negative) or `NA`, which is what [fine_tune()] takes.
-#'   [tidy()][tidiers_model] of it counts for each `item` the images that are `positive`,
+#'   [tidy()][tidiers] of it counts for each `item` the images that are `positive`,
 #'   `negative`, and dropped since they are `weak` (highest, but below `at_least`) or `unclear`
 #'   (highest, but too close to the second).
 #' @family fine-tuning

@@ -97,7 +97,7 @@ plan_study <- function(n_clusters = 309,
     dplyr::bind_cols(designs[i, ], power_of(drawn, sort(unique(gap)), alpha, power))
   })
   plan <- dplyr::bind_rows(plans)
-  new_image_table(
+  new_object(
     plan, "imagestrata_plan",
     sd = sd, alpha = alpha, wanted = power, n_simulations = n_simulations
   )

@@ -191,7 +191,7 @@ row_labels <- function(rows) {
 caption_of <- function(estimates) {
   adjust <- unique(estimates[["adjust"]])
   names <- c(holm = "Holm", BH = "Benjamini and Hochberg")
-  level <- attr(estimates, "survey")$conf_level
+  level <- attr(estimates, "tables")$summary$conf_level
   intervals <- c(
     if (!is.null(level)) paste0(100 * level, "% intervals"),
     if (one_of_a_kind(estimates[["weight"]])) what_counts[[estimates$weight[1]]]
@@ -204,8 +204,6 @@ caption_of <- function(estimates) {
 }
 
 one_of_a_kind <- function(x) length(unique(x)) == 1
-
-sentence <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))
 
 panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
   if (length(by) == 0) {

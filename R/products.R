@@ -37,6 +37,16 @@ product_of <- function(x) {
   if (length(known) > 0) products[[known[[1]]]]
 }
 
+# What a result is called.
+what_is <- function(x) {
+  product_of(x)$called %||% switch(class(x)[[1]],
+    imagestrata_labels = "labels made by a rule",
+    imagestrata_plan = "a plan",
+    imagestrata_sweep = "a sweep",
+    "a result"
+  )
+}
+
 # The verbs that lead from an object to what a class is made by; none where no way does.
 makers_between <- function(x, class) {
   makers <- character()
@@ -67,7 +77,7 @@ seen_product <- function(x) {
   product <- product_of(x)
   if (!is.null(product)) {
     format_text("{product$called}, which {.fn {product$maker}} returns")
-  } else if (is.data.frame(x) && !inherits(x, "imagestrata_table")) {
+  } else if (is.data.frame(x) && !inherits(x, "imagestrata_result")) {
     format_text("a plain data frame with {ncol(x)} column{?s}")
   } else {
     seen(x)

@@ -118,7 +118,6 @@ no_respondents <- function(table, source) {
   reason
 }
 
-sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
 roles <- c("respondent_id", "group", "image_id", "item", "rating", "duration", "seconds")
 
 defaults_of_qualtrics <- function(columns, table) {

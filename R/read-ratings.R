@@ -348,9 +348,7 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
   ratings$straight_lining <- flags$straight_lining[person]
   ratings$too_fast <- flags$too_fast[person]
   if (!is.null(sample)) {
-    joined <- intersect(
-      c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share"), names(sample)
-    )
+    joined <- intersect(sample_columns, names(sample))
     at <- match(ratings$image_id, sample$image_id)
     brought <- intersect(joined, names(ratings))
     differs <- !vapply(brought, \(name) same_values(ratings[[name]], sample[[name]][at]), NA)
@@ -361,8 +359,8 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
     ratings$duration <- NULL
   }
   first <- c(
-    "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating", "N_h", "n_h",
-    "weight_corpus", "weight_cluster", "weight_share"
+    "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating",
+    setdiff(sample_columns, "cluster")
   )
   left <- setdiff(names(ratings), c("value", "preview", "file", "row", "problem"))
   ratings[c(intersect(first, left), setdiff(left, first))]

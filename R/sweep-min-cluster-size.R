@@ -37,7 +37,7 @@ sweep_min_cluster_size <- function(embeddings,
     abort_imagestrata("{.arg sizes} must be numbers, not {seen(sizes)}.")
   }
   swept <- call_verb("sweep_min_cluster_size", sizes = as.list(as.double(sizes)))
-  new_image_table(decode_table(swept), "imagestrata_sweep")
+  new_object(decode_table(swept), "imagestrata_sweep")
 }
 
 #' Plot of a sweep over the smallest size of a cluster

@@ -71,7 +71,7 @@ def forget_folders(file):
     table['path'] = ['images/' + Path(path).name for path in table['path']]
     table.to_parquet(file, index=False)
 ")$forget_folders(file.path(target, "model", "predictions.parquet"))
-model$predictions$path <- file.path("images", basename(model$predictions$path))
+attr(model, "tables")$predictions$path <- file.path("images", basename(augment(model)$path))
 model$folder <- "model"
 saveRDS(model, file.path(target, "model.rds"), version = 3)
 print(topics)

@@ -26,7 +26,7 @@ test_that("clusters stand side by side under their own numbers", {
   expect_equal(apart$label, c("flags", "7", "residual"))
   expect_equal(place_clusters(data.frame(cluster = -1))$x, 0)
   topics <- toy_clustering()
-  attr(topics, "clusters")$cluster <- c(4L, 9L)
+  attr(topics, "tables")$clusters$cluster <- c(4L, 9L)
   for (type in c("sizes", "silhouettes")) {
     axis <- ggplot2::ggplot_build(autoplot(topics, type))$layout$panel_params[[1]]$x
     expect_equal(axis$get_labels(), c("4", "9"))

@@ -138,3 +138,29 @@ test_that("names are near as they are in Python", {
   expect_equal(elsewhere, unlist(there)[names(elsewhere)])
   expect_setequal(names(elsewhere), names(there))
 })
+
+test_that("names of arguments and of a model's parts are written out", {
+  topics <- toy_clustering()
+  begun <- rlang::catch_cnd(tidy(topics, tab = "trace"), "imagestrata_error")
+  expect_match(begun$message, "There is no argument `?tab`?[.]")
+  expect_match(begun$hint, "Did you mean `?table")
+  expect_error(autoplot(topics, ty = "sizes"), "no argument", class = "imagestrata_error")
+  expect_null(toy_model()$lab)
+  expect_equal(toy_model()$labels, "crowd")
+})
+
+test_that("tidy(), glance() and augment() refuse what they do not take", {
+  results <- list(
+    toy_images(), toy_embeddings(), toy_clustering(), toy_sample(), toy_model(), toy_tuning(),
+    few_means()
+  )
+  for (result in results) {
+    expect_error(tidy(result, colour = 1), "no argument", class = "imagestrata_error")
+    expect_error(glance(result, colour = 1), "no argument", class = "imagestrata_error")
+  }
+  for (result in list(toy_clustering(), toy_model())) {
+    expect_error(augment(result, colour = 1), "no argument", class = "imagestrata_error")
+  }
+  expect_error(glance(toy_sample()), "no row for a sample", class = "imagestrata_error")
+  expect_equal(tidy(toy_sample()), tibble::as_tibble(toy_sample()))
+})

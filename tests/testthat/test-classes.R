@@ -195,7 +195,7 @@ test_that("every other table, too, is plain once it contradicts what it says", {
   means <- rating_means(ratings)
   expect_s3_class(dplyr::filter(means, level == "item"), "imagestrata_estimates")
   expect_s3_class(dplyr::mutate(means, item = toupper(item)), "imagestrata_estimates")
-  expect_plain(dplyr::mutate(means, estimate = 1), "no longer estimates: `estimate` has changed")
+  expect_plain(dplyr::mutate(means, estimate = 1), "no longer means: `estimate` has changed")
 
   images <- toy_images()
   expect_s3_class(dplyr::filter(images, status == "ok"), "imagestrata_images")
@@ -207,9 +207,9 @@ test_that("a result of several tables is one only as it came", {
   found <- tibble::new_tibble(
     scores,
     nrow = 2, tables = list(scores = scores),
-    class = c("imagestrata_tags", "imagestrata_result", "imagestrata_table")
+    class = c("imagestrata_tags", "imagestrata_result")
   )
-  expect_plain(found[1, ], "no longer a result: it holds 1 of 2 rows")
+  expect_plain(found[1, ], "no longer a comparison of tags: it holds 1 of 2 rows")
   expect_plain(dplyr::mutate(found, estimate = 1), "`estimate` has changed")
   expect_plain(dplyr::rename(found, value = estimate), "the column `estimate` is gone")
   expect_s3_class(found[2:1, ], "imagestrata_tags")
@@ -247,8 +247,8 @@ test_that("durations and counts are words of people", {
 test_that("a summary says when it shows some of the clusters", {
   topics <- toy_clustering()
   expect_output(print(summary(topics)), "\nClusters:", fixed = TRUE)
-  rows <- attr(topics, "clusters")[rep(1, 16), ]
+  rows <- attr(topics, "tables")$clusters[rep(1, 16), ]
   rows$cluster <- 1:16
-  attr(topics, "clusters") <- rows
+  attr(topics, "tables")$clusters <- rows
   expect_output(print(summary(topics)), "The largest 10 of 16 clusters:", fixed = TRUE)
 })

@@ -1,0 +1,76 @@
+# Numbers, names and sentences as people write them.
+
+count_of <- function(n, word) {
+  paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) word else paste0(word, "s"))
+}
+
+percent <- function(share) {
+  sprintf("%.1f%%", 100 * share)
+}
+
+# Seconds as people say them.
+duration <- function(seconds) {
+  if (seconds < 60) {
+    sprintf("%.1f s", seconds)
+  } else if (seconds < 3600) {
+    sprintf("%.0f min", seconds / 60)
+  } else {
+    sprintf("%.1f h", seconds / 3600)
+  }
+}
+
+counted <- function(names, n) {
+  toString(paste(n[seq_along(names)], names))
+}
+
+# Numbers as people write them, not 1e-04.
+as_words <- function(value) {
+  toString(vapply(value, format, "", scientific = FALSE, digits = 15))
+}
+
+shorten <- function(text, width) {
+  long <- nchar(text) > width
+  text[long] <- paste0(substr(text[long], 1, width - 1), "\u2026")
+  text
+}
+
+sentence <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))
+
+also <- function(absent) {
+  if (length(absent) == 1) "" else format_text(" (and {length(absent) - 1} more)")
+}
+
+# A value as error messages show it.
+seen <- function(x) {
+  if (is.object(x)) {
+    format_text("an object of class {.cls {class(x)[[1]]}}")
+  } else if (is.atomic(x) && length(x) > 1) {
+    format_text("{length(x)} values: {.val {x}}")
+  } else if (is.atomic(x) && length(x) == 1) {
+    format_text("{.val {x}}")
+  } else {
+    format_text("{.obj_type_friendly {x}}")
+  }
+}
+
+# summary() of our objects: a title, sentences, and small tables with headings.
+
+new_summary <- function(title, lines = character(), tables = list()) {
+  structure(
+    list(title = title, lines = lines, tables = tables),
+    class = "imagestrata_summary"
+  )
+}
+
+#' @export
+print.imagestrata_summary <- function(x, ...) {
+  writeLines(c(x$title, x$lines))
+  for (heading in names(x$tables)) {
+    table <- x$tables[[heading]]
+    if (nrow(table) > 0) {
+      cat("\n", heading, ":\n", sep = "")
+      print(as.data.frame(table), row.names = FALSE, digits = 3)
+    }
+  }
+  invisible(x)
+}
