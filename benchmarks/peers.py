@@ -309,7 +309,7 @@ def rounds_of_lloyd(
 
     vectors = as_vectors(X)
     start = X[:: len(X) // K][:K].copy()
-    centers = vectors.matrix[:: len(X) // K][:K]
+    centers = vectors.rows[:: len(X) // K][:K]
 
     def sklearn_rounds(rounds: int) -> int:
         done: int = KMeans(K, init=start, n_init=1, max_iter=rounds, tol=0).fit(X).n_iter_

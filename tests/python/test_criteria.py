@@ -26,7 +26,7 @@ HALF = sorted((CLUSTER_MEANS[k] for k in FIT.labels), reverse=True)[:150]
 WANTED = {
     "cohesion": np.mean(HALF),
     "explained_variance": 1 - WITHIN / TOTAL,
-    "inertia": -WITHIN * (VECTORS.matrix[:, 0].std() / MATRIX[:, 0].std()) ** 2,
+    "inertia": -WITHIN * (VECTORS.rows[:, 0].std() / MATRIX[:, 0].std()) ** 2,
     "silhouette": metrics.silhouette_score(MATRIX, FIT.labels),
     "calinski_harabasz": metrics.calinski_harabasz_score(MATRIX, FIT.labels),
     "davies_bouldin": -metrics.davies_bouldin_score(MATRIX, FIT.labels),

@@ -7,9 +7,9 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 
-from imagestrata.clustering import vectors as vectors_module
 from imagestrata.clustering.kmeans import assign, kmeans, lloyd, seed_centers
 from imagestrata.clustering.vectors import as_vectors
+from imagestrata.rows import blocks
 
 LINE = np.array([[0.0], [1], [9], [10], [11]])
 
@@ -31,26 +31,26 @@ def test_five_points_by_hand(exact):
     vectors = as_vectors(LINE, exact=exact)
     fit = kmeans(vectors, 2, rng())
     assert fit.labels[0] == fit.labels[1] != fit.labels[2] == fit.labels[3] == fit.labels[4]
-    unit = vectors.matrix[1, 0] - vectors.matrix[0, 0]
+    unit = vectors.rows[1, 0] - vectors.rows[0, 0]
     assert fit.inertia / unit**2 == pytest.approx(0.5 + 2, rel=1e-5)
-    near, far = sorted((fit.centers[:, 0] - vectors.matrix[0, 0]) / unit)
+    near, far = sorted((fit.centers[:, 0] - vectors.rows[0, 0]) / unit)
     assert near == pytest.approx(0.5, rel=1e-5)
     assert far == pytest.approx(10, rel=1e-5)
 
 
 def test_one_pass_by_hand():
     vectors = as_vectors(LINE)
-    labels, squares, sums, counts = assign(vectors, vectors.matrix[[0, 3]])
-    unit = vectors.matrix[1, 0] - vectors.matrix[0, 0]
+    labels, squares, sums, counts = assign(vectors, vectors.rows[[0, 3]])
+    unit = vectors.rows[1, 0] - vectors.rows[0, 0]
     assert labels.tolist() == [0, 0, 1, 1, 1]
     np.testing.assert_allclose(squares / unit**2, [0, 1, 1, 0, 1], atol=1e-5)
-    np.testing.assert_allclose(sums[1], vectors.matrix[2:].sum(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(sums[1], vectors.rows[2:].sum(axis=0), rtol=1e-6)
     assert counts.tolist() == [2, 3]
 
 
 def test_passes_over_parts_add_up():
     vectors = as_vectors(rng().normal(size=(90, 6)), exact=True)
-    centers = vectors.matrix[:4]
+    centers = vectors.rows[:4]
     parts = [assign(vectors.take(rows), centers) for rows in np.array_split(np.arange(90), 3)]
     labels, _, sums, counts = assign(vectors, centers)
     assert np.concatenate([part[0] for part in parts]).tolist() == labels.tolist()
@@ -83,7 +83,7 @@ def test_within_one_percent_of_the_best_of_ten(k, n_features):
 def test_given_centers_compete():
     matrix, truth = make_blobs(2600, 2, centers=30, cluster_std=0.1, random_state=0)
     vectors = as_vectors(matrix)
-    means = np.stack([vectors.matrix[truth == k].mean(axis=0) for k in range(30)])
+    means = np.stack([vectors.rows[truth == k].mean(axis=0) for k in range(30)])
     best = lloyd(vectors, means).inertia
     alone = [kmeans(vectors, 30, rng(seed), n_init=1).inertia for seed in range(6)]
     helped = [kmeans(vectors, 30, rng(seed), n_init=1, centers=means).inertia for seed in range(6)]
@@ -103,7 +103,7 @@ def test_fewer_distinct_rows_than_clusters(exact):
 @pytest.mark.parametrize("exact", [False, True])
 def test_an_empty_cluster_takes_the_farthest_row(exact):
     vectors = as_vectors(np.array([[0.0], [1], [2], [30]]), exact=exact)
-    centers = np.array([vectors.matrix[1], 9 * vectors.matrix[3]])
+    centers = np.array([vectors.rows[1], 9 * vectors.rows[3]])
     fit = lloyd(vectors, centers)
     assert fit.labels.tolist() == [0, 0, 0, 1]
 
@@ -112,7 +112,7 @@ def test_seeds_are_distinct_rows():
     vectors = as_vectors(rng().normal(size=(200, 5)))
     seeds = seed_centers(vectors, 20, rng(1))
     assert len(np.unique(seeds, axis=0)) == 20
-    rows = set(map(tuple, vectors.matrix))
+    rows = set(map(tuple, vectors.rows[:]))
     assert all(tuple(seed) in rows for seed in seeds)
 
 
@@ -125,7 +125,7 @@ def test_seeds_prefer_far_rows():
 def test_exact_fits_do_not_depend_on_blocks_or_order_of_sums(monkeypatch):
     matrix = rng().normal(size=(1500, 33)).astype(np.float32)
     one = kmeans(as_vectors(matrix, exact=True), 9, rng(4))
-    monkeypatch.setattr(vectors_module.row_blocks, "__defaults__", (101,))
+    monkeypatch.setattr(blocks, "__defaults__", (101,))
     other = kmeans(as_vectors(matrix, exact=True), 9, rng(4))
     assert (one.labels == other.labels).all()
     assert (one.centers == other.centers).all()

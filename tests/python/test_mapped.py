@@ -31,11 +31,12 @@ from imagestrata import (
 )
 from imagestrata.bridge import calls
 from imagestrata.bridge.codec import decode_matrix, encode_matrix, encode_table
-from imagestrata.embeddings import blocks, mapped, shards
+from imagestrata.embeddings import mapped, shards
 from imagestrata.embeddings.embeddings import write_embeddings
 from imagestrata.embeddings.inputs import as_embeddings, embeddings_fingerprint
 from imagestrata.embeddings.shards import Shards, encoder_key, finish
 from imagestrata.files import read_table, remove_half_written, write_table
+from imagestrata.rows import rows_not_finite
 
 ENCODER = {"name": "drawn", "width": 3}
 
@@ -393,25 +394,6 @@ def test_changes_that_no_file_has_are_pickled(run: Path) -> None:
     assert pickle.loads(pickle.dumps(loaded)).matrix[0, 0] == 9
 
 
-LAYOUTS: list[Callable[[Any], Any]] = [
-    np.array, np.asfortranarray, lambda a: np.repeat(a, 2, axis=0)[::2], lambda a: a[::-1],
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_blocks_see_what_a_whole_matrix_shows(monkeypatch: Any, layout: Any) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 3)
-    matrix = layout(np.random.default_rng(1).normal(size=(10, 4)).astype(np.float32))
-    assert blocks.rows_hash(matrix) == hashlib.sha256(matrix.tobytes()).hexdigest()
-    assert not len(blocks.rows_not_finite(matrix)) and not blocks.all_the_same(matrix)
-    matrix[[2, 9], 1] = np.nan, np.inf
-    assert blocks.rows_not_finite(matrix).tolist() == [2, 9]
-    assert blocks.all_the_same(np.ones((10, 4)))
-    last = np.ones((10, 4))
-    last[9, 3] = 2
-    assert not blocks.all_the_same(last)
-
-
 def test_the_fingerprint_is_what_it_was() -> None:
     """Clusterings and pairs that are stored refer to it."""
     assert embeddings_fingerprint(Embeddings.from_arrays(np.eye(3))) == "5b7eaacee6eaf0e5"
@@ -419,7 +401,7 @@ def test_the_fingerprint_is_what_it_was() -> None:
 
 def test_numbers_that_cannot_change_are_looked_at_once(monkeypatch: Any) -> None:
     looked: list[int] = []
-    look = blocks.rows_not_finite
+    look = rows_not_finite
 
     def counted(matrix: Any) -> Any:
         looked.append(len(matrix))

@@ -30,8 +30,9 @@ from imagestrata import (
     share_bundle,
 )
 from imagestrata.clustering.silhouette import silhouettes
-from imagestrata.clustering.vectors import as_vectors, normalized
+from imagestrata.clustering.vectors import as_vectors
 from imagestrata.files import file_hash
+from imagestrata.rows import unit_rows
 from imagestrata.sampling.pairs import pair_id
 from imagestrata.sampling.sample import read_sample
 from imagestrata.share.bundle import MANIFEST, WARNING, linked_share, protected_matrix
@@ -306,7 +307,7 @@ def test_noise_is_as_strong_as_said_and_new_each_time(run, tmp_path):
         np.corrcoef((one - sorted_matrix).ravel(), (other - sorted_matrix).ravel())[0, 1]
     ) < (0.05)
     clustering = Clustering.load(tmp_path / "a")
-    noisy = normalized(one, "l2")
+    noisy = unit_rows(one)
     first = noisy[(clustering.images["cluster"] == 1).to_numpy()].mean(axis=0)
     np.testing.assert_allclose(clustering.centroids[0], first, atol=1e-6)
     clusters = clustering.images["cluster"].to_numpy()

@@ -20,10 +20,10 @@ from ..embeddings.reduce import principal_components
 from ..engine import Engine, open_engine
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
+from ..rows import SHARD_ROWS, Rows, as_rows, blocks, shards
 from ..validate import check_bool, check_choice, check_int, check_unmasked
 from ..wording import arg
 from .silhouette import MEASURES
-from .vectors import SHARD_ROWS, FileRows, Rows, as_rows, row_blocks
 
 #: Called with a name and a function that makes a table; gives back that table,
 #: perhaps from an earlier call. This is how a run folder remembers iterations, and
@@ -134,7 +134,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 @contextmanager
 def _engine(X: Rows, asked: Any) -> Iterator[Engine]:
     """Who works on these rows: a cluster if they lie in a file and are more than a shard."""
-    if isinstance(X, FileRows) and len(X) > SHARD_ROWS:
+    if X.path is not None and len(shards(len(X))) > 1:
         with open_engine(asked) as engine:
             engine.check_file(X.path)
             yield engine
@@ -166,7 +166,7 @@ def reduced(X: Rows, n_components: int | None, seed: int) -> Rows:
     """X, or its first principal components, in memory."""
     if n_components is None:
         return X
-    return principal_components(np.asarray(X), n_components, seed % 2**32)[0]
+    return Rows(principal_components(np.asarray(X), n_components, seed % 2**32)[0])
 
 
 def nearest_centroids(X: Rows, centers: NDArray[Any]) -> NDArray[np.intp]:
@@ -182,7 +182,7 @@ def centroid_distances(
 ) -> NDArray[np.float64]:
     """Euclidean distance of each row to the centroid of its cluster; NaN for the residual."""
     distances = np.full(len(X), np.nan)
-    for block in row_blocks(len(X)):
+    for block in blocks(len(X)):
         rows = np.flatnonzero(labels[block] >= 0) + block.start
         differences = X[rows].astype(np.float64) - centers[labels[rows]]
         distances[rows] = np.sqrt(np.einsum("ij,ij->i", differences, differences))
@@ -208,6 +208,6 @@ def centroids(X: Rows, labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any
     bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))
     for cluster in range(n_clusters):
         rows = order[bounds[cluster] : bounds[cluster + 1]]
-        sums = [X[rows[b]].sum(axis=0, dtype=np.float64) for b in row_blocks(len(rows), SHARD_ROWS)]
+        sums = [X[rows[b]].sum(axis=0, dtype=np.float64) for b in blocks(len(rows), SHARD_ROWS)]
         centers[cluster] = sum(sums) / len(rows)
     return centers

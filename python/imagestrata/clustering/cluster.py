@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..embeddings.blocks import all_the_same
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings, embeddings_fingerprint
 from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..provenance import Step, check_settings
+from ..rows import all_rows_equal
 from ..tables import keep_given, with_file
 from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
@@ -361,7 +361,7 @@ def _why_no_cluster(estimator: ClusterEstimator, embeddings: Embeddings) -> str:
     if estimator.n_iter_ == 0:
         fewest = estimator.get_params()["stop_size"]
         why = f"{plural(n, 'image is', 'images are')} fewer than {arg('stop_size')} ({fewest})"
-    elif all_the_same(embeddings.matrix):
+    elif all_rows_equal(embeddings.matrix):
         why = f"the vectors of all images ({n:,}) are the same"
     else:
         why = estimator.why_no_cluster(n)

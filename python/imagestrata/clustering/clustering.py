@@ -98,8 +98,8 @@ class Clustering:
             If there is no cluster, or the vectors are of another encoder.
         """
         from ..embeddings.inputs import as_embeddings
+        from ..rows import as_rows
         from .base import centroid_distances, nearest_centroids
-        from .vectors import as_rows
 
         given = as_embeddings(embeddings)
         self._check_encoder(given)

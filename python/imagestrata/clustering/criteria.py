@@ -70,7 +70,7 @@ def davies_bouldin(vectors: Vectors, fit: Fit) -> float:
 
 def _total(vectors: Vectors) -> float:
     """Sum of squares about the mean of all vectors."""
-    mean = np.asarray(vectors.matrix).mean(axis=0, dtype=np.float64)
+    mean = np.asarray(vectors.rows).mean(axis=0, dtype=np.float64)
     norms = float(vectors.square_norms.sum(dtype=np.float64))
     return max(norms - len(vectors) * float(mean @ mean), 0.0)
 

@@ -14,11 +14,12 @@ from ..engine import Engine
 from ..errors import plural
 from ..extras import require
 from ..progress import Progress, track
+from ..rows import Rows
 from ..validate import check_choice, check_int
 from ..wording import arg, verb
 from .base import ClusterEstimator, Memo, centroids, nearest_centroids, trace_table
 from .silhouette import pick_measure, silhouettes
-from .vectors import Rows, as_vectors
+from .vectors import as_vectors
 
 #: What becomes of noise.
 NOISE = ("keep", "nearest")
@@ -155,11 +156,11 @@ class DensityClustering(ClusterEstimator):
             if self.assigned_.any():
                 labels = labels.copy()
                 centers = centroids(X, labels, k)
-                labels[self.assigned_] = nearest_centroids(X[self.assigned_], centers)
+                labels[self.assigned_] = nearest_centroids(X.select(self.assigned_), centers)
             inside = labels >= 0
             scores = np.full(n, np.nan)
             if k:
-                vectors = as_vectors(X, np.flatnonzero(inside), engine=engine)
+                vectors = as_vectors(X.select(inside), engine=engine)
                 measure = pick_measure(self.silhouette, n)
                 scores[inside] = silhouettes(vectors, labels[inside], measure)
             advance(n)

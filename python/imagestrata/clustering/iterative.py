@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..engine import Engine
 from ..errors import ImagestrataError
 from ..progress import Progress, track
+from ..rows import Rows
 from ..validate import check_choice, check_float, check_int
 from ..wording import arg, quote
 from .base import ClusterEstimator, Memo, digest, trace_table
@@ -20,7 +21,7 @@ from .choose_k import search_k
 from .criteria import CRITERIA
 from .kmeans import Fit, kmeans
 from .silhouette import pick_measure, silhouettes
-from .vectors import Rows, Vectors, as_vectors
+from .vectors import Vectors, as_vectors
 
 
 class IterativeKMeans(ClusterEstimator):
@@ -261,7 +262,7 @@ class IterativeKMeans(ClusterEstimator):
         """
         start = time.perf_counter()
         rng = np.random.default_rng([seed, number])
-        vectors = as_vectors(X, remaining, exact=self.exact, engine=engine)
+        vectors = as_vectors(X.select(remaining), exact=self.exact, engine=engine)
         fit = self._fit_kmeans(vectors, rng)
         # Of all images, so that one run has one measure.
         measure = pick_measure(self.silhouette, len(X))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .vectors import Vectors, row_blocks, run, square_distances, sum_rows
+from ..rows import blocks, map_in_order
+from .vectors import Vectors, square_distances, sum_rows
 
 #: Restarts compete on a random subset of this many rows, or this many per cluster.
 _SUBSET_ROWS = 2000
@@ -93,7 +94,7 @@ def _all_lloyd(vectors: Vectors, starts: list[NDArray[Any]], tolerance: float) -
     """A fit from each start, side by side."""
     alone = replace(vectors, engine=None)
     work = partial(lloyd, alone, tolerance=tolerance)
-    return list(run(vectors.engine, work, starts, len(starts)))
+    return list(map_in_order(vectors.engine, work, starts))
 
 
 def assign(
@@ -113,8 +114,8 @@ def assign(
     counts : ndarray of shape (k,)
         Number of rows of each centre.
     """
-    passes = vectors.passes(_assign_shard, centers=centers)
-    labels, squares, sums, counts = zip(*passes, strict=True)
+    results = vectors.map_shards(_assign_shard, centers=centers)
+    labels, squares, sums, counts = zip(*results, strict=True)
     found = np.concatenate(squares)
     vectors.snap(found, vectors.largest_square)
     return (
@@ -130,11 +131,11 @@ def _assign_shard(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
     n, (k, d) = len(shard), centers.shape
     labels = np.empty(n, dtype=np.intp)
-    squares = np.empty(n, dtype=shard.matrix.dtype)
+    squares = np.empty(n, dtype=shard.rows.dtype)
     sums = np.zeros((k, d))
     center_norms = np.einsum("ij,ij->i", centers, centers)
-    for block in row_blocks(n):
-        rows = shard.matrix[block]
+    for block in blocks(n):
+        rows = shard.rows[block]
         scores = (-2 * centers) @ rows.T
         scores += center_norms[:, None]
         scores.argmin(axis=0, out=labels[block])
@@ -153,7 +154,7 @@ def seed_centers(vectors: Vectors, k: int, rng: np.random.Generator) -> NDArray[
     Stops short of k when every row already lies on a centre.
     """
     n_candidates = 2 + int(np.log(k))
-    first = vectors.matrix[rng.integers(len(vectors), size=1)]
+    first = vectors.rows[rng.integers(len(vectors), size=1)]
     chosen = list(first)
     nearest = square_distances(vectors, first)[0]
     while len(chosen) < k:
@@ -161,7 +162,7 @@ def seed_centers(vectors: Vectors, k: int, rng: np.random.Generator) -> NDArray[
         if cumulated[-1] == 0:
             break
         drawn = np.searchsorted(cumulated, rng.random(n_candidates) * cumulated[-1], side="right")
-        candidates = vectors.matrix[np.minimum(drawn, len(vectors) - 1)]
+        candidates = vectors.rows[np.minimum(drawn, len(vectors) - 1)]
         trials = np.minimum(square_distances(vectors, candidates), nearest)
         best = trials.sum(axis=1, dtype=np.float64).argmin()
         chosen.append(candidates[best])
@@ -186,5 +187,5 @@ def _relocate_empty(
         return False
     farthest = np.argsort(-squares, kind="stable")[: len(empty)]
     farthest = farthest[squares[farthest] > 0]
-    sums[empty[: len(farthest)]] = vectors.matrix[farthest]
+    sums[empty[: len(farthest)]] = vectors.rows[farthest]
     return len(farthest) > 0

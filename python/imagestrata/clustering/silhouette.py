@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .vectors import Vectors, row_blocks, run, square_distances, sum_rows
+from ..rows import blocks, map_in_order
+from .vectors import Vectors, square_distances, sum_rows
 
 #: "auto" compares all images with each other up to this many: some ten seconds' work.
 MOST_EXACT = 50_000
@@ -115,7 +116,7 @@ def _exact(
     order = np.argsort(codes, kind="stable")
     vectors, sorted_codes = vectors.take(order), codes[order]
     starts = range(0, len(codes), _BLOCK)
-    strips = run(vectors.engine, partial(_strip, vectors, sorted_codes), starts, len(starts))
+    strips = map_in_order(vectors.engine, partial(_strip, vectors, sorted_codes), starts)
     sums = np.zeros((len(codes), len(sizes)))
     for start, strip in zip(starts, strips, strict=True):
         sums[order[start:]] += strip
@@ -125,9 +126,9 @@ def _exact(
 def _strip(vectors: Vectors, codes: NDArray[np.intp], start: int) -> NDArray[np.float64]:
     """Sums of distances between the rows of one block and all rows from there on."""
     sums = np.zeros((len(codes) - start, codes[-1] + 1))
-    blocks = [slice(b.start + start, b.stop + start) for b in row_blocks(len(sums), _BLOCK)]
-    above = blocks[0]
-    for beside in blocks:
+    from_here = [slice(b.start + start, b.stop + start) for b in blocks(len(sums), _BLOCK)]
+    above = from_here[0]
+    for beside in from_here:
         distances = _distances(vectors, above, vectors, beside)
         _add_by_cluster(sums[: len(distances)], distances, codes[beside])
         if beside != above:
@@ -154,11 +155,11 @@ def _sampled(
     is_drawn = np.zeros(len(codes), dtype=bool)
     is_drawn[drawn] = True
     means, within = _means_and_squares(vectors, codes, sizes)
-    parts = vectors.passes(
+    parts = vectors.map_shards(
         _sampled_shard,
         codes,
         is_drawn,
-        sample=vectors.part(drawn),
+        sample=vectors.select(drawn),
         sample_codes=codes[drawn],
         means=means,
         within=within,
@@ -178,14 +179,14 @@ def _sampled_shard(
     within: NDArray[np.float64],
     sizes: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    sample = sample.rows(slice(None))
+    sample = sample.read()
     counts = np.bincount(sample_codes)
     scores = np.empty(len(shard))
-    for above in row_blocks(len(shard), _BLOCK):
-        rows, own = shard.rows(above), codes[above]
+    for above in blocks(len(shard), _BLOCK):
+        rows, own = shard.read(above), codes[above]
         # Sums of the distances, and of their second, third and fourth powers.
         sums = np.zeros((1 if shard.exact else 4, len(rows), len(sizes)))
-        for beside in row_blocks(len(sample), _BLOCK):
+        for beside in blocks(len(sample), _BLOCK):
             distances = _distances(rows, slice(None), sample, beside)
             power = distances
             for moment in sums:
@@ -223,7 +224,7 @@ def _distances(a: Vectors, above: slice, b: Vectors, beside: slice) -> NDArray[A
 
     The factor, which silhouettes do not feel, spares a pass over the block.
     """
-    rows, columns = a.matrix[above], b.matrix[beside]
+    rows, columns = a.rows[above], b.rows[beside]
     row_norms, column_norms = a.square_norms[above] / 2, b.square_norms[beside] / 2
     same = a is b and above == beside
     halves = rows @ columns.T
@@ -274,7 +275,7 @@ def _squared(
     own sum of squares about its mean, which makes the cost linear in n.
     """
     means, within = _means_and_squares(vectors, codes, sizes)
-    parts = vectors.passes(_squared_shard, codes, means=means, within=within, sizes=sizes)
+    parts = vectors.map_shards(_squared_shard, codes, means=means, within=within, sizes=sizes)
     return np.concatenate(list(parts))
 
 
@@ -282,23 +283,23 @@ def _means_and_squares(
     vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp]
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Mean of each cluster, shape (k, d), and its sum of squares about it, shape (k,)."""
-    totals = sum(vectors.passes(_cluster_sums, codes, k=len(sizes)))
+    totals = sum(vectors.map_shards(_cluster_sums, codes, k=len(sizes)))
     means = vectors.round_centers(totals / sizes[:, None])
-    within = sum(vectors.passes(_within, codes, means=means))
+    within = sum(vectors.map_shards(_within, codes, means=means))
     return means, np.asarray(within)
 
 
 def _cluster_sums(shard: Vectors, codes: NDArray[np.intp], k: int) -> NDArray[np.float64]:
-    sums = np.zeros((k, shard.matrix.shape[1]))
-    for block in row_blocks(len(shard)):
-        sums += sum_rows(shard.matrix[block], codes[block], k)
+    sums = np.zeros((k, shard.rows.shape[1]))
+    for block in blocks(len(shard)):
+        sums += sum_rows(shard.rows[block], codes[block], k)
     return sums
 
 
 def _within(shard: Vectors, codes: NDArray[np.intp], means: NDArray[Any]) -> NDArray[np.float64]:
     """Sum of squared distances of the rows of each cluster to its mean, shape (k,)."""
     sums = np.zeros(len(means))
-    for block in row_blocks(len(shard)):
+    for block in blocks(len(shard)):
         squares = _to_means(shard, means, block)[codes[block], np.arange(len(codes[block]))]
         sums += np.bincount(codes[block], squares, minlength=len(means))
     return sums
@@ -310,7 +311,7 @@ def _to_means(shard: Vectors, means: NDArray[Any], block: slice) -> NDArray[Any]
     norms = shard.square_norms[block]
     if not shard.exact and (squares < _NEAR * norms).any():
         halves = squares.T / 2
-        _mend_near(halves, shard.matrix[block], means, norms / 2)
+        _mend_near(halves, shard.rows[block], means, norms / 2)
         squares = 2 * halves.T
     return squares
 
@@ -323,7 +324,7 @@ def _squared_shard(
     sizes: NDArray[np.intp],
 ) -> NDArray[np.float64]:
     scores = np.empty(len(shard))
-    for block in row_blocks(len(shard)):
+    for block in blocks(len(shard)):
         squares = _to_means(shard, means, block).T.astype(np.float64)
         own = codes[block]
         sums = squares * sizes + within

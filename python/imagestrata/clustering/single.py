@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..engine import Engine
 from ..progress import Progress, track
+from ..rows import Rows
 from ..validate import check_int
 from .base import ClusterEstimator, Memo, trace_table
 from .kmeans import kmeans
 from .silhouette import pick_measure, silhouettes
-from .vectors import Rows, as_vectors
+from .vectors import as_vectors
 
 
 class SingleKMeans(ClusterEstimator):

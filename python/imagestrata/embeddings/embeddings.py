@@ -17,10 +17,10 @@ from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
 from ..provenance import step_folder
+from ..rows import rows_not_finite
 from ..tables import id_texts, with_file
 from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
-from .blocks import rows_not_finite
 from .mapped import file_of, map_vectors, vectors_of
 from .shards import (
     PART_SIZE,

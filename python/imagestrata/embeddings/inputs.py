@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural
 from ..provenance import fingerprint
+from ..rows import rows_hash, rows_not_finite
 from ..wording import kind_of
-from .blocks import rows_hash, rows_not_finite
 from .embeddings import Embeddings
 from .shards import encoder_key
 

@@ -19,10 +19,10 @@ from ..errors import ImagestrataError, plural
 from ..extras import require
 from ..progress import Progress, track
 from ..provenance import Step
+from ..rows import all_rows_equal
 from ..validate import check_bool, check_choice, check_float, check_idle, check_int, check_seed
 from ..verbs import public
 from ..wording import arg
-from .blocks import all_the_same
 from .embeddings import Embeddings, read_embeddings, write_embeddings
 from .inputs import as_embeddings, embeddings_fingerprint
 from .mapped import writable
@@ -199,7 +199,7 @@ def _settings(
 ) -> dict[str, Any]:
     """All that decides the result, checked against the vectors."""
     n = len(given.matrix)
-    if all_the_same(given.matrix):
+    if all_rows_equal(given.matrix):
         raise ImagestrataError(
             f"The vectors of all images ({n:,}) are the same: there is nothing to reduce.",
             "Check how they were embedded.",

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from ..clustering.base import centroid_distances, centroids
 from ..clustering.clustering import Clustering
 from ..clustering.silhouette import pick_measure, silhouettes
-from ..clustering.vectors import as_vectors, normalized
+from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural, warn
 from ..files import file_hash, make_folder, read_table, write_json, write_table, write_text
 from ..provenance import find_step, require_step, step_folder, version
+from ..rows import as_rows
 from ..sampling.pairs import pair_id, read_drawn_pairs
 from ..sampling.sample import read_sample
 from ..validate import check_bool, check_float, check_int, check_path
@@ -645,7 +646,7 @@ def _shared_clustering(
         key: _settled(value) for key, value in clustering.settings.items() if key != "encoder"
     }
     settings |= {"encoder": embeddings.encoder, "width": embeddings.matrix.shape[1]}
-    vectors = normalized(embeddings.matrix, settings.get("normalize"))
+    vectors = as_rows(embeddings.matrix, settings.get("normalize"))
     rows = pd.Index(embeddings.images["image_id"]).get_indexer(images["image_id"])
     labels = np.full(len(vectors), -1)
     labels[rows] = np.maximum(images["cluster"].to_numpy() - 1, -1)

@@ -13,9 +13,10 @@ from ..clustering.cluster import given_settings, make_estimator
 from ..clustering.iterative import IterativeKMeans
 from ..clustering.kmeans import kmeans
 from ..clustering.silhouette import pick_measure, silhouettes
-from ..clustering.vectors import as_rows, as_vectors
+from ..clustering.vectors import as_vectors
 from ..embeddings.inputs import as_embeddings
 from ..progress import Progress, track
+from ..rows import as_rows
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public
 

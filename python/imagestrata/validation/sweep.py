@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.cluster import make_estimator
-from ..clustering.vectors import normalized
 from ..embeddings.inputs import as_embeddings
 from ..errors import ImagestrataError
 from ..progress import Progress, track
+from ..rows import as_rows
 from ..validate import check_int
 from ..verbs import public
 from ..wording import arg
@@ -90,7 +90,7 @@ def sweep_min_cluster_size(
     ]
     for estimator in estimators:
         estimator._check_arguments(given.matrix.shape)
-    X = normalized(given.matrix, normalize)
+    X = as_rows(given.matrix, normalize)
     rows = []
     with track(progress, "Sweeping", len(checked)) as advance:
         for size, estimator in zip(checked, estimators, strict=True):

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering
 from ..clustering.silhouette import silhouettes
-from ..clustering.vectors import as_vectors, normalized
+from ..clustering.vectors import as_vectors
 from ..embeddings.inputs import as_embeddings
+from ..rows import as_rows
 from ..verbs import public
 from .stability import labels_for
 
@@ -63,7 +64,7 @@ def score_vectors(clustering: Clustering, embeddings: Any) -> pd.DataFrame:
     given = as_embeddings(embeddings)
     labels = labels_for(clustering, given)
     inside = labels >= 0
-    X = normalized(given.matrix, clustering.settings.get("normalize"))[inside]
+    X = as_rows(given.matrix, clustering.settings.get("normalize"))[inside]
     found = labels[inside]
     values = indices(X, found, silhouettes(as_vectors(X), found))
     values["residual_share"] = float((~inside).mean())

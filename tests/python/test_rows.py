@@ -1,7 +1,8 @@
-"""Passes over shards: in a file or in memory, by threads or one by one, always the same."""
+"""Rows in a file or in memory, by blocks and shards, by threads or one by one: the same."""
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import tracemalloc
 
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 
 from imagestrata import Embeddings, IterativeKMeans, cluster_images
-from imagestrata.clustering import base, silhouette
-from imagestrata.clustering import vectors as vectors_module
+from imagestrata import rows as rows_module
+from imagestrata.clustering import silhouette
 from imagestrata.clustering.kmeans import kmeans
 from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.single import SingleKMeans
-from imagestrata.clustering.vectors import FileRows, as_rows, as_vectors, shards
+from imagestrata.clustering.vectors import as_vectors
 from imagestrata.engine import open_engine
+from imagestrata.rows import all_rows_equal, as_rows, blocks, rows_hash, rows_not_finite, shards
 
 N, WIDTH = 1200, 8
 
@@ -37,9 +39,34 @@ def stored(matrix, tmp_path):
 @pytest.fixture
 def small_shards(monkeypatch):
     """Twelve shards of blocks that do not divide them."""
-    monkeypatch.setattr(vectors_module, "SHARD_ROWS", 100)
-    monkeypatch.setattr(base, "SHARD_ROWS", 100)
-    monkeypatch.setattr(vectors_module.row_blocks, "__defaults__", (33,))
+    monkeypatch.setattr(rows_module, "SHARD_ROWS", 100)
+    monkeypatch.setattr("imagestrata.clustering.base.SHARD_ROWS", 100)
+    monkeypatch.setattr(rows_module.blocks, "__defaults__", (33,))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9])
+def test_blocks_cover_all_rows_once(n):
+    covered = [i for block in blocks(n, 4) for i in range(n)[block]]
+    assert covered == list(range(n))
+
+
+LAYOUTS = [
+    np.array, np.asfortranarray, lambda a: np.repeat(a, 2, axis=0)[::2], lambda a: a[::-1],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_blocks_see_what_a_whole_matrix_shows(monkeypatch, layout):
+    monkeypatch.setattr(blocks, "__defaults__", (3,))
+    matrix = layout(np.random.default_rng(1).normal(size=(10, 4)).astype(np.float32))
+    assert rows_hash(matrix) == hashlib.sha256(matrix.tobytes()).hexdigest()
+    assert not len(rows_not_finite(matrix)) and not all_rows_equal(matrix)
+    matrix[[2, 9], 1] = np.nan, np.inf
+    assert rows_not_finite(matrix).tolist() == [2, 9]
+    assert all_rows_equal(np.ones((10, 4)))
+    last = np.ones((10, 4))
+    last[9, 3] = 2
+    assert not all_rows_equal(last)
 
 
 @pytest.mark.parametrize("n", [1, 99, 100, 101, 250, 1200])
@@ -53,23 +80,25 @@ def test_shards_cover_all_rows_and_are_equally_large(n, small_shards):
 @pytest.mark.parametrize("normalize", [None, "l2"])
 def test_rows_of_a_file_are_those_of_the_array(matrix, stored, normalize):
     array, rows = as_rows(matrix, normalize), as_rows(stored, normalize)
-    assert isinstance(array, np.ndarray) and isinstance(rows, FileRows)
+    assert array.path is None and rows.path is not None
     assert rows.shape == array.shape and rows.dtype == array.dtype
     picked = np.array([7, 3, 1199])
     for key in (slice(None), slice(5, 900), picked, matrix[:, 0] > 5):
         np.testing.assert_array_equal(rows[key], array[key])
-    some = rows.part(np.arange(0, N, 3)).part(slice(2, 50))
+    some = rows.select(np.arange(0, N, 3)).select(slice(2, 50))
     np.testing.assert_array_equal(some[:], array[::3][2:50])
-    np.testing.assert_array_equal(rows.part(slice(9, 40)).part(picked[:2])[:], array[9:40][[7, 3]])
-    assert len(some) == 48 and len(rows.part(slice(9, 40))) == 31
+    np.testing.assert_array_equal(
+        rows.select(slice(9, 40)).select(picked[:2])[:], array[9:40][[7, 3]]
+    )
+    assert len(some) == 48 and len(rows.select(slice(9, 40))) == 31
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(some))[:], some[:])
-    assert len(pickle.dumps(rows.part(slice(0, 1000)))) < 1000  # not the rows themselves
+    assert len(pickle.dumps(rows.select(slice(0, 1000)))) < 1000  # not the rows themselves
 
 
 def test_part_of_a_file_and_other_orders_are_taken_into_memory(stored, matrix, tmp_path):
-    assert isinstance(as_rows(stored[:10]), np.ndarray)
+    assert as_rows(stored[:10]).path is None
     np.save(tmp_path / "columns.npy", np.asfortranarray(matrix))
-    assert isinstance(as_rows(np.load(tmp_path / "columns.npy", mmap_mode="r")), np.ndarray)
+    assert as_rows(np.load(tmp_path / "columns.npy", mmap_mode="r")).path is None
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -82,7 +111,7 @@ def test_wherever_vectors_lie_and_whoever_works(
     found = []
     with open_engine() as threads:
         for X, engine in ((matrix, None), (matrix, threads), (stored, None), (stored, threads)):
-            vectors = as_vectors(as_rows(X), rows, exact=exact, engine=engine)
+            vectors = as_vectors(as_rows(X).select(rows), exact=exact, engine=engine)
             fit = kmeans(vectors, 6, np.random.default_rng(2), n_init=2)
             scores = silhouettes(vectors, fit.labels, measure, np.random.default_rng(4))
             found.append((fit.labels, fit.centers, fit.square_distances, scores))
