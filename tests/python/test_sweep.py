@@ -175,7 +175,7 @@ def test_confidence_wants_probabilities(points, confident):
     k_means = cluster_images(points, "kmeans", n_clusters=3, progress=False)
     with pytest.raises(ImagestrataError, match=r"Only the method .*'kmeans'"):
         cluster_confidence(k_means)
-    with pytest.raises(ImagestrataError, match="must be what cluster_images"):
+    with pytest.raises(ImagestrataError, match="`clustering` must be a Clustering, not a"):
         cluster_confidence(points)
     with pytest.raises(ImagestrataError, match="`threshold` must be between 0 and 1"):
         cluster_confidence(confident, threshold=85)
