@@ -16,7 +16,9 @@ def stub() -> str:
     """Every public name, imported from where it is defined."""
     names = sorted((module, name) for name, module in imagestrata._PUBLIC.items())
     lines = [f"from .{module} import {name} as {name}" for module, name in names]
-    return "\n".join(["# Made by tools/stubs.py.", *lines, "", "__version__: str", ""])
+    listed = [f'    "{name}",' for name in imagestrata.__all__]
+    rest = ["", "__all__ = [", *listed, "]", "__version__: str", ""]
+    return "\n".join(["# Made by tools/stubs.py.", *lines, *rest])
 
 
 if __name__ == "__main__":

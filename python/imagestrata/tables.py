@@ -61,6 +61,52 @@ _LOOKED_AT = 200
 _EXACT = 2**53
 
 
+def from_elsewhere(given: Any) -> Any:
+    """What comes from another library as pandas or NumPy has it; anything else as it is.
+
+    Tables and columns of Arrow (polars, pyarrow, DuckDB, ...) or with a ``to_pandas()``,
+    tensors of torch on any device, and arrays of other libraries; in lists, tuples and
+    dictionaries as well. Ids with missing cells stay whole: as text, not as numbers.
+    """
+    if isinstance(given, list | tuple | dict):
+        values = [*given.values()] if isinstance(given, dict) else given
+        made = [from_elsewhere(one) for one in values]
+        if all(one is other for one, other in zip(values, made, strict=True)):
+            return given
+        return dict(zip(given, made, strict=True)) if isinstance(given, dict) else made
+    known = ("builtins", "numpy", "pandas", "imagestrata")
+    if isinstance(given, pd.DataFrame) or type(given).__module__.partition(".")[0] in known:
+        return given
+    if hasattr(given, "collect_schema") and hasattr(given, "collect"):  # a query of polars
+        given = given.collect()
+    if hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__"):
+        return _from_arrow(given)
+    if hasattr(given, "to_pandas"):
+        return given.to_pandas()
+    if hasattr(given, "detach") and hasattr(given, "cpu"):
+        tensor = given.detach().cpu()
+        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return np.asarray(given) if hasattr(given, "__array__") else given
+
+
+def _from_arrow(given: Any) -> Any:
+    import pyarrow as pa
+
+    if not (hasattr(given, "columns") or hasattr(given, "schema")):
+        is_chunked = hasattr(given, "__arrow_c_stream__")
+        column = pa.chunked_array(given) if is_chunked else pa.array(given)
+        return column.to_pandas(date_as_object=False)
+    table = pa.table(given)
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        is_id = field.name in ID_COLUMNS and not table.schema.pandas_metadata
+        if is_id and pa.types.is_integer(field.type) and column.null_count:
+            table = table.set_column(place, field.name, column.cast(pa.string()))
+        elif pa.types.is_decimal(field.type):
+            table = table.set_column(place, field.name, column.cast(pa.float64()))
+    return table.to_pandas(date_as_object=False)
+
+
 def text_of(
     path: str | os.PathLike[str], encoding: str | None = None, *, ours: bool = False
 ) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from .errors import ImagestrataError
 from .switches import as_shipped
+from .tables import from_elsewhere
 from .wording import arg, quote, read_sheet, verb
 
 P = ParamSpec("P")
@@ -112,6 +113,8 @@ COMMON = ("seed", "progress", "out", "overwrite", "engine")
 def public(function: Callable[P, T]) -> Callable[P, T]:
     """A verb that looks at its call before it does anything.
 
+    Tables and arrays of other libraries reach it as those of pandas and NumPy.
+
     Raises
     ------
     ImagestrataError
@@ -132,6 +135,7 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
                         suggest(name, known) or f"Its arguments are {', '.join(known)}.",
                         code="unknown_argument",
                     )
+        args, arguments = from_elsewhere(args), from_elsewhere(arguments)
         for name, given in (*zip(order, args, strict=False), *arguments.items()):
             check_product(name, given)
             if name not in _WRITTEN:

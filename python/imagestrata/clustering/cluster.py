@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..embeddings.embeddings import Embeddings
-from ..embeddings.inputs import as_embeddings, embeddings_fingerprint
+from ..embeddings.inputs import as_embeddings, embeddings_fingerprint, is_vectors
 from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
@@ -93,8 +92,10 @@ def cluster_images(
 
     Parameters
     ----------
-    images : Embeddings, folder, table of images, or ndarray of shape (n, d)
-        A folder or a table is scanned and embedded first.
+    images : Embeddings, folder, table of images, or vectors
+        A folder or a table with a column ``path`` is scanned and embedded first. Vectors are
+        an array of shape (n, d), a tensor, or a data frame of numbers, whose ``image_id`` or
+        index names the images: see :meth:`Embeddings.from_arrays`.
     method : {"iterative", "kmeans", "hdbscan"}, default "iterative"
         "iterative" is the paper's method, see
         :class:`~imagestrata.clustering.iterative.IterativeKMeans`; "kmeans" a
@@ -198,7 +199,7 @@ def cluster_images(
     """
     settings = given_settings(locals())
     overwrite = check_bool("overwrite", overwrite)
-    if isinstance(images, (Embeddings, np.ndarray)):
+    if isinstance(images, Embeddings) or is_vectors(images):
         check_idle(
             "on vectors: it says how images become vectors",
             encoder=(encoder, DEFAULT_ENCODER),

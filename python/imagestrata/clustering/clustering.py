@@ -17,7 +17,7 @@ from ..errors import ImagestrataError, first_rows, plural
 from ..files import damaged, make_folder, read_json, read_table, write_json, write_table
 from ..names import KEYS, Images
 from ..provenance import check_base, fingerprint, run_of, step_folder
-from ..tables import id_texts, keep_given, with_file, with_text_ids
+from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 
@@ -83,7 +83,7 @@ class Clustering:
 
         Parameters
         ----------
-        embeddings : Embeddings, or ndarray of shape (n, d)
+        embeddings : Embeddings, or vectors
             Vectors of the same encoder.
 
         Returns
@@ -138,6 +138,7 @@ class Clustering:
         UserWarning
             If some rows are about other images: their cluster is missing.
         """
+        table = from_elsewhere(table)
         if not isinstance(table, pd.DataFrame):
             raise ImagestrataError(f"A table is expected, not {kind_of(table)}.")
         rows = self._rows_of(table)

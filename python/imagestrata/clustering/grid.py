@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..embeddings.embeddings import Embeddings
-from ..embeddings.inputs import as_embeddings
+from ..embeddings.inputs import as_embeddings, is_vectors
 from ..errors import ImagestrataError, plural
 from ..files import Parts
 from ..progress import Progress, track
@@ -42,7 +42,7 @@ def named_embeddings(given: Any, missing: str = "error") -> dict[str, Embeddings
     """Embeddings by name, of the same images unless ``missing`` is "drop"."""
     if isinstance(given, Mapping):
         named = {str(name): as_embeddings(one) for name, one in given.items()}
-    elif isinstance(given, (list, tuple)):
+    elif isinstance(given, (list, tuple)) and not is_vectors(given):
         listed = [as_embeddings(one) for one in given]
         named = {_name(one, number): one for number, one in enumerate(listed, 1)}
         if len(named) < len(listed):

@@ -18,7 +18,7 @@ from ..errors import ImagestrataError, plural
 from ..files import make_folder
 from ..provenance import step_folder
 from ..rows import rows_not_finite
-from ..tables import id_texts, with_file
+from ..tables import from_elsewhere, id_texts, with_file
 from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
 from .mapped import file_of, map_vectors, vectors_of
@@ -112,13 +112,15 @@ class Embeddings:
 
         Parameters
         ----------
-        matrix : array-like of shape (n_images, width)
-            Finite numbers; kept as float32. An array (or ``numpy.memmap``) that is
+        matrix : array-like of shape (n_images, width), tensor, or DataFrame
+            Finite numbers; kept as float32. Of a data frame (of pandas, polars or Arrow) the
+            columns of numbers, or one column of lists; its ``image_id`` and ``path``, or else
+            its index, name the rows. An array (or ``numpy.memmap``) that is
             float32 in C order is taken as it is and not copied: what changes there
             changes here.
         image_ids : sequence of str, optional
-            A name for each row, no two alike. By default the numbers of the rows,
-            from 1.
+            A name for each row, no two alike. By default those of a data frame, or the
+            numbers of the rows, from 1.
         paths : sequence of path, optional
             The picture of each row, for galleries.
 
@@ -127,6 +129,11 @@ class Embeddings:
         ImagestrataError
             If the shapes do not fit, a number is not finite, or an id comes twice.
         """
+        matrix = from_elsewhere(matrix)
+        if isinstance(matrix, pd.DataFrame):
+            image_ids = _ids_of(matrix) if image_ids is None else image_ids
+            paths = matrix["path"].tolist() if paths is None and "path" in matrix else paths
+            matrix = _numbers_of(matrix)
         vectors = _checked_matrix(matrix)
         n = len(vectors)
         if image_ids is None:
@@ -272,6 +279,40 @@ def assemble(
     failures = images[failed].assign(reason=reasons[failed]).reset_index(drop=True)
     kept = images[~failed].reset_index(drop=True)
     return Embeddings(kept, vectors, settings, failures=failures, state=state)
+
+
+def _ids_of(table: pd.DataFrame) -> list[Any]:
+    """What names the rows of a table of vectors."""
+    if "image_id" in table:
+        return table["image_id"].tolist()
+    if isinstance(table.index, pd.MultiIndex):
+        raise ImagestrataError(
+            f"{arg('matrix')} has an index of {table.index.nlevels} levels, which names no image.",
+            "Name the images in a column 'image_id'.",
+        )
+    return table.index.tolist()
+
+
+def _numbers_of(table: pd.DataFrame) -> Any:
+    """The vectors in a table: its columns of numbers, or one column of lists."""
+    rest = table.drop(columns=[name for name in ("image_id", "path", "file") if name in table])
+    first: Any = rest.iloc[0, 0] if rest.shape[1] == 1 and len(rest) else 0
+    if np.ndim(first) == 1:
+        try:
+            return np.stack(rest.iloc[:, 0].to_list())
+        except ValueError:
+            raise ImagestrataError(
+                f"The lists in the column {quote(rest.columns[0])} are not all as long as the "
+                "first: vectors of one encoder have one width."
+            ) from None
+    words = [name for name in rest if not pd.api.types.is_numeric_dtype(rest[name].dtype)]
+    if words:
+        raise ImagestrataError(
+            f"{plural(len(words), 'column')} of {arg('matrix')} hold no numbers, "
+            f"{quote(str(words[0]))} for one.",
+            "Leave out all columns but those of the vectors, image_id and path.",
+        )
+    return rest.to_numpy()
 
 
 def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:

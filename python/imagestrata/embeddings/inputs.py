@@ -12,6 +12,7 @@ import pandas as pd
 from ..errors import ImagestrataError, plural
 from ..provenance import fingerprint
 from ..rows import rows_hash, rows_not_finite
+from ..tables import from_elsewhere
 from ..wording import kind_of
 from .embeddings import Embeddings
 from .shards import encoder_key
@@ -22,24 +23,35 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
 
     Parameters
     ----------
-    images : Embeddings, ndarray of shape (n, d), or anything that ``embed`` takes
+    images : Embeddings, vectors as :meth:`Embeddings.from_arrays` takes them, or anything
+        that ``embed`` takes
     embed : callable, optional
-        Makes embeddings of a folder or a table.
+        Makes embeddings of a folder or a table of images.
     """
     if isinstance(images, Embeddings):
         embeddings = images
-    elif isinstance(images, np.ndarray):
+    elif is_vectors(images := from_elsewhere(images)):
         embeddings = Embeddings.from_arrays(images)
     elif embed is not None and isinstance(images, (str, os.PathLike, list, tuple, pd.DataFrame)):
         embeddings = embed(images)
     else:
         raise ImagestrataError(
-            f"Embeddings or an array of shape (n, d) are expected, not {kind_of(images)}."
+            "Embeddings, or vectors as an array of shape (n, d) or a data frame, are expected, "
+            f"not {kind_of(images)}."
         )
     if not len(embeddings.matrix):
         raise ImagestrataError("There are no images: the embeddings are empty.")
     _check_finite(embeddings)
     return embeddings
+
+
+def is_vectors(given: Any) -> bool:
+    """Whether something is vectors: an array, rows of numbers, or a table without paths."""
+    if isinstance(given, pd.DataFrame):
+        return "path" not in given and len({*given} - {"image_id"}) > 0
+    if isinstance(given, list | tuple):
+        return len(given) > 0 and np.ndim(given[0]) == 1 and not isinstance(given[0], str)
+    return isinstance(given, np.ndarray)
 
 
 def _check_finite(embeddings: Embeddings) -> None:

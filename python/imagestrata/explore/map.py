@@ -45,7 +45,7 @@ def map_images(
 
     Parameters
     ----------
-    embeddings : Embeddings, or ndarray of shape (n, d)
+    embeddings : Embeddings, or vectors
         What was clustered.
     method : {"umap", "pca"}, default "umap"
         ``"umap"`` shows which images are neighbours, and needs the package umap-learn.

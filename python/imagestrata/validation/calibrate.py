@@ -53,7 +53,7 @@ def calibrate_threshold(
 
     Parameters
     ----------
-    embeddings : Embeddings, or ndarray of shape (n_images, d)
+    embeddings : Embeddings, or vectors
         Vectors of the images.
     quantile : float, default 0.95
         Of the vectors of the clouds, the share in clusters up to the threshold.

@@ -87,7 +87,7 @@ def cluster_stability(
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned; its settings are used again.
-    embeddings : Embeddings, or ndarray of shape (n_images, d)
+    embeddings : Embeddings, or vectors
         The vectors it was made from.
     n_refits : int, default 20
         Refits of each kind: to all images with other seeds, and to random

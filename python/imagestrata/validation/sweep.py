@@ -36,7 +36,7 @@ def sweep_min_cluster_size(
 
     Parameters
     ----------
-    embeddings : Embeddings, or ndarray of shape (n_images, d)
+    embeddings : Embeddings, or vectors
         Best from :func:`reduce_embeddings`.
     sizes : sequence of int, default (20, 30, ..., 90)
         ``min_cluster_size`` of each clustering. (The study that this road comes from shows

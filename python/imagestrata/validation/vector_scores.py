@@ -25,7 +25,7 @@ def score_vectors(clustering: Clustering, embeddings: Any) -> pd.DataFrame:
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned.
-    embeddings : Embeddings, or ndarray of shape (n_images, d)
+    embeddings : Embeddings, or vectors
         The vectors it was made from, or others of the same images.
 
     Returns
