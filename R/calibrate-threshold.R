@@ -9,9 +9,10 @@
 #' @param embeddings What [embed_images()] returned, or a matrix of vectors of your own.
 #' @param quantile Of the vectors of the clouds, the share in clusters up to the threshold.
 #' @param n_draws Number of clouds.
-#' @param preset,... Settings of the iterative method with which the threshold will be used,
-#'   see [cluster_images()].
+#' @param preset Settings of the iterative method with which the threshold will be used, see
+#'   [cluster_images()]; those below, too.
 #' @param seed Decides the sample of images and the clouds.
+#' @inheritParams cluster_images
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row: `threshold`; `k`, the clusters fitted; `null_median` and
@@ -26,19 +27,20 @@ calibrate_threshold <- function(embeddings,
                                 quantile = 0.95,
                                 n_draws = 20,
                                 preset = NULL,
+                                k = NULL,
+                                sample_size = NULL,
+                                step_size = NULL,
+                                converge_window = NULL,
+                                k_criterion = NULL,
+                                k_tolerance = NULL,
+                                k_max = NULL,
+                                n_init = NULL,
+                                normalize = NULL,
+                                n_components = NULL,
+                                silhouette = NULL,
                                 seed = 0,
                                 progress = TRUE,
                                 ...) {
-  settings <- check_settings(...)
-  row <- rlang::inject(call_core(
-    "calibrate_threshold",
-    send_vectors(embeddings),
-    quantile = check_number(quantile, "quantile"),
-    n_draws = check_number(n_draws, "n_draws"),
-    preset = check_string(preset, "preset", null = TRUE),
-    seed = check_number(seed, "seed"),
-    progress = progress_bar(progress),
-    !!!settings
-  ))
-  decode_table(row)
+  check_dots(...)
+  decode_table(call_verb("calibrate_threshold"))
 }

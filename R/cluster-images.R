@@ -6,51 +6,58 @@
 #' remain or nothing leaves any more. Images that are left are the *residual*, cluster -1.
 #'
 #' @section Settings of the methods:
-#' In `...`, by name; what is left out has the default of the core.
-#'
-#' Of `"iterative"`:
-#'
-#' - `k`: clusters fitted in every iteration, at most half as many as there are images; once
-#'   fewer than 2 k images remain, half as many as remain. By default the number is searched.
-#' - `sample_size` (1000), `step_size` (5), `converge_window` (3), `k_criterion`
-#'   (`"cohesion"`), `k_tolerance` (0): how it is searched.
-#' - `k_max`: the largest number searched, up to `sample_size`; `"sample"` searches up to the
-#'   number of images in the sample, as the paper does. By default a fiftieth of `sample_size`
-#'   (20), or `step_size` where that is larger, and at most a third of the images in the sample.
-#' - `similarity_threshold` (0): mean silhouette above which a cluster may leave.
-#' - `release_share` (0.2): the most cohesive clusters leave first, while together they hold
-#'   at most this share of the remaining images; with 1 all leave.
-#' - `stop_size` (20): stop when fewer images remain. `patience` (3): stop when this many
-#'   iterations in a row find no cohesive cluster.
-#'
-#' Of `"kmeans"`: `n_clusters`.
-#'
-#' Of both: `n_init`, restarts of k-means; `exact = TRUE` for the same result on any machine.
-#'
-#' Of `"hdbscan"`, which needs Python's package hdbscan and works best on what
-#' [reduce_embeddings()] made with UMAP:
-#'
-#' - `min_cluster_size` (50): fewer images are no cluster; see [sweep_min_cluster_size()].
-#' - `min_samples`: neighbours that an image must have near for its place to count as dense;
-#'   by default as many as `min_cluster_size`; fewer than there are images.
-#' - `selection`: `"eom"`, the clusters that persist longest, or `"leaf"`, the smallest ones.
-#' - `noise`: with `"keep"` images in no cluster are the residual, cluster -1; with `"nearest"`
-#'   each is put into the cluster with the nearest centroid.
-#'
-#' Of all: `normalize = "l2"`, vectors of length one; `n_components`, principal components kept;
-#' `silhouette`, `"exact"` (every image compared with every other), `"sampled"` (with 128 of each
-#' cluster, an estimate of the same) or `"squared"` (of squared distances), by default `"auto"`:
-#' exact up to 50,000 images and sampled beyond.
+#' Each setting belongs to one method or several, as its line says; one that another method has is
+#' an error. Settings that are left out (`NULL`) have the default given in their line, or that of
+#' `preset`.
 #'
 #' @param images What [embed_images()] or [scan_images()] returned; anything that
 #'   [scan_images()] takes, which is then scanned and embedded first; or a numeric matrix of
 #'   vectors of your own, a row per image.
 #' @param method `"iterative"`, the paper's, `"kmeans"`, a single k-means, or `"hdbscan"`,
-#'   clusters by density.
+#'   clusters by density, which needs Python's package hdbscan and works best on what
+#'   [reduce_embeddings()] made with UMAP.
 #' @param preset `"paper"`: settings of the iterative method closest to the published run.
+#' @param k Of `"iterative"`: clusters fitted in every iteration, at most half as many as there are
+#'   images; once fewer than 2 k images remain, half as many as remain. By default the number is
+#'   searched.
+#' @param sample_size Of `"iterative"`: images drawn for the search; by default 1,000.
+#' @param step_size Of `"iterative"`: step of the search; by default 5.
+#' @param converge_window Of `"iterative"`: the search stops when the mean of so many fits no longer
+#'   improves on that of as many before them; by default 3.
+#' @param k_criterion Of `"iterative"`: goodness of fit; by default `"cohesion"`.
+#' @param k_tolerance Of `"iterative"`: relative improvement per added cluster that counts as none;
+#'   by default 0.
+#' @param k_max Of `"iterative"`: the largest number searched, up to `sample_size`; `"sample"`
+#'   searches up to the number of images in the sample, as the paper does. By default a fiftieth of
+#'   `sample_size` (20), or `step_size` where that is larger, and at most a third of the images in
+#'   the sample.
+#' @param similarity_threshold Of `"iterative"`: mean silhouette above which a cluster may leave; by
+#'   default 0 (the paper: .03, in the units of its encoder).
+#' @param release_share Of `"iterative"`: the most cohesive clusters leave first, while together
+#'   they hold at most this share of the remaining images; by default 0.2. With 1 all leave, as in
+#'   the paper.
+#' @param stop_size Of `"iterative"`: stop when fewer images remain; by default 20.
+#' @param patience Of `"iterative"`: stop when so many iterations in a row find no cohesive cluster;
+#'   by default 3.
+#' @param n_init Of `"iterative"` and `"kmeans"`: restarts of k-means; by default 10.
+#' @param normalize Of all: `"l2"` scales vectors to length one; by default they stay as they are.
+#' @param n_components Of all: principal components kept; by default the vectors stay as they are.
+#' @param silhouette Of all: `"exact"` (every image compared with every other), `"sampled"` (with
+#'   128 of each cluster, an estimate of the same) or `"squared"` (of squared distances); by default
+#'   `"auto"`, exact up to 50,000 images and sampled beyond.
+#' @param exact Of `"iterative"` and `"kmeans"`: `TRUE` for the same result on any machine; by
+#'   default `FALSE`.
+#' @param n_clusters Of `"kmeans"`: the number of clusters; by default 80.
+#' @param min_cluster_size Of `"hdbscan"`: fewer images are no cluster; by default 50, see
+#'   [sweep_min_cluster_size()].
+#' @param min_samples Of `"hdbscan"`: neighbours that an image must have near for its place to count
+#'   as dense, fewer than there are images; by default as many as `min_cluster_size`.
+#' @param selection Of `"hdbscan"`: `"eom"` (the default), the clusters that persist longest, or
+#'   `"leaf"`, the smallest ones.
+#' @param noise Of `"hdbscan"`: with `"keep"` (the default) images in no cluster are the residual,
+#'   cluster -1; with `"nearest"` each is put into the cluster with the nearest centroid.
 #' @param encoder,weights For images that are not embedded yet, see [embed_images()].
 #' @param seed A seed: the same one gives the same result on the same machine.
-#' @param ... Settings of the method, see below.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per image: `image_id`, `path`, `cluster` (1 is the largest,
@@ -76,6 +83,27 @@
 cluster_images <- function(images,
                            method = "iterative",
                            preset = NULL,
+                           k = NULL,
+                           sample_size = NULL,
+                           step_size = NULL,
+                           converge_window = NULL,
+                           k_criterion = NULL,
+                           k_tolerance = NULL,
+                           k_max = NULL,
+                           similarity_threshold = NULL,
+                           release_share = NULL,
+                           stop_size = NULL,
+                           patience = NULL,
+                           n_init = NULL,
+                           normalize = NULL,
+                           n_components = NULL,
+                           silhouette = NULL,
+                           exact = NULL,
+                           n_clusters = NULL,
+                           min_cluster_size = NULL,
+                           min_samples = NULL,
+                           selection = NULL,
+                           noise = NULL,
                            encoder = "resnet18",
                            weights = NULL,
                            seed = 0,
@@ -84,39 +112,7 @@ cluster_images <- function(images,
                            progress = TRUE,
                            engine = NULL,
                            ...) {
+  check_dots(...)
   out <- check_path(out, "out", null = TRUE)
-  settings <- check_settings(...)
-  settings$engine <- check_string(engine, "engine", null = TRUE)
-  sent <- rlang::inject(call_core(
-    "cluster_images",
-    send(images, "images"),
-    check_string(method, "method"),
-    preset = check_string(preset, "preset", null = TRUE),
-    encoder = check_string(encoder, "encoder"),
-    weights = check_weights(weights),
-    seed = check_number(seed, "seed"),
-    out = out,
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress),
-    !!!settings
-  ))
-  new_clustering(sent, out)
-}
-
-# Settings by name, whole numbers as such: people write 15 and not 15L.
-check_settings <- function(..., call = rlang::caller_env()) {
-  settings <- list(...)
-  if (!rlang::is_named2(settings)) {
-    abort_imagestrata(
-      "Settings of the method must be named, such as {.code k = 15}.",
-      hint = "After {.arg images} and {.arg method}, all arguments are best given by name.",
-      call = call
-    )
-  }
-  lapply(settings, as_whole)
-}
-
-as_whole <- function(x) {
-  whole <- is.double(x) && length(x) == 1 && is.finite(x) && x == trunc(x)
-  if (whole && abs(x) < .Machine$integer.max) as.integer(x) else x
+  new_clustering(call_verb("cluster_images"), out)
 }

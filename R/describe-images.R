@@ -58,8 +58,7 @@ describe_images <- function(images,
   check_dots(...)
   decode_table(call_verb(
     "describe_images",
-    provider = send_model_of_words(provider, "provider"),
-    max_tokens = check_number(max_tokens, "max_tokens", null = TRUE)
+    provider = send_model_of_words(provider, "provider")
   ))
 }
 

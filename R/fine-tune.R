@@ -107,22 +107,8 @@ fine_tune <- function(images,
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
   keep <- if (is.null(out)) absolute_path(tempfile(kept_for_session))
-  sent <- call_verb(
-    "fine_tune",
-    freeze = check_freeze(freeze),
-    max_gradient_norm = check_number(max_gradient_norm, "max_gradient_norm", null = TRUE),
-    split = check_split(split),
-    keep = keep
-  )
+  sent <- call_verb("fine_tune", keep = keep)
   new_model(sent, out %||% keep)
-}
-
-check_freeze <- function(freeze, call = rlang::caller_env()) {
-  if (is.numeric(freeze)) {
-    check_number(freeze, "freeze", call = call)
-  } else {
-    check_string(freeze, "freeze", call = call)
-  }
 }
 
 check_split <- function(split, call = rlang::caller_env()) {

@@ -43,6 +43,15 @@ send_argument <- function(x, name, default, call) {
     languages = ,
     measures = ,
     respondents = check_texts(x, name, call),
+    freeze = ,
+    k_max = if (is.numeric(x)) {
+      as_whole(check_number(x, name, call = call))
+    } else {
+      check_string(x, name, call = call)
+    },
+    max_gradient_norm = ,
+    max_tokens = check_number(x, name, null = TRUE, call = call),
+    split = check_split(x, call),
     grid = check_grid(x, call),
     weights = check_weights(x, call),
     folder = ,
@@ -55,15 +64,18 @@ send_argument <- function(x, name, default, call) {
 
 send_value <- function(x, name, default, call) {
   texts <- c(
-    "allocation", "base_url", "by", "encoder", "encoding", "engine", "label", "level", "normalize",
-    "preset", "question", "sep", "separator", "task", "warning"
+    "allocation", "base_url", "by", "encoder", "encoding", "engine", "k_criterion", "label",
+    "level", "noise", "normalize", "preset", "question", "selection", "sep", "separator",
+    "silhouette", "task", "warning"
   )
   if (is.character(default) || is.null(default) && name %in% texts) {
     check_string(x, name, call = call)
-  } else if (is.logical(default) || name == "weighted") {
+  } else if (is.logical(default) || name %in% c("exact", "weighted")) {
     check_flag(x, name, call)
   } else {
-    check_number(x, name, call = call)
+    # Most numbers that may be left out are counts.
+    number <- check_number(x, name, call = call)
+    if (is.null(default)) as_whole(number) else number
   }
 }
 

@@ -76,7 +76,10 @@ share_bundle <- function(run,
   check_dots(...)
   run <- check_path(run, "run")
   check_exist(run, "run")
-  bundle <- call_verb("share_bundle", run = run)
+  bundle <- call_verb(
+    "share_bundle",
+    run = run, noise = check_number(noise, "noise", null = TRUE)
+  )
   cli::cli_inform(c("v" = "To be shared: {.file {bundle}}"))
   invisible(bundle)
 }

@@ -13,10 +13,8 @@
 #'   as `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the
 #'   Element's: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
 #'   images.
-#' @param device See [embed_images()].
 #' @param seed A seed: all points of the grid share the split that it draws.
 #' @param overwrite Train all models again.
-#' @param ... Other arguments of [fine_tune()], by name, the same for all.
 #' @inheritParams fine_tune
 #'
 #' @returns A tibble in the layout of the Element's Table 7.2, the best point first:
@@ -36,16 +34,30 @@ tune_model <- function(images,
                        task = NULL,
                        out,
                        grid = NULL,
+                       encoder = "resnet18",
+                       weights = NULL,
+                       resize = "rescale_crop",
+                       freeze = "none",
+                       augmentation = "crop_flip",
+                       batch_norm = "fixed",
+                       learning_rate = 0.001,
+                       momentum = 0.9,
+                       batch_size = 4,
+                       epochs = 50,
+                       step_size = 7,
+                       gamma = 0.1,
+                       max_gradient_norm = 5,
+                       class_weights = FALSE,
+                       early_stopping = NULL,
+                       split = c(0.6, 0.2, 0.2),
+                       precision = "auto",
                        device = "auto",
                        seed = 0,
                        overwrite = FALSE,
                        progress = TRUE,
                        ...) {
-  settings <- check_settings(...)
-  if ("split" %in% names(settings)) {
-    settings$split <- check_split(settings$split)
-  }
-  decode_table(call_verb("tune_model", grid = check_model_grid(grid), !!!settings))
+  check_dots(...)
+  decode_table(call_verb("tune_model", grid = check_model_grid(grid)))
 }
 
 # A list of lists, since a vector of one would reach Python as a scalar.
@@ -61,4 +73,9 @@ check_model_grid <- function(grid, call = rlang::caller_env()) {
     )
   }
   lapply(grid, \(values) unname(lapply(as.list(values), as_whole)))
+}
+
+as_whole <- function(x) {
+  whole <- is.double(x) && length(x) == 1 && is.finite(x) && x == trunc(x)
+  if (whole && abs(x) < .Machine$integer.max) as.integer(x) else x
 }

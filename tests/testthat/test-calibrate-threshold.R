@@ -5,10 +5,7 @@ test_that("settings go along, and clear groups pass the threshold", {
   expect_equal(row$n_null, 9)
   expect_equal(row$share_images, 1)
   expect_gt(row$threshold, row$null_median)
-  expect_error(calibrate_threshold(toy_vectors(), n_clusters = 3), "no argument \"n_clusters\"",
-    class = "imagestrata_error"
-  )
-  expect_error(calibrate_threshold(toy_vectors(), 0.9, 3, NULL, 0, FALSE, 3), "must be named",
+  expect_error(calibrate_threshold(toy_vectors(), n_clusters = 3), "no argument `n_clusters`",
     class = "imagestrata_error"
   )
 })

@@ -48,13 +48,52 @@ test_that("settings are sent by name, whole numbers as such", {
   expect_identical(calls$cluster_images$k, 15L)
   expect_identical(calls$cluster_images$similarity_threshold, 0.03)
   expect_identical(topics, toy_clustering())
-  expect_snapshot(
-    cluster_images(folder, "iterative", NULL, "hog", NULL, 0, NULL, FALSE, FALSE, NULL, 15),
-    error = TRUE
+  expect_null(calls$cluster_images$n_clusters)
+  expect_null(calls$cluster_images$engine)
+  cluster_images(
+    folder, "hdbscan",
+    k_max = "sample", exact = TRUE, noise = "nearest", engine = "scheduler.json", progress = FALSE
   )
-  expect_false("engine" %in% names(calls$cluster_images))
-  cluster_images(folder, engine = "scheduler.json", k = 15, progress = FALSE)
-  expect_equal(calls$cluster_images$engine, "scheduler.json")
+  sent <- calls$cluster_images[c("method", "k_max", "exact", "noise", "engine")]
+  expect_equal(sent, list(
+    method = "hdbscan", k_max = "sample", exact = TRUE, noise = "nearest", engine = "scheduler.json"
+  ))
+  expect_snapshot(error = TRUE, {
+    cluster_images(folder, k = "15")
+    cluster_images(folder, k_criterion = 3)
+    cluster_images(folder, exact = "yes")
+    cluster_images(folder, n_cluster = 15)
+  })
+})
+
+test_that("a setting of another method is refused, and one that is left out is the method's", {
+  skip_if_no_core()
+  set.seed(1)
+  vectors <- matrix(rnorm(400), 100)
+  expect_error(
+    cluster_images(vectors, "kmeans", k = 3, progress = FALSE), "\"kmeans\" has no",
+    class = "imagestrata_error"
+  )
+  expect_error(
+    cluster_images(vectors, "iterative", min_samples = 3, progress = FALSE), "has no",
+    class = "imagestrata_error"
+  )
+  found <- cluster_images(vectors, "kmeans", n_clusters = 4, progress = FALSE)
+  settings <- from_json(attr(found, "settings"))
+  expect_equal(settings$n_init, 10)
+  expect_equal(settings$silhouette, "auto")
+})
+
+test_that("every setting completes by its name, and has a line in the help", {
+  skip_if_no_core()
+  settings <- setdiff(python_signatures()$argument[python_signatures()$verb == "cluster_images"], "")
+  expect_true(all(settings %in% names(formals(cluster_images))))
+  page <- test_path("..", "..", "R", "cluster-images.R")
+  skip_if_not(file.exists(page), "not in the repository")
+  described <- grep("^#' @param ", readLines(page), value = TRUE)
+  described <- unlist(strsplit(sub("^#' @param ([^ ]+) .*", "\\1", described), ","))
+  own <- setdiff(settings, c("out", "overwrite", "progress", "engine"))
+  expect_equal(setdiff(own, described), character())
 })
 
 test_that("images cannot be placed where their vectors would mean something else", {
