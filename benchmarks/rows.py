@@ -43,8 +43,8 @@ from imagestrata import (
 from imagestrata.corpus.listing import list_files
 from imagestrata.corpus.near import find_leaders
 from imagestrata.corpus.scan import _images_table, _inputs, _with_extras
-from imagestrata.files import read_table, write_table
-from imagestrata.provenance import Step
+from imagestrata.files import write_table
+from imagestrata.provenance import Step, read_table
 
 N_CLUSTERS = 300
 #: Of so many rows one is a picture, where pictures are scanned.

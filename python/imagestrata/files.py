@@ -31,9 +31,6 @@ from .wording import SAME_CALL, arg, quote
 #: What :func:`atomic` calls a file until it is whole.
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
 
-#: Name of the hash that a table holds of itself.
-_SEAL = "imagestrata.sha256"
-
 #: Where a spreadsheet would run what follows: at the beginning of a text, and behind whatever it
 #: may take for the end of a cell, since where semicolons separate cells, quotes around a text
 #: do not count. Formulas may stand behind quotes; wide characters count where typed in Japan.
@@ -179,19 +176,7 @@ def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = Fal
         ending = "\r\n" if _has(frame, "\r") else "\n"
         write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
-        write_bytes(path, _sealed(table))
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table that this package wrote, every byte of it as it was written."""
-    try:
-        data = _checked(path.read_bytes())
-        frame: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
-        return frame
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, error) from None
+        write_bytes(path, _parquet(table))
 
 
 def unguarded(table: pd.DataFrame) -> pd.DataFrame:
@@ -314,46 +299,9 @@ def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
         compression="zstd",
         use_dictionary=[name for name in content.column_names if name not in vectors],
         column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors},
+        write_page_checksum=True,
     )
     return buffer.getvalue()
-
-
-def _sealed(table: pd.DataFrame | pa.Table) -> bytes:
-    """Parquet that holds, among its metadata, the SHA-256 of itself (with zeros in that place).
-
-    Any program reads it as any other Parquet; without the hash, a byte that a disk lost
-    could become another number that looks as good.
-    """
-    content = _table(table)
-    buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, content.schema, compression="zstd") as writer:
-        writer.write_table(content)
-        writer.add_key_value_metadata({_SEAL: "0" * 64})
-    data = bytearray(buffer.getvalue())
-    place = _seal_of(data)
-    assert place is not None and data[place] == b"0" * 64
-    data[place] = hashlib.sha256(data).hexdigest().encode()
-    return bytes(data)
-
-
-def _checked(data: bytes) -> bytes:
-    """The bytes of a table, if its hash is right; one that others wrote has none."""
-    place = _seal_of(data)
-    if place is not None:
-        blank = bytearray(data)
-        blank[place] = b"0" * 64
-        if hashlib.sha256(blank).hexdigest().encode() != data[place]:
-            raise ValueError("its bytes are not those that were written")
-    return data
-
-
-def _seal_of(data: bytes | bytearray) -> slice | None:
-    """Where the hash lies: behind its name and two bytes, the type and length of a text."""
-    start = data.rfind(_SEAL.encode())
-    if start < 0:
-        return None
-    start += len(_SEAL) + 2
-    return slice(start, start + 64)
 
 
 def _digest(data: bytes) -> str:

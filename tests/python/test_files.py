@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from imagestrata.errors import ImagestrataError
-from imagestrata.files import Parts, make_folder, read_table, write_table, write_text
+from imagestrata.files import Parts, make_folder, write_table, write_text
+from imagestrata.provenance import read_table
 
 TABLE = pd.DataFrame({"image_id": ["a", "b"], "x": [1.5, None]})
 
@@ -87,6 +89,20 @@ def test_damaged_table_says_what_to_do(tmp_path):
     path.write_bytes(b"PAR1 not really")
     with pytest.raises(ImagestrataError, match="Delete it and run the same call again"):
         read_table(path)
+
+
+def test_a_changed_value_in_a_saved_table_is_noticed(tmp_path):
+    """Where no ``run.json`` has its hash: pages of values have checksums."""
+    path = tmp_path / "images.parquet"
+    table = pd.DataFrame({"x": np.random.default_rng(0).random(2000)})
+    write_table(path, table)
+    whole = path.read_bytes()
+    for place in range(1000, 12000, 1000):
+        data = bytearray(whole)
+        data[place] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(ImagestrataError, match="is damaged"):
+            read_table(path)
 
 
 def test_output_that_is_a_file(tmp_path):

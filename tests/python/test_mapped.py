@@ -35,7 +35,8 @@ from imagestrata.embeddings import mapped, shards
 from imagestrata.embeddings.embeddings import write_embeddings
 from imagestrata.embeddings.inputs import as_embeddings, embeddings_fingerprint
 from imagestrata.embeddings.shards import Shards, encoder_key, finish
-from imagestrata.files import read_table, remove_half_written, write_table
+from imagestrata.files import remove_half_written, write_table
+from imagestrata.provenance import read_table
 from imagestrata.rows import rows_not_finite
 
 ENCODER = {"name": "drawn", "width": 3}

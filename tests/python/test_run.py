@@ -323,7 +323,7 @@ def test_other_settings_of_a_later_step_are_refused_at_once(finished, corpus, in
     def fail(*_, **__):
         raise AssertionError("something was loaded")
 
-    monkeypatch.setattr(provenance.Step, "stored", fail)
+    monkeypatch.setattr(provenance.Step, "result", fail)
     code, _, err = invoke(*run_arguments(corpus, finished), "--n-per-cluster", 3)
     assert code == 2 and "already holds the step 'sample'" in err
 

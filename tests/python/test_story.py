@@ -33,8 +33,8 @@ from imagestrata import (
     share_bundle,
 )
 from imagestrata.errors import ImagestrataWarning
-from imagestrata.files import read_table
-from imagestrata.provenance import find_step, read_run, require_step, variant_folder
+from imagestrata.files import write_table
+from imagestrata.provenance import find_step, read_run, read_table, require_step, variant_folder
 from imagestrata.sampling.assign import read_packets
 from imagestrata.sampling.sample import read_sample
 
@@ -216,7 +216,7 @@ def test_a_further_image_takes_along_what_was_made_without_it(run, corpus, tmp_p
 
 def test_interrupted_in_the_middle_of_moving_it_goes_on(run, monkeypatch):
     """At every rename, remove and write of the journal: killed there, then called again."""
-    import imagestrata.provenance as provenance
+    from imagestrata.provenance import replaced, step
 
     embeddings = Embeddings.load(run)
     saved = run.parent / "saved"
@@ -226,7 +226,7 @@ def test_interrupted_in_the_middle_of_moving_it_goes_on(run, monkeypatch):
         shutil.rmtree(run)
         shutil.copytree(saved, run)
         calls = [0]
-        originals = {name: getattr(provenance, name) for name in ("_write_run", "_remove")}
+        struck_here = [(replaced, "write_run"), (replaced, "_remove"), (step, "write_run")]
         replace = Path.replace
 
         def struck(call, calls=calls, moment=moment):
@@ -239,8 +239,8 @@ def test_interrupted_in_the_middle_of_moving_it_goes_on(run, monkeypatch):
             return strike
 
         with monkeypatch.context() as patch:
-            for name, call in originals.items():
-                patch.setattr(provenance, name, struck(call))
+            for module, name in struck_here:
+                patch.setattr(module, name, struck(getattr(module, name)))
             patch.setattr(Path, "replace", struck(replace))
             with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
                 warnings.simplefilter("ignore")
@@ -257,6 +257,40 @@ def test_interrupted_in_the_middle_of_moving_it_goes_on(run, monkeypatch):
 
 
 # ---- what was deleted or damaged is made again ----
+
+
+def test_the_hash_of_every_table_of_a_step_is_recorded(made):
+    """But for vectors, whose files have their hash in their names."""
+    recorded = [name for entry in read_run(made)["steps"].values() for name in entry["sha256"]]
+    tables = {path.relative_to(made).as_posix() for path in made.rglob("*.parquet")}
+    assert {*recorded} == {name for name in tables if "part-" not in name}
+    assert len(recorded) == len({*recorded})
+
+
+def test_a_table_that_took_the_place_of_another_is_noticed_and_made_again(run, tmp_path):
+    """It is whole, and says the same kind of thing: only its hash tells it from the right one."""
+    embeddings, right = Embeddings.load(run), (run / "clustering.parquet").read_bytes()
+    cluster(embeddings, 5, out=tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "clustering.parquet", run / "clustering.parquet")
+    with pytest.raises(ImagestrataError, match="'cluster' wrote it: it is damaged, or another"):
+        Clustering.load(run)
+    assert len(cluster(embeddings, out=run).clusters) == 3
+    assert (run / "clustering.parquet").read_bytes() == right
+
+    images = read_table(run / "images.parquet")
+    write_table(run / "images.parquet", images.assign(n_copies=7))
+    with pytest.raises(ImagestrataError, match="'scan' wrote it"):
+        share_bundle(run, tmp_path / "bundle")
+
+
+def test_a_table_that_was_replaced_keeps_its_hash(run):
+    with pytest.warns(UserWarning, match="moved to"):
+        cluster(Embeddings.load(run), 5, out=run, overwrite=True)
+    old = next((run / "replaced").iterdir())
+    assert len(Clustering.load(old).clusters) == 3
+    shutil.copy(run / "clustering.parquet", old / "clustering.parquet")
+    with pytest.raises(ImagestrataError, match="'cluster' wrote it"):
+        Clustering.load(old)
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import imagestrata
+from imagestrata.steps import step_kinds
 
 PACKAGE = Path(imagestrata.__file__).parent
 ROAD = [
@@ -30,7 +32,7 @@ ROAD = [
     "explore",
     "share",
 ]
-FOUNDATIONS = {"page"}
+FOUNDATIONS = {"page", "provenance"}
 TOP = {"cli", "doctor", "__main__"}
 PUBLIC = [name for name in imagestrata.__all__ if not name.endswith("Error")]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(imagestrata, name))]
@@ -62,6 +64,38 @@ def test_foundations_import_no_step():
     for path in [*PACKAGE.glob("*.py"), *folders]:
         if path.stem not in TOP or path in folders:
             assert not imports_of(path) & {*ROAD, *TOP}, path
+
+
+def test_a_step_declares_itself_where_it_lives():
+    """The foundations name no step; whoever looks at a run folder loads nothing heavy."""
+    names = {}
+    for path in PACKAGE.glob("*/steps.py"):
+        folder = path.parent.name
+        assert imports_of(path) == {"steps"}, path
+        for kind in importlib.import_module(f"imagestrata.{folder}.steps").STEPS:
+            names[kind.name] = folder
+            assert kind.verb in imagestrata.__all__
+            assert kind.product in {*kind.tables, *kind.work, *kind.drawn} or any(
+                kind.product.startswith(f"{place}/") for place in (*kind.tables, *kind.drawn)
+            ), kind
+    assert [*step_kinds()] and {*step_kinds()} == {*names}
+    opened = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
+                opened.setdefault(node.args[1].value, set()).add(path.relative_to(PACKAGE).parts[0])
+    assert {*opened} == {*names}
+    assert all(names[name] in folders for name, folders in opened.items())
+    for path in [PACKAGE / "steps.py", *(PACKAGE / "provenance").glob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        assert not texts & {*names}, path
+    script = (
+        "import sys; from imagestrata.steps import step_kinds; step_kinds()\n"
+        "heavy = {'torch', 'sklearn', 'pandas', 'numpy', 'matplotlib', 'cv2'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_importing_the_package_loads_nothing_heavy():

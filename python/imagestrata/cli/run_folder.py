@@ -63,8 +63,7 @@ _TEXTS = {
 
 def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
     """A table of texts, where it is from, and its column of texts."""
-    from ..files import read_table
-    from ..provenance import find_step
+    from ..provenance import find_step, read_table
 
     if given is not None:
         table = read_csv(given)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..corpus.located import located
 from ..errors import ImagestrataError, first_rows, plural
-from ..files import damaged, make_folder, read_json, read_table, write_json, write_table
+from ..files import damaged, make_folder, read_json, write_json, write_table
 from ..names import KEYS, Images
-from ..provenance import check_base, fingerprint, run_of, step_folder
+from ..provenance import check_base, fingerprint, read_table, run_of, step_folder
 from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb

@@ -15,9 +15,9 @@ import pandas as pd
 
 from ..errors import plural, warn
 from ..extras import require
-from ..files import Parts, make_folder, read_table, write_bytes, write_table
+from ..files import Parts, make_folder, write_bytes, write_table
 from ..progress import Progress, track
-from ..provenance import Step, fingerprint
+from ..provenance import Step, fingerprint, read_table
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
 from .decode import quiet

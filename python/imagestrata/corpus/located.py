@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..files import read_table
-from ..provenance import find_step, step_folder
+from ..provenance import find_step, read_table, step_folder
 
 
 def place_of(paths: Sequence[str], folder: Path) -> dict[str, str] | None:

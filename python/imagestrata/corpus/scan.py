@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from ..engine import open_engine
 from ..errors import ImagestrataError, plural
-from ..files import read_table, write_table
+from ..files import write_table
 from ..progress import Progress, track
-from ..provenance import Step, fingerprint, held_result, step_folder
+from ..provenance import Step, fingerprint, held_result, read_table, step_folder
 from ..tables import keep_given, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..verbs import public

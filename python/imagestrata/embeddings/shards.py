@@ -30,8 +30,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
-from ..files import Parts, damaged, file_hash, read_json, read_table, write_json, write_table
-from ..provenance import fingerprint
+from ..files import Parts, damaged, file_hash, read_json, write_json, write_table
+from ..provenance import fingerprint, read_table
 from ..wording import SAME_CALL, quote
 
 #: Images per part. Small, since a part is what a killed run loses; fixed, since batches are

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..embeddings.embeddings import Embeddings
 from ..encoders.saved import model_folder, read_encoder
 from ..errors import ImagestrataError, plural
-from ..files import read_json, read_table, write_bytes, write_json, write_table
+from ..files import read_json, write_bytes, write_json, write_table
+from ..provenance import read_table
 from ..wording import Name, arg, quote, verb
 from .scores import MEASURES, confusion_table, score_table
 from .split import SPLITS

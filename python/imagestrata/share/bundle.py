@@ -23,8 +23,8 @@ from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError, plural, warn
-from ..files import file_hash, make_folder, read_table, write_json, write_table, write_text
-from ..provenance import find_step, require_step, step_folder, version
+from ..files import file_hash, make_folder, write_json, write_table, write_text
+from ..provenance import find_step, read_table, require_step, step_folder, table_hashes, version
 from ..rows import as_rows
 from ..sampling.pairs import pair_id, read_drawn_pairs
 from ..sampling.sample import read_sample
@@ -271,6 +271,8 @@ def share_bundle(
         embeddings.save(building)
         if clustering is not None:
             clustering.save(building)
+        for name, entry in steps.items():
+            entry["sha256"] = table_hashes(building, name)
         write_json(building / "run.json", {"imagestrata": version(), "steps": steps})
         write_text(building / "README.txt", _readme(building, protected, len(embeddings), linked))
         hashes = {

@@ -16,9 +16,9 @@ import pandas as pd
 from ..corpus.pictures import plain_jpeg
 from ..corpus.scan import from_scan, usable_images
 from ..errors import ImagestrataError, plural, warn
-from ..files import read_table, write_table
+from ..files import write_table
 from ..progress import Progress
-from ..provenance import Step, fingerprint
+from ..provenance import Step, fingerprint, read_table
 from ..tables import keep_given
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public

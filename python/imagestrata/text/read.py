@@ -21,9 +21,9 @@ from ..corpus.pictures import NoPicture, load_image
 from ..corpus.scan import check_images, from_scan, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..extras import require
-from ..files import Parts, read_table, write_table
+from ..files import Parts, write_table
 from ..progress import Progress, track
-from ..provenance import Step, fingerprint
+from ..provenance import Step, fingerprint, read_table
 from ..tables import keep_given
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public

@@ -18,9 +18,9 @@ from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..engine import open_engine
 from ..errors import ImagestrataError, plural, warn
-from ..files import read_table, write_table
+from ..files import write_table
 from ..progress import Progress
-from ..provenance import Step, fingerprint
+from ..provenance import Step, fingerprint, read_table
 from ..tables import with_file
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public

@@ -14,8 +14,9 @@ from ..clustering.clustering import Clustering
 from ..clustering.grid import named_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, first_rows, plural, warn
-from ..files import make_folder, read_json, read_table, write_json, write_table
+from ..files import make_folder, read_json, write_json, write_table
 from ..progress import Progress
+from ..provenance import read_table
 from ..validate import check_bool, check_path
 from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb

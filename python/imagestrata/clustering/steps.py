@@ -1,0 +1,23 @@
+"""The step that clusters."""
+
+from __future__ import annotations
+
+from ..steps import StepKind
+
+STEPS = (
+    StepKind(
+        "cluster",
+        "cluster_images",
+        "clustering.parquet",
+        after=("embed",),
+        tables=(
+            "clustering.parquet",
+            "clusters.parquet",
+            "trace.parquet",
+            "centroids.parquet",
+            "clustering.json",
+        ),
+        work=("coding-sheet.html", "coding-sheet.csv", "scores.csv"),
+        drawn=("keywords.csv", "montage.png", "map.png"),
+    ),
+)

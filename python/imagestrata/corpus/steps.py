@@ -1,0 +1,16 @@
+"""Steps that look at files."""
+
+from __future__ import annotations
+
+from ..steps import StepKind
+
+STEPS = (
+    StepKind("scan", "scan_images", "images.parquet", tables=("images.parquet",), waits=True),
+    StepKind(
+        "faces",
+        "crop_faces",
+        "faces.parquet",
+        after=("scan",),
+        tables=("faces.parquet", "faces"),
+    ),
+)

@@ -1,0 +1,16 @@
+"""The step that shows images."""
+
+from __future__ import annotations
+
+from ..steps import StepKind
+
+STEPS = (
+    StepKind(
+        "gallery",
+        "image_gallery",
+        "gallery/index.html",
+        after=("sample", "cluster"),
+        drawn=("gallery", "montage.png", "map.png"),
+        reuses=True,
+    ),
+)

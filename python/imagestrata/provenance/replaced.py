@@ -1,0 +1,164 @@
+"""What was made from a result that is replaced leaves the run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import warn
+from ..files import damaged, make_folder, write_error, write_json
+from ..lock import lock_folder
+from ..steps import step_kinds
+from ..wording import quote
+from .run import VARIANTS, made_from, now, read_run, version, write_run
+
+REPLACED = "replaced"
+
+
+def retire_all(folder: Path, name: str, result: str | None) -> None:
+    """Take from a run and its variants what does not rest on this result of a step.
+
+    With None, the step itself goes as well.
+    """
+    steps = read_run(folder)["steps"]
+    before = steps[name].get("replaces", steps[name]).get("result")
+    lost = _resting_on(steps, name, result)
+    if lost or result is None or before not in (None, result):
+        _retire(folder, name, lost, gone=result is None, other=before not in (None, result))
+    for variant in sorted((folder / VARIANTS).glob("*/run.json")):
+        own = read_run(variant.parent)["steps"]
+        lost = [] if name in own else _resting_on(own, name, result)
+        if lost:
+            lock = lock_folder(variant.parent)
+            finish_moving(variant.parent)
+            _retire(variant.parent, None, lost)
+            del lock
+
+
+def _resting_on(steps: Mapping[str, Any], name: str, result: str | None) -> list[str]:
+    """The steps that rest, directly or not, on another result of a step than this one."""
+    lost: set[str] = set()
+    for step in step_kinds():  # in the order of the road
+        if step not in steps or step == name:
+            continue
+        bases = made_from(step, steps[step])
+        other = name in bases and (result is None or bases[name] != result)
+        if other or lost & {*bases}:
+            lost.add(step)
+    return [step for step in step_kinds() if step in lost]
+
+
+def _retire(
+    folder: Path, name: str | None, lost: list[str], *, gone: bool = False, other: bool = False
+) -> None:
+    """Take steps from ``run.json`` and their files from the folder.
+
+    What is to be done is written down first, so that whoever comes after a kill goes on with it.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str or None
+        The step that is replaced.
+    lost : list of str
+        Those that were built on it.
+    gone, other : bool
+        Whether the step itself is taken away, or has another result than before.
+    """
+    run = read_run(folder)
+    steps = run["steps"]
+    own = [] if name is None else [name]
+    told = [*(own if gone or other else []), *lost]
+    moves = _found(folder, "tables", lost) + _found(folder, "work", told)
+    if moves:
+        moves += _found(folder, "tables", own)
+    reused = [step for step in own if step_kinds()[step].reuses]
+    removes = _found(folder, "drawn", [step for step in told if step not in reused])
+    entries = {step: steps[step].get("replaces", steps[step]) for step in [*own, *lost]}
+    taken = [*(own if gone else []), *lost]
+    for step in taken:
+        del steps[step]
+    run["moving"] = {
+        "to": _stamp(folder),
+        "moves": sorted({path.relative_to(folder).as_posix() for path in moves}),
+        "removes": [path.relative_to(folder).as_posix() for path in removes],
+        "partial": taken,
+        "steps": entries,
+    }
+    write_run(folder, run)
+    finish_moving(folder)
+
+
+def finish_moving(folder: Path) -> None:
+    """Do, or go on with, what :func:`_retire` wrote down. The folder is locked."""
+    run = read_run(folder)
+    if "moving" not in run:
+        return
+    moving = run["moving"]
+    # Nothing but what this version would write down, whatever a folder from somebody else says.
+    for step in step_kinds():
+        if step in moving["partial"]:
+            shutil.rmtree(folder / "partial" / step, ignore_errors=True)
+    for path in _found(folder, "drawn", step_kinds()):
+        if path.relative_to(folder).as_posix() in moving["removes"]:
+            _remove(path)
+    if moving["moves"]:
+        place = _replaced(folder, moving["to"])
+        for path in _found(folder, "tables", step_kinds()) + _found(folder, "work", step_kinds()):
+            if path.relative_to(folder).as_posix() in moving["moves"]:
+                _rename(path, place / path.name)
+        steps = {step: moving["steps"][step] for step in step_kinds() if step in moving["steps"]}
+        write_json(place / "run.json", {"imagestrata": version(), "steps": steps})
+        names = ", ".join(sorted(path.name for path in place.iterdir() if path.name != "run.json"))
+        warn(
+            f"What rests on results that are replaced moved to {quote(place)}: {names}.",
+            stacklevel=5,
+        )
+    del run["moving"]
+    write_run(folder, run)
+
+
+def keep_changed(folder: Path, path: Path) -> None:
+    """Keep a file that somebody changed."""
+    place = _replaced(folder, _stamp(folder))
+    _rename(path, place / path.name)
+    warn(f"The changed {quote(path.name)} moved to {quote(place)}.")
+
+
+def _stamp(folder: Path) -> str:
+    """A name for a new folder of what is replaced now."""
+    time = now().replace(":", "").replace("+0000", "Z")
+    taken = [path.name for path in (folder / REPLACED).glob(f"{time}*")]
+    return f"{time}-{len(taken) + 1}" if taken else time
+
+
+def _replaced(folder: Path, stamp: str) -> Path:
+    if not re.fullmatch(r"[\dTZ-]+", stamp):
+        raise damaged(folder / "run.json", "a time is not as imagestrata writes it")
+    return make_folder(folder / REPLACED / stamp)
+
+
+def _found(folder: Path, files: str, steps: Iterable[str]) -> list[Path]:
+    """What is there of the ``tables``, ``work`` or ``drawn`` of some steps, each once."""
+    wanted = [pattern for step in steps for pattern in getattr(step_kinds()[step], files)]
+    return sorted({path for pattern in wanted for path in folder.glob(pattern)})
+
+
+def _rename(path: Path, target: Path) -> None:
+    try:
+        path.replace(target)
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise write_error(path, error) from None

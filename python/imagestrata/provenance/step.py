@@ -1,0 +1,307 @@
+"""One step of a run: finished, begun, or new."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..cores import usable_cores
+from ..errors import ImagestrataError
+from ..files import Parts, make_folder, refuse_links
+from ..lock import FolderLock, lock_folder
+from ..steps import step_kinds
+from ..wording import arg, quote
+from .replaced import finish_moving, keep_changed, retire_all
+from .run import (
+    OR_REPLACE,
+    check_base,
+    check_settings,
+    check_variant,
+    fingerprint,
+    holds,
+    now,
+    plain,
+    read_run,
+    run_around,
+    table_hashes,
+    versions,
+    write_run,
+)
+
+_T = TypeVar("_T")
+
+
+class Step:
+    """One step of a run: finished, begun, or new.
+
+    Parameters
+    ----------
+    out : path or None
+        The run folder; with None nothing is stored and every step is new.
+    name : str
+        A step, see :func:`~imagestrata.steps.step_kinds`.
+    settings : mapping
+        The arguments that decide the result, as plain JSON values.
+    inputs : str
+        Fingerprint of what the step works on, see :func:`fingerprint`.
+    made_from : mapping of str to str, default {}
+        Fingerprints of the results of earlier steps that were given. Where the run folder
+        holds another result of such a step, the step is refused.
+    overwrite : bool, default False
+        Replace what an earlier call with other settings or inputs left here,
+        together with the steps that were built on it.
+
+    Attributes
+    ----------
+    folder : Path or None
+        The run folder; of a variant that the run around it has the same result for, that run.
+    finished : bool
+        Whether the result is already there, to be loaded instead of computed: see :meth:`stored`.
+
+    Raises
+    ------
+    ImagestrataError
+        If the folder cannot be written, holds the step with other settings, holds other
+        results than those it is made from, or another process is working in it.
+
+    Warns
+    -----
+    UserWarning
+        If something moved to ``replaced/``, or an older version made the run, which did not
+        record what its steps were made from.
+
+    Notes
+    -----
+    A step that is not finished yet locks its folder until it is, or until it is
+    forgotten, see :mod:`~imagestrata.lock`. Finished ones can be loaded at any time.
+    """
+
+    def __init__(
+        self,
+        out: str | os.PathLike[str] | None,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        inputs: str,
+        made_from: Mapping[str, str] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.name = name
+        self.folder: Path | None = None
+        self.finished = False
+        self._overwrite = overwrite
+        self._key = fingerprint({"settings": settings, "inputs": inputs})
+        self._lock: FolderLock | None = None
+        if out is None:
+            return
+        bases = dict(made_from or {})
+        asked = {"settings": plain(settings), "inputs": inputs}
+        self.folder = make_folder(out)
+        around = run_around(self.folder)
+        if around is not None:
+            check_variant(self.folder)
+            if name not in read_run(self.folder)["steps"] and holds(around, name, asked):
+                self.folder = around
+        if not holds(self.folder, name, asked):
+            refuse_links(self.folder)
+            self._lock = lock_folder(self.folder)
+            finish_moving(self.folder)
+        # Read now, since another process may have finished something while it held the lock.
+        run = read_run(self.folder)
+        old = run["steps"].get(name)
+        same_settings = old is not None and old["settings"] == asked["settings"]
+        if not holds(self.folder, name, asked):
+            for base, given in bases.items():
+                check_base(self.folder, base, given, name)
+        check_settings(self.folder, name, settings, overwrite)
+        if old is not None and not overwrite and old["inputs"] != inputs and old["finished"]:
+            if "made_from" not in old:
+                raise _of_older_version(self.folder, name)
+            raise ImagestrataError(
+                f"{quote(self.folder)} already holds the step {quote(name)}, made from other "
+                "images or earlier results than those given now.",
+                OR_REPLACE,
+            )
+        if same_settings and old["inputs"] == inputs:
+            self.finished = bool(old["finished"])
+            if self.finished:
+                # Of a process that was killed just before it would have removed them.
+                _drop_parts(self.folder, name)
+            return
+        entry = asked | {"made_from": bases, "started": now(), "finished": None}
+        if old is not None and step_kinds()[name].waits:
+            entry["replaces"] = {k: v for k, v in old.items() if k != "replaces"}
+        elif old is not None:
+            retire_all(self.folder, name, None)
+            run = read_run(self.folder)
+        shutil.rmtree(self.folder / "partial" / name, ignore_errors=True)
+        run["steps"][name] = entry
+        write_run(self.folder, run)
+
+    @property
+    def parts(self) -> Parts | None:
+        """Where this step keeps its unfinished work; None without a run folder."""
+        if self.folder is None:
+            return None
+        return Parts(self.folder / "partial" / self.name / self._key)
+
+    def result(
+        self,
+        read: Callable[[Path], _T | None],
+        make: Callable[[], _T],
+        write: Callable[[_T, Path], Mapping[str, Any] | None],
+        *,
+        identity: Callable[[_T], str] | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> _T:
+        """The result of the step: read where it is finished, else made and written, once.
+
+        Parameters
+        ----------
+        read : callable
+            Reads the result from the folder that is given. None, an :class:`ImagestrataError`
+            or an error of the system says that it is missing or damaged: it is made again.
+        make : callable
+            Computes the result; what is unfinished lies in :attr:`parts`.
+        write : callable
+            Stores the result in the folder that is given, and returns counts for
+            ``run.json``; or None if the step is not finished, since some of it has failed
+            and the same call tries it again. Not called without a run folder.
+        identity : callable, optional
+            Gives the fingerprint of a result, by which other steps say what they are made
+            from. A table that people may edit is refused unless it has the recorded one.
+        note : mapping, optional
+            What ``run.json`` says of the finished step beside the counts.
+
+        Raises
+        ------
+        ImagestrataError
+            If the table was edited and ``overwrite`` is False; or if the run holds another
+            result of a step that this one is made from.
+        """
+        kind = step_kinds()[self.name]
+        edited = kind.product in kind.work
+        found = self.stored(read, identity if edited else None)
+        if found is not None:
+            return found
+        made = make()
+        if self.folder is None:
+            return made
+        if identity is not None:
+            self.made(identity(made))
+        counts = write(made, self.folder)
+        if counts is not None:
+            self.finish(note, **counts)
+        return made
+
+    def stored(
+        self, read: Callable[[Path], _T | None], result: Callable[[_T], str] | None = None
+    ) -> _T | None:
+        """The result of a finished step, or None where it has to be made.
+
+        Parameters
+        ----------
+        read : callable
+            Reads the result from the folder; an error of it, or of the system, says that the
+            result is missing or damaged, and it is made again.
+        result : callable, optional
+            The fingerprint of what was read, of tables that people may have changed.
+
+        Raises
+        ------
+        ImagestrataError
+            If the result is not the one that was recorded, and ``overwrite`` is False.
+        """
+        if self.folder is None or not self.finished:
+            return None
+        entry = read_run(self.folder)["steps"][self.name]
+        try:
+            found = read(self.folder)
+            if found is not None:
+                if result is None or entry.get("result") in (None, result(found)):
+                    return found
+                file = self.folder / step_kinds()[self.name].product
+                if not self._overwrite:
+                    raise _changed(file, self.name)
+                keep_changed(self.folder, file)
+        except _Changed:
+            raise
+        except (ImagestrataError, OSError):
+            pass
+        self.finished = False
+        self._lock = lock_folder(self.folder)
+        run = read_run(self.folder)
+        run["steps"][self.name]["finished"] = None
+        write_run(self.folder, run)
+        return None
+
+    def made(self, result: str) -> None:
+        """Record what was made, before it is stored: what was built on something else goes."""
+        if self.folder is None:
+            return
+        entry = read_run(self.folder)["steps"][self.name]
+        for base, given in entry.get("made_from", {}).items():
+            check_base(self.folder, base, given, self.name)
+        retire_all(self.folder, self.name, result)
+        run = read_run(self.folder)
+        run["steps"][self.name]["result"] = result
+        write_run(self.folder, run)
+
+    def finish(self, note: Mapping[str, Any] | None = None, /, **counts: Any) -> None:
+        """Record that the results are stored, with counts worth knowing; drop unfinished work.
+
+        Parameters
+        ----------
+        note : mapping, optional
+            What else is to be found again in ``run.json``.
+        **counts : optional
+        """
+        if self.folder is None:
+            return
+        run = read_run(self.folder)
+        run["steps"][self.name].pop("replaces", None)
+        run["steps"][self.name] |= {
+            "finished": now(),
+            "versions": versions(),
+            "machine": {"system": platform.platform(), "cores": usable_cores()},
+            "counts": plain(counts),
+            "sha256": table_hashes(self.folder, self.name),
+            **plain(note or {}),
+        }
+        write_run(self.folder, run)
+        _drop_parts(self.folder, self.name)
+        self._lock = None
+
+
+class _Changed(ImagestrataError):
+    """A table of the run is not the one that was written."""
+
+
+def _changed(file: Path, name: str) -> _Changed:
+    return _Changed(
+        f"{quote(file)} is not as the step {quote(name)} wrote it: somebody changed it.",
+        f"Put the original back, or use {arg('overwrite', True)} to make it again; the changed one "
+        "is kept.",
+    )
+
+
+def _of_older_version(folder: Path, name: str) -> ImagestrataError:
+    return ImagestrataError(
+        f"{quote(folder)} holds the step {quote(name)} as an older version made it, which did not "
+        "record from what: whether it was the same as what is given now cannot be told.",
+        f"Read {quote(step_kinds()[name].product)} there as it is, choose another {arg('out')}, or "
+        f"use {arg('overwrite', True)} to make it again.",
+    )
+
+
+def _drop_parts(folder: Path, name: str) -> None:
+    """Remove the unfinished work of a step."""
+    place = folder / "partial"
+    shutil.rmtree(place / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # there is none, or that of other steps
+        place.rmdir()

@@ -1,0 +1,23 @@
+"""Steps that draw images and pairs, and deal them to people."""
+
+from __future__ import annotations
+
+from ..steps import StepKind
+
+STEPS = (
+    StepKind("sample", "sample_images", "sample.csv", after=("cluster",), work=("sample.csv",)),
+    StepKind(
+        "pairs",
+        "sample_pairs",
+        "pairs.csv",
+        after=("embed",),
+        work=("pairs.csv", "judge-pairs.*", "agreement.csv", "scores.csv"),
+    ),
+    StepKind(
+        "assign",
+        "assign_annotators",
+        "packets.csv",
+        after=("sample",),
+        work=("packets.csv", "rate-*"),
+    ),
+)

@@ -1,0 +1,14 @@
+"""The step that compares settings with judgements."""
+
+from __future__ import annotations
+
+from ..steps import StepKind
+
+STEPS = (
+    StepKind(
+        "tune",
+        "tune_clusters",
+        "tuning.json",
+        tables=("tuning.json", "results.parquet", "selection.parquet", "heldout.parquet"),
+    ),
+)
