@@ -23,7 +23,8 @@ from ..progress import Progress
 from ..rows import SHARD_ROWS, Rows, as_rows, blocks, shards
 from ..validate import check_bool, check_choice, check_int, check_unmasked
 from ..wording import arg
-from .silhouette import MEASURES
+from .silhouette import MEASURES, pick_measure, silhouettes
+from .vectors import as_vectors
 
 #: Called with a name and a function that makes a table; gives back that table,
 #: perhaps from an earlier call. This is how a run folder remembers iterations, and
@@ -153,6 +154,18 @@ def trace_table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
     whole = ("iteration", "n_remaining", "k", "n_cohesive")
     types = dict.fromkeys(whole, "int64") | {"mean_size": "float64", "seconds": "float64"}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def inner_silhouettes(
+    X: Rows, labels: NDArray[np.intp], measure: str, engine: Engine
+) -> NDArray[np.float64]:
+    """Silhouettes against the other images in clusters; NaN for the residual."""
+    inside = labels >= 0
+    scores = np.full(len(X), np.nan)
+    if inside.any():
+        vectors = as_vectors(X.select(inside), engine=engine)
+        scores[inside] = silhouettes(vectors, labels[inside], pick_measure(measure, len(X)))
+    return scores
 
 
 def plain_seed(random_state: Any) -> int:

@@ -23,6 +23,7 @@ from ..wording import arg, quote, verb
 from .base import ClusterEstimator
 from .clustering import Clustering, clusters_fingerprint
 from .density import DensityClustering
+from .given import GivenLabels
 from .iterative import IterativeKMeans
 from .single import SingleKMeans
 
@@ -224,7 +225,23 @@ def cluster_images(
 
     embeddings = as_embeddings(images, embed)
     estimator._check_arguments(embeddings.matrix.shape)
-    arguments = _arguments(method, estimator, seed)
+    return fitted(
+        estimator, embeddings, _arguments(method, estimator, seed), out=out, overwrite=overwrite,
+        progress=progress, engine=engine,
+    )  # fmt: skip
+
+
+def fitted(
+    estimator: ClusterEstimator,
+    embeddings: Embeddings,
+    arguments: Mapping[str, Any],
+    *,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    progress: Progress = False,
+    engine: Any = None,
+) -> Clustering:
+    """The clustering of an estimator, read from ``out`` if it is finished there."""
     inputs = embeddings_fingerprint(embeddings)
     step = Step(
         out, "cluster", arguments, inputs=inputs, made_from={"embed": inputs}, overwrite=overwrite
@@ -251,6 +268,8 @@ def _warn_of_little(
 ) -> None:
     if clustering.clusters.empty:
         warn(_why_no_cluster(estimator, embeddings))
+    elif isinstance(estimator, GivenLabels):
+        return
     elif len(clustering.clusters) > 1 and clustering.clusters["share"].iloc[0] > _NEARLY_ALL:
         warn(
             f"Cluster 1 holds {clustering.clusters['share'].iloc[0]:.0%} of the images: little "
@@ -344,6 +363,9 @@ def _as_tables(
         .reset_index()
     )
     clusters.insert(2, "share", clusters["size"] / len(images))
+    if "cluster_name" in found:
+        names = images.drop_duplicates("cluster").set_index("cluster")["cluster_name"]
+        clusters.insert(1, "cluster_name", names.reindex(clusters["cluster"]).to_numpy())
     return Clustering(
         images=images,
         clusters=clusters,

@@ -18,7 +18,7 @@ from ..files import damaged, make_folder, read_json, write_json, write_table
 from ..names import KEYS, Images
 from ..provenance import check_base, fingerprint, read_table, run_of, step_folder
 from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
-from ..validate import check_int, check_path
+from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
@@ -58,12 +58,89 @@ class Clustering:
     centroids: NDArray[np.float32]
     settings: dict[str, Any]
 
+    @classmethod
+    def from_labels(
+        cls,
+        embeddings: Any,
+        labels: Any,
+        *,
+        normalize: str | None = None,
+        silhouette: str = "auto",
+        out: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+    ) -> Clustering:
+        """Clusters of your own: those of another method, or the categories of a codebook.
+
+        Parameters
+        ----------
+        embeddings : Embeddings, or vectors
+            Of the images, in the space in which silhouettes, typical images and centroids
+            are computed.
+        labels : array-like of shape (n_images,), Series, dict, or DataFrame
+            The cluster of each image: whole numbers or names; -1, NaN, None and blank
+            cells are the residual. Labels without names are in the order of the
+            embeddings. A table has a column ``label`` or ``cluster``, and ``image_id``,
+            ``path`` or ``file``; a dictionary, or a Series by ids, names images likewise.
+        normalize : {"l2"}, optional
+            Scale vectors to length one first.
+        silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
+            As in :func:`cluster_images`.
+        out : path, optional
+            Run folder, as in :func:`cluster_images`.
+        overwrite : bool, default False
+            Replace another clustering in ``out``, and the steps built on it.
+
+        Returns
+        -------
+        Clustering
+            Clusters are numbered by size; the label that was given is the column
+            ``cluster_name`` of images and clusters. Silhouettes are against the other
+            images in clusters; everything is of iteration 1.
+
+        Raises
+        ------
+        ImagestrataError
+            If labels do not fit the images, an image has several, or a number is not whole
+            or below -1.
+
+        Warns
+        -----
+        UserWarning
+            If a table has no label for some images, which are then residual, or has labels
+            of other images, or no image has a label.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from imagestrata import Clustering
+        >>> found = Clustering.from_labels(np.eye(5), ["cat", "dog", "dog", None, "cat"])
+        >>> found.clusters[["cluster", "cluster_name", "size"]].values.tolist()
+        [[1, 'cat', 2], [2, 'dog', 2]]
+        """
+        from ..embeddings.inputs import as_embeddings
+        from .cluster import fitted
+        from .given import GivenLabels, labels_of
+
+        given = as_embeddings(embeddings)
+        names = labels_of(labels, given.images)
+        estimator = GivenLabels(names, normalize=normalize, silhouette=silhouette)
+        estimator._check_arguments(given.matrix.shape)
+        arguments = {
+            "method": "labels",
+            "normalize": normalize,
+            "silhouette": silhouette,
+            "labels": fingerprint(names.fillna("").tolist()),
+        }
+        overwrite = check_bool("overwrite", overwrite)
+        return fitted(estimator, given, arguments, out=out, overwrite=overwrite)
+
     @property
     def summary(self) -> pd.DataFrame:
         """The clustering in one row.
 
         Columns n_images, n_clusters, n_residual, n_iterations, mean_silhouette
-        (of the images in clusters), method, encoder, seed.
+        (of the images in clusters), method ("labels" for clusters that were given),
+        encoder, seed.
         """
         inside = self.images["cluster"] > 0
         row = {
@@ -74,7 +151,7 @@ class Clustering:
             "mean_silhouette": self.images.loc[inside, "silhouette"].mean(),
             "method": self.settings["method"],
             "encoder": self.settings["encoder"].get("name"),
-            "seed": self.settings["seed"],
+            "seed": self.settings.get("seed", np.nan),
         }
         return pd.DataFrame([row])
 

@@ -17,9 +17,14 @@ from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_choice, check_int
 from ..wording import arg, verb
-from .base import ClusterEstimator, Memo, centroids, nearest_centroids, trace_table
-from .silhouette import pick_measure, silhouettes
-from .vectors import as_vectors
+from .base import (
+    ClusterEstimator,
+    Memo,
+    centroids,
+    inner_silhouettes,
+    nearest_centroids,
+    trace_table,
+)
 
 #: What becomes of noise.
 NOISE = ("keep", "nearest")
@@ -157,14 +162,9 @@ class DensityClustering(ClusterEstimator):
                 labels = labels.copy()
                 centers = centroids(X, labels, k)
                 labels[self.assigned_] = nearest_centroids(X.select(self.assigned_), centers)
-            inside = labels >= 0
-            scores = np.full(n, np.nan)
-            if k:
-                vectors = as_vectors(X.select(inside), engine=engine)
-                measure = pick_measure(self.silhouette, n)
-                scores[inside] = silhouettes(vectors, labels[inside], measure)
+            scores = inner_silhouettes(X, labels, self.silhouette, engine)
             advance(n)
-        mean_size = inside.sum() / k if k else np.nan
+        mean_size = (labels >= 0).sum() / k if k else np.nan
         trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
         return labels, scores, np.ones(n, dtype=np.intp), trace
 

@@ -18,7 +18,7 @@ from ..errors import ImagestrataError, first_rows, plural
 from ..progress import Progress, track
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public
-from ..wording import arg
+from ..wording import arg, verb
 from .labels import score_labels
 
 #: Hennig (2007): clusters with a mean Jaccard below .5 are dissolved, from .75 stable.
@@ -193,6 +193,11 @@ def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
 
 def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
     method = clustering.settings["method"]
+    if method not in METHODS:
+        raise ImagestrataError(
+            "The clusters were given as labels, so that there is no method to make them again.",
+            f"Make them again yourself, and compare with {verb('compare_clusterings')}.",
+        )
     known = METHODS[method]().get_params()
     settings = {name: value for name, value in clustering.settings.items() if name in known}
     return make_estimator(method, None, settings, seed)

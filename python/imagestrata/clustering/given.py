@@ -1,0 +1,137 @@
+"""Clusters that were made elsewhere: labels by another method, or the categories of a codebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..engine import Engine
+from ..errors import ImagestrataError, plural, warn
+from ..names import Images
+from ..progress import Progress
+from ..rows import Rows
+from ..tables import from_elsewhere, id_texts
+from ..validate import check_unmasked, columns_of
+from ..wording import arg, kind_of, quote
+from .base import ClusterEstimator, Memo, inner_silhouettes, trace_table
+
+
+class GivenLabels(ClusterEstimator):
+    """The clusters that labels say: a "fit" computes what all clusterings know of images.
+
+    Parameters
+    ----------
+    labels : Series of str
+        The label of each image, missing for the residual.
+    normalize, silhouette
+        See :class:`~imagestrata.clustering.iterative.IterativeKMeans`.
+    """
+
+    exact = False
+    n_components = None
+    random_state = 0
+
+    def __init__(
+        self, labels: pd.Series[Any], *, normalize: str | None = None, silhouette: str = "auto"
+    ) -> None:
+        self.labels = labels
+        self.normalize = normalize
+        self.silhouette = silhouette
+
+    def image_columns(self) -> dict[str, Any]:
+        return {"cluster_name": self.labels.to_numpy()}
+
+    def why_no_cluster(self, n: int) -> str:
+        return "no image has a label"
+
+    def _partition(
+        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        start = time.perf_counter()
+        labels: NDArray[np.intp] = pd.factorize(self.labels)[0].astype(np.intp)
+        scores = inner_silhouettes(X, labels, self.silhouette, engine)
+        k, n = int(labels.max()) + 1, len(labels)
+        mean_size = (labels >= 0).sum() / k if k else np.nan
+        trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
+        return labels, scores, np.ones(n, dtype=np.intp), trace
+
+
+def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:
+    """The label of each image as text, missing for the residual."""
+    labels = from_elsewhere(labels)
+    if isinstance(labels, Mapping):
+        labels = pd.DataFrame({"image_id": [*labels], "label": [*labels.values()]})
+    elif isinstance(labels, pd.Series) and _names_images(labels.index, images):
+        labels = pd.DataFrame({"image_id": labels.index, "label": labels.to_numpy()})
+    if isinstance(labels, pd.DataFrame):
+        return _of_table(labels, images)
+    check_unmasked("labels", labels)
+    if isinstance(labels, str) or np.ndim(labels) != 1:
+        raise ImagestrataError(
+            f"{arg('labels')} must be one label per image, or a table with image_id and label, "
+            f"not {kind_of(labels)}."
+        )
+    if len(labels) != len(images):
+        raise ImagestrataError(
+            f"{arg('labels')} has {plural(len(labels), 'label')} for "
+            f"{plural(len(images), 'image')}.",
+            "Give one per image, in their order, or a table with image_id and label.",
+        )
+    return _as_texts(pd.Series(labels if isinstance(labels, pd.Series) else [*labels]))
+
+
+def _names_images(index: pd.Index[Any], images: pd.DataFrame) -> bool:
+    """Whether labels are by image: names are text, or just these images are named."""
+    return pd.api.types.is_string_dtype(index) or {*map(str, index)} == {*images["image_id"]}
+
+
+def _of_table(table: pd.DataFrame, images: pd.DataFrame) -> pd.Series[Any]:
+    column = next((name for name in ("label", "cluster") if name in table), None)
+    if column is None:
+        raise ImagestrataError(
+            f"{arg('labels')} must have a column 'label' or 'cluster'; {columns_of(table)}.",
+            "Rename the column that holds the labels to 'label'.",
+        )
+    known = Images(images)
+    rows = known.rows_of(table, arg("labels"))
+    known.report(table, rows, arg("labels"))
+    texts = _as_texts(table[column])[rows >= 0]
+    said = pd.DataFrame({"row": rows[rows >= 0], "label": texts.fillna("-1")}).drop_duplicates()
+    twice = said["row"][said["row"].duplicated()]
+    if len(twice):
+        row = int(twice.iloc[0])
+        ours = " and ".join(map(quote, said["label"][said["row"] == row]))
+        raise ImagestrataError(
+            f"{arg('labels')} gives {plural(twice.nunique(), 'image')} more than one label: "
+            f"{quote(images['image_id'].iloc[row])} has {ours}.",
+            "Keep one label for each image.",
+        )
+    without = len(images) - len(said)
+    if without:
+        warn(
+            f"{arg('labels')} has no label for {without:,} of {plural(len(images), 'image')}: they "
+            "are in the residual."
+        )
+    found = said.set_index("row")["label"].reindex(range(len(images)))
+    return found.mask(found == "-1")
+
+
+def _as_texts(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels as text; missing, blank and -1 are the residual."""
+    values = values.reset_index(drop=True)
+    numbers = values.dropna()
+    if pd.api.types.is_numeric_dtype(values) and len(numbers):
+        wrong = numbers[(numbers % 1 != 0) | (numbers < -1)]
+        if len(wrong):
+            raise ImagestrataError(
+                f"{arg('labels')} holds {quote(wrong.iloc[0])}: numbers of clusters are whole, "
+                "and -1 stands for the residual.",
+                "Write such labels as text if they are categories, or as -1 if they are none.",
+            )
+    texts = id_texts(values, "labels").str.strip()
+    return texts.mask(texts.isin(["", "-1"]))
