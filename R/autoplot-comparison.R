@@ -90,34 +90,22 @@ plot_shares <- function(flows, clusterings, n_clusters) {
   cells <- tibble::tibble(
     row = factor(rep(rows, ncol(counts)), rev(rows)),
     column = factor(rep(colnames(counts), each = nrow(counts)), colnames(counts)),
-    percent = as.vector(100 * counts / sizes)
+    share = as.vector(counts / sizes), label = round(100 * share)
   )
-  ggplot2::ggplot(cells, ggplot2::aes(.data$column, .data$row)) +
-    ggplot2::geom_tile(ggplot2::aes(fill = .data$percent)) +
-    ggplot2::geom_text(
-      ggplot2::aes(label = round(.data$percent), colour = .data$percent > 55),
-      data = cells[cells$percent >= 0.5, ], size = 2.8, show.legend = FALSE
-    ) +
-    ggplot2::scale_fill_gradient(
-      low = "white", high = colours[["main"]], limits = c(0, 100), guide = "none"
-    ) +
-    ggplot2::scale_colour_manual(values = c(`FALSE` = "#1d1f22", `TRUE` = "white")) +
+  plot_cells(cells, cells[cells$share >= 0.005, ], size = 2.8) +
     ggplot2::scale_x_discrete(position = "top", drop = FALSE, expand = c(0, 0)) +
     ggplot2::scale_y_discrete(drop = FALSE, expand = c(0, 0)) +
-    ggplot2::coord_equal() +
     ggplot2::labs(
       x = NULL, y = NULL,
       title = paste("Clusters of", clusterings[1], "(rows) in", clusterings[2]),
       subtitle = "percent of the images of a row"
     ) +
-    theme_strata() +
     ggplot2::theme(
-      panel.grid = ggplot2::element_blank(),
       panel.border = ggplot2::element_rect(fill = NA, colour = colours[["soft"]]),
       plot.title = ggplot2::element_text(size = ggplot2::rel(1)),
       plot.subtitle = ggplot2::element_text(size = ggplot2::rel(0.85), colour = colours[["soft"]]),
       plot.title.position = "plot",
-      axis.text = ggplot2::element_text(colour = "#1d1f22"),
+      axis.text = ggplot2::element_text(colour = colours[["ink"]]),
       axis.text.x.top = if (any(nchar(colnames(counts)) > 3)) {
         ggplot2::element_text(angle = 90, hjust = 0, vjust = 0.5)
       }
@@ -158,7 +146,7 @@ draw_flows <- function(bars, ribbons, clusterings) {
   before <- named$x == 1
   named$at <- named$x + ifelse(inside, 0, ifelse(before, -0.6, 0.6) * flow_bar)
   named$align <- ifelse(inside, 0.5, ifelse(before, 1, 0))
-  named$ink <- ifelse(inside & named$fill != colours[["pale"]], "white", "#1d1f22")
+  named$ink <- ifelse(inside & named$fill != colours[["pale"]], "white", colours[["ink"]])
   # Room for names beside the outer columns.
   room <- 0.06 + 0.035 * max(nchar(named$name[named$x %in% c(1, last)])) * (last - 1) / 2
   ggplot2::ggplot() +
@@ -192,7 +180,7 @@ draw_flows <- function(bars, ribbons, clusterings) {
     ggplot2::theme(
       panel.grid = ggplot2::element_blank(),
       axis.text.y = ggplot2::element_blank(),
-      axis.text.x.top = ggplot2::element_text(size = ggplot2::rel(1.15), colour = "#1d1f22")
+      axis.text.x.top = ggplot2::element_text(size = ggplot2::rel(1.15), colour = colours[["ink"]])
     )
 }
 

@@ -34,8 +34,6 @@ autoplot.imagestrata_model <- function(object,
   )
 }
 
-split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
-
 plot_training <- function(...) {
   models <- name_models(list(...))
   history <- dplyr::bind_rows(lapply(models, tidy), .id = "model")
@@ -156,32 +154,21 @@ plot_confusion <- function(object, split) {
     dplyr::mutate(share = .data$n / max(sum(.data$n), 1)) |>
     dplyr::ungroup()
   names <- unique(cells$truth)
-  cells$truth <- factor(cells$truth, rev(names))
-  cells$decision <- factor(cells$decision, names)
-  cells$label <- factor(cells$label, unique(cells$label))
-  ggplot2::ggplot(cells, ggplot2::aes(.data$decision, .data$truth, fill = .data$share)) +
-    ggplot2::geom_tile(colour = "white", linewidth = 1) +
-    ggplot2::geom_text(
-      ggplot2::aes(label = .data$n, colour = .data$share > 0.5),
-      # Of many classes most cells are empty: noughts would hide the others.
-      data = if (length(names) > 12) function(cells) cells[cells$n > 0, ],
-      size = if (length(names) > 12) 2 else 3.2, show.legend = FALSE
-    ) +
-    (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$label))) +
-    ggplot2::coord_equal() +
-    ggplot2::scale_fill_gradient(
-      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), guide = "none"
-    ) +
-    ggplot2::scale_colour_manual(values = c(`FALSE` = "black", `TRUE` = "white")) +
+  cells$row <- factor(cells$truth, rev(names))
+  cells$column <- factor(cells$decision, names)
+  cells$panel <- factor(cells$label, unique(cells$label))
+  cells$label <- cells$n
+  # Of many classes most cells are empty: noughts would hide the others.
+  many <- length(names) > 12
+  plot_cells(cells, if (many) cells[cells$n > 0, ] else cells, size = if (many) 2 else 3.2) +
+    (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
     ggplot2::labs(
       x = "The model says", y = "The label says",
       caption = sprintf(
         "Numbers of %s images; shade: share of the row", tolower(names_of_splits[[split]])
       )
     ) +
-    theme_strata() +
     ggplot2::theme(
-      panel.grid.major.y = ggplot2::element_blank(),
       axis.text.x = if (length(names) > 3) ggplot2::element_text(angle = 45, hjust = 1)
     )
 }

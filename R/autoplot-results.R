@@ -64,7 +64,7 @@ draw_tuning <- function(shown, best) {
   plot +
     ggplot2::geom_point(ggplot2::aes(fill = .data$kind), size = 2.2, na.rm = TRUE) +
     ggplot2::geom_point(
-      data = shown[shown$candidate == best, ], shape = 1, size = 6, colour = "#1d1f22"
+      data = shown[shown$candidate == best, ], shape = 1, size = 6, colour = colours[["ink"]]
     ) +
     ggplot2::scale_colour_manual(values = palette) +
     ggplot2::scale_shape_manual(values = shapes) +
@@ -72,7 +72,6 @@ draw_tuning <- function(shown, best) {
     theme_strata()
 }
 
-encoder_colours <- c("#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8")
 measure_names <- c(
   precision = "Precision", recall = "Recall", f1 = "F1",
   mean_pr = "Mean of precision and recall", quality = "Quality"
@@ -96,24 +95,13 @@ measure_names <- c(
 autoplot.imagestrata_stability <- function(object, ...) {
   check_dots(...)
   clusters <- tidy(object, "clusters")
-  places <- place_clusters(dplyr::distinct(clusters["cluster"]))
-  clusters$x <- places$x[match(clusters$cluster, places$cluster)]
   clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
-  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data$jaccard)) +
-    ggplot2::geom_hline(
-      yintercept = c(0.5, 0.75), colour = colours[["soft"]], linetype = "dashed"
-    ) +
-    ggplot2::geom_linerange(
-      ggplot2::aes(ymin = .data$jaccard_low, ymax = .data$jaccard),
-      colour = colours[["pale"]], linewidth = 1.5, na.rm = TRUE
-    ) +
-    ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]], na.rm = TRUE) +
+  lines <- ggplot2::geom_hline(
+    yintercept = c(0.5, 0.75), colour = colours[["soft"]], linetype = "dashed"
+  )
+  plot_clusters(clusters, "jaccard", "jaccard_low", "jaccard", lines, "Jaccard") +
     ggplot2::facet_wrap(ggplot2::vars(.data$kind), ncol = 1) +
-    scale_x_clusters(places) +
-    ggplot2::scale_size_area(max_size = 5) +
-    ggplot2::coord_cartesian(ylim = c(0, 1)) +
-    ggplot2::labs(x = "Cluster, the largest first", y = "Jaccard", size = "Images") +
-    theme_strata()
+    ggplot2::coord_cartesian(ylim = c(0, 1))
 }
 
 #' Plots of tests with people
@@ -148,23 +136,15 @@ autoplot.imagestrata_matching <- function(object, ...) {
   total <- tapply(confusion$n, confusion$cluster, sum)
   confusion$share <- confusion$n / as.vector(total[as.character(confusion$cluster)])
   names <- paste(clusters$cluster, shorten(clusters$description, 34))
-  confusion$row <- factor(
-    names[match(confusion$cluster, clusters$cluster)], rev(names)
-  )
+  confusion$row <- factor(names[match(confusion$cluster, clusters$cluster)], rev(names))
   confusion$column <- factor(confusion$label, clusters$cluster)
-  ggplot2::ggplot(confusion, ggplot2::aes(.data$column, .data$row)) +
-    ggplot2::geom_tile(ggplot2::aes(fill = .data$share)) +
-    ggplot2::geom_text(
-      ggplot2::aes(label = .data$n, colour = .data$share > 0.6), size = 3, show.legend = FALSE
-    ) +
-    ggplot2::scale_fill_gradient(low = "white", high = colours[["main"]], limits = c(0, 1)) +
-    ggplot2::scale_colour_manual(values = c(`FALSE` = "#1d1f22", `TRUE` = "white")) +
+  confusion$label <- confusion$n
+  plot_cells(confusion, size = 3) +
     ggplot2::scale_x_discrete(drop = FALSE) +
     ggplot2::scale_y_discrete(drop = FALSE) +
-    ggplot2::coord_equal() +
-    ggplot2::labs(x = "Description chosen", y = NULL, fill = "Share of the cluster's sets") +
-    theme_strata() +
-    ggplot2::theme(panel.grid = ggplot2::element_blank())
+    ggplot2::labs(
+      x = "Description chosen", y = NULL, caption = "Shade: share of the cluster's sets"
+    )
 }
 
 #' @rdname autoplot.imagestrata_matching
@@ -172,19 +152,11 @@ autoplot.imagestrata_matching <- function(object, ...) {
 autoplot.imagestrata_intruders <- function(object, ...) {
   check_dots(...)
   clusters <- tidy(object, "clusters")
-  places <- place_clusters(clusters)
-  clusters$x <- places$x
-  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data$share_found)) +
-    ggplot2::geom_hline(
-      yintercept = glance(object)$chance, colour = colours[["bright"]], linetype = "dashed"
-    ) +
-    ggplot2::geom_linerange(
-      ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high),
-      colour = colours[["pale"]], linewidth = 1.5
-    ) +
-    ggplot2::geom_point(colour = colours[["main"]], size = 2) +
-    scale_x_clusters(places) +
+  clusters$size <- clusters$n_sets
+  chance <- ggplot2::geom_hline(
+    yintercept = glance(object)$chance, colour = colours[["bright"]], linetype = "dashed"
+  )
+  plot_clusters(clusters, "share_found", "conf.low", "conf.high", chance, "Share found") +
     ggplot2::coord_cartesian(ylim = c(0, 1)) +
-    ggplot2::labs(x = "Cluster", y = "Share found", caption = "Dashed: chance") +
-    theme_strata()
+    ggplot2::labs(x = "Cluster", size = "Sets", caption = "Dashed: chance")
 }

@@ -46,9 +46,6 @@ autoplot.imagestrata_clustering <- function(object,
   )
 }
 
-# Those of the core's figures.
-colours <- c(main = "#5b7896", pale = "#cfd4da", bright = "#e08a00", soft = "#62676e")
-
 plot_trace <- function(object) {
   trace <- tidy(object, "trace")
   panels <- c("Images remaining", "Clusters", "Mean size of the cohesive clusters")
@@ -117,56 +114,9 @@ plot_silhouettes <- function(object) {
     low = stats::quantile(.data$silhouette, 0.1, names = FALSE, na.rm = TRUE),
     high = stats::quantile(.data$silhouette, 0.9, names = FALSE, na.rm = TRUE)
   )
-  clusters <- dplyr::left_join(tidy(object), spread, by = "cluster")
-  places <- place_clusters(clusters)
-  clusters$x <- places$x
-  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data$silhouette)) +
-    ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]) +
-    ggplot2::geom_linerange(
-      ggplot2::aes(ymin = .data$low, ymax = .data$high),
-      colour = colours[["pale"]], linewidth = 1.5
-    ) +
-    ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]]) +
-    scale_x_clusters(places) +
-    ggplot2::scale_size_area(max_size = 5) +
-    ggplot2::labs(x = "Cluster, the largest first", y = "Silhouette", size = "Images") +
-    theme_strata()
-}
-
-# ---- Clusters on an axis ------------------------------------------------------------------
-
-# Where clusters stand that are shown side by side, in the order of the rows of a table, and what
-# stands below them: their names if the table has any, else their numbers, never their places. The
-# residual is last, and a little apart.
-place_clusters <- function(table) {
-  cluster <- table$cluster
-  residual <- is_residual(cluster)
-  x <- cumsum(!residual) + ifelse(residual & !all(residual), 1.5, 0)
-  tibble::tibble(cluster = cluster, label = label_clusters(cluster, table[["cluster_name"]]), x = x)
-}
-
-is_residual <- function(cluster) as.character(cluster) %in% "-1"
-
-label_clusters <- function(cluster, name = NULL) {
-  label <- ifelse(is_residual(cluster), "residual", as.character(cluster))
-  if (is.null(name)) label else dplyr::coalesce(as.character(name), label)
-}
-
-# Of many clusters those at round places are labelled.
-scale_x_clusters <- function(places, most = 25, ...) {
-  n <- nrow(places)
-  shown <- if (n <= most) seq_len(n) else unique(c(1, whole_breaks(c(1, n))))
-  shown <- places[shown[shown <= n], ]
-  residual <- places[is_residual(places$cluster), ]
-  if (nrow(residual) > 0 && n > most) {
-    near <- shown$x > residual$x[1] - 0.06 * n
-    shown <- dplyr::bind_rows(shown[!near, ], residual)
-  }
-  # Names are longer than there is room for side by side.
-  long <- max(nchar(shown$label[!is_residual(shown$cluster)]), 0) > 3 && n > 4
-  ggplot2::scale_x_continuous(
-    breaks = shown$x, labels = shown$label,
-    guide = ggplot2::guide_axis(angle = if (long) 90), ...
+  plot_clusters(
+    dplyr::left_join(tidy(object), spread, by = "cluster"), "silhouette", "low", "high",
+    ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]), "Silhouette"
   )
 }
 
@@ -176,21 +126,4 @@ residual_note <- function(object) {
     count_of(line$n_residual, "image"), " of ", format(line$n_images, big.mark = ","),
     " in no cluster"
   )
-}
-
-whole_breaks <- function(limits, n = 8) {
-  breaks <- pretty(limits, n)
-  breaks[breaks == round(breaks) & breaks > 0]
-}
-
-theme_strata <- function() {
-  ggplot2::theme_minimal() +
-    ggplot2::theme(
-      plot.background = ggplot2::element_rect(fill = "white", colour = NA),
-      panel.grid.minor = ggplot2::element_blank(),
-      panel.grid.major.x = ggplot2::element_blank(),
-      strip.text = ggplot2::element_text(hjust = 0, face = "bold"),
-      legend.position = "bottom",
-      legend.margin = ggplot2::margin()
-    )
 }

@@ -155,7 +155,7 @@ draw_tags <- function(frequencies, n) {
     ggplot2::geom_col(fill = colours[["main"]], width = 0.7) +
     ggplot2::geom_linerange(
       ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
-      colour = "#1d1f22", linewidth = 0.35
+      colour = colours[["ink"]], linewidth = 0.35
     ) +
     (if (several) ggplot2::facet_wrap(ggplot2::vars(.data$tagger), scales = "free_y")) +
     ggplot2::scale_y_discrete(
@@ -185,7 +185,7 @@ draw_tag_confusion <- function(confusion) {
     ) +
     ggplot2::geom_text(
       ggplot2::aes(label = format(.data$n, big.mark = ",", trim = TRUE)),
-      size = 3, colour = "#1d1f22"
+      size = 3, colour = colours[["ink"]]
     ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
     ggplot2::scale_fill_manual(values = c(`TRUE` = colours[["pale"]], `FALSE` = "#faebd3")) +

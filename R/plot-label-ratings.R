@@ -139,27 +139,12 @@ plot_together <- function(means) {
   both <- crossprod(evokes) / pmax(colSums(evokes), 1)
   items <- colnames(means)
   cells <- tibble::tibble(
-    one = factor(rep(items, length(items)), rev(items)),
-    other = factor(rep(items, each = length(items)), items),
-    share = as.vector(both)
+    row = factor(rep(items, length(items)), rev(items)),
+    column = factor(rep(items, each = length(items)), items),
+    share = as.vector(both), label = sprintf("%.0f%%", 100 * both)
   )
-  cells <- dplyr::filter(cells, as.character(.data$one) != as.character(.data$other))
-  ggplot2::ggplot(cells, ggplot2::aes(.data$other, .data$one, fill = .data$share)) +
-    ggplot2::geom_tile(colour = "white", linewidth = 1) +
-    ggplot2::geom_text(
-      ggplot2::aes(
-        label = sprintf("%.0f%%", 100 * .data$share), colour = .data$share > 0.5
-      ),
-      size = 3.2, show.legend = FALSE
-    ) +
-    ggplot2::coord_equal() +
-    ggplot2::scale_fill_gradient(
-      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), guide = "none"
-    ) +
-    ggplot2::scale_colour_manual(values = c(`FALSE` = "black", `TRUE` = "white")) +
-    ggplot2::labs(x = "evoke this, too", y = "Of images that evoke this, so many") +
-    theme_strata() +
-    ggplot2::theme(panel.grid.major.y = ggplot2::element_blank())
+  plot_cells(cells[as.character(cells$row) != as.character(cells$column), ]) +
+    ggplot2::labs(x = "evoke this, too", y = "Of images that evoke this, so many")
 }
 
 # The rule is that of label_ratings().

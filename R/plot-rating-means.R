@@ -54,9 +54,6 @@ plot_rating_means <- function(means, colours = NULL, ...) {
   dress_rows(plot, rows)
 }
 
-# Told apart by readers of all kinds of colour vision (Okabe and Ito's palette).
-group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
-
 # A colour for each group: that of its name, or where colours have no names that of its place.
 check_colours <- function(colours, groups, call = rlang::caller_env()) {
   colours <- colours %||% group_colours
@@ -166,20 +163,6 @@ dress_rows <- function(plot, rows) {
     ) +
     theme_estimates() +
     ggplot2::theme(panel.grid.major.y = ggplot2::element_blank())
-}
-
-# Readable in one column of a journal (85 mm).
-theme_estimates <- function() {
-  theme_strata() +
-    ggplot2::theme(
-      axis.title = ggplot2::element_text(size = ggplot2::rel(0.85)),
-      legend.title = ggplot2::element_text(size = ggplot2::rel(0.8)),
-      legend.text = ggplot2::element_text(size = ggplot2::rel(0.8)),
-      panel.grid.major.x = ggplot2::element_line(colour = "grey88", linewidth = 0.3),
-      plot.title.position = "plot",
-      plot.caption.position = "plot",
-      plot.caption = ggplot2::element_text(hjust = 0, colour = colours[["soft"]])
-    )
 }
 
 # Names of dimensions stand out, as in the paper's figure.

@@ -1,0 +1,115 @@
+# What all figures share: colours, themes, clusters on an axis, and cells with numbers.
+
+# Those of the core's figures.
+colours <- c(
+  main = "#5b7896", pale = "#cfd4da", bright = "#e08a00", soft = "#62676e", ink = "#1d1f22"
+)
+
+# Told apart by readers of all kinds of colour vision (Okabe and Ito's palette).
+group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
+
+split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
+
+encoder_colours <- c("#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8")
+
+theme_strata <- function() {
+  ggplot2::theme_minimal() +
+    ggplot2::theme(
+      plot.background = ggplot2::element_rect(fill = "white", colour = NA),
+      panel.grid.minor = ggplot2::element_blank(),
+      panel.grid.major.x = ggplot2::element_blank(),
+      strip.text = ggplot2::element_text(hjust = 0, face = "bold"),
+      legend.position = "bottom",
+      legend.margin = ggplot2::margin()
+    )
+}
+
+# Readable in one column of a journal (85 mm).
+theme_estimates <- function() {
+  theme_strata() +
+    ggplot2::theme(
+      axis.title = ggplot2::element_text(size = ggplot2::rel(0.85)),
+      legend.title = ggplot2::element_text(size = ggplot2::rel(0.8)),
+      legend.text = ggplot2::element_text(size = ggplot2::rel(0.8)),
+      panel.grid.major.x = ggplot2::element_line(colour = "grey88", linewidth = 0.3),
+      plot.title.position = "plot",
+      plot.caption.position = "plot",
+      plot.caption = ggplot2::element_text(hjust = 0, colour = colours[["soft"]])
+    )
+}
+
+# Cells of `row` and `column`, the darker the higher their `share`, with a `label` in each.
+plot_cells <- function(cells, labelled = cells, size = 3.2) {
+  ggplot2::ggplot(cells, ggplot2::aes(.data$column, .data$row, fill = .data$share)) +
+    ggplot2::geom_tile(colour = "white", linewidth = 1) +
+    ggplot2::geom_text(
+      ggplot2::aes(label = .data$label, colour = .data$share > 0.5),
+      data = labelled, size = size, show.legend = FALSE
+    ) +
+    ggplot2::coord_equal() +
+    ggplot2::scale_fill_gradient(
+      low = "#f1f3f5", high = "#2f4a66", limits = c(0, 1), guide = "none"
+    ) +
+    ggplot2::scale_colour_manual(values = c(`FALSE` = "black", `TRUE` = "white")) +
+    theme_strata() +
+    ggplot2::theme(panel.grid = ggplot2::element_blank())
+}
+
+# A point for each cluster with its range from `low` to `high`, and lines beneath.
+plot_clusters <- function(clusters, value, low, high, lines, title) {
+  places <- place_clusters(dplyr::distinct(clusters["cluster"]))
+  clusters$x <- places$x[match(clusters$cluster, places$cluster)]
+  ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data[[value]])) +
+    lines +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data[[low]], ymax = .data[[high]]),
+      colour = colours[["pale"]], linewidth = 1.5, na.rm = TRUE
+    ) +
+    ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]], na.rm = TRUE) +
+    scale_x_clusters(places) +
+    ggplot2::scale_size_area(max_size = 5) +
+    ggplot2::labs(x = "Cluster, the largest first", y = title, size = "Images") +
+    theme_strata()
+}
+
+# ---- Clusters on an axis ------------------------------------------------------------------
+
+# Where clusters stand that are shown side by side, in the order of the rows of a table, and what
+# stands below them: their names if the table has any, else their numbers, never their places. The
+# residual is last, and a little apart.
+place_clusters <- function(table) {
+  cluster <- table$cluster
+  residual <- is_residual(cluster)
+  x <- cumsum(!residual) + ifelse(residual & !all(residual), 1.5, 0)
+  tibble::tibble(cluster = cluster, label = label_clusters(cluster, table[["cluster_name"]]), x = x)
+}
+
+is_residual <- function(cluster) as.character(cluster) %in% "-1"
+
+label_clusters <- function(cluster, name = NULL) {
+  label <- ifelse(is_residual(cluster), "residual", as.character(cluster))
+  if (is.null(name)) label else dplyr::coalesce(as.character(name), label)
+}
+
+# Of many clusters those at round places are labelled.
+scale_x_clusters <- function(places, most = 25, ...) {
+  n <- nrow(places)
+  shown <- if (n <= most) seq_len(n) else unique(c(1, whole_breaks(c(1, n))))
+  shown <- places[shown[shown <= n], ]
+  residual <- places[is_residual(places$cluster), ]
+  if (nrow(residual) > 0 && n > most) {
+    near <- shown$x > residual$x[1] - 0.06 * n
+    shown <- dplyr::bind_rows(shown[!near, ], residual)
+  }
+  # Names are longer than there is room for side by side.
+  long <- max(nchar(shown$label[!is_residual(shown$cluster)]), 0) > 3 && n > 4
+  ggplot2::scale_x_continuous(
+    breaks = shown$x, labels = shown$label,
+    guide = ggplot2::guide_axis(angle = if (long) 90), ...
+  )
+}
+
+whole_breaks <- function(limits, n = 8) {
+  breaks <- pretty(limits, n)
+  breaks[breaks == round(breaks) & breaks > 0]
+}
