@@ -5,11 +5,13 @@ folder. It goes when the process goes, however it ends (kill -9, a power cut), s
 that there is no stale lock to be found and removed by hand. A lock that is a mere
 file would stay behind, and its owner's number may long be another process's.
 
-Linux and macOS hold it by ``flock``, which NFS (since Linux 2.6.12) and SMB carry to
-the server, so that it counts between machines too; Windows by ``LockFile``. What the
-file says, who works there and since when, is for people only. Where a file system
-has no locks (some cluster file systems are mounted so), work goes on without one, and
-a warning says so.
+The package filelock takes it: by ``flock`` on Linux and macOS, which NFS (since Linux 2.6.12)
+and SMB carry to the server, so that it counts between machines too; by ``LockFileEx`` on
+Windows. We use its lock on an open file and not its class ``FileLock``, which cannot mark
+that a process came to an end of its own (see :func:`_let_go`), and which before version 4
+puts a mere file in place of a lock that a file system lacks, or reports another process.
+Here, where a file system has no locks (some cluster file systems are mounted so), work
+goes on without one, and a warning says so.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ import errno
 import json
 import os
 import socket
-import sys
 import threading
 import time
 import weakref
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from .errors import ImagestrataError, warn
 from .files import remove_half_written, write_error
@@ -32,8 +35,8 @@ from .wording import quote
 
 NAME = ".lock"
 
-#: Somebody else has it. Windows says the latter two.
-_TAKEN = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+#: Where what the file says begins: Windows locks the first byte, which no one else can read then.
+_START = 1
 
 #: There are no locks on this file system.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
@@ -63,12 +66,12 @@ class FolderLock:
                 ) from None
             raise write_error(path, error) from None
         try:
-            _take(file)
+            if not lock_descriptor(file, blocking=False):
+                said = _said(file)
+                os.close(file)
+                raise _in_use(folder, said)
         except OSError as error:
-            said = _said(file)
             os.close(file)
-            if error.errno in _TAKEN:
-                raise _in_use(folder, said) from None
             if error.errno not in _NO_LOCKS:
                 raise write_error(path, error) from None
             warn(
@@ -104,23 +107,6 @@ def lock_folder(folder: Path) -> FolderLock:
         return lock
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    #: A byte that no one writes: what is locked cannot be read by others there.
-    _FAR = 1 << 30
-
-    def _take(file: int) -> None:
-        os.lseek(file, _FAR, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def _say(file: int) -> None:
     """Write who holds the lock; the lock does not depend on it, so a full disk may be full."""
     now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
@@ -128,7 +114,7 @@ def _say(file: int) -> None:
     with contextlib.suppress(OSError):
         os.ftruncate(file, 0)
         os.lseek(file, 0, os.SEEK_SET)
-        os.write(file, json.dumps(holder).encode())
+        os.write(file, b" " * _START + json.dumps(holder).encode())
 
 
 def _let_go(file: int) -> None:
@@ -141,7 +127,7 @@ def _let_go(file: int) -> None:
 def _said(file: int) -> str:
     """Who holds the lock, as far as can be known."""
     try:
-        os.lseek(file, 0, os.SEEK_SET)
+        os.lseek(file, _START, os.SEEK_SET)
         holder = json.loads(os.read(file, 1000))
         return "process {process} on {machine}, since {since}".format(**holder)
     except (OSError, ValueError, KeyError, TypeError):

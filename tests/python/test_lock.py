@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -112,10 +113,10 @@ def test_links_lead_to_the_same_lock(tmp_path):
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
-    def none(_):
+    def none(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock, "_take", none)
+    monkeypatch.setattr(fcntl, "flock", none)
     with pytest.warns(UserWarning, match="has no locks"):
         Step(tmp_path, "scan", {"a": 1}, inputs="x").finish()
     assert read_run(tmp_path)["steps"]["scan"]["finished"]
