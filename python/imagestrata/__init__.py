@@ -42,6 +42,8 @@ _PUBLIC = {
     "cluster_images": "clustering.cluster",
     "Clustering": "clustering.clustering",
     "IterativeKMeans": "clustering.iterative",
+    "SingleKMeans": "clustering.single",
+    "DensityClustering": "clustering.density",
     "score_labels": "validation.labels",
     "sample_pairs": "sampling.pairs",
     "export_pairs": "annotation.pair_export",

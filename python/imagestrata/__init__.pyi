@@ -17,7 +17,9 @@ from .annotation.ratings_page import export_ratings_page as export_ratings_page
 from .annotation.read_ratings import read_ratings as read_ratings
 from .clustering.cluster import cluster_images as cluster_images
 from .clustering.clustering import Clustering as Clustering
+from .clustering.density import DensityClustering as DensityClustering
 from .clustering.iterative import IterativeKMeans as IterativeKMeans
+from .clustering.single import SingleKMeans as SingleKMeans
 from .corpus.faces import crop_faces as crop_faces
 from .corpus.scan import scan_images as scan_images
 from .demo.corpus import draw_demo_corpus as draw_demo_corpus

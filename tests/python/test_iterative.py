@@ -16,13 +16,26 @@ from sklearn.metrics import silhouette_samples
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from imagestrata import ImagestrataError, IterativeKMeans, cluster_images
+from imagestrata import (
+    DensityClustering,
+    ImagestrataError,
+    IterativeKMeans,
+    SingleKMeans,
+    cluster_images,
+)
 from imagestrata.clustering.criteria import CRITERIA
 from imagestrata.clustering.iterative import cohesive_clusters
-from imagestrata.clustering.single import SingleKMeans
+
+ESTIMATORS = [
+    IterativeKMeans(),
+    IterativeKMeans(k=4),
+    SingleKMeans(n_clusters=3),
+    DensityClustering(min_cluster_size=5),
+    DensityClustering(min_cluster_size=3, noise="nearest"),
+]
 
 
-@parametrize_with_checks([IterativeKMeans(), IterativeKMeans(k=4), SingleKMeans(n_clusters=3)])
+@parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 

@@ -85,7 +85,8 @@ methods_of_classes <- tibble::tribble(
   "the tibble itself, `tidy(x, \"frequencies\")`, ...",
   "`TagComparison.summary`", "`glance(x)`",
   "`LocalModel(model, device)`", "`local_model(model, device)`",
-  "`IterativeKMeans`", "none: a scikit-learn estimator; use `cluster_images()`",
+  "`IterativeKMeans`, `SingleKMeans`, `DensityClustering`",
+  "none: scikit-learn estimators; use `cluster_images()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"
 )

@@ -28,6 +28,7 @@ import pandas as pd
 
 import imagestrata
 
+from ..clustering.clustering import rows_of_images
 from ..errors import ImagestrataError, Worded, plural
 from ..verbs import PRODUCTS
 from ..wording import quote, verb
@@ -258,8 +259,7 @@ def _read_matrix(folder: str) -> Any:
 
 def _rows_of_clustering(images: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
     """Row (from 1) of the image of a clustering that each row of a table is about."""
-    empty = np.empty((0, 0), np.float32)
-    rows = imagestrata.Clustering(images, images, images, empty, {})._rows_of(names)
+    rows = rows_of_images(images, names)
     return pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")})
 
 

@@ -118,7 +118,7 @@ def run(
     estimator = check_all(folder, scanning, encoder, embedding, arguments, sampling, common)
     images = scan_folder(folder, **scanning, progress=not quiet, common=at_work)
     embeddings = embed_for(
-        estimator._check_arguments, images, encoder, **embedding, progress=not quiet, **at_work
+        estimator.check_arguments, images, encoder, **embedding, progress=not quiet, **at_work
     )
     clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, at_work)
     drawn = draw_sample(clustering, common, **sampling)

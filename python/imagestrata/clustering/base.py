@@ -6,7 +6,7 @@ import hashlib
 import numbers
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,32 @@ from .vectors import as_vectors
 #: Called with a name and a function that makes a table; gives back that table,
 #: perhaps from an earlier call. This is how a run folder remembers iterations, and
 #: how tuning shares them. The name tells apart what one estimator makes of one matrix.
-Memo = Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]
+TableCache = Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]
+
+
+def no_cache(_: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """The :data:`TableCache` that makes every table anew."""
+    return make()
+
+
+class Partition(NamedTuple):
+    """What an estimator makes of n rows, in any order of clusters.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n,)
+        Cluster of each row; -1 for the residual.
+    silhouettes : ndarray of shape (n,)
+    iterations : ndarray of shape (n,)
+        Iteration in which the row's cluster was found, from 1.
+    trace : DataFrame
+        See :func:`trace_table`.
+    """
+
+    labels: NDArray[np.intp]
+    silhouettes: NDArray[np.float64]
+    iterations: NDArray[np.intp]
+    trace: pd.DataFrame
 
 
 class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -42,7 +67,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     after_fit : tuple of str
         Arguments that decide only what happens to a finished fit. Estimators
-        that differ in nothing else may share one memo.
+        that differ in nothing else may share one :data:`TableCache`.
     """
 
     after_fit: tuple[str, ...] = ()
@@ -61,7 +86,7 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         -------
         self
         """
-        return self._fit(X, memo=lambda _, make: make(), progress=False)
+        return fit_estimator(self, X)
 
     def predict(self, X: Any) -> NDArray[np.intp]:
         """Nearest centroid of each row.
@@ -82,32 +107,6 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return nearest_centroids(as_rows(X, self.normalize), self.cluster_centers_)
 
-    def _fit(self, X: Any, memo: Memo, progress: Progress, engine: Any = None) -> Self:
-        check_unmasked("X", X)
-        given, X = X, validate_data(self, X, dtype=(np.float64, np.float32))
-        self._check_arguments(X.shape)
-        # What scikit-learn has checked is no longer known to lie in a file.
-        X = as_rows(given if X.base is given else X, self.normalize)
-        seed = plain_seed(self.random_state)
-        space = reduced(X, self.n_components, seed)
-        with _engine(space, engine) as opened:
-            labels, self.silhouettes_, iterations, self.trace_ = self._partition(
-                space, seed, memo, progress, opened
-            )
-        order = _order_by_size(labels)
-        self.labels_ = order[labels]
-        self.iterations_ = np.where(labels == -1, 0, iterations)
-        self.cluster_centers_ = centroids(X, self.labels_, len(order) - 1)
-        self.distances_ = centroid_distances(X, self.cluster_centers_, self.labels_)
-        self.n_iter_ = len(self.trace_)
-        return self
-
-    def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
-        """Label (-1 residual), silhouette and iteration of each row, and the trace."""
-        raise NotImplementedError
-
     def image_columns(self) -> dict[str, NDArray[Any]]:
         """What a fit knows of each image besides what all methods know, by column name."""
         return {}
@@ -116,12 +115,23 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """Why a fit of n images found no cluster, for people."""
         return f"no cluster was cohesive in {plural(self.n_iter_, 'iteration')}"
 
-    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
-        """Raise an ImagestrataError for an argument out of range, for this shape if known."""
+    def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        """Raise an error for an argument out of range.
+
+        Parameters
+        ----------
+        shape : (n_samples, n_features), optional
+            Of the vectors, if known: some ranges depend on it.
+
+        Raises
+        ------
+        ImagestrataError
+        """
         if self.normalize is not None:
             check_choice("normalize", self.normalize, ["l2"])
         check_choice("silhouette", self.silhouette, ["auto", *MEASURES])
-        if check_bool("exact", self.exact) and self.n_components is not None:
+        exact = getattr(self, "exact", False)
+        if check_bool("exact", exact) and self.n_components is not None:
             raise ImagestrataError(
                 f"{arg('exact')} and {arg('n_components')} exclude each other: principal "
                 "components are not the same to the last digit on every machine.",
@@ -130,6 +140,43 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.n_components is not None:
             most = min(shape) if shape else None
             check_int("n_components", self.n_components, minimum=1, maximum=most)
+
+    def _partition(
+        self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine
+    ) -> Partition:
+        raise NotImplementedError
+
+
+_Estimator = TypeVar("_Estimator", bound=ClusterEstimator)
+
+
+def fit_estimator(
+    estimator: _Estimator,
+    X: Any,
+    *,
+    cached: TableCache = no_cache,
+    progress: Progress = False,
+    engine: Any = None,
+) -> _Estimator:
+    """``estimator.fit(X)`` for those who keep tables, show progress or work on a cluster."""
+    check_unmasked("X", X)
+    given, X = X, validate_data(estimator, X, dtype=(np.float64, np.float32))
+    estimator.check_arguments(X.shape)
+    # What scikit-learn has checked is no longer known to lie in a file.
+    X = as_rows(given if X.base is given else X, estimator.normalize)
+    seed = plain_seed(estimator.random_state)
+    space = reduced(X, estimator.n_components, seed)
+    with _engine(space, engine) as opened:
+        found = estimator._partition(space, seed, cached, progress, opened)
+    order = _order_by_size(found.labels)
+    estimator.labels_ = order[found.labels]
+    estimator.silhouettes_ = found.silhouettes
+    estimator.iterations_ = np.where(found.labels == -1, 0, found.iterations)
+    estimator.cluster_centers_ = centroids(X, estimator.labels_, len(order) - 1)
+    estimator.distances_ = centroid_distances(X, estimator.cluster_centers_, estimator.labels_)
+    estimator.trace_ = found.trace
+    estimator.n_iter_ = len(found.trace)
+    return estimator
 
 
 @contextmanager

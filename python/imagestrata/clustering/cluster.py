@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings, embeddings_fingerprint, is_vectors
@@ -20,7 +18,7 @@ from ..tables import keep_given, with_file
 from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
-from .base import ClusterEstimator
+from .base import ClusterEstimator, TableCache, fit_estimator, no_cache
 from .clustering import Clustering, clusters_fingerprint
 from .density import DensityClustering
 from .given import GivenLabels
@@ -98,12 +96,11 @@ def cluster_images(
         an array of shape (n, d), a tensor, or a data frame of numbers, whose ``image_id`` or
         index names the images: see :meth:`Embeddings.from_arrays`.
     method : {"iterative", "kmeans", "hdbscan"}, default "iterative"
-        "iterative" is the paper's method, see
-        :class:`~imagestrata.clustering.iterative.IterativeKMeans`; "kmeans" a
-        single k-means with ``n_clusters``, see
-        :class:`~imagestrata.clustering.single.SingleKMeans`; "hdbscan" finds
-        clusters by density, best in vectors from :func:`reduce_embeddings`, see
-        :class:`~imagestrata.clustering.density.DensityClustering`.
+        "iterative" is the paper's method, see :class:`~imagestrata.IterativeKMeans`;
+        "kmeans" a single k-means with ``n_clusters``, see
+        :class:`~imagestrata.SingleKMeans`; "hdbscan" finds clusters by density, best in
+        vectors from :func:`reduce_embeddings`, see
+        :class:`~imagestrata.DensityClustering`.
         A setting below that is left out (None) has the default of its method, or of the
         preset; one of another method is an error.
     preset : {"paper"}, optional
@@ -212,7 +209,7 @@ def cluster_images(
         from ..embeddings.embed import embed_for
 
         return embed_for(
-            estimator._check_arguments,
+            estimator.check_arguments,
             given,
             encoder,
             weights=weights,
@@ -224,7 +221,7 @@ def cluster_images(
         )
 
     embeddings = as_embeddings(images, embed)
-    estimator._check_arguments(embeddings.matrix.shape)
+    estimator.check_arguments(embeddings.matrix.shape)
     return fitted(
         estimator, embeddings, _arguments(method, estimator, seed), out=out, overwrite=overwrite,
         progress=progress, engine=engine,
@@ -248,7 +245,9 @@ def fitted(
     )
 
     def make() -> Clustering:
-        estimator._fit(embeddings.matrix, memo=_memo(step), progress=progress, engine=engine)
+        fit_estimator(
+            estimator, embeddings.matrix, cached=_cache(step), progress=progress, engine=engine
+        )
         clustering = _as_tables(estimator, embeddings, arguments)
         _warn_of_little(clustering, estimator, embeddings)
         return clustering
@@ -299,7 +298,7 @@ def check_clustering_settings(
             **{name: (settings.get(name), None) for name in _SEARCH},
         )
     estimator = make_estimator(method, preset, settings, check_seed(seed))
-    estimator._check_arguments()
+    estimator.check_arguments()
     check_settings(out, "cluster", _arguments(method, estimator, seed), overwrite)
     return estimator
 
@@ -329,11 +328,11 @@ def make_estimator(
     return estimator
 
 
-def _memo(step: Step) -> Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]:
-    """Remember tables in the run folder, where there is one."""
+def _cache(step: Step) -> TableCache:
+    """Tables are kept in the run folder, if there is one."""
     parts = step.parts
     if parts is None:
-        return lambda _, make: make()
+        return no_cache
     return lambda name, make: parts.load(name, make).to_pandas()
 
 

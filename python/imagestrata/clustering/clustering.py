@@ -124,7 +124,7 @@ class Clustering:
         given = as_embeddings(embeddings)
         names = labels_of(labels, given.images)
         estimator = GivenLabels(names, normalize=normalize, silhouette=silhouette)
-        estimator._check_arguments(given.matrix.shape)
+        estimator.check_arguments(given.matrix.shape)
         arguments = {
             "method": "labels",
             "normalize": normalize,
@@ -218,7 +218,7 @@ class Clustering:
         table = from_elsewhere(table)
         if not isinstance(table, pd.DataFrame):
             raise ImagestrataError(f"A table is expected, not {kind_of(table)}.")
-        rows = self._rows_of(table)
+        rows = rows_of_images(self.images, table)
         is_scan = {"status", "duplicate_of"} <= {*table}
         ours = [str(name) for name in self.images if name not in KEYS]
         ours = [name for name in ours if name != "n_copies" or not is_scan]
@@ -236,19 +236,6 @@ class Clustering:
             ids = self.images["image_id"].take(np.maximum(rows, 0)).set_axis(given.index)
             given.insert(0, "image_id", ids.mask(lost))
         return given.join(found)
-
-    def _rows_of(self, table: pd.DataFrame) -> NDArray[np.int64]:
-        """Row of the image that each row of a table is about, -1 for none."""
-        known = Images(self.images)
-        names, asked = table, np.ones(len(table), dtype=bool)
-        if {"image_id", "duplicate_of"} <= {*table}:
-            kept = id_texts(table["duplicate_of"], "duplicate_of")
-            names = pd.DataFrame({"image_id": kept.fillna(id_texts(table["image_id"]))})
-        if "status" in table:
-            asked = (table["status"] != "rejected").to_numpy()
-        rows = known.rows_of(names, "the table")
-        known.report(names[asked], rows[asked], "the table")
-        return rows
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the tables to a folder as Parquet files, and the settings as JSON."""
@@ -315,6 +302,20 @@ class Clustering:
                 f"{theirs or 'an unnamed encoder'}.",
                 "Embed the images with the same encoder and weights.",
             )
+
+
+def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:
+    """Row of the image that each row of a table is about, -1 for none."""
+    known = Images(images)
+    names, asked = table, np.ones(len(table), dtype=bool)
+    if {"image_id", "duplicate_of"} <= {*table}:
+        kept = id_texts(table["duplicate_of"], "duplicate_of")
+        names = pd.DataFrame({"image_id": kept.fillna(id_texts(table["image_id"]))})
+    if "status" in table:
+        asked = (table["status"] != "rejected").to_numpy()
+    rows = known.rows_of(names, "the table")
+    known.report(names[asked], rows[asked], "the table")
+    return rows
 
 
 def check_clustering(clustering: Any) -> Clustering:

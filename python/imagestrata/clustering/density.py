@@ -19,7 +19,8 @@ from ..validate import check_choice, check_int
 from ..wording import arg, verb
 from .base import (
     ClusterEstimator,
-    Memo,
+    Partition,
+    TableCache,
     centroids,
     inner_silhouettes,
     nearest_centroids,
@@ -31,40 +32,54 @@ NOISE = ("keep", "nearest")
 
 
 class DensityClustering(ClusterEstimator):
-    """Clusters by density (HDBSCAN; Campello, Moulavi and Sander 2013).
+    """Clusters by density (HDBSCAN), with noise between them.
 
     Distances say little where vectors are long, and everything becomes noise there: reduce
-    embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP.
+    embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP. The estimator
+    needs the package hdbscan: ``pip install 'imagestrata[density]'``.
 
     Parameters
     ----------
     min_cluster_size : int, default 50
-        Fewer images than that are no cluster. (The study that this road comes from tried
+        Fewer images form no cluster. (The study that this method comes from tried
         50, 100 and 200, and found 50 best; see :func:`imagestrata.sweep_min_cluster_size`.)
     min_samples : int, optional
-        Neighbours that an image must have near for its place to count as dense: more of
-        them make more noise. By default as many as ``min_cluster_size``, as the library has
-        it; fewer than there are images.
+        Neighbours that an image must have near for its place to count as dense; more of
+        them make more noise. At most one fewer than there are images. By default as many
+        as ``min_cluster_size``, the default of the library.
     selection : {"eom", "leaf"}, default "eom"
         Which clusters of the hierarchy are taken: those that persist longest, or the
         smallest ones, which are many and more even in size.
     noise : {"keep", "nearest"}, default "keep"
         Images in no cluster are residual, label -1; or each is put into the cluster with
-        the nearest centroid (the mean of the images that lie densely), and marked in
-        ``assigned_``. So does :meth:`predict`.
-    normalize, n_components, silhouette, random_state
-        See :class:`~imagestrata.clustering.iterative.IterativeKMeans`; only principal
-        components draw anything by lot.
+        the nearest centroid (the mean of the images that lie densely), as :meth:`predict`
+        does, and marked in ``assigned_``.
+    normalize : {"l2"}, optional
+        Scale vectors to length one first, which makes distances those of angles.
+    n_components : int, optional
+        Work on that many principal components.
+    silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
+        How silhouettes are computed: from all pairs of images, from at most 128
+        images of each cluster, or from squared distances; see
+        :class:`~imagestrata.IterativeKMeans`. "auto" is "exact" up to 50,000
+        images and "sampled" beyond.
+    random_state : int, RandomState instance or None, default None
+        Only principal components may draw from it; HDBSCAN draws nothing.
 
     Attributes
     ----------
-    labels_, distances_, cluster_centers_, trace_, n_iter_
-        As those of ``IterativeKMeans``, with one iteration. Where noise is assigned, it
-        counts for the size of a cluster, hence for its number, and for its mean.
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each image from 0, largest first, ties by first image; -1 for noise.
+        Noise that is assigned counts towards the size of its cluster.
     silhouettes_ : ndarray of shape (n_samples,)
         Against the other images in clusters; NaN for noise.
     iterations_ : ndarray of shape (n_samples,)
         1; 0 for noise.
+    distances_ : ndarray of shape (n_samples,)
+        Euclidean distance to the centroid of its cluster; NaN for noise.
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Mean vector of each cluster, assigned noise included (of the normalised vectors,
+        with ``normalize``).
     probabilities_ : ndarray of shape (n_samples,)
         How firmly an image belongs to its cluster: 1 in its densest part, 0 for noise,
         assigned or not.
@@ -72,13 +87,34 @@ class DensityClustering(ClusterEstimator):
         How much thinner the images lie here than in the densest part of the nearest
         cluster, from 0 to 1 (GLOSH; Campello and others 2015); NaN where there are fewer
         than ``min_cluster_size`` images.
-    assigned_ : ndarray of shape (n_samples,)
+    assigned_ : ndarray of shape (n_samples,), bool
         Whether an image was noise and has been put into the nearest cluster.
+    trace_ : DataFrame
+        One row: iteration, n_remaining (all images), k and n_cohesive (clusters
+        found), mean_size (of these), seconds.
+    n_iter_ : int
+        1.
+    n_features_in_ : int
+        Width of the vectors.
+
+    See Also
+    --------
+    imagestrata.IterativeKMeans : Cohesive clusters leave; the rest is clustered again.
+
+    References
+    ----------
+    Campello, R. J. G. B., Moulavi, D. and Sander, J. (2013). Density-based clustering based
+    on hierarchical density estimates. Advances in Knowledge Discovery and Data Mining
+    (PAKDD), 160-172.
+
+    Campello, R. J. G. B., Moulavi, D., Zimek, A. and Sander, J. (2015). Hierarchical density
+    estimates for data clustering, visualization, and outlier detection. ACM Transactions on
+    Knowledge Discovery from Data 10(1), 5.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from imagestrata.clustering.density import DensityClustering
+    >>> from imagestrata import DensityClustering
     >>> X = np.random.default_rng(0).normal(size=(60, 2))
     >>> X[:40] += 20
     >>> X = np.vstack([X, [[100, 100]]])
@@ -88,9 +124,6 @@ class DensityClustering(ClusterEstimator):
     """
 
     after_fit = ("noise",)
-
-    #: The library computes in float64, and not with whole numbers.
-    exact = False
 
     def __init__(
         self,
@@ -133,9 +166,8 @@ class DensityClustering(ClusterEstimator):
             f"{arg('min_cluster_size')} or {arg('min_samples')}"
         )
 
-    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
-        super()._check_arguments(shape)
-        require("hdbscan", "density", 'The method "hdbscan"')
+    def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        super().check_arguments(shape)
         check_int("min_cluster_size", self.min_cluster_size, minimum=2)
         if self.min_samples is not None:
             # Where there are not so many neighbours, the library takes fewer without a word.
@@ -147,16 +179,16 @@ class DensityClustering(ClusterEstimator):
         require("hdbscan", "density", 'The method "hdbscan"')
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine
+    ) -> Partition:
         start = time.perf_counter()
         n = len(X)
         with track(progress, "Clustering", n) as advance:
-            made = memo("density", partial(self._fit_density, X))
-            labels: NDArray[np.intp] = made["label"].to_numpy(dtype=np.intp)
+            fit = cached("density", partial(self._fit_density, X))
+            labels: NDArray[np.intp] = fit["label"].to_numpy(dtype=np.intp)
             k = int(labels.max()) + 1
-            self.probabilities_ = made["probability"].to_numpy(dtype=np.float64)
-            self.outlier_scores_ = made["outlier_score"].to_numpy(dtype=np.float64)
+            self.probabilities_ = fit["probability"].to_numpy(dtype=np.float64)
+            self.outlier_scores_ = fit["outlier_score"].to_numpy(dtype=np.float64)
             self.assigned_ = (labels == -1) & (k > 0) & (self.noise == "nearest")
             if self.assigned_.any():
                 labels = labels.copy()
@@ -166,7 +198,7 @@ class DensityClustering(ClusterEstimator):
             advance(n)
         mean_size = (labels >= 0).sum() / k if k else np.nan
         trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
-        return labels, scores, np.ones(n, dtype=np.intp), trace
+        return Partition(labels, scores, np.ones(n, dtype=np.intp), trace)
 
     def _fit_density(self, X: Rows) -> pd.DataFrame:
         """What HDBSCAN finds of each row: label, probability and outlier score."""
@@ -181,7 +213,9 @@ class DensityClustering(ClusterEstimator):
             cluster_selection_method=self.selection,
             # More of them are processes, which start another R where R holds this Python.
             core_dist_n_jobs=1,
-        ).fit(np.asarray(X, dtype=np.float64))
+        )
+        # The library refuses an array that cannot be written to, though it writes nothing.
+        fit.fit(np.require(np.asarray(X), np.float64, ["C", "W"]))
         return pd.DataFrame(
             {
                 "label": fit.labels_,

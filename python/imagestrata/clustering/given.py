@@ -18,7 +18,7 @@ from ..rows import Rows
 from ..tables import from_elsewhere, id_texts
 from ..validate import check_unmasked, columns_of
 from ..wording import arg, kind_of, quote
-from .base import ClusterEstimator, Memo, inner_silhouettes, trace_table
+from .base import ClusterEstimator, Partition, TableCache, inner_silhouettes, trace_table
 
 
 class GivenLabels(ClusterEstimator):
@@ -29,10 +29,9 @@ class GivenLabels(ClusterEstimator):
     labels : Series of str
         The label of each image, missing for the residual.
     normalize, silhouette
-        See :class:`~imagestrata.clustering.iterative.IterativeKMeans`.
+        See :class:`~imagestrata.IterativeKMeans`.
     """
 
-    exact = False
     n_components = None
     random_state = 0
 
@@ -50,15 +49,15 @@ class GivenLabels(ClusterEstimator):
         return "no image has a label"
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine
+    ) -> Partition:
         start = time.perf_counter()
         labels: NDArray[np.intp] = pd.factorize(self.labels)[0].astype(np.intp)
         scores = inner_silhouettes(X, labels, self.silhouette, engine)
         k, n = int(labels.max()) + 1, len(labels)
         mean_size = (labels >= 0).sum() / k if k else np.nan
         trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
-        return labels, scores, np.ones(n, dtype=np.intp), trace
+        return Partition(labels, scores, np.ones(n, dtype=np.intp), trace)
 
 
 def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:

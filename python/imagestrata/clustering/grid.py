@@ -19,7 +19,7 @@ from ..files import Parts
 from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..wording import arg, quote, verb
-from .base import ClusterEstimator, Memo
+from .base import ClusterEstimator, TableCache, fit_estimator
 from .cluster import METHODS, make_estimator
 
 
@@ -153,7 +153,7 @@ def candidates_of(
             for values in itertools.product(*grid.values()):
                 settings = dict(zip(grid, values, strict=True))
                 candidate = Candidate(name, settings.pop("method", "iterative"), settings)
-                _estimator(candidate, seed)._check_arguments(one.matrix.shape)
+                _estimator(candidate, seed).check_arguments(one.matrix.shape)
                 made.append(candidate)
     return made
 
@@ -206,7 +206,7 @@ class _SharedFits:
         self.group = ""
         self.fits: dict[str, pd.DataFrame] = {}
 
-    def memo(self, group: str) -> Memo:
+    def cache(self, group: str) -> TableCache:
         if group != self.group:
             self.group, self.fits = group, {}
         return self._remember
@@ -255,5 +255,5 @@ def _fit(
     candidate: Candidate, embeddings: Embeddings, seed: int, shared: _SharedFits, group: str
 ) -> pd.DataFrame:
     estimator = _estimator(candidate, seed)
-    estimator._fit(embeddings.matrix, memo=shared.memo(group), progress=False)
+    fit_estimator(estimator, embeddings.matrix, cached=shared.cache(group))
     return pd.DataFrame({"cluster": estimator.labels_})

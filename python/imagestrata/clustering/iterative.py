@@ -16,7 +16,7 @@ from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_choice, check_float, check_int
 from ..wording import arg, quote
-from .base import ClusterEstimator, Memo, digest, trace_table
+from .base import ClusterEstimator, Partition, TableCache, digest, trace_table
 from .choose_k import search_k
 from .criteria import CRITERIA
 from .kmeans import Fit, kmeans
@@ -126,6 +126,18 @@ class IterativeKMeans(ClusterEstimator):
     nothing go), so here a share of the images decides, the most cohesive first.
     ``cluster_images(preset="paper")`` gives the paper's rule.
 
+    References
+    ----------
+    Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+    Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms, 1027-1035.
+
+    Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on
+    Information Theory 28(2), 129-137.
+
+    Rousseeuw, P. J. (1987). Silhouettes: a graphical aid to the interpretation and
+    validation of cluster analysis. Journal of Computational and Applied Mathematics
+    20, 53-65.
+
     Examples
     --------
     >>> import numpy as np
@@ -178,8 +190,8 @@ class IterativeKMeans(ClusterEstimator):
         self.exact = exact
         self.random_state = random_state
 
-    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
-        super()._check_arguments(shape)
+    def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        super().check_arguments(shape)
         for name in ("sample_size", "step_size", "stop_size"):
             check_int(name, getattr(self, name), minimum=2)
         if self.k is not None:
@@ -222,8 +234,8 @@ class IterativeKMeans(ClusterEstimator):
                 )
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine
+    ) -> Partition:
         n = len(X)
         labels = np.full(n, -1, dtype=np.intp)
         scores = np.full(n, np.nan)
@@ -235,7 +247,9 @@ class IterativeKMeans(ClusterEstimator):
             while len(remaining) >= self.stop_size and misses < self.patience:
                 number = len(trace) + 1
                 name = f"iteration-{number:05d}-{digest(remaining)}"
-                made = memo(name, partial(self._fit_remaining, X, remaining, seed, number, engine))
+                made = cached(
+                    name, partial(self._fit_remaining, X, remaining, seed, number, engine)
+                )
                 found = self._release(made)
                 left = found >= 0
                 scores[remaining] = made["silhouette"]
@@ -246,7 +260,7 @@ class IterativeKMeans(ClusterEstimator):
                 misses = 0 if left.any() else misses + 1
                 advance(int(left.sum()))
             advance(len(remaining))
-        return labels, scores, iterations, trace_table(trace)
+        return Partition(labels, scores, iterations, trace_table(trace))
 
     def _fit_remaining(
         self,
@@ -263,7 +277,7 @@ class IterativeKMeans(ClusterEstimator):
         start = time.perf_counter()
         rng = np.random.default_rng([seed, number])
         vectors = as_vectors(X.select(remaining), exact=self.exact, engine=engine)
-        fit = self._fit_kmeans(vectors, rng)
+        fit = fit_kmeans(self, vectors, rng)
         # Of all images, so that one run has one measure.
         measure = pick_measure(self.silhouette, len(X))
         scores = silhouettes(vectors, fit.labels, measure, rng)
@@ -271,42 +285,45 @@ class IterativeKMeans(ClusterEstimator):
         seconds = time.perf_counter() - start
         return pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})
 
-    def _release(self, made: pd.DataFrame) -> NDArray[np.intp]:
+    def _release(self, fit: pd.DataFrame) -> NDArray[np.intp]:
         """Number, among the clusters that leave, of the cluster of each row; -1 where it stays."""
-        codes: NDArray[np.intp] = made["cluster"].to_numpy()
+        codes: NDArray[np.intp] = fit["cluster"].to_numpy()
         sizes = np.bincount(codes)
         leaves = cohesive_clusters(
-            np.bincount(codes, made["silhouette"]) / sizes,
+            np.bincount(codes, fit["silhouette"]) / sizes,
             sizes,
             threshold=self.similarity_threshold,
             share=self.release_share,
         )
-        found: NDArray[np.intp] = np.where(leaves, np.cumsum(leaves) - 1, -1)[codes]
-        return found
+        released: NDArray[np.intp] = np.where(leaves, np.cumsum(leaves) - 1, -1)[codes]
+        return released
 
-    def _fit_kmeans(self, vectors: Vectors, rng: np.random.Generator) -> Fit:
-        n = len(vectors)
-        if self.k is not None:
-            return kmeans(vectors, min(self.k, n // 2), rng, self.n_init)
-        size = min(self.sample_size, n)
-        best = search_k(
-            vectors.take(np.sort(rng.choice(n, size, replace=False))),
-            self.k_criterion,
-            step_size=self.step_size,
-            converge_window=self.converge_window,
-            tolerance=self.k_tolerance,
-            k_max=self._largest_k(size),
-            rng=rng,
-        )
-        return kmeans(vectors, len(best.centers), rng, self.n_init, best.centers)
 
-    def _largest_k(self, n_sampled: int) -> int:
-        """The end of the search for K on so many images."""
-        if self.k_max == "sample":
-            return n_sampled
-        if self.k_max is not None:
-            return min(int(self.k_max), n_sampled)
-        return min(max(self.step_size, self.sample_size // 50), max(2, n_sampled // 3))
+def fit_kmeans(settings: IterativeKMeans, vectors: Vectors, rng: np.random.Generator) -> Fit:
+    """K-means of all vectors, with the given number of clusters or that found on a sample."""
+    n = len(vectors)
+    if settings.k is not None:
+        return kmeans(vectors, min(settings.k, n // 2), rng, settings.n_init)
+    size = min(settings.sample_size, n)
+    best = search_k(
+        vectors.take(np.sort(rng.choice(n, size, replace=False))),
+        settings.k_criterion,
+        step_size=settings.step_size,
+        converge_window=settings.converge_window,
+        tolerance=settings.k_tolerance,
+        k_max=_largest_k(settings, size),
+        rng=rng,
+    )
+    return kmeans(vectors, len(best.centers), rng, settings.n_init, best.centers)
+
+
+def _largest_k(settings: IterativeKMeans, n_sampled: int) -> int:
+    """The end of the search for K on so many images."""
+    if settings.k_max == "sample":
+        return n_sampled
+    if settings.k_max is not None:
+        return min(int(settings.k_max), n_sampled)
+    return min(max(settings.step_size, settings.sample_size // 50), max(2, n_sampled // 3))
 
 
 def cohesive_clusters(
@@ -334,8 +351,8 @@ def cohesive_clusters(
     return leaves & (means > threshold)
 
 
-def _trace_row(number: int, made: pd.DataFrame, found: NDArray[np.intp]) -> tuple[float, ...]:
-    sizes = np.bincount(found[found >= 0])
+def _trace_row(number: int, fit: pd.DataFrame, released: NDArray[np.intp]) -> tuple[float, ...]:
+    sizes = np.bincount(released[released >= 0])
     mean_size = sizes.mean() if len(sizes) else np.nan
-    k = int(made["cluster"].max()) + 1
-    return number, len(made), k, len(sizes), mean_size, made["seconds"].iloc[0]
+    k = int(fit["cluster"].max()) + 1
+    return number, len(fit), k, len(sizes), mean_size, fit["seconds"].iloc[0]

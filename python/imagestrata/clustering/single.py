@@ -6,14 +6,12 @@ import time
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from ..engine import Engine
 from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_int
-from .base import ClusterEstimator, Memo, trace_table
+from .base import ClusterEstimator, Partition, TableCache, trace_table
 from .kmeans import kmeans
 from .silhouette import pick_measure, silhouettes
 from .vectors import as_vectors
@@ -27,13 +25,66 @@ class SingleKMeans(ClusterEstimator):
     n_clusters : int, default 80
         Number of clusters; fewer are found where fewer vectors are distinct.
         (The paper saw little gain in fit beyond 80 and drew its pairs from them.)
-    n_init, normalize, n_components, silhouette, exact, random_state
-        See :class:`~imagestrata.clustering.iterative.IterativeKMeans`.
+    n_init : int, default 10
+        Restarts of k-means. They compete on a subset of the images, so that
+        they cost little.
+    normalize : {"l2"}, optional
+        Scale vectors to length one first, which makes distances those of angles.
+    n_components : int, optional
+        Work on that many principal components.
+    silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
+        How silhouettes are computed: from all pairs of images, from at most 128
+        images of each cluster, or from squared distances; see
+        :class:`~imagestrata.IterativeKMeans`. "auto" is "exact" up to 50,000
+        images and "sampled" beyond.
+    exact : bool, default False
+        Compute with whole numbers in float64 instead of float32: the same labels
+        on any machine with the same versions of numpy, scipy and scikit-learn,
+        at about twice the time. See :mod:`imagestrata.clustering.vectors`.
+    random_state : int, RandomState instance or None, default None
+        Everything random follows from it.
 
     Attributes
     ----------
-    labels_, silhouettes_, iterations_, distances_, cluster_centers_, trace_, n_iter_
-        As those of ``IterativeKMeans``, with one iteration.
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each image from 0, largest first, ties by first image.
+    silhouettes_ : ndarray of shape (n_samples,)
+        Silhouette of each image.
+    iterations_ : ndarray of shape (n_samples,)
+        1 for every image.
+    distances_ : ndarray of shape (n_samples,)
+        Euclidean distance to the centroid of its cluster.
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Mean vector of each cluster (of the normalised vectors, with ``normalize``).
+    trace_ : DataFrame
+        One row: iteration, n_remaining (all images), k and n_cohesive (clusters
+        found), mean_size (of these), seconds.
+    n_iter_ : int
+        1: the iterations that ``IterativeKMeans`` counts, not those of Lloyd's algorithm.
+    n_features_in_ : int
+        Width of the vectors.
+
+    See Also
+    --------
+    imagestrata.IterativeKMeans : Only cohesive clusters leave; the rest is clustered again.
+
+    References
+    ----------
+    Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+    Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms, 1027-1035.
+
+    Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on
+    Information Theory 28(2), 129-137.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imagestrata import SingleKMeans
+    >>> X = np.repeat(np.eye(4) * 9, 30, axis=0)
+    >>> X += np.random.default_rng(0).normal(size=X.shape)
+    >>> model = SingleKMeans(n_clusters=4, random_state=0).fit(X)
+    >>> np.bincount(model.labels_).tolist()
+    [30, 30, 30, 30]
     """
 
     def __init__(
@@ -55,14 +106,14 @@ class SingleKMeans(ClusterEstimator):
         self.exact = exact
         self.random_state = random_state
 
-    def _check_arguments(self, shape: tuple[int, int] | None = None) -> None:
-        super()._check_arguments(shape)
+    def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
+        super().check_arguments(shape)
         check_int("n_clusters", self.n_clusters, minimum=1, maximum=shape[0] if shape else None)
         check_int("n_init", self.n_init, minimum=1)
 
     def _partition(
-        self, X: Rows, seed: int, memo: Memo, progress: Progress, engine: Engine
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], pd.DataFrame]:
+        self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine
+    ) -> Partition:
         start = time.perf_counter()
         with track(progress, "Clustering", len(X)) as advance:
             vectors = as_vectors(X, exact=self.exact, engine=engine)
@@ -73,4 +124,4 @@ class SingleKMeans(ClusterEstimator):
             advance(len(X))
         k = int(labels.max()) + 1
         row = (1, len(X), k, k, len(X) / k, time.perf_counter() - start)
-        return labels, scores, np.ones(len(X), dtype=np.intp), trace_table([row])
+        return Partition(labels, scores, np.ones(len(X), dtype=np.intp), trace_table([row]))

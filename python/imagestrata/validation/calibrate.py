@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..clustering.base import reduced
 from ..clustering.cluster import given_settings, make_estimator
-from ..clustering.iterative import IterativeKMeans
+from ..clustering.iterative import IterativeKMeans, fit_kmeans
 from ..clustering.kmeans import kmeans
 from ..clustering.silhouette import pick_measure, silhouettes
 from ..clustering.vectors import as_vectors
@@ -104,14 +104,14 @@ def calibrate_threshold(
     seed = check_seed(seed)
     estimator = make_estimator("iterative", preset, settings, seed)
     assert isinstance(estimator, IterativeKMeans)
-    estimator._check_arguments(given.matrix.shape)
+    estimator.check_arguments(given.matrix.shape)
 
     rng = np.random.default_rng([seed, 7])
     X = as_rows(given.matrix, estimator.normalize)
     X = reduced(X, estimator.n_components, seed)
     size = min(estimator.sample_size, len(X))
     sample = X[np.sort(rng.choice(len(X), size, replace=False))]
-    labels = estimator._fit_kmeans(as_vectors(sample), rng).labels
+    labels = fit_kmeans(estimator, as_vectors(sample), rng).labels
     k = len(np.unique(labels))
     observed = _mean_silhouettes(sample, labels, estimator.silhouette)
     null, weights = [], []

@@ -143,7 +143,7 @@ def cluster_stability(
                 rows = np.arange(n)
                 if kind == "subsample":
                     rows = np.sort(rng.choice(n, n_drawn, replace=False))
-                estimator._fit(given.matrix[rows], memo=lambda _, make: make(), progress=False)
+                estimator.fit(given.matrix[rows])
                 refits.append((kind, refit, *_compare(labels[rows], estimator.labels_)))
                 overlaps.append(best_jaccards(labels[rows], estimator.labels_, labels.max() + 1))
                 advance()

@@ -89,7 +89,7 @@ def sweep_min_cluster_size(
         make_estimator("hdbscan", None, {"min_cluster_size": size, **shared}, 0) for size in checked
     ]
     for estimator in estimators:
-        estimator._check_arguments(given.matrix.shape)
+        estimator.check_arguments(given.matrix.shape)
     X = as_rows(given.matrix, normalize)
     rows = []
     with track(progress, "Sweeping", len(checked)) as advance:
