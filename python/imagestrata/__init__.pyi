@@ -92,6 +92,7 @@ from .validation.vector_scores import score_vectors as score_vectors
 __all__ = [
     "Clustering",
     "Comparison",
+    "DensityClustering",
     "Embeddings",
     "FineTunedModel",
     "ImagestrataError",
@@ -102,6 +103,7 @@ __all__ = [
     "MissingWeightsError",
     "ModelServer",
     "Rekognition",
+    "SingleKMeans",
     "Stability",
     "TagComparison",
     "Tuning",
