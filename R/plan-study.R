@@ -240,145 +240,75 @@ respondents_of <- function(design, sample) {
   max(ceiling(ratings / design$images_per_rater), least)
 }
 
-# What surveys without a gap find: `error` of the gap, its standard error, degrees of freedom.
-# Surveys are columns, so that a hundred are analysed at once; they share who rates what.
+# What surveys without a gap find: `error` of the gap, its standard error, degrees of freedom, as
+# rating_gaps() has them. Surveys are columns, so that a hundred are analysed at once; they share
+# who rates what.
 simulate_gaps <- function(design, sample, sd, n, unrated = 0, variance = "two-way",
                           at_once = 100) {
   n_images <- length(sample$cluster)
-  people <- respondents_of(design, sample)
-  # Images in the order of their clusters are dealt round: neighbours go to different people.
-  image <- rep(seq_len(n_images), each = design$raters_per_group)
-  answers <- list(image = image, person = (seq_along(image) - 1) %% people + 1)
-  draw <- function(n, times, sd) matrix(stats::rnorm(n * times, sd = sd), n)
   n_clusters <- max(sample$cluster)
+  people <- respondents_of(design, sample)
+  draw <- function(n, times, sd) matrix(stats::rnorm(n * times, sd = sd), n)
   surveys <- lapply(split(seq_len(n), (seq_len(n) - 1) %/% at_once), function(batch) {
     times <- length(batch)
-    sides <- draw_answers(answers, sample, unrated)
+    survey <- plan_answers(design, sample, people, unrated)
+    answers <- survey$answers
     shared <- draw(n_clusters, times, sd[["cluster"]])[sample$cluster, , drop = FALSE] +
       draw(n_images, times, sd[["image"]])
     own <- draw(n_clusters, times, sd[["gap"]] / 2)
     # The gap of the clusters that both groups rated is 0.
-    own <- sweep(own, 2, colSums(own * sides$total) / sum(sides$total))[sample$cluster, ]
-    ratings <- lapply(1:2, function(i) {
-      side <- sides$answers[[i]]
-      (shared + c(1, -1)[i] * own)[side$image, , drop = FALSE] +
-        draw(people, times, sd[["respondent"]])[side$person, , drop = FALSE] +
-        draw(length(side$image), times, sd[["residual"]])
-    })
-    parts <- Map(totals_of_surveys, sides$answers, ratings)
-    found <- analyse_surveys(parts, variance, 2 * people)
-    tibble::tibble(
-      error = found$estimate, std.error = sqrt(found$variance), df = found$df
-    )
+    rated <- seq_len(n_clusters) %in% answers$cluster
+    total <- as.vector(rowsum(sample$weight, sample$cluster)) * rated
+    own <- sweep(own, 2, colSums(own * total) / sum(total))[sample$cluster, , drop = FALSE]
+    survey$answers$rating <- do.call(rbind, lapply(1:2, function(i) {
+      side <- answers$group == i
+      (shared + c(1, -1)[i] * own)[answers$image[side], , drop = FALSE] +
+        draw(people, times, sd[["respondent"]])[answers$person[side], , drop = FALSE] +
+        draw(sum(side), times, sd[["residual"]])
+    }))
+    gaps_of_surveys(survey, variance)
   })
   surveys <- dplyr::bind_rows(surveys)
   attr(surveys, "respondents") <- 2 * people
-  attr(surveys, "ratings") <- round(2 * length(image) * (1 - unrated))
+  attr(surveys, "ratings") <- round(2 * n_images * design$raters_per_group * (1 - unrated))
   surveys
 }
 
-# The answers of both groups without those to images that a group did not rate, and to clusters that
-# one of them did not rate, with the share of each answer in the group's mean. `total`: what each
-# cluster counts for.
-draw_answers <- function(answers, sample, unrated) {
+gaps_of_surveys <- function(survey, variance) {
+  fit <- estimate_cells(survey, variance, shrink = FALSE)
+  cells <- fit$cells
+  estimate <- as.matrix(cells$estimate)
+  most <- min(sum(cells$n_respondents) - 1, fit$most_df(1, 2))
+  tibble::tibble(
+    error = estimate[1, ] - estimate[2, ],
+    std.error = sqrt(fit$variance(1, 2)),
+    df = degrees_of_gap(list(fit$variance(1), fit$variance(2)), as.list(cells$df), most)
+  )
+}
+
+# Who rates what, as design_ratings() has it for the gap between two groups; each leaves a share of
+# the images unrated. Images in the order of their clusters are dealt round: neighbours go to
+# different people.
+plan_answers <- function(design, sample, people, unrated) {
   n_images <- length(sample$cluster)
+  image <- rep(seq_len(n_images), each = design$raters_per_group)
+  dealt <- list(image = image, person = (seq_along(image) - 1) %% people + 1)
   rated <- lapply(1:2, \(i) {
     if (unrated == 0) seq_len(n_images) else sample.int(n_images, ceiling(n_images * (1 - unrated)))
   })
-  clusters <- lapply(rated, \(image) unique(sample$cluster[image]))
-  both <- sample$cluster %in% intersect(clusters[[1]], clusters[[2]])
-  total <- as.vector(rowsum(sample$weight, sample$cluster))
-  sides <- lapply(rated, \(image) {
-    image <- image[both[image]]
-    weigh_answers(lapply(answers, \(x) x[answers$image %in% image]), sample, total)
-  })
-  list(answers = sides, total = total * (seq_along(total) %in% sample$cluster[both]))
-}
-
-# As weigh() does, for one group's answers.
-weigh_answers <- function(answers, sample, total) {
-  cluster <- sample$cluster[answers$image]
-  weight <- sample$weight[answers$image] / tabulate(answers$image)[answers$image]
-  weight <- weight * (total / sum_by(weight, cluster, length(total)))[cluster]
-  c(answers, list(cluster = cluster, share = weight / sum(weight)))
-}
-
-# Gaps and their variances as rating_gaps() computes them, from the totals of both groups; `each`
-# and `df_each` are those of the means.
-analyse_surveys <- function(parts, variance, n_respondents) {
-  drawn <- n_respondents / (n_respondents - 1)
-  images <- covariance_of_surveys(parts[[1]], parts[[1]]) +
-    covariance_of_surveys(parts[[2]], parts[[2]])
-  each <- lapply(parts, \(part) {
-    variance_of_surveys(variance, drawn * part$people, drawn * part$single,
-                        covariance_of_surveys(part, part))
-  })
-  images <- images - 2 * covariance_of_surveys(parts[[1]], parts[[2]])
-  both <- variance_of_surveys(
-    variance, drawn * (parts[[1]]$people + parts[[2]]$people),
-    drawn * (parts[[1]]$single + parts[[2]]$single), pmax(images, 0)
+  sides <- lapply(rated, \(images) lapply(dealt, \(x) x[dealt$image %in% images]))
+  answers <- do.call(Map, c(list(c), sides))
+  answers$group <- rep(1:2, lengths(lapply(sides, `[[`, "image")))
+  answers$respondent <- answers$person + people * (answers$group - 1)
+  answers$cluster <- sample$cluster[answers$image]
+  answers$pair <- seq_along(answers$image)
+  answers$measure <- answers$pairing <- rep(1L, length(answers$image))
+  survey <- list(
+    answers = answers, measures = tibble::tibble(level = "item"),
+    groups = tibble::tibble(group = 1:2), of_images = FALSE, weight = "corpus",
+    images = c(sample, list(domain = rep(1L, n_images), of_all = 1)), n_respondents = 2 * people
   )
-  df <- lapply(parts, \(part) {
-    people <- part$n_people - 1
-    if (variance == "respondent" || part$images_df == 0) {
-      people
-    } else if (variance == "image") {
-      part$images_df
-    } else {
-      min(people, part$images_df)
-    }
-  })
-  most <- parts[[1]]$n_people + parts[[2]]$n_people - 1
-  if (variance != "respondent") {
-    most <- min(most, degrees_of_surveys(parts))
-  }
-  list(
-    estimate = parts[[1]]$mean - parts[[2]]$mean, variance = both, each = each,
-    df = degrees_of_gap(each, df, most), df_each = df
-  )
-}
-
-degrees_of_surveys <- function(parts) {
-  once <- lapply(parts, \(part) 1 - 1 / part$size)
-  at <- match(parts[[1]]$id, parts[[2]]$id, nomatch = 0)
-  both <- sqrt(once[[1]][at > 0] * once[[2]][at])
-  df <- sum(once[[1]]) + sum(once[[2]]) - sum(both)
-  if (df > 0) df else Inf
-}
-
-variance_of_surveys <- function(variance, people, single, images) {
-  if (variance == "respondent" || anyNA(images)) {
-    return(people)
-  }
-  both <- images + if (variance == "two-way") pmax(people - single, 0) else 0
-  ifelse(both > 1e-10 * people | variance == "image", both, people)
-}
-
-# What means and their variances are made of, for one group's ratings with a column per survey.
-totals_of_surveys <- function(side, ratings) {
-  mean <- colSums(ratings * side$share)
-  scores <- sweep(ratings, 2, mean) * side$share
-  images <- rowsum(scores, side$image)
-  id <- as.integer(rownames(images))
-  cluster <- match(side$cluster[match(id, side$image)], unique(side$cluster))
-  size <- tabulate(cluster)[cluster]
-  centre <- rowsum(images, cluster)[cluster, , drop = FALSE] / size
-  share <- as.vector(rowsum(side$share, side$image))
-  list(
-    mean = mean, n_people = length(unique(side$person)),
-    people = colSums(rowsum(scores, side$person)^2), single = colSums(scores^2),
-    images = (images - centre) * sqrt(ifelse(size > 1, size / (size - 1), 0)),
-    id = id, size = size, share = share, several = ifelse(size > 1, share, 0),
-    images_df = length(id) - max(cluster)
-  )
-}
-
-covariance_of_surveys <- function(a, b) {
-  id <- intersect(a$id, b$id)
-  x <- match(id, a$id)
-  y <- match(id, b$id)
-  ratio <- sum(a$share[x] * b$share[y]) / sum(a$several[x] * b$several[y])
-  ratio * colSums(a$images[x, , drop = FALSE] * b$images[y, , drop = FALSE])
+  compare_alike(weigh(number_cells(survey)), list(1:2))
 }
 
 power_of <- function(surveys, gap, alpha, wanted) {

@@ -469,11 +469,12 @@ label_of <- function(row) {
   if (ncol(row) == 0) "all respondents" else toString(paste(names(row), values))
 }
 
+# Sums within groups 1 to n of a vector, or of each column of a matrix.
 sum_by <- function(x, group, n) {
-  total <- numeric(n)
   sums <- rowsum(x, group, reorder = FALSE)
-  total[as.integer(rownames(sums))] <- sums
-  total
+  total <- matrix(0, n, ncol(sums))
+  total[as.integer(rownames(sums)), ] <- sums
+  if (is.matrix(x)) total else as.vector(total)
 }
 
 # ---- What has no rating -------------------------------------------------------------------

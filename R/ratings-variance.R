@@ -5,15 +5,19 @@
 # drawn independently: respondents, or images within clusters. This is what
 # survey::svydesign(ids = ~respondent_id, weights = ) with svyby(covmat = TRUE) computes, done
 # for all cells at once; the tests compare the two.
+#
+# Ratings may be a matrix whose columns are surveys with the same answers by the same people
+# (plan_study()): estimates and variances then have a column for each.
 
 estimate_cells <- function(design, variance, shrink, call = rlang::caller_env()) {
   answers <- design$answers
   n <- nrow(design$cells)
-  start <- answers$rating[match(seq_len(n), answers$cell)]
-  distance <- from_first(answers$rating, answers$cell)
+  rating <- as.matrix(answers$rating)
+  start <- rating[match(seq_len(n), answers$cell), , drop = FALSE]
+  distance <- from_first(rating, answers$cell)
   shift <- sum_by(answers$share * distance, answers$cell, n)
-  estimate <- start + shift
-  scores <- answers$share * (distance - shift[answers$cell])
+  estimate <- drop(start + shift)
+  scores <- answers$share * (distance - shift[answers$cell, , drop = FALSE])
   respondents <- unit_totals(scores, answers$cell, answers$respondent)
   cells <- dplyr::bind_cols(design$cells, estimate = estimate, count_cells(answers, n))
   if (shrink) {
@@ -32,8 +36,8 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
     cells = cells,
     variance = function(a, b = NULL) {
       value <- variance_by_parts(parts, variance, drawn, a, b)
-      value[alone[a] | (!is.null(b) & alone[b %||% a])] <- NA
-      value
+      value[alone[a] | (!is.null(b) & alone[b %||% a]), ] <- NA
+      drop(value)
     },
     overlap = function(a, b) shared_units(respondents, a, b),
     most_df = function(a, b) {
@@ -58,7 +62,7 @@ variance_by_parts <- function(parts, variance, drawn, a, b) {
   alike <- respondents - drawn * variance_of(parts$answers, a, b)
   # Where nobody is in both means, people can only add: less than nothing is chance.
   shared <- if (is.null(b)) rep(0, length(a)) else shared_units(parts$respondents, a, b)
-  both <- images + ifelse(shared == 0, pmax(alike, 0), alike)
+  both <- images + pmax(alike, ifelse(shared == 0, 0, -Inf))
   # Nothing, but for rounding, is no variance.
   ifelse(known & both > 1e-10 * respondents, both, respondents)
 }
@@ -78,14 +82,16 @@ degrees_of_means <- function(cells, parts, variance) {
 # that would pass for a standard error. (Ratings of dimensions, which are means of items, may differ
 # in the last digit.)
 from_first <- function(rating, cell) {
-  distance <- rating - rating[match(cell, cell)]
+  first <- match(cell, cell)
+  distance <- rating - if (is.matrix(rating)) rating[first, , drop = FALSE] else rating[first]
   ifelse(abs(distance) < 1e-12 * max(abs(rating)), 0, distance)
 }
 
 # Images less clusters of two cells together: those that are in both count once.
 degrees_of_both <- function(images, a, b) {
-  once <- replace(images, "total", list(sqrt(1 - 1 / images$size)))
+  once <- replace(images, "total", list(as.matrix(sqrt(1 - 1 / images$size))))
   df <- covariance_of(once, a, a) + covariance_of(once, b, b) - covariance_of(once, a, b)
+  df <- drop(df)
   ifelse(df > 0, df, Inf)
 }
 
@@ -124,7 +130,7 @@ unit_totals <- function(scores, cell, unit) {
   first <- !duplicated(key)
   list(
     cell = cell[first], unit = unit[first], key = key[first], n_units = n_units,
-    total = as.vector(rowsum(scores, match(key, key[first]), reorder = FALSE))
+    total = sum_by(scores, match(key, key[first]), sum(first))
   )
 }
 
@@ -136,7 +142,7 @@ image_totals <- function(scores, answers) {
   first <- match(totals$key, (answers$cell - 1) * totals$n_units + answers$image)
   stratum <- pair_up(totals$cell, if (is.null(answers$cluster)) 1 else answers$cluster[first])
   totals$size <- tabulate(stratum)[stratum]
-  centre <- sum_by(totals$total, stratum, max(stratum))[stratum] / totals$size
+  centre <- sum_by(totals$total, stratum, max(stratum))[stratum, , drop = FALSE] / totals$size
   totals$total <- (totals$total - centre) *
     sqrt(ifelse(totals$size > 1, totals$size / (totals$size - 1), 0))
   totals$share <- sum_by(answers$share, match(
@@ -149,10 +155,12 @@ image_totals <- function(scores, answers) {
 # have on average, in proportion to the squared shares of images in the means.
 covariance_of_images <- function(totals, a, b) {
   shown <- covariance_of(totals, a, b)
-  square <- function(share) covariance_of(replace(totals, "total", list(share)), a, b)
+  square <- function(share) {
+    drop(covariance_of(replace(totals, "total", list(as.matrix(share))), a, b))
+  }
   all <- square(totals$share)
   several <- square(ifelse(totals$size > 1, totals$share, 0))
-  ifelse(all > 0, shown * all / several, 0)
+  shown * all / ifelse(all > 0, several, Inf)
 }
 
 # Covariances of cells a[i] and b[i]. All of a differ from each other.
@@ -160,7 +168,7 @@ covariance_of <- function(totals, a, b) {
   other <- other_totals(totals, a, b)
   at <- match(totals$cell, a)
   inside <- !is.na(at)
-  sum_by((totals$total * other)[inside], at[inside], length(a))
+  sum_by((totals$total * other)[inside, , drop = FALSE], at[inside], length(a))
 }
 
 # For each unit of a cell a[i], its total in cell b[i]; 0 where it has none.
@@ -169,8 +177,10 @@ other_totals <- function(totals, a, b) {
     return(totals$total)
   }
   partner <- b[match(totals$cell, a)]
-  at <- match((partner - 1) * totals$n_units + totals$unit, totals$key)
-  dplyr::coalesce(totals$total[at], 0)
+  other <- totals$total[match((partner - 1) * totals$n_units + totals$unit, totals$key), ,
+    drop = FALSE
+  ]
+  replace(other, is.na(other), 0)
 }
 
 shared_units <- function(totals, a, b) {

@@ -55,19 +55,16 @@ test_that("so is one with clusters of different sizes, holes and several raters"
     cluster = rep(1:7, n_h), n_h = n_h[cluster],
     weight_cluster = 1 / n_h, weight_corpus = cluster^2 / n_h, weight_share = runif(17)
   )
-  people <- ceiling(17 * 2 / 4)
-  answers <- list(image = rep(1:17, each = 2), person = (0:33) %% 10 + 1)
   set.seed(5)
   for (weight in c("cluster", "corpus", "share")) {
     sample <- check_planned_sample(drawn, FALSE, weight)
-    sides <- draw_answers(answers, sample, 0.3)$answers
-    ratings <- lapply(sides, \(side) matrix(rnorm(length(side$image)), ncol = 1))
-    table <- dplyr::bind_rows(Map(\(side, rating, group) {
-      tibble::tibble(
-        respondent_id = paste(group, side$person), group = group, image_id = side$image, item = "x",
-        rating = rating[, 1]
-      )
-    }, sides, ratings, c("D", "R")))
+    survey <- plan_answers(design, sample, 10, 0.3)
+    survey$answers$rating <- matrix(rnorm(2 * length(survey$answers$image)), ncol = 2)
+    table <- tibble::tibble(
+      group = c("D", "R")[survey$answers$group],
+      respondent_id = paste(group, survey$answers$person), image_id = survey$answers$image,
+      item = "x", rating = survey$answers$rating[, 2]
+    )
     # Everybody, and every image, is in the survey, if by an item of another name.
     others <- tibble::tibble(
       respondent_id = rep(paste(c("D", "R"), rep(1:10, each = 2)), 2),
@@ -78,10 +75,10 @@ test_that("so is one with clusters of different sizes, holes and several raters"
     table <- dplyr::bind_rows(table, others)
     table <- dplyr::bind_cols(table, drawn[table$image_id, ])
     for (variance in c("two-way", "respondent", "image")) {
-      found <- analyse_surveys(Map(totals_of_surveys, sides, ratings), variance, 20)
+      found <- gaps_of_surveys(survey, variance)[2, ]
       gap <- quietly(rating_gaps(table, weight = weight, variance = variance))
       gap <- gap[gap$item == "x", ]
-      expect_equal(c(found$estimate, found$variance, found$df), c(
+      expect_equal(c(found$error, found$std.error^2, found$df), c(
         gap$estimate, gap$std.error^2, gap$df
       ), info = paste(weight, variance))
     }
