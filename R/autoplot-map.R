@@ -50,16 +50,10 @@ check_points <- function(points, object, call) {
       call = call
     )
   }
-  check_data_frame(points, "points", call)
-  missing <- setdiff(c("image_id", "x", "y"), names(points))
-  if (length(missing) > 0) {
-    abort_imagestrata(
-      "{.arg points} must have the columns {.var image_id}, {.var x} and {.var y}; it has
-       {.var {names(points)}}.",
-      hint = "Make it with {.fn map_images}.",
-      call = call
-    )
-  }
+  check_data_frame(
+    points, "points", call,
+    needs = c("image_id", "x", "y"), hint = "Make it with {.fn map_images}."
+  )
   rows <- match(object$image_id, points$image_id)
   places <- cbind(points$x, points$y)[rows, , drop = FALSE]
   lost <- object$image_id[!is.finite(rowSums(places))]
@@ -130,14 +124,10 @@ first_terms <- function(keywords, clusters, call) {
   if (is.null(keywords)) {
     return(rep(NA_character_, length(clusters)))
   }
-  check_data_frame(keywords, "keywords", call)
-  if (!all(c("cluster", "rank", "term") %in% names(keywords))) {
-    abort_imagestrata(
-      "{.arg keywords} must be what {.fn cluster_keywords} returned; it has
-       {.var {names(keywords)}}.",
-      call = call
-    )
-  }
+  check_data_frame(
+    keywords, "keywords", call,
+    needs = c("cluster", "rank", "term"), hint = "Make it with {.fn cluster_keywords}."
+  )
   keywords <- keywords[order(keywords$rank), ]
   keywords$term[match(clusters, keywords$cluster)]
 }

@@ -76,10 +76,25 @@ check_count <- function(x, name, call = rlang::caller_env()) {
   x
 }
 
-check_share <- function(x, name, call = rlang::caller_env()) {
+check_share <- function(x, name, call = rlang::caller_env(), hint = NULL) {
   x <- check_number(x, name, call = call)
   if (x <= 0 || x >= 1) {
-    abort_imagestrata("{.arg {name}} must lie between 0 and 1, not {.val {x}}.", call = call)
+    abort_imagestrata(
+      "{.arg {name}} must lie between 0 and 1, not {.val {x}}.",
+      hint = hint, call = call
+    )
+  }
+  x
+}
+
+check_choice <- function(x, name, choices, call, hint = NULL) {
+  check_string(x, name, call = call)
+  if (!x %in% choices) {
+    abort_imagestrata(
+      "{.arg {name}} must be one of {.or {.val {choices}}}, not {.val {x}}.",
+      hint = hint,
+      call = call
+    )
   }
   x
 }
@@ -215,9 +230,25 @@ abort_factor <- function(name, call) {
   )
 }
 
-check_data_frame <- function(x, name, call = rlang::caller_env()) {
+# A data frame, with all columns of `needs` and one at least of `any_of`.
+check_data_frame <- function(x, name, call = rlang::caller_env(), made_by = NULL, needs = NULL,
+                             any_of = NULL, hint = NULL) {
+  wanted <- c(
+    if (length(needs) > 0) format_text("the column{cli::qty(length(needs))}{?s} {.var {needs}}"),
+    if (length(any_of) > 0) format_text("a column {.or {.var {any_of}}}")
+  )
   if (!is.data.frame(x)) {
-    abort_imagestrata("{.arg {name}} must be a data frame, not {seen(x)}.", call = call)
+    refuse_sheet(x, call)
+    such <- if (!is.null(made_by)) format_text(" such as {.fn {made_by}} returns")
+    such <- such %||% if (length(wanted) > 0) paste0(" with ", toString(wanted))
+    abort_imagestrata("{.arg {name}} must be a data frame{such}, not {seen(x)}.", call = call)
+  }
+  if (!all(needs %in% names(x)) || (length(any_of) > 0 && !any(any_of %in% names(x)))) {
+    abort_imagestrata(
+      "{.arg {name}} must have {wanted}; it has {.var {names(x)}}.",
+      hint = hint,
+      call = call
+    )
   }
   x
 }

@@ -41,19 +41,13 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   if (is.null(data)) {
     return(images)
   }
-  if (!is.data.frame(data)) {
-    abort_imagestrata("{.arg data} must be a data frame, not {seen(data)}.")
-  }
-  data <- with_text_ids(plain_tibble(tibble::as_tibble(data)))
   keys <- c("image_id", "path", "file")
+  check_data_frame(
+    data, "data",
+    any_of = keys, hint = "Rename the column that says which image a row is about."
+  )
+  data <- with_text_ids(plain_tibble(tibble::as_tibble(data)))
   names <- data[intersect(c(keys, "duplicate_of", "status"), names(data))]
-  if (!any(keys %in% names(names))) {
-    abort_imagestrata(
-      "{.arg data} must have a column {.var image_id}, {.var path} or {.var file}; it has
-       {.var {names(data)}}.",
-      hint = "Rename the column that says which image a row is about."
-    )
-  }
   known <- images[intersect(keys, names(images))]
   found <- call_core("rows_of_clustering", encode_table(known), encode_table(names))
   rows <- decode_table(found)$row

@@ -78,13 +78,10 @@ check_clusterings <- function(..., call = rlang::caller_env()) {
 send_clusters <- function(x, name, call = rlang::caller_env()) {
   if (is.data.frame(x)) {
     x <- plain_tibble(x)
-    if (!"image_id" %in% names(x)) {
-      abort_imagestrata(
-        "{.arg {name}} must have a column {.var image_id}; it has {.var {names(x)}}.",
-        hint = "Rename the column that says which image a row is about.",
-        call = call
-      )
-    }
+    check_data_frame(
+      x, name, call,
+      needs = "image_id", hint = "Rename the column that says which image a row is about."
+    )
   } else if (is.atomic(x) && length(x) > 0 && is.null(dim(x))) {
     x <- tibble::tibble(cluster = x)
   } else {

@@ -48,16 +48,10 @@ model_server <- function(model,
        not {seen(price)}."
     )
   }
-  server <- list(
+  server <- check_arguments(
     model = check_string(model, "model"),
-    base_url = check_string(base_url, "base_url"),
     api_key = hide(check_key(api_key)),
-    price = if (!is.null(price)) as.list(as.double(price)),
-    tokens_per_image = check_number(tokens_per_image, "tokens_per_image"),
-    concurrency = check_number(concurrency, "concurrency"),
-    requests_per_minute = check_number(requests_per_minute, "requests_per_minute", null = TRUE),
-    retries = check_number(retries, "retries"),
-    timeout = check_number(timeout, "timeout")
+    price = if (!is.null(price)) as.list(as.double(price))
   )
   structure(server, class = "imagestrata_server")
 }
@@ -123,7 +117,7 @@ reveal <- function(holder, call = rlang::caller_env()) {
 #' local_model("models/smolvlm")
 local_model <- function(model, device = "auto", ...) {
   check_dots(...)
-  model <- list(model = check_string(model, "model"), device = check_string(device, "device"))
+  model <- check_arguments(model = check_string(model, "model"))
   if (dir.exists(path.expand(on_disk(model$model)))) {
     model$model <- absolute_path(model$model)
   }

@@ -44,19 +44,14 @@ plot_label_ratings <- function(ratings,
 # A matrix with a row per image that is rated for all items, and a column per item, of means
 # counted from the lowest rating.
 mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
-  check_data_frame(ratings, "ratings", call)
+  check_data_frame(
+    ratings, "ratings", call,
+    any_of = c("image_id", "path"), hint = "Rename the column that says which image a row is about."
+  )
   if (nrow(ratings) == 0) {
     abort_imagestrata("{.arg ratings} has no rows.", call = call)
   }
   key <- intersect(c("image_id", "path"), names(ratings))
-  if (length(key) == 0) {
-    abort_imagestrata(
-      "{.arg ratings} must have a column {.var image_id} or {.var path}; it has
-       {.var {names(ratings)}}.",
-      hint = "Rename the column that says which image a row is about.",
-      call = call
-    )
-  }
   check_item_names(items, call)
   if (all(c("item", "rating") %in% names(ratings))) {
     ratings <- widen_ratings(ratings, key[[1]])

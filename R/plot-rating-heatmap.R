@@ -106,14 +106,10 @@ check_sizes <- function(clusters, means, call) {
   if (inherits(clusters, "imagestrata_clustering")) {
     clusters <- tidy(clusters)
   }
-  if (!is.data.frame(clusters) || !all(c("cluster", "size") %in% names(clusters))) {
-    abort_imagestrata(
-      "{.arg clusters} must be a clustering, or a table with the columns {.field cluster} and
-       {.field size}, not {seen(clusters)}.",
-      hint = "{.code tidy()} of a clustering is one.",
-      call = call
-    )
-  }
+  check_data_frame(
+    clusters, "clusters", call, "cluster_images",
+    needs = c("cluster", "size"), hint = "{.code tidy()} of a clustering has them."
+  )
   columns <- plain_tibble(clusters)
   wrong <- !is.numeric(columns$size) || anyNA(columns$size) || any(columns$size < 0)
   if (wrong || anyDuplicated(columns$cluster)) {

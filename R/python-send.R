@@ -1,5 +1,10 @@
 # What verbs work on, as python/imagestrata/bridge/calls.py receives it.
 
+# All arguments of the R function that calls this, as call_verb() sends them.
+check_arguments <- function(..., call = rlang::caller_env()) {
+  send_arguments(rlang::list2(...), rlang::caller_fn(), call)
+}
+
 send_arguments <- function(given, verb, call) {
   defaults <- formals(verb)
   others <- setdiff(names(defaults), c("...", names(given)))
@@ -28,11 +33,11 @@ send_argument <- function(x, name, default, call) {
     labels = send_labels(x, name, call),
     keywords = ,
     points = encode_table(check_data_frame(x, name, call), call),
-    sample = encode_table(check_data(x, name, "sample_images", call), call),
-    packets = encode_table(check_data(x, name, "assign_annotators", call), call),
-    pairs = encode_table(check_data(x, name, "sample_pairs", call), call),
-    judgements = encode_table(check_data(x, name, "read_pairs", call), call),
-    ratings = encode_table(check_data(x, name, "read_ratings", call), call),
+    sample = encode_table(check_data_frame(x, name, call, "sample_images"), call),
+    packets = encode_table(check_data_frame(x, name, call, "assign_annotators"), call),
+    pairs = encode_table(check_data_frame(x, name, call, "sample_pairs"), call),
+    judgements = encode_table(check_data_frame(x, name, call, "read_pairs"), call),
+    ratings = encode_table(check_data_frame(x, name, call, "read_ratings"), call),
     cluster = ,
     clusters = check_clusters(x, name, call),
     exclude = check_exclude(x, call),
@@ -64,9 +69,9 @@ send_argument <- function(x, name, default, call) {
 
 send_value <- function(x, name, default, call) {
   texts <- c(
-    "allocation", "base_url", "by", "encoder", "encoding", "engine", "k_criterion", "label",
-    "level", "noise", "normalize", "preset", "question", "selection", "sep", "separator",
-    "silhouette", "task", "warning"
+    "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
+    "label", "level", "noise", "normalize", "preset", "profile", "question", "selection", "sep",
+    "separator", "silhouette", "task", "warning"
   )
   if (is.character(default) || is.null(default) && name %in% texts) {
     check_string(x, name, call = call)
@@ -96,13 +101,11 @@ send <- function(x, name, call = rlang::caller_env()) {
 }
 
 send_table <- function(x, name, call) {
-  if (!"path" %in% names(x)) {
-    abort_imagestrata(
-      "{.arg {name}} must have a column {.var path}; it has {.var {names(x)}}.",
-      hint = "Rename the column that holds the files: {.code dplyr::rename(path = ...)}.",
-      call = call
-    )
-  }
+  check_data_frame(
+    x, name, call,
+    needs = "path",
+    hint = "Rename the column that holds the files: {.code dplyr::rename(path = ...)}."
+  )
   x$path <- absolute_path(check_paths(x$path, paste0(name, "$path"), call))
   list(kind = "table", table = encode_table(x, call))
 }

@@ -100,14 +100,7 @@ check_estimate <- function(weight, variance, shrink, conf_level, call = rlang::c
   check_weight(weight, call)
   check_choice(variance, "variance", c("two-way", "respondent", "image"), call)
   check_flag(shrink, "shrink", call)
-  check_number(conf_level, "conf_level", call = call)
-  if (conf_level <= 0 || conf_level >= 1) {
-    abort_imagestrata(
-      "{.arg conf_level} must lie between 0 and 1, and is {.val {conf_level}}.",
-      hint = "For 95% intervals it is 0.95.",
-      call = call
-    )
-  }
+  check_share(conf_level, "conf_level", call, hint = "For 95% intervals it is 0.95.")
   list(
     weight = weight, variance = if (shrink) "mixed model" else variance, conf_level = conf_level
   )
@@ -115,16 +108,6 @@ check_estimate <- function(weight, variance, shrink, conf_level, call = rlang::c
 
 check_weight <- function(weight, call = rlang::caller_env()) {
   check_choice(weight, "weight", c("cluster", "corpus", "share", "none"), call)
-}
-
-check_choice <- function(x, name, choices, call) {
-  check_string(x, name, call = call)
-  if (!x %in% choices) {
-    abort_imagestrata(
-      "{.arg {name}} must be one of {.or {.val {choices}}}, not {.val {x}}.",
-      call = call
-    )
-  }
 }
 
 add_interval <- function(table, conf_level) {

@@ -72,7 +72,10 @@ read_ratings <- function(files,
   columns <- check_columns(columns)
   scale <- check_scale(scale)
   too_fast <- check_number(too_fast, "too_fast")
-  source <- check_source(source)
+  check_choice(
+    source, "source", c("auto", "qualtrics", "labelstudio", "table"), rlang::current_env(),
+    hint = "CSV files of our rating page are read as {.val table}."
+  )
   templates <- list(
     rating = check_template(rating_columns, "rating_columns", c("{position}", "{item}")),
     image = check_template(image_columns, "image_columns", "{position}")
@@ -100,13 +103,12 @@ keep_levels <- function(ratings, files, columns) {
 # ---- Arguments --------------------------------------------------------------------------
 
 check_items <- function(items, call = rlang::caller_env()) {
-  if (!is.data.frame(items) || !all(c("item", "dimension") %in% names(items)) || nrow(items) == 0) {
-    abort_imagestrata(
-      "{.arg items} must be a table with the columns {.field item} and {.field dimension}, not
-       {seen(items)}.",
-      hint = "See {.code emotion_items}.",
-      call = call
-    )
+  check_data_frame(
+    items, "items", call,
+    needs = c("item", "dimension"), hint = "See {.code emotion_items}."
+  )
+  if (nrow(items) == 0) {
+    abort_imagestrata("{.arg items} has no rows.", call = call)
   }
   items <- tibble::as_tibble(items)
   items$item <- as.character(items$item)
@@ -163,19 +165,6 @@ check_columns <- function(columns, call = rlang::caller_env()) {
     )
   }
   columns
-}
-
-check_source <- function(source, call = rlang::caller_env()) {
-  source <- check_string(source, "source", call = call)
-  known <- c("auto", "qualtrics", "labelstudio", "table")
-  if (!source %in% known) {
-    abort_imagestrata(
-      "{.arg source} must be one of {.or {.val {known}}}, not {.val {source}}.",
-      hint = "CSV files of our rating page are read as {.val table}.",
-      call = call
-    )
-  }
-  source
 }
 
 check_template <- function(template, name, parts, call = rlang::caller_env()) {

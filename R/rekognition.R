@@ -44,18 +44,7 @@ rekognition <- function(operation = "labels",
                         endpoint_url = NULL,
                         ...) {
   check_dots(...)
-  service <- list(
-    operation = check_string(operation, "operation"),
-    region = check_string(region, "region"),
-    min_confidence = check_number(min_confidence, "min_confidence"),
-    price = check_number(price, "price"),
-    concurrency = check_number(concurrency, "concurrency"),
-    retries = check_number(retries, "retries"),
-    timeout = check_number(timeout, "timeout"),
-    profile = check_string(profile, "profile", null = TRUE),
-    endpoint_url = check_string(endpoint_url, "endpoint_url", null = TRUE)
-  )
-  structure(service, class = "imagestrata_rekognition")
+  structure(check_arguments(), class = "imagestrata_rekognition")
 }
 
 #' @export

@@ -86,7 +86,7 @@ tune_clusters <- function(embeddings,
   sent <- call_verb(
     "tune_clusters",
     embeddings = send_several(embeddings),
-    pairs = encode_table(check_data(pairs, "pairs", "consensus"))
+    pairs = encode_table(check_data_frame(pairs, "pairs", made_by = "consensus"))
   )
   new_result(sent, "imagestrata_tuning", "results")
 }
