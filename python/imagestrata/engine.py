@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, TypeVar
 
 from .cores import usable_cores
@@ -84,10 +85,10 @@ def open_engine(engine: Any = None, *, most_threads: int = MOST_THREADS) -> Iter
 
     Parameters
     ----------
-    engine : Client or str, optional
+    engine : Client, str or Engine, optional
         A client of a Dask cluster; or the address of its scheduler
         (``"tcp://node7:8786"``) or the file that it writes (``scheduler.json``). By
-        default threads, one per core.
+        default threads, one per core. One that is open already is yielded as it is.
     most_threads : int
         How many these are at most. The threads of a cluster are its owner's choice.
 
@@ -99,8 +100,16 @@ def open_engine(engine: Any = None, *, most_threads: int = MOST_THREADS) -> Iter
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    if isinstance(engine, _Threads | _Dask):
+        yield engine
+        return
     if engine is None:
-        with threadpool_limits(limits=1, user_api="blas"), _threads(most_threads) as local:
+        n = min(usable_cores(), most_threads)
+        with (
+            threadpool_limits(limits=1, user_api="blas"),
+            _torch_as_it_was(),
+            open_threads(n, begin=torch_in_one_thread) as local,
+        ):
             yield local
         return
     require("distributed", "dask", "Working on a cluster")
@@ -111,6 +120,34 @@ def open_engine(engine: Any = None, *, most_threads: int = MOST_THREADS) -> Iter
             yield cluster
         finally:
             cluster.cancel()
+
+
+@contextmanager
+def open_threads(
+    n: int, stop: Event | None = None, *, begin: Callable[[], None] | None = None
+) -> Iterator[Engine]:
+    """Yield n threads; whatever they use may have threads of its own.
+
+    Until they end, Pillow's warnings (odd EXIF and the like) are silenced, since filters of
+    warnings belong to the whole process: our tables say what matters.
+
+    Parameters
+    ----------
+    n : int
+    stop : Event, optional
+        Set when an error ends the work: threads that wait for something look at it.
+    begin : callable, optional
+        What each thread does first.
+    """
+    with warnings.catch_warnings(), ThreadPoolExecutor(n, initializer=begin) as pool:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        try:
+            yield _Threads(pool, n)
+        except BaseException:
+            if stop is not None:
+                stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def torch_in_one_thread() -> None:
@@ -241,17 +278,6 @@ def _losses_explained(client: Any) -> Iterator[None]:
             "progress is lost.",
             f"Start the cluster and run {SAME_CALL} again: what is finished is kept.",
         ) from None
-
-
-@contextmanager
-def _threads(most: int) -> Iterator[_Threads]:
-    n = min(usable_cores(), most)
-    with _torch_as_it_was(), ThreadPoolExecutor(n, initializer=torch_in_one_thread) as pool:
-        try:
-            yield _Threads(pool, n)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from .errors import ImagestrataError, plural, warn
 from .files import bare
@@ -317,6 +318,12 @@ def with_file(table: pd.DataFrame) -> pd.DataFrame:
     rest = table.drop(columns="file") if "file" in table else table.copy(deep=False)
     rest.insert([*rest].index("path") + 1, "file", names)
     return rest
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """An Arrow table for people: whole numbers stay whole where some are missing."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return frame
 
 
 def keep_given(

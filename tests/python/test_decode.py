@@ -13,7 +13,7 @@ from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 import images
-from imagestrata.corpus import decode
+from imagestrata.corpus import decode, scan
 from imagestrata.corpus.decode import UnreadableImage, image_format, open_image
 from imagestrata.corpus.reasons import Reason
 from imagestrata.corpus.scan import scan_images
@@ -192,16 +192,21 @@ def test_switches_of_a_session_decide_nothing(monkeypatch, tmp_path):
     with pytest.raises(UnreadableImage, match="truncated or damaged"):
         open_image(half)
     # A library that is imported while work goes on does not change it half-way.
-    set_again = []
+    inside = []
 
     def progress(step, done, total):
-        set_again.append(ImageFile.LOAD_TRUNCATED_IMAGES)
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        if not done:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
 
+    def decoded(data):
+        inside.append(ImageFile.LOAD_TRUNCATED_IMAGES)
+        return decode.decode(data)
+
+    monkeypatch.setattr(scan, "decode", decoded)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pd.testing.assert_frame_equal(scan_images(files, progress=progress), before)
-    assert False in set_again
+    assert inside == [False] * 3
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
     assert (Image.MAX_IMAGE_PIXELS, GifImagePlugin.LOADING_STRATEGY) == (1, 1)
     assert TiffImagePlugin.READ_LIBTIFF is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ from imagestrata import (
     engine,
     scan_images,
 )
+from imagestrata.corpus.reasons import Reason
 from imagestrata.embeddings import compute, shards
 from imagestrata.encoders import registry
 from imagestrata.encoders.base import Encoder
@@ -249,7 +251,7 @@ class TestFailures:
         path = folder / "00.jpg"
         path.write_bytes(path.read_bytes()[:400])
         # Whoever brings a table of their own ids vouches for them.
-        table.loc[0, "image_id"] = compute.hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+        table.loc[0, "image_id"] = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
         with pytest.warns(UserWarning, match="1 truncated or damaged"):
             made = embed(table)
         assert made.failures["reason"].tolist() == ["truncated or damaged"]
@@ -487,7 +489,7 @@ def test_encoders_only_need_the_two_strides(folder: Path) -> None:
     with engine.open_engine() as threads:
         [(vectors, reasons)] = threads.map(partial(compute._encode, Portable(encoder)), [files])
     assert vectors.shape == (len(files), 3)
-    assert set(reasons) == {compute.CHANGED}
+    assert set(reasons) == {str(Reason.CHANGED)}
 
 
 @pytest.mark.shared

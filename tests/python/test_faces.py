@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -15,8 +16,7 @@ from typer.testing import CliRunner
 from images import encode, write_files
 from imagestrata import ImagestrataError, cli, crop_faces, scan_images
 from imagestrata.corpus import faces as finding
-from imagestrata.corpus import pictures
-from imagestrata.corpus.faces import Face, _Cutter
+from imagestrata.corpus.faces import Face, _Crops, _cut
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,15 @@ def test_crops_by_hand(tmp_path):
     source = tmp_path / "picture.png"
     picture.save(source)
     inside, corner = Face(10, 10, 20, 30, 1.0), Face(30, 0, 40, 20, 0.5)
-    rows = _Cutter(Found(inside, corner), tmp_path, 0.1, None).cut("a", str(source))
+    image_id = hashlib.sha256(source.read_bytes()).hexdigest()[:20]
+
+    def cut(size, *faces):
+        file = (image_id, str(source))
+        made = _cut(Found(*faces), 0.1, size, file)
+        return _Crops(tmp_path).store([file], [made]).to_pylist()
+
+    rows = cut(None, inside, corner)
+    assert {row["image_id"] for row in rows} == {image_id}
     assert [row["face"] for row in rows] == [1, 2]
     assert [row[name] for row in rows for name in ("left", "top", "width", "height")] == [
         *(10, 10, 10, 20),
@@ -76,9 +84,9 @@ def test_crops_by_hand(tmp_path):
     ]
     sizes = [Image.open(row["crop"]).size for row in rows]
     assert sizes == [(12, 24), (11, 22)]  # the second one ends where the picture does
-    small = _Cutter(Found(inside), tmp_path, 0.1, 12).cut("a", str(source))
+    small = cut(12, inside)
     assert Image.open(small[0]["crop"]).size == (6, 12)
-    large = _Cutter(Found(inside), tmp_path, 0.1, 500).cut("a", str(source))
+    large = cut(500, inside)
     assert Image.open(large[0]["crop"]).size == (12, 24)  # never enlarged
 
 
@@ -129,30 +137,29 @@ def test_files_that_are_gone(folder, tmp_path):
 def test_stored_and_resumed(folder, tmp_path, monkeypatch):
     images = scan_images(folder, progress=False)
     monkeypatch.setattr(finding, "PART_SIZE", 1)
-    monkeypatch.setattr(pictures, "_MOST_THREADS", 1)
-    real = _Cutter.cut
+    monkeypatch.setattr(finding, "MOST_THREADS", 1)
     seen = []
 
-    def interrupted(self, image_id, path):
+    def interrupted(*asked):
         if len(seen) == 2:
             raise KeyboardInterrupt
-        seen.append(path)
-        return real(self, image_id, path)
+        seen.append(asked[-1][1])
+        return _cut(*asked)
 
-    monkeypatch.setattr(_Cutter, "cut", interrupted)
+    monkeypatch.setattr(finding, "_cut", interrupted)
     with pytest.raises(KeyboardInterrupt):
         crop(images, tmp_path / "run")
     again = []
 
-    def counted(self, image_id, path):
-        again.append(path)
-        return real(self, image_id, path)
+    def counted(*asked):
+        again.append(asked[-1][1])
+        return _cut(*asked)
 
-    monkeypatch.setattr(_Cutter, "cut", counted)
+    monkeypatch.setattr(finding, "_cut", counted)
     faces = crop(images, tmp_path / "run")
     assert [*seen, *again] == images["path"].tolist()
     assert len(faces) == 4
-    monkeypatch.setattr(_Cutter, "cut", None)  # nothing is looked at again
+    monkeypatch.setattr(finding, "_cut", None)  # nothing is looked at again
     pd.testing.assert_frame_equal(crop(images, tmp_path / "run"), faces)
     with pytest.raises(ImagestrataError, match="'faces' with margin"):
         crop(images, tmp_path / "run", margin=0)

@@ -194,11 +194,11 @@ def test_stored_and_resumed(tmp_path, monkeypatch):
     real = reading._read_image
     seen = []
 
-    def interrupted(image_id, path, **options):
+    def interrupted(settings, file):
         if len(seen) == 2:
             raise KeyboardInterrupt
-        seen.append(path)
-        return real(image_id, path, **options)
+        seen.append(file[1])
+        return real(settings, file)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(reading, "_read_image", interrupted)
@@ -207,7 +207,7 @@ def test_stored_and_resumed(tmp_path, monkeypatch):
     assert "OMP_THREAD_LIMIT" not in os.environ
     again = []
     monkeypatch.setattr(
-        reading, "_read_image", lambda *args, **more: again.append(args[1]) or real(*args, **more)
+        reading, "_read_image", lambda *asked: again.append(asked[1][1]) or real(*asked)
     )
     texts = read(images, out=tmp_path / "run")
     assert sorted([*seen, *again]) == sorted(images["path"])

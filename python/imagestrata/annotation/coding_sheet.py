@@ -15,7 +15,7 @@ from ..clustering.clustering import (
     check_same_run,
     select_clusters,
 )
-from ..corpus.pictures import NoPicture, as_jpeg_address, load_image, make_all
+from ..corpus.pictures import File, as_jpeg_address, make_all, shown_picture
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
 from ..names import Exclude, excluded
@@ -26,6 +26,7 @@ from ..tables import keep_given, with_text_ids
 from ..validate import check_bool, check_choice, check_int, check_path, columns_of
 from ..verbs import public
 from ..wording import arg, quote, verb
+from ..work import Failed
 from .pair_answers import csv_rows
 from .pair_export import check_file
 
@@ -348,12 +349,11 @@ def _page(
 ) -> dict[str, Any]:
     """What the page shows."""
 
-    def make(image_id: str, path: Any) -> str | NoPicture:
-        image = load_image(image_id, path, thumbnail, longer=True)
-        return image if isinstance(image, NoPicture) else as_jpeg_address(image, thumbnail)
+    def make(file: File) -> str:
+        return as_jpeg_address(shown_picture(file, thumbnail, longer=True), thumbnail)
 
     made = make_all(make, sheet, progress, "Pictures")
-    lost = [one for one in made if isinstance(one, NoPicture)]
+    lost = [one for one in made if isinstance(one, Failed)]
     if lost:
         warn(
             f"{len(lost)} of {plural(len(sheet), 'image')} cannot be shown ({lost[0].reason}, for "
@@ -366,7 +366,7 @@ def _page(
         {
             "id": str(image_id),
             "picture": picture if isinstance(picture, str) else None,
-            "missing": picture.reason if isinstance(picture, NoPicture) else None,
+            "missing": picture.reason if isinstance(picture, Failed) else None,
             "facts": [[name, texts.iloc[row]] for name, texts in facts.items() if texts.iloc[row]],
         }
         for row, (image_id, picture) in enumerate(zip(sheet["image_id"], made, strict=True))

@@ -7,6 +7,7 @@ of the six formats below ever see the bytes.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -26,6 +27,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from ..work import ItemError
 from .bare import is_endless, is_odd_jpeg, without_metadata
 from .depth import eight_bits, is_deep, is_exact, read_deep
 from .reasons import Reason
@@ -98,18 +100,8 @@ _NOT_DECODED = re.compile(
 _TIFF_TAGS = range(254, 342)
 
 
-class UnreadableImage(Exception):
-    """A file that does not give a picture.
-
-    Parameters
-    ----------
-    reason : Reason
-        Why, in the words of the images table.
-    """
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+class UnreadableImage(ItemError):
+    """A file that does not give a picture; the reason is a :class:`Reason`."""
 
 
 class Decoded(NamedTuple):
@@ -218,6 +210,18 @@ _FINAL = (UnreadableImage, Image.DecompressionBombError, MemoryError)
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """All bytes of a regular file, or :class:`UnreadableImage`."""
     return _read(path, None)
+
+
+def read_scanned(image_id: str, path: str) -> bytes:
+    """The bytes that were scanned under an id; else :class:`UnreadableImage`.
+
+    The one place where that is checked. A file that changed is a failure: what is made of it
+    would be taken for what comes of the other picture.
+    """
+    data = read_file(path)
+    if not image_id or not hashlib.sha256(data).hexdigest().startswith(image_id):
+        raise UnreadableImage(Reason.CHANGED)
+    return data
 
 
 def read_head(path: str | os.PathLike[str]) -> bytes:

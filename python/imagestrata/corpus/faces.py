@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from ..errors import plural, warn
 from ..extras import require
-from ..files import Parts, make_folder, write_bytes, write_table
-from ..progress import Progress, track
-from ..provenance import Step, fingerprint, read_table
+from ..files import make_folder, write_bytes, write_table
+from ..progress import Progress
+from ..provenance import read_table
+from ..tables import to_frame
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
-from .decode import quiet
-from .pictures import NoPicture, load_image, picture_threads, plain_jpeg
-from .scan import check_images, from_scan, usable_images
+from ..work import Failed, open_work, warn_of
+from .pictures import File, files_of, plain_jpeg, scanned_picture
+from .scan import MOST_THREADS, check_images, images_step, usable_images
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,9 +35,6 @@ NO_FACE = "no face found"
 #: Images per part of unfinished work.
 PART_SIZE = 64
 
-#: More pixels than any side has: such a picture is never decoded at reduced scale.
-_FULL = 1 << 30
-
 #: Side of the window in which the detector looks for a face, in pixels.
 _WINDOW = 80
 
@@ -44,18 +43,20 @@ _JPEG_QUALITY = 95
 #: Names of crops: those of an earlier run with other settings are told by them.
 _CROP = re.compile(r".+-\d{3}\.jpg")
 
-_TYPES = {
-    "image_id": "str",
-    "path": "str",
-    "face": "Int64",
-    "left": "Int64",
-    "top": "Int64",
-    "width": "Int64",
-    "height": "Int64",
-    "score": "float64",
-    "crop": "str",
-    "reason": "str",
-}
+_FACES = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("path", pa.string()),
+        ("face", pa.int64()),
+        ("left", pa.int64()),
+        ("top", pa.int64()),
+        ("width", pa.int64()),
+        ("height", pa.int64()),
+        ("score", pa.float64()),
+        ("crop", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
 
 
 @public
@@ -69,6 +70,7 @@ def crop_faces(
     size: int | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """Find the faces in every distinct image and cut them out, each as a file of its own.
 
@@ -100,6 +102,9 @@ def crop_faces(
         Replace faces cut out there with other settings or of other images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        A Dask cluster whose workers look for faces, see :func:`imagestrata.scan_images`.
+        They need ``dlib``, too; the crops are written from here.
 
     Returns
     -------
@@ -152,31 +157,27 @@ def crop_faces(
     overwrite = check_bool("overwrite", overwrite)
     check_images(images, out)
     # A missing library should come to light before thousands of files are looked at.
+    _dlib()
     detector = _Detector(settings["min_size"], settings["min_score"])
-    table = usable_images(images, out, overwrite, progress)
-    step = Step(
-        out,
-        "faces",
-        settings,
-        inputs=fingerprint(table["image_id"].tolist()),
-        made_from=from_scan(out, table["image_id"]),
-        overwrite=overwrite,
-    )
+    table = usable_images(images, out, overwrite, progress, engine)
+    step = images_step(out, "faces", settings, table, overwrite)
     assert step.folder is not None
-    assert step.parts is not None
     stored = step.stored(lambda run: read_table(run / "faces.parquet"))
     if stored is not None:
         return stored
-    crops = make_folder(step.folder / "faces").resolve()
-    cutter = _Cutter(detector, crops, settings["margin"], settings["size"])
-    faces = _cut_all(table, cutter, step.parts, progress)
-    kept = {Path(crop).name for crop in faces["crop"].dropna()}
-    for old in crops.iterdir():
-        if _CROP.fullmatch(old.name) and old.name not in kept:
-            old.unlink()
+    crops = _Crops(make_folder(step.folder / "faces").resolve())
+    cut = partial(_cut, detector, settings["margin"], settings["size"])
+    files = files_of(table)
+    with open_work(
+        "Faces", len(files), progress, engine, most_threads=MOST_THREADS, files=[files[0][1]]
+    ) as work:
+        made = work.in_parts(cut, files, step.parts, PART_SIZE, crops.store, is_whole=crops.are_in)
+    faces = to_frame(made)
+    n_faces = crops.drop_others(faces)
     write_table(step.folder / "faces.parquet", faces)
-    step.finish(images=len(table), faces=len(kept))
-    _warn(faces["reason"], len(table))
+    step.finish(images=len(table), faces=n_faces)
+    reasons = faces["reason"].dropna()
+    warn_of(reasons[reasons != NO_FACE].tolist(), len(table), "read")
     return faces
 
 
@@ -191,32 +192,37 @@ class Face:
     score: float
 
 
+#: A face and its crop, as a JPEG file.
+_Cut: TypeAlias = tuple[Face, bytes]
+
+#: dlib's detectors, of which each serves one thread.
+_own = threading.local()
+
+
+@dataclass(frozen=True)
 class _Detector:
     """dlib's detector of faces.
 
-    Parameters
+    Attributes
     ----------
     min_size : int
         Side of the smallest faces, in pixels.
     min_score : float
     """
 
-    def __init__(self, min_size: int, min_score: float) -> None:
-        self._factor = _WINDOW / min_size
-        self._dlib = require("dlib", "faces", "Cropping faces")
-        self._min_score = min_score
-        self._own = threading.local()  # a detector serves one thread
+    min_size: int
+    min_score: float
 
     def find(self, picture: Image.Image) -> list[Face]:
         """The faces in a picture, from left to right."""
         from PIL import Image
 
-        if not hasattr(self._own, "run"):
-            self._own.run = self._dlib.get_frontal_face_detector().run
-        factor = self._factor
+        if not hasattr(_own, "run"):
+            _own.run = _dlib().get_frontal_face_detector().run
+        factor = _WINDOW / self.min_size
         width, height = (max(1, round(side * factor)) for side in picture.size)
         scaled = picture.resize((width, height), Image.Resampling.BILINEAR)
-        boxes, scores, _ = self._own.run(np.asarray(scaled), 0, self._min_score)
+        boxes, scores, _ = _own.run(np.asarray(scaled), 0, self.min_score)
         faces = [
             Face(
                 max(0, round(box.left() / factor)),
@@ -230,95 +236,73 @@ class _Detector:
         return sorted(faces, key=lambda face: (face.left, face.top))
 
 
+def _dlib() -> Any:
+    return require("dlib", "faces", "Cropping faces")
+
+
+def _cut(detector: _Detector, margin: float, size: int | None, file: File) -> list[_Cut]:
+    """The faces of an image, each with its crop as a JPEG file."""
+    picture = scanned_picture(file)
+    return [(face, _crop(picture, face, margin, size)) for face in detector.find(picture)]
+
+
+def _crop(picture: Image.Image, face: Face, margin: float, size: int | None) -> bytes:
+    from PIL import Image
+
+    x = round(margin * (face.right - face.left))
+    y = round(margin * (face.bottom - face.top))
+    crop = picture.crop(
+        (
+            max(0, face.left - x),
+            max(0, face.top - y),
+            min(picture.width, face.right + x),
+            min(picture.height, face.bottom + y),
+        )
+    )
+    if size is not None:
+        crop.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return plain_jpeg(crop, _JPEG_QUALITY)
+
+
 @dataclass(frozen=True)
-class _Cutter:
-    """Finds the faces of an image and stores a crop of each."""
+class _Crops:
+    """The folder of crops."""
 
-    detector: _Detector
     folder: Path
-    margin: float
-    size: int | None
 
-    def cut(self, image_id: str, path: Any) -> list[dict[str, Any]]:
-        """The rows of one image."""
-        row = {"image_id": image_id, "path": path}
-        picture = load_image(image_id, path, _FULL)
-        if isinstance(picture, NoPicture):
-            return [row | {"reason": picture.reason}]
-        faces = self.detector.find(picture)
-        if not faces:
-            return [row | {"reason": NO_FACE}]
-        return [
-            row
-            | {
-                "face": number,
-                "left": face.left,
-                "top": face.top,
-                "width": face.right - face.left,
-                "height": face.bottom - face.top,
-                "score": face.score,
-                "crop": str(self._store(picture, face, f"{image_id}-{number:03d}.jpg")),
-            }
-            for number, face in enumerate(faces, start=1)
-        ]
+    def store(self, files: Sequence[File], made: list[list[_Cut] | Failed]) -> pa.Table:
+        """Write the crops of some images; the rows of these."""
+        rows: list[dict[str, Any]] = []
+        for (image_id, path), cuts in zip(files, made, strict=True):
+            row = {"image_id": image_id, "path": path}
+            if isinstance(cuts, Failed) or not cuts:
+                rows.append(row | {"reason": cuts.reason if isinstance(cuts, Failed) else NO_FACE})
+                continue
+            for number, (face, crop) in enumerate(cuts, start=1):
+                target = self.folder / f"{image_id}-{number:03d}.jpg"
+                write_bytes(target, crop)
+                rows.append(
+                    row
+                    | {
+                        "face": number,
+                        "left": face.left,
+                        "top": face.top,
+                        "width": face.right - face.left,
+                        "height": face.bottom - face.top,
+                        "score": face.score,
+                        "crop": str(target),
+                    }
+                )
+        return pa.Table.from_pylist(rows, schema=_FACES)
 
-    def _store(self, picture: Image.Image, face: Face, name: str) -> Path:
-        from PIL import Image
+    def are_in(self, faces: pa.Table) -> bool:
+        """Whether all crops of a table are there."""
+        return all(Path(crop).exists() for crop in faces["crop"].drop_null().to_pylist())
 
-        x = round(self.margin * (face.right - face.left))
-        y = round(self.margin * (face.bottom - face.top))
-        crop = picture.crop(
-            (
-                max(0, face.left - x),
-                max(0, face.top - y),
-                min(picture.width, face.right + x),
-                min(picture.height, face.bottom + y),
-            )
-        )
-        if self.size is not None:
-            crop.thumbnail((self.size, self.size), Image.Resampling.LANCZOS)
-        write_bytes(self.folder / name, plain_jpeg(crop, _JPEG_QUALITY))
-        return self.folder / name
-
-
-def _cut_all(
-    images: pd.DataFrame, cutter: _Cutter, parts: Parts, progress: Progress
-) -> pd.DataFrame:
-    """The faces of all images; blocks that an earlier call stored are taken as they are."""
-    rows = list(zip(images["image_id"], images["path"], strict=True))
-    blocks = [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
-    found: list[pd.DataFrame] = []
-    with (
-        quiet(),
-        track(progress, "Faces", len(rows)) as advance,
-        picture_threads() as pool,
-    ):
-        try:
-            for number, block in enumerate(blocks):
-                stored = parts.read(f"{number:06d}")
-                faces = None if stored is None else stored.to_pandas()
-                if faces is not None and all(
-                    Path(crop).exists() for crop in faces["crop"].dropna()
-                ):
-                    found.append(faces)
-                    advance(len(block))
-                    continue
-                made: list[dict[str, Any]] = []
-                for task in [pool.submit(cutter.cut, str(name), path) for name, path in block]:
-                    made += task.result()
-                    advance()
-                found.append(pd.DataFrame(made).reindex(columns=list(_TYPES)).astype(_TYPES))
-                parts.write(f"{number:06d}", found[-1])
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return pd.concat(found, ignore_index=True)
-
-
-def _warn(reasons: pd.Series[str], n_images: int) -> None:
-    counts = Counter(reason for reason in reasons.dropna() if reason != NO_FACE)
-    if counts:
-        warn(
-            f"{counts.total()} of {plural(n_images, 'image')} could not be read: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}."
-        )
+    def drop_others(self, faces: pd.DataFrame) -> int:
+        """Remove crops of an earlier call with other settings; how many are left."""
+        kept = {Path(crop).name for crop in faces["crop"].dropna()}
+        for old in self.folder.iterdir():
+            if _CROP.fullmatch(old.name) and old.name not in kept:
+                old.unlink()
+        return len(kept)

@@ -1,20 +1,19 @@
-"""Small copies of images, for people to look at."""
+"""Pictures of images that were scanned, and small copies of them for people to look at."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..cores import usable_cores
 from ..errors import plural
-from ..progress import Progress, track
-from .decode import UnreadableImage, as_rgb, open_image, quiet, read_file
+from ..progress import Progress
+from ..work import Failed, open_work
+from .decode import UnreadableImage, as_rgb, open_image, read_file, read_scanned
+from .reasons import Reason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,44 +21,48 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+#: An image's id and path.
+File: TypeAlias = tuple[str, str]
+
 #: Threads that make small copies, at most.
 _MOST_THREADS = 8
 
 
-def picture_threads() -> ThreadPoolExecutor:
-    """Threads that make small copies.
+def files_of(images: pd.DataFrame) -> list[File]:
+    """The id and path of each image of a table."""
+    return list(zip(images["image_id"], images["path"], strict=True))
 
-    Decoding leaves Python's lock, so that threads help; two per core, since each also waits until
-    the disk has what it wrote (3 ms, where decoding and shrinking take 5).
+
+def scanned_picture(file: File, side: int | None = None) -> Image.Image:
+    """The picture that was scanned under an id, as RGB, or :class:`UnreadableImage`.
+
+    Parameters
+    ----------
+    file : tuple
+        Id and path.
+    side : int, optional
+        Both sides have at least so many pixels, where the picture has them; by default all.
     """
-    return ThreadPoolExecutor(min(_MOST_THREADS, 2 * usable_cores()))
+    return open_image(read_scanned(*file), min_pixels_side=side)
 
 
-@dataclass(frozen=True)
-class NoPicture:
-    """Why there is no picture to show."""
+def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> Image.Image:
+    """A picture for people to look at, or :class:`UnreadableImage`.
 
-    reason: str
-
-
-def load_image(
-    image_id: str, path: Any, side: int, *, longer: bool = False
-) -> Image.Image | NoPicture:
-    """An image as RGB, both sides at least ``side`` pixels where it has them.
-
-    With ``longer`` this holds for the longer side alone, which :func:`as_jpeg` is content
-    with. A file whose content is no longer the one that was clustered under this id is a
-    failure: it would be shown under a wrong name.
+    Parameters
+    ----------
+    file : tuple
+        Id and path. A user's own id says nothing of the file's content, and is not checked.
+    side : int
+        Both sides have at least so many pixels, where the picture has them.
+    longer : bool
+        This holds for the longer side alone, which :func:`as_jpeg` is content with.
     """
+    image_id, path = file
     if not isinstance(path, str):
-        return NoPicture("no file known")
-    try:
-        data = read_file(path)
-        if is_content_hash(image_id) and not hashlib.sha256(data).hexdigest().startswith(image_id):
-            return NoPicture("changed since the scan")
-        return open_image(data, min_pixels_side=side, longer=longer)
-    except UnreadableImage as error:
-        return NoPicture(str(error))
+        raise UnreadableImage(Reason.UNKNOWN)
+    data = read_scanned(image_id, path) if is_content_hash(image_id) else read_file(path)
+    return open_image(data, min_pixels_side=side, longer=longer)
 
 
 def is_content_hash(image_id: str) -> bool:
@@ -96,25 +99,17 @@ def as_jpeg_address(image: Image.Image, side: int) -> str:
 
 
 def make_all(
-    make: Callable[[str, Any], Made], images: pd.DataFrame, progress: Progress, what: str
-) -> list[Made]:
-    """What ``make`` makes of the id and path of each image, in threads; one entry per row."""
-    made = []
-    with (
-        quiet(),
-        track(progress, what, len(images)) as advance,
-        picture_threads() as pool,
-    ):
-        rows: Iterable[tuple[Any, Any]] = zip(images["image_id"], images["path"], strict=True)
-        tasks = [pool.submit(make, str(image_id), path) for image_id, path in rows]
-        try:
-            for task in tasks:
-                made.append(task.result())
-                advance()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return made
+    make: Callable[[File], Made], images: pd.DataFrame, progress: Progress, what: str
+) -> list[Made | Failed]:
+    """What ``make`` makes of the id and path of each image, in threads; one entry per row.
+
+    Two threads per core: each also waits until the disk has what it wrote (3 ms, where decoding
+    and shrinking take 5).
+    """
+    threads = min(_MOST_THREADS, 2 * usable_cores())
+    files = [(str(image_id), path) for image_id, path in files_of(images)]
+    with open_work(what, len(files), progress, waiting_threads=threads) as work:
+        return list(work.each(make, files))
 
 
 def embedded_pictures(
@@ -138,16 +133,13 @@ def embedded_pictures(
         How many cannot, and why one of them; empty if all can.
     """
 
-    def make(image_id: str, path: Any) -> str | NoPicture:
-        image = load_image(image_id, path, side, longer=True)
-        if isinstance(image, NoPicture):
-            return image
-        return as_jpeg_address(image, side)
+    def make(file: File) -> str:
+        return as_jpeg_address(shown_picture(file, side, longer=True), side)
 
     made = make_all(make, images, progress, "Pictures")
     pictures, complaints = {}, []
-    for image_id, path, picture in zip(images["image_id"], images["path"], made, strict=True):
-        if isinstance(picture, NoPicture):
+    for (image_id, path), picture in zip(files_of(images), made, strict=True):
+        if isinstance(picture, Failed):
             which = path if isinstance(path, str) else image_id
             complaints.append(f"{which!r} for one ({picture.reason})")
         else:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Every text that the column ``reason`` of the images table can hold."""
+    """Every text that the column ``reason`` of the images table can hold, and two more."""
 
     # The file could not be read.
     NOT_FOUND = "file not found"
@@ -26,6 +26,10 @@ class Reason(StrEnum):
     TOO_LARGE = "too large"
     FEW_BYTES = "below min_bytes"
     SMALL_SIDE = "below min_side"
+
+    # It was usable when it was scanned (of tables that other verbs make).
+    CHANGED = "changed since the scan"
+    UNKNOWN = "no file known"
 
     # It is an image, and one like it is kept already.
     SAME_BYTES = "same bytes"

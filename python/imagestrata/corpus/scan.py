@@ -6,9 +6,9 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..engine import open_engine
 from ..errors import ImagestrataError, plural
 from ..files import write_table
-from ..progress import Progress, track
+from ..progress import Progress
 from ..provenance import Step, fingerprint, held_result, read_table, step_folder
-from ..tables import keep_given, with_file, with_text_ids
+from ..tables import keep_given, to_frame, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
+from ..work import open_work
 from .decode import (
     HEAD_BYTES,
     UnreadableImage,
     decode,
     image_format,
     pillow_as_needed,
-    quiet,
     read_file,
 )
 from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
@@ -184,7 +183,15 @@ def scan_images(
 
     eye = settings["near_duplicates"] is not None
     look = partial(_look, min_bytes=settings["min_bytes"], min_side=settings["min_side"], eye=eye)
-    looked = _look_at_all(look, listing.paths, step, progress, engine)
+    with open_work(
+        "Scanning",
+        len(listing.paths),
+        progress,
+        engine,
+        most_threads=MOST_THREADS,
+        files=islice(filter(os.path.exists, listing.paths), 1),
+    ) as work:
+        looked = work.in_parts(look, listing.paths, step.parts, PART_SIZE, _looked)
     frame = _images_table(looked, settings["near_duplicates"])
     _check_usable(frame)
     table = _with_extras(frame, listing.extras)
@@ -247,6 +254,26 @@ def from_scan(out: str | os.PathLike[str] | None, image_ids: Iterable[str]) -> d
     scanned = read_table(step_folder(check_path("out", out), "scan") / "images.parquet")
     known = set(scanned.loc[scanned["status"] == "ok", "image_id"])
     return {"scan": held if held is not None and known.issuperset(ids) else given}
+
+
+def images_step(
+    out: str | os.PathLike[str] | None,
+    name: str,
+    settings: Mapping[str, Any],
+    images: pd.DataFrame,
+    overwrite: bool,
+    made_from: Mapping[str, str] | None = None,
+) -> Step:
+    """A step that works on the images of a scan, and on what ``made_from`` names besides."""
+    ids = images["image_id"].tolist()
+    return Step(
+        out,
+        name,
+        settings,
+        inputs=fingerprint(ids),
+        made_from=from_scan(out, ids) | dict(made_from or {}),
+        overwrite=overwrite,
+    )
 
 
 def _check_patterns(exclude: Any) -> list[str]:
@@ -329,41 +356,6 @@ def check_unique(image_ids: pd.Series[str]) -> None:
         )
 
 
-def _look_at_all(
-    look: Callable[[str], dict[str, Any]],
-    paths: list[str],
-    step: Step,
-    progress: Progress,
-    engine: Any,
-) -> pa.Table:
-    """What ``look`` says of each file, kept in parts as work goes on."""
-    parts = step.parts
-    blocks = [paths[start : start + PART_SIZE] for start in range(0, len(paths), PART_SIZE)]
-    keys = [f"part-{number:05d}" for number in range(len(blocks))]
-    tables = [None if parts is None else parts.read(key) for key in keys]
-    missing = [block for block, table in zip(blocks, tables, strict=True) if table is None]
-    with (
-        quiet(),
-        open_engine(engine, most_threads=MOST_THREADS) as at_work,
-        track(progress, "Scanning", len(paths)) as advance,
-    ):
-        for path in islice(filter(os.path.exists, paths), 1):
-            at_work.check_file(path)
-        stream = at_work.map(look, chain.from_iterable(missing), at_once=PART_SIZE)
-        for number, block in enumerate(blocks):
-            if tables[number] is not None:
-                advance(len(block))
-                continue
-            rows = []
-            for row in islice(stream, len(block)):
-                rows.append(row)
-                advance()
-            tables[number] = pa.Table.from_pylist(rows, schema=_LOOKED)
-            if parts is not None:
-                parts.write(keys[number], tables[number])
-    return pa.concat_tables(tables)
-
-
 def _look(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
     """Read and decode one file, once."""
     row = dict.fromkeys(_LOOKED.names) | {"path": printable(path)}
@@ -388,6 +380,10 @@ def _look(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, A
     except UnreadableImage as error:
         row["reason"] = str(error.reason)
     return row
+
+
+def _looked(_: Sequence[str], rows: list[Any]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=_LOOKED)
 
 
 def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
@@ -416,7 +412,7 @@ def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
     }
     for name, values in made.items():
         table = table.append_column(name, values)
-    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    frame = to_frame(table)
     frame = with_file(frame.assign(n_copies=np.bincount(kept, minlength=len(looked))))
     return frame[[*COLUMNS]]
 

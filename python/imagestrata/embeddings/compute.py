@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpus.decode import UnreadableImage, open_image, read_file
+from ..corpus.pictures import File, scanned_picture
 from ..encoders.base import Encoder
 from ..encoders.portable import Portable
-from ..engine import Engine
 from ..errors import ImagestrataError, plural
-from ..progress import Progress, track
+from ..progress import Progress
 from ..provenance import fingerprint
 from ..wording import SAME_CALL, arg, quote
+from ..work import Failed, attempt, counted, cut, open_work
 from .shards import Shards, read_state
-
-#: The reason of an image whose bytes are not those that were scanned.
-CHANGED = "changed since the scan"
 
 #: Images that a cluster's worker prepares together for learning.
 _DRAWN_AT_ONCE = 32
-
-#: An image's id and path.
-File: TypeAlias = tuple[str, str]
 
 #: Vectors of some images, and for each the reason if there is none.
 Encoded: TypeAlias = tuple[NDArray[np.float32], list[str | None]]
@@ -39,7 +31,7 @@ Encoded: TypeAlias = tuple[NDArray[np.float32], list[str | None]]
 def learn(
     encoder: Encoder,
     files: Sequence[File],
-    engine: Engine,
+    engine: Any,
     folder: Path | None,
     seed: int,
     progress: Progress,
@@ -51,11 +43,11 @@ def learn(
     if state is not None:
         encoder.load_state(state)
     else:
-        with track(progress, "Learning", len(drawn)) as advance:
-            prepared = engine.map(
-                partial(_prepare, Portable(encoder)), drawn, at_once=_DRAWN_AT_ONCE
-            )
-            encoder.fit(_readable(prepared, advance))
+        needed = _needed(encoder, files)
+        with open_work("Learning", len(drawn), progress, engine, files=needed) as work:
+            prepare = partial(_prepare, Portable(encoder))
+            prepared = work.each(prepare, drawn, at_once=_DRAWN_AT_ONCE)
+            encoder.fit(one for one in prepared if not isinstance(one, Failed))
     learnt = [array.tobytes() for array in encoder.state().values()]
     encoder.settings |= {
         "learnt_from": mark,
@@ -66,7 +58,7 @@ def learn(
 def compute(
     encoder: Encoder,
     files: Sequence[File],
-    engine: Engine,
+    engine: Any,
     shards: Shards,
     batch_size: int,
     progress: Progress,
@@ -77,46 +69,39 @@ def compute(
     unplugged or the folder moved: an error then, not thousands of failures.
     """
     blocks = shards.split(files)
-    missing = shards.missing()
-    batches = {number: _batches(blocks[number], batch_size) for number in missing}
-    # One stream for all that is missing, so that work goes on while a block is stored.
-    stream = engine.map(
-        partial(_encode, Portable(encoder)),
-        (batch for number in missing for batch in batches[number]),
-        at_once=max(map(len, batches.values()), default=1),
-    )
-    with track(progress, "Embedding", len(files)) as advance:
-        advance(len(files) - sum(len(blocks[number]) for number in missing))
-        for number in missing:
-            vectors, reasons = _collect(islice(stream, len(batches[number])), advance)
+    batches = [cut(block, batch_size) for block in blocks]
+    encode = partial(_encode, Portable(encoder))
+    needed = _needed(encoder, files)
+    with open_work("Embedding", len(files), progress, engine, files=needed) as work:
+        for number, encoded in work.blocks(encode, batches, shards.missing(), size=len):
+            vectors = np.concatenate([some for some, _ in encoded])
+            reasons = [reason for _, some in encoded for reason in some]
             if None not in reasons and len(reasons) == len(blocks[0]):
                 raise _all_failed(blocks[number], reasons)
             shards.write(number, vectors, reasons)
     shards.drop_others()
 
 
-def _prepare(portable: Portable, file: File) -> NDArray[Any] | str:
-    """Input of the encoder, or the reason why there is none."""
+def _needed(encoder: Encoder, files: Sequence[File]) -> list[str]:
+    """What workers must see: an image, and the weights where they are a file."""
+    return [files[0][1], *([] if encoder.weights is None else [str(encoder.weights)])]
+
+
+def _prepare(portable: Portable, file: File) -> NDArray[Any]:
+    """Input of the encoder."""
     encoder = portable()
-    image_id, path = file
-    try:
-        data = read_file(path)
-        if not hashlib.sha256(data).hexdigest().startswith(image_id):
-            return CHANGED
-        return encoder.prepare(open_image(data, min_pixels_side=encoder.decode_side))
-    except UnreadableImage as error:
-        return str(error.reason)
+    return encoder.prepare(scanned_picture(file, encoder.decode_side))
 
 
 def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
     """Vectors of a batch of files."""
     encoder = portable()
-    batch = [_prepare(portable, file) for file in files]
-    reasons = [one if isinstance(one, str) else None for one in batch]
+    batch = [attempt(partial(_prepare, portable), file) for file in files]
+    reasons = [one.reason if isinstance(one, Failed) else None for one in batch]
     good = [row for row, reason in enumerate(reasons) if reason is None]
     vectors = np.zeros((len(files), encoder.width), dtype=np.float32)
     if good:
-        vectors[good] = encoder.encode([one for one in batch if not isinstance(one, str)])
+        vectors[good] = encoder.encode([one for one in batch if not isinstance(one, Failed)])
     for (_, path), vector in zip(files, vectors, strict=True):
         if not np.isfinite(vector).all():
             raise ImagestrataError(
@@ -127,25 +112,10 @@ def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
     return vectors, reasons
 
 
-def _collect(batches: Iterable[Encoded], advance: Callable[..., None]) -> Encoded:
-    """The batches of a block, put together."""
-    vectors, reasons = [], []
-    for some, why in batches:
-        vectors.append(some)
-        reasons += why
-        advance(len(why))
-    return np.concatenate(vectors), reasons
-
-
-def _batches(files: Sequence[File], size: int) -> list[Sequence[File]]:
-    return [files[start : start + size] for start in range(0, len(files), size)]
-
-
 def _all_failed(files: Sequence[File], reasons: Sequence[str | None]) -> ImagestrataError:
-    counts = Counter(reasons).most_common()
     return ImagestrataError(
         f"None of {plural(len(files), 'image')} could be read: "
-        f"{', '.join(f'{n} {reason}' for reason, n in counts)} (the first is "
+        f"{counted(map(str, reasons))} (the first is "
         f"{quote(files[0][1])}).",
         f"If their folder is away, bring it back and run {SAME_CALL} again: what is "
         "finished is kept. If the images were changed on purpose, scan them again.",
@@ -159,12 +129,3 @@ def _draw(files: Sequence[File], n: int, seed: int) -> list[File]:
         return ordered
     rows = np.random.default_rng(seed).choice(len(ordered), n, replace=False)
     return [ordered[row] for row in sorted(rows)]
-
-
-def _readable(
-    prepared: Iterator[NDArray[Any] | str], advance: Callable[..., None]
-) -> Iterator[NDArray[Any]]:
-    for one in prepared:
-        advance()
-        if not isinstance(one, str):
-            yield one

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..corpus.decode import quiet
-from ..corpus.scan import check_images, from_scan, usable_images
+from ..corpus.pictures import files_of
+from ..corpus.scan import check_images, images_step, usable_images
 from ..encoders.base import Encoder
 from ..encoders.registry import (
     DEFAULT_ENCODER,
@@ -24,13 +24,14 @@ from ..encoders.registry import (
 )
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..engine import open_engine
-from ..errors import ImagestrataError, plural, warn
+from ..errors import ImagestrataError
 from ..files import make_folder
 from ..progress import Progress
-from ..provenance import Step, check_settings, find_step, fingerprint, held_result
+from ..provenance import check_settings, find_step, held_result
 from ..validate import check_bool, check_idle, check_int, check_path, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
+from ..work import warn_of
 from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .inputs import embeddings_fingerprint
@@ -201,21 +202,13 @@ def embed_for(
     load_encoder = functools.cache(make)
     check_embedding(images, settings, load_encoder, out, overwrite)
     table = usable_images(images, out, overwrite, progress, engine)
-    ids = table["image_id"].tolist()
-    step = Step(
-        out,
-        "embed",
-        settings,
-        inputs=fingerprint(ids),
-        made_from=from_scan(out, ids) | _from_model(out, settings),
-        overwrite=overwrite,
-    )
+    step = images_step(out, "embed", settings, table, overwrite, _from_model(out, settings))
     stored = step.stored(_stored)
     if stored is not None:
         return stored
     folder = None if step.folder is None else step.folder / "embeddings"
     if check_shape is not None:
-        check_shape((len(ids), load_encoder().width))
+        check_shape((len(table), load_encoder().width))
     if folder is not None:
         begin(folder)
     result = _embed(table, load_encoder(), folder, batch_size, int(seed), progress, engine)
@@ -338,26 +331,17 @@ def _embed(
     engine: Any,
 ) -> Embeddings:
     """Vectors of all images: those in ``folder`` already, and all others."""
-    files = list(zip(images["image_id"], images["path"], strict=True))
-    size = batch_size or encoder.batch_size
-    with quiet(), open_engine(engine) as at_work:
-        at_work.check_file(files[0][1])
-        if encoder.weights is not None:
-            at_work.check_file(encoder.weights)
+    files = files_of(images)
+    with open_engine(engine) as workers:
         if encoder.fit_size and not encoder.state():
-            learn(encoder, files, at_work, folder, seed, progress)
+            learn(encoder, files, workers, folder, seed, progress)
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
         shards = Shards(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        compute(encoder, files, at_work, shards, size, progress)
+        compute(encoder, files, workers, shards, batch_size or encoder.batch_size, progress)
     result = assemble(images, shards, encoder.settings, encoder.state())
-    if len(result.failures):
-        counts = _counts(result.failures)
-        warn(
-            f"{len(result.failures)} of {plural(len(images), 'image')} could not be embedded: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.items())}; they are listed among "
-            "the failures."
-        )
+    reasons = result.failures["reason"].tolist()
+    warn_of(reasons, len(images), "embedded", "; they are listed among the failures")
     return result
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..corpus.pictures import NoPicture, as_jpeg, is_content_hash, load_image, make_all
+from ..corpus.pictures import File, as_jpeg, is_content_hash, make_all, shown_picture
 from ..files import ensure_folder, write_bytes
 from ..progress import Progress
+from ..work import Failed
 
 
 @dataclass(frozen=True)
@@ -24,24 +26,19 @@ class Thumbnail:
 
 def make_thumbnails(
     images: pd.DataFrame, folder: Path, side: int, progress: Progress
-) -> list[Thumbnail | NoPicture]:
+) -> list[Thumbnail | Failed]:
     """Make the thumbnails that are missing in ``folder``; one entry per row of ``images``.
 
     A thumbnail ``abcd...`` lies in ``folder/ab/abcd....jpg``, its longer side
     being at most ``side`` pixels. One that is there is taken as it is.
     """
-    return make_all(
-        lambda image_id, path: _thumbnail(image_id, path, folder, side),
-        images,
-        progress,
-        "Thumbnails",
-    )
+    return make_all(partial(_thumbnail, folder, side), images, progress, "Thumbnails")
 
 
-def _thumbnail(image_id: str, path: Any, folder: Path, side: int) -> Thumbnail | NoPicture:
+def _thumbnail(folder: Path, side: int, file: File) -> Thumbnail:
     from PIL.JpegImagePlugin import JpegImageFile
 
-    name = _name(image_id, path)
+    name = _name(*file)
     target = folder / name[:2] / f"{name}.jpg"
     try:
         with JpegImageFile(target) as stored:
@@ -49,9 +46,7 @@ def _thumbnail(image_id: str, path: Any, folder: Path, side: int) -> Thumbnail |
                 return Thumbnail(name, stored.width / stored.height)
     except (OSError, SyntaxError):
         pass  # not there yet, or damaged
-    image = load_image(image_id, path, side, longer=True)
-    if isinstance(image, NoPicture):
-        return image
+    image = shown_picture(file, side, longer=True)
     ensure_folder(target.parent)
     write_bytes(target, as_jpeg(image, side))
     return Thumbnail(name, image.width / image.height)

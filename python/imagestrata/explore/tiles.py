@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..corpus.pictures import NoPicture, load_image, picture_threads
+from ..corpus.decode import UnreadableImage
+from ..corpus.pictures import File, make_all, shown_picture
 from .figure import INK, SOFT
 
 if TYPE_CHECKING:
@@ -39,19 +40,16 @@ def tile_canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int
     n_images : int
         Images per row, at most.
     """
-    from ..corpus.decode import quiet
-
     height = _offset(len(rows)) - GAP + MARGIN
     width = MARGIN + LABELS + n_images * (TILE + GAP) - GAP + MARGIN
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
     row_of = {value: row for row, value in enumerate(rows)}
     columns = shown.groupby(by).cumcount()
-    with quiet(), picture_threads() as pool:
-        tiles = pool.map(_tile, shown["image_id"], shown["path"])
-        for value, column, tile in zip(shown[by], columns, tiles, strict=True):
-            top = _offset(row_of[value])
-            left = MARGIN + LABELS + column * (TILE + GAP)
-            canvas[top : top + TILE, left : left + TILE] = np.asarray(tile)
+    tiles = make_all(_tile, shown, False, "Tiles")
+    for value, column, tile in zip(shown[by], columns, tiles, strict=True):
+        top = _offset(row_of[value])
+        left = MARGIN + LABELS + column * (TILE + GAP)
+        canvas[top : top + TILE, left : left + TILE] = np.asarray(tile)
     return canvas
 
 
@@ -75,15 +73,15 @@ def _offset(row: int) -> int:
     return MARGIN + row * (TILE + GAP)
 
 
-def _tile(image_id: Any, path: Any) -> Image.Image:
+def _tile(file: File) -> Image.Image:
     """The middle of an image as a square, or a grey square that says why there is none."""
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-    image = load_image(str(image_id), path, TILE)
-    if not isinstance(image, NoPicture):
-        return ImageOps.fit(image, (TILE, TILE), Image.Resampling.LANCZOS)
+    try:
+        return ImageOps.fit(shown_picture(file, TILE), (TILE, TILE), Image.Resampling.LANCZOS)
+    except UnreadableImage as error:
+        text = "\n".join(str(error).split())
     tile = Image.new("RGB", (TILE, TILE), "#f3f4f5")
-    text = "\n".join(image.reason.split())
     ImageDraw.Draw(tile).multiline_text(
         (TILE / 2, TILE / 2), text, fill=SOFT, anchor="mm", align="center",
         font=ImageFont.load_default(17),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
-from ..embeddings.compute import CHANGED
+from ..corpus.decode import UnreadableImage, quiet
+from ..corpus.pictures import files_of, scanned_picture
 from ..encoders.registry import is_network, load_network
 from ..encoders.resize import resize
 from ..encoders.saved import read_encoder
@@ -113,8 +112,7 @@ def _files(images: Any, progress: Progress) -> list[tuple[str, str]]:
         images = scan_images(images, progress=progress)
     if "status" in images:
         images = images[images["status"] == "ok"]
-    once = images.drop_duplicates("image_id")
-    return list(zip(once["image_id"], once["path"], strict=True))
+    return files_of(images.drop_duplicates("image_id"))
 
 
 class _Seer:
@@ -144,10 +142,7 @@ class _Seer:
         import torch
 
         try:
-            data = read_file(path)
-            if not hashlib.sha256(data).hexdigest().startswith(str(image_id)):
-                return {"reason": CHANGED}
-            image = open_image(data)
+            image = scanned_picture((str(image_id), path))
         except UnreadableImage as error:
             return {"reason": str(error.reason)}
         square = resize(

@@ -57,6 +57,7 @@ def fine_tune(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> FineTunedModel:
     """Teach a network that has seen many photographs the categories of a project.
 
@@ -141,6 +142,9 @@ def fine_tune(
         Replace another model in ``out``.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        A Dask cluster whose workers scan, decode and (for a frozen backbone) embed the
+        images, see :func:`imagestrata.scan_images`. Training itself is done here.
 
     Returns
     -------
@@ -176,10 +180,10 @@ def fine_tune(
     if is_network(encoder) and begun is None:
         # Missing weights should come to light before thousands of files are looked at.
         load_network(encoder, weights=weights, resize=resize)
-    labelled = labelled_images(images, labels, task, out, overwrite, progress)
+    labelled = labelled_images(images, labels, task, out, overwrite, progress, engine)
     return fine_tune_labelled(
         labelled, settings, weights, device=device, test=True, out=out, overwrite=overwrite,
-        progress=progress,
+        progress=progress, engine=engine,
     )  # fmt: skip
 
 
@@ -242,6 +246,7 @@ def labelled_images(
     out: str | os.PathLike[str] | None,
     overwrite: bool,
     progress: Progress,
+    engine: Any = None,
 ) -> Labelled:
     """Scan the images, if they are not yet, and join the labels to them."""
     import pandas as pd
@@ -252,7 +257,7 @@ def labelled_images(
     if isinstance(images, str | os.PathLike):
         root = expand_home(images)
     if not (isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}):
-        table = scan_images(images, out=out, overwrite=overwrite, progress=progress)
+        table = scan_images(images, out=out, overwrite=overwrite, progress=progress, engine=engine)
     if "duplicate_of" not in table:
         table = table.assign(duplicate_of=None)
     return label_images(table, labels, task, root)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.pictures import files_of
 from ..corpus.scan import from_scan
 from ..embeddings.embed import embed_images
 from ..embeddings.shards import encoder_key
@@ -28,6 +29,7 @@ from ..files import ensure_folder
 from ..progress import Progress
 from ..provenance import Step, versions
 from ..wording import arg
+from ..work import counted
 from .labels import Labelled
 from .model import FineTunedModel, judge, outputs_to_probabilities, write_model
 from .pictures import Pictures, centre, read_pictures, training_picture, training_side, vary
@@ -36,6 +38,7 @@ from .task import Floats, decide, first_bias
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
     from .training import Recipe, State, Trained
 
@@ -76,6 +79,7 @@ def fine_tune_labelled(
     out: str | os.PathLike[str] | None,
     overwrite: bool,
     progress: Progress,
+    engine: Any = None,
     vectors: Path | None = None,
 ) -> FineTunedModel:
     """Train and judge a model, with checked settings.
@@ -101,10 +105,10 @@ def fine_tune_labelled(
         ensure_folder(folder)
         if settings["freeze"] == BACKBONE:
             learnt = _learn_head(
-                labelled, settings, weights, device, vectors, checkpoints, progress
+                labelled, settings, weights, device, vectors, checkpoints, progress, engine
             )
         else:
-            learnt = _learn_all(labelled, settings, weights, device, checkpoints, progress)
+            learnt = _learn_all(labelled, settings, weights, device, checkpoints, progress, engine)
         _store(folder, learnt, settings, device, test)
         return FineTunedModel.load(folder)
 
@@ -136,6 +140,7 @@ def _learn_all(
     device: str,
     checkpoints: Path | None,
     progress: Progress,
+    engine: Any,
 ) -> _Learnt:
     """Train a network with a new last layer, from pictures that are cut anew in every epoch."""
     from ..encoders.inference import pick_device, pick_dtype
@@ -154,6 +159,7 @@ def _learn_all(
         pictures.append,
         training_side(look),
         progress,
+        engine,
     )
     split = _split(labelled, groups, settings)
     bias = first_bias(labelled.task, labelled.truth[split == "train"])
@@ -191,6 +197,7 @@ def _learn_head(
     vectors: Path | None,
     checkpoints: Path | None,
     progress: Progress,
+    engine: Any,
 ) -> _Learnt:
     """Train a layer on vectors that are computed once."""
     import torch
@@ -199,13 +206,11 @@ def _learn_head(
     from .training import train
 
     given = {key: settings[key] for key in ("resize", "precision", "seed") if key in settings}
-    labelled, groups = _read(
-        labelled, lambda image: np.empty(0), lambda nothing: None, _EYE_SIDE, progress
-    )
+    labelled, groups = _read(labelled, _nothing, lambda nothing: None, _EYE_SIDE, progress, engine)
     split = _split(labelled, groups, settings)
     embeddings = embed_images(
         labelled.images.assign(status="ok"), settings["encoder"], weights=weights, device=device,
-        out=vectors, progress=progress, **given,
+        out=vectors, progress=progress, engine=engine, **given,
     )  # fmt: skip
     labelled, split = _aligned(labelled, split, embeddings.images["image_id"])
     training = split == "train"
@@ -288,18 +293,22 @@ def _read(
     keep: Callable[[NDArray[Any]], None],
     side: int | None,
     progress: Progress,
+    engine: Any,
 ) -> tuple[Labelled, NDArray[np.int64]]:
     """Decode all pictures; the readable ones, and which of them are near-copies."""
-    files = list(zip(labelled.images["image_id"], labelled.images["path"], strict=True))
-    kept, groups, reasons = read_pictures(files, prepare, keep, side, progress)
+    files = files_of(labelled.images)
+    kept, groups, reasons = read_pictures(files, prepare, keep, side, progress, engine)
     if reasons:
-        listed = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
         n_files = plural(len(files), "labelled image")
-        message = f"{reasons.total()} of {n_files} could not be read: {listed}"
+        message = f"{reasons.total()} of {n_files} could not be read: {counted(reasons)}"
         if not kept:
             raise ImagestrataError(f"{message}.", "Scan the images again.")
         warn(f"{message}; they are left out.")
     return labelled.select(kept), groups
+
+
+def _nothing(_: Image.Image) -> NDArray[Any]:
+    return np.empty(0)
 
 
 def _split(

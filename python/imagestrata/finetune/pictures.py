@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import weakref
 from collections import Counter
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpus.decode import UnreadableImage, open_image, quiet, read_file
 from ..corpus.duplicates import eye_hash
 from ..corpus.near import find_leaders
-from ..embeddings.compute import CHANGED
+from ..corpus.pictures import File, scanned_picture
 from ..encoders.resize import decode_side, resize
-from ..engine import open_engine
-from ..progress import Progress, track
+from ..progress import Progress
+from ..work import Failed, open_work
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +27,9 @@ AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
 
 #: Normalise by the statistics that the network came with, or by those of each batch.
 BATCH_NORMS = ("fixed", "batch")
+
+#: Pictures that a worker of a cluster prepares together.
+_AT_ONCE = 32
 
 #: Bits of 64 by which perceptual hashes of near-copies differ at most.
 NEAR = 4
@@ -66,11 +67,12 @@ class Pictures:
 
 
 def read_pictures(
-    files: Sequence[tuple[str, str]],
+    files: Sequence[File],
     prepare: Callable[[Image.Image], NDArray[Any]],
     keep: Callable[[NDArray[Any]], None],
     side: int | None,
     progress: Progress,
+    engine: Any,
 ) -> tuple[list[int], NDArray[np.int64], Counter[str]]:
     """Decode every picture once and hand to ``keep`` what ``prepare`` makes of it, in order.
 
@@ -78,10 +80,12 @@ def read_pictures(
     ----------
     files : sequence of (image_id, path)
     prepare, keep : callable
-        The first is called in threads, the second is not.
+        The first is called by the engine, the second is not.
     side : int or None
         See ``decode_side`` of :class:`~imagestrata.encoders.base.Encoder`.
     progress : bool or callable
+    engine : Client or str, optional
+        Where pictures are decoded and prepared.
 
     Returns
     -------
@@ -93,16 +97,11 @@ def read_pictures(
         Why others were not.
     """
     kept, eyes, reasons = [], [], Counter[str]()
-    with (
-        quiet(),
-        open_engine() as engine,
-        track(progress, "Reading", len(files)) as advance,
-    ):
-        results = engine.map(partial(_read, prepare, side), files)
-        for number, result in enumerate(results):
-            advance()
-            if isinstance(result, str):
-                reasons[result] += 1
+    with open_work("Reading", len(files), progress, engine, files=[files[0][1]]) as work:
+        read = work.each(partial(_read, prepare, side), files, at_once=_AT_ONCE)
+        for number, result in enumerate(read):
+            if isinstance(result, Failed):
+                reasons[result.reason] += 1
                 continue
             prepared, eye = result
             keep(prepared)
@@ -173,15 +172,8 @@ def vary(
 
 
 def _read(
-    prepare: Callable[[Image.Image], NDArray[Any]], side: int | None, file: tuple[str, str]
-) -> tuple[NDArray[Any], int] | str:
-    """A picture prepared, and its perceptual hash; or why there is none."""
-    image_id, path = file
-    try:
-        data = read_file(path)
-        if not hashlib.sha256(data).hexdigest().startswith(image_id):
-            return CHANGED
-        image = open_image(data, min_pixels_side=side)
-        return prepare(image), eye_hash(image)
-    except UnreadableImage as error:
-        return str(error.reason)
+    prepare: Callable[[Image.Image], NDArray[Any]], side: int | None, file: File
+) -> tuple[NDArray[Any], int]:
+    """A picture prepared, and its perceptual hash."""
+    image = scanned_picture(file, side)
+    return prepare(image), eye_hash(image)

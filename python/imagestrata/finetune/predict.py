@@ -33,6 +33,7 @@ def predict_labels(
     device: str = "auto",
     batch_size: int | None = None,
     progress: Progress = True,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """Label images with a fine-tuned network.
 
@@ -50,6 +51,7 @@ def predict_labels(
     device : str, default "auto"
     batch_size : int, optional
     progress : bool or callable, default True
+    engine : Client or str, optional
         See :func:`imagestrata.embed_images`.
 
     Returns
@@ -72,7 +74,12 @@ def predict_labels(
         embeddings = images
     else:
         embeddings = embed_images(
-            images, model=model, device=device, batch_size=batch_size, progress=progress
+            images,
+            model=model,
+            device=device,
+            batch_size=batch_size,
+            progress=progress,
+            engine=engine,
         )
     probability = model.probabilities(embeddings)
     decision = decide(model.task, probability, thresholds)

@@ -7,7 +7,6 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..engine import open_threads
 from ..errors import ImagestrataError, warn
 from ..files import ensure_folder, write_bytes
 from ..progress import Progress, track
@@ -223,15 +223,9 @@ def _ahead(
     load: Load, batches: Sequence[NDArray[np.int64]], training: bool
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
     """Batches with their inputs; the next one is cut while the last one is learnt from."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for batch in batches:
-            following = batch, pool.submit(load(batch.tolist(), training))
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = following
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
+    cuts = ((batch, load(batch.tolist(), training)) for batch in batches)
+    with open_threads(1) as thread:
+        yield from thread.map(lambda one: (one[0], one[1]()), cuts)
 
 
 class _Checkpoints:

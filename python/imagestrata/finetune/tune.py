@@ -30,7 +30,9 @@ ELEMENT_GRID: dict[str, list[Any]] = {
 }
 
 #: What is no setting of a model.
-_FIXED = {"images", "labels", "task", "seed", "device", "out", "overwrite", "progress"}
+_FIXED = {
+    "images", "labels", "task", "seed", "device", "out", "overwrite", "progress", "engine",
+}  # fmt: skip
 #: The arguments of fine_tune() that a model is trained with; the split is the same for all.
 _DEFAULTS = {
     name: parameter.default
@@ -68,6 +70,7 @@ def tune_model(
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """Fine-tune with every combination of settings, and compare them on the validation images.
 
@@ -96,6 +99,8 @@ def tune_model(
         Train all models again.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        As in :func:`imagestrata.fine_tune`.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def tune_model(
     points = _points(ELEMENT_GRID if grid is None else grid, given)
     checked = [check_settings(**(given | point), seed=seed) for point in points]
     folder = make_folder(out)
-    labelled = labelled_images(images, labels, task, folder, overwrite, progress)
+    labelled = labelled_images(images, labels, task, folder, overwrite, progress, engine)
     rows = []
     with track(progress, "Tuning", len(points)) as advance:
         for point, arguments in zip(points, checked, strict=True):
@@ -131,7 +136,7 @@ def tune_model(
             model = fine_tune_labelled(
                 labelled, arguments, (given | point)["weights"], device=device, test=False,
                 out=folder / "models" / fingerprint(arguments), overwrite=overwrite,
-                progress=False, vectors=folder / "vectors" / fingerprint(deciding),
+                progress=False, engine=engine, vectors=folder / "vectors" / fingerprint(deciding),
             )  # fmt: skip
             seen = model.history.query("split == 'val' and epoch == @model.training['best_epoch']")
             measures = {name: float(seen[name].iloc[0]) for name in (*MEASURES, "loss")}

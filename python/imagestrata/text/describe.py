@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from ..corpus.pictures import plain_jpeg
-from ..corpus.scan import from_scan, usable_images
+from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..files import write_table
 from ..progress import Progress
-from ..provenance import Step, fingerprint, read_table
+from ..provenance import fingerprint, read_table
 from ..tables import keep_given
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
@@ -154,15 +154,7 @@ def describe_images(
     overwrite = check_bool("overwrite", overwrite)
     consent = check_bool("consent", consent)
     budget = _check_budget(budget, provider, settings["max_tokens"])
-    ids = images_table["image_id"].tolist()
-    step = Step(
-        out,
-        "describe",
-        settings,
-        inputs=fingerprint(ids),
-        made_from=from_scan(out, ids),
-        overwrite=overwrite,
-    )
+    step = images_step(out, "describe", settings, images_table, overwrite)
     stored = step.stored(lambda run: read_table(run / "descriptions.parquet"))
     if stored is not None:
         return stored

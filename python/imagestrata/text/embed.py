@@ -6,14 +6,13 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..corpus.scan import from_scan
+from ..corpus.scan import images_step
 from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..embeddings.shards import begin
@@ -21,14 +20,15 @@ from ..errors import ImagestrataError, MissingWeightsError, plural
 from ..extras import require
 from ..files import Parts, file_hash
 from ..progress import Progress, track
-from ..provenance import Step, fingerprint
+from ..provenance import fingerprint
 from ..tables import with_file, with_text_ids
 from ..validate import check_bool, check_int, expand_home
 from ..verbs import public
 from ..wording import SAME_CALL, arg, kind_of, quote
+from ..work import cut, open_work
 from .consent import ask_consent
 from .origin import from_texts
-from .server import Connection, Declined, ModelServer, Purse, Stopped, Unanswered, Usage
+from .server import Connection, Declined, ModelServer, Purse, Unanswered, Usage
 
 #: Terms that TF-IDF looks at: the most frequent. With 20,000 images, 330 MB of vectors.
 _MOST_TERMS = 4096
@@ -129,15 +129,7 @@ def embed_text(
     images, words = _texts(texts, column)
     settings, encode = _encoder(encoder, terms, weights, device, consent)
     settings["texts"] = fingerprint(words)
-    inputs = fingerprint(images["image_id"].tolist())
-    step = Step(
-        out,
-        "embed",
-        settings,
-        inputs=inputs,
-        made_from=from_scan(out, images["image_id"]) | from_texts(out, texts, column),
-        overwrite=overwrite,
-    )
+    step = images_step(out, "embed", settings, images, overwrite, from_texts(out, texts, column))
     stored = step.stored(lambda run: read_embeddings(run / "embeddings"))
     if stored is not None:
         return stored
@@ -310,8 +302,7 @@ def _sentence_model(
 def _from_model(model: Any, words: Sequence[str], progress: Progress) -> NDArray[Any]:
     blocks = []
     with track(progress, "Embedding", len(words)) as advance:
-        for start in range(0, len(words), _BATCH):
-            some = list(words[start : start + _BATCH])
+        for some in cut(list(words), _BATCH):
             blocks.append(model.encode(some, convert_to_numpy=True, show_progress_bar=False))
             advance(len(some))
     return np.concatenate(blocks)
@@ -325,7 +316,7 @@ def _from_server(
     progress: Progress,
 ) -> NDArray[Any]:
     """Vectors by a server, batch by batch; each batch is stored as it arrives."""
-    batches = [list(words[start : start + _BATCH]) for start in range(0, len(words), _BATCH)]
+    batches = cut(list(words), _BATCH)
     keys = [fingerprint(batch) for batch in batches]
     stored = {key: None if parts is None else parts.read(key) for key in keys}
     n = sum(len(batch) for batch, key in zip(batches, keys, strict=True) if stored[key] is None)
@@ -337,43 +328,34 @@ def _from_server(
     stop = threading.Event()
     connection = Connection(server, Purse(None), Usage(tokens, 0), lambda cost: None, stop)
 
-    def work(batch: list[str], key: str) -> NDArray[Any]:
-        table = stored[key]
-        if table is None:
-            vectors: NDArray[Any]
+    def encode(number: int) -> NDArray[Any]:
+        table = stored[keys[number]]
+        if table is not None:
+            return np.array(table["vector"].to_pylist(), dtype=np.float32)
+        batch = batches[number]
+        vectors: NDArray[Any]
+        try:
             vectors, _, _ = connection.ask(
                 lambda client: client.embeddings.create(
                     model=server.model, input=batch, encoding_format="float"
                 ),
                 lambda answer: _read(answer, len(batch)),
             )
-            try:
-                if parts is not None:
-                    parts.write(key, pd.DataFrame({"vector": list(vectors)}))
-            except BaseException:
-                stop.set()  # before others ask for what could not be stored either
-                raise
-            return vectors
-        return np.array(table["vector"].to_pylist(), dtype=np.float32)
+        except (Unanswered, Declined) as error:
+            raise ImagestrataError(
+                f"{server.host} gave no vectors: {error}.",
+                f"Run {SAME_CALL} again; with {arg('out')}, what arrived is kept.",
+            ) from None
+        if parts is not None:
+            parts.write(keys[number], pd.DataFrame({"vector": list(vectors)}))
+        return vectors
 
-    blocks = []
-    with (
-        track(progress, "Embedding", len(words)) as advance,
-        ThreadPoolExecutor(server.concurrency) as pool,
-    ):
-        try:
-            for vectors in pool.map(work, batches, keys):
-                blocks.append(vectors)
-                advance(len(vectors))
-        except BaseException as error:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, Unanswered | Declined | Stopped):
-                raise ImagestrataError(
-                    f"{server.host} gave no vectors: {error}.",
-                    f"Run {SAME_CALL} again; with {arg('out')}, what arrived is kept.",
-                ) from None
-            raise
+    with open_work(
+        "Embedding", len(words), progress, waiting_threads=server.concurrency, stop=stop
+    ) as work:
+        numbers = range(len(batches))
+        size = [len(batch) for batch in batches].__getitem__
+        blocks: list[Any] = [*work.each(encode, numbers, at_once=len(numbers), size=size)]
     widths = sorted({block.shape[1] for block in blocks})
     if len(widths) > 1:
         raise ImagestrataError(

@@ -5,29 +5,28 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..cores import usable_cores
-from ..corpus.decode import quiet
-from ..corpus.pictures import NoPicture, load_image
-from ..corpus.scan import check_images, from_scan, usable_images
-from ..errors import ImagestrataError, plural, warn
+from ..corpus.pictures import File, files_of, scanned_picture
+from ..corpus.scan import check_images, images_step, usable_images
+from ..errors import ImagestrataError
 from ..extras import require
-from ..files import Parts, write_table
-from ..progress import Progress, track
-from ..provenance import Step, fingerprint, read_table
-from ..tables import keep_given
+from ..files import write_table
+from ..progress import Progress
+from ..provenance import read_table
+from ..tables import keep_given, to_frame
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
 from ..wording import arg, quote, verb
+from ..work import Failed, ItemError, open_work, warn_of
 from .origin import texts_fingerprint
 
 if TYPE_CHECKING:
@@ -42,9 +41,6 @@ PART_SIZE = 64
 #: Enlarging more than this adds time and no detail.
 _MOST_ENLARGED = 4.0
 
-#: More pixels than any side has: such a picture is never decoded at reduced scale.
-_FULL = 1 << 30
-
 #: All three channels of white letters are above this (of 255); measured in docs/reading.md.
 _WHITE = 220
 
@@ -53,6 +49,16 @@ _WHITE = 220
 _WHITE_SHARES = (0.002, 0.5)
 
 _COLUMNS = ("text", "n_words", "confidence", "text_share", "languages", "reason")
+
+_FOUND = pa.schema(
+    [
+        ("text", pa.string()),
+        ("n_words", pa.int64()),
+        ("confidence", pa.float64()),
+        ("text_share", pa.float64()),
+        ("reason", pa.string()),
+    ]
+)
 
 _INSTALL = (
     "Install it: Debian and Ubuntu `apt-get install tesseract-ocr`; Fedora `dnf install "
@@ -73,6 +79,7 @@ def read_text(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """Read the text that is inside every distinct image, as on posters and screenshots.
 
@@ -110,6 +117,9 @@ def read_text(
         Replace texts made there with other settings or of other images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        A Dask cluster whose workers read, see :func:`imagestrata.scan_images`. They need
+        Tesseract with these languages, too.
 
     Returns
     -------
@@ -155,23 +165,22 @@ def read_text(
     overwrite = check_bool("overwrite", overwrite)
     check_images(images, out)
     # A missing program should come to light before thousands of files are looked at.
-    tesseract = _tesseract(asked.split("+"))
-    table = usable_images(images, out, overwrite, progress)
-    step = Step(
-        out,
-        "read",
-        settings,
-        inputs=fingerprint(table["image_id"].tolist()),
-        made_from=from_scan(out, table["image_id"]),
-        overwrite=overwrite,
-    )
+    tesseract = _tesseract(asked)
+    table = usable_images(images, out, overwrite, progress, engine)
+    step = images_step(out, "read", settings, table, overwrite)
     stored = step.stored(lambda run: read_table(run / "texts.parquet"))
     if stored is not None:
         return stored
-    read = functools.partial(_read_image, tesseract=tesseract, settings=settings)
-    found = _read_all(table, read, step.parts, progress)
-    result = _table(table, found, asked)
-    _warn(result["reason"])
+    files = files_of(table)
+    threads = usable_cores()
+    with open_work(
+        "Reading", len(files), progress, engine, most_threads=threads, files=[files[0][1]]
+    ) as work:
+        read = functools.partial(_read_image, settings)
+        found = work.in_parts(read, files, step.parts, PART_SIZE, _found)
+    result = _table(table, to_frame(found), asked)
+    reasons = result["reason"].dropna()
+    warn_of(reasons[reasons != NO_TEXT].tolist(), len(result), "read")
     if step.folder is not None:
         step.made(texts_fingerprint(result, "text"))
         write_table(step.folder / "texts.parquet", result)
@@ -226,7 +235,7 @@ def _check_psm(psm: Any) -> int:
     return mode
 
 
-def _tesseract(languages: Sequence[str]) -> Any:
+def _tesseract(languages: str) -> Any:
     """The module that runs Tesseract, once program and languages are known to be here."""
     module = require("pytesseract", "tesseract", "Reading text in images")
     try:
@@ -235,7 +244,7 @@ def _tesseract(languages: Sequence[str]) -> Any:
         raise ImagestrataError(
             "The program `tesseract`, which reads text in images, was not found.", _INSTALL
         ) from None
-    missing = [name for name in languages if name not in installed]
+    missing = [name for name in languages.split("+") if name not in installed]
     if missing:
         raise ImagestrataError(
             f"Tesseract lacks the language {quote(missing[0])}; installed: "
@@ -245,47 +254,6 @@ def _tesseract(languages: Sequence[str]) -> Any:
             "tesseract-lang`; Windows: run Tesseract's installer again and tick it.",
         )
     return module
-
-
-def _read_all(
-    images: pd.DataFrame,
-    read: Callable[[str, Any], dict[str, Any]],
-    parts: Parts | None,
-    progress: Progress,
-) -> pd.DataFrame:
-    """What was found in each image; blocks that an earlier call stored are taken as they are."""
-    rows = list(zip(images["image_id"], images["path"], strict=True))
-    blocks = [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
-    found: list[pd.DataFrame] = []
-    with (
-        quiet(),
-        _one_thread_each(),
-        track(progress, "Reading", len(rows)) as advance,
-        ThreadPoolExecutor(usable_cores()) as pool,
-    ):
-
-        def read_block(block: list[tuple[Any, Any]]) -> pd.DataFrame:
-            tasks = [pool.submit(read, str(image_id), path) for image_id, path in block]
-            made = []
-            for task in tasks:
-                made.append(task.result())
-                advance()
-            return _typed(pd.DataFrame(made))
-
-        try:
-            for number, block in enumerate(blocks):
-                stored = None if parts is None else parts.read(f"{number:06d}")
-                if stored is not None:
-                    found.append(stored.to_pandas())
-                    advance(len(block))
-                    continue
-                found.append(read_block(block))
-                if parts is not None:
-                    parts.write(f"{number:06d}", found[-1])
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return pd.concat(found, ignore_index=True)
 
 
 #: Guards the environment while several calls run in threads of one process.
@@ -317,22 +285,23 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ["OMP_THREAD_LIMIT"] = str(_before)
 
 
-def _read_image(
-    image_id: str, path: Any, *, tesseract: Any, settings: dict[str, Any]
-) -> dict[str, Any]:
+#: As Tesseract is asked once per process, where those of a cluster may have another or none.
+_known_tesseract = functools.cache(_tesseract)
+
+
+def _read_image(settings: dict[str, Any], file: File) -> dict[str, Any]:
     """The row of one image."""
-    picture = load_image(image_id, path, _FULL)
-    if isinstance(picture, NoPicture):
-        return {"reason": picture.reason}
-    picture = _enlarged(picture, settings["side"])
+    tesseract = _known_tesseract(settings["languages"])
+    picture = _enlarged(scanned_picture(file), settings["side"])
     looks = [picture]
     if settings["white_text"]:
         white = _white_parts(picture)
         looks += [] if white is None else [white]
     try:
-        found = [_words(tesseract, look, settings) for look in looks]
+        with _one_thread_each():
+            found = [_words(tesseract, look, settings) for look in looks]
     except tesseract.TesseractError as error:
-        return {"reason": f"Tesseract failed: {' '.join(str(error).split())[:200]}"}
+        raise ItemError(f"Tesseract failed: {' '.join(str(error).split())[:200]}") from None
     words = _merged(found)
     return {
         "text": _joined(words) or None,
@@ -429,17 +398,9 @@ def _share(words: Sequence[Word], size: tuple[int, int]) -> float:
     return float(inside.mean())
 
 
-def _typed(found: pd.DataFrame) -> pd.DataFrame:
-    """The same columns of the same types for every block, whatever is missing in it."""
-    types = {
-        "text": "str",
-        "n_words": "Int64",
-        "confidence": "float64",
-        "text_share": "float64",
-        "reason": "str",
-    }
-    columns: pd.DataFrame = found.reindex(columns=list(types))
-    return columns.astype(types)
+def _found(_: Sequence[File], rows: list[dict[str, Any] | Failed]) -> pa.Table:
+    failed = [{"reason": row.reason} if isinstance(row, Failed) else row for row in rows]
+    return pa.Table.from_pylist(failed, schema=_FOUND)
 
 
 def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.DataFrame:
@@ -447,12 +408,3 @@ def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.Data
     table = keep_given(images, _COLUMNS, verb("read_text"), stacklevel=4)
     found = found.assign(languages=languages)
     return pd.concat([table.reset_index(drop=True), found[list(_COLUMNS)]], axis=1)
-
-
-def _warn(reasons: pd.Series[str]) -> None:
-    counts = Counter(reason for reason in reasons.dropna() if reason != NO_TEXT)
-    if counts:
-        warn(
-            f"{counts.total()} of {plural(len(reasons), 'image')} could not be read: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}."
-        )

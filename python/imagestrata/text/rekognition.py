@@ -17,8 +17,9 @@ from ..errors import ImagestrataError
 from ..extras import require
 from ..validate import check_address, check_choice, check_float, check_int
 from ..wording import arg, quote
+from ..work import Stopped
 from .http import LARGEST_ANSWER, LOCAL_HOSTS
-from .server import NOT_AS_EXPECTED, Declined, OverBudget, Purse, Stopped, Unanswered
+from .server import NOT_AS_EXPECTED, Declined, OverBudget, Purse, Unanswered
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -18,6 +18,7 @@ from ..errors import ImagestrataError
 from ..extras import require
 from ..validate import check_address, check_float, check_int
 from ..wording import arg, quote
+from ..work import ItemError, Stopped
 from .http import LOCAL_HOSTS, Client, UnusableAnswer
 
 #: The host that OPENAI_API_KEY belongs to.
@@ -230,12 +231,11 @@ class Declined(Exception):
     """A request whose content the service's filter does not let through, with the reason."""
 
 
-class OverBudget(Exception):
+class OverBudget(ItemError):
     """A request that was not sent, since its cost might exceed the budget."""
 
-
-class Stopped(Exception):
-    """A request that was not sent, since the work was given up."""
+    def __init__(self) -> None:
+        super().__init__("budget reached")
 
 
 class Usage(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..corpus.decode import quiet
-from ..corpus.scan import check_images, from_scan, usable_images
+from ..corpus.pictures import files_of
+from ..corpus.scan import check_images, images_step, usable_images
 from ..embeddings.compute import compute
 from ..embeddings.shards import Shards, encoder_key, gather
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
-from ..engine import open_engine
-from ..errors import ImagestrataError, plural, warn
+from ..errors import ImagestrataError, plural
 from ..files import write_table
 from ..progress import Progress
-from ..provenance import Step, fingerprint, read_table
+from ..provenance import read_table
 from ..tables import with_file
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
+from ..work import warn_of
 from . import remote_tags
 from .origin import texts_fingerprint
 from .rekognition import Rekognition
@@ -55,6 +54,7 @@ def tag_images(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
+    engine: Any = None,
 ) -> pd.DataFrame:
     """Tag every distinct image with the labels of a ready-made classifier.
 
@@ -102,6 +102,9 @@ def tag_images(
         Replace tags made there by another classifier or of other images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
+    engine : Client or str, optional
+        A Dask cluster whose workers decode and classify, see :func:`embed_images`. A service
+        is asked by this process alone, which keeps its budget.
 
     Returns
     -------
@@ -140,6 +143,7 @@ def tag_images(
             "precision": precision == "auto",
             "device": device == "auto",
             "batch_size": batch_size is None,
+            "engine": engine is None,
         }
         given_ones = [name for name, absent in for_networks.items() if not absent]
         if isinstance(classifier, Rekognition) and given_ones:
@@ -173,15 +177,8 @@ def tag_images(
         classifier, weights=weights, resize=resize, precision=precision, device=device
     )
     names = _names(network, given)
-    table = usable_images(images, out, overwrite, progress)
-    step = Step(
-        out,
-        "tag",
-        settings,
-        inputs=fingerprint(table["image_id"].tolist()),
-        made_from=from_scan(out, table["image_id"]),
-        overwrite=overwrite,
-    )
+    table = usable_images(images, out, overwrite, progress, engine)
+    step = images_step(out, "tag", settings, table, overwrite)
     stored = step.stored(lambda run: read_table(run / "tags.parquet"))
     if stored is not None:
         return stored
@@ -191,17 +188,14 @@ def tag_images(
         table["image_id"].tolist(),
         encoder_key(network.settings),
     )
-    files = list(zip(table["image_id"], table["path"], strict=True))
-    size = batch_size or network.batch_size
-    with quiet(), open_engine() as engine:
-        compute(network, files, engine, shards, size, progress)
+    compute(network, files_of(table), engine, shards, batch_size or network.batch_size, progress)
     scores, reasons = gather(shards.tables(), network.width, len(table))
     tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
     if step.folder is not None:
         step.made(texts_fingerprint(tags, "label"))
         write_table(step.folder / "tags.parquet", tags)
         step.finish(images=len(table), without=int(tags["label"].isna().sum()))
-    _warn(reasons)
+    warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
     return tags
 
 
@@ -326,14 +320,7 @@ def _tag_by_service(
         )
     table = usable_images(images, out, overwrite, progress)
     settings = service.identity() | {"n_tags": n_tags, "min_confidence": min_confidence}
-    step = Step(
-        out,
-        "tag",
-        settings,
-        inputs=fingerprint(table["image_id"].tolist()),
-        made_from=from_scan(out, table["image_id"]),
-        overwrite=overwrite,
-    )
+    step = images_step(out, "tag", settings, table, overwrite)
     stored = step.stored(lambda run: read_table(run / "tags.parquet"))
     if stored is not None:
         return stored
@@ -415,12 +402,3 @@ def _tags(
         }
     )
     return with_file(table)
-
-
-def _warn(reasons: NDArray[np.object_]) -> None:
-    counts = Counter(reason for reason in reasons if reason is not None)
-    if counts:
-        warn(
-            f"{counts.total()} of {plural(len(reasons), 'image')} could not be tagged: "
-            f"{', '.join(f'{n} {reason}' for reason, n in counts.most_common())}."
-        )
