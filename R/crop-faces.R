@@ -23,6 +23,8 @@
 #' @param size Crops are shrunk until their longer side has this many pixels at most. None is ever
 #'   enlarged.
 #' @param overwrite Replace faces cut out there with other settings or of other images?
+#' @param engine A Dask cluster whose workers look for faces, as for [scan_images()]. They need the
+#'   Python package `dlib`, too; the crops are written from here.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per face: `image_id` and `path` of the image; `face`, from 1 within
@@ -46,6 +48,7 @@ crop_faces <- function(images,
                        size = NULL,
                        overwrite = FALSE,
                        progress = TRUE,
+                       engine = NULL,
                        ...) {
   check_dots(...)
   decode_table(call_verb("crop_faces"))

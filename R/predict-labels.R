@@ -25,6 +25,7 @@ predict_labels <- function(images,
                            device = "auto",
                            batch_size = NULL,
                            progress = TRUE,
+                           engine = NULL,
                            ...) {
   check_dots(...)
   decode_table(call_verb("predict_labels", threshold = check_threshold(threshold)))

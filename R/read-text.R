@@ -25,6 +25,8 @@
 #' @param out The run folder: the table goes to `texts.parquet` there. A call that was interrupted
 #'   goes on.
 #' @param overwrite Replace texts made there with other settings or of other images?
+#' @param engine A Dask cluster whose workers read, as for [scan_images()]. They need Tesseract with these
+#'   languages, too.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image: `image_id`, `path`, `n_copies`, columns of yours; `text`,
@@ -49,6 +51,7 @@ read_text <- function(images,
                       out = NULL,
                       overwrite = FALSE,
                       progress = TRUE,
+                      engine = NULL,
                       ...) {
   check_dots(...)
   decode_table(call_verb("read_text"))

@@ -25,6 +25,8 @@
 #' @param consent `TRUE`: the images may leave this machine.
 #' @param out Run folder: the table goes to `tags.parquet` there, the answers of a service to
 #'   `tags/answers.jsonl` (and it must be given). A call that was interrupted goes on.
+#' @param engine A Dask cluster whose workers decode and classify, as for [scan_images()]. A service is
+#'   asked by this process alone, which keeps its budget.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
@@ -63,6 +65,7 @@ tag_images <- function(images,
                        out = NULL,
                        overwrite = FALSE,
                        progress = TRUE,
+                       engine = NULL,
                        ...) {
   check_dots(...)
   decode_table(call_verb(

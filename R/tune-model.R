@@ -55,6 +55,7 @@ tune_model <- function(images,
                        seed = 0,
                        overwrite = FALSE,
                        progress = TRUE,
+                       engine = NULL,
                        ...) {
   check_dots(...)
   decode_table(call_verb("tune_model", grid = check_model_grid(grid)))

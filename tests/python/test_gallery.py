@@ -106,22 +106,24 @@ def test_same_input_same_files(clustering, tmp_path):
 def test_interrupted_it_goes_on_where_it_stopped(clustering, tmp_path, monkeypatch):
     undisturbed = build(clustering, tmp_path / "a" / "run")
     made: list[str] = []
-    honest = thumbnails.load_image
+    honest = thumbnails.shown_picture
 
-    def counting(image_id: str, *arguments: Any, **named: Any) -> Any:
+    def counting(file: Any, *arguments: Any, **named: Any) -> Any:
         if len(made) == 5:
             raise KeyboardInterrupt
-        made.append(image_id)
-        return honest(image_id, *arguments, **named)
+        made.append(file[0])
+        return honest(file, *arguments, **named)
 
-    monkeypatch.setattr(thumbnails, "load_image", counting)
+    monkeypatch.setattr(thumbnails, "shown_picture", counting)
     with pytest.raises(KeyboardInterrupt):
         build(clustering, tmp_path / "b" / "run")
     assert not (tmp_path / "b" / "run" / "gallery" / "index.html").exists()
     finished, made[:] = set(made), []
 
     monkeypatch.setattr(
-        thumbnails, "load_image", lambda *a, **named: (made.append(a[0]), honest(*a, **named))[1]
+        thumbnails,
+        "shown_picture",
+        lambda *a, **named: (made.append(a[0][0]), honest(*a, **named))[1],
     )
     page = build(clustering, tmp_path / "b" / "run")
     assert finished.isdisjoint(made)
