@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
@@ -87,3 +91,40 @@ def test_the_same_file_every_time(clustering, tmp_path):
     for name in "ab":
         plot_montage(clustering, tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def noise(folder, n) -> list[str]:
+    """Pictures that no format can make small."""
+    rng = np.random.default_rng(0)
+    paths = [str(folder / f"{i}.png") for i in range(n)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (160, 160, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def test_a_notebook_keeps_less_than_a_megabyte(tmp_path):
+    clusters = [i // 10 + 1 for i in range(200)]
+    drawn = plot_montage(hand_made(noise(tmp_path, 200), clusters), tmp_path / "full.png")
+    # As IPython's print_figure() asks for it.
+    kept = io.BytesIO()
+    drawn.canvas.print_figure(
+        kept, format="png", dpi=drawn.dpi, bbox_inches="tight", facecolor="white"
+    )
+    small, full = Image.open(kept), Image.open(tmp_path / "full.png")
+    assert len(base64.b64encode(kept.getvalue())) < 1_000_000
+    assert 600 < small.width <= 1000
+    assert abs(small.width / small.height - full.width / full.height) < 0.02
+    # What is saved stays sharp.
+    assert full.width == MARGIN + LABELS + 10 * TILE + 9 * GAP + MARGIN
+    drawn.savefig(tmp_path / "again.png")
+    assert Image.open(tmp_path / "again.png").size == full.size
+    drawn.savefig(tmp_path / "again.pdf")
+
+
+def test_colours_in_a_notebook_are_those_of_the_images(clustering):
+    kept = io.BytesIO()
+    plot_montage(clustering).canvas.print_figure(kept, format="png")
+    small = Image.open(kept).convert("RGB")
+    scale = small.width / (2 * MARGIN + LABELS + 10 * TILE + 9 * GAP)
+    at = [round(scale * (MARGIN + LABELS + TILE / 2)), round(scale * (MARGIN + TILE / 2))]
+    assert np.abs(np.subtract(small.getpixel(tuple(at)), ImageColor.getrgb(colour(1)))).max() < 6

@@ -57,7 +57,8 @@ def plot_montage(
     -------
     matplotlib.figure.Figure
         At 200 dots per inch an image is a square of 160 pixels. Where there
-        are no clusters at all, the residual is shown.
+        are no clusters at all, the residual is shown. A notebook shows and keeps a
+        smaller copy of at most a megabyte.
 
     Raises
     ------

@@ -55,6 +55,9 @@ def tile_canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int
 
 def draw_canvas(axes: Axes, canvas: Any, words: Sequence[tuple[str, str]]) -> None:
     """Put the canvas on axes that fill the figure, with a name and a few words per row."""
+    from .small import NotebookCanvas
+
+    NotebookCanvas(axes.figure)
     height, width = canvas.shape[:2]
     axes.set_axis_off()
     axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none", aspect="auto")
