@@ -13,10 +13,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..corpus.located import located
-from ..errors import ImagestrataError, first_rows, plural
+from ..corpus.pictures import embedded_pictures
+from ..errors import ImagestrataError, plural
 from ..files import damaged, make_folder, read_json, write_json, write_table
 from ..names import KEYS, Images
 from ..provenance import check_base, fingerprint, read_table, run_of, step_folder
+from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
@@ -25,8 +27,13 @@ if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
 
 
-@dataclass(frozen=True, eq=False)
-class Clustering:
+#: Typical images of a cluster in a notebook: how many, their longer side in pixels (twice that of
+#: the page), and what all of them may add to it.
+_MOST_PICTURES, _SIDE, _MOST_BYTES = 5, 128, 280_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering(Shown):
     """Images sorted into visual topics.
 
     Attributes
@@ -279,16 +286,30 @@ class Clustering:
                 f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
             ) from None
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         line = self.summary.iloc[0]
         encoder = f", encoder {line['encoder']}" if line["encoder"] else ""
-        head = (
+        return [
             f"Clustering: {plural(line['n_images'], 'image')} in "
             f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
-            f"{plural(line['n_iterations'], 'iteration')}{encoder})"
-        )
-        return f"{head}\n{first_rows(self.clusters, 'cluster')}"
+            f"{plural(line['n_iterations'], 'iteration')}{encoder})",
+            (self.clusters, "cluster"),
+        ]
+
+    def _pictures(self, table: pd.DataFrame) -> dict[int, list[str]]:
+        numbers: list[int] = table["cluster"].tolist()
+        images = rank_images(self.images, numbers).groupby("cluster").head(_MOST_PICTURES)
+        pictures, _ = embedded_pictures(images, _SIDE, progress=False)
+        found: dict[int, list[str]] = {}
+        for cluster, image_id in zip(images["cluster"], images["image_id"], strict=True):
+            if image_id in pictures:
+                found.setdefault(numbers.index(cluster), []).append(pictures[image_id])
+        n = _MOST_PICTURES
+        while sum(len(text) for row in found.values() for text in row) > _MOST_BYTES:
+            n -= 1
+            found = {row: texts[:n] for row, texts in found.items()}
+        return found
 
     def _check_encoder(self, given: Embeddings) -> None:
         if not len(self.centroids):
@@ -353,6 +374,22 @@ def check_same_run(images: pd.DataFrame, path: str | os.PathLike[str] | None, wh
     run = None if path is None else run_of(check_path("path", path))
     if run is not None:
         check_base(run, "cluster", clusters_fingerprint(images), what)
+
+
+def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
+    """The images of some clusters, in that order, each cluster's by silhouette."""
+    place = {number: i for i, number in enumerate(clusters)}
+    chosen = images[images["cluster"].isin(clusters)]
+    return (
+        chosen.assign(_place=chosen["cluster"].map(place))
+        .sort_values(
+            ["_place", "silhouette", "distance", "image_id"],
+            ascending=[True, not typical, typical, True],
+            na_position="last",
+            ignore_index=True,
+        )
+        .drop(columns="_place")
+    )
 
 
 def clusters_fingerprint(images: pd.DataFrame) -> str:

@@ -18,6 +18,7 @@ from ..errors import ImagestrataError, plural
 from ..files import make_folder
 from ..provenance import step_folder
 from ..rows import rows_not_finite
+from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, with_file
 from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
@@ -43,7 +44,7 @@ _MAKE_AGAIN = (
 _MOST_WHOLE = 2**24
 
 
-class Embeddings:
+class Embeddings(Shown):
     """One vector per distinct image; ids travel with the vectors.
 
     Made by :func:`imagestrata.embed_images`, :meth:`load` or :meth:`from_arrays`.
@@ -212,14 +213,14 @@ class Embeddings:
         mapped = map_vectors(matrix) if isinstance(matrix, Path) else matrix
         self.__dict__ |= state | {"matrix": mapped}
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         n, width = self.matrix.shape
         text = f"Embeddings of {plural(n, 'image')}, {plural(width, 'number')} each"
         if "name" in self.encoder:
             text += f", by {self.encoder['name']}"
         if len(self.failures):
             text += f"; {len(self.failures):,} failed"
-        return text
+        return [text]
 
 
 def write_embeddings(embeddings: Embeddings, folder: Path) -> None:

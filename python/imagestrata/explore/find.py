@@ -6,7 +6,12 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..clustering.clustering import Clustering, check_clustering, select_clusters
+from ..clustering.clustering import (
+    Clustering,
+    check_clustering,
+    rank_images,
+    select_clusters,
+)
 from ..tables import with_file
 from ..validate import check_choice, check_int
 from ..verbs import public
@@ -57,19 +62,3 @@ def find_images(
     ranked = with_file(ranked)
     columns = ["cluster", "rank", "image_id", "path", "file", "silhouette", "distance"]
     return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
-
-
-def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
-    """The images of some clusters, in that order, each cluster's by silhouette."""
-    place = {number: i for i, number in enumerate(clusters)}
-    chosen = images[images["cluster"].isin(clusters)]
-    return (
-        chosen.assign(_place=chosen["cluster"].map(place))
-        .sort_values(
-            ["_place", "silhouette", "distance", "image_id"],
-            ascending=[True, not typical, typical, True],
-            na_position="last",
-            ignore_index=True,
-        )
-        .drop(columns="_place")
-    )

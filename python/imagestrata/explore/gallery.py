@@ -10,18 +10,18 @@ from urllib.parse import quote as as_url
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint
+from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint, rank_images
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
 from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..sampling.sample import from_sample
+from ..shown import Page
 from ..tables import with_text_ids
 from ..validate import check_bool, check_int
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .find import rank_images
 from .keywords import check_keywords
 from .points import check_points, map_content, map_method
 from .thinning import MOST_SHOWN, thin_out
@@ -50,9 +50,10 @@ def image_gallery(
     points: pd.DataFrame | None = None,
     n_typical: int = 12,
     thumbnail: int = 160,
+    view: bool | None = None,
     overwrite: bool = False,
     progress: Progress = True,
-) -> Path:
+) -> Page:
     """Make a page that shows the clusters with their images.
 
     It opens from disk in any browser, without a network: clusters in order of
@@ -82,6 +83,9 @@ def image_gallery(
     thumbnail : int, default 160
         Height of the images on the page, in CSS pixels. The small copies are
         JPEG files, their longer side twice that.
+    view : bool, optional
+        Open the page in a browser. By default where a person types into the session, at a
+        screen; notebooks show a link, and scripts open nothing.
     overwrite : bool, default False
         Replace a gallery made there from another clustering, sample or settings.
     progress : bool or callable, default True
@@ -89,8 +93,9 @@ def image_gallery(
 
     Returns
     -------
-    Path
-        The page. An image whose file is gone, unreadable or no longer the one
+    Page
+        The path of the page, which a notebook shows as a link; it works like any
+        ``pathlib.Path``. An image whose file is gone, unreadable or no longer the one
         that was clustered is shown as a grey field with the reason.
 
     Raises
@@ -111,6 +116,8 @@ def image_gallery(
     check_clustering(clustering)
     n_typical = check_int("n_typical", n_typical, minimum=1)
     thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=640)
+    if view is not None:
+        view = check_bool("view", view)
     overwrite = check_bool("overwrite", overwrite)
     images = rank_images(clustering.images, [*clustering.clusters["cluster"], -1])
     sampled = _sampled(sample, images)
@@ -131,13 +138,13 @@ def image_gallery(
     inputs = fingerprint([content, version()])
     step = Step(out, "gallery", settings, inputs=inputs, made_from=made_from, overwrite=overwrite)
     assert step.folder is not None
-    page = step.folder / "gallery" / "index.html"
+    page = Page(step.folder / "gallery" / "index.html")
 
-    def read(run: Path) -> Path:
+    def read(run: Path) -> Page:
         page.stat()
         return page
 
-    def make() -> Path:
+    def make() -> Page:
         thumbnails = f"thumbnails-{thumbnail}"
         made = make_thumbnails(shown, page.parent / thumbnails, 2 * thumbnail, progress)
         content["images"] |= _pictures(made)
@@ -150,14 +157,15 @@ def image_gallery(
         )
         return page
 
-    def write(page: Path, run: Path) -> dict[str, int]:
+    def write(page: Page, run: Path) -> dict[str, int]:
         ensure_folder(page.parent)
         title = f"{run.resolve().name}: visual topics"
         write_page(page, "gallery", content, title=title, summary=_summary(clustering))
         not_shown = len(images) - len(shown) + len(content["images"]["missing"])
         return {"images": len(images), "not_shown": not_shown}
 
-    return step.result(read, make, write)
+    step.result(read, make, write).view(view)
+    return page
 
 
 def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.int64]:

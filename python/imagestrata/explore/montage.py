@@ -6,13 +6,18 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..clustering.clustering import Clustering, check_clustering, check_same_run, select_clusters
+from ..clustering.clustering import (
+    Clustering,
+    check_clustering,
+    check_same_run,
+    rank_images,
+    select_clusters,
+)
 from ..errors import ImagestrataError
 from ..validate import check_idle, check_int
 from ..verbs import public
 from ..wording import arg
 from .figure import figure
-from .find import rank_images
 from .keywords import check_keywords
 from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
 

@@ -23,10 +23,11 @@ class NotebookCanvas(FigureCanvasAgg):
     def print_png(self, filename_or_obj: Any, **options: Any) -> None:
         if not isinstance(filename_or_obj, io.BytesIO) or options.get("pil_kwargs"):
             known = {name: options.get(name) for name in ("metadata", "pil_kwargs")}
-            super().print_png(filename_or_obj, **known)
+            super().print_png(filename_or_obj, **known)  # type: ignore[no-untyped-call]
             return
-        FigureCanvasAgg.draw(self)
-        drawn = Image.fromarray(np.asarray(self.buffer_rgba())).convert("RGB")
+        FigureCanvasAgg.draw(self)  # type: ignore[no-untyped-call]
+        pixels = np.asarray(self.buffer_rgba())  # type: ignore[no-untyped-call]
+        drawn = Image.fromarray(pixels).convert("RGB")
         width = min(MOST_WIDE, drawn.width)
         while True:
             size = (width, max(1, round(drawn.height * width / drawn.width)))

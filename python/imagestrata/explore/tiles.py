@@ -57,7 +57,7 @@ def draw_canvas(axes: Axes, canvas: Any, words: Sequence[tuple[str, str]]) -> No
     """Put the canvas on axes that fill the figure, with a name and a few words per row."""
     from .small import NotebookCanvas
 
-    NotebookCanvas(axes.figure)
+    NotebookCanvas(axes.figure)  # type: ignore[arg-type]
     height, width = canvas.shape[:2]
     axes.set_axis_off()
     axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none", aspect="auto")

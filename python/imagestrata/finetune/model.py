@@ -16,6 +16,7 @@ from ..encoders.saved import model_folder, read_encoder
 from ..errors import ImagestrataError, plural
 from ..files import read_json, write_bytes, write_json, write_table
 from ..provenance import read_table
+from ..shown import Part, Shown
 from ..wording import Name, arg, quote, verb
 from .scores import MEASURES, confusion_table, score_table
 from .split import SPLITS
@@ -25,7 +26,7 @@ _FORMAT = 1
 _TABLES = ("history", "scores", "confusion", "predictions")
 
 
-class FineTunedModel:
+class FineTunedModel(Shown):
     """What :func:`imagestrata.fine_tune` returns.
 
     Attributes
@@ -156,7 +157,7 @@ class FineTunedModel:
                 )
         return outputs_to_probabilities(self.task, embeddings.matrix, self.head)
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         line = self.summary.iloc[0]
         names = ", ".join(self.labels[:6]) + (", ..." if len(self.labels) > 6 else "")
         text = f"Fine-tuned {line['encoder']}: {self.task} ({names})\n"
@@ -170,7 +171,7 @@ class FineTunedModel:
                     f"\n{split:>4} accuracy {row['estimate']:.2f} "
                     f"(95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f})"
                 )
-        return text
+        return [text]
 
 
 def outputs_to_probabilities(

@@ -85,6 +85,11 @@ def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) 
     return path
 
 
+def fragment(kind: str, **context: Any) -> str:
+    """HTML from a template, for inside another page; everything in the context is escaped."""
+    return _template(kind).render(**context)
+
+
 def _template(kind: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),

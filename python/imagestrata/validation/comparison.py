@@ -13,6 +13,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
 from ..names import Images
+from ..shown import Part, Shown
 from ..tables import id_texts, with_text_ids
 from ..validate import check_choice, check_residual, check_unmasked, columns_of
 from ..verbs import public
@@ -26,8 +27,8 @@ _MEASURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
     """How far several clusterings of one corpus agree.
 
     Attributes
@@ -61,13 +62,13 @@ class Comparison:
     summary: pd.DataFrame
     settings: dict[str, Any]
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         n = self.summary["n_images"].iloc[0]
-        return (
-            f"Comparison of {plural(len(self.summary), 'clustering')} of {plural(n, 'image')}\n"
-            f"{self.summary.round(3).to_string(index=False)}\n"
-            f"{self.pairs.round(3).to_string(index=False)}"
-        )
+        return [
+            f"Comparison of {plural(len(self.summary), 'clustering')} of {plural(n, 'image')}",
+            (self.summary.round(3), "clustering"),
+            (self.pairs.round(3), "pair"),
+        ]
 
 
 @public

@@ -14,8 +14,9 @@ from ..clustering.cluster import METHODS, make_estimator
 from ..clustering.clustering import Clustering, check_clustering
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings
-from ..errors import ImagestrataError, first_rows, plural
+from ..errors import ImagestrataError, plural
 from ..progress import Progress, track
+from ..shown import Part, Shown
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, verb
@@ -25,8 +26,8 @@ from .labels import score_labels
 DISSOLVED, STABLE = 0.5, 0.75
 
 
-@dataclass(frozen=True, eq=False)
-class Stability:
+@dataclass(frozen=True, eq=False, repr=False)
+class Stability(Shown):
     """How much of a clustering comes back.
 
     Attributes
@@ -62,13 +63,13 @@ class Stability:
             }
         ).reset_index()
 
-    def __repr__(self) -> str:
-        worst = self.clusters.sort_values("jaccard")
-        return (
-            f"Stability of {plural(self.clusters['cluster'].nunique(), 'cluster')}\n"
-            f"{self.summary.to_string(index=False)}\nLeast stable clusters\n"
-            f"{first_rows(worst, 'row')}"
-        )
+    def _parts(self) -> list[Part]:
+        return [
+            f"Stability of {plural(self.clusters['cluster'].nunique(), 'cluster')}",
+            (self.summary, "kind"),
+            "Least stable clusters",
+            (self.clusters.sort_values("jaccard"), "row"),
+        ]
 
 
 @public

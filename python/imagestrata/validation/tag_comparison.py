@@ -12,6 +12,7 @@ import pandas as pd
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.labels import Labelled, join_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
+from ..shown import Part, Shown
 from ..text.tags import looked_at, tag_frequencies
 from ..validate import check_float, columns_of
 from ..verbs import public
@@ -21,8 +22,8 @@ from ..wording import arg, quote, verb
 _ALONE = "tags"
 
 
-@dataclass(frozen=True, eq=False)
-class TagComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class TagComparison(Shown):
     """How often tags come, and how good they are.
 
     Attributes
@@ -56,8 +57,8 @@ class TagComparison:
     images: pd.DataFrame
     summary: pd.DataFrame
 
-    def __repr__(self) -> str:
-        return f"Comparison of tags\n{self.summary.to_string(index=False)}"
+    def _parts(self) -> list[Part]:
+        return ["Comparison of tags", (self.summary, "tagger")]
 
 
 @public

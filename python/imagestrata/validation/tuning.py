@@ -13,10 +13,11 @@ from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
 from ..clustering.grid import named_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
-from ..errors import ImagestrataError, first_rows, plural, warn
+from ..errors import ImagestrataError, plural, warn
 from ..files import make_folder, read_json, write_json, write_table
 from ..progress import Progress
 from ..provenance import read_table
+from ..shown import Part, Shown
 from ..validate import check_bool, check_path
 from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
@@ -30,8 +31,8 @@ _TABLES = ("results", "selection", "heldout")
 _WEIGHTED = {"design": "weighted", "none": "unweighted"}
 
 
-@dataclass(frozen=True, eq=False)
-class Tuning:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tuning(Shown):
     """A grid of clusterings and how well each agrees with people.
 
     Attributes
@@ -118,19 +119,19 @@ class Tuning:
         }
         return pd.DataFrame([row])
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[Part]:
         measure = self.settings["measure"]
         rows = self.results[self.results["measure"] == measure]
         shown = rows.drop(columns=["settings", "measure"]).sort_values("estimate", ascending=False)
         line = self.summary.iloc[0]
-        return (
+        return [
             f"Tuning: {plural(line['n_candidates'], 'clustering')} and {line['n_baselines']} for "
             "comparison, "
             f"{plural(line['n_pairs'], 'pair')}, {_WEIGHTED[line['weighting']]}"
             f"{_left_out(line['n_missing'])}; best {measure} first "
-            f"(on pairs that had no say: {line['heldout']:.3f})\n"
-            f"{first_rows(shown, 'clustering')}"
-        )
+            f"(on pairs that had no say: {line['heldout']:.3f})",
+            (shown, "clustering"),
+        ]
 
 
 def _left_out(n: int) -> str:
