@@ -316,7 +316,7 @@ def test_every_page_has_a_policy_that_allows_nothing_foreign(plain_pages):
 def test_pages_are_written_by_the_kit_alone():
     """So that the tests above are of all pages; each kind of page is among theirs."""
     markup = re.compile(r"<(html|script|div|img|body|head)\b", re.IGNORECASE)
-    writers, kinds = set(), set()
+    writers, kinds, parts = set(), set(), set()
     for path in PACKAGE.rglob("*.py"):
         code = path.read_text(encoding="utf-8")
         texts = [
@@ -327,10 +327,12 @@ def test_pages_are_written_by_the_kit_alone():
         if any(markup.search(text) for text in texts):
             writers.add(path.relative_to(PACKAGE).as_posix())
         kinds |= set(re.findall(r"write_page\(\s*[^,]+,\s*\"(\w+)\"", code))
+        parts |= set(re.findall(r"fragment\(\"(\w+)\"", code))
     assert writers == {"annotation/qualtrics.py"}  # a survey's text, see the next test
     assert kinds == {"gallery", "pairs", "sets", "ratings", "coding"}
+    assert parts == {"notebook", "link"}  # see test_shown.py
     templates = {path.stem for path in (PACKAGE / "page").glob("*.html")}
-    assert templates - {"base", "annotate", "start"} == kinds
+    assert templates - {"base", "annotate", "start"} == kinds | parts
 
 
 def test_the_survey_for_qualtrics_escapes_too(clustering, tmp_path):
