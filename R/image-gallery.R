@@ -16,14 +16,16 @@
 #'   images with a lasso.
 #' @param n_typical Images shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
+#' @param view Open the page? In RStudio it opens in the viewer where it lies below [tempdir()], else
+#'   in the browser. By default it opens where R runs interactively.
 #' @inheritParams scan_images
 #'
-#' @returns The path of the page, invisibly. [utils::browseURL()] opens it.
+#' @returns The path of the page, invisibly; printed, it is a link that terminals and RStudio open.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
 #' page <- image_gallery(demo_topics(), out = tempfile(), progress = FALSE)
-#' if (interactive()) browseURL(page)
+#' page
 image_gallery <- function(clustering,
                           out,
                           sample = NULL,
@@ -31,26 +33,37 @@ image_gallery <- function(clustering,
                           points = NULL,
                           n_typical = 12,
                           thumbnail = 160,
+                          view = interactive(),
                           overwrite = FALSE,
                           progress = TRUE,
                           ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  if (!is.null(sample) && !is.data.frame(sample)) {
-    check_class(sample, "imagestrata_sample", "sample", "sample_images")
-  }
-  page <- call_core(
-    "image_gallery",
-    send_clustering(clustering),
-    check_path(out, "out"),
-    sample = if (!is.null(sample)) encode_table(sample),
-    keywords = if (!is.null(keywords)) encode_table(check_data_frame(keywords, "keywords")),
-    points = if (!is.null(points)) encode_table(check_data_frame(points, "points")),
-    n_typical = check_number(n_typical, "n_typical"),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
+  check_flag(view, "view")
+  page <- structure(
+    # R opens the page, in a viewer that Python does not know.
+    call_verb("image_gallery", view = FALSE),
+    class = "imagestrata_page"
   )
   cli::cli_inform(c("v" = "The gallery is ready: {.file {page}}"))
+  if (view) {
+    view_page(page)
+  }
   invisible(page)
+}
+
+# RStudio's viewer shows files of the session's temporary folder only.
+view_page <- function(page) {
+  viewer <- getOption("viewer")
+  folder <- paste0(absolute_path(tempdir()), "/")
+  if (is.function(viewer) && startsWith(unclass(page), folder)) {
+    viewer(unclass(page))
+  } else {
+    utils::browseURL(paste0("file://", if (.Platform$OS.type == "windows") "/", unclass(page)))
+  }
+}
+
+#' @export
+print.imagestrata_page <- function(x, ...) {
+  cat(cli::style_hyperlink(unclass(x), paste0("file://", unclass(x))), "\n", sep = "")
+  invisible(x)
 }

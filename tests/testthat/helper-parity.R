@@ -21,6 +21,10 @@ default_as_json <- function(default) {
   if (rlang::is_missing(default)) {
     return("")
   }
+  # Python's None stands there for "if somebody sits at this session".
+  if (identical(default, quote(interactive()))) {
+    return("null")
+  }
   as.character(jsonlite::toJSON(eval(default), auto_unbox = TRUE, null = "null", digits = NA))
 }
 
