@@ -91,6 +91,7 @@ _PUBLIC = {
     "plot_tags": "explore.tags",
     "image_gallery": "explore.gallery",
     "share_bundle": "share.bundle",
+    "methods_paragraph": "share.methods",
     "plot_montage": "explore.montage",
     "plot_trace": "explore.trace",
     "plot_training": "explore.training",

@@ -63,6 +63,7 @@ from .sampling.pairs import sample_pairs as sample_pairs
 from .sampling.reassign import reassign as reassign
 from .sampling.sample import sample_images as sample_images
 from .share.bundle import share_bundle as share_bundle
+from .share.methods import methods_paragraph as methods_paragraph
 from .text.describe import describe_images as describe_images
 from .text.describe import description_costs as description_costs
 from .text.embed import embed_text as embed_text
@@ -141,6 +142,7 @@ __all__ = [
     "list_encoders",
     "map_images",
     "matching_test",
+    "methods_paragraph",
     "packet_costs",
     "plot_comparison",
     "plot_confusion",

@@ -13,7 +13,7 @@ from .clustering import cluster
 from .corpus import crop_faces, demo, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
-from .explore import coding_sheet, compare, gallery, keywords, share
+from .explore import coding_sheet, compare, gallery, keywords, methods, share
 from .finetune import fine_tune, predict
 from .run import run
 from .sampling import assign, sample
@@ -31,7 +31,7 @@ _COMMANDS: list[Callable[..., None]] = [
     *(cluster, sweep, compare),
     *(gallery, keywords, coding_sheet),
     *(pairs, score, tune),
-    *(sample, assign, share),
+    *(sample, assign, share, methods),
     doctor,
 ]
 for _command in _COMMANDS:

@@ -193,6 +193,14 @@ def share(
     show({"bundle": str(bundle)}, as_json, f"To be shared: {bundle}")
 
 
+def methods(run_folder: RunFolder, as_json: Json = False) -> None:
+    """Write the paragraph on methods that a paper needs, from what a run folder records."""
+    from ..share.methods import methods_paragraph
+
+    text = methods_paragraph(run_folder)
+    show({"methods": text}, as_json, text)
+
+
 def _map(run_folder: Path, method: str, seed: int, progress: bool) -> pd.DataFrame:
     from ..embeddings.embeddings import Embeddings
     from ..explore.map import map_images

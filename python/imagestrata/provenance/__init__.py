@@ -33,6 +33,7 @@ from .run import (
     step_folder,
     table_hashes,
     variant_folder,
+    variants_of,
     version,
     versions,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "step_folder",
     "table_hashes",
     "variant_folder",
+    "variants_of",
     "version",
     "versions",
 ]

@@ -13,7 +13,7 @@ from ..files import damaged, make_folder, write_error, write_json
 from ..lock import lock_folder
 from ..steps import step_kinds
 from ..wording import quote
-from .run import VARIANTS, made_from, now, read_run, version, write_run
+from .run import made_from, now, read_run, variants_of, version, write_run
 
 REPLACED = "replaced"
 
@@ -28,13 +28,13 @@ def retire_all(folder: Path, name: str, result: str | None) -> None:
     lost = _resting_on(steps, name, result)
     if lost or result is None or before not in (None, result):
         _retire(folder, name, lost, gone=result is None, other=before not in (None, result))
-    for variant in sorted((folder / VARIANTS).glob("*/run.json")):
-        own = read_run(variant.parent)["steps"]
+    for variant in variants_of(folder):
+        own = read_run(variant)["steps"]
         lost = [] if name in own else _resting_on(own, name, result)
         if lost:
-            lock = lock_folder(variant.parent)
-            finish_moving(variant.parent)
-            _retire(variant.parent, None, lost)
+            lock = lock_folder(variant)
+            finish_moving(variant)
+            _retire(variant, None, lost)
             del lock
 
 

@@ -107,6 +107,11 @@ def variant_folder(run: Path, name: str | None) -> Path:
     return run if name is None else check_variant(run / VARIANTS / name)
 
 
+def variants_of(run: Path) -> list[Path]:
+    """The folders of all variants of a run that have a step of their own."""
+    return sorted(path.parent for path in (run / VARIANTS).glob("*/run.json"))
+
+
 def check_variant(folder: Path) -> Path:
     """A folder whose name may be one of a variant."""
     if not re.fullmatch(r"\w[\w.-]*", folder.name) or folder.parent.name != VARIANTS:

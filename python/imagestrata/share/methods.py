@@ -1,0 +1,398 @@
+"""What was done to the images, as the methods section of a paper says it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImagestrataError, plural, warn
+from ..files import read_json
+from ..provenance import find_step, read_run, require_step, variants_of, version
+from ..steps import step_kinds
+from ..validate import check_path
+from ..verbs import public
+from ..wording import SAME_CALL, quote, verb
+
+Entry = Mapping[str, Any]
+
+#: Settings that say where something lies, or that a sentence says in another way.
+_ELSEWHERE = frozenset({
+    "base_url", "classifier", "encoder", "endpoint_url", "fine_tuned", "inputs", "learnt_from",
+    "mean", "method", "model", "name", "published", "reduced_by", "reduced_from", "sd", "service",
+    "test", "texts", "weights", "weights_sha256", "width",
+})  # fmt: skip
+
+_METHODS = {
+    "iterative": "Iterative k-means",
+    "kmeans": "K-means",
+    "hdbscan": "HDBSCAN",
+    "labels": "Labels that were assigned beforehand",
+}
+_REDUCTIONS = {"pca": "Principal component analysis", "umap": "UMAP"}
+
+#: Reasons for which a file is a copy of another one.
+_COPIES = ("same bytes", "same pixels", "near-duplicate")
+
+#: Packages on which the numbers depend in any study; others are told where settings name them.
+_SOFTWARE = (
+    *("imagestrata", "python", "numpy", "scipy", "scikit-learn"),
+    *("torch", "torchvision", "pillow"),
+)
+
+
+@public
+def methods_paragraph(run: str | os.PathLike[str]) -> str:
+    """Write the paragraph on methods that a paper needs, from what a run folder records.
+
+    Parameters
+    ----------
+    run : path
+        A run folder. Of a variant (``run/variants/NAME``), the paragraph tells what the
+        variant is made from, too.
+
+    Returns
+    -------
+    str
+        Sentences on each finished step, in the order of the work: how many files there
+        were, how many of them were usable, duplicates or rejected, and why; the encoder,
+        with the SHA-256 of its weights; the clustering method, with all its settings, and
+        how many clusters and images outside of clusters it found; the sample; pairs,
+        packets, texts and labels, if there are any; versions of the software. A paragraph
+        for each variant of the run follows, and a last line with what to cite.
+
+    Raises
+    ------
+    ImagestrataError
+        If the folder holds no finished step, or one whose result is missing or was made
+        from something that has been replaced since.
+
+    Warns
+    -----
+    UserWarning
+        If a step is unfinished: the paragraph leaves it out.
+
+    Notes
+    -----
+    All numbers are those of ``run.json``. The paragraph says what was done, and not why:
+    add your reasons, and shorten what your readers need not know.
+
+    Examples
+    --------
+    >>> from imagestrata import cluster_images, draw_demo_corpus, methods_paragraph
+    >>> corpus = draw_demo_corpus("demo", n_images=60, seed=3)  # doctest: +SKIP
+    >>> topics = cluster_images(corpus, encoder="pocket", out="run")  # doctest: +SKIP
+    >>> print(methods_paragraph("run"))  # doctest: +SKIP
+    """
+    folder = check_path("run", run)
+    steps = _finished(folder, step_kinds())
+    texts = [" ".join(_sentences(folder, steps))] if steps else []
+    for variant in variants_of(folder):
+        own = _finished(variant, [*read_run(variant)["steps"], "tune"])
+        if own:
+            texts.append(" ".join([f"Variant {variant.name}:", *_sentences(variant, own)]))
+            steps |= {f"{variant.name}/{name}": entry for name, entry in own.items()}
+    if not steps:
+        raise ImagestrataError(
+            f"{quote(folder)} holds no finished step.",
+            f"Run {verb('scan_images', out='run')} or {verb('cluster_images', out='run')} first.",
+        )
+    texts[0] += f" {_software(steps.values())}"
+    return "\n\n".join([*texts, _citation(steps.values())])
+
+
+def _finished(folder: Path, names: Iterable[str]) -> dict[str, Entry]:
+    """What is said of the finished steps of a run, each checked to be there as a whole."""
+    found: dict[str, Entry] = {}
+    for name in names:
+        place = folder / "tuning" if name == "tune" else folder
+        entry = find_step(place, name)[1]
+        if entry is not None and entry["finished"]:
+            found[name] = require_step(place, name)
+        elif entry is not None:
+            warn(
+                f"The step {quote(name)} in {quote(place)} is not finished: the paragraph leaves "
+                f"it out. {SAME_CALL} as before goes on with it."
+            )
+    return found
+
+
+def _sentences(folder: Path, steps: Mapping[str, Entry]) -> list[str]:
+    """What was done in each step, in the order of the steps."""
+    said = []
+    for name, entry in steps.items():
+        if name in _SAYS:
+            try:
+                said.append(_SAYS[name](entry, find_step(folder, name)[0]))
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ImagestrataError(
+                    f"What {quote(folder / 'run.json')} says of the step {quote(name)} is not "
+                    f"complete ({error}).",
+                    f"Make the step again: {verb(step_kinds()[name].verb, overwrite=True)}.",
+                ) from None
+    return said
+
+
+def _scan(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    reasons = n.get("reasons", {})
+    copies = {reason: reasons[reason] for reason in _COPIES if reason in reasons}
+    others = {reason: m for reason, m in reasons.items() if reason not in _COPIES}
+    what = "was a distinct, usable image" if n["ok"] == 1 else "were distinct, usable images"
+    said = [f"Of {plural(n['files'], 'file')}, {n['ok']:,} ({_share(n['ok'], n['files'])}) {what}."]
+    left_out = [
+        f"{plural(n['duplicate'], 'duplicate')}{_listed(copies)}" if n["duplicate"] else "",
+        f"{plural(n['rejected'], 'unusable file')}{_listed(others)}" if n["rejected"] else "",
+    ]
+    if any(left_out):
+        said.append(f"We excluded {' and '.join(filter(None, left_out))}.")
+    if n.get("ignored"):
+        names = settings.get("exclude")
+        named = f", nor were names that match {_and(names)}" if names else ""
+        passed_over = _listed(n.get("passed_over", {}))
+        said.append(f"Other files in the folder were not considered{passed_over}{named}.")
+    bytes_ = f" and its file at least {settings['min_bytes']:,} bytes"
+    said.append(
+        "An image was usable if it could be decoded and its shorter side had at least "
+        f"{plural(settings['min_side'], 'pixel')}{bytes_ if settings['min_bytes'] else ''}."
+    )
+    near = settings["near_duplicates"]
+    said.append(
+        "Files were duplicates if their bytes or their decoded pixels were identical"
+        + ("." if near is None else f", or if their perceptual hashes differed in {near} bits or "
+           "fewer.")
+    )  # fmt: skip
+    return " ".join(said)
+
+
+def _fine_tune(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    return (
+        f"We fine-tuned the network {settings['encoder']} on {plural(n['train'], 'image')} with "
+        f"labels, used {n['val']:,} for validation and {n['test']:,} for the test, and kept epoch "
+        f"{n['best_epoch']}{_settings(settings)}."
+    )
+
+
+def _describe(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    return (
+        f"The model {settings['model']}{_sent(n)} described {plural(n['images'], 'image')} in "
+        f"words{_settings(settings)}."
+    )
+
+
+def _tag(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    kind = next(one for one in ("service", "model", "classifier") if one in settings)
+    return (
+        f"The {kind} {settings[kind]}{_sent(n)} labelled {plural(n['images'], 'image')}, of which "
+        f"{n['without']:,} received no label{_settings(settings)}."
+    )
+
+
+def _read(entry: Entry, _: Path) -> str:
+    n = entry["counts"]
+    return (
+        f"Tesseract {n['tesseract']} found text in {n['with_text']:,} of "
+        f"{plural(n['images'], 'image')}{_settings(entry['settings'])}."
+    )
+
+
+def _faces(entry: Entry, _: Path) -> str:
+    n = entry["counts"]
+    return (
+        f"The face detector of dlib found {plural(n['faces'], 'face')} in "
+        f"{plural(n['images'], 'image')}{_settings(entry['settings'])}."
+    )
+
+
+def _embed(entry: Entry, run: Path) -> str:
+    encoder = read_json(run / "embeddings" / "encoder.json")
+    n = entry["counts"]
+    whole = encoder.get("reduced_from", encoder)
+    of_texts = "texts" in whole
+    text = (
+        f"The encoder {whole.get('name', 'of the author')}{_encoder(whole)} represented "
+        f"{'the text of ' if of_texts else ''}{plural(n['images'], 'image')} as vectors of "
+        f"{plural(whole['width'], 'number')}{' each' if n['images'] != 1 else ''}."
+    )
+    if "reduced_from" in encoder:
+        by = encoder["reduced_by"]
+        text += (
+            f" {_REDUCTIONS[by]} reduced them to {plural(encoder['width'], 'number')} each"
+            f"{_settings(encoder)}."
+        )
+    failed = n.get("failed") or {}
+    total = sum(failed.values()) if isinstance(failed, Mapping) else failed
+    if total:
+        why = _listed(failed) if isinstance(failed, Mapping) else ""
+        text += f" We excluded {plural(total, 'further image')} without a vector{why}."
+    return text
+
+
+def _encoder(encoder: Mapping[str, Any]) -> str:
+    """The weights and settings of an encoder, in parentheses."""
+    said = []
+    if encoder.get("fine_tuned"):
+        said.append(f"fine-tuned on labels of {_and(encoder['fine_tuned'])}")
+    if encoder.get("published"):
+        said.append(f"weights {encoder['published']}")
+    if encoder.get("weights_sha256"):
+        said.append(f"SHA-256 of the weights {encoder['weights_sha256']}")
+    return _settings(encoder, said)
+
+
+def _cluster(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    images, residual = n["n_images"], n["n_residual"]
+    told = {name: value for name, value in settings.items() if name != "labels"}
+    which = f"{images - residual:,} of {plural(images, 'image')}" if residual else (
+        f"all {plural(images, 'image')}"
+    )  # fmt: skip
+    text = (
+        f"{_METHODS[settings['method']]} grouped {which} into "
+        f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
+    )
+    if residual == 1:
+        text += f" The other image ({_share(1, images)}) belongs to no cluster: it is the residual."
+    elif residual:
+        text += (
+            f" The other {residual:,} images ({_share(residual, images)}) belong to no cluster and "
+            "form the residual."
+        )
+    return text
+
+
+def _sample(entry: Entry, run: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    clustered = find_step(run, "cluster")[1] or {}
+    with_residual = settings.get("residual") == "together" and (
+        clustered.get("counts", {}).get("n_residual") != 0
+    )
+    text = (
+        f"From {plural(n['strata'], 'stratum', 'strata')} (the clusters"
+        f"{' and the residual' if with_residual else ''}), we drew a random sample of "
+        f"{plural(n['sampled'], 'image')}"
+    )
+    if settings.get("budget") is None:
+        text += (
+            f", at most {settings['n_per_cluster']:,} from each stratum and never all images of a "
+            "stratum with more than one"
+        )
+    text += f"{_settings(settings)}."
+    if n.get("not_sampled_strata"):
+        out = plural(n["not_sampled_strata"], "stratum", "strata")
+        text += f" The sample leaves out {out} by these settings."
+    return text + " The inclusion probability of an image is the share of its stratum that we drew."
+
+
+def _pairs(entry: Entry, _: Path) -> str:
+    n = entry["counts"]
+    return (
+        f"For judgements by people, we drew {plural(n['pairs'], 'pair')} of images, in which "
+        f"{plural(n['images'], 'image')} {'occurs' if n['images'] == 1 else 'occur'}"
+        f"{_settings(entry['settings'])}."
+    )
+
+
+def _assign(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    groups = settings["groups"]
+    return (
+        f"We dealt {plural(n['images'], 'sampled image')} into {plural(n['packets'], 'packet')} "
+        f"for {plural(len(groups), 'group')} of respondents ({_and(groups)}), so that each image "
+        f"is rated by {plural(settings['raters_per_group'], 'respondent')} of each group"
+        f"{_settings({k: v for k, v in settings.items() if k != 'groups'})}."
+    )
+
+
+def _tune(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    return (
+        f"We compared {plural(n['n_candidates'], 'clustering')} by their {settings['measure']} on "
+        f"{plural(n['n_pairs'], 'judged pair')}{_settings(settings)}."
+    )
+
+
+_SAYS: dict[str, Callable[[Entry, Path], str]] = {
+    "scan": _scan,
+    "fine-tune": _fine_tune,
+    "describe": _describe,
+    "tag": _tag,
+    "read": _read,
+    "faces": _faces,
+    "embed": _embed,
+    "cluster": _cluster,
+    "sample": _sample,
+    "pairs": _pairs,
+    "assign": _assign,
+    "tune": _tune,
+}
+
+
+def _software(entries: Iterable[Entry]) -> str:
+    """Versions of what results depend on; several, where steps were made with different ones."""
+    found: dict[str, set[str]] = {}
+    for entry in entries:
+        for package, number in entry.get("versions", {}).items():
+            if package in _SOFTWARE or package.partition("-")[0] in str(entry["settings"]):
+                found.setdefault(package, set()).add(number)
+    listed = [f"{one} {' and '.join(sorted(found[one]))}" for one in sorted(found, key=_rank)]
+    return f"Computations used {_and(listed).replace('python', 'Python', 1)}." if listed else ""
+
+
+def _rank(package: str) -> int:
+    return _SOFTWARE.index(package) if package in _SOFTWARE else len(_SOFTWARE)
+
+
+def _citation(entries: Iterable[Entry]) -> str:
+    known = {entry.get("versions", {}).get("imagestrata", version()) for entry in entries}
+    what = metadata.metadata("imagestrata")["Summary"]
+    return (
+        f"Reference: The imagestrata authors. imagestrata: {what}. Version "
+        f"{' and '.join(sorted(known))} [computer software]."
+    )
+
+
+def _settings(settings: Mapping[str, Any], said: Iterable[str] = ()) -> str:
+    """All settings that a sentence does not say, in parentheses behind what it does say."""
+    told = {name: value for name, value in settings.items() if name not in _ELSEWHERE}
+    given = [f"{name} = {_value(value)}" for name, value in told.items() if value is not None]
+    unset = ", ".join(name for name, value in told.items() if value is None)
+    parts = [*said, *given, *([f"not set: {unset}"] if unset else [])]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    if isinstance(value, str) and " " not in value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """What was counted, in parentheses: the most frequent first."""
+    ordered = sorted(counts.items(), key=lambda one: -one[1])
+    listed = "; ".join(f"{what}: {n:,}" for what, n in ordered)
+    return f" ({listed})" if listed else ""
+
+
+def _sent(counts: Mapping[str, Any]) -> str:
+    """Where images were sent, if they left the machine."""
+    return f", asked at {counts['sent_to']}," if counts.get("sent_to") else ""
+
+
+def _and(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _share(n: int, total: int) -> str:
+    return f"{n / total:.1%}" if total else "none"
