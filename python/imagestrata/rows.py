@@ -58,19 +58,19 @@ class Rows:
         The rows lie in a file if this is the whole of a file's matrix.
     selected : ndarray of int or slice, optional
         Which of its rows these are; all by default.
-    functions : sequence of functions, optional
+    functions : tuple of functions, optional
         What is done to rows as they are read, one after the other.
     """
 
     def __init__(
         self,
         matrix: NDArray[Any],
-        selected: NDArray[np.intp] | slice = slice(None),
-        functions: Sequence[RowFunction] = (),
+        selected: NDArray[np.intp] | slice | None = None,
+        functions: tuple[RowFunction, ...] = (),
     ) -> None:
         self._matrix = matrix
         self._selected = selected
-        self._functions = tuple(functions)
+        self._functions = functions
 
     @property
     def path(self) -> str | None:
@@ -88,10 +88,10 @@ class Rows:
     def __len__(self) -> int:
         if isinstance(self._selected, slice):
             return len(range(len(self._matrix))[self._selected])
-        return len(self._selected)
+        return len(self._matrix if self._selected is None else self._selected)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        rows = np.asarray(self._matrix[self._within(key)])
+        rows = np.asarray(self._matrix[key if self._selected is None else self._within(key)])
         for function in self._functions:
             rows = function(rows)
         return rows
@@ -101,6 +101,8 @@ class Rows:
 
     def select(self, key: slice | NDArray[Any]) -> Rows:
         """Some of the rows, not read yet."""
+        if isinstance(key, slice) and self._selected is None and self.path is None:
+            return Rows(self._matrix[key])
         return Rows(self._matrix, self._within(key), self._functions)
 
     def map(self, function: RowFunction, engine: Engine | None = None) -> Rows:
@@ -129,10 +131,10 @@ class Rows:
         """Which rows of the matrix ``key`` means; a slice, which needs no copies, if possible."""
         if isinstance(key, np.ndarray) and key.dtype == bool:
             key = np.flatnonzero(key)
+        if self._selected is None:
+            return key
         if not isinstance(self._selected, slice):
             return self._selected[key]
-        if self._selected == slice(None):
-            return key
         selected = range(len(self._matrix))[self._selected]
         if isinstance(key, slice):
             some = selected[key]
@@ -211,7 +213,7 @@ def _opened(
 
 def _of_file(
     file: tuple[str, int, str, int, tuple[int, int]],
-    selected: NDArray[np.intp] | slice,
-    functions: Sequence[RowFunction],
+    selected: NDArray[np.intp] | slice | None,
+    functions: tuple[RowFunction, ...],
 ) -> Rows:
     return Rows(_opened(*file), selected, functions)

@@ -45,7 +45,7 @@ class Name(str):
     __slots__ = ()
 
 
-class Kind(str):
+class TypeName(str):
     """The type of a value that is too large or too strange to be shown."""
 
     __slots__ = ()
@@ -78,7 +78,7 @@ class Language:
         return f"{name}({', '.join(given)})"
 
     def value(self, value: Any) -> str:
-        if isinstance(value, Kind):
+        if isinstance(value, TypeName):
             return self.kind(value)
         if isinstance(value, Name):
             return str(value)
@@ -247,7 +247,7 @@ def _unpack(packed: Any) -> Any:
             case "name":
                 return Name(inside)
             case "kind":
-                return Kind(inside)
+                return TypeName(inside)
             case "tuple":
                 return tuple(map(_unpack, inside))
             case "dict":
