@@ -29,7 +29,7 @@ from machine import write_result
 from imagestrata import Embeddings
 from imagestrata.embeddings import mapped
 from imagestrata.embeddings.inputs import as_embeddings
-from imagestrata.embeddings.shards import PART_SIZE, Shards, encoder_key, finish
+from imagestrata.embeddings.parts import PART_SIZE, VectorParts, encoder_key, finish
 
 #: How often a process looks at its own memory, in seconds.
 PULSE = 0.02
@@ -76,13 +76,13 @@ def write(folder: Path, n: int, width: int) -> None:
     place = folder / "embeddings"
     ids = [f"{row:016x}" for row in range(n)]
     encoder = {"name": "drawn at random", "width": width}
-    shards = Shards(place, ids, encoder_key(encoder))
+    parts = VectorParts(place, ids, encoder_key(encoder))
     rng = np.random.default_rng(0)
     centers = rng.standard_normal((100, width), dtype=np.float32)
-    for number, block in enumerate(shards.split(ids)):
+    for number, block in enumerate(parts.split(ids)):
         noise = rng.standard_normal((len(block), width), dtype=np.float32)
         vectors = centers[rng.integers(100, size=len(block))] + noise
-        shards.write(number, vectors, [None] * len(block))
+        parts.write(number, vectors, [None] * len(block))
     paths = [f"images/{image_id}.jpg" for image_id in ids]
     finish(place, pd.DataFrame({"image_id": ids, "path": paths, "n_copies": 1}), encoder)
 

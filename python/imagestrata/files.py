@@ -202,8 +202,8 @@ class Parts:
         self.folder = folder
         self._seen: dict[str, list[Path]] | None = None
 
-    def look(self) -> None:
-        """See once and for all what is there, where many thousands of parts come to be used.
+    def list_once(self) -> None:
+        """List the folder once and for all, where many thousands of parts will be read.
 
         Only for one who alone writes here, or reads what nobody writes any more.
         """

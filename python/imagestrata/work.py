@@ -208,7 +208,7 @@ class Work:
         names = [part_name(number) for number in range(len(blocks))]
         tables: list[pa.Table | None] = [None] * len(blocks)
         if parts is not None:
-            parts.look()
+            parts.list_once()
             stored = map(parts.read, names)
             tables = [one if one is not None and is_whole(one) else None for one in stored]
         missing = [number for number, table in enumerate(tables) if table is None]

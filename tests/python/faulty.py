@@ -66,7 +66,7 @@ _SMALL = {
     "imagestrata.corpus.faces.PART_SIZE": 6,
     "imagestrata.corpus.scan.PART_SIZE": 16,
     "imagestrata.embeddings.embeddings.PART_SIZE": 16,
-    "imagestrata.embeddings.shards.PART_SIZE": 16,
+    "imagestrata.embeddings.parts.PART_SIZE": 16,
     "imagestrata.text.embed._BATCH": 6,
     "imagestrata.text.read.PART_SIZE": 6,
 }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from images import picture, write_pictures
 from imagestrata import ImagestrataError, embed_images
-from imagestrata.embeddings import shards
+from imagestrata.embeddings import parts
 from imagestrata.encoders import inference, network, registry
 from imagestrata.encoders.batches import MOST, FittingBatches, best_batch
 
@@ -61,7 +61,7 @@ class TestBestBatch:
 
     def test_as_many_as_a_part_has(self) -> None:
         """Larger batches are cut, so they need not be tried."""
-        assert MOST == shards.PART_SIZE
+        assert MOST == parts.PART_SIZE
 
 
 class TestFittingBatches:

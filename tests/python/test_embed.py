@@ -30,7 +30,7 @@ from imagestrata import (
     scan_images,
 )
 from imagestrata.corpus.reasons import Reason
-from imagestrata.embeddings import compute, shards
+from imagestrata.embeddings import compute, parts
 from imagestrata.encoders import registry
 from imagestrata.encoders.base import Encoder
 from imagestrata.encoders.hog import HogEncoder
@@ -43,7 +43,7 @@ N_IMAGES = 20
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three parts where there would be one."""
-    monkeypatch.setattr(shards, "PART_SIZE", 8)
+    monkeypatch.setattr(parts, "PART_SIZE", 8)
 
 
 @pytest.fixture
@@ -442,9 +442,9 @@ class TestRunFolder:
             "import sys, time\n"
             "from imagestrata import embed_images\n"
             "from imagestrata import engine\n"
-            "from imagestrata.embeddings import shards\n"
+            "from imagestrata.embeddings import parts\n"
             "from imagestrata.encoders.hog import HogEncoder\n"
-            "shards.PART_SIZE = 4\n"
+            "parts.PART_SIZE = 4\n"
             "engine._cores = lambda: 1\n"
             "encode = HogEncoder.encode\n"
             "def slow(self, prepared):\n"
@@ -466,7 +466,7 @@ class TestRunFolder:
         subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
         assert {path: path.stat().st_mtime_ns for path in before} == before
         # Read with the part size it was written with.
-        vectors = [shards.good_rows(Parts(stored).read(f"part-{n:05d}"))[0] for n in range(5)]
+        vectors = [parts.vectors_of_part(Parts(stored).read(f"part-{n:05d}"))[0] for n in range(5)]
         assert np.array_equal(np.concatenate(vectors), embed(folder).matrix)
 
 

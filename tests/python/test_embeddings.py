@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
 from imagestrata import Embeddings, ImagestrataError
-from imagestrata.embeddings import shards
+from imagestrata.embeddings import parts
 
 
 class TestFromArrays:
@@ -124,7 +124,7 @@ class TestFiles:
             }
         ).astype(made.images.dtypes)
         with pytest.MonkeyPatch.context() as patch:
-            for module in ("shards", "embeddings"):
+            for module in ("parts", "embeddings"):
                 patch.setattr(f"imagestrata.embeddings.{module}.PART_SIZE", part_size)
             made.save(folder)
             loaded = Embeddings.load(folder)
@@ -155,4 +155,4 @@ class TestFiles:
         assert str(table.schema.field("vector").type).startswith("fixed_size_list")
 
     def test_parts_are_small_enough_to_lose_one(self) -> None:
-        assert shards.PART_SIZE <= 512
+        assert parts.PART_SIZE <= 512

@@ -35,7 +35,7 @@ from images import bad_files, encode, picture, write_files, write_pictures
 from imagestrata import ImagestrataError, cluster_images, embed_images, engine, scan_images
 from imagestrata.clustering import base, vectors
 from imagestrata.corpus import scan
-from imagestrata.embeddings import shards
+from imagestrata.embeddings import parts
 from imagestrata.encoders import portable
 from imagestrata.encoders.portable import Portable
 from imagestrata.encoders.registry import make_encoder
@@ -92,7 +92,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "PART_SIZE", PART)
-    monkeypatch.setattr(shards, "PART_SIZE", PART)
+    monkeypatch.setattr(parts, "PART_SIZE", PART)
 
 
 @pytest.fixture(scope="session")
@@ -294,8 +294,8 @@ class TestVerbs:
             "import os, signal, sys\n"
             "from imagestrata import embed_images\n"
             "from imagestrata.corpus import scan\n"
-            "from imagestrata.embeddings import shards\n"
-            f"scan.PART_SIZE = shards.PART_SIZE = {PART}\n"
+            "from imagestrata.embeddings import parts\n"
+            f"scan.PART_SIZE = parts.PART_SIZE = {PART}\n"
             "def kill(step, done, total):\n"
             f"    if step == sys.argv[4] and done > {3 * PART}:\n"
             "        os.kill(os.getpid(), signal.SIGKILL)\n"

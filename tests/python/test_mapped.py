@@ -31,10 +31,10 @@ from imagestrata import (
 )
 from imagestrata.bridge import calls
 from imagestrata.bridge.codec import decode_matrix, encode_matrix, encode_table
-from imagestrata.embeddings import mapped, shards
+from imagestrata.embeddings import mapped, parts
 from imagestrata.embeddings.embeddings import write_embeddings
 from imagestrata.embeddings.inputs import as_embeddings, embeddings_fingerprint
-from imagestrata.embeddings.shards import Shards, encoder_key, finish
+from imagestrata.embeddings.parts import VectorParts, encoder_key, finish
 from imagestrata.files import remove_half_written, write_table
 from imagestrata.provenance import read_table
 from imagestrata.rows import rows_not_finite
@@ -50,10 +50,10 @@ def write(folder: Path, matrix: Any, reasons: list[str | None]) -> None:
     ).astype({"image_id": "str", "path": "str"})
     width = matrix.shape[1]
     encoder = ENCODER | {"width": width}
-    parts = Shards(folder / "embeddings", images["image_id"].tolist(), encoder_key(encoder))
-    for number, why in enumerate(parts.split(reasons)):
-        start = number * shards.PART_SIZE
-        parts.write(number, matrix[start : start + len(why)], why)
+    stored = VectorParts(folder / "embeddings", images["image_id"].tolist(), encoder_key(encoder))
+    for number, why in enumerate(stored.split(reasons)):
+        start = number * parts.PART_SIZE
+        stored.write(number, matrix[start : start + len(why)], why)
     finish(folder / "embeddings", images, encoder)
 
 
@@ -70,7 +70,7 @@ def vector_file(folder: Path) -> Path:
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Corpora of any size are large, and have parts of 4 rows."""
     monkeypatch.setattr(mapped, "LARGEST_IN_MEMORY", 0)
-    monkeypatch.setattr(shards, "PART_SIZE", 4)
+    monkeypatch.setattr(parts, "PART_SIZE", 4)
     monkeypatch.setattr("imagestrata.embeddings.embeddings.PART_SIZE", 4)
 
 
@@ -114,14 +114,14 @@ def test_mapped_is_what_is_in_memory(
     reason = st.sampled_from([None, None, "empty file", "out of memory"])
     reasons = data.draw(st.lists(reason, min_size=n, max_size=n))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "PART_SIZE", part)
+        patch.setattr(parts, "PART_SIZE", part)
         write(folder, matrix, reasons)
         before = files(folder)
         plain = Embeddings.load(folder)
         assert type(plain.matrix) is np.ndarray and files(folder) == before
         patch.setattr(mapped, "LARGEST_IN_MEMORY", 0)
         first = Embeddings.load(folder)
-        patch.setattr(Shards, "tables", None)
+        patch.setattr(VectorParts, "tables", None)
         second = Embeddings.load(folder)
     for loaded in (first, second):
         assert isinstance(loaded.matrix, np.memmap)
@@ -267,8 +267,10 @@ def test_what_embeds_makes_damaged_parts_again(
     before = files(tmp_path / "run")
     damage(next((tmp_path / "run" / "embeddings").glob("part-00001.*")))
     written: list[int] = []
-    make = Shards.write
-    monkeypatch.setattr(Shards, "write", lambda *given: (written.append(given[1]), make(*given))[1])
+    make = VectorParts.write
+    monkeypatch.setattr(
+        VectorParts, "write", lambda *given: (written.append(given[1]), make(*given))[1]
+    )
     embed_images(folder, "hog", out=tmp_path / "run", progress=False)
     assert written == [1]
     assert files(tmp_path / "run") == before

@@ -19,7 +19,7 @@ from ..progress import Progress
 from ..provenance import fingerprint
 from ..wording import SAME_CALL, arg, quote
 from ..work import Failed, attempt, counted, cut, open_work
-from .shards import Shards, read_state
+from .parts import VectorParts, read_state
 
 #: Images that a cluster's worker prepares together for learning.
 _DRAWN_AT_ONCE = 32
@@ -59,7 +59,7 @@ def compute(
     encoder: Encoder,
     files: Sequence[File],
     engine: Any,
-    shards: Shards,
+    parts: VectorParts,
     batch_size: int,
     progress: Progress,
 ) -> None:
@@ -68,18 +68,18 @@ def compute(
     Where a whole block fails (the last one may be a mere rest), the drive was
     unplugged or the folder moved: an error then, not thousands of failures.
     """
-    blocks = shards.split(files)
+    blocks = parts.split(files)
     batches = [cut(block, batch_size) for block in blocks]
     encode = partial(_encode, Portable(encoder))
     needed = _needed(encoder, files)
     with open_work("Embedding", len(files), progress, engine, files=needed) as work:
-        for number, encoded in work.blocks(encode, batches, shards.missing(), size=len):
+        for number, encoded in work.blocks(encode, batches, parts.missing(), size=len):
             vectors = np.concatenate([some for some, _ in encoded])
             reasons = [reason for _, some in encoded for reason in some]
             if None not in reasons and len(reasons) == len(blocks[0]):
                 raise _all_failed(blocks[number], reasons)
-            shards.write(number, vectors, reasons)
-    shards.drop_others()
+            parts.write(number, vectors, reasons)
+    parts.drop_others()
 
 
 def _needed(encoder: Encoder, files: Sequence[File]) -> list[str]:

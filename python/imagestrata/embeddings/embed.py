@@ -35,7 +35,7 @@ from ..work import warn_of
 from .compute import compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .inputs import embeddings_fingerprint
-from .shards import Shards, begin, encoder_key, finish, write_state
+from .parts import VectorParts, begin, encoder_key, finish, write_state
 
 
 @public
@@ -337,9 +337,9 @@ def _embed(
             learn(encoder, files, workers, folder, seed, progress)
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
-        shards = Shards(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        compute(encoder, files, workers, shards, batch_size or encoder.batch_size, progress)
-    result = assemble(images, shards, encoder.settings, encoder.state())
+        parts = VectorParts(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
+        compute(encoder, files, workers, parts, batch_size or encoder.batch_size, progress)
+    result = assemble(images, parts, encoder.settings, encoder.state())
     reasons = result.failures["reason"].tolist()
     warn_of(reasons, len(images), "embedded", "; they are listed among the failures")
     return result

@@ -22,11 +22,11 @@ from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, with_file
 from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
-from .mapped import file_of, map_vectors, vectors_of
-from .shards import (
+from .mapped import file_of, load_vectors, map_vectors
+from .parts import (
     PART_SIZE,
     MissingPartError,
-    Shards,
+    VectorParts,
     encoder_key,
     finish,
     read_finished,
@@ -224,24 +224,24 @@ class Embeddings(Shown):
 
 
 def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
-    """Write embeddings to a folder of shards, in place of any that are there."""
+    """Write embeddings to a folder of parts, in place of any that are there."""
     failures = embeddings.failures
     table = pd.concat([embeddings.images, failures.drop(columns="reason")], ignore_index=True)
     reasons = [None] * len(embeddings) + failures["reason"].tolist()
-    shards = Shards(folder, table["image_id"].tolist(), encoder_key(embeddings.encoder))
+    parts = VectorParts(folder, table["image_id"].tolist(), encoder_key(embeddings.encoder))
     width = embeddings.matrix.shape[1]
-    for number, why in enumerate(shards.split(reasons)):
+    for number, why in enumerate(parts.split(reasons)):
         vectors = embeddings.matrix[number * PART_SIZE :][: len(why)]
         unset = np.zeros((len(why) - len(vectors), width), dtype=np.float32)
-        shards.write(number, np.concatenate([vectors, unset]), why)
-    shards.drop_others()
+        parts.write(number, np.concatenate([vectors, unset]), why)
+    parts.drop_others()
     if embeddings.state:
         write_state(folder, embeddings.encoder["learnt_from"], embeddings.state)
     finish(folder, table, embeddings.encoder)
 
 
 def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | None:
-    """The embeddings in a folder of shards, or None if any of them is missing or damaged.
+    """The embeddings in a folder of parts, or None if any of them is missing or damaged.
 
     Parameters
     ----------
@@ -259,23 +259,23 @@ def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | N
         state = read_state(folder, settings["learnt_from"])
         if state is None:
             return None
-    shards = Shards(folder, images["image_id"].tolist(), encoder_key(settings))
-    if every_part and not shards.are_whole():
+    parts = VectorParts(folder, images["image_id"].tolist(), encoder_key(settings))
+    if every_part and not parts.are_whole():
         return None
     try:
-        return assemble(images, shards, settings, state)
+        return assemble(images, parts, settings, state)
     except MissingPartError:
         return None
 
 
 def assemble(
     images: pd.DataFrame,
-    shards: Shards,
+    parts: VectorParts,
     settings: Mapping[str, Any],
     state: Mapping[str, NDArray[np.float32]] | None,
 ) -> Embeddings:
-    """Embeddings from all the blocks of all images, failed ones among them."""
-    vectors, reasons = vectors_of(shards, settings["width"])
+    """Embeddings from the parts of all images, failed ones among them."""
+    vectors, reasons = load_vectors(parts, settings["width"])
     failed = np.array([reason is not None for reason in reasons])
     failures = images[failed].assign(reason=reasons[failed]).reset_index(drop=True)
     kept = images[~failed].reset_index(drop=True)

@@ -15,7 +15,7 @@ from ..rows import rows_hash, rows_not_finite
 from ..tables import from_elsewhere
 from ..wording import kind_of
 from .embeddings import Embeddings
-from .shards import encoder_key
+from .parts import encoder_key
 
 
 def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None) -> Embeddings:

@@ -1,6 +1,8 @@
 """Vectors of a large corpus as one file, of which only what is looked at is in memory.
 
-Beside the parts (see :mod:`~imagestrata.embeddings.shards`), and made from them:
+Vectors of more than 256 MiB are copied from the parts of a run folder (see
+:mod:`~imagestrata.embeddings.parts`) into one file when they are first read. NumPy maps
+that file into memory, and the system reads what is looked at. Two files are made:
 
 =====================  ==========================================================
 ``vectors.*.npy``      the vectors of all images that have one, in order: float32,
@@ -10,8 +12,8 @@ Beside the parts (see :mod:`~imagestrata.embeddings.shards`), and made from them
                        that both files were made from
 =====================  ==========================================================
 
-The parts stay what counts. Where they have changed, or one of the two files is
-missing or damaged, both are made again. A file in use is never written to: a new one
+The parts remain the original. Where they have changed, or one of the two files is
+missing or damaged, both files are made again. A file in use is never written to: a new one
 takes its name, and whoever has mapped the old one keeps that. (Not on Windows, which
 keeps a file from being replaced or removed as long as it is mapped.)
 """
@@ -19,13 +21,12 @@ keeps a file from being replaced or removed as long as it is mapped.)
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -34,8 +35,9 @@ from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, warn
 from ..files import Parts, file_hash
+from ..rows import is_file
 from ..wording import quote, verb
-from .shards import Shards, drop_vectors, gather, good_rows, marked
+from .parts import VectorParts, drop_vectors, if_marked, stack_parts, vectors_of_part
 
 #: Vectors of more bytes than this are mapped, and not held in memory.
 LARGEST_IN_MEMORY = 256 * 2**20
@@ -48,26 +50,26 @@ _FILE = b"imagestrata.vectors"
 _ONE_AT_A_TIME = threading.Lock()
 
 #: Vectors of the images that have one, and for every image the reason if it has none.
-Vectors = tuple[NDArray[np.float32], NDArray[np.object_]]
+Loaded: TypeAlias = tuple[NDArray[np.float32], NDArray[np.object_]]
 
 
-def vectors_of(shards: Shards, width: int) -> Vectors:
-    """The vectors in all blocks: in memory, or mapped if they are many and have a folder.
+def load_vectors(parts: VectorParts, width: int) -> Loaded:
+    """The vectors in all parts: in memory, or mapped if they are many and have a folder.
 
     Raises
     ------
     MissingPartError
-        If a block is missing or damaged.
+        If a part is missing or damaged.
     """
-    n = shards.n_rows
-    if shards.folder is not None and n * width * 4 > LARGEST_IN_MEMORY:
+    n = parts.n_rows
+    if parts.folder is not None and n * width * 4 > LARGEST_IN_MEMORY:
         with _ONE_AT_A_TIME:
-            found = _mapped(shards.folder, n, shards.mark())
-            if found is None:
-                found = _make(shards.folder, shards, width)
-        if found is not None:
-            return found
-    vectors, reasons = gather(shards.tables(), width, n)
+            loaded = _read_file(parts.folder, n, parts.mark())
+            if loaded is None:
+                loaded = _make_file(parts.folder, parts, width)
+        if loaded is not None:
+            return loaded
+    vectors, reasons = stack_parts(parts.tables(), width, n)
     good = pd.isna(reasons)
     return (vectors if good.all() else vectors[good]), reasons
 
@@ -92,8 +94,7 @@ def map_vectors(path: Path) -> NDArray[np.float32]:
 
 def file_of(matrix: Any) -> Path | None:
     """The file that a whole matrix of :func:`map_vectors` lies in; None of any other matrix."""
-    # A part of it has the same filename, and another base.
-    if not isinstance(getattr(matrix, "base", None), mmap.mmap) or matrix.mode != "r":
+    if not is_file(matrix) or matrix.mode != "r":
         return None
     path = Path(matrix.filename)
     return path if _NAME.fullmatch(path.name) else None
@@ -105,9 +106,9 @@ def writable(matrix: NDArray[Any]) -> NDArray[Any]:
     return matrix if path is None else np.load(path, mmap_mode="c", allow_pickle=False)
 
 
-def _mapped(folder: Path, n: int, mark: str) -> Vectors | None:
+def _read_file(folder: Path, n: int, mark: str) -> Loaded | None:
     """What was made from these parts, if every byte is as it was then."""
-    table = marked(Parts(folder).read("vectors"), mark)
+    table = if_marked(Parts(folder).read("vectors"), mark)
     if table is None:
         return None
     path = folder / table.schema.metadata[_FILE].decode()
@@ -118,12 +119,12 @@ def _mapped(folder: Path, n: int, mark: str) -> Vectors | None:
     return map_vectors(path), reasons
 
 
-def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
+def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
     """Both files, made from the parts; None if there is no way to write them here."""
-    mark = shards.mark()
+    mark = parts.mark()
     try:
-        with _begun(folder) as file:
-            reasons = _stream(file, shards, width)
+        with _temporary_file(folder) as file:
+            reasons = _write_rows(file, parts, width)
             file.close()
             path = folder / _name(Path(file.name))
             Path(file.name).replace(path)
@@ -138,7 +139,7 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
         if isinstance(error, ImagestrataError) and not isinstance(error.__cause__, OSError):
             raise
         # One who only reads need not be able to write.
-        size = shards.n_rows * width * 4 / 1e9
+        size = parts.n_rows * width * 4 / 1e9
         warn(
             f"{size:.1f} GB of vectors are held in memory, since they cannot be written to "
             f"{quote(folder)} to be mapped from there ({error})."
@@ -148,7 +149,7 @@ def _make(folder: Path, shards: Shards, width: int) -> Vectors | None:
 
 
 @contextlib.contextmanager
-def _begun(folder: Path) -> Iterator[BinaryIO]:
+def _temporary_file(folder: Path) -> Iterator[BinaryIO]:
     """Yield a file that is to be renamed; it is removed if that does not happen."""
     # Its name, which holds its hash, is known only when all is written.
     path = folder / f".vectors.npy.{os.getpid()}.tmp"
@@ -160,15 +161,15 @@ def _begun(folder: Path) -> Iterator[BinaryIO]:
             path.unlink(missing_ok=True)
 
 
-def _stream(file: BinaryIO, shards: Shards, width: int) -> NDArray[np.object_]:
-    """Write the vectors of all blocks, one block at a time; the reasons of those without."""
-    reasons = np.full(shards.n_rows, None, dtype=object)
-    _write_header(file, shards.n_rows, width)
+def _write_rows(file: BinaryIO, parts: VectorParts, width: int) -> NDArray[np.object_]:
+    """Write the vectors of all parts, one part at a time; the reasons of images without one."""
+    reasons = np.full(parts.n_rows, None, dtype=object)
+    _write_header(file, parts.n_rows, width)
     start = file.tell()
     row = 0
     n = 0
-    for table in shards.tables():
-        vectors, good = good_rows(table)
+    for table in parts.tables():
+        vectors, good = vectors_of_part(table)
         file.write(np.ascontiguousarray(vectors, dtype="<f4").data)
         reasons[row : row + len(table)] = table["reason"].to_pylist()
         row += len(table)

@@ -26,7 +26,7 @@ from ..wording import arg
 from .embeddings import Embeddings, read_embeddings, write_embeddings
 from .inputs import as_embeddings, embeddings_fingerprint
 from .mapped import writable
-from .shards import begin
+from .parts import begin
 
 #: What UMAP may take as distance between vectors.
 METRICS = ("euclidean", "cosine", "correlation", "manhattan")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..corpus.pictures import files_of
 from ..corpus.scan import from_scan
 from ..embeddings.embed import embed_images
-from ..embeddings.shards import encoder_key
+from ..embeddings.parts import encoder_key
 from ..encoders.base import Encoder
 from ..encoders.registry import is_network, load_network, restore_encoder
 from ..encoders.saved import read_encoder, write_encoder

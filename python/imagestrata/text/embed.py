@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..corpus.scan import images_step
 from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
-from ..embeddings.shards import begin
+from ..embeddings.parts import begin
 from ..errors import ImagestrataError, MissingWeightsError, plural
 from ..extras import require
 from ..files import Parts, file_hash

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..corpus.pictures import files_of
 from ..corpus.scan import check_images, images_step, usable_images
 from ..embeddings.compute import compute
-from ..embeddings.shards import Shards, encoder_key, gather
+from ..embeddings.parts import VectorParts, encoder_key, stack_parts
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..errors import ImagestrataError, plural
 from ..files import write_table
@@ -183,13 +183,13 @@ def tag_images(
     if stored is not None:
         return stored
     parts = step.parts
-    shards = Shards(
+    parts = VectorParts(
         None if parts is None else parts.folder,
         table["image_id"].tolist(),
         encoder_key(network.settings),
     )
-    compute(network, files_of(table), engine, shards, batch_size or network.batch_size, progress)
-    scores, reasons = gather(shards.tables(), network.width, len(table))
+    compute(network, files_of(table), engine, parts, batch_size or network.batch_size, progress)
+    scores, reasons = stack_parts(parts.tables(), network.width, len(table))
     tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
     if step.folder is not None:
         step.made(texts_fingerprint(tags, "label"))

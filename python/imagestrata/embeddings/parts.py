@@ -1,9 +1,12 @@
 """How embeddings lie on disk: ``embeddings/`` in a run folder.
 
+Vectors are computed and stored 256 images at a time, each time in a part: a file of its own,
+which is whole or absent. A run that was killed goes on with the first part that is missing.
+
 ========================  =====================================================
 ``images.parquet``        what was to be embedded, one row per image
 ``part-00000.*.parquet``  image_id, vector, reason: one row per image, in the
-                          same order, a block of rows per part; an image that
+                          same order; an image that
                           failed has a reason, and NaN for a vector
 ``state.*.parquet``       what the encoder learnt from the corpus, if it learns
 ``encoder.json``          the encoder's settings; written last, so that
@@ -44,11 +47,11 @@ _T = TypeVar("_T")
 
 
 class MissingPartError(ImagestrataError):
-    """A block of vectors is missing, damaged, or of other images or another encoder."""
+    """A part of the vectors is missing, damaged, or of other images or another encoder."""
 
 
-class Shards:
-    """Blocks of vectors, in a folder or (with None) nowhere but in memory.
+class VectorParts:
+    """The vectors of all images in parts, in a folder or (with None) only in memory.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ class Shards:
     ----------
     folder : Path or None
     n_rows : int
-        Images in all blocks.
+        Images in all parts.
     """
 
     def __init__(self, folder: Path | None, ids: Sequence[str], key: str) -> None:
@@ -76,26 +79,26 @@ class Shards:
 
     @staticmethod
     def split(rows: Sequence[_T]) -> list[Sequence[_T]]:
-        """Rows of all images, cut into blocks."""
+        """What there is for all images, cut into parts."""
         return [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def read(self, number: int) -> pa.Table | None:
-        """The block, or None where it is missing, damaged or not of these images and encoder."""
+        """The part, or None where it is missing, damaged or not of these images and encoder."""
         if self._parts is None:
             return self._held.get(number)
-        return marked(self._parts.read(_name(number)), self._mark(number))
+        return if_marked(self._parts.read(_name(number)), self._mark(number))
 
     def missing(self) -> list[int]:
-        """The numbers of all blocks that have to be made."""
+        """The numbers of all parts that have to be made."""
         if self._parts is not None:
-            self._parts.look()
+            self._parts.list_once()
         return [number for number in range(len(self)) if self.read(number) is None]
 
     def tables(self) -> Iterator[pa.Table]:
-        """All blocks in order, one at a time.
+        """All parts in order, one at a time.
 
         Raises
         ------
@@ -103,7 +106,7 @@ class Shards:
             If there is one that has to be made.
         """
         if self._parts is not None:
-            self._parts.look()
+            self._parts.list_once()
         for number in range(len(self)):
             table = self.read(number)
             if table is None:
@@ -129,7 +132,7 @@ class Shards:
     def write(
         self, number: int, vectors: NDArray[np.float32], reasons: Sequence[str | None]
     ) -> None:
-        """Store a block; the vectors of rows with a reason are NaN.
+        """Store a part; the vectors of rows with a reason are NaN.
 
         Not null: many versions of Parquet's library cannot store lists that are.
         """
@@ -168,15 +171,15 @@ def encoder_key(settings: Mapping[str, Any]) -> str:
 
 def read_state(folder: Path, key: str) -> dict[str, NDArray[np.float32]] | None:
     """What an encoder learnt under ``key``, or None where it is missing or damaged."""
-    table = marked(Parts(folder).read("state"), key)
+    table = if_marked(Parts(folder).read("state"), key)
     if table is None:
         return None
-    return {name: _rows(table[name]) for name in table.column_names}
+    return {name: _as_array(table[name]) for name in table.column_names}
 
 
 def write_state(folder: Path, key: str, state: Mapping[str, NDArray[np.float32]]) -> None:
     """Keep what an encoder learnt: a column per array."""
-    columns = {name: _column(array) for name, array in state.items()}
+    columns = {name: _as_column(array) for name, array in state.items()}
     Parts(folder).write("state", pa.table(columns).replace_schema_metadata({_MARK: key}))
 
 
@@ -212,36 +215,36 @@ def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     return images, settings
 
 
-def gather(
+def stack_parts(
     tables: Iterable[pa.Table], width: int, n: int
 ) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
-    """Vectors of all n rows (those without one are 0, to be dropped) and reasons, by row."""
+    """Vectors of all n images, 0 where there is none, and for each the reason if there is none."""
     vectors = np.zeros((0, width), dtype=np.float32)
     reasons = np.empty(n, dtype=object)
     start = 0
     for table in tables:
-        found = table["vector"].type.list_size
-        if found != width:
-            raise ImagestrataError(f"A block of vectors has {found} numbers a row, not {width}.")
+        held = table["vector"].type.list_size
+        if held != width:
+            raise ImagestrataError(f"A part of the vectors has {held} numbers a row, not {width}.")
         if not start:
             vectors = np.zeros((n, width), dtype=np.float32)
         stop = start + len(table)
         reasons[start:stop] = table["reason"].to_pylist()
-        some, good = good_rows(table)
+        some, good = vectors_of_part(table)
         vectors[start:stop][good] = some
         start = stop
     return vectors, reasons
 
 
-def good_rows(table: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The vectors of a block's images that have one, and for each image whether it has."""
+def vectors_of_part(table: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The vectors of a part's images that have one, and for each image whether it has."""
     good = table["reason"].is_null().to_numpy()
-    vectors = _rows(table["vector"])
+    vectors = _as_array(table["vector"])
     return (vectors if good.all() else vectors[good]), good
 
 
-def marked(table: pa.Table | None, mark: str) -> pa.Table | None:
-    """The table if it is marked like that."""
+def if_marked(table: pa.Table | None, mark: str) -> pa.Table | None:
+    """The table if it has this mark, else None."""
     metadata = {} if table is None else table.schema.metadata or {}
     return table if metadata.get(_MARK) == mark.encode() else None
 
@@ -250,12 +253,12 @@ def _name(number: int) -> str:
     return f"part-{number:05d}"
 
 
-def _column(array: NDArray[np.float32]) -> pa.Array:
+def _as_column(array: NDArray[np.float32]) -> pa.Array:
     flat = pa.array(array.reshape(-1), pa.float32())
     return flat if array.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
 
 
-def _rows(column: pa.ChunkedArray) -> NDArray[np.float32]:
+def _as_array(column: pa.ChunkedArray) -> NDArray[np.float32]:
     """A column of numbers, or of lists of the same length, as an array."""
     width = getattr(column.type, "list_size", None)
     flat = column if width is None else pa.chunked_array([c.flatten() for c in column.chunks])
