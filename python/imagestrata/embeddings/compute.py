@@ -63,21 +63,21 @@ def compute(
     batch_size: int,
     progress: Progress,
 ) -> None:
-    """Make and store all blocks of vectors that are not stored yet.
+    """Make and store the parts of the vectors that are not stored yet.
 
-    Where a whole block fails (the last one may be a mere rest), the drive was
+    Where a whole part fails (the last one may be a mere rest), the drive was
     unplugged or the folder moved: an error then, not thousands of failures.
     """
-    blocks = parts.split(files)
-    batches = [cut(block, batch_size) for block in blocks]
+    files_of_parts = parts.split(files)
+    batches = [cut(some, batch_size) for some in files_of_parts]
     encode = partial(_encode, Portable(encoder))
     needed = _needed(encoder, files)
     with open_work("Embedding", len(files), progress, engine, files=needed) as work:
         for number, encoded in work.blocks(encode, batches, parts.missing(), size=len):
             vectors = np.concatenate([some for some, _ in encoded])
             reasons = [reason for _, some in encoded for reason in some]
-            if None not in reasons and len(reasons) == len(blocks[0]):
-                raise _all_failed(blocks[number], reasons)
+            if None not in reasons and len(reasons) == len(files_of_parts[0]):
+                raise _all_failed(files_of_parts[number], reasons)
             parts.write(number, vectors, reasons)
     parts.drop_others()
 

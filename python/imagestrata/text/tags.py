@@ -183,13 +183,13 @@ def tag_images(
     if stored is not None:
         return stored
     parts = step.parts
-    parts = VectorParts(
+    scored = VectorParts(
         None if parts is None else parts.folder,
         table["image_id"].tolist(),
         encoder_key(network.settings),
     )
-    compute(network, files_of(table), engine, parts, batch_size or network.batch_size, progress)
-    scores, reasons = stack_parts(parts.tables(), network.width, len(table))
+    compute(network, files_of(table), engine, scored, batch_size or network.batch_size, progress)
+    scores, reasons = stack_parts(scored.tables(), network.width, len(table))
     tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
     if step.folder is not None:
         step.made(texts_fingerprint(tags, "label"))
