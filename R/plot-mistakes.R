@@ -18,21 +18,9 @@
 #' plot_mistakes(demo_model(), n_images = 5)
 plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_images = 10, ...) {
   check_dots(...)
-  path <- check_path(path, "path", null = TRUE)
   sent <- send_model(model)
   if (inherits(model, "imagestrata_model")) {
     sent <- list(kind = "model", path = sent$path, predictions = encode_table(augment(model)))
   }
-  call <- rlang::current_env()
-  draw_picture(path, function(path) {
-    call_core(
-      "plot_mistakes",
-      sent,
-      path,
-      split = check_string(split, "split"),
-      label = check_string(label, "label", null = TRUE),
-      n_images = check_number(n_images, "n_images"),
-      call = call
-    )
-  })
+  draw_picture("plot_mistakes", check_arguments(model = sent, split = check_string(split, "split")))
 }

@@ -26,34 +26,19 @@ plot_montage <- function(clustering,
                          keywords = NULL,
                          ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  path <- check_path(path, "path", null = TRUE)
-  sent <- send_clustering(clustering)
-  call <- rlang::current_env()
   given <- if (!missing(n_clusters)) n_clusters
   check_unused(is.null(clusters), "clusters = NULL", n_clusters = given)
-  draw_picture(path, function(path) {
-    call_core(
-      "plot_montage",
-      sent,
-      path,
-      n_clusters = check_number(n_clusters, "n_clusters"),
-      n_images = check_number(n_images, "n_images"),
-      clusters = check_clusters(clusters, "clusters"),
-      keywords = if (!is.null(keywords)) encode_table(check_data_frame(keywords, "keywords")),
-      call = call
-    )
-  })
+  draw_picture("plot_montage", check_arguments())
 }
 
-# What Python draws, stored where asked, as a plot.
-draw_picture <- function(path, draw) {
-  if (!is.null(path)) {
-    draw(path)
-  }
+# What Python draws, stored in its own size where `path` says, as a plot.
+draw_picture <- function(verb, arguments, call = rlang::caller_env()) {
   file <- tempfile(fileext = ".png")
   on.exit(unlink(file))
-  draw(file)
+  for (path in c(arguments$path, file)) {
+    arguments$path <- path
+    call_core(verb, !!!arguments, call = call)
+  }
   picture <- png::readPNG(file)
   ggplot2::ggplot() +
     ggplot2::annotation_custom(grid::rasterGrob(picture)) +
