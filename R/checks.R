@@ -116,6 +116,13 @@ check_path <- function(x, name, null = FALSE, call = rlang::caller_env()) {
   if (is.null(x)) NULL else absolute_path(x)
 }
 
+# The path of what is there.
+check_existing <- function(x, name, call = rlang::caller_env()) {
+  path <- check_path(x, name, call = call)
+  check_exist(path, name, call)
+  path
+}
+
 absolute_path <- function(path) {
   path <- path.expand(on_disk(path))
   relative <- !grepl("^(/|\\\\\\\\|[A-Za-z]:)", path, useBytes = TRUE)

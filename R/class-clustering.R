@@ -165,7 +165,6 @@ embed_like <- function(clustering, images, weights, progress, call = rlang::call
 #' @export
 read_clustering <- function(folder, ...) {
   check_dots(...)
-  folder <- check_path(folder, "folder")
-  check_exist(folder, "folder")
+  folder <- check_existing(folder, "folder")
   new_clustering(call_core("read_clustering", folder), folder)
 }

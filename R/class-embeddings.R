@@ -112,7 +112,6 @@ read_matrix <- function(folder, call = rlang::caller_env()) {
 #' read_embeddings(run)
 read_embeddings <- function(folder, ...) {
   check_dots(...)
-  folder <- check_path(folder, "folder")
-  check_exist(folder, "folder")
+  folder <- check_existing(folder, "folder")
   new_embeddings(call_core("read_embeddings", folder), folder)
 }

@@ -27,8 +27,7 @@ new_model <- function(sent, folder) {
 #' read_model(imagestrata_example("model"))
 read_model <- function(folder, ...) {
   check_dots(...)
-  folder <- check_path(folder, "folder")
-  check_exist(folder, "folder")
+  folder <- check_existing(folder, "folder")
   new_model(call_core("read_model", folder), folder)
 }
 

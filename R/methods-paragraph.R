@@ -23,7 +23,6 @@
 #' cat(strwrap(methods_paragraph(run)), sep = "\n")
 methods_paragraph <- function(run, ...) {
   check_dots(...)
-  run <- check_path(run, "run")
-  check_exist(run, "run")
+  run <- check_existing(run, "run")
   call_verb("methods_paragraph", run = run)
 }

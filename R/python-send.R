@@ -168,9 +168,7 @@ send_model <- function(x, name = "model", call = rlang::caller_env()) {
       call = call
     )
   }
-  folder <- check_path(x, name, call = call)
-  check_exist(folder, name, call)
-  list(kind = "path", path = folder)
+  list(kind = "path", path = check_existing(x, name, call))
 }
 
 # Labels are a table, a CSV file, or what the folders of the images say. Their paths stay as
@@ -189,9 +187,7 @@ send_labels <- function(x, name, call = rlang::caller_env()) {
       call = call
     )
   }
-  file <- check_path(x, name, call = call)
-  check_exist(file, name, call)
-  list(kind = "path", path = file)
+  list(kind = "path", path = check_existing(x, name, call))
 }
 
 # A list as JSON: R's NULL inside of a list gets lost otherwise, and a list of one is a scalar.

@@ -127,15 +127,16 @@ defaults_of_qualtrics <- function(columns, table) {
 }
 
 # The column that plays a role: as the user says, or of the role's own name.
+column_name <- function(role, columns) {
+  if (role %in% names(columns)) columns[[role]] else role
+}
+
 column_of <- function(role, columns, table, call) {
-  if (role %in% names(columns)) {
-    column <- columns[[role]]
-    if (!column %in% names(table)) {
-      abort_no_column(column, role, table, call)
-    }
+  column <- column_name(role, columns)
+  if (column %in% names(table)) {
     column
-  } else if (role %in% names(table)) {
-    role
+  } else if (role %in% names(columns)) {
+    abort_no_column(column, role, table, call)
   }
 }
 
@@ -144,7 +145,7 @@ needed_column <- function(role, columns, table, call) {
 }
 
 abort_no_column <- function(column, role, table, call) {
-  there <- setdiff(names(table), c(".row", ".preview"))
+  there <- own_columns(table)
   purpose <- if (column != role) " for {.field {role}}"
   abort_imagestrata(
     paste0("There is no column {.field {column}}", purpose, "."),
@@ -153,6 +154,8 @@ abort_no_column <- function(column, role, table, call) {
     call = call
   )
 }
+
+own_columns <- function(table) setdiff(names(table), c(".row", ".preview"))
 
 lengthen_nothing <- function(table, columns, call) {
   column <- function(role) table[[needed_column(role, columns, table, call)]]
@@ -167,7 +170,7 @@ lengthen_items <- function(table, items, columns, call) {
   found <- ifelse(items$column %in% names(table), items$column, items$item)
   found <- found[found %in% names(table)]
   if (length(found) == 0) {
-    there <- setdiff(names(table), c(".row", ".preview"))
+    there <- own_columns(table)
     abort_imagestrata(
       "There is neither a column of ratings nor one that is called like an item
        ({.field {items$column}}).",
@@ -191,7 +194,7 @@ lengthen_packets <- function(table, found, items, templates, call) {
   if (nrow(found) == 0) {
     abort_imagestrata(
       "No column of ratings is called like {.val {templates$rating}}.",
-      hint = "Columns are {.field {utils::head(setdiff(names(table), c('.row', '.preview')), 20)}}:
+      hint = "Columns are {.field {utils::head(own_columns(table), 20)}}:
               give {.arg rating_columns}.",
       call = call
     )
@@ -261,11 +264,8 @@ total_duration <- function(answers, people, columns, table, decimal_comma, call)
 add_kept_columns <- function(answers, people, columns, wanted, call) {
   kept <- setdiff(wanted, c(roles, names(answers)))
   for (name in kept) {
-    if (name %in% names(columns) && !columns[[name]] %in% names(people)) {
-      abort_no_column(columns[[name]], name, people, call)
-    }
-    column <- if (name %in% names(columns)) columns[[name]] else name
-    if (column %in% names(people)) {
+    column <- column_of(name, columns, people, call)
+    if (!is.null(column)) {
       answers[[name]] <- typed_text(people[[column]])
     }
   }
@@ -314,8 +314,7 @@ read_labelstudio <- function(path, columns, encoding, call) {
 
 answers_of_task <- function(task, row, columns, path, call) {
   field <- function(role) {
-    name <- if (role %in% names(columns)) columns[[role]] else role
-    as_text(task$data[[name]])
+    as_text(task$data[[column_name(role, columns)]])
   }
   if (is.na(field("image_id"))) {
     abort_imagestrata(

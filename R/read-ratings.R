@@ -91,7 +91,7 @@ keep_levels <- function(ratings, files, columns) {
     return(ratings)
   }
   for (name in setdiff(names(ratings), c("respondent_id", "image_id", "item", "dimension"))) {
-    source <- if (name %in% names(columns)) columns[[name]] else name
+    source <- column_name(name, columns)
     given <- if (source %in% names(files)) files[[source]]
     if (is.factor(given) && is.character(ratings[[name]])) {
       ratings[[name]] <- factor(ratings[[name]], levels(given), ordered = is.ordered(given))

@@ -215,13 +215,12 @@ split_cells <- function(bytes, sep) {
     bytes <- c(bytes, newline)
   }
   quotes <- pair_quotes(bytes, c(by, newline))
+  outside <- !inside_quotes(length(bytes), quotes)
   if (!is.null(quotes$broken)) {
-    outside <- !inside_quotes(length(bytes), quotes)
     before <- which(bytes == newline & outside & seq_along(bytes) < quotes$broken)
     begin <- if (length(before) > 0) max(before) else 0
     return(list(broken = sum(bytes[seq_len(begin)] == newline) + 1))
   }
-  outside <- !inside_quotes(length(bytes), quotes)
   ends <- which((bytes == by | bytes == newline) & outside)
   ends_row <- bytes[ends] == newline
   row <- cumsum(c(TRUE, ends_row[-length(ends_row)]))
@@ -285,24 +284,20 @@ inside_quotes <- function(n, quotes) {
 # The separator under which the header has what is wanted, and all rows as many cells.
 guess_separator <- function(bytes, wanted, path, call) {
   candidates <- c(",", ";", "\t")
-  scores <- lapply(candidates, function(sep) {
+  scores <- vapply(candidates, function(sep) {
     found <- split_cells(bytes, sep)
-    if (!is.null(found$broken)) {
-      header <- split_cells(utils::head(bytes, match(as.raw(10), bytes, length(bytes))), sep)
-      header <- header$records[[1]] %||% ""
-      return(list(known = sum(tolower(wanted) %in% tolower(header)), steady = FALSE, width = 1))
+    whole <- is.null(found$broken)
+    if (!whole) {
+      found <- split_cells(utils::head(bytes, match(as.raw(10), bytes, length(bytes))), sep)
     }
-    header <- found$records[[1]]
-    list(
-      known = sum(tolower(wanted) %in% tolower(header)),
-      steady = length(header) > 1 && all(lengths(found$records) == length(header)),
-      width = length(header)
-    )
-  })
-  known <- vapply(scores, `[[`, 1, "known")
-  steady <- vapply(scores, `[[`, NA, "steady")
-  width <- vapply(scores, `[[`, 1, "width")
-  rank <- 2 * known + steady
+    header <- found$records[[1]] %||% ""
+    width <- if (whole) length(header) else 1
+    known <- sum(tolower(wanted) %in% tolower(header))
+    c(known = known, steady = width > 1 && all(lengths(found$records) == width), width = width)
+  }, c(known = 0, steady = 0, width = 0))
+  steady <- scores["steady", ] == 1
+  width <- scores["width", ]
+  rank <- 2 * scores["known", ] + steady
   best <- which(rank == max(rank) & width > 1)
   if (length(best) > 1 && steady[best[1]]) {
     abort_imagestrata(

@@ -74,8 +74,7 @@ share_bundle <- function(run,
                          overwrite = FALSE,
                          ...) {
   check_dots(...)
-  run <- check_path(run, "run")
-  check_exist(run, "run")
+  run <- check_existing(run, "run")
   bundle <- call_verb(
     "share_bundle",
     run = run, noise = check_number(noise, "noise", null = TRUE)
