@@ -1,8 +1,8 @@
 # Made by tools/stubs.py.
 from .annotation.agreement import agreement as agreement
-from .annotation.agreement import consensus as consensus
 from .annotation.coding_sheet import coding_sheet as coding_sheet
 from .annotation.coding_sheet import read_coding as read_coding
+from .annotation.consensus import consensus as consensus
 from .annotation.intruders import Intruders as Intruders
 from .annotation.intruders import intruder_test as intruder_test
 from .annotation.intruders import read_intruders as read_intruders
@@ -29,19 +29,14 @@ from .embeddings.reduce import reduce_embeddings as reduce_embeddings
 from .encoders.registry import list_encoders as list_encoders
 from .errors import ImagestrataError as ImagestrataError
 from .errors import MissingWeightsError as MissingWeightsError
-from .explore.comparison import plot_comparison as plot_comparison
 from .explore.find import find_images as find_images
 from .explore.gallery import image_gallery as image_gallery
 from .explore.keywords import cluster_keywords as cluster_keywords
-from .explore.label_ratings import plot_label_ratings as plot_label_ratings
 from .explore.map import map_images as map_images
 from .explore.map import plot_map as plot_map
-from .explore.matching import plot_matching as plot_matching
 from .explore.metadata import cluster_metadata as cluster_metadata
 from .explore.mistakes import plot_mistakes as plot_mistakes
 from .explore.montage import plot_montage as plot_montage
-from .explore.sweep import plot_sweep as plot_sweep
-from .explore.tags import plot_tags as plot_tags
 from .explore.trace import plot_trace as plot_trace
 from .explore.training import plot_confusion as plot_confusion
 from .explore.training import plot_training as plot_training
@@ -51,44 +46,39 @@ from .finetune.fine_tune import fine_tune as fine_tune
 from .finetune.model import FineTunedModel as FineTunedModel
 from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
-from .finetune.rules import combine_labels as combine_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
 from .ratings.estimates import rating_gaps as rating_gaps
 from .ratings.estimates import rating_means as rating_means
 from .ratings.estimates import rating_weights as rating_weights
 from .sampling.assign import assign_annotators as assign_annotators
-from .sampling.assign import packet_costs as packet_costs
+from .sampling.costs import costs as costs
 from .sampling.pairs import sample_pairs as sample_pairs
 from .sampling.reassign import reassign as reassign
 from .sampling.sample import sample_images as sample_images
 from .share.bundle import share_bundle as share_bundle
 from .share.methods import methods_paragraph as methods_paragraph
 from .text.describe import describe_images as describe_images
-from .text.describe import description_costs as description_costs
 from .text.embed import embed_text as embed_text
 from .text.local import LocalModel as LocalModel
 from .text.read import read_text as read_text
 from .text.rekognition import Rekognition as Rekognition
 from .text.server import ModelServer as ModelServer
-from .text.tags import tag_costs as tag_costs
 from .text.tags import tag_frequencies as tag_frequencies
 from .text.tags import tag_images as tag_images
-from .validation.calibrate import calibrate_threshold as calibrate_threshold
 from .validation.comparison import Comparison as Comparison
 from .validation.comparison import compare_clusterings as compare_clusterings
 from .validation.confidence import cluster_confidence as cluster_confidence
-from .validation.labels import score_labels as score_labels
-from .validation.pair_scores import score_pairs as score_pairs
+from .validation.score import score_clustering as score_clustering
 from .validation.stability import Stability as Stability
 from .validation.stability import cluster_stability as cluster_stability
 from .validation.sweep import sweep_min_cluster_size as sweep_min_cluster_size
 from .validation.tag_comparison import TagComparison as TagComparison
 from .validation.tag_comparison import compare_tags as compare_tags
+from .validation.threshold import suggest_threshold as suggest_threshold
 from .validation.tune import tune_clusters as tune_clusters
 from .validation.tuning import Tuning as Tuning
 from .validation.tuning import best_clustering as best_clustering
-from .validation.vector_scores import score_vectors as score_vectors
 
 __all__ = [
     "Clustering",
@@ -111,7 +101,6 @@ __all__ = [
     "agreement",
     "assign_annotators",
     "best_clustering",
-    "calibrate_threshold",
     "calibrate_thresholds",
     "cluster_confidence",
     "cluster_images",
@@ -119,13 +108,12 @@ __all__ = [
     "cluster_metadata",
     "cluster_stability",
     "coding_sheet",
-    "combine_labels",
     "compare_clusterings",
     "compare_tags",
     "consensus",
+    "costs",
     "crop_faces",
     "describe_images",
-    "description_costs",
     "draw_demo_corpus",
     "embed_images",
     "embed_text",
@@ -143,16 +131,10 @@ __all__ = [
     "map_images",
     "matching_test",
     "methods_paragraph",
-    "packet_costs",
-    "plot_comparison",
     "plot_confusion",
-    "plot_label_ratings",
     "plot_map",
-    "plot_matching",
     "plot_mistakes",
     "plot_montage",
-    "plot_sweep",
-    "plot_tags",
     "plot_trace",
     "plot_training",
     "plot_tuning",
@@ -171,12 +153,10 @@ __all__ = [
     "sample_images",
     "sample_pairs",
     "scan_images",
-    "score_labels",
-    "score_pairs",
-    "score_vectors",
+    "score_clustering",
     "share_bundle",
+    "suggest_threshold",
     "sweep_min_cluster_size",
-    "tag_costs",
     "tag_frequencies",
     "tag_images",
     "tune_clusters",

@@ -46,7 +46,6 @@ def test_tags_are_made_and_counted(pictures, tmp_path):
     assert summary["n_images"] == 12
     assert counted["n_images"].sum() == 24
     assert summary["frequencies"][0]["label"] == counted["label"][0]
-    assert (run / "tags.png").stat().st_size > 5000
 
 
 def test_a_service_asks_for_consent(pictures, tmp_path):

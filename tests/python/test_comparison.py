@@ -19,10 +19,8 @@ from imagestrata import (
     cli,
     cluster_images,
     compare_clusterings,
-    plot_comparison,
     score_labels,
 )
-from imagestrata.explore.comparison import _counts
 
 CODES = arrays.arrays(np.int64, st.just(12), elements=st.integers(-1, 4))
 IDS = list("abcde")
@@ -172,76 +170,7 @@ def test_bad_input_is_told(arguments, message):
         compare_clusterings(**arguments)
 
 
-def test_columns_stand_where_their_images_come_from():
-    first = np.repeat([1, 2, 3, -1], [5, 4, 3, 2])
-    second = np.repeat([3, 1, -1, 2], [5, 4, 3, 2])
-    counts = _counts(compare_clusterings(a=first, b=second), "a", "b", 15)
-    assert counts.rows == ["1", "2", "3", "residual"]
-    assert counts.columns == ["3", "1", "2", "residual"]
-    assert counts.n.tolist() == [[5, 0, 0, 0], [0, 4, 0, 0], [0, 0, 0, 3], [0, 0, 2, 0]]
-
-
-def test_small_clusters_are_drawn_as_one():
-    first = np.repeat([1, 2, 3, 4], [5, 4, 3, 2])
-    counts = _counts(compare_clusterings(a=first, b=[1] * 14), "a", "b", 2)
-    assert counts.rows == ["1", "2", "others"]
-    assert counts.n.tolist() == [[5], [4], [5]]
-    # The other way round, as asked for; and one cluster alone is not hidden.
-    counts = _counts(compare_clusterings(a=first, b=[1] * 14), "b", "a", 3)
-    assert counts.n.tolist() == [[5, 4, 3, 2]]
-
-
-def test_figures_show_what_is_asked_for(tmp_path):
-    found = compare_clusterings(one=[1, 1, 2, 2, -1], two=[1, 1, 1, 2, 2], three=list("xxxxy"))
-    file = tmp_path / "flow.svg"
-    drawn = plot_comparison(found, file)
-    written = [text.get_text() for text in drawn.axes[0].texts]
-    assert written[-3:] == ["one", "two", "three"]
-    assert {"residual", "x"} < {*written}
-    # Four flows from one to two, three from two to three.
-    assert len(drawn.axes[0].patches) == 7 + 3 + 2 + 2
-    assert file.stat().st_size > 0
-    drawn = plot_comparison(found, type="heatmap", clusterings=["three", "one"])
-    assert [text.get_text() for text in drawn.axes[0].texts] == ["50", "50", "100"]
-    rows = [text.get_text() for text in drawn.axes[0].get_yticklabels()]
-    assert rows == ["x  (4)", "y  (1)"]
-
-
-def test_a_clustering_without_clusters_is_drawn():
-    found = compare_clusterings(one=[-1, -1, -1], two=[1, 1, 2])
-    assert found.summary["share_largest"].tolist() == pytest.approx([0, 2 / 3])
-    assert _counts(found, "one", "two", 15).rows == ["residual"]
-    assert len(plot_comparison(found).axes[0].patches) == 2 + 1 + 2
-
-
-def test_a_clustering_is_cut_in_the_same_way_on_both_sides():
-    rng = np.random.default_rng(0)
-    several = {name: rng.permutation(np.repeat(np.arange(12), 4)) for name in "abc"}
-    found = compare_clusterings(**several)
-    assert {*_counts(found, "a", "b", 5).columns} == {*_counts(found, "b", "c", 5).rows}
-    drawn = plot_comparison(found, n_clusters=5)
-    assert sum(text.get_text() == "others" for text in drawn.axes[0].texts) == 3
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"type": "pie"}, "`type` must be one of"),
-        ({"n_clusters": 0}, "`n_clusters` must be at least 1"),
-        ({"clusterings": ["a", "c"]}, "at least two different clusterings of a, b; got a, c"),
-        ({"clusterings": ["a", "a"]}, "at least two different"),
-        ({"clusterings": ["a"], "type": "heatmap"}, "two different clusterings of a, b; got a"),
-    ],
-)
-def test_figures_refuse_what_is_not_there(arguments, message):
-    found = compare_clusterings(a=[1, 2], b=[1, 1])
-    with pytest.raises(ImagestrataError, match=message):
-        plot_comparison(found, **arguments)
-    with pytest.raises(ImagestrataError, match="must be what compare_clusterings"):
-        plot_comparison(found.pairs)
-
-
-def test_command_writes_tables_and_figures(embeddings, tmp_path):
+def test_command_writes_tables(embeddings, tmp_path):
     for name, n in (("first", 3), ("second", 2)):
         cluster_images(embeddings, "kmeans", n_clusters=n, progress=False, out=tmp_path / name)
     truth = tmp_path / "truth.csv"
@@ -257,5 +186,5 @@ def test_command_writes_tables_and_figures(embeddings, tmp_path):
     assert said["clusterings"][0]["n_labelled"] == 12
     assert pd.read_csv(out / "flows.csv")["n"].sum() == 12
     assert {file.name for file in out.iterdir()} == {
-        "summary.csv", "pairs.csv", "flows.csv", "flow.png", "heatmap.png",
+        "summary.csv", "pairs.csv", "flows.csv",
     }  # fmt: skip

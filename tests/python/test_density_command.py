@@ -50,7 +50,6 @@ def test_reduce_sweep_and_cluster(invoke, tmp_path):
     assert [row["min_cluster_size"] for row in swept] == [5, 8]
     stored = pd.read_csv(reduced / "sweep.csv")
     assert stored["n_clusters"].tolist() == [row["n_clusters"] for row in swept]
-    assert (reduced / "sweep.png").exists()
 
     cluster = ["cluster", reduced, "--method", "hdbscan", "--min-cluster-size", 5, "--quiet"]
     code, out, err = invoke(*cluster, "--json")

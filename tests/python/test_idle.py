@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import imagestrata as ims
@@ -87,9 +86,6 @@ def test_embedding(tmp_path):
 def test_figures_and_exports(topics, tmp_path):
     with pytest.raises(ims.ImagestrataError, match="n_clusters=2 has no effect with `clusters`"):
         ims.plot_montage(topics, n_clusters=2, clusters=[1])
-    tags = pd.DataFrame({"image_id": ["a", "b"], "label": ["flag", "crowd"]})
-    with pytest.raises(ims.ImagestrataError, match=r"n=3 has no effect with type=.confusion."):
-        ims.plot_tags(tags, type="confusion", n=3)
     pairs = ims.sample_pairs(VECTORS, 10, 4).assign(path_a="a.png", path_b="b.png")
     with pytest.raises(ims.ImagestrataError, match="thumbnail=99 has no effect"):
         ims.export_pairs(pairs, tmp_path / "pairs.csv", format="csv", thumbnail=99)

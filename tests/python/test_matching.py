@@ -17,7 +17,6 @@ from imagestrata import (
     ImagestrataError,
     intruder_test,
     matching_test,
-    plot_matching,
     read_intruders,
     read_matching,
 )
@@ -289,16 +288,6 @@ def test_wilson_is_that_of_statsmodels():
     for hits, n in ((0, 5), (3, 10), (10, 10)):
         expected = proportion_confint(hits, n, method="wilson")
         assert [float(end) for end in wilson(hits, n)] == pytest.approx(expected, abs=1e-6)
-
-
-def test_the_confusion_matrix_is_drawn(matching, tmp_path):
-    file = answer_file(tmp_path / "a.csv", "Ann", truth_of(matching))
-    found = read_matching(file, matching)
-    axes = plot_matching(found, tmp_path / "confusion.svg").axes[0]
-    assert [text.get_text() for text in axes.texts] == ["2", "2", "2"]
-    assert axes.get_yticklabels()[0].get_text() == "1  red"
-    with pytest.raises(ImagestrataError, match="what read_matching"):
-        plot_matching(found.clusters)
 
 
 # ---- bad input ----

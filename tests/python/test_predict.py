@@ -16,7 +16,6 @@ from imagestrata import (
     explain_labels,
     fine_tune,
     plot_confusion,
-    plot_label_ratings,
     plot_mistakes,
     plot_training,
     predict_labels,
@@ -207,13 +206,3 @@ class TestFigures:
             plot_mistakes(with_predictions(model, [1, 0], [0.9, 0.1]), split="val")
         with pytest.raises(ImagestrataError, match="`label` must be one of"):
             plot_mistakes(wrong, split="val", label="blue")
-
-    def test_ratings(self):
-        ratings = pd.DataFrame(
-            {"path": list("abcd"), "anger": [8, 2, 0, 0], "joy": [1, 0, 0, 9], "awe": [0, 0, 0, 1]}
-        )
-        drawn = plot_label_ratings(ratings)
-        heights = [bar.get_height() for bar in drawn.axes[0].patches]
-        assert heights == [25, 25, 50, 0]
-        shares = [text.get_text() for text in drawn.axes[1].texts]
-        assert shares == ["100", "50", "0", "50", "100", "50", "0", "100", "100"]

@@ -14,7 +14,7 @@ from imagestrata.cli.sampling import assign
     "verb",
     [
         "export_ratings_page", "export_qualtrics", "export_labelstudio", "read_ratings",
-        "label_ratings", "plot_label_ratings",
+        "label_ratings",
     ],
 )  # fmt: skip
 def test_the_default_is_the_same_everywhere(verb):
@@ -26,7 +26,7 @@ def test_the_default_is_the_same_everywhere(verb):
 
 
 def test_no_verb_has_another_scale_of_ratings():
-    ours = {"label_ratings", "plot_label_ratings", "read_ratings", "export_ratings_page"}
+    ours = {"label_ratings", "read_ratings", "export_ratings_page"}
     ours |= {"export_qualtrics", "export_labelstudio"}
     for name in imagestrata.__all__:
         thing = getattr(imagestrata, name)

@@ -14,7 +14,6 @@ from imagestrata import (
     ImagestrataError,
     cluster_confidence,
     cluster_images,
-    plot_sweep,
     score_vectors,
     sweep_min_cluster_size,
 )
@@ -183,15 +182,3 @@ def test_confidence_wants_probabilities(points, confident):
         noise = clustered(points[:9])
     with pytest.raises(ImagestrataError, match="everything is noise"):
         cluster_confidence(noise)
-
-
-def test_the_figure(points, tmp_path):
-    swept = sweep_min_cluster_size(points, [20, 10, 40], progress=False)
-    drawn = plot_sweep(swept, tmp_path / "sweep.png")
-    assert (tmp_path / "sweep.png").stat().st_size > 0
-    clusters, noise, silhouette = (axes.lines[0].get_xydata() for axes in drawn.axes)
-    assert clusters.tolist() == [[10, 3], [20, 2], [40, 0]]
-    np.testing.assert_allclose(noise[:, 1], swept["share_noise"].iloc[[1, 0, 2]])
-    assert np.isnan(silhouette[2, 1])
-    with pytest.raises(ImagestrataError, match="share_noise"):
-        plot_sweep(swept.drop(columns="share_noise"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError, TagComparison, compare_tags, plot_tags, tag_frequencies
+from imagestrata import ImagestrataError, compare_tags, tag_frequencies
 from imagestrata.finetune.scores import wilson
 
 
@@ -139,21 +138,6 @@ def test_unreadable_images_are_not_observations(tags):
     assert other.summary["share_tagged"].iloc[0] == plain.summary["share_tagged"].iloc[0]
 
 
-def test_figures(tags, tmp_path):
-    compared = compare_tags({"one": tags, "two": tags}, LABELS, MATCHES)
-    figure = plot_tags(compared, tmp_path / "frequent.png", n=2)
-    assert len(figure.axes) == 2
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["Crowd", "Flag"]
-    assert figure.axes[0].patches[0].get_width() == 1 / 4
-    matrices = plot_tags(compared, type="confusion")
-    assert [axes.get_title("left") for axes in matrices.axes] == [
-        "one: protest", "one: flag", "two: protest", "two: flag",
-    ]  # fmt: skip
-    assert [text.get_text() for text in matrices.axes[1].texts] == ["1", "0", "1", "1"]
-    assert (tmp_path / "frequent.png").stat().st_size > 5000
-    assert len(plot_tags(tags).axes) == 1
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -171,19 +155,3 @@ def test_bad_arguments(tags, arguments, message):
     given = [tags if isinstance(one, str) and one == "tags" else one for one in arguments]
     with pytest.raises(ImagestrataError, match=message):
         compare_tags(*given)
-
-
-def test_nothing_to_draw(tags):
-    with pytest.raises(ImagestrataError, match="no confusion without labels"):
-        plot_tags(compare_tags(tags), type="confusion")
-    with pytest.raises(ImagestrataError, match="`type` must be one of"):
-        plot_tags(tags, type="bars")
-
-
-def test_scores_do_not_depend_on_the_order_of_rows():
-    tags, labels = counts(10, 3, 2, 7)
-    mixed = compare_tags(tags.sample(frac=1, random_state=1), labels.sample(frac=1, random_state=2))
-    plain = compare_tags(tags, labels)
-    assert isinstance(mixed, TagComparison)
-    pd.testing.assert_frame_equal(mixed.scores, plain.scores)
-    assert np.array_equal(mixed.confusion["n"], [7, 3, 2, 10])

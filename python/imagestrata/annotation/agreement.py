@@ -1,4 +1,4 @@
-"""How far annotators agree, and one judgement a pair from several."""
+"""How far annotators agree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ Array: TypeAlias = np.ndarray[Any, Any]
 Statistic: TypeAlias = Callable[[Array], Array]
 
 LEVELS = ("nominal", "ordinal", "interval")
-RULES = ("majority", "all", "mean")
 #: More ways than these in which annotators may judge a pair are sampled.
 _MOST_WAYS = 256
 
@@ -50,7 +49,7 @@ def agreement(
     n_boot : int, default 1000
         Draws from which the intervals come.
     conf_level : float, default 0.95
-        Confidence of the intervals.
+        Confidence level of the intervals.
     seed : int, default 0
         Seed of the draws.
 
@@ -127,60 +126,12 @@ def agreement(
     return pd.DataFrame(rows, columns=columns)
 
 
-@public
-def consensus(judgements: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
-    """Make one judgement of each pair from those of several annotators.
-
-    Parameters
-    ----------
-    judgements : DataFrame
-        Columns ``pair_id``, ``annotator`` and ``judgement``, as
-        :func:`read_pairs` returns them, and the further columns of the pairs.
-    rule : {"majority", "all", "mean"}, default "majority"
-        "majority": the judgement that more annotators gave than any other; where
-        several tie, the pair is undecided. "all": the judgement that all gave;
-        where they differ, the pair is undecided. "mean": the mean.
-
-    Returns
-    -------
-    DataFrame
-        One row per pair, in the given order: the columns of the pairs,
-        ``judgement`` (NaN where undecided) and ``n_annotators``. A warning
-        counts the undecided pairs; :func:`score_pairs` leaves them out.
-
-    Raises
-    ------
-    ImagestrataError
-        If an annotator judged a pair twice.
-    """
-    rule = check_choice("rule", rule, RULES)
-    table = check_judgements(judgements)
-    by_pair = table.groupby("pair_id", sort=False)["judgement"]
-    n_annotators = by_pair.size()
-    if rule == "mean":
-        decided = by_pair.mean()
-    elif rule == "all":
-        decided = by_pair.first().where(by_pair.nunique() == 1)
-    else:
-        decided = _majority(table, n_annotators.index)
-    undecided = int(decided.isna().sum())
-    if undecided:
-        why = "annotators tie" if rule == "majority" else "annotators differ"
-        warn(f"{undecided} of {plural(len(decided), 'pair')} are undecided: their {why}.")
-    pairs = judgements.drop_duplicates("pair_id").drop(columns=["annotator", "judgement"])
-    pairs = pairs[pairs["pair_id"].isin(n_annotators.index)].reset_index(drop=True)
-    return pairs.assign(
-        judgement=pairs["pair_id"].map(decided).astype(float),
-        n_annotators=pairs["pair_id"].map(n_annotators).astype(int),
-    )
-
-
-def check_judgements(judgements: Any) -> pd.DataFrame:
+def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
     """The columns pair_id, annotator, judgement (numbers), a row per judgement that was made."""
     columns = ["pair_id", "annotator", "judgement"]
     if not isinstance(judgements, pd.DataFrame) or not set(columns) <= set(judgements):
         raise ImagestrataError(
-            f"{arg('judgements')} must be a table with the columns {', '.join(columns)}; "
+            f"{arg(name)} must be a table with the columns {', '.join(columns)}; "
             f"{columns_of(judgements)}.",
             f"{verb('read_pairs')} makes one of the annotators' files.",
         )
@@ -210,13 +161,6 @@ def check_judgements(judgements: Any) -> pd.DataFrame:
             "Keep one judgement per annotator and pair.",
         )
     return table.assign(judgement=numbers)
-
-
-def _majority(table: pd.DataFrame, pairs: pd.Index) -> pd.Series[Any]:
-    votes = table.groupby(["pair_id", "judgement"]).size().rename("votes").reset_index()
-    votes = votes[votes["votes"] == votes.groupby("pair_id")["votes"].transform("max")]
-    winners = votes.drop_duplicates("pair_id", keep=False).set_index("pair_id")["judgement"]
-    return winners.reindex(pairs)
 
 
 def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def compare(
     run_folders: Annotated[
         list[Path], typer.Argument(help="Run folders of the same images, clustered differently.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="A folder for the tables and figures.")],
+    out: Annotated[Path, typer.Option("--out", help="A folder for the tables.")],
     truth: Annotated[
         Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
     ] = None,
@@ -90,7 +90,6 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare the clusters of several run folders with each other."""
-    from ..explore.comparison import plot_comparison
     from ..files import make_folder, write_table
     from ..finetune.labels import read_labels
     from ..validation.comparison import compare_clusterings
@@ -104,10 +103,8 @@ def compare(
     folder = make_folder(out)
     for name in ("summary", "pairs", "flows"):
         write_table(folder / f"{name}.csv", getattr(found, name))
-    plot_comparison(found, folder / "flow.png")
-    plot_comparison(found, folder / "heatmap.png", type="heatmap")
     summary = {"clusterings": records(found.summary), "pairs": records(found.pairs)}
-    show(summary, as_json, str(found), f"Tables and figures: {folder}")
+    show(summary, as_json, str(found), f"Tables: {folder}")
 
 
 def coding_sheet(

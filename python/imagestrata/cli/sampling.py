@@ -91,7 +91,8 @@ def assign(
     from ..annotation.qualtrics import export_qualtrics
     from ..annotation.ratings_page import export_ratings_page
     from ..provenance import require_step
-    from ..sampling.assign import assign_annotators, packet_costs
+    from ..sampling.assign import assign_annotators
+    from ..sampling.costs import costs
     from ..sampling.sample import read_sample
     from ..validate import check_choice
 
@@ -134,12 +135,12 @@ def assign(
         progress=not quiet,
         **hosted,
     )
-    costs = packet_costs(packets)
+    asked = costs(packets)
     summary = {"packets": str(run_folder / "packets.csv"), "folder": str(folder)}
     show(
-        summary | {"costs": records(costs)},
+        summary | {"costs": records(asked)},
         as_json,
-        costs.to_string(index=False),
+        asked.to_string(index=False),
         f"Packets: {summary['packets']}",
         f"For annotators: {folder}",
     )

@@ -142,7 +142,6 @@ def tag(
     as_json: Json = False,
 ) -> None:
     """Tag images with the labels of a ready-made classifier, and count the labels."""
-    from ..explore.tags import plot_tags
     from ..files import write_table
     from ..text.rekognition import Rekognition
     from ..text.tags import tag_frequencies, tag_images
@@ -165,13 +164,12 @@ def tag(
     )
     counted = tag_frequencies(tags)
     write_table(out / "tag-frequencies.csv", counted)
-    plot_tags(tags, out / "tags.png")
     summary = {"n_images": int(tags["image_id"].nunique()), "n_labels": len(counted)}
     show(
         summary | {"frequencies": records(counted)},
         as_json,
         first_rows(counted.round(3), "tag", 20),
-        f"Tags: {out / 'tags.parquet'}, {out / 'tag-frequencies.csv'}, {out / 'tags.png'}",
+        f"Tags: {out / 'tags.parquet'}, {out / 'tag-frequencies.csv'}",
     )
 
 

@@ -93,17 +93,18 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Compare the clusters of a run folder with people's judgements of its pairs."""
-    from ..annotation.agreement import agreement, consensus
+    from ..annotation.agreement import agreement
+    from ..annotation.consensus import consensus
     from ..annotation.pair_answers import read_pairs
     from ..files import write_table
     from ..provenance import require_step
     from ..sampling.pairs import read_drawn_pairs
-    from ..validation.pair_scores import score_pairs
+    from ..validation.score import score_clustering
 
     require_step(run_folder, "pairs")
     clustering = load_clustering(run_folder)
     judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
-    scores = score_pairs(
+    scores = score_clustering(
         clustering,
         consensus(judged, rule),
         residual=residual,
@@ -203,7 +204,6 @@ def sweep(
 ) -> None:
     """Try smallest sizes of clusters for the method hdbscan."""
     from ..embeddings.embeddings import Embeddings
-    from ..explore.sweep import plot_sweep
     from ..files import write_table
     from ..provenance import require_step
     from ..validation.sweep import SIZES, sweep_min_cluster_size
@@ -217,12 +217,11 @@ def sweep(
         progress=not quiet,
     )
     write_table(run_folder / "sweep.csv", swept)
-    plot_sweep(swept, run_folder / "sweep.png")
     show(
         {"sweep": records(swept)},
         as_json,
         swept.round(3).to_string(index=False),
-        f"Also here: {run_folder / 'sweep.csv'}, {run_folder / 'sweep.png'}",
+        f"Also here: {run_folder / 'sweep.csv'}",
     )
 
 

@@ -35,7 +35,7 @@ COMMANDS = {
     "sample_images": "sample",
     "sample_pairs": "pairs",
     "scan_images": "scan",
-    "score_pairs": "score",
+    "score_clustering": "score",
     "share_bundle": "share",
     "sweep_min_cluster_size": "sweep",
     "tag_images": "tag",

@@ -267,8 +267,7 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         raise ImagestrataError(
             f"The labels contradict each other for {plural(len(bad), 'image')} (rows about the "
             f"same image, or about copies of it), for one in {quote(label)}: {_some(paths[bad])}.",
-            "Correct them, or bring several people's labels together with "
-            f"{verb('combine_labels')}.",
+            f"Correct them, or bring several people's labels together with {verb('consensus')}.",
         )
     merged = groups.first().reset_index()
     if "split" in found and (groups["split"].nunique() > 1).any():

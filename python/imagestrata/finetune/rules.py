@@ -10,13 +10,12 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..names import KEYS
-from ..validate import check_choice, check_float, check_scale, columns_of
+from ..validate import check_float, check_scale, columns_of
 from ..verbs import public
 from ..wording import arg, quote
 
 #: How far means of ratings are off as floating-point numbers, at most.
 _ROUNDING = 1e-9
-COMBINE_RULES = ("majority", "any", "mean")
 
 
 @public
@@ -152,42 +151,17 @@ def _widened(ratings: pd.DataFrame, key: str, items: Sequence[str] | None) -> pd
     return pd.DataFrame({key: ratings[key], **columns})
 
 
-@public
-def combine_labels(labels: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
-    """One label per image from several annotators'.
-
-    Parameters
-    ----------
-    labels : DataFrame
-        A row per image and annotator: ``image_id`` or ``path``, any ``annotator``, and
-        a column per label with 1, 0 or nothing.
-    rule : {"majority", "any", "mean"}, default "majority"
-        ``"majority"``: what more than half of the annotators say; a tie is dropped.
-        ``"any"``: 1 if anybody says so. ``"mean"``: 1 if half or more say so.
-
-    Returns
-    -------
-    DataFrame
-        A row per image with each label as 1, 0 or nothing, in the order in which images
-        first appear. ``attrs["counts"]`` says for each ``label`` how many images are
-        ``positive``, ``negative``, ``tied`` (dropped) and ``unlabelled``, and on how
-        many of them annotators were ``disputed``.
-
-    Raises
-    ------
-    ImagestrataError
-        If there is no column that names images, or a label is not 1, 0 or nothing.
-    """
+def combine_labels(labels: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """What :func:`consensus` makes of labels, by one of its rules."""
     key = _key(labels)
-    check_choice("rule", rule, COMBINE_RULES)
     names = _rated(labels, key, None, None)
     means = labels.groupby(key, sort=False)[names].mean().astype(float)
     if rule == "any":
         decided = means.mask(means > 0, 1.0)
     else:
         decided = (means >= 0.5).astype(float).where(means.notna())
-        if rule == "majority":
-            decided = decided.mask(means == 0.5)
+    if rule in ("majority", "all"):
+        decided = decided.mask(means == 0.5 if rule == "majority" else ~means.isin([0, 1]))
     counts = {
         "label": names,
         "positive": (decided == 1).sum().to_numpy(),

@@ -96,7 +96,7 @@ def assign_annotators(
     (two of them must meet in a packet), so requests are refused exactly where
     they cannot be met. Last, each packet is shuffled, and so are the packets.
 
-    :func:`packet_costs` counts what this asks of people, :func:`reassign` fills
+    :func:`costs` counts what this asks of people, :func:`reassign` fills
     what they leave open.
     """
     n_images = check_int("n_images", n_images, minimum=1)
@@ -139,49 +139,6 @@ def assign_annotators(
         return {"packets": packets["packet_id"].nunique(), "images": len(images)}
 
     return step.result(read_packets, make, write, identity=packets_fingerprint)
-
-
-@public
-def packet_costs(packets: pd.DataFrame, n_items: int = 10) -> pd.DataFrame:
-    """Count what packets ask of people.
-
-    Parameters
-    ----------
-    packets : DataFrame
-        What :func:`assign_annotators` or :func:`reassign` returned.
-    n_items : int, default 10
-        Items on which each image is rated; the default are the ten emotions.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: ``group``, ``respondents`` (one for each packet),
-        ``images``, ``smallest`` and ``largest`` (packet, in images),
-        ``images_rated`` (an image counts as often as it is rated), ``ratings``
-        (that times the items).
-
-    Raises
-    ------
-    ImagestrataError
-        If the table is none of packets.
-    """
-    packets = check_packets(packets)
-    n_items = check_int("n_items", n_items, minimum=1)
-    rows = []
-    for group, given in packets.groupby("group", sort=False):
-        sizes = given.groupby("packet_id").size()
-        rows.append(
-            {
-                "group": group,
-                "respondents": len(sizes),
-                "images": given["image_id"].nunique(),
-                "smallest": int(sizes.min()),
-                "largest": int(sizes.max()),
-                "images_rated": len(given),
-                "ratings": len(given) * n_items,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def read_packets(folder: Path) -> pd.DataFrame:

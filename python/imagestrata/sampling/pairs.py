@@ -56,7 +56,7 @@ def sample_pairs(
     Two images taken at random hardly ever belong together. So images are sorted
     first, and pairs of one cluster, which often belong together, are drawn more
     frequently than others. The probability of each pair undoes that: see
-    :func:`score_pairs`.
+    :func:`score_clustering`.
 
     By default a single k-means sorts the images, as in the paper. To *compare*
     clusterings, draw the pairs from them (``clusterings=``) or from the

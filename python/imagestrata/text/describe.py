@@ -201,54 +201,17 @@ def describe_images(
     return table
 
 
-@public
 def description_costs(
     images: Any,
     provider: Provider,
-    out: str | os.PathLike[str] | None = None,
-    *,
-    prompt: str = PROMPT,
-    max_tokens: int | None = 300,
-    temperature: float | None = None,
-    side: int = 512,
-    progress: Progress = True,
+    out: str | os.PathLike[str] | None,
+    prompt: str,
+    max_tokens: int | None,
+    temperature: float | None,
+    side: int,
+    progress: Progress,
 ) -> pd.DataFrame:
-    """Estimate what :func:`describe_images` would cost. Sends nothing.
-
-    Parameters
-    ----------
-    images : path, list of paths, or DataFrame
-        As for :func:`describe_images`, like all that follows.
-    provider : ModelServer or LocalModel
-        Its ``price`` and ``tokens_per_image`` decide the estimate.
-    out : path, optional
-        Where descriptions are, or would be: what is answered there costs nothing more,
-        and its bills replace ``tokens_per_image``.
-    prompt : str
-        What the model will be asked.
-    max_tokens : int or None, default 300
-        How long answers may be. With ``None`` they are taken to have 1,000 tokens, or
-        as many as the longest answer in ``out``.
-    temperature : float, optional
-        How varied they will be.
-    side : int, default 512
-        The longer side of what is sent, in pixels. ``tokens_per_image`` should fit it.
-    progress : bool or callable, default True
-        See :data:`imagestrata.progress.Progress`.
-
-    Returns
-    -------
-    DataFrame
-        One row: ``n_images``; ``n_answered``, those with an answer in ``out``;
-        ``tokens_in``, ``tokens_out`` and ``cost`` of the others, every answer taken to
-        be as long as it may; ``spent``, the cost of the answers that are there.
-        Costs are missing without a price.
-
-    Raises
-    ------
-    ImagestrataError
-        As for :func:`describe_images`.
-    """
+    """What :func:`costs` says of descriptions."""
     settings, table = _prepare(
         images, provider, None, prompt, max_tokens, temperature, side, False, progress
     )
@@ -316,7 +279,7 @@ def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
 def _costs(
     provider: Provider, settings: Mapping[str, Any], images: pd.DataFrame, answers: Answers
 ) -> dict[str, Any]:
-    """The row of :func:`description_costs`."""
+    """The row of :func:`costs`."""
     answered = int(images["image_id"].isin(answers.found).sum())
     rest = len(images) - answered
     tokens_in = rest * _tokens_in(provider, settings, answers)

@@ -34,7 +34,7 @@ def stored_answers(folder: Path | None, service: Rekognition) -> Answers:
 
 
 def costs(service: Rekognition, images: pd.DataFrame, answers: Answers) -> dict[str, Any]:
-    """The row of :func:`tag_costs`."""
+    """The row of :func:`costs`."""
     answered = int(images["image_id"].isin(answers.found).sum())
     return {
         "n_images": len(images),

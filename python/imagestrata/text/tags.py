@@ -125,7 +125,7 @@ def tag_images(
 
     See Also
     --------
-    tag_costs : What a service would cost.
+    costs : What a service would cost.
     compare_tags : How good tags are, against labels given by hand.
     tag_frequencies : How often each label comes.
     cluster_keywords : ``cluster_keywords(clustering, tags, column="label",
@@ -199,39 +199,10 @@ def tag_images(
     return tags
 
 
-@public
 def tag_costs(
-    images: Any,
-    classifier: Rekognition,
-    out: str | os.PathLike[str] | None = None,
-    *,
-    progress: Progress = True,
+    images: Any, service: Rekognition, out: str | os.PathLike[str] | None, progress: Progress
 ) -> pd.DataFrame:
-    """Estimate what :func:`tag_images` would cost. Sends nothing.
-
-    Parameters
-    ----------
-    images : path, list of paths, or DataFrame
-        As for :func:`tag_images`.
-    classifier : Rekognition
-        Its ``price`` decides the estimate.
-    out : path, optional
-        Where tags are, or would be: what is answered there costs nothing more.
-    progress : bool or callable, default True
-        See :data:`imagestrata.progress.Progress`.
-
-    Returns
-    -------
-    DataFrame
-        One row: ``n_images``; ``n_answered``, those with an answer in ``out``; ``cost`` of
-        the others; ``spent`` on the answers that are there.
-
-    Raises
-    ------
-    ImagestrataError
-        If the classifier is no service, or there are no images.
-    """
-    service = _check_service(classifier)
+    """What :func:`costs` says of tags."""
     table = usable_images(images, None, False, progress)
     folder = None if out is None else check_path("out", out)
     return pd.DataFrame([remote_tags.costs(service, table, stored_answers(folder, service))])

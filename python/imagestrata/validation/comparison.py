@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
-from ..names import Images
 from ..shown import Part, Shown
-from ..tables import id_texts, with_text_ids
-from ..validate import check_choice, check_residual, check_unmasked, columns_of
-from ..verbs import public
-from ..wording import Name, arg, kind_of, quote, verb
-from .labels import score_labels
-
-#: What of :func:`score_labels` the summary shows, where the true classes are known.
-_MEASURES = (
-    "precision", "recall", "f1", "bcubed_precision", "bcubed_recall", "bcubed_f1",
-    "adjusted_rand", "adjusted_mutual_info",
-)  # fmt: skip
+from ..validate import check_choice, check_residual
+from ..verbs import public, suggest
+from ..wording import Name, arg, quote, verb
+from .labels import MEASURES, classes_of, clusters_of, groups_of, is_residual, score_by_labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,10 +39,9 @@ class Comparison(Shown):
         ``n_left_out`` (images that others lack), ``n_clusters``, ``n_residual``,
         ``share_residual`` and ``share_largest`` (of the images, the largest
         cluster). With ``truth`` also ``n_labelled`` (images that count),
-        ``precision``, ``recall`` and ``f1`` over pairs of images,
-        ``bcubed_precision``, ``bcubed_recall``, ``bcubed_f1``,
-        ``adjusted_rand`` and ``adjusted_mutual_info``, as :func:`score_labels`
-        has them.
+        and the measures of :func:`score_clustering`: ``precision``, ``recall``,
+        ``f1``, ``mean_pr``, ``bcubed_precision``, ``bcubed_recall``,
+        ``bcubed_f1``, ``adjusted_rand`` and ``adjusted_mutual_info``.
     settings : dict
         ``residual`` and ``images``, as given.
     """
@@ -73,14 +62,25 @@ class Comparison(Shown):
 
 @public
 def compare_clusterings(
-    *, truth: Any = None, residual: str = "alone", images: str = "same", **clusterings: Any
+    *several: Any,
+    truth: Any = None,
+    residual: str = "alone",
+    images: str = "same",
+    **clusterings: Any,
 ) -> Comparison:
     """Compare clusterings of the same images with each other.
 
     Parameters
     ----------
+    *several, **clusterings : Clustering, DataFrame, mapping, or array-like of shape (n_images,)
+        Two or more clusterings, best by name; without a name they are called "1", "2", ...
+        A clustering is what :func:`cluster_images` returned; a table
+        with ``image_id`` and ``cluster``; clusters by image_id; or one cluster per
+        image, in the order of the first clustering that has ids (a Series counts
+        as such, whatever its index). Clusters are numbers, -1 for the residual, or text,
+        such as categories of yours. Of a dictionary: ``compare_clusterings(**named)``.
     truth : array-like of shape (n_images,), DataFrame, or str; optional
-        True classes, for the measures of :func:`score_labels`: labels in the order
+        True classes, for the measures of :func:`score_clustering`: labels in the order
         of the first clustering, a table with ``image_id`` and ``label``, or the name
         of a column of the first clustering's images. Missing labels are left out.
     residual : {"alone", "drop"}, default "alone"
@@ -94,18 +94,11 @@ def compare_clusterings(
         What if clusterings are not of the same images. ``"same"``: an error.
         ``"common"``: the images that all clusterings have are compared, as
         where some images could not be described.
-    **clusterings : Clustering, DataFrame, mapping, or array-like of shape (n_images,)
-        Two or more clusterings by name: what :func:`cluster_images` returned; a table
-        with ``image_id`` and ``cluster``; clusters by image_id; or one cluster per
-        image, in the order of the first clustering that has ids (a Series counts
-        as such, whatever its index). Clusters are numbers, -1 for the residual, or text,
-        such as categories of yours. Of a dictionary: ``compare_clusterings(**several)``.
 
     Returns
     -------
     Comparison
-        Tables of pairs of clusterings, of pairs of clusters, and of clusterings;
-        :func:`plot_comparison` draws them.
+        Tables of pairs of clusterings, of pairs of clusters, and of clusterings.
 
     Raises
     ------
@@ -130,16 +123,11 @@ def compare_clusterings(
     """
     residual = check_residual(residual, "alone", "drop")
     images = check_choice("images", images, ("same", "common"))
-    if len(clusterings) < 2:
-        raise ImagestrataError(
-            f"Two or more clusterings are needed, and {len(clusterings)} came.",
-            "Name them: "
-            f"{verb('compare_clusterings', first=Name('topics'), second=Name('others'))}.",
-        )
-    labels = _labels_of(clusterings)
+    clusterings = _named(several, clusterings)
+    labels = clusters_of(clusterings)
     given = {name: len(one) for name, one in labels.items()}
     common = _common_images(labels, images)
-    classes = None if truth is None else _truth(truth, labels, clusterings, common)
+    classes = None if truth is None else classes_of(truth, labels, clusterings, common)
     labels = {name: one.loc[common] for name, one in labels.items()}
 
     summary = [
@@ -157,87 +145,30 @@ def compare_clusterings(
     )
 
 
-def is_residual(clusters: pd.Series[Any]) -> pd.Series[bool]:
-    """Which of the clusters, numbers or text, mark the residual."""
-    return clusters.astype(str) == "-1"
-
-
-def _labels_of(clusterings: Mapping[str, Any]) -> dict[str, pd.Series[Any]]:
-    """The cluster of each image by ``image_id``, of each clustering."""
-    found = {name: _with_ids(name, one) for name, one in clusterings.items()}
-    ids = next((one.index for one in found.values() if one is not None), None)
-    for name, one in clusterings.items():
-        if found[name] is None:
-            found[name] = _by_position(quote(name), one, ids)
-            ids = found[name].index  # type: ignore[union-attr]
-    return {name: _checked(name, one) for name, one in found.items() if one is not None}
-
-
-def _with_ids(name: str, given: Any) -> pd.Series[Any] | None:
-    """Clusters by ``image_id``, or None where no ids came along."""
-    table = given.images if isinstance(given, Clustering) else given
-    if isinstance(table, pd.DataFrame):
-        return _column(quote(name), table, "cluster")
-    if isinstance(given, Mapping):
-        return pd.Series(list(given.values()), index=list(map(str, given)))
-    return None
-
-
-def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
-    if not {"image_id", column} <= {*table}:
+def _named(several: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """All clusterings by name, in the order in which they came."""
+    found = {str(place): one for place, one in enumerate(several, start=1)}
+    for name, given in named.items():
+        meant = suggest(name, ("truth", "residual", "images"))
+        images = getattr(given, "images", given)
+        if meant and "cluster" not in getattr(images, "columns", ()):
+            raise ImagestrataError(
+                f"{verb('compare_clusterings')} has no argument {quote(name)}.",
+                f"{meant} If it is a clustering, give it another name.",
+                code="unknown_argument",
+            )
+        if name in found:
+            raise ImagestrataError(
+                f"Two clusterings are called {quote(name)}.", "Give all of them names."
+            )
+        found[name] = given
+    if len(found) < 2:
         raise ImagestrataError(
-            f"{what} must have the columns image_id and {column}; {columns_of(table)}.",
-            f"Rename the column that holds them to {quote(column)}.",
+            f"Two or more clusterings are needed, and {len(found)} came.",
+            "For instance "
+            f"{verb('compare_clusterings', first=Name('topics'), second=Name('others'))}.",
         )
-    return with_text_ids(table).set_index("image_id")[column]
-
-
-def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series[Any]:
-    """Values that came without ids, one per image."""
-    check_unmasked(what, values)
-    column = np.asarray(values)
-    if column.ndim != 1 or not len(column):
-        raise ImagestrataError(
-            f"{what} must be a clustering, a table with image_id, or one value per image, "
-            f"not {kind_of(values)} of shape {column.shape}."
-        )
-    if ids is None:
-        ids = pd.RangeIndex(len(column))
-    if len(column) != len(ids):
-        raise ImagestrataError(
-            f"{what} has {plural(len(column), 'value')} for {plural(len(ids), 'image')}.",
-            "Give one per image, in the order of the first clustering, or a table with image_id.",
-        )
-    return pd.Series(column, index=ids)
-
-
-def _checked(name: str, clusters: pd.Series[Any]) -> pd.Series[Any]:
-    """Whole numbers or text, one for each image."""
-    missing = int(clusters.isna().sum())
-    if missing:
-        raise ImagestrataError(
-            f"{missing} of {plural(len(clusters), 'image')} in {quote(name)} have no cluster.",
-            "Images of the residual have the cluster -1.",
-        )
-    _check_unique(quote(name), clusters)
-    if not pd.api.types.is_numeric_dtype(clusters) or clusters.dtype == bool:
-        return clusters.astype(str)
-    broken = clusters[clusters % 1 != 0]
-    if len(broken):
-        raise ImagestrataError(
-            f"Clusters must be whole numbers or text; {quote(name)} has {quote(broken.iloc[0])}."
-        )
-    return clusters.astype(np.int64)
-
-
-def _check_unique(what: str, values: pd.Series[Any]) -> None:
-    twice = values.index[values.index.duplicated()]
-    if len(twice):
-        raise ImagestrataError(
-            f"{what} has {plural(len(twice.unique()), 'image')} more than once, {quote(twice[0])} "
-            "for one.",
-            "Leave one row for each image.",
-        )
+    return found
 
 
 def _common_images(labels: Mapping[str, pd.Series[Any]], images: str) -> pd.Index[Any]:
@@ -264,50 +195,6 @@ def _common_images(labels: Mapping[str, pd.Series[Any]], images: str) -> pd.Inde
     return common
 
 
-def _truth(
-    truth: Any,
-    labels: Mapping[str, pd.Series[Any]],
-    clusterings: Mapping[str, Any],
-    common: pd.Index[Any],
-) -> pd.Series[Any]:
-    """True class of the images that have one."""
-    first = next(iter(clusterings))
-    if isinstance(truth, str):
-        table = getattr(clusterings[first], "images", clusterings[first])
-        if not isinstance(table, pd.DataFrame) or truth not in table:
-            raise ImagestrataError(
-                f"{arg('truth')} is {quote(truth)}, which is no column of the images of "
-                f"{quote(first)}: {columns_of(table)}.",
-                "Name a column of the first clustering, or give a table with image_id and label.",
-            )
-        found = _column(quote(first), table, truth)
-    elif isinstance(truth, pd.DataFrame):
-        found = _classes(truth, getattr(clusterings[first], "images", clusterings[first]))
-    else:
-        found = _by_position(arg("truth"), truth, labels[first].index)
-    _check_unique(arg("truth"), found)
-    known = found.dropna().astype(str)
-    known = known[known.index.isin(common)]
-    if known.empty:
-        raise ImagestrataError(
-            f"{arg('truth')} has {plural(int(found.notna().sum()), 'label')}, none of them of the "
-            f"{plural(len(common), 'image')} compared.",
-            "Labels must have the same image_id as the clusterings.",
-        )
-    return known
-
-
-def _classes(truth: pd.DataFrame, images: Any) -> pd.Series[Any]:
-    """The column ``label`` by ``image_id``, of a table that names images as people do."""
-    if not isinstance(images, pd.DataFrame) or "label" not in truth:
-        return _column(arg("truth"), truth, "label")
-    known = Images(images)
-    rows = known.rows_of(truth, arg("truth"))
-    known.report(truth, rows, arg("truth"))
-    ids = id_texts(images["image_id"]).to_numpy()
-    return pd.Series(truth["label"].to_numpy()[rows >= 0], index=ids[rows[rows >= 0]])
-
-
 def _describe(
     name: str,
     clusters: pd.Series[Any],
@@ -329,15 +216,9 @@ def _describe(
     }
     if classes is None:
         return row
-    counted = clusters.loc[classes.index]
-    if residual == "drop":
-        counted = counted[~is_residual(counted)]
-    row["n_labelled"] = len(counted)
-    if counted.empty:
-        return row | dict.fromkeys(_MEASURES, float("nan"))
-    codes = np.where(is_residual(counted), -1, pd.factorize(counted)[0])
-    scores = score_labels(codes, classes.loc[counted.index]).set_index("measure")["estimate"]
-    return row | {measure: float(scores[measure]) for measure in _MEASURES}
+    scores = score_by_labels(clusters, classes, residual).set_index("measure")
+    row["n_labelled"] = int(scores["n_images"].iloc[0])
+    return row | {measure: float(scores["estimate"][measure]) for measure in MEASURES}
 
 
 def _agreement(
@@ -355,7 +236,7 @@ def _agreement(
         both = ~is_residual(one) & ~is_residual(other)
         one, other = one[both], other[both]
     row: dict[str, Any] = {"a": a, "b": b, "n_images": len(one)}
-    codes = _groups(one), _groups(other)
+    codes = groups_of(one), groups_of(other)
     measures = {
         "adjusted_rand": adjusted_rand_score,
         "normalized_mutual_info": normalized_mutual_info_score,
@@ -364,14 +245,6 @@ def _agreement(
     for name, measure in measures.items():
         row[name] = float(measure(*codes)) if len(one) else float("nan")
     return row
-
-
-def _groups(clusters: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """Codes from 0, with every residual image in a group of its own."""
-    codes = pd.factorize(clusters)[0]
-    alone = is_residual(clusters).to_numpy()
-    codes[alone] = len(codes) + np.arange(alone.sum())
-    return codes
 
 
 def _flows(a: str, b: str, labels: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:

@@ -142,7 +142,7 @@ class JudgedPairs:
     ) -> pd.DataFrame:
         """Estimate, standard error and 95% interval of every measure, from all pairs that count.
 
-        The draws are those of :func:`score_pairs`, the same for every clustering.
+        The draws are those of :func:`score_clustering`, the same for every clustering.
         """
         scores = self.score(together, counts, _N_DRAWS, seed)
         rows = []

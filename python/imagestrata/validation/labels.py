@@ -1,75 +1,183 @@
-"""Agreement of a clustering with known classes: exact counts over all pairs of images."""
+"""Clusters and true classes of images, and their agreement: exact counts over all pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..clustering.clustering import Clustering
 from ..errors import ImagestrataError, plural
-from ..validate import check_unmasked
-from ..verbs import public
-from ..wording import arg
+from ..names import Images
+from ..tables import id_texts, with_text_ids
+from ..validate import check_unmasked, columns_of
+from ..wording import arg, kind_of, quote
+
+#: What is measured against true classes.
+MEASURES = (
+    "precision", "recall", "f1", "mean_pr", "bcubed_precision", "bcubed_recall", "bcubed_f1",
+    "adjusted_rand", "adjusted_mutual_info",
+)  # fmt: skip
 
 
-@public
-def score_labels(clusters: Any, labels: Any) -> pd.DataFrame:
-    """Compare a clustering with the true class of every image.
-
-    Parameters
-    ----------
-    clusters : array-like of shape (n_images,)
-        Cluster of each image; -1 marks the residual, whose images count as
-        apart from each other and from everything else.
-    labels : array-like of shape (n_images,)
-        True class of each image, in the same order.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``measure`` and ``estimate``: ``precision`` and ``recall`` over
-        all pairs of images, their harmonic mean ``f1`` and plain mean
-        ``mean_pr`` (the paper's F); ``bcubed_precision``, ``bcubed_recall`` and
-        ``bcubed_f1`` (Bagga and Baldwin 1998), which give every image rather
-        than every pair the same weight; ``adjusted_rand`` and
-        ``adjusted_mutual_info``; and the ``residual_share``. Precision is NaN where
-        no two images share a cluster, recall where none share a class.
-
-    Raises
-    ------
-    ImagestrataError
-        If the two differ in length, are empty, or a label is missing.
-    """
-    check_unmasked("clusters", clusters)
-    check_unmasked("labels", labels)
-    found = np.asarray(clusters)
-    truth = np.asarray(labels)
-    if found.ndim != 1 or found.shape != truth.shape or not len(found):
-        raise ImagestrataError(
-            f"{arg('clusters')} {found.shape} and {arg('labels')} {truth.shape} must be two "
-            "non-empty columns of the same length.",
-            'Of a clustering that is clustering.images["cluster"].',
-        )
-    missing = int(pd.isna(truth).sum() + pd.isna(found).sum())
-    if missing:
-        raise ImagestrataError(
-            f"{plural(missing, 'cluster or label is', 'clusters or labels are')} missing.",
-            "Leave those images out of both.",
-        )
-    residual = np.isin(found.astype(str), ["-1", "-1.0"])  # also where clusters are text
-    codes = _separate_residual(found, residual)
-    return _score(codes, pd.factorize(truth)[0], float(residual.mean()))
+def score_by_labels(
+    clusters: pd.Series[Any], classes: pd.Series[Any], residual: str
+) -> pd.DataFrame:
+    """The table of :func:`score_clustering`, from clusters and classes by ``image_id``."""
+    counted = clusters.loc[classes.index]
+    alone = is_residual(counted)
+    share = float(alone.mean())
+    if residual == "drop":
+        counted = counted[~alone]
+    if counted.empty:
+        measures = dict.fromkeys(MEASURES, float("nan"))
+    else:
+        truth = pd.factorize(classes.loc[counted.index])[0]
+        measures = measure_groups(groups_of(counted), truth)
+    measures["share_residual"] = share
+    rows = {"measure": list(measures), "estimate": list(measures.values())}
+    return pd.DataFrame(rows).assign(n_images=len(counted))
 
 
-def _separate_residual(clusters: np.ndarray, residual: np.ndarray) -> np.ndarray:
+def groups_of(clusters: pd.Series[Any]) -> np.ndarray[Any, Any]:
     """Codes from 0, with every residual image in a group of its own."""
     codes = pd.factorize(clusters)[0]
-    codes[residual] = codes.max() + 1 + np.arange(residual.sum())
+    alone = is_residual(clusters).to_numpy()
+    codes[alone] = len(codes) + np.arange(alone.sum())
     return codes
 
 
-def _score(found: np.ndarray, truth: np.ndarray, residual_share: float) -> pd.DataFrame:
+def is_residual(clusters: pd.Series[Any]) -> pd.Series[bool]:
+    """Which of the clusters, numbers or text, mark the residual."""
+    return clusters.astype(str).isin(["-1", "-1.0"])
+
+
+def clusters_of(clusterings: Mapping[str, Any]) -> dict[str, pd.Series[Any]]:
+    """The cluster of each image by ``image_id``, of each clustering."""
+    found = {name: _with_ids(name, one) for name, one in clusterings.items()}
+    ids = next((one.index for one in found.values() if one is not None), None)
+    for name, one in clusterings.items():
+        if found[name] is None:
+            found[name] = _by_position(quote(name), one, ids)
+            ids = found[name].index  # type: ignore[union-attr]
+    return {name: _checked(name, one) for name, one in found.items() if one is not None}
+
+
+def _with_ids(name: str, given: Any) -> pd.Series[Any] | None:
+    """Clusters by ``image_id``, or None where no ids came along."""
+    table = given.images if isinstance(given, Clustering) else given
+    if isinstance(table, pd.DataFrame):
+        return _column(quote(name), table, "cluster")
+    if isinstance(given, Mapping):
+        return pd.Series(list(given.values()), index=list(map(str, given)))
+    return None
+
+
+def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
+    if not {"image_id", column} <= {*table}:
+        raise ImagestrataError(
+            f"{what} must have the columns image_id and {column}; {columns_of(table)}.",
+            f"Rename the column that holds them to {quote(column)}.",
+        )
+    return with_text_ids(table).set_index("image_id")[column]
+
+
+def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series[Any]:
+    """Values that came without ids, one per image."""
+    check_unmasked(what, values)
+    column = np.asarray(values)
+    if column.ndim != 1 or not len(column):
+        raise ImagestrataError(
+            f"{what} must be a clustering, a table with image_id, or one value per image, "
+            f"not {kind_of(values)} of shape {column.shape}."
+        )
+    if ids is None:
+        ids = pd.RangeIndex(len(column))
+    if len(column) != len(ids):
+        raise ImagestrataError(
+            f"{what} has {plural(len(column), 'value')} for {plural(len(ids), 'image')}.",
+            "Give one per image, in the order of the first clustering, or a table with image_id.",
+        )
+    return pd.Series(column, index=ids)
+
+
+def _checked(name: str, clusters: pd.Series[Any]) -> pd.Series[Any]:
+    """Whole numbers or text, one for each image."""
+    missing = int(clusters.isna().sum())
+    if missing:
+        raise ImagestrataError(
+            f"{missing} of {plural(len(clusters), 'image')} in {quote(name)} have no cluster.",
+            "Images of the residual have the cluster -1.",
+        )
+    _check_unique(quote(name), clusters)
+    if not pd.api.types.is_numeric_dtype(clusters) or clusters.dtype == bool:
+        return clusters.astype(str)
+    broken = clusters[clusters % 1 != 0]
+    if len(broken):
+        raise ImagestrataError(
+            f"Clusters must be whole numbers or text; {quote(name)} has {quote(broken.iloc[0])}."
+        )
+    return clusters.astype(np.int64)
+
+
+def _check_unique(what: str, values: pd.Series[Any]) -> None:
+    twice = values.index[values.index.duplicated()]
+    if len(twice):
+        raise ImagestrataError(
+            f"{what} has {plural(len(twice.unique()), 'image')} more than once, {quote(twice[0])} "
+            "for one.",
+            "Leave one row for each image.",
+        )
+
+
+def classes_of(
+    truth: Any,
+    labels: Mapping[str, pd.Series[Any]],
+    clusterings: Mapping[str, Any],
+    common: pd.Index[Any],
+) -> pd.Series[Any]:
+    """True class of the images that have one."""
+    first = next(iter(clusterings))
+    if isinstance(truth, str):
+        table = getattr(clusterings[first], "images", clusterings[first])
+        if not isinstance(table, pd.DataFrame) or truth not in table:
+            raise ImagestrataError(
+                f"{arg('truth')} is {quote(truth)}, which is no column of the images of "
+                f"{quote(first)}: {columns_of(table)}.",
+                "Name one of its columns, or give a table with image_id and label.",
+            )
+        found = _column(quote(first), table, truth)
+    elif isinstance(truth, pd.DataFrame):
+        found = _classes(truth, getattr(clusterings[first], "images", clusterings[first]))
+    else:
+        found = _by_position(arg("truth"), truth, labels[first].index)
+    _check_unique(arg("truth"), found)
+    known = found.dropna().astype(str)
+    known = known[known.index.isin(common)]
+    if known.empty:
+        raise ImagestrataError(
+            f"{arg('truth')} has {plural(int(found.notna().sum()), 'label')}, none of them of the "
+            f"{plural(len(common), 'image')} compared.",
+            "Labels must have the same image_id as the clusterings.",
+        )
+    return known
+
+
+def _classes(truth: pd.DataFrame, images: Any) -> pd.Series[Any]:
+    """The column ``label`` by ``image_id``, of a table that names images as people do."""
+    if not isinstance(images, pd.DataFrame) or "label" not in truth:
+        return _column(arg("truth"), truth, "label")
+    known = Images(images)
+    rows = known.rows_of(truth, arg("truth"))
+    known.report(truth, rows, arg("truth"))
+    ids = id_texts(images["image_id"]).to_numpy()
+    return pd.Series(truth["label"].to_numpy()[rows >= 0], index=ids[rows[rows >= 0]])
+
+
+def measure_groups(found: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[str, float]:
+    """Every measure of groups, as codes from 0, against others."""
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
     from sklearn.metrics.cluster import contingency_matrix
 
@@ -86,7 +194,7 @@ def _score(found: np.ndarray, truth: np.ndarray, residual_share: float) -> pd.Da
     class_of_cell = np.unique(truth, return_inverse=True)[0][joint.row]
     bcubed_precision = float((both**2 / cluster_sizes[cluster_of_cell]).sum() / n)
     bcubed_recall = float((both**2 / class_sizes[class_of_cell]).sum() / n)
-    measures = {
+    return {
         "precision": precision,
         "recall": recall,
         # Not from precision and recall: defined also where the clustering has no pair.
@@ -97,9 +205,7 @@ def _score(found: np.ndarray, truth: np.ndarray, residual_share: float) -> pd.Da
         "bcubed_f1": _harmonic(bcubed_precision, bcubed_recall),
         "adjusted_rand": float(adjusted_rand_score(truth, found)),
         "adjusted_mutual_info": float(adjusted_mutual_info_score(truth, found)),
-        "residual_share": residual_share,
     }
-    return pd.DataFrame({"measure": list(measures), "estimate": list(measures.values())})
 
 
 def _pairs(sizes: np.ndarray) -> float:

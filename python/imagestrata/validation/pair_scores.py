@@ -11,21 +11,15 @@ import pandas as pd
 
 from ..annotation.agreement import percentile_interval
 from ..errors import ImagestrataError, plural, warn
-from ..sampling.pairs import MISSING, check_pairs, clusters_by_image
+from ..sampling.pairs import check_pairs, clusters_by_image
 from ..validate import (
     check_bool,
     check_choice,
-    check_conf_level,
-    check_float,
-    check_int,
-    check_residual,
-    check_seed,
 )
-from ..verbs import public
 from ..wording import arg, quote, verb
 
 if TYPE_CHECKING:
-    from ..clustering.clustering import Clustering
+    pass
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -36,121 +30,25 @@ QUALITY_PAIRS = 50
 _APART, _TOGETHER = 0, 1
 
 
-@public
-def score_pairs(
-    clustering: Clustering | pd.DataFrame,
+def score_by_pairs(
+    clustering: Any,
     pairs: pd.DataFrame,
     *,
-    measures: str | Sequence[str] | None = None,
-    weighted: bool | None = None,
-    residual: str = "alone",
-    same_from: float = 1,
-    error_rate: float = 0,
-    missing: str = "error",
-    n_boot: int = 1000,
-    conf_level: float = 0.95,
-    seed: int = 0,
+    measures: str | Sequence[str] | None,
+    weighted: bool | None,
+    residual: str,
+    same_from: float,
+    error_rate: float,
+    missing: str,
+    n_boot: int,
+    conf_level: float,
+    seed: int,
 ) -> pd.DataFrame:
-    """Compare a clustering with people's judgements of pairs.
-
-    Parameters
-    ----------
-    clustering : Clustering or DataFrame
-        What :func:`cluster_images` returned, or a table with the columns
-        ``image_id`` and ``cluster`` (-1 for the residual).
-    pairs : DataFrame
-        Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
-        :func:`consensus` return them. Pairs without a judgement are left out,
-        and the others of their stratum stand for them.
-    measures : str or sequence of str, optional
-        Some of "precision", "recall", "f1", "mean_pr" and "quality". By default
-        all; "quality" only where a judgement is greater than 1, and with a
-        warning instead of a number where there are too few pairs for it.
-    weighted : bool, optional
-        Whether the pairs stand for all pairs of images, each with the weight 1 /
-        ``probability`` (the design-weighted measures), or for themselves. By
-        default both are reported; without a column ``probability`` the latter,
-        with a warning.
-    residual : {"alone", "drop"}, default "alone"
-        An image that belongs to no cluster counts as a cluster of its own, or
-        its pairs are left out.
-    same_from : float, default 1
-        The least judgement that says "these belong together". Of graded
-        judgements (0 unrelated, 1 loosely, 2 closely related), 2 is stricter.
-    error_rate : float, default 0
-        Share of the judgements that are wrong, below one half, the same for
-        pairs that belong together and pairs that do not; precision, recall, f1
-        and mean_pr are corrected for it. Two annotators who err independently
-        and agree on a share A of the pairs err in e = (1 - sqrt(2 A - 1)) / 2;
-        the majority of three who do errs in 3 e² - 2 e³.
-    missing : {"error", "drop"}, default "error"
-        If an image of a pair is not in the clustering: an error, or leave such
-        pairs out and count them in ``n_missing``. The measures are then those of
-        pairs of images that are in the clustering: to compare clusterings, leave
-        out the same pairs for each.
-    n_boot : int, default 1000
-        Draws from which the intervals come.
-    conf_level : float, default 0.95
-        Confidence level of the intervals.
-    seed : int, default 0
-        Seed of the draws.
-
-    Returns
-    -------
-    DataFrame
-        One row per measure and weighting: ``measure``, ``weighting`` ("none" or
-        "design"), ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (judged
-        pairs that count), ``n_residual`` (pairs with a residual image, whether
-        they count or not) and ``n_missing`` (pairs with an image that is not in
-        the clustering, which do not count).
-
-        - ``precision``: of the pairs that the clustering puts together, the share
-          that people put together.
-        - ``recall``: of the pairs that people put together, the share that the
-          clustering puts together.
-        - ``mean_pr``: the plain mean of both, which the paper calls F;
-          ``f1``: their harmonic mean.
-        - ``quality``: mean judgement of pairs in one cluster minus that of the
-          others, from -2 to 2. It needs 50 pairs of each kind.
-
-    Raises
-    ------
-    ImagestrataError
-        If images of the pairs are not in the clustering, a pair has one image
-        twice or several judgements, judgements are off the scale, or only
-        "quality" is asked for and there are too few pairs.
-
-    Notes
-    -----
-    Pairs between clusters are sampled thinly: a handful of them that belong
-    together stand for most pairs that do. Resampling such a handful gives
-    intervals that are too narrow, or of no width at all where the handful is
-    empty. So the draws are those of a Bayesian bootstrap (Rubin 1981) whose
-    shares begin at Jeffreys' half a pair instead of nothing: in each stratum,
-    the share of pairs in one cluster and, among these and among the others, the
-    share judged as belonging together, are drawn from their posteriors. The
-    measures of the drawn shares give the interval, between percentiles. For
-    how often it covers see ``docs/judged-pairs.md``.
-
-    The unweighted measures describe the drawn pairs, not the corpus: pairs
-    within clusters are far more frequent among them.
-
-    Errors of judgement weigh on the design-weighted recall above all. Where one
-    pair in twenty belongs together, an error in twenty pairs doubles what seems
-    to; ``error_rate`` takes that out, at the price of wider intervals.
-    """
+    """The table of :func:`score_clustering`, from arguments that were checked."""
     asked = _check_measures(measures)
-    residual = check_residual(residual, "alone", "drop")
-    same_from = check_float("same_from", same_from, minimum=0, maximum=2)
-    error_rate = check_float("error_rate", error_rate, minimum=0, maximum=0.499)
-    n_boot = check_int("n_boot", n_boot, minimum=1)
-    conf_level = check_conf_level(conf_level)
-    seed = check_seed(seed)
     pairs = check_judged(pairs)
     weightings = _weightings(weighted, pairs)
-    together, with_residual, known = pairs_together(
-        clustering, pairs, check_choice("missing", missing, MISSING)
-    )
+    together, with_residual, known = pairs_together(clustering, pairs, missing)
     weights = design_weights(pairs) if "design" in weightings else np.ones(len(pairs))
     judgements = pairs["judgement"].to_numpy(dtype=float)
     counts = known & ~np.isnan(judgements)

@@ -20,7 +20,7 @@ from ..shown import Part, Shown
 from ..validate import check_float, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, verb
-from .labels import score_labels
+from .labels import groups_of, measure_groups
 
 #: Hennig (2007): clusters with a mean Jaccard below .5 are dissolved, from .75 stable.
 DISSOLVED, STABLE = 0.5, 0.75
@@ -207,17 +207,13 @@ def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
 def _compare(
     labels: NDArray[np.intp], others: NDArray[np.intp]
 ) -> tuple[int, int, float, float, float]:
-    # The residual of both sides: every image of it in a group of its own.
-    truth = labels.copy()
-    alone = labels < 0
-    truth[alone] = labels.max() + 1 + np.arange(alone.sum())
-    scores = score_labels(others, truth).set_index("measure")["estimate"]
+    scores = measure_groups(groups_of(pd.Series(others)), groups_of(pd.Series(labels)))
     return (
         len(labels),
         int(others.max(initial=-1)) + 1,
         float((others < 0).mean()),
-        float(scores["adjusted_rand"]),
-        float(scores["adjusted_mutual_info"]),
+        scores["adjusted_rand"],
+        scores["adjusted_mutual_info"],
     )
 
 

@@ -52,7 +52,7 @@ def sweep_min_cluster_size(
     DataFrame
         A row per size, in the order given: min_cluster_size, n_clusters, n_noise,
         share_noise, and without noise silhouette (mean), calinski_harabasz,
-        davies_bouldin, see :func:`score_vectors`; NaN with fewer than two clusters.
+        davies_bouldin, see :func:`score_clustering`; NaN with fewer than two clusters.
 
     Raises
     ------

@@ -73,7 +73,7 @@ def tune_clusters(
     """Let judged pairs say which encoder and which settings cluster best.
 
     Every combination of the grid is fitted to every encoder's vectors and scored
-    on the pairs as :func:`score_pairs` does. What combinations have in common is
+    on the pairs as :func:`score_clustering` does. What combinations have in common is
     computed once: those that differ only in what leaves an iteration
     (``similarity_threshold``, ``release_share``, ``stop_size``, ``patience``)
     share their fits until other images remain.
@@ -95,7 +95,7 @@ def tune_clusters(
     measure : str, default "f1"
         What decides: "precision", "recall", "f1", "mean_pr" (the paper's F) or,
         with graded judgements, "quality", which is missing for clusterings with
-        too few pairs on either side. See :func:`score_pairs`.
+        too few pairs on either side. See :func:`score_clustering`.
     folds : int, default 5
         Folds over which the choice is checked (the paper's number), each with
         its share of every stratum and judgement.
@@ -151,7 +151,7 @@ def tune_clusters(
     Notes
     -----
     Estimates, standard errors and intervals come from all pairs together, by the
-    posterior of :func:`score_pairs`. Nothing is fitted to the pairs, so a
+    posterior of :func:`score_clustering`. Nothing is fitted to the pairs, so a
     candidate's estimate is unbiased; that of the *best of many* is not. ``heldout``
     says what the choice holds: in turn each fold is set aside, the best on the
     other folds judges the pairs of that fold, and these pairs are scored

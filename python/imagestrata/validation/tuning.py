@@ -44,7 +44,7 @@ class Tuning(Shown):
         vary, n_clusters, share_residual, measure, weighting ("design": all pairs
         of images; "none": the drawn pairs), estimate, std_error, conf_low and
         conf_high (95%), n_pairs (that count), settings (all of them, as JSON).
-        Estimates and intervals come from all pairs, see :func:`score_pairs`.
+        Estimates and intervals come from all pairs, see :func:`score_clustering`.
     selection : DataFrame
         The choice on each fold: fold, candidate (best on the other folds,
         baselines aside), training (its estimate there) and heldout (on the few

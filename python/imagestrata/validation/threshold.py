@@ -22,7 +22,7 @@ from ..verbs import public
 
 
 @public
-def calibrate_threshold(
+def suggest_threshold(
     embeddings: Any,
     *,
     quantile: float = 0.95,
@@ -115,7 +115,7 @@ def calibrate_threshold(
     k = len(np.unique(labels))
     observed = _mean_silhouettes(sample, labels, estimator.silhouette)
     null, weights = [], []
-    with track(progress, "Calibrating", n_draws) as advance:
+    with track(progress, "Drawing clouds", n_draws) as advance:
         for _ in range(n_draws):
             cloud = _cloud(sample, rng)
             found = kmeans(as_vectors(cloud), k, rng, estimator.n_init).labels

@@ -1,0 +1,81 @@
+"""One answer from several people's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ..errors import plural, warn
+from ..finetune.rules import combine_labels
+from ..validate import check_choice
+from ..verbs import public
+from .agreement import check_judgements
+
+RULES = ("majority", "all", "any", "mean")
+
+
+@public
+def consensus(answers: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
+    """Make one judgement of each pair, or one label of each image, from several annotators'.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        Judged pairs, as :func:`read_pairs` returns them: the columns ``pair_id``,
+        ``annotator`` and ``judgement``, and the further columns of the pairs. Or labels: a
+        row per image and annotator with ``image_id`` or ``path``, any ``annotator``, and a
+        column per label with 1, 0 or nothing.
+    rule : {"majority", "all", "any", "mean"}, default "majority"
+        "majority": what more annotators say than anything else; where several answers tie,
+        nothing is decided. "all": what all say; where they differ, nothing is decided.
+        "any": the highest judgement, or 1 if anybody says so. "mean": the mean; a label is 1
+        if the mean is one half or more.
+
+    Returns
+    -------
+    DataFrame
+        **Judgements.** One row per pair, in the given order: the columns of the pairs,
+        ``judgement`` (NaN where undecided) and ``n_annotators``. A warning
+        counts the undecided pairs; :func:`score_clustering` leaves them out.
+
+        **Labels.** One row per image with each label as 1, 0 or nothing, in the order in which
+        images first appear. ``attrs["counts"]`` says for each ``label`` how many images are
+        ``positive``, ``negative``, ``tied`` (dropped) and ``unlabelled``, and on how
+        many of them annotators were ``disputed``.
+
+    Raises
+    ------
+    ImagestrataError
+        If an annotator judged a pair twice, no column names images, or a label is not 1, 0 or
+        nothing.
+    """
+    rule = check_choice("rule", rule, RULES)
+    if isinstance(answers, pd.DataFrame) and not {"pair_id", "judgement"} & {*answers}:
+        return combine_labels(answers, rule)
+    table = check_judgements(answers, "answers")
+    by_pair = table.groupby("pair_id", sort=False)["judgement"]
+    n_annotators = by_pair.size()
+    if rule == "majority":
+        decided = _majority(table, n_annotators.index)
+    elif rule == "all":
+        decided = by_pair.first().where(by_pair.nunique() == 1)
+    else:
+        decided = by_pair.max() if rule == "any" else by_pair.mean()
+    undecided = int(decided.isna().sum())
+    if undecided:
+        why = "annotators tie" if rule == "majority" else "annotators differ"
+        warn(f"{undecided} of {plural(len(decided), 'pair')} are undecided: their {why}.")
+    pairs = answers.drop_duplicates("pair_id").drop(columns=["annotator", "judgement"])
+    pairs = pairs[pairs["pair_id"].isin(n_annotators.index)].reset_index(drop=True)
+    return pairs.assign(
+        judgement=pairs["pair_id"].map(decided).astype(float),
+        n_annotators=pairs["pair_id"].map(n_annotators).astype(int),
+    )
+
+
+def _majority(table: pd.DataFrame, pairs: pd.Index) -> pd.Series[Any]:
+    votes = table.groupby(["pair_id", "judgement"]).size().rename("votes").reset_index()
+    votes = votes[votes["votes"] == votes.groupby("pair_id")["votes"].transform("max")]
+    winners = votes.drop_duplicates("pair_id", keep=False).set_index("pair_id")["judgement"]
+    return winners.reindex(pairs)

@@ -1,0 +1,235 @@
+"""How good a clustering is, by what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..embeddings.embeddings import Embeddings
+from ..errors import ImagestrataError
+from ..sampling.pairs import MISSING
+from ..validate import (
+    check_choice,
+    check_conf_level,
+    check_float,
+    check_idle,
+    check_int,
+    check_residual,
+    check_seed,
+)
+from ..verbs import public
+from ..wording import arg
+from .labels import classes_of, clusters_of, score_by_labels
+from .pair_scores import score_by_pairs
+from .vector_scores import score_by_vectors
+
+#: What a clustering can be compared with, and what becomes of the residual then.
+YARDSTICKS = {"pairs": ("alone", "drop"), "labels": ("alone", "drop"), "vectors": ("drop",)}
+
+
+@public
+def score_clustering(
+    clustering: Any,
+    truth: Any = None,
+    by: str | None = None,
+    *,
+    embeddings: Any = None,
+    measures: str | Sequence[str] | None = None,
+    weighted: bool | None = None,
+    residual: str | None = None,
+    same_from: float = 1,
+    error_rate: float = 0,
+    missing: str = "error",
+    n_boot: int = 1000,
+    conf_level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score a clustering by judged pairs, by true classes, or by its own vectors.
+
+    Parameters
+    ----------
+    clustering : Clustering or DataFrame; with labels also array-like of shape (n_images,)
+        What :func:`cluster_images` returned, or a table with the columns
+        ``image_id`` and ``cluster`` (-1 for the residual), or one cluster per image.
+        Vectors need what :func:`cluster_images` returned.
+    truth : DataFrame, array-like of shape (n_images,), or str; optional
+        Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
+        :func:`consensus` return them; pairs without a judgement are left out,
+        and the others of their stratum stand for them. Or true classes, as in
+        :func:`compare_clusterings`: labels in the order of the images, a table with
+        ``image_id`` and ``label``, or the name of a column of the clustering's
+        images; images without a label are left out. Or nothing, with ``embeddings``.
+    by : {"pairs", "labels", "vectors"}, optional
+        What ``truth`` is: judged pairs, true classes, or nothing. By default it is
+        told by its columns.
+    embeddings : Embeddings, or ndarray of shape (n_images, d); optional
+        The vectors that the clustering was made from, or others of the same images.
+    measures : str or sequence of str, optional
+        Pairs only: some of "precision", "recall", "f1", "mean_pr" and "quality". By
+        default all; "quality" only where a judgement is greater than 1, and with a
+        warning instead of a number where there are too few pairs for it.
+    weighted : bool, optional
+        Pairs only: whether the pairs stand for all pairs of images, each with the weight
+        1 / ``probability`` (the design-weighted measures), or for themselves. By
+        default both are reported; without a column ``probability`` the latter,
+        with a warning.
+    residual : {"alone", "drop"}, optional
+        An image that belongs to no cluster counts as a cluster of its own, the default
+        with pairs and labels; or it is left out, with its pairs, as always with vectors.
+    same_from : float, default 1
+        Pairs only: the least judgement that says "these belong together". Of graded
+        judgements (0 unrelated, 1 loosely, 2 closely related), 2 is stricter.
+    error_rate : float, default 0
+        Pairs only: share of the judgements that are wrong, below one half, the same for
+        pairs that belong together and pairs that do not; precision, recall, f1
+        and mean_pr are corrected for it. Two annotators who err independently
+        and agree on a share A of the pairs err in e = (1 - sqrt(2 A - 1)) / 2;
+        the majority of three who do errs in 3 e² - 2 e³.
+    missing : {"error", "drop"}, default "error"
+        Pairs only: if an image of a pair is not in the clustering, an error, or leave such
+        pairs out and count them in ``n_missing``. The measures are then those of
+        pairs of images that are in the clustering: to compare clusterings, leave
+        out the same pairs for each.
+    n_boot : int, default 1000
+        Pairs only: draws from which the intervals come.
+    conf_level : float, default 0.95
+        Pairs only: confidence level of the intervals.
+    seed : int, default 0
+        Pairs only: seed of the draws.
+
+    Returns
+    -------
+    DataFrame
+        One row per measure: ``measure`` and ``estimate``.
+
+        **Pairs.** A row per measure and weighting, with ``weighting`` ("none" or
+        "design"), ``conf_low``, ``conf_high``, ``n_pairs`` (judged pairs that count),
+        ``n_residual`` (pairs with a residual image, whether they count or not) and
+        ``n_missing`` (pairs with an image that is not in the clustering, which do not
+        count). The measures are
+
+        - ``precision``: of the pairs that the clustering puts together, the share
+          that people put together;
+        - ``recall``: of the pairs that people put together, the share that the
+          clustering puts together;
+        - ``mean_pr``: the plain mean of both, which the paper calls F;
+          ``f1``: their harmonic mean;
+        - ``quality``: mean judgement of pairs in one cluster minus that of the
+          others, from -2 to 2. It needs 50 pairs of each kind.
+
+        **Labels.** With ``n_images``, the images that count: ``precision``, ``recall``,
+        ``f1`` and ``mean_pr`` over all pairs of images; ``bcubed_precision``,
+        ``bcubed_recall`` and ``bcubed_f1`` (Bagga and Baldwin 1998), which give every
+        image rather than every pair the same weight; ``adjusted_rand`` and
+        ``adjusted_mutual_info``; and ``share_residual``. Precision is NaN where
+        no two images share a cluster, recall where none share a class.
+
+        **Vectors.** With ``n_images``, the images in clusters:
+
+        - ``silhouette``: mean over images, from -1 to 1 (Rousseeuw 1987), with
+          Euclidean distances to all clusters, other than the silhouettes that
+          decide what leaves an iteration;
+        - ``calinski_harabasz``: ratio of the variances between and within
+          clusters (1974), larger is better;
+        - ``davies_bouldin``: mean over clusters of the worst ratio of spread to
+          separation (1979), smaller is better;
+        - ``share_residual``: share of the images in no cluster, such as noise
+          of the method "hdbscan", which the others leave out.
+
+        The first three are missing unless there are two clusters and fewer
+        clusters than images.
+
+    Raises
+    ------
+    ImagestrataError
+        If there is nothing to compare the clustering with, an argument has no effect
+        ``by`` this, images of the pairs are not in the clustering, a pair has one image
+        twice or several judgements, judgements are off the scale, only "quality" is
+        asked for and there are too few pairs, labels fit no image, or the embeddings
+        are not of the clustering's images.
+
+    Notes
+    -----
+    Pairs between clusters are sampled thinly: a handful of them that belong
+    together stand for most pairs that do. Resampling such a handful gives
+    intervals that are too narrow, or of no width at all where the handful is
+    empty. So the draws are those of a Bayesian bootstrap (Rubin 1981) whose
+    shares begin at Jeffreys' half a pair instead of nothing: in each stratum,
+    the share of pairs in one cluster and, among these and among the others, the
+    share judged as belonging together, are drawn from their posteriors. The
+    measures of the drawn shares give the interval, between percentiles.
+
+    The unweighted measures describe the drawn pairs, not the corpus: pairs
+    within clusters are far more frequent among them.
+
+    Errors of judgement weigh on the design-weighted recall above all. Where one
+    pair in twenty belongs together, an error in twenty pairs doubles what seems
+    to; ``error_rate`` takes that out, at the price of wider intervals.
+
+    Measures of vectors compare clusterings of the same vectors, with similar shares of
+    residual and similar numbers of clusters. They do not compare encoders: a
+    space in which everything lies in two heaps has high silhouettes and tells
+    nothing of interest. :func:`tune_clusters` compares encoders. They favour clusterings
+    that leave much out: one that calls all but the densest places noise scores well.
+
+    Examples
+    --------
+    >>> from imagestrata import score_clustering
+    >>> scores = score_clustering([1, 1, 2, 2], ["cat", "cat", "dog", "cat"])
+    >>> scores.set_index("measure")["estimate"][["precision", "recall"]].round(2).to_list()
+    [0.5, 0.33]
+    """
+    by = _yardstick(truth, by, embeddings)
+    allowed = YARDSTICKS[by]
+    residual = check_residual(allowed[0] if residual is None else residual, *allowed)
+    of_pairs = {
+        "measures": (measures, None),
+        "weighted": (weighted, None),
+        "same_from": (check_float("same_from", same_from, minimum=0, maximum=2), 1),
+        "error_rate": (check_float("error_rate", error_rate, minimum=0, maximum=0.499), 0),
+        "missing": (check_choice("missing", missing, MISSING), "error"),
+        "n_boot": (check_int("n_boot", n_boot, minimum=1), 1000),
+        "conf_level": (check_conf_level(conf_level), 0.95),
+        "seed": (check_seed(seed), 0),
+    }
+    if by == "pairs":
+        settings: dict[str, Any] = {name: value for name, (value, _) in of_pairs.items()}
+        return score_by_pairs(clustering, truth, residual=residual, **settings)
+    check_idle(f"with {arg('by', by)}", **of_pairs)
+    if by == "labels":
+        clusters = clusters_of({"clustering": clustering})
+        images = clusters["clustering"].index
+        classes = classes_of(truth, clusters, {"clustering": clustering}, images)
+        return score_by_labels(clusters["clustering"], classes, residual)
+    return score_by_vectors(clustering, embeddings)
+
+
+def _yardstick(truth: Any, by: str | None, embeddings: Any) -> str:
+    """What a clustering is compared with, as it is said or seen."""
+    if isinstance(truth, Embeddings):
+        raise ImagestrataError(
+            f"{arg('truth')} must be judged pairs or true classes, not embeddings.",
+            f"Give the vectors as {arg('embeddings')}.",
+        )
+    if by is not None:
+        by = check_choice("by", by, YARDSTICKS)
+    elif truth is None:
+        by = "vectors"
+    else:
+        by = "pairs" if {"image_a", "image_b"} <= {*getattr(truth, "columns", ())} else "labels"
+    given = {"embeddings": embeddings, "truth": truth}
+    needed, idle = given if by == "vectors" else reversed(given)
+    if given[needed] is None:
+        raise ImagestrataError(
+            "There is nothing to compare the clustering with: "
+            f"{arg(needed)} is missing for {arg('by', by)}.",
+            f"Give judged pairs or true classes as {arg('truth')}, or vectors as "
+            f"{arg('embeddings')}.",
+        )
+    if given[idle] is not None:
+        raise ImagestrataError(
+            f"{arg(idle)} has no effect with {arg('by', by)}.", f"Leave it out, or {arg('by')}."
+        )
+    return by
