@@ -5,7 +5,7 @@ Needs ``caltech101-unbalanced.tar`` and ``mobilenet_v2_imagenet.pth`` in
 say which pairs belong together, and annotators never err. Pairs are drawn in two
 ways: within and between the clusters of one k-means, as in the paper, and by how
 many of the candidates put them together. Every set of pairs scores all candidates
-as ``tune_clusters`` does. The exact values are those of ``score_labels`` over all
+as ``tune_clusters`` does. The exact values are those of ``score_clustering`` over all
 pairs of photographs.
 
     python benchmarks/choosing.py [--sets 500] [--pairs 554] [--minutes 30]
@@ -26,7 +26,7 @@ from machine import write_result
 from quality import load
 from scipy.stats import t
 
-from imagestrata import cluster_images, score_labels
+from imagestrata import cluster_images, score_clustering
 from imagestrata.sampling.pairs import cluster_for_pairs, draw_pairs
 from imagestrata.validation.folds import JudgedPairs, choose_on_folds, score_all
 from imagestrata.validation.pair_scores import RATIOS
@@ -60,7 +60,7 @@ def main() -> None:
     found = [np.where(labels < 0, -1, labels) for labels in found]
     exact = pd.DataFrame(
         [
-            score_labels(fit.images["cluster"], truth).set_index("measure")["estimate"]
+            score_clustering(fit.images["cluster"], truth).set_index("measure")["estimate"]
             for fit in fits
         ]
     ).reset_index(drop=True)[list(RATIOS)]

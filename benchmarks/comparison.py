@@ -46,7 +46,7 @@ from imagestrata import (
     embed_text,
     reduce_embeddings,
     scan_images,
-    score_labels,
+    score_clustering,
 )
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -57,7 +57,7 @@ MEASURES = {
     "bcubed_f1": "B-cubed F",
     "f1": "pair F1",
     "adjusted_mutual_info": "AMI",
-    "residual_share": "residual",
+    "share_residual": "residual",
 }
 
 #: How often the stub does not name what it sees, names something else, or adds something.
@@ -349,7 +349,7 @@ def walk(
         clustering = cluster_images(given, seed=seed, progress=False, **settings)
         seconds += time.perf_counter() - began
         images = clustering.images
-        scores = score_labels(images["cluster"], classes.loc[images["image_id"]])
+        scores = score_clustering(images["cluster"], classes.loc[images["image_id"]])
         measures = scores.set_index("measure")["estimate"][[*MEASURES]].to_dict()
         measures |= {"clusters": len(clustering.clusters), "seconds": seconds}
         found[road] = measures, clustering

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 from machine import write_result
 
-from imagestrata import cluster_images, embed_images, fine_tune, scan_images, score_labels
+from imagestrata import cluster_images, embed_images, fine_tune, scan_images, score_clustering
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 WEIGHTS = DATA / "mobilenet_v2_imagenet.pth"
@@ -118,7 +118,7 @@ def clusterings(folder: Path, images: pd.DataFrame, truth: pd.DataFrame) -> list
             scores = []
             for table in found:
                 kept = table[table["path"].isin(paths)]
-                scored = score_labels(kept["cluster"], kept["path"].map(classes))
+                scored = score_clustering(kept["cluster"], kept["path"].map(classes))
                 scores.append(scored.set_index("measure")["estimate"])
             mean = pd.DataFrame(scores).mean()
             empty = ("trained", "test images", "accuracy", "precision", "recall", "f1", "epoch")

@@ -1,10 +1,10 @@
-"""How often the intervals of score_pairs() hold the truth, where the truth is known.
+"""How often the intervals of score_clustering() hold the truth, where the truth is known.
 
 Needs ``caltech101-unbalanced.tar`` and ``mobilenet_v2_imagenet.pth`` in
 ``../shared/data``, which are no part of the project. The classes of the photographs
 say which pairs belong together; simulated annotators judge the sampled pairs
 accordingly, but err in a known share of them. The exact values are those of
-``score_labels`` over all pairs of photographs.
+``score_clustering`` over all pairs of photographs.
 
     python benchmarks/pairs.py [--sets 500]
 """
@@ -22,7 +22,7 @@ import pandas as pd
 from machine import write_result
 from quality import load
 
-from imagestrata import Clustering, cluster_images, score_labels, score_pairs
+from imagestrata import Clustering, cluster_images, score_clustering
 from imagestrata.sampling.pairs import cluster_for_pairs, draw_pairs
 from imagestrata.validation.pair_scores import RATIOS, pair_ratios, pairs_together
 
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def exact_values(clustering: Clustering, truth: np.ndarray) -> pd.Series:
-    return score_labels(clustering.images["cluster"], truth).set_index("measure")["estimate"]
+    return score_clustering(clustering.images["cluster"], truth).set_index("measure")["estimate"]
 
 
 def scores(
@@ -104,9 +104,9 @@ def scores(
         wrong = (rng.random((len(pairs), n_annotators)) < error).sum(axis=1) > n_annotators / 2
         judged = pairs.assign(judgement=((a == b) ^ wrong).astype(float))
         remaining = error if n_annotators == 1 else 3 * error**2 - 2 * error**3
-        tables = [score_pairs(clustering, judged, measures=SHOWN, seed=seed)]
+        tables = [score_clustering(clustering, judged, measures=SHOWN, seed=seed)]
         if error:
-            corrected = score_pairs(
+            corrected = score_clustering(
                 clustering, judged, measures=SHOWN, weighted=True, error_rate=remaining, seed=seed
             )
             tables.append(corrected.assign(weighting="corrected"))

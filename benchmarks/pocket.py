@@ -26,7 +26,7 @@ from machine import write_result
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from imagestrata import Clustering, Embeddings, cluster_images, embed_images, score_labels
+from imagestrata import Clustering, Embeddings, cluster_images, embed_images, score_clustering
 from imagestrata.corpus.decode import open_image
 from imagestrata.encoders.registry import make_encoder
 from imagestrata.engine import open_engine
@@ -147,7 +147,7 @@ def labels(clustering: Clustering) -> NDArray[Any]:
 def pair_f1(clustering: Clustering, table: pd.DataFrame) -> float:
     found = clustering.images
     truth = table.set_index("path")["class"].loc[found["path"]].to_numpy()
-    scores = score_labels(found["cluster"], truth).set_index("measure")["estimate"]
+    scores = score_clustering(found["cluster"], truth).set_index("measure")["estimate"]
     return float(scores["f1"])
 
 

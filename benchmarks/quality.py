@@ -2,7 +2,7 @@
 
 Needs ``caltech101-unbalanced.tar`` and ``mobilenet_v2_imagenet.pth`` in
 ``../shared/data``, which are no part of the project. Every number is a mean over
-seeds of the measures of ``score_labels``: images of the residual count as apart
+seeds of the measures of ``score_clustering``: images of the residual count as apart
 from everything.
 
     python benchmarks/quality.py [--seeds 6] [--encoder mobilenet_v2]
@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 from machine import write_result
 
-from imagestrata import Clustering, Embeddings, cluster_images, embed_images, score_labels
+from imagestrata import Clustering, Embeddings, cluster_images, embed_images, score_clustering
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SINGLE = (10, 20, 30, 55, 100, 150, 300)
@@ -31,7 +31,7 @@ MEASURES = {
     "f1": "pair F1",
     "bcubed_f1": "B-cubed F",
     "adjusted_mutual_info": "AMI",
-    "residual_share": "residual",
+    "share_residual": "residual",
 }
 
 
@@ -104,7 +104,7 @@ def row(
     for seed in range(n_seeds):
         found = fit(seed=seed).images
         truth = labels.loc[found["image_id"]].to_numpy()
-        scores.append(score_labels(found["cluster"], truth).set_index("measure")["estimate"])
+        scores.append(score_clustering(found["cluster"], truth).set_index("measure")["estimate"])
         clusters.append(found["cluster"].max())
     mean = pd.concat(scores, axis=1).mean(axis=1)
     values = {shown: round(float(mean[measure]), 3) for measure, shown in MEASURES.items()}

@@ -7,7 +7,7 @@ pkgload::load_all(quiet = TRUE)
 
 costs <- dplyr::bind_rows(lapply(1:3, function(raters) {
   packets <- assign_annotators(simulated_sample, raters_per_group = raters, seed = 1)
-  cbind(raters_per_group = raters, packet_costs(packets))
+  cbind(raters_per_group = raters, costs(packets))
 }))
 packets <- assign_annotators(simulated_sample, raters_per_group = 2, seed = 1)
 
@@ -32,7 +32,7 @@ saveRDS(
     costs = tibble::as_tibble(costs),
     packets = packets,
     n_never = length(never),
-    topup_costs = packet_costs(topup),
+    topup_costs = costs(topup),
     survey = readLines(file.path(folder, "survey.txt")),
     loop = utils::head(readLines(file.path(folder, "loop-and-merge.csv")), 3)
   ),

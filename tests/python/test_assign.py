@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagestrata import ImagestrataError, assign_annotators, packet_costs, reassign
+from imagestrata import ImagestrataError, assign_annotators, costs, reassign
 
 
 def sample_of(sizes: list[int], residual: int = 0) -> pd.DataFrame:
@@ -44,12 +44,12 @@ def test_four_images_of_two_clusters_by_hand():
 def test_the_published_study():
     """1,087 images at eight in a packet are 136 packets a party, of 8 images but one of 7."""
     sizes = [5] * 150 + [3] * 100 + [1] * 37
-    costs = packet_costs(assign_annotators(sample_of(sizes)))
-    assert costs["group"].tolist() == ["Democrat", "Republican"]
-    assert costs["respondents"].tolist() == [136, 136]
-    assert costs["images_rated"].tolist() == [1087, 1087]
-    assert costs["ratings"].tolist() == [10870, 10870]
-    assert costs[["smallest", "largest"]].to_numpy().tolist() == [[7, 8], [7, 8]]
+    asked = costs(assign_annotators(sample_of(sizes)))
+    assert asked["group"].tolist() == ["Democrat", "Republican"]
+    assert asked["n_respondents"].tolist() == [136, 136]
+    assert asked["n_images_rated"].tolist() == [1087, 1087]
+    assert asked["n_ratings"].tolist() == [10870, 10870]
+    assert asked[["smallest", "largest"]].to_numpy().tolist() == [[7, 8], [7, 8]]
 
 
 @settings(max_examples=60)
@@ -146,7 +146,7 @@ def test_bad_input():
         with pytest.raises(ImagestrataError, match=message):
             assign_annotators(bad)
     with pytest.raises(ImagestrataError, match="'packet_id'"):
-        packet_costs(sample)
+        costs(sample)
 
 
 def test_a_large_residual_is_named_with_its_way_out():

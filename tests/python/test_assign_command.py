@@ -29,7 +29,7 @@ def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
              "--exclude", tmp_path / "hidden.txt")
     )  # fmt: skip
     packets = pd.read_csv(run_folder / "packets.csv")
-    assert summary["costs"][0] | {"ratings": len(packets) * 10} == summary["costs"][0]
+    assert summary["costs"][0] | {"n_ratings": len(packets) * 10} == summary["costs"][0]
     assert set(packets["group"]) == {"A"}
     pages = sorted((run_folder / "rate-html").glob("p*.html"))
     assert [page.stem for page in pages] == sorted(packets["packet_id"].unique())

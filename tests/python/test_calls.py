@@ -178,7 +178,7 @@ def test_signatures_name_every_argument_with_its_default() -> None:
     assert drawn["clustering"] == ""
     assert json.loads(drawn["allocation"]) is None
     assert json.loads(drawn["budget"]) is None
-    assert "..." in table.loc[table["verb"] == "cluster_images", "argument"].tolist()
+    assert "..." in table.loc[table["verb"] == "compare_clusterings", "argument"].tolist()
 
 
 def test_examine_gives_what_the_doctor_found() -> None:

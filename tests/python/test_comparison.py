@@ -19,7 +19,7 @@ from imagestrata import (
     cli,
     cluster_images,
     compare_clusterings,
-    score_labels,
+    score_clustering,
 )
 
 CODES = arrays.arrays(np.int64, st.just(12), elements=st.integers(-1, 4))
@@ -70,7 +70,7 @@ def test_residual_left_out_by_hand():
 def test_truth_is_scored_as_by_score_labels():
     clusters, truth = [1, 1, 2, 2, -1], ["x", "x", "y", "x", None]
     found = compare_clusterings(first=clusters, second=[1] * 5, truth=truth)
-    scores = score_labels(clusters[:4], truth[:4]).set_index("measure")["estimate"]
+    scores = score_clustering(clusters[:4], truth[:4]).set_index("measure")["estimate"]
     row = found.summary.iloc[0]
     assert row["n_labelled"] == 4
     for measure in ("precision", "recall", "f1", "bcubed_f1", "adjusted_rand"):
@@ -168,6 +168,35 @@ def test_flows_hold_every_image_once(a, b):
 def test_bad_input_is_told(arguments, message):
     with pytest.raises(ImagestrataError, match=message):
         compare_clusterings(**arguments)
+
+
+def test_clusterings_come_by_position_or_by_name():
+    first, second = [1, 1, 2, 2, -1], [1, 1, 1, 2, 2]
+    named = compare_clusterings(first=first, second=second).pairs
+    placed = compare_clusterings(first, second).pairs
+    assert placed[["a", "b"]].to_numpy().tolist() == [["1", "2"]]
+    pd.testing.assert_frame_equal(placed.drop(columns=["a", "b"]), named.drop(columns=["a", "b"]))
+    mixed = compare_clusterings(first, other=second, residual="drop")
+    assert mixed.summary["clustering"].tolist() == ["1", "other"]
+    with pytest.raises(ImagestrataError, match="Two clusterings are called '1'"):
+        compare_clusterings(first, **{"1": second})
+    with pytest.raises(ImagestrataError, match="and 1 came"):
+        compare_clusterings(first)
+
+
+def test_a_misspelt_argument_is_no_clustering():
+    given = {"first": [1, 2], "second": [1, 1]}
+    for name, meant, value in (
+        ("residul", "residual", "drop"),
+        ("thruth", "truth", ["x", "y"]),
+        ("image", "images", 3),
+    ):
+        with pytest.raises(ImagestrataError, match=f"has no argument '{name}'") as error:
+            compare_clusterings(**given, **{name: value})
+        assert f"Did you mean `{meant}`?" in error.value.hint
+    # A clustering may have such a name.
+    images = pd.DataFrame({"image_id": ["0", "1"], "cluster": [1, 2]})
+    assert len(compare_clusterings(image=images, others=[1, 1]).summary) == 2
 
 
 def test_command_writes_tables(embeddings, tmp_path):

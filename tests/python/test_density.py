@@ -22,7 +22,7 @@ from imagestrata import (
     plot_trace,
     sample_images,
     sample_pairs,
-    score_pairs,
+    score_clustering,
 )
 from imagestrata.clustering.density import DensityClustering
 
@@ -179,7 +179,7 @@ def test_later_steps_take_noise_for_the_residual(tmp_path, labelled_images):
     plot_trace(clustering, tmp_path / "trace.png")
     pairs = sample_pairs(given, 30, 4)
     pairs["judgement"] = 1
-    scores = score_pairs(clustering, pairs)
+    scores = score_clustering(clustering, pairs)
     assert scores["n_residual"].max() > 0
     stable = cluster_stability(clustering, given, n_refits=2, progress=False)
     by_seed = stable.clusters[stable.clusters["kind"] == "seed"]

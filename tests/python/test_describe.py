@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from images import ORIENTATION, encode, picture, write_files, write_pictures
-from imagestrata import ImagestrataError, ModelServer, describe_images, description_costs
+from imagestrata import ImagestrataError, ModelServer, costs, describe_images
 from imagestrata.errors import ImagestrataWarning
 from imagestrata.provenance import read_run
 from imagestrata.text import server as server_module
@@ -142,8 +142,8 @@ def test_answers_without_a_limit(server, pictures, tmp_path):
     assert all("max_tokens" not in request for request in server.requests)
     with pytest.raises(ImagestrataError, match="answers may be of any length"):
         describe(pictures, server, tmp_path / "run", max_tokens=None, budget=1)
-    costs = description_costs(pictures, provider(server), max_tokens=None, progress=False)
-    assert costs["tokens_out"].tolist() == [4000]
+    asked = costs(pictures, provider(server), max_tokens=None, progress=False)
+    assert asked["tokens_out"].tolist() == [4000]
     away = ModelServer("big", "https://models.example.org/v1", api_key="key", price=PRICE)
     with pytest.raises(ImagestrataError, match=r"perhaps 4,000 answered; about 0\.01"):
         describe_images(pictures, away, tmp_path / "new", max_tokens=None, progress=False)
@@ -279,8 +279,8 @@ def test_no_server(pictures, tmp_path):
     with pytest.warns(UserWarning, match="4 no answer from 127.0.0.1"):
         table = describe(pictures, gone, tmp_path / "run", {"retries": 0})
     assert table["description"].isna().all()
-    costs = description_costs(pictures, provider(gone), tmp_path / "run", progress=False)
-    assert costs["spent"].tolist() == [0]
+    asked = costs(pictures, provider(gone), tmp_path / "run", progress=False)
+    assert asked["spent"].tolist() == [0]
 
 
 def test_changed_and_vanished_files_are_rows(server, pictures, tmp_path):
@@ -435,9 +435,9 @@ def test_nothing_is_sent_without_consent(pictures, tmp_path):
 
 def test_costs_beforehand_and_afterwards(server, pictures, tmp_path):
     model = provider(server, tokens_per_image=900)
-    (before,) = description_costs(
-        pictures, model, prompt="Hm?", max_tokens=60, progress=False
-    ).to_dict("records")
+    (before,) = costs(pictures, model, prompt="Hm?", max_tokens=60, progress=False).to_dict(
+        "records"
+    )
     assert before == {
         "n_images": 4,
         "n_answered": 0,
@@ -449,9 +449,7 @@ def test_costs_beforehand_and_afterwards(server, pictures, tmp_path):
     assert not server.requests
     describe(pictures, server, tmp_path / "run")
     write_files(pictures, {"new.png": encode(picture(50))})
-    after = description_costs(
-        pictures, model, tmp_path / "run", max_tokens=MAX_TOKENS, progress=False
-    ).iloc[0]
+    after = costs(pictures, model, tmp_path / "run", max_tokens=MAX_TOKENS, progress=False).iloc[0]
     assert (after["n_images"], after["n_answered"], after["tokens_in"]) == (5, 4, TOKENS_IN)
     assert after["spent"] == pytest.approx(4 * ONE_ANSWER)
 

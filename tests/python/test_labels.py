@@ -1,4 +1,4 @@
-"""score_labels against pairs counted one by one."""
+"""score_clustering against pairs counted one by one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagestrata import ImagestrataError, score_labels
+from imagestrata import ImagestrataError, score_clustering
 
 
 def scores(clusters, labels):
-    return score_labels(clusters, labels).set_index("measure")["estimate"]
+    return score_clustering(clusters, labels).set_index("measure")["estimate"]
 
 
 def test_a_case_by_hand():
@@ -30,7 +30,7 @@ def test_residual_images_are_apart_from_everything():
     found = scores([-1, -1, 1, 1], ["a", "a", "b", "b"])
     assert found["precision"] == 1
     assert found["recall"] == 0.5
-    assert found["residual_share"] == 0.5
+    assert found["share_residual"] == 0.5
 
 
 @settings(max_examples=50)
@@ -68,7 +68,9 @@ def test_the_residual_is_known_in_text_and_numbers_alike():
 
 
 def test_bad_input():
-    with pytest.raises(ImagestrataError, match=r"\(2,\).*\(3,\)"):
-        score_labels([1, 2], [1, 2, 3])
-    with pytest.raises(ImagestrataError, match="1 cluster or label is missing"):
-        score_labels([1, 2], ["a", None])
+    with pytest.raises(ImagestrataError, match="`truth` has 3 values for 2 images"):
+        score_clustering([1, 2], [1, 2, 3])
+    with pytest.raises(ImagestrataError, match="1 of 2 images in 'clustering' have no cluster"):
+        score_clustering([1, None], ["a", "b"])
+    with pytest.raises(ImagestrataError, match="`truth` has 0 labels"):
+        score_clustering([1, 2], [None, None])

@@ -20,7 +20,7 @@ from imagestrata.clustering.cluster import METHODS
 PACKAGE = Path(imagestrata.__file__).parent
 ROOT = PACKAGE.parents[1]
 #: Verbs that take further arguments, whose names are settings or the user's own.
-ANY = {"cluster_images", "compare_clusterings", "tune_model", "calibrate_threshold"}
+ANY = {"cluster_images", "compare_clusterings", "tune_model", "suggest_threshold"}
 #: Beginnings of texts that are no messages: files for annotators, commands of other programs.
 OTHERS = (
     "Upload the files of the folder `images`",

@@ -1,4 +1,4 @@
-"""score_pairs against hand counts, exact values, and pairs that are all known."""
+"""score_clustering against hand counts, exact values, and pairs that are all known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusterings import hand_made
-from imagestrata import ImagestrataError, score_labels, score_pairs
+from imagestrata import ImagestrataError, score_clustering
 from imagestrata.sampling.pairs import draw_pairs, pair_id
 from imagestrata.validation.pair_scores import _truncated_beta, design_weights
 
@@ -49,7 +49,7 @@ PROBABILITY = [0.5, 0.5, 0.5, 0.1, 0.1, 0.1]
 
 def test_a_case_by_hand():
     pairs = pairs_of(JUDGED, stratum=["within"] * 3 + ["between"] * 3, probability=PROBABILITY)
-    table = score_pairs(images_of(CLUSTERS), pairs)
+    table = score_clustering(images_of(CLUSTERS), pairs)
     plain, weighted = estimates(table), estimates(table, "design")
     assert plain == pytest.approx(
         {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "mean_pr": 2 / 3}
@@ -72,7 +72,7 @@ def test_a_case_by_hand():
 
 def test_residual_images_are_apart_or_left_out():
     pairs = pairs_of(JUDGED)
-    left_out = score_pairs(images_of(CLUSTERS), pairs, residual="drop")
+    left_out = score_clustering(images_of(CLUSTERS), pairs, residual="drop")
     assert estimates(left_out)["recall"] == 1
     assert (left_out["n_pairs"] == 4).all()
     assert (left_out["n_residual"] == 2).all()
@@ -83,10 +83,10 @@ def test_residual_images_are_apart_or_left_out():
 def test_all_pairs_judged_rightly_give_the_exact_values(rows):
     clusters, classes = np.array(rows).T
     every = [(i, j, float(classes[i] == classes[j])) for i, j in combinations(range(len(rows)), 2)]
-    exact = score_labels(clusters, classes).set_index("measure")["estimate"]
+    exact = score_clustering(clusters, classes).set_index("measure")["estimate"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = score_pairs(images_of(clusters), pairs_of(every, probability=1.0), n_boot=5)
+        table = score_clustering(images_of(clusters), pairs_of(every, probability=1.0), n_boot=5)
     for weighting in ("none", "design"):
         found = estimates(table, weighting)
         for measure in ("precision", "recall"):
@@ -101,14 +101,16 @@ def test_order_of_rows_and_sides_does_not_matter():
     pairs["judgement"] = rng.integers(0, 2, 90)
     shuffled = pairs.sample(frac=1, random_state=1)
     turned = shuffled.rename(columns={"image_a": "image_b", "image_b": "image_a"})
-    table = score_pairs(images_of(clusters), pairs)
-    pd.testing.assert_frame_equal(table, score_pairs(images_of(clusters), turned))
-    assert not table.equals(score_pairs(images_of(clusters), pairs, seed=1))
+    table = score_clustering(images_of(clusters), pairs)
+    pd.testing.assert_frame_equal(table, score_clustering(images_of(clusters), turned))
+    assert not table.equals(score_clustering(images_of(clusters), pairs, seed=1))
 
 
 def test_a_clustering_object_does_as_well():
     clustering = hand_made([None] * 7, CLUSTERS, image_id=[f"i{i}" for i in range(7)])
-    assert estimates(score_pairs(clustering, pairs_of(JUDGED)))["precision"] == pytest.approx(2 / 3)
+    assert estimates(score_clustering(clustering, pairs_of(JUDGED)))["precision"] == pytest.approx(
+        2 / 3
+    )
 
 
 def test_quality_by_hand():
@@ -116,24 +118,24 @@ def test_quality_by_hand():
     rows = [(0, i + 1, 2 - i % 2) for i in range(60)]
     rows += [(i + 1, i + 61, int(i < 10)) for i in range(50)]
     clusters = images_of([1] * 61 + [2] * 50)
-    table = score_pairs(clusters, pairs_of(rows))
+    table = score_clustering(clusters, pairs_of(rows))
     assert estimates(table)["quality"] == pytest.approx(1.5 - 0.2)
     row = table.set_index("measure").loc["quality"]
     assert 1 < row["conf_low"] < 1.2
     assert 1.4 < row["conf_high"] < 1.5
     assert estimates(table)["recall"] == pytest.approx(60 / 70)
-    strict = score_pairs(clusters, pairs_of(rows), same_from=2)
+    strict = score_clustering(clusters, pairs_of(rows), same_from=2)
     assert estimates(strict)["precision"] == pytest.approx(0.5)
     assert estimates(strict)["recall"] == 1
 
     fewer = pairs_of(rows[:-1])
     with pytest.warns(UserWarning, match="50 in two; there are 60 and 49"):
-        assert np.isnan(estimates(score_pairs(clusters, fewer))["quality"])
+        assert np.isnan(estimates(score_clustering(clusters, fewer))["quality"])
     with pytest.raises(ImagestrataError, match="there are 60 and 49"):
-        score_pairs(clusters, fewer, measures="quality")
+        score_clustering(clusters, fewer, measures="quality")
     binary = pairs_of([(i, j, min(judgement, 1)) for i, j, judgement in rows])
-    assert "quality" not in estimates(score_pairs(clusters, binary))
-    only = score_pairs(clusters, binary, measures=["quality", "recall"])
+    assert "quality" not in estimates(score_clustering(clusters, binary))
+    only = score_clustering(clusters, binary, measures=["quality", "recall"])
     assert only["measure"].tolist() == ["quality", "recall"]
 
 
@@ -142,7 +144,7 @@ def test_quality_is_weighted_as_well():
     rows += [(i + 1, i + 61, 0) for i in range(60)]
     clusters = images_of([1] * 61 + [2] * 60)
     probability = [0.5 if judgement else 0.25 for *_, judgement in rows]
-    found = score_pairs(clusters, pairs_of(rows, probability=probability), measures="quality")
+    found = score_clustering(clusters, pairs_of(rows, probability=probability), measures="quality")
     assert estimates(found)["quality"] == pytest.approx(1)
     assert estimates(found, "design")["quality"] == pytest.approx(2 * 30 * 2 / (30 * 2 + 30 * 4))
 
@@ -151,12 +153,12 @@ def test_pairs_without_a_judgement_are_stood_for_by_others():
     pairs = pairs_of(JUDGED, stratum=["within"] * 3 + ["between"] * 3, probability=PROBABILITY)
     pairs.loc[4, "judgement"] = np.nan
     assert design_weights(pairs).tolist() == [2, 2, 2, 15, 0, 15]
-    table = score_pairs(images_of(CLUSTERS), pairs)
+    table = score_clustering(images_of(CLUSTERS), pairs)
     assert (table["n_pairs"] == 5).all()
     assert estimates(table, "design")["recall"] == pytest.approx(4 / 19)
     # Where the row is gone as well, the size of the stratum says what is missing.
     sized = pairs.assign(N_h=[6] * 3 + [30] * 3).drop(index=4)
-    pd.testing.assert_frame_equal(table, score_pairs(images_of(CLUSTERS), sized))
+    pd.testing.assert_frame_equal(table, score_clustering(images_of(CLUSTERS), sized))
 
 
 def test_known_errors_of_judgement_are_taken_out():
@@ -165,15 +167,15 @@ def test_known_errors_of_judgement_are_taken_out():
     rows = [(0, i + 1, judged[i]) for i in range(100)]
     rows += [(i % 100 + 1, 101 + i, judged[100 + i]) for i in range(1000)]
     clusters = images_of([1] * 101 + [2] * 1100)
-    table = score_pairs(clusters, pairs_of(rows), error_rate=0.1)
+    table = score_clustering(clusters, pairs_of(rows), error_rate=0.1)
     assert estimates(table)["precision"] == pytest.approx(0.8)
     assert estimates(table)["recall"] == pytest.approx(80 / 180)
-    wrong = score_pairs(clusters, pairs_of(rows))
+    wrong = score_clustering(clusters, pairs_of(rows))
     assert estimates(wrong)["recall"] == pytest.approx(74 / 254)
     recall = table.set_index("measure").loc["recall"]
     assert recall["conf_low"] < 80 / 180 < recall["conf_high"]
     # More errors than there are answers of that kind: none is left.
-    assert estimates(score_pairs(clusters, pairs_of(rows), error_rate=0.3))["recall"] == 1
+    assert estimates(score_clustering(clusters, pairs_of(rows), error_rate=0.3))["recall"] == 1
 
 
 @pytest.mark.parametrize(("same", "others"), [(0, 2000), (2000, 0), (3, 200), (90, 110)])
@@ -201,11 +203,11 @@ def test_intervals_of_one_stratum_are_those_of_jeffreys():
     rows = [(0, i + 1, int(i < 12)) for i in range(20)] + [(i + 1, i + 21, 0) for i in range(20)]
     rows += [(i + 1, i + 22, int(i < 4)) for i in range(20)]
     clusters = images_of([1] * 21 + [2] * 22)
-    table = score_pairs(clusters, pairs_of(rows), n_boot=40_000).set_index("measure")
+    table = score_clustering(clusters, pairs_of(rows), n_boot=40_000).set_index("measure")
     found = table.loc["precision", ["conf_low", "conf_high"]].tolist()
     assert found == pytest.approx(beta.ppf([0.025, 0.975], 12.5, 8.5).tolist(), abs=0.01)
     # Nothing but agreement still leaves room for disagreement.
-    sure = score_pairs(clusters, pairs_of(rows[:12] + rows[20:24]), n_boot=20_000)
+    sure = score_clustering(clusters, pairs_of(rows[:12] + rows[20:24]), n_boot=20_000)
     low, high = sure.set_index("measure").loc["precision", ["conf_low", "conf_high"]]
     assert low == pytest.approx(beta.ppf(0.025, 12.5, 0.5), abs=0.01)
     assert high == 1
@@ -218,14 +220,14 @@ def test_intervals_cover_where_a_bootstrap_of_a_handful_would_not():
     clusters = np.where(rng.random(400) < 0.85, classes, rng.integers(0, 8, 400)) + 1
     strata = clusters * 3 + rng.integers(0, 3, 400)
     images = images_of(clusters)
-    exact = score_labels(clusters, classes).set_index("measure")["estimate"]
+    exact = score_clustering(clusters, classes).set_index("measure")["estimate"]
     hits = dict.fromkeys(["precision", "recall"], 0)
     plain_hits = 0
     for seed in range(150):
         pairs = draw_pairs(images, strata, 200, 0.5, np.random.default_rng(seed))
         numbers = [pairs[side].str[1:].astype(int).to_numpy() for side in ("image_a", "image_b")]
         pairs["judgement"] = (classes[numbers[0]] == classes[numbers[1]]).astype(int)
-        table = score_pairs(images, pairs, n_boot=300, seed=seed)
+        table = score_clustering(images, pairs, n_boot=300, seed=seed)
         for row in table.itertuples():
             if row.measure in hits:
                 held = row.conf_low <= exact[row.measure] <= row.conf_high
@@ -241,13 +243,13 @@ def test_intervals_cover_where_a_bootstrap_of_a_handful_would_not():
 def test_what_nobody_put_together_is_told():
     clusters = images_of([1, 1, 2, 3])
     with pytest.warns(UserWarning, match="People put no pair together: no recall"):
-        table = score_pairs(clusters, pairs_of([(0, 1, 0), (2, 3, 0)])).set_index("measure")
+        table = score_clustering(clusters, pairs_of([(0, 1, 0), (2, 3, 0)])).set_index("measure")
     assert table.loc["precision", "estimate"] == 0
     assert table.loc[["recall", "f1", "mean_pr"]].drop(columns=["weighting"])[
         ["estimate", "conf_low", "conf_high"]
     ].isna().all(axis=None)  # fmt: skip
     with pytest.warns(UserWarning, match="No judged pair lies in one cluster: no precision"):
-        score_pairs(clusters, pairs_of([(0, 2, 1), (2, 3, 0)]))
+        score_clustering(clusters, pairs_of([(0, 2, 1), (2, 3, 0)]))
 
 
 def test_bad_input():
@@ -255,7 +257,7 @@ def test_bad_input():
 
     def complaint(*arguments, **options) -> str:
         with pytest.raises(ImagestrataError) as caught:
-            score_pairs(*arguments, **options)
+            score_clustering(*arguments, **options)
         return str(caught.value)
 
     assert "1 of 6 pairs have an image that is not in the clustering, 'i6'" in complaint(
@@ -286,23 +288,25 @@ def test_images_that_the_clustering_lacks():
     clusters = images_of(CLUSTERS)
     pairs = pairs_of(JUDGED, stratum=["within"] * 3 + ["between"] * 3, probability=PROBABILITY)
     with pytest.raises(ImagestrataError, match=r"'i6' for one(.|\n)*missing=\"drop\""):
-        score_pairs(clusters.head(6), pairs)
-    table = score_pairs(clusters.head(6), pairs, missing="drop", weighted=True)
+        score_clustering(clusters.head(6), pairs)
+    table = score_clustering(clusters.head(6), pairs, missing="drop", weighted=True)
     lacking = pairs[["image_a", "image_b"]].eq("i6").any(axis=1)
     assert set(table["n_missing"]) == {lacking.sum()} == {1}
     assert set(table["n_pairs"]) == {5}
     # Weights stay 2 and 10, as by hand above: with 15 for the last two, recall would be 4 / 19.
     assert estimates(table, "design")["precision"] == pytest.approx(2 / 3)
     assert estimates(table, "design")["recall"] == pytest.approx(4 / 14)
-    assert set(score_pairs(clusters, pairs)["n_missing"]) == {0}
+    assert set(score_clustering(clusters, pairs)["n_missing"]) == {0}
     with pytest.raises(ImagestrataError, match=r"not in the clustering \(6\)"):
-        score_pairs(clusters.assign(image_id="x" + clusters["image_id"]), pairs, missing="drop")
+        score_clustering(
+            clusters.assign(image_id="x" + clusters["image_id"]), pairs, missing="drop"
+        )
 
 
 def test_without_probabilities_it_says_what_is_estimated():
     clusters, pairs = images_of(CLUSTERS), pairs_of(JUDGED)
     with pytest.warns(UserWarning, match="the estimates describe the drawn pairs, not all pairs"):
-        score_pairs(clusters, pairs)
+        score_clustering(clusters, pairs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        score_pairs(clusters, pairs, weighted=False)
+        score_clustering(clusters, pairs, weighted=False)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 import imagestrata.extras
-from imagestrata import Embeddings, ImagestrataError, cluster_images, embed_images, score_labels
+from imagestrata import Embeddings, ImagestrataError, cluster_images, embed_images, score_clustering
 from imagestrata import reduce_embeddings as reduce_quiet_or_not
 
 
@@ -114,7 +114,7 @@ def test_flows_on_into_k_means(blobs):
 def test_umap_and_hdbscan_find_what_is_there(blobs):
     reduced = reduce_embeddings(blobs, "umap", n_components=5, n_neighbors=10)
     clusters = cluster_images(reduced, "hdbscan", min_cluster_size=10, progress=False).images
-    scores = score_labels(clusters["cluster"], np.repeat([0, 1, 2], 20)).set_index("measure")
+    scores = score_clustering(clusters["cluster"], np.repeat([0, 1, 2], 20)).set_index("measure")
     assert scores.loc["adjusted_rand", "estimate"] > 0.95
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from images import encode, write_files, write_pictures
-from imagestrata import ImagestrataError, Rekognition, tag_costs, tag_images
+from imagestrata import ImagestrataError, Rekognition, costs, tag_images
 from imagestrata.provenance import read_run
 from imagestrata.text import rekognition as rekognition_module
 from imagestrata.text.rekognition import LIMIT, small_enough
@@ -140,11 +140,11 @@ def test_consent_comes_first_and_says_what_it_costs(pictures, run, capsys):
 
 def test_costs_before_and_after(server, pictures, run):
     asked = service(server, price=0.25)
-    before = tag_costs(pictures, asked, run, progress=False).iloc[0]
+    before = costs(pictures, asked, run, progress=False).iloc[0]
     assert before.tolist() == [3, 0, 0.75, 0]
     assert not server.requests
     tag_images(pictures, asked, out=run, progress=False)
-    after = tag_costs(pictures, asked, run, progress=False).iloc[0]
+    after = costs(pictures, asked, run, progress=False).iloc[0]
     assert after.tolist() == [3, 3, 0, 0.75]
 
 
@@ -175,8 +175,8 @@ def test_attempts_that_may_be_billed_count(server, pictures, run):
         tags = tag(pictures, server, run, settings={"retries": 2}, budget=3 * PRICE)
     assert len(server.requests) == 3
     assert tags["reason"].isna().tolist() == [True] * 6 + [False]
-    costs = tag_costs(pictures, service(server), run, progress=False).iloc[0]
-    assert costs[["n_answered", "spent"]].tolist() == [2, 3 * PRICE]
+    asked = costs(pictures, service(server), run, progress=False).iloc[0]
+    assert asked[["n_answered", "spent"]].tolist() == [2, 3 * PRICE]
 
 
 def test_attempts_that_are_refused_are_not_billed(server, pictures, run):
@@ -239,7 +239,7 @@ def test_a_service_that_is_away_stops_it(tmp_path, run):
     away = Rekognition(endpoint_url="http://127.0.0.1:9", retries=0, concurrency=1)
     with pytest.raises(ImagestrataError, match="10 images in a row got no answer from 127"):
         tag_images(pictures, away, out=run, progress=False)
-    assert tag_costs(pictures, away, run, progress=False)["spent"].tolist() == [0]
+    assert costs(pictures, away, run, progress=False)["spent"].tolist() == [0]
 
 
 def test_keys_are_nowhere(server, pictures, run, caplog):
@@ -395,7 +395,7 @@ def test_what_is_no_service(pictures, run):
     with pytest.raises(ImagestrataError, match=r"must be what Rekognition\(\) makes, not 3"):
         tag_images(pictures, 3, out=run, progress=False)
     with pytest.raises(ImagestrataError, match=r"Rekognition\(\) makes, not 'resnet18'"):
-        tag_costs(pictures, "resnet18")
+        costs(pictures, "resnet18")
     with pytest.raises(ImagestrataError, match="costs nothing"):
         tag_images(pictures, "resnet18", budget=1, progress=False)
 

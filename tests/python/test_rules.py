@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError, combine_labels, label_ratings, read_ratings
+from imagestrata import ImagestrataError, consensus, label_ratings, read_ratings
 from imagestrata.errors import ImagestrataWarning
 
 RATINGS = pd.DataFrame(
@@ -60,7 +62,7 @@ def test_rules_for_several_annotators(rule, expected):
             "flag": [1, 1, 0, 0, 1, 0, 1, 0],
         }
     )
-    labels = combine_labels(said, rule)
+    labels = consensus(said, rule)
     found = dict(zip(labels["path"], labels["flag"], strict=True))
     assert [found.get(path) for path in "xyz"] == expected
     counts = labels.attrs["counts"].iloc[0]
@@ -75,18 +77,18 @@ def test_bad_ratings_are_named():
     ):
         label_ratings(RATINGS.assign(anger=[1, 2, 3, 4, 5, -1]))
     with pytest.raises(ImagestrataError, match="1, 0 or nothing"):
-        combine_labels(pd.DataFrame({"path": ["x"], "flag": [3]}))
+        consensus(pd.DataFrame({"path": ["x"], "flag": [3]}))
     with pytest.raises(ImagestrataError, match="None of 6 images is rated for all of 3 items"):
         label_ratings(RATINGS.assign(joy=np.nan))
-    with pytest.raises(ImagestrataError, match="'majority', 'any', 'mean'"):
-        combine_labels(pd.DataFrame({"path": ["x"], "flag": [1]}), "most")
+    with pytest.raises(ImagestrataError, match="'majority', 'all', 'any', 'mean'"):
+        consensus(pd.DataFrame({"path": ["x"], "flag": [1]}), "most")
 
 
 def test_one_item_may_go_without_a_list_and_other_things_than_tables_are_refused():
     pd.testing.assert_frame_equal(
         label_ratings(RATINGS, items="anger"), label_ratings(RATINGS, items=["anger"])
     )
-    for rule in (label_ratings, combine_labels):
+    for rule in (label_ratings, consensus):
         with pytest.raises(ImagestrataError, match="'file' is expected; got a list"):
             rule([1, 2])
     with pytest.raises(ImagestrataError, match="hold something else, -1 for one"):
@@ -128,3 +130,23 @@ def test_the_rule_is_the_same_on_a_scale_that_begins_at_one():
     pd.testing.assert_frame_equal(label_ratings(shifted, scale=(1, 11)), expected)
     with pytest.warns(ImagestrataWarning, match="Not one of 5 images has the lowest rating, 0"):
         assert label_ratings(shifted)["anger"].tolist() == [1, 1]
+
+
+def test_every_rule_takes_labels_and_judgements():
+    labels = pd.DataFrame({"path": list("aabbc"), "flag": [1, 0, 1, 1, 0]})
+    judged = pd.DataFrame(
+        {"pair_id": list("aabbc"), "annotator": list("xyxyx"), "judgement": [2, 0, 1, 1, 0]}
+    )
+    expected = {
+        "majority": ([None, 1, 0], [None, 1, 0]),
+        "all": ([None, 1, 0], [None, 1, 0]),
+        "any": ([1, 1, 0], [2, 1, 0]),
+        "mean": ([1, 1, 0], [1, 1, 0]),
+    }
+    for rule, (flags, judgements) in expected.items():
+        found = consensus(labels, rule).set_index("path")["flag"].reindex(list("abc"))
+        assert [None if pd.isna(one) else one for one in found] == flags, rule
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = consensus(judged, rule)["judgement"]
+        assert [None if pd.isna(one) else one for one in found] == judgements, rule

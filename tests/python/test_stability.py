@@ -11,13 +11,13 @@ from sklearn.datasets import make_blobs
 from imagestrata import (
     Embeddings,
     ImagestrataError,
-    calibrate_threshold,
     cluster_images,
     cluster_stability,
-    score_vectors,
+    score_clustering,
+    suggest_threshold,
 )
-from imagestrata.validation.calibrate import _cloud, _quantiles
 from imagestrata.validation.stability import best_jaccards
+from imagestrata.validation.threshold import _cloud, _quantiles
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,8 @@ def test_rows_in_another_order_change_no_overlap(groups, clustering):
     clear = set(clustering.images["cluster"].iloc[:260])
     assert (table.loc[table["cluster"].isin(clear), "jaccard"] > 0.7).mean() > 0.7
     pd.testing.assert_frame_equal(
-        score_vectors(clustering, mixed), score_vectors(clustering, groups)
+        score_clustering(clustering, embeddings=mixed),
+        score_clustering(clustering, embeddings=groups),
     )
 
 
@@ -102,8 +103,8 @@ def test_the_residual_is_no_cluster(groups):
     result = cluster_stability(found, groups, n_refits=2, progress=False)
     assert result.clusters["cluster"].nunique() == len(found.clusters)
     assert result.refits["share_residual"].gt(0).any()
-    scores = score_vectors(found, groups).set_index("measure")["estimate"]
-    assert scores["residual_share"] == (found.images["cluster"] == -1).mean()
+    scores = score_clustering(found, embeddings=groups).set_index("measure")["estimate"]
+    assert scores["share_residual"] == (found.images["cluster"] == -1).mean()
 
 
 @pytest.mark.parametrize("normalize", [None, "l2"])
@@ -114,7 +115,7 @@ def test_scores_are_those_of_scikit_learn(groups, normalize):
     if normalize:
         X = X / np.linalg.norm(X, axis=1, keepdims=True)
     labels = found.images["cluster"][inside]
-    scores = score_vectors(found, groups).set_index("measure")["estimate"]
+    scores = score_clustering(found, embeddings=groups).set_index("measure")["estimate"]
     for measure in ("silhouette", "calinski_harabasz", "davies_bouldin"):
         expected = getattr(metrics, f"{measure}_score")(X, labels)
         assert scores[measure] == pytest.approx(expected, rel=1e-3)
@@ -122,7 +123,7 @@ def test_scores_are_those_of_scikit_learn(groups, normalize):
 
 def test_one_cluster_has_no_silhouette(groups):
     one = cluster_images(groups, "kmeans", n_clusters=1, progress=False)
-    scores = score_vectors(one, groups).set_index("measure")["estimate"]
+    scores = score_clustering(one, embeddings=groups).set_index("measure")["estimate"]
     assert scores.isna().tolist() == [True, True, True, False]
 
 
@@ -142,39 +143,39 @@ def test_weighted_quantiles_by_hand():
 
 def test_structure_passes_the_threshold_and_a_cloud_does_not(groups):
     clear = groups.matrix[:260]
-    row = calibrate_threshold(clear, k=5, n_draws=5, progress=False).iloc[0]
+    row = suggest_threshold(clear, k=5, n_draws=5, progress=False).iloc[0]
     assert row["k"] == 5
     assert row["null_median"] < row["threshold"] < 0.5
     assert row["share_images"] > 0.9
     noise = np.random.default_rng(0).normal(size=(600, 20))
-    row = calibrate_threshold(noise, k=5, n_draws=20, progress=False).iloc[0]
+    row = suggest_threshold(noise, k=5, n_draws=20, progress=False).iloc[0]
     assert row["share_images"] < 0.3
-    again = calibrate_threshold(noise, k=5, n_draws=20, progress=False).iloc[0]
+    again = suggest_threshold(noise, k=5, n_draws=20, progress=False).iloc[0]
     assert again.equals(row)
 
 
 def test_the_threshold_follows_the_settings(groups):
-    plain = calibrate_threshold(groups, n_draws=2, progress=False).iloc[0]
-    some = calibrate_threshold(groups, n_draws=2, progress=False, k=12, normalize="l2").iloc[0]
+    plain = suggest_threshold(groups, n_draws=2, progress=False).iloc[0]
+    some = suggest_threshold(groups, n_draws=2, progress=False, k=12, normalize="l2").iloc[0]
     assert plain["k"] != some["k"] == 12
-    strict = calibrate_threshold(groups, n_draws=2, quantile=1, progress=False).iloc[0]
+    strict = suggest_threshold(groups, n_draws=2, quantile=1, progress=False).iloc[0]
     assert strict["threshold"] > plain["threshold"]
 
 
 def test_bad_input(groups, clustering):
     few = Embeddings(groups.images.head(5), groups.matrix[:5], groups.encoder)
-    for verb in (cluster_stability, score_vectors):
+    for verb in (cluster_stability, score_clustering):
         with pytest.raises(ImagestrataError, match="of 400 images, the embeddings are of 5, and 5"):
-            verb(clustering, few)
+            verb(clustering, embeddings=few)
         with pytest.raises(ImagestrataError, match="not a DataFrame"):
-            verb(clustering.images, groups)
+            verb(clustering.images, embeddings=groups)
     with pytest.raises(ImagestrataError, match="`subsample` must be between"):
         cluster_stability(clustering, groups, subsample=1)
     with pytest.raises(ImagestrataError, match="has no argument 'n_clusters'"):
-        calibrate_threshold(groups, n_clusters=3)
+        suggest_threshold(groups, n_clusters=3)
     with pytest.raises(ImagestrataError, match="`quantile` must be between"):
-        calibrate_threshold(groups, quantile=0.1)
+        suggest_threshold(groups, quantile=0.1)
     with pytest.warns(UserWarning, match="No cluster was found"):
         nothing = cluster_images(groups, stop_size=1000, progress=False)
     with pytest.raises(ImagestrataError, match="has no cluster"):
-        score_vectors(nothing, groups)
+        score_clustering(nothing, embeddings=groups)

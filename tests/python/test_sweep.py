@@ -14,7 +14,7 @@ from imagestrata import (
     ImagestrataError,
     cluster_confidence,
     cluster_images,
-    score_vectors,
+    score_clustering,
     sweep_min_cluster_size,
 )
 
@@ -37,7 +37,7 @@ def test_three_indices_by_hand():
     made = clustered(line, min_cluster_size=2, min_samples=1)
     images = made.images.assign(cluster=[2, 2, 1, 1, 1, -1])
     made = dataclasses.replace(made, images=images)
-    scores = score_vectors(made, line).set_index("measure")["estimate"]
+    scores = score_clustering(made, embeddings=line).set_index("measure")["estimate"]
     # a and b of each: 2, 12; 2, 10; 3, 9; 2, 11; 3, 13.
     silhouette = np.mean([10 / 12, 8 / 10, 6 / 9, 9 / 11, 10 / 13])
     assert scores["silhouette"] == pytest.approx(silhouette, abs=1e-6)
@@ -46,7 +46,7 @@ def test_three_indices_by_hand():
     assert scores["calinski_harabasz"] == pytest.approx(between / (10 / 3))
     # Mean distances to the mean 1 and 4/3, means 11 apart.
     assert scores["davies_bouldin"] == pytest.approx((1 + 4 / 3) / 11)
-    assert scores["residual_share"] == pytest.approx(1 / 6)
+    assert scores["share_residual"] == pytest.approx(1 / 6)
 
 
 def test_a_row_for_each_size(points):
@@ -73,7 +73,7 @@ def test_settings_of_the_method_are_taken(points):
     settings = {"min_samples": 2, "selection": "leaf", "normalize": "l2"}
     swept = sweep_min_cluster_size(points, [10], progress=False, **settings)
     made = clustered(points, min_cluster_size=10, **settings)
-    scores = score_vectors(made, points).set_index("measure")["estimate"]
+    scores = score_clustering(made, embeddings=points).set_index("measure")["estimate"]
     assert swept["silhouette"].item() == pytest.approx(scores["silhouette"])
     assert swept["davies_bouldin"].item() == pytest.approx(scores["davies_bouldin"])
     assert swept["n_clusters"].item() == len(made.clusters)
@@ -174,7 +174,7 @@ def test_confidence_wants_probabilities(points, confident):
     k_means = cluster_images(points, "kmeans", n_clusters=3, progress=False)
     with pytest.raises(ImagestrataError, match=r"Only the method .*'kmeans'"):
         cluster_confidence(k_means)
-    with pytest.raises(ImagestrataError, match="`clustering` must be a Clustering, not a"):
+    with pytest.raises(ImagestrataError, match="must be a Clustering, not a ndarray"):
         cluster_confidence(points)
     with pytest.raises(ImagestrataError, match="`threshold` must be between 0 and 1"):
         cluster_confidence(confident, threshold=85)

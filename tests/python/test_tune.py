@@ -23,8 +23,7 @@ from imagestrata import (
     embed_images,
     plot_tuning,
     sample_pairs,
-    score_labels,
-    score_pairs,
+    score_clustering,
     tune_clusters,
 )
 from imagestrata.cli import app
@@ -167,7 +166,7 @@ def test_estimates_and_intervals_are_those_of_score_pairs(corpus, weighted, resi
     results = tune_clusters(good, pairs, grid, **given).results
     for k in (3, 8):
         found = cluster_images(good, k=k, similarity_threshold=0.4, release_share=1, progress=False)
-        theirs = score_pairs(
+        theirs = score_clustering(
             found, pairs, weighted=weighted is not False, residual=residual, n_boot=4000
         )
         ours = results[results["k"] == k].reset_index(drop=True)
@@ -222,7 +221,7 @@ def test_drawn_pairs_reverse_the_ranking_and_weights_put_it_right():
     exact = {}
     for k in (12, 100):
         found = cluster_images(embeddings, "kmeans", n_clusters=k, progress=False)
-        exact[k] = score_labels(found.images["cluster"], truth).set_index("measure")["estimate"]
+        exact[k] = score_clustering(found.images["cluster"], truth).set_index("measure")["estimate"]
     assert exact[12]["f1"] < 0.4 < 0.8 < exact[100]["f1"]
     wins = {"unweighted": 0, "weighted": 0, "from the candidates": 0}
     for seed in range(6):
@@ -306,7 +305,7 @@ def test_images_that_an_encoder_lacks(corpus):
     # Each is fitted to all images of its encoder, and scored on the same pairs.
     found = cluster_images(good, k=4, progress=False)
     images = found.images[found.images["image_id"].isin(fewer.images["image_id"])]
-    theirs = score_pairs(images, pairs, missing="drop", weighted=True)
+    theirs = score_clustering(images, pairs, missing="drop", weighted=True)
     ours = tuned.results[tuned.results["encoder"] == "good"]
     assert ours["estimate"].tolist() == pytest.approx(theirs["estimate"].tolist())
     assert (theirs["n_missing"] == lacking.sum()).all()
@@ -339,7 +338,7 @@ def test_shared_fits_change_nothing_and_save_work(corpus, tuned, monkeypatch):
     for row in tuned.results.query("encoder == 'good' and measure == 'f1' and not baseline").iloc:
         alone = cluster_images(good, **json.loads(row["settings"]), progress=False)
         assert len(alone.clusters) == row["n_clusters"]
-        f1 = score_pairs(alone, pairs, measures="f1", weighted=True)["estimate"].item()
+        f1 = score_clustering(alone, pairs, measures="f1", weighted=True)["estimate"].item()
         assert f1 == pytest.approx(row["estimate"])
     assert shared < 0.7 * len(fits)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import imagestrata
-from imagestrata import calibrate_threshold, cluster_images, fine_tune, tune_model
+from imagestrata import cluster_images, fine_tune, suggest_threshold, tune_model
 from imagestrata.clustering.cluster import METHODS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_settings_of_every_method_are_in_the_signature(method):
 
 
 def test_a_threshold_takes_settings_of_the_iterative_method():
-    parameters = set(inspect.signature(calibrate_threshold).parameters)
+    parameters = set(inspect.signature(suggest_threshold).parameters)
     assert parameters - {"embeddings", "quantile", "n_draws", "preset", "seed", "progress"} <= set(
         METHODS["iterative"]().get_params()
     )

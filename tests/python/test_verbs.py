@@ -25,7 +25,7 @@ from imagestrata import (
     reassign,
     sample_images,
     sample_pairs,
-    score_pairs,
+    score_clustering,
     tune_model,
 )
 from imagestrata.bridge.words import R
@@ -133,7 +133,7 @@ def test_tables_of_ones_own_are_taken(drawn):
     own = drawn[["image_id", "cluster"]]
     assert len(assign_annotators(own, n_images=2))
     with pytest.raises(ImagestrataError, match=r"`clustering` must be"):
-        score_pairs(drawn, own)
+        score_clustering(drawn, own)
 
 
 @pytest.mark.parametrize(

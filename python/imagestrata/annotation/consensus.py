@@ -51,7 +51,7 @@ def consensus(answers: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
         nothing.
     """
     rule = check_choice("rule", rule, RULES)
-    if isinstance(answers, pd.DataFrame) and not {"pair_id", "judgement"} & {*answers}:
+    if not {"pair_id", "judgement"} & {*getattr(answers, "columns", ())}:
         return combine_labels(answers, rule)
     table = check_judgements(answers, "answers")
     by_pair = table.groupby("pair_id", sort=False)["judgement"]

@@ -268,7 +268,9 @@ def _signatures() -> pd.DataFrame:
     rows = [
         {
             "verb": name,
-            "argument": "..." if parameter.kind is parameter.VAR_KEYWORD else parameter.name,
+            "argument": "..."
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            else parameter.name,
             "default": ""
             if parameter.default is parameter.empty
             else json.dumps(parameter.default, separators=(",", ":")),

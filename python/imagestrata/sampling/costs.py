@@ -16,7 +16,7 @@ from ..text.server import ModelServer
 from ..text.tags import tag_costs
 from ..validate import check_idle, check_int
 from ..verbs import public, recognise
-from ..wording import arg, kind_of, verb
+from ..wording import arg, quote, verb
 from .assign import check_packets
 
 
@@ -102,10 +102,16 @@ def costs(
     if isinstance(provider, Rekognition):
         check_idle("with a service that tags", **of_people, **of_answers)
         return tag_costs(x, provider, out, progress)
+    services = f"{verb('ModelServer')}, {verb('LocalModel')} or {verb('Rekognition')}"
+    if provider is None:
+        raise ImagestrataError(
+            f"{arg('x')} is no table of packets, with columns such as 'packet_id' and 'position', "
+            f"and {arg('provider')} is missing, which images need.",
+            f"Give what {verb('assign_annotators')} returned, or what {services} makes.",
+        )
     raise ImagestrataError(
-        f"{arg('provider')} must be what {verb('ModelServer')}, {verb('LocalModel')} or "
-        f"{verb('Rekognition')} makes, not {kind_of(provider)}.",
-        f"Only packets need none: give what {verb('assign_annotators')} returned.",
+        f"{arg('provider')} must be what {services} makes, not {quote(provider)}.",
+        "Classifiers of torchvision, by their names, run on this machine and cost nothing.",
     )
 
 

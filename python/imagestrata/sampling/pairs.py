@@ -213,14 +213,16 @@ def pairs_fingerprint(pairs: pd.DataFrame) -> str:
     return fingerprint([pairs["pair_id"].tolist(), pairs["probability"].round(12).tolist()])
 
 
-def check_pairs(pairs: Any, *needed: str, repeated: bool = False) -> pd.DataFrame:
+def check_pairs(
+    pairs: Any, *needed: str, repeated: bool = False, name: str = "pairs"
+) -> pd.DataFrame:
     """Pairs of two images each with an id of their own, and the further columns ``needed``.
 
     Where ``repeated``, a pair may have several rows, one per annotator.
     """
     if not isinstance(pairs, pd.DataFrame):
         raise ImagestrataError(
-            f"{arg('pairs')} must be a table as {verb('sample_pairs')} returns it, not "
+            f"{arg(name)} must be a table as {verb('sample_pairs')} returns it, not "
             f"{kind_of(pairs)}."
         )
     pairs = with_text_ids(pairs)

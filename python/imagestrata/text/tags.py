@@ -258,20 +258,9 @@ def looked_at(tags: pd.DataFrame) -> pd.Series[bool]:
     return found | tags["reason"].isin([BELOW, remote_tags.NOTHING])
 
 
-def _check_service(classifier: Any) -> Rekognition:
-    if not isinstance(classifier, Rekognition):
-        raise ImagestrataError(
-            f"{arg('classifier')} must be what {verb('Rekognition')} makes, not "
-            f"{quote(classifier)}.",
-            f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Classifiers of "
-            "torchvision, by their names, run on this machine and cost nothing.",
-        )
-    return classifier
-
-
 def _tag_by_service(
     images: Any,
-    classifier: Any,
+    service: Any,
     n_tags: int,
     min_confidence: float,
     budget: Any,
@@ -281,7 +270,12 @@ def _tag_by_service(
     progress: Progress,
 ) -> pd.DataFrame:
     """:func:`tag_images` with a service."""
-    service = _check_service(classifier)
+    if not isinstance(service, Rekognition):
+        raise ImagestrataError(
+            f"{arg('classifier')} must be what {verb('Rekognition')} makes, not {quote(service)}.",
+            f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Classifiers of "
+            "torchvision, by their names, run on this machine and cost nothing.",
+        )
     if budget is not None:
         budget = check_float("budget", budget, minimum=0)
     if out is None:

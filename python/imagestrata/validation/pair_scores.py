@@ -46,7 +46,7 @@ def score_by_pairs(
 ) -> pd.DataFrame:
     """The table of :func:`score_clustering`, from arguments that were checked."""
     asked = _check_measures(measures)
-    pairs = check_judged(pairs)
+    pairs = check_judged(pairs, "truth")
     weightings = _weightings(weighted, pairs)
     together, with_residual, known = pairs_together(clustering, pairs, missing)
     weights = design_weights(pairs) if "design" in weightings else np.ones(len(pairs))
@@ -155,9 +155,9 @@ def pair_ratios(
     }
 
 
-def check_judged(pairs: Any) -> pd.DataFrame:
+def check_judged(pairs: Any, name: str = "pairs") -> pd.DataFrame:
     """Pairs with one judgement each, from 0 to 2 or missing."""
-    pairs = check_pairs(pairs, "judgement")
+    pairs = check_pairs(pairs, "judgement", name=name)
     numbers = pd.to_numeric(pairs["judgement"], errors="coerce").astype(float)
     off = ~(numbers.between(0, 2) | pairs["judgement"].isna())
     if off.any():
