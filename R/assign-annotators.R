@@ -27,7 +27,7 @@
 #' @examplesIf imagestrata_ready()
 #' packets <- assign_annotators(demo_sample(), n_images = 5)
 #' packets
-#' packet_costs(packets)
+#' costs(packets)
 assign_annotators <- function(sample,
                               groups = c("Democrat", "Republican"),
                               n_images = 8,
@@ -39,27 +39,4 @@ assign_annotators <- function(sample,
                               ...) {
   check_dots(...)
   decode_table(call_verb("assign_annotators"))
-}
-
-#' Count what packets ask of people
-#'
-#' @param packets What [assign_annotators()] or [reassign()] returned.
-#' @param n_items Items on which each image is rated; by default the ten emotions.
-#' @inheritParams scan_images
-#'
-#' @returns A tibble with one row per group: `group`, `respondents` (one for each packet),
-#'   `images`, `smallest` and `largest` (packet, in images), `images_rated` (an image counts as
-#'   often as it is rated) and `ratings` (that times the items).
-#' @family verbs
-#' @export
-#' @examplesIf imagestrata_ready()
-#' packet_costs(assign_annotators(demo_sample(), n_images = 5))
-packet_costs <- function(packets, n_items = 10, ...) {
-  check_dots(...)
-  costs <- call_core(
-    "packet_costs",
-    encode_table(check_data(packets, "packets", "assign_annotators")),
-    check_number(n_items, "n_items")
-  )
-  decode_table(costs)
 }

@@ -63,7 +63,7 @@ new_result <- function(sent, class, main, ...) {
 #' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
 #' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
 #'   `decision` of all images that had labels, a row per image and label.
-#' - `tidy()` of labels ([label_ratings()], [combine_labels()]): the counts of the rule that made
+#' - `tidy()` of labels ([label_ratings()], [consensus()]): the counts of the rule that made
 #'   them.
 #'
 #' @examples

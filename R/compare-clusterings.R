@@ -9,11 +9,11 @@
 #' large clusters; the second is fairer to small ones. The normalized mutual information is what
 #' much of the literature reports, but grows with the number of clusters by chance alone.
 #'
-#' @param ... Two or more clusterings by name: what [cluster_images()] returned; a data frame with
-#'   `image_id` and `cluster`; or one cluster per image, in the order of the first clustering that
-#'   has ids. Clusters are numbers, -1 for the residual, or text, such as categories of yours.
+#' @param ... Two or more clusterings, with names or without: what [cluster_images()] returned; a
+#'   data frame with `image_id` and `cluster`; or one cluster per image, in the order of the first
+#'   clustering that has ids. Clusters are numbers, -1 for the residual, or text, such as categories of yours.
 #'   Of a list: `compare_clusterings(!!!several)`.
-#' @param truth True classes, for the measures of [score_labels()]: labels in the order of the
+#' @param truth True classes, for the measures of [score_clustering()]: labels in the order of the
 #'   first clustering, a data frame with `image_id` and `label`, or the name of a column of the
 #'   first clustering. Missing labels are left out.
 #' @param residual What becomes of images that belong to no cluster. `"alone"`: each counts as a
@@ -48,30 +48,32 @@ compare_clusterings <- function(..., truth = NULL, residual = "alone", images = 
       several = unname(Map(send_clusters, clusterings, names(clusterings))),
       names = as.list(names(clusterings))
     ),
-    truth = if (rlang::is_string(truth)) {
-      truth
-    } else if (!is.null(truth)) {
-      send_clusters(truth, "truth")
-    },
+    truth = send_truth(truth),
     residual = check_string(residual, "residual"),
     images = check_string(images, "images")
   )
   new_result(sent, "imagestrata_comparison", "pairs")
 }
 
+# Clusterings by their names; those without one are called as what was given, or by their number.
 check_clusterings <- function(..., call = rlang::caller_env()) {
-  clusterings <- rlang::list2(...)
-  names <- rlang::names2(clusterings)
-  if (length(clusterings) < 2 || any(names == "") || anyDuplicated(names) > 0) {
+  given <- rlang::enquos(...)
+  names <- rlang::names2(given)
+  unnamed <- which(names == "")
+  names[unnamed] <- vapply(unnamed, function(place) {
+    quo <- given[[place]]
+    if (rlang::quo_is_symbol(quo)) rlang::as_name(quo) else as.character(place)
+  }, "")
+  if (length(given) < 2 || anyDuplicated(names) > 0) {
     abort_imagestrata(
       "Two or more clusterings are needed, each with a name of its own; got
-       {length(clusterings)}{?/, named/, named} {.val {names}}.",
+       {length(given)}{?/, named/, named} {.val {names}}.",
       hint = "For example {.code compare_clusterings(first = topics, second = others)}; of a list,
               {.code compare_clusterings(!!!several)}.",
       call = call
     )
   }
-  clusterings
+  rlang::set_names(lapply(given, rlang::eval_tidy), names)
 }
 
 # A table, as it is, or one value per image. The vectors of a clustering stay here.

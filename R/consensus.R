@@ -1,14 +1,23 @@
-#' Make one judgement of each pair from those of several annotators
+#' Make one judgement of each pair, or one label of each image, from several annotators'
 #'
-#' @param judgements What [read_pairs()] returned.
-#' @param rule `"majority"`: the judgement that more annotators gave than any other; where
-#'   several tie, the pair is undecided. `"all"`: the judgement that all gave; where they
-#'   differ, the pair is undecided. `"mean"`: the mean.
+#' @param answers Judged pairs, as [read_pairs()] returned them. Or labels: a data frame with a row
+#'   per image and annotator: `image_id` or `path`, any `annotator`, and a column per label with 1,
+#'   0 or `NA`.
+#' @param rule `"majority"`: what more annotators say than anything else; where several answers
+#'   tie, nothing is decided. `"all"`: what all say; where they differ, nothing is decided.
+#'   `"any"`: the highest judgement, or 1 if anybody says so. `"mean"`: the mean; a label is 1 if
+#'   the mean is one half or more.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per pair, in the given order: the columns of the pairs,
-#'   `judgement` (`NaN` where undecided) and `n_annotators`. A warning counts the undecided
-#'   pairs; [score_pairs()] leaves them out.
+#' @returns A tibble.
+#'
+#'   - Of judgements: one row per pair, in the given order: the columns of the pairs, `judgement`
+#'     (`NaN` where undecided) and `n_annotators`. A warning counts the undecided pairs;
+#'     [score_clustering()] leaves them out.
+#'   - Of labels: one row per image, in the order in which they first appear: each label as 1, 0 or
+#'     `NA`. [tidy()][tidiers] of it counts for each `label` the images that are `positive`,
+#'     `negative`, `tied` (dropped) and `unlabelled`, and those on which annotators were
+#'     `disputed`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -18,12 +27,19 @@
 #'   judgement = c(1, 1, 0, 0, 0, 0)
 #' )
 #' consensus(judgements)
-consensus <- function(judgements, rule = "majority", ...) {
+#'
+#' labels <- consensus(data.frame(
+#'   path = c("a.jpg", "a.jpg", "a.jpg", "b.jpg", "b.jpg"),
+#'   annotator = c("1", "2", "3", "1", "2"),
+#'   crowd = c(1, 1, 0, 1, 0)
+#' ))
+#' tidy(labels)
+consensus <- function(answers, rule = "majority", ...) {
   check_dots(...)
-  pairs <- call_core(
+  judged <- "judgement" %in% names(check_data(answers, "answers", "read_pairs"))
+  made <- call_verb(
     "consensus",
-    encode_table(check_data(judgements, "judgements", "read_pairs")),
-    check_string(rule, "rule")
+    answers = if (judged) encode_table(answers) else send_labels(answers, "answers")
   )
-  decode_table(pairs)
+  if (is.null(made[["labels"]])) decode_table(made) else new_labels(made)
 }

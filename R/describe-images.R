@@ -6,7 +6,7 @@
 #'
 #' Images go to the server as JPEG without metadata (no place, no camera). If it is not on this
 #' machine, `consent = TRUE` is asked for, and the error that asks says how many images would go
-#' where, and at what cost; [description_costs()] says the latter beforehand.
+#' where, and at what cost; [costs()] says the latter beforehand.
 #'
 #' @param images What [scan_images()] returned, or anything that it takes; then the images are
 #'   scanned first.
@@ -31,15 +31,12 @@
 #'   answer, an unreadable file, the budget) or why it is incomplete; `model` as the server names
 #'   it; `tokens_in`, `tokens_out` and `cost`. Rows whose reason may pass are tried again by the
 #'   same call.
-#'
-#'   `description_costs()`: a tibble of one row: `n_images`; `n_answered`, those with an answer in
-#'   `out`; `tokens_in`, `tokens_out` and `cost` of the others, at most; `spent`. It sends nothing.
 #' @family words
 #' @export
 #' @examplesIf imagestrata_ready()
 #' folder <- imagestrata_example("images")
 #' server <- model_server("llava", base_url = "http://localhost:11434/v1", price = c(1, 2))
-#' description_costs(folder, server, progress = FALSE)
+#' costs(folder, server, progress = FALSE)
 #' \dontrun{
 #' described <- describe_images(folder, server, out = "run")
 #' }
@@ -60,32 +57,6 @@ describe_images <- function(images,
     "describe_images",
     provider = send_model_of_words(provider, "provider")
   ))
-}
-
-#' @rdname describe_images
-#' @export
-description_costs <- function(images,
-                              provider,
-                              out = NULL,
-                              prompt = default_prompt,
-                              max_tokens = 300,
-                              temperature = NULL,
-                              side = 512,
-                              progress = TRUE,
-                              ...) {
-  check_dots(...)
-  table <- call_core(
-    "description_costs",
-    send(images, "images"),
-    send_model_of_words(provider, "provider"),
-    check_path(out, "out", null = TRUE),
-    prompt = check_string(prompt, "prompt"),
-    max_tokens = check_number(max_tokens, "max_tokens", null = TRUE),
-    temperature = check_number(temperature, "temperature", null = TRUE),
-    side = check_number(side, "side"),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
 }
 
 default_prompt <- "Describe the connotative meaning of this image, in one paragraph"

@@ -36,8 +36,8 @@
 #' Adjustment for several
 #' items is left out: with ten items and Holm's method, take `alpha = 0.005` to be on the safe side.
 #'
-#' @returns A tibble with one row per design and gap: the arguments, `respondents` (of both groups),
-#'   `ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and `power.high`
+#' @returns A tibble with one row per design and gap: the arguments, `n_respondents` (of both groups),
+#'   `n_ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and `power.high`
 #'   (95% limits of what chance in the simulation leaves open), and `detectable`, the smallest gap
 #'   that the design finds with the wanted power, with `detectable.low` and `detectable.high`, its
 #'   limits for the same reason. With `sample`, `images_per_cluster` is a mean.
@@ -321,7 +321,7 @@ power_of <- function(surveys, gap, alpha, wanted) {
   centre <- (found + z^2 / (2 * n)) / (1 + z^2 / n)
   half <- z / (1 + z^2 / n) * sqrt(found * (1 - found) / n + z^2 / (4 * n^2))
   tibble::tibble(
-    respondents = attr(surveys, "respondents"), ratings = attr(surveys, "ratings"),
+    n_respondents = attr(surveys, "respondents"), n_ratings = attr(surveys, "ratings"),
     gap = gap, std.error = mean(surveys$std.error),
     power = found, power.low = centre - half, power.high = centre + half,
     # Of a positive gap, found where gap + error > limit; its limits are order statistics.

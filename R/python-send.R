@@ -71,8 +71,8 @@ send_argument <- function(x, name, default, call) {
 send_value <- function(x, name, default, call) {
   texts <- c(
     "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
-    "label", "level", "noise", "normalize", "preset", "profile", "question", "selection", "sep",
-    "separator", "silhouette", "task", "warning"
+    "label", "level", "noise", "normalize", "preset", "profile", "question", "residual",
+    "selection", "sep", "separator", "silhouette", "task", "warning"
   )
   if (is.character(default) || is.null(default) && name %in% texts) {
     check_string(x, name, call = call)

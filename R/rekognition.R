@@ -28,7 +28,7 @@
 #' @param endpoint_url Another address of the service, such as a private one of your university.
 #' @inheritParams scan_images
 #'
-#' @returns A list of class `imagestrata_rekognition`, for [tag_images()] and [tag_costs()].
+#' @returns A list of class `imagestrata_rekognition`, for [tag_images()] and [costs()].
 #' @family words
 #' @export
 #' @examples

@@ -2,7 +2,7 @@
 #'
 #' Two images taken at random hardly ever belong together. So images are sorted first, and pairs
 #' of one cluster, which often belong together, are drawn more frequently than others. The
-#' probability of each pair undoes that, see [score_pairs()].
+#' probability of each pair undoes that, see [score_clustering()].
 #'
 #' By default a single k-means sorts the images, as in the paper. To *compare* clusterings, draw
 #' the pairs from them (`clusterings`) or from the candidates of a grid (`grid`, the same as for

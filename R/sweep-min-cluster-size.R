@@ -15,7 +15,7 @@
 #'
 #' @returns A tibble with a row per size: `min_cluster_size`, `n_clusters`, `n_noise`,
 #'   `share_noise`, and without noise `silhouette`, `calinski_harabasz` and `davies_bouldin`
-#'   (see [score_vectors()]), which are missing with fewer than two clusters.
+#'   (see [score_clustering()]), which are missing with fewer than two clusters.
 #'   [autoplot()][autoplot.imagestrata_sweep] draws it.
 #' @family verbs
 #' @export

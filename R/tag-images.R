@@ -7,7 +7,7 @@
 #' With [rekognition()] the images go to Amazon, for money: that asks for consent and says
 #' beforehand what it will cost. Each of its answers is stored in `out` the moment it arrives, and
 #' none is paid for twice: not after a crash, not when images are added, not with `overwrite` or
-#' another `n_tags`. `tag_costs()` tells the cost and sends nothing.
+#' another `n_tags`. [costs()] tells the cost and sends nothing.
 #'
 #' @param images What [scan_images()] returned, or anything that it takes; then the images are
 #'   scanned first.
@@ -33,9 +33,6 @@
 #' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`,
 #'   `confidence` (a probability by the model's own lights), `reason`. An image without a tag is
 #'   one row with a reason.
-#'
-#'   `tag_costs()`: a tibble of one row with `n_images`; `n_answered`, those with an answer in
-#'   `out`; `cost` of the others; `spent` on the answers that are there.
 #' @family words
 #' @seealso [compare_tags()] says how good tags are;
 #'   `cluster_keywords(clustering, tags, column = "label", separator = ";")` what is typical of each
@@ -47,7 +44,7 @@
 #' tag_frequencies(tags)
 #'
 #' amazon <- rekognition("labels", region = "eu-west-1")
-#' tag_costs("my-images", amazon)
+#' costs("my-images", amazon)
 #' tags <- tag_images("my-images", amazon, budget = 5, consent = TRUE, out = "my-run")
 #' }
 tag_images <- function(images,
@@ -72,21 +69,6 @@ tag_images <- function(images,
     "tag_images",
     classifier = send_tagger(classifier, "classifier"), labels = check_texts(labels, "labels")
   ))
-}
-
-#' @rdname tag_images
-#' @export
-tag_costs <- function(images, classifier, out = NULL, progress = TRUE, ...) {
-  check_dots(...)
-  check_class(classifier, "imagestrata_rekognition", "classifier", "rekognition")
-  table <- call_core(
-    "tag_costs",
-    send(images, "images"),
-    send_tagger(classifier, "classifier"),
-    check_path(out, "out", null = TRUE),
-    progress = progress_bar(progress)
-  )
-  decode_table(table)
 }
 
 #' How often each label comes

@@ -2,7 +2,7 @@
 #'
 #' @description
 #' Every combination of a grid is fitted to the vectors of every encoder and scored on judged
-#' pairs as [score_pairs()] does. What combinations have in common is computed once: those that
+#' pairs as [score_clustering()] does. What combinations have in common is computed once: those that
 #' differ only in what leaves an iteration (`similarity_threshold`, `release_share`, `stop_size`,
 #' `patience`) share their fits until other images remain.
 #'
@@ -23,7 +23,7 @@
 #'
 #' @param embeddings What [embed_images()] returned, a matrix of vectors of your own, or a list
 #'   of these for the same images. The names of the list name the encoders.
-#' @param pairs Pairs with one judgement each, see [score_pairs()]; those without one are left
+#' @param pairs Pairs with one judgement each, see [score_clustering()]; those without one are left
 #'   out.
 #' @param grid A named list of settings of [cluster_images()], `method` and `preset` among
 #'   them: every combination is tried; or a list of several such lists. By default the paper's,
@@ -38,7 +38,7 @@
 #' @param weighted Do the pairs stand for all pairs of images, each with the weight 1 /
 #'   `probability`, or for themselves? By default they are weighted; pairs without a column
 #'   `probability` are not, with a warning.
-#' @param residual,same_from See [score_pairs()].
+#' @param residual,same_from See [score_clustering()].
 #' @param missing If encoders have not embedded the same images, or an image of a pair has no
 #'   vector: `"error"`, or `"drop"` to leave out the pairs with an image that any encoder lacks,
 #'   and count them in `glance(x)`. Every clustering is still fitted to all images of its encoder.

@@ -5,7 +5,7 @@
 
 pkgload::load_all(quiet = TRUE)
 
-costs <- dplyr::bind_rows(lapply(1:3, function(raters) {
+asked <- dplyr::bind_rows(lapply(1:3, function(raters) {
   packets <- assign_annotators(simulated_sample, raters_per_group = raters, seed = 1)
   cbind(raters_per_group = raters, costs(packets))
 }))
@@ -29,7 +29,7 @@ pages <- export_ratings_page(small, tempfile(), progress = FALSE)
 
 saveRDS(
   list(
-    costs = tibble::as_tibble(costs),
+    costs = tibble::as_tibble(asked),
     packets = packets,
     n_never = length(never),
     topup_costs = costs(topup),

@@ -67,7 +67,7 @@ def test_residual_left_out_by_hand():
     assert found.flows["n"].sum() == 5
 
 
-def test_truth_is_scored_as_by_score_labels():
+def test_truth_is_scored_as_by_score_clustering():
     clusters, truth = [1, 1, 2, 2, -1], ["x", "x", "y", "x", None]
     found = compare_clusterings(first=clusters, second=[1] * 5, truth=truth)
     scores = score_clustering(clusters[:4], truth[:4]).set_index("measure")["estimate"]

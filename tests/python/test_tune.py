@@ -158,7 +158,7 @@ def test_what_is_saved_comes_back(tuned, tmp_path):
 
 @pytest.mark.parametrize("weighted", [None, True, False])
 @pytest.mark.parametrize("residual", ["alone", "drop"])
-def test_estimates_and_intervals_are_those_of_score_pairs(corpus, weighted, residual):
+def test_estimates_and_intervals_are_those_of_score_clustering(corpus, weighted, residual):
     good, _, pairs = corpus
     pairs = pairs.assign(judgement=pairs["judgement"].where(pairs.index % 7 > 0))
     grid = {"k": [3, 8], "similarity_threshold": [0.4], "release_share": [1]}

@@ -40,12 +40,7 @@ otherwise <- c(
   plot_map = "autoplot(x, \"map\")",
   plot_training = "autoplot(x, \"training\")",
   plot_confusion = "autoplot(x, \"confusion\")",
-  plot_label_ratings = "plot_label_ratings(type = )",
-  plot_tuning = "autoplot(x)",
-  plot_sweep = "autoplot(x)",
-  plot_matching = "autoplot(x)",
-  plot_comparison = "autoplot(x, \"flow\")",
-  plot_tags = "autoplot(x)"
+  plot_tuning = "autoplot(x)"
 )
 
 # What R does by itself and more of, with a twin in Python to be checked against: the same names,
@@ -74,7 +69,7 @@ methods_of_classes <- tibble::tribble(
   "`FineTunedModel.task`, `.labels`, `.folder`", "`x$task`, `x$labels`, `x$folder`",
   "`FineTunedModel.training`, `.encoder`", "`summary(x)`",
   "`FineTunedModel.head`, `.probabilities(embeddings)`", "none: `predict(x, embeddings)`",
-  "`label_ratings(x).attrs[\"counts\"]`, `combine_labels(x)`'s, too", "`tidy(x)` of the labels",
+  "`label_ratings(x).attrs[\"counts\"]`, `consensus(x)`'s, too", "`tidy(x)` of the labels",
   "`Tuning.results`, `Stability.clusters`, `Comparison.pairs`, `Matching.clusters`, ...",
   "the tibble itself",
   "`Tuning.heldout`, `Stability.refits`, `Matching.sets`, ... (further tables)",

@@ -1,7 +1,7 @@
 test_that("names of groups cross as a list, and numbers as they are", {
   calls <- local_core(
     assign_annotators = \(sample, ...) toy_table(packet_id = "p001"),
-    packet_costs = \(packets, n_items) toy_table(group = "Democrat", ratings = 20L)
+    costs = \(...) toy_table(group = "Democrat", n_ratings = 20L)
   )
   packets <- assign_annotators(toy_sample(), "all", n_images = 2, residual = "alone")
   expect_equal(packets, tibble::tibble(packet_id = "p001"))
@@ -11,11 +11,12 @@ test_that("names of groups cross as a list, and numbers as they are", {
   expect_equal(sent$n_images, 2)
   expect_equal(sent$residual, "alone")
   expect_null(sent$out)
-  expect_equal(packet_costs(packets, 5)$ratings, 20L)
-  expect_equal(calls$packet_costs[[2]], 5)
+  expect_equal(costs(packets, n_items = 5)$n_ratings, 20L)
+  expect_equal(calls$costs$n_items, 5)
+  expect_equal(decode_table(calls$costs$x), packets)
   expect_error(assign_annotators("here"), "data frame", class = "imagestrata_error")
   expect_error(assign_annotators(toy_sample(), 1:2), "groups", class = "imagestrata_error")
-  expect_error(packet_costs(1), "data frame", class = "imagestrata_error")
+  expect_error(costs(1), "paths as text", class = "imagestrata_error")
 })
 
 test_that("packets keep the rules, and what cannot be is refused", {
@@ -31,10 +32,10 @@ test_that("packets keep the rules, and what cannot be is refused", {
   expect_setequal(times$image_id, demo_sample()$image_id)
   sizes <- dplyr::count(packets, packet_id)$n
   expect_lte(max(sizes) - min(sizes), 1)
-  costs <- packet_costs(packets)
-  expect_equal(costs$group, c("Democrat", "Republican"))
-  expect_equal(costs$images_rated, rep(2L * nrow(demo_sample()), 2))
-  expect_equal(costs$ratings, 10L * costs$images_rated)
+  asked <- costs(packets)
+  expect_equal(asked$group, c("Democrat", "Republican"))
+  expect_equal(asked$n_images_rated, rep(2L * nrow(demo_sample()), 2))
+  expect_equal(asked$n_ratings, 10L * asked$n_images_rated)
   expect_error(
     assign_annotators(demo_sample(), n_images = 60), "n_images = 25",
     class = "imagestrata_error"

@@ -40,7 +40,7 @@ test_that("bad arguments are named", {
     image_gallery(toy_clustering(), out = NULL)
     image_gallery(toy_clustering(), out = folder, sample = "sample.csv")
     augment(toy_clustering(), data.frame(name = "a"))
-    score_labels(1:3, "cat")
+    score_clustering(mean, "cat")
     imagestrata_example("nothing")
   })
 })
@@ -122,9 +122,9 @@ test_that("values too many are counted, and nothing of them is evaluated", {
   said <- rlang::catch_cnd(read_model("a", stop("evaluated"), 3), "imagestrata_error")
   expect_match(said$message, "2 values without a name belong")
   expect_match(said$hint, "folder")
-  expect_match(rlang::catch_cnd(score_labels(1, 2, 3))$message, "1 value without a name belongs")
+  expect_match(rlang::catch_cnd(tag_frequencies(1, 2))$message, "1 value without a name belongs")
   # A name tells more than a surplus value does.
-  expect_match(rlang::catch_cnd(score_labels(1, 2, 3, label = 1, sed = 1))$message, "sed")
+  expect_match(rlang::catch_cnd(tag_frequencies(1, 2, sed = 1))$message, "sed")
 })
 
 test_that("names are near as they are in Python", {

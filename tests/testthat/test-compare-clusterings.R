@@ -38,9 +38,19 @@ test_that("clusterings go without their vectors, and values by position", {
   expect_equal(calls$compare_clusterings$truth$kind, "labels")
 })
 
+test_that("clusterings without a name are called as what was given, or by their number", {
+  first <- c(1, 1, 2)
+  expect_named(check_clusterings(first, c(1, 2, 2)), c("first", "2"))
+  expect_named(check_clusterings(!!!list(first, other = first)), c("1", "other"))
+  skip_if_no_core()
+  expect_equal(compare_clusterings(first, fine = c(1, 2, 3))[["a"]], "first")
+  expect_error(compare_clusterings(first, fine = 1:3, residul = "drop"), "no argument .residul",
+    class = "imagestrata_error"
+  )
+})
+
 test_that("what is no clustering is told", {
   expect_error(compare_clusterings(a = 1:3), "Two or more", class = "imagestrata_error")
-  expect_error(compare_clusterings(1:3, 1:3), "name of its own", class = "imagestrata_error")
   expect_error(compare_clusterings(a = 1:3, a = 1:3), "name of its own",
     class = "imagestrata_error"
   )

@@ -17,7 +17,7 @@ test_that("costs are estimated, and nothing is sent without consent", {
   skip_if_no_core()
   folder <- imagestrata_example("images")
   server <- model_server("big", "https://models.example.org/v1", api_key = "k", price = c(1, 2))
-  costs <- description_costs(folder, server, progress = FALSE)
+  costs <- costs(folder, server, progress = FALSE)
   expect_equal(costs$cost, (costs$tokens_in + 2 * costs$tokens_out) / 1e6)
   expect_error(
     describe_images(folder, server, withr::local_tempdir(), progress = FALSE),

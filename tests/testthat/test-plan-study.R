@@ -90,13 +90,13 @@ test_that("a sample with small clusters, and holes, need more people than equal 
   published <- plan(sample = simulated_sample)
   expect_equal(published$n_clusters, 309)
   expect_equal(published$images_per_cluster, 1087 / 309)
-  expect_equal(published$ratings, 2 * 1087)
-  expect_equal(published$respondents, 2 * 136)
+  expect_equal(published$n_ratings, 2 * 1087)
+  expect_equal(published$n_respondents, 2 * 136)
   expect_gt(published$std.error, 1.2 * plan()$std.error)
   n_h <- tabulate(simulated_sample$cluster)
   expect_equal(plan(sample = n_h)$detectable, published$detectable)
   holes <- plan(sample = simulated_sample, unrated = 0.4)
-  expect_equal(holes$ratings, round(2 * 1087 * 0.6))
+  expect_equal(holes$n_ratings, round(2 * 1087 * 0.6))
   expect_gt(holes$detectable.low, published$detectable.high)
   corpus <- plan(sample = simulated_sample, weight = "corpus")
   expect_gt(corpus$std.error, published$std.error)
@@ -104,10 +104,10 @@ test_that("a sample with small clusters, and holes, need more people than equal 
 
 test_that("the design is counted right", {
   plan <- plan_study(10, 4, 2, 8, gap = 1, n_simulations = 100)
-  expect_equal(plan$ratings, 10 * 4 * 2 * 2)
-  expect_equal(plan$respondents, 2 * 10)
+  expect_equal(plan$n_ratings, 10 * 4 * 2 * 2)
+  expect_equal(plan$n_respondents, 2 * 10)
   # With few clusters more people are needed, so that nobody rates two images of one.
-  expect_equal(plan_study(3, 5, 2, 3, gap = 1, n_simulations = 100)$respondents, 2 * 10)
+  expect_equal(plan_study(3, 5, 2, 3, gap = 1, n_simulations = 100)$n_respondents, 2 * 10)
 })
 
 test_that("the same seed gives the same plan and leaves the session's numbers alone", {

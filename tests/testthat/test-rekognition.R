@@ -29,7 +29,7 @@ test_that("costs are told and consent is asked for", {
   skip_if_no_core()
   folder <- imagestrata_example("images")
   service <- rekognition(price = 0.5)
-  costs <- tag_costs(folder, service, progress = FALSE)
+  costs <- costs(folder, service, progress = FALSE)
   expect_equal(costs$cost, costs$n_images / 2)
   expect_equal(costs$spent, 0)
   expect_error(
@@ -37,10 +37,10 @@ test_that("costs are told and consent is asked for", {
     "leave this machine.*rekognition.us-east-1.amazonaws.com.*Nothing was sent yet",
     class = "imagestrata_error"
   )
-  expect_error(tag_costs(folder, "resnet18"), "rekognition",
+  expect_error(costs(folder, "resnet18"), "rekognition",
     class = "imagestrata_error"
   )
-  expect_error(tag_costs(folder, rekognition("faces"), progress = FALSE), "operation",
+  expect_error(costs(folder, rekognition("faces"), progress = FALSE), "operation",
     class = "imagestrata_error"
   )
 })

@@ -92,7 +92,7 @@ test_that("the pairs' probabilities, or the lack of them, decide what is estimat
   weighted <- tune(pairs)
   expect_equal(unique(weighted$weighting), "design")
   topics <- cluster_images(embeddings, k = 5, release_share = 1, progress = FALSE)
-  scores <- score_pairs(topics, pairs, weighted = TRUE)
+  scores <- score_clustering(topics, pairs, weighted = TRUE)
   expect_equal(weighted$estimate[weighted$k == 5], scores$estimate)
   expect_equal(nrow(tidy(weighted, "heldout")), 4)
   plain <- pairs[setdiff(names(pairs), "probability")]
@@ -114,10 +114,10 @@ test_that("pairs with images that an encoder lacks are left out on request", {
   pairs <- sample_pairs(vectors, n = 60, k = 4)
   pairs$judgement <- as.integer(pairs$stratum == "within")
   fewer <- tibble::as_tibble(first)[-(1:5), ]
-  expect_error(score_pairs(fewer, pairs), 'missing = "drop"', fixed = TRUE,
+  expect_error(score_clustering(fewer, pairs), 'missing = "drop"', fixed = TRUE,
     class = "imagestrata_error"
   )
-  scores <- score_pairs(fewer, pairs, missing = "drop")
+  scores <- score_clustering(fewer, pairs, missing = "drop")
   lacking <- pairs$image_a %in% first$image_id[1:5] | pairs$image_b %in% first$image_id[1:5]
   expect_equal(unique(scores$n_missing), sum(lacking))
   expect_equal(unique(scores$n_pairs), sum(!lacking))

@@ -278,6 +278,7 @@ def _signatures() -> pd.DataFrame:
         for name in imagestrata.__all__
         if inspect.isfunction(function := getattr(imagestrata, name))
         for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is not parameter.VAR_POSITIONAL
     ]
     return pd.DataFrame(rows)
 

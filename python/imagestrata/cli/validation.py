@@ -152,7 +152,7 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Let judged pairs say which settings, and which encoder, cluster best."""
-    from ..annotation.agreement import consensus
+    from ..annotation.consensus import consensus
     from ..annotation.pair_answers import read_pairs
     from ..explore.tuning import plot_tuning
     from ..provenance import require_step

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..embeddings.embeddings import Embeddings
@@ -208,9 +209,9 @@ def score_clustering(
 
 def _yardstick(truth: Any, by: str | None, embeddings: Any) -> str:
     """What a clustering is compared with, as it is said or seen."""
-    if isinstance(truth, Embeddings):
+    if isinstance(truth, Embeddings) or (isinstance(truth, np.ndarray) and truth.ndim == 2):
         raise ImagestrataError(
-            f"{arg('truth')} must be judged pairs or true classes, not embeddings.",
+            f"{arg('truth')} must be judged pairs or true classes, not vectors.",
             f"Give the vectors as {arg('embeddings')}.",
         )
     if by is not None:

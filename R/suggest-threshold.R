@@ -22,8 +22,8 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
-#' calibrate_threshold(embeddings, k = 10, progress = FALSE)
-calibrate_threshold <- function(embeddings,
+#' suggest_threshold(embeddings, k = 10, progress = FALSE)
+suggest_threshold <- function(embeddings,
                                 quantile = 0.95,
                                 n_draws = 20,
                                 preset = NULL,
@@ -42,5 +42,5 @@ calibrate_threshold <- function(embeddings,
                                 progress = TRUE,
                                 ...) {
   check_dots(...)
-  decode_table(call_verb("calibrate_threshold"))
+  decode_table(call_verb("suggest_threshold"))
 }
