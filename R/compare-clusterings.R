@@ -11,8 +11,8 @@
 #'
 #' @param ... Two or more clusterings, with names or without: what [cluster_images()] returned; a
 #'   data frame with `image_id` and `cluster`; or one cluster per image, in the order of the first
-#'   clustering that has ids. Clusters are numbers, -1 for the residual, or text, such as categories of yours.
-#'   Of a list: `compare_clusterings(!!!several)`.
+#'   clustering that has ids. Clusters are numbers, -1 for the residual, or text, such as
+#'   categories of yours. Of a list: `compare_clusterings(!!!several)`.
 #' @param truth True classes, for the measures of [score_clustering()]: labels in the order of the
 #'   first clustering, a data frame with `image_id` and `label`, or the name of a column of the
 #'   first clustering. Missing labels are left out.

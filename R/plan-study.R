@@ -36,11 +36,12 @@
 #' Adjustment for several
 #' items is left out: with ten items and Holm's method, take `alpha = 0.005` to be on the safe side.
 #'
-#' @returns A tibble with one row per design and gap: the arguments, `n_respondents` (of both groups),
-#'   `n_ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and `power.high`
-#'   (95% limits of what chance in the simulation leaves open), and `detectable`, the smallest gap
-#'   that the design finds with the wanted power, with `detectable.low` and `detectable.high`, its
-#'   limits for the same reason. With `sample`, `images_per_cluster` is a mean.
+#' @returns A tibble with one row per design and gap: the arguments, `n_respondents` (of both
+#'   groups), `n_ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and
+#'   `power.high` (95% limits of what chance in the simulation leaves open), and `detectable`, the
+#'   smallest gap that the design finds with the wanted power, with `detectable.low` and
+#'   `detectable.high`, its limits for the same reason. With `sample`, `images_per_cluster` is a
+#'   mean.
 #' @family ratings
 #' @export
 #' @examples

@@ -77,8 +77,6 @@ TAKES = {
     "embeddings": ("embeddings",),
     "judgements": ("judgements",),
     "keywords": ("keywords",),
-    "matching": ("matching",),
-    "comparison": ("comparison",),
     "packets": ("packets",),
     "pairs": ("pairs", "judgements"),
     "points": ("points",),

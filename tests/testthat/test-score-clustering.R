@@ -21,7 +21,8 @@ test_that("choices are sent as they are meant", {
   expect_equal(decode_table(sent$truth)$judgement, judged$judgement)
   score_clustering(clusters, judged)
   expect_null(calls$score_clustering$weighted)
-  expect_error(score_clustering(toy_clustering()[1:2], embeddings = toy_vectors()), "cluster_images",
+  plain <- tibble::tibble(image_id = "a", cluster = 1)
+  expect_error(score_clustering(plain, embeddings = toy_vectors()), "cluster_images",
     class = "imagestrata_error"
   )
   expect_error(score_clustering(clusters, judged, weighted = NA), "weighted",
