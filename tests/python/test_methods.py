@@ -31,7 +31,7 @@ from imagestrata import (
 from imagestrata.files import read_json, write_json
 from imagestrata.provenance import Step, read_run
 from imagestrata.provenance.run import write_run
-from imagestrata.share.methods import _SAYS
+from imagestrata.share.methods import _SENTENCES, _TEMPLATES
 from imagestrata.steps import step_kinds
 
 QUIET: dict[str, Any] = {"progress": False}
@@ -102,8 +102,8 @@ def whole(tmp_path: Path) -> Path:
 
 PARAGRAPH = """\
 Of 1,520 files, 1,400 (92.1%) were distinct, usable images. We excluded 100 duplicates (same \
-bytes: 70; same pixels: 20; near-duplicate: 10) and 20 unusable files (empty file: 20). Other \
-files in the folder were not considered (excluded: 2; .csv: 1), nor were names that match *.gif. \
+bytes: 70; same pixels: 20; near-duplicate: 10) and 20 unusable files (empty file: 20). Files \
+of other kinds and names that match *.gif were not considered (excluded: 2; .csv: 1). \
 An image was usable if it could be decoded and its shorter side had at least 16 pixels and its \
 file at least 1,000 bytes. Files were duplicates if their bytes or their decoded pixels were \
 identical, or if their perceptual hashes differed in 4 bits or fewer. \
@@ -118,16 +118,15 @@ f37072fd00000000000000000000000000000000000000000000000000000000; resize = crop)
 1,399 images as vectors of 512 numbers each. UMAP reduced them to 10 numbers each (n_components = \
 10; n_neighbors = 15). We excluded 1 further image without a vector (truncated or damaged: 1). \
 HDBSCAN grouped 999 of 1,399 images into 12 clusters (min_cluster_size = 50; exact = yes; not set: \
-k). The other 400 images (28.6%) belong to no cluster and form the residual. \
+k). The residual, which belongs to no cluster, holds 400 images (28.6%). \
 The face detector of dlib found 1 face in 1,400 images (min_size = 60). \
 From 13 strata (the clusters and the residual), we drew a random sample of 65 images, at most 5 \
 from each stratum and never all images of a stratum with more than one (n_per_cluster = 5; \
 residual = together; seed = 1; not set: budget). The sample leaves out 1 stratum by these \
 settings. The inclusion probability of an image is the share of its stratum that we drew. \
-For judgements by people, we drew 500 pairs of images, in which 700 images occur (n = 500; seed = \
-2). \
-We dealt 65 sampled images into 34 packets for 2 groups of respondents (Democrat and Republican), \
-so that each image is rated by 2 respondents of each group (n_images = 8; raters_per_group = 2). \
+For judgements by people, we drew 500 pairs of images, which show 700 images (n = 500; seed = 2). \
+We dealt 65 sampled images into 34 packets for the groups Democrat and Republican, so that 2 \
+respondents of each group rate each image (n_images = 8; raters_per_group = 2). \
 We compared 2 clusterings by their f1 on 480 judged pairs (grid = {"k": [5, 10]}; measure = f1; \
 folds = 5). \
 Computations used imagestrata 0.1.0, Python 3.11.7 and numpy 2.4.6.
@@ -142,7 +141,7 @@ def test_a_whole_run_in_words(whole):
 
 
 def test_every_step_has_its_sentence():
-    assert {*_SAYS} | {"gallery"} == {*step_kinds()}
+    assert {*_SENTENCES, *_TEMPLATES, "gallery"} == {*step_kinds()}
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +167,11 @@ def test_the_numbers_are_those_of_the_run(made):
     clustering, sample = Clustering.load(made), read_run(made)["steps"]["sample"]["counts"]
     assert "Of 14 files, 12 (85.7%) were distinct, usable images." in text
     assert "1 duplicate (same bytes: 1) and 1 unusable file (truncated or damaged: 1)" in text
-    assert "not considered (.txt: 1)" in text
+    assert "Files of other kinds were not considered (.txt: 1)" in text
     width = Embeddings.load(made).matrix.shape[1]
     assert f"12 images as vectors of {width} numbers each" in text
     assert "K-means grouped all 12 images into 3 clusters (" in text and "residual = " in text
+    assert "packets for the group a, so that 1 respondent of each group rates each image" in text
     assert f"a random sample of {sample['sampled']} images" in text and "(the clusters), we" in text
     for name, value in clustering.settings.items():
         assert name in ("method", "encoder", "width") or f"{name} = " in text or value is None, name
@@ -228,7 +228,7 @@ def test_labels_from_elsewhere(made, tmp_path):
     Clustering.from_labels(embeddings, labels, out=tmp_path)
     text = methods_paragraph(tmp_path)
     assert text.startswith("Labels that were assigned beforehand grouped 11 of 12 images into 2 ")
-    assert "The other image (8.3%) belongs to no cluster: it is the residual." in text
+    assert "The residual, which belongs to no cluster, holds 1 image (8.3%)." in text
 
 
 def test_a_bundle_has_its_paragraph(made, tmp_path):

@@ -7,10 +7,6 @@ from ..steps import StepKind
 STEPS = (
     StepKind("scan", "scan_images", "images.parquet", tables=("images.parquet",), waits=True),
     StepKind(
-        "faces",
-        "crop_faces",
-        "faces.parquet",
-        after=("scan",),
-        tables=("faces.parquet", "faces"),
+        "faces", "crop_faces", "faces.parquet", after=("scan",), tables=("faces.parquet", "faces")
     ),
 )

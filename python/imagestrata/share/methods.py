@@ -21,9 +21,9 @@ Entry = Mapping[str, Any]
 
 #: Settings that say where something lies, or that a sentence says in another way.
 _ELSEWHERE = frozenset({
-    "base_url", "classifier", "encoder", "endpoint_url", "fine_tuned", "inputs", "learnt_from",
-    "mean", "method", "model", "name", "published", "reduced_by", "reduced_from", "sd", "service",
-    "test", "texts", "weights", "weights_sha256", "width",
+    "base_url", "classifier", "encoder", "endpoint_url", "fine_tuned", "groups", "inputs",
+    "learnt_from", "mean", "method", "model", "name", "published", "reduced_by", "reduced_from",
+    "sd", "service", "test", "texts", "weights", "weights_sha256", "width",
 })  # fmt: skip
 
 _METHODS = {
@@ -124,16 +124,56 @@ def _sentences(folder: Path, steps: Mapping[str, Entry]) -> list[str]:
     """What was done in each step, in the order of the steps."""
     said = []
     for name, entry in steps.items():
-        if name in _SAYS:
-            try:
-                said.append(_SAYS[name](entry, find_step(folder, name)[0]))
-            except (KeyError, TypeError, AttributeError) as error:
-                raise ImagestrataError(
-                    f"What {quote(folder / 'run.json')} says of the step {quote(name)} is not "
-                    f"complete ({error}).",
-                    f"Make the step again: {verb(step_kinds()[name].verb, overwrite=True)}.",
-                ) from None
+        try:
+            if name in _SENTENCES:
+                said.append(_SENTENCES[name](entry, find_step(folder, name)[0]))
+            elif name in _TEMPLATES:
+                said.append(_filled(_TEMPLATES[name], entry))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ImagestrataError(
+                f"What {quote(folder / 'run.json')} says of the step {quote(name)} is not complete "
+                f"({error}).",
+                f"Make the step again: {verb(step_kinds()[name].verb, overwrite=True)}.",
+            ) from None
     return said
+
+
+class _Count(int):
+    """A number of a sentence: ``{n}`` is 1,400, and ``{n:image}`` 1,400 images."""
+
+    def __format__(self, noun: str) -> str:
+        return plural(int(self), noun) if noun else f"{int(self):,}"
+
+
+def _filled(template: str, entry: Entry) -> str:
+    """A sentence with the counts and settings of a step, the other settings behind it."""
+    known: dict[str, Any] = {
+        name: _Count(value) if type(value) is int else value
+        for name, value in {**entry["settings"], **entry["counts"]}.items()
+    }
+    kind = next((one for one in ("service", "model", "classifier") if one in known), "")
+    at = f", asked at {known['sent_to']}," if known.get("sent_to") else ""
+    known["asked"] = f"The {kind} {known.get(kind)}{at}"
+    groups = known.get("groups", [""])
+    known["people"] = f"the {'group' if len(groups) == 1 else 'groups'} {_and(groups)}"
+    known["rate"] = "rates" if known.get("raters_per_group") == 1 else "rate"
+    text = template.format(**known)
+    return f"{text}{_settings(entry['settings'])}."
+
+
+#: Sentences that say what was counted. What they do not say of the settings follows in parentheses.
+_TEMPLATES = {
+    "fine-tune": "We fine-tuned the network {encoder} on {train:image} with labels, used {val} for "
+    "validation and {test} for the test, and kept epoch {best_epoch}",
+    "describe": "{asked} described {images:image} in words",
+    "tag": "{asked} labelled {images:image}, of which {without} received no label",
+    "read": "Tesseract {tesseract} found text in {with_text} of {images:image}",
+    "faces": "The face detector of dlib found {faces:face} in {images:image}",
+    "pairs": "For judgements by people, we drew {pairs:pair} of images, which show {images:image}",
+    "assign": "We dealt {images:sampled image} into {packets:packet} for {people}, so "
+    "that {raters_per_group:respondent} of each group {rate} each image",
+    "tune": "We compared {n_candidates:clustering} by their {measure} on {n_pairs:judged pair}",
+}
 
 
 def _scan(entry: Entry, _: Path) -> str:
@@ -149,65 +189,23 @@ def _scan(entry: Entry, _: Path) -> str:
     ]
     if any(left_out):
         said.append(f"We excluded {' and '.join(filter(None, left_out))}.")
-    if n.get("ignored"):
-        names = settings.get("exclude")
-        named = f", nor were names that match {_and(names)}" if names else ""
+    names = settings.get("exclude")
+    if names or n.get("ignored"):
+        named = f" and names that match {_and(names)}" if names else ""
         passed_over = _listed(n.get("passed_over", {}))
-        said.append(f"Other files in the folder were not considered{passed_over}{named}.")
+        said.append(f"Files of other kinds{named} were not considered{passed_over}.")
     bytes_ = f" and its file at least {settings['min_bytes']:,} bytes"
     said.append(
         "An image was usable if it could be decoded and its shorter side had at least "
         f"{plural(settings['min_side'], 'pixel')}{bytes_ if settings['min_bytes'] else ''}."
     )
     near = settings["near_duplicates"]
+    alike = f", or if their perceptual hashes differed in {near} bits or fewer"
     said.append(
         "Files were duplicates if their bytes or their decoded pixels were identical"
-        + ("." if near is None else f", or if their perceptual hashes differed in {near} bits or "
-           "fewer.")
-    )  # fmt: skip
+        f"{'' if near is None else alike}."
+    )
     return " ".join(said)
-
-
-def _fine_tune(entry: Entry, _: Path) -> str:
-    n, settings = entry["counts"], entry["settings"]
-    return (
-        f"We fine-tuned the network {settings['encoder']} on {plural(n['train'], 'image')} with "
-        f"labels, used {n['val']:,} for validation and {n['test']:,} for the test, and kept epoch "
-        f"{n['best_epoch']}{_settings(settings)}."
-    )
-
-
-def _describe(entry: Entry, _: Path) -> str:
-    n, settings = entry["counts"], entry["settings"]
-    return (
-        f"The model {settings['model']}{_sent(n)} described {plural(n['images'], 'image')} in "
-        f"words{_settings(settings)}."
-    )
-
-
-def _tag(entry: Entry, _: Path) -> str:
-    n, settings = entry["counts"], entry["settings"]
-    kind = next(one for one in ("service", "model", "classifier") if one in settings)
-    return (
-        f"The {kind} {settings[kind]}{_sent(n)} labelled {plural(n['images'], 'image')}, of which "
-        f"{n['without']:,} received no label{_settings(settings)}."
-    )
-
-
-def _read(entry: Entry, _: Path) -> str:
-    n = entry["counts"]
-    return (
-        f"Tesseract {n['tesseract']} found text in {n['with_text']:,} of "
-        f"{plural(n['images'], 'image')}{_settings(entry['settings'])}."
-    )
-
-
-def _faces(entry: Entry, _: Path) -> str:
-    n = entry["counts"]
-    return (
-        f"The face detector of dlib found {plural(n['faces'], 'face')} in "
-        f"{plural(n['images'], 'image')}{_settings(entry['settings'])}."
-    )
 
 
 def _embed(entry: Entry, run: Path) -> str:
@@ -236,13 +234,12 @@ def _embed(entry: Entry, run: Path) -> str:
 
 def _encoder(encoder: Mapping[str, Any]) -> str:
     """The weights and settings of an encoder, in parentheses."""
-    said = []
-    if encoder.get("fine_tuned"):
-        said.append(f"fine-tuned on labels of {_and(encoder['fine_tuned'])}")
-    if encoder.get("published"):
-        said.append(f"weights {encoder['published']}")
-    if encoder.get("weights_sha256"):
-        said.append(f"SHA-256 of the weights {encoder['weights_sha256']}")
+    named = {
+        "fine_tuned": "fine-tuned on labels of",
+        "published": "weights",
+        "weights_sha256": "SHA-256 of the weights",
+    }
+    said = [f"{words} {_value(encoder[one])}" for one, words in named.items() if encoder.get(one)]
     return _settings(encoder, said)
 
 
@@ -250,21 +247,15 @@ def _cluster(entry: Entry, _: Path) -> str:
     n, settings = entry["counts"], entry["settings"]
     images, residual = n["n_images"], n["n_residual"]
     told = {name: value for name, value in settings.items() if name != "labels"}
-    which = f"{images - residual:,} of {plural(images, 'image')}" if residual else (
-        f"all {plural(images, 'image')}"
-    )  # fmt: skip
+    grouped = f"{images - residual:,} of" if residual else "all"
     text = (
-        f"{_METHODS[settings['method']]} grouped {which} into "
+        f"{_METHODS[settings['method']]} grouped {grouped} {plural(images, 'image')} into "
         f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
     )
-    if residual == 1:
-        text += f" The other image ({_share(1, images)}) belongs to no cluster: it is the residual."
-    elif residual:
-        text += (
-            f" The other {residual:,} images ({_share(residual, images)}) belong to no cluster and "
-            "form the residual."
-        )
-    return text
+    if not residual:
+        return text
+    rest = f"{plural(residual, 'image')} ({_share(residual, images)})"
+    return f"{text} The residual, which belongs to no cluster, holds {rest}."
 
 
 def _sample(entry: Entry, run: Path) -> str:
@@ -290,47 +281,11 @@ def _sample(entry: Entry, run: Path) -> str:
     return text + " The inclusion probability of an image is the share of its stratum that we drew."
 
 
-def _pairs(entry: Entry, _: Path) -> str:
-    n = entry["counts"]
-    return (
-        f"For judgements by people, we drew {plural(n['pairs'], 'pair')} of images, in which "
-        f"{plural(n['images'], 'image')} {'occurs' if n['images'] == 1 else 'occur'}"
-        f"{_settings(entry['settings'])}."
-    )
-
-
-def _assign(entry: Entry, _: Path) -> str:
-    n, settings = entry["counts"], entry["settings"]
-    groups = settings["groups"]
-    return (
-        f"We dealt {plural(n['images'], 'sampled image')} into {plural(n['packets'], 'packet')} "
-        f"for {plural(len(groups), 'group')} of respondents ({_and(groups)}), so that each image "
-        f"is rated by {plural(settings['raters_per_group'], 'respondent')} of each group"
-        f"{_settings({k: v for k, v in settings.items() if k != 'groups'})}."
-    )
-
-
-def _tune(entry: Entry, _: Path) -> str:
-    n, settings = entry["counts"], entry["settings"]
-    return (
-        f"We compared {plural(n['n_candidates'], 'clustering')} by their {settings['measure']} on "
-        f"{plural(n['n_pairs'], 'judged pair')}{_settings(settings)}."
-    )
-
-
-_SAYS: dict[str, Callable[[Entry, Path], str]] = {
+_SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
     "scan": _scan,
-    "fine-tune": _fine_tune,
-    "describe": _describe,
-    "tag": _tag,
-    "read": _read,
-    "faces": _faces,
     "embed": _embed,
     "cluster": _cluster,
     "sample": _sample,
-    "pairs": _pairs,
-    "assign": _assign,
-    "tune": _tune,
 }
 
 
@@ -341,12 +296,9 @@ def _software(entries: Iterable[Entry]) -> str:
         for package, number in entry.get("versions", {}).items():
             if package in _SOFTWARE or package.partition("-")[0] in str(entry["settings"]):
                 found.setdefault(package, set()).add(number)
-    listed = [f"{one} {' and '.join(sorted(found[one]))}" for one in sorted(found, key=_rank)]
+    ordered = sorted(found, key=lambda one: [*_SOFTWARE, one].index(one))
+    listed = [f"{one} {' and '.join(sorted(found[one]))}" for one in ordered]
     return f"Computations used {_and(listed).replace('python', 'Python', 1)}." if listed else ""
-
-
-def _rank(package: str) -> int:
-    return _SOFTWARE.index(package) if package in _SOFTWARE else len(_SOFTWARE)
 
 
 def _citation(entries: Iterable[Entry]) -> str:
@@ -382,11 +334,6 @@ def _listed(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda one: -one[1])
     listed = "; ".join(f"{what}: {n:,}" for what, n in ordered)
     return f" ({listed})" if listed else ""
-
-
-def _sent(counts: Mapping[str, Any]) -> str:
-    """Where images were sent, if they left the machine."""
-    return f", asked at {counts['sent_to']}," if counts.get("sent_to") else ""
 
 
 def _and(words: Iterable[str]) -> str:
