@@ -110,17 +110,17 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' the descriptions that the majority chose; numbers count sets. For an intruder test the share
 #' found per cluster, with 95% intervals, against chance.
 #'
-#' @param object What [read_matching()] or [read_intruders()] returned.
+#' @param object What [read_test()] returned.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
 #' @family plots
-#' @name autoplot.imagestrata_matching
 #' @export
 #' @examplesIf imagestrata_ready()
 #' folder <- imagestrata_example("images")
 #' topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
-#' key <- intruder_test(topics, tempfile(fileext = ".html"), clusters = 1:4, progress = FALSE)
+#' page <- tempfile(fileext = ".html")
+#' key <- export_test(topics, page, "intruders", clusters = 1:4, progress = FALSE)
 #' answers <- tempfile("anna", fileext = ".csv")
 #' first <- key[key$place == 1, ] # an annotator who always takes the first image
 #' write.csv(
@@ -128,9 +128,13 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #'   answers,
 #'   row.names = FALSE
 #' )
-#' autoplot(read_intruders(answers, key))
-autoplot.imagestrata_matching <- function(object, ...) {
+#' autoplot(read_test(answers, key))
+autoplot.imagestrata_cluster_test <- function(object, ...) {
   check_dots(...)
+  if (is_matching(object)) plot_confused_sets(object) else plot_found_intruders(object)
+}
+
+plot_confused_sets <- function(object) {
   clusters <- tidy(object, "clusters")
   confusion <- tidy(object, "confusion")
   total <- tapply(confusion$n, confusion$cluster, sum)
@@ -147,10 +151,7 @@ autoplot.imagestrata_matching <- function(object, ...) {
     )
 }
 
-#' @rdname autoplot.imagestrata_matching
-#' @export
-autoplot.imagestrata_intruders <- function(object, ...) {
-  check_dots(...)
+plot_found_intruders <- function(object) {
   clusters <- tidy(object, "clusters")
   clusters$size <- clusters$n_sets
   chance <- ggplot2::geom_hline(

@@ -55,33 +55,24 @@ tbl_sum.imagestrata_comparison <- function(x, ...) {
 }
 
 #' @export
-tbl_sum.imagestrata_matching <- function(x, ...) {
+tbl_sum.imagestrata_cluster_test <- function(x, ...) {
   line <- glance(x)
-  c(
-    "Matching test" = paste0(
-      count_of(line$n_sets, "set"), ", ", count_of(line$n_annotators, "annotator"),
-      if (!is.na(line$kappa)) sprintf(", kappa %.2f", line$kappa)
-    ),
-    "Matched" = sprintf(
-      "%s (%s to %s; by chance %s)",
-      percent(line$accuracy), percent(line$conf.low), percent(line$conf.high),
-      percent(line$chance)
-    )
+  matching <- is_matching(x)
+  share <- if (matching) line$accuracy else line$share_found
+  test <- paste0(
+    count_of(line$n_sets, "set"), ", ", count_of(line$n_annotators, "annotator"),
+    if (!is.na(line$kappa)) sprintf(", kappa %.2f", line$kappa)
   )
+  found <- sprintf(
+    "%s (%s to %s; by chance %s)",
+    percent(share), percent(line$conf.low), percent(line$conf.high), percent(line$chance)
+  )
+  if (matching) {
+    c("Matching test" = test, "Matched" = found)
+  } else {
+    c("Intruder test" = test, "Found" = found)
+  }
 }
 
-#' @export
-tbl_sum.imagestrata_intruders <- function(x, ...) {
-  line <- glance(x)
-  c(
-    "Intruder test" = paste0(
-      count_of(line$n_sets, "set"), ", ", count_of(line$n_annotators, "annotator"),
-      if (!is.na(line$kappa)) sprintf(", kappa %.2f", line$kappa)
-    ),
-    "Found" = sprintf(
-      "%s (%s to %s; by chance %s)",
-      percent(line$share_found), percent(line$conf.low), percent(line$conf.high),
-      percent(line$chance)
-    )
-  )
-}
+# Whether people matched descriptions, or looked for intruders.
+is_matching <- function(x) "accuracy" %in% names(glance(x))

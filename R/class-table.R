@@ -24,7 +24,7 @@ new_result <- function(sent, class, main, ...) {
 #'
 #' @param x What a verb returned: [scan_images()], [embed_images()], [cluster_images()],
 #'   [fine_tune()], [rating_means()], or one that returns several tables, such as
-#'   [tune_clusters()], [cluster_stability()], [read_matching()] and [read_intruders()].
+#'   [tune_clusters()], [cluster_stability()] and [read_test()].
 #' @param table The name of a table. For a clustering: `"clusters"`, one row per cluster (the
 #'   default), or `"trace"`, one row per iteration. For a model: `"history"`, the course of training
 #'   (the default); `"scores"`, how good the kept epoch is; or `"confusion"`, which labels were

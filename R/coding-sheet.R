@@ -34,7 +34,7 @@
 #' @inheritParams scan_images
 #' @param files What coders downloaded from the page, or the CSV that they filled in. Where a file
 #'   has no column `coder`, its own name stands for one.
-#' @param sheet What `coding_sheet()` returned, or its CSV.
+#' @param sheet What `coding_sheet()` returned, or the file `...-key.csv` beside its page.
 #'
 #' @returns `coding_sheet()`: invisibly, a tibble with one row per image: `cluster`; `certainty`,
 #'   `"most"` or `"least"`; `rank`, from 1 at that end; `image_id`, `path`; what certainty is by;
@@ -75,24 +75,7 @@ coding_sheet <- function(clustering,
                          progress = TRUE,
                          ...) {
   check_dots(...)
-  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
-  out <- check_path(out, "out")
-  sheet <- call_core(
-    "coding_sheet",
-    send_clustering(clustering),
-    out,
-    send_codes(codes),
-    n = check_number(n, "n"),
-    clusters = check_clusters(clusters, "clusters"),
-    by = check_string(by, "by", null = TRUE),
-    columns = check_texts(columns, "columns"),
-    question = check_string(question, "question"),
-    warning = check_string(warning, "warning", null = TRUE),
-    exclude = check_exclude(exclude),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
+  sheet <- call_verb("coding_sheet", codes = send_codes(codes))
   cli::cli_inform(c("v" = "For coders: {.file {out}}"))
   invisible(decode_table(sheet))
 }
@@ -101,15 +84,11 @@ coding_sheet <- function(clustering,
 #' @export
 read_coding <- function(files, sheet, codes = NULL, sep = NULL, encoding = NULL, ...) {
   check_dots(...)
-  table <- call_core(
+  decode_table(call_verb(
     "read_coding",
-    send_files(files),
-    send_table_or_file(sheet, "sheet"),
-    codes = check_texts(codes, "codes"),
-    sep = check_string(sep, "sep", null = TRUE),
-    encoding = check_string(encoding, "encoding", null = TRUE)
-  )
-  decode_table(table)
+    files = send_files(files), sheet = send_table_or_file(sheet, "sheet", "coding_sheet"),
+    codes = check_texts(codes, "codes")
+  ))
 }
 
 send_codes <- function(codes, call = rlang::caller_env()) {

@@ -4,14 +4,14 @@
 #' [read_pairs()].
 #'
 #' @param pairs What [sample_pairs()] returned.
-#' @param out The file to write: `.html`, `.csv` or `.json`, as the format wants.
-#' @param format `"html"`: one page that holds the images and opens in any browser, without a
-#'   network; it takes answers from the keyboard, keeps them in that browser until they are
-#'   downloaded as CSV, and sends nothing anywhere. `"csv"`: a table with empty columns
-#'   `annotator` and `judgement`. `"labelstudio"`: tasks to import, with the labelling
-#'   configuration in a file `...-config.xml` beside them.
-#' @param scale `"binary"`: different (0) or same (1). `"graded"`: unrelated (0), loosely
-#'   related (1) or closely related (2).
+#' @param out The file to write: `.html` for `"page"`, `.json` for `"labelstudio"`, else `.csv`.
+#' @param to Where annotators work. `"page"`: one page that holds the images and opens in any
+#'   browser, without a network; it takes answers from the keyboard, keeps them in that browser
+#'   until they are downloaded as CSV, and sends nothing anywhere. `"labelstudio"`: tasks to import,
+#'   with the labelling configuration in a file `...-config.xml` beside them. `"csv"`: a table with
+#'   empty columns `annotator` and `judgement`.
+#' @param graded Are answers unrelated (0), loosely related (1) or closely related (2), instead of
+#'   different (0) or same (1)?
 #' @param question What annotators are asked.
 #' @param warning What they read before they see the first image.
 #' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
@@ -19,11 +19,12 @@
 #'   entry that is none of the images is an error, before anything is written. Their pairs
 #'   are left out.
 #' @param thumbnail Longer side of the embedded images, in pixels.
-#' @param base_url For `"csv"` and `"labelstudio"`: where the folder that holds all the images
+#' @param base_url For `"labelstudio"` and `"csv"`: where the folder that holds all the images
 #'   is found on a server.
 #' @inheritParams scan_images
 #'
-#' @returns The path of the file, invisibly.
+#' @returns The path of the file, invisibly. The pairs that were handed out also lie beside it, as
+#'   `...-key.csv`: send the file alone.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -33,8 +34,8 @@
 #' if (interactive()) browseURL(page)
 export_pairs <- function(pairs,
                          out,
-                         format = "html",
-                         scale = "binary",
+                         to = "page",
+                         graded = FALSE,
                          question = NULL,
                          warning = NULL,
                          exclude = NULL,
@@ -44,22 +45,7 @@ export_pairs <- function(pairs,
                          progress = TRUE,
                          ...) {
   check_dots(...)
-  file <- call_core(
-    "export_pairs",
-    encode_table(check_data(pairs, "pairs", "sample_pairs")),
-    check_path(out, "out"),
-    format = check_string(format, "format"),
-    scale = check_string(scale, "scale"),
-    question = check_string(question, "question", null = TRUE),
-    warning = check_string(warning, "warning", null = TRUE),
-    exclude = check_exclude(exclude),
-    thumbnail = check_number(thumbnail, "thumbnail"),
-    base_url = check_string(base_url, "base_url", null = TRUE),
-    overwrite = check_flag(overwrite, "overwrite"),
-    progress = progress_bar(progress)
-  )
-  cli::cli_inform(c("v" = "For annotators: {.file {file}}"))
-  invisible(file)
+  for_annotators(call_verb("export_pairs"))
 }
 
 check_data <- function(x, name, made_by, call = rlang::caller_env()) {

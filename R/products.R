@@ -19,11 +19,8 @@ products <- list(
   imagestrata_comparison = list(
     called = "a comparison", maker = "compare_clusterings", of = "imagestrata_clustering"
   ),
-  imagestrata_matching = list(
-    called = "results of a matching test", maker = "read_matching", of = NULL
-  ),
-  imagestrata_intruders = list(
-    called = "results of an intruder test", maker = "read_intruders", of = NULL
+  imagestrata_cluster_test = list(
+    called = "results of a test of clusters", maker = "read_test", of = NULL
   ),
   imagestrata_tags = list(called = "a comparison of tags", maker = "compare_tags", of = NULL)
 )

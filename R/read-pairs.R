@@ -2,9 +2,9 @@
 #'
 #' @param files CSV files with the columns `pair_id`, `judgement` and `annotator`, such as the
 #'   page of [export_pairs()] downloads; or JSON as Label Studio exports it (JSON or
-#'   JSON-MIN). Where a file names no annotator, its own name stands for one.
-#' @param pairs What [sample_pairs()] returned.
-#' @param scale The scale the pairs were exported with: `"binary"` or `"graded"`.
+#'   JSON-MIN); or a folder of these. Where a file names no annotator, its own name stands for one.
+#' @param pairs What [sample_pairs()] returned, or the file `...-key.csv` beside the export.
+#' @param graded Were the pairs exported so?
 #' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
 #'   tabs, whichever fits.
 #' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
@@ -28,17 +28,10 @@
 #'   row.names = FALSE
 #' )
 #' read_pairs(answers, pairs)
-read_pairs <- function(files, pairs, scale = "binary", sep = NULL, encoding = NULL, ...) {
+read_pairs <- function(files, pairs, graded = FALSE, sep = NULL, encoding = NULL, ...) {
   check_dots(...)
-  files <- check_paths(files, "files")
-  check_exist(files, "files")
-  judged <- call_core(
+  decode_table(call_verb(
     "read_pairs",
-    as.list(absolute_path(files)),
-    encode_table(check_data(pairs, "pairs", "sample_pairs")),
-    scale = check_string(scale, "scale"),
-    sep = check_string(sep, "sep", null = TRUE),
-    encoding = check_string(encoding, "encoding", null = TRUE)
-  )
-  decode_table(judged)
+    files = send_files(files), pairs = send_table_or_file(pairs, "pairs", "sample_pairs")
+  ))
 }

@@ -21,11 +21,11 @@ topup <- reassign(packets, answered, raters_per_group = 2, seed = 1)
 
 # Exports need image files: these are the drawn ones of the example.
 small <- assign_annotators(demo_sample(), n_images = 5)
-folder <- export_qualtrics(
+folder <- export_packets(
   small, tempfile(),
-  base_url = "https://www.example.org/images", progress = FALSE
+  to = "qualtrics", base_url = "https://www.example.org/images", progress = FALSE
 )
-pages <- export_ratings_page(small, tempfile(), progress = FALSE)
+pages <- export_packets(small, tempfile(), progress = FALSE)
 
 saveRDS(
   list(

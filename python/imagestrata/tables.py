@@ -243,7 +243,7 @@ def read_typed(
     made = {
         name: column.mask(column == "", None)
         if name in keep
-        else _typed(column.tolist(), decimal_comma=comma)
+        else typed(column.tolist(), decimal_comma=comma)
         for name, column in table.items()
     }
     return pd.DataFrame(made, index=table.index)
@@ -485,7 +485,7 @@ def _check_header(header: Sequence[str], file: Path) -> None:
         )
 
 
-def _typed(texts: list[str], *, decimal_comma: bool) -> pd.Series[Any]:
+def typed(texts: list[str], *, decimal_comma: bool = False) -> pd.Series[Any]:
     """Numbers, True and False, or texts."""
     column = pd.Series(texts, dtype=object)
     column = column.where(~column.isin(["", "NA"]), None)

@@ -50,8 +50,7 @@ PRODUCTS = {
     "tuning": _object("a tuning", "tune_clusters", "judgements", "Tuning"),
     "stability": _object("a test of stability", "cluster_stability", "clustering", "Stability"),
     "comparison": _object("a comparison", "compare_clusterings", "clustering", "Comparison"),
-    "matching": _object("results of a matching test", "read_matching", None, "Matching"),
-    "intruders": _object("results of an intruder test", "read_intruders", None, "Intruders"),
+    "test": _object("results of a test of clusters", "read_test", None, "ClusterTest"),
     "tag comparison": _object("a comparison of tags", "compare_tags", "tags", "TagComparison"),
     "ratings": _table("ratings", "read_ratings", None, "respondent_id", "item", "rating"),
     "judgements": _table(

@@ -31,12 +31,12 @@ def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
     packets = pd.read_csv(run_folder / "packets.csv")
     assert summary["costs"][0] | {"n_ratings": len(packets) * 10} == summary["costs"][0]
     assert set(packets["group"]) == {"A"}
-    pages = sorted((run_folder / "rate-html").glob("p*.html"))
+    pages = sorted((run_folder / "rate-page").glob("p*.html"))
     assert [page.stem for page in pages] == sorted(packets["packet_id"].unique())
     assert not any(hidden in page.read_text() for page in pages)
     with pytest.raises(ImagestrataError, match="n_images=3; now n_images=2"):
         call("assign", run_folder, "--n-images", 2, "--group", "A", "--quiet")
-    again = call("assign", run_folder, "--n-images", 3, "--group", "A", "--quiet", "--format",
+    again = call("assign", run_folder, "--n-images", 3, "--group", "A", "--quiet", "--to",
                  "qualtrics", "--base-url", "https://x.org/i")  # fmt: skip
     assert str(run_folder / "rate-qualtrics") in again
 
@@ -44,8 +44,8 @@ def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
 def test_what_comes_first_or_is_missing_is_told(run_folder, tmp_path):
     with pytest.raises(ImagestrataError, match="step 'sample' has not been run"):
         call("assign", tmp_path)
-    with pytest.raises(ImagestrataError, match="from a server"):
-        call("assign", run_folder, "--format", "qualtrics")
+    with pytest.raises(ImagestrataError, match="must be given: Qualtrics"):
+        call("assign", run_folder, "--to", "qualtrics")
     with pytest.raises(ImagestrataError, match="holds its images"):
         call("assign", run_folder, "--base-url", "https://x.org")
     with pytest.raises(ImagestrataError, match=r"no file '.*none\.txt'"):

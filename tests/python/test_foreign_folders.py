@@ -22,7 +22,7 @@ from imagestrata import (
     describe_images,
     embed_images,
     embed_text,
-    export_ratings_page,
+    export_packets,
     sample_images,
     scan_images,
 )
@@ -222,7 +222,7 @@ def test_an_export_removes_nothing_outside(made, mine, tmp_path, names):
     before = as_it_was(mine)
     (out / "export.json").write_text(json.dumps({"unfinished": True, "files": names}))
     with pytest.raises(ImagestrataError, match="names files that no export"):
-        export_ratings_page(packets, out, **QUIET)
+        export_packets(packets, out, **QUIET)
     assert as_it_was(mine) == before
 
 
@@ -259,4 +259,4 @@ def test_an_export_is_not_written_through_links(made, mine, tmp_path):
     (out / "export.json").write_text(json.dumps({"unfinished": True, "files": []}))
     (out / "images").symlink_to(mine)
     with pytest.raises(ImagestrataError, match="is a link"):
-        export_ratings_page(packets, out, **QUIET)
+        export_packets(packets, out, **QUIET)

@@ -165,11 +165,11 @@ def verbs(run, tmp_path):
         "compare_clusterings": lambda: imagestrata.compare_clusterings(a=topics, b=topics),
         "score_pairs": lambda: imagestrata.score_pairs(topics, judged, n_boot=10),
         "score_vectors": lambda: imagestrata.score_vectors(topics, embeddings),
-        "matching_test": lambda: imagestrata.matching_test(
-            topics, names, tmp_path / "m.html", n_sets=1, **quiet
+        "export_test": lambda: imagestrata.export_test(
+            topics, tmp_path / "m.html", descriptions=names, n_sets=1, **quiet
         ),
-        "intruder_test": lambda: imagestrata.intruder_test(
-            topics, tmp_path / "i.html", n_sets=1, n_images=4, **quiet
+        "intruders": lambda: imagestrata.export_test(
+            topics, tmp_path / "i.html", kind="intruders", n_sets=1, n_images=4, **quiet
         ),
         "predict": lambda: topics.predict(embeddings),
         "augment": lambda: topics.augment(texts),

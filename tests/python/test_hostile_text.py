@@ -26,18 +26,16 @@ from imagestrata import (
     ImagestrataError,
     assign_annotators,
     coding_sheet,
+    export_packets,
     export_pairs,
-    export_qualtrics,
-    export_ratings_page,
+    export_test,
     image_gallery,
-    intruder_test,
-    matching_test,
     read_pairs,
     read_ratings,
     sample_images,
     sample_pairs,
 )
-from imagestrata.annotation.image_sets import key_file, read_key
+from imagestrata.annotation.key import read_key
 from imagestrata.encoders.weights import read_weights
 from imagestrata.files import unguarded, write_table
 from imagestrata.sampling.assign import read_packets
@@ -139,15 +137,21 @@ def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     drawn = sample_images(clustering, 3, out=out)
     pairs = sample_pairs(embeddings, 8, 4, out=out)
     packets = assign_annotators(drawn, ["=a", "@b"], 2, out=out, residual="alone")
-    export_pairs(pairs, out / "judge.csv", format="csv")
+    export_pairs(pairs, out / "judge.csv", to="csv")
     descriptions = pd.DataFrame({"cluster": [1, 2, 3, 4], "description": HOSTILE[:4]})
-    matching_test(clustering, descriptions, out / "matching.html", progress=False)
-    intruder_test(clustering, out / "intruders.html", progress=False)
+    export_test(clustering, out / "matching.html", descriptions=descriptions, progress=False)
+    export_test(clustering, out / "intruders.html", kind="intruders", progress=False)
     coding_sheet(clustering, out / "coding.html", ["=code", "@people"], progress=False)
-    export_ratings_page(packets, out / "rate", progress=False)
+    export_packets(packets, out / "rate", progress=False)
     elsewhere = out.with_name("elsewhere")  # these packets are not the run's
     address = "https://example.org"
-    export_qualtrics(plain_ids(packets), elsewhere / "qualtrics", base_url=address, progress=False)
+    export_packets(
+        plain_ids(packets),
+        elsewhere / "qualtrics",
+        to="qualtrics",
+        base_url=address,
+        progress=False,
+    )
     return {
         path.relative_to(folder).as_posix(): path
         for folder in (out, elsewhere)
@@ -203,7 +207,7 @@ def test_what_is_read_back_is_what_was_written(clustering, written):
     assert set(drawn["=caption"]) <= set(clustering.images["=caption"])
     assert {*pairs["image_a"], *pairs["image_b"]} <= ids
     assert set(packets["image_id"]) <= ids and set(packets["group"]) == {"=a", "@b"}
-    key = read_key(key_file(out / "intruders.html"), ["image_id"])
+    key = read_key(out / "intruders.html", ["image_id"], "key", "export_test")
     assert set(key["image_id"]) <= ids
     assert "'=caption" in files["sample.csv"].read_text()
 
@@ -276,11 +280,13 @@ def every_page(clustering: Clustering, text: str, out: Path) -> dict[str, Path]:
     export_pairs(pairs, out / "pairs.html", **asked, progress=False)
     told = [f"{text}{i}" for i in "abcd"]
     descriptions = pd.DataFrame({"cluster": [1, 2, 3, 4], "description": told})
-    matching_test(given, descriptions, out / "matching.html", warning=text, progress=False)
-    intruder_test(given, out / "intruders.html", warning=text, progress=False)
+    export_test(
+        given, out / "matching.html", descriptions=descriptions, warning=text, progress=False
+    )
+    export_test(given, out / "intruders.html", kind="intruders", warning=text, progress=False)
     codes = {f"{text}?": [f"{text}1", "no"]}
     coding_sheet(given, out / "coding.html", codes, **asked, progress=False)
-    export_ratings_page(packets, out / "rate", **asked, progress=False)
+    export_packets(packets, out / "rate", **asked, progress=False)
     return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*.html"))}
 
 
@@ -328,7 +334,8 @@ def test_pages_are_written_by_the_kit_alone():
             writers.add(path.relative_to(PACKAGE).as_posix())
         kinds |= set(re.findall(r"write_page\(\s*[^,]+,\s*\"(\w+)\"", code))
         parts |= set(re.findall(r"fragment\(\"(\w+)\"", code))
-    assert writers == {"annotation/qualtrics.py"}  # a survey's text, see the next test
+        kinds |= set(re.findall(r"Form\(\s*kind=\"(\w+)\"", code))
+    assert writers == {"annotation/exporters/qualtrics.py"}  # a survey's text, see the next test
     assert kinds == {"gallery", "pairs", "sets", "ratings", "coding"}
     assert parts == {"notebook", "link"}  # see test_shown.py
     templates = {path.stem for path in (PACKAGE / "page").glob("*.html")}
@@ -340,7 +347,14 @@ def test_the_survey_for_qualtrics_escapes_too(clustering, tmp_path):
     text = HOSTILE[9]
     said = {"question": text, "warning": text, "items": [text, "joy"]}
     address = "https://example.org"
-    export_qualtrics(plain_ids(packets), tmp_path / "out", base_url=address, **said, progress=False)
+    export_packets(
+        plain_ids(packets),
+        tmp_path / "out",
+        to="qualtrics",
+        base_url=address,
+        **said,
+        progress=False,
+    )
     survey = (tmp_path / "out" / "survey.txt").read_text()
     assert "<script" not in survey and survey.count("&lt;script") == 3
 

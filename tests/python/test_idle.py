@@ -88,4 +88,4 @@ def test_figures_and_exports(topics, tmp_path):
         ims.plot_montage(topics, n_clusters=2, clusters=[1])
     pairs = ims.sample_pairs(VECTORS, 10, 4).assign(path_a="a.png", path_b="b.png")
     with pytest.raises(ims.ImagestrataError, match="thumbnail=99 has no effect"):
-        ims.export_pairs(pairs, tmp_path / "pairs.csv", format="csv", thumbnail=99)
+        ims.export_pairs(pairs, tmp_path / "pairs.csv", to="csv", thumbnail=99)

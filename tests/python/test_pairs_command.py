@@ -70,5 +70,5 @@ def test_what_comes_first_is_told(run_folder, tmp_path):
         call("pairs", tmp_path)
     with pytest.raises(ImagestrataError, match="step 'pairs' has not been run"):
         call("score", tmp_path, "answers.csv")
-    with pytest.raises(ImagestrataError, match="`format` must be one of"):
-        call("pairs", run_folder, "--format", "xlsx")
+    with pytest.raises(ImagestrataError, match="`to` must be one of"):
+        call("pairs", run_folder, "--to", "xlsx")

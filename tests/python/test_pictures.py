@@ -17,13 +17,10 @@ from imagestrata import (
     cluster_images,
     coding_sheet,
     embed_images,
-    export_labelstudio,
+    export_packets,
     export_pairs,
-    export_qualtrics,
-    export_ratings_page,
+    export_test,
     image_gallery,
-    intruder_test,
-    matching_test,
     plot_montage,
     sample_images,
     sample_pairs,
@@ -72,13 +69,15 @@ def test_no_page_export_or_figure_tells_what_a_file_said(clustering, tmp_path):
     packets = assign_annotators(sample_images(found, 3), ["a", "b"], n_images=4)
     quiet = {"progress": False}
     image_gallery(found, tmp_path / "gallery", **quiet)
-    export_ratings_page(packets, tmp_path / "rate", **quiet)
-    export_qualtrics(packets, tmp_path / "q", base_url="https://example.org/a", **quiet)
-    export_labelstudio(packets, tmp_path / "l", **quiet)
+    export_packets(packets, tmp_path / "rate", **quiet)
+    export_packets(
+        packets, tmp_path / "q", to="qualtrics", base_url="https://example.org/a", **quiet
+    )
+    export_packets(packets, tmp_path / "l", to="labelstudio", **quiet)
     export_pairs(sample_pairs(vectors, 8, 4), tmp_path / "pairs.html", **quiet)
     described = pd.DataFrame({"cluster": [1, 2, 3, 4], "description": list("abcd")})
-    matching_test(found, described, tmp_path / "matching.html", **quiet)
-    intruder_test(found, tmp_path / "intruders.html", **quiet)
+    export_test(found, tmp_path / "matching.html", descriptions=described, **quiet)
+    export_test(found, tmp_path / "intruders.html", kind="intruders", **quiet)
     coding_sheet(found, tmp_path / "coding.html", {"who": ["x", "y"]}, **quiet)
     for kind in ("png", "pdf", "svg"):
         plot_montage(found, path=tmp_path / f"montage.{kind}")

@@ -12,24 +12,19 @@ from imagestrata.cli.sampling import assign
 
 @pytest.mark.parametrize(
     "verb",
-    [
-        "export_ratings_page", "export_qualtrics", "export_labelstudio", "read_ratings",
-        "label_ratings",
-    ],
-)  # fmt: skip
+    ["export_packets", "read_ratings", "label_ratings"],
+)
 def test_the_default_is_the_same_everywhere(verb):
     parameters = inspect.signature(getattr(imagestrata, verb)).parameters
     assert parameters["scale"].default == (0, 10)
-    if verb == "export_ratings_page":
+    if verb == "export_packets":
         command = inspect.signature(assign).parameters
         assert (command["low"].default, command["high"].default) == (0, 10)
 
 
 def test_no_verb_has_another_scale_of_ratings():
-    ours = {"label_ratings", "read_ratings", "export_ratings_page"}
-    ours |= {"export_qualtrics", "export_labelstudio"}
+    ours = {"label_ratings", "read_ratings", "export_packets"}
     for name in imagestrata.__all__:
         thing = getattr(imagestrata, name)
         if callable(thing) and not inspect.isclass(thing) and name not in ours:
-            scale = inspect.signature(thing).parameters.get("scale")
-            assert scale is None or scale.default == "binary", name  # the scale of pairs
+            assert "scale" not in inspect.signature(thing).parameters, name

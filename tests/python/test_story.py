@@ -21,10 +21,10 @@ from imagestrata import (
     cluster_images,
     coding_sheet,
     embed_images,
+    export_packets,
     export_pairs,
-    export_ratings_page,
+    export_test,
     image_gallery,
-    intruder_test,
     plot_montage,
     reduce_embeddings,
     sample_images,
@@ -62,7 +62,7 @@ def made(corpus, tmp_path_factory) -> Path:
     image_gallery(clustering, out, sample=sample, **QUIET)
     plot_montage(clustering, out / "montage.png")
     packets = assign_annotators(sample, ["a"], n_images=2, out=out)
-    export_ratings_page(packets, out / "rate-html", **QUIET)
+    export_packets(packets, out / "rate-page", **QUIET)
     sample_pairs(embeddings, 4, 3, out=out)
     return out
 
@@ -89,7 +89,7 @@ def test_another_clustering_is_refused_by_every_step(run):
         lambda: image_gallery(trial, run, overwrite=True, **QUIET),
         lambda: plot_montage(trial, run / "montage.png"),
         lambda: coding_sheet(trial, run / "coding.html", ["people"], **QUIET),
-        lambda: intruder_test(trial, run / "tests" / "intruders.html", **QUIET),
+        lambda: export_test(trial, run / "tests" / "intruders.html", kind="intruders", **QUIET),
     ):
         with pytest.raises(ImagestrataError, match=HOLDS) as caught:
             made_from()
@@ -113,7 +113,7 @@ def test_other_vectors_samples_packets_and_pairs_are_refused(run):
     elsewhere = sample_images(cluster(embeddings, 5), 1, singles=True)
     packets = assign_annotators(elsewhere, ["a"], n_images=1)
     with pytest.raises(ImagestrataError, match=HOLDS):
-        export_ratings_page(packets, run / "rate-again", **QUIET)
+        export_packets(packets, run / "rate-again", **QUIET)
     with pytest.raises(ImagestrataError, match="not among those"):
         export_pairs(sample_pairs(embeddings, 4, 3, seed=9), run / "judge.html", **QUIET)
 
@@ -153,13 +153,13 @@ def test_the_order_of_rows_is_no_other_clustering(run):
 
 
 def test_new_clusters_move_what_people_work_with_and_remove_what_is_drawn(run):
-    peoples = ["sample.csv", "packets.csv", "rate-html/packets.csv"]
+    peoples = ["sample.csv", "packets.csv", "rate-page/packets.csv"]
     before = {name: (run / name).read_bytes() for name in peoples}
     old = Clustering.load(run)
-    with pytest.warns(ImagestrataWarning, match=r"moved to .*replaced.*packets.csv, rate-html"):
+    with pytest.warns(ImagestrataWarning, match=r"moved to .*replaced.*packets.csv, rate-page"):
         new = cluster(Embeddings.load(run), 5, out=run, overwrite=True)
     assert steps(run) == ["scan", "embed", "cluster", "pairs"]
-    for name in ("sample.csv", "packets.csv", "rate-html", "gallery", "montage.png"):
+    for name in ("sample.csv", "packets.csv", "rate-page", "gallery", "montage.png"):
         assert not (run / name).exists(), name
     [place] = (run / "replaced").iterdir()
     assert {name: (place / name).read_bytes() for name in peoples} == before
@@ -435,6 +435,6 @@ def test_images_and_run_that_moved_together_are_found(made, corpus, tmp_path):
     for table in (Embeddings.load(moved).images, Clustering.load(moved).images,
                   read_sample(moved), read_packets(moved)):  # fmt: skip
         assert all(Path(path).is_file() for path in table["path"])
-    page = export_ratings_page(read_packets(moved), moved / "rate-html", **QUIET)
+    page = export_packets(read_packets(moved), moved / "rate-page", **QUIET)
     assert page.is_dir()
     assert np.array_equal(Embeddings.load(moved).matrix, embeddings.matrix)

@@ -19,7 +19,7 @@ from imagestrata import (
     agreement,
     assign_annotators,
     cluster_images,
-    export_ratings_page,
+    export_packets,
     label_ratings,
     rating_means,
     reassign,
@@ -96,14 +96,14 @@ def test_the_way_between_products():
     ("verb", "given", "message", "hint"),
     [
         (
-            lambda x: export_ratings_page(x, "out"),
+            lambda x: export_packets(x, "out"),
             "drawn",
             "`packets` must be what assign_annotators() returns, not a sample, which "
             "sample_images() returns.",
             "Call assign_annotators(), and give what it returns.",
         ),
         (
-            lambda x: export_ratings_page(x, "out"),
+            lambda x: export_packets(x, "out"),
             "topics",
             "not a clustering",
             "Call sample_images(), then assign_annotators(), and give what the last returns.",

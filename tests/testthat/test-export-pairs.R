@@ -9,7 +9,7 @@ test_that("what is left out crosses as nothing, and ids as a list", {
   expect_false(written$visible)
   expect_equal(written$value, absolute_path(file))
   sent <- calls$export_pairs
-  expect_equal(decode_table(sent[[1]]), pairs)
+  expect_equal(decode_table(sent$pairs), pairs)
   expect_equal(sent$exclude, list("a"))
   expect_null(sent$question)
   expect_error(export_pairs("p1", file), "data frame", class = "imagestrata_error")
@@ -30,9 +30,9 @@ test_that("a page, a table and tasks are written", {
   }
   page <- write("a.html")
   expect_match(readChar(page, file.size(page)), "data:image/jpeg", fixed = TRUE)
-  table <- utils::read.csv(write("b.csv", format = "csv"))
+  table <- utils::read.csv(write("b.csv", to = "csv"))
   expect_equal(table$pair_id, pairs$pair_id)
-  tasks <- write("c.json", format = "labelstudio", scale = "graded", base_url = "https://x")
+  tasks <- write("c.json", to = "labelstudio", graded = TRUE, base_url = "https://x")
   expect_equal(jsonlite::fromJSON(tasks)$data$pair_id, pairs$pair_id)
   expect_true(file.exists(file.path(folder, "c-config.xml")))
   expect_error(write("a.html"), "is there already", class = "imagestrata_error")

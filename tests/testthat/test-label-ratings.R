@@ -52,7 +52,7 @@ test_that("the scale says what evokes nothing", {
 
 test_that("one scale is the default of every export, reader and rule", {
   for (verb in c(
-    "export_ratings_page", "export_qualtrics", "export_labelstudio", "read_ratings",
+    "export_packets", "read_ratings",
     "label_ratings", "plot_label_ratings"
   )) {
     expect_equal(eval(formals(verb)$scale), c(0, 10))

@@ -17,7 +17,7 @@ test_that("the core names the missing step in R's words", {
   wrong <- rlang::catch_cnd(assign_annotators(toy_clustering()), "imagestrata_error")
   expect_equal(wrong$hint, "Call sample_images(), and give what it returns.")
   expect_equal(wrong$code, "wrong_step")
-  packets <- rlang::catch_cnd(export_ratings_page(demo_sample(), tempfile()), "imagestrata_error")
+  packets <- rlang::catch_cnd(export_packets(demo_sample(), tempfile()), "imagestrata_error")
   expect_equal(packets$hint, "Call assign_annotators(), and give what it returns.")
 })
 
@@ -46,7 +46,7 @@ test_that("the products of both languages are the same", {
 test_that("files of spreadsheet programs are told from tables", {
   expect_error(read_ratings("answers.xlsx"), "readxl::read_excel", class = "imagestrata_error")
   expect_error(assign_annotators("sample.ods"), "spreadsheet", class = "imagestrata_error")
-  expect_error(read_matching("a.csv", "key.XLSX"), class = "imagestrata_error")
+  expect_error(read_test("a.csv", "key.XLSX"), class = "imagestrata_error")
 })
 
 test_that("a chosen Python that is not there is named, with where it is chosen", {

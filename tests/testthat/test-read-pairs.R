@@ -13,8 +13,12 @@ test_that("answers find their pairs", {
   expect_equal(judged$pair_id, rep(pairs$pair_id, each = 2))
   expect_equal(judged$annotator, rep(c("anna", "ben"), 20))
   expect_equal(judged$judgement[judged$annotator == "anna"], same)
-  expect_error(read_pairs(answer("anna", 2), pairs), "off the scale", class = "imagestrata_error")
-  expect_equal(unique(read_pairs(answer("anna", 2), pairs, scale = "graded")$judgement), 2)
+  expect_error(read_pairs(answer("anna", 2), pairs), "are none of", class = "imagestrata_error")
+  expect_equal(unique(read_pairs(answer("anna", 2), pairs, graded = TRUE)$judgement), 2)
+  expect_equal(read_pairs(data.frame(judged), pairs), judged)
+  key <- file.path(folder, "pairs-key.csv")
+  utils::write.csv(pairs, key, row.names = FALSE)
+  expect_equal(read_pairs(data.frame(judged), key)$judgement, judged$judgement)
   expect_warning(
     expect_equal(nrow(read_pairs(answer("anna", c(NA, same[-1])), pairs)), 19),
     "1 of 20 pairs"

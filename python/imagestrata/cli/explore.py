@@ -124,7 +124,7 @@ def coding_sheet(
     as_json: Json = False,
 ) -> None:
     """Write a page to code the most and the least certain images of each cluster."""
-    from ..annotation.coding_sheet import coding_sheet as write_sheet
+    from ..annotation.coding import coding_sheet as write_sheet
 
     split = [one.partition("=") for one in code]
     page = run_folder / "coding-sheet.html"
@@ -173,7 +173,7 @@ def share(
     as_json: Json = False,
 ) -> None:
     """Write what others need to check a study, without pictures, paths or names."""
-    from ..annotation.read_ratings import read_ratings
+    from ..annotation.ratings import read_ratings
     from ..share.bundle import share_bundle
 
     bundle = share_bundle(

@@ -99,4 +99,6 @@ ServerAddress = Annotated[
 ]
 Consent = Annotated[bool, typer.Option("--consent", help="What is sent may leave this machine.")]
 Decision = Annotated[str, typer.Option(help='A probability, or "calibrated".')]
-Scale = Annotated[str, typer.Option(help="binary (different, same) or graded (0, 1, 2).")]
+Graded = Annotated[
+    bool, typer.Option(help="Answers 0, 1 or 2 (how related), instead of different or same.")
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ImagestrataError, plural
+from ..errors import plural
 from .options import (
     Allocation,
     Budget,
@@ -70,7 +70,7 @@ def assign(
     residual: Annotated[
         str, typer.Option(help="Residual images: together (one cluster) or alone.")
     ] = "together",
-    format: Annotated[str, typer.Option(help="html, qualtrics or labelstudio.")] = "html",
+    to: Annotated[str, typer.Option(help="page, qualtrics, labelstudio or csv.")] = "page",
     base_url: Annotated[
         str | None, typer.Option(help="Where images will lie on a server (qualtrics).")
     ] = None,
@@ -87,9 +87,9 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Deal the sample of a run folder to annotators, and write what they rate it with."""
-    from ..annotation.labelstudio import export_labelstudio
-    from ..annotation.qualtrics import export_qualtrics
-    from ..annotation.ratings_page import export_ratings_page
+    from ..annotation.export import check_base_url
+    from ..annotation.exporters import EXPORTERS
+    from ..annotation.packets import export_packets
     from ..provenance import require_step
     from ..sampling.assign import assign_annotators
     from ..sampling.costs import costs
@@ -98,19 +98,7 @@ def assign(
 
     run_folder = placed(run_folder, name)
     require_step(run_folder, "sample")
-    exports: dict[str, Any] = {
-        "html": export_ratings_page,
-        "qualtrics": export_qualtrics,
-        "labelstudio": export_labelstudio,
-    }
-    export = exports[check_choice("format", format, exports)]
-    if format == "qualtrics" and base_url is None:
-        raise ImagestrataError(
-            "Qualtrics shows images from a server: --base-url says from where.",
-            "For example --base-url https://www.example.org/study/images.",
-        )
-    if format == "html" and base_url is not None:
-        raise ImagestrataError("A page holds its images: --base-url is for the other formats.")
+    check_base_url(base_url, check_choice("to", to, EXPORTERS))
     # A line that is no image of the run stops here, before packets are written.
     hidden = excluded_ids(run_folder, exclude)
     sample = read_sample(run_folder)
@@ -124,16 +112,16 @@ def assign(
         out=run_folder,
         overwrite=overwrite,
     )
-    hosted = {} if base_url is None else {"base_url": base_url}
-    folder = export(
+    folder = export_packets(
         packets,
-        run_folder / f"rate-{format}",
+        run_folder / f"rate-{to}",
+        to=to,
         scale=(low, high),
         warning=warning,
         exclude=sorted(hidden & {*sample["image_id"]}),
         overwrite=overwrite,
+        base_url=base_url,
         progress=not quiet,
-        **hosted,
     )
     asked = costs(packets)
     summary = {"packets": str(run_folder / "packets.csv"), "folder": str(folder)}

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ImagestrataError, plural
 from ..wording import quote
-from .options import Json, MinSamples, Normalize, Overwrite, Quiet, RunFolder, Scale, Seed
+from .options import Graded, Json, MinSamples, Normalize, Overwrite, Quiet, RunFolder, Seed
 from .output import records, show
 from .run_folder import load_clustering
 
@@ -34,21 +34,23 @@ def pairs(
         typer.Option(help="Draw from the clusterings of a grid, as for tune: a JSON file."),
     ] = None,
     missing: Missing = "error",
-    format: Annotated[str, typer.Option(help="html, csv or labelstudio.")] = "html",
-    scale: Scale = "binary",
+    to: Annotated[str, typer.Option(help="page, labelstudio or csv.")] = "page",
+    graded: Graded = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Draw pairs of images, and write the file with which people judge them."""
-    from ..annotation.pair_export import FORMATS, export_pairs
+    from ..annotation.exporters import EXPORTERS
+    from ..annotation.pairs import export_pairs
     from ..provenance import require_step
     from ..sampling.pairs import sample_pairs
     from ..validate import check_choice
 
     require_step(run_folder, "embed")
-    ending = FORMATS[check_choice("format", format, FORMATS)]
+    tools = [one for one in EXPORTERS if one != "qualtrics"]
+    ending = EXPORTERS[check_choice("to", to, tools)].ending
     drawn = sample_pairs(
         _embeddings(run_folder, also),
         n,
@@ -65,8 +67,8 @@ def pairs(
     file = export_pairs(
         drawn,
         run_folder / f"judge-pairs{ending}",
-        format=format,
-        scale=scale,
+        to=to,
+        graded=graded,
         overwrite=overwrite,
         progress=not quiet,
     )
@@ -82,7 +84,7 @@ def pairs(
 def score(
     run_folder: RunFolder,
     answers: Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")],
-    scale: Scale = "binary",
+    graded: Graded = False,
     rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
         "majority"
     ),
@@ -95,7 +97,7 @@ def score(
     """Compare the clusters of a run folder with people's judgements of its pairs."""
     from ..annotation.agreement import agreement
     from ..annotation.consensus import consensus
-    from ..annotation.pair_answers import read_pairs
+    from ..annotation.pairs import read_pairs
     from ..files import write_table
     from ..provenance import require_step
     from ..sampling.pairs import read_drawn_pairs
@@ -103,7 +105,7 @@ def score(
 
     require_step(run_folder, "pairs")
     clustering = load_clustering(run_folder)
-    judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
+    judged = read_pairs([*answers], read_drawn_pairs(run_folder), graded=graded)
     scores = score_clustering(
         clustering,
         consensus(judged, rule),
@@ -142,7 +144,7 @@ def tune(
         bool, typer.Option(help="Weight pairs for all pairs of images, or look at the drawn ones.")
     ] = True,
     missing: Missing = "error",
-    scale: Scale = "binary",
+    graded: Graded = False,
     rule: Annotated[str, typer.Option(help="Of several annotators: majority, all, mean.")] = (
         "majority"
     ),
@@ -153,14 +155,14 @@ def tune(
 ) -> None:
     """Let judged pairs say which settings, and which encoder, cluster best."""
     from ..annotation.consensus import consensus
-    from ..annotation.pair_answers import read_pairs
+    from ..annotation.pairs import read_pairs
     from ..explore.tuning import plot_tuning
     from ..provenance import require_step
     from ..sampling.pairs import read_drawn_pairs
     from ..validation.tune import tune_clusters
 
     require_step(run_folder, "pairs")
-    judged = read_pairs([*answers], read_drawn_pairs(run_folder), scale=scale)
+    judged = read_pairs([*answers], read_drawn_pairs(run_folder), graded=graded)
     tuned = tune_clusters(
         _embeddings(run_folder, also),
         consensus(judged, rule),

@@ -17,7 +17,7 @@ STEPS = (
             "centroids.parquet",
             "clustering.json",
         ),
-        work=("coding-sheet.html", "coding-sheet.csv", "scores.csv"),
+        work=("coding-sheet*", "scores.csv"),
         drawn=("keywords.csv", "montage.png", "map.png"),
     ),
 )

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..cores import usable_cores
-from ..errors import plural
 from ..progress import Progress
 from ..work import Failed, open_work
 from .decode import UnreadableImage, as_rgb, open_image, read_file, read_scanned
@@ -114,7 +113,7 @@ def make_all(
 
 def embedded_pictures(
     images: pd.DataFrame, side: int, progress: Progress
-) -> tuple[dict[str, str], str]:
+) -> tuple[dict[str, str], dict[str, str]]:
     """Pictures that go into a page or a task, which then stands alone.
 
     Parameters
@@ -129,23 +128,18 @@ def embedded_pictures(
     -------
     pictures : dict
         Of each image that can be shown, its id and a ``data:`` address.
-    complaint : str
-        How many cannot, and why one of them; empty if all can.
+    lost : dict
+        Of each of the others, its id and why not.
     """
 
     def make(file: File) -> str:
         return as_jpeg_address(shown_picture(file, side, longer=True), side)
 
     made = make_all(make, images, progress, "Pictures")
-    pictures, complaints = {}, []
-    for (image_id, path), picture in zip(files_of(images), made, strict=True):
+    pictures, lost = {}, {}
+    for (image_id, _), picture in zip(files_of(images), made, strict=True):
         if isinstance(picture, Failed):
-            which = path if isinstance(path, str) else image_id
-            complaints.append(f"{which!r} for one ({picture.reason})")
+            lost[image_id] = picture.reason
         else:
             pictures[image_id] = picture
-    if not complaints:
-        return pictures, ""
-    return pictures, (
-        f"{len(complaints)} of {plural(len(images), 'image')} cannot be shown, {complaints[0]}."
-    )
+    return pictures, lost

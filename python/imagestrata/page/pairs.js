@@ -10,7 +10,7 @@
     kind: "pairs",
     one: "pair",
     ids: pairs.map(([id]) => id),
-    columns: ["pair_id", "image_a", "image_b", "annotator", "judgement"],
+    columns: ["pair_id", "image_a", "image_b", "annotator", "judgement", "answer"],
 
     show(i, answer) {
       const [, left, right] = pairs[i];
@@ -23,7 +23,7 @@
 
     row(i, annotator, answer) {
       const [id, left, right] = pairs[i];
-      return [id, images[left], images[right], annotator, answer];
+      return [id, images[left], images[right], annotator, answer, answers[answer]];
     },
 
     summary(given) {

@@ -11,7 +11,7 @@ STEPS = (
         "sample_pairs",
         "pairs.csv",
         after=("embed",),
-        work=("pairs.csv", "judge-pairs.*", "agreement.csv", "scores.csv"),
+        work=("pairs.csv", "judge-pairs*", "agreement.csv", "scores.csv"),
     ),
     StepKind(
         "assign",

@@ -1,23 +1,26 @@
-"""Take ratings back: from our pages, or any table with one row per rating."""
+"""Ratings that people sent back: from our exports, or any table of answers."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.assign import check_packets
-from ..tables import as_number, keep_given, read_texts, with_text_ids
-from ..validate import check_path, check_scale
+from ..tables import as_number, keep_given, typed, with_text_ids
+from ..validate import check_scale
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .survey import EMOTIONS, check_items
+from .answers import Asked, answered, once, read_tables, refuse
+from .key import read_key
+from .packets import EMOTIONS, check_items
 
-_NEEDED = ("respondent_id", "image_id", "item", "rating")
+_ASKED = Asked("image_id", "image", "rating", "rating", "respondent_id", ("item",), named=True)
+#: What a column can be; a user's columns go by other names.
+_ROLES = ("respondent_id", "group", "packet_id", "image_id", "item", "rating")
 _OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
 
 
@@ -26,33 +29,41 @@ def read_ratings(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame,
     sample: pd.DataFrame | None = None,
     *,
-    packets: pd.DataFrame | None = None,
+    packets: pd.DataFrame | str | os.PathLike[str] | None = None,
     items: Sequence[str] | pd.DataFrame | None = None,
+    columns: Mapping[str, str] | None = None,
     scale: tuple[float, float] = (0, 10),
     sep: str | None = None,
     encoding: str | None = None,
 ) -> pd.DataFrame:
-    """Read ratings with one row each, and join them to the sample.
+    """Read what people answered, and join it to the sample.
 
-    R's ``read_ratings()`` reads more: exports of Qualtrics and Label Studio, wide
-    tables, columns by any name; and it lists problems where this one refuses them.
+    R's ``read_ratings()`` reads more: exports of Qualtrics, and it lists problems where this
+    one refuses them.
 
     Parameters
     ----------
     files : path, sequence of paths, or DataFrame
-        CSV files that the pages of :func:`export_ratings_page` download, a folder of
-        them, or tables with the columns ``respondent_id``, ``image_id``, ``item`` and
-        ``rating``, and where there are groups ``group`` or ``packet_id``. Columns may
-        be separated by commas, semicolons or tabs.
+        What :func:`export_packets` got back: CSV files that pages download or that people filled
+        in, exports of Label Studio (JSON), a folder of them; or such a table. There is a row for
+        each rating, with the columns ``respondent_id``, ``image_id``, ``item`` and ``rating``,
+        or for each image, with a column for each item instead of the last two; and where there
+        are groups ``group`` or ``packet_id``. Columns may be separated by commas, semicolons or
+        tabs.
     sample : DataFrame, optional
         What :func:`sample_images` returned: its clusters and weights are joined by
         ``image_id``.
-    packets : DataFrame, optional
-        What :func:`assign_annotators` returned: says the group of each ``packet_id``
-        where the files do not.
+    packets : DataFrame or path, optional
+        What :func:`assign_annotators` returned, or the file ``...-key.csv`` beside the export:
+        says the group of each ``packet_id`` where the files do not.
     items : sequence of str or DataFrame, optional
         Items in the order of the results; as a table with the columns ``item`` and
         ``dimension``. By default the ten emotions in their three dimensions.
+    columns : mapping of str to str, optional
+        Which columns hold what, such as ``{"respondent_id": "PID", "group": "party"}``: there are
+        ``respondent_id``, ``group``, ``packet_id``, ``image_id``, ``item`` and ``rating``. What is
+        not named is looked for under these names. Other names are columns of your own that are
+        kept: ``{"age": "Q12"}``.
     scale : (float, float), default (0, 10)
         Lowest and highest rating that can be given.
     sep : str, optional
@@ -68,7 +79,7 @@ def read_ratings(
         One row per rating: ``respondent_id``, ``group`` (where known; with the categories
         of a given table), ``image_id``,
         ``cluster``, ``item`` and ``dimension`` (categories in the order of ``items``),
-        ``rating``, and the weights of the sample.
+        ``rating``, the weights of the sample, and what ``columns`` adds.
 
     Raises
     ------
@@ -85,7 +96,11 @@ def read_ratings(
     """
     low, high = check_scale(scale)
     names = check_items(items)
-    table = _read(files, sep, encoding)
+    named = _check_columns(columns)
+    wanted = [*_ROLES, *names, *named.values()]
+    rated = [*names, named.get("rating", "rating")]
+    sent = read_tables(files, wanted, sep=sep, encoding=encoding, numbers=rated)
+    table = _answered([_long(_named(one, named), names) for one in sent])
     if "group" not in table and packets is not None:
         table["group"] = _groups(table, packets)
     if "group" not in table:
@@ -93,20 +108,20 @@ def read_ratings(
             "There is no column 'group': all respondents are one group. If there are groups, add "
             f"the column, or give {arg('packets')}, by which 'packet_id' says the group."
         )
-    order = getattr(files, "dtypes", {}).get("group")
-    table = _answered(table)
-    _refuse(table, ~table["item"].isin(names), "item", "are of unknown items")
+    refuse(table, ~table["item"].isin(names), "are of unknown items", "item", "rating")
     numbers = as_number(table["rating"])
-    _refuse(table, numbers.isna(), "rating", "are no numbers")
+    refuse(table, numbers.isna(), "are no numbers", "rating", "rating")
     off = (numbers < low) | (numbers > high)
-    _refuse(table, off, "rating", f"are off the scale {low:g} to {high:g}")
+    refuse(table, off, f"are off the scale {low:g} to {high:g}", "rating", "rating")
     table["rating"] = numbers.astype(float)
     before = list(table)
     if sample is not None:
         table = _join(table, sample)
     own = [name for name in table if name not in (*before, *_OF_SAMPLE)]
-    table = _once(table)
+    own += [name for name in named if name not in _ROLES]
+    table = once(table, _ASKED)
     _check_one_group(table)
+    order = getattr(files, "dtypes", {}).get(named.get("group", "group"))
     if isinstance(order, pd.CategoricalDtype):
         table["group"] = pd.Categorical(table["group"], [str(name) for name in order.categories])
     _warn_of_unrated(set(table["item"]), names)
@@ -114,95 +129,75 @@ def read_ratings(
     of_item = _dimensions(items, names)
     known = list(dict.fromkeys(filter(None, of_item.values())))
     table["dimension"] = pd.Categorical(table["item"].astype("str").map(of_item), known)
-    columns = ["respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"]
-    kept = [name for name in (*columns, *_OF_SAMPLE[1:], *own) if name in table]
+    first = ["respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"]
+    kept = [name for name in dict.fromkeys((*first, *_OF_SAMPLE[1:], *own)) if name in table]
     result: pd.DataFrame = table[kept].reset_index(drop=True)
     return result
 
 
-def _read(files: Any, sep: str | None, encoding: str | None) -> pd.DataFrame:
-    """All rows as text, with the file they come from."""
-    if isinstance(files, pd.DataFrame):
-        given = with_text_ids(files)
-        rated = given.astype({"rating": object}) if "rating" in given else given
-        tables = [rated.astype("str").where(rated.notna(), "").assign(file="the table")]
-    else:
-        if not isinstance(files, str | os.PathLike | Sequence):
+def _check_columns(columns: Any) -> dict[str, str]:
+    """Names here, and those in the files."""
+    if columns is None:
+        return {}
+    texts = [*columns, *columns.values()] if isinstance(columns, Mapping) else [None]
+    if not all(isinstance(text, str) and text for text in texts):
+        raise ImagestrataError(
+            f"{arg('columns')} must say which column holds what, not {quote(columns)}.",
+            f"For example {arg('columns', {'respondent_id': 'PID', 'group': 'party'})}.",
+        )
+    return dict(columns)
+
+
+def _named(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The table with columns by our names; one of that name that is not meant goes."""
+    for role, name in columns.items():
+        if name not in table:
+            there = ", ".join(quote(one) for one in table if one != "file")
             raise ImagestrataError(
-                f"{arg('files')} must be files, a folder or a table, not {quote(files)}."
+                f"There is no column {quote(name)} for {quote(role)}; there are {there}.",
+                f"Say which one with {arg('columns', {role: '...'})}.",
             )
-        paths = [files] if isinstance(files, str | os.PathLike) else list(files)
-        tables = [_read_file(path, sep, encoding) for given in paths for path in _inside(given)]
-    if not tables:
-        raise ImagestrataError(f"{arg('files')} is empty.", "Name the files with ratings.")
-    for table in tables:
-        missing = [name for name in _NEEDED if name not in table]
-        if missing:
-            there = ", ".join(str(name) for name in table if name != "file")
-            raise ImagestrataError(
-                f"{quote(table['file'].iloc[0] if len(table) else 'A file')} lacks the column "
-                f"{quote(missing[0])}; it has {there}.",
-                f"Rename the columns; {', '.join(_NEEDED)} are needed.",
-            )
-    return pd.concat(tables, ignore_index=True)
+    given = {role: table[name] for role, name in columns.items()}
+    moved = [name for name in columns.values() if name not in columns]
+    made = {
+        role: values if role in _ROLES else typed(values.tolist()) for role, values in given.items()
+    }
+    return table.drop(columns=moved).assign(**made)
 
 
-def _inside(path: Any) -> list[Path]:
-    given = check_path("files", path)
-    if not given.is_dir():
-        return [given]
-    found = sorted(p for p in given.iterdir() if p.suffix.lower() in (".csv", ".tsv"))
-    if not found:
-        raise ImagestrataError(f"{quote(given)} holds no file that ends in .csv or .tsv.")
-    return found
+def _long(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """One row per rating, where each item has a column of its own."""
+    there = [name for name in names if name in table]
+    if "rating" in table or not there:
+        return table
+    one = [name for name in table if name not in there]
+    table = table.rename_axis("_row").reset_index()
+    long = table.melt(["_row", *one], there, "item", "rating").sort_values("_row", kind="stable")
+    return long.drop(columns="_row").reset_index(drop=True)
 
 
-def _read_file(path: Path, sep: str | None, encoding: str | None) -> pd.DataFrame:
-    table = read_texts(path, (*_NEEDED, "group", "packet_id"), sep=sep, encoding=encoding)
-    if "rating" in table and table.attrs["sep"] != ",":
-        numbers = as_number(table["rating"], decimal_comma=True)
-        table["rating"] = table["rating"].where(numbers.isna(), numbers.astype(str))
-    return table.assign(file=str(path))
+def _answered(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """The ratings; a warning counts images that were skipped."""
+    table = answered(tables, _ASKED)
+    n_rows = sum(map(len, tables))
+    if len(table) < n_rows:
+        warn(f"{n_rows - len(table)} of {plural(n_rows, 'row')} have no rating and are left out.")
+    refuse(table, table["image_id"].fillna("") == "", "are of no image", "item", "rating")
+    return table
 
 
-def _groups(table: pd.DataFrame, packets: pd.DataFrame) -> pd.Series[Any]:
+def _groups(table: pd.DataFrame, packets: Any) -> pd.Series[Any]:
     if "packet_id" not in table:
         raise ImagestrataError(
             "The ratings have neither a column 'group' nor 'packet_id', by which "
             f"{arg('packets')} could say the group."
         )
+    if not isinstance(packets, pd.DataFrame):
+        packets = read_key(packets, ["packet_id", "group"], "packets", "assign_annotators")
     known = check_packets(packets).drop_duplicates("packet_id").set_index("packet_id")["group"]
     groups = table["packet_id"].map(known)
-    _refuse(table, groups.isna(), "packet_id", "are of unknown packets")
+    refuse(table, groups.isna(), "are of unknown packets", "packet_id", "rating")
     return groups
-
-
-def _answered(table: pd.DataFrame) -> pd.DataFrame:
-    empty = table["rating"].str.strip().isin(["", "NA", "nan"])
-    if empty.all():
-        raise ImagestrataError(f"There is no rating in {plural(len(table), 'row')}.")
-    if empty.any():
-        warn(f"{int(empty.sum())} of {plural(len(table), 'row')} have no rating and are left out.")
-    table = table[~empty].copy()
-    nameless = (table[["respondent_id", "image_id"]] == "").any(axis=1)
-    _refuse(table, nameless, "item", "have no respondent or no image")
-    return table
-
-
-def _refuse(
-    table: pd.DataFrame,
-    wrong: pd.Series[bool],
-    column: str,
-    what: str,
-    hint: str = "Correct those rows in the file, or leave them out.",
-) -> None:
-    if wrong.any():
-        first = table[wrong].iloc[0]
-        raise ImagestrataError(
-            f"{int(wrong.sum())} of {plural(len(table), 'rating')} {what}: {quote(first[column])} "
-            f"in {first['file']} for one.",
-            hint,
-        )
 
 
 def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
@@ -224,7 +219,7 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
         else f"Correct those rows in the file, or leave them out; {arg('sample')} has ids like "
         f"{quote(known.index[0])}."
     )
-    _refuse(table, outside, "image_id", "are of images outside the sample", hint)
+    refuse(table, outside, "are of images outside the sample", "image_id", "rating", hint)
     ours = known.reindex(table["image_id"])
     repeated = [name for name in columns if name in table and _same(table[name], ours[name])]
     own = keep_given(table.drop(columns=repeated), columns, "the sample", stacklevel=4)
@@ -236,13 +231,6 @@ def _same(given: pd.Series[Any], ours: pd.Series[Any]) -> bool:
     if pd.api.types.is_numeric_dtype(ours):
         return bool((as_number(given).to_numpy() == ours.to_numpy()).all())
     return bool((given.astype(str).to_numpy() == ours.astype(str).to_numpy()).all())
-
-
-def _once(table: pd.DataFrame) -> pd.DataFrame:
-    key = ["respondent_id", "image_id", "item"]
-    table = table.drop_duplicates([*key, "rating"])
-    _refuse(table, table.duplicated(key), "respondent_id", "contradict others of the same person")
-    return table
 
 
 def _check_one_group(table: pd.DataFrame) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,20 +14,19 @@ from ..clustering.clustering import (
     check_same_run,
     select_clusters,
 )
-from ..corpus.pictures import File, as_jpeg_address, make_all, shown_picture
-from ..errors import ImagestrataError, plural, warn
+from ..errors import ImagestrataError
 from ..files import write_table
 from ..names import Exclude, excluded
-from ..page import write_page
 from ..progress import Progress
 from ..provenance import fingerprint
-from ..tables import keep_given, with_text_ids
-from ..validate import check_bool, check_choice, check_int, check_path, columns_of
+from ..tables import keep_given
+from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import arg, quote, verb
-from ..work import Failed
-from .pair_answers import csv_rows
-from .pair_export import check_file
+from .answers import Asked, answered, check_known, need_columns, once, read_tables
+from .export import export
+from .form import Form, Pictures
+from .key import read_key
 
 QUESTION = "What does each image show?"
 
@@ -37,6 +35,7 @@ _MEASURES = {"probability": True, "silhouette": True, "distance": False}
 
 #: Columns of a sheet that name the image, before measure, metadata and codes.
 _KEYS = ("cluster", "certainty", "rank", "image_id")
+_ASKED = Asked("image_id", "image", "value", "code", "coder", ("code",))
 
 #: Columns of a clustering's images that are no metadata of the user's.
 _OWN = {
@@ -128,14 +127,13 @@ def coding_sheet(
     check_clustering(clustering)
     asked = _check_codes(codes)
     n = check_int("n", n, minimum=1)
-    thumbnail = check_int("thumbnail", thumbnail, minimum=40, maximum=2000)
     chosen = select_clusters(clustering, clusters)
     by = _check_measure(clustering.images, by)
     check_same_run(clustering.images, out, "coding sheet")
-    file = check_file(out, ".html", check_bool("overwrite", overwrite))
     given = keep_given(clustering.images, ("certainty", "rank"), verb("coding_sheet"))
     names = _check_columns(given, columns)
-    images = _without(given, exclude)
+    hidden = excluded(given, exclude, "the clustering")
+    images = given[~given["image_id"].astype(str).isin(hidden)]
     sheet = _sheet(images, chosen, n, by, names)
     if sheet.empty:
         raise ImagestrataError("No image is left to be coded.")
@@ -145,17 +143,34 @@ def coding_sheet(
             f"{quote(taken[0])} cannot be a code: the sheet has a column of that name already.",
             "Choose another name.",
         )
-    data = _page(sheet, images, asked, by, thumbnail, progress)
-    write_page(file, "coding", data, title="Coding images", question=question, warning=warning)
-    for code in asked:
-        sheet[code] = pd.Series([None] * len(sheet), dtype="str")
-    write_table(file.with_suffix(".csv"), sheet)
-    return sheet
+    sizes = images["cluster"].value_counts()
+    empty = {code: pd.Series([None] * len(sheet), dtype="str") for code in asked}
+    form = Form(
+        kind="coding",
+        title="Coding images",
+        question=question,
+        warning=warning,
+        tasks=sheet,
+        unit=_ASKED.unit,
+        id=_ASKED.id,
+        images=sheet[["image_id", "path"]].astype({"image_id": str}),
+        shown={"image": "image_id"},
+        fields=asked,
+        page=lambda tasks, pictures: _page(tasks, pictures, sizes, asked, by),
+        person=_ASKED.person,
+        wanting=True,
+        key=sheet.assign(**empty),
+    )
+    page, form = export(
+        form, out, thumbnail=thumbnail, usual=400, overwrite=overwrite, progress=progress
+    )
+    write_table(page.with_suffix(".csv"), form.key)
+    return form.key
 
 
 @public
 def read_coding(
-    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame,
     sheet: pd.DataFrame | str | os.PathLike[str],
     *,
     codes: Sequence[str] | None = None,
@@ -166,12 +181,12 @@ def read_coding(
 
     Parameters
     ----------
-    files : path or sequence of paths
+    files : path, sequence of paths, or DataFrame
         What coders downloaded from the page, or the CSV that they filled in. Where a file
         has no column ``coder``, its own name stands for one. Columns may be separated by
         commas, semicolons or tabs.
     sheet : DataFrame or path
-        What :func:`coding_sheet` returned, or its CSV.
+        What :func:`coding_sheet` returned, or the file ``...-key.csv`` beside the page.
     codes : sequence of str, optional
         Names of the codes; by default the empty columns of the sheet.
     sep : str, optional
@@ -211,38 +226,18 @@ def read_coding(
             level="nominal",
         )
     """
-    known, named = _check_sheet(sheet, codes)
-    paths = [files] if isinstance(files, str | os.PathLike) else list(files)
-    if not paths:
-        raise ImagestrataError(f"{arg('files')} is empty.", "Name the files that coders sent.")
-    rows = [
-        row for path in paths for row in _coded(check_path("files", path), named, sep, encoding)
-    ]
-    table = pd.DataFrame(rows, columns=["image_id", "coder", "code", "value", "file"])
-    unknown = ~table["image_id"].isin(known["image_id"])
-    if unknown.any():
-        first = table[unknown].iloc[0]
-        raise ImagestrataError(
-            f"{table.loc[unknown, 'image_id'].nunique()} of {table['image_id'].nunique()} coded "
-            f"images are not among the {len(known)} of the sheet, {quote(first['image_id'])} in "
-            f"{quote(first['file'])} for one.",
-            "Give the sheet that was coded. Spreadsheets change ids that look like numbers: there, "
-            "open the CSV with all columns as text.",
-        )
-    table = table.drop_duplicates(["image_id", "coder", "code", "value"])
-    torn = table.duplicated(["image_id", "coder", "code"], keep=False)
-    if torn.any():
-        first = table[torn].iloc[0]
-        raise ImagestrataError(
-            f"{int(torn.sum())} of {plural(len(table), 'code')} contradict each other: "
-            f"{quote(first['coder'])} gave image {quote(first['image_id'])} two values of "
-            f"{quote(first['code'])}.",
-            "Keep one of the coder's files.",
-        )
-    missing = len(known) - table["image_id"].nunique()
-    if missing:
-        warn(f"{missing} of {plural(len(known), 'image')} have no code.")
-    merged = known.assign(_place=range(len(known))).merge(table, on="image_id")
+    table = read_key(sheet, _KEYS, "sheet", "coding_sheet")
+    named = _codes_of(table, codes)
+    known = table[[*_KEYS]].astype({"cluster": int, "rank": int})
+    coded = []
+    for one in read_tables(files, ("image_id", "coder", *named), sep=sep, encoding=encoding):
+        need_columns(one, ("image_id", *named), _ASKED)
+        kept = [name for name in ("image_id", "coder", "file") if name in one]
+        coded.append(one.melt(kept, named, "code", "value"))
+    answers = answered(coded, _ASKED)
+    check_known(answers, known["image_id"], _ASKED)
+    answers = once(answers, _ASKED)
+    merged = known.assign(_place=range(len(known))).merge(answers, on="image_id")
     merged["_code"] = merged["code"].map({name: i for i, name in enumerate(named)})
     merged = merged.sort_values(["_place", "coder", "_code"], ignore_index=True)
     return merged[[*_KEYS, "coder", "code", "value"]]
@@ -315,12 +310,6 @@ def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
     return [str(name) for name in names if _texts(images[name]).ne("").any()]
 
 
-def _without(images: pd.DataFrame, exclude: Any) -> pd.DataFrame:
-    """The images that may be seen."""
-    hidden = excluded(images, exclude, "the clustering")
-    return images[~images["image_id"].astype(str).isin(hidden)]
-
-
 def _sheet(
     images: pd.DataFrame, clusters: list[int], n: int, by: str, names: list[str]
 ) -> pd.DataFrame:
@@ -341,37 +330,24 @@ def _sheet(
 
 def _page(
     sheet: pd.DataFrame,
-    images: pd.DataFrame,
+    pictures: Pictures,
+    sizes: pd.Series[int],
     codes: Mapping[str, list[str] | None],
     by: str,
-    thumbnail: int,
-    progress: Progress,
 ) -> dict[str, Any]:
     """What the page shows."""
-
-    def make(file: File) -> str:
-        return as_jpeg_address(shown_picture(file, thumbnail, longer=True), thumbnail)
-
-    made = make_all(make, sheet, progress, "Pictures")
-    lost = [one for one in made if isinstance(one, Failed)]
-    if lost:
-        warn(
-            f"{len(lost)} of {plural(len(sheet), 'image')} cannot be shown ({lost[0].reason}, for "
-            "one)."
-        )
     facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
     metadata = [str(name) for name in sheet if name not in {*_KEYS, "path", by}]
     facts |= {name: _texts(sheet[name]) for name in metadata}
     rows = [
         {
-            "id": str(image_id),
-            "picture": picture if isinstance(picture, str) else None,
-            "missing": picture.reason if isinstance(picture, Failed) else None,
+            "id": image_id,
+            "picture": pictures.addresses.get(image_id),
+            "missing": pictures.lost.get(image_id),
             "facts": [[name, texts.iloc[row]] for name, texts in facts.items() if texts.iloc[row]],
         }
-        for row, (image_id, picture) in enumerate(zip(sheet["image_id"], made, strict=True))
+        for row, image_id in enumerate(sheet["image_id"].astype(str))
     ]
-    sizes = images["cluster"].value_counts()
     groups = [
         {
             "cluster": int(str(cluster)),
@@ -399,18 +375,13 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
     return texts
 
 
-def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
-    """What the sheet says of its images, and the names of its codes."""
-    if isinstance(sheet, str | os.PathLike):
-        header, rows = csv_rows(check_path("sheet", sheet), _KEYS)
-        sheet = pd.DataFrame(rows, columns=header)
-    if not isinstance(sheet, pd.DataFrame) or not {*_KEYS} <= {*sheet}:
-        raise ImagestrataError(
-            f"{arg('sheet')} must be what {verb('coding_sheet')} returned, or its CSV, with the "
-            f"columns {', '.join(_KEYS)}; {columns_of(sheet)}."
-        )
-    empty = [str(name) for name in sheet if _texts(sheet[name]).eq("").all()]
-    named = empty if codes is None else list(codes)
+def _codes_of(sheet: pd.DataFrame, codes: Any) -> list[str]:
+    """Names of the codes: those given, or the empty columns of the sheet."""
+    named = (
+        [str(name) for name in sheet if _texts(sheet[name]).eq("").all()]
+        if codes is None
+        else list(codes)
+    )
     if isinstance(codes, str) or not named:
         raise ImagestrataError(
             "The sheet has no empty columns, which would be its codes."
@@ -418,30 +389,4 @@ def _check_sheet(sheet: Any, codes: Any) -> tuple[pd.DataFrame, list[str]]:
             else f"{arg('codes')} must be the names of the codes, not {quote(codes)}.",
             f"Name them, such as {arg('codes', ['frame', 'people'])}.",
         )
-    known = with_text_ids(sheet[list(_KEYS)]).astype({"cluster": int, "rank": int})
-    return known, named
-
-
-def _coded(
-    file: Path, codes: Sequence[str], sep: str | None, encoding: str | None
-) -> list[tuple[str, str, str, str, str]]:
-    """Image, coder, code, value, file: the values that are not empty."""
-    columns, rows = csv_rows(file, ("image_id", "coder", *codes), sep, encoding)
-    absent = [name for name in ("image_id", *codes) if name not in columns]
-    if absent:
-        raise ImagestrataError(
-            f"{quote(file)} lacks the column {quote(absent[0])}; it has {', '.join(columns)}.",
-            "Give the file that the page makes, or the sheet's CSV with all its columns.",
-        )
-    return [
-        (
-            row["image_id"],
-            row.get("coder") or file.stem,
-            code,
-            row[code],
-            str(file),
-        )
-        for row in rows
-        for code in codes
-        if row[code]
-    ]
+    return named

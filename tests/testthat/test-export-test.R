@@ -5,7 +5,8 @@ test_that("sets go to people and their answers come back", {
   page <- file.path(folder, "page.html")
   names <- tibble::tibble(cluster = 1:3, description = c("one", "two", "three"))
   expect_message(
-    key <- matching_test(topics, names, page, n_sets = 2, progress = FALSE), "For annotators"
+    key <- export_test(topics, page, descriptions = names, n_sets = 2, progress = FALSE),
+    "For annotators"
   )
   expect_equal(nrow(key), 18)
   expect_true(file.exists(page))
@@ -16,7 +17,7 @@ test_that("sets go to people and their answers come back", {
     answer_file(folder, "bo", sets$set_id, wrong),
     answer_file(folder, "cy", sets$set_id, wrong)
   )
-  found <- read_matching(files, key)
+  found <- read_test(files, key)
   expect_equal(found$recall, c(1, 1, 0.5))
   expect_equal(found$precision, c(2 / 3, 1, 1))
   expect_equal(glance(found)$accuracy, 5 / 6)
@@ -24,18 +25,23 @@ test_that("sets go to people and their answers come back", {
   expect_true("fleiss_kappa" %in% tidy(found, "agreement")$measure)
   expect_output(print(found), "Matching test: 6 sets, 3 annotators, kappa")
   expect_s3_class(autoplot(found), "ggplot")
-  expect_equal(read_matching(files, file.path(folder, "page-key.csv"))$recall, found$recall)
+  expect_equal(read_test(files, file.path(folder, "page-key.csv"))$recall, found$recall)
 
-  alone <- read_matching(files[1], key)
+  alone <- read_test(files[1], key)
   expect_equal(nrow(tidy(alone, "agreement")), 0)
   expect_output(print(alone), "Matching test: 6 sets, 1 annotator\n", fixed = TRUE)
-  expect_error(matching_test(topics, c("a", "b"), page), "must be a data frame",
+  expect_error(export_test(topics, page, descriptions = c("a", "b")), "must be a data frame",
     class = "imagestrata_error"
   )
-  expect_error(matching_test(topics, names, page, progress = FALSE), "is there already",
+  expect_error(
+    export_test(topics, page, descriptions = names, progress = FALSE), "is there already",
     class = "imagestrata_error"
   )
-  expect_error(read_matching("nowhere.csv", key), "nowhere", class = "imagestrata_error")
+  expect_error(
+    export_test(topics, page, descriptions = names, clusters = 1:2, overwrite = TRUE), "no effect",
+    class = "imagestrata_error"
+  )
+  expect_error(read_test("nowhere.csv", key), "nowhere", class = "imagestrata_error")
 })
 
 test_that("long descriptions are cut", {

@@ -15,12 +15,10 @@ import pytest
 from clusterings import draw_images, hand_made
 from imagestrata import (
     ImagestrataError,
-    intruder_test,
-    matching_test,
-    read_intruders,
-    read_matching,
+    export_test,
+    read_test,
 )
-from imagestrata.annotation.image_sets import draw_members
+from imagestrata.annotation.cluster_test import _members
 from imagestrata.annotation.intruders import _p_chance
 from imagestrata.finetune.scores import clustered_wilson, wilson
 from pages import begin, downloaded, wait_until
@@ -38,14 +36,18 @@ def clustering(tmp_path_factory):
 
 @pytest.fixture
 def matching(clustering, tmp_path):
-    return matching_test(clustering, NAMES, tmp_path / "page.html", n_sets=2, progress=False)
+    return export_test(
+        clustering, tmp_path / "page.html", descriptions=NAMES, n_sets=2, progress=False
+    )
 
 
 @pytest.fixture
 def intruders(clustering, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return intruder_test(clustering, tmp_path / "page.html", n_sets=2, progress=False)
+        return export_test(
+            clustering, tmp_path / "page.html", kind="intruders", n_sets=2, progress=False
+        )
 
 
 def answer_file(path: Path, annotator: str, answers: dict[str, Any]) -> Path:
@@ -90,7 +92,7 @@ def test_the_page_does_not_give_the_answer_away(matching, tmp_path):
 
 def test_small_clusters_repeat_images_between_sets_only():
     images = pd.DataFrame({"image_id": list("abcde")})
-    sets = draw_members(images, 4, 3, np.random.default_rng(0))
+    sets = _members(images, 4, 3, np.random.default_rng(0))
     assert [one["image_id"].nunique() for one in sets] == [3] * 4
     counts = pd.concat(sets)["image_id"].value_counts()
     assert set(counts.index) == set("abcde")
@@ -99,7 +101,9 @@ def test_small_clusters_repeat_images_between_sets_only():
 
 def test_intruders_are_of_another_cluster(clustering, tmp_path):
     with pytest.warns(UserWarning, match="1 of 4 clusters have fewer than 5 images"):
-        key = intruder_test(clustering, tmp_path / "page.html", n_sets=2, progress=False)
+        key = export_test(
+            clustering, tmp_path / "page.html", kind="intruders", n_sets=2, progress=False
+        )
     cluster_of = clustering.images.set_index("image_id")["cluster"]
     assert (key["image_id"].map(cluster_of) == key["image_cluster"]).all()
     assert (key["intruder"] == (key["image_cluster"] != key["cluster"])).all()
@@ -110,9 +114,13 @@ def test_intruders_are_of_another_cluster(clustering, tmp_path):
 
 
 def test_the_seed_decides(clustering, matching, tmp_path):
-    again = matching_test(clustering, NAMES, tmp_path / "b.html", n_sets=2, progress=False)
+    again = export_test(
+        clustering, tmp_path / "b.html", descriptions=NAMES, n_sets=2, progress=False
+    )
     pd.testing.assert_frame_equal(again, matching)
-    other = matching_test(clustering, NAMES, tmp_path / "c.html", n_sets=2, seed=1, progress=False)
+    other = export_test(
+        clustering, tmp_path / "c.html", descriptions=NAMES, n_sets=2, seed=1, progress=False
+    )
     assert other["image_id"].tolist() != matching["image_id"].tolist()
 
 
@@ -128,7 +136,7 @@ def test_matching_by_hand(matching, tmp_path):
         answer_file(tmp_path / "b.csv", "Bo", truth | {one: 1, other: 2}),
         answer_file(tmp_path / "c.csv", "Cy", truth),
     ]
-    found = read_matching(files, matching)
+    found = read_test(files, matching)
     table = found.clusters.set_index("cluster")
     assert table["precision"].tolist() == pytest.approx([2 / 3, 1, 1])
     assert table["recall"].tolist() == [1, 1, 0.5]
@@ -141,7 +149,7 @@ def test_matching_by_hand(matching, tmp_path):
     kappas = found.agreement.query("measure == 'cohen_kappa'").set_index("annotators")["estimate"]
     assert line["kappa"] == pytest.approx(kappas.drop("all").mean())
     assert found.confusion.values.tolist() == [[1, 1, 2], [2, 2, 2], [3, 1, 1], [3, 3, 1]]
-    stored = read_matching(files, tmp_path / "page-key.csv")
+    stored = read_test(files, tmp_path / "page-key.csv")
     pd.testing.assert_frame_equal(stored.clusters, found.clusters)
 
 
@@ -152,7 +160,7 @@ def test_where_all_differ_the_first_annotator_counts(matching, tmp_path):
         answer_file(tmp_path / f"{who}.csv", who, truth | {name: answer})
         for who, answer in (("z", 2), ("a", 1), ("m", 3))
     ]
-    row = read_matching(files, matching).sets.set_index("set_id").loc[name]
+    row = read_test(files, matching).sets.set_index("set_id").loc[name]
     assert row["label"] == 2
     assert not row["majority"]
 
@@ -161,7 +169,7 @@ def test_one_annotator_and_missing_sets(matching, tmp_path):
     truth = dict(list(truth_of(matching).items())[:4])
     file = answer_file(tmp_path / "a.csv", "Ann", truth)
     with pytest.warns(UserWarning, match="2 of 6 sets have no answer"):
-        found = read_matching(file, matching)
+        found = read_test(file, matching)
     assert found.agreement.empty
     assert np.isnan(found.summary["kappa"].iloc[0])
     assert found.summary["n_sets"].iloc[0] == 4
@@ -179,7 +187,7 @@ def test_intruders_by_hand(intruders, tmp_path):
         answer_file(tmp_path / "a.csv", "Ann", hidden),
         answer_file(tmp_path / "b.csv", "Bo", hidden | {names[0]: wrong[names[0]]}),
     ]
-    found = read_intruders(files, intruders)
+    found = read_test(files, intruders)
     shares = found.sets.set_index("set_id")["share_found"]
     assert shares[names[0]] == 0.5
     assert shares.drop(names[0]).eq(1).all()
@@ -191,7 +199,7 @@ def test_intruders_by_hand(intruders, tmp_path):
     assert line["p_chance"] == pytest.approx((1 / 6) ** 5 * (2 / 6))
     assert (found.sets["n_images"] == 6).all()
     assert found.clusters["share_found"].tolist().count(1) == 2
-    guessed = read_intruders(answer_file(tmp_path / "g.csv", "Guess", wrong), intruders)
+    guessed = read_test(answer_file(tmp_path / "g.csv", "Guess", wrong), intruders)
     assert guessed.summary["share_found"].iloc[0] == 0
     assert guessed.summary["p_chance"].iloc[0] == 1
     assert len(first) == 6
@@ -205,7 +213,7 @@ def test_one_annotator_guesses_as_the_binomial_says(intruders, tmp_path, n_found
     other = intruders[~intruders["intruder"]].groupby("set_id")["image_id"].first()
     right = np.arange(len(hidden)) < n_found
     answers = hidden.where(right, other[hidden.index]).to_dict()
-    line = read_intruders(answer_file(tmp_path / "a.csv", "Ann", answers), intruders).summary
+    line = read_test(answer_file(tmp_path / "a.csv", "Ann", answers), intruders).summary
     expected = binomtest(n_found, 6, 1 / 6, alternative="greater").pvalue
     assert line["p_chance"].iloc[0] == pytest.approx(expected)
 
@@ -237,9 +245,9 @@ def test_chance_is_the_mean_over_sets_of_different_sizes(intruders, tmp_path):
     first = next(iter(hidden))
     lost = (intruders["set_id"] == first) & ~intruders["intruder"] & (intruders["place"] > 3)
     key = intruders[~lost]
-    found = read_intruders(answer_file(tmp_path / "a.csv", "Ann", hidden), key)
+    found = read_test(answer_file(tmp_path / "a.csv", "Ann", hidden), key)
     size = int((key["set_id"] == first).sum())
-    assert found.chance == pytest.approx((5 / 6 + 1 / size) / 6)
+    assert found.summary["chance"].iloc[0] == pytest.approx((5 / 6 + 1 / size) / 6)
     assert found.summary["p_chance"].iloc[0] == pytest.approx((1 / 6) ** 5 / size)
 
 
@@ -249,7 +257,7 @@ def test_descriptions_that_are_never_chosen_count_as_0(matching, tmp_path):
 
     truth = truth_of(matching)
     given = {name: 1 if cluster == 3 else cluster for name, cluster in truth.items()}
-    line = read_matching(answer_file(tmp_path / "a.csv", "Ann", given), matching).summary.iloc[0]
+    line = read_test(answer_file(tmp_path / "a.csv", "Ann", given), matching).summary.iloc[0]
     both = list(truth.values()), list(given.values())
     for measure, theirs in (("precision", precision_score), ("recall", recall_score)):
         value = theirs(*both, average="macro", zero_division=0)
@@ -257,11 +265,11 @@ def test_descriptions_that_are_never_chosen_count_as_0(matching, tmp_path):
     # A cluster that is neither among the answered sets nor among the answers says nothing.
     few = {name: cluster for name, cluster in truth.items() if cluster != 3}
     with pytest.warns(UserWarning, match="2 of 6 sets have no answer"):
-        found = read_matching(answer_file(tmp_path / "b.csv", "Ann", few), matching)
+        found = read_test(answer_file(tmp_path / "b.csv", "Ann", few), matching)
     assert found.summary[["precision", "recall"]].iloc[0].tolist() == [1, 1]
     wrong = few | {next(iter(few)): 3}
     with pytest.warns(UserWarning, match="2 of 6 sets have no answer"):
-        found = read_matching(answer_file(tmp_path / "c.csv", "Ann", wrong), matching)
+        found = read_test(answer_file(tmp_path / "c.csv", "Ann", wrong), matching)
     assert found.summary["recall"].iloc[0] == pytest.approx((1 / 2 + 1 + 0) / 3)
 
 
@@ -305,39 +313,41 @@ def test_wilson_is_that_of_statsmodels():
 )
 def test_bad_descriptions(clustering, tmp_path, descriptions, message):
     with pytest.raises(ImagestrataError, match=message):
-        matching_test(clustering, descriptions, tmp_path / "page.html")
+        export_test(clustering, tmp_path / "page.html", descriptions=descriptions)
 
 
 def test_bad_files(clustering, matching, tmp_path):
     with pytest.raises(ImagestrataError, match="is there already"):
-        matching_test(clustering, NAMES, tmp_path / "page.html")
+        export_test(clustering, tmp_path / "page.html", descriptions=NAMES)
     with pytest.raises(ImagestrataError, match=r"ends in '\.html'"):
-        matching_test(clustering, NAMES, tmp_path / "page.csv")
+        export_test(clustering, tmp_path / "page.csv", descriptions=NAMES)
     truth = truth_of(matching)
     name = next(iter(truth))
     for answers, message in (
-        ({"elsewhere": 1}, "1 of 1 answer are to sets that are not among the 6"),
-        ({name: 7}, "1 of 1 answer are none of the 3 tested clusters, '7'"),
+        ({"elsewhere": 1}, "1 of 1 answer are about sets that are not among the 6"),
+        ({name: 7}, "1 of 1 answer are none of the 3 tested clusters: '7'"),
     ):
         file = answer_file(tmp_path / "bad.csv", "Ann", answers)
         with pytest.raises(ImagestrataError, match=message), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            read_matching(file, matching)
+            read_test(file, matching)
     twice = pd.DataFrame({"set_id": [name] * 2, "annotator": "Ann", "judgement": [1, 2]})
     twice.to_csv(tmp_path / "twice.csv", index=False)
     with (
-        pytest.raises(ImagestrataError, match="1 sets have contradictory judgements"),
+        pytest.raises(ImagestrataError, match="1 set has contradictory answers"),
         pytest.warns(UserWarning, match="5 of 6 sets"),
     ):
-        read_matching(tmp_path / "twice.csv", matching)
-    with pytest.raises(ImagestrataError, match=r"-key\.csv beside it.* it has set_id"):
-        read_matching(tmp_path / "bad.csv", matching[["set_id"]])
+        read_test(tmp_path / "twice.csv", matching)
+    with pytest.raises(ImagestrataError, match=r"-key\.csv beside.* it has set_id"):
+        read_test(tmp_path / "bad.csv", matching[["set_id"]])
     with pytest.raises(ImagestrataError, match="needs two clusters or more; 1 was given"):
-        matching_test(clustering, {1: NAMES[1]}, tmp_path / "b.html")
+        export_test(clustering, tmp_path / "b.html", descriptions={1: NAMES[1]})
     with pytest.raises(ImagestrataError, match="not a DataFrame"):
-        intruder_test(clustering.images, tmp_path / "b.html")
-    with pytest.raises(ImagestrataError, match=r"1 of 1 (described )?cluster do not exist, 8"):
-        intruder_test(clustering, tmp_path / "b.html", clusters=8)
+        export_test(clustering.images, tmp_path / "b.html", kind="intruders")
+    with pytest.raises(ImagestrataError, match="There is no cluster 8"):
+        export_test(clustering, tmp_path / "b.html", kind="intruders", clusters=8)
+    with pytest.raises(ImagestrataError, match="The residual, -1, is no cluster"):
+        export_test(clustering, tmp_path / "b.html", kind="intruders", clusters=[1, -1])
 
 
 def test_images_that_are_gone_take_their_sets_with_them(tmp_path):
@@ -346,8 +356,8 @@ def test_images_that_are_gone_take_their_sets_with_them(tmp_path):
     clustering = hand_made(paths, clusters)
     Path(paths[0]).unlink()
     with pytest.warns(UserWarning, match=r"1 of 4 sets are left out: 1 of \d+ images"):
-        key = matching_test(
-            clustering, {1: "a", 2: "b"}, tmp_path / "p.html", n_sets=2, progress=False
+        key = export_test(
+            clustering, tmp_path / "p.html", descriptions={1: "a", 2: "b"}, n_sets=2, progress=False
         )
     assert key["set_id"].nunique() == 3
 
@@ -383,7 +393,7 @@ def test_matching_with_the_keyboard(matching, tmp_path, visit):
     assert visit.get_by_text("All sets are judged. Thank you!").is_visible()
     file = downloaded(visit, tmp_path)
     assert file.name == "matching-Ann.csv"
-    assert read_matching(file, matching).summary["accuracy"].iloc[0] == 1
+    assert read_test(file, matching).summary["accuracy"].iloc[0] == 1
 
 
 @pytest.mark.browser
@@ -392,7 +402,7 @@ def test_two_digits(tmp_path, visit):
     clustering = hand_made(draw_images(tmp_path / "images", [1] * 36), clusters)
     names = {cluster: f"word {cluster}" for cluster in range(1, 13)}
     page = tmp_path / "page.html"
-    key = matching_test(clustering, names, page, n_sets=1, progress=False)
+    key = export_test(clustering, page, descriptions=names, n_sets=1, progress=False)
     options = [cluster for cluster, _ in data_of(page)["options"]]
     visit.goto(page.as_uri())
     begin(visit, "Ann")
@@ -421,14 +431,14 @@ def test_intruders_with_the_mouse_and_the_keyboard(intruders, tmp_path, visit):
         else:
             buttons.nth(hidden[name] - 1).click()
     assert visit.get_by_text("All sets are judged").is_visible()
-    found = read_intruders(downloaded(visit, tmp_path), intruders)
+    found = read_test(downloaded(visit, tmp_path), intruders)
     assert found.summary["share_found"].iloc[0] == 1
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "height"), [(360, 640), (1280, 720)])
 def test_nothing_sticks_out(clustering, tmp_path, visit, width, height):
-    matching_test(clustering, NAMES, tmp_path / "page.html", progress=False)
+    export_test(clustering, tmp_path / "page.html", descriptions=NAMES, progress=False)
     visit.set_viewport_size({"width": width, "height": height})
     visit.goto((tmp_path / "page.html").as_uri())
     begin(visit, "Ann")

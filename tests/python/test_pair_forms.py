@@ -80,12 +80,12 @@ def test_the_page_holds_every_image_once(pairs, tmp_path):
 
 
 def test_tables_and_tasks(pairs, tmp_path):
-    table = pd.read_csv(export(pairs, tmp_path / "pairs.csv", format="csv"), dtype=str)
+    table = pd.read_csv(export(pairs, tmp_path / "pairs.csv", to="csv"), dtype=str)
     assert table["pair_id"].tolist() == pairs["pair_id"].tolist()
     assert table["path_a"].tolist() == pairs["path_a"].tolist()
     assert table[["annotator", "judgement"]].isna().all(axis=None)
 
-    tasks = export(pairs, tmp_path / "tasks.json", format="labelstudio", base_url="https://x/y/")
+    tasks = export(pairs, tmp_path / "tasks.json", to="labelstudio", base_url="https://x/y/")
     first = json.loads(tasks.read_text())[0]["data"]
     assert first == {
         "pair_id": pairs["pair_id"][0],
@@ -94,18 +94,20 @@ def test_tables_and_tasks(pairs, tmp_path):
         "left": f"https://x/y/{Path(pairs['path_a'][0]).name}",
         "right": f"https://x/y/{Path(pairs['path_b'][0]).name}",
     }
-    alone = export(pairs, tmp_path / "alone.json", format="labelstudio", thumbnail=40)
+    alone = export(pairs, tmp_path / "alone.json", to="labelstudio", thumbnail=40)
     assert json.loads(alone.read_text())[0]["data"]["left"].startswith("data:image/jpeg")
-    web = export(pairs, tmp_path / "web.csv", format="csv", base_url="https://x")
+    web = export(pairs, tmp_path / "web.csv", to="csv", base_url="https://x")
     assert pd.read_csv(web)["url_b"][0] == f"https://x/{Path(pairs['path_b'][0]).name}"
 
 
-@pytest.mark.parametrize(("scale", "words"), [("binary", 2), ("graded", 3)])
-def test_the_labelling_configuration_is_proper(pairs, tmp_path, scale, words):
-    given = {"scale": scale, "question": 'Same "topic" & <kind>?', "warning": "<b>"}
-    export(pairs, tmp_path / "t.json", format="labelstudio", base_url="https://x", **given)
+@pytest.mark.parametrize(("graded", "words"), [(False, 2), (True, 3)])
+def test_the_labelling_configuration_is_proper(pairs, tmp_path, graded, words):
+    given = {"graded": graded, "question": 'Same "topic" & <kind>?', "warning": "<b>"}
+    export(pairs, tmp_path / "t.json", to="labelstudio", base_url="https://x", **given)
     view = ElementTree.parse(tmp_path / "t-config.xml").getroot()
-    assert view.find("Header").get("value") == given["question"]
+    texts = [header.get("value") for header in view.iter("Header")]
+    assert texts == [given["warning"], given["question"]]
+    assert [image.get("name") for image in view.iter("Image")] == ["left", "right"]
     choices = view.find("Choices")
     assert choices.get("name") == "judgement"
     assert [choice.get("hotkey") for choice in choices] == [str(i) for i in range(words)]
@@ -142,7 +144,11 @@ def test_mistakes_on_the_way_out(pairs, tmp_path):
         export(pairs, page)
     assert export(pairs, page, overwrite=True) == page
     with pytest.raises(ImagestrataError, match=r"ends in '\.csv' for the format 'csv'"):
-        export(pairs, tmp_path / "pairs.html", format="csv")
+        export(pairs, tmp_path / "pairs.html", to="csv")
+    with pytest.raises(ImagestrataError, match='to="qualtrics" is for packets'):
+        export(pairs, tmp_path / "p.txt", to="qualtrics")
+    with pytest.raises(ImagestrataError, match='thumbnail=80 has no effect with to="csv"'):
+        export(pairs, tmp_path / "p.csv", to="csv", thumbnail=80)
     with pytest.raises(ImagestrataError, match="A page holds its images"):
         export(pairs, tmp_path / "p.html", base_url="https://x")
     with pytest.raises(ImagestrataError, match="1 of 6 pairs hold one image twice"):
@@ -151,7 +157,7 @@ def test_mistakes_on_the_way_out(pairs, tmp_path):
     with pytest.raises(ImagestrataError, match="must be a list of image ids"):
         export(pairs, tmp_path / "p.html", exclude=pairs["image_a"][0])
     with pytest.raises(ImagestrataError, match="5 of 5 images have no path"):
-        export(pairs.assign(path_a=None, path_b=None), tmp_path / "p.csv", format="csv",
+        export(pairs.assign(path_a=None, path_b=None), tmp_path / "p.csv", to="csv",
                base_url="https://x")  # fmt: skip
 
 
@@ -201,7 +207,7 @@ def test_answers_of_label_studio(pairs, tmp_path):
         for pair, judgement in zip(pairs["pair_id"], wanted, strict=True)
     ]
     (tmp_path / "whole.json").write_text(json.dumps(whole))
-    table = read_pairs(tmp_path / "whole.json", pairs, scale="graded")
+    table = read_pairs(tmp_path / "whole.json", pairs, graded=True)
     assert table.loc[table["annotator"] == "7", "judgement"].tolist() == wanted
     assert (table.loc[table["annotator"] == "b@example.org", "judgement"] == 2).all()
     assert len(table) == 12
@@ -211,6 +217,49 @@ def test_answers_of_label_studio(pairs, tmp_path):
     ]
     (tmp_path / "short.json").write_text(json.dumps(short))
     assert (read_pairs(tmp_path / "short.json", pairs)["judgement"] == 1).all()
+
+
+def test_the_key_lies_beside_the_file(pairs, tmp_path):
+    """What was handed out, and nothing else: from the table, its file or the page."""
+    hidden = pairs["image_a"][0]
+    shown = pairs[(pairs["image_a"] != hidden) & (pairs["image_b"] != hidden)]
+    export(pairs, tmp_path / "page.html", exclude=[hidden])
+    file = stored(tmp_path, "a.csv", answers(shown))
+    expected = read_pairs(file, shown.reset_index(drop=True))
+    for key in (tmp_path / "page-key.csv", tmp_path / "page.html"):
+        pd.testing.assert_frame_equal(read_pairs(file, key), expected, check_dtype=False)
+    other = stored(tmp_path, "b.csv", answers(pairs))
+    with pytest.raises(ImagestrataError, match=f"not among the {len(shown)} of this export"):
+        read_pairs(other, tmp_path / "page.html")
+    with pytest.raises(ImagestrataError, match="There is no file"):
+        read_pairs(file, tmp_path / "none.html")
+    with pytest.raises(ImagestrataError, match="`pairs` must be the table"):
+        read_pairs(file, file)
+
+
+def test_answers_to_another_question_are_told(pairs, tmp_path):
+    """A 1 is "same", or "loosely related": the page says which, and never a 2 gives it away."""
+    words = ["unrelated", "loosely related"]
+    table = answers(pairs)
+    table["answer"] = table["judgement"].map(dict(enumerate(words)))
+    file = stored(tmp_path, "a.csv", table)
+    assert read_pairs(file, pairs, graded=True)["judgement"].tolist() == table["judgement"].tolist()
+    with pytest.raises(ImagestrataError, match=r"none of 0 \(different\), 1 \(same\)") as caught:
+        read_pairs(file, pairs)
+    assert "graded=True" in caught.value.hint
+
+
+def test_answers_come_as_a_table_or_a_folder_too(pairs, tmp_path):
+    stored(tmp_path, "1.csv", answers(pairs))
+    export(pairs, tmp_path / "pairs.html")  # its key is no answer
+    expected = read_pairs(tmp_path / "1.csv", pairs)
+    pd.testing.assert_frame_equal(read_pairs(tmp_path, pairs), expected)
+    pd.testing.assert_frame_equal(read_pairs(answers(pairs), pairs), expected)
+    with pytest.raises(ImagestrataError, match="lacks the column 'annotator'"):
+        read_pairs(answers(pairs).drop(columns="annotator"), pairs)
+    half = answers(pairs).assign(annotator=["anna", "", *["anna"] * 4])
+    with pytest.raises(ImagestrataError, match="1 of 6 judgements name no annotator"):
+        read_pairs(half, pairs)
 
 
 def test_pairs_without_an_answer_are_counted(pairs, tmp_path):
@@ -231,25 +280,27 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
         return str(caught.value)
 
     other = good.assign(pair_id=good["pair_id"].where(good.index > 1, "p0"))
-    assert "2 of 6 judgements are of pairs that are not among the 6 given ones, 'p0'" in complaint(
-        other
+    assert (
+        "2 of 6 judgements are about pairs that are not among the 6 of this export: 'p0'"
+        in complaint(other)
     )
-    assert "6 of 6 judgements are off the scale 0 (different), 1 (same): '2'" in complaint(
+    assert "6 of 6 judgements are none of 0 (different), 1 (same): '2'" in complaint(
         good.assign(judgement=2)
     )
-    assert "6 of 6 judgements are off the scale 0 (unrelated), 1" in complaint(
-        good.assign(judgement=0.5), scale="graded"
+    assert "6 of 6 judgements are none of 0 (unrelated), 1" in complaint(
+        good.assign(judgement=0.5), graded=True
     )
     both = pd.concat([good, good.assign(judgement=1 - good["judgement"]).head(2), good])
-    assert "2 pairs have contradictory judgements by one annotator (anna)" in complaint(both)
+    assert "2 pairs have contradictory judgements by one annotator ('anna')" in complaint(both)
     assert len(read_pairs(stored(tmp_path, "b.csv", pd.concat([good, good])), pairs)) == 6
     assert "lacks the column 'judgement'; it has pair_id, annotator" in complaint(
         good.drop(columns="judgement")
     )
     with pytest.raises(ImagestrataError, match="There is no file"):
         read_pairs(tmp_path / "none.csv", pairs)
-    with pytest.raises(ImagestrataError, match="is a folder, not a file"):
-        read_pairs(tmp_path, pairs)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImagestrataError, match=r"holds no file that ends in \.csv"):
+        read_pairs(tmp_path / "empty", pairs)
     (tmp_path / "nothing.csv").write_text("\n")
     with pytest.raises(ImagestrataError, match=r"nothing\.csv' is empty"):
         read_pairs(tmp_path / "nothing.csv", pairs)
@@ -328,7 +379,7 @@ def test_judging_with_the_keyboard_and_the_way_back(pairs, tmp_path, visit):
 
 @pytest.mark.browser
 def test_annotators_of_one_browser_have_answers_of_their_own(pairs, tmp_path, visit):
-    html = export(pairs, tmp_path / "graded.html", scale="graded", question="How <i>near</i>?")
+    html = export(pairs, tmp_path / "graded.html", graded=True, question="How <i>near</i>?")
     visit.goto(html.as_uri())
     begin(visit, "anna")
     assert visit.get_by_role("heading", name="How <i>near</i>?").is_visible()
@@ -340,7 +391,7 @@ def test_annotators_of_one_browser_have_answers_of_their_own(pairs, tmp_path, vi
     visit.get_by_role("button", name="Closely related").click()
     file = downloaded(visit, tmp_path)
     with pytest.warns(UserWarning, match="5 of 6 pairs have no judgement"):
-        assert read_pairs(file, pairs, scale="graded")["judgement"].tolist() == [2]
+        assert read_pairs(file, pairs, graded=True)["judgement"].tolist() == [2]
     visit.get_by_role("button", name="Change").click()
     begin(visit, "anna")
     assert judged_so_far(visit) == "Pair 4 of 6 · 3 judged"
@@ -355,7 +406,7 @@ def test_annotators_of_one_browser_have_answers_of_their_own(pairs, tmp_path, vi
 @pytest.mark.parametrize(("width", "height"), [(360, 640), (1600, 900), (900, 400)])
 def test_everything_is_seen_at_once(pairs, tmp_path, visit, width, height):
     visit.set_viewport_size({"width": width, "height": height})
-    visit.goto(export(pairs, tmp_path / "pairs.html", scale="graded").as_uri())
+    visit.goto(export(pairs, tmp_path / "pairs.html", graded=True).as_uri())
     begin(visit, "anna")
     visit.keyboard.press("0")
     size = visit.evaluate(

@@ -15,22 +15,18 @@ import pytest
 from PIL import Image
 
 from clusterings import content_id, draw_images
-from imagestrata import (
-    ImagestrataError,
-    assign_annotators,
-    export_labelstudio,
-    export_qualtrics,
-    export_ratings_page,
-)
-from imagestrata.annotation.survey import EMOTIONS
+from imagestrata import ImagestrataError, assign_annotators, export_packets, read_ratings
+from imagestrata.annotation.packets import EMOTIONS
 
 CLUSTERS = [1, 1, 2, 2, 3, 3]
 URL = "https://www.example.org/images"
 EXPORTS = {
-    "pages": export_ratings_page,
-    "qualtrics": lambda *given, **named: export_qualtrics(*given, base_url=URL, **named),
-    "tasks": export_labelstudio,
-    "hosted tasks": lambda *given, **named: export_labelstudio(*given, base_url=URL, **named),
+    "pages": {},
+    "qualtrics": {"to": "qualtrics", "base_url": URL},
+    "tasks": {"to": "labelstudio"},
+    "hosted tasks": {"to": "labelstudio", "base_url": URL},
+    "tables": {"to": "csv"},
+    "hosted tables": {"to": "csv", "base_url": URL},
 }
 
 
@@ -43,7 +39,7 @@ def packets(tmp_path) -> pd.DataFrame:
 
 
 def export(kind: str, packets: pd.DataFrame, out: Path, **named: Any) -> Path:
-    return EXPORTS[kind](packets, out, progress=False, **{"thumbnail": 40} | named)
+    return export_packets(packets, out, progress=False, **{"thumbnail": 40} | EXPORTS[kind] | named)
 
 
 def data_of(page: Path) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def test_an_interrupted_export_is_replaced_whole(kind, packets, tmp_path, monkey
     out, hidden = tmp_path / "out", packets["image_id"].iloc[0]
     whole = files_of(export(kind, packets, tmp_path / "whole", exclude=[hidden]))
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("imagestrata.annotation.survey.finish", lambda *_, **__: 1 / 0)
+        interrupted.setattr("imagestrata.annotation.export.finish", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             export(kind, packets, out)
     assert any(hidden in path.read_text("latin-1") + path.name for path in files_of(out))
@@ -146,8 +142,8 @@ def test_bad_input(packets, tmp_path):
     with pytest.raises(ImagestrataError, match="no name for a file"):
         export("pages", packets.assign(packet_id="../" + packets["packet_id"]), out)
     for url in ["www.example.org", "https://x/[[a]]", None]:
-        with pytest.raises(ImagestrataError, match="`base_url` must be"):
-            export_qualtrics(packets, out, base_url=url, progress=False)
+        with pytest.raises(ImagestrataError, match=r"`base_url` must be (given|where the images)"):
+            export_packets(packets, out, to="qualtrics", base_url=url, progress=False)
     with pytest.raises(ImagestrataError, match="cannot name files"):
         export("qualtrics", packets.assign(image_id="a/" + packets["image_id"]), out)
     with pytest.raises(ImagestrataError, match=re.escape("must not have '[['")):
@@ -257,6 +253,75 @@ def test_label_studio(packets, tmp_path, hosted):
         "How much does this image make you feel each of the following?",
         "0 = not at all, 10 = extremely",
     ]
+
+
+def test_ratings_in_label_studio_come_back(packets, tmp_path):
+    """As exported whole, and short; one task is skipped, one item is not answered."""
+    folder = export("tasks", packets, tmp_path / "out", items=["proud", "angry"])
+    tasks = json.loads((folder / "tasks.json").read_text())
+    for number, task in enumerate(tasks):
+        results = [
+            {"from_name": item, "value": {"choices": [str(value)]}}
+            for item, value in (("proud", number), ("angry", 10 - number))
+        ][: 1 if number == 1 else 2]
+        skipped = number == 2
+        task["annotations"] = [
+            {"completed_by": number // 3, "result": results, "was_cancelled": skipped}
+        ]
+    (tmp_path / "a.json").write_text(json.dumps(tasks[:6]))
+    with pytest.warns(UserWarning, match="1 of 10 rows have no rating"):
+        ratings = read_ratings(tmp_path / "a.json", items=["proud", "angry"])
+    assert ratings["rating"].tolist() == [0, 10, 1, 3, 7, 4, 6, 5, 5]
+    assert ratings["respondent_id"].tolist() == ["0"] * 3 + ["1"] * 6
+    shown = (0, 0, 1, 3, 3, 4, 4, 5, 5)
+    assert ratings["group"].tolist() == [tasks[i]["data"]["group"] for i in shown]
+
+
+# ---- CSV ----
+
+
+@pytest.mark.parametrize("hosted", [False, True])
+def test_tables_to_fill_in_come_back(packets, tmp_path, hosted):
+    kind = "hosted tables" if hosted else "tables"
+    folder = export(kind, packets, tmp_path / "out", items=["proud", "angry"])
+    index = pd.read_csv(folder / "packets.csv")
+    for number, row in enumerate(index.to_dict("records")):
+        table = pd.read_csv(folder / row["file"], dtype=str, keep_default_na=False)
+        theirs = packets[packets["packet_id"] == row["packet_id"]]
+        where = [f"{URL if hosted else 'images'}/{image}.jpg" for image in theirs["image_id"]]
+        assert table["url" if hosted else "path"].tolist() == where
+        assert table[["respondent_id", "proud", "angry"]].eq("").all(axis=None)
+        filled = table.assign(respondent_id=f"r{number}", proud="1,5", angry=str(number))
+        filled.to_csv(folder / row["file"], index=False, sep=";")
+    everything = "".join(path.read_text("latin-1") for path in files_of(folder))
+    assert str(tmp_path / "images") not in everything
+    ratings = read_ratings(folder, items=["proud", "angry"])
+    assert len(ratings) == 2 * len(packets)
+    assert (ratings.loc[ratings["item"] == "proud", "rating"] == 1.5).all()
+    assert set(ratings["group"]) == {"Democrat", "Republican"}
+    blank = pd.read_csv(folder / "p001.csv", sep=";").assign(respondent_id=None)
+    with pytest.raises(ImagestrataError, match="6 of 6 ratings name no respondent"):
+        read_ratings(blank, items=["proud", "angry"])
+
+
+def test_the_key_lies_beside_the_folder(packets, tmp_path):
+    hidden = packets["image_id"].iloc[0]
+    export("pages", packets, tmp_path / "out", exclude=[hidden])
+    key = pd.read_csv(tmp_path / "out-key.csv", dtype={"image_id": str})
+    assert key["image_id"].tolist() == [i for i in packets["image_id"] if i != hidden]
+    row = packets.iloc[[1]]
+    answer = row[["packet_id", "image_id"]].assign(respondent_id="r", item="proud", rating=1)
+    for given in (packets, tmp_path / "out-key.csv", tmp_path / "out"):
+        ratings = read_ratings(answer, packets=given, items=["proud"])
+        assert ratings["group"].tolist() == row["group"].tolist()
+
+
+def test_options_belong_to_their_tool(packets, tmp_path):
+    with pytest.raises(ImagestrataError, match='`base_url` has no effect with to="page"'):
+        export("pages", packets, tmp_path / "out", base_url=URL)
+    with pytest.raises(ImagestrataError, match="'page', 'qualtrics', 'labelstudio', 'csv'"):
+        export("pages", packets, tmp_path / "out", to="html")
+    assert not (tmp_path / "out").exists()
 
 
 # ---- the page ----

@@ -1,0 +1,268 @@
+"""How a form becomes an export: what may be seen, where it lies, what an earlier one leaves."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote as as_url
+
+import pandas as pd
+
+from ..corpus.pictures import embedded_pictures
+from ..errors import ImagestrataError, plural, warn
+from ..files import (
+    is_half_written,
+    make_folder,
+    read_json,
+    refuse_links,
+    remove_half_written,
+    write_bytes,
+    write_json,
+    write_table,
+)
+from ..names import Exclude
+from ..progress import Progress
+from ..provenance import version
+from ..validate import check_address, check_bool, check_choice, check_idle, check_int, check_path
+from ..wording import arg, quote
+from .exporters import EXPORTERS, Exporter
+from .form import Files, Form, Pictures
+from .key import key_file
+
+#: Lists what an export consists of, so that a new one can replace it whole.
+_MANIFEST = "export.json"
+
+
+def export(
+    form: Form,
+    out: Any,
+    to: str = "page",
+    *,
+    exclude: Exclude = None,
+    thumbnail: Any,
+    usual: int,
+    base_url: Any = None,
+    overwrite: Any,
+    progress: Progress,
+) -> tuple[Path, Form]:
+    """Write a form, and what it is about beside it.
+
+    Parameters
+    ----------
+    form : Form
+    out : path
+        A folder if the form has sheets, else a file.
+    to : str
+        A name in :data:`EXPORTERS`.
+    exclude, thumbnail, base_url, overwrite, progress
+        As users give them.
+    usual : int
+        The default of ``thumbnail``.
+
+    Returns
+    -------
+    out : Path
+    form : Form
+        With the tasks that can be shown.
+    """
+    tool = EXPORTERS[check_choice("to", to, EXPORTERS)]
+    in_folder = form.sheets is not None
+    if to == "qualtrics" and not in_folder:
+        raise ImagestrataError(
+            f"{arg('to', 'qualtrics')} is for packets: its one block of questions is looped over "
+            "the images of a respondent.",
+            f"Use {arg('to', 'page')}, {arg('to', 'labelstudio')} or {arg('to', 'csv')}.",
+        )
+    side = check_int("thumbnail", thumbnail, minimum=40, maximum=4000)
+    alone = not (tool.inside or in_folder)
+    if alone:
+        check_idle(f"with {arg('to', to)}: the file holds no images", thumbnail=(side, usual))
+    address = check_base_url(base_url, to)
+    form = form.without(exclude)
+    replace = check_bool("overwrite", overwrite)
+    place = check_folder(out, replace) if in_folder else check_file(out, tool.ending, replace, to)
+    if not in_folder and (alone or address is not None):
+        pictures = Pictures(_places(form.images, address), {})
+        copies: Files = {}
+    else:
+        pictures = _embedded(form, side, progress)
+        form = form.with_pictures(pictures)
+        copies, pictures = _copies(pictures, address, tool) if in_folder else ({}, pictures)
+    files = tool.files(form, pictures) | copies
+    if in_folder:
+        _write_folder(place, files, to, form)
+    else:
+        for number, (name, write) in enumerate(files.items()):
+            write(place if number == 0 else place.with_name(f"{place.stem}-{name}"))
+    write_table(key_file(place), form.key)
+    return place, form
+
+
+def check_file(out: Any, ending: str, overwrite: bool, to: str = "page") -> Path:
+    """The file for annotators, in a folder that exists."""
+    file = check_path("out", out)
+    if file.suffix.lower() != ending:
+        what = "" if to == "page" else f" for the format {quote(to)}"
+        raise ImagestrataError(
+            f"{arg('out')} must be a file that ends in {quote(ending)}{what}, not {quote(file)}.",
+            f"Use {arg('out', file.with_suffix(ending))}.",
+        )
+    remove_half_written(make_folder(file.parent), file.name)
+    if file.exists() and not overwrite:
+        raise ImagestrataError(
+            f"{quote(file)} is there already, perhaps with somebody's answers.",
+            f"Choose another name, or use {arg('overwrite', True)} to replace it.",
+        )
+    return file
+
+
+def check_folder(out: Any, overwrite: bool) -> Path:
+    """A folder for an export: empty, or with an earlier export that may be replaced."""
+    folder = make_folder(out)
+    refuse_links(folder)
+    here = sorted(path.name for path in folder.iterdir() if not is_half_written(path))
+    if not here:
+        return folder
+    if _MANIFEST not in here:
+        raise ImagestrataError(
+            f"{quote(folder)} holds other files ({', '.join(here[:3])}).",
+            "Choose a new folder.",
+        )
+    if not overwrite and not _manifest(folder).get("unfinished"):
+        raise ImagestrataError(
+            f"{quote(folder)} holds an export already, which may be with annotators.",
+            f"Choose another folder, or use {arg('overwrite', True)} to replace it.",
+        )
+    return folder
+
+
+def check_base_url(base_url: Any, to: str) -> str | None:
+    """The address of a folder on a server, without a slash at its end."""
+    example = "https://www.example.org/study/images"
+    if base_url is None:
+        if to == "qualtrics":
+            raise ImagestrataError(
+                f"{arg('base_url')} must be given: Qualtrics shows images from a server.",
+                f"For example {arg('base_url', example)}.",
+            )
+        return None
+    if not EXPORTERS[to].outside:
+        raise ImagestrataError(
+            f"A page holds its images: {arg('base_url')} has no effect with {arg('to', to)}.",
+            f"Leave it out, or use {arg('to', 'labelstudio')}.",
+        )
+    if not isinstance(base_url, str) or not re.fullmatch(r"https?://[^\s\"'<>\[\]]+", base_url):
+        raise ImagestrataError(
+            f"{arg('base_url')} must be where the images will lie on a server, not "
+            f"{quote(base_url)}.",
+            f"For example {arg('base_url', example)}.",
+        )
+    return check_address("base_url", base_url, example).rstrip("/")
+
+
+def _places(images: pd.DataFrame, address: str | None) -> dict[str, str]:
+    """Where each image lies, on this machine or below an address."""
+    unknown = int(images["path"].isna().sum())
+    if address is None:
+        return dict(zip(images["image_id"], images["path"], strict=True))
+    if unknown:
+        raise ImagestrataError(f"{unknown} of {plural(len(images), 'image')} have no path.")
+    absolute = [os.path.abspath(path) for path in images["path"]]  # noqa: PTH100 - keeps links
+    root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+    below = [os.path.relpath(path, root).replace(os.sep, "/") for path in absolute]
+    urls = [f"{address}/{as_url(path)}" for path in below]
+    return dict(zip(images["image_id"], urls, strict=True))
+
+
+def _embedded(form: Form, side: int, progress: Progress) -> Pictures:
+    """Pictures of the images; a warning counts those that cannot be shown."""
+    addresses, lost = embedded_pictures(form.images, side, progress)
+    pictures = Pictures(addresses, lost)
+    if not lost:
+        return pictures
+    image_id, reason = next(iter(lost.items()))
+    path = form.images.set_index("image_id")["path"][image_id]
+    complaint = (
+        f"{len(lost)} of {plural(len(form.images), 'image')} cannot be shown, "
+        f"{quote(path if isinstance(path, str) else image_id)} for one ({reason})."
+    )
+    if form.wanting:
+        warn(complaint)
+        return pictures
+    left = form.with_pictures(pictures)
+    message = (
+        f"{form.n_tasks - left.n_tasks} of {plural(form.n_tasks, form.unit)} are left out: "
+        f"{complaint}"
+    )
+    if left.tasks.empty:
+        raise ImagestrataError(message, "Check where the images lie.")
+    warn(message)
+    return pictures
+
+
+def _copies(pictures: Pictures, address: str | None, tool: Exporter) -> tuple[Files, Pictures]:
+    """Small copies in the folder of an export, ``images/ID.jpg``, unless files hold them."""
+    if tool.inside and address is None:
+        return {}, pictures
+    unfit = [name for name in pictures.addresses if not re.fullmatch(r"[\w.-]+", name, re.ASCII)]
+    if unfit:
+        raise ImagestrataError(
+            f"{plural(len(unfit), 'image id')} cannot name files on a server, {quote(unfit[0])} "
+            "for one.",
+            "Ids may have letters, digits, '.', '_' and '-'.",
+        )
+    data = {name: at.split(",", 1)[1] for name, at in pictures.addresses.items()}
+    files: Files = {
+        f"images/{name}.jpg": partial(write_bytes, data=base64.b64decode(text))
+        for name, text in data.items()
+    }
+    named = {name: f"{address or 'images'}/{name}.jpg" for name in data}
+    return files, pictures._replace(addresses=named)
+
+
+def _write_folder(folder: Path, files: Files, to: str, form: Form) -> None:
+    """Remove an earlier export (an image that has been excluded since must not stay), and write.
+
+    The list of what will be written comes first, so that an export that is interrupted
+    can be removed as well.
+    """
+    files = dict(files)
+    earlier = _names(_manifest(folder), folder)
+    remove_half_written(folder)
+    write_json(folder / _MANIFEST, {"unfinished": True, "files": sorted({*earlier, *files})})
+    for name in earlier:
+        (folder / name).unlink(missing_ok=True)
+    for name, write in files.items():
+        make_folder((folder / name).parent)
+        write(folder / name)
+    finish(folder, to, sorted(files), form)
+
+
+def finish(folder: Path, to: str, files: Sequence[str], form: Form) -> None:
+    """Say what the export is made of."""
+    about = {"imagestrata": version(), "to": to, **(form.about or {}), "files": files}
+    write_json(folder / _MANIFEST, about)
+
+
+def _names(manifest: dict[str, Any], folder: Path) -> list[str]:
+    """The files of an export: names in its folder, or of images, and nothing that leads out."""
+    names = manifest.get("files", [])
+    plain = re.compile(r"(images/)?[\w-][\w.-]{,199}")
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and plain.fullmatch(name) for name in names
+    ):
+        raise ImagestrataError(
+            f"{quote(folder / _MANIFEST)} names files that no export of this package has.",
+            "Nothing was removed. Choose a new folder.",
+        )
+    return names
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / _MANIFEST
+    return read_json(file) if file.exists() else {}

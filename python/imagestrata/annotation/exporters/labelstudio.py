@@ -1,0 +1,125 @@
+"""Tasks for Label Studio, and the answers that it exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from ...errors import ImagestrataError
+from ...files import write_json, write_text
+from ...wording import kind_of, quote
+from ..form import Files, Form, Pictures
+
+#: Where a result says what was answered, by the kind of its field.
+_VALUES = ("choices", "rating", "number", "text")
+
+
+def files(form: Form, pictures: Pictures) -> Files:
+    """Tasks to import, and the labelling configuration."""
+    places = form.shown.items()
+    tasks = [
+        {"data": row | {place: pictures.addresses[row[column]] for place, column in places}}
+        for row in form.tasks.to_dict("records")
+    ]
+    return {
+        "tasks.json": partial(write_json, content=tasks),
+        "config.xml": partial(write_text, text=_configuration(form)),
+    }
+
+
+def _configuration(form: Form) -> str:
+    """The labelling interface: the images side by side, then a row of choices for each field."""
+    first, *others = form.shown
+    columns = "1fr " * (1 + len(others))
+    texts = [text for text in (form.warning, form.question, form.note) if text]
+    lines = [
+        "<View>",
+        *(f"  <Header value={quoteattr(text)}/>" for text in texts),
+        f'  <View style="display: grid; grid-template-columns: {columns.strip()}; gap: 16px">',
+        *(f'    <Image name="{place}" value="${place}"/>' for place in form.shown),
+        "  </View>",
+    ]
+    alone = len(form.fields) == 1
+    for name, answers in form.fields.items():
+        if not alone:
+            lines.append(f'  <Header value={quoteattr(name)} size="5"/>')
+        if answers is None:
+            lines.append(f'  <TextArea name={quoteattr(name)} toName="{first}"/>')
+            continue
+        lines += [
+            f'  <Choices name={quoteattr(name)} toName="{first}" choice="single" '
+            'showInline="true" required="true">',
+            *(
+                f"    <Choice value={quoteattr(str(answer))}"
+                + (f' hotkey="{number}"/>' if alone else "/>")
+                for number, answer in enumerate(answers)
+            ),
+            "  </Choices>",
+        ]
+    return "\n".join([*lines, "</View>"]) + "\n"
+
+
+def read_tasks(text: str, file: Path) -> list[dict[str, str]]:
+    """A row for each annotation of an export, whole (JSON) or short (JSON-MIN), all text.
+
+    It has the data of the task, the answer to each field, and ``annotator``.
+    """
+    try:
+        return [row for task in json.loads(text) for row in _rows(task, file)]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, ImagestrataError):
+            raise
+        raise ImagestrataError(
+            f"{quote(file)} is no export of Label Studio with our tasks ({kind_of(error)}: "
+            f"{error}).",
+            "Export the project as JSON, or as JSON-MIN.",
+        ) from None
+
+
+def _rows(task: dict[str, Any], file: Path) -> Iterator[dict[str, str]]:
+    if not task:
+        raise LookupError("an empty task")
+    if "annotations" not in task:
+        if "data" not in task:  # else predictions alone, or "completions"
+            yield {name: _text(value) for name, value in task.items()}
+        return
+    data = {name: _text(value) for name, value in task["data"].items()}
+    for annotation in task["annotations"]:
+        if not annotation.get("was_cancelled"):
+            fields = {
+                result["from_name"]: _answer(result, data, file)
+                for result in annotation["result"]
+                if "from_name" in result
+            }
+            yield data | {"annotator": _person(annotation)} | fields
+
+
+def _answer(result: dict[str, Any], data: dict[str, str], file: Path) -> str:
+    value = result["value"]
+    given = next(
+        (value[kind] for kind in ("choices", "rating", "number", "text") if kind in value), ""
+    )
+    ticked = given if isinstance(given, list) else [given]
+    if len(ticked) > 1:
+        raise ImagestrataError(
+            f"The task {quote(next(iter(data.values())))} in {quote(file)} has {len(ticked)} "
+            f"answers at once: {', '.join(map(quote, ticked))}.",
+            'Ask the annotator which is meant, and use choice="single" in the project.',
+        )
+    return _text(ticked[0] if ticked else None)
+
+
+def _person(annotation: dict[str, Any]) -> str:
+    """Who annotated: a number, or with some exports a description of the person."""
+    person = annotation.get("completed_by")
+    if isinstance(person, dict):
+        person = person.get("email") or person["id"]
+    return _text(person)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()

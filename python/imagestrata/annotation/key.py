@@ -1,0 +1,58 @@
+"""The key of an export: a table beside it that says what each answer is about.
+
+Annotators get the export alone. Whoever reads their answers gives the table that the verb
+returned, the key, or the export beside which it lies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import ImagestrataError
+from ..tables import read_typed, with_text_ids
+from ..validate import check_path, columns_of
+from ..wording import arg, quote, verb
+
+
+def key_file(export: Path) -> Path:
+    """Where the key to an export lies."""
+    name = export.name if export.is_dir() else export.stem
+    return export.with_name(f"{name}-key.csv")
+
+
+def read_key(
+    given: Any, columns: Sequence[str], name: str, maker: str, *, texts: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The table of what was asked, from wherever it is.
+
+    Parameters
+    ----------
+    given : DataFrame or path
+        The table, its file, or the export.
+    columns : sequence of str
+        Columns that it must have.
+    name, maker : str
+        The argument, and the verb that makes the table.
+    texts : sequence of str
+        Columns that stay text.
+    """
+    if isinstance(given, str | os.PathLike):
+        file = check_path(name, given)
+        if file.suffix.lower() != ".csv":
+            if not file.exists():
+                raise ImagestrataError(
+                    f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
+                )
+            file = key_file(file)
+        given = read_typed(file, columns, texts=texts)
+    if not isinstance(given, pd.DataFrame) or not {*columns} <= {*given}:
+        raise ImagestrataError(
+            f"{arg(name)} must be the table that {verb(maker)} returned, or the file ...-key.csv "
+            f"beside what it wrote, with the columns {', '.join(columns)}; {columns_of(given)}.",
+        )
+    return with_text_ids(given)
