@@ -1,20 +1,15 @@
 # Made by tools/stubs.py.
 from .annotation.agreement import agreement as agreement
-from .annotation.coding_sheet import coding_sheet as coding_sheet
-from .annotation.coding_sheet import read_coding as read_coding
+from .annotation.cluster_test import ClusterTest as ClusterTest
+from .annotation.cluster_test import export_test as export_test
+from .annotation.cluster_test import read_test as read_test
+from .annotation.coding import coding_sheet as coding_sheet
+from .annotation.coding import read_coding as read_coding
 from .annotation.consensus import consensus as consensus
-from .annotation.intruders import Intruders as Intruders
-from .annotation.intruders import intruder_test as intruder_test
-from .annotation.intruders import read_intruders as read_intruders
-from .annotation.labelstudio import export_labelstudio as export_labelstudio
-from .annotation.matching import Matching as Matching
-from .annotation.matching import matching_test as matching_test
-from .annotation.matching import read_matching as read_matching
-from .annotation.pair_answers import read_pairs as read_pairs
-from .annotation.pair_export import export_pairs as export_pairs
-from .annotation.qualtrics import export_qualtrics as export_qualtrics
-from .annotation.ratings_page import export_ratings_page as export_ratings_page
-from .annotation.read_ratings import read_ratings as read_ratings
+from .annotation.packets import export_packets as export_packets
+from .annotation.pairs import export_pairs as export_pairs
+from .annotation.pairs import read_pairs as read_pairs
+from .annotation.ratings import read_ratings as read_ratings
 from .clustering.cluster import cluster_images as cluster_images
 from .clustering.clustering import Clustering as Clustering
 from .clustering.density import DensityClustering as DensityClustering
@@ -81,16 +76,15 @@ from .validation.tuning import Tuning as Tuning
 from .validation.tuning import best_clustering as best_clustering
 
 __all__ = [
+    "ClusterTest",
     "Clustering",
     "Comparison",
     "DensityClustering",
     "Embeddings",
     "FineTunedModel",
     "ImagestrataError",
-    "Intruders",
     "IterativeKMeans",
     "LocalModel",
-    "Matching",
     "MissingWeightsError",
     "ModelServer",
     "Rekognition",
@@ -118,18 +112,15 @@ __all__ = [
     "embed_images",
     "embed_text",
     "explain_labels",
-    "export_labelstudio",
+    "export_packets",
     "export_pairs",
-    "export_qualtrics",
-    "export_ratings_page",
+    "export_test",
     "find_images",
     "fine_tune",
     "image_gallery",
-    "intruder_test",
     "label_ratings",
     "list_encoders",
     "map_images",
-    "matching_test",
     "methods_paragraph",
     "plot_confusion",
     "plot_map",
@@ -143,10 +134,9 @@ __all__ = [
     "rating_means",
     "rating_weights",
     "read_coding",
-    "read_intruders",
-    "read_matching",
     "read_pairs",
     "read_ratings",
+    "read_test",
     "read_text",
     "reassign",
     "reduce_embeddings",
