@@ -59,7 +59,7 @@ class FolderLock:
             # Not through a link, which a folder from somebody else may hold.
             file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as error:
-            if path.is_symlink() or path.is_dir():
+            if error.errno in (errno.ELOOP, errno.EISDIR):
                 raise ImagestrataError(
                     f"{quote(path)} must be a plain file; it is a link or a folder.",
                     "Remove it: it holds nothing that is needed.",

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,6 +105,21 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
     lock_folder(tmp_path)
     names = {path.name for path in tmp_path.iterdir()} - {NAME, "run.json"}
     assert names == {".mine.tmp", "b.123.tmp"}
+
+
+def test_threads_of_one_process_share_the_lock(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        locks = {*pool.map(lambda _: lock_folder(tmp_path), range(8))}
+        assert len(locks) == 1
+        command = [sys.executable, "-c", HOLD, str(tmp_path)]
+        shut_out = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert f"process {os.getpid()} on" in shut_out.stderr
+
+
+def test_a_lock_in_a_folder_that_is_read_only(tmp_path, unprivileged):
+    tmp_path.chmod(0o555)
+    with unprivileged(), pytest.raises(ImagestrataError, match="No permission to write"):
+        lock_folder(tmp_path)
 
 
 def test_links_lead_to_the_same_lock(tmp_path):
