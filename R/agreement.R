@@ -1,6 +1,6 @@
 #' Measure how far annotators agree
 #'
-#' @param judgements What [read_pairs()] returned, or a data frame with the columns `pair_id`,
+#' @param judgements The result of [read_pairs()], or a data frame with the columns `pair_id`,
 #'   `annotator` and `judgement` (a number), one row per judgement. Not every annotator needs
 #'   to have judged every pair.
 #' @param level Whether judgements merely differ (`"nominal"`), have an order (`"ordinal"`), or

@@ -2,7 +2,7 @@
 #'
 #' Where the images of each cluster are in another clustering.
 #'
-#' @param object What [compare_clusterings()] returned.
+#' @param object The result of [compare_clusterings()].
 #' @param type `"flow"`: a column for each clustering, a bar for each cluster as high as it has
 #'   images, and ribbons for the images that two clusters share; a cluster has the colour of the
 #'   one before it that gave it most, and the residual is pale. `"heatmap"`: two clusterings,

@@ -1,6 +1,6 @@
 #' Plots of a fine-tuned model
 #'
-#' @param object What [fine_tune()] returned.
+#' @param object The result of [fine_tune()].
 #' @param type `"training"`: loss and accuracy by epoch of the training and the validation
 #'   images, and the epoch that is kept (the Element's Figures 7.4 and 7.5). `"scores"`: how
 #'   good it is, by label, with 95% intervals, which are wide where few images were looked at.

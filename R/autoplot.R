@@ -1,6 +1,6 @@
 #' Plots of a clustering
 #'
-#' @param object What [cluster_images()] returned.
+#' @param object A clustering, from [cluster_images()].
 #' @param type `"trace"`: how the iterations went (the paper's Figure 6): images that
 #'   remained; clusters that were fitted and, of these, cohesive; mean size of the cohesive
 #'   clusters. `"sizes"`: how many images each cluster holds, and after how many clusters
@@ -9,8 +9,8 @@
 #'   lie on a plane. The number of a cluster stands above the median of its images, unless that
 #'   of a larger one is in its way; eight colours are shared by all clusters, far ones by
 #'   preference; the residual is grey.
-#' @param points Of `"map"`: what [map_images()] returned.
-#' @param keywords Of `"map"`: what [cluster_keywords()] returned. The first term of each cluster
+#' @param points For `"map"`: what [map_images()] returned.
+#' @param keywords For `"map"`: what [cluster_keywords()] returned. The first term of each cluster
 #'   stands beside its number, where there is room.
 #' @inheritParams scan_images
 #'

@@ -1,6 +1,6 @@
 #' Make the clustering that judged pairs chose
 #'
-#' @param tuned What [tune_clusters()] returned.
+#' @param tuned The result of [tune_clusters()].
 #' @param embeddings The same as were tuned.
 #' @param one_standard_error Of the clusterings whose estimate lies within one standard error (that
 #'   of the best) of the best take the one with the fewest clusters, the simplest to read, instead

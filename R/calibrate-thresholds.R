@@ -2,7 +2,7 @@
 #'
 #' Looks for the threshold of each label at which the validation images are labelled best.
 #'
-#' @param model What [fine_tune()] returned, or the folder it lies in; of a binary or multilabel
+#' @param model The result of [fine_tune()], or the folder it lies in; of a binary or multilabel
 #'   task. Of several classes an image gets the likeliest, without a threshold.
 #' @param measure What is best: `"f1"`, which looks at the label's positives; `"accuracy"`; or
 #'   `"balanced_accuracy"`, the mean of the shares of positives and of negatives that are found.

@@ -99,7 +99,7 @@ summary.imagestrata_clustering <- function(object, ...) {
 
 #' Put new images into the clusters of an earlier clustering
 #'
-#' @param object What [cluster_images()] returned.
+#' @param object A clustering, from [cluster_images()].
 #' @param new_data Images to be placed: what [embed_images()] returned, or anything that it
 #'   takes; then they are embedded as those of the clustering were.
 #' @inheritParams embed_images

@@ -62,7 +62,7 @@ summary.imagestrata_embeddings <- function(object, ...) {
 
 #' The vectors of embeddings
 #'
-#' @param x What [embed_images()] returned.
+#' @param x Embeddings, from [embed_images()].
 #' @param ... Not used.
 #'
 #' @returns A numeric matrix with a row for each row of `x`, named by `image_id`. It is read

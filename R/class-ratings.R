@@ -45,7 +45,7 @@ count_problems <- function(problems) {
 
 #' What was noticed when ratings were read
 #'
-#' @param ratings What [read_ratings()] returned.
+#' @param ratings The result of [read_ratings()].
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per problem: `problem`; `kept`, whether the rating (or the

@@ -4,7 +4,7 @@
 #' densest part an image lies, as a share. The densest images of every cluster have 1, however
 #' thin that cluster is.
 #'
-#' @param clustering What [cluster_images()] returned with `method = "hdbscan"`.
+#' @param clustering A clustering, from [cluster_images()] with `method = "hdbscan"`.
 #' @param threshold Images with a higher probability are confident members. The study that this
 #'   road comes from (its Table A2) counts those above .85.
 #' @param by_cluster A row per cluster, not one for all?

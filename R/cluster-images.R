@@ -17,44 +17,46 @@
 #'   clusters by density, which needs Python's package hdbscan and works best on what
 #'   [reduce_embeddings()] made with UMAP.
 #' @param preset `"paper"`: settings of the iterative method closest to the published run.
-#' @param k Of `"iterative"`: clusters fitted in every iteration, at most half as many as there are
+#' @param k For `"iterative"`: clusters fitted in every iteration, at most half as many as there are
 #'   images; once fewer than 2 k images remain, half as many as remain. By default the number is
 #'   searched.
-#' @param sample_size Of `"iterative"`: images drawn for the search; by default 1,000.
-#' @param step_size Of `"iterative"`: step of the search; by default 5.
-#' @param converge_window Of `"iterative"`: the search stops when the mean of so many fits no longer
-#'   improves on that of as many before them; by default 3.
-#' @param k_criterion Of `"iterative"`: goodness of fit; by default `"cohesion"`.
-#' @param k_tolerance Of `"iterative"`: relative improvement per added cluster that counts as none;
+#' @param sample_size For `"iterative"`: images drawn for the search; by default 1,000.
+#' @param step_size For `"iterative"`: step of the search; by default 5.
+#' @param converge_window For `"iterative"`: the search stops when the mean of so many fits no
+#'   longer improves on that of as many before them; by default 3.
+#' @param k_criterion For `"iterative"`: goodness of fit; by default `"cohesion"`.
+#' @param k_tolerance For `"iterative"`: relative improvement per added cluster that counts as none;
 #'   by default 0.
-#' @param k_max Of `"iterative"`: the largest number searched, up to `sample_size`; `"sample"`
+#' @param k_max For `"iterative"`: the largest number searched, up to `sample_size`; `"sample"`
 #'   searches up to the number of images in the sample, as the paper does. By default a fiftieth of
 #'   `sample_size` (20), or `step_size` where that is larger, and at most a third of the images in
 #'   the sample.
-#' @param similarity_threshold Of `"iterative"`: mean silhouette above which a cluster may leave; by
-#'   default 0 (the paper: .03, in the units of its encoder).
-#' @param release_share Of `"iterative"`: the most cohesive clusters leave first, while together
+#' @param similarity_threshold For `"iterative"`: mean silhouette above which a cluster may leave;
+#'   by default 0 (the paper: .03, in the units of its encoder).
+#' @param release_share For `"iterative"`: the most cohesive clusters leave first, while together
 #'   they hold at most this share of the remaining images; by default 0.2. With 1 all leave, as in
 #'   the paper.
-#' @param stop_size Of `"iterative"`: stop when fewer images remain; by default 20.
-#' @param patience Of `"iterative"`: stop when so many iterations in a row find no cohesive cluster;
-#'   by default 3.
-#' @param n_init Of `"iterative"` and `"kmeans"`: restarts of k-means; by default 10.
-#' @param normalize Of all: `"l2"` scales vectors to length one; by default they stay as they are.
-#' @param n_components Of all: principal components kept; by default the vectors stay as they are.
-#' @param silhouette Of all: `"exact"` (every image compared with every other), `"sampled"` (with
-#'   128 of each cluster, an estimate of the same) or `"squared"` (of squared distances); by default
-#'   `"auto"`, exact up to 50,000 images and sampled beyond.
-#' @param exact Of `"iterative"` and `"kmeans"`: `TRUE` for the same result on any machine; by
+#' @param stop_size For `"iterative"`: stop when fewer images remain; by default 20.
+#' @param patience For `"iterative"`: stop when so many iterations in a row find no cohesive
+#'   cluster; by default 3.
+#' @param n_init For `"iterative"` and `"kmeans"`: restarts of k-means; by default 10.
+#' @param normalize For all methods: `"l2"` scales vectors to length one; by default they stay as
+#'   they are.
+#' @param n_components For all methods: principal components kept; by default the vectors stay as
+#'   they are.
+#' @param silhouette For all methods: `"exact"` (every image compared with every other), `"sampled"`
+#'   (with 128 of each cluster, an estimate of the same) or `"squared"` (of squared distances); by
+#'   default `"auto"`, exact up to 50,000 images and sampled beyond.
+#' @param exact For `"iterative"` and `"kmeans"`: `TRUE` for the same result on any machine; by
 #'   default `FALSE`.
-#' @param n_clusters Of `"kmeans"`: the number of clusters; by default 80.
-#' @param min_cluster_size Of `"hdbscan"`: fewer images are no cluster; by default 50, see
+#' @param n_clusters For `"kmeans"`: the number of clusters; by default 80.
+#' @param min_cluster_size For `"hdbscan"`: fewer images are no cluster; by default 50, see
 #'   [sweep_min_cluster_size()].
-#' @param min_samples Of `"hdbscan"`: neighbours that an image must have near for its place to count
-#'   as dense, fewer than there are images; by default as many as `min_cluster_size`.
-#' @param selection Of `"hdbscan"`: `"eom"` (the default), the clusters that persist longest, or
+#' @param min_samples For `"hdbscan"`: neighbours that an image must have near for its place to
+#'   count as dense, fewer than there are images; by default as many as `min_cluster_size`.
+#' @param selection For `"hdbscan"`: `"eom"` (the default), the clusters that persist longest, or
 #'   `"leaf"`, the smallest ones.
-#' @param noise Of `"hdbscan"`: with `"keep"` (the default) images in no cluster are the residual,
+#' @param noise For `"hdbscan"`: with `"keep"` (the default) images in no cluster are the residual,
 #'   cluster -1; with `"nearest"` each is put into the cluster with the nearest centroid.
 #' @param encoder,weights For images that are not embedded yet, see [embed_images()].
 #' @param seed A seed: the same one gives the same result on the same machine.

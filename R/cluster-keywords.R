@@ -8,7 +8,7 @@
 #' (Bischof and Airoldi 2012), as in the package stm. The residual is no topic: its texts are
 #' neither shown nor compared with.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param texts A data frame with `image_id` and the texts: what [describe_images()] or
 #'   [tag_images()] returned, or captions or hashtags of yours. The texts of several rows of
 #'   one image are joined. By default (`NULL`) the texts are a column of `clustering`.

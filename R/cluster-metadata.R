@@ -14,7 +14,7 @@
 #' where a count is zero. Intervals treat images as drawn independently; those of one account or
 #' one day are not, and many values are looked at: read them as a guide to what is worth a look.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param metadata A data frame with `image_id` and the column; an image may have several rows. By
 #'   default (`NULL`) the column is one of `clustering`.
 #' @param column The column: an account, a day, a party, hashtags. Its values count as text; cut

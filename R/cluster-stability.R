@@ -8,7 +8,7 @@
 #' as right: a clustering that is wrong in the same way every time is stable. But what does not
 #' come back should not be interpreted.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param embeddings The vectors it was made from: what [embed_images()] returned, or a matrix.
 #' @param n_refits Refits of each kind.
 #' @param subsample Share of the images in a subset.

@@ -11,7 +11,7 @@
 #' observations: they count neither in shares nor in scores, and `glance()` gives their number,
 #' `n_unreadable`. Images without a label are left out of the scores, with a warning.
 #'
-#' @param tags What [tag_images()] returned, or a data frame of yours with `image_id` and `label`
+#' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
 #'   (missing for images without one), and `confidence` if you have it; several taggers in a list
 #'   with their names.
 #' @param labels What people said, as for [fine_tune()]: a data frame, or a CSV file, with
@@ -104,7 +104,7 @@ tbl_sum.imagestrata_tags <- function(x, ...) {
 
 #' Plots of tags
 #'
-#' @param object What [compare_tags()] returned.
+#' @param object The result of [compare_tags()].
 #' @param type `"frequencies"`: bars of the most frequent tags as shares of the images, with 95%
 #'   intervals. `"confusion"`: counts of images by what people and tagger say, one matrix per
 #'   label. Taggers stand side by side.
@@ -137,7 +137,7 @@ autoplot.imagestrata_tags <- function(object,
   confusion <- tidy(object, "confusion")
   if (nrow(confusion) == 0) {
     abort_imagestrata(
-      "There is no confusion without labels given by hand.",
+      "A confusion matrix needs labels given by hand.",
       hint = "Give them to {.fn compare_tags} as {.arg labels}."
     )
   }

@@ -12,7 +12,7 @@
 #' low. Detectors may find some groups of people less often than others. Whether this one does on
 #' your images we have not measured: check a sample by hand before comparing groups.
 #'
-#' @param images What [scan_images()] returned, or anything that it takes; then the images are
+#' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param out The run folder: crops go to `faces/` there, as JPEG without metadata, and the table to
 #'   `faces.parquet`. A call that was interrupted goes on.

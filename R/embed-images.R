@@ -1,6 +1,6 @@
 #' Turn every distinct image into a vector
 #'
-#' @param images What [scan_images()] returned, or anything that it takes; then the images
+#' @param images A scan, from [scan_images()], or anything that it takes; then the images
 #'   are scanned first.
 #' @param encoder How pictures become vectors, by name; see [list_encoders()]: a classifier of
 #'   torchvision, such as `"resnet50"` or `"vgg16"`, cut before its last layer; `"timm:<name>"`,
@@ -10,7 +10,7 @@
 #'   its Q-Former answers; `"pocket"`, our own small network, which comes with the package;
 #'   `"bovw"`, `"bovw_keypoints"` or `"hog"`, which need no weights. timm, open_clip and
 #'   transformers are optional Python packages; what is missing is asked for by name.
-#' @param model What [fine_tune()] returned, or the folder it lies in: its network makes the
+#' @param model The result of [fine_tune()], or the folder it lies in: its network makes the
 #'   vectors, and `encoder`, `weights`, `resize`, `precision` and `seed` are not looked at.
 #' @param weights A file with the encoder's weights, or the name of published ones, such as
 #'   `"IMAGENET1K_V2"` of torchvision or `"laion2b_s34b_b79k"` of `"clip:ViT-B-32"`. Of `timm:`,

@@ -8,9 +8,9 @@
 #'   needs nothing; `"text:<name>"`, a model of the Python library sentence-transformers, such as
 #'   `"text:all-MiniLM-L6-v2"`; or a [model_server()] with a model for embeddings.
 #' @param column The column that holds the texts.
-#' @param terms Of `"tfidf"`: how many words of a text count, those with the highest weights.
-#' @param weights Of `"text:<name>"`: the folder of the model, if it is on this machine.
-#' @param device Of `"text:<name>"`: where it computes.
+#' @param terms For `"tfidf"`: how many words of a text count, those with the highest weights.
+#' @param weights For `"text:<name>"`: the folder of the model, if it is on this machine.
+#' @param device For `"text:<name>"`: where it computes.
 #' @param consent May the texts leave this machine? Asked for by servers elsewhere.
 #' @inheritParams embed_images
 #' @inheritParams scan_images

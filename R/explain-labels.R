@@ -10,7 +10,7 @@
 #'
 #' @param images As in [embed_images()], a few dozen at most if people are to look at them; or
 #'   rows of [predict_labels()] or of `augment(model)`, such as the mistakes.
-#' @param model What [fine_tune()] returned, or the folder it lies in; a fine-tuned
+#' @param model The result of [fine_tune()], or the folder it lies in; a fine-tuned
 #'   convolutional network.
 #' @param out Folder for the pictures, made if it is not there.
 #' @param label What to explain. By default (`NULL`), for each image, the likeliest label.

@@ -1,6 +1,6 @@
 #' The most typical images of clusters
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param cluster Numbers of clusters: 1 is the largest, -1 the residual. By default
 #'   (`NULL`) all clusters.
 #' @param n Images per cluster; a smaller cluster gives all it has.

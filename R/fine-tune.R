@@ -57,8 +57,8 @@
 #'   call that was interrupted goes on, a finished one is loaded. By default (`NULL`) the model
 #'   lies in the temporary folder of this R session, and goes with it.
 #' @param overwrite Replace another model in `out`.
-#' @param engine A Dask cluster whose workers scan, decode and (for a frozen backbone) embed the images,
-#'   as for [scan_images()]. Training itself is done here.
+#' @param engine A Dask cluster whose workers scan, decode and (for a frozen backbone) embed the
+#'   images, as for [scan_images()]. Training itself is done here.
 #' @inheritParams scan_images
 #'
 #' @returns A model, that of the epoch with the lowest validation loss. [tidy()][tidiers]

@@ -6,18 +6,18 @@
 #' Of more than 50,000 images that many are shown, and the page says so: of each cluster the most
 #' typical ones, the whole sample, and others drawn at random, the same every time.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param out The run folder; the page is written to `gallery/index.html` in it, with small
 #'   copies of the images beside it.
-#' @param sample What [sample_images()] returned: these images are marked.
-#' @param keywords What [cluster_keywords()] returned: the first of its terms stand beside each
+#' @param sample The result of [sample_images()]: these images are marked.
+#' @param keywords The result of [cluster_keywords()]: the first of its terms stand beside each
 #'   cluster.
-#' @param points What [map_images()] returned: the page gets a map, to move about in and to tick
+#' @param points The result of [map_images()]: the page gets a map, to move about in and to tick
 #'   images with a lasso.
 #' @param n_typical Images shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
-#' @param view Open the page? In RStudio it opens in the viewer where it lies below [tempdir()], else
-#'   in the browser. By default it opens where R runs interactively.
+#' @param view Open the page? In RStudio it opens in the viewer where it lies below [tempdir()],
+#'   else in the browser. By default it opens where R runs interactively.
 #' @inheritParams scan_images
 #'
 #' @returns The path of the page, invisibly; printed, it is a link that terminals and RStudio open.

@@ -12,7 +12,7 @@
 #' there are positives; `class_weights = TRUE` of [fine_tune()] does without throwing images
 #' away.)
 #'
-#' @param ratings What [read_ratings()] returned; or any data frame with a row per image, or several
+#' @param ratings The result of [read_ratings()]; or any data frame with a row per image, or several
 #'   (one per annotator), with a column `image_id` or `path` and one column per item, say per
 #'   emotion. An image's rating of an item is the mean over all who rated it, whatever their
 #'   group.

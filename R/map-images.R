@@ -9,9 +9,9 @@
 #' @param method `"umap"` shows which images are neighbours, and needs the Python package
 #'   umap-learn. `"pca"`, the first two principal components, is quick and shows the largest
 #'   differences, with clusters on top of each other.
-#' @param n_neighbors Of `"umap"`: neighbours of each image that the map is to keep close. More
+#' @param n_neighbors For `"umap"`: neighbours of each image that the map is to keep close. More
 #'   show the large shape, fewer the details.
-#' @param min_dist Of `"umap"`: how tightly points may lie.
+#' @param min_dist For `"umap"`: how tightly points may lie.
 #' @param seed The same seed gives the same map on one machine; UMAP runs in one thread for it.
 #' @inheritParams scan_images
 #'

@@ -3,7 +3,7 @@
 #' Draws the images of which the model was surest, and wrong: for each label a row of false
 #' positives (it is said to have the label and has not) and one of false negatives.
 #'
-#' @param model What [fine_tune()] returned, or the folder it lies in.
+#' @param model The result of [fine_tune()], or the folder it lies in.
 #' @param path Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
 #'   `.svg`. (`ggsave()` scales it to the size of its page.)
 #' @param split Of which images: `"test"`, `"val"` or `"train"`.

@@ -2,14 +2,14 @@
 #'
 #' The paper's Figure 8, as a plot that is shown and stored like any other.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param path Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
 #'   `.svg`. (`ggsave()` scales it to the size of its page.)
 #' @param n_clusters How many clusters, the largest first, where `clusters` does not name them.
 #' @param n_images Images per cluster, the most typical first.
 #' @param clusters Numbers of the clusters to show, in this order, in place of the largest;
 #'   -1 is the residual.
-#' @param keywords What [cluster_keywords()] returned: the first terms of each cluster stand
+#' @param keywords The result of [cluster_keywords()]: the first terms of each cluster stand
 #'   under its size, in place of its share.
 #' @inheritParams scan_images
 #'

@@ -3,7 +3,7 @@
 #' A row per item and dimension: the gap with its interval. Points are filled where the adjusted p
 #' value is below `alpha`.
 #'
-#' @param gaps What [rating_gaps()] returned, or some of its rows. Contrasts, and further columns
+#' @param gaps The result of [rating_gaps()], or some of its rows. Contrasts, and further columns
 #'   of its `by`, get panels of their own.
 #' @param alpha Level of significance.
 #' @inheritParams scan_images

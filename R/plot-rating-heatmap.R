@@ -147,7 +147,8 @@ check_marks <- function(mark, columns, call = rlang::caller_env()) {
   unknown <- setdiff(mark, columns$cluster)
   if (length(unknown) > 0) {
     abort_imagestrata(
-      "There {cli::qty(length(unknown))}{?is no cluster/are no clusters} {.val {unknown}} to mark.",
+      "{.arg mark} names {cli::qty(length(unknown))}{?a cluster/clusters} without ratings:
+       {.val {unknown}}.",
       call = call
     )
   }

@@ -3,7 +3,7 @@
 #' The paper's Figure 10: a row per item, the dimensions shaded, a point with its interval for
 #' every group.
 #'
-#' @param means What [rating_means()] returned, or some of its rows. The first column of its `by`
+#' @param means The result of [rating_means()], or some of its rows. The first column of its `by`
 #'   is told apart by colour and shape; the columns after it get panels of their own.
 #' @param colours One colour per group: by name, as in `c(Republican = "red", Democrat = "blue")`,
 #'   or without names in the order of the groups, which is that of factor levels, else of the

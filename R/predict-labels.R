@@ -4,7 +4,7 @@
 #'
 #' @param images As in [embed_images()]; or what `embed_images(images, model = model)` returned,
 #'   so that nothing is computed twice.
-#' @param model What [fine_tune()] returned, or the folder it lies in.
+#' @param model The result of [fine_tune()], or the folder it lies in.
 #' @param threshold The probability from which on an image gets a label: one number for all
 #'   labels; one for each label, by name; or `"calibrated"`, those of [calibrate_thresholds()].
 #'   Of several classes an image gets the likeliest, whatever its probability.
@@ -31,9 +31,9 @@ predict_labels <- function(images,
   decode_table(call_verb("predict_labels", threshold = check_threshold(threshold)))
 }
 
-#' @param object,new_data What [fine_tune()] returned, and the images to be labelled.
-#' @param ... Of `predict()`: other arguments of `predict_labels()`, by name. A misspelt argument is
-#'   an error that names the one that is meant.
+#' @param object,new_data The result of [fine_tune()], and the images to be labelled.
+#' @param ... For `predict()`: other arguments of `predict_labels()`, by name. A misspelt argument
+#'   is an error that names the one that is meant.
 #' @rdname predict_labels
 #' @export
 predict.imagestrata_model <- function(object, new_data, ...) {

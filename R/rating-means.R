@@ -2,7 +2,7 @@
 #'
 #' Means of every item and dimension, by groups of respondents, of images, or both.
 #'
-#' @param ratings What [read_ratings()] returned, or a table with the same columns.
+#' @param ratings The result of [read_ratings()], or a table with the same columns.
 #' @param by Columns whose values have means of their own: one or more bare names as in
 #'   [dplyr::select()], or `NULL` for everybody together. By default the respondents' `group`;
 #'   `c(group, cluster)` gives means of each group for each cluster.

@@ -285,14 +285,14 @@ read_labelstudio <- function(path, columns, encoding, call) {
   tasks <- rlang::try_fetch(
     jsonlite::parse_json(text, bigint_as_char = TRUE),
     error = function(error) {
-      abort_imagestrata("{.file {path}} is no JSON: {conditionMessage(error)}", call = call)
+      abort_imagestrata("{.file {path}} is not JSON: {conditionMessage(error)}", call = call)
     }
   )
   tasks <- if (is.list(tasks)) tasks else list()
   is_task <- vapply(tasks, \(task) is.list(task) && is.list(task[["data"]]), NA)
   if (length(tasks) == 0 || !all(is_task)) {
     abort_imagestrata(
-      "{.file {path}} is no export of Label Studio: its tasks need {.field data} and
+      "{.file {path}} is not an export of Label Studio: its tasks need {.field data} and
        {.field annotations}.",
       hint = "Export as JSON, not as JSON-MIN.",
       call = call
@@ -303,7 +303,7 @@ read_labelstudio <- function(path, columns, encoding, call) {
   if (nrow(answers) == 0) {
     abort_imagestrata(
       "{.file {path}} holds {length(tasks)} task{?s} and no annotation.",
-      hint = "Predictions are no answers, and exports of old versions call annotations
+      hint = "Predictions are not answers, and exports of old versions call annotations
               {.field completions}: export again, as JSON, once annotators have submitted.",
       call = call
     )

@@ -5,7 +5,7 @@
 #' silence: what cannot be used is counted in a message and listed by [rating_problems()].
 #'
 #' @param files Paths of files, a folder of them, or a data frame.
-#' @param sample What [sample_images()] returned: its clusters and weights are joined by
+#' @param sample The result of [sample_images()]: its clusters and weights are joined by
 #'   `image_id`. `NULL` for ratings that bring their own.
 #' @param items A table with the columns `item` and `dimension`, one row per item: the order of
 #'   its rows is the order of items in results. A third column `column` may say how an item is

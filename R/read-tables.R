@@ -139,7 +139,7 @@ decode_bytes <- function(bytes, path, encoding, call) {
   }
   if (identical(text, NA)) {
     abort_imagestrata(
-      "There is no encoding {.val {encoding}}.",
+      "The encoding {.val {encoding}} is unknown.",
       hint = "For example UTF-8, CP1252 or UTF-16.",
       call = call
     )

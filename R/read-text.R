@@ -10,7 +10,7 @@
 #' `winget install UB-Mannheim.TesseractOCR`, then add its folder to `PATH`. Behind the scenes,
 #' `install_imagestrata(extras = "tesseract")`.
 #'
-#' @param images What [scan_images()] returned, or anything that it takes; then the images are
+#' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param languages The languages that may occur, by Tesseract's codes: `"eng"`, `"deu"`,
 #'   `"ara"`, ... A few at most, since each more takes time and makes other errors likelier.
@@ -25,8 +25,8 @@
 #' @param out The run folder: the table goes to `texts.parquet` there. A call that was interrupted
 #'   goes on.
 #' @param overwrite Replace texts made there with other settings or of other images?
-#' @param engine A Dask cluster whose workers read, as for [scan_images()]. They need Tesseract with these
-#'   languages, too.
+#' @param engine A Dask cluster whose workers read, as for [scan_images()]. They need Tesseract with
+#'   these languages, too.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image: `image_id`, `path`, `n_copies`, columns of yours; `text`,

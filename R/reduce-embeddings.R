@@ -15,11 +15,11 @@
 #' @param n_components Numbers per image in the result. Of `"pca"` also a share of the variance,
 #'   above 0 and below 1. By default .8 of the variance for `"pca"`, and 10 for `"umap"`, the
 #'   best choice of the study that this road comes from.
-#' @param n_neighbors Of `"umap"`: neighbours that every image counts as its own; few show the
+#' @param n_neighbors For `"umap"`: neighbours that every image counts as its own; few show the
 #'   finer structure, many the overall one.
-#' @param min_dist Of `"umap"`: how near to each other images may come to lie. 0 packs groups
+#' @param min_dist For `"umap"`: how near to each other images may come to lie. 0 packs groups
 #'   densely, as clustering by density likes it; .01 or more is easier on the eye.
-#' @param metric Of `"umap"`: `"euclidean"`, `"cosine"`, `"correlation"` or `"manhattan"`.
+#' @param metric For `"umap"`: `"euclidean"`, `"cosine"`, `"correlation"` or `"manhattan"`.
 #' @param seed Same seed and same machine, same result. With a seed UMAP runs on one core;
 #'   `NULL` uses all of them and gives another result every time.
 #' @param out A run folder of its own for the reduced vectors, not that of the given ones.

@@ -4,7 +4,7 @@
 #' published design: five images from clusters of seven or more, all but one from clusters of two
 #' to six. `residual = "drop"` is that design: images that belong to no cluster are left out.
 #'
-#' @param clustering What [cluster_images()] returned, or a data frame with the columns
+#' @param clustering A clustering, from [cluster_images()], or a data frame with the columns
 #'   `image_id`, `path` and `cluster` (-1 for the residual).
 #' @param n_per_cluster Images drawn from a cluster of N images: the smaller of
 #'   `n_per_cluster` and N - 1. By default 5.

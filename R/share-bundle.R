@@ -41,7 +41,7 @@
 #' @param run A run folder with embeddings; clusters, sample and pairs are taken from it where
 #'   they are there.
 #' @param out A new folder for the bundle, not in the run folder.
-#' @param ratings What [read_ratings()] returned. Respondents are numbered anew, at random.
+#' @param ratings The result of [read_ratings()]. Respondents are numbered anew, at random.
 #' @param columns Names of columns of your own, of the images, that go along as they are. By
 #'   default none does: captions, sources and dates can name people.
 #' @param noise Adds normal noise to every number of the embeddings; its standard deviation is

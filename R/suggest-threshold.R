@@ -6,7 +6,7 @@
 #' beyond it, are clustered with as many clusters as an iteration fits. A cluster of images
 #' should be more cohesive than most clusters of such a cloud.
 #'
-#' @param embeddings What [embed_images()] returned, or a matrix of vectors of your own.
+#' @param embeddings Embeddings, from [embed_images()], or a matrix of vectors of your own.
 #' @param quantile Of the vectors of the clouds, the share in clusters up to the threshold.
 #' @param n_draws Number of clouds.
 #' @param preset Settings of the iterative method with which the threshold will be used, see

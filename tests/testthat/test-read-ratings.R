@@ -230,11 +230,11 @@ test_that("Label Studio: tasks, annotators, skipped tasks, time", {
   expect_equal(problems$respondent_id[problems$problem == "missing"], "b@example.org")
 
   writeLines("[{\"id\": 1, \"image\": \"a.jpg\", \"proud\": 3}]", path)
-  expect_error(read_ratings(path), "no export of Label Studio", class = "imagestrata_error")
+  expect_error(read_ratings(path), "not an export of Label Studio", class = "imagestrata_error")
   writeLines("[{\"data\": {\"image\": \"a.jpg\"}, \"annotations\": []}]", path)
   expect_error(read_ratings(path), "which image", class = "imagestrata_error")
   writeLines("{oops", path)
-  expect_error(read_ratings(path), "no JSON", class = "imagestrata_error")
+  expect_error(read_ratings(path), "not JSON", class = "imagestrata_error")
 })
 
 test_that("time per image is summed", {
