@@ -27,7 +27,7 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
       line$method, ", ", count_of(line$n_iterations, "iteration"),
       if (seconds > 0) paste0(" (", duration(seconds), ")"),
       if (!is.na(line$encoder)) paste0(", encoder ", line$encoder),
-      ", seed ", line$seed
+      if (!is.na(line$seed)) paste0(", seed ", line$seed)
     ),
     "Run folder" = attr(x, "folder")
   )
@@ -113,7 +113,7 @@ summary.imagestrata_clustering <- function(object, ...) {
 predict.imagestrata_clustering <- function(object, new_data, ..., weights = NULL,
                                            progress = TRUE) {
   check_dots(...)
-  if (!inherits(new_data, "imagestrata_embeddings") && !is.matrix(new_data)) {
+  if (!inherits(new_data, "imagestrata_embeddings") && !is_vectors(new_data)) {
     new_data <- embed_like(object, new_data, weights, progress)
   }
   sent <- send(new_data, "new_data")

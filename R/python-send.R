@@ -90,15 +90,45 @@ send <- function(x, name, call = rlang::caller_env()) {
     send_clustering(x, call)
   } else if (inherits(x, "imagestrata_embeddings")) {
     send_embeddings(x, name, call)
+  } else if (is_vectors(x)) {
+    send_rows(x, name, call)
   } else if (is.data.frame(x)) {
     send_table(x, name, call)
-  } else if (is.matrix(x) && is.numeric(x)) {
-    list(kind = "matrix", matrix = encode_matrix(x))
   } else {
     paths <- check_paths(x, name, call)
     check_exist(paths, name, call)
     list(kind = "paths", paths = as.list(absolute_path(paths)))
   }
+}
+
+# Vectors of one's own: a matrix, or a data frame of numbers without paths.
+is_vectors <- function(x) {
+  if (is.data.frame(x)) {
+    return(!inherits(x, "imagestrata_table") && !"path" %in% names(x) &&
+      any(vapply(x, is.numeric, NA)))
+  }
+  is.matrix(x) && is.numeric(x)
+}
+
+# Their rows go by image_id, or by their names where they have any.
+send_rows <- function(x, name, call) {
+  ids <- rownames(x)
+  if (is.data.frame(x)) {
+    ids <- x[["image_id"]] %||% ids
+    x <- x[setdiff(names(x), "image_id")]
+    words <- names(x)[!vapply(x, is.numeric, NA)]
+    if (length(words) > 0) {
+      abort_imagestrata(
+        "{.arg {name}} must hold vectors, and {?this column holds/these columns hold} no numbers:
+         {.var {words}}.",
+        hint = "Leave out all columns but those of the vectors and {.var image_id}.",
+        call = call
+      )
+    }
+    x <- as.matrix(x)
+  }
+  ids <- if (!is.null(ids)) encode_table(tibble::tibble(image_id = as.character(ids)), call)
+  list(kind = "matrix", matrix = encode_matrix(x), ids = ids)
 }
 
 send_table <- function(x, name, call) {

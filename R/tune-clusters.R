@@ -102,7 +102,7 @@ send_several <- function(embeddings, call = rlang::caller_env()) {
 }
 
 send_vectors <- function(embeddings, call = rlang::caller_env()) {
-  if (!(is.matrix(embeddings) && is.numeric(embeddings))) {
+  if (!is_vectors(embeddings)) {
     check_class(embeddings, "imagestrata_embeddings", "embeddings", "embed_images", call)
   }
   send(embeddings, "embeddings", call)

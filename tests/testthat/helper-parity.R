@@ -56,6 +56,7 @@ methods_of_classes <- tibble::tribble(
   "`Embeddings.failures`", "`tidy(x)`",
   "`Embeddings.save(folder)`, `Clustering.save(folder)`", "`saveRDS(x, file)`, or `out =`",
   "`Clustering.load(folder)`", "`read_clustering(folder)`",
+  "`Clustering.from_labels(embeddings, labels)`", "`as_clustering(embeddings, labels)`",
   "`Clustering.images`", "the tibble itself, `augment(x)`",
   "`Clustering.clusters`", "`tidy(x)`",
   "`Clustering.trace`", "`tidy(x, \"trace\")`",

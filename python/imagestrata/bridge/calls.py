@@ -110,6 +110,16 @@ def _receive_embeddings(sent: Sent) -> Any:
     return imagestrata.Embeddings(images, matrix, stored.encoder)
 
 
+def _receive_rows(sent: Sent) -> Any:
+    """Vectors, which go by names where R has any."""
+    vectors = decode_matrix(sent["matrix"])
+    if sent.get("ids") is None:
+        return vectors
+    return imagestrata.Embeddings.from_arrays(
+        vectors, decode_table(sent["ids"])["image_id"].tolist()
+    )
+
+
 def _receive_clustering(sent: Sent) -> Any:
     return imagestrata.Clustering(
         **{name: decode_table(table) for name, table in sent["tables"].items()},
@@ -151,7 +161,7 @@ _RECEIVERS: dict[str, Callable[[Sent], Any]] = {
     "paths": _receive_paths,
     "table": lambda sent: decode_table(sent["table"]),
     "labels": _receive_labels,
-    "matrix": lambda sent: decode_matrix(sent["matrix"]),
+    "matrix": _receive_rows,
     "json": lambda sent: json.loads(sent["text"]),
     "embeddings": _receive_embeddings,
     "clustering": _receive_clustering,
@@ -293,6 +303,7 @@ def _examine() -> Any:
 
 
 _HELPERS: dict[str, Callable[..., Any]] = {
+    "as_clustering": lambda *args, **given: imagestrata.Clustering.from_labels(*args, **given),
     "compare_clusterings": _compare_clusterings,
     "fine_tune": _fine_tune,
     "read_clustering": lambda folder: imagestrata.Clustering.load(folder),

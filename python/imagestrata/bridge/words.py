@@ -15,6 +15,7 @@ FUNCTIONS = {
     "Rekognition": "rekognition",
     "Embeddings.load": "read_embeddings",
     "Clustering.load": "read_clustering",
+    "Clustering.from_labels": "as_clustering",
     "FineTunedModel.load": "read_model",
     "doctor": "imagestrata_doctor",
 }
