@@ -67,7 +67,7 @@ test_that("every verb takes them", {
   expect_setequal(sample_images(topics, 2)$cluster, c(1, 2, -1))
   expect_equal(nrow(find_images(topics, 1, n = 2)), 2)
   expect_equal(unique(cluster_keywords(topics, texts)$term), c("dog", "cat"))
-  expect_equal(nrow(score_vectors(topics, vectors)), 4)
+  expect_equal(nrow(score_clustering(topics, embeddings = vectors)), 4)
   expect_equal(predict(topics, vectors)$cluster[1:9], rep(c(2, 1), c(3, 6)))
   expect_equal(augment(topics, texts)$cluster, topics$cluster)
   compared <- compare_clusterings(a = topics, b = topics)

@@ -21,6 +21,7 @@ from ..errors import ImagestrataError, plural, warn
 from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import fingerprint
+from ..shown import Part, Shown
 from ..validate import check_choice, check_idle, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, verb
@@ -39,8 +40,8 @@ _KINDS = {"matching": (5, 3, 1, 6, 11), "intruders": (3, 6, 3, 9, 13)}
 _TOLD_BY = {"matching": "description", "intruders": "intruder"}
 
 
-@dataclass(frozen=True, eq=False)
-class ClusterTest:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusterTest(Shown):
     """What people made of clusters, in a matching or an intruder test.
 
     Attributes
@@ -83,15 +84,13 @@ class ClusterTest:
     summary: pd.DataFrame
     confusion: pd.DataFrame | None = None
 
-    def __repr__(self) -> str:
-        first, table = (
-            f"Matching test of {plural(len(self.clusters), 'description')}",
-            self.clusters,
-        )
+    def _parts(self) -> list[Part]:
+        first = f"Matching test of {plural(len(self.clusters), 'description')}"
+        table = self.clusters
         if self.kind == "intruders":
             first = f"Intruder test of {plural(len(table), 'cluster')}, the least coherent first"
             table = table.sort_values("share_found")
-        return f"{first}\n{self.summary.to_string(index=False)}\n{table.to_string(index=False)}"
+        return [first, (self.summary, "test"), (table, "cluster")]
 
 
 @public
