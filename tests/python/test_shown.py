@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import pickle
 import re
 import sys
@@ -99,7 +100,7 @@ def test_results_of_verbs_are_shown_objects():
     """No public result prints as an address in memory."""
     for name in imagestrata.__all__:
         one = getattr(imagestrata, name)
-        if isinstance(one, type) and "summary" in dir(one):
+        if isinstance(one, type) and "summary" in {*dir(one), *inspect.get_annotations(one)}:
             assert issubclass(one, Shown), name
             assert "_parts" in vars(one), name
 
