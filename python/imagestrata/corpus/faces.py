@@ -16,9 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from ..extras import require
-from ..files import make_folder, write_bytes, write_table
+from ..files import make_folder, write_bytes
 from ..progress import Progress
-from ..provenance import read_table
 from ..tables import to_frame
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
@@ -161,24 +160,27 @@ def crop_faces(
     detector = _Detector(settings["min_size"], settings["min_score"])
     table = usable_images(images, out, overwrite, progress, engine)
     step = images_step(out, "faces", settings, table, overwrite)
-    assert step.folder is not None
-    stored = step.stored(lambda run: read_table(run / "faces.parquet"))
-    if stored is not None:
-        return stored
-    crops = _Crops(make_folder(step.folder / "faces").resolve())
-    cut = partial(_cut, detector, settings["margin"], settings["size"])
     files = files_of(table)
-    with open_work(
-        "Faces", len(files), progress, engine, most_threads=MOST_THREADS, files=[files[0][1]]
-    ) as work:
-        made = work.in_parts(cut, files, step.parts, PART_SIZE, crops.store, is_whole=crops.are_in)
-    faces = to_frame(made)
-    n_faces = crops.drop_others(faces)
-    write_table(step.folder / "faces.parquet", faces)
-    step.finish(images=len(table), faces=n_faces)
-    reasons = faces["reason"].dropna()
-    warn_of(reasons[reasons != NO_FACE].tolist(), len(table), "read")
-    return faces
+
+    def make() -> pd.DataFrame:
+        assert step.folder is not None
+        cut = partial(_cut, detector, settings["margin"], settings["size"])
+        crops = _Crops(make_folder(step.folder / "faces").resolve())
+        with open_work(
+            "Faces", len(files), progress, engine, most_threads=MOST_THREADS, files=[files[0][1]]
+        ) as work:
+            found = work.in_parts(
+                cut, files, step.parts, PART_SIZE, crops.store, is_whole=crops.are_in
+            )
+        faces = to_frame(found)
+        crops.drop_others(faces)
+        reasons = faces["reason"].dropna()
+        warn_of(reasons[reasons != NO_FACE].tolist(), len(files), "read")
+        return faces
+
+    return step.table(
+        make, lambda faces: {"images": len(files), "faces": int(faces["crop"].notna().sum())}
+    )
 
 
 @dataclass(frozen=True)
@@ -299,10 +301,9 @@ class _Crops:
         """Whether all crops of a table are there."""
         return all(Path(crop).exists() for crop in faces["crop"].drop_null().to_pylist())
 
-    def drop_others(self, faces: pd.DataFrame) -> int:
-        """Remove crops of an earlier call with other settings; how many are left."""
+    def drop_others(self, faces: pd.DataFrame) -> None:
+        """Remove crops of an earlier call with other settings."""
         kept = {Path(crop).name for crop in faces["crop"].dropna()}
         for old in self.folder.iterdir():
             if _CROP.fullmatch(old.name) and old.name not in kept:
                 old.unlink()
-        return len(kept)

@@ -177,39 +177,38 @@ def scan_images(
     listing = list_files(images, skip=folder, exclude=settings.get("exclude", ()))
     listing.extras = keep_given(_without_file(listing.extras), COLUMNS, verb("scan_images"))
     step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
-    stored = step.stored(read_scanned)
-    if stored is not None:
-        return stored
-
+    passed_over = dict(sorted(listing.ignored.items()))
     eye = settings["near_duplicates"] is not None
     look = partial(_look, min_bytes=settings["min_bytes"], min_side=settings["min_side"], eye=eye)
-    with open_work(
-        "Scanning",
-        len(listing.paths),
-        progress,
-        engine,
-        most_threads=MOST_THREADS,
-        files=islice(filter(os.path.exists, listing.paths), 1),
-    ) as work:
-        looked = work.in_parts(look, listing.paths, step.parts, PART_SIZE, _looked)
-    frame = _images_table(looked, settings["near_duplicates"])
-    _check_usable(frame)
-    table = _with_extras(frame, listing.extras)
-    result: pd.DataFrame = table.to_pandas()
-    passed_over = dict(sorted(listing.ignored.items()))
-    for kind, n in passed_over.items():
-        _log.info("Passed over: %s (%d)", kind, n)
-    if step.folder is not None:
-        step.made(fingerprint(result.loc[result["status"] == "ok", "image_id"].tolist()))
-        write_table(step.folder / "images.parquet", table)
-        place = place_of(listing.paths, step.folder)
-        step.finish(
-            {"place": place},
-            **_counts(frame),
-            ignored=sum(passed_over.values()),
-            passed_over=passed_over,
-        )
-    return result
+
+    def make() -> pd.DataFrame:
+        with open_work(
+            "Scanning",
+            len(listing.paths),
+            progress,
+            engine,
+            most_threads=MOST_THREADS,
+            files=islice(filter(os.path.exists, listing.paths), 1),
+        ) as work:
+            looked = work.in_parts(look, listing.paths, step.parts, PART_SIZE, _looked)
+        frame = _images_table(looked, settings["near_duplicates"])
+        _check_usable(frame)
+        for kind, n in passed_over.items():
+            _log.info("Passed over: %s (%d)", kind, n)
+        return _with_extras(frame, listing.extras)
+
+    def write(table: pd.DataFrame, run: Path) -> dict[str, Any]:
+        write_table(run / "images.parquet", table)
+        ignored = {"ignored": sum(passed_over.values()), "passed_over": passed_over}
+        return _counts(table) | ignored
+
+    return step.result(
+        read_scanned,
+        make,
+        write,
+        identity=lambda table: fingerprint(table.loc[table["status"] == "ok", "image_id"].tolist()),
+        note=None if folder is None else {"place": place_of(listing.paths, folder)},
+    )
 
 
 def scan_settings(
@@ -417,12 +416,13 @@ def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
     return frame[[*COLUMNS]]
 
 
-def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pa.Table:
-    """The table as it is stored and handed out, whether just made or loaded."""
+def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is handed out, whether just made or loaded."""
     for name in extras.columns:
         frame[name] = extras[name].array
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
+        stored: pd.DataFrame = pa.Table.from_pandas(frame, preserve_index=False).to_pandas()
+        return stored
     except (pa.ArrowException, UnicodeEncodeError) as error:
         raise ImagestrataError(
             f"A column of the table of images cannot be stored as Parquet: {error}.",

@@ -195,28 +195,29 @@ def embed_for(
 ) -> Embeddings:
     """:func:`embed_images` for a step that checks how many images and numbers there will be."""
     overwrite = check_bool("overwrite", overwrite)
-    settings, make = embed_settings(
+    settings, get_encoder = embed_settings(
         encoder, model=model, weights=weights, resize=resize, precision=precision, device=device,
         batch_size=batch_size, seed=seed,
     )  # fmt: skip
-    load_encoder = functools.cache(make)
+    load_encoder = functools.cache(get_encoder)
     check_embedding(images, settings, load_encoder, out, overwrite)
     table = usable_images(images, out, overwrite, progress, engine)
     step = images_step(out, "embed", settings, table, overwrite, _from_model(out, settings))
-    stored = step.stored(_stored)
-    if stored is not None:
-        return stored
-    folder = None if step.folder is None else step.folder / "embeddings"
-    if check_shape is not None:
-        check_shape((len(table), load_encoder().width))
-    if folder is not None:
-        begin(folder)
-    result = _embed(table, load_encoder(), folder, batch_size, int(seed), progress, engine)
-    if folder is not None:
-        step.made(embeddings_fingerprint(result))
-        finish(folder, table, result.encoder)
-        step.finish(images=len(result), failed=_counts(result.failures))
-    return result
+
+    def make() -> Embeddings:
+        if check_shape is not None:
+            check_shape((len(table), load_encoder().width))
+        folder = None if step.folder is None else step.folder / "embeddings"
+        if folder is not None:
+            begin(folder)
+        return _embed(table, load_encoder(), folder, batch_size, int(seed), progress, engine)
+
+    def write(result: Embeddings, run: Path) -> dict[str, Any]:
+        finish(run / "embeddings", table, result.encoder)
+        failed = dict(Counter(result.failures["reason"]).most_common())
+        return {"images": len(result), "failed": failed}
+
+    return step.result(_stored, make, write, identity=embeddings_fingerprint)
 
 
 def check_embedding(
@@ -343,7 +344,3 @@ def _embed(
     reasons = result.failures["reason"].tolist()
     warn_of(reasons, len(images), "embedded", "; they are listed among the failures")
     return result
-
-
-def _counts(failures: pd.DataFrame) -> dict[str, int]:
-    return dict(Counter(failures["reason"]).most_common())

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from ..cores import usable_cores
 from ..errors import ImagestrataError
-from ..files import Parts, make_folder, refuse_links
+from ..files import Parts, make_folder, refuse_links, write_table
 from ..lock import FolderLock, lock_folder
 from ..steps import step_kinds
 from ..wording import arg, quote
@@ -27,6 +29,7 @@ from .run import (
     now,
     plain,
     read_run,
+    read_table,
     run_around,
     table_hashes,
     versions,
@@ -198,6 +201,30 @@ class Step:
         if counts is not None:
             self.finish(note, **counts)
         return made
+
+    def table(
+        self,
+        make: Callable[[], pd.DataFrame],
+        counts: Callable[[pd.DataFrame], Mapping[str, Any] | None],
+        *,
+        identity: Callable[[pd.DataFrame], str] | None = None,
+    ) -> pd.DataFrame:
+        """The :meth:`result` of a step that is one table.
+
+        Parameters
+        ----------
+        make, counts, identity : callable
+            ``counts`` is what ``write`` returns there.
+        """
+        product = step_kinds()[self.name].product
+
+        def write(table: pd.DataFrame, folder: Path) -> Mapping[str, Any] | None:
+            write_table(folder / product, table)
+            return counts(table)
+
+        return self.result(
+            lambda folder: read_table(folder / product), make, write, identity=identity
+        )
 
     def stored(
         self, read: Callable[[Path], _T | None], result: Callable[[_T], str] | None = None

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from ..corpus.pictures import File, files_of, scanned_picture
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..wording import SAME_CALL
-from ..work import Failed, Work, open_work
+from ..work import Failed, Work, counted, open_work
 from .answers import Answers
 from .server import Declined, Unanswered
 
@@ -45,9 +45,10 @@ def ask_all(
     concurrency: int,
     what: str,
     host: str,
+    n_images: int,
     progress: Progress,
 ) -> dict[str, str]:
-    """Ask about all images, several at once, and store the answers.
+    """Ask about all images, several at once, and store the answers; warn of those without.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ def ask_all(
         What is done, for the display of progress.
     host : str
         Who is asked, for messages.
+    n_images : int
+        How many images there are with those that have an answer, for messages.
     progress : bool or callable
 
     Returns
@@ -115,4 +118,14 @@ def ask_all(
                     f"last because of: {failure.reason}.",
                     f"Mend that and run {SAME_CALL} again: what is answered is kept.",
                 )
+    if failed:
+        warn(
+            f"{len(failed)} of {plural(n_images, 'image')} have no answer yet "
+            f"({counted(map(kind_of_reason, failed.values()))}); {SAME_CALL} asks for those again."
+        )
     return failed
+
+
+def kind_of_reason(reason: str) -> str:
+    """A reason without its details, to be counted."""
+    return reason.partition(":")[0]

@@ -16,15 +16,14 @@ import pandas as pd
 from ..corpus.pictures import plain_jpeg
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
-from ..files import write_table
 from ..progress import Progress
-from ..provenance import fingerprint, read_table
+from ..provenance import fingerprint
 from ..tables import keep_given
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
-from ..wording import SAME_CALL, arg, kind_of, quote, verb
+from ..wording import arg, kind_of, quote, verb
 from .answers import Answers
-from .asking import Ask, ask_all
+from .asking import Ask, ask_all, kind_of_reason
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
 from .origin import texts_fingerprint
@@ -155,50 +154,30 @@ def describe_images(
     consent = check_bool("consent", consent)
     budget = _check_budget(budget, provider, settings["max_tokens"])
     step = images_step(out, "describe", settings, images_table, overwrite)
-    stored = step.stored(lambda run: read_table(run / "descriptions.parquet"))
-    if stored is not None:
-        return stored
     assert step.folder is not None
     answers = _stored(step.folder, settings)
-    todo = images_table[~images_table["image_id"].isin(answers.found)]
-    if len(todo):
-        costs = _costs(provider, settings, images_table, answers)
-        if isinstance(provider, ModelServer):
-            notice = _notice(costs, settings["side"])
-            tokens = (costs["tokens_in"], costs["tokens_out"])
-            limited = settings["max_tokens"] is not None
-            ask_consent(provider, notice, *tokens, consent, limited=limited)
-    failed = _describe(todo, provider, settings, answers, budget, progress)
-    table = _table(images_table, answers, failed, has_price=provider.price is not None)
-    step.made(texts_fingerprint(table, "description"))
-    write_table(step.folder / "descriptions.parquet", table)
-    reasons = dict(Counter(table["reason"].dropna().map(_kind)).most_common())
-    unstated = int((table["description"].notna() & table["tokens_in"].isna()).sum())
-    short = int(
-        (table["description"].notna() & table["reason"].isin([CUT_OFF, CUT_BY_MODEL])).sum()
-    )
-    if short:
-        warn(
-            f"{short} of {plural(int(table['description'].notna().sum()), 'description')} "
-            f"{'is' if short == 1 else 'are'} cut off; the column 'reason' says which.",
-            "Cut texts may bias what is made of them: ask again with a larger "
-            f"{arg('max_tokens')}, or {arg('max_tokens', None)}.",
-            stacklevel=2,
+    failed: dict[str, str] = {}
+
+    def make() -> pd.DataFrame:
+        failed.update(
+            _describe(images_table, provider, settings, answers, budget, consent, progress)
         )
-    if unstated and provider.price is not None:
-        warn(
-            f"{provider.host} did not say believably how many tokens "
-            f"{plural(unstated, 'answer')} took: each counts as the most it could cost."
-        )
-    if failed:
-        listed = ", ".join(f"{n} {why}" for why, n in Counter(map(_kind, failed.values())).items())
-        warn(
-            f"{len(failed)} of {plural(len(table), 'image')} have no answer yet ({listed}); "
-            f"{SAME_CALL} asks for those again."
-        )
-    else:
-        step.finish(images=len(table), reasons=reasons, cost=answers.spent, sent_to=provider.host)
-    return table
+        table = _table(images_table, answers, failed, has_price=provider.price is not None)
+        _warn(table, provider)
+        return table
+
+    def counts(table: pd.DataFrame) -> dict[str, Any] | None:
+        if failed:
+            return None
+        reasons = dict(Counter(table["reason"].dropna().map(kind_of_reason)).most_common())
+        return {
+            "images": len(table),
+            "reasons": reasons,
+            "cost": answers.spent,
+            "sent_to": provider.host,
+        }
+
+    return step.table(make, counts, identity=lambda made: texts_fingerprint(made, "description"))
 
 
 def description_costs(
@@ -310,31 +289,32 @@ def _tokens_out(settings: Mapping[str, Any], answers: Answers) -> int:
     return max(billed, default=0) or _UNLIMITED
 
 
-def _notice(costs: Mapping[str, Any], side: int) -> str:
-    """The beginning of what users are told before images leave the machine."""
-    n = costs["n_images"] - costs["n_answered"]
-    return (
-        f"{plural(n, 'image leaves', 'images leave')} this machine, as JPEG of at most {side} "
-        "pixels a side without metadata,"
-    )
-
-
 def _describe(
-    todo: pd.DataFrame,
+    images: pd.DataFrame,
     provider: Provider,
     settings: Mapping[str, Any],
     answers: Answers,
     budget: float | None,
+    consent: bool,
     progress: Progress,
 ) -> dict[str, str]:
-    """Ask for all images; answers are stored, and the reasons of those without one returned."""
+    """Ask for images without an answer; the reasons of those that have none still."""
+    todo = images[~images["image_id"].isin(answers.found)]
     if todo.empty:
         return {}
+    costs = _costs(provider, settings, images, answers)
+    if isinstance(provider, ModelServer):
+        notice = (
+            f"{plural(len(todo), 'image leaves', 'images leave')} this machine, as JPEG of at most "
+            f"{settings['side']} pixels a side without metadata,"
+        )
+        limited = settings["max_tokens"] is not None
+        tokens = (costs["tokens_in"], costs["tokens_out"])
+        ask_consent(provider, notice, *tokens, consent, limited=limited)
     stop = threading.Event()
-    ask = _asker(provider, settings, answers, budget, stop)
     return ask_all(
         todo,
-        ask,
+        _asker(provider, settings, answers, budget, stop),
         answers,
         stop,
         side=settings["side"],
@@ -342,6 +322,7 @@ def _describe(
         concurrency=provider.concurrency,
         what="Describing",
         host=provider.host,
+        n_images=len(images),
         progress=progress,
     )
 
@@ -464,6 +445,20 @@ def _table(
     return table
 
 
-def _kind(reason: str) -> str:
-    """A reason without its details, to be counted."""
-    return reason.partition(":")[0]
+def _warn(table: pd.DataFrame, provider: Provider) -> None:
+    """Warn of what is cut off, and of costs that are not known."""
+    described = table[table["description"].notna()]
+    short = int(described["reason"].isin([CUT_OFF, CUT_BY_MODEL]).sum())
+    if short:
+        warn(
+            f"{short} of {plural(len(described), 'description')} "
+            f"{'is' if short == 1 else 'are'} cut off; the column 'reason' says which.",
+            "Cut texts may bias what is made of them: ask again with a larger "
+            f"{arg('max_tokens')}, or {arg('max_tokens', None)}.",
+        )
+    unstated = int(described["tokens_in"].isna().sum())
+    if unstated and provider.price is not None:
+        warn(
+            f"{provider.host} did not say believably how many tokens "
+            f"{plural(unstated, 'answer')} took: each counts as the most it could cost."
+        )

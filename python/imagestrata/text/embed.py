@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,20 +131,24 @@ def embed_text(
     settings, encode = _encoder(encoder, terms, weights, device, consent)
     settings["texts"] = fingerprint(words)
     step = images_step(out, "embed", settings, images, overwrite, from_texts(out, texts, column))
-    stored = step.stored(lambda run: read_embeddings(run / "embeddings"))
-    if stored is not None:
-        return stored
-    given = images["reason"].isna().to_numpy()
-    matrix, learnt = encode([word for word, one in zip(words, given, strict=True) if one],
-                            step.parts, progress)  # fmt: skip
-    result = _assemble(images, matrix, {**settings, **learnt, "width": matrix.shape[1]})
-    if step.folder is not None:
-        folder = step.folder / "embeddings"
-        step.made(embeddings_fingerprint(result))
-        begin(folder)
-        write_embeddings(result, folder)
-        step.finish(images=len(result), failed=len(result.failures))
-    return result
+
+    def make() -> Embeddings:
+        given = images["reason"].isna()
+        texts = [word for word, one in zip(words, given, strict=True) if one]
+        matrix, learnt = encode(texts, step.parts, progress)
+        return _assemble(images, matrix, {**settings, **learnt, "width": matrix.shape[1]})
+
+    def write(result: Embeddings, run: Path) -> dict[str, Any]:
+        begin(run / "embeddings")
+        write_embeddings(result, run / "embeddings")
+        return {"images": len(result), "failed": len(result.failures)}
+
+    return step.result(
+        lambda run: read_embeddings(run / "embeddings"),
+        make,
+        write,
+        identity=embeddings_fingerprint,
+    )
 
 
 #: Takes texts, where to keep unfinished work, and progress; gives a vector for each, and what is

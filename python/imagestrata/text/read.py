@@ -19,9 +19,7 @@ from ..corpus.pictures import File, files_of, scanned_picture
 from ..corpus.scan import check_images, images_step, usable_images
 from ..errors import ImagestrataError
 from ..extras import require
-from ..files import write_table
 from ..progress import Progress
-from ..provenance import read_table
 from ..tables import keep_given, to_frame
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
@@ -168,28 +166,26 @@ def read_text(
     tesseract = _tesseract(asked)
     table = usable_images(images, out, overwrite, progress, engine)
     step = images_step(out, "read", settings, table, overwrite)
-    stored = step.stored(lambda run: read_table(run / "texts.parquet"))
-    if stored is not None:
-        return stored
     files = files_of(table)
-    threads = usable_cores()
-    with open_work(
-        "Reading", len(files), progress, engine, most_threads=threads, files=[files[0][1]]
-    ) as work:
-        read = functools.partial(_read_image, settings)
-        found = work.in_parts(read, files, step.parts, PART_SIZE, _found)
-    result = _table(table, to_frame(found), asked)
-    reasons = result["reason"].dropna()
-    warn_of(reasons[reasons != NO_TEXT].tolist(), len(result), "read")
-    if step.folder is not None:
-        step.made(texts_fingerprint(result, "text"))
-        write_table(step.folder / "texts.parquet", result)
-        step.finish(
-            images=len(result),
-            with_text=int(result["text"].notna().sum()),
-            tesseract=str(tesseract.get_tesseract_version()),
-        )
-    return result
+
+    def make() -> pd.DataFrame:
+        threads = usable_cores()
+        with open_work(
+            "Reading", len(files), progress, engine, most_threads=threads, files=[files[0][1]]
+        ) as work:
+            read = functools.partial(_read_image, settings)
+            found = work.in_parts(read, files, step.parts, PART_SIZE, _found)
+        texts = _table(table, to_frame(found), asked)
+        reasons = texts["reason"].dropna()
+        warn_of(reasons[reasons != NO_TEXT].tolist(), len(texts), "read")
+        return texts
+
+    def counts(texts: pd.DataFrame) -> dict[str, Any]:
+        version = str(tesseract.get_tesseract_version())
+        n_with_text = int(texts["text"].notna().sum())
+        return {"images": len(texts), "with_text": n_with_text, "tesseract": version}
+
+    return step.table(make, counts, identity=lambda texts: texts_fingerprint(texts, "text"))
 
 
 @dataclass(frozen=True)

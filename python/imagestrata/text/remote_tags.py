@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..errors import plural, warn
+from ..errors import plural
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import with_file
-from ..wording import SAME_CALL
 from .answers import Answers
 from .asking import ask_all
 from .consent import agree, destination
@@ -79,6 +77,7 @@ def ask_service(
         concurrency=service.concurrency,
         what="Tagging",
         host=service.host,
+        n_images=len(images),
         progress=progress,
     )
 
@@ -109,13 +108,3 @@ def tags_of_answers(
     columns = ["image_id", "path", "rank", "label", "confidence", "reason"]
     kinds = {"rank": "Int64", "label": "str", "confidence": "float64", "reason": "str"}
     return with_file(pd.DataFrame(rows, columns=columns).astype(kinds))
-
-
-def warn_unanswered(failed: Mapping[str, str], n_images: int) -> None:
-    """Say what the same call would ask for again."""
-    kinds = Counter(reason.partition(":")[0] for reason in failed.values())
-    listed = ", ".join(f"{n} {why}" for why, n in kinds.items())
-    warn(
-        f"{len(failed)} of {plural(n_images, 'image')} have no answer yet ({listed}); {SAME_CALL} "
-        "asks for those again."
-    )

@@ -16,9 +16,7 @@ from ..embeddings.compute import compute
 from ..embeddings.parts import VectorParts, encoder_key, stack_parts
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..errors import ImagestrataError, plural
-from ..files import write_table
 from ..progress import Progress
-from ..provenance import read_table
 from ..tables import with_file
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
@@ -179,24 +177,25 @@ def tag_images(
     names = _names(network, given)
     table = usable_images(images, out, overwrite, progress, engine)
     step = images_step(out, "tag", settings, table, overwrite)
-    stored = step.stored(lambda run: read_table(run / "tags.parquet"))
-    if stored is not None:
-        return stored
-    parts = step.parts
-    scored = VectorParts(
-        None if parts is None else parts.folder,
-        table["image_id"].tolist(),
-        encoder_key(network.settings),
+
+    def make() -> pd.DataFrame:
+        parts = step.parts
+        shards = Shards(
+            None if parts is None else parts.folder,
+            table["image_id"].tolist(),
+            encoder_key(network.settings),
+        )
+        size = batch_size or network.batch_size
+        compute(network, files_of(table), engine, shards, size, progress)
+        scores, reasons = gather(shards.tables(), network.width, len(table))
+        warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
+        return _tags(table, scores, reasons, names, n_tags, min_confidence)
+
+    return step.table(
+        make,
+        lambda tags: {"images": len(table), "without": int(tags["label"].isna().sum())},
+        identity=lambda tags: texts_fingerprint(tags, "label"),
     )
-    compute(network, files_of(table), engine, scored, batch_size or network.batch_size, progress)
-    scores, reasons = stack_parts(scored.tables(), network.width, len(table))
-    tags = _tags(table, scores, reasons, names, n_tags, min_confidence)
-    if step.folder is not None:
-        step.made(texts_fingerprint(tags, "label"))
-        write_table(step.folder / "tags.parquet", tags)
-        step.finish(images=len(table), without=int(tags["label"].isna().sum()))
-    warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
-    return tags
 
 
 def tag_costs(
@@ -286,27 +285,28 @@ def _tag_by_service(
     table = usable_images(images, out, overwrite, progress)
     settings = service.identity() | {"n_tags": n_tags, "min_confidence": min_confidence}
     step = images_step(out, "tag", settings, table, overwrite)
-    stored = step.stored(lambda run: read_table(run / "tags.parquet"))
-    if stored is not None:
-        return stored
     assert step.folder is not None
     answers = stored_answers(step.folder, service)
-    failed = remote_tags.ask_service(table, service, answers, budget, consent, progress)
-    tags = remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence, BELOW)
-    step.made(texts_fingerprint(tags, "label"))
-    write_table(step.folder / "tags.parquet", tags)
-    if failed:
-        remote_tags.warn_unanswered(failed, len(table))
-    else:
+    failed: dict[str, str] = {}
+
+    def make() -> pd.DataFrame:
+        asked = remote_tags.ask_service(table, service, answers, budget, consent, progress)
+        failed.update(asked)
+        return remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence, BELOW)
+
+    def counts(tags: pd.DataFrame) -> dict[str, Any] | None:
+        if failed:
+            return None
         versions = {answers.found[image_id]["model"] for image_id in table["image_id"]} - {None}
-        step.finish(
-            images=len(table),
-            without=int(tags["label"].isna().sum()),
-            cost=answers.spent,
-            sent_to=service.host,
-            models=sorted(versions),
-        )
-    return tags
+        return {
+            "images": len(table),
+            "without": int(tags["label"].isna().sum()),
+            "cost": answers.spent,
+            "sent_to": service.host,
+            "models": sorted(versions),
+        }
+
+    return step.table(make, counts, identity=lambda tags: texts_fingerprint(tags, "label"))
 
 
 def _check_labels(labels: Any) -> list[str]:
