@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from commands import call
 from errands import (
@@ -32,14 +33,29 @@ from errands import (
     wait_for,
 )
 from images import bad_files, encode, picture, write_files, write_pictures
-from imagestrata import ImagestrataError, cluster_images, embed_images, engine, scan_images
-from imagestrata.clustering import base, vectors
-from imagestrata.corpus import scan
+from imagestrata import (
+    ImagestrataError,
+    Rekognition,
+    cluster_images,
+    crop_faces,
+    embed_images,
+    engine,
+    fine_tune,
+    predict_labels,
+    read_text,
+    rows,
+    scan_images,
+    tag_images,
+)
+from imagestrata.clustering import base
+from imagestrata.corpus import faces, scan
 from imagestrata.embeddings import parts
 from imagestrata.encoders import portable
 from imagestrata.encoders.portable import Portable
 from imagestrata.encoders.registry import make_encoder
 from imagestrata.engine import open_engine
+from imagestrata.text import read as reading
+from labelled import draw_labelled
 
 #: Files of the corpus, and of a part of work.
 N_IMAGES, PART = 60, 8
@@ -247,6 +263,106 @@ class TestVerbs:
             arguments: Any = {"batch_size": 3, "progress": False, "out": tmp_path / place}
             embed_images(some, encoder, engine=given, **arguments)
         assert_same_files(tmp_path / "here", tmp_path / "there")
+
+    def test_faces_are_the_same(
+        self, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from skimage import data
+
+        monkeypatch.setattr(faces, "PART_SIZE", 2)
+        portrait = Image.fromarray(data.astronaut()).crop((64, 0, 384, 256))
+        pictures = {f"{n}.png": encode(portrait.rotate(n)) for n in range(3)}
+        pictures["blank.png"] = encode(Image.new("RGB", (200, 200), "white"))
+        found = scan_images(write_files(tmp_path / "pictures", pictures), progress=False)
+        (tmp_path / "pictures" / "2.png").unlink()
+        made = {}
+        for place, given in [("here", None), ("there", client)]:
+            run = tmp_path / place
+            with pytest.warns(UserWarning, match="1 of 4 images could not be read"):
+                table = crop_faces(found, run, min_size=60, progress=False, engine=given)
+            crops = [Path(crop) for crop in table["crop"].dropna()]
+            assert {crop.parent for crop in crops} == {run / "faces"}
+            made[place] = table.drop(columns="crop"), [crop.read_bytes() for crop in crops]
+        pd.testing.assert_frame_equal(made["here"][0], made["there"][0])
+        assert made["here"][1] == made["there"][1] and len(made["here"][1]) == 2
+
+    @pytest.mark.skipif(
+        shutil.which("tesseract") is None,
+        reason="needs the program tesseract (Debian's package `tesseract-ocr`)",
+    )
+    def test_texts_are_the_same(
+        self, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from matplotlib import get_data_path
+
+        monkeypatch.setattr(reading, "PART_SIZE", 2)
+        font = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans-Bold.ttf", 40)
+        posters = {}
+        for word in ("peace", "bread", "roses"):
+            poster = Image.new("RGB", (300, 120), "white")
+            ImageDraw.Draw(poster).text((30, 30), word, font=font, fill="black")
+            posters[f"{word}.png"] = encode(poster)
+        found = scan_images(write_files(tmp_path / "pictures", posters), progress=False)
+        for place, given in [("here", None), ("there", client)]:
+            texts = read_text(found, out=tmp_path / place, progress=False, engine=given)
+            assert sorted(texts["text"]) == ["bread", "peace", "roses"]
+        assert_same_files(tmp_path / "here", tmp_path / "there")
+
+    def test_tags_are_the_same(self, client: Any, corpus: Path, tmp_path: Path) -> None:
+        import torch
+        import torchvision
+
+        torch.manual_seed(0)
+        network = torchvision.models.squeezenet1_1(num_classes=3)
+        torch.save(network.state_dict(), tmp_path / "weights.pth")
+        for place, given in [("here", None), ("there", client)]:
+            tag_images(
+                sorted(corpus.glob("00*.png")),
+                "squeezenet1_1",
+                weights=tmp_path / "weights.pth",
+                labels=["a", "b", "c"],
+                out=tmp_path / place,
+                progress=False,
+                engine=given,
+            )
+        assert_same_files(tmp_path / "here", tmp_path / "there")
+
+    @pytest.mark.parametrize("freeze", ["none", "backbone"])
+    def test_models_are_the_same(self, client: Any, tmp_path: Path, freeze: str) -> None:
+        """Pictures are decoded there, training is done here."""
+        import torch
+        import torchvision
+
+        torch.manual_seed(0)
+        torch.save(torchvision.models.shufflenet_v2_x0_5().state_dict(), tmp_path / "net.pth")
+        folder = draw_labelled(tmp_path / "colours", 8)
+        models = [
+            fine_tune(
+                folder,
+                encoder="shufflenet_v2_x0_5",
+                weights=tmp_path / "net.pth",
+                freeze=freeze,
+                epochs=1,
+                precision="float32",
+                out=tmp_path / place,
+                progress=False,
+                engine=given,
+            )
+            for place, given in [("here", None), ("there", client)]
+        ]
+        here, there = (
+            predict_labels(folder, models[0], progress=False, engine=given)
+            for given in (None, client)
+        )
+        pd.testing.assert_frame_equal(here, there)
+        columns = ["image_id", "label", "truth"]
+        here, there = (one.predictions for one in models)
+        pd.testing.assert_frame_equal(here[columns], there[columns])
+        np.testing.assert_allclose(here["probability"], there["probability"], atol=1e-5)
+
+    def test_a_service_is_asked_from_here(self, client: Any, corpus: Path) -> None:
+        with pytest.raises(ImagestrataError, match="`engine` is for classifiers of torchvision"):
+            tag_images(corpus, Rekognition(), engine=client)
 
     def test_failures_are_counted_as_ever(self, client: Any, tmp_path: Path) -> None:
         found = scan_images(write_pictures(tmp_path, 12), progress=False)
@@ -509,7 +625,7 @@ class TestClustering:
     @pytest.fixture
     def stored(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         """Groups of vectors in a file, cut into twelve shards."""
-        for module in (base, vectors):
+        for module in (base, rows):
             monkeypatch.setattr(module, "SHARD_ROWS", 100)
         rng = np.random.default_rng(0)
         matrix = rng.normal(size=(6, 16))[rng.integers(6, size=1200)] * 3

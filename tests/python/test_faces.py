@@ -134,6 +134,14 @@ def test_files_that_are_gone(folder, tmp_path):
     assert faces["reason"].fillna("").tolist() == ["no face found", "file not found", ""]
 
 
+def test_a_file_that_changed_since_the_scan(folder, tmp_path):
+    images = scan_images(folder, progress=False)
+    Image.new("RGB", (90, 90), "red").save(folder / "pair.png")
+    with pytest.warns(UserWarning, match="1 changed since the scan"):
+        faces = crop(images, tmp_path / "run")
+    assert named(faces, "pair")["reason"].tolist() == ["changed since the scan"]
+
+
 def test_stored_and_resumed(folder, tmp_path, monkeypatch):
     images = scan_images(folder, progress=False)
     monkeypatch.setattr(finding, "PART_SIZE", 1)

@@ -99,6 +99,19 @@ def test_a_step_declares_itself_where_it_lives():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+def test_what_is_done_for_all_has_one_home():
+    """Threads are started, and a file is compared with its scan, in one place each."""
+    homes = {
+        "ThreadPoolExecutor": ["engine.py"],
+        "hexdigest().startswith(": ["corpus/decode.py"],
+        '"changed since the scan"': ["corpus/reasons.py"],
+    }
+    files = [path for path in PACKAGE.rglob("*.py") if "site-packages" not in path.parts]
+    for text, home in homes.items():
+        found = [path for path in files if text in path.read_text(encoding="utf-8")]
+        assert [path.relative_to(PACKAGE).as_posix() for path in found] == home, text
+
+
 def test_importing_the_package_loads_nothing_heavy():
     script = (
         "import sys, imagestrata, imagestrata.cli\n"

@@ -218,14 +218,18 @@ def restore_encoder(
             "These embeddings were given as an array: there is no encoder to use again.",
             "Embed the new images as you embedded those, and give their vectors.",
         )
-    encoder = make_encoder(
-        name,
-        weights=settings.get("weights") if weights is None else weights,
-        resize=settings.get("resize", DEFAULT_RESIZE),
-        precision=settings.get("precision", "auto"),
-        device=device,
-        seed=settings.get("seed", 0),
-    )
+    given: dict[str, Any] = {
+        "weights": settings.get("weights") if weights is None else weights,
+        "resize": settings.get("resize", DEFAULT_RESIZE),
+        "precision": settings.get("precision", "auto"),
+        "device": device,
+    }
+    if settings.get("head"):
+        from .cnn import TorchvisionClassifier
+
+        encoder: Encoder = TorchvisionClassifier(name, **given)
+    else:
+        encoder = make_encoder(name, seed=settings.get("seed", 0), **given)
     then, now = settings.get("weights_sha256"), encoder.settings.get("weights_sha256")
     if then != now:
         raise ImagestrataError(

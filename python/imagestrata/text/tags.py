@@ -180,14 +180,14 @@ def tag_images(
 
     def make() -> pd.DataFrame:
         parts = step.parts
-        shards = Shards(
+        scored = VectorParts(
             None if parts is None else parts.folder,
             table["image_id"].tolist(),
             encoder_key(network.settings),
         )
         size = batch_size or network.batch_size
-        compute(network, files_of(table), engine, shards, size, progress)
-        scores, reasons = gather(shards.tables(), network.width, len(table))
+        compute(network, files_of(table), engine, scored, size, progress)
+        scores, reasons = stack_parts(scored.tables(), network.width, len(table))
         warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
         return _tags(table, scores, reasons, names, n_tags, min_confidence)
 
