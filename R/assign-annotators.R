@@ -3,7 +3,7 @@
 #' Deals the images of a sample to respondents: one packet each, every image to as many of each
 #' group as asked for, and to nobody two images of one cluster.
 #'
-#' @param sample What [sample_images()] returned: one row per image, with the columns
+#' @param sample The result of [sample_images()]: one row per image, with the columns
 #'   `image_id` and `cluster`.
 #' @param groups Groups of respondents. Each rates every image.
 #' @param n_images Images in a packet, as in the paper; some packets have one less where the

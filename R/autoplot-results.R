@@ -1,6 +1,6 @@
 #' Plots of tuning
 #'
-#' @param object What [tune_clusters()] returned.
+#' @param object The result of [tune_clusters()].
 #' @param type `"precision_recall"`: both measures of every candidate, the best one in a circle
 #'   (the paper's Figure 5). `"clusters"`: the measure that decides by the number of clusters,
 #'   with the baselines hollow (its Figure 7). Whiskers are 95% intervals.
@@ -82,7 +82,7 @@ measure_names <- c(
 #' How much of each cluster comes back, on average and in the worst twentieth of the refits.
 #' Lines mark what Hennig (2007) takes for stable and for dissolved.
 #'
-#' @param object What [cluster_stability()] returned.
+#' @param object The result of [cluster_stability()].
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -110,7 +110,7 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' the descriptions that the majority chose; numbers count sets. For an intruder test the share
 #' found per cluster, with 95% intervals, against chance.
 #'
-#' @param object What [read_test()] returned.
+#' @param object The result of [read_test()].
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.

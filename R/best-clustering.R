@@ -36,3 +36,12 @@ best_clustering <- function(tuned,
   )
   new_clustering(sent, out)
 }
+
+# What Python needs to make of it again what it was.
+send_result <- function(x) {
+  list(
+    kind = "tuning",
+    tables = lapply(attr(x, "tables"), encode_result),
+    settings = to_json(attr(x, "settings"))
+  )
+}

@@ -18,9 +18,5 @@
 #' calibrate_thresholds(demo_model())
 calibrate_thresholds <- function(model, measure = "f1", ...) {
   check_dots(...)
-  sent <- send_model(model)
-  decode_table(call_core(
-    "calibrate_thresholds", sent,
-    measure = check_string(measure, "measure")
-  ))
+  decode_table(call_verb("calibrate_thresholds"))
 }

@@ -260,6 +260,53 @@ check_data_frame <- function(x, name, call = rlang::caller_env(), made_by = NULL
   x
 }
 
+# A list, since one piece of text alone would reach Python as a scalar.
+check_texts <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  if (is.factor(x)) {
+    abort_factor(name, call)
+  }
+  if (!is.character(x) || anyNA(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must be text without missing values, not {seen(x)}.",
+      call = call
+    )
+  }
+  as.list(known_text(x))
+}
+
+# Images that nobody is to see: ids, paths or names of files; a data frame; or a list in a file.
+check_exclude <- function(x, call = rlang::caller_env()) {
+  if (is.data.frame(x)) {
+    keys <- intersect(c("image_id", "path", "file"), names(x))
+    return(list(kind = "table", table = encode_table(tibble::as_tibble(x)[keys], call)))
+  }
+  if (is.factor(x) || is.numeric(x)) {
+    x <- id_text(x, "exclude", call)
+  }
+  if (is.character(x) && length(x) == 1 && grepl("[.](txt|csv|tsv)$", x, ignore.case = TRUE)) {
+    return(list(kind = "path", path = check_existing(x, "exclude", call)))
+  }
+  check_texts(x, "exclude", call)
+}
+
+# A list, since a vector of one would reach Python as a scalar.
+check_clusters <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  if (!is.numeric(x) || length(x) == 0 || anyNA(x)) {
+    abort_imagestrata(
+      "{.arg {name}} must hold numbers of clusters, not {seen(x)}.",
+      hint = "Clusters are numbered from 1, the largest; -1 is the residual.",
+      call = call
+    )
+  }
+  as.list(as.double(x))
+}
+
 # The run folder of a stored object, which may have been moved since.
 check_folder <- function(x, name, call = rlang::caller_env()) {
   folder <- attr(x, "folder")

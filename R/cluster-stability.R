@@ -37,3 +37,19 @@ cluster_stability <- function(clustering,
   sent <- call_verb("cluster_stability")
   new_result(sent, "imagestrata_stability", "clusters")
 }
+
+#' @export
+tbl_sum.imagestrata_stability <- function(x, ...) {
+  line <- glance(x)
+  c(
+    "Stability" = paste(count_of(length(unique(tidy(x)$cluster)), "cluster"), "refitted"),
+    rlang::set_names(
+      sprintf(
+        "%d refits, adjusted Rand %.2f; %s of the clusters stable, %s dissolved",
+        line$n_refits, line$adjusted_rand, percent(line$share_stable),
+        percent(line$share_dissolved)
+      ),
+      c(seed = "Other seeds", subsample = "Subsamples")[line$kind]
+    )
+  )
+}

@@ -5,7 +5,7 @@
 #' field for every code below each image, and the same as CSV. `read_coding()` reads what coders
 #' send back.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param out The HTML file to write; `.csv` of the same name lies beside it, with the same images
 #'   and empty columns, for those who code in a spreadsheet. The page holds its images, opens in
 #'   any browser without a network, keeps what is typed, for each coder, until it is downloaded as

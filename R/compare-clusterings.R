@@ -41,15 +41,14 @@
 #' glance(found)
 compare_clusterings <- function(..., truth = NULL, residual = "alone", images = "same") {
   clusterings <- check_clusterings(...)
-  sent <- call_core(
+  sent <- call_verb(
     "compare_clusterings",
-    list(
+    clusterings = list(
       kind = "several",
       several = unname(Map(send_clusters, clusterings, names(clusterings))),
       names = as.list(names(clusterings))
     ),
     truth = send_truth(truth),
-    residual = check_string(residual, "residual"),
     images = check_string(images, "images")
   )
   new_result(sent, "imagestrata_comparison", "pairs")
@@ -94,4 +93,16 @@ send_clusters <- function(x, name, call = rlang::caller_env()) {
     )
   }
   list(kind = "labels", table = encode_table(x, call))
+}
+
+#' @export
+tbl_sum.imagestrata_comparison <- function(x, ...) {
+  lines <- glance(x)
+  c(
+    "Comparison" = paste0(
+      count_of(nrow(lines), "clustering"), " of ", count_of(lines$n_images[[1]], "image"),
+      if (from_json(attr(x, "settings"))$residual == "drop") ", the residual left out"
+    ),
+    "Clusters" = paste(lines$clustering, lines$n_clusters, collapse = ", ")
+  )
 }

@@ -36,7 +36,7 @@
 #' tidy(labels)
 consensus <- function(answers, rule = "majority", ...) {
   check_dots(...)
-  judged <- "judgement" %in% names(check_data(answers, "answers", "read_pairs"))
+  judged <- "judgement" %in% names(check_data_frame(answers, "answers", made_by = "read_pairs"))
   made <- call_verb(
     "consensus",
     answers = if (judged) encode_table(answers) else send_labels(answers, "answers")

@@ -8,7 +8,7 @@
 #' machine, `consent = TRUE` is asked for, and the error that asks says how many images would go
 #' where, and at what cost; [costs()] says the latter beforehand.
 #'
-#' @param images What [scan_images()] returned, or anything that it takes; then the images are
+#' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param provider The model: what [model_server()] or [local_model()] returned.
 #' @param out The run folder: answers go to `descriptions/answers.jsonl` there, and the table to

@@ -2,7 +2,8 @@
 #'
 #' @param packets What [assign_annotators()] or [reassign()] returned, with `path`.
 #' @param out A new folder.
-#' @param to Where annotators work: `"page"`, `"qualtrics"`, `"labelstudio"` or `"csv"`; see Details.
+#' @param to Where annotators work: `"page"`, `"qualtrics"`, `"labelstudio"` or `"csv"`; see
+#'   Details.
 #' @param items What images are rated on: names, or a table with the column `item`. By default
 #'   the paper's ten emotions.
 #' @param scale Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10" in
@@ -87,13 +88,7 @@ export_packets <- function(packets,
 
 item_names <- function(items, call = rlang::caller_env()) {
   if (is.data.frame(items)) {
-    if (!"item" %in% names(items)) {
-      abort_imagestrata(
-        "{.arg items} must have a column {.var item}; it has {.var {names(items)}}.",
-        call = call
-      )
-    }
-    items <- as.character(items$item)
+    items <- as.character(check_data_frame(items, "items", call, needs = "item")$item)
   }
   check_texts(items, "items", call)
 }

@@ -3,7 +3,7 @@
 #' Annotators see neither stratum nor probability. Their answers come back with
 #' [read_pairs()].
 #'
-#' @param pairs What [sample_pairs()] returned.
+#' @param pairs The result of [sample_pairs()].
 #' @param out The file to write: `.html` for `"page"`, `.json` for `"labelstudio"`, else `.csv`.
 #' @param to Where annotators work. `"page"`: one page that holds the images and opens in any
 #'   browser, without a network; it takes answers from the keyboard, keeps them in that browser
@@ -46,46 +46,4 @@ export_pairs <- function(pairs,
                          ...) {
   check_dots(...)
   for_annotators(call_verb("export_pairs"))
-}
-
-check_data <- function(x, name, made_by, call = rlang::caller_env()) {
-  if (!is.data.frame(x)) {
-    refuse_sheet(x, call)
-    abort_imagestrata(
-      "{.arg {name}} must be a data frame such as {.fn {made_by}} returns, not {seen(x)}.",
-      call = call
-    )
-  }
-  x
-}
-
-# A list, since one piece of text alone would reach Python as a scalar.
-check_texts <- function(x, name, call = rlang::caller_env()) {
-  if (is.null(x)) {
-    return(NULL)
-  }
-  if (is.factor(x)) {
-    abort_factor(name, call)
-  }
-  if (!is.character(x) || anyNA(x)) {
-    abort_imagestrata("{.arg {name}} must be text without missing values, not {seen(x)}.", call = call)
-  }
-  as.list(x)
-}
-
-# Images that nobody is to see: ids, paths or names of files; a data frame; or a list in a file.
-check_exclude <- function(x, call = rlang::caller_env()) {
-  if (is.data.frame(x)) {
-    keys <- intersect(c("image_id", "path", "file"), names(x))
-    return(list(kind = "table", table = encode_table(tibble::as_tibble(x)[keys], call)))
-  }
-  if (is.factor(x) || is.numeric(x)) {
-    x <- id_text(x, "exclude", call)
-  }
-  if (is.character(x) && length(x) == 1 && grepl("[.](txt|csv|tsv)$", x, ignore.case = TRUE)) {
-    file <- check_path(x, "exclude", call = call)
-    check_exist(file, "exclude", call)
-    return(list(kind = "path", path = file))
-  }
-  check_texts(x, "exclude", call)
 }

@@ -8,7 +8,7 @@
 #' people find it, the cluster hangs together for them: the word intrusion of topic models (Chang
 #' et al. 2009), with images. [read_test()] reads their answers.
 #'
-#' @param clustering What [cluster_images()] returned.
+#' @param clustering A clustering, from [cluster_images()].
 #' @param out The HTML file to write. It holds the images, opens in any browser without a
 #'   network, keeps answers until they are removed there, hands them out as CSV, and sends nothing
 #'   anywhere.
@@ -69,16 +69,7 @@ export_test <- function(clustering,
                         progress = TRUE,
                         ...) {
   check_dots(...)
-  if (!is.null(descriptions) && !is.data.frame(descriptions)) {
-    abort_imagestrata(
-      "{.arg descriptions} must be a data frame with the columns {.var cluster} and
-       {.var description}, not {seen(descriptions)}."
-    )
-  }
-  key <- call_verb(
-    "export_test",
-    descriptions = if (!is.null(descriptions)) encode_table(descriptions)
-  )
+  key <- call_verb("export_test")
   for_annotators(out)
   invisible(decode_table(key))
 }

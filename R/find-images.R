@@ -17,18 +17,3 @@ find_images <- function(clustering, cluster = NULL, n = 9, order = "typical", ..
   check_dots(...)
   decode_table(call_verb("find_images"))
 }
-
-# A list, since a vector of one would reach Python as a scalar.
-check_clusters <- function(x, name, call = rlang::caller_env()) {
-  if (is.null(x)) {
-    return(NULL)
-  }
-  if (!is.numeric(x) || length(x) == 0 || anyNA(x)) {
-    abort_imagestrata(
-      "{.arg {name}} must hold numbers of clusters, not {seen(x)}.",
-      hint = "Clusters are numbered from 1, the largest; -1 is the residual.",
-      call = call
-    )
-  }
-  as.list(as.double(x))
-}

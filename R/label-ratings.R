@@ -47,22 +47,8 @@ label_ratings <- function(ratings, items = NULL, scale = c(0, 10), at_least = 3,
   sent <- call_verb(
     "label_ratings",
     ratings = list(kind = "table", table = encode_table(ratings)),
-    items = check_item_names(items),
+    items = check_texts(items, "items"),
     scale = as.list(check_scale(scale))
   )
   new_labels(sent)
-}
-
-# A list, since one name alone would reach Python as a string.
-check_item_names <- function(items, call = rlang::caller_env()) {
-  if (is.null(items)) {
-    return(NULL)
-  }
-  if (!is.character(items) || length(items) == 0 || anyNA(items)) {
-    abort_imagestrata(
-      "{.arg items} must be names of columns, not {seen(items)}.",
-      call = call
-    )
-  }
-  as.list(items)
 }

@@ -52,7 +52,7 @@ mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
     abort_imagestrata("{.arg ratings} has no rows.", call = call)
   }
   key <- intersect(c("image_id", "path"), names(ratings))
-  check_item_names(items, call)
+  check_texts(items, "items", call)
   if (all(c("item", "rating") %in% names(ratings))) {
     ratings <- widen_ratings(ratings, key[[1]])
   }

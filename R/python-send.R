@@ -31,6 +31,7 @@ send_argument <- function(x, name, default, call) {
     ),
     model = send_model(x, name, call),
     labels = send_labels(x, name, call),
+    descriptions = ,
     keywords = ,
     points = encode_table(check_data_frame(x, name, call), call),
     sample = encode_table(check_data_frame(x, name, call, "sample_images"), call),
@@ -68,21 +69,29 @@ send_argument <- function(x, name, default, call) {
   )
 }
 
+# Arguments that hold one text, or TRUE or FALSE, though their default is NULL.
+text_arguments <- c(
+  "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
+  "label", "level", "noise", "normalize", "preset", "profile", "question", "residual", "selection",
+  "sep", "separator", "silhouette", "task", "warning"
+)
+flag_arguments <- c("exact", "weighted")
+
 send_value <- function(x, name, default, call) {
-  texts <- c(
-    "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
-    "label", "level", "noise", "normalize", "preset", "profile", "question", "residual",
-    "selection", "sep", "separator", "silhouette", "task", "warning"
-  )
-  if (is.character(default) || is.null(default) && name %in% texts) {
+  if (is.character(default) || is.null(default) && name %in% text_arguments) {
     check_string(x, name, call = call)
-  } else if (is.logical(default) || name %in% c("exact", "weighted")) {
+  } else if (is.logical(default) || name %in% flag_arguments) {
     check_flag(x, name, call)
   } else {
     # Most numbers that may be left out are counts.
     number <- check_number(x, name, call = call)
     if (is.null(default)) as_whole(number) else number
   }
+}
+
+as_whole <- function(x) {
+  whole <- is.double(x) && length(x) == 1 && is.finite(x) && x == trunc(x)
+  if (whole && abs(x) < .Machine$integer.max) as.integer(x) else x
 }
 
 send <- function(x, name, call = rlang::caller_env()) {
@@ -233,4 +242,20 @@ to_json <- function(text) {
 
 from_json <- function(text) {
   jsonlite::fromJSON(text, simplifyVector = FALSE)
+}
+
+send_files <- function(files, call = rlang::caller_env()) {
+  if (is.data.frame(files)) {
+    return(encode_table(files, call))
+  }
+  files <- check_paths(files, "files", call)
+  check_exist(files, "files", call)
+  as.list(absolute_path(files))
+}
+
+send_table_or_file <- function(x, name, made_by, call = rlang::caller_env()) {
+  if (!is.character(x)) {
+    return(encode_table(check_data_frame(x, name, call, made_by), call))
+  }
+  check_existing(x, name, call)
 }

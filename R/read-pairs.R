@@ -3,7 +3,7 @@
 #' @param files CSV files with the columns `pair_id`, `judgement` and `annotator`, such as the
 #'   page of [export_pairs()] downloads; or JSON as Label Studio exports it (JSON or
 #'   JSON-MIN); or a folder of these. Where a file names no annotator, its own name stands for one.
-#' @param pairs What [sample_pairs()] returned, or the file `...-key.csv` beside the export.
+#' @param pairs The result of [sample_pairs()], or the file `...-key.csv` beside the export.
 #' @param graded Were the pairs exported so?
 #' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
 #'   tabs, whichever fits.

@@ -2,7 +2,7 @@
 #'
 #' @param files What annotators downloaded from the page of [export_test()]: CSV with the columns
 #'   `set_id`, `annotator` and `judgement`; or a folder of these.
-#' @param key What [export_test()] returned, or the file `...-key.csv` beside its page.
+#' @param key The result of [export_test()], or the file `...-key.csv` beside its page.
 #' @param seed Seed of the bootstrap of the agreement.
 #' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
 #'   tabs, whichever fits.
@@ -56,20 +56,25 @@ read_test <- function(files, key, seed = 0, sep = NULL, encoding = NULL, ...) {
   new_result(sent, "imagestrata_cluster_test", "clusters")
 }
 
-send_files <- function(files, call = rlang::caller_env()) {
-  if (is.data.frame(files)) {
-    return(encode_table(files, call))
+#' @export
+tbl_sum.imagestrata_cluster_test <- function(x, ...) {
+  line <- glance(x)
+  matching <- is_matching(x)
+  share <- if (matching) line$accuracy else line$share_found
+  test <- paste0(
+    count_of(line$n_sets, "set"), ", ", count_of(line$n_annotators, "annotator"),
+    if (!is.na(line$kappa)) sprintf(", kappa %.2f", line$kappa)
+  )
+  found <- sprintf(
+    "%s (%s to %s; by chance %s)",
+    percent(share), percent(line$conf.low), percent(line$conf.high), percent(line$chance)
+  )
+  if (matching) {
+    c("Matching test" = test, "Matched" = found)
+  } else {
+    c("Intruder test" = test, "Found" = found)
   }
-  files <- check_paths(files, "files", call)
-  check_exist(files, "files", call)
-  as.list(absolute_path(files))
 }
 
-send_table_or_file <- function(x, name, made_by, call = rlang::caller_env()) {
-  if (!is.character(x)) {
-    return(encode_table(check_data(x, name, made_by, call), call))
-  }
-  path <- check_path(x, name, call = call)
-  check_exist(path, name, call)
-  path
-}
+# Whether people matched descriptions, or looked for intruders.
+is_matching <- function(x) "accuracy" %in% names(glance(x))

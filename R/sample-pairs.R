@@ -11,7 +11,7 @@
 #' The pairs that several clusterings put together share `share_within` equally among their
 #' strata; a stratum with too few pairs is taken whole, and the others get what is left.
 #'
-#' @param embeddings What [embed_images()] returned, a numeric matrix of vectors of your own, a
+#' @param embeddings Embeddings, from [embed_images()], a numeric matrix of vectors of your own, a
 #'   row per image, or a list of these. With several encoders, pairs are drawn from a k-means of
 #'   each.
 #' @param n Number of pairs. The default is that of the paper.

@@ -21,8 +21,9 @@
 #' Measures of vectors compare clusterings of the same vectors, with similar shares of residual
 #' and similar numbers of clusters. They do not compare encoders: [tune_clusters()] does.
 #'
-#' @param clustering What [cluster_images()] returned; with pairs and labels also a data frame with
-#'   the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per image.
+#' @param clustering A clustering, from [cluster_images()]; with pairs and labels also a data frame
+#'   with the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per
+#'   image.
 #' @param truth Pairs with one `judgement` each, from 0 to 2, as [read_pairs()] or
 #'   [consensus()] return them; pairs without a judgement are left out, and the others of their
 #'   stratum stand for them. Or true classes, as in [compare_clusterings()]: labels in the order of
@@ -30,7 +31,7 @@
 #'   clustering; images without a label are left out. Or nothing, with `embeddings`.
 #' @param by What `truth` is: `"pairs"`, `"labels"`, or nothing (`"vectors"`). By default it is told
 #'   by its columns.
-#' @param embeddings What [embed_images()] returned, or a matrix: the vectors that the clustering
+#' @param embeddings Embeddings, from [embed_images()], or a matrix: the vectors that the clustering
 #'   was made from, or others of the same images.
 #' @param measures Pairs only: some of `"precision"`, `"recall"`, `"f1"`, `"mean_pr"` and
 #'   `"quality"`. By default all; quality only where a judgement is greater than 1. It needs 50

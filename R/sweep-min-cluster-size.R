@@ -45,7 +45,7 @@ sweep_min_cluster_size <- function(embeddings,
 #' The number of clusters, the share of noise, and the mean silhouette of the images in
 #' clusters, over the sizes.
 #'
-#' @param object What [sweep_min_cluster_size()] returned.
+#' @param object The result of [sweep_min_cluster_size()].
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.

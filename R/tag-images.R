@@ -9,7 +9,7 @@
 #' none is paid for twice: not after a crash, not when images are added, not with `overwrite` or
 #' another `n_tags`. [costs()] tells the cost and sends nothing.
 #'
-#' @param images What [scan_images()] returned, or anything that it takes; then the images are
+#' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param classifier A classifier of torchvision, by name; or [rekognition()].
 #' @param n_tags Labels per image, at most: the most confident.
@@ -25,8 +25,8 @@
 #' @param consent `TRUE`: the images may leave this machine.
 #' @param out Run folder: the table goes to `tags.parquet` there, the answers of a service to
 #'   `tags/answers.jsonl` (and it must be given). A call that was interrupted goes on.
-#' @param engine A Dask cluster whose workers decode and classify, as for [scan_images()]. A service is
-#'   asked by this process alone, which keeps its budget.
+#' @param engine A Dask cluster whose workers decode and classify, as for [scan_images()]. A service
+#'   is asked by this process alone, which keeps its budget.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
@@ -73,7 +73,7 @@ tag_images <- function(images,
 
 #' How often each label comes
 #'
-#' @param tags What [tag_images()] returned, or a data frame of yours with `image_id` and `label`
+#' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
 #'   (missing for images without one).
 #' @inheritParams scan_images
 #'
@@ -86,5 +86,5 @@ tag_images <- function(images,
 #' tag_frequencies(data.frame(image_id = c("a", "a", "b"), label = c("dog", "ball", "dog")))
 tag_frequencies <- function(tags, ...) {
   check_dots(...)
-  decode_table(call_core("tag_frequencies", send_texts(tags, "tags")$table))
+  decode_table(call_verb("tag_frequencies", tags = send_texts(tags, "tags")))
 }

@@ -21,7 +21,7 @@
 #' so that many thresholds give the very same clusters; a warning says so, and the column `same_as`
 #' which. A threshold decides with `release_share = 1` and with `preset = "paper"`.
 #'
-#' @param embeddings What [embed_images()] returned, a matrix of vectors of your own, or a list
+#' @param embeddings Embeddings, from [embed_images()], a matrix of vectors of your own, or a list
 #'   of these for the same images. The names of the list name the encoders.
 #' @param pairs Pairs with one judgement each, see [score_clustering()]; those without one are left
 #'   out.
@@ -122,4 +122,21 @@ check_grid <- function(grid, call = rlang::caller_env()) {
     )
   }
   send_json(grid, auto_unbox = TRUE, null = "null", na = "null", digits = NA)
+}
+
+#' @export
+tbl_sum.imagestrata_tuning <- function(x, ...) {
+  line <- glance(x)
+  c(
+    "Tuning" = paste0(
+      count_of(line$n_candidates, "clustering"), " and ", count_of(line$n_baselines, "baseline"),
+      ", ", count_of(line$n_pairs, "pair"),
+      c(design = ", weighted", none = ", unweighted")[[line$weighting]],
+      if (line$n_missing > 0) paste0(" (", line$n_missing, " with missing images left out)")
+    ),
+    "Best" = sprintf(
+      "candidate %d, %s, %d clusters: %s %.3f (%.3f on pairs that had no say)",
+      line$candidate, line$encoder, line$n_clusters, line$measure, line$estimate, line$heldout
+    )
+  )
 }

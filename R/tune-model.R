@@ -75,8 +75,3 @@ check_model_grid <- function(grid, call = rlang::caller_env()) {
   }
   lapply(grid, \(values) unname(lapply(as.list(values), as_whole)))
 }
-
-as_whole <- function(x) {
-  whole <- is.double(x) && length(x) == 1 && is.finite(x) && x == trunc(x)
-  if (whole && abs(x) < .Machine$integer.max) as.integer(x) else x
-}

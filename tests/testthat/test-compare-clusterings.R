@@ -30,9 +30,9 @@ test_that("clusterings go without their vectors, and values by position", {
   found <- compare_clusterings(a = toy_clustering(), b = factor(letters[1:6]), truth = "kind")
   expect_s3_class(found, "imagestrata_comparison")
   received <- calls$compare_clusterings
-  expect_equal(received[[1]]$names, list("a", "b"))
-  expect_equal(received[[1]]$several[[1]]$kind, "labels")
-  expect_named(decode_table(received[[1]]$several[[2]]$table), "cluster")
+  expect_equal(received$clusterings$names, list("a", "b"))
+  expect_equal(received$clusterings$several[[1]]$kind, "labels")
+  expect_named(decode_table(received$clusterings$several[[2]]$table), "cluster")
   expect_equal(received$truth, "kind")
   compare_clusterings(!!!list(a = 1:2, b = 1:2), truth = c("x", NA))
   expect_equal(calls$compare_clusterings$truth$kind, "labels")
