@@ -6,6 +6,7 @@ whoever made them and whenever, which is why they are the same wherever they wer
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -313,17 +314,23 @@ def _dask_client(engine: Any) -> Iterator[Any]:
             "Leave it out to work on this machine alone.",
         )
     where = os.fspath(engine)
-    connect: Any = Client  # whose types are not told
+    connect: Any = Client  # which has no types
+    client, reason = None, ""
     try:
-        # Dask would wait for a file that is not there.
+        # Dask would wait for a file that does not exist.
         file = where.endswith(".json")
         address = read_json(expand_home(where))["address"] if file else where
         client = connect(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, KeyError) as error:
+        reason = str(error)
+    if client is None:
+        # Collects the client that did not connect. If the collector met it later, inside Dask's
+        # own lock, closing it would wait for that lock for ever.
+        gc.collect()
         raise ImagestrataError(
-            f"No Dask scheduler answers at {quote(where)} ({error}).",
+            f"No Dask scheduler answers at {quote(where)} ({reason}).",
             "Start one (`dask scheduler`, or a cluster of dask-jobqueue) and give its address.",
-        ) from None
+        )
     with client:
         yield client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -489,6 +490,24 @@ class TestComplaints:
             scan_images(corpus, progress=False, engine=given)
         assert given in str(caught.value)
         assert "dask scheduler" in caught.value.hint
+
+    def test_of_nobody_listening_nothing_is_left_to_close(self, monkeypatch: Any) -> None:
+        """A client that never connected is closed at once, not whenever it is collected."""
+        from distributed import Client
+
+        def clients() -> int:
+            return sum(type(each) is Client for each in gc.get_objects())
+
+        monkeypatch.setattr(engine, "_PATIENCE", 0.5)
+        gc.collect()
+        before = clients()
+        gc.disable()
+        try:
+            with pytest.raises(ImagestrataError), open_engine("tcp://127.0.0.1:9"):
+                pass
+            assert clients() == before
+        finally:
+            gc.enable()
 
     def test_of_a_client_that_is_closed(self, cluster: Any) -> None:
         from distributed import Client
