@@ -171,3 +171,26 @@ def test_a_clustering_equals_itself_alone():
     assert first == first
     assert first != second
     assert len({first, second, first}) == 2
+
+
+def verbs_of(text: str, heading: str, verb: str) -> dict[str, list[str]]:
+    """The verbs under each heading of a page."""
+    groups: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if found := re.match(heading, line):
+            groups[found[1]] = []
+        elif groups and (found := re.match(verb, line)):
+            groups[list(groups)[-1]].append(found[1])
+    return groups
+
+
+def test_readme_has_every_verb_once_in_the_groups_of_the_site():
+    root = Path(__file__).resolve().parents[2]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    shown = verbs_of(readme, r"\*\*(.+)\*\*$", r"\| `(\w+)\(\)` \|")
+    assert sorted(verb for group in shown.values() for verb in group) == FUNCTIONS
+    site = (root / "_pkgdown.yml").read_text(encoding="utf-8")
+    listed = verbs_of(site, "- title: (.+)", r"  - (\w+)$")
+    assert [title for title in listed if title in shown] == list(shown)
+    for title, group in listed.items():
+        assert {verb for verb in group if verb in FUNCTIONS} <= set(shown.get(title, ())), title
