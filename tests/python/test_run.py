@@ -419,7 +419,7 @@ def test_labels_are_learnt_and_given_from_the_command_line(invoke, tmp_path):
     assert code == 0 and json.loads(shown) == {"n_images": 16, "labels": {"green": 8, "red": 8}}
     assert len(pd.read_csv(tmp_path / "labels.csv")) == 32
     code, _, said = invoke("predict", folder, "--model", out, "--out", table, "--threshold", "high")
-    assert code == 2 and "a number or 'calibrated'" in said
+    assert code == 2 and "--threshold must be a number, 'calibrated'" in said
     code, shown, _ = invoke("run", folder, "--out", tmp_path / "run", "--model", out, "--quiet")
     assert code == 0 and "clusters" in shown
 

@@ -8,17 +8,16 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 
+from imagestrata import cli
 from imagestrata.bridge.words import R
-from imagestrata.cli import app
 from imagestrata.cli.words import ShellWords
 from imagestrata.errors import ImagestrataError, ImagestrataWarning, MissingWeightsError, warn
 from imagestrata.wording import Name, arg, foreign, kind_of, quote, render, tokens, verb
 
 
 def shell(running):
-    return ShellWords(typer.main.get_command(app).commands, running)
+    return ShellWords(cli.COMMANDS, running)
 
 
 @pytest.mark.parametrize(
@@ -26,23 +25,23 @@ def shell(running):
     [
         (arg("k"), "`k`", "`k`", "--k"),
         (arg("out"), "`out`", "`out`", "--out"),
-        (arg("images"), "`images`", "`images`", "FOLDER"),
+        (arg("images"), "`images`", "`images`", "IMAGES"),
         (arg("overwrite", True), "overwrite=True", "overwrite = TRUE", "--overwrite"),
         (arg("overwrite", False), "overwrite=False", "overwrite = FALSE", "--no-overwrite"),
         (arg("k", 35), "k=35", "k = 35", "--k 35"),
         (arg("k", None), "k=None", "k = NULL", "no --k"),
         (arg("method", "hdbscan"), 'method="hdbscan"', 'method = "hdbscan"', "--method hdbscan"),
         (
-            arg("singles", True),
-            "singles=True",
-            "singles = TRUE",
-            "--singles of `imagestrata sample`",
+            arg("min_images", 3),
+            "min_images=3",
+            "min_images = 3",
+            "--min-images 3 of `imagestrata keywords`",
         ),
         (
             arg("stop_words"),
             "`stop_words`",
             "`stop_words`",
-            "`stop_words` (in Python or R)",
+            "--stop-word of `imagestrata keywords`",
         ),
         (
             arg("groups", ["a", "b c"]),

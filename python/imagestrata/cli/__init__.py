@@ -7,32 +7,75 @@ is 0 when all went well, 2 for something the user can mend, 130 when interrupted
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .app import app, main
-from .clustering import cluster
+from .clustering import cluster, compare, sweep
 from .corpus import crop_faces, demo, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
-from .explore import coding_sheet, compare, gallery, keywords, methods, share
+from .explore import coding_sheet, gallery, keywords, methods, share
 from .finetune import fine_tune, predict
+from .options import Command
 from .run import run
 from .sampling import assign, sample
 from .text import describe, embed_text, read_text, tag
-from .validation import pairs, score, sweep, tune
+from .validation import pairs, score, tune
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
-#: In the order in which `--help` lists them: first all in one, then along the road of the data.
-_COMMANDS: list[Callable[..., None]] = [
-    run,
-    *(demo, scan, crop_faces),
-    *(embed, reduce, describe, read_text, tag, embed_text),
-    *(fine_tune, predict),
-    *(cluster, sweep, compare),
-    *(gallery, keywords, coding_sheet),
-    *(pairs, score, tune),
-    *(sample, assign, share, methods),
-    doctor,
-]
-for _command in _COMMANDS:
-    app.command(_command.__name__.replace("_", "-"))(_command)
+#: The verbs whose settings a command takes, in the order in which `--help` lists the commands:
+#: first all in one, then along the road of the data. After them what the command fills itself.
+_TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
+    (demo, ("draw_demo_corpus",), ("folder",)),
+    (scan, ("scan_images",), ()),
+    (crop_faces, ("crop_faces",), ()),
+    (embed, ("embed_images",), ()),
+    (reduce, ("reduce_embeddings",), ()),
+    (describe, ("describe_images", "ModelServer", "LocalModel"), ("api_key",)),
+    (read_text, ("read_text",), ()),
+    (tag, ("tag_images", "Rekognition"), ("operation", "Rekognition.min_confidence")),
+    (embed_text, ("embed_text",), ()),
+    (fine_tune, ("fine_tune",), ()),
+    (predict, ("predict_labels",), ()),
+    (cluster, ("cluster_images",), ("encoder", "weights")),
+    (sweep, ("sweep_min_cluster_size",), ()),
+    (compare, ("compare_clusterings",), ()),
+    (gallery, ("image_gallery", "map_images", "plot_montage"), ("map_images.method",)),
+    (keywords, ("cluster_keywords",), ()),
+    (coding_sheet, ("coding_sheet",), ()),
+    (pairs, ("sample_pairs", "export_pairs"), ()),
+    (score, ("score_clustering", "read_pairs", "consensus", "agreement"), _SCORED := (
+        "answers", "by", "files", "truth",
+    )),
+    (tune, ("tune_clusters", "read_pairs", "consensus"), _SCORED),
+    (sample, ("sample_images",), ()),
+    (assign, ("assign_annotators", "export_packets"), ()),
+    (share, ("share_bundle",), ()),
+    (methods, ("methods_paragraph",), ()),
+    (doctor, (), ()),
+]  # fmt: skip
+_STEPS = {
+    "scan_images": "scan",
+    "embed_images": "embed",
+    "cluster_images": "cluster",
+    "sample_images": "sample",
+    "image_gallery": "gallery",
+    "map_images": "gallery",
+    "plot_montage": "gallery",
+}
+#: By their names.
+COMMANDS = {
+    made.name: made
+    for made in (
+        Command(
+            run, _STEPS, ("cluster_images.encoder", "cluster_images.weights", "map_images.method")
+        ),
+        *(
+            Command(function, dict.fromkeys(verbs, function.__name__.replace("_", "-")), without)
+            for function, verbs, without in _TABLE
+        ),
+    )
+}
+for _command in COMMANDS.values():
+    app.command(_command.name, help=_command.function.__doc__)(lambda: None)

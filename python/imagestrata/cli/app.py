@@ -10,11 +10,24 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..errors import ImagestrataError, Worded
 from .words import ShellWords
 
+
+class _Group(TyperGroup):
+    """All commands. The one that is run gets its options now: `--help` imports no verb."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        from . import COMMANDS
+
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, COMMANDS[str(name)].click, rest
+
+
 app = typer.Typer(
+    cls=_Group,
     help="Sort any pile of images into visual topics and draw samples that see every topic.",
     no_args_is_help=True,
     add_completion=False,
@@ -80,8 +93,9 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 def _words() -> ShellWords:
     """The words for whoever typed the command that is running."""
-    commands = getattr(typer.main.get_command(app), "commands", {})
-    return ShellWords(commands, next((word for word in sys.argv[1:] if word in commands), ""))
+    from . import COMMANDS
+
+    return ShellWords(COMMANDS, next((word for word in sys.argv[1:] if word in COMMANDS), ""))
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -1,102 +1,75 @@
-"""`cluster`."""
+"""`cluster`, `sweep`, `compare`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import imagestrata
 
 from ..errors import plural
-from .options import (
-    Clusters,
-    Components,
-    Engine,
-    Json,
-    K,
-    KMax,
-    Method,
-    MinClusterSize,
-    MinSamples,
-    Name,
-    Noise,
-    Normalize,
-    Overwrite,
-    Preset,
-    Quiet,
-    RunFolder,
-    SampleSize,
-    Seed,
-    Threshold,
-)
-from .output import show
-from .run_folder import placed
+from .options import Name, RunFolder, Settings
+from .output import Said, records
+from .run_folder import embedded, load_clustering, placed
 
 if TYPE_CHECKING:
     from ..clustering.clustering import Clustering
 
 
-def cluster(
-    run_folder: RunFolder,
-    name: Name = None,
-    method: Method = "iterative",
-    preset: Preset = None,
-    k: K = None,
-    k_max: KMax = None,
-    sample_size: SampleSize = None,
-    n_clusters: Clusters = None,
-    similarity_threshold: Threshold = None,
-    min_cluster_size: MinClusterSize = None,
-    min_samples: MinSamples = None,
-    noise: Noise = None,
-    normalize: Normalize = None,
-    n_components: Components = None,
-    seed: Seed = 0,
-    engine: Engine = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
+def cluster(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Put the images of a run folder into visual topics.
 
     With a name, these clusters lie beside those of the run, and so does all that is made from
     them: `imagestrata sample RUN --name NAME`, or any command on the folder RUN/variants/NAME.
     """
-    from ..embeddings.embeddings import Embeddings
-    from ..provenance import require_step
-
     run_folder = placed(run_folder, name)
-    require_step(run_folder, "embed")
-    arguments = cluster_arguments(
-        method=method,
-        preset=preset,
-        k=k,
-        k_max=k_max,
-        sample_size=sample_size,
-        n_clusters=n_clusters,
-        similarity_threshold=similarity_threshold,
-        min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
-        noise=noise,
-        normalize=normalize,
-        n_components=n_components,
-        engine=engine,
+    embeddings = embedded(run_folder)
+    clustering = imagestrata.cluster_images(
+        embeddings, **settings("cluster_images", out=run_folder)
     )
-    common = {"out": run_folder, "overwrite": overwrite}
-    embeddings = Embeddings.load(run_folder)
-    clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, common)
-    show(clustering_summary(clustering), as_json, *cluster_lines(clustering))
+    return clustering_summary(clustering), cluster_line(clustering)
 
 
-def cluster_arguments(*, k_max: str | None, **arguments: Any) -> dict[str, Any]:
-    """Only what was given: the defaults live with cluster_images."""
-    arguments["k_max"] = int(k_max) if k_max and k_max.isdecimal() else k_max
-    return {name: value for name, value in arguments.items() if value is not None}
+def sweep(run_folder: RunFolder, settings: Settings) -> Said:
+    """Try smallest sizes of clusters for the method hdbscan."""
+    from ..files import write_table
+
+    embeddings = embedded(run_folder)
+    swept = imagestrata.sweep_min_cluster_size(embeddings, **settings("sweep_min_cluster_size"))
+    write_table(run_folder / "sweep.csv", swept)
+    lines = swept.round(3).to_string(index=False), f"Also here: {run_folder / 'sweep.csv'}"
+    return {"sweep": records(swept)}, *lines
 
 
-def cluster_embeddings(
-    embeddings: Any, arguments: dict[str, Any], seed: int, progress: bool, common: dict[str, Any]
-) -> Clustering:
-    from ..clustering.cluster import cluster_images
+def compare(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Run folders of the same images, clustered differently.")
+    ],
+    out: Annotated[Path, typer.Option(help="A folder for the tables.")],
+    settings: Settings,
+    truth: Annotated[
+        Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
+    ] = None,
+    images: Annotated[str, typer.Option(help="same, or common: those in all folders.")] = "same",
+) -> Said:
+    """Compare the clusters of several run folders with each other."""
+    from ..files import make_folder, write_table
+    from ..finetune.labels import read_labels
 
-    return cluster_images(embeddings, seed=seed, progress=progress, **arguments, **common)
+    clusterings: dict[str, Any] = {str(folder): load_clustering(folder) for folder in run_folders}
+    found = imagestrata.compare_clusterings(
+        truth=None if truth is None else read_labels(truth),
+        images=images,
+        **settings("compare_clusterings"),
+        **clusterings,
+    )
+    folder = make_folder(out)
+    for name in ("summary", "pairs", "flows"):
+        write_table(folder / f"{name}.csv", getattr(found, name))
+    summary = {"clusterings": records(found.summary), "pairs": records(found.pairs)}
+    return summary, str(found), f"Tables: {folder}"
 
 
 def clustering_summary(clustering: Clustering) -> dict[str, Any]:
@@ -104,11 +77,11 @@ def clustering_summary(clustering: Clustering) -> dict[str, Any]:
     return {str(name): value for name, value in summary.items()}
 
 
-def cluster_lines(clustering: Clustering) -> list[str]:
+def cluster_line(clustering: Clustering) -> str:
     found = clustering_summary(clustering)
     share = found["n_residual"] / found["n_images"]
-    return [
+    return (
         f"{plural(found['n_clusters'], 'cluster')} in "
         f"{plural(found['n_iterations'], 'iteration')}; "
         f"{plural(found['n_residual'], 'image')} ({share:.1%}) in none"
-    ]
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .options import Json
-from .output import show
+from .output import Said
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor() -> Said:
     """Say what this machine offers and which encoders are ready."""
     from ..doctor import examine
 
@@ -16,4 +15,4 @@ def doctor(as_json: Json = False) -> None:
     for entry in found["encoders"]:
         state = "ready" if entry["ready"] else "not ready"
         rows.append(f"{entry['name']:<24}{state:<12}{entry['note']}")
-    show(found, as_json, *rows)
+    return found, *rows

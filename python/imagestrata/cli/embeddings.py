@@ -3,125 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import imagestrata
+
 from ..errors import plural
-from .options import (
-    BatchSize,
-    Encoder,
-    Engine,
-    Json,
-    Model,
-    Name,
-    Overwrite,
-    Precision,
-    Quiet,
-    Resize,
-    RunFolder,
-    Seed,
-    Weights,
-)
-from .output import show
-from .run_folder import placed, scanned
+from .options import Name, RunFolder, Settings
+from .output import Said
+from .run_folder import embedded, placed, scanned
 
 if TYPE_CHECKING:
-    pass
+    from ..embeddings.embeddings import Embeddings
 
 
-def embed(
-    run_folder: RunFolder,
-    name: Name = None,
-    encoder: Encoder = "resnet18",
-    model: Model = None,
-    weights: Weights = None,
-    resize: Resize = "rescale_crop",
-    precision: Precision = "auto",
-    batch_size: BatchSize = None,
-    seed: Seed = 0,
-    engine: Engine = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
+def embed(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Turn every distinct image of a run folder into a vector.
 
     With a name, these vectors lie beside those of the run, for clusters of their own.
     """
-    from ..embeddings.embed import embed_images
-
     run_folder = placed(run_folder, name)
     images = scanned(run_folder)
-    embeddings = embed_images(
-        images,
-        encoder,
-        model=model,
-        weights=weights,
-        resize=resize,
-        precision=precision,
-        batch_size=batch_size,
-        seed=seed,
-        out=run_folder,
-        overwrite=overwrite,
-        engine=engine,
-        progress=not quiet,
-    )
-    n, width = embeddings.matrix.shape
-    summary = {
-        "n_images": n,
-        "width": width,
-        "encoder": embeddings.encoder["name"],
-        "n_failed": len(embeddings.failures),
-    }
-    show(
-        summary,
-        as_json,
-        f"{plural(n, 'image')}, {plural(width, 'number')} each: {run_folder / 'embeddings'}",
-    )
+    embeddings = imagestrata.embed_images(images, **settings("embed_images", out=run_folder))
+    return vectors_made(embeddings, run_folder, n_failed=len(embeddings.failures))
 
 
 def reduce(
     run_folder: RunFolder,
-    out: Annotated[Path, typer.Option("--out", help="A run folder for the reduced vectors.")],
-    method: Annotated[str, typer.Option(help="pca or umap.")] = "pca",
-    n_components: Annotated[
-        float | None,
-        typer.Option(help="Numbers per image, or (pca) a share of the variance; .8, umap 10."),
-    ] = None,
-    n_neighbors: Annotated[int, typer.Option(help="Neighbours of an image (umap).")] = 15,
-    min_dist: Annotated[float, typer.Option(help="How near images may come (umap).")] = 0.0,
-    metric: Annotated[
-        str, typer.Option(help="Of umap: euclidean, cosine, correlation or manhattan.")
-    ] = "euclidean",
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
+    out: Annotated[Path, typer.Option(help="A run folder for the reduced vectors.")],
+    settings: Settings,
+) -> Said:
     """Describe every image of a run folder with fewer numbers, in another run folder."""
-    from ..embeddings.embeddings import Embeddings
-    from ..embeddings.reduce import reduce_embeddings
-    from ..provenance import require_step
+    embeddings = embedded(run_folder)
+    reduced = imagestrata.reduce_embeddings(embeddings, **settings("reduce_embeddings", out=out))
+    said = vectors_made(reduced, out)
+    return *said, f"Next: imagestrata cluster {out} --method hdbscan"
 
-    require_step(run_folder, "embed")
-    reduced = reduce_embeddings(
-        Embeddings.load(run_folder),
-        method,
-        n_components=n_components,
-        n_neighbors=n_neighbors,
-        min_dist=min_dist,
-        metric=metric,
-        seed=seed,
-        out=out,
-        overwrite=overwrite,
-        progress=not quiet,
-    )
-    n, width = reduced.matrix.shape
-    summary = {"n_images": n, "width": width, "encoder": reduced.encoder["name"]}
-    show(
-        summary,
-        as_json,
-        f"{plural(n, 'image')}, {plural(width, 'number')} each: {out / 'embeddings'}",
-        f"Next: imagestrata cluster {out} --method hdbscan",
-    )
+
+def vectors_made(embeddings: Embeddings, run_folder: Path, **more: Any) -> Said:
+    """A summary of vectors, and a line that says where they are."""
+    n, width = embeddings.matrix.shape
+    summary = {"n_images": n, "width": width, "encoder": embeddings.encoder["name"], **more}
+    line = f"{plural(n, 'image')}, {plural(width, 'number')} each: {run_folder / 'embeddings'}"
+    return summary, line

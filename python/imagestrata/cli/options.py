@@ -1,104 +1,317 @@
-"""Options that several commands take."""
+"""Options made from the signatures of verbs.
+
+A command names its verbs (:class:`Command`); each of their arguments that the command does not
+fill itself becomes an option, with the name, the type and the default of the argument and the text
+of :data:`~imagestrata.cli.texts.HELP`. A file of settings (``--config``) gives them as well.
+"""
 
 from __future__ import annotations
 
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from types import GenericAlias
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-Folder = Annotated[Path, typer.Argument(help="A folder of images; those in it are looked at too.")]
-RunFolder = Annotated[Path, typer.Argument(help="A run folder made by the steps before.")]
-Out = Annotated[Path, typer.Option("--out", help="The run folder to write to.")]
-Name = Annotated[
-    str | None,
-    typer.Option(
-        "--name", help="A variant of the run, beside other clusters or encoders: variants/NAME."
+import imagestrata
+
+from .config import read_config
+from .output import show
+from .run_folder import read_codes, read_grid
+from .texts import help_of
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="Where the files of a CSV table lie; by default the folder of the table."),
+]
+Pictures = Annotated[
+    Path,
+    typer.Argument(
+        help="A folder of images, or a CSV file with a row for each: their `path` or `file`, and "
+        "columns of your own."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace what was made with other settings.")]
-Engine = Annotated[
+RunFolder = Annotated[Path, typer.Argument(help="A run folder made by the steps before.")]
+Out = Annotated[Path, typer.Option(help="The run folder to write to.")]
+Name = Annotated[
     str | None,
-    typer.Option(help="A Dask cluster: the address of its scheduler, or the file it writes."),
+    typer.Option(help="A variant of the run, beside other clusters or encoders: variants/NAME."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Seed = Annotated[int, typer.Option(help="One seed for everything random.")]
-Encoder = Annotated[str, typer.Option(help="How pictures become vectors; see `doctor`.")]
-Weights = Annotated[
-    str | None, typer.Option(help="A file or folder of weights, or the name of published ones.")
+Texts = Annotated[Path | None, typer.Option(help="A CSV file with image_id and texts of yours.")]
+Answers = Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")]
+Map = Annotated[str | None, typer.Option(help="Add a map of the images: umap or pca.")]
+Also = Annotated[
+    list[Path] | None, typer.Option(help="Run folders of the same images, other encoders.")
 ]
-Model = Annotated[Path | None, typer.Option(help="A fine-tuned network, instead of an encoder.")]
-Resize = Annotated[str, typer.Option(help="rescale_crop, squish, crop or pad.")]
-Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
-BatchSize = Annotated[int | None, typer.Option(help="Images that pass the encoder together.")]
-MinBytes = Annotated[int, typer.Option(help="Reject smaller files.")]
-MinSide = Annotated[int, typer.Option(help="Reject images with a shorter side, in pixels.")]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(help="Pass over what a pattern matches, such as '*_thumb.jpg'; may be repeated."),
-]
-NearDuplicates = Annotated[
-    int | None, typer.Option(help="Hamming distance up to which images count as copies.")
-]
-Method = Annotated[str, typer.Option(help="iterative, kmeans or hdbscan.")]
-Preset = Annotated[str | None, typer.Option(help='"paper": the published settings.')]
-K = Annotated[int | None, typer.Option("--k", help="Clusters fitted per iteration.")]
-KMax = Annotated[
-    str | None,
-    typer.Option(help='Largest K searched: a number, or "sample", all images of the sample.'),
-]
-SampleSize = Annotated[int | None, typer.Option(help="Images on which K is searched.")]
-Clusters = Annotated[int | None, typer.Option(help="Number of clusters (method kmeans).")]
-Threshold = Annotated[
-    float | None, typer.Option(help="Mean silhouette above which a cluster is cohesive.")
-]
-MinClusterSize = Annotated[
-    int | None, typer.Option(help="Images that make a cluster (method hdbscan); by default 50.")
-]
-MinSamples = Annotated[
-    int | None, typer.Option(help="Near neighbours of an image that lies densely (hdbscan).")
-]
-Noise = Annotated[
-    str | None, typer.Option(help="Of images in no cluster (hdbscan): keep or nearest.")
-]
-Normalize = Annotated[str | None, typer.Option(help='"l2": vectors of length one.')]
-Components = Annotated[int | None, typer.Option(help="Principal components kept.")]
-MapMethod = Annotated[
-    str | None, typer.Option("--map", help="Add a map of the images: umap or pca.")
-]
-PerCluster = Annotated[
-    int | None, typer.Option(help="Images sampled from each cluster; by default 5.")
-]
-Budget = Annotated[int | None, typer.Option(help="Images sampled in all, instead.")]
-Allocation = Annotated[str | None, typer.Option(help="Of a budget: equal, proportional or sqrt.")]
-Residual = Annotated[
-    str, typer.Option(help="Images that belong to no cluster: together (a stratum), or drop.")
-]
-Singles = Annotated[bool, typer.Option(help="Sample clusters of one image.")]
-Labels = Annotated[
-    Path | None, typer.Option(help="A CSV file; without it, the names of the folders are labels.")
-]
-Task = Annotated[str | None, typer.Option(help="binary, multiclass or multilabel.")]
-Freeze = Annotated[
-    str, typer.Option(help='"none", "backbone", or how many blocks keep their weights.')
-]
-LearningRate = Annotated[float, typer.Option(help="Of stochastic gradient descent.")]
-Momentum = Annotated[float, typer.Option(help="Of stochastic gradient descent.")]
-TrainingBatch = Annotated[int, typer.Option("--batch-size", help="Images per step.")]
-Epochs = Annotated[int, typer.Option(help="Passes over the training images.")]
-EarlyStopping = Annotated[
-    int | None, typer.Option(help="Stop after so many epochs without a lower validation loss.")
-]
-Table = Annotated[
-    Path | None, typer.Option("--texts", help="A CSV file with image_id and texts of yours.")
-]
-Column = Annotated[str | None, typer.Option(help="The column of texts.")]
-ServerAddress = Annotated[
-    str | None, typer.Option("--base-url", help="A server with the OpenAI interface.")
-]
-Consent = Annotated[bool, typer.Option("--consent", help="What is sent may leave this machine.")]
-Decision = Annotated[str, typer.Option(help='A probability, or "calibrated".')]
-Graded = Annotated[
-    bool, typer.Option(help="Answers 0, 1 or 2 (how related), instead of different or same.")
-]
+
+#: Arguments that are options nowhere: what the steps before made, and where it lies.
+_BROUGHT = frozenset({
+    "clustering", "clusterings", "embeddings", "images", "judgements", "keywords", "out",
+    "packets", "pairs", "path", "points", "progress", "provider", "ratings", "run", "sample",
+    "several", "tuned",
+})  # fmt: skip
+#: Arguments that a shell cannot hold, and what reads them there.
+_READERS: dict[str, Callable[[Any], Any]] = {"codes": read_codes, "grid": read_grid}
+_PLAIN: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_NONE = "none"
+
+
+class Setting(NamedTuple):
+    """An argument of a verb, as an option."""
+
+    name: str
+    default: Any
+    #: What the command line takes for one value.
+    type: Any
+    #: Whether the option may be repeated.
+    many: bool = False
+    #: Whether one value of many goes to the verb without a list around it.
+    alone: bool = False
+    #: Whether what is typed is a number where it can be read as one.
+    number: bool = False
+    #: Whether "none" is a value, which neither a shell nor a TOML file has.
+    none: bool = False
+
+    def option(self, text: str, panel: str | None) -> inspect.Parameter:
+        """The parameter of which Typer makes the option."""
+        flag = "--" + (self.name.removesuffix("s") if self.many else self.name).replace("_", "-")
+        flags = f"{flag}/--no-{flag[2:]}" if self.type is bool else flag
+        default, kind = self.default, self.type
+        if self.many:
+            kind = GenericAlias(list, (kind,))
+            default = [default] if isinstance(default, str) else default and list(default)
+        elif self.number and default is not None:
+            default = str(default)
+        kind = kind | None if default is None else kind
+        return _parameter(
+            self.name, kind, typer.Option(flags, help=text, rich_help_panel=panel), default
+        )
+
+    def typed(self, value: Any) -> Any:
+        """What the verb gets for what was typed."""
+        if self.name in _READERS:
+            return _READERS[self.name](value)
+        if self.many:
+            return value[0] if self.alone and len(value) == 1 else list(value)
+        return self.filed(_number_or_text(value) if self.number else value)
+
+    def filed(self, value: Any) -> Any:
+        """What the verb gets for what stands in a file."""
+        return None if self.none and value == _NONE else value
+
+
+class Settings:
+    """What somebody has set, on the command line or in a file.
+
+    Parameters
+    ----------
+    command : Command
+    typed : mapping
+        Options of verbs that were typed.
+    file : mapping
+        Sections of a file, as :func:`~imagestrata.cli.config.read_config` gives them.
+    quiet : bool
+    """
+
+    def __init__(
+        self, command: Command, typed: Mapping[str, Any], file: Mapping[str, Any], quiet: bool
+    ) -> None:
+        self._command, self._typed, self._file, self._quiet = command, typed, file, quiet
+
+    def __call__(self, verb: str, **filled: Any) -> dict[str, Any]:
+        """Arguments of a verb; its own defaults hold for those that nobody has set."""
+        options = self._command.options[verb]
+        section = {**self._file.get("", {}), **self._file.get(self._command.verbs[verb], {})}
+        given = {name: one.filed(section[name]) for name, one in options.items() if name in section}
+        given |= {
+            name: one.typed(self._typed[name])
+            for name, one in options.items()
+            if name in self._typed and self._command.means(name, verb)
+        }
+        if "progress" in inspect.signature(getattr(imagestrata, verb)).parameters:
+            given["progress"] = not self._quiet and section.get("progress", True)
+        return given | filled
+
+    def whole(self, verb: str) -> dict[str, Any]:
+        """The same, with the verb's own defaults."""
+        options = self._command.options[verb]
+        return {name: one.default for name, one in options.items()} | self(verb)
+
+
+class Command:
+    """A command: a function with parameters of its own, and verbs whose settings it takes.
+
+    Parameters
+    ----------
+    function : callable
+        Its annotated parameters are arguments and options of the command; ``settings`` gets
+        :class:`Settings`. It returns a summary for programs, and lines for people.
+    verbs : mapping of str to str
+        The verbs, each with the section of a file that holds its settings.
+    without : iterable of str
+        Arguments that the command fills itself: a name, or a verb and a name ("verb.name").
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], verbs: Mapping[str, str], without: Iterable[str] = ()
+    ) -> None:
+        self.name = function.__name__.replace("_", "-")
+        self.function, self.verbs = function, dict(verbs)
+        self.without = frozenset(without)
+
+    @cached_property
+    def own(self) -> dict[str, inspect.Parameter]:
+        """The parameters of the function itself."""
+        parameters = inspect.signature(self.function, eval_str=True).parameters
+        return {name: one for name, one in parameters.items() if name != "settings"}
+
+    @cached_property
+    def options(self) -> dict[str, dict[str, Setting]]:
+        """The options that each verb has."""
+        filled = self.without | _BROUGHT | {*self.own}
+        return {
+            verb: {
+                one.name: as_setting(one)
+                for one in inspect.signature(getattr(imagestrata, verb)).parameters.values()
+                if not {one.name, f"{verb}.{one.name}"} & filled and one.kind != one.VAR_KEYWORD
+            }
+            for verb in self.verbs
+        }
+
+    def means(self, option: str, verb: str) -> bool:
+        """Whether an option is for this verb: for all of one section, or common to all."""
+        from ..verbs import COMMON
+
+        first = next(one for one, options in self.options.items() if option in options)
+        return option in COMMON or self.verbs[first] == self.verbs[verb]
+
+    @cached_property
+    def keys(self) -> set[str]:
+        """What a file may set in the section of this command."""
+        own = {
+            name
+            for name, one in self.own.items()
+            if isinstance(one.annotation.__metadata__[0], typer.models.OptionInfo)
+        }
+        return own.union({"progress"}, *self.options.values())
+
+    @property
+    def verb(self) -> str | None:
+        """The verb that this command stands for."""
+        return next((verb for verb, section in self.verbs.items() if section == self.name), None)
+
+    @property
+    def params(self) -> Any:
+        """As those of a command of Click."""
+        return self.click.params
+
+    @cached_property
+    def click(self) -> Any:
+        """The command as Click runs it: made when it is used, since it imports its verbs."""
+        from ..verbs import COMMON
+
+        made: dict[str, inspect.Parameter] = {}
+        several = len({*self.verbs.values()}) > 1
+        panels = {
+            verb: f"Options of {section}" if several else None
+            for verb, section in self.verbs.items()
+        }
+        for verb, options in self.options.items():
+            for name, setting in options.items():
+                panel = None if name in COMMON else panels[verb]
+                made.setdefault(name, setting.option(help_of(verb, name), panel))
+        common = (
+            ("config", Path | None, None, typer.Option(
+                help="A TOML file of settings.", is_eager=True, callback=self._read_config
+            )),
+            ("quiet", bool, False, typer.Option("--quiet", "-q", help="Show no progress.")),
+            ("as_json", bool, False, typer.Option(
+                "--json", help="Print the summary as one line of JSON."
+            )),
+        )  # fmt: skip
+        parameters = [
+            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+            *(one.replace(kind=one.KEYWORD_ONLY) for one in self.own.values()),
+            *made.values(),
+            *(_parameter(name, kind, option, default) for name, kind, default, option in common),
+        ]
+
+        def call(ctx: typer.Context, **values: Any) -> None:
+            typed = {
+                name: values[name]
+                for name in made
+                if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+            }
+            own = {name: values[name] for name in self.own}
+            if self.verbs:
+                file = ctx.meta.get("config", {})
+                own["settings"] = Settings(self, typed, file, values["quiet"])
+            summary, *lines = self.function(**own)
+            show(summary, values["as_json"], *lines)
+
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {one.name: one.annotation for one in parameters}
+        call.__doc__ = self.function.__doc__
+        app = typer.Typer(
+            add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+        )
+        app.command(self.name)(call)
+        return typer.main.get_command(app)
+
+    def _read_config(self, ctx: typer.Context, path: Path | None) -> Path | None:
+        if path is not None:
+            from . import COMMANDS
+
+            file = ctx.meta["config"] = read_config(path, COMMANDS)
+            mine: dict[str, Any] = {}
+            for section in ("", *self.verbs.values(), self.name):
+                mine |= file.get(section, {})
+            ctx.default_map = {name: mine[name] for name in self.own if name in mine}
+        return path
+
+
+def as_setting(parameter: inspect.Parameter) -> Setting:
+    """An argument as the option that its annotation and its default make it."""
+    kinds = _alternatives(ast.parse(str(parameter.annotation), mode="eval").body)
+    default = None if parameter.default is parameter.empty else parameter.default
+    plain = [_PLAIN[kind] for kind in kinds if kind in _PLAIN]
+    for kind in kinds:
+        outer, _, inner = kind.rstrip("]").partition("[")
+        held = [_PLAIN[one.strip()] for one in inner.split(",") if one.strip() in _PLAIN]
+        if held and outer in ("Sequence", "Iterable"):
+            return Setting(parameter.name, default, held[0], many=True, alone=held[0] in plain)
+        if held and outer == "tuple":
+            return Setting(parameter.name, default, GenericAlias(tuple, tuple(held)))
+    none = "None" in kinds and default is not None and str not in plain
+    if none or (str in plain and len(plain) > 1):
+        return Setting(parameter.name, default, str, number=True, none=none)
+    usual = type(default) if type(default) in _PLAIN.values() else str
+    return Setting(parameter.name, default, plain[0] if plain else usual)
+
+
+def _alternatives(annotation: ast.expr) -> list[str]:
+    if isinstance(annotation, ast.BinOp):
+        return [*_alternatives(annotation.left), *_alternatives(annotation.right)]
+    return [ast.unparse(annotation)]
+
+
+def _parameter(name: str, kind: Any, option: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, option],
+    )
+
+
+def _number_or_text(typed: str) -> int | float | str:
+    for number in (int, float):
+        try:
+            return number(typed)
+        except ValueError:
+            continue
+    return typed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
@@ -12,6 +12,10 @@ from ..errors import ImagestrataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: What a command returns: a summary for programs, and lines for people.
+Said: TypeAlias = tuple[Any, ...]
 
 
 def show(summary: dict[str, Any], as_json: bool, *lines: str) -> None:

@@ -1,148 +1,61 @@
-"""`run`: every step from a folder of images to the gallery."""
+"""`run`: every step from the images to the gallery."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import imagestrata
+
 from ..errors import plural
-from .clustering import cluster_arguments, cluster_embeddings, cluster_lines, clustering_summary
-from .corpus import scan_folder, scan_lines
+from .clustering import cluster_line, clustering_summary
+from .corpus import scan_lines
 from .explore import make_gallery
-from .options import (
-    BatchSize,
-    Clusters,
-    Components,
-    Encoder,
-    Engine,
-    Exclude,
-    Folder,
-    Json,
-    K,
-    KMax,
-    Method,
-    MinBytes,
-    MinClusterSize,
-    MinSamples,
-    MinSide,
-    Model,
-    Name,
-    NearDuplicates,
-    Noise,
-    Normalize,
-    Out,
-    Overwrite,
-    PerCluster,
-    Precision,
-    Preset,
-    Quiet,
-    Resize,
-    SampleSize,
-    Seed,
-    Threshold,
-    Weights,
-)
-from .output import show
-from .run_folder import placed
-from .sampling import draw_sample
+from .options import Folder, Map, Name, Out, Pictures, Settings
+from .output import Said
+from .run_folder import pictures, placed
 
 if TYPE_CHECKING:
     from ..clustering.base import ClusterEstimator
 
 
 def run(
-    folder: Folder,
+    images: Pictures,
     out: Out,
+    settings: Settings,
+    folder: Folder = None,
     name: Name = None,
-    encoder: Encoder = "resnet18",
-    model: Model = None,
-    weights: Weights = None,
-    resize: Resize = "rescale_crop",
-    precision: Precision = "auto",
-    batch_size: BatchSize = None,
-    min_bytes: MinBytes = 0,
-    min_side: MinSide = 16,
-    near_duplicates: NearDuplicates = None,
-    exclude: Exclude = None,
-    method: Method = "iterative",
-    preset: Preset = None,
-    k: K = None,
-    k_max: KMax = None,
-    sample_size: SampleSize = None,
-    n_clusters: Clusters = None,
-    similarity_threshold: Threshold = None,
-    min_cluster_size: MinClusterSize = None,
-    min_samples: MinSamples = None,
-    noise: Noise = None,
-    normalize: Normalize = None,
-    n_components: Components = None,
-    n_per_cluster: PerCluster = 5,
-    seed: Seed = 0,
-    engine: Engine = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Scan, embed, cluster and sample a folder, and make the gallery.
+    map: Map = None,
+) -> Said:
+    """Scan, embed, cluster and sample images, and make the gallery.
 
     Interrupted, it goes on where it stopped when the same command is run again.
     """
     from ..embeddings.embed import embed_for
 
     out = placed(out, name)
-    common: dict[str, Any] = {"out": out, "overwrite": overwrite}
-    at_work = {**common, "engine": engine}
-    arguments = cluster_arguments(
-        method=method,
-        preset=preset,
-        k=k,
-        k_max=k_max,
-        sample_size=sample_size,
-        n_clusters=n_clusters,
-        similarity_threshold=similarity_threshold,
-        min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
-        noise=noise,
-        normalize=normalize,
-        n_components=n_components,
-    )
-    scanning: dict[str, Any] = {
-        "min_bytes": min_bytes, "min_side": min_side, "near_duplicates": near_duplicates,
-        "exclude": exclude,
-    }  # fmt: skip
-    embedding: dict[str, Any] = {
-        "model": model, "weights": weights, "resize": resize, "precision": precision,
-        "batch_size": batch_size, "seed": seed,
-    }  # fmt: skip
-    sampling: dict[str, Any] = {"n_per_cluster": n_per_cluster, "seed": seed}
-    estimator = check_all(folder, scanning, encoder, embedding, arguments, sampling, common)
-    images = scan_folder(folder, **scanning, progress=not quiet, common=at_work)
-    embeddings = embed_for(
-        estimator.check_arguments, images, encoder, **embedding, progress=not quiet, **at_work
-    )
-    clustering = cluster_embeddings(embeddings, arguments, seed, not quiet, at_work)
-    drawn = draw_sample(clustering, common, **sampling)
-    page = make_gallery(clustering, drawn, not quiet, common)
-    summary = clustering_summary(clustering) | {"n_sampled": len(drawn), "gallery": str(page)}
-    show(
-        summary,
-        as_json,
-        *scan_lines(images),
-        *cluster_lines(clustering),
+    given = pictures(images, folder)
+    estimator = check_all(given, settings, out)
+    scanned = imagestrata.scan_images(given, **settings("scan_images", out=out))
+    embeddings = embed_for(estimator.check_arguments, scanned, **settings("embed_images", out=out))
+    clustering = imagestrata.cluster_images(embeddings, **settings("cluster_images", out=out))
+    drawn = imagestrata.sample_images(clustering, **settings("sample_images", out=out))
+    page = make_gallery(clustering, out, drawn, settings, map)
+    summary = clustering_summary(clustering)
+    return (
+        summary | {"n_sampled": len(drawn), "gallery": str(page)},
+        *scan_lines(scanned),
+        cluster_line(clustering),
         f"{plural(len(drawn), 'image')} sampled: {out / 'sample.csv'}",
         f"Open the gallery in a browser: {page.resolve().as_uri()}",
     )
 
 
-def check_all(
-    folder: Path,
-    scanning: dict[str, Any],
-    encoder: str,
-    embedding: dict[str, Any],
-    clustering: dict[str, Any],
-    sampling: dict[str, Any],
-    common: dict[str, Any],
-) -> ClusterEstimator:
+#: Verbs of steps whose settings a run folder holds.
+_RECORDED = ("scan_images", "embed_images", "cluster_images", "sample_images")
+
+
+def check_all(images: Any, settings: Settings, out: Path) -> ClusterEstimator:
     """Check the arguments of every step before the first image is read.
 
     Each step's own checks are asked; what it would take from the step before is not there yet.
@@ -154,17 +67,28 @@ def check_all(
     from ..provenance import check_settings
     from ..sampling.sample import sample_settings
 
-    out, overwrite = common["out"], common["overwrite"]
-    scanned = scan_settings(**scanning)
-    given = {name: value for name, value in clustering.items() if name not in ("method", "preset")}
-    embedded, load_encoder = embed_settings(encoder, device="auto", **embedding)
+    overwrite = {one: settings.whole(one)["overwrite"] for one in _RECORDED}
+    at_work = ("overwrite", "progress", "engine")
+
+    def deciding(verb: str) -> dict[str, Any]:
+        return {name: v for name, v in settings.whole(verb).items() if name not in at_work}
+
+    scanned = scan_settings(**deciding("scan_images"))
+    embedded, load_encoder = embed_settings(**deciding("embed_images"))
+    clustering = deciding("cluster_images")
+    method, preset, seed = (clustering.pop(name) for name in ("method", "preset", "seed"))
+    given = {name: value for name, value in clustering.items() if value is not None}
     estimator = check_clustering_settings(
-        clustering["method"], clustering.get("preset"), given, embedding["seed"], out, overwrite
+        method, preset, given, seed, out, overwrite["cluster_images"]
     )
-    sampled = sample_settings(**sampling)
-    check_images(folder, out)
+    sampled = sample_settings(**deciding("sample_images"))
+    check_images(images, out)
     make_folder(out)
-    for step, settings in {"scan": scanned, "embed": embedded, "sample": sampled}.items():
-        check_settings(out, step, settings, overwrite)
-    check_embedding(folder, embedded, load_encoder, out, overwrite)
+    for step, verb, decided in (
+        ("scan", "scan_images", scanned),
+        ("embed", "embed_images", embedded),
+        ("sample", "sample_images", sampled),
+    ):
+        check_settings(out, step, decided, overwrite[verb])
+    check_embedding(images, embedded, load_encoder, out, overwrite["embed_images"])
     return estimator

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ImagestrataError
-from ..wording import quote
+from ..errors import ImagestrataError, plural
+from ..wording import arg, quote
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..clustering.clustering import Clustering
+    from ..embeddings.embeddings import Embeddings
+
+
+#: How the names of tables end that stand for images.
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+def pictures(images: Path, folder: Path | None) -> Path | pd.DataFrame:
+    """A folder of images as it is; a CSV file as its table, with paths seen from a folder."""
+    if images.is_dir() or images.suffix.lower() not in _TABLES:
+        return images
+    table = read_csv(images)
+    name = next((one for one in ("path", "file") if one in table), None)
+    if name is None:
+        raise ImagestrataError(
+            f"{quote(images)} has no column 'path' or 'file'; its columns are "
+            f"{', '.join(map(quote, table))}.",
+            "Call the column with the files of the images path.",
+        )
+    base = images.parent if folder is None else folder
+    table[name] = [str(base / one) if isinstance(one, str) and one else one for one in table[name]]
+    there = table[name].dropna().map(os.path.exists)
+    if len(there) and not there.any():
+        raise ImagestrataError(
+            f"None of {plural(len(there), 'file')} in {quote(images)} is there, the first is "
+            f"{quote(table[name].dropna().iloc[0])}.",
+            f"Name the folder in which they lie: {arg('folder')}.",
+        )
+    return table.rename(columns={name: "path"})
 
 
 def scanned(run_folder: Path) -> pd.DataFrame:
@@ -36,13 +67,25 @@ def placed(run_folder: Path, name: str | None) -> Path:
 
 def drawn_sample(run_folder: Path) -> pd.DataFrame | None:
     """The sample of a run folder, if it has one."""
-    from ..provenance import find_step, require_step
+    from ..provenance import find_step
+
+    return None if find_step(run_folder, "sample")[1] is None else required_sample(run_folder)
+
+
+def required_sample(run_folder: Path) -> pd.DataFrame:
+    from ..provenance import require_step
     from ..sampling.sample import read_sample
 
-    if find_step(run_folder, "sample")[1] is None:
-        return None
     require_step(run_folder, "sample")
     return read_sample(run_folder)
+
+
+def embedded(run_folder: Path) -> Embeddings:
+    from ..embeddings.embeddings import Embeddings
+    from ..provenance import require_step
+
+    require_step(run_folder, "embed")
+    return Embeddings.load(run_folder)
 
 
 def load_clustering(run_folder: Path) -> Clustering:
@@ -86,13 +129,31 @@ def read_csv(path: Path) -> pd.DataFrame:
     return read_typed(path, KEYS)
 
 
-def excluded_ids(run_folder: Path, exclude: Path | None) -> set[str]:
-    """Ids of the images that a list names; an error if a line of it is none of the run."""
+def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> list[str]:
+    """Ids of those images that a list names; an error if a line of it is none of the run."""
     from ..names import excluded
     from ..provenance import read_run
 
     if exclude is None:
-        return set()
+        return []
     has_scan = "scan" in read_run(run_folder).get("steps", {})
-    images = scanned(run_folder) if has_scan else load_clustering(run_folder).images
-    return excluded(images, exclude, f"the run folder {quote(run_folder)}")
+    all_images = scanned(run_folder) if has_scan else load_clustering(run_folder).images
+    found = excluded(all_images, exclude, f"the run folder {quote(run_folder)}")
+    return sorted(found & {*images["image_id"]})
+
+
+def read_grid(path: str) -> Any:
+    """The settings to try, from a JSON file."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ImagestrataError(
+            f"The grid {quote(path)} cannot be read ({error}).",
+            'It must be a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+        ) from None
+
+
+def read_codes(typed: list[str]) -> dict[str, list[str] | None]:
+    """What is coded: names, or names with answers ("people=yes,no")."""
+    split = [one.partition("=") for one in typed]
+    return {name: answers.split(",") if equals else None for name, equals, answers in split}

@@ -3,61 +3,31 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ..wording import Language, Name, shortened
 
-if TYPE_CHECKING:
-    import click
-
-#: The command that does what a verb does.
+#: Commands that do the work of a verb besides their own.
 COMMANDS = {
-    "assign_annotators": "assign",
-    "cluster_images": "cluster",
-    "cluster_keywords": "keywords",
-    "coding_sheet": "coding-sheet",
-    "compare_clusterings": "compare",
-    "crop_faces": "crop-faces",
-    "describe_images": "describe",
     "doctor": "doctor",
-    "draw_demo_corpus": "demo",
-    "embed_images": "embed",
-    "embed_text": "embed-text",
     "export_packets": "assign",
     "export_pairs": "pairs",
-    "fine_tune": "fine-tune",
-    "image_gallery": "gallery",
     "list_encoders": "doctor",
-    "predict_labels": "predict",
-    "read_text": "read-text",
-    "reduce_embeddings": "reduce",
-    "sample_images": "sample",
-    "sample_pairs": "pairs",
-    "scan_images": "scan",
-    "score_clustering": "score",
-    "share_bundle": "share",
-    "sweep_min_cluster_size": "sweep",
-    "tag_images": "tag",
-    "tune_clusters": "tune",
 }
 #: What commands call an argument of the verbs by another name, the first that there is.
 OPTIONS = {
     "clusterings": ("run_folders",),
-    "codes": ("code",),
-    "columns": ("column",),
-    "conf_level": (),
     "embeddings": ("run_folder",),
     "clustering": ("run_folder",),
     "files": ("answers",),
-    "groups": ("group",),
-    "images": ("folder", "run_folder"),
-    "languages": ("language",),
-    "out": ("run_folder", "folder"),
+    "images": ("run_folder",),
+    "method": ("map",),
+    "out": ("run_folder",),
     "progress": ("quiet",),
     "provider": ("model",),
     "run": ("run_folder",),
     "sample": ("run_folder",),
-    "sizes": ("size",),
 }
 _KINDS = {
     "DataFrame": "a table",
@@ -74,13 +44,13 @@ class ShellWords(Language):
 
     Parameters
     ----------
-    commands : dict of click.Command
+    commands : mapping of str to Command
         All commands by their names.
     running : str, optional
         The command that is running, whose options are meant first.
     """
 
-    def __init__(self, commands: dict[str, click.Command], running: str = "") -> None:
+    def __init__(self, commands: Mapping[str, Any], running: str = "") -> None:
         self._commands = commands
         self._running = running
 
@@ -89,7 +59,8 @@ class ShellWords(Language):
 
     def assignment(self, name: str, value: Any) -> str:
         """An option of the running command; else of the first that has it, which is then named."""
-        for command in (self._running, *sorted(set(self._commands) - {self._running})):
+        others = sorted({*self._commands} - {self._running}, key=lambda one: (one == "run", one))
+        for command in (self._running, *others):
             typed = self._typed(command, name, value)
             if typed is not None:
                 return typed if command == self._running else f"{typed} of `imagestrata {command}`"
@@ -106,10 +77,11 @@ class ShellWords(Language):
         return ""
 
     def call(self, name: str, arguments: list[tuple[str, Any]]) -> str:
-        command = COMMANDS.get(name)
+        of = {one.verb: known for known, one in self._commands.items()} | COMMANDS
+        command = of.get(name)
         if command is None:
             return f"{super().call(name, arguments)} (in Python or R)"
-        typed = (self._typed(command.split()[0], name, value) for name, value in arguments if name)
+        typed = (self._typed(command, name, value) for name, value in arguments if name)
         return f"`{' '.join(filter(None, ['imagestrata', command, *typed]))}`"
 
     def value(self, value: Any) -> str:
