@@ -66,7 +66,7 @@ PRODUCTS = {
         *("image_id", "cluster", "silhouette", "distance"),
     ),
     "keywords": _table("keywords", "cluster_keywords", "clustering", "cluster", "rank", "term"),
-    "points": _table("a map", "map_images", "embeddings", "image_id", "x", "y"),
+    "points": _table("a map", "map_images", "embeddings", "image_id", "x", "y", "method"),
     "tags": _table("tags", "tag_images", None, "image_id", "rank", "label", "confidence"),
 }
 

@@ -185,3 +185,13 @@ def test_every_public_name_that_takes_a_table_takes_all_kinds():
         one = getattr(imagestrata, name)
         assert isinstance(one, type) or hasattr(one, "__wrapped__"), name
     assert Clustering.augment and Clustering.predict and Embeddings.from_arrays
+
+
+def test_coordinates_from_elsewhere_are_vectors_and_no_map(vectors):
+    table = pd.DataFrame(vectors[:, :2], columns=["x", "y"]).assign(
+        image_id=[f"i{row}" for row in range(120)]
+    )
+    reduced = reduce_embeddings(table, "pca", n_components=2)
+    assert reduced.images["image_id"].tolist() == table["image_id"].tolist()
+    with pytest.raises(ImagestrataError, match="not a map, which map_images"):
+        reduce_embeddings(map_images(vectors, method="pca", progress=False))

@@ -32,7 +32,9 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
         embeddings = images
     elif is_vectors(images := from_elsewhere(images)):
         embeddings = Embeddings.from_arrays(images)
-    elif embed is not None and isinstance(images, (str, os.PathLike, list, tuple, pd.DataFrame)):
+    elif embed is not None and isinstance(
+        images, (str, os.PathLike, list, tuple, pd.Series, pd.DataFrame)
+    ):
         embeddings = embed(images)
     else:
         raise ImagestrataError(
