@@ -316,7 +316,8 @@ def bundle(n: int, folder: Path) -> str:
     Embeddings(images, vectors, {"name": "hog", "width": 16}).save(folder / "run")
     clustering.save(folder / "run")
     for name in ("embed", "cluster"):
-        Step(folder / "run", name, {}, inputs="").finish()
+        step = Step(folder / "run", name, {}, inputs="")
+        step.result(lambda run: None, lambda: 0, lambda made, run: {})
     del images, vectors, clustering
     with timed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -90,6 +90,16 @@ def test_links_in_a_run_are_refused(run, corpus, mine, name):
     assert as_it_was(mine) == before
 
 
+def test_a_finished_step_is_not_made_again_through_a_link(run, corpus, mine):
+    """Its result cannot be read, and would be written where the link leads."""
+    before = as_it_was(mine)
+    shutil.rmtree(run / "embeddings")
+    (run / "embeddings").symlink_to(mine)
+    with pytest.raises(ImagestrataError, match="is a link"):
+        embed_images(scan_images(corpus, **QUIET), "hog", out=run, **QUIET)
+    assert as_it_was(mine) == before
+
+
 def test_a_lock_that_is_a_link_is_refused(tmp_path, mine):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".lock").symlink_to(mine / "letter")

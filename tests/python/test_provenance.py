@@ -15,15 +15,21 @@ def begin(folder, name="scan", inputs="i", overwrite=False, **settings):
     return Step(folder, name, settings, inputs=inputs, overwrite=overwrite)
 
 
+def finish(step, result=None, **counts):
+    """End a step whose result nobody reads, with this fingerprint."""
+    identity = result and (lambda made: result)
+    step.result(lambda folder: None, lambda: 0, lambda made, folder: counts, identity=identity)
+
+
 def test_without_a_folder_nothing_is_stored():
     step = begin(None, k=1)
     assert not step.finished
     assert step.parts is None
-    step.finish(n=1)
+    finish(step, n=1)
 
 
 def test_a_finished_step_is_found_again(tmp_path):
-    begin(tmp_path, k=(1, 2)).finish(images=3)
+    finish(begin(tmp_path, k=(1, 2)), images=3)
     assert begin(tmp_path, k=(1, 2)).finished
     (tmp_path / "images.parquet").write_text("x")
     entry = require_step(tmp_path, "scan")
@@ -33,20 +39,21 @@ def test_a_finished_step_is_found_again(tmp_path):
 
 
 def test_a_step_whose_result_was_deleted_is_made_again(tmp_path):
-    def read(folder):
-        return (folder / "images.parquet").read_text()
-
-    begin(tmp_path).finish()
-    (tmp_path / "images.parquet").write_text("x")
-    assert begin(tmp_path).stored(read) == "x"
-    (tmp_path / "images.parquet").unlink()
+    file = tmp_path / "images.parquet"
+    finish(begin(tmp_path))
     with pytest.raises(ImagestrataError, match=r"'images.parquet' is missing"):
         require_step(tmp_path, "scan")
+
+    def make():
+        with pytest.raises(ImagestrataError, match="'scan' was interrupted"):
+            require_step(tmp_path, "scan")
+        return "x"
+
     step = begin(tmp_path)
-    assert step.stored(read) is None
+    assert step.finished
+    step.result(lambda _: file.read_text(), make, lambda made, _: {"n": file.write_text(made)})
     assert not step.finished
-    with pytest.raises(ImagestrataError, match="'scan' was interrupted"):
-        require_step(tmp_path, "scan")
+    assert require_step(tmp_path, "scan")["counts"] == {"n": 1}
 
 
 class TestResult:
@@ -122,24 +129,24 @@ def test_an_interrupted_step_goes_on_with_its_parts(tmp_path):
     step = begin(tmp_path, k=1)
     assert not step.finished
     assert step.parts.read("0").num_rows == 1
-    step.finish()
+    finish(step)
     assert not (tmp_path / "partial").exists()
 
 
 def test_other_settings_are_refused_until_overwritten(tmp_path):
-    begin(tmp_path, k=1).finish()
-    Step(tmp_path, "embed", {}, inputs="i", made_from={"scan": "a"}).finish()
+    finish(begin(tmp_path, k=1))
+    finish(Step(tmp_path, "embed", {}, inputs="i", made_from={"scan": "a"}))
     with pytest.raises(ImagestrataError, match=r"'scan' with k=1; now k=2") as caught:
         begin(tmp_path, k=2)
     assert "overwrite=True" in caught.value.hint
     assert list(read_run(tmp_path)["steps"]) == ["scan", "embed"]
-    begin(tmp_path, k=2, overwrite=True).made("b")
+    finish(begin(tmp_path, k=2, overwrite=True), "b")
     assert list(read_run(tmp_path)["steps"]) == ["scan"]
 
 
 def test_other_inputs_are_refused_when_finished_and_taken_when_not(tmp_path):
     begin(tmp_path, inputs="a")
-    begin(tmp_path, inputs="b").finish()
+    finish(begin(tmp_path, inputs="b"))
     with pytest.raises(ImagestrataError, match="other images or earlier results"):
         begin(tmp_path, inputs="c")
 

@@ -17,9 +17,8 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import ImagestrataError, plural
-from ..files import write_table
 from ..progress import Progress
-from ..provenance import Step, fingerprint, held_result, read_table, step_folder
+from ..provenance import Step, fingerprint, part_of, read_table, step_folder
 from ..tables import keep_given, to_frame, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..verbs import public
@@ -197,15 +196,14 @@ def scan_images(
             _log.info("Passed over: %s (%d)", kind, n)
         return _with_extras(frame, listing.extras)
 
-    def write(table: pd.DataFrame, run: Path) -> dict[str, Any]:
-        write_table(run / "images.parquet", table)
+    def counts(table: pd.DataFrame) -> dict[str, Any]:
         ignored = {"ignored": sum(passed_over.values()), "passed_over": passed_over}
         return _counts(table) | ignored
 
-    return step.result(
-        read_scanned,
+    return step.table(
         make,
-        write,
+        counts,
+        read=read_scanned,
         identity=lambda table: fingerprint(table.loc[table["status"] == "ok", "image_id"].tolist()),
         note=None if folder is None else {"place": place_of(listing.paths, folder)},
     )
@@ -246,13 +244,12 @@ def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None
 def from_scan(out: str | os.PathLike[str] | None, image_ids: Iterable[str]) -> dict[str, str]:
     """What a step is made from that works on images of the scan in ``out``, all or some."""
     ids = list(image_ids)
-    given = fingerprint(ids)
-    held = None if out is None else held_result(check_path("out", out), "scan")
-    if out is None or held in (None, given):
-        return {"scan": given}
-    scanned = read_table(step_folder(check_path("out", out), "scan") / "images.parquet")
-    known = set(scanned.loc[scanned["status"] == "ok", "image_id"])
-    return {"scan": held if held is not None and known.issuperset(ids) else given}
+
+    def are_scanned(run: Path) -> bool:
+        scanned = read_table(step_folder(run, "scan") / "images.parquet")
+        return set(scanned.loc[scanned["status"] == "ok", "image_id"]).issuperset(ids)
+
+    return {"scan": part_of(out, "scan", fingerprint(ids), are_scanned)}
 
 
 def images_step(

@@ -284,7 +284,7 @@ def embed_settings(
 
 def _from_model(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> dict[str, str]:
     """The fine-tuned model in ``out``, if that one makes the vectors."""
-    held = None if out is None else held_result(check_path("out", out), "fine-tune")
+    held = held_result(out, "fine-tune")
     earlier = settings["encoder"]
     if held is None or not isinstance(earlier, dict) or encoder_key(earlier) != held:
         return {}

@@ -26,6 +26,7 @@ from .run import (
     fingerprint,
     held_result,
     one_of,
+    part_of,
     read_run,
     read_table,
     require_step,
@@ -41,6 +42,6 @@ from .step import Step
 
 __all__ = [
     "Step", "check_base", "check_settings", "find_step", "fingerprint", "held_result", "one_of",
-    "read_run", "read_table", "require_step", "run_of", "step_folder", "table_hashes",
-    "variant_folder", "variants_of", "version", "versions",
+    "part_of", "read_run", "read_table", "require_step", "run_of", "step_folder",
+    "table_hashes", "variant_folder", "variants_of", "version", "versions",
 ]  # fmt: skip

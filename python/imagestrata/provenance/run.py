@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -193,16 +193,36 @@ def require_step(folder: Path, name: str) -> dict[str, Any]:
     return entry
 
 
-def held_result(folder: Path, name: str) -> str | None:
-    """Fingerprint of the result of a finished step, if it was recorded."""
-    entry = find_step(folder, name)[1]
+def held_result(out: str | os.PathLike[str] | None, name: str) -> str | None:
+    """Fingerprint of the result of a finished step in a run folder, if it was recorded."""
+    entry = None if out is None else find_step(check_path("out", out), name)[1]
     return entry.get("result") if entry is not None and entry["finished"] else None
 
 
 def one_of(out: str | os.PathLike[str] | None, name: str, given: Sequence[str]) -> str:
     """Of several results that are given for a step, the one that the folder holds, or the first."""
-    held = None if out is None else held_result(check_path("out", out), name)
+    held = held_result(out, name)
     return held if held is not None and held in given else given[0]
+
+
+def part_of(
+    out: str | os.PathLike[str] | None, name: str, given: str, is_part: Callable[[Path], bool]
+) -> str:
+    """Fingerprint of the result of a step that ``out`` holds, if a part of it is given.
+
+    Parameters
+    ----------
+    out : path or None
+    name : str
+    given : str
+        Fingerprint of what is given, which is returned otherwise.
+    is_part : callable
+        Looks into the run folder whether that is a part of the result there.
+    """
+    held = held_result(out, name)
+    if out is None or held is None or held == given:
+        return given
+    return held if is_part(check_path("out", out)) else given
 
 
 def check_base(folder: Path, base: str, given: str, name: str) -> None:

@@ -64,7 +64,7 @@ class Step:
     folder : Path or None
         The run folder; of a variant that the run around it has the same result for, that run.
     finished : bool
-        Whether the result is already there, to be loaded instead of computed: see :meth:`stored`.
+        Whether the result is already there, to be read instead of made: see :meth:`result`.
 
     Raises
     ------
@@ -111,9 +111,7 @@ class Step:
             if name not in read_run(self.folder)["steps"] and holds(around, name, asked):
                 self.folder = around
         if not holds(self.folder, name, asked):
-            refuse_links(self.folder)
-            self._lock = lock_folder(self.folder)
-            finish_moving(self.folder)
+            self._enter(self.folder)
         # Read now, since another process may have finished something while it held the lock.
         run = read_run(self.folder)
         old = run["steps"].get(name)
@@ -189,17 +187,17 @@ class Step:
         """
         kind = step_kinds()[self.name]
         edited = kind.product in kind.work
-        found = self.stored(read, identity if edited else None)
+        found = self._read(read, identity if edited else None)
         if found is not None:
             return found
         made = make()
         if self.folder is None:
             return made
         if identity is not None:
-            self.made(identity(made))
+            self._build_on(self.folder, identity(made))
         counts = write(made, self.folder)
         if counts is not None:
-            self.finish(note, **counts)
+            self._finish(self.folder, counts, note or {})
         return made
 
     def table(
@@ -207,14 +205,19 @@ class Step:
         make: Callable[[], pd.DataFrame],
         counts: Callable[[pd.DataFrame], Mapping[str, Any] | None],
         *,
+        read: Callable[[Path], pd.DataFrame] | None = None,
         identity: Callable[[pd.DataFrame], str] | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """The :meth:`result` of a step that is one table.
 
         Parameters
         ----------
-        make, counts, identity : callable
-            ``counts`` is what ``write`` returns there.
+        make, identity, note : see :meth:`result`
+        counts : callable
+            What ``write`` returns there, of a table.
+        read : callable, optional
+            Reads a table that is not as simple as :func:`read_table` reads it.
         """
         product = step_kinds()[self.name].product
 
@@ -222,35 +225,26 @@ class Step:
             write_table(folder / product, table)
             return counts(table)
 
-        return self.result(
-            lambda folder: read_table(folder / product), make, write, identity=identity
-        )
+        reader = read or (lambda folder: read_table(folder / product))
+        return self.result(reader, make, write, identity=identity, note=note)
 
-    def stored(
-        self, read: Callable[[Path], _T | None], result: Callable[[_T], str] | None = None
+    def _enter(self, folder: Path) -> None:
+        """Begin to write in a folder, which no other process does meanwhile."""
+        refuse_links(folder)
+        self._lock = lock_folder(folder)
+        finish_moving(folder)
+
+    def _read(
+        self, read: Callable[[Path], _T | None], identity: Callable[[_T], str] | None
     ) -> _T | None:
-        """The result of a finished step, or None where it has to be made.
-
-        Parameters
-        ----------
-        read : callable
-            Reads the result from the folder; an error of it, or of the system, says that the
-            result is missing or damaged, and it is made again.
-        result : callable, optional
-            The fingerprint of what was read, of tables that people may have changed.
-
-        Raises
-        ------
-        ImagestrataError
-            If the result is not the one that was recorded, and ``overwrite`` is False.
-        """
+        """The result of a finished step, or None where it has to be made."""
         if self.folder is None or not self.finished:
             return None
-        entry = read_run(self.folder)["steps"][self.name]
+        wrote = read_run(self.folder)["steps"][self.name].get("result")
         try:
             found = read(self.folder)
             if found is not None:
-                if result is None or entry.get("result") in (None, result(found)):
+                if identity is None or wrote in (None, identity(found)):
                     return found
                 file = self.folder / step_kinds()[self.name].product
                 if not self._overwrite:
@@ -261,48 +255,40 @@ class Step:
         except (ImagestrataError, OSError):
             pass
         self.finished = False
-        self._lock = lock_folder(self.folder)
-        run = read_run(self.folder)
-        run["steps"][self.name]["finished"] = None
-        write_run(self.folder, run)
+        self._enter(self.folder)
+        self._record(self.folder, finished=None)
         return None
 
-    def made(self, result: str) -> None:
-        """Record what was made, before it is stored: what was built on something else goes."""
-        if self.folder is None:
-            return
-        entry = read_run(self.folder)["steps"][self.name]
+    def _build_on(self, folder: Path, result: str) -> None:
+        """Record what was made, before it is written: what was built on something else goes."""
+        entry = read_run(folder)["steps"][self.name]
         for base, given in entry.get("made_from", {}).items():
-            check_base(self.folder, base, given, self.name)
-        retire_all(self.folder, self.name, result)
-        run = read_run(self.folder)
-        run["steps"][self.name]["result"] = result
-        write_run(self.folder, run)
+            check_base(folder, base, given, self.name)
+        retire_all(folder, self.name, result)
+        self._record(folder, result=result)
 
-    def finish(self, note: Mapping[str, Any] | None = None, /, **counts: Any) -> None:
-        """Record that the results are stored, with counts worth knowing; drop unfinished work.
-
-        Parameters
-        ----------
-        note : mapping, optional
-            What else is to be found again in ``run.json``.
-        **counts : optional
-        """
-        if self.folder is None:
-            return
-        run = read_run(self.folder)
-        run["steps"][self.name].pop("replaces", None)
-        run["steps"][self.name] |= {
-            "finished": now(),
-            "versions": versions(),
-            "machine": {"system": platform.platform(), "cores": usable_cores()},
-            "counts": plain(counts),
-            "sha256": table_hashes(self.folder, self.name),
-            **plain(note or {}),
-        }
-        write_run(self.folder, run)
-        _drop_parts(self.folder, self.name)
+    def _finish(self, folder: Path, counts: Mapping[str, Any], note: Mapping[str, Any]) -> None:
+        """Record that the result is written, and drop unfinished work."""
+        self._record(
+            folder,
+            finished=now(),
+            versions=versions(),
+            machine={"system": platform.platform(), "cores": usable_cores()},
+            counts=plain(counts),
+            sha256=table_hashes(folder, self.name),
+            **plain(note),
+        )
+        _drop_parts(folder, self.name)
         self._lock = None
+
+    def _record(self, folder: Path, **said: Any) -> None:
+        """Write into ``run.json`` what is to be said of this step."""
+        run = read_run(folder)
+        entry = run["steps"][self.name]
+        entry |= said
+        if entry["finished"]:
+            entry.pop("replaces", None)
+        write_run(folder, run)
 
 
 class _Changed(ImagestrataError):

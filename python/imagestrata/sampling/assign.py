@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import damaged, write_table
+from ..files import damaged
 from ..provenance import Step, fingerprint
 from ..tables import read_typed, with_text_ids
 from ..validate import check_int, check_residual, check_seed
@@ -134,11 +134,10 @@ def assign_annotators(
         ]
         return packets_table(images, groups, dealt)
 
-    def write(packets: pd.DataFrame, folder: Path) -> dict[str, int]:
-        write_table(folder / "packets.csv", packets)
+    def counts(packets: pd.DataFrame) -> dict[str, int]:
         return {"packets": packets["packet_id"].nunique(), "images": len(images)}
 
-    return step.result(read_packets, make, write, identity=packets_fingerprint)
+    return step.table(make, counts, read=read_packets, identity=packets_fingerprint)
 
 
 def read_packets(folder: Path) -> pd.DataFrame:

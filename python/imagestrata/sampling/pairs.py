@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import damaged, write_table
+from ..files import damaged
 from ..progress import Progress
 from ..provenance import Step, fingerprint, one_of, step_folder
 from ..tables import read_typed, with_text_ids
@@ -189,11 +189,10 @@ def sample_pairs(
             labels = [labels_on(images, one, fit) for one, fit in both]
         return draw_pairs(images, labels, n, share_within, np.random.default_rng([seed, 2]))
 
-    def write(pairs: pd.DataFrame, folder: Path) -> dict[str, int]:
-        write_table(folder / "pairs.csv", pairs)
+    def counts(pairs: pd.DataFrame) -> dict[str, int]:
         return {"pairs": len(pairs), "images": len({*pairs["image_a"], *pairs["image_b"]})}
 
-    return step.result(read_drawn_pairs, make, write, identity=pairs_fingerprint)
+    return step.table(make, counts, read=read_drawn_pairs, identity=pairs_fingerprint)
 
 
 def read_drawn_pairs(folder: Path) -> pd.DataFrame:

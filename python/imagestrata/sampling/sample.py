@@ -13,15 +13,14 @@ import pandas as pd
 from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
-from ..files import damaged, write_table
-from ..provenance import Step, fingerprint, held_result, read_run, step_folder
+from ..files import damaged
+from ..provenance import Step, fingerprint, part_of, read_run, step_folder
 from ..tables import keep_given, read_typed, with_file, with_text_ids
 from ..validate import (
     check_bool,
     check_choice,
     check_idle,
     check_int,
-    check_path,
     check_residual,
     check_seed,
 )
@@ -126,8 +125,7 @@ def sample_images(
         overwrite=overwrite,
     )
 
-    def write(sample: pd.DataFrame, folder: Path) -> dict[str, Any]:
-        write_table(folder / "sample.csv", sample)
+    def counts(sample: pd.DataFrame) -> dict[str, Any]:
         n_strata = sample["cluster"].nunique()
         return {
             "strata": n_strata,
@@ -137,10 +135,10 @@ def sample_images(
             "types": {str(name): str(column.dtype) for name, column in sample.items()},
         }
 
-    return step.result(
-        read_sample,
+    return step.table(
         lambda: _sample(images, settings, shares),
-        write,
+        counts,
+        read=read_sample,
         identity=sample_fingerprint,
     )
 
@@ -211,16 +209,13 @@ def sample_fingerprint(sample: pd.DataFrame) -> str:
 
 def from_sample(out: str | os.PathLike[str] | None, sample: pd.DataFrame) -> str:
     """Fingerprint of the sample in ``out`` if all these rows are of it, or else of them."""
-    given = sample_fingerprint(sample)
-    folder = None if out is None else check_path("out", out)
-    held = None if folder is None else held_result(folder, "sample")
-    if folder is None or held in (None, given):
-        return given
     names = [name for name in ("image_id", "cluster", "N_h", "n_h") if name in sample]
-    drawn = read_sample(folder)[names].astype(str)
-    known = set(drawn.itertuples(index=False, name=None))
-    rows = sample[names].astype(str).itertuples(index=False, name=None)
-    return held if held is not None and known.issuperset(rows) else given
+
+    def are_drawn(run: Path) -> bool:
+        drawn, given = read_sample(run)[names].astype(str), sample[names].astype(str)
+        return {*drawn.itertuples(index=False)} >= {*given.itertuples(index=False)}
+
+    return part_of(out, "sample", sample_fingerprint(sample), are_drawn)
 
 
 def _inputs(images: pd.DataFrame, clusters: str, shares: str) -> str:
