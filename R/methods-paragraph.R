@@ -2,8 +2,8 @@
 #'
 #' Tells what was done to the images, from what a run folder records: how many files there were, how
 #' many of them were usable, duplicates or rejected, and why; the encoder, with the SHA-256 of its
-#' weights; the clustering method, with all its settings, and how many clusters and images outside of
-#' clusters it found; the sample; pairs, packets, texts and labels, if there are any; versions of
+#' weights; the clustering method, with all its settings, and how many clusters and images outside
+#' of clusters it found; the sample; pairs, packets, texts and labels, if there are any; versions of
 #' the software. A paragraph for each variant of the run follows, and a last line with what to cite.
 #'
 #' All numbers are those of `run.json`. The paragraph says what was done, and not why: add your

@@ -110,13 +110,14 @@ send <- function(x, name, call = rlang::caller_env()) {
   }
 }
 
-# Vectors of one's own: a matrix, or a data frame of numbers without paths.
-is_vectors <- function(x) {
-  if (is.data.frame(x)) {
-    return(!inherits(x, "imagestrata_table") && !"path" %in% names(x) &&
-      any(vapply(x, is.numeric, NA)))
+# Vectors of one's own: a matrix, or a data frame of numbers without paths. Where nothing but
+# vectors is taken, one number is enough (`any`) to be told what is not a number.
+is_vectors <- function(x, holds = all) {
+  if (!is.data.frame(x)) {
+    return(is.matrix(x) && is.numeric(x))
   }
-  is.matrix(x) && is.numeric(x)
+  numbers <- vapply(x[setdiff(names(x), "image_id")], is.numeric, NA)
+  !inherits(x, "imagestrata_result") && !"path" %in% names(x) && any(numbers) && holds(numbers)
 }
 
 # Their rows go by image_id, or by their names where they have any.

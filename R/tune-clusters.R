@@ -102,10 +102,11 @@ send_several <- function(embeddings, call = rlang::caller_env()) {
 }
 
 send_vectors <- function(embeddings, call = rlang::caller_env()) {
-  if (!is_vectors(embeddings)) {
-    check_class(embeddings, "imagestrata_embeddings", "embeddings", "embed_images", call)
+  if (is_vectors(embeddings, any)) {
+    return(send_rows(embeddings, "embeddings", call))
   }
-  send(embeddings, "embeddings", call)
+  check_class(embeddings, "imagestrata_embeddings", "embeddings", "embed_images", call)
+  send_embeddings(embeddings, "embeddings", call)
 }
 
 check_grid <- function(grid, call = rlang::caller_env()) {

@@ -40,7 +40,13 @@ test_that("labels come as vectors, factors, numbers, by name and in tables", {
   }
   frame <- as.data.frame(vectors)
   expect_equal(as_clustering(frame, own_names)$image_id, ids)
-  expect_equal(as_clustering(tibble::rownames_to_column(frame, "image_id"), own_names)$image_id, ids)
+  named <- tibble::rownames_to_column(frame, "image_id")
+  expect_equal(as_clustering(named, own_names)$image_id, ids)
+  # A result is never taken for vectors, though its columns are numbers.
+  expect_error(
+    as_clustering(toy_sample(), 1), "what `?embed_images.* returns, not a sample",
+    class = "imagestrata_error"
+  )
 })
 
 test_that("labels that do not fit are refused", {
@@ -52,7 +58,8 @@ test_that("labels that do not fit are refused", {
   refused(rep(0.5, 14), "whole")
   refused(list("cat"), "one label per image")
   refused(data.frame(image_id = "i1", code = "x"), "'label'|\"label\"")
-  expect_error(as_clustering(data.frame(x = 1, y = "a"), 1), "no numbers", class = "imagestrata_error")
+  mixed <- data.frame(x = 1, y = "a")
+  expect_error(as_clustering(mixed, 1), "no numbers", class = "imagestrata_error")
   expect_warning(
     as_clustering(own_vectors(), data.frame(image_id = "i1", label = "x")), "no label for 13 of 14"
   )

@@ -96,7 +96,8 @@ test_that("a matrix is read as it was written, and comes back as float32", {
   expect_identical(decode_matrix(encode_matrix(m)), m)
   expect_identical(decode_matrix(encode_matrix(m[0, , drop = FALSE])), m[0, , drop = FALSE])
   skip_if_no_core()
-  expect_identical(decode_matrix(call_core("echo", list(kind = "matrix", matrix = encode_matrix(m)))), m)
+  sent <- list(kind = "matrix", matrix = encode_matrix(m))
+  expect_identical(decode_matrix(call_core("echo", sent)), m)
 })
 
 test_that("what cannot go to Python is named", {
