@@ -154,3 +154,9 @@ def test_a_browser_opens_only_for_people(topics, tmp_path, monkeypatch, opened):
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
     with pytest.warns(UserWarning, match="No browser can be opened"):
         gallery(view=True)
+
+
+def test_other_pages_can_be_clicked(topics, tmp_path):
+    pairs = imagestrata.sample_pairs(np.random.default_rng(0).normal(size=(30, 2)), n=5, k=2)
+    page = imagestrata.export_pairs(pairs, tmp_path / "pairs.csv", to="csv", progress=False)
+    assert isinstance(page, Page) and page == tmp_path / "pairs.csv"

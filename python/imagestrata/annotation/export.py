@@ -28,6 +28,7 @@ from ..files import (
 from ..names import Exclude
 from ..progress import Progress
 from ..provenance import version
+from ..shown import Page
 from ..validate import check_address, check_bool, check_choice, check_idle, check_int, check_path
 from ..wording import arg, quote
 from .exporters import EXPORTERS, Exporter
@@ -49,7 +50,7 @@ def export(
     base_url: Any = None,
     overwrite: Any,
     progress: Progress,
-) -> tuple[Path, Form]:
+) -> tuple[Page, Form]:
     """Write a form, and what it is about beside it.
 
     Parameters
@@ -66,7 +67,7 @@ def export(
 
     Returns
     -------
-    out : Path
+    out : Page
     form : Form
         With the tasks that can be shown.
     """
@@ -100,7 +101,7 @@ def export(
         for number, (name, write) in enumerate(files.items()):
             write(place if number == 0 else place.with_name(f"{place.stem}-{name}"))
     write_table(key_file(place), form.key)
-    return place, form
+    return Page(place), form
 
 
 def check_file(out: Any, ending: str, overwrite: bool, to: str = "page") -> Path:
@@ -167,9 +168,10 @@ def check_base_url(base_url: Any, to: str) -> str | None:
 
 def _places(images: pd.DataFrame, address: str | None) -> dict[str, str]:
     """Where each image lies, on this machine or below an address."""
-    unknown = int(images["path"].isna().sum())
+    known = images.dropna(subset="path")
     if address is None:
-        return dict(zip(images["image_id"], images["path"], strict=True))
+        return dict(zip(known["image_id"], known["path"], strict=True))
+    unknown = len(images) - len(known)
     if unknown:
         raise ImagestrataError(f"{unknown} of {plural(len(images), 'image')} have no path.")
     absolute = [os.path.abspath(path) for path in images["path"]]  # noqa: PTH100 - keeps links
