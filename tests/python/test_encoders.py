@@ -157,15 +157,15 @@ class TestCut:
             assert model(torch.empty(2, 3, 224, 224)).shape == (2, width)
 
     @pytest.mark.parametrize(
-        "name", [name for name, line in ENCODERS.items() if line.kind is NETWORK]
+        "name", [name for name, entry in ENCODERS.items() if entry.family is NETWORK]
     )
     def test_lines_of_the_registry_are_torchvisions(self, name: str) -> None:
         published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
         with torch.device("meta"):
             width = cnn.cut(torchvision.models.get_model(name, weights=None))[1]
-        line = ENCODERS[name]
-        assert published.url.endswith(f"/{line.weights}")
-        assert (line.input, line.width) == (published.transforms().crop_size[0], width)
+        entry = ENCODERS[name]
+        assert published.url.endswith(f"/{entry.weights}")
+        assert (entry.input, entry.width) == (published.transforms().crop_size[0], width)
 
 
 class TestNetwork:

@@ -146,7 +146,7 @@ class TestExplanations:
     def test_heat_is_where_the_label_is(self, model):
         """A network whose one map is redness: the heat lies on the red half."""
         seer = object.__new__(_Seer)
-        seer._model, seer._look = model, {"name": "toy"}
+        seer._model, seer._settings = model, {"name": "toy"}
         backbone = torch.nn.Sequential(
             torch.nn.Conv2d(3, 1, 16, stride=16, bias=False), torch.nn.AdaptiveAvgPool2d(1),
             torch.nn.Flatten(),

@@ -295,7 +295,7 @@ def test_every_argument_is_checked_before_the_first_image_is_read(
     def fail(*_, **__):
         raise AssertionError("an image was read")
 
-    monkeypatch.setattr(scan, "_look", fail)
+    monkeypatch.setattr(scan, "_examine", fail)
     code, _, err = invoke(*run_arguments(corpus, tmp_path / "run"), *words)
     assert code == 2, err
     assert said in err

@@ -178,7 +178,9 @@ def scan_images(
     step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
     passed_over = dict(sorted(listing.ignored.items()))
     eye = settings["near_duplicates"] is not None
-    look = partial(_look, min_bytes=settings["min_bytes"], min_side=settings["min_side"], eye=eye)
+    examine = partial(
+        _examine, min_bytes=settings["min_bytes"], min_side=settings["min_side"], eye=eye
+    )
 
     def make() -> pd.DataFrame:
         with open_work(
@@ -189,7 +191,7 @@ def scan_images(
             most_threads=MOST_THREADS,
             files=islice(filter(os.path.exists, listing.paths), 1),
         ) as work:
-            looked = work.in_parts(look, listing.paths, step.parts, PART_SIZE, _looked)
+            looked = work.in_parts(examine, listing.paths, step.parts, PART_SIZE, _looked)
         frame = _images_table(looked, settings["near_duplicates"])
         _check_usable(frame)
         for kind, n in passed_over.items():
@@ -352,7 +354,7 @@ def check_unique(image_ids: pd.Series[str]) -> None:
         )
 
 
-def _look(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
+def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
     """Read and decode one file, once."""
     row = dict.fromkeys(_LOOKED.names) | {"path": printable(path)}
     try:

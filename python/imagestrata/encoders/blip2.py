@@ -16,7 +16,7 @@ from ..errors import ImagestrataError, MissingWeightsError
 from ..extras import require
 from ..validate import expand_home
 from ..wording import quote
-from .network import Look, NetworkEncoder
+from .network import NetworkEncoder, Preparation
 from .weights import given_weights, missing_on_hub, names_a_path, read_weights, weights_hash
 
 #: The image tower and the Q-Former of the first stage, which learns from images and texts alone.
@@ -72,7 +72,7 @@ class Blip2Encoder(NetworkEncoder):
             else:
                 place = Path(weights or DEFAULT_WEIGHTS)
                 model, folder = _from_hub(library, name, str(place))
-        look = _look(library, folder, model.config.vision_config.image_size)
+        preparation = _preparation(library, folder, model.config.vision_config.image_size)
         network = _Vision(model) if name == "blip2:vision" else _QFormer(model)
         return network, {
             "name": name,
@@ -80,7 +80,7 @@ class Blip2Encoder(NetworkEncoder):
             "weights": str(place),
             "weights_sha256": weights_hash(place if place.is_file() else folder),
             "published": None,
-            **look.settings(name, resize),
+            **preparation.settings(name, resize),
         }
 
 
@@ -160,7 +160,9 @@ def _from_hub(library: Any, name: str, repository: str) -> tuple[Any, Path]:
     try:
         folder = Path(str(cached_file(repository, "config.json"))).parent
         for file in _PROCESSOR:
-            with suppress(OSError):  # there is one of the two; without, the usual look is taken
+            with suppress(
+                OSError
+            ):  # there is one of the two; without, the usual preparation is taken
                 cached_file(repository, file)
         return _checked(library, name, repository, repository), folder
     except OSError as error:
@@ -196,14 +198,14 @@ def _unfit(name: str, shown: Any, what: str) -> ImagestrataError:
     )
 
 
-def _look(library: Any, folder: Path, size: int) -> Look:
+def _preparation(library: Any, folder: Path, size: int) -> Preparation:
     if any((folder / file).is_file() for file in _PROCESSOR):
         processor = library.BlipImageProcessor.from_pretrained(folder, local_files_only=True)
     else:
         processor = library.BlipImageProcessor(size={"height": size, "width": size})
     height, width = processor.size["height"], processor.size["width"]
     plain = processor.do_resize and processor.do_rescale and processor.do_normalize
-    return Look(
+    return Preparation(
         "squish" if plain and height == width == size else None,
         size,
         size,

@@ -18,7 +18,7 @@ from ..extras import require
 from ..files import file_hash, read_json
 from ..validate import expand_home
 from ..wording import arg, quote
-from .network import Look, NetworkEncoder
+from .network import NetworkEncoder, Preparation
 from .weights import (
     fill,
     hub_weights,
@@ -77,16 +77,16 @@ class ClipEncoder(NetworkEncoder):
         if weights is not None and names_a_path(weights):
             weights = expand_home(weights).absolute()
             path = weights_in(weights)
-            quick, preparation = _stored(path.parent / "open_clip_config.json")
+            quick, config = _stored(path.parent / "open_clip_config.json")
         else:
             tag = _tag(library, network, weights)
-            preparation = library.get_pretrained_cfg(network, tag)
-            quick = bool(preparation.get("quick_gelu"))
-            path = _published(name, preparation)
+            config = library.get_pretrained_cfg(network, tag)
+            quick = bool(config.get("quick_gelu"))
+            path = _published(name, config)
         with _quiet(), torch.random.fork_rng(devices=[]):
             model = library.create_model(network, force_quick_gelu=quick, text_cfg=_NO_TEXT)
         tower = model.visual
-        look = _look({**tower.preprocess_cfg, **preparation}).settings(name, resize)
+        prepared = _preparation({**tower.preprocess_cfg, **config}).settings(name, resize)
         both = library.factory.convert_state_dict(model, read_weights(path))
         ours = {key.removeprefix("visual."): both[key] for key in both if key.startswith("visual.")}
         fill(tower, ours or both, path, name)
@@ -97,7 +97,7 @@ class ClipEncoder(NetworkEncoder):
             "weights_sha256": file_hash(path),
             "published": tag,
             "quick_gelu": quick,
-            **look,
+            **prepared,
         }
 
 
@@ -172,17 +172,17 @@ def _published(name: str, entry: dict[str, Any]) -> Path:
     return published_weights(name, entry["url"])
 
 
-def _look(preparation: dict[str, Any]) -> Look:
-    size = preparation["size"]
+def _preparation(config: dict[str, Any]) -> Preparation:
+    size = config["size"]
     height, width = (size, size) if isinstance(size, int) else size
-    mode = _RESIZE.get(preparation["resize_mode"])
-    if height != width or (mode == "pad" and preparation.get("fill_color")):
+    mode = _RESIZE.get(config["resize_mode"])
+    if height != width or (mode == "pad" and config.get("fill_color")):
         mode = None
-    return Look(
+    return Preparation(
         mode,
         height,
         height,
-        preparation["interpolation"],
-        list(preparation["mean"]),
-        list(preparation["std"]),
+        config["interpolation"],
+        list(config["mean"]),
+        list(config["std"]),
     )

@@ -104,7 +104,7 @@ def _find(name: str, weights: str | os.PathLike[str] | None) -> tuple[Any, Path]
 
 
 def _settings(name: str, width: int, published: Any, path: Path, resize: str) -> dict[str, Any]:
-    look = published.transforms()
+    transforms = published.transforms()
     return {
         "name": name,
         "width": width,
@@ -112,11 +112,11 @@ def _settings(name: str, width: int, published: Any, path: Path, resize: str) ->
         "weights_sha256": file_hash(path),
         "published": published.name,
         "resize": resize,
-        "input_size": look.crop_size[0],
-        "short_side": look.resize_size[0],
-        "interpolation": look.interpolation.value,
-        "mean": list(look.mean),
-        "sd": list(look.std),
+        "input_size": transforms.crop_size[0],
+        "short_side": transforms.resize_size[0],
+        "interpolation": transforms.interpolation.value,
+        "mean": list(transforms.mean),
+        "sd": list(transforms.std),
     }
 
 

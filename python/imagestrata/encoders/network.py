@@ -87,7 +87,7 @@ class NetworkEncoder(Encoder):
         With it come the settings: ``name``, ``width``, ``weights`` (what to give as
         ``weights`` to get them again), ``weights_sha256``, ``published`` (the name of the
         published weights that they are or are nearest to, or None), and those of
-        :meth:`Look.settings`.
+        :meth:`Preparation.settings`.
         """
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
@@ -161,7 +161,7 @@ class NetworkEncoder(Encoder):
         return min(times[1:])
 
 
-class Look(NamedTuple):
+class Preparation(NamedTuple):
     """How a network's own library prepares pictures for it.
 
     Attributes
@@ -184,7 +184,7 @@ class Look(NamedTuple):
     sd: list[float]
 
     def settings(self, name: str, asked: str) -> dict[str, Any]:
-        """The look as settings, with the resize mode that was asked for.
+        """The preparation as settings, with the resize mode that was asked for.
 
         The default of :func:`imagestrata.embed_images` stands for the library's own way,
         which for most networks is the same.

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Kind(NamedTuple):
-    """A class of encoders: where it is defined, and which arguments it takes besides a name.
+class Family(NamedTuple):
+    """Encoders of one class: where it is defined, and which arguments it takes besides a name.
 
     ``library`` is a Python package that it needs, of those in the extra "encoders".
     """
@@ -47,19 +47,19 @@ class Kind(NamedTuple):
 
 _NETWORKS_TAKE = ("weights", "resize", "precision", "device")
 
-NETWORK = Kind("cnn", "TorchvisionEncoder", _NETWORKS_TAKE)
-TIMM = Kind("timm", "TimmEncoder", _NETWORKS_TAKE, "timm")
-CLIP = Kind("clip", "ClipEncoder", _NETWORKS_TAKE, "open_clip")
-BLIP2 = Kind("blip2", "Blip2Encoder", _NETWORKS_TAKE, "transformers")
-POCKET = Kind("pocket", "PocketEncoder", _NETWORKS_TAKE)
-WORDS = Kind("bovw", "VisualWordsEncoder", ("seed",))
-GRADIENTS = Kind("hog", "HogEncoder", ("resize",))
+NETWORK = Family("cnn", "TorchvisionEncoder", _NETWORKS_TAKE)
+TIMM = Family("timm", "TimmEncoder", _NETWORKS_TAKE, "timm")
+CLIP = Family("clip", "ClipEncoder", _NETWORKS_TAKE, "open_clip")
+BLIP2 = Family("blip2", "Blip2Encoder", _NETWORKS_TAKE, "transformers")
+POCKET = Family("pocket", "PocketEncoder", _NETWORKS_TAKE)
+WORDS = Family("bovw", "VisualWordsEncoder", ("seed",))
+GRADIENTS = Family("hog", "HogEncoder", ("resize",))
 
 
-class Line(NamedTuple):
+class Entry(NamedTuple):
     """What is known of an encoder before it is loaded."""
 
-    kind: Kind
+    family: Family
     input: int
     width: int
     weights: str | None
@@ -72,28 +72,28 @@ PREFIXES = {"timm": TIMM, "clip": CLIP}
 #: Encoders to choose from. Every other classifier of torchvision works by its name as well.
 #: Weights are a file of torch's cache, or a repository of the Hugging Face hub (with a slash).
 ENCODERS = {
-    "resnet18": Line(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the default; small vectors"),
-    "resnet50": Line(NETWORK, 224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
-    "vgg16": Line(NETWORK, 224, 4096, "vgg16-397923af.pth", "wide vectors, slow"),
-    "mobilenet_v2": Line(NETWORK, 224, 1280, "mobilenet_v2-b0353104.pth", "the fastest network"),
-    "mobilenet_v3_large": Line(NETWORK, 224, 1280, "mobilenet_v3_large-8738ca79.pth", "fast"),
-    "efficientnet_b0": Line(NETWORK, 224, 1280, "efficientnet_b0_rwightman-7f5810bc.pth", "fast"),
-    "densenet121": Line(NETWORK, 224, 1024, "densenet121-a639ec97.pth", ""),
-    "convnext_tiny": Line(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
-    "swin_t": Line(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
-    "vit_b_16": Line(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "pocket": Line(POCKET, 120, 640, None, "our own small network; comes with the package"),
-    "timm:legacy_xception": Line(
+    "resnet18": Entry(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the default; small vectors"),
+    "resnet50": Entry(NETWORK, 224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
+    "vgg16": Entry(NETWORK, 224, 4096, "vgg16-397923af.pth", "wide vectors, slow"),
+    "mobilenet_v2": Entry(NETWORK, 224, 1280, "mobilenet_v2-b0353104.pth", "the fastest network"),
+    "mobilenet_v3_large": Entry(NETWORK, 224, 1280, "mobilenet_v3_large-8738ca79.pth", "fast"),
+    "efficientnet_b0": Entry(NETWORK, 224, 1280, "efficientnet_b0_rwightman-7f5810bc.pth", "fast"),
+    "densenet121": Entry(NETWORK, 224, 1024, "densenet121-a639ec97.pth", ""),
+    "convnext_tiny": Entry(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
+    "swin_t": Entry(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
+    "vit_b_16": Entry(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
+    "pocket": Entry(POCKET, 120, 640, None, "our own small network; comes with the package"),
+    "timm:legacy_xception": Entry(
         TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works so"
     ),
-    "clip:ViT-B-32": Line(
+    "clip:ViT-B-32": Entry(
         CLIP, 224, 512, "timm/vit_base_patch32_clip_224.openai", "CLIP; any of open_clip works so"
     ),
-    "blip2:vision": Line(BLIP2, 224, 1408, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
-    "blip2:qformer": Line(BLIP2, 224, 768, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
-    "bovw": Line(WORDS, 128, 400, None, "visual words on a grid, learnt on the corpus"),
-    "bovw_keypoints": Line(WORDS, 240, 400, None, "visual words at corners and blobs"),
-    "hog": Line(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
+    "blip2:vision": Entry(BLIP2, 224, 1408, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
+    "blip2:qformer": Entry(BLIP2, 224, 768, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
+    "bovw": Entry(WORDS, 128, 400, None, "visual words on a grid, learnt on the corpus"),
+    "bovw_keypoints": Entry(WORDS, 240, 400, None, "visual words at corners and blobs"),
+    "hog": Entry(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
 }
 
 #: What images are embedded with unless another encoder is named.
@@ -126,13 +126,13 @@ def list_encoders() -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "name": list(ENCODERS),
-            "input": [line.input for line in ENCODERS.values()],
-            "width": [line.width for line in ENCODERS.values()],
-            "needs": pd.Series([_needs(line) for line in ENCODERS.values()], dtype="str"),
+            "input": [entry.input for entry in ENCODERS.values()],
+            "width": [entry.width for entry in ENCODERS.values()],
+            "needs": pd.Series([_needs(entry) for entry in ENCODERS.values()], dtype="str"),
         }
     )
-    table["ready"] = [_is_ready(line) for line in ENCODERS.values()]
-    table["note"] = [line.note for line in ENCODERS.values()]
+    table["ready"] = [_is_ready(entry) for entry in ENCODERS.values()]
+    table["note"] = [entry.note for entry in ENCODERS.values()]
     return table
 
 
@@ -150,7 +150,7 @@ def make_encoder(
     Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
     """
     deciding_arguments(name, weights, resize, precision, seed)
-    kind = _kind(name)
+    family = _family(name)
     given = {
         "weights": weights,
         "resize": resize,
@@ -158,8 +158,8 @@ def make_encoder(
         "device": device,
         "seed": seed,
     }
-    make = getattr(import_module(f".{kind.module}", __package__), kind.name)
-    encoder: Encoder = make(name, **{argument: given[argument] for argument in kind.takes})
+    make = getattr(import_module(f".{family.module}", __package__), family.name)
+    encoder: Encoder = make(name, **{argument: given[argument] for argument in family.takes})
     return encoder
 
 
@@ -174,7 +174,7 @@ def deciding_arguments(
     check_choice("resize", resize, RESIZE_MODES)
     check_choice("precision", precision, PRECISIONS)
     seed = check_seed(seed)
-    takes = _kind(name).takes
+    takes = _family(name).takes
     if weights is not None and "weights" not in takes:
         raise ImagestrataError(
             f"The encoder {quote(name)} needs no weights, but {arg('weights', weights)} was given.",
@@ -190,7 +190,7 @@ def deciding_arguments(
         check_idle(f"with the encoder {quote(name)}", precision=(precision, "auto"))
     given = {"weights": None, "resize": resize, "precision": precision, "seed": seed}
     if "weights" in takes:
-        given["weights"] = _identity(weights, _kind(name))
+        given["weights"] = _identity(weights, _family(name))
     return {"encoder": name} | {key: value for key, value in given.items() if key in takes}
 
 
@@ -246,17 +246,17 @@ def restore_encoder(
 
 def is_on_a_device(name: str) -> bool:
     """Whether an encoder may compute elsewhere than on the processor."""
-    return "device" in _kind(name).takes
+    return "device" in _family(name).takes
 
 
 def is_network(name: str) -> bool:
     """Whether an encoder has weights that can be trained further."""
-    return _kind(name) in (NETWORK, POCKET)
+    return _family(name) in (NETWORK, POCKET)
 
 
 def knows_classes(name: str) -> bool:
     """Whether an encoder is cut from a classifier of torchvision, whose labels it knows."""
-    return _kind(name) is NETWORK
+    return _family(name) is NETWORK
 
 
 def load_network(
@@ -266,38 +266,38 @@ def load_network(
 
     Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
     """
-    load = import_module(f".{_kind(name).module}", __package__).load_network
+    load = import_module(f".{_family(name).module}", __package__).load_network
     network: tuple[nn.Module, dict[str, Any]] = load(name, weights=weights, resize=resize)
     return network
 
 
-def _kind(name: str) -> Kind:
-    """The kind of an encoder; without a line or prefix of its own it is one of torchvision."""
+def _family(name: str) -> Family:
+    """The family of an encoder; without an entry or prefix of its own it is one of torchvision."""
     if name in ENCODERS:
-        return ENCODERS[name].kind
+        return ENCODERS[name].family
     return PREFIXES.get(name.partition(":")[0], NETWORK) if ":" in name else NETWORK
 
 
-def _is_installed(kind: Kind) -> bool:
-    return kind.library is None or find_spec(kind.library) is not None
+def _is_installed(family: Family) -> bool:
+    return family.library is None or find_spec(family.library) is not None
 
 
-def _needs(line: Line) -> str | None:
+def _needs(entry: Entry) -> str | None:
     """The weights; or, what comes first, the optional packages."""
-    return line.weights if _is_installed(line.kind) else "pip install 'imagestrata[encoders]'"
+    return entry.weights if _is_installed(entry.family) else "pip install 'imagestrata[encoders]'"
 
 
-def _is_ready(line: Line) -> bool:
+def _is_ready(entry: Entry) -> bool:
     """Whether an encoder could start without any network."""
-    if line.weights is None or not _is_installed(line.kind):
-        return line.weights is None
-    if "/" in line.weights:
-        return on_hub_cache(line.weights)
-    return (checkpoint_folder() / line.weights).is_file()
+    if entry.weights is None or not _is_installed(entry.family):
+        return entry.weights is None
+    if "/" in entry.weights:
+        return on_hub_cache(entry.weights)
+    return (checkpoint_folder() / entry.weights).is_file()
 
 
 def _check_name(name: Any) -> None:
-    if isinstance(name, str) and (name in ENCODERS or _kind(name) is not NETWORK):
+    if isinstance(name, str) and (name in ENCODERS or _family(name) is not NETWORK):
         return  # whether a library has a network of that name, it says itself when it loads it
     from .cnn import torchvision_names
 
@@ -312,12 +312,12 @@ def _check_name(name: Any) -> None:
         )
 
 
-def _identity(weights: str | os.PathLike[str] | None, kind: Kind) -> str | None:
+def _identity(weights: str | os.PathLike[str] | None, family: Family) -> str | None:
     """What stays the same when a file moves; the name of published weights as it is."""
     if weights is None:
         return None
     path = check_path("weights", weights)
-    if kind.library is None:  # torchvision
+    if family.library is None:  # torchvision
         return str(weights) if _is_torchvisions(weights) else file_hash(given_weights(path))
     if not names_a_path(weights):
         return str(weights)

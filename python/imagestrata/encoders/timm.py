@@ -16,7 +16,7 @@ from ..extras import require
 from ..files import file_hash, read_json
 from ..validate import expand_home
 from ..wording import arg, quote
-from .network import Look, NetworkEncoder
+from .network import NetworkEncoder, Preparation
 from .weights import hub_weights, names_a_path, published_weights, read_weights, weights_in
 
 #: How timm calls the resize modes of ours that give the same pixels.
@@ -63,7 +63,7 @@ class TimmEncoder(NetworkEncoder):
             stored = given.parent / "config.json"
             if stored.is_file():
                 published |= read_json(stored).get("pretrained_cfg", {})
-        look = _look(published).settings(name, resize)
+        prepared = _preparation(published).settings(name, resize)
         path = _published(name, published) if given is None else given
         model, width = _trained(library, known, name, path, published, given=given is not None)
         return model, {
@@ -72,7 +72,7 @@ class TimmEncoder(NetworkEncoder):
             "weights": place,
             "weights_sha256": file_hash(path),
             "published": published.get("tag") or None,
-            **look,
+            **prepared,
         }
 
 
@@ -99,14 +99,14 @@ def _check_known(library: Any, name: str, architecture: str, known: str) -> None
         )  # fmt: skip
 
 
-def _look(published: dict[str, Any]) -> Look:
+def _preparation(published: dict[str, Any]) -> Preparation:
     _, height, width = published["input_size"]
     share = published["crop_pct"] or 0.875
     short_side = math.floor(height / share)
     mode = _RESIZE.get(published["crop_mode"])
     if height != width or (mode == "squish" and short_side != height):
         mode = None
-    return Look(
+    return Preparation(
         mode,
         height,
         short_side,

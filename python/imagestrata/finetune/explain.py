@@ -98,7 +98,7 @@ def explain_labels(
     rows = []
     with quiet(), track(progress, "Explaining", len(files)) as advance:
         for image_id, path in files:
-            seen = seer.look(image_id, path, label, folder)
+            seen = seer.explain(image_id, path, label, folder)
             rows.append({"image_id": image_id, "path": path, **seen})
             advance()
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
@@ -128,7 +128,7 @@ class _Seer:
                 "Fine-tune one, such as resnet18.",
             )
         settings = read_encoder(model.folder).settings
-        backbone, self._look = load_network(
+        backbone, self._settings = load_network(
             settings["name"], weights=settings["weights"], resize=settings["resize"]
         )
         self._backbone = backbone.eval().requires_grad_(False).to(device)
@@ -137,7 +137,7 @@ class _Seer:
         self._weight, self._bias = weight, bias
         self._device = device
 
-    def look(self, image_id: str, path: str, label: str | None, folder: Path) -> dict[str, Any]:
+    def explain(self, image_id: str, path: str, label: str | None, folder: Path) -> dict[str, Any]:
         """Explain one picture, and write what was seen."""
         import torch
 
@@ -146,11 +146,13 @@ class _Seer:
         except UnreadableImage as error:
             return {"reason": str(error.reason)}
         square = resize(
-            image, self._look["resize"], self._look["input_size"],
-            self._look["short_side"], bicubic=self._look["interpolation"] == "bicubic",
+            image, self._settings["resize"], self._settings["input_size"],
+            self._settings["short_side"], bicubic=self._settings["interpolation"] == "bicubic",
         )  # fmt: skip
         pixels = torch.from_numpy(np.asarray(square).copy()).to(self._device)
-        mean, sd = (torch.tensor(self._look[name], device=self._device) for name in ("mean", "sd"))
+        mean, sd = (
+            torch.tensor(self._settings[name], device=self._device) for name in ("mean", "sd")
+        )
         batch = ((pixels / 255 - mean) / sd).permute(2, 0, 1)[None].requires_grad_()
         maps, outputs = self._maps(batch)
         probability = probabilities(self._model.task, outputs.detach().cpu().numpy())[0]
@@ -189,7 +191,7 @@ class _Seer:
 
         if not seen or isinstance(self._backbone, VisionTransformer):
             raise ImagestrataError(
-                f"{quote(self._look['name'])} makes no maps with a channel per feature, as "
+                f"{quote(self._settings['name'])} makes no maps with a channel per feature, as "
                 "convolutional networks do: Grad-CAM does not apply.",
                 "Fine-tune a convolutional network, such as resnet18.",
             )
