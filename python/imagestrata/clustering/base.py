@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import numbers
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self, TypeVar
@@ -46,7 +47,7 @@ class Partition(NamedTuple):
         Cluster of each row; -1 for the residual.
     silhouettes : ndarray of shape (n,)
     iterations : ndarray of shape (n,)
-        Iteration in which the row's cluster was found, from 1.
+        Iteration in which the row's cluster was found, from 1; of rows in the residual any.
     trace : DataFrame
         See :func:`trace_table`.
     """
@@ -213,6 +214,13 @@ def inner_silhouettes(
         vectors = as_vectors(X.select(inside), engine=engine)
         scores[inside] = silhouettes(vectors, labels[inside], pick_measure(measure, len(X)))
     return scores
+
+
+def single_trace(labels: NDArray[np.intp], start: float) -> pd.DataFrame:
+    """The trace of a clustering in one iteration, which began when the clock was ``start``."""
+    n, k = len(labels), int(labels.max()) + 1
+    mean_size = (labels >= 0).sum() / k if k else np.nan
+    return trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
 
 
 def plain_seed(random_state: Any) -> int:

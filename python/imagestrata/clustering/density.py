@@ -24,7 +24,7 @@ from .base import (
     centroids,
     inner_silhouettes,
     nearest_centroids,
-    trace_table,
+    single_trace,
 )
 
 #: What becomes of noise.
@@ -196,9 +196,7 @@ class DensityClustering(ClusterEstimator):
                 labels[self.assigned_] = nearest_centroids(X.select(self.assigned_), centers)
             scores = inner_silhouettes(X, labels, self.silhouette, engine)
             advance(n)
-        mean_size = (labels >= 0).sum() / k if k else np.nan
-        trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
-        return Partition(labels, scores, np.ones(n, dtype=np.intp), trace)
+        return Partition(labels, scores, np.ones_like(labels), single_trace(labels, start))
 
     def _fit_density(self, X: Rows) -> pd.DataFrame:
         """What HDBSCAN finds of each row: label, probability and outlier score."""

@@ -18,7 +18,7 @@ from ..rows import Rows
 from ..tables import from_elsewhere, id_texts
 from ..validate import check_unmasked, columns_of
 from ..wording import arg, kind_of, quote
-from .base import ClusterEstimator, Partition, TableCache, inner_silhouettes, trace_table
+from .base import ClusterEstimator, Partition, TableCache, inner_silhouettes, single_trace
 
 
 class GivenLabels(ClusterEstimator):
@@ -54,10 +54,7 @@ class GivenLabels(ClusterEstimator):
         start = time.perf_counter()
         labels: NDArray[np.intp] = pd.factorize(self.labels)[0].astype(np.intp)
         scores = inner_silhouettes(X, labels, self.silhouette, engine)
-        k, n = int(labels.max()) + 1, len(labels)
-        mean_size = (labels >= 0).sum() / k if k else np.nan
-        trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
-        return Partition(labels, scores, np.ones(n, dtype=np.intp), trace)
+        return Partition(labels, scores, np.ones_like(labels), single_trace(labels, start))
 
 
 def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:

@@ -11,7 +11,7 @@ from ..engine import Engine
 from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_int
-from .base import ClusterEstimator, Partition, TableCache, trace_table
+from .base import ClusterEstimator, Partition, TableCache, single_trace
 from .kmeans import kmeans
 from .silhouette import pick_measure, silhouettes
 from .vectors import as_vectors
@@ -122,6 +122,4 @@ class SingleKMeans(ClusterEstimator):
             _, labels = np.unique(fit.labels, return_inverse=True)
             scores = silhouettes(vectors, labels, pick_measure(self.silhouette, len(X)), rng)
             advance(len(X))
-        k = int(labels.max()) + 1
-        row = (1, len(X), k, k, len(X) / k, time.perf_counter() - start)
-        return Partition(labels, scores, np.ones(len(X), dtype=np.intp), trace_table([row]))
+        return Partition(labels, scores, np.ones_like(labels), single_trace(labels, start))

@@ -36,6 +36,7 @@ from ..errors import ImagestrataError
 from ..files import Parts, damaged, file_hash, read_json, write_json, write_table
 from ..provenance import fingerprint, read_table
 from ..wording import SAME_CALL, quote
+from ..work import cut, part_name
 
 #: Images per part. Small, since a part is what a killed run loses; fixed, since batches are
 #: cut within parts: a run that went on computes the same batches as one never disturbed.
@@ -80,7 +81,7 @@ class VectorParts:
     @staticmethod
     def split(rows: Sequence[_T]) -> list[Sequence[_T]]:
         """What there is for all images, cut into parts."""
-        return [rows[start : start + PART_SIZE] for start in range(0, len(rows), PART_SIZE)]
+        return cut(rows, PART_SIZE)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -89,7 +90,7 @@ class VectorParts:
         """The part, or None where it is missing, damaged or not of these images and encoder."""
         if self._parts is None:
             return self._held.get(number)
-        return if_marked(self._parts.read(_name(number)), self._mark(number))
+        return if_marked(self._parts.read(part_name(number)), self._mark(number))
 
     def missing(self) -> list[int]:
         """The numbers of all parts that have to be made."""
@@ -111,7 +112,7 @@ class VectorParts:
             table = self.read(number)
             if table is None:
                 raise MissingPartError(
-                    f"{_name(number)} in {quote(self.folder)} is missing or damaged.",
+                    f"{part_name(number)} in {quote(self.folder)} is missing or damaged.",
                     f"Run {SAME_CALL} again: it is made anew, and the others are kept.",
                 )
             yield table
@@ -148,11 +149,11 @@ class VectorParts:
         if self._parts is None:
             self._held[number] = table
         else:
-            self._parts.write(_name(number), table)
+            self._parts.write(part_name(number), table)
 
     def drop_others(self) -> None:
         """Remove parts beyond the last, left by an earlier run with more images."""
-        wanted = {_name(number) for number in range(len(self))}
+        wanted = {part_name(number) for number in range(len(self))}
         for path in self._paths():
             if path.name.partition(".")[0] not in wanted:
                 path.unlink()
@@ -247,10 +248,6 @@ def if_marked(table: pa.Table | None, mark: str) -> pa.Table | None:
     """The table if it has this mark, else None."""
     metadata = {} if table is None else table.schema.metadata or {}
     return table if metadata.get(_MARK) == mark.encode() else None
-
-
-def _name(number: int) -> str:
-    return f"part-{number:05d}"
 
 
 def _as_column(array: NDArray[np.float32]) -> pa.Array:
