@@ -68,9 +68,12 @@ def whole(tmp_path: Path) -> Path:
     written(
         run, "describe",
         {"model": "llava", "base_url": "http://h/v1", "prompt": "What is it?", "max_tokens": None},
-        images=1400, sent_to="h",
+        images=1400, sent_to="h", reasons={"refused": 2},
     )  # fmt: skip
-    written(run, "tag", {"classifier": "resnet50", "n_tags": 5}, images=1400, without=3)
+    written(
+        run, "tag", {"classifier": "resnet50", "weights_sha256": "abc", "n_tags": 5},
+        images=1400, without=3,
+    )  # fmt: skip
     written(run, "read", {"languages": "eng"}, images=1400, with_text=300, tesseract="5.3.0")
     written(run, "embed", {"encoder": "resnet18"}, images=1399, failed={"truncated or damaged": 1})
     sha = "f37072fd" + "0" * 56
@@ -109,11 +112,12 @@ file at least 1,000 bytes. Files were duplicates if their bytes or their decoded
 identical, or if their perceptual hashes differed in 4 bits or fewer. \
 We fine-tuned the network resnet18 on 120 images with labels, used 20 for validation and 0 for the \
 test, and kept epoch 7 (epochs = 10). \
-The model llava, asked at h, described 1,400 images in words (prompt = "What is it?"; not set: \
-max_tokens). \
-The classifier resnet50 labelled 1,400 images, of which 3 received no label (n_tags = 5). \
+We asked the model llava (at h) to describe 1,400 images in words (prompt = "What is it?"; not \
+set: max_tokens). Some answers are missing or cut off (refused: 2). \
+We asked the classifier resnet50 for labels of 1,400 images, of which 3 received none (SHA-256 of \
+the weights abc; n_tags = 5). \
 Tesseract 5.3.0 found text in 300 of 1,400 images (languages = eng). \
-The encoder resnet18 (weights V1; SHA-256 of the weights \
+The encoder resnet18 (SHA-256 of the weights \
 f37072fd00000000000000000000000000000000000000000000000000000000; resize = crop) represented \
 1,399 images as vectors of 512 numbers each. UMAP reduced them to 10 numbers each (n_components = \
 10; n_neighbors = 15). We excluded 1 further image without a vector (truncated or damaged: 1). \
@@ -142,6 +146,40 @@ def test_a_whole_run_in_words(whole):
 
 def test_every_step_has_its_sentence():
     assert {*_SENTENCES, *_TEMPLATES, "gallery"} == {*step_kinds()}
+
+
+@pytest.mark.parametrize(
+    ("weights", "further", "said"),
+    [
+        (None, {}, "(weights V1; SHA-256 of the weights abc; resize = crop)"),
+        ("V1", {}, "(weights V1; SHA-256 of the weights abc; resize = crop)"),
+        ("/home/me/own.pth", {}, "(SHA-256 of the weights abc; resize = crop)"),
+        (
+            ...,
+            {"fine_tuned": ["cat", "dog"]},
+            "(fine-tuned for the labels cat, dog; SHA-256 of the weights abc; resize = crop)",
+        ),
+    ],
+)
+def test_published_weights_are_named_only_where_they_were_used(tmp_path, weights, further, said):
+    """Weights of a file are used with the preprocessing of published ones, whose name stands by."""
+    settings = {"encoder": "resnet18"} | ({} if weights is ... else {"weights": weights})
+    written(tmp_path, "embed", settings, images=3)
+    network = {"name": "resnet18", "width": 512, "published": "V1", "weights_sha256": "abc"}
+    network |= {"resize": "crop", **further}
+    write_json(tmp_path / "embeddings" / "encoder.json", network)
+    assert f"The encoder resnet18 {said} represented 3 images" in methods_paragraph(tmp_path)
+    run = read_run(tmp_path)
+    run["steps"]["embed"]["inputs"] = None  # a bundle, which tells no file
+    write_run(tmp_path, run)
+    assert "weights V1" not in methods_paragraph(tmp_path)
+
+
+def test_a_last_layer_alone_is_no_fine_tuned_network(tmp_path):
+    counts = {"best_epoch": 2, "train": 12, "val": 4, "test": 1}
+    written(tmp_path, "fine-tune", {"encoder": "hog", "freeze": "backbone"}, **counts)
+    text = methods_paragraph(tmp_path)
+    assert "We trained a new last layer for the encoder hog on 12 images with labels" in text
 
 
 @pytest.fixture(scope="module")

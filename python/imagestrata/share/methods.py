@@ -152,21 +152,27 @@ def _filled(template: str, entry: Entry) -> str:
         for name, value in {**entry["settings"], **entry["counts"]}.items()
     }
     kind = next((one for one in ("service", "model", "classifier") if one in known), "")
-    at = f", asked at {known['sent_to']}," if known.get("sent_to") else ""
-    known["asked"] = f"The {kind} {known.get(kind)}{at}"
+    at = f" (at {known['sent_to']})" if known.get("sent_to") else ""
+    known["asked"] = f"We asked the {kind} {known.get(kind)}{at}"
     groups = known.get("groups", [""])
     known["people"] = f"the {'group' if len(groups) == 1 else 'groups'} {_and(groups)}"
+    frozen = known.get("freeze") == "backbone"
+    known["trained"] = (
+        "trained a new last layer for the encoder" if frozen else "fine-tuned the network"
+    )
     known["rate"] = "rates" if known.get("raters_per_group") == 1 else "rate"
     text = template.format(**known)
-    return f"{text}{_settings(entry['settings'])}."
+    text += f"{_settings(entry['settings'])}."
+    reasons = entry["counts"].get("reasons")
+    return f"{text} Some answers are missing or cut off{_listed(reasons)}." if reasons else text
 
 
 #: Sentences that say what was counted. What they do not say of the settings follows in parentheses.
 _TEMPLATES = {
-    "fine-tune": "We fine-tuned the network {encoder} on {train:image} with labels, used {val} for "
-    "validation and {test} for the test, and kept epoch {best_epoch}",
-    "describe": "{asked} described {images:image} in words",
-    "tag": "{asked} labelled {images:image}, of which {without} received no label",
+    "fine-tune": "We {trained} {encoder} on {train:image} with labels, used {val} for validation "
+    "and {test} for the test, and kept epoch {best_epoch}",
+    "describe": "{asked} to describe {images:image} in words",
+    "tag": "{asked} for labels of {images:image}, of which {without} received none",
     "read": "Tesseract {tesseract} found text in {with_text} of {images:image}",
     "faces": "The face detector of dlib found {faces:face} in {images:image}",
     "pairs": "For judgements by people, we drew {pairs:pair} of images, which show {images:image}",
@@ -214,7 +220,7 @@ def _embed(entry: Entry, run: Path) -> str:
     whole = encoder.get("reduced_from", encoder)
     of_texts = "texts" in whole
     text = (
-        f"The encoder {whole.get('name', 'of the author')}{_encoder(whole)} represented "
+        f"The encoder {whole.get('name', 'of the author')}{_encoder(whole, entry)} represented "
         f"{'the text of ' if of_texts else ''}{plural(n['images'], 'image')} as vectors of "
         f"{plural(whole['width'], 'number')}{' each' if n['images'] != 1 else ''}."
     )
@@ -232,14 +238,14 @@ def _embed(entry: Entry, run: Path) -> str:
     return text
 
 
-def _encoder(encoder: Mapping[str, Any]) -> str:
+def _encoder(encoder: Mapping[str, Any], entry: Entry) -> str:
     """The weights and settings of an encoder, in parentheses."""
-    named = {
-        "fine_tuned": "fine-tuned on labels of",
-        "published": "weights",
-        "weights_sha256": "SHA-256 of the weights",
-    }
-    said = [f"{words} {_value(encoder[one])}" for one, words in named.items() if encoder.get(one)]
+    said = []
+    # An encoder with weights of a user's own file has the name of those for which it was made.
+    # Whether they were, the settings of its own step know; those of a bundle leave out files.
+    published, asked = encoder.get("published"), entry["settings"].get("weights", ...)
+    if published and asked in (None, published) and entry["inputs"] is not None:
+        said.append(f"weights {published}")
     return _settings(encoder, said)
 
 
@@ -312,10 +318,12 @@ def _citation(entries: Iterable[Entry]) -> str:
 
 def _settings(settings: Mapping[str, Any], said: Iterable[str] = ()) -> str:
     """All settings that a sentence does not say, in parentheses behind what it does say."""
+    named = {"fine_tuned": "fine-tuned for the labels", "weights_sha256": "SHA-256 of the weights"}
+    own = [f"{words} {_value(settings[one])}" for one, words in named.items() if settings.get(one)]
     told = {name: value for name, value in settings.items() if name not in _ELSEWHERE}
     given = [f"{name} = {_value(value)}" for name, value in told.items() if value is not None]
     unset = ", ".join(name for name, value in told.items() if value is None)
-    parts = [*said, *given, *([f"not set: {unset}"] if unset else [])]
+    parts = [*said, *own, *given, *([f"not set: {unset}"] if unset else [])]
     return f" ({'; '.join(parts)})" if parts else ""
 
 
