@@ -179,7 +179,7 @@ stopifnot(
 
 # ---- Store ------------------------------------------------------------------------------
 
-class(simulated_sample) <- c("imagestrata_sample", "imagestrata_table", class(simulated_sample))
+class(simulated_sample) <- c("imagestrata_sample", "imagestrata_result", class(simulated_sample))
 dir.create("data", showWarnings = FALSE)
 for (name in c("emotion_items", "simulated_clusters", "simulated_sample", "simulated_ratings")) {
   file <- file.path("data", paste0(name, ".rda"))

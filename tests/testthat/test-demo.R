@@ -14,3 +14,15 @@ test_that("the same seed draws the same corpus", {
   }
   expect_identical(draw(withr::local_tempdir()), draw(withr::local_tempdir()))
 })
+
+test_that("stored results are made as results are made now", {
+  expect_identical(attributes(new_sample(simulated_sample))$class, class(simulated_sample))
+  expect_identical(class(demo_sample()), class(toy_sample()))
+  expect_identical(class(demo_topics()), class(toy_clustering()))
+  expect_setequal(names(attributes(demo_topics())), names(attributes(toy_clustering())))
+  expect_identical(class(demo_model()), class(toy_model()))
+  expect_setequal(names(demo_model()), names(toy_model()))
+  expect_setequal(names(attr(demo_model(), "tables")), names(attr(toy_model(), "tables")))
+  # Rows that are left out are noticed.
+  expect_message(simulated_sample[-1, ], "no longer a sample", class = "imagestrata_plain")
+})
