@@ -33,6 +33,14 @@ tbl_sum.imagestrata_estimates <- function(x, ...) {
   rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")
 }
 
+#' @rdname tidiers
+#' @export
+tidy.imagestrata_estimates <- function(x, ...) {
+  check_dots(...)
+  # As packages that plot and tabulate tidied models expect it.
+  tibble::add_column(plain_tibble(x), term = x$item, .before = 1)
+}
+
 #' @importFrom ggplot2 autoplot
 #' @export
 autoplot.imagestrata_estimates <- function(object, ...) {

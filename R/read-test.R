@@ -18,7 +18,7 @@
 #' **Intruders.** Intervals are Wilson's for as many trials as there are sets, however many
 #' annotators answered them: answers to one set are far from independent. That of all clusters
 #' together also allows for sets of one cluster being more alike than those of others, which leaves
-#' fewer trials: it is about clusters like the tested ones. `p_chance` says how likely as many or
+#' fewer trials: it is about clusters like the tested ones. `p.value` says how likely as many or
 #' more answers would be right by guessing. It is exact: for those who guess, each image of a set is
 #' equally likely to be the intruder, whatever they agree on. For one annotator that is the binomial
 #' distribution.

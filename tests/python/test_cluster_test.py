@@ -19,7 +19,7 @@ from imagestrata import (
     read_test,
 )
 from imagestrata.annotation.cluster_test import _members
-from imagestrata.annotation.intruders import _p_chance
+from imagestrata.annotation.intruders import _p_value
 from imagestrata.finetune.scores import clustered_wilson, wilson
 from pages import begin, downloaded, wait_until
 
@@ -196,12 +196,12 @@ def test_intruders_by_hand(intruders, tmp_path):
     assert line["chance"] == pytest.approx(1 / 6)
     assert line["conf_low"] < 11 / 12 < line["conf_high"]
     # Five sets on which both agree, and one on which one of two chosen images is right.
-    assert line["p_chance"] == pytest.approx((1 / 6) ** 5 * (2 / 6))
+    assert line["p_value"] == pytest.approx((1 / 6) ** 5 * (2 / 6))
     assert (found.sets["n_images"] == 6).all()
     assert found.clusters["share_found"].tolist().count(1) == 2
     guessed = read_test(answer_file(tmp_path / "g.csv", "Guess", wrong), intruders)
     assert guessed.summary["share_found"].iloc[0] == 0
-    assert guessed.summary["p_chance"].iloc[0] == 1
+    assert guessed.summary["p_value"].iloc[0] == 1
     assert len(first) == 6
 
 
@@ -215,7 +215,7 @@ def test_one_annotator_guesses_as_the_binomial_says(intruders, tmp_path, n_found
     answers = hidden.where(right, other[hidden.index]).to_dict()
     line = read_test(answer_file(tmp_path / "a.csv", "Ann", answers), intruders).summary
     expected = binomtest(n_found, 6, 1 / 6, alternative="greater").pvalue
-    assert line["p_chance"].iloc[0] == pytest.approx(expected)
+    assert line["p_value"].iloc[0] == pytest.approx(expected)
 
 
 def test_guessing_in_sets_of_different_sizes_by_simulation():
@@ -235,8 +235,8 @@ def test_guessing_in_sets_of_different_sizes_by_simulation():
     for name, counts in votes.items():
         padded = np.pad(counts, (0, sizes[name] - len(counts)))
         total += rng.choice(padded, size=len(total))
-    assert _p_chance(answers, sizes) == pytest.approx(np.mean(total >= 6), abs=0.004)
-    assert _p_chance(answers.assign(found=False), sizes) == 1
+    assert _p_value(answers, sizes) == pytest.approx(np.mean(total >= 6), abs=0.004)
+    assert _p_value(answers.assign(found=False), sizes) == 1
 
 
 def test_chance_is_the_mean_over_sets_of_different_sizes(intruders, tmp_path):
@@ -248,7 +248,7 @@ def test_chance_is_the_mean_over_sets_of_different_sizes(intruders, tmp_path):
     found = read_test(answer_file(tmp_path / "a.csv", "Ann", hidden), key)
     size = int((key["set_id"] == first).sum())
     assert found.summary["chance"].iloc[0] == pytest.approx((5 / 6 + 1 / size) / 6)
-    assert found.summary["p_chance"].iloc[0] == pytest.approx((1 / 6) ** 5 / size)
+    assert found.summary["p_value"].iloc[0] == pytest.approx((1 / 6) ** 5 / size)
 
 
 def test_descriptions_that_are_never_chosen_count_as_0(matching, tmp_path):

@@ -19,9 +19,9 @@ test_that("intruders are hidden, and found", {
   expect_equal(found$share_found, rep(0.5, 3))
   expect_equal(glance(found)$chance, 1 / 6)
   expect_equal(glance(read_test(files[1], key))$share_found, 1)
-  expect_equal(glance(read_test(files[1], key))$p_chance, 1 / 6^6)
+  expect_equal(glance(read_test(files[1], key))$p.value, 1 / 6^6)
   # In each set one annotator is right and the other wrong: one of two chosen images is right.
-  expect_equal(glance(found)$p_chance, (2 / 6)^6)
+  expect_equal(glance(found)$p.value, (2 / 6)^6)
   expect_output(print(found), "Found: +50.0%")
   expect_s3_class(autoplot(found), "ggplot")
   expect_equal(nrow(tidy(found, "answers")), 12)

@@ -70,7 +70,7 @@ class ClusterTest(Shown):
         annotators). Of a matching test share_majority, accuracy with conf_low and conf_high
         (95%), its expectation by chance, precision and recall (means over clusters). Of an
         intruder test share_found with conf_low and conf_high (95%), chance (the share that would
-        be found by guessing, mean over the answered sets) and p_chance: how
+        be found by guessing, mean over the answered sets) and p_value: how
         likely as many or more answers would be right by guessing.
     confusion : DataFrame or None
         Of a matching test numbers of sets: cluster, label, n; every combination that occurs.
@@ -319,7 +319,7 @@ def read_test(
     also allows for sets of one cluster being more alike than those of others,
     which leaves fewer trials: it is about clusters like the tested ones.
 
-    ``p_chance`` is exact. For those who guess, each image of a set is equally
+    ``p_value`` is exact. For those who guess, each image of a set is equally
     likely to be the intruder, whatever they agree on: the distribution of the
     number of right answers follows from how many annotators chose each image.
     For one annotator that is the binomial distribution.

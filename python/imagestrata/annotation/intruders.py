@@ -92,12 +92,12 @@ def score(key: pd.DataFrame, answers: pd.DataFrame) -> dict[str, Any]:
             "conf_low": low,
             "conf_high": high,
             "chance": float((1 / sets["n_images"]).mean()),
-            "p_chance": _p_chance(answers, sets.set_index("set_id")["n_images"]),
+            "p_value": _p_value(answers, sets.set_index("set_id")["n_images"]),
         },
     }
 
 
-def _p_chance(answers: pd.DataFrame, n_images: pd.Series[int]) -> float:
+def _p_value(answers: pd.DataFrame, n_images: pd.Series[int]) -> float:
     """How likely at least as many answers are right if every image of a set, the chosen ones
     and the others, is equally likely to be the intruder."""
     chances = np.ones(1)  # of 0, 1, ... right answers
