@@ -4,7 +4,7 @@
 #' piles of images, with unusual formats, copies and broken files among them. All are drawn
 #' by the package itself. `labels.csv` in the folder says what is what.
 #'
-#' @param folder A new folder for the drawn images.
+#' @param out A new folder for the drawn images.
 #' @param n_images How many files, 20 to 10,000.
 #' @param seed The same seed draws the same images.
 #' @inheritParams scan_images
@@ -14,7 +14,7 @@
 #' @examplesIf imagestrata_ready()
 #' folder <- draw_demo_corpus(tempfile(), n_images = 20, progress = FALSE)
 #' head(list.files(folder, recursive = TRUE))
-draw_demo_corpus <- function(folder, n_images = 600, seed = 0, progress = TRUE, ...) {
+draw_demo_corpus <- function(out, n_images = 600, seed = 0, progress = TRUE, ...) {
   check_dots(...)
   invisible(call_verb("draw_demo_corpus"))
 }

@@ -4,7 +4,7 @@
 #' positives (it is said to have the label and has not) and one of false negatives.
 #'
 #' @param model The result of [fine_tune()], or the folder it lies in.
-#' @param path Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
+#' @param out Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
 #'   `.svg`. (`ggsave()` scales it to the size of its page.)
 #' @param split Of which images: `"test"`, `"val"` or `"train"`.
 #' @param label Mistakes about this label only.
@@ -16,7 +16,7 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' plot_mistakes(demo_model(), n_images = 5)
-plot_mistakes <- function(model, path = NULL, split = "test", label = NULL, n_images = 10, ...) {
+plot_mistakes <- function(model, out = NULL, split = "test", label = NULL, n_images = 10, ...) {
   check_dots(...)
   sent <- send_model(model)
   if (inherits(model, "imagestrata_model")) {

@@ -3,7 +3,7 @@
 #' The paper's Figure 8, as a plot that is shown and stored like any other.
 #'
 #' @param clustering A clustering, from [cluster_images()].
-#' @param path Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
+#' @param out Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
 #'   `.svg`. (`ggsave()` scales it to the size of its page.)
 #' @param n_clusters How many clusters, the largest first, where `clusters` does not name them.
 #' @param n_images Images per cluster, the most typical first.
@@ -19,7 +19,7 @@
 #' @examplesIf imagestrata_ready()
 #' plot_montage(demo_topics(), n_clusters = 5, n_images = 6)
 plot_montage <- function(clustering,
-                         path = NULL,
+                         out = NULL,
                          n_clusters = 20,
                          n_images = 10,
                          clusters = NULL,
@@ -31,12 +31,12 @@ plot_montage <- function(clustering,
   draw_picture("plot_montage", check_arguments())
 }
 
-# What Python draws, stored in its own size where `path` says, as a plot.
+# What Python draws, stored in its own size where `out` says, as a plot.
 draw_picture <- function(verb, arguments, call = rlang::caller_env()) {
   file <- tempfile(fileext = ".png")
   on.exit(unlink(file))
-  for (path in c(arguments$path, file)) {
-    arguments$path <- path
+  for (out in c(arguments$out, file)) {
+    arguments$out <- out
     call_core(verb, !!!arguments, call = call)
   }
   picture <- png::readPNG(file)

@@ -31,7 +31,7 @@
 #'
 #' @returns A tibble with a row per image: `image_id`, `path`, `n_copies`, columns of yours; `text`,
 #'   with a line break where a line ends; `n_words`; `confidence`, their mean, from 0 to 1;
-#'   `text_share`, the share of the image's area inside the boxes around the words; `languages`;
+#'   `share_text`, the share of the image's area inside the boxes around the words; `languages`;
 #'   `reason`, why there is no text (`"no text found"`), or why the image could not be read.
 #' @family words
 #' @seealso `cluster_keywords(clustering, texts, column = "text")` tells what is typical of each
@@ -40,7 +40,7 @@
 #' @examples
 #' \dontrun{
 #' texts <- read_text("posters", c("eng", "deu"), out = "run")
-#' mean(texts$text_share > 0.05, na.rm = TRUE)
+#' mean(texts$share_text > 0.05, na.rm = TRUE)
 #' }
 read_text <- function(images,
                       languages = "eng",

@@ -109,7 +109,7 @@ def look_at_photographs(paths: list[str]) -> str:
     return (
         f"{len(texts)} further photographs, default settings: text in {some} (share "
         f"{some / len(texts):.3f}, 95% interval {low:.3f} to {high:.3f}), on "
-        f"{texts['text_share'].mean():.4f} of the area; {seconds:.2f} seconds each."
+        f"{texts['share_text'].mean():.4f} of the area; {seconds:.2f} seconds each."
     )
 
 

@@ -75,7 +75,7 @@ def test_unknown_clusters_are_refused_with_the_range(clustering, wrong):
 def test_other_mistakes(clustering):
     with pytest.raises(ImagestrataError, match="`n` must be at least 1"):
         find_images(clustering, n=0)
-    with pytest.raises(ImagestrataError, match="`cluster` must be a whole number"):
+    with pytest.raises(ImagestrataError, match="`clusters` must be a whole number"):
         find_images(clustering, "faces")
     with pytest.raises(ImagestrataError, match="`order` must be one of"):
         find_images(clustering, order="best")

@@ -80,7 +80,7 @@ def test_no_page_export_or_figure_tells_what_a_file_said(clustering, tmp_path):
     export_test(found, tmp_path / "intruders.html", kind="intruders", **quiet)
     coding_sheet(found, tmp_path / "coding.html", {"who": ["x", "y"]}, **quiet)
     for kind in ("png", "pdf", "svg"):
-        plot_montage(found, path=tmp_path / f"montage.{kind}")
+        plot_montage(found, out=tmp_path / f"montage.{kind}")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert sum(path.suffix == ".jpg" for path in files) > 10
     assert not [path for path in files if holds_secret(path.read_bytes())]

@@ -94,13 +94,13 @@ def test_a_poster_whose_words_and_share_are_known(tmp_path):
     texts = read(images)
     assert texts.columns.tolist() == [
         "image_id", "path", "file", "n_copies", "camp",
-        "text", "n_words", "confidence", "text_share", "languages", "reason",
+        "text", "n_words", "confidence", "share_text", "languages", "reason",
     ]  # fmt: skip
     row = texts.iloc[0]
     assert row["text"] == "FAMILIES\nBELONG\nTOGETHER"
     assert row["n_words"] == 3
     assert 0.6 <= row["confidence"] <= 1
-    assert row["text_share"] == pytest.approx(share, rel=0.1)
+    assert row["share_text"] == pytest.approx(share, rel=0.1)
     assert row["languages"] == "eng"
     assert pd.isna(row["reason"])
 
@@ -120,9 +120,9 @@ def test_pictures_without_text_and_files_that_are_gone(tmp_path):
         "hope": "",
     }
     assert texts["n_words"].tolist() == [0, pd.NA, 1]
-    assert texts.loc["blank", "text_share"] == 0
+    assert texts.loc["blank", "share_text"] == 0
     assert texts.loc[["blank", "gone"], ["text", "confidence"]].isna().all().all()
-    assert np.isnan(texts.loc["gone", "text_share"])
+    assert np.isnan(texts.loc["gone", "share_text"])
 
 
 @needs_tesseract

@@ -54,7 +54,7 @@ def test_mistakes(clustering, tmp_path):
     with pytest.raises(ImagestrataError, match=r"must end in \.png, \.pdf, \.svg"):
         plot_trace(clustering, tmp_path / "trace.docx")
     (tmp_path / "file").touch()
-    with pytest.raises(ImagestrataError, match="`path` must be"):
+    with pytest.raises(ImagestrataError, match="`out` must be"):
         plot_trace(clustering, tmp_path / "file" / "trace.png")
     with pytest.raises(ImagestrataError, match="no iterations to draw"):
         plot_trace(replace(clustering, trace=TRACE.head(0)))

@@ -36,7 +36,7 @@ test_that("bad arguments are named", {
     sample_images("run")
     sample_images(toy_clustering(), n_per_cluster = NA)
     find_images(toy_images())
-    find_images(toy_clustering(), cluster = "first")
+    find_images(toy_clustering(), clusters = "first")
     image_gallery(toy_clustering(), out = NULL)
     image_gallery(toy_clustering(), out = folder, sample = "sample.csv")
     augment(toy_clustering(), data.frame(name = "a"))

@@ -11,8 +11,8 @@ test_that("mistakes are a ggplot, stored where asked and by ggsave()", {
 })
 
 test_that("the images are those that R knows of", {
-  calls <- local_core(plot_mistakes = function(model, path, ...) {
-    png::writePNG(matrix(0.5, 2, 2), path)
+  calls <- local_core(plot_mistakes = function(model, out, ...) {
+    png::writePNG(matrix(0.5, 2, 2), out)
   })
   folder <- withr::local_tempdir()
   plot_mistakes(toy_model(folder), file.path(folder, "wrong.png"), label = "crowd")

@@ -17,7 +17,7 @@ test_that("the montage is a ggplot, stored where asked and by ggsave()", {
 })
 
 test_that("a picture keeps its shape", {
-  local_core(plot_montage = \(path, ...) png::writePNG(matrix(0.5, 20, 50), path))
+  local_core(plot_montage = \(out, ...) png::writePNG(matrix(0.5, 20, 50), out))
   plot <- plot_montage(toy_clustering())
   expect_equal(plot$theme$aspect.ratio, 0.4)
 })

@@ -27,7 +27,7 @@ test_that("the text of a picture is read", {
   expect_equal(texts$text, c("OPEN BORDERS\nVOTE NOW", NA))
   expect_equal(texts$n_words, c(4, 0))
   expect_equal(texts$reason, c(NA, "no text found"))
-  expect_true(texts$text_share[1] > 0.1 && texts$text_share[1] < 0.9)
+  expect_true(texts$share_text[1] > 0.1 && texts$share_text[1] < 0.9)
   expect_error(read_text(folder, "xyz", progress = FALSE), "lacks the language \"xyz\"",
     class = "imagestrata_error"
   )

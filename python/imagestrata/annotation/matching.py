@@ -113,7 +113,7 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
                 f"{quote(table.loc[twice, name].iloc[0])} for one.",
                 "Nobody could tell them apart." if name == "description" else "",
             )
-    numbers = [check_int("cluster", cluster) for cluster in table["cluster"]]
+    numbers = [check_int("clusters", cluster) for cluster in table["cluster"]]
     unknown = sorted(set(numbers) - set(clustering.clusters["cluster"]))
     if unknown:
         raise ImagestrataError(

@@ -350,14 +350,14 @@ def check_clustering(clustering: Any) -> Clustering:
     return clustering
 
 
-def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None) -> list[int]:
+def select_clusters(clustering: Clustering, clusters: int | Iterable[int] | None) -> list[int]:
     """The numbers asked for, checked; all clusters if None."""
     existing: list[int] = clustering.clusters["cluster"].tolist()
-    if cluster is None:
+    if clusters is None:
         return existing
     allowed = {*existing, *clustering.images["cluster"]}
-    asked = [cluster] if np.ndim(cluster) == 0 else list(cluster)  # type: ignore[arg-type]
-    numbers = list(dict.fromkeys(check_int("cluster", number) for number in asked))
+    asked = [clusters] if np.ndim(clusters) == 0 else list(clusters)  # type: ignore[arg-type]
+    numbers = list(dict.fromkeys(check_int("clusters", number) for number in asked))
     unknown = [number for number in numbers if number not in allowed]
     if unknown:
         span = f"numbered 1 to {len(existing)}" if existing else "none"
@@ -369,9 +369,9 @@ def select_clusters(clustering: Clustering, cluster: int | Iterable[int] | None)
     return numbers
 
 
-def check_same_run(images: pd.DataFrame, path: str | os.PathLike[str] | None, what: str) -> None:
+def check_same_run(images: pd.DataFrame, out: str | os.PathLike[str] | None, what: str) -> None:
     """Refuse to put a figure or a page of one clustering into the run folder of another."""
-    run = None if path is None else run_of(check_path("path", path))
+    run = None if out is None else run_of(check_path("out", out))
     if run is not None:
         check_base(run, "cluster", clusters_fingerprint(images), what)
 

@@ -44,7 +44,7 @@ class _File(NamedTuple):
 
 @public
 def draw_demo_corpus(
-    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     n_images: int = 600,
     seed: int = 0,
@@ -61,7 +61,7 @@ def draw_demo_corpus(
 
     Parameters
     ----------
-    folder : path
+    out : path
         Where to put them; new, empty, or holding this very corpus already, of
         which only what is missing is written then.
     n_images : int, default 600
@@ -87,7 +87,7 @@ def draw_demo_corpus(
     """
     n_images = check_int("n_images", n_images, minimum=20, maximum=10_000)
     seed = check_seed(seed)
-    target = make_folder(folder, "folder")
+    target = make_folder(out, "out")
     with track(progress, "Drawing", n_images) as advance:
         files = {}
         for name, file in _corpus(n_images, seed):

@@ -61,14 +61,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def figure(
-    width: float, height: float, path: str | os.PathLike[str] | None, *, dpi: int = 200
+    width: float, height: float, out: str | os.PathLike[str] | None, *, dpi: int = 200
 ) -> Iterator[Figure]:
-    """Yield an empty figure of a size in inches; store it at ``path`` in the end, if given."""
+    """Yield an empty figure of a size in inches; store it as ``out`` in the end, if given."""
     # pyplot is not used, but once it is loaded notebooks show the figure that a cell returns.
     import matplotlib.pyplot
     from matplotlib.figure import Figure
 
-    target = None if path is None else _check_target(path)
+    target = None if out is None else _check_target(out)
     with matplotlib.rc_context(_STYLE):
         drawn = Figure(figsize=(width, height), dpi=dpi)
         yield drawn
@@ -80,11 +80,11 @@ def figure(
             write_bytes(target, buffer.getvalue())
 
 
-def _check_target(path: str | os.PathLike[str]) -> Path:
-    target = expand_home(path)
+def _check_target(out: str | os.PathLike[str]) -> Path:
+    target = expand_home(out)
     if target.suffix.lower() not in _OPTIONS:
         raise ImagestrataError(
-            f"{arg('path')} must end in {', '.join(_OPTIONS)}; got {quote(path)}.",
+            f"{arg('out')} must end in {', '.join(_OPTIONS)}; got {quote(out)}.",
         )
-    make_folder(target.parent, "path")
+    make_folder(target.parent, "out")
     return target

@@ -20,7 +20,7 @@ from ..verbs import public
 @public
 def find_images(
     clustering: Clustering,
-    cluster: int | Iterable[int] | None = None,
+    clusters: int | Iterable[int] | None = None,
     n: int = 9,
     *,
     order: str = "typical",
@@ -31,7 +31,7 @@ def find_images(
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned.
-    cluster : int or sequence of int, optional
+    clusters : int or sequence of int, optional
         Numbers of clusters, 1 for the largest, -1 for the residual. Without
         it, all clusters (and not the residual).
     n : int, default 9
@@ -56,7 +56,7 @@ def find_images(
     check_clustering(clustering)
     n = check_int("n", n, minimum=1)
     order = check_choice("order", order, ["typical", "atypical"])
-    chosen = select_clusters(clustering, cluster)
+    chosen = select_clusters(clustering, clusters)
     ranked = rank_images(clustering.images, chosen, typical=order == "typical")
     ranked["rank"] = ranked.groupby("cluster").cumcount() + 1
     ranked = with_file(ranked)

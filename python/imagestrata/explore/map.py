@@ -110,7 +110,7 @@ def map_images(
 def plot_map(
     clustering: Clustering,
     points: pd.DataFrame,
-    path: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
     *,
     keywords: pd.DataFrame | None = None,
 ) -> Figure:
@@ -122,7 +122,7 @@ def plot_map(
         What :func:`cluster_images` returned.
     points : DataFrame
         What :func:`map_images` returned.
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
     keywords : DataFrame, optional
         What :func:`cluster_keywords` returned: the first term of each cluster stands
@@ -141,7 +141,7 @@ def plot_map(
         If an image has no place on the map, or the file cannot be written.
     """
     check_clustering(clustering)
-    check_same_run(clustering.images, path, "map")
+    check_same_run(clustering.images, out, "map")
     places = on_a_square(check_points(points, clustering.images))
     words = check_keywords(keywords, 1)
     numbers: list[int] = clustering.clusters["cluster"].tolist()
@@ -152,7 +152,7 @@ def plot_map(
     terms = {row: words[number][0] for row, number in enumerate(numbers) if words.get(number)}
     # The residual first, beneath the clusters; of these the smallest last, on top.
     order = np.lexsort((clusters, clusters > 0))
-    with figure(_SIDE, _SIDE + 0.3, path) as drawn:
+    with figure(_SIDE, _SIDE + 0.3, out) as drawn:
         axes = drawn.add_axes((0.02, 0.06, 0.96, 0.92))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         axes.set_axis_off()

@@ -1,4 +1,4 @@
-"""Which accounts, hashtags, days or tags are over-represented in which cluster."""
+"""Which authors, hashtags, days or tags are over-represented in which cluster."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cluster_metadata(
         which a unique end is enough); an image may have several rows. By default the
         column is one of the clustering's images.
     column : str
-        The column: an account, a day, a party, hashtags. Its values count as text; cut
+        The column: an author, a day, a party, hashtags. Its values count as text; cut
         numbers into groups first. Of cells that are lists or arrays every element is a
         value.
     separator : str, optional
@@ -82,7 +82,7 @@ def cluster_metadata(
     Notes
     -----
     The study's Tables A3 to A5 list, for every cluster and the residual, its size and how
-    many images carry a hashtag or account; ``n_images`` is that number.
+    many images carry a hashtag or author; ``n_images`` is that number.
 
     A cluster is part of the corpus, so the two shares of the lift are not independent.
     The shares p in the cluster and q in the rest of the corpus are. With w, the cluster's
@@ -90,7 +90,7 @@ def cluster_metadata(
     with the ratio p / q: its interval is that of the ratio, carried over. The interval of
     the ratio is recovered from Wilson's of p and of q (MOVER-R; Donner and Zou 2012,
     Newcombe 2016), which, unlike Katz's logarithm, needs no correction where a count is
-    zero. Intervals treat images as drawn independently; those of one account or one day
+    zero. Intervals treat images as drawn independently; those of one author or one day
     are not, and many values are looked at: read them as a guide to what is worth a look.
 
     Examples

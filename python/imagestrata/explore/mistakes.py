@@ -26,7 +26,7 @@ _KINDS = {"false positive": "false positives", "false negative": "false negative
 @public
 def plot_mistakes(
     model: Any,
-    path: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
     *,
     split: str = "test",
     label: str | None = None,
@@ -37,7 +37,7 @@ def plot_mistakes(
     Parameters
     ----------
     model : FineTunedModel or path
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
     split : {"test", "val", "train"}, default "test"
     label : str, optional
@@ -85,7 +85,7 @@ def plot_mistakes(
     for row in rows:
         found = wrong[wrong["row"] == row]
         words.append((_short(found["label"].iloc[0]), _about(found, seen)))
-    with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, path, dpi=DPI) as drawn:
+    with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, out, dpi=DPI) as drawn:
         draw_canvas(drawn.add_axes((0, 0, 1, 1)), canvas, words)
     return drawn
 

@@ -32,7 +32,7 @@ N_KEYWORDS, _LETTERS = 2, 15
 @public
 def plot_montage(
     clustering: Clustering,
-    path: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
     *,
     n_clusters: int = 20,
     n_images: int = 10,
@@ -45,7 +45,7 @@ def plot_montage(
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned.
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
     n_clusters : int, default 20
         How many clusters, the largest first. (The paper shows 20 at random.)
@@ -82,7 +82,7 @@ def plot_montage(
         raise ImagestrataError(
             f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
         )
-    check_same_run(clustering.images, path, "montage")
+    check_same_run(clustering.images, out, "montage")
     shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
     canvas = tile_canvas(shown, "cluster", chosen, n_images)
     sizes = clustering.images["cluster"].value_counts()
@@ -95,7 +95,7 @@ def plot_montage(
         name = "Residual" if number == -1 else str(number)
         about = [_fitting(term) for term in terms.get(number, [])] or [f"{share:.1f}%"]
         words.append((name, "\n".join([f"{size:,} {images}", *about])))
-    with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, path, dpi=DPI) as drawn:
+    with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, out, dpi=DPI) as drawn:
         draw_canvas(drawn.add_axes((0, 0, 1, 1)), canvas, words)
     return drawn
 

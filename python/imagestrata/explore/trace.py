@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @public
-def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = None) -> Figure:
+def plot_trace(clustering: Clustering, out: str | os.PathLike[str] | None = None) -> Figure:
     """Draw the course of the iterations: the paper's Figure 6.
 
     Three panels over the iterations: the images that remained; the clusters
@@ -27,7 +27,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned.
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
 
     Returns
@@ -41,7 +41,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
         If the clustering has no iterations, or the file cannot be written.
     """
     check_clustering(clustering)
-    check_same_run(clustering.images, path, "trace")
+    check_same_run(clustering.images, out, "trace")
     trace = clustering.trace
     if trace.empty:
         raise ImagestrataError(
@@ -51,7 +51,7 @@ def plot_trace(clustering: Clustering, path: str | os.PathLike[str] | None = Non
     from matplotlib.ticker import MaxNLocator
 
     x = trace["iteration"]
-    with figure(6.5, 6, path) as drawn:
+    with figure(6.5, 6, out) as drawn:
         top, middle, bottom = drawn.subplots(3, 1, sharex=True)
         top.bar(x, trace["n_remaining"], color=MAIN)
         top.set_title("Images remaining")

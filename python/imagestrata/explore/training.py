@@ -24,14 +24,14 @@ _NAMES = {"train": "training", "val": "validation"}
 
 
 @public
-def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figure:
     """Draw loss and accuracy over the epochs: the Element's Figures 7.4 and 7.5.
 
     Parameters
     ----------
     model : FineTunedModel, path, or several of them in a list or a dict
         Of several, each has a row; the keys of a dict name them.
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
 
     Returns
@@ -47,7 +47,7 @@ def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Fig
     from matplotlib.ticker import MaxNLocator
 
     models = _named(model)
-    with figure(6.5, 0.6 + 2.1 * len(models), path) as drawn:
+    with figure(6.5, 0.6 + 2.1 * len(models), out) as drawn:
         panels = drawn.subplots(len(models), 2, sharex="col", squeeze=False)
         for row, (name, one) in zip(panels, models.items(), strict=True):
             for axes, measure in zip(row, ("loss", "accuracy"), strict=True):
@@ -76,14 +76,14 @@ def plot_training(model: Any, path: str | os.PathLike[str] | None = None) -> Fig
 
 @public
 def plot_confusion(
-    model: Any, path: str | os.PathLike[str] | None = None, *, split: str = "test"
+    model: Any, out: str | os.PathLike[str] | None = None, *, split: str = "test"
 ) -> Figure:
     """Draw what was taken for what.
 
     Parameters
     ----------
     model : FineTunedModel or path
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
     split : {"test", "val", "train"}, default "test"
 
@@ -110,7 +110,7 @@ def plot_confusion(
     rows = -(-len(tables) // columns)
     n = max(len(names) for names, _ in tables.values())
     side = min(6.0, 1.5 + 0.36 * n) if n > 2 else 1.55
-    with figure(max(columns * side, 3.2), rows * side + 0.2, path) as drawn:
+    with figure(max(columns * side, 3.2), rows * side + 0.2, out) as drawn:
         panels = drawn.subplots(rows, columns, squeeze=False).ravel()
         for axes in panels[len(tables) :]:
             axes.set_axis_off()

@@ -30,7 +30,7 @@ _NAMES = {
 
 
 @public
-def plot_tuning(tuned: Tuning, path: str | os.PathLike[str] | None = None) -> Figure:
+def plot_tuning(tuned: Tuning, out: str | os.PathLike[str] | None = None) -> Figure:
     """Draw how the clusterings of a grid agree with people.
 
     Two panels. Precision against recall of every candidate, the best one in a
@@ -42,7 +42,7 @@ def plot_tuning(tuned: Tuning, path: str | os.PathLike[str] | None = None) -> Fi
     ----------
     tuned : Tuning
         What :func:`tune_clusters` returned.
-    path : path, optional
+    out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
 
     Returns
@@ -63,7 +63,7 @@ def plot_tuning(tuned: Tuning, path: str | os.PathLike[str] | None = None) -> Fi
     rows = {name: table.set_index("candidate") for name, table in tuned.results.groupby("measure")}
     decides = rows[measure]
     best = tuned.summary["candidate"].item()
-    with figure(8.5, 4.2, path) as drawn:
+    with figure(8.5, 4.2, out) as drawn:
         left, right = drawn.subplots(1, 2)
         for number, (encoder, of_one) in enumerate(decides.groupby("encoder", sort=False)):
             colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]

@@ -46,14 +46,14 @@ _WHITE = 220
 #: nothing to read; with more the ground is white, and the first look has read what there is.
 _WHITE_SHARES = (0.002, 0.5)
 
-_COLUMNS = ("text", "n_words", "confidence", "text_share", "languages", "reason")
+_COLUMNS = ("text", "n_words", "confidence", "share_text", "languages", "reason")
 
 _FOUND = pa.schema(
     [
         ("text", pa.string()),
         ("n_words", pa.int64()),
         ("confidence", pa.float64()),
-        ("text_share", pa.float64()),
+        ("share_text", pa.float64()),
         ("reason", pa.string()),
     ]
 )
@@ -128,7 +128,7 @@ def read_text(
         - ``text``: the words, with a line break where a line ends; missing without any
         - ``n_words``: how many
         - ``confidence``: their mean confidence, from 0 to 1, by Tesseract's own lights
-        - ``text_share``: the share of the image's area inside the boxes around them
+        - ``share_text``: the share of the image's area inside the boxes around them
         - ``languages``: those that were looked for, such as ``"eng+deu"``
         - ``reason``: why there is no text: ``"no text found"``, or why the image could not
           be read, and then the numbers are missing too
@@ -303,7 +303,7 @@ def _read_image(settings: dict[str, Any], file: File) -> dict[str, Any]:
         "text": _joined(words) or None,
         "n_words": len(words),
         "confidence": float(np.mean([word.confidence for word in words])) if words else None,
-        "text_share": _share(words, picture.size),
+        "share_text": _share(words, picture.size),
         "reason": None if words else NO_TEXT,
     }
 
