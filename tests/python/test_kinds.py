@@ -187,6 +187,14 @@ def test_every_public_name_that_takes_a_table_takes_all_kinds():
     assert Clustering.augment and Clustering.predict and Embeddings.from_arrays
 
 
+def test_a_table_of_files_is_never_taken_for_vectors(tmp_path):
+    files = pd.DataFrame({"filename": ["a.jpg", "b.jpg"], "likes": [1, 2]})
+    with pytest.raises(ImagestrataError, match="must have a column 'path'"):
+        cluster_images(files, progress=False)
+    with pytest.raises(ImagestrataError, match="no numbers, 'filename'"):
+        reduce_embeddings(files)
+
+
 def test_coordinates_from_elsewhere_are_vectors_and_no_map(vectors):
     table = pd.DataFrame(vectors[:, :2], columns=["x", "y"]).assign(
         image_id=[f"i{row}" for row in range(120)]

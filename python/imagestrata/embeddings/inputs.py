@@ -30,7 +30,9 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
     """
     if isinstance(images, Embeddings):
         embeddings = images
-    elif is_vectors(images := from_elsewhere(images)):
+    elif is_vectors(images := from_elsewhere(images)) or (
+        embed is None and isinstance(images, pd.DataFrame)
+    ):
         embeddings = Embeddings.from_arrays(images)
     elif embed is not None and isinstance(
         images, (str, os.PathLike, list, tuple, pd.Series, pd.DataFrame)
@@ -48,9 +50,12 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
 
 
 def is_vectors(given: Any) -> bool:
-    """Whether something is vectors: an array, rows of numbers, or a table without paths."""
+    """Whether something is vectors: an array, rows of numbers, or a table of nothing else."""
     if isinstance(given, pd.DataFrame):
-        return "path" not in given and len({*given} - {"image_id"}) > 0
+        rest = given.drop(columns="image_id", errors="ignore")
+        numbers = rest.select_dtypes("number").shape[1] == rest.shape[1] > 0
+        lists = rest.shape[1] == 1 and len(rest) > 0 and np.ndim(rest.iloc[0, 0]) == 1  # type: ignore[arg-type]
+        return numbers or lists
     if isinstance(given, list | tuple):
         return len(given) > 0 and np.ndim(given[0]) == 1 and not isinstance(given[0], str)
     return isinstance(given, np.ndarray)
