@@ -28,7 +28,7 @@ import pyarrow as pa
 from .errors import ImagestrataError, plural, warn
 from .files import bare
 from .validate import check_path
-from .wording import arg, quote
+from .wording import arg, kind_of, quote, verb
 
 SEPARATORS = (",", ";", "\t")
 
@@ -289,6 +289,45 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
 
     plain = values.astype(object).map(text)
     return plain.where(plain.notna(), None).astype("str")
+
+
+def check_table(
+    name: str, given: Any, needed: Sequence[str], maker: str, *, whole: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A table with certain columns, its ids as text.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    given : Any
+    needed : sequence of str
+        Columns that it must have.
+    maker : str
+        The verb that makes such tables.
+    whole : sequence of str
+        Columns that must have values, in at least one row.
+    """
+    if not isinstance(given, pd.DataFrame):
+        raise ImagestrataError(
+            f"{arg(name)} must be a table with the columns {', '.join(needed)}, as {verb(maker)} "
+            f"returns it, not {kind_of(given)}."
+        )
+    missing = [column for column in needed if column not in given]
+    if missing:
+        raise ImagestrataError(
+            f"{arg(name)} lacks the column {quote(missing[0])}; it has "
+            f"{', '.join(map(str, given))}.",
+            f"Give a table such as {verb(maker)} returns.",
+        )
+    if whole and not len(given):
+        raise ImagestrataError(f"{arg(name)} has no rows.")
+    gaps = int(given[[*whole]].isna().any(axis=1).sum())
+    if gaps:
+        raise ImagestrataError(
+            f"{gaps} of {plural(len(given), 'row')} of {arg(name)} have gaps in {', '.join(whole)}."
+        )
+    return with_text_ids(given)
 
 
 def with_text_ids(table: pd.DataFrame) -> pd.DataFrame:

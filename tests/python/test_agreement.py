@@ -265,7 +265,7 @@ def test_bad_input():
         agreement(pd.concat([one, one.head(1)]))
     with pytest.raises(ImagestrataError, match="6 of 6 are not, 'same' for one"):
         agreement(one.assign(judgement="same"))
-    with pytest.raises(ImagestrataError, match="with the columns pair_id, annotator, judgement"):
+    with pytest.raises(ImagestrataError, match="lacks the column 'annotator'"):
         agreement(one.drop(columns="annotator"))
     with pytest.raises(ImagestrataError, match="lack a pair or an annotator"):
         consensus(one.assign(annotator=None))

@@ -139,8 +139,8 @@ def test_bad_input():
     for bad, message in [
         ([1], "not a list"),
         (sample.drop(columns="cluster"), "'cluster'"),
-        (sample.iloc[:0], "no images"),
-        (sample.assign(cluster=[1, None, 2, 2]), "1 of 4 images have no id"),
+        (sample.iloc[:0], "`sample` has no rows"),
+        (sample.assign(cluster=[1, None, 2, 2]), "1 of 4 rows of `sample` have gaps"),
         (pd.concat([sample, sample]), "4 image ids"),
     ]:
         with pytest.raises(ImagestrataError, match=message):

@@ -338,7 +338,7 @@ def test_bad_files(clustering, matching, tmp_path):
         pytest.warns(UserWarning, match="5 of 6 sets"),
     ):
         read_test(tmp_path / "twice.csv", matching)
-    with pytest.raises(ImagestrataError, match=r"-key\.csv beside.* it has set_id"):
+    with pytest.raises(ImagestrataError, match=r"lacks the column 'cluster'; it has set_id"):
         read_test(tmp_path / "bad.csv", matching[["set_id"]])
     with pytest.raises(ImagestrataError, match="needs two clusters or more; 1 was given"):
         export_test(clustering, tmp_path / "b.html", descriptions={1: NAMES[1]})

@@ -169,7 +169,7 @@ def test_bad_answers(clustering, tmp_path):
         read_coding(one, sheet.fillna("x"))
     with pytest.raises(ImagestrataError, match="`files` is empty"):
         read_coding([], sheet)
-    with pytest.raises(ImagestrataError, match="`sheet` must be the table that coding_sheet"):
+    with pytest.raises(ImagestrataError, match="`sheet` lacks the column 'cluster'"):
         read_coding(one, sheet[["path"]])
 
 

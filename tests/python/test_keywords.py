@@ -168,7 +168,7 @@ def test_shown_in_gallery_and_montage(tmp_path):
     long = table.assign(term="a term that is far too long")
     figure = plot_montage(clustering, clusters=[2], keywords=long)
     assert figure.axes[0].texts[1].get_text().splitlines()[1] == "a term that is…"
-    with pytest.raises(ImagestrataError, match="columns cluster, rank and term"):
+    with pytest.raises(ImagestrataError, match="`keywords` lacks the column 'cluster'"):
         plot_montage(clustering, keywords=table[["term"]])
 
 

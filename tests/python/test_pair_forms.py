@@ -233,7 +233,7 @@ def test_the_key_lies_beside_the_file(pairs, tmp_path):
         read_pairs(other, tmp_path / "page.html")
     with pytest.raises(ImagestrataError, match="There is no file"):
         read_pairs(file, tmp_path / "none.html")
-    with pytest.raises(ImagestrataError, match="`pairs` must be the table"):
+    with pytest.raises(ImagestrataError, match="`pairs` lacks the column 'image_a'"):
         read_pairs(file, file)
 
 

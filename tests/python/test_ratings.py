@@ -329,7 +329,7 @@ def test_bad_ratings():
         (table.iloc[:0], {}, "no rows"),
         (table.astype({"rating": "str"}), {}, "must hold numbers"),
         (table.assign(rating=np.nan), {}, r"All ratings \(6\) are missing"),
-        (table.assign(image_id=None), {}, "6 of 6 ratings have no"),
+        (table.assign(image_id=None), {}, "6 of 6 rows of `ratings` have gaps"),
         (pd.concat([table, table]), {}, "6 ratings are there twice"),
         (table, {"by": "party"}, "'party'"),
         (table, {"by": "rating"}, "must name groups"),
@@ -469,7 +469,7 @@ def test_bad_files(tmp_path):
         (pd.concat([rows, other]), {}, "1 image has contradictory ratings by one respondent"),
         (rows.assign(group=["D", "R"]), {}, "more than one group, 'r1'"),
         (rows, {"sample": [1]}, "`sample` must be"),
-        (rows, {"sample": sample()[:0]}, "sample has no images"),
+        (rows, {"sample": sample()[:0]}, "`sample` has no rows"),
     ]:
         with pytest.raises(ImagestrataError, match=message):
             read_ratings(bad, **arguments)

@@ -169,7 +169,7 @@ def test_not_a_classifier(pictures, colour_weights, tmp_path):
 
 
 def test_frequencies_of_nothing():
-    with pytest.raises(ImagestrataError, match="columns image_id and label"):
+    with pytest.raises(ImagestrataError, match="`tags` lacks the column 'image_id'"):
         tag_frequencies(pd.DataFrame({"tag": ["a"]}))
     with pytest.raises(ImagestrataError, match="None of 1 image has a label"):
         tag_frequencies(pd.DataFrame({"image_id": ["a"], "label": [None]}))

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import check_choice, check_conf_level, check_int, check_seed, columns_of
+from ..tables import check_table
+from ..validate import check_choice, check_conf_level, check_int, check_seed
 from ..verbs import public
-from ..wording import arg, quote, verb
+from ..wording import quote, verb
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
@@ -129,13 +130,7 @@ def agreement(
 def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
     """The columns pair_id, annotator, judgement (numbers), a row per judgement that was made."""
     columns = ["pair_id", "annotator", "judgement"]
-    if not isinstance(judgements, pd.DataFrame) or not set(columns) <= set(judgements):
-        raise ImagestrataError(
-            f"{arg(name)} must be a table with the columns {', '.join(columns)}; "
-            f"{columns_of(judgements)}.",
-            f"{verb('read_pairs')} makes one of the annotators' files.",
-        )
-    table = judgements[columns]
+    table = check_table(name, judgements, columns, "read_pairs")[columns]
     table = table[table["judgement"].notna()]
     if not len(table):
         raise ImagestrataError("There are no judgements: the table has none.")

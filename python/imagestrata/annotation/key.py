@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..tables import read_typed, with_text_ids
-from ..validate import check_path, columns_of
-from ..wording import arg, quote, verb
+from ..tables import check_table, read_typed
+from ..validate import check_path
+from ..wording import quote
 
 
 def key_file(export: Path) -> Path:
@@ -50,9 +50,4 @@ def read_key(
                 )
             file = key_file(file)
         given = read_typed(file, columns, texts=texts)
-    if not isinstance(given, pd.DataFrame) or not {*columns} <= {*given}:
-        raise ImagestrataError(
-            f"{arg(name)} must be the table that {verb(maker)} returned, or the file ...-key.csv "
-            f"beside what it wrote, with the columns {', '.join(columns)}; {columns_of(given)}.",
-        )
-    return with_text_ids(given)
+    return check_table(name, given, columns, maker)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.assign import check_packets
-from ..tables import as_number, keep_given, typed, with_text_ids
+from ..tables import as_number, check_table, keep_given, typed
 from ..validate import check_scale
 from ..verbs import public
-from ..wording import arg, quote, verb
+from ..wording import arg, quote
 from .answers import Asked, answered, once, read_tables, refuse
 from .key import read_key
 from .packets import EMOTIONS, check_items
@@ -201,14 +201,10 @@ def _groups(table: pd.DataFrame, packets: Any) -> pd.Series[Any]:
 
 
 def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
-    if not isinstance(sample, pd.DataFrame) or "image_id" not in sample or "cluster" not in sample:
-        raise ImagestrataError(
-            f"{arg('sample')} must be a table as {verb('sample_images')} returns it."
-        )
+    named = ("image_id", "cluster")
+    sample = check_table("sample", sample, named, "sample_images", whole=("image_id",))
     columns = [name for name in _OF_SAMPLE if name in sample]
-    known = with_text_ids(sample).set_index("image_id")[columns]
-    if known.empty:
-        raise ImagestrataError("The sample has no images.")
+    known = sample.set_index("image_id")[columns]
     if known.index.has_duplicates:
         raise ImagestrataError("The sample has image ids more than once.")
     outside = ~table["image_id"].isin(known.index)

@@ -18,10 +18,10 @@ from ..progress import Progress
 from ..provenance import Step, fingerprint, version
 from ..sampling.sample import from_sample
 from ..shown import Page
-from ..tables import with_text_ids
+from ..tables import check_table
 from ..validate import check_bool, check_int
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import quote
 from .keywords import check_keywords
 from .points import check_points, map_content, map_method
 from .thinning import MOST_SHOWN, thin_out
@@ -172,12 +172,7 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
     """Rows of the images that were sampled."""
     if sample is None:
         return np.array([], dtype=np.int64)
-    if not isinstance(sample, pd.DataFrame) or "image_id" not in sample:
-        raise ImagestrataError(
-            f"{arg('sample')} must be a table with a column image_id, as {verb('sample_images')} "
-            f"returns it; got {kind_of(sample)}."
-        )
-    sample = with_text_ids(sample)
+    sample = check_table("sample", sample, ("image_id",), "sample_images")
     known = sample["image_id"].isin(images["image_id"])
     unknown = sorted(set(sample["image_id"][~known]))
     if unknown:

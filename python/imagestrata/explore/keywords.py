@@ -12,9 +12,10 @@ import pandas as pd
 from ..clustering.clustering import Clustering, check_clustering
 from ..errors import ImagestrataError, plural
 from ..names import KEYS, Images
+from ..tables import check_table
 from ..validate import check_choice, check_int
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, kind_of, quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -156,13 +157,7 @@ def check_keywords(keywords: Any, n: int) -> dict[int, list[str]]:
     """The first ``n`` terms of each cluster, from a table of :func:`cluster_keywords`."""
     if keywords is None:
         return {}
-    wanted = {"cluster", "rank", "term"}
-    if not isinstance(keywords, pd.DataFrame) or not wanted <= {*keywords}:
-        raise ImagestrataError(
-            f"{arg('keywords')} must be a table with the columns cluster, rank and term, not "
-            f"{kind_of(keywords)}.",
-            f"Use what {verb('cluster_keywords')} returned.",
-        )
+    keywords = check_table("keywords", keywords, ("cluster", "rank", "term"), "cluster_keywords")
     ranked = keywords.sort_values(["cluster", "rank"])
     return {
         int(str(cluster)): [str(term) for term in terms["term"].head(n)]

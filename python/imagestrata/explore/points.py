@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
-from ..tables import with_text_ids
-from ..validate import columns_of
-from ..wording import arg, quote, verb
+from ..tables import check_table
+from ..wording import arg, quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,13 +28,7 @@ _LARGEST = 2**16 - 1
 
 def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
     """Where the images lie on the map, of shape (n, 2), in the order of ``images``."""
-    if not isinstance(points, pd.DataFrame) or not {"image_id", "x", "y"} <= {*points}:
-        raise ImagestrataError(
-            f"{arg('points')} must be a table with the columns image_id, x and y; "
-            f"{columns_of(points)}.",
-            f"Make it with {verb('map_images')}.",
-        )
-    points = with_text_ids(points)
+    points = check_table("points", points, ("image_id", "x", "y"), "map_images")
     twice = points["image_id"][points["image_id"].duplicated()]
     if len(twice):
         raise ImagestrataError(

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
+from ..tables import check_table
 from ..validate import check_choice
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, quote, verb
 
 #: What counts the same; "none" is every rated image.
 WEIGHTS = ("cluster", "corpus", "share", "none")
@@ -102,31 +103,15 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     return design
 
 
-def _check_ratings(ratings: Any) -> pd.DataFrame:
-    if not isinstance(ratings, pd.DataFrame):
-        raise ImagestrataError(
-            f"{arg('ratings')} must be a table such as {verb('read_ratings')} returns, not "
-            f"{kind_of(ratings)}."
-        )
-    lacking = [name for name in _NEEDED if name not in ratings]
-    if lacking:
-        raise ImagestrataError(
-            f"The ratings lack the column {quote(lacking[0])}; they have "
-            f"{', '.join(map(str, ratings))}."
-        )
-    if not len(ratings):
-        raise ImagestrataError(f"{arg('ratings')} has no rows.")
+def _check_ratings(given: Any) -> pd.DataFrame:
+    whole = ("respondent_id", "image_id", "item")
+    ratings = check_table("ratings", given, _NEEDED, "read_ratings", whole=whole)
     if not pd.api.types.is_numeric_dtype(ratings["rating"]):
         raise ImagestrataError(
             f"The column 'rating' must hold numbers, not {ratings['rating'].dtype}.",
             f"{verb('read_ratings')} makes numbers of texts and says which are none.",
         )
-    gaps = int(ratings[["respondent_id", "image_id", "item"]].isna().any(axis=1).sum())
-    if gaps:
-        raise ImagestrataError(
-            f"{gaps} of {plural(len(ratings), 'rating')} have no respondent, image or item."
-        )
-    twice = ratings.duplicated(["respondent_id", "image_id", "item"])
+    twice = ratings.duplicated([*whole])
     if twice.any():
         first = ratings[twice].iloc[0]
         raise ImagestrataError(

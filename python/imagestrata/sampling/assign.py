@@ -14,10 +14,10 @@ from ..corpus.located import located
 from ..errors import ImagestrataError, plural
 from ..files import damaged
 from ..provenance import Step, fingerprint
-from ..tables import read_typed, with_text_ids
+from ..tables import check_table, read_typed
 from ..validate import check_int, check_residual, check_seed
 from ..verbs import check_product, public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, quote, verb
 from .sample import from_sample
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -157,30 +157,11 @@ def packets_fingerprint(packets: pd.DataFrame) -> str:
     return fingerprint(packets[names].astype(str).to_numpy().tolist())
 
 
-def check_packets(packets: Any, *needed: str) -> pd.DataFrame:
+def check_packets(given: Any, *needed: str) -> pd.DataFrame:
     """Packets as :func:`assign_annotators` returns them, with the further columns ``needed``."""
-    if not isinstance(packets, pd.DataFrame):
-        raise ImagestrataError(
-            f"{arg('packets')} must be a table as {verb('assign_annotators')} returns it, not "
-            f"{kind_of(packets)}."
-        )
-    missing = [name for name in (*_COLUMNS, *needed) if name not in packets]
-    if missing:
-        raise ImagestrataError(
-            f"The table of packets lacks the column {quote(missing[0])}; it has "
-            f"{', '.join(map(str, packets))}.",
-            f"{verb('assign_annotators')} keeps the paths of the sample."
-            if missing[0] == "path"
-            else "",
-        )
-    if not len(packets):
-        raise ImagestrataError("There are no packets: the table is empty.")
-    unknown = int(packets[[*_COLUMNS, *needed]].isna().any(axis=1).sum())
-    if unknown:
-        raise ImagestrataError(
-            f"{unknown} of {plural(len(packets), 'row')} of the packets have gaps."
-        )
-    table = with_text_ids(packets).astype({"group": "str"})
+    columns = (*_COLUMNS, *needed)
+    packets = check_table("packets", given, columns, "assign_annotators", whole=columns)
+    table = packets.astype({"group": "str"})
     twice = table.duplicated(["packet_id", "image_id"])
     if twice.any():
         first = table[twice].iloc[0]
@@ -251,26 +232,10 @@ def _check_groups(groups: Any) -> list[str]:
     return names
 
 
-def _check_sample(sample: Any) -> pd.DataFrame:
-    check_product("sample", sample, ("sample",))
-    if not isinstance(sample, pd.DataFrame):
-        raise ImagestrataError(
-            f"{arg('sample')} must be a table as {verb('sample_images')} returns it, not "
-            f"{kind_of(sample)}."
-        )
-    missing = [name for name in ("image_id", "cluster") if name not in sample]
-    if missing:
-        raise ImagestrataError(
-            f"The sample lacks the column {quote(missing[0])}; it has "
-            f"{', '.join(map(str, sample))}."
-        )
-    if not len(sample):
-        raise ImagestrataError("The sample has no images.")
-    unknown = int(sample[["image_id", "cluster"]].isna().any(axis=1).sum())
-    if unknown:
-        raise ImagestrataError(
-            f"{unknown} of {plural(len(sample), 'image')} have no id or no cluster."
-        )
+def _check_sample(given: Any) -> pd.DataFrame:
+    check_product("sample", given, ("sample",))
+    columns = ("image_id", "cluster")
+    sample = check_table("sample", given, columns, "sample_images", whole=columns)
     twice = int(sample["image_id"].duplicated().sum())
     if twice:
         raise ImagestrataError(

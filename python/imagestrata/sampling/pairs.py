@@ -16,10 +16,10 @@ from ..errors import ImagestrataError, plural
 from ..files import damaged
 from ..progress import Progress
 from ..provenance import Step, fingerprint, one_of, step_folder
-from ..tables import read_typed, with_text_ids
+from ..tables import check_table, read_typed
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, quote, verb
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -213,32 +213,15 @@ def pairs_fingerprint(pairs: pd.DataFrame) -> str:
 
 
 def check_pairs(
-    pairs: Any, *needed: str, repeated: bool = False, name: str = "pairs"
+    given: Any, *needed: str, repeated: bool = False, name: str = "pairs"
 ) -> pd.DataFrame:
     """Pairs of two images each with an id of their own, and the further columns ``needed``.
 
     Where ``repeated``, a pair may have several rows, one per annotator.
     """
-    if not isinstance(pairs, pd.DataFrame):
-        raise ImagestrataError(
-            f"{arg(name)} must be a table as {verb('sample_pairs')} returns it, not "
-            f"{kind_of(pairs)}."
-        )
-    pairs = with_text_ids(pairs)
-    missing = [name for name in ("pair_id", "image_a", "image_b", *needed) if name not in pairs]
-    if missing:
-        raise ImagestrataError(
-            f"The table of pairs lacks the column {quote(missing[0])}; it has "
-            f"{', '.join(map(str, pairs))}.",
-            f"Judgements come back with {verb('read_pairs')}." if missing[0] == "judgement" else "",
-        )
-    if not len(pairs):
-        raise ImagestrataError("There are no pairs: the table is empty.")
-    unnamed = int(pairs[["pair_id", "image_a", "image_b"]].isna().any(axis=1).sum())
-    if unnamed:
-        raise ImagestrataError(
-            f"{unnamed} of {plural(len(pairs), 'pair')} have no id or lack an image."
-        )
+    maker = "read_pairs" if "judgement" in needed else "sample_pairs"
+    ids = ("pair_id", "image_a", "image_b")
+    pairs = check_table(name, given, (*ids, *needed), maker, whole=ids)
     alone = pairs["image_a"] == pairs["image_b"]
     if alone.any():
         first = pairs.loc[alone, "pair_id"].iloc[0]
@@ -248,8 +231,7 @@ def check_pairs(
             "Leave those pairs out: they say nothing about a clustering.",
         )
     _check_ids(pairs, repeated)
-    checked: pd.DataFrame = pairs
-    return checked
+    return pairs
 
 
 def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:

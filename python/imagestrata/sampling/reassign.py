@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
+from ..tables import check_table
 from ..validate import check_int, check_residual, check_seed
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, quote, verb
 from .assign import check_packets, deal, kinds_of, packets_table
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -117,17 +118,8 @@ def reassign(
 
 def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
     """One row per respondent and image: its row among the images, and whether it was rated."""
-    if not isinstance(ratings, pd.DataFrame):
-        raise ImagestrataError(
-            f"{arg('ratings')} must be a table such as {verb('read_ratings')} returns, not "
-            f"{kind_of(ratings)}."
-        )
-    missing = [name for name in ("respondent_id", "group", "image_id") if name not in ratings]
-    if missing:
-        raise ImagestrataError(
-            f"The ratings lack the column {quote(missing[0])}; they have "
-            f"{', '.join(map(str, ratings))}."
-        )
+    needed = ("respondent_id", "group", "image_id")
+    ratings = check_table("ratings", ratings, needed, "read_ratings")
     names = ["respondent_id", "group", "image_id"]
     gaps = int(ratings[names].isna().any(axis=1).sum())
     if gaps:

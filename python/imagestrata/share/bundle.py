@@ -28,9 +28,10 @@ from ..provenance import find_step, read_table, require_step, step_folder, table
 from ..rows import as_rows
 from ..sampling.pairs import pair_id, read_drawn_pairs
 from ..sampling.sample import read_sample
+from ..tables import check_table
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
-from ..wording import arg, quote, shortened, verb
+from ..wording import arg, quote, shortened
 
 #: The file that tells a bundle, with the hashes of its files; written last.
 MANIFEST = "bundle.json"
@@ -514,12 +515,7 @@ def _only(table: pd.DataFrame, names: Sequence[str], columns: Sequence[str] = ()
 
 def _ratings(ratings: pd.DataFrame) -> pd.DataFrame:
     needed = ("respondent_id", "image_id", "rating")
-    if not isinstance(ratings, pd.DataFrame) or not set(needed) <= set(ratings):
-        raise ImagestrataError(
-            f"{arg('ratings')} must be a table as {verb('read_ratings')} returns it, with the "
-            f"columns {', '.join(needed)}."
-        )
-    table = _only(ratings, _RATED)
+    table = _only(check_table("ratings", ratings, needed, "read_ratings"), _RATED)
     _check_no_names(table)
     people = sorted(table["respondent_id"].astype(str).unique())
     secrets.SystemRandom().shuffle(people)

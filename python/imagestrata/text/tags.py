@@ -17,10 +17,10 @@ from ..embeddings.parts import VectorParts, encoder_key, stack_parts
 from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
-from ..tables import with_file
+from ..tables import check_table, with_file
 from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, quote, verb
 from ..work import warn_of
 from . import remote_tags
 from .origin import texts_fingerprint
@@ -230,11 +230,7 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     ImagestrataError
         If a column is missing, or there is no label.
     """
-    if not isinstance(tags, pd.DataFrame) or not {"image_id", "label"} <= {*tags}:
-        raise ImagestrataError(
-            f"{arg('tags')} must be a table with the columns image_id and label, as "
-            f"{verb('tag_images')} returns it; got {kind_of(tags)}."
-        )
+    tags = check_table("tags", tags, ("image_id", "label"), "tag_images")
     found = tags.dropna(subset="label")
     if found.empty:
         raise ImagestrataError(
