@@ -33,25 +33,10 @@ as_clustering <- function(embeddings,
                           ...) {
   check_dots(...)
   out <- check_path(out, "out", null = TRUE)
-  new_clustering(call_verb("as_clustering", labels = send_given_labels(labels)), out)
-}
-
-# Labels as a table, by image or in the order of the images.
-send_given_labels <- function(x, call = rlang::caller_env()) {
-  if (is.data.frame(x)) {
-    return(list(kind = "table", table = encode_table(plain_tibble(x), call)))
+  sent <- if (is.data.frame(labels)) {
+    list(kind = "table", table = encode_table(plain_tibble(labels)))
+  } else {
+    send_clusters(labels, "labels")
   }
-  if (!is.atomic(x) || length(dim(x)) > 1) {
-    abort_imagestrata(
-      "{.arg labels} must be a vector with one label per image, or a data frame with
-       {.var image_id} and {.var label}, not {seen(x)}.",
-      call = call
-    )
-  }
-  ids <- names(x)
-  table <- tibble::tibble(label = if (is.factor(x)) as.character(x) else unname(x))
-  if (!is.null(ids)) {
-    table <- tibble::add_column(table, image_id = ids, .before = 1)
-  }
-  list(kind = "labels", table = encode_table(table, call))
+  new_clustering(call_verb("as_clustering", labels = sent), out)
 }

@@ -10,9 +10,10 @@
 #' much of the literature reports, but grows with the number of clusters by chance alone.
 #'
 #' @param ... Two or more clusterings, with names or without: what [cluster_images()] returned; a
-#'   data frame with `image_id` and `cluster`; or one cluster per image, in the order of the first
-#'   clustering that has ids. Clusters are numbers, -1 for the residual, or text, such as
-#'   categories of yours. Of a list: `compare_clusterings(!!!several)`.
+#'   data frame with `image_id` and `cluster`; a vector of clusters named by `image_id`; or one
+#'   cluster per image, in the order of the first clustering that has ids. Clusters are numbers, -1
+#'   for the residual, or text, such as categories of yours. Of a list:
+#'   `compare_clusterings(!!!several)`.
 #' @param truth True classes, for the measures of [score_clustering()]: labels in the order of the
 #'   first clustering, a data frame with `image_id` and `label`, or the name of a column of the
 #'   first clustering. Missing labels are left out.
@@ -84,7 +85,7 @@ send_clusters <- function(x, name, call = rlang::caller_env()) {
       needs = "image_id", hint = "Rename the column that says which image a row is about."
     )
   } else if (is.atomic(x) && length(x) > 0 && is.null(dim(x))) {
-    x <- tibble::tibble(cluster = x)
+    x <- tibble::tibble(image_id = names(x), cluster = unname(x))
   } else {
     abort_imagestrata(
       "{.arg {name}} must be what {.fn cluster_images} returned, a data frame with {.var image_id},

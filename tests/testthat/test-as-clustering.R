@@ -56,7 +56,7 @@ test_that("labels that do not fit are refused", {
   }
   refused(own_names[1:5], "5 labels for 14 images")
   refused(rep(0.5, 14), "whole")
-  refused(list("cat"), "one label per image")
+  refused(list("cat"), "one value per image")
   refused(data.frame(image_id = "i1", code = "x"), "'label'|\"label\"")
   mixed <- data.frame(x = 1, y = "a")
   expect_error(as_clustering(mixed, 1), "no numbers", class = "imagestrata_error")

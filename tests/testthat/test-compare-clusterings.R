@@ -156,3 +156,10 @@ test_that("figures refuse what is not there", {
     class = "imagestrata_error"
   )
 })
+
+test_that("a named vector goes by its names", {
+  skip_if_no_core()
+  first <- c(a = 1, b = 1, c = 2, d = 2)
+  compared <- compare_clusterings(first = first, second = rev(first))
+  expect_equal(compared$adjusted_rand, 1)
+})
