@@ -142,8 +142,8 @@ def text_of(
     text = _decoded(data, file, encoding)
     if "\0" in text and not ours:
         raise ImagestrataError(
-            f"Line {_line(text, text.index(chr(0)))} of {quote(file)} holds a NUL byte: the file "
-            "is damaged, or not text.",
+            f"Line {_line_at(text, text.index(chr(0)))} of {quote(file)} holds a NUL byte: the "
+            "file is damaged, or not text.",
             "Ask for it again.",
         )
     return text
@@ -408,7 +408,7 @@ def _decoded(data: bytes, file: Path, encoding: str | None) -> str:
             ) from None
         except UnicodeDecodeError as error:
             raise ImagestrataError(
-                f"Line {_line(data, error.start)} of {quote(file)} is not text in the encoding "
+                f"Line {_line_at(data, error.start)} of {quote(file)} is not text in the encoding "
                 f"{quote(encoding)}.",
                 f"Name another one as {arg('encoding')}, or save the file as CSV UTF-8.",
             ) from None
@@ -421,7 +421,7 @@ def _decoded(data: bytes, file: Path, encoding: str | None) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = _line(data, error.start)
+        line = _line_at(data, error.start)
         lenient = data.decode("utf-8", "replace")
         broken = lenient.count("\ufffd")
         whole = sum(1 for character in lenient if character > "\x7f") - broken
@@ -453,7 +453,7 @@ def _unmarked_wide(data: bytes) -> str | None:
     return None
 
 
-def _line(text: str | bytes, place: int) -> int:
+def _line_at(text: str | bytes, place: int) -> int:
     before = text[:place] if isinstance(text, bytes) else text[:place].encode()
     return 1 + max(before.count(b"\n"), before.count(b"\r"))
 

@@ -79,7 +79,7 @@ class Language:
 
     def value(self, value: Any) -> str:
         if isinstance(value, TypeName):
-            return self.kind(value)
+            return self.type_name(value)
         if isinstance(value, Name):
             return str(value)
         if isinstance(value, str):
@@ -97,7 +97,7 @@ class Language:
         """A value in running text, where a text stands in single quotes, as in Python's errors."""
         return repr(shortened(value)) if type(value) is str else self.value(value)
 
-    def kind(self, name: str) -> str:
+    def type_name(self, name: str) -> str:
         if name == "NoneType":
             return "None"
         return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
@@ -211,7 +211,7 @@ def _worded(mark: re.Match[str], language: Language) -> str:
         case Token("read sheet", _, x):
             return language.read_sheet(x)
         case Token("kind", name, _):
-            return language.kind(name)
+            return language.type_name(name)
         case Token("code", name, _):
             return language.code(name)
     return mark[1]

@@ -405,7 +405,7 @@ def damage(path: Path, how: str, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "empty"])
-def test_damaged_shards_are_made_again_and_no_others(states, world, tmp_path, how):
+def test_damaged_parts_are_made_again_and_no_others(states, world, tmp_path, how):
     after = states["embed"].after
     out = tmp_path / "run"
     shutil.copytree(after, out)

@@ -410,8 +410,8 @@ def test_numbers_that_cannot_change_are_looked_at_once(monkeypatch: Any) -> None
         looked.append(len(matrix))
         return look(matrix)
 
-    monkeypatch.setattr("imagestrata.embeddings.inputs.rows_not_finite", counted)
     fixed, free = (Embeddings.from_arrays(np.eye(3, dtype=np.float32)) for _ in range(2))
+    monkeypatch.setattr("imagestrata.embeddings.embeddings.rows_not_finite", counted)
     fixed.matrix.flags.writeable = False
     for _ in range(3):
         as_embeddings(fixed)

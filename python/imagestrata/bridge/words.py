@@ -77,8 +77,8 @@ class RWords(Language):
         call = self.call("readxl::read_excel", [("", path)])
         return f", or read it with {call} and give the table"
 
-    def kind(self, name: str) -> str:
-        return _KINDS.get(name) or super().kind(name)
+    def type_name(self, name: str) -> str:
+        return _KINDS.get(name) or super().type_name(name)
 
 
 R = RWords()

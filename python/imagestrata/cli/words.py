@@ -93,8 +93,8 @@ class ShellWords(Language):
             return _shell(value)
         return repr(shortened(value)) if type(value) is str else super().value(value)
 
-    def kind(self, name: str) -> str:
-        return _KINDS.get(name) or super().kind(name)
+    def type_name(self, name: str) -> str:
+        return _KINDS.get(name) or super().type_name(name)
 
     def _typed(self, command: str, name: str, value: Any) -> str | None:
         """An argument of a command as it is typed; None where the command has none such."""

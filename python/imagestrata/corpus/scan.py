@@ -62,7 +62,7 @@ STATUS = ("ok", "duplicate", "rejected")
 
 _log = logging.getLogger("imagestrata")
 
-_LOOKED = pa.schema(
+_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
         ("image_id", pa.string()),
@@ -191,8 +191,8 @@ def scan_images(
             most_threads=MOST_THREADS,
             files=islice(filter(os.path.exists, listing.paths), 1),
         ) as work:
-            looked = work.in_parts(examine, listing.paths, step.parts, PART_SIZE, _looked)
-        frame = _images_table(looked, settings["near_duplicates"])
+            examined = work.in_parts(examine, listing.paths, step.parts, PART_SIZE, _as_table)
+        frame = _images_table(examined, settings["near_duplicates"])
         _check_usable(frame)
         for kind, n in passed_over.items():
             _log.info("Passed over: %s (%d)", kind, n)
@@ -356,7 +356,7 @@ def check_unique(image_ids: pd.Series[str]) -> None:
 
 def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
     """Read and decode one file, once."""
-    row = dict.fromkeys(_LOOKED.names) | {"path": printable(path)}
+    row = dict.fromkeys(_SCHEMA.names) | {"path": printable(path)}
     try:
         if row["path"] != path:
             raise UnreadableImage(Reason.BAD_NAME)
@@ -380,8 +380,8 @@ def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str
     return row
 
 
-def _looked(_: Sequence[str], rows: list[Any]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=_LOOKED)
+def _as_table(_: Sequence[str], rows: list[Any]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
 def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:

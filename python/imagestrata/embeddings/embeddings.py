@@ -100,7 +100,8 @@ class Embeddings(Shown):
         self.encoder = dict(encoder)
         self.failures = images.iloc[:0].assign(reason="") if failures is None else failures
         self.state = dict(state or {})
-        self._found_finite: NDArray[np.float32] | None = None
+        #: The matrix, once its numbers were found finite and if they cannot change.
+        self._finite_matrix: NDArray[np.float32] | None = None
 
     @classmethod
     def from_arrays(
@@ -206,7 +207,7 @@ class Embeddings(Shown):
     def __getstate__(self) -> dict[str, Any]:
         path = file_of(self.matrix)
         matrix = np.asarray(self.matrix) if path is None else path.absolute()
-        return self.__dict__ | {"matrix": matrix, "_found_finite": None}
+        return self.__dict__ | {"matrix": matrix, "_finite_matrix": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         matrix = state["matrix"]
@@ -221,6 +222,22 @@ class Embeddings(Shown):
         if len(self.failures):
             text += f"; {len(self.failures):,} failed"
         return [text]
+
+
+def check_finite(embeddings: Embeddings) -> None:
+    """Look at all numbers, but never twice at an array that nobody can change."""
+    if embeddings._finite_matrix is embeddings.matrix:
+        return
+    bad = rows_not_finite(embeddings.matrix)
+    if len(bad):
+        name = embeddings.images["image_id"].iloc[bad[0]]
+        raise ImagestrataError(
+            f"{len(bad)} of {plural(len(embeddings.matrix), 'vector')} hold NaN or infinite "
+            f"numbers, the first in row {bad[0]} (image {name}).",
+            "Leave those images out, or embed them again.",
+        )
+    if not embeddings.matrix.flags.writeable:
+        embeddings._finite_matrix = embeddings.matrix
 
 
 def write_embeddings(embeddings: Embeddings, folder: Path) -> None:

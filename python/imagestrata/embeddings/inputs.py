@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError
 from ..provenance import fingerprint
-from ..rows import rows_hash, rows_not_finite
+from ..rows import rows_hash
 from ..tables import from_elsewhere
 from ..wording import kind_of
-from .embeddings import Embeddings
+from .embeddings import Embeddings, check_finite
 from .parts import encoder_key
 
 
@@ -45,7 +45,7 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
         )
     if not len(embeddings.matrix):
         raise ImagestrataError("There are no images: the embeddings are empty.")
-    _check_finite(embeddings)
+    check_finite(embeddings)
     return embeddings
 
 
@@ -59,22 +59,6 @@ def is_vectors(given: Any) -> bool:
     if isinstance(given, list | tuple):
         return len(given) > 0 and np.ndim(given[0]) == 1 and not isinstance(given[0], str)
     return isinstance(given, np.ndarray)
-
-
-def _check_finite(embeddings: Embeddings) -> None:
-    """Look at all numbers, but never twice at an array that nobody can change."""
-    if embeddings._found_finite is embeddings.matrix:
-        return
-    bad = rows_not_finite(embeddings.matrix)
-    if len(bad):
-        name = embeddings.images["image_id"].iloc[bad[0]]
-        raise ImagestrataError(
-            f"{len(bad)} of {plural(len(embeddings.matrix), 'vector')} hold NaN or infinite "
-            f"numbers, the first in row {bad[0]} (image {name}).",
-            "Leave those images out, or embed them again.",
-        )
-    if not embeddings.matrix.flags.writeable:
-        embeddings._found_finite = embeddings.matrix
 
 
 def embeddings_fingerprint(embeddings: Embeddings) -> str:

@@ -72,11 +72,11 @@ def _retire(
     steps = run["steps"]
     own = [] if name is None else [name]
     told = [*(own if gone or other else []), *lost]
-    moves = _found(folder, "tables", lost) + _found(folder, "work", told)
+    moves = _existing(folder, "tables", lost) + _existing(folder, "work", told)
     if moves:
-        moves += _found(folder, "tables", own)
+        moves += _existing(folder, "tables", own)
     reused = [step for step in own if step_kinds()[step].reuses]
-    removes = _found(folder, "drawn", [step for step in told if step not in reused])
+    removes = _existing(folder, "drawn", [step for step in told if step not in reused])
     entries = {step: steps[step].get("replaces", steps[step]) for step in [*own, *lost]}
     taken = [*(own if gone else []), *lost]
     for step in taken:
@@ -102,12 +102,14 @@ def finish_moving(folder: Path) -> None:
     for step in step_kinds():
         if step in moving["partial"]:
             shutil.rmtree(folder / "partial" / step, ignore_errors=True)
-    for path in _found(folder, "drawn", step_kinds()):
+    for path in _existing(folder, "drawn", step_kinds()):
         if path.relative_to(folder).as_posix() in moving["removes"]:
             _remove(path)
     if moving["moves"]:
         place = _replaced(folder, moving["to"])
-        for path in _found(folder, "tables", step_kinds()) + _found(folder, "work", step_kinds()):
+        for path in _existing(folder, "tables", step_kinds()) + _existing(
+            folder, "work", step_kinds()
+        ):
             if path.relative_to(folder).as_posix() in moving["moves"]:
                 _rename(path, place / path.name)
         steps = {step: moving["steps"][step] for step in step_kinds() if step in moving["steps"]}
@@ -141,8 +143,8 @@ def _replaced(folder: Path, stamp: str) -> Path:
     return make_folder(folder / REPLACED / stamp)
 
 
-def _found(folder: Path, files: str, steps: Iterable[str]) -> list[Path]:
-    """What is there of the ``tables``, ``work`` or ``drawn`` of some steps, each once."""
+def _existing(folder: Path, files: str, steps: Iterable[str]) -> list[Path]:
+    """What exists of the ``tables``, ``work`` or ``drawn`` of some steps, each once."""
     wanted = [pattern for step in steps for pattern in getattr(step_kinds()[step], files)]
     return sorted({path for pattern in wanted for path in folder.glob(pattern)})
 

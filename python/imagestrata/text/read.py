@@ -48,7 +48,7 @@ _WHITE_SHARES = (0.002, 0.5)
 
 _COLUMNS = ("text", "n_words", "confidence", "share_text", "languages", "reason")
 
-_FOUND = pa.schema(
+_SCHEMA = pa.schema(
     [
         ("text", pa.string()),
         ("n_words", pa.int64()),
@@ -174,7 +174,7 @@ def read_text(
             "Reading", len(files), progress, engine, most_threads=threads, files=[files[0][1]]
         ) as work:
             read = functools.partial(_read_image, settings)
-            found = work.in_parts(read, files, step.parts, PART_SIZE, _found)
+            found = work.in_parts(read, files, step.parts, PART_SIZE, _as_table)
         texts = _table(table, to_frame(found), asked)
         reasons = texts["reason"].dropna()
         warn_of(reasons[reasons != NO_TEXT].tolist(), len(texts), "read")
@@ -394,9 +394,9 @@ def _share(words: Sequence[Word], size: tuple[int, int]) -> float:
     return float(inside.mean())
 
 
-def _found(_: Sequence[File], rows: list[dict[str, Any] | Failed]) -> pa.Table:
+def _as_table(_: Sequence[File], rows: list[dict[str, Any] | Failed]) -> pa.Table:
     failed = [{"reason": row.reason} if isinstance(row, Failed) else row for row in rows]
-    return pa.Table.from_pylist(failed, schema=_FOUND)
+    return pa.Table.from_pylist(failed, schema=_SCHEMA)
 
 
 def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.DataFrame:

@@ -54,7 +54,7 @@ def _survey(form: Form, address: str, places: range) -> str:
     """The survey in Advanced Format. Numbers of choices and answers are those in the data."""
     start = [f"You will see {plural(len(places), 'image')}, one after the other."]
     if form.warning:
-        start.insert(0, f"<strong>{_line(form.warning)}</strong>")
+        start.insert(0, f"<strong>{_one_line(form.warning)}</strong>")
     image = (
         f'<img src="{address}/${{lm://Field/1}}.jpg" alt="The image to rate" '
         'style="display: block; max-width: 100%; max-height: 60vh; margin: 0 auto 16px">'
@@ -75,18 +75,18 @@ def _survey(form: Form, address: str, places: range) -> str:
         "",
         "[[Question:Matrix]]",
         "[[ID:rating]]",
-        f"{image}{_line(f'{form.question} ({form.note})')}",
+        f"{image}{_one_line(f'{form.question} ({form.note})')}",
         "[[AdvancedChoices]]",
     ]
     for number, item in enumerate(form.fields, start=1):
-        lines += [f"[[Choice:{number}]]", _line(item)]
+        lines += [f"[[Choice:{number}]]", _one_line(item)]
     lines.append("[[AdvancedAnswers]]")
     for value in next(iter(form.fields.values())) or ():
         lines += [f"[[Answer:{value}]]", str(value)]
     return "\n".join(lines) + "\n"
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     """Text as one line of HTML, which is what questions are made of."""
     return "<br>".join(html.escape(text, quote=False).splitlines())
 
