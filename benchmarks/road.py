@@ -70,13 +70,13 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 #: Files that limits are measured on.
 SAMPLE = 400
 
-#: Step -> the function of `imagestrata.cli.run` that takes it.
+#: Step -> the function that `imagestrata run` calls for it, and where it looks for it.
 STEPS = {
-    "scan": "scan_folder",
-    "embed": "embed_table",
-    "cluster": "cluster_embeddings",
-    "sample": "draw_sample",
-    "gallery": "make_gallery",
+    "scan": "imagestrata:scan_images",
+    "embed": "imagestrata.embeddings.embed:embed_for",
+    "cluster": "imagestrata:cluster_images",
+    "sample": "imagestrata:sample_images",
+    "gallery": "imagestrata.cli.run:make_gallery",
 }
 
 #: Part -> functions of the package that do it, wherever they are called from.
@@ -291,7 +291,7 @@ def _clock() -> Callable[[], float]:
 
 def run_road(clock: Clock, images: Path, out: Path, encoder: str, weights: str | None) -> None:
     """`imagestrata run`, clocked."""
-    command = importlib.import_module("imagestrata.cli.run")
+    command = importlib.import_module("imagestrata.cli").COMMANDS["run"].click
     for module in (
         "explore.gallery",
         "explore.montage",
@@ -305,11 +305,15 @@ def run_road(clock: Clock, images: Path, out: Path, encoder: str, weights: str |
             for target in targets:
                 stack.enter_context(clocked_part(clock, name, target))
         stack.enter_context(_replaced(hashlib, "sha256", clock.part("hash bytes", hashlib.sha256)))
-        for step, function in STEPS.items():
-            work = clock.step(step, getattr(command, function))
-            stack.enter_context(_replaced(command, function, work))
+        for step, target in STEPS.items():
+            module, _, function = target.partition(":")
+            owner = importlib.import_module(module)
+            work = clock.step(step, getattr(owner, function))
+            stack.enter_context(_replaced(owner, function, work))
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        command.run(images, out, encoder=encoder, weights=weights, quiet=True)
+        typed = [str(images), "--out", str(out), "--encoder", encoder, "--quiet"]
+        typed += [] if weights is None else ["--weights", weights]
+        command.main(typed, standalone_mode=False)
 
 
 @contextlib.contextmanager

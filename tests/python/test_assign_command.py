@@ -29,6 +29,11 @@ def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
              "--exclude", tmp_path / "hidden.txt")
     )  # fmt: skip
     packets = pd.read_csv(run_folder / "packets.csv")
+    asked = json.loads(
+        call("assign", run_folder, "--n-images", 3, "--group", "A", "--quiet", "--json",
+             "--to", "csv", "--item", "anger", "--item", "joy", "--scale", 1, 5)
+    )  # fmt: skip
+    assert asked["costs"][0]["n_ratings"] == len(packets) * 2
     assert summary["costs"][0] | {"n_ratings": len(packets) * 10} == summary["costs"][0]
     assert set(packets["group"]) == {"A"}
     pages = sorted((run_folder / "rate-page").glob("p*.html"))

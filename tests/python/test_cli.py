@@ -16,7 +16,8 @@ from commands import call
 from images import encode, picture, write_files
 from imagestrata import ImagestrataError
 from imagestrata.cli import COMMANDS
-from imagestrata.cli.options import Setting, as_setting
+from imagestrata.cli.config import read_config
+from imagestrata.cli.options import Setting, Settings, as_setting
 from imagestrata.cli.texts import HELP
 
 #: What a command takes from the run folder, makes itself, or has as an argument of its own.
@@ -326,3 +327,26 @@ def test_a_value_of_a_file_is_checked_by_its_verb(posts, tmp_path):
     with pytest.raises(ImagestrataError, match="`n_clusters` must be at least 1"):
         call("run", posts, "--out", tmp_path / "run", "--encoder", "hog", "--config", file, "-q")
     assert not (tmp_path / "run" / "images.parquet").exists()
+
+
+def test_the_file_of_the_documentation_is_accepted(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "command-line.md"
+    file = tmp_path / "run.toml"
+    file.write_text(page.read_text().split("```toml\n")[1].split("```")[0])
+    found = read_config(file, COMMANDS)
+    assert found[""] == {"seed": 1}
+    assert found["tune"]["grid"]["k"] == [10, 15, 20]
+
+
+def test_the_settings_of_a_file_reach_every_verb_of_a_command(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('seed = 7\n[tune]\nrule = "all"\ngraded = true\n[tune.grid]\nk = [2, 3]')
+    command = COMMANDS["tune"]
+    settings = Settings(command, {"folds": 3}, read_config(file, COMMANDS), quiet=True)
+    assert settings("consensus") == {"rule": "all"}
+    assert settings("read_pairs") == {"graded": True}
+    wanted = {"grid": {"k": [2, 3]}, "folds": 3, "seed": 7, "progress": False, "out": "run"}
+    assert settings("tune_clusters", out="run") == wanted
+    run = Settings(COMMANDS["run"], {"n_clusters": 5}, {"gallery": {"n_clusters": 2}}, quiet=False)
+    assert run("cluster_images")["n_clusters"] == 5
+    assert run("plot_montage") == {"n_clusters": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import logging
@@ -21,6 +22,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+import imagestrata
 from commands import call
 from errands import (
     die,
@@ -459,10 +461,11 @@ class TestCommands:
         class Told(Exception):
             pass
 
+        @functools.wraps(imagestrata.cluster_images)
         def tell(_: Any, **arguments: Any) -> None:
             raise Told(arguments["engine"])
 
-        monkeypatch.setattr("imagestrata.clustering.cluster.cluster_images", tell)
+        monkeypatch.setattr(imagestrata, "cluster_images", tell)
         folder = write_pictures(tmp_path / "images", 9)
         run = tmp_path / "run"
         if command == "cluster":

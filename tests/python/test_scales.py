@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 import imagestrata
-from imagestrata.cli.sampling import assign
+from imagestrata.cli import COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,7 @@ def test_the_default_is_the_same_everywhere(verb):
     parameters = inspect.signature(getattr(imagestrata, verb)).parameters
     assert parameters["scale"].default == (0, 10)
     if verb == "export_packets":
-        command = inspect.signature(assign).parameters
-        assert (command["low"].default, command["high"].default) == (0, 10)
+        assert COMMANDS["assign"].options[verb]["scale"].default == (0, 10)
 
 
 def test_no_verb_has_another_scale_of_ratings():

@@ -34,7 +34,8 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     export["exclude"] = excluded_images(run_folder, export.get("exclude"), drawn)
     packets = imagestrata.assign_annotators(drawn, **settings("assign_annotators", out=run_folder))
     folder = imagestrata.export_packets(packets, run_folder / f"rate-{to}", **export)
-    asked = imagestrata.costs(packets)
+    items = export.get("items")
+    asked = imagestrata.costs(packets, **({} if items is None else {"n_items": len(items)}))
     summary = {"packets": str(run_folder / "packets.csv"), "folder": str(folder)}
     return (
         summary | {"costs": records(asked)},
