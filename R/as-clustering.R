@@ -5,8 +5,8 @@
 #' [cluster_confidence()] refuse it: there is no method to make the clusters again, and no
 #' probabilities.
 #'
-#' @param embeddings What [embed_images()] returned, or vectors of your own: a numeric matrix or a
-#'   data frame of numbers, whose row names or column `image_id` name the images. Silhouettes,
+#' @param embeddings Embeddings, from [embed_images()], or vectors of your own: a numeric matrix or
+#'   a data frame of numbers, whose row names or column `image_id` name the images. Silhouettes,
 #'   typical images and centroids are computed in their space.
 #' @param labels The cluster of each image: whole numbers, text or a factor. `-1`, `NA` and blank
 #'   text stand for the residual. Labels without names are in the order of the embeddings. A named

@@ -9,8 +9,8 @@
 #' @param n_images Images in a packet, as in the paper; some packets have one less where the
 #'   numbers do not come out even.
 #' @param raters_per_group Respondents of each group who rate an image.
-#' @param residual What images without a cluster (-1) count as: `"together"`, one cluster, so that
-#'   a packet has one of them at most; `"alone"`, each as a cluster of its own.
+#' @param residual How images without a cluster (-1) count: `"together"`, one cluster, so that a
+#'   packet has one of them at most; `"alone"`, each as a cluster of its own.
 #' @param seed Decides who gets which images, and their order.
 #' @inheritParams scan_images
 #'

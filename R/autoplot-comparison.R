@@ -184,7 +184,7 @@ draw_flows <- function(bars, ribbons, clusterings) {
     )
 }
 
-# What is no cluster has no colour of its own.
+# "residual" and "others" are not clusters and share neutral colours.
 plain_fills <- function(fills, names) {
   fills[names == "residual"] <- colours[["pale"]]
   fills[names == "others"] <- "#a3a7ad"

@@ -158,7 +158,7 @@ plot_confusion <- function(object, split) {
   cells$column <- factor(cells$decision, names)
   cells$panel <- factor(cells$label, unique(cells$label))
   cells$label <- cells$n
-  # Of many classes most cells are empty: noughts would hide the others.
+  # With many classes most cells are empty: their zeros would hide the other numbers.
   many <- length(names) > 12
   plot_cells(cells, if (many) cells[cells$n > 0, ] else cells, size = if (many) 2 else 3.2) +
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +

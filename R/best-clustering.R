@@ -37,7 +37,7 @@ best_clustering <- function(tuned,
   new_clustering(sent, out)
 }
 
-# What Python needs to make of it again what it was.
+# All tables of a tuning and its settings, from which Python restores it.
 send_result <- function(x) {
   list(
     kind = "tuning",

@@ -3,9 +3,10 @@
 #' Looks for the threshold of each label at which the validation images are labelled best.
 #'
 #' @param model The result of [fine_tune()], or the folder it lies in; of a binary or multilabel
-#'   task. Of several classes an image gets the likeliest, without a threshold.
-#' @param measure What is best: `"f1"`, which looks at the label's positives; `"accuracy"`; or
-#'   `"balanced_accuracy"`, the mean of the shares of positives and of negatives that are found.
+#'   task. With several classes an image gets the most probable one, without a threshold.
+#' @param measure The measure that is maximized: `"f1"`, which looks at the label's positives;
+#'   `"accuracy"`; or `"balanced_accuracy"`, the mean of the shares of positives and of negatives
+#'   that are found.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble: `label`, `threshold` (half-way between two images' probabilities; of

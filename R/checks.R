@@ -335,8 +335,8 @@ check_unused <- function(.used, .needed, ..., .call = rlang::caller_env()) {
   }
 }
 
-# What a function's dots catch though it takes nothing by them: what is misspelt or too much; and
-# what R would take for an argument that begins alike. Nothing in the dots is evaluated.
+# Refuses arguments that a function does not have: misspelt or surplus ones, which its dots catch,
+# and abbreviated ones, which R would complete. Nothing in the dots is evaluated.
 check_dots <- function(...) {
   known <- setdiff(names(formals(rlang::caller_fn())), "...")
   given <- rlang::names2(as.list(substitute(list(...)))[-1])
@@ -378,7 +378,7 @@ meant_argument <- function(name, known) {
   if (any(differ <= 0.4)) known[[which.min(differ)]]
 }
 
-# What other packages call our arguments, see python/imagestrata/verbs.py.
+# Names that other packages use for our arguments, see python/imagestrata/verbs.py.
 elsewhere <- c(
   random_state = "seed", random_seed = "seed", verbose = "progress", quiet = "progress",
   n_jobs = "engine", force = "overwrite", output = "out", outdir = "out", out_dir = "out",

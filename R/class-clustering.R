@@ -53,7 +53,7 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   rows <- decode_table(found)$row
   ours <- setdiff(names(images), keys)
   if (all(c("status", "duplicate_of") %in% names(data))) {
-    # What came with the images came from this table.
+    # These columns came with the images, from this table.
     ours <- setdiff(ours, setdiff(names(data), c("cluster", "iteration", "silhouette", "distance")))
   }
   data <- keep_given(data, ours, "the clustering")

@@ -1,4 +1,4 @@
-# What rating_means() and rating_gaps() return: a tibble that remembers its survey.
+# The class of results of rating_means() and rating_gaps(): a tibble that remembers its survey.
 
 # All columns but those of `by`.
 estimate_columns <- c(

@@ -16,8 +16,8 @@ new_model <- function(sent, folder) {
 
 #' A model of an earlier call
 #'
-#' @param folder What was given to [fine_tune()] as `out`, in R, in Python or on the command
-#'   line; or the `folder` of a row of [tune_model()].
+#' @param folder The folder that [fine_tune()] got as `out`, in R, in Python or on the command line;
+#'   or the `folder` of a row of [tune_model()].
 #' @inheritParams scan_images
 #'
 #' @returns What [fine_tune()] returned then.
@@ -69,7 +69,7 @@ model_title <- function(x) {
   paste0("Fine-tuned ", glance(x)$encoder, ": ", x$task, " (", toString(first), more, ")")
 }
 
-# What was learnt from, and how good it is, with how much is known of that.
+# The numbers of images, and the accuracy with its interval.
 model_lines <- function(x) {
   line <- glance(x)
   overall <- dplyr::filter(top_scores(tidy(x, "scores")), .data$measure == "accuracy")
@@ -87,7 +87,7 @@ model_lines <- function(x) {
 
 names_of_splits <- c(train = "Training", val = "Validation", test = "Test")
 
-# Of all labels together; a binary task has only its own.
+# The scores of all labels together; a binary task has one label only.
 top_scores <- function(scores) {
   scores <- dplyr::filter(scores, .data$split != "train")
   dplyr::filter(dplyr::group_by(scores, .data$split), .data$label == .data$label[1]) |>

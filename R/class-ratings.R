@@ -43,7 +43,7 @@ count_problems <- function(problems) {
   counted[match(unique(problems$problem), counted$problem), ]
 }
 
-#' What was noticed when ratings were read
+#' Problems found when ratings were read
 #'
 #' @param ratings The result of [read_ratings()].
 #' @inheritParams scan_images

@@ -1,8 +1,8 @@
-# What verbs return is a tibble (a fine-tuned model: a list) of a class of its own, whose further
-# tables (`tables`, "summary" being the one row of glance()), settings and folder are attributes.
-# Its heading, tidy() and what goes to Python rest on some of its columns. Whatever way rows or
-# these columns are changed, restore() decides: a result keeps its class as long as it still is
-# what it says, else it is a plain tibble.
+# Verbs return a tibble (fine_tune(): a list) of a class of its own. Its further tables (`tables`;
+# "summary" is the one row of glance()), settings and folder are attributes. The heading, tidy() and
+# the verbs of Python rely on some of its columns. However rows or these columns are changed,
+# restore() decides: a result keeps its class as long as it is consistent, else it becomes a plain
+# tibble.
 
 new_object <- function(data, class, ...) {
   class <- c(class, "imagestrata_result")
@@ -22,9 +22,9 @@ new_result <- function(sent, class, main, ...) {
 #'
 #' `glance()` gives one row, `tidy()` the parts, `augment()` the images.
 #'
-#' @param x What a verb returned: [scan_images()], [embed_images()], [cluster_images()],
-#'   [fine_tune()], [rating_means()], or one that returns several tables, such as
-#'   [tune_clusters()], [cluster_stability()] and [read_test()].
+#' @param x The result of a verb: [scan_images()], [embed_images()], [cluster_images()],
+#'   [fine_tune()], [rating_means()], or one that returns several tables, such as [tune_clusters()],
+#'   [cluster_stability()] and [read_test()].
 #' @param table The name of a table. For a clustering: `"clusters"`, one row per cluster (the
 #'   default), or `"trace"`, one row per iteration. For a model: `"history"`, the course of training
 #'   (the default); `"scores"`, how good the kept epoch is; or `"confusion"`, which labels were
@@ -32,8 +32,8 @@ new_result <- function(sent, class, main, ...) {
 #'   is the first.
 #' @param data A data frame with a column `image_id`, `path` or `file`, to which the columns of the
 #'   clustering are joined; by default the images as they are. Names are matched as ids, then as
-#'   paths, then as the end of exactly one path. What [scan_images()] returned gives a cluster to
-#'   every file: a copy has that of the image that is kept instead. A warning says which rows are
+#'   paths, then as the end of exactly one path. In a scan, from [scan_images()], every file gets a
+#'   cluster: a copy that of the image that is kept instead. A warning says which rows are
 #'   about other images. Columns of yours that are called like one of the clustering's get
 #'   `_given` behind their names, with a warning.
 #' @param ... Not used.
@@ -106,7 +106,7 @@ plain_tibble <- function(x) {
   tibble::new_tibble(columns, nrow = nrow(x))
 }
 
-# What a sample says of its images, and ratings of theirs.
+# The columns that describe the sampling of images, in samples and in ratings.
 sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
 
 # For each class the columns that it needs; those of them, or of others where there are any, whose
@@ -180,7 +180,7 @@ contradiction <- function(new, old, rule) {
   missing_rows(now, made, rule$rows)
 }
 
-# What is wrong with rows whose single values are all as they were made.
+# Why a table lost its class though every single value is as it was made.
 missing_rows <- function(now, made, rows) {
   twice <- vctrs::vec_duplicate_any(now) && !vctrs::vec_duplicate_any(made)
   if (twice || nrow(now) > nrow(made) || !all_from(now, made)) {

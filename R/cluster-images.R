@@ -10,10 +10,10 @@
 #' an error. Settings that are left out (`NULL`) have the default given in their line, or that of
 #' `preset`.
 #'
-#' @param images What [embed_images()] or [scan_images()] returned; anything that [scan_images()]
-#'   takes, which is then scanned and embedded first; or vectors of your own, a row per image: a
-#'   numeric matrix or a data frame of numbers, whose row names or column `image_id` name the
-#'   images.
+#' @param images Embeddings or a scan, from [embed_images()] or [scan_images()]; anything that
+#'   [scan_images()] takes, which is then scanned and embedded first; or vectors of your own, a row
+#'   per image: a numeric matrix or a data frame of numbers, whose row names or column `image_id`
+#'   name the images.
 #' @param method `"iterative"`, the paper's, `"kmeans"`, a single k-means, or `"hdbscan"`,
 #'   clusters by density, which needs Python's package hdbscan and works best on what
 #'   [reduce_embeddings()] made with UMAP.

@@ -13,9 +13,9 @@
 #'   [tag_images()] returned, or captions or hashtags of yours. The texts of several rows of
 #'   one image are joined. By default (`NULL`) the texts are a column of `clustering`.
 #' @param column The column that holds the texts (of [tag_images()]: `"label"`).
-#' @param separator What separates terms in a text that is a list, such as `";"`; terms may
-#'   then be several words. By default texts are cut into words, with a leading # or @ if they
-#'   have one.
+#' @param separator The text that separates terms in a text that is a list, such as `";"`; terms may
+#'   then be several words. By default texts are cut into words, with a leading # or @ if they have
+#'   one.
 #' @param n Terms per cluster, at most.
 #' @param order Which score decides: `"ctfidf"`, `"frex"` or `"frequency"`.
 #' @param min_images Terms in the texts of fewer images than that are left out.

@@ -18,8 +18,8 @@
 #' @param metadata A data frame with `image_id` and the column; an image may have several rows. By
 #'   default (`NULL`) the column is one of `clustering`.
 #' @param column The column: an author, a day, a party, hashtags. Its values count as text; cut
-#'   numbers into groups first. Of a list column every element is a value.
-#' @param separator What separates the entries of a text that is a list, such as `" "` for
+#'   numbers into groups first. In a list column every element is a value.
+#' @param separator The text that separates the entries of a text that is a list, such as `" "` for
 #'   hashtags. By default a text is one value.
 #' @param n Values per cluster, at most.
 #' @param order Which values are taken, and in which order: `"frequency"`, those of most images; or

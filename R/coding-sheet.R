@@ -10,20 +10,20 @@
 #'   and empty columns, for those who code in a spreadsheet. The page holds its images, opens in
 #'   any browser without a network, keeps what is typed, for each coder, until it is downloaded as
 #'   CSV, and sends nothing anywhere.
-#' @param codes What is to be coded: names, or a list with names and the answers to choose from,
-#'   such as `list(people = c("yes", "no"), frame = NULL)`, where `NULL` is for free text. In
+#' @param codes The codes: names, or a list with names and the answers to choose from, such as
+#'   `list(people = c("yes", "no"), frame = NULL)`, where `NULL` is for free text. In
 #'   `read_coding()`, names of the codes; by default (`NULL`) the empty columns of the sheet.
 #' @param n Images at either end of each cluster. No image comes twice: of a cluster with fewer
 #'   than `2 * n`, the most certain come first and the rest are the least.
 #' @param clusters Numbers of clusters, -1 for the residual. By default all but the residual.
-#' @param by What certainty means: `"probability"` (of HDBSCAN), `"silhouette"`, or `"distance"` to
-#'   the centroid. By default the probability where there is one, else the silhouette.
+#' @param by The measure of certainty: `"probability"` (of HDBSCAN), `"silhouette"`, or `"distance"`
+#'   to the centroid. By default the probability where there is one, else the silhouette.
 #' @param columns Metadata shown with each image, columns of `clustering`. By default all of yours.
 #'   Columns without any value are left out.
-#' @param question What coders are asked.
-#' @param warning What they read before they see the first image.
-#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
-#'   tabs, whichever fits.
+#' @param question The question to coders.
+#' @param warning A text that they read before they see the first image.
+#' @param sep The character that separates the columns of CSV files; by default (`NULL`) commas,
+#'   semicolons or tabs, whichever fits.
 #' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
 #'   Other text is read as Windows-1252, with a warning.
 #' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
@@ -32,9 +32,9 @@
 #'   their places.
 #' @param thumbnail Longer side of the embedded images, in pixels.
 #' @inheritParams scan_images
-#' @param files What coders downloaded from the page, or the CSV that they filled in. Where a file
-#'   has no column `coder`, its own name stands for one.
-#' @param sheet What `coding_sheet()` returned, or the file `...-key.csv` beside its page.
+#' @param files The files that coders downloaded from the page, or the CSV files that they filled
+#'   in. Where a file has no column `coder`, its own name stands for one.
+#' @param sheet The result of `coding_sheet()`, or the file `...-key.csv` beside its page.
 #'
 #' @returns `coding_sheet()`: invisibly, a tibble with one row per image: `cluster`; `certainty`,
 #'   `"most"` or `"least"`; `rank`, from 1 at that end; `image_id`, `path`; what certainty is by;

@@ -12,16 +12,16 @@
 #' @param ... Two or more clusterings, with names or without: what [cluster_images()] returned; a
 #'   data frame with `image_id` and `cluster`; a vector of clusters named by `image_id`; or one
 #'   cluster per image, in the order of the first clustering that has ids. Clusters are numbers, -1
-#'   for the residual, or text, such as categories of yours. Of a list:
+#'   for the residual, or text, such as categories of yours. For a list:
 #'   `compare_clusterings(!!!several)`.
 #' @param truth True classes, for the measures of [score_clustering()]: labels in the order of the
 #'   first clustering, a data frame with `image_id` and `label`, or the name of a column of the
 #'   first clustering. Missing labels are left out.
-#' @param residual What becomes of images that belong to no cluster. `"alone"`: each counts as a
-#'   cluster of its own, so that a clustering cannot gain by dropping what is difficult.
-#'   `"drop"`: two clusterings are compared on the images that are in clusters of both, and
-#'   the measures against `truth` are of images in clusters. The flows always have all images.
-#' @param images What if clusterings are not of the same images. `"same"`: an error. `"common"`:
+#' @param residual How images that belong to no cluster count. `"alone"`: each counts as a cluster
+#'   of its own, so that a clustering cannot gain by dropping what is difficult. `"drop"`: two
+#'   clusterings are compared on the images that are in clusters of both, and the measures against
+#'   `truth` are of images in clusters. The flows always have all images.
+#' @param images How clusterings of different images are compared. `"same"`: an error. `"common"`:
 #'   the images that all of them have are compared.
 #'
 #' @returns A tibble with a row for each pair of clusterings: `a`, `b`, `n_images`,

@@ -14,9 +14,9 @@
 #' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
 #'   (missing for images without one), and `confidence` if you have it; several taggers in a list
 #'   with their names.
-#' @param labels What people said, as for [fine_tune()]: a data frame, or a CSV file, with
-#'   `image_id` or `path`, and a column per label with 1, 0 or nothing, or one column of classes,
-#'   each of which is then a label. Without it, frequencies only.
+#' @param labels The labels that people gave, as for [fine_tune()]: a data frame, or a CSV file,
+#'   with `image_id` or `path`, and a column per label with 1, 0 or nothing, or one column of
+#'   classes, each of which is then a label. Without it, frequencies only.
 #' @param matches Which tags stand for a label, a list such as
 #'   `list(protest = c("Parade", "Protest", "Crowd"))`. An image has the label, by the tagger, if
 #'   it has any of these tags; upper and lower case are the same. By default a label's own name.

@@ -1,13 +1,13 @@
-#' What people or services would be asked for
+#' How much work people or services would have, and the costs
 #'
 #' Counts what packets ask of people, or estimates what descriptions or tags would cost. Nothing is
 #' sent.
 #'
 #' @param x Packets, as [assign_annotators()] or [reassign()] returned them; or images, as
 #'   [describe_images()] and [tag_images()] take them.
-#' @param provider What [model_server()], [local_model()] or [rekognition()] made: who would look at
-#'   the images. Its `price` decides the estimate, for descriptions with `tokens_per_image`. Packets
-#'   have none.
+#' @param provider The result of [model_server()], [local_model()] or [rekognition()]: it would look
+#'   at the images. Its `price` decides the estimate, for descriptions with `tokens_per_image`.
+#'   Packets have none.
 #' @param out Where descriptions or tags are, or would be: what is answered there costs nothing
 #'   more, and its bills replace `tokens_per_image`.
 #' @param n_items Packets only: items on which each image is rated; by default the ten emotions.

@@ -16,7 +16,7 @@
 #'   scanned first.
 #' @param out The run folder: crops go to `faces/` there, as JPEG without metadata, and the table to
 #'   `faces.parquet`. A call that was interrupted goes on.
-#' @param margin What is added around a face on each side, as a share of its box.
+#' @param margin The margin around a face on each side, as a share of its box.
 #' @param min_size Side of the smallest box that is looked for, in pixels; faces hardly larger are
 #'   often missed. Half the size takes four times as long.
 #' @param min_score Faces with a lower score are left out. 0 is the detector's own limit.

@@ -13,15 +13,15 @@
 #' @param provider The model: what [model_server()] or [local_model()] returned.
 #' @param out The run folder: answers go to `descriptions/answers.jsonl` there, and the table to
 #'   `descriptions.parquet`.
-#' @param prompt What the model is asked; by default as in the study that introduced this road.
+#' @param prompt The question to the model; by default as in the study that introduced this road.
 #' @param max_tokens Length of an answer, at most; `NULL` sets no limit. Texts that are cut short
 #'   say less, and other things, than whole ones: `reason` marks them, and a warning counts them.
 #'   A `budget` needs a limit. Without one, costs are estimated with 1,000 tokens per answer.
 #' @param temperature 0 for the likeliest answer, more for varied ones; by default what the
 #'   server takes as its own.
 #' @param side Pictures are sent with their longer side at most this many pixels.
-#' @param budget What all answers in `out` to this prompt by this model may cost together, in the
-#'   currency of the server's `price`. A request starts only if the budget also covers the
+#' @param budget The most that all answers in `out` to this prompt by this model may cost together,
+#'   in the currency of the server's `price`. A request starts only if the budget also covers the
 #'   dearest answer to it.
 #' @param consent May the images leave this machine?
 #' @inheritParams scan_images

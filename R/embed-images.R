@@ -13,13 +13,13 @@
 #' @param model The result of [fine_tune()], or the folder it lies in: its network makes the
 #'   vectors, and `encoder`, `weights`, `resize`, `precision` and `seed` are not looked at.
 #' @param weights A file with the encoder's weights, or the name of published ones, such as
-#'   `"IMAGENET1K_V2"` of torchvision or `"laion2b_s34b_b79k"` of `"clip:ViT-B-32"`. Of `timm:`,
+#'   `"IMAGENET1K_V2"` of torchvision or `"laion2b_s34b_b79k"` of `"clip:ViT-B-32"`. For `timm:`,
 #'   `clip:` and `blip2:` also a folder that the library stored a model in; of `blip2:` also a
 #'   repository of the Hugging Face hub. By default the usual ones are looked for where the
 #'   library keeps them, and downloaded once: of CLIP those of OpenAI, of BLIP-2
 #'   `"Salesforce/blip2-itm-vit-g"` (4.7 GB).
 #' @param resize How an image is brought to the encoder's size: `"rescale_crop"`,
-#'   `"squish"`, `"crop"` or `"pad"`. Of `timm:`, `clip:` and `blip2:` the default stands for the
+#'   `"squish"`, `"crop"` or `"pad"`. For `timm:`, `clip:` and `blip2:` the default stands for the
 #'   way in which the library prepares images for those weights, for BLIP-2 `"squish"`.
 #' @param precision `"auto"`, `"float32"` or `"bfloat16"`.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"mps"`.

@@ -13,7 +13,7 @@
 #' @param model The result of [fine_tune()], or the folder it lies in; a fine-tuned
 #'   convolutional network.
 #' @param out Folder for the pictures, made if it is not there.
-#' @param label What to explain. By default (`NULL`), for each image, the likeliest label.
+#' @param label The label to explain. By default (`NULL`), for each image, the likeliest label.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'

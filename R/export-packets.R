@@ -1,17 +1,17 @@
 #' Write packets of images for people to rate
 #'
-#' @param packets What [assign_annotators()] or [reassign()] returned, with `path`.
+#' @param packets The result of [assign_annotators()] or [reassign()], with `path`.
 #' @param out A new folder.
 #' @param to Where annotators work: `"page"`, `"qualtrics"`, `"labelstudio"` or `"csv"`; see
 #'   Details.
-#' @param items What images are rated on: names, or a table with the column `item`. By default
-#'   the paper's ten emotions.
+#' @param items The items on which images are rated: names, or a table with the column `item`. By
+#'   default the paper's ten emotions.
 #' @param scale Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10" in
 #'   its text and an 11-point scale in its Figure 10, which is the default of every export,
 #'   reader and rule.
-#' @param anchors What the ends of the scale mean.
-#' @param question What people are asked.
-#' @param warning What they read before they see the first image.
+#' @param anchors The meaning of the ends of the scale.
+#' @param question The question to annotators.
+#' @param warning A text that they read before they see the first image.
 #' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
 #'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
 #'   entry that is none of the images is an error, before anything is written.

@@ -12,8 +12,8 @@
 #'   empty columns `annotator` and `judgement`.
 #' @param graded Are answers unrelated (0), loosely related (1) or closely related (2), instead of
 #'   different (0) or same (1)?
-#' @param question What annotators are asked.
-#' @param warning What they read before they see the first image.
+#' @param question The question to annotators.
+#' @param warning A text that they read before they see the first image.
 #' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
 #'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
 #'   entry that is none of the images is an error, before anything is written. Their pairs

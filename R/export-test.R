@@ -20,8 +20,8 @@
 #' @param n_images Images in a set: by default 3 for `"matching"` (more than one, since some images
 #'   are in the wrong cluster, and that is not what this test is about), 6 for `"intruders"`, the
 #'   intruder among them.
-#' @param question What annotators are asked.
-#' @param warning What they read before they see the first image.
+#' @param question The question to annotators.
+#' @param warning A text that they read before they see the first image.
 #' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
 #'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
 #'   entry that is none of the images is an error, before anything is written. Others take

@@ -25,15 +25,15 @@
 #' test's figures are unbiased. Copies and near-copies are never torn apart.
 #'
 #' @param images As in [embed_images()]. Images without a label are left out.
-#' @param labels Who is what, see below; `NULL`: as the folders say.
+#' @param labels The labels, see below; `NULL`: as the folders say.
 #' @param task `"binary"` (one label), `"multiclass"` (one of several classes) or
 #'   `"multilabel"` (any of several labels). By default what `labels` look like. The first two
 #'   use a softmax, the third one sigmoid per label, where missing labels are masked.
 #' @param encoder,weights,resize The network to start from, see [embed_images()]; any
 #'   classifier of torchvision. The paper and the Element took ResNet-18.
-#' @param freeze What keeps its weights: `"none"`; `"backbone"`, all but the new layer, so that
-#'   training takes seconds and `encoder` may be any, `"hog"` too; or a number, the first so
-#'   many blocks of the network.
+#' @param freeze The part of the network that keeps its weights: `"none"`; `"backbone"`, all but the
+#'   new layer, so that training takes seconds and `encoder` may be any, `"hog"` too; or a number,
+#'   the first so many blocks of the network.
 #' @param augmentation How training pictures vary from epoch to epoch: `"crop_flip"` (a random
 #'   part of 8 to 100 percent of the area, mirrored or not), `"crop"`, `"flip"` or `"none"`.
 #' @param batch_norm Whether layers of batch norm use the means that the network came with

@@ -3,7 +3,7 @@
 #' The page opens from disk in any browser, without a network. Images can be ticked on it,
 #' and the ids of the ticked ones be copied or downloaded.
 #'
-#' Of more than 50,000 images that many are shown, and the page says so: of each cluster the most
+#' With more than 50,000 images the page shows 50,000 and says so: from each cluster the most
 #' typical ones, the whole sample, and others drawn at random, the same every time.
 #'
 #' @param clustering A clustering, from [cluster_images()].

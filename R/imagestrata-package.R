@@ -10,7 +10,7 @@
 #' ```
 #'
 #' The work is done in Python, which is started when the first function needs it and
-#' never by loading the package. What functions return are tables that need no Python:
+#' never by loading the package. Functions return tables that need no Python:
 #' they can be saved with `saveRDS()` and worked on anywhere.
 #'
 #' @section Long jobs:

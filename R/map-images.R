@@ -4,8 +4,8 @@
 #' A map is for looking: of UMAP's, neither the size of a group nor the distance between two
 #' groups far from each other means anything. Cluster the embeddings, not the map.
 #'
-#' @param embeddings What was clustered: what [embed_images()] returned, or a numeric matrix with
-#'   a row per image.
+#' @param embeddings The vectors that were clustered: embeddings, from [embed_images()], or a
+#'   numeric matrix with a row per image.
 #' @param method `"umap"` shows which images are neighbours, and needs the Python package
 #'   umap-learn. `"pca"`, the first two principal components, is quick and shows the largest
 #'   differences, with clusters on top of each other.

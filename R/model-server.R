@@ -14,8 +14,8 @@
 #' @param api_key By default the environment variable `OPENAI_API_KEY`, which is sent to OpenAI
 #'   and to nobody else. A key is never printed, nor stored: not in a run folder, and not by
 #'   `saveRDS()` or with a workspace, from which a server comes back without it.
-#' @param price What a million tokens cost, two numbers: those sent and those answered. Look
-#'   them up with the provider; without them, costs are told in tokens only.
+#' @param price The price of a million tokens, two numbers: those sent and those answered. Look them
+#'   up with the provider; without them, costs are told in tokens only.
 #' @param tokens_per_image Tokens that an image is billed as, for the estimate. The first
 #'   answer corrects it.
 #' @param concurrency Requests under way at once.

@@ -13,8 +13,9 @@
 #'   what [sample_images()] returned, or the number of images of each cluster, as in
 #'   `c(5, 5, 3, 1)`.
 #' @param unrated Share of the sampled images that will have no rating of a group, at random.
-#' @param weight What counts the same in the analysis, as in [rating_gaps()]: every `"cluster"`, or
-#'   every image of the `"corpus"` or `"share"` of an image, for which `sample` must be a table.
+#' @param weight The unit that has equal weight in the analysis, as in [rating_gaps()]: every
+#'   `"cluster"`, or every image of the `"corpus"` or `"share"` of an image, for which `sample` must
+#'   be a table.
 #' @param variance How the analysis computes standard errors, as in [rating_gaps()].
 #' @param gap True gaps between the groups, in points of the scale.
 #' @param sd Standard deviations, in points of the scale, of a random part of each kind; those
@@ -241,9 +242,9 @@ respondents_of <- function(design, sample) {
   max(ceiling(ratings / design$images_per_rater), least)
 }
 
-# What surveys without a gap find: `error` of the gap, its standard error, degrees of freedom, as
-# rating_gaps() has them. Surveys are columns, so that a hundred are analysed at once; they share
-# who rates what.
+# Results of surveys without a gap: the `error` of the gap, its standard error and degrees of
+# freedom, as rating_gaps() computes them. Surveys are columns, so that a hundred are analysed at
+# once; they share who rates what.
 simulate_gaps <- function(design, sample, sd, n, unrated = 0, variance = "two-way",
                           at_once = 100) {
   n_images <- length(sample$cluster)
@@ -325,7 +326,7 @@ power_of <- function(surveys, gap, alpha, wanted) {
     n_respondents = attr(surveys, "respondents"), n_ratings = attr(surveys, "ratings"),
     gap = gap, std.error = mean(surveys$std.error),
     power = found, power.low = centre - half, power.high = centre + half,
-    # Of a positive gap, found where gap + error > limit; its limits are order statistics.
+    # A positive gap is found where gap + error > limit; the interval is made of order statistics.
     detectable = stats::quantile(limit - surveys$error, wanted, names = FALSE),
     detectable.low = sort(limit - surveys$error)[max(stats::qbinom(0.025, n, wanted), 1)],
     detectable.high = sort(limit - surveys$error)[min(stats::qbinom(0.975, n, wanted) + 1, n)]

@@ -3,7 +3,7 @@
 #' About which images do groups feel differently? A row per cluster, with a picture of it on the
 #' axis, and a panel per dimension or item.
 #'
-#' @param gaps What `rating_gaps(ratings, by = c(group, cluster))` returned, of two groups.
+#' @param gaps The result of `rating_gaps(ratings, by = c(group, cluster))`, of two groups.
 #' @param clusters The clusters to draw, from the top down, as they are in `gaps`; names of the
 #'   vector, as in `c(protesters = 5)`, stand on the axis. By default the `n` with the widest gaps
 #'   in any panel.

@@ -31,7 +31,7 @@ plot_montage <- function(clustering,
   draw_picture("plot_montage", check_arguments())
 }
 
-# What Python draws, stored in its own size where `out` says, as a plot.
+# A picture that Python draws, as a plot; `out` stores it in its own size, too.
 draw_picture <- function(verb, arguments, call = rlang::caller_env()) {
   file <- tempfile(fileext = ".png")
   on.exit(unlink(file))

@@ -1,10 +1,10 @@
-#' What every cluster evokes, the largest first
+#' Mean ratings of every cluster, the largest first
 #'
 #' The paper's Figure 9: a column per cluster, a row per item, the darker the higher the mean
 #' rating. Lines show how few of the clusters hold 50, 75 and 90 percent of all images: right of
 #' them is what a simple random sample hardly sees.
 #'
-#' @param means What `rating_means(ratings, by = cluster)` returned.
+#' @param means The result of `rating_means(ratings, by = cluster)`.
 #' @param clusters All clusters, rated or not: what [cluster_images()] returned, or a table with the
 #'   columns `cluster` and `size`, such as [tidy()][tidiers] of it. The lines count shares of all
 #'   images: those of its column `share` where it has one, else sizes in the sum of sizes. A column

@@ -170,7 +170,7 @@ row_labels <- function(rows) {
   ifelse(rows$level == "dimension", toupper(rows$item), rows$item)
 }
 
-# What the points mean, where all rows agree on it.
+# The meaning of the points, where all rows share it.
 caption_of <- function(estimates) {
   adjust <- unique(estimates[["adjust"]])
   names <- c(holm = "Holm", BH = "Benjamini and Hochberg")

@@ -1,6 +1,7 @@
-# What verbs take and make, and what they say to something else.
+# The products of verbs, and the errors where a verb gets the wrong one.
 
-# What each verb makes and of what: python/imagestrata/verbs.py has the same table.
+# The product of each verb, and the one that it is made of: python/imagestrata/verbs.py has the
+# same table.
 products <- list(
   imagestrata_images = list(called = "a scan", maker = "scan_images", of = NULL),
   imagestrata_embeddings = list(called = "embeddings", maker = "embed_images", of = NULL),
@@ -34,7 +35,7 @@ product_of <- function(x) {
   if (length(known) > 0) products[[known[[1]]]]
 }
 
-# What a result is called.
+# The name of a result, for messages.
 what_is <- function(x) {
   product_of(x)$called %||% switch(class(x)[[1]],
     imagestrata_labels = "labels made by a rule",
@@ -107,7 +108,7 @@ what_was_lost <- function(x, class) {
   }
 }
 
-# What reads a product from its run folder.
+# The verb that reads a product from its run folder.
 readers <- c(
   imagestrata_clustering = "read_clustering",
   imagestrata_embeddings = "read_embeddings",

@@ -33,7 +33,7 @@ open_core <- function(call) {
   )
 }
 
-# What the user has chosen counts first: reticulate itself honours RETICULATE_PYTHON
+# The user's choice counts first: reticulate itself honours RETICULATE_PYTHON
 # and `use_virtualenv()`, and `required = FALSE` does no more than propose.
 choose_environment <- function() {
   if (has_py_require() && !reticulate::virtualenv_exists(environment_name)) {

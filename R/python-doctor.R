@@ -1,4 +1,4 @@
-#' What this machine offers, and what is missing
+#' Check what imagestrata needs on this machine
 #'
 #' Looks at R, Python, the core, its encoders and threads, and says what to do. It starts
 #' Python if there is one.

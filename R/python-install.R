@@ -158,7 +158,7 @@ newest_first <- function(versions) {
   versions[order(numeric_version(versions), decreasing = TRUE)]
 }
 
-# What pip is to install, as the core's pyproject.toml has it.
+# The requirements that pip installs, from the core's pyproject.toml.
 core_requirements <- function(extras = character(), call = rlang::caller_env()) {
   known <- extra_requirements()
   unknown <- setdiff(extras, names(known))

@@ -1,4 +1,4 @@
-# What verbs work on, as python/imagestrata/bridge/calls.py receives it.
+# Arguments of verbs, in the form that python/imagestrata/bridge/calls.py receives.
 
 # All arguments of the R function that calls this, as call_verb() sends them.
 check_arguments <- function(..., call = rlang::caller_env()) {
@@ -20,8 +20,8 @@ send_arguments <- function(given, verb, call) {
   sent[order(match(names(sent), names(defaults)))]
 }
 
-# What is called the same holds the same in every verb; other arguments hold one value of the kind
-# of their default.
+# Arguments of the same name hold the same in every verb; all others hold one value of the kind of
+# their default.
 send_argument <- function(x, name, default, call) {
   switch(name,
     images = send(x, name, call),

@@ -3,8 +3,8 @@
 #' Differences of mean ratings between groups, with p values that know how many were looked at.
 #'
 #' @inheritParams rating_means
-#' @param by What is compared: the first column that is named. Columns after it stay apart:
-#'   `c(group, cluster)` compares groups within each cluster. Where more than two groups are
+#' @param by The groups that are compared: the first column that is named. Columns after it stay
+#'   apart: `c(group, cluster)` compares groups within each cluster. Where more than two groups are
 #'   compared, every pair of them is.
 #' @param adjust How p values are adjusted for their number: `"holm"`, `"BH"`
 #'   (Benjamini and Hochberg) or `"none"`. Items are one family, dimensions another.

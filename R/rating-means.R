@@ -6,15 +6,15 @@
 #' @param by Columns whose values have means of their own: one or more bare names as in
 #'   [dplyr::select()], or `NULL` for everybody together. By default the respondents' `group`;
 #'   `c(group, cluster)` gives means of each group for each cluster.
-#' @param weight What counts the same. `"cluster"`: every cluster of images, so that the rare is
-#'   heard (the paper's Figure 10). `"corpus"`: every image of the corpus, so that the mean is what
-#'   a reader of the whole corpus would meet. `"share"`: every share of an image. `"none"`: every
-#'   rated image. An image counts once in a mean however many have rated it, and a cluster counts in
-#'   full however many of its sampled images were rated: see the details.
-#' @param variance What was drawn by chance. `"two-way"`, the default: respondents, and images
-#'   within clusters. `"respondent"`: respondents only; it is what survey's
-#'   `svydesign(ids = ~respondent_id)` computes. `"image"`: images only, which is too little and is
-#'   there for comparison: people differ, and whoever rates eight images is not eight people.
+#' @param weight The unit that has equal weight. `"cluster"`: every cluster of images, so that the
+#'   rare is heard (the paper's Figure 10). `"corpus"`: every image of the corpus, so that the mean
+#'   is what a reader of the whole corpus would meet. `"share"`: every share of an image. `"none"`:
+#'   every rated image. An image counts once in a mean however many have rated it, and a cluster
+#'   counts in full however many of its sampled images were rated: see the details.
+#' @param variance The units that were drawn by chance. `"two-way"`, the default: respondents, and
+#'   images within clusters. `"respondent"`: respondents only; it is what survey's `svydesign(ids =
+#'   ~respondent_id)` computes. `"image"`: images only, which is too little and is there for
+#'   comparison: people differ, and whoever rates eight images is not eight people.
 #' @param shrink Draw means of clusters to the mean of all clusters, by as much as the few
 #'   ratings that they rest on deserve? By a mixed model (lme4) with respondents, images and
 #'   clusters as random effects; `by` must name `cluster`. Within a cluster images count the same.

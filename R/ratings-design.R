@@ -520,7 +520,7 @@ tell_unrated <- function(design, compared = NULL, pairs = NULL) {
   }
 }
 
-# What each pair of groups is not compared by.
+# The clusters and images that the comparison of each pair of groups leaves out.
 left_out_of <- function(compared, pairs) {
   out <- compared$left_out
   some <- which(out$cluster > 0)
@@ -549,7 +549,7 @@ count_unrated <- function(design) {
   cells <- design$cells
   n_groups <- nrow(design$groups)
   of_group <- domain[answers$image[match(seq_len(n_groups), answers$group)]]
-  # Of images that nobody rated the cluster is known, and nothing else.
+  # For images that nobody rated only the cluster is known.
   apart <- n_domains > 1 && max(n_in_cells(domain, images$cluster, max(images$cluster))) > 1
   stands_for <- if (apart) rep(1, length(domain)) else images$of_all
   all_images <- round(sum_by(stands_for, domain, n_domains))

@@ -95,7 +95,7 @@ answers_from_table <- function(table, source, items, columns, templates, path, c
   add_kept_columns(answers, people, columns, c(sample_columns, names(columns)), call)
 }
 
-# What Qualtrics says of a response: `NA` for people who answered, else why it does not count. The
+# Why a response of Qualtrics does not count; `NA` for people who answered. The
 # numbers are sums: 1 preview, 2 test, 4 imported, 8 spam, 16 offline, 32 EX.
 no_respondents <- function(table, source) {
   reason <- rep(NA_character_, nrow(table))

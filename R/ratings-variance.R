@@ -95,7 +95,7 @@ degrees_of_both <- function(images, a, b) {
   ifelse(df > 0, df, Inf)
 }
 
-# Of the means of cells `a`, or of their differences from those of cells `b`.
+# The variance of the means of cells `a`, or of their differences from those of cells `b`.
 variance_of <- function(totals, a, b, covariance = covariance_of) {
   value <- covariance(totals, a, a)
   if (!is.null(b)) {
@@ -105,7 +105,7 @@ variance_of <- function(totals, a, b, covariance = covariance_of) {
   pmax(value, 0)
 }
 
-# Of what counts: an answer of weight zero is none.
+# Counts without answers of weight zero.
 count_cells <- function(answers, n) {
   counts <- answers$weight > 0
   cell <- answers$cell[counts]

@@ -5,8 +5,8 @@
 #'   JSON-MIN); or a folder of these. Where a file names no annotator, its own name stands for one.
 #' @param pairs The result of [sample_pairs()], or the file `...-key.csv` beside the export.
 #' @param graded Were the pairs exported so?
-#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
-#'   tabs, whichever fits.
+#' @param sep The character that separates the columns of CSV files; by default (`NULL`) commas,
+#'   semicolons or tabs, whichever fits.
 #' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
 #'   Other text is read as Windows-1252, with a warning.
 #' @inheritParams scan_images

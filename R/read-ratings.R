@@ -10,11 +10,11 @@
 #' @param items A table with the columns `item` and `dimension`, one row per item: the order of
 #'   its rows is the order of items in results. A third column `column` may say how an item is
 #'   called in the files. By default (`NULL`) the ten emotions, [emotion_items].
-#' @param source What the files are: `"qualtrics"`, `"labelstudio"` (JSON), or any `"table"` (CSV
+#' @param source The kind of the files: `"qualtrics"`, `"labelstudio"` (JSON), or any `"table"` (CSV
 #'   with commas, semicolons or tabs). `"auto"` looks at them.
 #' @param columns Which columns hold what, as `c(respondent_id = "PID", group = "party")`: there
 #'   are `respondent_id`, `group`, `image_id`, `item`, `rating`, `duration` (seconds that the
-#'   respondent took) and `seconds` (that this image took). What is not named is looked for
+#'   respondent took) and `seconds` (that this image took). Roles that are not named are looked for
 #'   under these names. Other names are columns of your own that are kept:
 #'   `c(age = "Q12")`.
 #' @param scale Lowest and highest rating that can be given. The published study is not clear
@@ -22,8 +22,8 @@
 #' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics): how
 #'   columns of ratings are called, with `{position}` for the image's place in the packet and
 #'   `{item}` for the item's name or its number in `items`, and where the ids of images stand.
-#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
-#'   tabs, whichever fits.
+#' @param sep The character that separates the columns of CSV files; by default (`NULL`) commas,
+#'   semicolons or tabs, whichever fits.
 #' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
 #'   Other text is read as Windows-1252, with a warning.
 #' @param too_fast Respondents faster than this share of the median duration are flagged.

@@ -1,11 +1,11 @@
 #' Read how people answered a test of clusters
 #'
-#' @param files What annotators downloaded from the page of [export_test()]: CSV with the columns
-#'   `set_id`, `annotator` and `judgement`; or a folder of these.
+#' @param files The files that annotators downloaded from the page of [export_test()]: CSV with the
+#'   columns `set_id`, `annotator` and `judgement`; or a folder of these.
 #' @param key The result of [export_test()], or the file `...-key.csv` beside its page.
 #' @param seed Seed of the bootstrap of the agreement.
-#' @param sep What separates the columns of CSV files; by default (`NULL`) commas, semicolons or
-#'   tabs, whichever fits.
+#' @param sep The character that separates the columns of CSV files; by default (`NULL`) commas,
+#'   semicolons or tabs, whichever fits.
 #' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
 #'   Other text is read as Windows-1252, with a warning.
 #' @inheritParams scan_images

@@ -1,8 +1,8 @@
 #' Read the text that is inside images
 #'
-#' As on posters, memes and screenshots. The program Tesseract reads, on this machine: nothing
-#' leaves it. Each core reads one image at a time. What Tesseract cannot read well is handwriting,
-#' graffiti, ornate letters and text at a slant.
+#' The program Tesseract reads posters, memes and screenshots on this machine: no image leaves it.
+#' Each core reads one image at a time. Tesseract does not read handwriting, graffiti, ornate
+#' letters and slanted text well.
 #'
 #' @section Installing Tesseract:
 #' Debian and Ubuntu: `apt-get install tesseract-ocr`, and `tesseract-ocr-deu` for German. Fedora:

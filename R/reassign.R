@@ -4,7 +4,7 @@
 #'
 #' @param packets All packets so far: what [assign_annotators()] returned, and below it what
 #'   earlier calls of this function did ([dplyr::bind_rows()]).
-#' @param ratings What was answered: one row per rating or rated image, with the columns
+#' @param ratings The answers so far: one row per rating or rated image, with the columns
 #'   `respondent_id`, `group` and `image_id`. Who rated any item counts; rows whose `rating` is
 #'   missing, such as skipped images, count as seen and not as rated.
 #' @param n_images Images in a packet, at most.

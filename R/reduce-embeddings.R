@@ -3,16 +3,16 @@
 #' Before clustering, above all by density, or for a map.
 #'
 #' @details
-#' What is reduced has been learnt from all given images together. New images cannot be put
+#' The reduction is fitted to all given images together. New images cannot be put
 #' among them later: embed and reduce all of them again.
 #'
 #' UMAP needs Python's package umap-learn. Its first call in a session takes some ten to twenty
 #' seconds more, since it is compiled then.
 #'
-#' @param embeddings What [embed_images()] or [embed_text()] returned, or a numeric matrix.
+#' @param embeddings Embeddings, from [embed_images()] or [embed_text()], or a numeric matrix.
 #' @param method `"pca"`, principal components, which keep what varies most; or `"umap"`, which
 #'   keeps who is whose neighbour and lets go of distances between those far apart.
-#' @param n_components Numbers per image in the result. Of `"pca"` also a share of the variance,
+#' @param n_components Numbers per image in the result. For `"pca"` also a share of the variance,
 #'   above 0 and below 1. By default .8 of the variance for `"pca"`, and 10 for `"umap"`, the
 #'   best choice of the study that this road comes from.
 #' @param n_neighbors For `"umap"`: neighbours that every image counts as its own; few show the
@@ -27,7 +27,7 @@
 #' @inheritParams scan_images
 #'
 #' @returns What [embed_images()] returns, of the same images, for [cluster_images()].
-#'   `summary()` says how it was made. Of `"pca"`, `attr(x, "explained_variance")` is the share
+#'   `summary()` says how it was made. For `"pca"`, `attr(x, "explained_variance")` is the share
 #'   of the variance that each component holds.
 #' @family verbs
 #' @export

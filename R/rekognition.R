@@ -17,7 +17,7 @@
 #' @param region Where Amazon computes, and by whose law. The default price holds for the default.
 #' @param min_confidence Labels or matches of which the service is less sure are left out, 0 to 1.
 #'   0.55 is the service's own default for labels.
-#' @param price What an image costs. By default in US dollars the list price of both operations in
+#' @param price The price of an image. By default in US dollars the list price of both operations in
 #'   us-east-1 for the first million images a month, as we knew it in 2024. Amazon changes prices
 #'   and has others for other regions: look it up.
 #' @param concurrency Requests under way at once; most regions allow 5 a second.

@@ -29,8 +29,8 @@
 #'   stratum stand for them. Or true classes, as in [compare_clusterings()]: labels in the order of
 #'   the images, a data frame with `image_id` and `label`, or the name of a column of the
 #'   clustering; images without a label are left out. Or nothing, with `embeddings`.
-#' @param by What `truth` is: `"pairs"`, `"labels"`, or nothing (`"vectors"`). By default it is told
-#'   by its columns.
+#' @param by The kind of `truth`: `"pairs"`, `"labels"`, or nothing (`"vectors"`). By default it is
+#'   told by its columns.
 #' @param embeddings Embeddings, from [embed_images()], or a matrix: the vectors that the clustering
 #'   was made from, or others of the same images.
 #' @param measures Pairs only: some of `"precision"`, `"recall"`, `"f1"`, `"mean_pr"` and

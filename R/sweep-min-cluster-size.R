@@ -7,7 +7,7 @@
 #' for sizes around which the number of clusters and the share of noise hardly change, and at
 #' the images.
 #'
-#' @param embeddings What [reduce_embeddings()] or [embed_images()] returned, or a matrix.
+#' @param embeddings Embeddings, from [reduce_embeddings()] or [embed_images()], or a matrix.
 #' @param sizes `min_cluster_size` of each clustering.
 #' @param min_samples,selection,normalize As [cluster_images()] takes them for `"hdbscan"`.
 #'   Without `min_samples` it is the size in turn.

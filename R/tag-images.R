@@ -20,8 +20,8 @@
 #'   the published ones.
 #' @param resize,precision,device,batch_size As for [embed_images()]; like `weights` and `labels`,
 #'   they are for classifiers of torchvision.
-#' @param budget What all answers of the service in `out` may cost together, in the currency of its
-#'   `price`. Repeated attempts count; when it is reached nothing more is sent.
+#' @param budget The most that all answers of the service in `out` may cost together, in the
+#'   currency of its `price`. Repeated attempts count; when it is reached nothing more is sent.
 #' @param consent `TRUE`: the images may leave this machine.
 #' @param out Run folder: the table goes to `tags.parquet` there, the answers of a service to
 #'   `tags/answers.jsonl` (and it must be given). A call that was interrupted goes on.

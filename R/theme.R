@@ -1,4 +1,4 @@
-# What all figures share: colours, themes, clusters on an axis, and cells with numbers.
+# Shared by all figures: colours, themes, clusters on an axis, and cells with numbers.
 
 # Those of the core's figures.
 colours <- c(
@@ -91,7 +91,7 @@ label_clusters <- function(cluster, name = NULL) {
   if (is.null(name)) label else dplyr::coalesce(as.character(name), label)
 }
 
-# Of many clusters those at round places are labelled.
+# With many clusters, those at round positions are labelled.
 scale_x_clusters <- function(places, most = 25, ...) {
   n <- nrow(places)
   shown <- if (n <= most) seq_len(n) else unique(c(1, whole_breaks(c(1, n))))

@@ -2,9 +2,9 @@
 #'
 #' @description
 #' Every combination of a grid is fitted to the vectors of every encoder and scored on judged
-#' pairs as [score_clustering()] does. What combinations have in common is computed once: those that
-#' differ only in what leaves an iteration (`similarity_threshold`, `release_share`, `stop_size`,
-#' `patience`) share their fits until other images remain.
+#' pairs as [score_clustering()] does. Combinations that differ only in what leaves an iteration
+#' (`similarity_threshold`, `release_share`, `stop_size`, `patience`) share their fits until other
+#' images remain.
 #'
 #' @details
 #' Estimates, standard errors and intervals come from all pairs together. Nothing is fitted to the
@@ -28,8 +28,8 @@
 #' @param grid A named list of settings of [cluster_images()], `method` and `preset` among
 #'   them: every combination is tried; or a list of several such lists. By default the paper's,
 #'   with `preset = "paper"`: `step_size` 3 and 5, `similarity_threshold` 0 to .05.
-#' @param measure What decides: `"f1"`, `"mean_pr"` (the paper's F), `"precision"`, `"recall"`
-#'   or, with graded judgements, `"quality"`.
+#' @param measure The measure that decides: `"f1"`, `"mean_pr"` (the paper's F), `"precision"`,
+#'   `"recall"` or, with graded judgements, `"quality"`.
 #' @param folds Folds over which the choice is checked, each with its share of every stratum and
 #'   judgement.
 #' @param baselines Compare with every method that takes a number of clusters, single k-means
