@@ -63,8 +63,8 @@ new_result <- function(sent, class, main, ...) {
 #' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
 #' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
 #'   `decision` of all images that had labels, a row per image and label.
-#' - `tidy()` of [rating_means()] and [rating_gaps()]: the table, with `term`, the item or dimension,
-#'   in front, as packages that plot and tabulate models expect it.
+#' - `tidy()` of [rating_means()] and [rating_gaps()]: the table, with `term`, the item or
+#'   dimension, in front, as packages that plot and tabulate models expect it.
 #' - `tidy()` of labels ([label_ratings()], [consensus()]): the counts of the rule that made
 #'   them.
 #'

@@ -61,8 +61,7 @@ send_argument <- function(x, name, default, call) {
     weights = check_weights(x, call),
     folder = ,
     key = ,
-    out = ,
-    path = check_path(x, name, call = call),
+    out = check_path(x, name, call = call),
     progress = progress_bar(x, call),
     send_value(x, name, default, call)
   )
