@@ -15,7 +15,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -256,6 +256,11 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_of_files(paths: Iterable[Path]) -> str:
+    """SHA-256 of the hashes of some files, in their order."""
+    return hashlib.sha256("".join(map(file_hash, paths)).encode()).hexdigest()
 
 
 def _guarded(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,14 @@ import numpy as np
 from PIL import Image
 
 ORIENTATION = 0x0112
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Pillow's warnings, as the threads of a step do."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
 def picture(seed: int, size: tuple[int, int] = (48, 32), mode: str = "RGB") -> Image.Image:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 import images
-from imagestrata.corpus import bare, decode
+from imagestrata.corpus import bare
 from imagestrata.corpus.decode import UnreadableImage, open_image
 
 PICTURE = images.picture(3, (60, 40))
@@ -21,7 +21,7 @@ LENGTHS = (0, 1, 2, 5, 9, 20, 40)
 
 
 def opens(data):
-    with decode.quiet():
+    with images.quiet():
         shown = open_image(data)
     assert shown.size == PICTURE.size
     return np.abs(np.asarray(shown, int) - np.asarray(PICTURE, int)).mean() < 12
@@ -130,7 +130,7 @@ def test_bytes_of_pixels_still_count():
         data = images.encode(PICTURE, format)
         # The pixels of a TIFF come first.
         half = data[:8] + data[2000:] if format == "TIFF" else data[: len(data) * 2 // 3]
-        with decode.quiet(), pytest.raises(UnreadableImage, match="truncated or damaged"):
+        with images.quiet(), pytest.raises(UnreadableImage, match="truncated or damaged"):
             open_image(half)
 
 

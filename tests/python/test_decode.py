@@ -80,7 +80,7 @@ def test_damaged_exif_does_not_cost_the_picture():
     note = PngInfo()
     note.add_text("Raw profile type exif", "\nexif\n 5\nnot hexadecimal")
     for data in (half, images.encode(corners(), "PNG", pnginfo=note)):
-        with decode.quiet():
+        with images.quiet():
             assert same_to_the_eye(open_image(data), corners())
 
 
@@ -130,7 +130,7 @@ def test_every_cut_is_noticed():
     for format in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
         data = images.encode(picture, format)
         for share in (0.02, 0.3, 0.6, 0.95):
-            with decode.quiet(), pytest.raises(UnreadableImage) as caught:
+            with images.quiet(), pytest.raises(UnreadableImage) as caught:
                 open_image(data[: max(int(len(data) * share), 20)])
             assert caught.value.reason is Reason.DAMAGED, (format, share)
 

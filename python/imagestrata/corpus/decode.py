@@ -12,9 +12,8 @@ import os
 import re
 import stat
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -274,19 +273,6 @@ def image_format(head: bytes) -> str | None:
     if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
         return "SVG"
     return None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Pillow's warnings (odd EXIF and the like): our table says what matters.
-
-    To be entered by the thread that starts the decoding ones, since Python's
-    warning filters belong to the whole process. Until it ends, Pillow has the
-    switches that decoding needs.
-    """
-    with pillow_as_needed(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
 
 
 #: Guards the switches below while several threads decode.

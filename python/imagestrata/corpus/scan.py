@@ -23,7 +23,7 @@ from ..tables import keep_given, to_frame, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
-from ..work import open_work
+from ..work import counted, open_work
 from .decode import (
     HEAD_BYTES,
     UnreadableImage,
@@ -432,11 +432,9 @@ def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pd.DataFrame:
 def _check_usable(frame: pd.DataFrame) -> None:
     if (frame["status"] != "rejected").any():
         return
-    counts = Counter(frame["reason"])
-    listed = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
     raise ImagestrataError(
-        f"None of {plural(len(frame), 'file')} is an image that can be used: {listed} (the first "
-        f"is {quote(frame['path'].iloc[0])}).",
+        f"None of {plural(len(frame), 'file')} is an image that can be used: "
+        f"{counted(frame['reason'])} (the first is {quote(frame['path'].iloc[0])}).",
         f"Check the folder, and the arguments {arg('min_bytes')} and {arg('min_side')}.",
     )
 

@@ -181,24 +181,17 @@ def embed_for(
     images: Any,
     encoder: str | Embeddings = DEFAULT_ENCODER,
     *,
-    model: Any = None,
-    weights: str | os.PathLike[str] | None = None,
-    resize: str = "rescale_crop",
-    precision: str = "auto",
-    device: str = "auto",
     batch_size: int | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
     engine: Any = None,
+    **deciding: Any,
 ) -> Embeddings:
     """:func:`embed_images` for a step that checks how many images and numbers there will be."""
     overwrite = check_bool("overwrite", overwrite)
-    settings, get_encoder = embed_settings(
-        encoder, model=model, weights=weights, resize=resize, precision=precision, device=device,
-        batch_size=batch_size, seed=seed,
-    )  # fmt: skip
+    settings, get_encoder = embed_settings(encoder, batch_size=batch_size, seed=seed, **deciding)
     load_encoder = functools.cache(get_encoder)
     check_embedding(images, settings, load_encoder, out, overwrite)
     table = usable_images(images, out, overwrite, progress, engine)
@@ -240,13 +233,13 @@ def check_embedding(
 def embed_settings(
     encoder: Any,
     *,
-    model: Any,
-    weights: Any,
-    resize: Any,
-    precision: Any,
-    device: Any,
-    batch_size: Any,
-    seed: Any,
+    model: Any = None,
+    weights: Any = None,
+    resize: Any = DEFAULT_RESIZE,
+    precision: Any = "auto",
+    device: Any = "auto",
+    batch_size: Any = None,
+    seed: Any = 0,
 ) -> tuple[dict[str, Any], Callable[[], Encoder]]:
     """The checked arguments of :func:`embed_images` that decide vectors, and how to load the
     encoder, which may have to be downloaded."""
@@ -260,16 +253,8 @@ def embed_settings(
                 f"with the encoder {quote(encoder)}, which is no network",
                 device=("auto" if device == "cpu" else device, "auto"),
             )
-        make = functools.partial(
-            make_encoder,
-            encoder,
-            weights=weights,
-            resize=resize,
-            precision=precision,
-            device=device,
-            seed=seed,
-        )
-        return settings, make
+        given = {"weights": weights, "resize": resize, "precision": precision, "device": device}
+        return settings, functools.partial(make_encoder, encoder, **given, seed=seed)
     check_idle(
         "with an encoder that is used again as it was",
         resize=(resize, DEFAULT_RESIZE),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import socket
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ImagestrataError, MissingWeightsError, plural
-from ..files import file_hash, write_bytes
+from ..files import file_hash, hash_of_files, write_bytes
 from ..validate import check_path, expand_home
 from ..wording import arg, kind_of, quote
 
@@ -109,7 +108,7 @@ def weights_hash(path: Path) -> str:
         weights_in(path)  # says what is missing
     if len(files) == 1:
         return file_hash(files[0])
-    return hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
+    return hash_of_files(files)
 
 
 def hub_weights(name: str, repository: str, files: Sequence[str]) -> Path:

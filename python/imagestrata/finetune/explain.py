@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..corpus.decode import UnreadableImage, quiet
-from ..corpus.pictures import files_of, scanned_picture
+from ..corpus.pictures import File, files_of, scanned_picture
 from ..encoders.registry import is_network, load_network
 from ..encoders.resize import resize
 from ..encoders.saved import read_encoder
 from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
-from ..progress import Progress, track
+from ..progress import Progress
 from ..verbs import public
 from ..wording import quote
+from ..work import Failed, open_work
 from .model import FineTunedModel
 from .predict import as_model
 from .task import probabilities
@@ -95,12 +96,13 @@ def explain_labels(
     files = _files(images, progress)
     folder = make_folder(out)
     seer = _Seer(model, pick_device(device))
-    rows = []
-    with quiet(), track(progress, "Explaining", len(files)) as advance:
-        for image_id, path in files:
-            seen = seer.explain(image_id, path, label, folder)
-            rows.append({"image_id": image_id, "path": path, **seen})
-            advance()
+    with open_work("Explaining", len(files), progress, waiting_threads=1) as work:
+        looks = work.each(partial(seer.explain, label, folder), files)
+        rows = [
+            {"image_id": image_id, "path": path}
+            | ({"reason": seen.reason} if isinstance(seen, Failed) else seen)
+            for (image_id, path), seen in zip(files, looks, strict=True)
+        ]
     table = pd.DataFrame(rows, columns=[*_COLUMNS])
     return table.astype({name: object for name, kind in _COLUMNS.items() if kind is str})
 
@@ -137,16 +139,12 @@ class _Seer:
         self._weight, self._bias = weight, bias
         self._device = device
 
-    def explain(self, image_id: str, path: str, label: str | None, folder: Path) -> dict[str, Any]:
+    def explain(self, label: str | None, folder: Path, file: File) -> dict[str, Any]:
         """Explain one picture, and write what was seen."""
         import torch
 
-        try:
-            image = scanned_picture((str(image_id), path))
-        except UnreadableImage as error:
-            return {"reason": str(error.reason)}
         square = resize(
-            image, self._settings["resize"], self._settings["input_size"],
+            scanned_picture(file), self._settings["resize"], self._settings["input_size"],
             self._settings["short_side"], bicubic=self._settings["interpolation"] == "bicubic",
         )  # fmt: skip
         pixels = torch.from_numpy(np.asarray(square).copy()).to(self._device)
@@ -162,7 +160,7 @@ class _Seer:
         heat = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu()[0]
         name = self._model.labels[int(column)]
         safe = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
-        target = folder / f"{image_id}-{safe}.png"
+        target = folder / f"{file[0]}-{safe}.png"
         write_bytes(target, _overlay(square, heat.detach().cpu().numpy()))
         return {
             "label": name,

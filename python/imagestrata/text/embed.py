@@ -19,7 +19,7 @@ from ..embeddings.inputs import embeddings_fingerprint
 from ..embeddings.parts import begin
 from ..errors import ImagestrataError, MissingWeightsError, plural
 from ..extras import require
-from ..files import Parts, file_hash
+from ..files import Parts, hash_of_files
 from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..tables import with_file, with_text_ids
@@ -286,7 +286,7 @@ def _sentence_model(
             )
         place = str(folder)
         files = sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.bin")])
-        sha256 = hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
+        sha256 = hash_of_files(files)
     try:
         model = library.SentenceTransformer(
             place,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError, MissingWeightsError
 from ..extras import require
-from ..files import file_hash
+from ..files import hash_of_files
 from ..validate import expand_home
 from ..wording import quote
 from .server import Usage
@@ -66,7 +65,7 @@ class LocalModel:
                 f"There are no weights in {quote(folder)}.",
                 "Give the folder that save_pretrained() writes, or that a download unpacks to.",
             )
-        sha256 = hashlib.sha256("".join(map(file_hash, files)).encode()).hexdigest()
+        sha256 = hash_of_files(files)
         return {"model": folder.resolve().name, "weights_sha256": sha256}
 
 
