@@ -259,12 +259,18 @@ def test_interrupted_in_the_middle_of_moving_it_goes_on(run, monkeypatch):
 # ---- what was deleted or damaged is made again ----
 
 
-def test_the_hash_of_every_table_of_a_step_is_recorded(made):
-    """But for vectors, whose files have their hash in their names."""
-    recorded = [name for entry in read_run(made)["steps"].values() for name in entry["sha256"]]
-    tables = {path.relative_to(made).as_posix() for path in made.rglob("*.parquet")}
-    assert {*recorded} == {name for name in tables if "part-" not in name}
-    assert len(recorded) == len({*recorded})
+def test_the_hash_of_every_table_of_a_step_is_recorded(made, tmp_path):
+    """But for vectors, whose files have their hash in their names; in a bundle, too."""
+    with pytest.warns(UserWarning, match="not anonymous"):
+        bundle = share_bundle(made, tmp_path / "bundle")
+    for run in (made, bundle):
+        recorded = [name for entry in read_run(run)["steps"].values() for name in entry["sha256"]]
+        tables = {path.relative_to(run).as_posix() for path in run.rglob("*.parquet")}
+        assert {*recorded} == {name for name in tables if "part-" not in name}
+        assert len(recorded) == len({*recorded})
+    shutil.copy(made / "clustering.parquet", bundle / "clustering.parquet")  # it has paths
+    with pytest.raises(ImagestrataError, match="'cluster' wrote it"):
+        Clustering.load(bundle)
 
 
 def test_a_table_that_took_the_place_of_another_is_noticed_and_made_again(run, tmp_path):
