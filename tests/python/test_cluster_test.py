@@ -362,6 +362,48 @@ def test_images_that_are_gone_take_their_sets_with_them(tmp_path):
     assert key["set_id"].nunique() == 3
 
 
+def test_excluded_images_are_in_no_set(clustering, tmp_path):
+    """Others take their places; a cluster that has too few others is left out."""
+    hidden = clustering.images["image_id"].iloc[:3].tolist()
+    for kind, more in (("matching", {"descriptions": NAMES}), ("intruders", {})):
+        page = tmp_path / f"{kind}.html"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the fourth cluster is small
+            key = export_test(
+                clustering, page, kind=kind, n_sets=2, exclude=hidden, progress=False, **more
+            )
+        assert not key["image_id"].isin(hidden).any()
+        assert not any(image_id in page.read_text() for image_id in hidden)
+        assert key["set_id"].nunique() == 6
+    most = clustering.images.query("cluster == 3")["image_id"].tolist()[:-1]
+    with pytest.warns(UserWarning, match="1 of 3 clusters have fewer than 3 images"):
+        export_test(
+            clustering, tmp_path / "p.html", descriptions=NAMES, exclude=most, progress=False
+        )
+
+
+def test_options_belong_to_their_kind(clustering, tmp_path):
+    page = tmp_path / "page.html"
+    with pytest.raises(ImagestrataError, match="clusters=.* has no effect with kind=.matching"):
+        export_test(clustering, page, descriptions=NAMES, clusters=[1, 2])
+    with pytest.raises(ImagestrataError, match="`descriptions` has no effect with kind=.intruders"):
+        export_test(clustering, page, kind="intruders", descriptions=NAMES)
+    with pytest.raises(ImagestrataError, match="columns cluster and description; got None"):
+        export_test(clustering, page)
+    with pytest.raises(ImagestrataError, match="`kind` must be one of 'matching', 'intruders'"):
+        export_test(clustering, page, kind="intruder")
+    assert not page.exists()
+
+
+def test_a_key_tells_its_kind(matching, tmp_path):
+    file = answer_file(tmp_path / "a.csv", "Ann", truth_of(matching))
+    with pytest.raises(ImagestrataError, match="neither the column 'description' .* 'intruder'"):
+        read_test(file, matching.drop(columns="description"))
+    found = read_test(file, tmp_path / "page.html")  # beside which the key lies
+    assert found.kind == "matching"
+    pd.testing.assert_frame_equal(found.clusters, read_test(file, matching).clusters)
+
+
 # ---- in the browser ----
 
 

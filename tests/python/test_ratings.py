@@ -528,3 +528,73 @@ def test_groups_stand_in_the_order_of_their_categories():
     assert means["group"].tolist()[:2] == order[:2]
     contrasts = rating_gaps(read, weight="none")["contrast"]
     assert contrasts.unique().tolist() == ["Republican - Democrat"]
+
+
+# ---- columns by any name, wide tables ----
+
+
+def wide() -> pd.DataFrame:
+    """A survey of somebody's own: a row per image, a column per item."""
+    return pd.DataFrame(
+        {
+            "PID": [7, 7, 8],
+            "party": pd.Categorical(["D", "D", "R"], ["R", "D"]),
+            "picture": ["i1", "i2", "i1"],
+            "group": ["x", "y", "z"],  # something else
+            "proud": [3, 4, 2],
+            "angry": [0, None, 10],
+            "Q12": [30, 30, 41],
+        }
+    )
+
+
+NAMED = {"respondent_id": "PID", "group": "party", "image_id": "picture", "age": "Q12"}
+TWO = ["proud", "angry"]
+
+
+def test_columns_may_be_called_otherwise():
+    with pytest.warns(UserWarning, match="1 of 6 rows have no rating"):
+        ratings = read_ratings(wide(), sample(), items=TWO, columns=NAMED)
+    assert ratings[["respondent_id", "image_id", "item"]].astype(str).values.tolist() == [
+        ["7", "i1", "proud"],
+        ["7", "i1", "angry"],
+        ["7", "i2", "proud"],
+        ["8", "i1", "proud"],
+        ["8", "i1", "angry"],
+    ]
+    assert ratings["rating"].tolist() == [3, 0, 4, 2, 10]
+    assert ratings["age"].tolist() == [30, 30, 30, 41, 41]
+    assert ratings["group"].cat.categories.tolist() == ["R", "D"]
+    assert ratings["group"].astype(str).tolist() == ["D", "D", "D", "R", "R"]
+    assert ratings["weight_corpus"].tolist() == [4, 4, 6, 4, 4]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_files_with_other_columns_are_read_as_the_table(tmp_path, separator):
+    wide().to_csv(tmp_path / "a.csv", index=False, sep=separator)
+    with pytest.warns(UserWarning, match="no rating"):
+        found = read_ratings(tmp_path / "a.csv", items=TWO, columns=NAMED)
+        expected = read_ratings(wide(), items=TWO, columns=NAMED)
+    pd.testing.assert_frame_equal(found, expected.astype({"group": "str"}), check_dtype=False)
+
+
+def test_long_tables_with_other_columns():
+    rows = page_rows().iloc[:2].rename(columns={"item": "emotion", "rating": "value"})
+    ratings = read_ratings(rows, items=TWO, columns={"item": "emotion", "rating": "value"})
+    assert ratings["rating"].tolist() == [10, 0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"respondent_id": "who"},
+            r"no column 'who' for 'respondent_id'; there are 'PID', 'party'",
+        ),
+        (["PID"], "must say which column holds what"),
+        ({"age": 12}, "must say which column holds what"),
+    ],
+)
+def test_columns_that_are_not_there(columns, message):
+    with pytest.raises(ImagestrataError, match=message):
+        read_ratings(wide(), items=TWO, columns=columns)

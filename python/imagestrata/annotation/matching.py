@@ -96,7 +96,8 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
     else:
         raise ImagestrataError(
             f"{arg('descriptions')} must be a table with the columns cluster and description; got "
-            f"{kind_of(descriptions)}."
+            f"{kind_of(descriptions)}.",
+            "A matching test needs them: keywords of the clusters, or names that you gave them.",
         )
     empty = table["description"].isna() | (table["description"].astype(str).str.strip() == "")
     if empty.any():
