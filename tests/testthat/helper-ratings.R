@@ -96,7 +96,7 @@ golden_options <- function() {
 golden_means <- function(ratings) {
   options <- golden_options()
   quietly(dplyr::bind_rows(Map(
-    \(weight, variance) tidy(rating_means(ratings, weight = weight, variance = variance)),
+    \(weight, variance) plain_tibble(rating_means(ratings, weight = weight, variance = variance)),
     options$weight, options$variance
   )))
 }
@@ -104,7 +104,7 @@ golden_means <- function(ratings) {
 golden_gaps <- function(ratings) {
   options <- golden_options()
   quietly(dplyr::bind_rows(Map(
-    \(weight, variance) tidy(rating_gaps(ratings, weight = weight, variance = variance)),
+    \(weight, variance) plain_tibble(rating_gaps(ratings, weight = weight, variance = variance)),
     options$weight, options$variance
   )))
 }
