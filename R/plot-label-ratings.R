@@ -139,7 +139,7 @@ plot_together <- function(means) {
     share = as.vector(both), label = sprintf("%.0f%%", 100 * both)
   )
   plot_cells(cells[as.character(cells$row) != as.character(cells$column), ]) +
-    ggplot2::labs(x = "evoke this, too", y = "Of images that evoke this, so many")
+    ggplot2::labs(x = "Share that also evokes", y = "Images that evoke")
 }
 
 # The rule is that of label_ratings().
