@@ -27,7 +27,7 @@ FILLED = {
     "coding-sheet": {"clustering", "out"},
     "compare": {"clusterings", "several"},
     "crop-faces": {"images", "out"},
-    "demo": {"folder"},
+    "demo": {"out"},
     "describe": {"images", "provider", "out", "api_key"},
     "embed": {"images", "out"},
     "embed-text": {"texts", "out"},
@@ -297,6 +297,7 @@ def test_options_of_the_command_itself_stand_there_too(posts, settings, tmp_path
     settings.write_text(f'out = "{tmp_path / "run"}"\n{SETTINGS}\n[run]\nname = "mine"\n')
     call("scan", posts, "--config", settings, "-q")
     assert list(steps_of(tmp_path / "run")) == ["scan"]
+    settings.write_text(settings.read_text().replace("[embed]", '[embed]\nname = "other"'))
     call("run", posts, "--config", settings, "-q")
     assert "cluster" in steps_of(tmp_path / "run" / "variants" / "mine")
 

@@ -27,7 +27,7 @@ __all__ = ["COMMANDS", "app", "main"]
 #: The verbs whose settings a command takes, in the order in which `--help` lists the commands:
 #: first all in one, then along the road of the data. After them what the command fills itself.
 _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
-    (demo, ("draw_demo_corpus",), ("folder",)),
+    (demo, ("draw_demo_corpus",), ()),
     (scan, ("scan_images",), ()),
     (crop_faces, ("crop_faces",), ()),
     (embed, ("embed_images",), ()),

@@ -268,8 +268,10 @@ class Command:
 
             file = ctx.meta["config"] = read_config(path, COMMANDS)
             mine: dict[str, Any] = {}
-            for section in ("", *self.verbs.values(), self.name):
+            for section in self.verbs.values():
                 mine |= file.get(section, {})
+            mine.pop("name", None)  # the variant of a step is not that of the command that runs it
+            mine = {**file.get("", {}), **mine, **file.get(self.name, {})}
             ctx.default_map = {name: mine[name] for name in self.own if name in mine}
         return path
 

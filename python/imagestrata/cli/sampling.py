@@ -23,6 +23,7 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     """Deal the sample of a run folder to annotators, and write what they rate it with."""
     from ..annotation.export import check_base_url
     from ..annotation.exporters import EXPORTERS
+    from ..annotation.packets import check_items
     from ..validate import check_choice
 
     run_folder = placed(run_folder, name)
@@ -31,11 +32,11 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     # What cannot be exported stops here, before packets are written.
     to = check_choice("to", export.get("to", "page"), EXPORTERS)
     check_base_url(export.get("base_url"), to)
+    items = check_items(export.get("items"))
     export["exclude"] = excluded_images(run_folder, export.get("exclude"), drawn)
     packets = imagestrata.assign_annotators(drawn, **settings("assign_annotators", out=run_folder))
     folder = imagestrata.export_packets(packets, run_folder / f"rate-{to}", **export)
-    items = export.get("items")
-    asked = imagestrata.costs(packets, **({} if items is None else {"n_items": len(items)}))
+    asked = imagestrata.costs(packets, n_items=len(items))
     summary = {"packets": str(run_folder / "packets.csv"), "folder": str(folder)}
     return (
         summary | {"costs": records(asked)},
