@@ -1,18 +1,22 @@
-"""All items of a step, worked on: many at a time, in order, with progress, to be gone on with.
+"""Work on all items of a step: many at a time, in order, with progress, resumable.
 
-Whatever looks at all images works alike. A function is called on every item, in threads of
-this process or on a cluster (:mod:`~imagestrata.engine` says where), and results come in the
-order of the items. Of each item comes a result: what the function made, or why nothing could
-be made, which ends no work. Results may be stored in parts, each whole or absent, so that a
-call that was interrupted goes on with the first part that is missing::
+All steps that look at every image work in the same way. They call a function on each item, in
+threads of this process or on the workers of a cluster; they take the results in the order of the
+items; and they show progress. If nothing can be made of an item, its result is the reason, and the
+work continues. Results that are stored in parts survive an interruption: the same call continues
+with the first part that is missing::
 
     with open_work("Reading", len(files), progress, engine) as work:
-        for result in work.each(read, files):            # one by one
+        for result in work.each(read, files):  # one result after the other, or
             ...
-        table = work.in_parts(read, files, parts, 64, as_table)  # or stored as they come
+        table = work.in_parts(read, files, parts, 64, as_table)  # a table, stored part by part
 
-Leaving the block, in whatever way, ends the work: what was not begun never is, and what was
-begun is waited for. No more than some items are ever ahead of the one that is handed out.
+Leaving the block ends the work, also by an error or Ctrl-C: items that were not begun are dropped,
+and those that were begun are waited for. The number of items that are ahead of the result in hand
+is limited, and so is memory.
+
+Where the function runs is decided in :mod:`~imagestrata.engine`, a module of its own since passes
+over the rows of a matrix (:mod:`~imagestrata.rows`) use it without items, parts and progress.
 """
 
 from __future__ import annotations
@@ -39,12 +43,12 @@ _Result = TypeVar("_Result")
 
 
 class ItemError(Exception):
-    """Nothing can be made of an item, and others are none the worse for it.
+    """Nothing can be made of one item; the work on the others continues.
 
     Parameters
     ----------
     reason : str
-        Why, in the words of the item's row.
+        Why, as the row of the item says it.
     """
 
     def __init__(self, reason: str) -> None:
@@ -53,12 +57,12 @@ class ItemError(Exception):
 
 
 class Stopped(Exception):
-    """An item that is given up, since the work has ended."""
+    """Raised by a function that gives its item up because the work has ended."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """What comes of an item that raised :class:`ItemError`."""
+    """The result of an item whose function raised :class:`ItemError`."""
 
     reason: str
 
@@ -75,26 +79,27 @@ def open_work(
     stop: Event | None = None,
     files: Iterable[str | os.PathLike[str]] = (),
 ) -> Iterator[Work]:
-    """Yield what calls functions on the items of a step, until the block ends.
+    """Yield a :class:`Work` that calls functions on the items of a step.
 
     Parameters
     ----------
     step : str
-        What is going on, for people: "Scanning", "Embedding".
+        The name that progress shows: "Scanning", "Embedding".
     total : int
-        How many images, or texts, there are in all.
+        The number of images or texts in all.
     progress : bool or callable
         See :data:`~imagestrata.progress.Progress`.
     engine : Client, str or Engine, optional
         See :func:`~imagestrata.engine.open_engine`.
     most_threads : int
-        How many threads compute at most, where there is no cluster.
+        Without a cluster: the largest number of threads that compute.
     waiting_threads : int, optional
-        So many threads instead of one per core, which mostly wait: for a service or a disk.
+        The number of threads, instead of one per core, for work that mostly waits for a service or
+        a disk. A cluster is then not used.
     stop : Event, optional
-        Set when the work ends before its time, for threads that wait for something else.
+        Is set when an error ends the work, for functions that wait for something.
     files : iterable of path
-        What every worker must see.
+        Files that every worker must see.
     """
     opened = (
         open_engine(engine, most_threads=most_threads)
@@ -109,16 +114,10 @@ def open_work(
 
 
 class Work:
-    """Calls functions on items. Made by :func:`open_work`.
-
-    Attributes
-    ----------
-    advance : callable
-        Tells of progress made elsewhere.
-    """
+    """Calls functions on items; :func:`open_work` makes it."""
 
     def __init__(self, engine: Engine, advance: Callable[..., None], stop: Event | None) -> None:
-        self.advance = advance
+        self._advance = advance
         self._engine = engine
         self._stop = stop
 
@@ -130,19 +129,19 @@ class Work:
         at_once: int = 1,
         size: Callable[[_Item], int] = lambda _: 1,
     ) -> Iterator[_Result | Failed]:
-        """What ``make`` makes of each item, or why nothing, in the order of the items.
+        """The result of ``make`` for each item, or a :class:`Failed`, in the order of the items.
 
         Parameters
         ----------
         make : callable
-            For a cluster a function of a module, or a ``partial`` of one. It raises
-            :class:`ItemError` where nothing can be made of this item alone; any other error
-            ends the work, and is raised when the item's turn comes.
+            For a cluster a function of a module, or a ``partial`` of one. If it raises
+            :class:`ItemError`, the work continues; any other error ends the work and is raised
+            here when the item's turn comes.
         items : iterable
         at_once : int
-            Items that go to a worker of a cluster together.
+            The number of items that go to a worker of a cluster together.
         size : callable
-            How many units of progress an item is.
+            The number of images or texts in an item, for progress.
         """
         sizes: deque[int] = deque()
 
@@ -153,8 +152,8 @@ class Work:
 
         attempt = partial(_attempt, make, self._stop)
         for result in self._engine.map(attempt, measured(), at_once=at_once):
-            self.advance(sizes.popleft())
-            if result is not None:  # else the error that stopped the work is still to come
+            self._advance(sizes.popleft())
+            if result is not None:  # else a later item has the error that ended the work
                 yield result[0]
 
     def blocks(
@@ -165,15 +164,15 @@ class Work:
         *,
         size: Callable[[_Item], int] = lambda _: 1,
     ) -> Iterator[tuple[int, list[Any]]]:
-        """The numbers of the blocks that are missing, each with the results of its items.
+        """The number of each missing block and the results of its items, block after block.
 
-        Work goes on while whoever takes a block stores it. A block is what goes to a worker of a
-        cluster at once.
+        Work continues while the caller stores a block. The items of a block go to a worker of a
+        cluster together.
         """
         todo = [blocks[number] for number in missing]
         done = set(range(len(blocks))) - {*missing}
         if done:
-            self.advance(sum(size(item) for number in done for item in blocks[number]))
+            self._advance(sum(size(item) for number in done for item in blocks[number]))
         most = max(map(len, todo), default=1)
         results = self.each(make, chain.from_iterable(todo), at_once=most, size=size)
         for number, block in zip(missing, todo, strict=True):
@@ -189,20 +188,20 @@ class Work:
         *,
         is_whole: Callable[[pa.Table], bool] = lambda _: True,
     ) -> pa.Table:
-        """A table of all results, of which every part is stored when it is made.
+        """A table of all results, which is stored part by part.
 
         Parameters
         ----------
         make : callable
         items : sequence
         parts : Parts or None
-            What an earlier call stored there is taken as it is; None stores nothing.
+            Parts that an earlier call stored there are read, not made again. None stores nothing.
         part_size : int
-            Items per part: what a killed call loses at most.
+            Items per part. A killed call loses the parts that were not complete.
         as_table : callable
-            The rows of some items and their results, with the same columns for all.
+            Gets some items and their results; returns their rows, always with the same columns.
         is_whole : callable
-            Whether what belongs to a stored part is there as well.
+            Gets a stored part; says whether the files that belong to it are there.
         """
         blocks = cut(items, part_size)
         names = [part_name(number) for number in range(len(blocks))]
@@ -222,10 +221,10 @@ class Work:
 def _attempt(
     make: Callable[[_Item], _Result], stop: Event | None, item: _Item
 ) -> tuple[_Result | Failed] | None:
-    """What is made of one item, in a tuple; None if it is given up.
+    """The result of one item in a tuple; None if the item is given up.
 
-    An error that ends the work is told to other threads at once, not only when its turn comes:
-    what they make now could perhaps not be stored either.
+    An error that ends the work sets ``stop`` at once, not only when the item's turn comes: the
+    results of other threads could perhaps not be stored either.
     """
     try:
         return None if stop is not None and stop.is_set() else (attempt(make, item),)
@@ -238,7 +237,7 @@ def _attempt(
 
 
 def attempt(make: Callable[[_Item], _Result], item: _Item) -> _Result | Failed:
-    """What is made of an item, or why nothing can be."""
+    """The result of ``make`` for one item, or a :class:`Failed`."""
     try:
         return make(item)
     except ItemError as error:
@@ -246,7 +245,7 @@ def attempt(make: Callable[[_Item], _Result], item: _Item) -> _Result | Failed:
 
 
 def cut(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
-    """Items in blocks of one size; the last may be smaller."""
+    """The items in blocks of one size; the last block may be smaller."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
@@ -256,12 +255,12 @@ def part_name(number: int) -> str:
 
 
 def counted(reasons: Iterable[str]) -> str:
-    """Reasons with their numbers, for people: "3 file not found, 1 empty file"."""
+    """How often each reason occurs, as text: "3 file not found, 1 empty file"."""
     return ", ".join(f"{n} {reason}" for reason, n in Counter(reasons).most_common())
 
 
 def warn_of(reasons: Sequence[str], n: int, what: str, more: str = "") -> None:
-    """Warn of the images, out of n, of which nothing could be made, if there are any."""
+    """Warn if some of n images have failed, with the number and the reasons."""
     if len(reasons):
         warn(
             f"{len(reasons)} of {plural(n, 'image')} could not be {what}: {counted(reasons)}{more}."
