@@ -18,6 +18,11 @@ import pytest
 # scikit-learn's checks of estimators leave some out unless this is set before SciPy loads.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+# Tests that run side by side share the cores; this counts only before NumPy and torch load.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    cores = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores)))
+
 # No test depends on the clock.
 hypothesis.settings.register_profile("imagestrata", deadline=None)
 hypothesis.settings.load_profile("imagestrata")
