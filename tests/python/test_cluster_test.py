@@ -384,9 +384,11 @@ def test_excluded_images_are_in_no_set(clustering, tmp_path):
 
 def test_options_belong_to_their_kind(clustering, tmp_path):
     page = tmp_path / "page.html"
-    with pytest.raises(ImagestrataError, match="clusters=.* has no effect with kind=.matching"):
+    with pytest.raises(ImagestrataError, match=r"clusters=.* has no effect with kind=.matching"):
         export_test(clustering, page, descriptions=NAMES, clusters=[1, 2])
-    with pytest.raises(ImagestrataError, match="`descriptions` has no effect with kind=.intruders"):
+    with pytest.raises(
+        ImagestrataError, match=r"`descriptions` has no effect with kind=.intruders"
+    ):
         export_test(clustering, page, kind="intruders", descriptions=NAMES)
     with pytest.raises(ImagestrataError, match="columns cluster and description; got None"):
         export_test(clustering, page)
@@ -397,7 +399,7 @@ def test_options_belong_to_their_kind(clustering, tmp_path):
 
 def test_a_key_tells_its_kind(matching, tmp_path):
     file = answer_file(tmp_path / "a.csv", "Ann", truth_of(matching))
-    with pytest.raises(ImagestrataError, match="neither the column 'description' .* 'intruder'"):
+    with pytest.raises(ImagestrataError, match=r"neither the column 'description' .* 'intruder'"):
         read_test(file, matching.drop(columns="description"))
     found = read_test(file, tmp_path / "page.html")  # beside which the key lies
     assert found.kind == "matching"

@@ -127,6 +127,14 @@ def test_filled_sheets_come_back(clustering, tmp_path):
         assert coding["image_id"].tolist() == sheet["image_id"].iloc[[0, 0, 1]].tolist()
 
 
+def test_a_filled_table_is_not_replaced_by_mistake(clustering, tmp_path):
+    (tmp_path / "sheet.csv").write_text("somebody's")
+    with pytest.raises(ImagestrataError, match=r"sheet\.csv' is there already, perhaps with"):
+        sheet_of(clustering, tmp_path)
+    assert not (tmp_path / "sheet.html").exists()
+    assert len(sheet_of(clustering, tmp_path, overwrite=True)) == 8
+
+
 @settings(max_examples=15)
 @given(values=st.lists(st.sampled_from(["", "a", "b c", "ü"]), min_size=8, max_size=8))
 def test_nothing_is_lost_or_added(values, tmp_path_factory):

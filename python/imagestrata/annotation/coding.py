@@ -20,11 +20,11 @@ from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import keep_given
-from ..validate import check_choice, check_int
+from ..validate import check_bool, check_choice, check_int
 from ..verbs import public
 from ..wording import arg, quote, verb
 from .answers import Asked, answered, check_known, need_columns, once, read_tables
-from .export import export
+from .export import check_file, export
 from .form import Form, Pictures
 from .key import read_key
 
@@ -161,10 +161,14 @@ def coding_sheet(
         wanting=True,
         key=sheet.assign(**empty),
     )
-    page, form = export(
+    # Somebody may have filled in the table of an earlier page.
+    replace = check_bool("overwrite", overwrite)
+    beside = check_file(out, ".html", replace).with_suffix(".csv")
+    check_file(beside, ".csv", replace)
+    form = export(
         form, out, thumbnail=thumbnail, usual=400, overwrite=overwrite, progress=progress
-    )
-    write_table(page.with_suffix(".csv"), form.key)
+    )[1]
+    write_table(beside, form.key)
     return form.key
 
 
