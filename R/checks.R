@@ -165,6 +165,11 @@ check_weights <- function(x, call = rlang::caller_env()) {
   if (is_path) absolute_path(x) else x
 }
 
+# TRUE and FALSE are for Python to refuse, which names the words that a verb takes.
+check_residual <- function(x, call = rlang::caller_env()) {
+  if (rlang::is_bool(x)) x else check_string(x, "residual", call = call)
+}
+
 check_paths <- function(x, name, call = rlang::caller_env()) {
   if (is.factor(x)) {
     abort_factor(name, call)

@@ -63,6 +63,7 @@ send_argument <- function(x, name, default, call) {
     key = ,
     out = check_path(x, name, call = call),
     progress = progress_bar(x, call),
+    residual = check_residual(x, call),
     send_value(x, name, default, call)
   )
 }
@@ -70,7 +71,7 @@ send_argument <- function(x, name, default, call) {
 # Arguments that hold one text, or TRUE or FALSE, though their default is NULL.
 text_arguments <- c(
   "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
-  "label", "level", "noise", "normalize", "preset", "profile", "question", "residual", "selection",
+  "label", "level", "noise", "normalize", "preset", "profile", "question", "selection",
   "sep", "separator", "silhouette", "task", "warning"
 )
 flag_arguments <- c("exact", "weighted")

@@ -36,6 +36,20 @@ test_that("every verb of Python is one of R, but for estimators and figures", {
   expect_setequal(setdiff(python, verbs), figures)
 })
 
+test_that("every verb names the words for the residual that it takes", {
+  skip_if_no_core()
+  topics <- demo_topics()
+  refused <- function(call, taken) {
+    expect_error(call, paste0("must be ", taken), class = "imagestrata_error")
+  }
+  for (given in list(TRUE, "apart", "leave_out")) {
+    refused(sample_images(topics, residual = given), '"together" or "drop"')
+    refused(assign_annotators(demo_sample(), residual = given), '"together" or "alone"')
+    refused(compare_clusterings(topics, b = topics, residual = given), '"alone" or "drop"')
+    refused(score_clustering(topics, topics$cluster, residual = given), '"alone" or "drop"')
+  }
+})
+
 # Names as Python has them, or as nobody has.
 other_columns <- c(
   "std_error", "conf_low", "conf_high", "p_value", "p_adjusted", "lift_low", "lift_high",
