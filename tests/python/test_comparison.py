@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn import metrics
 from typer.testing import CliRunner
 
 from imagestrata import (
+    Clustering,
     Embeddings,
     ImagestrataError,
     cli,
@@ -103,6 +105,59 @@ def test_ways_to_give_a_clustering_agree(topics):
     assert found.pairs["adjusted_rand"].tolist() == [1] * 10
     assert set(found.flows["share_a"]) == {1}
     assert set(found.flows["cluster_a"]) == {"1", "2", "3"}
+
+
+def test_a_sorted_series_is_matched_by_its_index(topics):
+    """In every verb that takes labels, a Series that was sorted gives what it gave before."""
+    images = topics.images.assign(path=[f"/x/{i}.jpg" for i in topics.images["image_id"]])
+    named = replace(topics, images=images)
+    clusters = images.set_index("image_id")["cluster"]
+    by_path = images.set_index("path")["cluster"]
+    for labels in (clusters.sort_values(), clusters[::-1], by_path.sort_values()):
+        found = compare_clusterings(named, labels, truth=labels)
+        assert found.pairs["adjusted_rand"].item() == 1
+        assert found.summary["adjusted_rand"].tolist() == [1, 1]
+        scores = score_clustering(named, labels).set_index("measure")["estimate"]
+        assert scores["f1"] == 1
+        assert scores.equals(score_clustering(named, dict(labels)).set_index("measure")["estimate"])
+    numbers = pd.Series(clusters.to_numpy(), index=clusters.index.astype(int) + 7)
+    ids = images.assign(image_id=numbers.index)[["image_id", "cluster"]]
+    shuffled = numbers.sample(frac=1, random_state=1)
+    assert compare_clusterings(ids, shuffled).pairs["adjusted_rand"].item() == 1
+    assert compare_clusterings(shuffled, ids).pairs["adjusted_rand"].item() == 1
+
+
+def test_several_series_are_matched_by_their_indices():
+    first = pd.Series([1, 1, 2, 2, 3])
+    second = pd.Series(list("aabbc"))
+    found = compare_clusterings(first.sort_values(ascending=False), second, truth=second[::-1])
+    assert found.pairs["adjusted_rand"].item() == 1
+    assert found.summary["f1"].tolist() == [1, 1]
+    scores = score_clustering(first, second[::-1]).set_index("measure")["estimate"]
+    assert scores["f1"] == 1
+    # Two that lack different images have the same length, and are not matched by place.
+    with pytest.raises(ImagestrataError, match="not of the same images"):
+        compare_clusterings(first.drop(1), second.drop(3))
+    assert score_clustering(first.drop(1), second.drop(3))["n_images"].iloc[0] == 3
+
+
+def test_a_sorted_series_that_names_no_images_is_refused(topics, embeddings):
+    sorted_ones = pd.Series([1, 2] * 6).sort_values(kind="stable")
+    message = "is a Series whose index is not in ascending order and does not name the images: 0, 2"
+    for call in (
+        lambda: compare_clusterings(topics, sorted_ones),
+        lambda: compare_clusterings([1] * 12, sorted_ones),
+        lambda: compare_clusterings(sorted_ones, [1] * 12),
+        lambda: compare_clusterings(topics, topics, truth=sorted_ones),
+        lambda: score_clustering(topics, sorted_ones),
+        lambda: score_clustering(sorted_ones, [1] * 12),
+        lambda: Clustering.from_labels(embeddings, sorted_ones),
+    ):
+        with pytest.raises(ImagestrataError, match=message):
+            call()
+    assert (
+        compare_clusterings(topics, sorted_ones.to_list()).summary["n_images"].tolist() == [12] * 2
+    )
 
 
 def test_images_that_all_have_are_compared():

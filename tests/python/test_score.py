@@ -100,7 +100,7 @@ def test_vectors_are_what_remains(topics):
         ({"by": "labels"}, "`truth` is missing for by=.labels."),
         ({"by": "vectors", "truth": LABELS}, "`embeddings` is missing for by=.vectors."),
         ({"by": "people", "truth": LABELS}, "`by` must be one of 'pairs', 'labels', 'vectors'"),
-        ({"by": "pairs", "truth": LABELS}, "`truth` must be a table as sample_pairs"),
+        ({"by": "pairs", "truth": LABELS}, "`truth` must be a table with the columns pair_id"),
         ({"truth": LABELS, "seed": 3}, "seed=3 has no effect with by=.labels."),
         ({"truth": LABELS, "weighted": True, "n_boot": 5}, "weighted=True and n_boot=5 have no"),
         ({"truth": PAIRS, "n_boot": 0}, "`n_boot` must be at least 1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine import Engine
 from ..errors import ImagestrataError, plural, warn
-from ..names import Images
+from ..names import Images, some
 from ..progress import Progress
 from ..rows import Rows
 from ..tables import from_elsewhere, id_texts
@@ -59,11 +59,7 @@ class GivenLabels(ClusterEstimator):
 
 def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:
     """The label of each image as text, missing for the residual."""
-    labels = from_elsewhere(labels)
-    if isinstance(labels, Mapping):
-        labels = pd.DataFrame({"image_id": [*labels], "label": [*labels.values()]})
-    elif isinstance(labels, pd.Series) and _names_images(labels.index, images):
-        labels = pd.DataFrame({"image_id": labels.index, "label": labels.to_numpy()})
+    labels = by_image(from_elsewhere(labels), images["image_id"])
     if isinstance(labels, pd.DataFrame):
         return _of_table(labels, images)
     check_unmasked("labels", labels)
@@ -72,6 +68,7 @@ def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:
             f"{arg('labels')} must be one label per image, or a table with image_id and label, "
             f"not {kind_of(labels)}."
         )
+    check_positions(labels, arg("labels"))
     if len(labels) != len(images):
         raise ImagestrataError(
             f"{arg('labels')} has {plural(len(labels), 'label')} for "
@@ -81,9 +78,30 @@ def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:
     return _as_texts(pd.Series(labels if isinstance(labels, pd.Series) else [*labels]))
 
 
-def _names_images(index: pd.Index[Any], images: pd.DataFrame) -> bool:
-    """Whether labels are by image: names are text, or just these images are named."""
-    return pd.api.types.is_string_dtype(index) or {*map(str, index)} == {*images["image_id"]}
+def by_image(labels: Any, ids: Iterable[str] = ()) -> Any:
+    """Labels that name their images, as a table of image_id and label; others as they are.
+
+    A mapping names images, and so does a Series whose index is text or holds exactly
+    the ids.
+    """
+    if isinstance(labels, Mapping):
+        return pd.DataFrame({"image_id": [*labels], "label": [*labels.values()]})
+    if isinstance(labels, pd.Series) and len(labels):
+        index = labels.index
+        if all(isinstance(name, str) for name in index) or {*map(str, index)} == {*ids}:
+            return pd.DataFrame({"image_id": index, "label": labels.to_numpy()})
+    return labels
+
+
+def check_positions(labels: Any, what: str) -> None:
+    """Refuse a Series that was sorted or shuffled as labels in the order of the images."""
+    if isinstance(labels, pd.Series) and not labels.index.is_monotonic_increasing:
+        raise ImagestrataError(
+            f"{what} is a Series whose index is not in ascending order and does not name the "
+            f"images: {some(labels.index)}.",
+            "Use image_id as its index. If the labels are in the order of the images, give them "
+            "as a list or an array.",
+        )
 
 
 def _of_table(table: pd.DataFrame, images: pd.DataFrame) -> pd.Series[Any]:

@@ -74,15 +74,17 @@ def compare_clusterings(
     ----------
     *several, **clusterings : Clustering, DataFrame, mapping, or array-like of shape (n_images,)
         Two or more clusterings, best by name; without a name they are called "1", "2", ...
-        A clustering is what :func:`cluster_images` returned; a table
-        with ``image_id`` and ``cluster``; clusters by image_id; or one cluster per
-        image, in the order of the first clustering that has ids (a Series counts
-        as such, whatever its index). Clusters are numbers, -1 for the residual, or text,
-        such as categories of yours. Of a dictionary: ``compare_clusterings(**named)``.
-    truth : array-like of shape (n_images,), DataFrame, or str; optional
+        A clustering is what :func:`cluster_images` returned; a table with ``image_id`` and
+        ``cluster``; a dictionary from images to clusters; a Series whose index names the
+        images; or one cluster per image, in the order of the first clustering that has ids.
+        Several Series without any ids are matched by their indices. Clusters are numbers, -1
+        for the residual, or text, such as your own categories. Give a dictionary of
+        clusterings as ``compare_clusterings(**named)``.
+    truth : array-like of shape (n_images,), Series, dict, DataFrame, or str; optional
         True classes, for the measures of :func:`score_clustering`: labels in the order
-        of the first clustering, a table with ``image_id`` and ``label``, or the name
-        of a column of the first clustering's images. Missing labels are left out.
+        of the first clustering, labels by image as above, a table with ``image_id`` and
+        ``label``, or the name of a column of the first clustering's images. Images without
+        a label are left out.
     residual : {"alone", "drop"}, default "alone"
         What becomes of images that belong to no cluster (-1). ``"alone"``: each counts
         as a cluster of its own, so that a clustering cannot gain by dropping what

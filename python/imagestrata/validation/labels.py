@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering
+from ..clustering.given import by_image, check_positions
 from ..errors import ImagestrataError, plural
 from ..names import Images
 from ..tables import id_texts, with_text_ids
@@ -56,23 +56,45 @@ def is_residual(clusters: pd.Series[Any]) -> pd.Series[bool]:
 
 def clusters_of(clusterings: Mapping[str, Any]) -> dict[str, pd.Series[Any]]:
     """The cluster of each image by ``image_id``, of each clustering."""
-    found = {name: _with_ids(name, one) for name, one in clusterings.items()}
+    tables = {name: getattr(one, "images", one) for name, one in clusterings.items()}
+    images = next((one for one in tables.values() if isinstance(one, pd.DataFrame)), None)
+    if images is None and _all_series(clusterings.values()):
+        tables = {name: _of_index(one, "cluster") for name, one in tables.items()}
+    found = {name: _with_ids(quote(name), one, images) for name, one in tables.items()}
     ids = next((one.index for one in found.values() if one is not None), None)
-    for name, one in clusterings.items():
+    places = ids
+    for name, one in tables.items():
+        if found[name] is None and ids is not None:
+            found[name] = _with_ids(quote(name), one, images, ids)
         if found[name] is None:
-            found[name] = _by_position(quote(name), one, ids)
-            ids = found[name].index  # type: ignore[union-attr]
+            found[name] = _by_position(quote(name), one, places)
+            places = found[name].index  # type: ignore[union-attr]
     return {name: _checked(name, one) for name, one in found.items() if one is not None}
 
 
-def _with_ids(name: str, given: Any) -> pd.Series[Any] | None:
-    """Clusters by ``image_id``, or None where no ids came along."""
-    table = given.images if isinstance(given, Clustering) else given
-    if isinstance(table, pd.DataFrame):
-        return _column(quote(name), table, "cluster")
-    if isinstance(given, Mapping):
-        return pd.Series(list(given.values()), index=list(map(str, given)))
-    return None
+def _all_series(several: Iterable[Any]) -> bool:
+    """Whether pandas labels are matched with each other by their indices."""
+    return all(isinstance(one, pd.Series) for one in several)
+
+
+def _of_index(labels: pd.Series[Any], column: str) -> pd.DataFrame:
+    return pd.DataFrame({"image_id": labels.index.astype(str), column: labels.to_numpy()})
+
+
+def _with_ids(
+    what: str, given: Any, images: pd.DataFrame | None, ids: Iterable[str] = ()
+) -> pd.Series[Any] | None:
+    """Clusters by ``image_id``, or None where they do not name their images."""
+    if isinstance(given, pd.DataFrame):
+        return _column(what, given, "cluster")
+    table = by_image(given, ids)
+    if not isinstance(table, pd.DataFrame):
+        return None
+    ids = id_texts(table["image_id"])
+    if images is not None and "image_id" in images:
+        rows = Images(images).rows_of(table, what)
+        ids = ids.where(rows < 0, id_texts(images["image_id"]).to_numpy()[rows])
+    return pd.Series(table["label"].to_numpy(), index=ids)
 
 
 def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
@@ -87,6 +109,7 @@ def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
 def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series[Any]:
     """Values that came without ids, one per image."""
     check_unmasked(what, values)
+    check_positions(values, what)
     column = np.asarray(values)
     if column.ndim != 1 or not len(column):
         raise ImagestrataError(
@@ -140,6 +163,10 @@ def classes_of(
 ) -> pd.Series[Any]:
     """True class of the images that have one."""
     first = next(iter(clusterings))
+    if _all_series((truth, *clusterings.values())):
+        truth = _of_index(truth, "label")
+    else:
+        truth = by_image(truth, labels[first].index)
     if isinstance(truth, str):
         table = getattr(clusterings[first], "images", clusterings[first])
         if not isinstance(table, pd.DataFrame) or truth not in table:
@@ -152,6 +179,7 @@ def classes_of(
     elif isinstance(truth, pd.DataFrame):
         found = _classes(truth, getattr(clusterings[first], "images", clusterings[first]))
     else:
+        check_positions(by_image(clusterings[first]), quote(first))
         found = _by_position(arg("truth"), truth, labels[first].index)
     _check_unique(arg("truth"), found)
     known = found.dropna().astype(str)

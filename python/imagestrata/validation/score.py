@@ -59,9 +59,10 @@ def score_clustering(
         Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
         :func:`consensus` return them; pairs without a judgement are left out,
         and the others of their stratum stand for them. Or true classes, as in
-        :func:`compare_clusterings`: labels in the order of the images, a table with
-        ``image_id`` and ``label``, or the name of a column of the clustering's
-        images; images without a label are left out. Or nothing, with ``embeddings``.
+        :func:`compare_clusterings`: labels in the order of the images, a Series whose
+        index names the images, a table with ``image_id`` and ``label``, or the name of a
+        column of the clustering's images; images without a label are left out. Or nothing,
+        with ``embeddings``.
     by : {"pairs", "labels", "vectors"}, optional
         What ``truth`` is: judged pairs, true classes, or nothing. By default it is
         told by its columns.
