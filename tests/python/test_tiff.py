@@ -122,7 +122,7 @@ def test_the_terminal_stays_quiet():
         for kind in (None, "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
             files.append(images.encode(picture, "TIFF", compression=kind))
         files.append(images.encode(picture.convert("1"), "TIFF", compression="group4"))
-        with decode.quiet():
+        with images.quiet():
             for data in files:
                 for _ in range(40):
                     wrong = bytearray(data)
