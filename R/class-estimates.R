@@ -2,9 +2,9 @@
 
 # All columns but those of `by`.
 estimate_columns <- c(
-  "level", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic", "p.value",
-  "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images", "n_clusters",
-  "weight", "variance", "adjust"
+  "level", "term", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic",
+  "p.value", "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images",
+  "n_clusters", "weight", "variance", "adjust"
 )
 
 new_estimates <- function(data, kind, design, options) {

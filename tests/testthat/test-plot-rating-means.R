@@ -92,3 +92,11 @@ test_that("colours that leave a group without one are refused", {
     autoplot(few_means(), color = "red")
   })
 })
+
+test_that("tidy() gives what can be drawn", {
+  drawn <- function(x) ggplot2::ggplot_build(x)$data
+  means <- rating_means(simulated_ratings, by = group)
+  expect_equal(drawn(plot_rating_means(tidy(means))), drawn(plot_rating_means(means)))
+  gaps <- rating_gaps(simulated_ratings, by = group)
+  expect_equal(drawn(plot_rating_gaps(tidy(gaps))), drawn(plot_rating_gaps(gaps)))
+})
