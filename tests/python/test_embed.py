@@ -200,7 +200,7 @@ class TestNewImages:
         assert np.array_equal(loaded.state["words"], old.state["words"])
 
     def test_not_by_an_array(self, folder: Path) -> None:
-        with pytest.raises(ImagestrataError, match="no encoder to use again"):
+        with pytest.raises(ImagestrataError, match="so their encoder is unknown"):
             embed(folder, Embeddings.from_arrays(np.eye(3)))
 
 
@@ -279,7 +279,7 @@ class TestFailures:
 
     def test_an_id_that_comes_twice(self, folder: Path) -> None:
         table = scan_images(folder, progress=False)
-        with pytest.raises(ImagestrataError, match="comes 2 times"):
+        with pytest.raises(ImagestrataError, match="occurs 2 times"):
             embed(pd.concat([table, table[3:4]]))
 
     @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ class TestRunFolder:
             path.unlink()
         with pytest.raises(ImagestrataError, match="unfinished") as caught:
             Embeddings.load(run)
-        assert "only what is missing is computed" in caught.value.hint
+        assert "only missing ones are computed" in caught.value.hint
         encoder.batches.clear()
         again = embed(folder, out=run)
         assert encoder.batches == [8]

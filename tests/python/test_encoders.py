@@ -306,7 +306,7 @@ class TestWeights:
         path = tmp_path / "net.pth"
         path.write_bytes(content)
         with pytest.raises(
-            ImagestrataError, match=r"net\.pth' is damaged, or is no file of weights"
+            ImagestrataError, match=r"net\.pth' is damaged, or is not a file of weights"
         ):
             self.vector(path)
 
@@ -528,7 +528,7 @@ class TestRegistry:
         [
             ("hog", {"weights": "some.pth"}, "'hog' needs no weights"),
             ("bovw", {"weights": "some.pth"}, "'bovw' needs no weights"),
-            ("bovw", {"resize": "pad"}, "looks at whole images"),
+            ("bovw", {"resize": "pad"}, "uses whole images"),
             ("hog", {"resize": "stretch"}, "`resize` must be one of"),
             ("resnet18", {"precision": "int8"}, "`precision` must be one of"),
             ("bovw", {"seed": -1}, "`seed` must be between"),

@@ -227,12 +227,12 @@ class TestRefusals:
         assert "'clip:ViT-B-32'" in caught.value.hint
 
     def test_unknown_tag_lists_those_there_are(self) -> None:
-        with pytest.raises(ImagestrataError, match="knows no weights 'best'") as caught:
+        with pytest.raises(ImagestrataError, match="has no weights 'best'") as caught:
             make_encoder("clip:tiny-vit", weights="best")
         assert "openai, squashed" in caught.value.hint
 
     def test_a_network_without_published_weights(self) -> None:
-        with pytest.raises(ImagestrataError, match="knows no weights of 'tiny-resnet'"):
+        with pytest.raises(ImagestrataError, match="has no weights for 'tiny-resnet'"):
             make_encoder("clip:tiny-resnet")
 
     def test_without_the_library(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,7 +216,7 @@ class TestRefusals:
         assert "Did you mean 'timm:legacy_xception'" in e.value.hint
 
     def test_unknown_tag_lists_those_there_are(self) -> None:
-        with pytest.raises(ImagestrataError, match="knows no weights 'best'") as caught:
+        with pytest.raises(ImagestrataError, match="has no weights 'best'") as caught:
             make_encoder(f"timm:{NET}", weights="best")
         assert "r160_in1k" in caught.value.hint
 
@@ -240,7 +240,7 @@ class TestRefusals:
         with pytest.raises(ImagestrataError, match="interpolated by 'lanczos'"):
             make_encoder(f"timm:{NET}", weights=tmp_path)
         config.write_text(json.dumps({"pretrained_cfg": {"crop_mode": "border"}}))
-        with pytest.raises(ImagestrataError, match="in a way that imagestrata does not have"):
+        with pytest.raises(ImagestrataError, match="in a way that imagestrata does not support"):
             make_encoder(f"timm:{NET}", weights=tmp_path)
         encoder = make_encoder(f"timm:{NET}", weights=tmp_path, resize="pad")
         assert encoder.settings["resize"] == "pad"

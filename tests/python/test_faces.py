@@ -208,7 +208,7 @@ def test_bad_arguments(folder, tmp_path, options, message):
 
 def test_no_usable_image(tmp_path):
     images = pd.DataFrame({"image_id": ["a"], "path": ["a.png"], "status": ["rejected"]})
-    with pytest.raises(ImagestrataError, match="nothing to work on"):
+    with pytest.raises(ImagestrataError, match="so none can be used"):
         crop(images, tmp_path / "run")
 
 

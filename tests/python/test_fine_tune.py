@@ -214,7 +214,7 @@ class TestTraining:
         assert epochs == model.training["best_epoch"] + 2 < 30
 
     def test_a_loss_that_is_no_number_ends_it(self, folder, labels, weights, monkeypatch):
-        with pytest.raises(ImagestrataError, match=r"NaN in epoch 1: nothing was learnt"):
+        with pytest.raises(ImagestrataError, match=r"NaN in epoch 1, so there is no model"):
             fine_tune(folder, labels, weights=weights, **QUICK | {"learning_rate": 1e30})
         original = training._Passes.learn
 
@@ -417,10 +417,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("grid", "message"),
         [
-            ({}, "`grid` must be lists"),
+            ({}, "`grid` must contain lists"),
             ({"dropout": [0.1]}, "'dropout' is not a setting"),
             ({"seed": [1, 2]}, "'seed' is not a setting"),
-            ({"momentum": []}, "no value to try for 'momentum'"),
+            ({"momentum": []}, "no value for 'momentum'"),
             ({"epochs": [1]}, "both in the grid and given"),
         ],
     )

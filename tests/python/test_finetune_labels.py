@@ -157,7 +157,7 @@ def test_what_is_no_table_of_labels(scanned, folder, tmp_path):
         join(scanned, folder, 3)
     with pytest.raises(ImagestrataError, match="`images` must be one folder"):
         join(scanned, None, None)
-    with pytest.raises(ImagestrataError, match="8 of 8 images lie in no folder"):
+    with pytest.raises(ImagestrataError, match="8 of 8 images are not in a folder"):
         join(scanned.assign(path=[f"/x/{i}.png" for i in range(8)]), "/x", None)
 
 

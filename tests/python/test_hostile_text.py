@@ -414,7 +414,7 @@ def test_weights_that_want_to_be_run_are_refused(tmp_path, ending):
             torch.save({"weight": Malice(trace)}, file)
         else:
             file.write_bytes(content)
-        with pytest.raises(ImagestrataError, match="is damaged, or is no file of weights"):
+        with pytest.raises(ImagestrataError, match="is damaged, or is not a file of weights"):
             read_weights(file)
     assert not trace.exists()
     pickle.loads((tmp_path / f"plain.{ending}").read_bytes())

@@ -147,9 +147,9 @@ def test_a_data_frame_names_its_rows():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pd.DataFrame({"x": [1.0], "label": ["cat"]}), "no numbers, 'label'"),
+        (pd.DataFrame({"x": [1.0], "label": ["cat"]}), "no numbers; the first is 'label'"),
         (pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "a"]), "'a'"),
-        (pd.DataFrame({"v": [[1.0, 2.0], [1.0]]}), "not all as long as the first"),
+        (pd.DataFrame({"v": [[1.0, 2.0], [1.0]]}), "have different lengths"),
         (pd.DataFrame({"x": [1.0, None]}), "finite"),
         (pd.DataFrame({"x": [1.0]}, index=[("a", 1)]).pipe(
             lambda t: t.set_index(pd.MultiIndex.from_tuples([("a", 1)]))), "index of 2 levels"),
@@ -191,7 +191,7 @@ def test_a_table_of_files_is_never_taken_for_vectors(tmp_path):
     files = pd.DataFrame({"filename": ["a.jpg", "b.jpg"], "likes": [1, 2]})
     with pytest.raises(ImagestrataError, match="must have a column 'path'"):
         cluster_images(files, progress=False)
-    with pytest.raises(ImagestrataError, match="no numbers, 'filename'"):
+    with pytest.raises(ImagestrataError, match="no numbers; the first is 'filename'"):
         reduce_embeddings(files)
 
 

@@ -325,7 +325,7 @@ def test_without_room_for_the_file_they_are_in_memory(
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
-        with pytest.warns(UserWarning, match="are held in memory"):
+        with pytest.warns(UserWarning, match="are loaded into memory"):
             loaded = Embeddings.load(run)
     assert type(loaded.matrix) is np.ndarray and np.array_equal(loaded.matrix, whole)
     assert files(run) == before

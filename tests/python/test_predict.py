@@ -103,8 +103,8 @@ class TestThresholds:
         [
             ("best", "'calibrated' or one number per label"),
             (1.5, "between 0 and 1"),
-            ({"blue": 0.5, "red": 0.5}, "'blue' is none of them"),
-            ({}, "'red' has none"),
+            ({"blue": 0.5, "red": 0.5}, "it has 'blue'"),
+            ({}, "it lacks 'red'"),
         ],
     )
     def test_bad_ones(self, model, folder, threshold, message):
@@ -112,7 +112,7 @@ class TestThresholds:
             predict_labels(folder, model, threshold=threshold, progress=False)
 
     def test_one_kind_of_image_says_nothing(self, model):
-        with pytest.raises(ImagestrataError, match="Of 2 validation images 2 have"):
+        with pytest.raises(ImagestrataError, match="2 of 2 validation images have"):
             calibrate_thresholds(with_predictions(model, [1, 1], [0.9, 0.4]))
 
     def test_failed_images_are_rows_with_a_reason(self, model, folder, tmp_path):
@@ -165,12 +165,12 @@ class TestExplanations:
         assert heat[:, :7].min() > 0 and heat[:, 7:].max() == 0
 
     def test_what_cannot_be_explained(self, model, folder, tmp_path):
-        with pytest.raises(ImagestrataError, match=r"does not know 'blue'"):
+        with pytest.raises(ImagestrataError, match=r"has no label 'blue'"):
             explain_labels(folder, model, tmp_path, label="blue")
         plain = fine_tune(
             folder, label_table(folder), encoder="hog", freeze="backbone", epochs=2, progress=False
         )
-        with pytest.raises(ImagestrataError, match="'hog', which is no classifier"):
+        with pytest.raises(ImagestrataError, match="'hog', which is not a classifier"):
             explain_labels(folder, plain, tmp_path, progress=False)
 
     def test_images_that_are_gone(self, model, tmp_path):

@@ -183,7 +183,7 @@ def test_bad_arguments(blobs, arguments, message):
 def test_bad_vectors():
     with pytest.raises(ImagestrataError, match="vectors of all images \\(4\\) are the same"):
         reduce_embeddings(np.ones((4, 3)))
-    with pytest.raises(ImagestrataError, match="3 images are too few"):
+    with pytest.raises(ImagestrataError, match="needs at least 4 images; it got 3"):
         reduce_embeddings(np.eye(3), "umap", n_neighbors=2)
     with pytest.raises(ImagestrataError, match="not a str"):
         reduce_embeddings("folder")

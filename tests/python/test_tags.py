@@ -164,7 +164,7 @@ def test_not_a_classifier(pictures, colour_weights, tmp_path):
         tag_images(pictures, "hog", progress=False)
     weights = torch.load(colour_weights)
     torch.save({k: v for k, v in weights.items() if "classifier" not in k}, tmp_path / "cut.pth")
-    with pytest.raises(ImagestrataError, match="holds no last layer"):
+    with pytest.raises(ImagestrataError, match="does not contain the last layer"):
         tag(pictures, tmp_path / "cut.pth")
 
 

@@ -1,1 +1,1 @@
-"""Every file looked at once: usable, duplicate of another, or why not."""
+"""Scanning: every file is read once and is usable, a duplicate, or rejected with a reason."""

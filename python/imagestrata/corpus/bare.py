@@ -1,6 +1,6 @@
-"""Files of pictures without their metadata, for decoders that stumble over it.
+"""Remove metadata from image files, for decoders that fail because of it.
 
-Nothing here looks at pixels. A file whose parts cannot be told apart stays as it is.
+No pixels are decoded here. A file whose parts cannot be distinguished is left unchanged.
 """
 
 from __future__ import annotations
@@ -9,31 +9,30 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-#: Chunks of a PNG that decide what is seen; those in lower case are left out if damaged.
+#: Chunks of a PNG that affect its pixels. Those in lower case are removed if damaged.
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
-#: Segments of a JPEG that decide what is seen: JFIF and Adobe's, which say how colours are stored.
+#: Markers of JPEG segments. JFIF's and Adobe's affect pixels: they define the colour space.
 _JFIF, _EXIF, _ADOBE, _COMMENT, _SCAN = 0xE0, 0xE1, 0xEE, 0xFE, 0xDA
 
-#: Frames of a JPEG that no decoder of ours reads: lossless, hierarchical, or both.
+#: Markers of JPEG frames. Pillow does not decode the odd ones: lossless, hierarchical, or both.
 _FRAMES = range(0xC0, 0xD0)
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)
 _ODD_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 
-#: How the one extension of a GIF starts that decides what is seen.
+#: First bytes of the only extension of a GIF that affects pixels.
 _GIF_CONTROL = b"\x21\xf9\x04"
 
 _WEBP_KEPT = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
-#: Flags of the header of a WebP that say that there is metadata.
+#: Flags in the header of a WebP file that announce metadata.
 _WEBP_FLAGS = 0x20 | 0x08 | 0x04
 
 
-#: Parts of a file that are looked at. Photographs have some dozens; gigabytes of empty parts, which
-#: would take minutes, are no metadata.
+#: Largest number of parts that are read. Photographs have a few dozen. Reading gigabytes of empty
+#: parts would take minutes.
 _MOST_PARTS = 100_000
 
-#: Tags of a TIFF that decide what is seen: of sizes, strips and tiles, of how they are
-#: compressed, of colours and of opacity.
+#: Tags of a TIFF that affect pixels: sizes, strips and tiles, compression, colours, opacity.
 _TIFF_KEPT = (
     *range(254, 260), 262, 266, 273, 274, *range(277, 280), 284, 292, 293, 317, *range(320, 326),
     338, 339, 347, *range(512, 522), *range(529, 533),
@@ -41,18 +40,18 @@ _TIFF_KEPT = (
 
 
 class _TooManyParts(Exception):
-    """A file that consists of more parts than a picture has."""
+    """A file has more parts than any picture."""
 
 
 def _counted(parts: int) -> int:
-    """One part more, if so many may be looked at."""
+    """Return the number of parts plus one, if so many may be read."""
     if parts >= _MOST_PARTS:
         raise _TooManyParts
     return parts + 1
 
 
 def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
-    """The file with less and less metadata: first all but the orientation goes, then that."""
+    """Yield the file with less metadata: first with the orientation only, then without any."""
     strip = {"PNG": _bare_png, "JPEG": _bare_jpeg, "GIF": _bare_gif, "WebP": _bare_webp,
              "TIFF": _bare_tiff}.get(format)  # fmt: skip
     last = data
@@ -67,9 +66,9 @@ def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
 
 
 def is_endless(format: str, data: bytes) -> bool:
-    """Whether a file begins with more parts than any picture has.
+    """Return whether a file begins with more parts than any picture has.
 
-    Pillow reads those of JPEG and GIF one by one, in minutes where they are gigabytes.
+    Pillow reads the parts of JPEG and GIF files one by one, which takes minutes for gigabytes.
     """
     try:
         if format == "JPEG":
@@ -79,13 +78,13 @@ def is_endless(format: str, data: bytes) -> bool:
             _bare_gif(data, False)
     except _TooManyParts:
         return True
-    except (struct.error, IndexError):  # the decoder says what is wrong
+    except (struct.error, IndexError):  # the decoder reports the error
         pass
     return False
 
 
 def is_odd_jpeg(data: bytes) -> bool:
-    """Whether a JPEG is of a kind that is not decoded: not 8 bits deep, or lossless."""
+    """Return whether a JPEG cannot be decoded because it is lossless or not 8 bits deep."""
     for marker, start, _ in _jpeg_segments(data):
         if marker in _FRAMES and marker not in _NO_FRAMES:
             return marker in _ODD_FRAMES or data[start + 4 : start + 5] not in (b"\x08", b"")
@@ -126,12 +125,12 @@ def _bare_jpeg(data: bytes, orientation: bool) -> bytes:
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment before the first scan."""
+    """Yield marker, start and end of each segment before the first scan."""
     at, n_parts = 2, 0
     while at + 4 <= len(data) and data[at] == 0xFF:
         n_parts = _counted(n_parts)
         marker = data[at + 1]
-        if marker == 0xFF:  # a byte that only fills
+        if marker == 0xFF:  # a fill byte
             at += 1
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
@@ -142,7 +141,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _bare_gif(data: bytes, orientation: bool) -> bytes:
-    del orientation  # a GIF has none
+    del orientation  # GIF files do not store one
     at = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
     parts, n_parts = [data[:at]], 0
     while data[at] == 0x21:  # an extension
@@ -176,8 +175,8 @@ def _bare_webp(data: bytes, orientation: bool) -> bytes:
 
 
 def _bare_tiff(data: bytes, orientation: bool) -> bytes:
-    """Leave only the tags above in the first directory; nothing else moves."""
-    del orientation  # one of the tags that are kept
+    """Keep only the tags listed above in the first directory. No other bytes move."""
+    del orientation  # it is among the tags that are kept
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     at, width, count = (8, 20, "Q") if big else (4, 12, "H")

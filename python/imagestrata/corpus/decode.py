@@ -1,7 +1,7 @@
-"""From the bytes of a file to an upright RGB picture, or a reason why not.
+"""Decode the bytes of a file to an upright RGB picture, or give a reason why this fails.
 
-Formats are told by content, never by the name of the file, and only the readers
-of the six formats below ever see the bytes.
+The content decides the format, never the name of the file. Only Pillow's readers of the six
+formats below receive the bytes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from .depth import eight_bits, is_deep, is_exact, read_deep
 from .reasons import Reason
 from .tiff import Tiff
 
-#: Largest picture that is decoded, in pixels; half as many in colours of 16 bits. (A billion
-#: bytes in memory, and at most 13 for each pixel while it is decoded; tests/python/fuzz.py
-#: measures that.) The size is read from the header, so that a decompression bomb is refused
-#: before it unfolds. Pillow's own limit is lower, warns, and belongs to the whole process.
+#: Largest picture that is decoded, in pixels; half as many for 16-bit colours. (It takes a
+#: billion bytes in memory; decoding takes at most 13 bytes a pixel, which tests/python/fuzz.py
+#: measures.) The size is read from the header, so that a decompression bomb is rejected before
+#: it is decoded. Pillow's own limit is lower, only warns, and applies to the whole process.
 MAX_PIXELS = 250_000_000
 
-#: Largest file that is read, in bytes: what the largest picture takes uncompressed, with 16
-#: bits a channel. A film with the ending of a picture is refused before it is read.
+#: Largest file that is read, in bytes: the largest picture, uncompressed, with 16 bits a
+#: channel. A film that is named like a picture is rejected before it is read.
 MAX_BYTES = 1 << 31
 
 #: The formats that are decoded, as named in the images table.
@@ -52,7 +52,7 @@ FORMATS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "TIFF": Tiff,
 }
 
-#: How many bytes :func:`image_format` needs to see.
+#: Number of bytes that :func:`image_format` needs.
 HEAD_BYTES = 1024
 
 _SIGNATURES = (
@@ -88,32 +88,32 @@ _UPRIGHT = {
 }
 
 
-#: What Pillow says of files that are whole, and of a kind that it does not decode.
+#: Pillow's messages about intact files of a kind that it does not decode.
 _NOT_DECODED = re.compile(
     r"unknown pixel mode|unknown raw mode|unknown data organization|unsupported bmp|cannot handle"
     r"|not yet supported|not available",
     re.IGNORECASE,
 )
 
-#: Tags that a TIFF must have: an error about another number is about its compression.
+#: Tags of a TIFF. A KeyError with a number outside this range is about the compression.
 _TIFF_TAGS = range(254, 342)
 
 
 class UnreadableImage(ItemError):
-    """A file that does not give a picture; the reason is a :class:`Reason`."""
+    """A file cannot be decoded to a picture; the reason is a :class:`Reason`."""
 
 
 class Decoded(NamedTuple):
-    """A picture as people see it, and as it was stored.
+    """A picture as viewers see it, and as the file stores it.
 
     Attributes
     ----------
     shown : PIL.Image.Image
-        As :func:`open_image` returns it.
+        The picture that :func:`open_image` returns.
     exact : PIL.Image.Image or ndarray
-        Upright, in the depth, with the transparency and in the colours (CMYK, Lab) stored:
-        what :func:`~imagestrata.corpus.duplicates.pixel_hash` compares. The same as
-        ``shown`` where that holds everything.
+        The upright picture in its stored depth and colours (CMYK, Lab), with transparency.
+        :func:`~imagestrata.corpus.duplicates.pixel_hash` compares it. It is ``shown`` itself
+        if that contains the same information.
     """
 
     shown: Image.Image
@@ -126,40 +126,40 @@ def open_image(
     min_pixels_side: int | None = None,
     longer: bool = False,
 ) -> Image.Image:
-    """Decode a picture to RGB, upright, on white where it is transparent.
+    """Decode a picture to upright RGB; transparent pixels are shown on white.
 
     Parameters
     ----------
     source : path or bytes
         A file, or its content.
     min_pixels_side : int, optional
-        Lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its scale (several times
-        faster) as long as neither side falls below this many pixels. By default
-        every picture comes in its full size.
+        Smallest number of pixels that both sides keep. A JPEG is decoded at 1/2, 1/4 or 1/8
+        of its scale (several times faster) as long as it keeps them. By default every
+        picture is decoded in its full size.
     longer : bool, default False
-        Only the longer side must not fall below it. (For thumbnails: decoding and
+        Apply ``min_pixels_side`` to the longer side only. (For thumbnails: decoding and
         shrinking then take 5.2 instead of 7.4 ms for photographs of 1.5 megapixels.)
 
     Returns
     -------
     PIL.Image.Image
-        In mode RGB, 8 bits a channel and without metadata; of an animation or a
-        document of many pages, the first. Values of up to 16 bits are taken to
-        have the fewest of 8, 10, 12, 14 or 16 bits that hold them all, and keep
-        the upper 8 of these: 12-bit pictures stored in 16 bits are not black.
-        Floating-point numbers that fill most of 0 to 1, 0 to 255 or 0 to 65535
-        have that range; other values without a fixed range are stretched from
-        their least to their greatest. Colour profiles are not applied.
+        Picture in mode RGB, with 8 bits a channel and without metadata. For an animation or
+        a document of several pages, it is the first one. The depth of values of up to 16
+        bits is the smallest of 8, 10, 12, 14 and 16 bits that holds all of them; the upper 8
+        bits are kept, so that 12-bit pictures stored in 16 bits are not black.
+        Floating-point numbers that fill most of 0 to 1, 0 to 255 or 0 to 65535 are read on
+        that range. Other values are stretched from the lowest to the highest. Colour
+        profiles are not applied.
 
     Raises
     ------
     UnreadableImage
-        With a reason, for everything that is not a whole picture in one of the
-        formats of :data:`FORMATS` of at most :data:`MAX_PIXELS` pixels.
+        If the file is not an intact picture in one of :data:`FORMATS`, or has more than
+        :data:`MAX_PIXELS` pixels. The error holds the reason.
 
     Notes
     -----
-    Metadata that cannot be read (profiles, comments, EXIF) is passed over.
+    Metadata that cannot be read (profiles, comments, EXIF) is ignored.
     """
     return decode(source, min_pixels_side=min_pixels_side, longer=longer).shown
 
@@ -170,7 +170,7 @@ def decode(
     min_pixels_side: int | None = None,
     longer: bool = False,
 ) -> Decoded:
-    """Decode a picture, see :func:`open_image`, and keep what it holds besides."""
+    """Decode a picture as :func:`open_image` does, and keep its stored form as well."""
     try:
         data = source if isinstance(source, bytes) else read_file(source)
         format = _known_format(data)
@@ -187,7 +187,7 @@ def decode(
                 return _decode(reader, data, least)
             except _FINAL:
                 raise
-            # Pillow's readers raise whatever a broken byte leads to: OSError, SyntaxError,
+            # Damaged bytes make Pillow's readers raise many types: OSError, SyntaxError,
             # ValueError, IndexError, struct.error, zlib.error, ...
             except Exception as error:
                 for bare in without_metadata(format, data):
@@ -202,20 +202,20 @@ def decode(
         raise UnreadableImage(Reason.TOO_LARGE) from None
 
 
-#: Errors that other bytes of metadata would not change.
+#: Errors that do not depend on metadata.
 _FINAL = (UnreadableImage, Image.DecompressionBombError, MemoryError)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """All bytes of a regular file, or :class:`UnreadableImage`."""
+    """Read a regular file, or raise :class:`UnreadableImage`."""
     return _read(path, None)
 
 
 def read_scanned(image_id: str, path: str) -> bytes:
-    """The bytes that were scanned under an id; else :class:`UnreadableImage`.
+    """Read the file that was scanned under an id, or raise :class:`UnreadableImage`.
 
-    The one place where that is checked. A file that changed is a failure: what is made of it
-    would be taken for what comes of the other picture.
+    Only this function checks that. A file that has changed is a failure: otherwise results of
+    the new picture would appear under the id of the old one.
     """
     data = read_file(path)
     if not image_id or not hashlib.sha256(data).hexdigest().startswith(image_id):
@@ -224,7 +224,7 @@ def read_scanned(image_id: str, path: str) -> bytes:
 
 
 def read_head(path: str | os.PathLike[str]) -> bytes:
-    """The first :data:`HEAD_BYTES` bytes of a regular file, or :class:`UnreadableImage`."""
+    """Read the first :data:`HEAD_BYTES` bytes of a file, or raise :class:`UnreadableImage`."""
     return _read(path, HEAD_BYTES)
 
 
@@ -233,11 +233,11 @@ def _read(path: str | os.PathLike[str], n_bytes: int | None) -> bytes:
     try:
         state = file.stat()
         if not stat.S_ISREG(state.st_mode):
-            # Opening a named pipe would wait for ever.
+            # Opening a named pipe would block forever.
             readable = os.access(file, os.R_OK)
             raise UnreadableImage(Reason.NOT_A_FILE if readable else Reason.NO_PERMISSION)
         if not state.st_size and os.access(file, os.R_OK):
-            return b""  # files of the system that are never at an end have no size either
+            return b""  # endless system files also have size 0
         if n_bytes is None and state.st_size > MAX_BYTES:
             raise UnreadableImage(Reason.TOO_LARGE)
         with file.open("rb") as opened:
@@ -255,9 +255,9 @@ def _read(path: str | os.PathLike[str], n_bytes: int | None) -> bytes:
 
 
 def image_format(head: bytes) -> str | None:
-    """The format of a file by its first :data:`HEAD_BYTES` bytes; None if it is no image.
+    """Return the format of a file from its first :data:`HEAD_BYTES` bytes, None if not an image.
 
-    Formats that are recognised but not decoded (HEIF, AVIF, SVG, ...) are named too.
+    This includes formats that are recognised but not decoded (HEIF, AVIF, SVG, ...).
     """
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
@@ -275,7 +275,7 @@ def image_format(head: bytes) -> str | None:
     return None
 
 
-#: Guards the switches below while several threads decode.
+#: Protects the settings below while several threads decode.
 _switching = threading.Lock()
 _decoding = 0
 _theirs: dict[tuple[Any, str], Any] = {}
@@ -290,10 +290,10 @@ _OURS: tuple[tuple[Any, str, Any], ...] = (
 
 
 class pillow_as_needed:
-    """Set the switches of Pillow that belong to the whole process, and set them back.
+    """Context in which Pillow's global settings have the values that decoding needs.
 
-    A session may have set them to read half pictures, or to refuse large ones. (A class,
-    since it is entered for every picture, and a generator takes twice as long.)
+    The user's session may have set them to read truncated pictures or to reject large ones.
+    (It is a class because it is entered for every picture; a generator takes twice as long.)
     """
 
     def __enter__(self) -> None:
@@ -314,7 +314,7 @@ class pillow_as_needed:
             _decoding -= 1
             if not _decoding and _theirs:
                 for module, name, value in _OURS:
-                    # Else it was not changed, or was set meanwhile.
+                    # Otherwise it was not changed, or was set in the meantime.
                     if (module, name) in _theirs and getattr(module, name) is value:
                         setattr(module, name, _theirs[module, name])
 
@@ -336,7 +336,7 @@ def _text_start(head: bytes) -> bytes:
 def _decode(
     reader: Callable[[BytesIO], ImageFile.ImageFile], data: bytes, least: tuple[int, int] | None
 ) -> Decoded:
-    """Decode with one of Pillow's readers; ``least`` is for the longer and the shorter side."""
+    """Decode with a reader of Pillow; ``least`` has the lowest longer and shorter side."""
 
     def open_file() -> ImageFile.ImageFile:
         return reader(BytesIO(data))
@@ -363,7 +363,7 @@ def _decode(
 
 
 def _is_unsupported(error: Exception, data: bytes) -> bool:
-    """Whether a file is whole, and of a kind within its format that is not decoded."""
+    """Return whether a file is intact, but of a kind within its format that is not decoded."""
     if _NOT_DECODED.search(str(error)) or (data[:2] == b"\xff\xd8" and is_odd_jpeg(data)):
         return True
     cause = error.__cause__
@@ -376,7 +376,7 @@ def _is_unsupported(error: Exception, data: bytes) -> bool:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """A picture in RGB, on white, and nothing else that its file said."""
+    """Convert a picture to RGB, on white, and remove all metadata."""
     if image.has_transparency_data:
         shown = Image.new("RGB", image.size, "white")
         for box in strips(image):
@@ -389,7 +389,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def _exact(image: Image.Image, shown: Image.Image) -> Image.Image:
-    """Whichever of a picture and what is seen of it holds all there is."""
+    """Return ``shown`` if it has all information of the stored picture, else ``image``."""
     if image is shown:
         return shown
     if image.has_transparency_data:
@@ -401,21 +401,21 @@ def _exact(image: Image.Image, shown: Image.Image) -> Image.Image:
 
 
 def rgba(image: Image.Image) -> Image.Image:
-    """The picture in RGBA, from any mode."""
-    if image.mode == "La":  # Pillow knows no direct way
+    """Convert a picture of any mode to RGBA."""
+    if image.mode == "La":  # Pillow has no direct conversion
         image = image.convert("LA")
     return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
 def strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes of a million pixels, from top to bottom: copies of a picture cost little so."""
+    """Yield boxes of a million pixels from top to bottom, so that copies take little memory."""
     rows = max(1, 2**20 // max(image.width, 1))
     for top in range(0, image.height, rows):
         yield 0, top, image.width, min(top + rows, image.height)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Load a picture, and turn it as its EXIF says."""
+    """Load a picture, and rotate it according to its EXIF orientation."""
     image.load()
     try:
         method = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))

@@ -1,7 +1,7 @@
-"""Pictures of more than 8 bits a channel: their values, and what people see of them.
+"""Pictures of more than 8 bits a channel: their values, and their 8-bit version.
 
-Pillow's pictures of several channels hold 8 bits each. Of deeper ones it keeps the upper
-byte of each value; reading the file again in the other byte order gives the lower ones.
+Pillow stores 8 bits for each of several channels. It keeps the upper byte of deeper values;
+reading the file again in the other byte order gives the lower byte.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-#: Bits that values of a picture may have. The fewest that hold all of them count: cameras
-#: and scanners store 10, 12 or 14 bits as 16, and would come out black.
+#: Depths of pictures, in bits. The smallest that holds all values is used: cameras and scanners
+#: store 10, 12 or 14 bits in 16, and their pictures would appear black.
 DEPTHS = (8, 10, 12, 14, 16)
 
-#: Ranges that real numbers customarily fill, taken where the greatest value is in its upper
-#: three quarters; others are stretched from the least to the greatest.
+#: Usual ranges of floating-point pictures. A range is used if the highest value is in its upper
+#: three quarters; other values are stretched from the lowest to the highest.
 _RANGES = (1.0, 255.0, 65535.0)
 
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "L" if sys.byteorder == "big" else "B"}
@@ -29,7 +29,7 @@ _PHOTOMETRIC, _SAMPLE_FORMAT, _SIGNED = 262, 339, 2
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a picture, opened and not yet loaded, has more than 8 bits a channel, or a sign."""
+    """Return whether an opened, not yet loaded picture has signed or more than 8-bit values."""
     return (
         image.mode == "F"
         or image.mode.startswith("I")
@@ -41,20 +41,20 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
 def read_deep(
     open_file: Callable[[], ImageFile.ImageFile], upright: Callable[[Image.Image], Image.Image]
 ) -> tuple[NDArray[Any], str]:
-    """The values of a deep picture, and the mode of Pillow that names its channels.
+    """Return the values of a deep picture, and Pillow's mode for its channels.
 
     Parameters
     ----------
     open_file : callable
-        Opens the file; called once for each byte of its values.
+        Opens the file. It is called once for each byte of the values.
     upright : callable
-        Loads what was opened, and turns it.
+        Loads the opened picture, and rotates it.
 
     Returns
     -------
     values : ndarray of shape (height, width) or (height, width, channels)
-        Unsigned 16-bit integers; or, in mode ``"F"``, values without a fixed range: 32-bit
-        integers or floating-point numbers. White is high.
+        Unsigned 16-bit integers; in mode ``"F"``, 32-bit integers or floating-point numbers
+        without a fixed range. High values are white.
     mode : str
         ``"L"``, ``"LA"``, ``"RGB"``, ``"RGBA"``, ``"CMYK"`` or ``"F"``.
     """
@@ -62,7 +62,7 @@ def read_deep(
     rawmode = rawmode_of(image)
     if image.mode == "L" or image.mode == "F" or image.mode.startswith("I"):
         values, mode = _grey(image, np.asarray(upright(image)))
-    elif rawmode.startswith("LA"):  # four bytes a pixel, which are read as four channels
+    elif rawmode.startswith("LA"):  # four bytes a pixel, read as four channels
         upper_lower = np.asarray(upright(in_rawmode(image, "RGBA"))).astype(np.uint16)
         values, mode = upper_lower[:, :, 0::2] << 8 | upper_lower[:, :, 1::2], "LA"
     else:
@@ -72,7 +72,7 @@ def read_deep(
         other = plain[:-1] + _OTHER_ORDER[plain[-1]]
         values |= np.asarray(upright(in_rawmode(open_file(), other)))
         mode = image.mode
-        if plain != rawmode:  # colours are multiplied with their opacity
+        if plain != rawmode:  # colours are premultiplied with their opacity
             opacity = np.maximum(values[:, :, 3:], 1) / (2**16 - 1)
             values[:, :, :3] = np.minimum(np.rint(values[:, :, :3] / opacity), 2**16 - 1)
     key = image.info.get("transparency")
@@ -103,34 +103,27 @@ def _grey(image: ImageFile.ImageFile, values: NDArray[Any]) -> tuple[NDArray[Any
 
 
 def eight_bits(values: NDArray[Any], mode: str) -> Image.Image:
-    """What people see of a deep picture, 8 bits a channel."""
+    """Return a deep picture with 8 bits a channel."""
     if mode == "F":
         return Image.fromarray(_stretched(values))
     channels = np.atleast_3d(values)
     colours = channels.shape[2] - mode.endswith("A")
     shown = np.empty(channels.shape, dtype=np.uint8)
     for part in (slice(None, colours), slice(colours, None)):
-        if channels[:, :, part].size:
-            np.right_shift(
-                channels[:, :, part],
-                _depth(channels[:, :, part]) - 8,
-                out=shown[:, :, part],
-                casting="unsafe",
-            )
+        deep = channels[:, :, part]
+        if deep.size:
+            np.right_shift(deep, _depth(deep) - 8, out=shown[:, :, part], casting="unsafe")
     return Image.fromarray(shown[:, :, 0] if mode == "L" else shown, mode)
 
 
 def is_exact(values: NDArray[Any], shown: Image.Image) -> bool:
-    """Whether eight bits say all there is: the values are theirs, or theirs times 257."""
+    """Return whether 8 bits lose nothing: the values equal them, or equal 257 times them."""
     if values.dtype != np.uint16:
         return False
     eight = np.asarray(shown).reshape(values.shape)
-    factors = [factor for factor in (1, 257) if (values[:1] == eight[:1] * np.uint16(factor)).all()]
     return any(
-        all(
-            (some == few * np.uint16(factor)).all() for some, few in zip(values, eight, strict=True)
-        )
-        for factor in factors
+        all((row == few * np.uint16(factor)).all() for row, few in zip(values, eight, strict=True))
+        for factor in (1, 257)
     )
 
 
@@ -153,7 +146,7 @@ def _range(values: NDArray[Any]) -> tuple[float, float]:
 
 def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = _range(values)
-    if low == high:  # a single value of which nobody knows how bright it is
+    if low == high:  # a single value, whose brightness is unknown
         return np.full(values.shape, 0 if low == 0 else 128, dtype=np.uint8)
     grey = np.empty(values.shape, dtype=np.uint8)
     for row, line in enumerate(values):
@@ -163,17 +156,17 @@ def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def rawmode_of(image: ImageFile.ImageFile) -> str:
-    """How the values of a picture that is not loaded are stored, in Pillow's words."""
+    """Return Pillow's name for how the values of a picture that is not loaded are stored."""
     args = image.tile[0][3] if image.tile else ""
     return str(args[0] if isinstance(args, tuple) else args)
 
 
 def in_rawmode(image: ImageFile.ImageFile, rawmode: str) -> ImageFile.ImageFile:
-    """Let a picture that is not loaded be read as if its values were stored so."""
+    """Make Pillow read a picture that is not loaded as if its values had this raw mode."""
     tiles: list[Any] = []
     for tile in image.tile:
         args = (rawmode, *tile[3][1:]) if isinstance(tile[3], tuple) else rawmode
-        # Before its version 11 Pillow described pieces by plain tuples.
+        # Before version 11, Pillow described tiles by plain tuples.
         named = hasattr(tile, "_replace")
         tiles.append(tile._replace(args=args) if named else (*tile[:3], args))
     image.tile = tiles
@@ -181,6 +174,6 @@ def in_rawmode(image: ImageFile.ImageFile, rawmode: str) -> ImageFile.ImageFile:
 
 
 def _tag(image: ImageFile.ImageFile, tag: int) -> Any:
-    """The value of a tag of a TIFF, the first if there is one a channel; None without it."""
+    """Return the value of a TIFF tag (the first if each channel has one), None if absent."""
     value = getattr(image, "tag_v2", {}).get(tag)
     return value[0] if isinstance(value, tuple) and value else value

@@ -1,4 +1,4 @@
-"""Which images are copies of which: by bytes, by pixels, or to the eye."""
+"""Find duplicates: images with the same bytes, the same pixels, or a similar appearance."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from .reasons import Reason
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Two unrelated pictures differ in about 32 of the 64 bits of their perceptual hashes.
-#: Beyond 10, pictures that merely look alike are found, and finding them is slow.
+#: Largest distance allowed. Perceptual hashes of unrelated pictures differ in about 32 of 64
+#: bits. Distances above 10 match pictures that are merely similar, and the search is slow.
 MAX_DISTANCE = 10
 
 _ROWS_AT_ONCE = 64
 
 
 class Duplicates(NamedTuple):
-    """Which images are kept, a row per image."""
+    """The result for each image: kept, or a duplicate of another image."""
 
-    #: Position of the image that is kept instead: that of the image itself if it is kept.
+    #: Position of the image that is kept: its own, or that of the image it duplicates.
     kept: NDArray[np.int64]
-    #: Why it is a duplicate, as text; None if it is kept.
+    #: Reason why it is a duplicate, as text; None if it is kept.
     reason: NDArray[np.object_]
 
 
 def pixel_hash(exact: Image.Image | NDArray[Any]) -> str:
-    """Hash of size and pixels, 20 hexadecimal digits: the same in whatever format stored.
+    """Return a hash of size and pixels, 20 hexadecimal digits, that ignores the file format.
 
     Parameters
     ----------
     exact : PIL.Image.Image or ndarray
-        As :func:`~imagestrata.corpus.decode.decode` gives it: pictures are the same in full
-        depth and with their transparency, colours of transparent pixels included.
+        The exact picture from :func:`~imagestrata.corpus.decode.decode`. Equal pictures have
+        the same values in full depth and the same transparency, including the colours of
+        transparent pixels.
     """
     if not isinstance(exact, Image.Image):
         colours = exact[:, :, :3] if exact.ndim == 3 else exact
-        if colours.shape[2:] == (3,) and (colours == colours[:, :, :1]).all():  # it is grey
+        if colours.shape[2:] == (3,) and (colours == colours[:, :, :1]).all():  # grey
             exact = np.squeeze(np.delete(exact, [1, 2], axis=2))
         digest = hashlib.sha256(f"{exact.shape} {exact.dtype}".encode())
         digest.update(np.ascontiguousarray(exact).data)
@@ -51,14 +52,14 @@ def pixel_hash(exact: Image.Image | NDArray[Any]) -> str:
     layered = exact.has_transparency_data
     mode = "RGBA" if layered else exact.mode
     digest = hashlib.sha256(f"{exact.width} {exact.height} {mode}".encode())
-    for top in range(0, exact.height, _ROWS_AT_ONCE):  # small copies stay in the cache
+    for top in range(0, exact.height, _ROWS_AT_ONCE):  # small copies stay in the processor's cache
         strip = exact.crop((0, top, exact.width, min(top + _ROWS_AT_ONCE, exact.height)))
         digest.update((rgba(strip) if layered else strip).tobytes())
     return digest.hexdigest()[:20]
 
 
 def eye_hash(image: Image.Image) -> int:
-    """ImageHash's ``phash``: signs of the 64 lowest frequencies of the grey picture."""
+    """Return ImageHash's ``phash``: signs of the 64 lowest frequencies of the grey picture."""
     import imagehash
 
     bits = imagehash.phash(image).hash.ravel()
@@ -71,23 +72,23 @@ def find_duplicates(
     eyes: NDArray[np.uint64] | None = None,
     max_distance: int = 0,
 ) -> Duplicates:
-    """For each image, of which earlier one it is a duplicate, and why.
+    """Return for each image the earlier one that it duplicates, and the reason.
 
     Parameters
     ----------
     image_ids, pixels : Series of str
-        Hashes of the bytes and of the pixels, in the order of the images; the first of its
-        kind is kept. Of equal bytes, the pixels must be equal.
+        Hashes of the bytes and of the pixels, in the order of the images. The first of equal
+        images is kept. Images with equal bytes must have equal pixels.
     eyes : ndarray of shape (n,), uint64, optional
-        Perceptual hashes, where near-duplicates are looked for. Of equal pixels, they must
-        be equal.
+        Perceptual hashes, to find near-duplicates. Images with equal pixels must have equal
+        ones.
     max_distance : int, default 0
-        Largest number of differing bits of the perceptual hashes of near-duplicates.
+        Largest number of bits in which the perceptual hashes of near-duplicates differ.
 
     Notes
     -----
     An image is a near-duplicate of the *first* kept image within the distance (the leader
-    rule), so that a chain of images, each like the one before, does not run together.
+    rule). A chain of images, each similar to the one before, is therefore not merged.
     """
     same_bytes, same_pixels = _first_of_its_kind(image_ids), _first_of_its_kind(pixels)
     itself = np.arange(len(same_pixels))
@@ -105,7 +106,7 @@ def find_duplicates(
 
 
 def _first_of_its_kind(values: pd.Series[Any]) -> NDArray[np.int64]:
-    """For each value the position where it comes first."""
+    """Return for each value the position of its first occurrence."""
     codes, distinct = pd.factorize(values)
     first = np.empty(len(distinct), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]

@@ -28,7 +28,7 @@ from .scan import MOST_THREADS, check_images, images_step, usable_images
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Why an image that was looked at has no face.
+#: Reason of an image in which no face was found.
 NO_FACE = "no face found"
 
 #: Images per part of unfinished work.
@@ -39,22 +39,14 @@ _WINDOW = 80
 
 _JPEG_QUALITY = 95
 
-#: Names of crops: those of an earlier run with other settings are told by them.
+#: Names of crops. They identify crops of an earlier run with other settings.
 _CROP = re.compile(r".+-\d{3}\.jpg")
 
+_NUMBERS = ("face", "left", "top", "width", "height")
 _FACES = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("path", pa.string()),
-        ("face", pa.int64()),
-        ("left", pa.int64()),
-        ("top", pa.int64()),
-        ("width", pa.int64()),
-        ("height", pa.int64()),
-        ("score", pa.float64()),
-        ("crop", pa.string()),
-        ("reason", pa.string()),
-    ]
+    [("image_id", pa.string()), ("path", pa.string())]
+    + [(name, pa.int64()) for name in _NUMBERS]
+    + [("score", pa.float64()), ("crop", pa.string()), ("reason", pa.string())]
 )
 
 
@@ -71,77 +63,76 @@ def crop_faces(
     progress: Progress = True,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """Find the faces in every distinct image and cut them out, each as a file of its own.
+    """Find the faces in every distinct image and save each as a file of its own.
 
-    The step before a network learns to recognise a person with :func:`fine_tune`. Nothing
-    leaves the machine, and nobody is recognised here.
+    Use it before you train a network with :func:`fine_tune` to recognise a person. This
+    function detects faces; it does not recognise anybody. No data leaves your machine.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
-        taken; or whatever it takes, and then it is scanned first.
+        The table that :func:`scan_images` returned, whose rows with status ``"ok"`` are used;
+        or any other input of that function, which is scanned first.
     out : path
-        Run folder: crops go to ``faces/`` there, as JPEG without metadata, and the table
-        to ``faces.parquet``. A call that was interrupted goes on.
+        Run folder. Crops are written to ``faces/`` in it, as JPEG without metadata, and the
+        table to ``faces.parquet``. An interrupted call continues.
     margin : float, default 0.2
-        What is added around a face on each side, as a share of its box (our choice: hair,
-        chin and ears, which the box leaves out). Crops end where the image does.
+        Margin around a face on each side, as a share of its box (our choice: it adds hair,
+        chin and ears). Crops end at the edge of the image.
     min_size : int, default 32
-        Side of the smallest box that is looked for, in pixels; faces hardly larger are
-        often missed. Pictures are enlarged to find small ones: half the size takes four
+        Side of the smallest box that is searched for, in pixels. Faces that are hardly larger
+        are often missed. Pictures are enlarged to find small faces: half the size takes four
         times as long.
     min_score : float, default 0
-        Faces with a lower score are left out. 0 is the detector's own limit; more makes
-        for fewer mistakes and fewer faces.
+        Lowest score of a face. 0 is the detector's own limit; a higher limit gives fewer
+        false detections and fewer faces.
     size : int, optional
-        Crops are shrunk until their longer side has this many pixels at most. None is
-        ever enlarged: that adds no detail.
+        Largest number of pixels of a crop's longer side. Larger crops are shrunk; smaller
+        ones are never enlarged, since that adds no detail.
     overwrite : bool, default False
-        Replace faces cut out there with other settings or of other images.
+        Replace faces in ``out`` that come from other settings or other images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
     engine : Client or str, optional
-        A Dask cluster whose workers look for faces, see :func:`imagestrata.scan_images`.
-        They need ``dlib``, too; the crops are written from here.
+        A Dask cluster whose workers detect faces, see :func:`imagestrata.scan_images`. The
+        workers need ``dlib`` too; your machine writes the crops.
 
     Returns
     -------
     DataFrame
         One row per face, from left to right within an image:
 
-        - ``image_id``, ``path``: of the image
+        - ``image_id``, ``path``: id and file of the image
         - ``face``: 1, 2, ... within the image
         - ``left``, ``top``, ``width``, ``height``: the face's box without margin, in
           pixels of the upright image
-        - ``score``: of the detector; higher is surer, but it is no probability
-        - ``crop``: the file
-        - ``reason``: an image without a face is one row with the reason: ``"no face
-          found"``, or why it could not be read
+        - ``score``: the detector's score; a higher one is more certain, but it is not a
+          probability
+        - ``crop``: the file of the crop
+        - ``reason``: missing for a face. An image without a face has one row with the
+          reason: ``"no face found"``, or the reason why the image could not be read
 
     Raises
     ------
     ImagestrataError
-        If the library ``dlib`` is missing (the error says how to install it), there is no
-        usable image, an argument is out of range, or ``out`` cannot be written or holds
-        other faces.
+        If the library ``dlib`` is missing (the error explains how to install it), no image is
+        usable, an argument is out of range, or ``out`` cannot be written or holds other faces.
 
     Notes
     -----
-    Faces are people's. Recognise people only with their consent, or public figures in
-    their public role; what a data protection officer or ethics board says comes first.
+    Faces are personal data. Recognise people only with their consent, or public figures in
+    their public role. Follow the decisions of your data protection officer or ethics board.
 
-    The detector is the frontal one of dlib (gradients in a sliding window, King 2015,
-    *Max-margin object detection*), whose weights are in the library. It looks for whole
-    faces that look at the camera: it misses profiles, and many small or covered ones,
-    and so counts of faces are too low, by how much depends on the images.
-    Detectors may find some groups of people less often than others. Whether this one
-    does on your images we have not measured: check a sample by hand before comparing
-    groups. What was measured is in docs/reading.md.
+    The detector is dlib's frontal face detector (gradients in a sliding window, King 2015,
+    *Max-margin object detection*); its weights are part of the library. It detects whole
+    faces that look at the camera. It misses profiles and many small or covered faces, so
+    counts of faces are too low, by an amount that depends on the images. Detectors may miss
+    some groups of people more often than others. We have not measured this for your images:
+    check a sample by hand before you compare groups. docs/reading.md reports our measurements.
 
     Examples
     --------
-    A folder for each person, with their crops, is what :func:`fine_tune` learns from::
+    Sort the crops into one folder per person; :func:`fine_tune` learns from these folders::
 
         faces = crop_faces("photos/", "run")
         model = fine_tune("sorted-faces/")
@@ -155,7 +146,7 @@ def crop_faces(
     }
     overwrite = check_bool("overwrite", overwrite)
     check_images(images, out)
-    # A missing library should come to light before thousands of files are looked at.
+    # A missing library is reported before thousands of files are read.
     _dlib()
     detector = _Detector(settings["min_size"], settings["min_score"])
     table = usable_images(images, out, overwrite, progress, engine)
@@ -197,7 +188,7 @@ class Face:
 #: A face and its crop, as a JPEG file.
 _Cut: TypeAlias = tuple[Face, bytes]
 
-#: dlib's detectors, of which each serves one thread.
+#: dlib's detectors, one per thread.
 _own = threading.local()
 
 
@@ -216,7 +207,7 @@ class _Detector:
     min_score: float
 
     def find(self, picture: Image.Image) -> list[Face]:
-        """The faces in a picture, from left to right."""
+        """Return the faces in a picture, from left to right."""
         from PIL import Image
 
         if not hasattr(_own, "run"):
@@ -243,7 +234,7 @@ def _dlib() -> Any:
 
 
 def _cut(detector: _Detector, margin: float, size: int | None, file: File) -> list[_Cut]:
-    """The faces of an image, each with its crop as a JPEG file."""
+    """Return the faces of an image, each with its crop as a JPEG file."""
     picture = scanned_picture(file)
     return [(face, _crop(picture, face, margin, size)) for face in detector.find(picture)]
 
@@ -273,7 +264,7 @@ class _Crops:
     folder: Path
 
     def store(self, files: Sequence[File], made: list[list[_Cut] | Failed]) -> pa.Table:
-        """Write the crops of some images; the rows of these."""
+        """Write the crops of some images, and return their rows."""
         rows: list[dict[str, Any]] = []
         for (image_id, path), cuts in zip(files, made, strict=True):
             row = {"image_id": image_id, "path": path}
@@ -283,22 +274,13 @@ class _Crops:
             for number, (face, crop) in enumerate(cuts, start=1):
                 target = self.folder / f"{image_id}-{number:03d}.jpg"
                 write_bytes(target, crop)
-                rows.append(
-                    row
-                    | {
-                        "face": number,
-                        "left": face.left,
-                        "top": face.top,
-                        "width": face.right - face.left,
-                        "height": face.bottom - face.top,
-                        "score": face.score,
-                        "crop": str(target),
-                    }
-                )
+                size = {"width": face.right - face.left, "height": face.bottom - face.top}
+                box = {"left": face.left, "top": face.top, **size}
+                rows.append(row | box | {"face": number, "score": face.score, "crop": str(target)})
         return pa.Table.from_pylist(rows, schema=_FACES)
 
     def are_in(self, faces: pa.Table) -> bool:
-        """Whether all crops of a table are there."""
+        """Return whether all crops of a table exist."""
         return all(Path(crop).exists() for crop in faces["crop"].drop_null().to_pylist())
 
     def drop_others(self, faces: pd.DataFrame) -> None:

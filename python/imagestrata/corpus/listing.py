@@ -1,4 +1,4 @@
-"""Which files to look at: a folder walked, or paths given in a list or a table."""
+"""List the files of a corpus: from folders, or from paths in a list or a table."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ from ..validate import as_stored, check_folder, expand_home
 from ..wording import arg, kind_of, quote
 from .decode import UnreadableImage, image_format, read_head
 
-#: In a folder, files with these endings are always looked at, so that a broken one, or
-#: one of a format we do not decode, appears in the table. Others are looked at if their
-#: content is an image's.
+#: Files in a folder with these endings are always scanned, so that the table lists damaged
+#: files and formats that are not decoded. Other files are scanned if their content is an image.
 IMAGE_NAME = re.compile(
     r"\.(jpe?g|jpe|jfif|a?png|gif|webp|bmp|dib|tiff?"
     r"|hei[cf]|avif|jp2|jxl|svg|psd|ico|dng|cr2|nef|arw)$",
     re.IGNORECASE,
 )
 
-#: Folders that systems, network storage and archives make, in lower case: what is in them
-#: are thumbnails, deleted files and earlier versions. (Names that begin with a dot are hidden.)
+#: Folders that systems, network storage and archives create, in lower case. They contain
+#: thumbnails, deleted files and earlier versions. (Names that begin with a dot are hidden.)
 SYSTEM_FOLDERS = {
     "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@__thumb",
     "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found",
@@ -40,13 +39,13 @@ SYSTEM_FOLDERS = {
 
 @dataclass(eq=False)
 class Listing:
-    """The files of a corpus, each once, in the order of their paths."""
+    """The distinct files of a corpus, in the order of their paths."""
 
     #: Absolute paths.
     paths: list[str]
-    #: What a user's table says of them besides, indexed by path.
+    #: Other columns of a user's table, indexed by path.
     extras: pd.DataFrame = field(default_factory=pd.DataFrame)
-    #: Files of folders that were passed over, counted by ending.
+    #: Numbers of files in folders that were not scanned, by ending.
     ignored: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
@@ -54,16 +53,16 @@ class Listing:
 
 
 def list_files(images: Any, *, skip: Path | None = None, exclude: Sequence[str] = ()) -> Listing:
-    """List the files that ``images`` stands for.
+    """List the files that ``images`` refers to.
 
     Parameters
     ----------
     images : path, iterable of paths, or DataFrame
         As in :func:`~imagestrata.scan_images`.
     skip : Path, optional
-        A folder to pass over: the run folder, which holds thumbnails.
+        A folder to ignore: the run folder, which contains thumbnails.
     exclude : sequence of str, default ()
-        Patterns of what to pass over, as in :func:`~imagestrata.scan_images`.
+        Patterns of files and folders to ignore, as in :func:`~imagestrata.scan_images`.
     """
     if isinstance(images, pd.DataFrame):
         return _from_table(images, _Exclusion(exclude))
@@ -79,7 +78,7 @@ def list_files(images: Any, *, skip: Path | None = None, exclude: Sequence[str] 
 
 
 def check_listed(images: Any, *, skip: Path | None = None, exclude: Sequence[str] = ()) -> None:
-    """Raise the error that :func:`list_files` would raise, without looking at all folders."""
+    """Raise the error that :func:`list_files` would raise, without reading all folders."""
     if isinstance(images, pd.DataFrame):
         _from_table(images, _Exclusion(()))
         return
@@ -91,19 +90,19 @@ def check_listed(images: Any, *, skip: Path | None = None, exclude: Sequence[str
 
 
 def printable(path: str) -> str:
-    """A path as text that can be stored: bytes that are not UTF-8 are spelt out."""
+    """Return a path as text that can be stored: bytes that are not UTF-8 become escapes."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _Exclusion:
-    """What a user does not want looked at, and which of the patterns matched nothing."""
+    """The user's patterns of files to ignore, and those of them that matched nothing."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = {composed(pattern).rstrip("/"): pattern for pattern in patterns}
         self.unused = dict(self._patterns)
 
     def __contains__(self, path: str) -> bool:
-        """Whether a pattern matches the name, or the path seen from a folder above."""
+        """Return whether a pattern matches the name, or the end of the path."""
         if not self._patterns:
             return False
         whole = composed(path.replace(os.sep, "/"))
@@ -119,7 +118,7 @@ class _Exclusion:
         return bool(found)
 
     def warn(self) -> None:
-        """Say which patterns matched nothing: most likely they are misspelt."""
+        """Warn about patterns that matched nothing: most likely they are misspelt."""
         if self.unused:
             warn(
                 f"{arg('exclude')}: nothing matches {', '.join(map(quote, self.unused.values()))}."
@@ -127,12 +126,12 @@ class _Exclusion:
 
 
 def composed(text: str) -> str:
-    """Text with its accents in one piece, in whichever way it was typed or stored."""
+    """Return text in Unicode's composed form, in which an accented letter is one character."""
     return unicodedata.normalize("NFC", text)
 
 
 def _given(images: Any) -> list[Any]:
-    """Folders and files, as given."""
+    """Return the folders and files that the user gave."""
     if isinstance(images, str | os.PathLike):
         return [check_folder("images", images)]
     if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
@@ -191,8 +190,8 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     again = paths[paths.duplicated()]
     if len(again):
         raise ImagestrataError(
-            f"{len(again)} of {plural(len(table), 'row')} of the table of images give a file that "
-            f"an earlier row gives already, the first is {quote(again[0])}.",
+            f"{len(again)} of {plural(len(table), 'row')} of the table of images repeat the file "
+            f"of an earlier row; the first is {quote(again[0])}.",
             "Keep one row per file.",
         )
     if table.empty:
@@ -209,10 +208,10 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
 def _walk(
     roots: list[str], skip: Path | None, exclude: _Exclusion, ignored: Counter[str]
 ) -> Iterator[str]:
-    """Files to look at below some folders, and those folders that cannot be read.
+    """Yield the files to scan in some folders, and the folders that cannot be read.
 
-    Links to folders are followed, after all real folders, and no folder is entered
-    twice: a link to a folder above is not a loop, and nothing is its own duplicate.
+    Links to folders are followed after all real folders, and no folder is entered twice: a
+    link to a parent folder causes no loop, and no file is its own duplicate.
     """
     entered = {os.path.realpath(skip)} if skip is not None else set()
     folders = roots[::-1]
@@ -246,19 +245,19 @@ def _walk(
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
-    # Not Path.resolve(), since links keep their names.
+    # Path.resolve() would replace links by their targets.
     return as_stored(os.path.normpath(expand_home(path).absolute()))
 
 
 def _is_run(entries: list[os.DirEntry[str]]) -> bool:
-    """Whether a folder holds results of ours, whose thumbnails are no part of the corpus."""
+    """Return whether a folder is a run folder, whose thumbnails are not part of the corpus."""
     return any(e.name == "run.json" and b'"imagestrata"' in _head(e) for e in entries)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads in a circle, or to where we may not look
+    except OSError:  # a circular link, or a folder without permission
         return False
 
 
@@ -286,5 +285,5 @@ def _no_images(given: list[Any], ignored: Counter[str]) -> ImagestrataError:
     return ImagestrataError(
         f"There are no images among {plural(ignored.total(), 'file')} in {where}: "
         f"{kinds}{f' and {more} other kinds' if more > 0 else ''}.",
-        "Images are told by their content; give the folder that holds them.",
+        "Images are recognised by their content. Give the folder that contains them.",
     )

@@ -1,4 +1,4 @@
-"""Where the images of a run are now, if they moved since it was made."""
+"""Find the images of a run if they have moved since."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..provenance import find_step, read_table, step_folder
 
 
 def place_of(paths: Sequence[str], folder: Path) -> dict[str, str] | None:
-    """The folder that all files lie in, and the way to it from the run folder."""
+    """Return the folder that contains all files, and its path relative to the run folder."""
     try:
         root = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
         return {"root": root, "from_run": os.path.relpath(root, folder.absolute())}
@@ -25,10 +25,10 @@ def place_of(paths: Sequence[str], folder: Path) -> dict[str, str] | None:
 def located(
     table: pd.DataFrame, folder: Path, columns: dict[str, str] | None = None
 ) -> pd.DataFrame:
-    """A table of a run folder with the paths at which its images are found now.
+    """Return a table of a run folder with the current paths of its images.
 
-    Images are looked for where the latest scan found them; and, if their folder is gone, at the
-    place that it had seen from the run folder: both may have moved together.
+    Images are expected where the latest scan found them. If their folder is gone, they are
+    expected at the same path relative to the run folder: both may have moved together.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def located(
     folder : Path
         The run folder, or a variant in one.
     columns : dict, optional
-        Columns of paths, each with the column of its images' ids.
+        Names of the columns of paths, each with the name of its column of image ids.
     """
     columns = {"path": "image_id"} if columns is None else columns
     there = {path: image_id for path, image_id in columns.items() if path in table}
@@ -52,13 +52,13 @@ def located(
 
 
 def _is_gone(paths: pd.Series[Any]) -> bool:
-    """Whether the first file is not where it was."""
+    """Return whether the first file no longer exists."""
     known = paths.dropna()
     return len(known) > 0 and not os.path.lexists(str(known.iloc[0]))
 
 
 def _paths(folder: Path, scanned: pd.DataFrame | None) -> dict[str, str]:
-    """Where each image of a run is now, by its id."""
+    """Return the current path of each image of a run, by its id."""
     entry = find_step(folder, "scan")[1]
     run = step_folder(folder, "scan")
     try:

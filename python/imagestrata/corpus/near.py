@@ -1,4 +1,4 @@
-"""Hashes that differ in few bits, found among millions without comparing all with all."""
+"""Find hashes that differ in few bits among millions, without comparing all pairs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BITS = 64
-#: So few are compared all with all.
+#: Up to this many hashes, all pairs are compared.
 _FEW = 1024
-#: Queries, and candidates, that are worked on at a time: this bounds the memory.
+#: Queries and candidates processed at a time. They limit the memory.
 _QUERIES, _CANDIDATES = 1 << 16, 1 << 20
-#: Bits of a band: wider ones have tables that do not fit the processor's cache.
+#: Most bits of a band: tables of wider ones do not fit into the processor's cache.
 _WIDEST = 22
-#: What a candidate costs, and what the calls for a value do, where a look into a table costs 1:
-#: measured, about 6 and 25,000 to 13 nanoseconds.
+#: Costs of a candidate and of the calls for one value, in units of one table look-up (measured:
+#: about 6 and 25,000 nanoseconds, where a look-up takes 13).
 _CANDIDATE_COST, _CALL_COST = 0.5, 2_000
 #: An odd number, so that ``_SPREAD * bit % 64`` takes every place once.
 _SPREAD = 37
 
-#: Of all 16-bit numbers, how many bits are set; for NumPy 1, which cannot count them.
+#: Number of bits that are set in each 16-bit number; for NumPy 1, which cannot count them.
 _ONES = (
     np.unpackbits(np.arange(1 << 16, dtype=np.uint16).view(np.uint8))
     .reshape(-1, 16)
@@ -34,7 +34,7 @@ _ONES = (
 
 
 class Band(NamedTuple):
-    """Some neighbouring bits of the hashes, and in how many of them two may differ."""
+    """Some neighbouring bits of the hashes, and the number of them in which two may differ."""
 
     shift: int
     width: int
@@ -42,35 +42,35 @@ class Band(NamedTuple):
 
 
 def find_leaders(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.int64]:
-    """For each hash the first leader that differs in few bits; itself if it is a leader.
+    """Return for each hash the first leader that differs in few bits, or itself if a leader.
 
     Parameters
     ----------
     hashes : ndarray of shape (n,), uint64
-        In order. A hash with no earlier leader within the distance is a leader.
+        Hashes in order. A hash without an earlier leader within the distance is a leader.
     max_distance : int
-        Bits that differ, at most.
+        Largest number of bits that differ.
 
     Returns
     -------
     ndarray of shape (n,), int64
-        Positions. A chain of hashes, each near the one before, does not run together.
+        Positions of leaders. A chain of hashes, each near the one before, is not merged.
 
     Notes
     -----
-    The later half is compared with the leaders of the earlier half, and what is left of it
-    among itself, in the same way. As only leaders are compared with, the cost of n hashes
-    that are all alike is proportional to n.
+    The later half is compared with the leaders of the earlier half; the hashes that remain
+    are compared with each other in the same way. Hashes are compared with leaders only, so
+    the cost of n similar hashes is proportional to n.
 
-    Hashes are cut into *bands*: of b bands, two hashes that differ in at most d bits have
-    one that differs in no more than d / b. Tables of the leaders by the bits of each band,
-    looked up at every value so close to the query's, give all candidates. Norouzi, Punjani
-    and Fleet (2012), "Fast search in Hamming space with multi-index hashing", CVPR, show
-    that for hashes that are spread out a query then costs less than proportionally to n:
-    for distance 4 about the cube root of it, for distance 10 about n to the power of 0.6.
+    Hashes are cut into *bands*. If two hashes differ in at most d bits, one of b bands differs
+    in at most d / b bits. A table of the leaders for each band, looked up at every value
+    within that distance of the query, gives all candidates. Norouzi, Punjani and Fleet
+    (2012), "Fast search in Hamming space with multi-index hashing", CVPR, show that a query
+    among n evenly distributed hashes then costs less than proportionally to n: about the cube
+    root of n for distance 4, about n to the power of 0.6 for distance 10.
     """
     distinct, first, place = np.unique(hashes, return_index=True, return_inverse=True)
-    # A hash that came before has the answer that it had: later leaders have later positions.
+    # A repeated hash has the same leader as before, since later leaders have later positions.
     in_order = np.argsort(first, kind="stable")
     if max_distance == 0:
         leader = np.arange(len(first))
@@ -82,10 +82,10 @@ def find_leaders(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.in
 
 
 def bands(n: int, max_distance: int) -> list[Band]:
-    """The bands in which n hashes are looked up at the least cost.
+    """Return the bands with the lowest cost of looking up n hashes.
 
-    Hashes that differ in at most d bits differ, in one band at least, in no more than that
-    band's radius if the radii, each plus one, add up to d + 1.
+    If the radii, each plus one, add up to d + 1, hashes that differ in at most d bits differ
+    by at most the radius in at least one band.
     """
     plans = [_equal_bands(number, max_distance) for number in range(-(-_BITS // _WIDEST), 9)]
     return min(plans, key=lambda plan: _cost(plan, n))
@@ -93,7 +93,7 @@ def bands(n: int, max_distance: int) -> list[Band]:
 
 def _equal_bands(number: int, max_distance: int) -> list[Band]:
     places = [_BITS * band // number for band in range(number + 1)]
-    # The first bands take what is left over.
+    # The first bands get the remainder.
     radii = [(max_distance + number - band) // number - 1 for band in range(number)]
     return [
         Band(start, end - start, radius)
@@ -103,7 +103,7 @@ def _equal_bands(number: int, max_distance: int) -> list[Band]:
 
 
 def _cost(plan: list[Band], n: int) -> float:
-    """Of one query among n hashes, where n are looked up."""
+    """Return the cost of one query among n hashes, if n are looked up."""
     cost = 0.0
     for _, width, radius in plan:
         looks = sum(comb(width, bits) for bits in range(radius + 1))
@@ -113,10 +113,10 @@ def _cost(plan: list[Band], n: int) -> float:
 
 
 def _spread(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The same bits in another order, which keeps distances.
+    """Return the same bits in another order, which preserves distances.
 
-    Neighbouring bits of a picture's hash tend to be the same: a band of them would tell
-    pictures apart badly.
+    Neighbouring bits of a picture's hash tend to be equal, so a band of them would distinguish
+    pictures poorly.
     """
     spread = np.zeros_like(hashes)
     for bit in range(_BITS):
@@ -154,12 +154,12 @@ def _leaders_of_few(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np
 def first_near(
     hashes: NDArray[np.uint64], queries: NDArray[np.uint64], max_distance: int
 ) -> NDArray[np.int64]:
-    """The first of the hashes within the distance of each query; ``len(hashes)`` if none is."""
+    """Return the first hash within the distance of each query, ``len(hashes)`` if none is."""
     best = np.full(len(queries), len(hashes), dtype=np.int64)
     for band in bands(len(hashes), max_distance):
         table = _Table(hashes, band)
         keys = table.keys(queries)
-        in_order = np.argsort(keys, kind="stable")  # so that neighbours look at the same places
+        in_order = np.argsort(keys, kind="stable")  # neighbours then read the same memory
         for start in range(0, len(queries), _QUERIES):
             rows = in_order[start : start + _QUERIES]
             values = queries[rows]
@@ -188,7 +188,7 @@ class _Table:
     def candidates(
         self, keys: NDArray[np.int32]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Pairs of a row of ``keys`` and a row of the table that have the same key."""
+        """Yield pairs of a row of ``keys`` and a row of the table that have the same key."""
         sizes = self._sizes[keys]
         rows = np.flatnonzero(sizes)
         sizes = sizes[rows]
@@ -196,7 +196,7 @@ class _Table:
         ends = np.cumsum(sizes, dtype=np.int64)
         first, before = 0, 0
         while first < len(rows):
-            # At least one row, however many candidates it has.
+            # At least one row, regardless of the number of its candidates.
             last = max(first + 1, int(np.searchsorted(ends, before + _CANDIDATES, side="right")))
             some = slice(first, last)
             offsets = starts[some] - (ends[some] - sizes[some] - before)
@@ -209,7 +209,7 @@ class _Table:
 
 
 def count_bits(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """How many bits of each number are set."""
+    """Count the bits that are set in each number."""
     if hasattr(np, "bitwise_count"):
         return np.asarray(np.bitwise_count(values))
     quarters = np.ascontiguousarray(values)[..., None].view(np.uint16)
@@ -217,7 +217,7 @@ def count_bits(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
 
 
 def _flips(width: int, radius: int) -> Iterator[int]:
-    """All numbers of ``width`` bits with at most ``radius`` of them set."""
+    """Yield all numbers of ``width`` bits of which at most ``radius`` are set."""
     for count in range(radius + 1):
         for bits in combinations(range(width), count):
             yield sum(1 << bit for bit in bits)

@@ -1,4 +1,4 @@
-"""Pictures of images that were scanned, and small copies of them for people to look at."""
+"""Decode images that were scanned, and make small copies of them for viewers."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ Made = TypeVar("Made")
 #: An image's id and path.
 File: TypeAlias = tuple[str, str]
 
-#: Threads that make small copies, at most.
+#: Largest number of threads that make small copies.
 _MOST_THREADS = 8
 
 
 def files_of(images: pd.DataFrame) -> list[File]:
-    """The id and path of each image of a table."""
+    """Return the id and path of each image of a table."""
     return list(zip(images["image_id"], images["path"], strict=True))
 
 
 def scanned_picture(file: File, side: int | None = None) -> Image.Image:
-    """The picture that was scanned under an id, as RGB, or :class:`UnreadableImage`.
+    """Decode the picture that was scanned under an id to RGB, or raise UnreadableImage.
 
     Parameters
     ----------
     file : tuple
         Id and path.
     side : int, optional
-        Both sides have at least so many pixels, where the picture has them; by default all.
+        Smallest number of pixels that both sides keep. By default the full size.
     """
     return open_image(read_scanned(*file), min_pixels_side=side)
 
 
 def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> Image.Image:
-    """A picture for people to look at, or :class:`UnreadableImage`.
+    """Decode a picture for viewers, or raise :class:`UnreadableImage`.
 
     Parameters
     ----------
     file : tuple
-        Id and path. A user's own id says nothing of the file's content, and is not checked.
+        Id and path. A user's own id does not depend on the content, and is not checked.
     side : int
-        Both sides have at least so many pixels, where the picture has them.
+        Smallest number of pixels that both sides keep.
     longer : bool
-        This holds for the longer side alone, which :func:`as_jpeg` is content with.
+        Apply ``side`` to the longer side only, which is sufficient for :func:`as_jpeg`.
     """
     image_id, path = file
     if not isinstance(path, str):
@@ -65,15 +65,15 @@ def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> 
 
 
 def is_content_hash(image_id: str) -> bool:
-    """Whether an id is one that scan_images() gave."""
+    """Return whether scan_images() made this id."""
     return re.fullmatch("[0-9a-f]{20}", image_id) is not None
 
 
 def plain_jpeg(image: Image.Image, quality: int) -> bytes:
-    """A picture as a JPEG file that holds its pixels and nothing else, on white.
+    """Encode a picture, on white, as a JPEG file without any metadata.
 
-    Every picture that this package writes for people or services is written here: Pillow
-    would copy comments, profiles and EXIF of the original.
+    All pictures that the package writes for viewers or services pass through this function:
+    Pillow would copy comments, profiles and EXIF of the original.
     """
     from PIL import Image
 
@@ -85,7 +85,7 @@ def plain_jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def as_jpeg(image: Image.Image, side: int) -> bytes:
-    """The image, shrunk until its longer side has at most ``side`` pixels, as a JPEG file."""
+    """Encode the image as a JPEG file whose longer side has at most ``side`` pixels."""
     from PIL import Image
 
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -93,16 +93,16 @@ def as_jpeg(image: Image.Image, side: int) -> bytes:
 
 
 def as_jpeg_address(image: Image.Image, side: int) -> str:
-    """The same as a ``data:`` address, for a page that holds its images."""
+    """Return that JPEG file as a ``data:`` address, to embed it in a page."""
     return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(image, side)).decode()
 
 
 def make_all(
     make: Callable[[File], Made], images: pd.DataFrame, progress: Progress, what: str
 ) -> list[Made | Failed]:
-    """What ``make`` makes of the id and path of each image, in threads; one entry per row.
+    """Call ``make`` with the id and path of each image, in threads; return one result per row.
 
-    Two threads per core: each also waits until the disk has what it wrote (3 ms, where decoding
+    There are two threads per core, since each also waits for the disk (3 ms, where decoding
     and shrinking take 5).
     """
     threads = min(_MOST_THREADS, 2 * usable_cores())
@@ -114,22 +114,22 @@ def make_all(
 def embedded_pictures(
     images: pd.DataFrame, side: int, progress: Progress
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Pictures that go into a page or a task, which then stands alone.
+    """Return small pictures to embed in a page or a task that needs no other files.
 
     Parameters
     ----------
     images : DataFrame
         ``image_id`` and ``path``, one row per image.
     side : int
-        Longer side at most, in pixels.
+        Largest number of pixels of the longer side.
     progress : bool or callable
 
     Returns
     -------
     pictures : dict
-        Of each image that can be shown, its id and a ``data:`` address.
+        ``data:`` address of each image that can be shown, by its id.
     lost : dict
-        Of each of the others, its id and why not.
+        Reason of each other image, by its id.
     """
 
     def make(file: File) -> str:

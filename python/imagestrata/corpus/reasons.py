@@ -1,4 +1,4 @@
-"""The few reasons for which a file is not used, so that counts of them mean something."""
+"""The fixed list of reasons why a file is not used, so that they can be counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Every text that the column ``reason`` of the images table can hold, and two more."""
+    """All values of the column ``reason`` of the images table, and two of other tables."""
 
     # The file could not be read.
     NOT_FOUND = "file not found"
@@ -16,7 +16,7 @@ class Reason(StrEnum):
     UNREADABLE = "cannot be read"
     BAD_NAME = "name is not UTF-8"
 
-    # It was read, and is not an image we can use.
+    # The file was read, but it is not a usable image.
     EMPTY = "empty file"
     HTML = "HTML page"
     NOT_AN_IMAGE = "not an image"
@@ -27,11 +27,11 @@ class Reason(StrEnum):
     FEW_BYTES = "below min_bytes"
     SMALL_SIDE = "below min_side"
 
-    # It was usable when it was scanned (of tables that other verbs make).
+    # The image was usable when it was scanned (in tables that other verbs return).
     CHANGED = "changed since the scan"
     UNKNOWN = "no file known"
 
-    # It is an image, and one like it is kept already.
+    # The image duplicates one that is kept.
     SAME_BYTES = "same bytes"
     SAME_PIXELS = "same pixels"
     NEAR_DUPLICATE = "near-duplicate"

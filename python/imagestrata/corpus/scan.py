@@ -1,4 +1,4 @@
-"""Look at every file of a corpus once: usable, duplicate of another, or why not."""
+"""Scan a corpus: every file is usable, a duplicate, or rejected with a reason."""
 
 from __future__ import annotations
 
@@ -24,14 +24,7 @@ from ..validate import check_bool, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
 from ..work import counted, open_work
-from .decode import (
-    HEAD_BYTES,
-    UnreadableImage,
-    decode,
-    image_format,
-    pillow_as_needed,
-    read_file,
-)
+from .decode import HEAD_BYTES, UnreadableImage, decode, image_format, pillow_as_needed, read_file
 from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
 from .listing import Listing, check_listed, list_files, printable
 from .located import located, place_of
@@ -39,23 +32,14 @@ from .reasons import Reason
 
 #: The columns of the images table; those of a user's own table follow.
 COLUMNS = (
-    "image_id",
-    "path",
-    "file",
-    "format",
-    "width",
-    "height",
-    "bytes",
-    "status",
-    "reason",
-    "duplicate_of",
-    "n_copies",
-)
+    "image_id", "path", "file", "format", "width", "height", "bytes", "status", "reason",
+    "duplicate_of", "n_copies",
+)  # fmt: skip
 
 #: Files per part of unfinished work.
 PART_SIZE = 512
 
-#: Threads that decode, at most: each holds one file and one picture, in full size.
+#: Largest number of threads that decode: each holds one file and one picture in full size.
 MOST_THREADS = 8
 
 STATUS = ("ok", "duplicate", "rejected")
@@ -63,17 +47,9 @@ STATUS = ("ok", "duplicate", "rejected")
 _log = logging.getLogger("imagestrata")
 
 _SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("image_id", pa.string()),
-        ("format", pa.string()),
-        ("width", pa.int64()),
-        ("height", pa.int64()),
-        ("bytes", pa.int64()),
-        ("reason", pa.string()),
-        ("pixels", pa.string()),
-        ("eye", pa.uint64()),
-    ]
+    [(name, pa.string()) for name in ("path", "image_id", "format")]
+    + [(name, pa.int64()) for name in ("width", "height", "bytes")]
+    + [("reason", pa.string()), ("pixels", pa.string()), ("eye", pa.uint64())]
 )
 
 
@@ -90,85 +66,84 @@ def scan_images(
     progress: Progress = True,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """Look at every file once and tell usable images from duplicates and the rest.
+    """Scan every file and separate usable images from duplicates and rejected files.
 
-    Formats are told by content: JPEG, PNG, GIF (its first frame), WebP, BMP and
-    TIFF (its first page), in whatever mode: CMYK, 16-bit, palette, transparent.
+    The content of a file decides its format: JPEG, PNG, GIF (its first frame), WebP, BMP or
+    TIFF (its first page), in any mode: CMYK, 16-bit, palette, transparent.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        A folder, which is walked with all folders in it; folders and files; or a
-        table with a column ``path``, whose other columns travel along. Relative
-        paths start at the working directory. Of a folder, files with an image's
-        name *or* an image's content are looked at; other files and hidden ones are
-        passed over, and so are folders that hold a run of this package or that
-        systems and network storage make (``@eaDir``, ``#recycle``, ``$RECYCLE.BIN``,
-        ``__MACOSX``, ``System Volume Information``, ...). ``run.json`` counts them.
+        A folder, which is read with all its subfolders; a list of folders and files; or a
+        table with a column ``path``, whose other columns are kept. Relative paths start at
+        the working directory. In a folder, files with the name *or* the content of an image
+        are scanned. Other files and hidden files are ignored, and so are run folders of this
+        package and folders that systems and network storage create (``@eaDir``, ``#recycle``,
+        ``$RECYCLE.BIN``, ``__MACOSX``, ``System Volume Information``, ...). ``run.json``
+        reports their number.
     min_bytes : int, default 0
-        Reject smaller files, in bytes. (The Element *Images as Data for Social
-        Science Research* drops files under 5 kB: icons and the like.)
+        Reject smaller files, in bytes. (The Element *Images as Data for Social Science
+        Research* drops files under 5 kB, such as icons.)
     min_side : int, default 16
-        Reject images with a side shorter than this, in pixels (our choice: no
-        encoder sees anything in less).
+        Reject images with a shorter side, in pixels (our choice: smaller images do not
+        contain enough for any encoder).
     near_duplicates : int, optional
-        Treat images as copies whose perceptual hashes (ImageHash's ``phash``)
-        differ in at most this many of 64 bits, 0 to 10; about 4 finds re-encoded
-        and resized copies. The hash sees grey shapes only: pictures of a single
-        colour are all alike to it. By default only exact copies are found.
+        Treat images as copies if their perceptual hashes (ImageHash's ``phash``) differ in at
+        most this many of 64 bits, 0 to 10. About 4 finds re-encoded and resized copies. The
+        hash describes grey shapes only, so all pictures of a single colour count as copies.
+        By default only exact copies are found.
     exclude : str or list of str, optional
-        Patterns of files and folders to pass over, in which ``*`` stands for any text,
-        ``?`` for one character and ``[ab]`` for one of several: ``"*_thumb.jpg"`` or
-        ``"previews"`` for a name, ``"2019/drafts/*"`` for a path. Small and capital
-        letters differ. A pattern that matches nothing is a warning.
+        Patterns of files and folders to ignore, in which ``*`` matches any text, ``?`` one
+        character and ``[ab]`` one of several characters: ``"*_thumb.jpg"`` or ``"previews"``
+        for a name, ``"2019/drafts/*"`` for a path. Patterns are case-sensitive. A pattern
+        that matches nothing gives a warning.
     out : path, optional
-        Run folder: ``images.parquet`` is written there, an interrupted scan goes
-        on where it stopped, and a finished one is loaded.
+        Run folder. ``images.parquet`` is written there, an interrupted scan continues, and a
+        finished one is loaded.
     overwrite : bool, default False
         Replace another scan in ``out``, and the steps built on it.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
     engine : Client or str, optional
-        A Dask cluster whose workers look at the files: its client, the address of its
-        scheduler (``"tcp://node7:8786"``) or the file that the scheduler writes. They must
-        see the files under the same paths. The table is the same as without it, and a
-        worker that dies costs nothing but time; see ``docs/cluster-computing.md``. By
-        default the cores of this machine.
+        A Dask cluster whose workers scan the files: its client, the address of its scheduler
+        (``"tcp://node7:8786"``) or the file that the scheduler writes. The workers must see
+        the files under the same paths. The table is the same as without a cluster, and a
+        worker that fails costs only time; see ``docs/cluster-computing.md``. By default the
+        cores of this machine scan.
 
     Returns
     -------
     DataFrame
-        One row per file, sorted by path, the same in whatever order files came:
+        One row per file, sorted by path, independent of the order of the input:
 
         - ``image_id``: first 20 hexadecimal digits of the SHA-256 of the file's
           bytes, missing if it could not be read; exact copies share it
-        - ``path``: absolute
-        - ``format``: as recognised by content, missing for what is no image
+        - ``path``: absolute path
+        - ``format``: format of the content, missing if it is not an image
         - ``width``, ``height``: in pixels, upright (EXIF orientation applied),
           missing if not decoded; ``bytes``: size of the file
         - ``status``: ``"ok"``, ``"duplicate"`` or ``"rejected"``
         - ``reason``: for the latter two, one of
           :class:`~imagestrata.corpus.reasons.Reason`
-        - ``duplicate_of``: ``image_id`` of the image that is kept instead, the
-          first of its kind by path, which is always ``"ok"`` itself
+        - ``duplicate_of``: ``image_id`` of the image that is kept: the first of equal
+          images by path, whose status is always ``"ok"``
         - ``n_copies``: 1 + its copies for an ``"ok"`` image, else 0
-        - then the columns of a table given as ``images``; those called like one of the
-          above get ``_given`` behind their names, and a warning says so
+        - then the columns of a table given as ``images``; a column with one of the names
+          above is renamed with the suffix ``_given``, with a warning
 
     Raises
     ------
     ImagestrataError
-        If there is no image to look at, or not one that is usable; if the table
-        has no column ``path``, or has rows without a path or twice the same; if an
-        argument is out of range; if ``out`` cannot be
-        written or holds another scan; if the cluster cannot be reached, or its workers
-        do not see the files.
+        If there are no images, or none is usable; if the table has no column ``path``, or a
+        path is missing or repeated; if an argument is out of range; if ``out`` cannot be
+        written or holds another scan; if the cluster cannot be reached, or its workers do not
+        see the files.
 
     Notes
     -----
-    Two images are exact copies if their bytes are the same, or their pixels when
-    decoded. A file name that is not UTF-8 is rejected, since it cannot be stored
-    in a table and found again; its odd bytes are spelt out in ``path``.
+    Two images are exact copies if their bytes or their decoded pixels are equal. A file whose
+    name is not UTF-8 is rejected, since a table cannot store the name; ``path`` shows the
+    invalid bytes as escapes.
     """
     settings = scan_settings(min_bytes, min_side, near_duplicates, exclude)
     overwrite = check_bool("overwrite", overwrite)
@@ -214,7 +189,7 @@ def scan_images(
 def scan_settings(
     min_bytes: Any, min_side: Any, near_duplicates: Any, exclude: Any = None
 ) -> dict[str, Any]:
-    """The checked arguments of :func:`scan_images` that decide what is usable."""
+    """Check the arguments of :func:`scan_images` that decide which images are usable."""
     if near_duplicates is not None:
         near_duplicates = check_int(
             "near_duplicates", near_duplicates, minimum=0, maximum=MAX_DISTANCE
@@ -225,18 +200,18 @@ def scan_settings(
         "near_duplicates": near_duplicates,
     }
     patterns = _check_patterns(exclude)
-    # Runs from before there were any go on.
+    # Runs of earlier versions, which had no patterns, stay valid.
     return settings | {"exclude": patterns} if patterns else settings
 
 
 def read_scanned(folder: Path) -> pd.DataFrame:
-    """The table of images of a run folder or variant, with the paths where they are now."""
+    """Read the table of images of a run folder or variant, with their current paths."""
     place = step_folder(folder, "scan")
     return with_file(located(read_table(place / "images.parquet"), place))
 
 
 def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None:
-    """Look at what is given as images, before weights are fetched or programs started."""
+    """Check the argument ``images`` before weights are downloaded or programs started."""
     if _is_scanned(images):
         _check_any_ok(images)
         return
@@ -244,7 +219,7 @@ def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None
 
 
 def from_scan(out: str | os.PathLike[str] | None, image_ids: Iterable[str]) -> dict[str, str]:
-    """What a step is made from that works on images of the scan in ``out``, all or some."""
+    """Return the sources of a step that uses all or some images of the scan in ``out``."""
     ids = list(image_ids)
 
     def are_scanned(run: Path) -> bool:
@@ -262,7 +237,7 @@ def images_step(
     overwrite: bool,
     made_from: Mapping[str, str] | None = None,
 ) -> Step:
-    """A step that works on the images of a scan, and on what ``made_from`` names besides."""
+    """Return a step that uses the images of a scan, and the steps named in ``made_from``."""
     ids = images["image_id"].tolist()
     return Step(
         out,
@@ -287,14 +262,14 @@ def _check_patterns(exclude: Any) -> list[str]:
 
 
 def _without_file(extras: pd.DataFrame) -> pd.DataFrame:
-    """A user's columns without names of files that are ours anyway."""
+    """Drop a user's column ``file`` if it equals ours."""
     if "file" in extras and [*extras["file"]] == [os.path.basename(p) for p in extras.index]:  # noqa: PTH119
         return extras.drop(columns="file")
     return extras
 
 
 def _inputs(listing: Listing) -> str:
-    """Fingerprint of names, sizes and times of change, and of what the user says of them."""
+    """Return a fingerprint of the files' names, sizes and times, and of the user's columns."""
     files = []
     for path in listing.paths:
         try:
@@ -313,10 +288,10 @@ def usable_images(
     progress: Progress,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """The distinct images to work on: image_id, path, n_copies, and columns of the user's.
+    """Return the distinct usable images: image_id, path, file, n_copies, the user's columns.
 
-    Parameters are those of the verbs that take images: what :func:`scan_images` returned, or
-    whatever it takes, and then it is scanned first.
+    The parameters are those of the verbs that take images: the table that :func:`scan_images`
+    returned, or any other input of that function, which is scanned first.
     """
     if not _is_scanned(images):
         images = scan_images(images, out=out, overwrite=overwrite, progress=progress, engine=engine)
@@ -331,24 +306,24 @@ def usable_images(
 
 
 def _is_scanned(images: Any) -> bool:
-    """Whether this is a table that scan_images() returned."""
+    """Return whether scan_images() returned this table."""
     return isinstance(images, pd.DataFrame) and {"image_id", "path", "status"} <= {*images}
 
 
 def _check_any_ok(images: pd.DataFrame) -> None:
     if not (images["status"] == "ok").any():
         raise ImagestrataError(
-            f"None of {plural(len(images), 'image')} has the status {quote('ok')}: there is "
-            "nothing to work on."
+            f"None of {plural(len(images), 'image')} has the status {quote('ok')}, so none can "
+            "be used."
         )
 
 
 def check_unique(image_ids: pd.Series[str]) -> None:
-    """Raise an error if an id stands for two images."""
+    """Raise an error if two images have the same id."""
     twice = image_ids[image_ids.duplicated()]
     if len(twice):
         raise ImagestrataError(
-            f"Each image must have an id of its own, but {quote(twice.iloc[0])} comes "
+            f"Each image must have an id of its own, but {quote(twice.iloc[0])} occurs "
             f"{(image_ids == twice.iloc[0]).sum()} times.",
             "Drop the copies first.",
         )
@@ -385,7 +360,7 @@ def _as_table(_: Sequence[str], rows: list[Any]) -> pa.Table:
 
 
 def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
-    """The table of the contract, from what was seen of each file."""
+    """Return the table of images from the results of all files."""
     reasons = looked["reason"].to_numpy()
     usable = np.flatnonzero(looked["reason"].is_null().to_numpy())
     looks = looked.take(pa.array(usable))
@@ -416,7 +391,7 @@ def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
 
 
 def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is handed out, whether just made or loaded."""
+    """Add the user's columns; the table is the same whether computed or loaded."""
     for name in extras.columns:
         frame[name] = extras[name].array
     try:
@@ -425,7 +400,7 @@ def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pd.DataFrame:
     except (pa.ArrowException, UnicodeEncodeError) as error:
         raise ImagestrataError(
             f"A column of the table of images cannot be stored as Parquet: {error}.",
-            "Turn it into text, numbers or dates, or drop it.",
+            "Convert it to text, numbers or dates, or drop it.",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Steps that look at files."""
+"""Steps that read image files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open a TIFF with Pillow, which reads some of its many layouts wrongly without a word."""
+"""Open a TIFF with Pillow, and reject the layouts that Pillow silently reads wrongly."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from .depth import in_rawmode, rawmode_of
 
-#: libtiff hands out values in the order of the machine, which Pillow allows for in some modes.
+#: libtiff returns values in the machine's byte order, which Pillow respects in some modes only.
 _NATIVE = {
     "F;32F": "F;32NF", "F;32BF": "F;32NF",
     "I;16S": "I;16NS", "I;16BS": "I;16NS",
     "I;32S": "I;32NS", "I;32BS": "I;32NS",
 }  # fmt: skip
 
-#: Bands of each photometric interpretation that has more than one.
+#: Number of bands of each photometric interpretation that has more than one.
 _BANDS = {2: 3, 5: 4, 6: 3, 8: 3}
 _RGB = 2
 
@@ -29,10 +29,11 @@ _APART = 2
 
 
 class Tiff(TiffImageFile):
-    """A TIFF; SyntaxError where its layout is not decoded.
+    """A reader of TIFF files that raises SyntaxError for layouts that it does not decode.
 
-    Bands that lie apart are read if they have 8 bits and are all of the picture's own: Pillow
-    passes over others, takes opacity for brightness, and cannot tell the lower bytes of 16 bits.
+    Separate bands are decoded if they have 8 bits and all belong to the picture itself. With
+    others, Pillow ignores extra bands, reads opacity as brightness, and loses the lower bytes
+    of 16-bit values.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -57,9 +58,9 @@ class Tiff(TiffImageFile):
 
 @cache
 def _silence() -> None:
-    """Let libtiff, which writes to the terminal itself, say nothing: errors come by Pillow."""
+    """Stop libtiff from writing to the terminal. Pillow reports its errors."""
     logging.getLogger("PIL").addHandler(logging.NullHandler())
-    with suppress(OSError, AttributeError):  # where it is part of Pillow's own library
+    with suppress(OSError, AttributeError):  # if libtiff is not part of Pillow's own library
         library = ctypes.CDLL(_imaging.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)

@@ -1,4 +1,4 @@
-"""A corpus to try things on, drawn by our own code: no download, nobody's pictures."""
+"""A demo corpus drawn by our own code. It needs no download and shows no real people."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ..corpus.decode import open_image
 from .drawing import Canvas
 from .scenes import KINDS, SCENES, Scene
 
-#: Shares of all files that are not a picture of their own.
+#: Shares of all files that are copies or broken.
 _SHARES = {"byte copy": 0.04, "near copy": 0.03, "pixel copy": 0.02, "broken": 0.02}
 
 _AREA = 320 * 240
 _ORIENTATION_TAG = 0x0112
 
 
-#: A way to store a picture: it returns the ending and the bytes of a file.
+#: Function that stores a picture: it returns the ending and the bytes of a file.
 _Store: TypeAlias = Callable[[Image.Image, np.random.Generator], tuple[str, bytes]]
 
 
@@ -50,34 +50,33 @@ def draw_demo_corpus(
     seed: int = 0,
     progress: Progress = True,
 ) -> Path:
-    """Draw a folder of pictures like those that social scientists collect.
+    """Draw a folder of images like those that social scientists collect.
 
-    Thirty-two kinds of scene (a protest, portraits, memes, charts, flags, ...), as
-    unbalanced as real piles of images: the largest kind has a fifth of the files,
-    the smallest two or three. Among them are unusual formats (CMYK, 16-bit, palette,
-    transparent, turned by EXIF, ...) and, in shares of all files, 4% copies under
-    other names, 3% re-encoded near-copies, 2% copies of the pixels in another format
-    and 2% files that are broken.
+    The corpus has 32 kinds of scene (protests, portraits, memes, charts, flags, ...). They are
+    as unbalanced as in real collections: the largest kind has a fifth of the files, the
+    smallest has two or three. Some files have unusual formats (CMYK, 16-bit, palette,
+    transparent, rotated by EXIF, ...). Of all files, 4% are copies under other names, 3% are
+    re-encoded near-copies, 2% are copies of the pixels in another format, and 2% are broken.
 
     Parameters
     ----------
     out : path
-        Where to put them; new, empty, or holding this very corpus already, of
-        which only what is missing is written then.
+        Folder for the images. It must be new, empty, or hold this same corpus; in that case
+        only missing files are written.
     n_images : int, default 600
-        Number of image files, 20 to 10000; small corpora have fewer kinds. 600
+        Number of image files, from 20 to 10000. Small corpora have fewer kinds. 600 images
         take about 13 MB.
     seed : int, default 0
-        The same seed gives the same bytes with the same versions of the libraries.
+        With the same versions of the libraries, the same seed gives the same bytes.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     Path
-        The folder. Besides the pictures, whose names say nothing about what they
-        show, it holds ``labels.csv`` with the columns ``file``, ``kind`` (the scene)
-        and ``variant`` ("original", "byte copy", "near copy", "pixel copy", "broken").
+        The folder. The names of the images do not reveal their content. ``labels.csv`` lists
+        ``file``, ``kind`` (the scene) and ``variant`` ("original", "byte copy", "near copy",
+        "pixel copy", "broken").
 
     Raises
     ------
@@ -100,7 +99,7 @@ def draw_demo_corpus(
 
 
 def _write(folder: Path, content: dict[str, bytes]) -> None:
-    """Write what is not there yet, so that the times of finished files stay as they are."""
+    """Write missing and changed files only, so that finished files keep their times."""
     found = (path for path in folder.rglob("*") if path.is_file())
     others = {path.relative_to(folder).as_posix() for path in found} - content.keys()
     others = {name for name in others if not PurePosixPath(name).name.startswith(".")}
@@ -126,7 +125,7 @@ def _labels(files: dict[str, _File]) -> bytes:
 
 
 def _corpus(n_images: int, seed: int) -> Iterator[tuple[str, _File]]:
-    """All files under names that tell nothing."""
+    """Yield all files, under names that do not reveal their content."""
     rng = np.random.default_rng([seed])
     places = rng.permutation(n_images)
     for place, file in zip(places.tolist(), _files(n_images, seed, rng), strict=True):
@@ -163,7 +162,7 @@ def _remade(original: _File, variant: str, store: _Store, rng: np.random.Generat
 
 
 def _kinds(n: int) -> list[str]:
-    """The kinds of n pictures: two of each, the rest falling like 1/4², 1/5², 1/6², ..."""
+    """Return the kinds of n pictures: two of each; the rest falls as 1/4², 1/5², 1/6², ..."""
     names = KINDS[: max(2, n // 6)]
     weights = (np.arange(len(names)) + 4.0) ** -2
     rest = (n - 2 * len(names)) * np.cumsum([0, *weights]) / weights.sum()
@@ -179,7 +178,7 @@ def _picture(scene: Scene, rng: np.random.Generator) -> Image.Image:
     return canvas.finish(photo=scene.photo)
 
 
-# Ways to store a picture, and to spoil it
+# Functions that store a picture, or damage it
 
 
 def _encode(image: Image.Image, format: str, **options: object) -> bytes:
@@ -211,7 +210,7 @@ def _lossless_webp(image: Image.Image, rng: np.random.Generator) -> tuple[str, b
 
 
 def _turned(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
-    """As a camera held upright stores it."""
+    """Store the picture as a camera held upright does: rotated, with an EXIF orientation."""
     orientation, angle = [(6, 90), (8, -90), (3, 180)][rng.integers(3)]
     exif = Image.Exif()
     exif[_ORIENTATION_TAG] = orientation
@@ -227,7 +226,7 @@ def _bmp(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
 
 
 def _tiff(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
-    # Not compressed: libtiff under older versions of Pillow leaves random bytes behind.
+    # No compression: with older versions of Pillow, libtiff leaves random bytes in the file.
     return ".tif", _encode(image, "TIFF")
 
 
@@ -241,7 +240,7 @@ def _palette(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
 
 
 def _cut_out(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
-    """Round, on a transparent ground, as avatars are."""
+    """Cut out a disc on a transparent ground, as avatars are."""
     mask = Image.new("L", image.size)
     ImageDraw.Draw(mask).ellipse((4, 4, image.width - 5, image.height - 5), fill=255)
     layered = image.convert("RGBA")
@@ -260,7 +259,7 @@ def _misnamed(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]
 
 
 def _near_copy(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
-    """As a platform shrinks it when somebody passes it on."""
+    """Shrink the picture as platforms do when a user shares it."""
     scale = rng.uniform(0.75, 0.95)
     smaller = image.resize((round(image.width * scale), round(image.height * scale)))
     return ".jpg", _encode(smaller, "JPEG", quality=int(rng.integers(50, 70)))
@@ -291,11 +290,11 @@ def _note(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
 
 
 def _dot(image: Image.Image, rng: np.random.Generator) -> tuple[str, bytes]:
-    """One pixel, as web pages use to count their visitors."""
+    """Make a tracking pixel, as web pages use to count their visitors."""
     return ".gif", _encode(image.resize((1, 1)).quantize(2), "GIF")
 
 
-#: Unusual ways of storing, with their shares of the pictures.
+#: Unusual formats, with their shares of the pictures.
 _ODD: list[tuple[_Store, float]] = [
     (_webp, 0.05),
     (_turned, 0.03),

@@ -1,7 +1,7 @@
-"""A small drawing kit for the demo corpus: a canvas with its own dice and units.
+"""A small drawing kit for the demo corpus: a canvas with its own random numbers and units.
 
-The height of every canvas is 100 units, its width ``w``; pictures are drawn at twice
-their size and reduced, which smooths all edges.
+Every canvas is 100 units high and ``w`` units wide. Pictures are drawn at twice their size
+and then reduced, which smooths all edges.
 """
 
 from __future__ import annotations
@@ -40,35 +40,37 @@ _FONTS = {
 
 @cache
 def palette(codes: str) -> tuple[Colour, ...]:
-    """Colours from their hexadecimal codes: "ff0000 00ff00"."""
+    """Return colours from their hexadecimal codes: "ff0000 00ff00"."""
     return tuple(tuple(bytes.fromhex(code)) for code in codes.split())
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour that lies ``share`` of the way from ``a`` to ``b``."""
+    """Return the colour that is ``share`` of the way from ``a`` to ``b``."""
     return tuple(round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
 
 
 def lighter(colour: Colour, share: float = 0.25) -> Colour:
+    """Mix the colour with white."""
     return mix(colour, WHITE, share)
 
 
 def darker(colour: Colour, share: float = 0.25) -> Colour:
+    """Mix the colour with black."""
     return mix(colour, (0, 0, 0), share)
 
 
 def faint(colour: Colour, opacity: float) -> Colour:
-    """The colour, partly transparent."""
+    """Return the colour with an opacity below 1."""
     return (*colour[:3], round(255 * opacity))
 
 
 class Canvas:
-    """What scenes draw on.
+    """The surface that scenes draw on.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        All that varies comes from it.
+        Source of all random choices.
     size : (int, int)
         Width and height of the finished picture, in pixels.
     """
@@ -82,13 +84,13 @@ class Canvas:
         unit = self.image.height / 100
         self._frame = (unit, 0.0, 0.0, 0.0, unit, 0.0)
 
-    # Dice
+    # Random choices
 
     def between(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """Draw an integer from low to high, both included."""
         return int(self.rng.integers(low, high + 1))
 
     def chance(self, share: float) -> bool:
@@ -101,7 +103,7 @@ class Canvas:
         return [choices[i] for i in self.rng.permutation(len(choices))[:n]]
 
     def near(self, colour: Colour, spread: float = 18) -> Colour:
-        """A colour like the given one."""
+        """Draw a colour similar to the given one."""
         shift = self.rng.normal(0, spread, 3) * 0.5 + self.rng.normal(0, spread) * 0.5
         return tuple(int(v) for v in np.clip(np.array(colour[:3]) + shift, 0, 255))
 
@@ -111,7 +113,7 @@ class Canvas:
     def at(
         self, x: float, y: float, scale: float = 1, angle: float = 0, flip: bool = False
     ) -> Iterator[None]:
-        """Draw in units of your own: (0, 0) lies at (x, y), turned by ``angle`` degrees."""
+        """Use local coordinates: (0, 0) is at (x, y), turned by ``angle`` degrees."""
         before = self._frame
         a, b, c, d, e, f = before
         cos, sin = math.cos(math.radians(angle)) * scale, math.sin(math.radians(angle)) * scale
@@ -147,7 +149,7 @@ class Canvas:
     def rounded(
         self, x0: float, y0: float, x1: float, y1: float, radius: float, fill: Colour
     ) -> None:
-        """A rectangle with round corners."""
+        """Draw a rectangle with round corners."""
         radius = min(radius, (x1 - x0) / 2, (y1 - y0) / 2)
         centres = [(x1 - radius, y1 - radius), (x0 + radius, y1 - radius)]
         centres += [(x0 + radius, y0 + radius), (x1 - radius, y0 + radius)]
@@ -169,11 +171,11 @@ class Canvas:
         self._pen.line(self._place(points), fill, pixels, joint="curve")
 
     def blob(self, x: float, y: float, r: float, fill: Colour, rough: float = 0.15) -> None:
-        """A round thing with an uneven edge: leaves, clouds, islands."""
+        """Draw a round shape with an uneven edge, such as leaves or food."""
         self.polygon([(x + px * r, y + py * r) for px, py in self.outline(rough)], fill)
 
     def outline(self, rough: float, n: int = 48) -> list[Point]:
-        """A closed wobbly line around (0, 0), about 1 away from it."""
+        """Return a closed uneven line around (0, 0), at a distance of about 1."""
         angles = np.linspace(0, 2 * math.pi, n, endpoint=False)
         radius = np.ones(n)
         for wave in range(2, 9):
@@ -182,7 +184,7 @@ class Canvas:
         return list(zip(radius * np.cos(angles), radius * np.sin(angles), strict=True))
 
     def ridge(self, y: float, height: float, fill: Colour, rough: float = 0.6) -> None:
-        """Hills or mountains from side to side, down to the lower edge."""
+        """Draw hills or mountains from side to side, down to the lower edge."""
         line = np.zeros(2)
         for level in range(6):
             middle = (line[1:] + line[:-1]) / 2 + self.rng.normal(0, rough**level, len(line) - 1)
@@ -203,29 +205,23 @@ class Canvas:
         anchor: str = "mm",
         edge: Colour | None = None,
     ) -> None:
-        """Words whose letters are ``size`` units high, upright (see :meth:`label`)."""
+        """Write words ``size`` units high. They stay upright (see :meth:`label`)."""
         pixels = max(4, round(size * self._scale()))
+        place, face = self._place([(x, y)])[0], load_font(font, pixels)
         stroke = pixels // 14 + 1 if edge else 0
         self._pen.text(
-            self._place([(x, y)])[0],
-            words,
-            fill,
-            load_font(font, pixels),
-            anchor,
-            align="center",
-            stroke_width=stroke,
-            stroke_fill=edge,
+            place, words, fill, face, anchor, align="center", stroke_width=stroke, stroke_fill=edge
         )
 
     def text_width(self, words: str, size: float, font: str = "sans") -> float:
-        """How many units wide :meth:`text` comes out."""
+        """Return the width of :meth:`text`, in units."""
         unit = self._scale()
         return load_font(font, max(4, round(size * unit))).getlength(words) / unit
 
     def label(
         self, x: float, y: float, words: str, width: float, height: float, fill: Colour, font: str
     ) -> None:
-        """Words as large as fit into a box around (x, y), turned as the canvas is."""
+        """Write words as large as a box around (x, y) allows, turned with the canvas."""
         unit = self._scale()
         face = load_font(font, 40)
         left, top, right, bottom = ImageDraw.Draw(self.image).multiline_textbbox(
@@ -243,7 +239,7 @@ class Canvas:
     # Light
 
     def gradient(self, top: Colour, bottom: Colour, y0: float = 0, y1: float = 100) -> None:
-        """Fill from y0 to y1 with colours that run into each other."""
+        """Fill from y0 to y1 with a gradient between two colours."""
         unit = self.image.height / 100
         first, last = round(y0 * unit), round(y1 * unit)
         share = np.linspace(0, 1, max(last - first, 1))[:, None]
@@ -252,21 +248,21 @@ class Canvas:
         self.image.paste(strip.resize((self.image.width, strip.height)), (0, first))
 
     def glow(self, x: float, y: float, r: float, colour: Colour, strength: float = 0.8) -> None:
-        """Soft light (or, with a dark colour, shadow) around a point."""
+        """Draw soft light around a point, or shadow if the colour is dark."""
         (px, py), pr = self._place([(x, y)])[0], r * self._scale()
         mask = _soft_disc().resize((max(2, int(2 * pr)),) * 2)
         mask = mask.point([round(v * strength) for v in range(256)])
         self.image.paste(colour[:3], (int(px - pr), int(py - pr)), mask)
 
     def shadow(self, x: float, y: float, rx: float, ry: float, strength: float = 0.35) -> None:
-        """A soft shadow on the ground."""
+        """Draw a soft shadow on the ground."""
         (px, py), unit = self._place([(x, y)])[0], self._scale()
         size = (max(2, int(2 * rx * unit)), max(2, int(2 * ry * unit)))
         mask = _soft_disc().resize(size).point([round(v * strength) for v in range(256)])
         self.image.paste((0, 0, 0), (int(px - size[0] / 2), int(py - size[1] / 2)), mask)
 
     def blur(self, radius: float) -> None:
-        """Put what is drawn so far out of focus."""
+        """Blur everything drawn so far."""
         soft = self.image.filter(ImageFilter.GaussianBlur(radius * self.image.height / 100))
         self.image.paste(soft)
 
@@ -278,7 +274,7 @@ class Canvas:
     # The finished picture
 
     def finish(self, *, photo: bool) -> Image.Image:
-        """The picture in its size; as a camera would see it, if ``photo``."""
+        """Return the picture in its final size; ``photo`` adds blur, a colour cast and grain."""
         small = self.image.reduce(_OVERSAMPLING)
         if not photo:
             return small
@@ -297,7 +293,7 @@ class Canvas:
 
 @cache
 def load_font(name: str, pixels: int) -> ImageFont.FreeTypeFont:
-    """One of the fonts that come with matplotlib, the same on every machine."""
+    """Load one of the fonts that come with matplotlib, which are the same on every machine."""
     spec = find_spec("matplotlib")
     assert spec is not None and spec.origin is not None, "matplotlib is a requirement"
     folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"

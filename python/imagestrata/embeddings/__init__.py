@@ -1,1 +1,1 @@
-"""One vector per distinct image."""
+"""Embeddings: one vector per distinct image."""

@@ -1,4 +1,4 @@
-"""Files in, vectors out: every core decodes and encodes batches of its own."""
+"""Compute vectors from files: every core decodes and encodes batches of its own."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..wording import SAME_CALL, arg, quote
 from ..work import Failed, attempt, counted, cut, open_work
 from .parts import VectorParts, read_state
 
-#: Images that a cluster's worker prepares together for learning.
+#: Number of images that a cluster's worker prepares together for learning.
 _DRAWN_AT_ONCE = 32
 
-#: Vectors of some images, and for each the reason if there is none.
+#: Vectors of some images, and for each image the reason if it has none.
 Encoded: TypeAlias = tuple[NDArray[np.float32], list[str | None]]
 
 
@@ -36,7 +36,7 @@ def learn(
     seed: int,
     progress: Progress,
 ) -> None:
-    """Let an encoder learn from a random sample of the files, or recall what it learnt."""
+    """Let an encoder learn from a random sample of the files, or load what it has learnt."""
     drawn = _draw(files, encoder.fit_size, seed)
     mark = fingerprint([encoder.settings, [image_id for image_id, _ in drawn]])
     state = None if folder is None else read_state(folder, mark)
@@ -63,10 +63,10 @@ def compute(
     batch_size: int,
     progress: Progress,
 ) -> None:
-    """Make and store the parts of the vectors that are not stored yet.
+    """Compute and store the parts of the vectors that are not stored yet.
 
-    Where a whole part fails (the last one may be a mere rest), the drive was
-    unplugged or the folder moved: an error then, not thousands of failures.
+    If a complete part fails (the last part may be smaller), a drive was disconnected or a
+    folder was moved. This raises an error instead of recording thousands of failures.
     """
     files_of_parts = parts.split(files)
     batches = [cut(some, batch_size) for some in files_of_parts]
@@ -83,18 +83,18 @@ def compute(
 
 
 def _needed(encoder: Encoder, files: Sequence[File]) -> list[str]:
-    """What workers must see: an image, and the weights where they are a file."""
+    """Return files that workers must see: an image, and the weights if they are a file."""
     return [files[0][1], *([] if encoder.weights is None else [str(encoder.weights)])]
 
 
 def _prepare(portable: Portable, file: File) -> NDArray[Any]:
-    """Input of the encoder."""
+    """Return the encoder's input for a file."""
     encoder = portable()
     return encoder.prepare(scanned_picture(file, encoder.decode_side))
 
 
 def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
-    """Vectors of a batch of files."""
+    """Return the vectors of a batch of files."""
     encoder = portable()
     batch = [attempt(partial(_prepare, portable), file) for file in files]
     reasons = [one.reason if isinstance(one, Failed) else None for one in batch]
@@ -105,9 +105,9 @@ def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
     for (_, path), vector in zip(files, vectors, strict=True):
         if not np.isfinite(vector).all():
             raise ImagestrataError(
-                f"The encoder {quote(encoder.name)} made a vector with NaN or infinite numbers of "
-                f"{quote(path)}.",
-                f"Check its weights; if they are sound, use {arg('precision', 'float32')}.",
+                f"The encoder {quote(encoder.name)} made a vector with NaN or infinite numbers "
+                f"from {quote(path)}.",
+                f"Check its weights; if they are intact, use {arg('precision', 'float32')}.",
             )
     return vectors, reasons
 
@@ -115,15 +115,14 @@ def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
 def _all_failed(files: Sequence[File], reasons: Sequence[str | None]) -> ImagestrataError:
     return ImagestrataError(
         f"None of {plural(len(files), 'image')} could be read: "
-        f"{counted(map(str, reasons))} (the first is "
-        f"{quote(files[0][1])}).",
-        f"If their folder is away, bring it back and run {SAME_CALL} again: what is "
-        "finished is kept. If the images were changed on purpose, scan them again.",
+        f"{counted(map(str, reasons))} (the first is {quote(files[0][1])}).",
+        f"If their folder is missing, restore it and run {SAME_CALL} again: finished parts are "
+        "kept. If you changed the images on purpose, scan them again.",
     )
 
 
 def _draw(files: Sequence[File], n: int, seed: int) -> list[File]:
-    """A random sample that does not depend on the order of the files."""
+    """Return a random sample that does not depend on the order of the files."""
     ordered = sorted(files)
     if len(ordered) <= n:
         return ordered

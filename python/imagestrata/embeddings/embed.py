@@ -1,4 +1,4 @@
-"""Turn every distinct image into a vector, once."""
+"""Turn every distinct image into a vector."""
 
 from __future__ import annotations
 
@@ -60,114 +60,109 @@ def embed_images(
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        What :func:`imagestrata.scan_images` returned, of which the rows with status
-        ``"ok"`` are taken; or whatever it takes, and then it is scanned first.
+        The table that :func:`imagestrata.scan_images` returned, whose rows with status
+        ``"ok"`` are used; or any other input of that function, which is scanned first.
     encoder : str or Embeddings, default "resnet18"
-        The name of an encoder (see :func:`imagestrata.list_encoders`), which is one of
-        these:
+        Name of an encoder (see :func:`imagestrata.list_encoders`), or embeddings:
 
-        - a classifier of torchvision, cut before its last layer. ResNet-18 is the
-          network of the paper (section 2.3);
-        - ``"timm:<name>"``: any network of timm, likewise cut, such as Xception,
+        - a classifier of torchvision without its last layer. ResNet-18 is the network of
+          the paper (section 2.3);
+        - ``"timm:<name>"``: any network of timm without its last layer, such as Xception,
           ``"timm:legacy_xception"``;
         - ``"clip:<name>"``: the image tower of any network of open_clip, such as
           ``"clip:ViT-B-32"``;
         - ``"blip2:vision"``, the summary of BLIP-2's image tower, or
-          ``"blip2:qformer"``, the mean of what its Q-Former answers (transformers);
-        - ``"pocket"``: our own small network, which comes with the package and needs no
+          ``"blip2:qformer"``, the mean of its Q-Former's outputs (transformers);
+        - ``"pocket"``: our own small network, which is part of the package and needs no
           download;
         - ``"bovw"``, ``"bovw_keypoints"`` or ``"hog"``, which need no weights;
-        - embeddings, to get vectors comparable to theirs: the same encoder with the
-          same settings, weights and visual words, whatever ``resize``, ``precision``
-          and ``seed`` say.
+        - embeddings, to compute vectors comparable to theirs. The encoder, its settings,
+          weights and visual words are the same; ``resize``, ``precision`` and ``seed`` are
+          ignored.
 
-        timm, open_clip and transformers come with ``pip install
-        'imagestrata[encoders]'``.
+        ``pip install 'imagestrata[encoders]'`` installs timm, open_clip and transformers.
     model : FineTunedModel or path, optional
-        What :func:`imagestrata.fine_tune` returned, or the folder it lies in: its
-        network makes the vectors, and the arguments ``encoder``, ``weights``,
-        ``resize``, ``precision`` and ``seed`` are not looked at.
+        A model that :func:`imagestrata.fine_tune` returned, or its folder. Its network
+        computes the vectors; ``encoder``, ``weights``, ``resize``, ``precision`` and ``seed``
+        are ignored.
     weights : path or str, optional
-        A file with the network's weights (.pth, .pt or .safetensors), with or without
-        a last layer, of however many classes; or the name of published weights such as
-        ``"IMAGENET1K_V2"``. By default ``"IMAGENET1K_V1"``, from torch's cache or else
-        downloaded once. Of ``timm:`` and ``clip:`` a file, a folder that the library
-        stored a model in, or a tag of published weights (``"laion2b_s34b_b79k"``), by
-        default the library's first and those of OpenAI; of ``blip2:`` a folder that
-        ``save_pretrained`` wrote, a file with its ``config.json`` beside it, or a
+        A file with the network's weights (.pth, .pt or .safetensors), with or without a last
+        layer, for any number of classes; or the name of published weights such as
+        ``"IMAGENET1K_V2"``. By default ``"IMAGENET1K_V1"``, from torch's cache or downloaded
+        once. For ``timm:`` and ``clip:``, a file, a folder in which the library stored a
+        model, or a tag of published weights (``"laion2b_s34b_b79k"``); the defaults are
+        timm's first weights and those of OpenAI. For ``blip2:``, a folder that
+        ``save_pretrained`` wrote, a file with its ``config.json`` in the same folder, or a
         repository of the Hugging Face hub, by default ``"Salesforce/blip2-itm-vit-g"``
-        (4.7 GB). They are kept where the libraries keep them. No file is read in a way
-        that could run code.
+        (4.7 GB). Downloads stay in the libraries' own caches. Reading a file never runs code
+        that it contains.
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
-        How a picture becomes a square (*Images as Data*, Figure 4.2): the short
-        side scaled, then the centre cut out; both sides scaled, whatever their
-        ratio; the centre cut out as it is; the long side scaled, the rest black.
-        ``"bovw"`` looks at whole pictures. Of ``timm:``, ``clip:`` and ``blip2:`` the
-        default stands for the way in which the library prepares pictures for those
-        weights: for most it is the same, for BLIP-2, SigLIP and some others
-        ``"squish"``; any other choice is taken as it is. Size, interpolation, mean and
+        Method that makes a picture square (*Images as Data*, Figure 4.2), in this order:
+        scale the short side, then cut out the centre; scale both sides, regardless of their
+        ratio; cut out the centre without scaling; scale the long side and fill the rest with
+        black. ``"bovw"`` uses whole pictures. For ``timm:``, ``clip:`` and ``blip2:``, the
+        default selects the library's own method for the weights, which is mostly the same,
+        and ``"squish"`` for BLIP-2, SigLIP and some others. Size, interpolation, mean and
         standard deviation are always the library's.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
-        How networks compute. ``"auto"`` takes bfloat16 where the processor or GPU
-        has it, which is two to four times as fast. See Notes.
+        Precision of networks. ``"auto"`` uses bfloat16 if the processor or GPU supports it,
+        which is two to four times as fast. See Notes.
     device : str, default "auto"
-        Where networks compute: ``"cpu"``, ``"cuda"``, ... ``"auto"`` takes a GPU if
-        there is one.
+        Device of networks: ``"cpu"``, ``"cuda"``, ... ``"auto"`` uses a GPU if there is one.
     batch_size : int, optional
-        Images that pass the network together; each core works on a batch of its own.
-        By default 8, which stay in a core's cache. (On one core, MobileNetV2 took 8.3 ms
-        an image in batches of 1, 4.3 in those of 8, 5.7 in those of 32.) On a GPU the
-        first use finds out, in a few seconds: the largest power of two, up to 256, that
-        fits in its memory and takes no longer per image than half as many. Where its
-        memory gives out later, batches are halved and work goes on. The size of batches
-        changes vectors by rounding only; give it where a repeated run on a GPU shall
-        give the very same numbers.
+        Number of images that the network processes together; each core has a batch of its
+        own. By default 8, which fit into a core's cache. (On one core, MobileNetV2 took 8.3 ms
+        an image in batches of 1, 4.3 in batches of 8, 5.7 in batches of 32.) For a GPU, the
+        first use measures the default in a few seconds: the largest power of two, up to 256,
+        that fits in its memory and takes no longer per image than half as many. If its memory
+        runs out later, batches are halved and the computation continues. The batch size
+        changes vectors by rounding only; set it if a repeated run on a GPU must give exactly
+        the same numbers.
     seed : int, default 0
-        Drives what ``"bovw"`` draws: the images that it learns from, the start of
-        its words. Other encoders draw nothing.
+        Seed for the random draws of ``"bovw"``: the images from which it learns, and the
+        start of its words. Other encoders draw nothing.
     out : path, optional
-        Run folder: vectors go to ``embeddings/`` there as they are made. A call
-        that was interrupted goes on, a finished one is loaded, a damaged part is
-        made again.
+        Run folder. Vectors are written to ``embeddings/`` in it as they are computed. An
+        interrupted call continues, a finished one is loaded, and damaged parts are computed
+        again.
     overwrite : bool, default False
         Replace other embeddings in ``out``, and the steps built on them.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
     engine : Client or str, optional
         A Dask cluster whose workers decode and encode, see :func:`imagestrata.scan_images`.
-        They read the weights from the place where they are found here, once per process.
+        Each process reads the weights once, from the same path as on your machine.
 
     Returns
     -------
     Embeddings
-        In the order of the images table. Images that could not be decoded, or are
-        not the ones that were scanned, are rows of ``failures``, with a reason. To
-        try them again in a run folder, delete its folder ``embeddings``.
+        Vectors in the order of the table of images. Images that could not be decoded, or
+        that have changed since the scan, are rows of ``failures``, with a reason. To try them
+        again in a run folder, delete its folder ``embeddings``.
 
     Raises
     ------
     MissingWeightsError
-        If the weights are neither here nor can be downloaded.
+        If the weights are not on this machine and cannot be downloaded.
     ImagestrataError
-        If weights do not fit the network or are damaged, there is no usable image,
-        the cluster cannot be reached or its workers do not see the files,
-        images fail by the hundred (a drive unplugged, say), vectors are not finite,
-        an argument is out of range, or ``out`` cannot be written or holds other
-        embeddings.
+        If weights do not fit the network or are damaged, no image is usable, the cluster
+        cannot be reached or its workers do not see the files, hundreds of images fail (for
+        example, because a drive was disconnected), vectors are not finite, an argument is out
+        of range, or ``out`` cannot be written or holds other embeddings.
 
     Notes
     -----
-    While vectors are computed, memory holds a batch of pictures per core however
-    many images there are; the result is ``n * width * 4`` bytes, which stay on disk if
-    they are more than 256 MiB and ``out`` is given (see :class:`Embeddings`).
+    While vectors are computed, memory holds one batch of pictures per core, regardless of the
+    number of images. The result has ``n * width * 4`` bytes, which stay on disk if they are
+    more than 256 MiB and ``out`` is given (see :class:`Embeddings`).
 
-    Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their scale, as far as that leaves
-    both sides half as long again as the encoder looks at.
+    Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their scale, as long as both sides remain
+    at least 1.5 times as long as the encoder's input.
 
-    Vectors of bfloat16 are not those of float32, but near: on 3,887 photographs with
-    real MobileNetV2 weights, a mean cosine of .998 (lowest .993), and k-means from the
-    same start gives clusters whose adjusted Rand index is .98 (another start, with the
-    same vectors: .63).
+    Vectors of bfloat16 differ slightly from those of float32. On 3,887 photographs with
+    MobileNetV2's published weights, the mean cosine was .998 (lowest .993), and k-means from
+    the same start gave clusters with an adjusted Rand index of .98 (from another start with
+    the same vectors: .63).
     """
     return embed_for(
         None, images, encoder, model=model, weights=weights, resize=resize, precision=precision,
@@ -189,7 +184,7 @@ def embed_for(
     engine: Any = None,
     **deciding: Any,
 ) -> Embeddings:
-    """:func:`embed_images` for a step that checks how many images and numbers there will be."""
+    """Embed images for a step that checks the shape of the vectors before they are computed."""
     overwrite = check_bool("overwrite", overwrite)
     settings, get_encoder = embed_settings(encoder, batch_size=batch_size, seed=seed, **deciding)
     load_encoder = functools.cache(get_encoder)
@@ -220,8 +215,7 @@ def check_embedding(
     out: str | os.PathLike[str] | None,
     overwrite: bool,
 ) -> None:
-    """Let a name misspelt, a folder that cannot be written and missing weights come to light
-    before thousands of files are looked at, in this order."""
+    """Check names, the run folder and the weights, in this order, before files are read."""
     if _was_finished(out):
         return
     check_images(images, out)
@@ -241,8 +235,7 @@ def embed_settings(
     batch_size: Any = None,
     seed: Any = 0,
 ) -> tuple[dict[str, Any], Callable[[], Encoder]]:
-    """The checked arguments of :func:`embed_images` that decide vectors, and how to load the
-    encoder, which may have to be downloaded."""
+    """Return the checked settings of :func:`embed_images`, and a function to load the encoder."""
     if batch_size is not None:
         check_int("batch_size", batch_size, minimum=1)
     seed = check_seed(seed)
@@ -250,25 +243,25 @@ def embed_settings(
         settings = deciding_arguments(encoder, weights, resize, precision, seed)
         if not is_on_a_device(encoder):
             check_idle(
-                f"with the encoder {quote(encoder)}, which is no network",
+                f"with the encoder {quote(encoder)}, which is not a network",
                 device=("auto" if device == "cpu" else device, "auto"),
             )
         given = {"weights": weights, "resize": resize, "precision": precision, "device": device}
         return settings, functools.partial(make_encoder, encoder, **given, seed=seed)
     check_idle(
-        "with an encoder that is used again as it was",
+        "with an encoder whose settings are given",
         resize=(resize, DEFAULT_RESIZE),
         precision=(precision, "auto"),
     )
     if model is not None:
-        check_idle(f"with {arg('model')}, whose own it is", encoder=(encoder, DEFAULT_ENCODER))
+        check_idle(f"with {arg('model')}", encoder=(encoder, DEFAULT_ENCODER))
     earlier = _earlier(encoder) if model is None else read_encoder(model_folder(model))
     settings = {"encoder": {k: v for k, v in earlier.settings.items() if k != "weights"}}
     return settings, functools.partial(restore_encoder, *earlier, weights=weights, device=device)
 
 
 def _from_model(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> dict[str, str]:
-    """The fine-tuned model in ``out``, if that one makes the vectors."""
+    """Return the fine-tuned model in ``out`` as a source, if it makes the vectors."""
     held = held_result(out, "fine-tune")
     earlier = settings["encoder"]
     if held is None or not isinstance(earlier, dict) or encoder_key(earlier) != held:
@@ -277,19 +270,20 @@ def _from_model(out: str | os.PathLike[str] | None, settings: Mapping[str, Any])
 
 
 def _earlier(encoder: Any) -> SavedEncoder:
-    """The encoder that made embeddings."""
+    """Return the encoder of embeddings."""
     if not isinstance(encoder, Embeddings):
         raise ImagestrataError(
-            f"{arg('encoder')} must be the name of an encoder, or embeddings that one made, not "
+            f"{arg('encoder')} must be the name of an encoder, or embeddings, not "
             f"{kind_of(encoder)}.",
-            f"A fine-tuned network is given as {arg('model')}.",
+            f"Give a fine-tuned network as {arg('model')}.",
         )
     if "reduced_from" in encoder.encoder:
         raise ImagestrataError(
-            f"The vectors of {arg('encoder')} were reduced (they are {encoder.encoder['name']}); "
-            "how was learnt from all of them together, and further images have no place there.",
+            f"The vectors of {arg('encoder')} were reduced (they are {encoder.encoder['name']}). "
+            "The reduction was fitted to the original images and cannot reduce new ones "
+            "comparably.",
             f"Embed all images together and call {verb('reduce_embeddings')} on them, or give the "
-            "embeddings that were reduced.",
+            "embeddings before the reduction.",
         )
     return SavedEncoder(encoder.encoder, encoder.state)
 
@@ -303,7 +297,7 @@ def _was_finished(out: str | os.PathLike[str] | None) -> bool:
 
 
 def _stored(run: Path) -> Embeddings | None:
-    """Finished embeddings, or None if any of their files is missing or damaged."""
+    """Read finished embeddings; return None if any of their files is missing or damaged."""
     return read_embeddings(run / "embeddings", every_part=True)
 
 
@@ -316,7 +310,7 @@ def _embed(
     progress: Progress,
     engine: Any,
 ) -> Embeddings:
-    """Vectors of all images: those in ``folder`` already, and all others."""
+    """Return the vectors of all images, of which those in ``folder`` are not computed again."""
     files = files_of(images)
     with open_engine(engine) as workers:
         if encoder.fit_size and not encoder.state():

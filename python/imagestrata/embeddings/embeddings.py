@@ -1,4 +1,4 @@
-"""Vectors of images, and the images that they belong to."""
+"""The class Embeddings: vectors, and the images that they belong to."""
 
 from __future__ import annotations
 
@@ -35,48 +35,47 @@ from .parts import (
 )
 
 _MAKE_AGAIN = (
-    f"Call {verb('embed_images')} as before: what is there is kept, and only what is missing is "
+    f"Call {verb('embed_images')} as before: existing parts are kept, and only missing ones are "
     "computed."
 )
 
 
-#: The greatest whole number up to which float32 has all of them.
+#: Largest integer up to which float32 represents all integers.
 _MOST_WHOLE = 2**24
 
 
 class Embeddings(Shown):
-    """One vector per distinct image; ids travel with the vectors.
+    """One vector per distinct image, with the ids of the images.
 
-    Made by :func:`imagestrata.embed_images`, :meth:`load` or :meth:`from_arrays`.
+    :func:`imagestrata.embed_images`, :meth:`load` and :meth:`from_arrays` return it.
 
     Attributes
     ----------
     images : DataFrame
-        One row per vector: ``image_id``, ``path``, ``n_copies``, then columns that
-        came with the images.
+        One row per vector: ``image_id``, ``path``, ``n_copies``, then the other columns of
+        the images.
     matrix : ndarray of shape (n_images, width), float32
-        The vectors, in the order of ``images``. All numbers are finite. Of a run folder
-        with more than 256 MiB of them they stay on disk: a read-only ``numpy.memmap``
-        of a file in ``embeddings/``, which is made when they are first read. It can be
-        used like any other array; see Notes.
+        The vectors, in the order of ``images``. All numbers are finite. If a run folder has
+        more than 256 MiB of vectors, they stay on disk: ``matrix`` is then a read-only
+        ``numpy.memmap`` of a file in ``embeddings/``, which is made when they are first read.
+        You can use it like any other array; see Notes.
     encoder : dict
-        What decided the vectors: name, weights and their hash, preprocessing,
-        precision. Of vectors that were given as an array only the ``width``.
+        Settings that decided the vectors: name, weights and their hash, preprocessing,
+        precision. For vectors given as an array, only the ``width``.
     failures : DataFrame
-        Images without a vector: the same columns and ``reason``. They were usable
-        when they were scanned, and have changed or gone since.
+        Images without a vector: the same columns and ``reason``. They were usable in the
+        scan, but have changed or disappeared since.
     state : dict of arrays
-        What the encoder learnt from the corpus (the visual words of ``bovw``);
-        empty for encoders that learn nothing.
+        Arrays that the encoder learnt from the corpus (the visual words of ``bovw``); empty
+        for encoders that do not learn.
 
     Notes
     -----
-    Vectors that stay on disk are read as they are looked at, so prefer to work on some
-    rows after others: ``matrix[rows]`` and arithmetic on all of ``matrix`` make arrays in
-    memory. Copies and pickles of the embeddings refer to the file, which must still be
-    there for them. When the run folder gets other embeddings, those that were loaded
-    before keep theirs; except on Windows, where a file cannot be removed or replaced
-    while it is in use: delete the object (``del embeddings``) first.
+    Vectors on disk are read when you use them. Work on blocks of rows: ``matrix[rows]`` and
+    arithmetic on all of ``matrix`` create arrays in memory. Copies and pickles of the
+    embeddings refer to the file, which must still exist when they are used. When the run
+    folder gets other embeddings, loaded ones keep their vectors. On Windows, however, a file
+    in use cannot be removed or replaced: delete the object (``del embeddings``) first.
 
     Examples
     --------
@@ -100,7 +99,7 @@ class Embeddings(Shown):
         self.encoder = dict(encoder)
         self.failures = images.iloc[:0].assign(reason="") if failures is None else failures
         self.state = dict(state or {})
-        #: The matrix, once its numbers were found finite and if they cannot change.
+        #: The matrix, after its numbers were found to be finite and if they cannot change.
         self._finite_matrix: NDArray[np.float32] | None = None
 
     @classmethod
@@ -110,26 +109,26 @@ class Embeddings(Shown):
         image_ids: Sequence[str] | None = None,
         paths: Sequence[str | os.PathLike[str]] | None = None,
     ) -> Embeddings:
-        """Vectors of your own.
+        """Make embeddings from vectors of your own.
 
         Parameters
         ----------
         matrix : array-like of shape (n_images, width), tensor, or DataFrame
-            Finite numbers; kept as float32. Of a data frame (of pandas, polars or Arrow) the
-            columns of numbers, or one column of lists; its ``image_id`` and ``path``, or else
-            its index, name the rows. An array (or ``numpy.memmap``) that is
-            float32 in C order is taken as it is and not copied: what changes there
-            changes here.
+            Finite numbers, which are stored as float32. A data frame (of pandas, polars or
+            Arrow) contains them in columns of numbers or in one column of lists; its
+            ``image_id`` and ``path``, or else its index, name the rows. An array (or
+            ``numpy.memmap``) that is float32 in C order is used without a copy, so changes to
+            it change the embeddings.
         image_ids : sequence of str, optional
-            A name for each row, no two alike. By default those of a data frame, or the
-            numbers of the rows, from 1.
+            A distinct name for each row. By default those of a data frame, or the numbers of
+            the rows, from 1.
         paths : sequence of path, optional
-            The picture of each row, for galleries.
+            The image file of each row, for galleries.
 
         Raises
         ------
         ImagestrataError
-            If the shapes do not fit, a number is not finite, or an id comes twice.
+            If the shapes do not fit, a number is not finite, or an id is repeated.
         """
         matrix = from_elsewhere(matrix)
         if isinstance(matrix, pd.DataFrame):
@@ -164,14 +163,13 @@ class Embeddings(Shown):
         Parameters
         ----------
         folder : path
-            What was given as ``out`` to :func:`imagestrata.embed_images`, or to
+            The folder that you gave to :func:`imagestrata.embed_images` as ``out``, or to
             :meth:`save`.
 
         Raises
         ------
         ImagestrataError
-            If there are no finished embeddings, or some of them are missing or
-            damaged.
+            If the folder has no finished embeddings, or some parts are missing or damaged.
         """
         run = step_folder(check_path("folder", folder), "embed")
         loaded = read_embeddings(run / "embeddings")
@@ -192,7 +190,7 @@ class Embeddings(Shown):
         Raises
         ------
         ImagestrataError
-            If there are embeddings already, or the folder cannot be written.
+            If the folder already contains embeddings, or cannot be written.
         """
         place = make_folder(folder, "folder") / "embeddings"
         if place.exists() and any(place.iterdir()):
@@ -225,7 +223,7 @@ class Embeddings(Shown):
 
 
 def check_finite(embeddings: Embeddings) -> None:
-    """Look at all numbers, but never twice at an array that nobody can change."""
+    """Check all numbers, but check an array that cannot change only once."""
     if embeddings._finite_matrix is embeddings.matrix:
         return
     bad = rows_not_finite(embeddings.matrix)
@@ -241,7 +239,7 @@ def check_finite(embeddings: Embeddings) -> None:
 
 
 def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
-    """Write embeddings to a folder of parts, in place of any that are there."""
+    """Write embeddings to a folder of parts, and replace existing ones."""
     failures = embeddings.failures
     table = pd.concat([embeddings.images, failures.drop(columns="reason")], ignore_index=True)
     reasons = [None] * len(embeddings) + failures["reason"].tolist()
@@ -258,14 +256,14 @@ def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
 
 
 def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | None:
-    """The embeddings in a folder of parts, or None if any of them is missing or damaged.
+    """Read the embeddings in a folder of parts; None if any part is missing or damaged.
 
     Parameters
     ----------
     folder : Path
     every_part : bool, default False
-        Look at every byte of the parts, even where the vectors are mapped from a file
-        that was made of them and is whole.
+        Check every byte of the parts, even if the vectors come from an intact file that was
+        made from them.
     """
     stored = read_finished(folder)
     if stored is None:
@@ -291,7 +289,7 @@ def assemble(
     settings: Mapping[str, Any],
     state: Mapping[str, NDArray[np.float32]] | None,
 ) -> Embeddings:
-    """Embeddings from the parts of all images, failed ones among them."""
+    """Return embeddings from the parts of all images, including failed ones."""
     vectors, reasons = load_vectors(parts, settings["width"])
     failed = np.array([reason is not None for reason in reasons])
     failures = images[failed].assign(reason=reasons[failed]).reset_index(drop=True)
@@ -300,19 +298,20 @@ def assemble(
 
 
 def _ids_of(table: pd.DataFrame) -> list[Any]:
-    """What names the rows of a table of vectors."""
+    """Return the ids of the rows of a table of vectors."""
     if "image_id" in table:
         return table["image_id"].tolist()
     if isinstance(table.index, pd.MultiIndex):
         raise ImagestrataError(
-            f"{arg('matrix')} has an index of {table.index.nlevels} levels, which names no image.",
+            f"{arg('matrix')} has an index of {table.index.nlevels} levels, which cannot name "
+            "images.",
             "Name the images in a column 'image_id'.",
         )
     return table.index.tolist()
 
 
 def _numbers_of(table: pd.DataFrame) -> Any:
-    """The vectors in a table: its columns of numbers, or one column of lists."""
+    """Return the vectors in a table: its columns of numbers, or one column of lists."""
     rest = table.drop(columns=[name for name in ("image_id", "path", "file") if name in table])
     first: Any = rest.iloc[0, 0] if rest.shape[1] == 1 and len(rest) else 0
     if np.ndim(first) == 1:
@@ -320,15 +319,15 @@ def _numbers_of(table: pd.DataFrame) -> Any:
             return np.stack(rest.iloc[:, 0].to_list())
         except ValueError:
             raise ImagestrataError(
-                f"The lists in the column {quote(rest.columns[0])} are not all as long as the "
-                "first: vectors of one encoder have one width."
+                f"The lists in the column {quote(rest.columns[0])} have different lengths. All "
+                "vectors of an encoder must have the same width."
             ) from None
     words = [name for name in rest if not pd.api.types.is_numeric_dtype(rest[name].dtype)]
     if words:
         raise ImagestrataError(
-            f"{plural(len(words), 'column')} of {arg('matrix')} hold no numbers, "
-            f"{quote(str(words[0]))} for one.",
-            "Leave out all columns but those of the vectors, image_id and path.",
+            f"{plural(len(words), 'column')} of {arg('matrix')} hold no numbers; the first is "
+            f"{quote(str(words[0]))}.",
+            "Keep only the columns of the vectors, image_id and path.",
         )
     return rest.to_numpy()
 
@@ -346,7 +345,7 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
         ) from None
     if vectors.ndim != 2 or not vectors.size:
         raise ImagestrataError(
-            f"{arg('matrix')} must have one row per image and a column per number; its shape is "
+            f"{arg('matrix')} must have one row per image and one column per number; its shape is "
             f"{vectors.shape}."
         )
     if isinstance(matrix, np.memmap) and np.may_share_memory(matrix, vectors):
@@ -363,7 +362,7 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float32]:
 
 
 def _real_numbers(matrix: ArrayLike) -> NDArray[Any]:
-    """The values, NaN where one is missing; TypeError where they are no real numbers."""
+    """Return the values, with NaN for missing ones; TypeError if they are not real numbers."""
     given = np.asarray(matrix)
     if given.dtype.kind == "O":
         missing = pd.isna(given)
@@ -376,7 +375,7 @@ def _real_numbers(matrix: ArrayLike) -> NDArray[Any]:
         most = max(int(given.max()), -int(given.min()))
         if most > _MOST_WHOLE:
             raise ImagestrataError(
-                f"{arg('matrix')} holds whole numbers up to {most:,}; float32 keeps those apart "
+                f"{arg('matrix')} holds integers up to {most:,}; float32 distinguishes them only "
                 f"up to {_MOST_WHOLE:,}.",
                 "Leave out columns of ids, or scale the numbers.",
             )

@@ -1,4 +1,4 @@
-"""From whatever is given as embeddings to checked ones, and what tells them apart."""
+"""Convert the argument ``embeddings`` of all verbs to checked embeddings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from .parts import encoder_key
 
 
 def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None) -> Embeddings:
-    """Embeddings of at least one image, all numbers finite.
+    """Return embeddings of at least one image, with finite numbers only.
 
     Parameters
     ----------
-    images : Embeddings, vectors as :meth:`Embeddings.from_arrays` takes them, or anything
-        that ``embed`` takes
+    images : Embeddings, input of :meth:`Embeddings.from_arrays`, or input of ``embed``
     embed : callable, optional
-        Makes embeddings of a folder or a table of images.
+        Computes embeddings of a folder or a table of images.
     """
     if isinstance(images, Embeddings):
         embeddings = images
@@ -40,17 +39,17 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
         embeddings = embed(images)
     else:
         raise ImagestrataError(
-            "Embeddings, or vectors as an array of shape (n, d) or a data frame, are expected, "
-            f"not {kind_of(images)}."
+            "Give embeddings, or vectors as an array of shape (n, d) or a data frame, not "
+            f"{kind_of(images)}."
         )
     if not len(embeddings.matrix):
-        raise ImagestrataError("There are no images: the embeddings are empty.")
+        raise ImagestrataError("The embeddings contain no images.")
     check_finite(embeddings)
     return embeddings
 
 
 def is_vectors(given: Any) -> bool:
-    """Whether something is vectors: an array, rows of numbers, or a table of nothing else."""
+    """Return whether this is an array, a list of rows of numbers, or a table of numbers."""
     if isinstance(given, pd.DataFrame):
         rest = given.drop(columns="image_id", errors="ignore")
         numbers = rest.select_dtypes("number").shape[1] == rest.shape[1] > 0
@@ -62,12 +61,12 @@ def is_vectors(given: Any) -> bool:
 
 
 def embeddings_fingerprint(embeddings: Embeddings) -> str:
-    """Tells other embeddings from the same ones embedded again."""
+    """Return a fingerprint that is the same if the same images are embedded again."""
     content = {
         "ids": embeddings.images["image_id"].tolist(),
         "encoder": encoder_key(embeddings.encoder),
     }
     if "name" not in embeddings.encoder:
-        # Nothing else vouches for vectors that were brought along.
+        # Only the numbers identify a user's own vectors.
         content["vectors"] = rows_hash(embeddings.matrix)
     return fingerprint(content)

@@ -1,21 +1,20 @@
-"""Vectors of a large corpus as one file, of which only what is looked at is in memory.
+"""Map the vectors of a large corpus from one file, so that only the used ones are in memory.
 
 Vectors of more than 256 MiB are copied from the parts of a run folder (see
-:mod:`~imagestrata.embeddings.parts`) into one file when they are first read. NumPy maps
-that file into memory, and the system reads what is looked at. Two files are made:
+:mod:`~imagestrata.embeddings.parts`) into one file when they are first read. NumPy maps that
+file into memory, and the system reads the rows that are used. Two files are made:
 
 =====================  ==========================================================
 ``vectors.*.npy``      the vectors of all images that have one, in order: float32,
-                       C order, NumPy's own format. Its name carries a hash of its
+                       C order, NumPy's own format. Its name contains a hash of its
                        bytes, which are checked before they are used
-``vectors.*.parquet``  which images have no vector, and why. Marked with the parts
-                       that both files were made from
+``vectors.*.parquet``  the images without a vector, and the reasons. It is marked
+                       with the parts from which both files were made
 =====================  ==========================================================
 
-The parts remain the original. Where they have changed, or one of the two files is
-missing or damaged, both files are made again. A file in use is never written to: a new one
-takes its name, and whoever has mapped the old one keeps that. (Not on Windows, which
-keeps a file from being replaced or removed as long as it is mapped.)
+The parts remain the original. If they have changed, or one of the two files is missing or
+damaged, both files are computed again. A file in use is never written to: a new file replaces
+it, and users of the old one keep it. (On Windows, a mapped file cannot be replaced or removed.)
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ from ..rows import is_file
 from ..wording import quote, verb
 from .parts import VectorParts, drop_vectors, if_marked, stack_parts, vectors_of_part
 
-#: Vectors of more bytes than this are mapped, and not held in memory.
+#: Vectors with more bytes are mapped instead of loaded into memory.
 LARGEST_IN_MEMORY = 256 * 2**20
 
 _NAME = re.compile(r"vectors\.([0-9a-f]{16})\.npy")
 _FILE = b"imagestrata.vectors"
 
-#: Threads that load the same embeddings wait for the first one. (Processes do not: each makes
-#: files of its own, which are the same.)
+#: Threads that load the same embeddings wait for the first one. (Processes do not wait: each
+#: makes its own files, which are identical.)
 _ONE_AT_A_TIME = threading.Lock()
 
 #: Vectors of the images that have one, and for every image the reason if it has none.
@@ -54,7 +53,7 @@ Loaded: TypeAlias = tuple[NDArray[np.float32], NDArray[np.object_]]
 
 
 def load_vectors(parts: VectorParts, width: int) -> Loaded:
-    """The vectors in all parts: in memory, or mapped if they are many and have a folder.
+    """Load the vectors of all parts: into memory, or mapped if they are large and in a folder.
 
     Raises
     ------
@@ -75,12 +74,12 @@ def load_vectors(parts: VectorParts, width: int) -> Loaded:
 
 
 def map_vectors(path: Path) -> NDArray[np.float32]:
-    """The vectors in a file, of which the system reads what is looked at. They cannot be changed.
+    """Map the vectors in a file, read-only. The system reads the rows that are used.
 
     Raises
     ------
     ImagestrataError
-        If the file is not there.
+        If the file does not exist.
     """
     try:
         vectors: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -93,7 +92,7 @@ def map_vectors(path: Path) -> NDArray[np.float32]:
 
 
 def file_of(matrix: Any) -> Path | None:
-    """The file that a whole matrix of :func:`map_vectors` lies in; None of any other matrix."""
+    """Return the file of a complete matrix of :func:`map_vectors`, None for other matrices."""
     if not is_file(matrix) or matrix.mode != "r":
         return None
     path = Path(matrix.filename)
@@ -101,13 +100,13 @@ def file_of(matrix: Any) -> Path | None:
 
 
 def writable(matrix: NDArray[Any]) -> NDArray[Any]:
-    """The same matrix for a library that insists on writing; the file never changes."""
+    """Return the matrix for a library that requires write access; the file never changes."""
     path = file_of(matrix)
     return matrix if path is None else np.load(path, mmap_mode="c", allow_pickle=False)
 
 
 def _read_file(folder: Path, n: int, mark: str) -> Loaded | None:
-    """What was made from these parts, if every byte is as it was then."""
+    """Return the vectors that were made from these parts, if the files are unchanged."""
     table = if_marked(Parts(folder).read("vectors"), mark)
     if table is None:
         return None
@@ -120,7 +119,7 @@ def _read_file(folder: Path, n: int, mark: str) -> Loaded | None:
 
 
 def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
-    """Both files, made from the parts; None if there is no way to write them here."""
+    """Make both files from the parts; return None if they cannot be written here."""
     mark = parts.mark()
     try:
         with _temporary_file(folder) as file:
@@ -128,7 +127,7 @@ def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
             file.close()
             path = folder / _name(Path(file.name))
             Path(file.name).replace(path)
-        # Before the list that makes it count, so that nothing old can be left behind.
+        # Before the table that makes the file valid, so that no old file can remain.
         drop_vectors(folder, keep=path.name)
         rows = np.flatnonzero(pd.notna(reasons))
         why = pa.array(reasons[rows].tolist(), pa.string())
@@ -138,11 +137,11 @@ def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
     except (OSError, ImagestrataError) as error:
         if isinstance(error, ImagestrataError) and not isinstance(error.__cause__, OSError):
             raise
-        # One who only reads need not be able to write.
+        # Reading must also work without write permission.
         size = parts.n_rows * width * 4 / 1e9
         warn(
-            f"{size:.1f} GB of vectors are held in memory, since they cannot be written to "
-            f"{quote(folder)} to be mapped from there ({error})."
+            f"{size:.1f} GB of vectors are loaded into memory, since no file to map them from can "
+            f"be written to {quote(folder)} ({error})."
         )
         return None
     return map_vectors(path), reasons
@@ -150,8 +149,8 @@ def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
 
 @contextlib.contextmanager
 def _temporary_file(folder: Path) -> Iterator[BinaryIO]:
-    """Yield a file that is to be renamed; it is removed if that does not happen."""
-    # Its name, which holds its hash, is known only when all is written.
+    """Yield a file that the caller renames; otherwise it is removed."""
+    # Its final name contains its hash, which is known only when everything is written.
     path = folder / f".vectors.npy.{os.getpid()}.tmp"
     try:
         with path.open("wb") as file:
@@ -162,7 +161,7 @@ def _temporary_file(folder: Path) -> Iterator[BinaryIO]:
 
 
 def _write_rows(file: BinaryIO, parts: VectorParts, width: int) -> NDArray[np.object_]:
-    """Write the vectors of all parts, one part at a time; the reasons of images without one."""
+    """Write the vectors of all parts, one at a time; return the reasons of images without one."""
     reasons = np.full(parts.n_rows, None, dtype=object)
     _write_header(file, parts.n_rows, width)
     start = file.tell()
@@ -176,7 +175,7 @@ def _write_rows(file: BinaryIO, parts: VectorParts, width: int) -> NDArray[np.ob
         n += int(good.sum())
     file.seek(0)
     _write_header(file, n, width)
-    # NumPy leaves room for any number of rows.
+    # NumPy reserves space for any number of rows.
     assert file.tell() == start
     file.flush()
     os.fsync(file.fileno())
@@ -189,5 +188,5 @@ def _write_header(file: BinaryIO, n: int, width: int) -> None:
 
 
 def _name(path: Path) -> str:
-    """The name that a file with these bytes has."""
+    """Return the name of a file with these bytes."""
     return f"vectors.{file_hash(path)[:16]}.npy"

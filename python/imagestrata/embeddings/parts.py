@@ -1,23 +1,23 @@
-"""How embeddings lie on disk: ``embeddings/`` in a run folder.
+"""Store embeddings on disk: the folder ``embeddings/`` of a run folder.
 
-Vectors are computed and stored 256 images at a time, each time in a part: a file of its own,
-which is whole or absent. A run that was killed goes on with the first part that is missing.
+Vectors are computed and stored in parts of 256 images. Each part is a file of its own, which
+is complete or absent. An interrupted run continues with the first missing part.
 
 ========================  =====================================================
-``images.parquet``        what was to be embedded, one row per image
+``images.parquet``        the images to embed, one row per image
 ``part-00000.*.parquet``  image_id, vector, reason: one row per image, in the
-                          same order; an image that
-                          failed has a reason, and NaN for a vector
-``state.*.parquet``       what the encoder learnt from the corpus, if it learns
+                          same order; a failed image has a reason and a vector
+                          of NaN
+``state.*.parquet``       the arrays that the encoder learnt, if it learns
 ``encoder.json``          the encoder's settings; written last, so that
                           embeddings without it are unfinished
 ========================  =====================================================
 
-(and, of a large corpus, the vectors once more: :mod:`~imagestrata.embeddings.mapped`).
+(A large corpus has a second copy of the vectors, see :mod:`~imagestrata.embeddings.mapped`.)
 
-Each part is marked with a hash of what decided its vectors. One that is damaged
-(see :class:`~imagestrata.files.Parts`) or was made by another encoder or from
-other images counts as missing, and is all that has to be made again.
+Each part is marked with a hash of everything that decides its vectors. A part that is damaged
+(see :class:`~imagestrata.files.Parts`), or that comes from another encoder or other images,
+counts as missing. Only missing parts are computed again.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from ..provenance import fingerprint, read_table
 from ..wording import SAME_CALL, quote
 from ..work import cut, part_name
 
-#: Images per part. Small, since a part is what a killed run loses; fixed, since batches are
-#: cut within parts: a run that went on computes the same batches as one never disturbed.
+#: Images per part. It is small, since an interrupted run loses up to one part. It is fixed, since
+#: batches are cut within parts: a continued run computes the same batches as an undisturbed one.
 PART_SIZE = 256
 
 _MARK = b"imagestrata"
@@ -48,11 +48,11 @@ _T = TypeVar("_T")
 
 
 class MissingPartError(ImagestrataError):
-    """A part of the vectors is missing, damaged, or of other images or another encoder."""
+    """A part of the vectors is missing, damaged, or from other images or another encoder."""
 
 
 class VectorParts:
-    """The vectors of all images in parts, in a folder or (with None) only in memory.
+    """The vectors of all images in parts, in a folder or (if None) only in memory.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ class VectorParts:
     ids : sequence of str
         All images, in order.
     key : str
-        Fingerprint of the encoder with all it learnt.
+        Fingerprint of the encoder, including what it learnt.
 
     Attributes
     ----------
     folder : Path or None
     n_rows : int
-        Images in all parts.
+        Number of images in all parts.
     """
 
     def __init__(self, folder: Path | None, ids: Sequence[str], key: str) -> None:
@@ -80,31 +80,31 @@ class VectorParts:
 
     @staticmethod
     def split(rows: Sequence[_T]) -> list[Sequence[_T]]:
-        """What there is for all images, cut into parts."""
+        """Cut a sequence with one entry per image into parts."""
         return cut(rows, PART_SIZE)
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def read(self, number: int) -> pa.Table | None:
-        """The part, or None where it is missing, damaged or not of these images and encoder."""
+        """Return the part, None if missing, damaged, or of other images or another encoder."""
         if self._parts is None:
             return self._held.get(number)
         return if_marked(self._parts.read(part_name(number)), self._mark(number))
 
     def missing(self) -> list[int]:
-        """The numbers of all parts that have to be made."""
+        """Return the numbers of all missing parts."""
         if self._parts is not None:
             self._parts.list_once()
         return [number for number in range(len(self)) if self.read(number) is None]
 
     def tables(self) -> Iterator[pa.Table]:
-        """All parts in order, one at a time.
+        """Yield all parts in order.
 
         Raises
         ------
         MissingPartError
-            If there is one that has to be made.
+            If a part is missing.
         """
         if self._parts is not None:
             self._parts.list_once()
@@ -113,21 +113,21 @@ class VectorParts:
             if table is None:
                 raise MissingPartError(
                     f"{part_name(number)} in {quote(self.folder)} is missing or damaged.",
-                    f"Run {SAME_CALL} again: it is made anew, and the others are kept.",
+                    f"Run {SAME_CALL} again: this part is computed again, the others are kept.",
                 )
             yield table
 
     def mark(self) -> str:
-        """Fingerprint of the images, the encoder and the names and sizes of all parts.
+        """Return a fingerprint of the images, the encoder, and names and sizes of all parts.
 
-        The names carry hashes of what is in them, so nothing has to be read.
+        The names contain hashes of the content, so no file is read.
         """
         sizes = {path.name: path.stat().st_size for path in self._paths()}
         ids = [image_id for some in self._ids for image_id in some]
         return fingerprint([self._key, ids, sizes])
 
     def are_whole(self) -> bool:
-        """Whether every byte of every part is as it was written."""
+        """Return whether every byte of every part is as it was written."""
         return all(path.name.split(".")[1] == file_hash(path)[:16] for path in self._paths())
 
     def write(
@@ -135,7 +135,7 @@ class VectorParts:
     ) -> None:
         """Store a part; the vectors of rows with a reason are NaN.
 
-        Not null: many versions of Parquet's library cannot store lists that are.
+        They are not null, since many versions of the Parquet library cannot store null lists.
         """
         failed = np.array([reason is not None for reason in reasons])
         filled = np.where(failed[:, None], np.float32(np.nan), vectors)
@@ -152,7 +152,7 @@ class VectorParts:
             self._parts.write(part_name(number), table)
 
     def drop_others(self) -> None:
-        """Remove parts beyond the last, left by an earlier run with more images."""
+        """Remove parts beyond the last, which an earlier run with more images wrote."""
         wanted = {part_name(number) for number in range(len(self))}
         for path in self._paths():
             if path.name.partition(".")[0] not in wanted:
@@ -166,12 +166,12 @@ class VectorParts:
 
 
 def encoder_key(settings: Mapping[str, Any]) -> str:
-    """Fingerprint of all that decides vectors; not of where the weights lie."""
+    """Return a fingerprint of the settings that decide vectors, without the weights' location."""
     return fingerprint({name: value for name, value in settings.items() if name != "weights"})
 
 
 def read_state(folder: Path, key: str) -> dict[str, NDArray[np.float32]] | None:
-    """What an encoder learnt under ``key``, or None where it is missing or damaged."""
+    """Read what an encoder learnt under ``key``; None if it is missing or damaged."""
     table = if_marked(Parts(folder).read("state"), key)
     if table is None:
         return None
@@ -179,7 +179,7 @@ def read_state(folder: Path, key: str) -> dict[str, NDArray[np.float32]] | None:
 
 
 def write_state(folder: Path, key: str, state: Mapping[str, NDArray[np.float32]]) -> None:
-    """Keep what an encoder learnt: a column per array."""
+    """Store what an encoder learnt, one column per array."""
     columns = {name: _as_column(array) for name, array in state.items()}
     Parts(folder).write("state", pa.table(columns).replace_schema_metadata({_MARK: key}))
 
@@ -191,10 +191,10 @@ def begin(folder: Path) -> None:
 
 
 def drop_vectors(folder: Path, keep: str | None = None) -> None:
-    """Remove what was made from parts, but for the file ``keep``: see :mod:`.mapped`."""
+    """Remove files that were made from parts, except ``keep``: see :mod:`.mapped`."""
     for path in folder.glob("vectors.*"):
         if path.name != keep:
-            # Windows refuses as long as somebody has mapped it; nobody will map it again.
+            # Windows refuses this while the file is mapped. It is not mapped again.
             with contextlib.suppress(PermissionError):
                 path.unlink(missing_ok=True)
 
@@ -206,27 +206,29 @@ def finish(folder: Path, images: pd.DataFrame, settings: Mapping[str, Any]) -> N
 
 
 def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """The images and the encoder of complete embeddings, or None if they are not complete."""
+    """Read the images and the encoder of complete embeddings; None if they are incomplete."""
     try:
         images, settings = read_table(folder / "images.parquet"), read_json(folder / "encoder.json")
     except (FileNotFoundError, NotADirectoryError):
         return None
     if type(settings.get("width")) is not int or settings["width"] < 1 or "image_id" not in images:
-        raise damaged(folder / "encoder.json", "it does not say how wide the vectors are")
+        raise damaged(folder / "encoder.json", "the width of the vectors is missing")
     return images, settings
 
 
 def stack_parts(
     tables: Iterable[pa.Table], width: int, n: int
 ) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
-    """Vectors of all n images, 0 where there is none, and for each the reason if there is none."""
+    """Return the vectors of all n images, 0 for missing ones, and the reasons of missing ones."""
     vectors = np.zeros((0, width), dtype=np.float32)
     reasons = np.empty(n, dtype=object)
     start = 0
     for table in tables:
         held = table["vector"].type.list_size
         if held != width:
-            raise ImagestrataError(f"A part of the vectors has {held} numbers a row, not {width}.")
+            raise ImagestrataError(
+                f"A part of the vectors has {held} numbers per row instead of {width}."
+            )
         if not start:
             vectors = np.zeros((n, width), dtype=np.float32)
         stop = start + len(table)
@@ -238,14 +240,14 @@ def stack_parts(
 
 
 def vectors_of_part(table: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The vectors of a part's images that have one, and for each image whether it has."""
+    """Return the vectors of a part, and for each of its images whether it has one."""
     good = table["reason"].is_null().to_numpy()
     vectors = _as_array(table["vector"])
     return (vectors if good.all() else vectors[good]), good
 
 
 def if_marked(table: pa.Table | None, mark: str) -> pa.Table | None:
-    """The table if it has this mark, else None."""
+    """Return the table if it has this mark, else None."""
     metadata = {} if table is None else table.schema.metadata or {}
     return table if metadata.get(_MARK) == mark.encode() else None
 
@@ -256,7 +258,7 @@ def _as_column(array: NDArray[np.float32]) -> pa.Array:
 
 
 def _as_array(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """A column of numbers, or of lists of the same length, as an array."""
+    """Convert a column of numbers, or of lists of the same length, to an array."""
     width = getattr(column.type, "list_size", None)
     flat = column if width is None else pa.chunked_array([c.flatten() for c in column.chunks])
     numbers = np.asarray(flat.to_numpy(), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Fewer numbers per image: principal components, or UMAP."""
+"""Reduce the number of dimensions of embeddings with principal components or UMAP."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .inputs import as_embeddings, embeddings_fingerprint
 from .mapped import writable
 from .parts import begin
 
-#: What UMAP may take as distance between vectors.
+#: Distances between vectors that UMAP can use.
 METRICS = ("euclidean", "cosine", "correlation", "manhattan")
 
 
-#: With fewer images UMAP has no graph to start from.
+#: With fewer images, UMAP cannot build its initial graph.
 _FEWEST = 4
 
 
@@ -50,37 +50,37 @@ def reduce_embeddings(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Embeddings:
-    """Describe every image with fewer numbers, before clustering or for a map.
+    """Reduce the number of dimensions of embeddings, before clustering or for a map.
 
     Parameters
     ----------
     embeddings : Embeddings or ndarray of shape (n, d)
-        What :func:`embed_images` or :func:`embed_text` returned, or vectors of your own.
+        Result of :func:`embed_images` or :func:`embed_text`, or vectors of your own.
     method : {"pca", "umap"}, default "pca"
-        Principal components, which keep what varies most; or UMAP, which keeps who is
-        whose neighbour and lets go of distances between those far apart. UMAP needs the
-        package umap-learn: ``pip install 'imagestrata[density]'``.
+        Principal components preserve the largest variance. UMAP preserves neighbours, but not
+        large distances; it needs the package umap-learn: ``pip install
+        'imagestrata[density]'``.
     n_components : int or float, optional
-        Numbers per image in the result. Of ``"pca"`` also a share of the variance, above
-        0 and below 1: as many components as it takes. By default .8 of the variance for
-        ``"pca"``, one of the choices of the study that this road comes from, and 10 for
-        ``"umap"``, its best.
+        Numbers per image in the result. For ``"pca"`` it can also be a share of the variance
+        between 0 and 1: the result then has as many components as needed. By default .8 of the
+        variance for ``"pca"``, one of the choices of the study that density clustering
+        follows, and 10 for ``"umap"``, the study's best choice.
     n_neighbors : int, default 15
-        Of ``"umap"``: neighbours that every image counts as its own; few show the finer
-        structure, many the overall one. (The study tried 5, 15 and 30, and found 15
-        best; its map has 25.)
+        Number of neighbours of each image, for ``"umap"``. Few neighbours preserve the fine
+        structure, many the overall structure. (The study tried 5, 15 and 30, and found 15
+        best; its map uses 25.)
     min_dist : float, default 0
-        Of ``"umap"``: how near to each other images may come to lie. 0 packs groups
-        densely, as clustering by density likes it; .01 or more is easier on the eye.
+        Smallest distance between images in the result, for ``"umap"``. 0 gives dense groups,
+        which suit clustering by density; .01 or more is easier to read in a map.
     metric : {"euclidean", "cosine", "correlation", "manhattan"}, default "euclidean"
-        Of ``"umap"``: distance between the given vectors.
+        Distance between the given vectors, for ``"umap"``.
     seed : int or None, default 0
-        Same seed and same machine, same result. With a seed UMAP runs in one thread;
-        ``None`` uses all cores and gives another result every time. Principal
-        components are drawn by lot only where there are very many vectors.
+        The same seed gives the same result on the same machine. With a seed, UMAP runs in one
+        thread; ``None`` uses all cores, and every result differs. Principal components use
+        random numbers only for very many vectors.
     out : path, optional
-        Run folder of its own for the reduced vectors, not that of the given ones: they go
-        to ``embeddings/`` there, and a finished call is loaded.
+        A separate run folder for the reduced vectors, not that of the given ones. They are
+        written to ``embeddings/`` in it, and a finished call is loaded.
     overwrite : bool, default False
         Replace other embeddings in ``out``, and the steps built on them.
     progress : bool or callable, default True
@@ -89,25 +89,24 @@ def reduce_embeddings(
     Returns
     -------
     Embeddings
-        Of the same images, for :func:`cluster_images` and all else that takes embeddings.
-        Its ``encoder`` says how it was made: ``reduced_by``, the settings, the encoder
-        that it was ``reduced_from``; of ``"pca"`` also ``explained_variance``, the share
-        of the variance that each component holds.
+        Reduced vectors of the same images, for :func:`cluster_images` and all other functions
+        that take embeddings. Its ``encoder`` contains ``reduced_by``, the settings, the encoder
+        that it was ``reduced_from``, and for ``"pca"`` also ``explained_variance``, the share
+        of the variance of each component.
 
     Raises
     ------
     ImagestrataError
-        If an argument is out of range for so many images and numbers, all vectors are
-        the same, umap-learn is not installed, or ``out`` cannot be written or holds
-        other embeddings.
+        If an argument is out of range for the shape of the vectors, all vectors are the same,
+        umap-learn is not installed, or ``out`` cannot be written or holds other embeddings.
 
     Notes
     -----
-    The first call of UMAP in a session takes some ten to twenty seconds more, since its
-    library is compiled then.
+    The first call of UMAP in a session takes ten to twenty seconds longer, since its library
+    is compiled then.
 
-    What is reduced has been learnt from all given images together. Further images cannot
-    be put among them later: embed and reduce all of them again.
+    The reduction is fitted to all given images together and cannot reduce further images
+    comparably. To add images, embed and reduce all of them again.
 
     Examples
     --------
@@ -167,13 +166,13 @@ def reduce_embeddings(
 def principal_components(
     X: NDArray[Any], n_components: float, seed: int | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Scores on the first principal components, and the share of the variance of each.
+    """Return the scores on the first principal components, and their shares of the variance.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     n_components : int or float
-        As scikit-learn takes it: a number, or a share of the variance below 1.
+        A number, or a share of the variance below 1, as in scikit-learn.
     seed : int or None
 
     Returns
@@ -184,7 +183,7 @@ def principal_components(
     from sklearn.decomposition import PCA
 
     fit = PCA(n_components, random_state=seed)
-    # Of an array that cannot be written to scikit-learn makes a copy, needed or not.
+    # scikit-learn always copies an array that it cannot write to.
     return fit.fit_transform(writable(X)), fit.explained_variance_ratio_
 
 
@@ -197,17 +196,17 @@ def _settings(
     metric: Any,
     seed: int | None,
 ) -> dict[str, Any]:
-    """All that decides the result, checked against the vectors."""
+    """Check the settings against the vectors, and return them."""
     n = len(given.matrix)
     if all_rows_equal(given.matrix):
         raise ImagestrataError(
-            f"The vectors of all images ({n:,}) are the same: there is nothing to reduce.",
+            f"The vectors of all images ({n:,}) are the same and cannot be reduced.",
             "Check how they were embedded.",
         )
     if method == "umap" and n < _FEWEST:
         raise ImagestrataError(
-            f"UMAP looks at neighbours: {plural(n, 'image is', 'images are')} too few.",
-            f"It takes {_FEWEST} at least, and is meant for hundreds.",
+            f"UMAP needs at least {_FEWEST} images; it got {n}.",
+            "Use it for hundreds of images or more.",
         )
     name = given.encoder.get("name")
     settings: dict[str, Any] = {
@@ -223,21 +222,21 @@ def _settings(
         }
     return settings | {
         "seed": seed,
-        # Where weights lie decides nothing, and differs from machine to machine.
+        # The location of weights does not affect vectors, and differs between machines.
         "reduced_from": {k: v for k, v in given.encoder.items() if k != "weights"},
         "inputs": embeddings_fingerprint(given),
     }
 
 
 def _components(value: Any, method: str, shape: tuple[int, ...]) -> float:
-    """A number of components, or (of principal components) a share of the variance."""
+    """Check the number of components or, for principal components, the share of the variance."""
     n, width = shape
     if value is None:
         value = 0.8 if method == "pca" else min(10, width)
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if method == "pca" and real and math.isfinite(value) and 0 < value < 1:
         return float(value)
-    # UMAP starts from eigenvectors of a graph of n images, of which two are not to be had.
+    # UMAP starts from eigenvectors of a graph of n images, of which n - 2 are available.
     most = min(n, width) if method == "pca" else min(n - 2, width)
     return check_int("n_components", value, minimum=1, maximum=most)
 
@@ -248,7 +247,7 @@ def _pca(
     with track(progress, "Reducing", len(X)) as advance:
         scores, shares = principal_components(X, settings["n_components"], settings["seed"])
         advance(len(X))
-    # Six digits: what rounding makes of the others differs with the number of threads.
+    # Further digits depend on the number of threads.
     return scores, {"explained_variance": [round(float(share), 6) for share in shares]}
 
 
@@ -269,16 +268,16 @@ def _umap(
     if not np.isfinite(scores).all():
         lost = int((~np.isfinite(scores).all(axis=1)).sum())
         raise ImagestrataError(
-            f"UMAP found no place for {lost} of {plural(len(X), 'image')}.",
-            "Raise n_neighbors, or use another metric.",
+            f"UMAP could not place {lost} of {plural(len(X), 'image')}.",
+            f"Raise {arg('n_neighbors')}, or use another {arg('metric')}.",
         )
     if seed is not None:
         return scores, {}
-    # No setting tells this result from the next one.
+    # Settings do not identify this result, so its hash does.
     return scores, {"drawn": hashlib.sha256(scores.tobytes()).hexdigest()[:16]}
 
 
-#: Method -> function that gives the reduced vectors and what is known of them only then.
+#: Method -> function that returns the reduced vectors and further settings.
 METHODS: dict[
     str,
     Callable[[NDArray[Any], dict[str, Any], Progress], tuple[NDArray[Any], dict[str, Any]]],

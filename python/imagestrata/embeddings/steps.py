@@ -1,4 +1,4 @@
-"""The step that makes vectors."""
+"""The step that computes vectors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Turn a picture into a vector, by name."""
+"""Encoders turn pictures into vectors; each has a name."""

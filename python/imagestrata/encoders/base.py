@@ -1,4 +1,4 @@
-"""What every encoder can do."""
+"""The base class of all encoders."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ if TYPE_CHECKING:
 
 
 class Encoder(ABC):
-    """Turns pictures into vectors, in two strides.
+    """Turns pictures into vectors, in two steps.
 
-    :meth:`prepare` takes one picture, :meth:`encode` a batch of what it returned.
-    Both may be called from many threads at once. An encoder that learns from
-    the corpus (``fit_size > 0``) is fitted, or given an earlier :meth:`state`,
-    before it encodes.
+    :meth:`prepare` takes one picture, and :meth:`encode` takes a batch of prepared pictures.
+    Many threads may call both at once. An encoder that learns from the corpus
+    (``fit_size > 0``) must be fitted, or given an earlier :meth:`state`, before it encodes.
 
     Attributes
     ----------
     name : str
-        As asked for.
+        Name that the user gave.
     width : int
         Numbers per vector.
     settings : dict
-        All that decides the vectors, as plain JSON values.
+        All settings that decide the vectors, as plain JSON values.
     decode_side : int or None
-        A picture may be decoded at a reduced scale as long as both sides keep this
-        many pixels; None asks for full size.
+        Smallest number of pixels that both sides must keep when a picture is decoded at a
+        reduced scale; None requires the full size.
     batch_size : int
-        How many images are best encoded together.
+        Best number of images to encode together.
     fit_size : int
-        How many images of the corpus the encoder learns from; 0 if it learns nothing.
+        Number of images of the corpus that the encoder learns from; 0 if it does not learn.
     weights : str or None
-        Of a network, where its weights were found, or their name.
+        Location or name of a network's weights.
     device : str
-        Of a network, where it was asked to compute.
+        Device that the user chose for a network.
     """
 
     name: str
@@ -53,20 +52,20 @@ class Encoder(ABC):
 
     @abstractmethod
     def prepare(self, image: Image.Image) -> NDArray[Any]:
-        """Whatever :meth:`encode` needs of one RGB picture, in little memory."""
+        """Return the input of :meth:`encode` for one RGB picture, in little memory."""
 
     @abstractmethod
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Vectors of a batch, of shape (n, width)."""
+        """Return the vectors of a batch, of shape (n, width)."""
 
     def fit(self, prepared: Iterable[NDArray[Any]]) -> None:
-        """Learn from a sample of the corpus (``fit_size`` images at most)."""
-        raise NotImplementedError(f"{self.name} learns nothing")
+        """Learn from a sample of at most ``fit_size`` images of the corpus."""
+        raise NotImplementedError(f"{self.name} does not learn from images")
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """What was learnt: arrays with the same number of rows, or nothing."""
+        """Return what was learnt: arrays with the same number of rows, or an empty dict."""
         return {}
 
     def load_state(self, state: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over what was learnt before, in place of :meth:`fit`."""
-        raise NotImplementedError(f"{self.name} learns nothing")
+        """Set what was learnt before, in place of :meth:`fit`."""
+        raise NotImplementedError(f"{self.name} does not learn from images")

@@ -1,4 +1,4 @@
-"""How many pictures a device takes at once: found by trying, and less when memory gives out."""
+"""Batch sizes of devices: measured at the start, and reduced when memory runs out."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Pictures at once, at most: batches are cut within parts of embeddings, which have so many.
+#: Largest batch: batches are cut within parts of embeddings, which have this many images.
 MOST = 256
 
 
 def best_batch(
     seconds: Callable[[int], float], out_of_memory: type[Exception], most: int = MOST
 ) -> int:
-    """The largest power of two that fits in memory and takes no longer per picture than half.
+    """Return the largest power of two that fits in memory and is not slower than half of it.
 
     Parameters
     ----------
     seconds : callable
-        Takes a number of pictures, and gives the time that they need together.
+        Takes a number of pictures and returns the time for all of them. Times per picture are
+        compared.
     out_of_memory : type
-        What ``seconds`` raises where they are too many.
+        Exception that ``seconds`` raises for too many pictures.
     most : int, default 256
 
     Raises
@@ -43,19 +44,19 @@ def best_batch(
 
 
 class FittingBatches:
-    """Works on pictures in batches that fit in memory, whatever else takes memory meanwhile.
+    """Processes pictures in batches that fit in memory, even if free memory changes.
 
     Parameters
     ----------
     work : callable
-        Takes pictures, of shape (n, ...), and gives as many rows.
+        Takes pictures of shape (n, ...) and returns n rows.
     out_of_memory : type
-        What ``work`` raises where they are too many.
+        Exception that ``work`` raises for too many pictures.
 
     Attributes
     ----------
     most : int
-        Pictures at once, by what was seen so far; it never grows again.
+        Largest batch that is tried. It only ever decreases.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class FittingBatches:
         self.most = most
 
     def __call__(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
-        """The rows of all pictures, none of them lost.
+        """Return the rows of all pictures.
 
         Raises
         ------
@@ -85,7 +86,7 @@ class FittingBatches:
             except self._out_of_memory:
                 if len(some) == 1:
                     raise
-                # Half, or the next power of two below.
+                # Half, or the next lower power of two.
                 self.most = min(self.most, 1 << (len(some) - 1).bit_length() - 1)
             else:
                 start += len(some)

@@ -1,4 +1,4 @@
-"""BLIP-2 without its language model: what it sees, or what its Q-Former makes of that."""
+"""BLIP-2 without its language model: vectors of its image tower or of its Q-Former."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..wording import quote
 from .network import NetworkEncoder, Preparation
 from .weights import given_weights, missing_on_hub, names_a_path, read_weights, weights_hash
 
-#: The image tower and the Q-Former of the first stage, which learns from images and texts alone.
-#: Those with a language model are three times as large or more; their image tower is the same.
+#: The image tower and the Q-Former of the first stage, trained on images and texts alone. Weights
+#: with a language model are at least three times as large and have the same image tower.
 DEFAULT_WEIGHTS = "Salesforce/blip2-itm-vit-g"
 
-#: Part of the model that we load and do not use; files with a language model lack it.
+#: Part of the model that is loaded but not used. Files with a language model lack it.
 _UNUSED = "vision_projection."
 
-#: Where the image processor is described.
+#: Files that describe the image processor.
 _PROCESSOR = ("preprocessor_config.json", "processor_config.json")
 
 #: Pillow's numbers of filters.
@@ -34,29 +34,28 @@ _INTERPOLATION = {2: "bilinear", 3: "bicubic"}
 
 
 class Blip2Encoder(NetworkEncoder):
-    """A vector per picture by BLIP-2 (Li et al. 2023), from the library transformers.
+    """Computes a vector per picture with BLIP-2 (Li et al. 2023), from transformers.
 
     Parameters
     ----------
     name : {"blip2:vision", "blip2:qformer"}
-        The image tower's summary (``pooler_output``: its first token, after the last
-        layer norm; 1,408 numbers of the published weights), which is what the tower
-        sees; or the mean of the Q-Former's query outputs (768), which is what it would
-        tell a language model.
+        The image tower's summary (``pooler_output``: its first token after the last layer
+        norm; 1,408 numbers with the published weights); or the mean of the Q-Former's query
+        outputs (768 numbers), which a language model would receive.
     weights : str, path or None
         A repository of the Hugging Face hub; a folder that ``save_pretrained`` wrote, of
-        any BLIP-2 model of transformers; a file that has its ``config.json`` beside it;
+        any BLIP-2 model of transformers; a file with its ``config.json`` in the same folder;
         or None for ``"Salesforce/blip2-itm-vit-g"``, 4.7 GB.
     resize, precision, device : str
-        See :class:`NetworkEncoder`. In bfloat16 the Q-Former too computes in it.
+        See :class:`NetworkEncoder`. The precision applies to the Q-Former too.
 
     Notes
     -----
-    Pictures are prepared as the image processor beside the weights says, or as that of
-    the published weights: squished to a square, bicubic, with the means and standard
-    deviations of CLIP.
+    Pictures are prepared by the image processor stored with the weights. Without one, they are
+    prepared as for the published weights: squished to a square, bicubic, with CLIP's means and
+    standard deviations.
 
-    Of weights with a language model only the image tower and the Q-Former are loaded.
+    If the weights contain a language model, only the image tower and the Q-Former are loaded.
     """
 
     def _load(
@@ -86,7 +85,7 @@ class Blip2Encoder(NetworkEncoder):
 
 @contextmanager
 def _quiet(library: Any, *, here: bool) -> Iterator[None]:
-    """Keep transformers from listing what we leave out, and from bars if nothing is downloaded."""
+    """Silence transformers' list of unused weights, and its bars if nothing is downloaded."""
     talk = library.utils.logging
     before, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
     talk.set_verbosity_error()
@@ -109,13 +108,13 @@ class _Vision(nn.Module):
         self.width: int = model.config.vision_config.hidden_size
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors of shape (n, width)."""
+        """Return vectors of shape (n, width)."""
         vectors: Tensor = self.tower(pixels).pooler_output
         return vectors
 
 
 class _QFormer(nn.Module):
-    """The image tower, and the queries that ask it."""
+    """The image tower with the Q-Former and its queries."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -125,7 +124,7 @@ class _QFormer(nn.Module):
         self.width: int = model.config.qformer_config.hidden_size
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors of shape (n, width)."""
+        """Return vectors of shape (n, width)."""
         seen = self.tower(pixels).last_hidden_state
         answers: Tensor = self.qformer(
             query_embeds=self.queries.expand(len(pixels), -1, -1), encoder_hidden_states=seen
@@ -134,14 +133,14 @@ class _QFormer(nn.Module):
 
 
 def _from_folder(library: Any, name: str, place: Path) -> Any:
-    """The model from a folder, or from a file of weights."""
-    weights_hash(place if place.is_dir() else given_weights(place))  # says what is missing
+    """Load the model from a folder, or from a file of weights."""
+    weights_hash(place if place.is_dir() else given_weights(place))  # reports missing files
     folder = place if place.is_dir() else place.parent
     if not (folder / "config.json").is_file():
-        # Without it, transformers would build the largest network and only then find a difference.
+        # Without it, transformers would build the largest network before it reports a mismatch.
         raise MissingWeightsError(
-            f"There is no config.json in {quote(folder)}, which tells the sizes of the network.",
-            "Copy it from where the weights come from.",
+            f"There is no config.json in {quote(folder)}, which contains the network's sizes.",
+            "Copy it from the source of the weights.",
         )
     options: dict[str, Any] = {"local_files_only": True}
     if place.is_file():
@@ -154,15 +153,13 @@ def _from_folder(library: Any, name: str, place: Path) -> Any:
 
 
 def _from_hub(library: Any, name: str, repository: str) -> tuple[Any, Path]:
-    """The model from the hub's cache, or downloaded once; and the folder it lies in."""
+    """Load the model from the hub's cache, or download it; return it with its folder."""
     from transformers.utils.hub import cached_file
 
     try:
         folder = Path(str(cached_file(repository, "config.json"))).parent
         for file in _PROCESSOR:
-            with suppress(
-                OSError
-            ):  # there is one of the two; without, the usual preparation is taken
+            with suppress(OSError):  # without either file, the usual preparation applies
                 cached_file(repository, file)
         return _checked(library, name, repository, repository), folder
     except OSError as error:
@@ -170,7 +167,7 @@ def _from_hub(library: Any, name: str, repository: str) -> tuple[Any, Path]:
 
 
 def _checked(library: Any, name: str, shown: Any, source: Any, **options: Any) -> Any:
-    """The model, if all that we need of it was found."""
+    """Return the model if all its necessary weights were found."""
     try:
         with torch.random.fork_rng(devices=[]):
             model, found = library.Blip2VisionModelWithProjection.from_pretrained(
@@ -194,7 +191,7 @@ def _brief(error: Exception) -> str:
 def _unfit(name: str, shown: Any, what: str) -> ImagestrataError:
     return ImagestrataError(
         f"{quote(shown)} does not hold the weights of {name}: {what}.",
-        "Expected are those of a BLIP-2 model of transformers.",
+        "Give the weights of a BLIP-2 model of transformers.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Bags of visual words: local patterns, counted like words in a text."""
+"""Bags of visual words: local patterns that are counted like words in a text."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .resize import decode_side
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Long side that pictures are scaled to, in pixels: for a grid, and for keypoints.
+#: Long side of scaled pictures, in pixels: for a grid, and for keypoints.
 SIDES = {"bovw": 128, "bovw_keypoints": 240}
 
 #: Words in the vocabulary.
 N_WORDS = 400
 
-#: Images of the corpus that words are learnt from, and local patterns of each.
+#: Number of images from which words are learnt, and of local patterns of each image.
 FIT_IMAGES, FIT_PATTERNS = 1000, 100
 
-#: Distance between points of the grid and diameter of what is seen around each, in pixels.
-#: SIFT looks at six times that diameter: patterns overlap, and tell of coarse shapes too.
+#: Distance between points of the grid, and diameter of a pattern, in pixels. SIFT reads six
+#: times that diameter, so that patterns overlap and also describe coarse shapes.
 GRID_STEP, GRID_DIAMETER = 8, 10
 
-#: Keypoints of an image: the clearest ones at most, and a low bar for faint ones. A picture
-#: with fewer than the least (a wall, a sky) is described on the grid instead.
+#: Keypoints of an image: the largest number, a low contrast limit, and the smallest number.
+#: A picture with fewer keypoints (a wall, a sky) is described on the grid instead.
 MOST_POINTS, LEAST_CONTRAST, FEWEST_POINTS = 300, 0.02, 10
 
 
@@ -39,19 +39,19 @@ class VisualWordsEncoder(Encoder):
     Parameters
     ----------
     name : {"bovw", "bovw_keypoints"}
-        Whether patterns lie on a regular grid, or where the picture has corners
-        and blobs. The grid knows plain areas too, and finds far better neighbours:
-        on 1,500 photographs of 60 classes, 61% of the nearest ones are of the same
-        class, with keypoints 36%. Larger pictures, finer grids and more words gained
-        two points at most. Keypoints find a thing again at another size or angle.
+        Location of patterns: on a regular grid, or at corners and blobs of the picture. The
+        grid also describes plain areas, and finds far better neighbours: in 1,500 photographs
+        of 60 classes, 61% of the nearest neighbours have the same class, with keypoints 36%.
+        Larger pictures, finer grids and more words gained at most two points. Keypoints match
+        objects at other sizes and angles.
     seed : int
-        Drives which patterns are learnt from, and where the words start.
+        Seed for the sample of patterns and the start of the words.
 
     Notes
     -----
-    Csurka et al. (2004), with the square-rooted descriptors of Arandjelovic and
-    Zisserman (2012). The n of a word in an image counts as the root of n, so that
-    texture that repeats over the whole picture does not drown the rest.
+    The method is that of Csurka et al. (2004), with the square-rooted descriptors of
+    Arandjelovic and Zisserman (2012). The count n of a word enters as its square root, so that
+    a texture repeated over the whole picture does not dominate.
     """
 
     fit_size = FIT_IMAGES
@@ -59,14 +59,14 @@ class VisualWordsEncoder(Encoder):
     def __init__(self, name: str, *, seed: int) -> None:
         self.name = name
         self.width = N_WORDS
-        # Where keypoints are found depends on the finest details.
+        # The location of keypoints depends on the finest details.
         self.decode_side = None if name == "bovw_keypoints" else decode_side("squish", SIDES[name])
         self.settings = {"name": name, "width": N_WORDS, "long_side": SIDES[name], "seed": seed}
         self._words = np.zeros((0, 128), dtype=np.float32)
         self._rarity = np.zeros(0, dtype=np.float32)
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
-        """Local patterns of a picture, of shape (n, 128); n is at least 1."""
+        """Return the local patterns of a picture, of shape (n, 128); n is at least 1."""
         scale = self.settings["long_side"] / max(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         grey = np.asarray(image.convert("L").resize(size, resample=2))
@@ -74,14 +74,14 @@ class VisualWordsEncoder(Encoder):
         return _on_grid(grey) if patterns is None else patterns
 
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Weighted counts of words of a batch, of shape (n, width) and of length 1 each."""
+        """Return weighted counts of words, of shape (n, width); each vector has length 1."""
         counts = np.stack([self._counts(patterns) for patterns in prepared])
         weighted = np.sqrt(counts) * self._rarity
         vectors = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
         return np.asarray(vectors, dtype=np.float32)
 
     def fit(self, prepared: Iterable[NDArray[Any]]) -> None:
-        """Learn words, and how rare each one is, from local patterns of images."""
+        """Learn the words and their rarity from local patterns of images."""
         from sklearn.cluster import MiniBatchKMeans
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -95,39 +95,39 @@ class VisualWordsEncoder(Encoder):
             n_init=1,
             random_state=self.settings["seed"],
         )
-        # One thread: sums come out the same each time, and it takes a second or two.
+        # One thread gives the same sums each time, and takes a second or two.
         with threadpool_limits(limits=1):
             words = model.fit(patterns).cluster_centers_.astype(np.float32)
         self.load_state({"words": words, "rarity": np.ones(len(words), dtype=np.float32)})
         images_with = np.sum([self._counts(patterns) > 0 for patterns in images], axis=0)
-        # Above 0 even for a word of every image, so that no vector is 0.
+        # Above 0 even for a word in every image, so that no vector is 0.
         rarity = np.log1p(len(images) / np.maximum(images_with, 1))
         self.load_state({"words": words, "rarity": rarity.astype(np.float32)})
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """Words, of shape (width, 128), and their weights, of shape (width,)."""
+        """Return the words, of shape (width, 128), and their weights, of shape (width,)."""
         return {"words": self._words, "rarity": self._rarity} if len(self._words) else {}
 
     def load_state(self, state: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over words and weights."""
+        """Set the words and their weights."""
         self._words, self._rarity = state["words"], state["rarity"]
         self.width = self.settings["width"] = len(self._words)
 
     def _counts(self, patterns: NDArray[np.uint8]) -> NDArray[np.intp]:
-        """How often each word is the nearest one to a pattern."""
+        """Count for each word the patterns that are nearest to it."""
         near = _root(patterns) @ self._words.T - (self._words**2).sum(axis=1) / 2
         return np.bincount(near.argmax(axis=1), minlength=len(self._words))
 
 
 def _root(patterns: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Square roots of shares: distances between these suit histograms better."""
+    """Return square roots of shares, whose distances suit histograms better."""
     total = patterns.sum(axis=1, dtype=np.float32, keepdims=True)
     shares: NDArray[np.float32] = patterns / np.maximum(total, 1)
     return np.sqrt(shares)
 
 
 def _at_keypoints(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Patterns around corners and blobs, or None if there are too few."""
+    """Return patterns around corners and blobs, or None if there are too few."""
     sift = cv2.SIFT_create(  # type: ignore[attr-defined, unused-ignore]
         nfeatures=MOST_POINTS, contrastThreshold=LEAST_CONTRAST
     )
@@ -136,7 +136,7 @@ def _at_keypoints(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def _on_grid(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Patterns around the points of a grid; at least one."""
+    """Return patterns around the points of a grid; there is at least one."""
     down, across = (range(min(GRID_STEP // 2, n - 1), n, GRID_STEP) for n in grey.shape)
     points = [cv2.KeyPoint(float(x), float(y), GRID_DIAMETER, 0.0) for y in down for x in across]
     sift = cv2.SIFT_create()  # type: ignore[attr-defined, unused-ignore]

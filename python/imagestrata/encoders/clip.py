@@ -19,51 +19,44 @@ from ..files import file_hash, read_json
 from ..validate import expand_home
 from ..wording import arg, quote
 from .network import NetworkEncoder, Preparation
-from .weights import (
-    fill,
-    hub_weights,
-    names_a_path,
-    published_weights,
-    read_weights,
-    weights_in,
-)
+from .weights import fill, hub_weights, names_a_path, published_weights, read_weights, weights_in
 
-#: The weights of the paper (Radford et al. 2021), for those networks that have them.
+#: The weights of the paper (Radford et al. 2021), for networks that have them.
 DEFAULT_TAG = "openai"
 
-#: How open_clip calls the resize modes of ours that give the same pixels.
+#: open_clip's names of our resize modes that give the same pixels.
 _RESIZE = {"shortest": "rescale_crop", "squash": "squish", "longest": "pad"}
 
-#: A text tower that takes no room: we have no use for one, and open_clip builds one always.
+#: A tiny text tower: open_clip always builds one, and we do not use it.
 _NO_TEXT = {"context_length": 4, "vocab_size": 4, "width": 8, "heads": 1, "layers": 1}
 
 _FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 class ClipEncoder(NetworkEncoder):
-    """What ``encode_image`` of open_clip gives, not scaled to length 1.
+    """Computes the vectors of open_clip's ``encode_image``, not scaled to length 1.
 
     Parameters
     ----------
     name : str
         ``"clip:ViT-B-32"``, or any other name of ``open_clip.list_models()``.
     weights : str, path or None
-        A tag of published weights (``"laion2b_s34b_b79k"``); a folder that open_clip
-        stored a model in, or that was downloaded from the hub; a file, of both towers
-        or the image tower alone; or None for the tag ``"openai"``, or open_clip's first
-        where a network has no such weights.
+        A tag of published weights (``"laion2b_s34b_b79k"``); a folder with a model, stored by
+        open_clip or downloaded from the hub; a file with both towers or the image tower
+        alone; or None for the tag ``"openai"``, or for open_clip's first tag if a network has
+        no such weights.
     resize, precision, device : str
         See :class:`NetworkEncoder`.
 
     Notes
     -----
-    Pictures are prepared as open_clip says for the weights: side, bilinear or bicubic,
+    Pictures are prepared as open_clip specifies for the weights: side, bilinear or bicubic,
     mean, standard deviation, and shortest (our ``"rescale_crop"``), squash
     (``"squish"``) or longest (``"pad"``).
 
-    Those of OpenAI, and some others, were trained with a quicker approximation of GELU.
-    That is known from the tag, or from the ``open_clip_config.json`` beside a file; a
-    file alone is taken to be what the name says: ``"clip:ViT-B-32"`` without,
+    OpenAI's weights, and some others, were trained with a faster approximation of GELU. The
+    tag, or the ``open_clip_config.json`` in the folder of a file, determines this. For a file
+    alone the name decides: ``"clip:ViT-B-32"`` without the approximation,
     ``"clip:ViT-B-32-quickgelu"`` with it.
     """
 
@@ -103,7 +96,7 @@ class ClipEncoder(NetworkEncoder):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep open_clip from saying that the weights are random, which they are for a moment."""
+    """Silence open_clip's warning about random weights, which are replaced immediately."""
     root = logging.getLogger()
     before, handlers = root.manager.disable, root.handlers[:]
     logging.disable(logging.WARNING)
@@ -115,14 +108,14 @@ def _quiet() -> Iterator[None]:
 
 
 class _Tower(nn.Module):
-    """An image tower, of which some give tokens as well as a vector."""
+    """An image tower whose output is the vector alone; some towers also return tokens."""
 
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = tower
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors of shape (n, width)."""
+        """Return vectors of shape (n, width)."""
         found = self.tower(pixels)
         vectors: Tensor = found[0] if isinstance(found, tuple) else found
         return vectors
@@ -141,14 +134,14 @@ def _check_known(library: Any, name: str, network: str) -> None:
 
 
 def _tag(library: Any, network: str, weights: str | os.PathLike[str] | None) -> str:
-    """The tag of the published weights that are meant."""
+    """Return the tag of the published weights that the user asked for."""
     tags: list[str] = library.list_pretrained_tags_by_model(network)
     if weights is None and tags:
         return DEFAULT_TAG if DEFAULT_TAG in tags else tags[0]
     if str(weights) not in tags:
         asked = "no weights" if weights is None else f"no weights {str(weights)!r}"
         raise ImagestrataError(
-            f"open_clip knows {asked} of {quote(network)}, and there is no such file or folder.",
+            f"open_clip has {asked} for {quote(network)}, and there is no such file or folder.",
             f"Choose one of {', '.join(tags)}, or give the path of a file or folder."
             if tags
             else f"Give the path of a file or folder as {arg('weights')}.",
@@ -157,7 +150,7 @@ def _tag(library: Any, network: str, weights: str | os.PathLike[str] | None) -> 
 
 
 def _stored(config: Path) -> tuple[bool, dict[str, Any]]:
-    """Whether GELU is quick, and how pictures are prepared, by a file beside the weights."""
+    """Return whether GELU is approximated, and the preparation of pictures, from a file."""
     if not config.is_file():
         return False, {}
     content = read_json(config)
@@ -165,7 +158,7 @@ def _stored(config: Path) -> tuple[bool, dict[str, Any]]:
 
 
 def _published(name: str, entry: dict[str, Any]) -> Path:
-    """The file of published weights."""
+    """Return the file of published weights."""
     if entry.get("hf_hub"):
         repository, _, file = entry["hf_hub"].rpartition("/")
         return hub_weights(name, repository, (file,) if file else _FILES)
@@ -179,10 +172,5 @@ def _preparation(config: dict[str, Any]) -> Preparation:
     if height != width or (mode == "pad" and config.get("fill_color")):
         mode = None
     return Preparation(
-        mode,
-        height,
-        height,
-        config["interpolation"],
-        list(config["mean"]),
-        list(config["std"]),
+        mode, height, height, config["interpolation"], list(config["mean"]), list(config["std"])
     )

@@ -1,4 +1,4 @@
-"""Any classifier of torchvision, cut at its penultimate layer."""
+"""Any classifier of torchvision without its last layer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..wording import quote
 from .network import NetworkEncoder
 from .weights import descended_from, file_name, fill, given_weights, published_weights, read_weights
 
-#: Where torchvision's classifiers keep their last layers.
+#: Names of the modules with the last layers of torchvision's classifiers.
 _HEADS = ("fc", "classifier", "heads", "head")
 
-#: Branches that only training uses.
+#: Branches that are used in training only.
 _TRAINING_ONLY = ("aux1", "aux2", "AuxLogits")
 
-#: What a network must be told when its published weights are not loaded by torchvision itself.
+#: Options of networks whose published weights are not loaded by torchvision itself.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "googlenet": {"transform_input": True, "init_weights": False},
     "inception_v3": {"transform_input": True, "init_weights": False},
@@ -32,15 +32,15 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class TorchvisionEncoder(NetworkEncoder):
-    """The numbers that reach the last layer of a trained classifier.
+    """Computes the input of the last layer of a trained classifier.
 
     Parameters
     ----------
     name : str
         One of ``torchvision.models.list_models(module=torchvision.models)``.
     weights : str, path or None
-        A file; or the name of published weights other than the first
-        (``"IMAGENET1K_V2"``); or None for the first ones, ``"IMAGENET1K_V1"``.
+        A file; the name of other published weights (``"IMAGENET1K_V2"``); or None for the
+        first ones, ``"IMAGENET1K_V1"``.
     resize : str
         See :func:`imagestrata.encoders.resize.resize`.
     precision, device : str
@@ -48,9 +48,9 @@ class TorchvisionEncoder(NetworkEncoder):
 
     Notes
     -----
-    The picture's size, mean and standard deviation are those that torchvision
-    states for the weights (for a file of unknown origin: for the first published
-    weights of that network).
+    Size, mean and standard deviation of pictures are those that torchvision specifies for the
+    weights. For a file of unknown origin, those of the network's first published weights are
+    used.
     """
 
     def _load(
@@ -60,15 +60,15 @@ class TorchvisionEncoder(NetworkEncoder):
 
 
 class TorchvisionClassifier(TorchvisionEncoder):
-    """A trained classifier as it is: its vectors are the scores (logits) of its classes.
+    """A complete trained classifier: its vectors are the scores (logits) of its classes.
 
-    Parameters are those of :class:`TorchvisionEncoder`.
+    The parameters are those of :class:`TorchvisionEncoder`.
 
     Attributes
     ----------
     classes : list of str or None
-        Names of the classes; None where the weights have other classes than the
-        published ones.
+        Names of the classes; None if the number of classes is not that of the published
+        weights.
     """
 
     classes: list[str] | None
@@ -86,9 +86,9 @@ class TorchvisionClassifier(TorchvisionEncoder):
 def load_network(
     name: str, *, weights: str | os.PathLike[str] | None, resize: str
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """A trained network without its last layer, and all that decides its vectors but precision.
+    """Return a trained network without its last layer, and its settings except precision.
 
-    Parameters are those of :class:`TorchvisionEncoder`.
+    The parameters are those of :class:`TorchvisionEncoder`.
     """
     published, path = _find(name, weights)
     model, width = _trained(name, published.transforms().crop_size[0], path)
@@ -96,7 +96,7 @@ def load_network(
 
 
 def _find(name: str, weights: str | os.PathLike[str] | None) -> tuple[Any, Path]:
-    """The entry of torchvision's list, and the file, of the weights asked for."""
+    """Return the entry in torchvision's list and the file of the weights asked for."""
     published = _published(name, weights)
     if weights is None or str(weights) == published.name:
         return published, published_weights(name, published.url)
@@ -121,12 +121,12 @@ def _settings(name: str, width: int, published: Any, path: Path, resize: str) ->
 
 
 def torchvision_names() -> list[str]:
-    """The classifiers of the installed torchvision."""
+    """Return the names of the classifiers of the installed torchvision."""
     return list(torchvision.models.list_models(module=torchvision.models))
 
 
 def _published(name: str, weights: str | os.PathLike[str] | None) -> Any:
-    """The entry of torchvision's list that the weights are, or are nearest to."""
+    """Return the entry in torchvision's list of the weights, or else the first entry."""
     entries = list(torchvision.models.get_model_weights(name))
     asked = set() if weights is None else {Path(weights).name, descended_from(weights)}
     for entry in entries:
@@ -136,7 +136,7 @@ def _published(name: str, weights: str | os.PathLike[str] | None) -> Any:
 
 
 def _trained(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
-    """The network without its last layer, with weights from a file, and its width."""
+    """Return the network without its last layer, with weights from a file, and its width."""
     model, unused = _built(name, size)
     last, width = cut(model)
     fill(model, _without(read_weights(path), [last, *unused]), path, name)
@@ -144,13 +144,13 @@ def _trained(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
 
 
 def _with_head(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
-    """The network as it was trained, with weights from a file, and how many classes it has."""
+    """Return the complete network with weights from a file, and its number of classes."""
     model, unused = _built(name, size)
     last, _ = last_layer(model)
     weights = _without(read_weights(path), unused)
     if f"{last}.weight" not in weights:
         raise ImagestrataError(
-            f"{quote(path)} holds no last layer ({last}.weight), which makes the tags.",
+            f"{quote(path)} does not contain the last layer ({last}.weight), which makes the tags.",
             "Give the weights of a whole classifier.",
         )
     n = int(weights[f"{last}.weight"].shape[0])
@@ -161,12 +161,12 @@ def _with_head(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
 
 
 def _built(name: str, size: int, **further: Any) -> tuple[nn.Module, list[str]]:
-    """A network with random weights, and the names of the branches that were taken off."""
+    """Return a network with random weights, and the names of the branches removed from it."""
     options = {**_OPTIONS.get(name, {}), **further}
     if name.startswith("vit"):
         options["image_size"] = size
     with torch.random.fork_rng(devices=[]):
-        # Building draws random numbers, all of them replaced below; the user's stay untouched.
+        # Building draws random numbers, which are replaced below. The user's generator is kept.
         model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
     unused = [branch for branch in _TRAINING_ONLY if getattr(model, branch, None) is not None]
     for branch in unused:
@@ -180,7 +180,7 @@ def _without(weights: Mapping[str, Tensor], modules: Sequence[str]) -> dict[str,
 
 
 def cut(model: nn.Module) -> tuple[str, int]:
-    """Take the last layer off a classifier; its name, and how many numbers reached it."""
+    """Remove the last layer of a classifier; return its name and the size of its input."""
     name, layer = last_layer(model)
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, nn.Identity())
@@ -188,7 +188,7 @@ def cut(model: nn.Module) -> tuple[str, int]:
 
 
 def last_layer(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
-    """The layer that makes the scores of the classes, and its name."""
+    """Return the name of the layer that computes the scores of the classes, and the layer."""
     head = next(name for name in _HEADS if hasattr(model, name))
     layers = [
         (f"{head}.{name}".rstrip("."), layer)

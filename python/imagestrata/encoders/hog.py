@@ -1,4 +1,4 @@
-"""Gradients and colour: a fixed descriptor that needs nothing and learns nothing."""
+"""Gradients and colour: a fixed descriptor without weights that does not learn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .resize import decode_side, resize
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Side of the square that is looked at, in pixels.
+#: Side of the input square, in pixels.
 SIDE = 128
 
 #: Directions of gradients, side of a cell in pixels, cells across a block.
@@ -24,25 +24,25 @@ DIRECTIONS, CELL, BLOCK = 9, 32, 2
 #: Steps of hue, saturation and value, counted in each quarter of the picture.
 COLOURS = (8, 4, 4)
 
-#: Length of the part of the vector that tells colours; that of shapes has length 1.
+#: Length of the part of the vector that describes colours. The part for shapes has length 1.
 COLOUR_WEIGHT = 0.5
 
 
 class HogEncoder(Encoder):
-    """Histograms of gradients (Dalal and Triggs, 2005) and of colours.
+    """Computes histograms of gradients (Dalal and Triggs, 2005) and of colours.
 
     Parameters
     ----------
     name : str
-        As asked for.
+        Name that the user gave.
     resize : str
         See :func:`imagestrata.encoders.resize.resize`.
 
     Notes
     -----
-    Cell and weight were chosen on labelled photographs: finer cells and more weight
-    on colour gave worse neighbours. Square roots of shares keep a large plain
-    background from drowning the rest.
+    Cell size and colour weight were chosen on labelled photographs: finer cells and more
+    weight on colour gave worse neighbours. With square roots of shares, a large plain
+    background does not dominate.
     """
 
     width = (SIDE // CELL - BLOCK + 1) ** 2 * BLOCK**2 * DIRECTIONS + 4 * int(np.prod(COLOURS))
@@ -62,7 +62,7 @@ class HogEncoder(Encoder):
         self.decode_side = decode_side(resize, SIDE)
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        """The whole vector: there is nothing to gain from batches."""
+        """Return the complete vector, since batches would gain nothing."""
         square = resize(image, self.settings["resize"], SIDE, SIDE)
         shapes = hog(
             np.asarray(square.convert("L"), dtype=np.float32) / 255,
@@ -74,12 +74,12 @@ class HogEncoder(Encoder):
         return np.concatenate(parts, dtype=np.float32)
 
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Vectors of a batch, of shape (n, width)."""
+        """Return the vectors of a batch, of shape (n, width)."""
         return np.stack(prepared)
 
 
 def _colours(square: Image.Image) -> NDArray[np.float64]:
-    """Square roots of how often each colour comes in each quarter."""
+    """Return square roots of the count of each colour in each quarter."""
     _, saturation, value = COLOURS
     pixels = np.asarray(square.convert("HSV"), dtype=np.intp)
     steps = pixels * COLOURS // 256

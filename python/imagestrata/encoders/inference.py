@@ -1,9 +1,9 @@
-"""Make a trained network fast on this machine without changing what it computes.
+"""Make a trained network faster on this machine without changing its results.
 
-Measured on one core of an AMD EPYC with native bfloat16, images of 224 x 224 per
-second: mobilenet_v2 25 as it comes, 85 with batch norm folded and channels last,
-169 in bfloat16 as well; resnet18 29, 47 and 89. Freezing by ``torch.jit`` gave no
-more; ``torch.compile`` 15 to 30% more, for 10 to 25 s of compiling at each start.
+Images of 224 x 224 pixels per second on one core of an AMD EPYC with native bfloat16:
+mobilenet_v2 25 unchanged, 85 with folded batch norm and channels last, 169 also in bfloat16;
+resnet18 29, 47 and 89. Freezing with ``torch.jit`` was no faster. ``torch.compile`` was 15 to
+30% faster, but compiles for 10 to 25 s at each start.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..errors import ImagestrataError
 from ..wording import arg, quote
 
-#: Filters of more weights are simply rounded: their errors average out.
+#: Filters with more weights are simply rounded: their errors average out.
 FEW_WEIGHTS = 1000
 
 
 def pick_device(device: str) -> torch.device:
-    """The device by name; ``"auto"`` takes a CUDA (or ROCm) GPU if there is one."""
+    """Return the device by name; ``"auto"`` uses a CUDA (or ROCm) GPU if there is one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except Exception as error:
-        # Depending on the device: RuntimeError, AssertionError, NotImplementedError, ...
+        # The type depends on the device: RuntimeError, AssertionError, NotImplementedError, ...
         reason = str(error).splitlines()[0]
         raise ImagestrataError(
             f"There is no device {quote(device)} here ({reason}).",
@@ -39,19 +39,19 @@ def pick_device(device: str) -> torch.device:
 
 
 def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """``"auto"`` takes bfloat16 where the chip computes in it, else float32."""
+    """Return the data type; ``"auto"`` is bfloat16 if the chip computes in it, else float32."""
     if precision == "auto":
         precision = "bfloat16" if has_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the chip multiplies bfloat16 itself, which makes it fast."""
+    """Return whether the chip multiplies bfloat16 natively, which makes it fast."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
     if device.type != "cpu":
         return False
-    # Torch has told this under several names, the older ones private.
+    # Torch has reported this under several names; the older ones are private.
     tell = getattr(torch.cpu, "get_capabilities", dict)
     told: dict[str, Any] = tell()
     if told:
@@ -61,7 +61,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def optimise(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """The same network, for inference only: batch norm folded, channels last, in ``dtype``."""
+    """Return the network for inference: batch norm folded, channels last, in ``dtype``."""
     model = fold_batch_norm(model.eval().requires_grad_(False))
     if dtype == torch.bfloat16:
         for module in model.modules():
@@ -71,14 +71,14 @@ def optimise(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.M
 
 
 def fold_batch_norm(model: nn.Module) -> nn.Module:
-    """Put each batch norm that directly follows a convolution into its weights."""
+    """Fold each batch norm that directly follows a convolution into its weights."""
     if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
         return model
     try:
         graph = fx.symbolic_trace(model)
     except Exception:
-        # Some networks of timm choose their way by the shapes they see, and raise whatever that
-        # leads to. They keep their norms, and are only slower.
+        # Some networks of timm branch on the shapes of their input, and raise various errors.
+        # They keep their batch norms and are only slower.
         return model
     modules = dict(graph.named_modules())
     for node in list(graph.graph.nodes):
@@ -96,12 +96,12 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
 
 
 def round_keeping_sums(weight: Tensor) -> Tensor:
-    """Filters rounded to bfloat16 so that each keeps its sum.
+    """Round filters to bfloat16 so that each keeps its sum.
 
-    Rounded one by one, the 9 weights of a depthwise filter that nearly cancel out
-    leave a bias on the whole picture. Here the error of each weight is passed on
-    to the next smaller one. On real MobileNetV2 weights this halves the distance
-    to the vectors of float32 (mean cosine .998 instead of .995).
+    If the 9 weights of a depthwise filter, which nearly cancel out, are rounded one by one,
+    they leave a bias on the whole picture. Here the error of each weight is added to the next
+    smaller one. With real MobileNetV2 weights this halves the distance to the vectors of
+    float32 (mean cosine .998 instead of .995).
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def round_keeping_sums(weight: Tensor) -> Tensor:
     Returns
     -------
     tensor of the same shape and type
-        Every value is one that bfloat16 can hold.
+        Every value can be represented in bfloat16.
     """
     flat = weight.flatten(1)
     largest_first = flat.abs().argsort(dim=1, descending=True)

@@ -1,11 +1,11 @@
-"""What encoders that are networks have in common: a square of pixels in, a vector out."""
+"""The base class of encoders that are networks: a square of pixels in, a vector out."""
 
 from __future__ import annotations
 
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from threading import Lock
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 class NetworkEncoder(Encoder):
-    """A trained network that gives one vector per picture.
+    """A trained network that computes one vector per picture.
 
-    A family of networks is a subclass that says in :meth:`_load` where its
-    weights come from and how pictures must look.
+    Each family of networks is a subclass. Its method :meth:`_load` loads the weights and
+    specifies how pictures are prepared.
 
     Parameters
     ----------
     name : str
         See the subclass.
     weights : str, path or None
-        A file or folder, or the name of published weights; None for the usual ones.
+        A file or folder, or the name of published weights; None for the default ones.
     resize : str
         See :func:`imagestrata.encoders.resize.resize`.
     precision, device : str
@@ -47,7 +47,7 @@ class NetworkEncoder(Encoder):
     Attributes
     ----------
     cpu_batch_size : int
-        How many pictures a core best takes together, which then stay in its cache.
+        Best number of pictures that a core encodes together, so that they stay in its cache.
     """
 
     cpu_batch_size = 8
@@ -68,7 +68,7 @@ class NetworkEncoder(Encoder):
         self.weights, self.device = settings["weights"], device
         self._device = pick_device(device)
         self._on_cpu = self._device.type == "cpu"
-        # Cores work side by side; a GPU takes one batch at a time, while others are decoded.
+        # Cores work in parallel; a GPU encodes one batch while others are decoded.
         self._turn: AbstractContextManager[Any] = nullcontext() if self._on_cpu else Lock()
         self._in_batches = FittingBatches(self._vectors, torch.OutOfMemoryError)
         self._dtype = pick_dtype(precision, self._device)
@@ -82,33 +82,25 @@ class NetworkEncoder(Encoder):
     def _load(
         self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
     ) -> tuple[nn.Module, dict[str, Any]]:
-        """The network, from pixels of shape (n, 3, size, size) to vectors of shape (n, width).
+        """Return the network and its settings.
 
-        With it come the settings: ``name``, ``width``, ``weights`` (what to give as
-        ``weights`` to get them again), ``weights_sha256``, ``published`` (the name of the
-        published weights that they are or are nearest to, or None), and those of
-        :meth:`Preparation.settings`.
+        The network turns pixels of shape (n, 3, size, size) into vectors of shape (n, width).
+        The settings are ``name``, ``width``, ``weights`` (the argument that loads the same
+        weights again), ``weights_sha256``, ``published`` (the name of the published weights
+        that they equal or descend from, or None), and those of :meth:`Preparation.settings`.
         """
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The picture as the network's square, of shape (size, size, 3)."""
-        settings = self.settings
-        square = resize(
-            image,
-            settings["resize"],
-            settings["input_size"],
-            settings["short_side"],
-            bicubic=settings["interpolation"] == "bicubic",
-        )
-        return np.asarray(square)
+        """Return the picture as the network's square, of shape (size, size, 3)."""
+        return np.asarray(input_square(image, self.settings))
 
     @cached_property
     def batch_size(self) -> int:  # type: ignore[override]
-        """How many pictures are best encoded together.
+        """Best number of pictures to encode together.
 
-        Measured ahead for cores (``cpu_batch_size``). Any other device is tried out, in a
-        few seconds, when this is first asked for: the largest power of two, up to 256,
-        that fits in its memory and takes no longer per picture than half as many.
+        It is fixed for processors (``cpu_batch_size``). Any other device is measured on first
+        use, in a few seconds: the result is the largest power of two, up to 256, that fits in
+        its memory and takes no longer per picture than half as many.
         """
         if self._on_cpu:
             return self.cpu_batch_size
@@ -116,10 +108,10 @@ class NetworkEncoder(Encoder):
             return best_batch(self._seconds, torch.OutOfMemoryError)
 
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Vectors of a batch of squares, of shape (n, width).
+        """Return the vectors of a batch of squares, of shape (n, width).
 
         A batch that is too large for the memory of a GPU is halved, and so are all later
-        ones; vectors differ by rounding only.
+        batches. Vectors then differ by rounding only.
         """
         with self._device_to_ourselves():
             return self._in_batches(np.stack(prepared))
@@ -132,7 +124,7 @@ class NetworkEncoder(Encoder):
         except torch.OutOfMemoryError:
             raise ImagestrataError(
                 f"The memory of {self._device} is too small for a single image.",
-                "End other programs that use it, choose a smaller network, or use "
+                "Stop other programs that use it, choose a smaller network, or use "
                 f"{arg('device', 'cpu')}.",
             ) from None
 
@@ -141,16 +133,16 @@ class NetworkEncoder(Encoder):
 
     @torch.inference_mode()
     def _compute(self, squares: NDArray[np.uint8]) -> torch.Tensor:
-        """Vectors of squares of shape (n, size, size, 3), on the device."""
-        # Rows, columns, colours: already the order in memory called channels last.
+        """Return vectors of squares of shape (n, size, size, 3), on the device."""
+        # Rows, columns, colours: this order in memory is already channels last.
         pixels = torch.from_numpy(squares).to(self._device).permute(0, 3, 1, 2)
-        # Floats first: torch is three times as slow at taking floats from whole numbers.
+        # Convert first: torch is three times as slow at subtracting floats from integers.
         batch = pixels.float().sub_(self._mean).div_(self._sd)
         vectors: torch.Tensor = self._model(batch.to(self._dtype))
         return vectors
 
     def _seconds(self, n: int) -> float:
-        """How long n pictures take, once kernels for so many have been chosen."""
+        """Measure the time for n pictures, after the kernels for this size were chosen."""
         size = self.settings["input_size"]
         squares = np.zeros((n, size, size, 3), dtype=np.uint8)
         times = []
@@ -161,19 +153,27 @@ class NetworkEncoder(Encoder):
         return min(times[1:])
 
 
+def input_square(image: Image.Image, settings: Mapping[str, Any]) -> Image.Image:
+    """Resize a picture to the square that a network with these settings needs."""
+    return resize(
+        image, settings["resize"], settings["input_size"], settings["short_side"],
+        bicubic=settings["interpolation"] == "bicubic",
+    )  # fmt: skip
+
+
 class Preparation(NamedTuple):
-    """How a network's own library prepares pictures for it.
+    """Preparation of pictures by the network's own library.
 
     Attributes
     ----------
     resize : str or None
-        One of :data:`imagestrata.encoders.resize.RESIZE_MODES`, the one that gives the
-        library's pixels (to a few grey levels, by rounding); None if none does.
+        The one of :data:`imagestrata.encoders.resize.RESIZE_MODES` that gives the library's
+        pixels (up to a few grey levels, by rounding); None if none does.
     input_size, short_side : int
         In pixels.
     interpolation : {"bilinear", "bicubic"}
     mean, sd : list of float
-        Of each colour, where white is 1.
+        Values for each colour, where white is 1.
     """
 
     resize: str | None
@@ -184,22 +184,22 @@ class Preparation(NamedTuple):
     sd: list[float]
 
     def settings(self, name: str, asked: str) -> dict[str, Any]:
-        """The preparation as settings, with the resize mode that was asked for.
+        """Return the preparation as settings, with the resize mode that was asked for.
 
-        The default of :func:`imagestrata.embed_images` stands for the library's own way,
-        which for most networks is the same.
+        The default of :func:`imagestrata.embed_images` selects the library's own mode, which
+        for most networks is the same.
         """
         if self.interpolation not in ("bilinear", "bicubic"):
             raise ImagestrataError(
                 f"The encoder {quote(name)} was trained on pictures interpolated by "
-                f"{quote(self.interpolation)}, which imagestrata does not have.",
+                f"{quote(self.interpolation)}, which imagestrata does not support.",
                 "Choose other weights.",
             )
         mode = self.resize if asked == DEFAULT_RESIZE else asked
         if mode is None:
             raise ImagestrataError(
-                f"The encoder {quote(name)} was trained on pictures brought to its square in a "
-                "way that imagestrata does not have.",
+                f"The encoder {quote(name)} was trained on pictures resized in a way that "
+                "imagestrata does not support.",
                 f"Choose the nearest one: {arg('resize', 'squish')} or {arg('resize', 'pad')}.",
             )
         return self._asdict() | {"resize": mode}

@@ -1,4 +1,4 @@
-"""The encoder ``pocket``: a small network with weights of our own, which come with the package."""
+"""The encoder ``pocket``: a small network whose weights are part of the package."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..wording import quote
 from .network import NetworkEncoder
 from .weights import fill, given_weights, read_weights
 
-#: Our weights, made by ``tools/train_pocket.py``.
+#: Our weights, trained by ``tools/train_pocket.py``.
 PUBLISHED = Path(__file__).with_name("pocket.safetensors")
 PUBLISHED_SHA256 = "ebda9b4fe3ca3b81b533e6d890d333eff16e2c1e04ea7e3cd97268b9acb158d6"
 
-#: Side of the square that is looked at, and of the picture's short side before it is cut out.
-#: It was trained at 128; at 120 it is an eighth faster and finds the same neighbours.
+#: Side of the input square, and short side of the picture before the square is cut out. The
+#: network was trained at 128; at 120 it is an eighth faster and finds the same neighbours.
 SIDE, SHORT_SIDE = 120, 128
 
-#: Mean and standard deviation of colours that pictures are brought to.
+#: Mean and standard deviation for the normalisation of colours.
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-#: Pictures that are best encoded together on a processor.
+#: Best number of pictures to encode together on a processor.
 BATCH = 32
 
 _SCALE = ".scale"
@@ -44,10 +44,10 @@ WIDTH = 640
 
 
 class PocketNetwork(nn.Module):
-    """2.9 million weights, 0.2 billion multiplications for a square of 128 pixels.
+    """The network: 2.9 million weights, 0.2 billion multiplications for 128 x 128 pixels.
 
-    Dense convolutions only: on a processor they are faster than the depthwise ones of other
-    small networks, which need fewer multiplications and wait for memory.
+    All convolutions are dense. On a processor they are faster than the depthwise ones of other
+    small networks, which need fewer multiplications but wait for memory.
     """
 
     def __init__(self) -> None:
@@ -65,13 +65,13 @@ class PocketNetwork(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors of shape (n, 640) for pictures of shape (n, 3, side, side)."""
+        """Return vectors of shape (n, 640) for pictures of shape (n, 3, side, side)."""
         vectors: Tensor = self.features(pixels).mean((2, 3))
         return vectors
 
 
 class Block(nn.Module):
-    """Two convolutions, added to what went in; ``gated``: each channel weighed by all of them."""
+    """A residual block of two convolutions; ``gated`` adds a :class:`Gate`."""
 
     def __init__(
         self, width: int, between: int | None = None, *, side: int = 3, gated: bool = False
@@ -90,7 +90,7 @@ class Block(nn.Module):
 
 
 class Gate(nn.Module):
-    """Squeeze and excitation (Hu, Shen and Sun 2018): channels weighed by the whole picture."""
+    """Squeeze and excitation (Hu, Shen and Sun 2018): the whole picture weights channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -108,17 +108,18 @@ def _layer(n_in: int, n_out: int, *, side: int = 3, stride: int = 1) -> list[nn.
 
 
 class PocketEncoder(NetworkEncoder):
-    """Our own small network, whose weights come with the package.
+    """Our own small network, whose weights are part of the package.
 
-    Parameters are those of :class:`~imagestrata.encoders.network.NetworkEncoder`; ``weights`` is
-    a file that descends from ours, as :func:`imagestrata.fine_tune` writes it, or None for ours.
+    The parameters are those of :class:`~imagestrata.encoders.network.NetworkEncoder`.
+    ``weights`` is a file of further trained weights, as :func:`imagestrata.fine_tune` writes
+    it, or None for ours.
 
     Notes
     -----
-    What it was trained on, how good it is and at what it is bad: ``docs/pocket.md``.
+    ``docs/pocket.md`` describes its training data, its quality and its weaknesses.
     """
 
-    # What a batch costs besides its pictures weighs more where a picture costs little.
+    # The fixed cost of a batch matters more if a picture costs little.
     cpu_batch_size = BATCH
 
     def _load(
@@ -130,12 +131,12 @@ class PocketEncoder(NetworkEncoder):
 def load_network(
     name: str, *, weights: str | os.PathLike[str] | None, resize: str
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained network, and all that decides its vectors but precision.
+    """Return the trained network, and its settings except precision.
 
     Raises
     ------
     ImagestrataError
-        If the weights are not those that we published, or ``weights`` holds others.
+        If the published file is damaged, or ``weights`` does not fit the network.
     """
     path = PUBLISHED if weights is None else given_weights(expand_home(weights))
     found = file_hash(path)
@@ -143,15 +144,15 @@ def load_network(
         raise ImagestrataError(
             f"{quote(path)} is damaged: its SHA-256 begins with {found[:12]}, not with "
             f"{PUBLISHED_SHA256[:12]}.",
-            "Install imagestrata again: the file comes with it.",
+            "Install imagestrata again: the file is part of the package.",
         )
-    with torch.random.fork_rng(devices=[]):  # what it draws is replaced at once
+    with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
         network = PocketNetwork()
     fill(network, unpack(read_weights(path)), path, name)
     return network, {
         "name": name,
         "width": WIDTH,
-        # Ours lie wherever the package lies: their hash tells them, not their path.
+        # The path of ours depends on the installation: their hash identifies them.
         "weights": None if weights is None else str(path),
         "weights_sha256": found,
         "published": "pocket",
@@ -165,9 +166,9 @@ def load_network(
 
 
 def pack(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights in little room: filters as whole numbers of 8 bits, a scale for each filter.
+    """Compress weights: filters become 8-bit integers with a scale for each filter.
 
-    What is no filter (biases, statistics of batch norm) keeps its 32 bits.
+    Other tensors (biases, statistics of batch norm) keep 32 bits.
     """
     packed = {}
     for name, tensor in weights.items():
@@ -181,7 +182,7 @@ def pack(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as :func:`pack` found them, but for rounding; others as they are."""
+    """Restore weights that :func:`pack` compressed, up to rounding; keep others unchanged."""
     return {
         name: tensor.float() * packed[name + _SCALE] if name + _SCALE in packed else tensor
         for name, tensor in packed.items()

@@ -1,4 +1,4 @@
-"""Encoders that work in other processes."""
+"""Send encoders to other processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .base import Encoder
 from .registry import restore_encoder
 from .weights import names_a_path
 
-#: Encoders that a process keeps: one that learns, and the same one when it has learnt.
+#: Number of encoders that a process keeps: one before and one after learning.
 _KEPT = 2
 
 _encoders: dict[str, Encoder] = {}
@@ -26,13 +26,13 @@ _lock = Lock()
 class Portable:
     """An encoder that can be sent to other processes.
 
-    What is sent is how to make it: its settings, what it learnt, and where its weights
-    lie. Each process reads these once, and refuses others than it was told of.
+    Its settings, what it learnt, and the location of its weights are sent. Each process reads
+    the weights once, and rejects weights with another hash.
 
     Parameters
     ----------
     encoder : Encoder
-        It may go on learning: what is sent is its state of that moment.
+        It may still learn: its state at the time of sending is sent.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -40,7 +40,7 @@ class Portable:
         self._recipe: _Recipe | None = None
 
     def __call__(self) -> Encoder:
-        """The encoder itself where it was made, and its twin in other processes."""
+        """Return the encoder itself in its own process, and a copy in other processes."""
         if self._encoder is None:
             assert self._recipe is not None
             self._encoder = _restored(self._recipe)
@@ -70,7 +70,7 @@ def _recipe(encoder: Encoder) -> _Recipe:
 
 
 def _restored(recipe: _Recipe) -> Encoder:
-    """The encoder of a recipe, which this process makes once."""
+    """Return the encoder of a recipe, which this process makes once."""
     with _lock:
         if recipe.key not in _encoders:
             while len(_encoders) >= _KEPT:
@@ -78,5 +78,5 @@ def _restored(recipe: _Recipe) -> Encoder:
             _encoders[recipe.key] = restore_encoder(
                 recipe.settings, recipe.state, weights=recipe.weights, device=recipe.device
             )
-            torch_in_one_thread()  # which may only be loaded now
+            torch_in_one_thread()  # torch may have been loaded only now
         return _encoders[recipe.key]

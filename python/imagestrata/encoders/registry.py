@@ -1,4 +1,4 @@
-"""Encoders by name."""
+"""The list of encoders, and functions that make an encoder from its name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ from ..wording import arg, quote
 from .base import Encoder
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
 from .resize import RESIZE_MODES
-from .weights import (
-    checkpoint_folder,
-    given_weights,
-    names_a_path,
-    on_hub_cache,
-    weights_hash,
-)
+from .weights import checkpoint_folder, given_weights, names_a_path, on_hub_cache, weights_hash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class Family(NamedTuple):
-    """Encoders of one class: where it is defined, and which arguments it takes besides a name.
+    """Encoders of one class: its module, and its arguments other than the name.
 
-    ``library`` is a Python package that it needs, of those in the extra "encoders".
+    ``library`` is the Python package of the extra "encoders" that it needs, if any.
     """
 
     module: str
@@ -57,7 +51,7 @@ GRADIENTS = Family("hog", "HogEncoder", ("resize",))
 
 
 class Entry(NamedTuple):
-    """What is known of an encoder before it is loaded."""
+    """Description of an encoder before it is loaded."""
 
     family: Family
     input: int
@@ -66,11 +60,11 @@ class Entry(NamedTuple):
     note: str
 
 
-#: Families of which every network works by its name in that library, as in "clip:ViT-L-14".
+#: Families that include every network of their library by its name, as in "clip:ViT-L-14".
 PREFIXES = {"timm": TIMM, "clip": CLIP}
 
-#: Encoders to choose from. Every other classifier of torchvision works by its name as well.
-#: Weights are a file of torch's cache, or a repository of the Hugging Face hub (with a slash).
+#: Listed encoders. Every other classifier of torchvision can be used by its name as well.
+#: Weights are a file in torch's cache, or a repository of the Hugging Face hub (with a slash).
 ENCODERS = {
     "resnet18": Entry(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the default; small vectors"),
     "resnet50": Entry(NETWORK, 224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
@@ -82,12 +76,12 @@ ENCODERS = {
     "convnext_tiny": Entry(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Entry(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Entry(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "pocket": Entry(POCKET, 120, 640, None, "our own small network; comes with the package"),
+    "pocket": Entry(POCKET, 120, 640, None, "our own small network; part of the package"),
     "timm:legacy_xception": Entry(
-        TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works so"
+        TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works this way"
     ),
     "clip:ViT-B-32": Entry(
-        CLIP, 224, 512, "timm/vit_base_patch32_clip_224.openai", "CLIP; any of open_clip works so"
+        CLIP, 224, 512, "timm/vit_base_patch32_clip_224.openai", "CLIP; any of open_clip works too"
     ),
     "blip2:vision": Entry(BLIP2, 224, 1408, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
     "blip2:qformer": Entry(BLIP2, 224, 768, "Salesforce/blip2-itm-vit-g", "very large, very slow"),
@@ -96,7 +90,7 @@ ENCODERS = {
     "hog": Entry(GRADIENTS, 128, 836, None, "gradients and colour, fixed"),
 }
 
-#: What images are embedded with unless another encoder is named.
+#: The encoder that is used unless you name another.
 DEFAULT_ENCODER = "resnet18"
 
 PRECISIONS = ("auto", "bfloat16", "float32")
@@ -104,36 +98,36 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 
 @public
 def list_encoders() -> pd.DataFrame:
-    """Encoders by name, and which of them could start at once on this machine.
+    """List the encoders, and report which of them are ready to use on this machine.
 
     Returns
     -------
     DataFrame
-        ``name``; ``input``: side of the square (of ``bovw``: the long side) that is
-        looked at, in pixels; ``width``: numbers per vector; ``needs``: the file of
-        weights, or the repository of the Hugging Face hub that has them, or what to
-        install first; missing for encoders that need nothing; ``ready``: whether all
-        is there, in the caches of torch and of the hub; ``note``.
+        ``name``; ``input``: side of the input square in pixels (for ``bovw``: the long side of
+        the picture); ``width``: numbers per vector; ``needs``: the file of weights, the
+        repository of the Hugging Face hub with the weights, or the command that installs
+        missing packages; missing for encoders that need nothing; ``ready``: True if
+        everything is available, in the caches of torch and of the hub; ``note``.
 
     Notes
     -----
-    Weights that are not there are downloaded on first use. Any other classifier in
-    ``torchvision.models`` can be named too, any network of timm with ``"timm:"`` before
-    its name, and any of open_clip with ``"clip:"``.
+    Missing weights are downloaded on first use. You can also name any other classifier in
+    ``torchvision.models``, any network of timm with the prefix ``"timm:"``, and any network
+    of open_clip with the prefix ``"clip:"``.
     """
     import pandas as pd
 
-    table = pd.DataFrame(
+    entries = ENCODERS.values()
+    return pd.DataFrame(
         {
             "name": list(ENCODERS),
-            "input": [entry.input for entry in ENCODERS.values()],
-            "width": [entry.width for entry in ENCODERS.values()],
-            "needs": pd.Series([_needs(entry) for entry in ENCODERS.values()], dtype="str"),
+            "input": [entry.input for entry in entries],
+            "width": [entry.width for entry in entries],
+            "needs": pd.Series([_needs(entry) for entry in entries], dtype="str"),
+            "ready": [_is_ready(entry) for entry in entries],
+            "note": [entry.note for entry in entries],
         }
     )
-    table["ready"] = [_is_ready(entry) for entry in ENCODERS.values()]
-    table["note"] = [entry.note for entry in ENCODERS.values()]
-    return table
 
 
 def make_encoder(
@@ -145,19 +139,14 @@ def make_encoder(
     device: str = "auto",
     seed: int = 0,
 ) -> Encoder:
-    """An encoder, ready to work (or to learn, if it learns).
+    """Return an encoder that is ready to encode (or to learn, if it learns).
 
-    Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
+    Parameters and errors are those of :func:`imagestrata.embed_images`.
     """
     deciding_arguments(name, weights, resize, precision, seed)
     family = _family(name)
-    given = {
-        "weights": weights,
-        "resize": resize,
-        "precision": precision,
-        "device": device,
-        "seed": seed,
-    }
+    given: dict[str, Any] = {"weights": weights, "resize": resize, "precision": precision}
+    given |= {"device": device, "seed": seed}
     make = getattr(import_module(f".{family.module}", __package__), family.name)
     encoder: Encoder = make(name, **{argument: given[argument] for argument in family.takes})
     return encoder
@@ -166,9 +155,9 @@ def make_encoder(
 def deciding_arguments(
     name: str, weights: str | os.PathLike[str] | None, resize: str, precision: str, seed: int
 ) -> dict[str, Any]:
-    """Those arguments that decide the vectors of the encoder ``name``, once checked.
+    """Check and return the arguments that decide the vectors of the encoder ``name``.
 
-    A file of weights is told by its hash, wherever it lies.
+    The hash of a file of weights identifies it, independent of its location.
     """
     _check_name(name)
     check_choice("resize", resize, RESIZE_MODES)
@@ -182,8 +171,8 @@ def deciding_arguments(
         )
     if resize != DEFAULT_RESIZE and "resize" not in takes:
         raise ImagestrataError(
-            f"The encoder {quote(name)} looks at whole images; {arg('resize', resize)} has "
-            "no meaning.",
+            f"The encoder {quote(name)} uses whole images, so {arg('resize', resize)} has no "
+            "effect.",
             f"Leave {arg('resize')} out.",
         )
     if "precision" not in takes:
@@ -201,22 +190,22 @@ def restore_encoder(
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
 ) -> Encoder:
-    """The encoder that made earlier embeddings, to make comparable ones.
+    """Return the encoder of earlier embeddings, to compute comparable ones.
 
     Parameters
     ----------
     settings, state : dict
         ``encoder`` and ``state`` of :class:`imagestrata.Embeddings`.
     weights : path, optional
-        Where the weights lie now, if not where they lay then.
+        Current location of the weights, if they have moved.
     device : str
         See :func:`imagestrata.embed_images`.
     """
     name = settings.get("name")
     if name is None:
         raise ImagestrataError(
-            "These embeddings were given as an array: there is no encoder to use again.",
-            "Embed the new images as you embedded those, and give their vectors.",
+            "These embeddings were given as an array, so their encoder is unknown.",
+            "Embed the new images in the same way, and give their vectors.",
         )
     given: dict[str, Any] = {
         "weights": settings.get("weights") if weights is None else weights,
@@ -245,26 +234,26 @@ def restore_encoder(
 
 
 def is_on_a_device(name: str) -> bool:
-    """Whether an encoder may compute elsewhere than on the processor."""
+    """Return whether an encoder can compute on other devices than the processor."""
     return "device" in _family(name).takes
 
 
 def is_network(name: str) -> bool:
-    """Whether an encoder has weights that can be trained further."""
+    """Return whether an encoder has weights that can be trained further."""
     return _family(name) in (NETWORK, POCKET)
 
 
 def knows_classes(name: str) -> bool:
-    """Whether an encoder is cut from a classifier of torchvision, whose labels it knows."""
+    """Return whether an encoder is a classifier of torchvision, with named classes."""
     return _family(name) is NETWORK
 
 
 def load_network(
     name: str, *, weights: str | os.PathLike[str] | None, resize: str
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """A trained network without a last layer, and all that decides its vectors but precision.
+    """Return a trained network without its last layer, and its settings except precision.
 
-    Parameters are those of :func:`imagestrata.embed_images`, which see for errors.
+    Parameters and errors are those of :func:`imagestrata.embed_images`.
     """
     load = import_module(f".{_family(name).module}", __package__).load_network
     network: tuple[nn.Module, dict[str, Any]] = load(name, weights=weights, resize=resize)
@@ -272,7 +261,7 @@ def load_network(
 
 
 def _family(name: str) -> Family:
-    """The family of an encoder; without an entry or prefix of its own it is one of torchvision."""
+    """Return the family of an encoder: torchvision's without an entry or prefix of its own."""
     if name in ENCODERS:
         return ENCODERS[name].family
     return PREFIXES.get(name.partition(":")[0], NETWORK) if ":" in name else NETWORK
@@ -283,12 +272,12 @@ def _is_installed(family: Family) -> bool:
 
 
 def _needs(entry: Entry) -> str | None:
-    """The weights; or, what comes first, the optional packages."""
+    """Return the weights, or the command that installs missing packages."""
     return entry.weights if _is_installed(entry.family) else "pip install 'imagestrata[encoders]'"
 
 
 def _is_ready(entry: Entry) -> bool:
-    """Whether an encoder could start without any network."""
+    """Return whether an encoder can start without internet access."""
     if entry.weights is None or not _is_installed(entry.family):
         return entry.weights is None
     if "/" in entry.weights:
@@ -298,7 +287,7 @@ def _is_ready(entry: Entry) -> bool:
 
 def _check_name(name: Any) -> None:
     if isinstance(name, str) and (name in ENCODERS or _family(name) is not NETWORK):
-        return  # whether a library has a network of that name, it says itself when it loads it
+        return  # the other libraries check their names when they load the network
     from .cnn import torchvision_names
 
     known = [*ENCODERS, *(other for other in torchvision_names() if other not in ENCODERS)]
@@ -308,21 +297,18 @@ def _check_name(name: Any) -> None:
         raise ImagestrataError(
             f"There is no encoder {quote(name)}.",
             f"{guess}Choose one of {', '.join(ENCODERS)}, or another classifier of torchvision; "
-            "networks of timm and open_clip are named as timm:<name> and clip:<name>.",
+            "name networks of timm and open_clip as timm:<name> and clip:<name>.",
         )
 
 
 def _identity(weights: str | os.PathLike[str] | None, family: Family) -> str | None:
-    """What stays the same when a file moves; the name of published weights as it is."""
+    """Return the hash of weights in files, or the unchanged name of published weights."""
     if weights is None:
         return None
     path = check_path("weights", weights)
     if family.library is None:  # torchvision
-        return str(weights) if _is_torchvisions(weights) else file_hash(given_weights(path))
+        published = str(weights).startswith("IMAGENET1K_")
+        return str(weights) if published else file_hash(given_weights(path))
     if not names_a_path(weights):
         return str(weights)
     return weights_hash(path if path.is_dir() else given_weights(path))
-
-
-def _is_torchvisions(weights: str | os.PathLike[str]) -> bool:
-    return str(weights).startswith("IMAGENET1K_")

@@ -1,4 +1,4 @@
-"""Bring pictures of any shape to the square that a network looks at."""
+"""Resize pictures of any shape to the square that a network needs."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ DEFAULT_RESIZE = "rescale_crop"
 def resize(
     image: Image.Image, mode: str, size: int, short_side: int, *, bicubic: bool = False
 ) -> Image.Image:
-    """The picture as a square of ``size`` pixels.
+    """Return the picture as a square of ``size`` pixels.
 
     Parameters
     ----------
     image : PIL image
-        In RGB.
+        Picture in RGB.
     mode : str
-        ``"rescale_crop"``: the short side becomes ``short_side`` pixels, then the
-        centre is cut out. ``"squish"``: both sides become ``size``, whatever their
-        ratio. ``"crop"``: the centre is cut out as it is; what a smaller picture
-        leaves empty is black. ``"pad"``: the long side becomes ``size``, the rest
-        is black.
+        ``"rescale_crop"``: the short side is scaled to ``short_side`` pixels, then the centre
+        is cut out. ``"squish"``: both sides are scaled to ``size``, regardless of their ratio.
+        ``"crop"``: the centre is cut out without scaling; smaller pictures get a black border.
+        ``"pad"``: the long side is scaled to ``size``, and the rest is black.
     size, short_side : int
         In pixels.
     bicubic : bool, default False
-        Interpolate with cubics instead of lines, as some networks were trained.
+        Use bicubic instead of bilinear interpolation, as in the training of some networks.
 
     Notes
     -----
-    Pillow widens its filter when it shrinks, so that nothing aliases, and
-    ``"rescale_crop"`` gives the pixels that torchvision's ``Resize`` and
-    ``CenterCrop`` give (to a grey level, by rounding).
+    Pillow widens its filter when it shrinks, which prevents aliasing. ``"rescale_crop"`` gives
+    the pixels of torchvision's ``Resize`` and ``CenterCrop`` (up to one grey level, by
+    rounding).
     """
     from PIL import Image
 
@@ -47,29 +46,27 @@ def resize(
         return image.resize((size, size), method)
     if mode == "rescale_crop":
         short = min(width, height)
-        # Whole pixels, rounded down, and the window likewise: torchvision's own rule.
+        # Sizes are rounded as in torchvision.
         full = (short_side * width // short, short_side * height // short)
         left, top = (round((side - size) / 2) for side in full)
         across, down = width / full[0], height / full[1]
         window = (left * across, top * down, (left + size) * across, (top + size) * down)
-        # Only the pixels of the window are ever computed.
+        # Only the pixels of the window are computed.
         return image.resize((size, size), method, box=window)
     if mode == "pad":
         scale = size / max(width, height)
-        image = image.resize((_scaled(width, scale), _scaled(height, scale)), method)
+        across, down = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((across, down), method)
     square = Image.new("RGB", (size, size))
     square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
     return square
 
 
 def decode_side(mode: str, side: int) -> int | None:
-    """To what size a JPEG may be decoded that is then resized to ``side``; None: only to its own.
+    """Return the smallest size at which a JPEG may be decoded; None requires the full size.
 
-    With a margin of one half, vectors stay as close to those of the full size as
-    those of bfloat16 to those of float32 (see ``benchmarks/results/embedding.md``).
+    The result is half as large again as ``side``, the size after resizing. With this margin,
+    vectors are as close to those of the full size as those of bfloat16 are to those of float32
+    (see ``benchmarks/results/embedding.md``).
     """
     return None if mode == "crop" else side + side // 2
-
-
-def _scaled(side: int, scale: float) -> int:
-    return max(1, round(side * scale))

@@ -1,8 +1,8 @@
-"""An encoder in a folder of its own: the part of a fine-tuned model that makes vectors.
+"""Store an encoder in a folder: the part of a fine-tuned model that computes vectors.
 
-Three files: ``encoder.json`` with its settings, ``weights.safetensors`` if it is a
-network of torchvision (those of other libraries are large, and read from where they lay),
-and ``state.safetensors`` if it learnt from a corpus. Reading them runs no code.
+``encoder.json`` contains its settings. ``weights.safetensors`` is added for networks that can
+be trained further (other weights are large, and are read from their original location), and
+``state.safetensors`` if the encoder learnt from a corpus. Reading these files runs no code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SavedEncoder(NamedTuple):
-    """What :func:`~imagestrata.encoders.registry.restore_encoder` needs."""
+    """The arguments of :func:`~imagestrata.encoders.registry.restore_encoder`."""
 
     settings: dict[str, Any]
     state: dict[str, NDArray[np.float32]]
@@ -38,10 +38,10 @@ def write_encoder(
     state: Mapping[str, NDArray[np.float32]],
     backbone: Mapping[str, Tensor] | None,
 ) -> None:
-    """Store an encoder, a network with the weights it has now."""
+    """Store an encoder; ``backbone`` contains a network's current weights."""
     stored = dict(settings)
     if backbone is not None:
-        del stored["weights"]  # they come into the folder
+        del stored["weights"]  # they are stored in the folder
         path = folder / "weights.safetensors"
         write_weights(path, backbone, descended_from=settings["published"])
         stored["weights_sha256"] = file_hash(path)
@@ -53,16 +53,16 @@ def write_encoder(
     write_json(folder / "encoder.json", stored)
 
 
-#: Sides of pictures in the settings of an encoder, and what no width or side reaches.
+#: Sides of pictures in the settings of an encoder, and a limit for widths and sides.
 _SIDES, _MOST = ("input_size", "short_side"), 1_000_000
 
 
 def read_encoder(folder: Path) -> SavedEncoder:
-    """What :func:`write_encoder` stored."""
+    """Read an encoder that :func:`write_encoder` stored."""
     settings: dict[str, Any] = read_json(folder / "encoder.json")
     sizes = [settings.get("width"), *(settings[name] for name in _SIDES if name in settings)]
     if not all(type(size) is int and 0 < size < _MOST for size in sizes):
-        raise damaged(folder / "encoder.json", "its sizes are no sensible whole numbers")
+        raise damaged(folder / "encoder.json", "its sizes are not plausible integers")
     state: dict[str, NDArray[np.float32]] = {}
     if (folder / "state.safetensors").exists():
         from safetensors.numpy import load
@@ -74,11 +74,11 @@ def read_encoder(folder: Path) -> SavedEncoder:
 
 
 def model_folder(model: Any) -> Path:
-    """Where the files of a fine-tuned model lie."""
+    """Return the folder with the files of a fine-tuned model."""
     given = getattr(model, "folder", model)
     if not isinstance(given, str | os.PathLike):
         raise ImagestrataError(
-            f"{arg('model')} must be what {verb('fine_tune')} returned, or the folder of one, not "
+            f"{arg('model')} must be a model that {verb('fine_tune')} returned, or its folder, not "
             f"{kind_of(model)}."
         )
     folder = check_path("model", given)
@@ -87,6 +87,6 @@ def model_folder(model: Any) -> Path:
             return place
     raise ImagestrataError(
         f"There is no fine-tuned model in {quote(folder)}.",
-        f"Give what you gave to {verb('fine_tune')} as {arg('out')}; if it was interrupted, call "
-        "it again.",
+        f"Give the folder that you gave to {verb('fine_tune')} as {arg('out')}. If the call was "
+        "interrupted, repeat it.",
     )

@@ -1,4 +1,4 @@
-"""Any network of the library timm, cut before its last layer: Xception among them."""
+"""Any network of the library timm without its last layer, including Xception."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..wording import arg, quote
 from .network import NetworkEncoder, Preparation
 from .weights import hub_weights, names_a_path, published_weights, read_weights, weights_in
 
-#: How timm calls the resize modes of ours that give the same pixels.
+#: timm's names of our resize modes that give the same pixels.
 _RESIZE = {"center": "rescale_crop", "squash": "squish"}
 
 
 class TimmEncoder(NetworkEncoder):
-    """The numbers that reach the last layer of a network of timm.
+    """Computes the input of the last layer of a network of timm.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ class TimmEncoder(NetworkEncoder):
         ``"timm:legacy_xception"``, or any other name of ``timm.list_models()``, with or
         without a tag of published weights (``"timm:vit_base_patch16_224.dino"``).
     weights : str, path or None
-        A file, of however many classes or none; a folder that timm stored a model in;
-        another tag of published weights (``"dino"``); or None for timm's first ones.
+        A file with any number of classes or none; a folder in which timm stored a model;
+        another tag of published weights (``"dino"``); or None for timm's first weights.
     resize, precision, device : str
         See :class:`NetworkEncoder`.
 
     Notes
     -----
-    Pictures are prepared as timm's data configuration says: input size, share of the
-    centre (``crop_pct``), bilinear or bicubic, mean and standard deviation. That of a
-    stored folder comes before that of the published weights. timm's centre crop is our
-    ``"rescale_crop"``, its squash our ``"squish"``; the few networks with another
-    preparation need ``resize`` to be named.
+    Pictures are prepared according to timm's data configuration: input size, share of the
+    centre (``crop_pct``), bilinear or bicubic, mean and standard deviation. The configuration
+    in a folder has priority over that of the published weights. timm's centre crop is our
+    ``"rescale_crop"``, and its squash is our ``"squish"``. For the few networks with another
+    preparation you must give ``resize``.
     """
 
     def _load(
@@ -77,7 +77,7 @@ class TimmEncoder(NetworkEncoder):
 
 
 def _check_known(library: Any, name: str, architecture: str, known: str) -> None:
-    """Refuse names and tags that timm has not."""
+    """Raise an error for names and tags that timm does not have."""
     if not library.is_model(architecture):
         near = get_close_matches(architecture, library.list_models(), n=3)
         guess = f"Did you mean {' or '.join(repr(f'timm:{one}') for one in near)}? " if near else ""
@@ -92,10 +92,10 @@ def _check_known(library: Any, name: str, architecture: str, known: str) -> None
     ]
     if "." in known and known.partition(".")[2] not in tags:
         raise ImagestrataError(
-            f"timm knows no weights {quote(known.partition('.')[2])} of {quote(architecture)}, "
+            f"timm has no weights {quote(known.partition('.')[2])} for {quote(architecture)}, "
             "and there is no such file.",
             f"Choose one of {', '.join(tags)}, or give the path of a file." if tags else
-            f"There are none; give the path of a file as {arg('weights')}.",
+            f"timm publishes none. Give the path of a file as {arg('weights')}.",
         )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _preparation(published: dict[str, Any]) -> Preparation:
 
 
 def _published(name: str, published: dict[str, Any]) -> Path:
-    """The file of published weights."""
+    """Return the file of published weights."""
     if published.get("hf_hub_id"):
         file = published.get("hf_hub_filename")
         files = (file,) if file else ("model.safetensors", "pytorch_model.bin")
@@ -133,29 +133,26 @@ def _published(name: str, published: dict[str, Any]) -> Path:
 def _trained(
     library: Any, known: str, name: str, path: Path, published: dict[str, Any], *, given: bool
 ) -> tuple[nn.Module, int]:
-    """The network without its last layer, with weights from a file, and its width.
+    """Return the network without its last layer, with weights from a file, and its width.
 
-    The weights pass through timm, which translates those in older forms, and checks
-    that all are there as long as the number of classes is that of the file.
+    timm loads the weights: it converts older formats, and checks that they are complete if the
+    number of classes is that of the file.
     """
     weights = read_weights(path)
-    # Networks with a place for every patch are built for the size of their pictures.
+    # Networks with a position for every patch are built for the size of their pictures.
     overlay = {"state_dict": weights, "input_size": tuple(published["input_size"])}
     options = {"num_classes": _classes(weights, published)} if given else {}
     try:
         with torch.random.fork_rng(devices=[]):
             model = library.create_model(
-                known,
-                pretrained=True,
-                pretrained_cfg_overlay=overlay | options,
-                **options,
+                known, pretrained=True, pretrained_cfg_overlay=overlay | options, **options
             )
     except Exception as error:
-        # Translators of old forms raise whatever the weights of another network lead to.
+        # Converters of older formats raise many types of errors for other networks' weights.
         reason = " ".join(str(error).split())[:300]
         raise ImagestrataError(
             f"{quote(path)} does not hold the weights of {name}: {reason}",
-            "Name the encoder that these weights were made for.",
+            "Name the encoder that these weights belong to.",
         ) from None
     model.reset_classifier(0)
     size = model.pretrained_cfg["input_size"]
@@ -165,7 +162,7 @@ def _trained(
 
 
 def _classes(weights: dict[str, Any], published: dict[str, Any]) -> int:
-    """Of how many classes a file of weights is, perhaps not those of the published ones."""
+    """Return the number of classes of a file of weights, which may differ from the published."""
     last = published.get("classifier") or ""
     last = last if isinstance(last, str) else last[0]
     layer = weights.get(f"{last}.weight")

@@ -1,4 +1,4 @@
-"""Weights of networks: found, downloaded once, read and checked. Never made up."""
+"""Find, download, read and check the weights of networks. Weights are never random."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ..wording import arg, kind_of, quote
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: Where a server that does not answer is given up, in seconds.
+#: Time after which a server that does not answer counts as unreachable, in seconds.
 TIMEOUT = 20
 
 _NEED_NOTHING = (
-    f"{arg('encoder', 'pocket')} brings its own, {arg('encoder', 'bovw')} and "
+    f"{arg('encoder', 'pocket')} includes its own weights, {arg('encoder', 'bovw')} and "
     f"{arg('encoder', 'hog')} need none."
 )
 
-#: Key of safetensors' metadata: how pictures must look follows from it.
+#: Key in safetensors' metadata for the published weights, which determine the preparation.
 _ORIGIN = "published"
 
-#: Checkpoints often keep the weights under one of these names, beside an optimizer and the like.
+#: Checkpoints often store the weights under one of these names, next to an optimizer's state.
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
-#: What a file of weights may be called.
+#: File name extensions of weights.
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
 
-#: The names under which libraries store a model in a folder, the best to read first.
+#: Names of weights in a folder of a library's model, in order of preference.
 _FILES_OF_WHOLE_MODELS = (
     "open_clip_model.safetensors",
     "model.safetensors",
@@ -51,9 +51,9 @@ _FILES_OF_WHOLE_MODELS = (
 
 
 def checkpoint_folder() -> Path:
-    """Torch's own folder of downloaded weights, told without importing torch.
+    """Return torch's own folder of downloaded weights without importing torch.
 
-    For users without a home, a folder among the temporary files.
+    Users without a home directory get a folder among the temporary files.
     """
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))  # noqa: PTH118
@@ -64,12 +64,12 @@ def checkpoint_folder() -> Path:
 
 
 def file_name(url: str) -> str:
-    """The name under which torch keeps what it downloads from ``url``."""
+    """Return the name under which torch stores a download from ``url``."""
     return Path(urlsplit(url).path).name
 
 
 def given_weights(path: Path) -> Path:
-    """A weights file that the user names, if it exists."""
+    """Return the path of a weights file that the user named, if it exists."""
     if path.is_file():
         return path
     seen = "is a folder" if path.is_dir() else "does not exist"
@@ -80,13 +80,13 @@ def given_weights(path: Path) -> Path:
 
 
 def names_a_path(weights: str | os.PathLike[str]) -> bool:
-    """Whether that is meant as a file or folder, rather than as the name of published weights."""
+    """Return whether the argument is a file or folder, not the name of published weights."""
     path = check_path("weights", weights)
     return path.exists() or path.is_absolute() or path.suffix in _SUFFIXES
 
 
 def weights_in(path: Path) -> Path:
-    """The file of weights that a path means: itself, or the one in that folder."""
+    """Return the file of weights at a path: the path itself, or the file in that folder."""
     if not path.is_dir():
         return given_weights(path)
     found = [path / name for name in _FILES_OF_WHOLE_MODELS if (path / name).is_file()]
@@ -94,27 +94,27 @@ def weights_in(path: Path) -> Path:
     if not found:
         raise MissingWeightsError(
             f"There are no weights in the folder {quote(path)}.",
-            f"Expected is one of {', '.join(_FILES_OF_WHOLE_MODELS)}.",
+            f"It should contain one of {', '.join(_FILES_OF_WHOLE_MODELS)}.",
         )
     return found[0]
 
 
 def weights_hash(path: Path) -> str:
-    """SHA-256 of a file of weights; of a folder, that of the hashes of all its weights."""
+    """Return the SHA-256 of a file of weights, or of the hashes of all weights in a folder."""
     if path.is_file():
         return file_hash(path)
     files = sorted(path.glob("*.safetensors")) or sorted(path.glob("*.bin"))
     if not files:
-        weights_in(path)  # says what is missing
+        weights_in(path)  # reports what is missing
     if len(files) == 1:
         return file_hash(files[0])
     return hash_of_files(files)
 
 
 def hub_weights(name: str, repository: str, files: Sequence[str]) -> Path:
-    """The first of ``files`` that a repository of the Hugging Face hub has.
+    """Return the first of ``files`` that a repository of the Hugging Face hub contains.
 
-    From the library's own cache, else downloaded there, unless ``HF_HUB_OFFLINE`` says not to.
+    It comes from the library's cache, or is downloaded unless ``HF_HUB_OFFLINE`` is set.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def hub_weights(name: str, repository: str, files: Sequence[str]) -> Path:
         try:
             return Path(hf_hub_download(repository, file))
         except LocalEntryNotFoundError as error:
-            reason = error  # no network, or told to stay offline: others will not do better
+            reason = error  # no network, or offline mode: other files would fail as well
             break
         except EntryNotFoundError as error:
             reason = error
@@ -144,19 +144,19 @@ def hub_weights(name: str, repository: str, files: Sequence[str]) -> Path:
 
 
 def missing_on_hub(name: str, repository: str, reason: Exception | None) -> MissingWeightsError:
-    """What to say if a repository of the Hugging Face hub is neither here nor to be had."""
+    """Return the error for a repository of the hub that is not cached and not downloadable."""
     why = str(reason).strip().splitlines()[0][:200] if str(reason).strip() else repr(reason)
     return MissingWeightsError(
         f"The encoder {quote(name)} needs the weights of {quote(repository)}, which are not in "
         f"the cache of the Hugging Face hub, and could not be downloaded ({why}).",
         f"Download https://huggingface.co/{repository} (its weights and its .json files) on a "
-        f"machine with a network, and give the folder that holds them as {arg('weights')}. "
+        f"machine with internet access, and give their folder as {arg('weights')}. "
         f"Without any weights: {_NEED_NOTHING}",
     )
 
 
 def on_hub_cache(repository: str) -> bool:
-    """Whether some weights of a repository are in the cache of the Hugging Face hub."""
+    """Return whether weights of a repository are in the cache of the Hugging Face hub."""
     return any(_in_hub_cache(repository, file) for file in _FILES_OF_WHOLE_MODELS)
 
 
@@ -170,14 +170,14 @@ def _in_hub_cache(repository: str, file: str) -> Path | None:
 
 
 def published_weights(name: str, url: str) -> Path:
-    """The published weights of the network ``name``: from torch's cache, else downloaded there.
+    """Return the file of published weights of a network, from torch's cache or downloaded.
 
     Raises
     ------
     MissingWeightsError
         If they are not in the cache and cannot be downloaded.
     ImagestrataError
-        If the file has not the hash that its name promises.
+        If the hash of the file is not the one in its name.
     """
     path = checkpoint_folder() / file_name(url)
     if not path.is_file():
@@ -185,24 +185,24 @@ def published_weights(name: str, url: str) -> Path:
     promised = re.search(r"-([0-9a-f]{8,})\.", path.name)
     if promised and not file_hash(path).startswith(promised.group(1)):
         raise ImagestrataError(
-            f"{quote(path)} is damaged: its SHA-256 does not begin with {promised.group(1)}, as "
-            "its name promises.",
-            "Delete it; it is downloaded anew, or can be copied from another machine.",
+            f"{quote(path)} is damaged: its SHA-256 does not begin with {promised.group(1)}, the "
+            "hash in its name.",
+            "Delete it. It is downloaded again, or you can copy it from another machine.",
         )
     return path
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a .pth, .pt or .safetensors file, which can run no code of its own."""
+    """Read the named tensors of a .pth, .pt or .safetensors file without running its code."""
     try:
         content = _load_safetensors(path) if path.suffix == ".safetensors" else _load_torch(path)
     except (ImagestrataError, MemoryError):
         raise
     except Exception as error:
-        # Readers raise whatever the bytes lead to: EOFError, RuntimeError, UnpicklingError, ...
+        # Damaged bytes raise many types of errors: EOFError, RuntimeError, UnpicklingError, ...
         raise ImagestrataError(
-            f"{quote(path)} is damaged, or is no file of weights ({kind_of(error)}).",
-            "Expected is what torch.save(model.state_dict(), file) writes, or safetensors. "
+            f"{quote(path)} is damaged, or is not a file of weights ({kind_of(error)}).",
+            "Give a file that torch.save(model.state_dict(), file) writes, or safetensors. "
             "If it was copied or downloaded, compare its size with the original.",
         ) from None
     for key in _WRAPPERS:
@@ -212,7 +212,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor], *, descended_from: str) -> None:
-    """Store weights as safetensors, with the name of the published ones that they descend from."""
+    """Store weights as safetensors, with the name of the published weights they started from."""
     from safetensors.torch import save
 
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in weights.items()}
@@ -220,7 +220,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, descended_from: 
 
 
 def descended_from(weights: str | os.PathLike[str]) -> str | None:
-    """The published weights that :func:`write_weights` noted in a file, if it is one of its."""
+    """Return the name of published weights that :func:`write_weights` stored in a file."""
     from safetensors import SafetensorError, safe_open
 
     path = check_path("weights", weights)
@@ -230,11 +230,11 @@ def descended_from(weights: str | os.PathLike[str]) -> str | None:
         with safe_open(path, "pt") as file:
             return (file.metadata() or {}).get(_ORIGIN)
     except (SafetensorError, OSError):
-        return None  # whoever reads the weights says what is wrong with them
+        return None  # reading the weights reports the error
 
 
 def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -> None:
-    """Put weights into a network, or say how the two differ; nothing is left as it was built."""
+    """Load weights into a network, all of which are replaced, or report how the two differ."""
     wanted = model.state_dict()
     needed = [key for key in wanted if not key.endswith("num_batches_tracked")]
     missing = [key for key in needed if key not in weights]
@@ -246,9 +246,9 @@ def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) ->
         raise ImagestrataError(
             f"{quote(path)} does not hold the weights of {name}: of "
             f"{plural(len(needed), 'tensor')}, {found}.",
-            "Name the encoder that these weights were made for.",
+            "Name the encoder that these weights belong to.",
         )
-    # Starting from the network's own dictionary keeps its version marks.
+    # The network's own dictionary keeps its version metadata.
     for key in needed:
         wanted[key] = weights[key]
     model.load_state_dict(wanted)
@@ -268,12 +268,12 @@ def _download(name: str, url: str, path: Path) -> None:
                 progress=sys.stderr.isatty(),
             )
     except (OSError, RuntimeError) as error:
-        # No network, no such file, no permission, no space, or a hash that does not fit.
+        # No network, no such file, no permission, no space, or a wrong hash.
         raise MissingWeightsError(
             f"The encoder {quote(name)} needs its weights, {quote(path.name)}: they are not in "
             f"{quote(path.parent)}, and could not be downloaded ({error}).",
-            f"Download {url} on a machine with a network and put it into that folder, or give its "
-            f"path as {arg('weights')}. Without any weights: {_NEED_NOTHING}",
+            f"Download {url} on a machine with internet access and put it into that folder, or "
+            f"give its path as {arg('weights')}. Without any weights: {_NEED_NOTHING}",
         ) from None
 
 
@@ -307,12 +307,12 @@ def _tensors(path: Path, content: Any) -> list[tuple[str, Tensor]]:
         if all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in entries):
             return entries
     raise ImagestrataError(
-        f"{quote(path)} holds {kind_of(content)} data, not named tensors.",
-        "Expected is what torch.save(model.state_dict(), file) writes.",
+        f"{quote(path)} contains {kind_of(content)} data, not named tensors.",
+        "Give a file that torch.save(model.state_dict(), file) writes.",
     )
 
 
 def _plain_key(key: str) -> str:
-    """The name of a tensor without what DataParallel and old DenseNet files put into it."""
+    """Return the name of a tensor without additions of DataParallel and old DenseNet files."""
     key = key.removeprefix("module.")
     return re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key)

@@ -1,1 +1,1 @@
-"""Teach a network the researcher's own categories, and let it label images."""
+"""Fine-tuning: train a network on your own categories, and label images with it."""

@@ -1,4 +1,4 @@
-"""Where a network looks: heat maps of what speaks for a label."""
+"""Explain labels: heat maps of the regions that raise a label's output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ..corpus.pictures import File, files_of, scanned_picture
 from ..encoders.registry import is_network, load_network
-from ..encoders.resize import resize
 from ..encoders.saved import read_encoder
 from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
@@ -46,23 +45,24 @@ def explain_labels(
     device: str = "auto",
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Draw what in a picture speaks for a label (Grad-CAM, Selvaraju et al. 2017).
+    """Draw heat maps of the regions that raise a label's output (Grad-CAM).
 
-    The last maps of a convolutional network are weighted by how much each raises the
-    label's output, summed, and laid over the picture: red speaks most for the label.
+    The last feature maps of a convolutional network are weighted by their effect on the
+    label's output, summed, and drawn over the picture (Selvaraju et al. 2017). Red regions
+    contribute most to the label.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        As in :func:`imagestrata.embed_images`, a few dozen at most if people are to look
-        at them; or rows of :func:`imagestrata.predict_labels` or of a model's
-        ``predictions``, such as its mistakes.
+        Images as in :func:`imagestrata.embed_images`, no more than you can look at; or rows
+        of :func:`imagestrata.predict_labels` or of a model's ``predictions``, such as its
+        mistakes.
     model : FineTunedModel or path
         A fine-tuned convolutional network.
     out : path
-        Folder for the pictures, made if it is not there.
+        Folder for the pictures, which is created if necessary.
     label : str, optional
-        What to explain. By default, for each image, the likeliest label.
+        The label to explain. By default the most probable label of each image.
     device : str, default "auto"
         See :func:`imagestrata.embed_images`.
     progress : bool or callable, default True
@@ -72,26 +72,26 @@ def explain_labels(
     -------
     DataFrame
         ``image_id``, ``path``, ``label``, ``probability``, ``overlay``, the PNG file (the
-        square that the network looks at, and beside it the same with the heat map), and
-        ``reason``, if an image could not be read.
+        network's input square without and with the heat map), and ``reason``, if an image
+        could not be read.
 
     Raises
     ------
     ImagestrataError
-        If the model is no convolutional network, does not know the label, or ``out``
+        If the model is not a convolutional network, does not have the label, or ``out``
         cannot be written.
 
     Notes
     -----
-    A heat map shows where the network finds what it uses, not why, and with few maps
-    (7 x 7 of most networks) only roughly. Computed in float32.
+    A heat map shows which regions the network uses, not why it uses them. Its resolution is
+    low (7 x 7 for most networks). It is computed in float32.
     """
     from ..encoders.inference import pick_device
 
     model = as_model(model)
     if label is not None and label not in model.labels:
         raise ImagestrataError(
-            f"The model does not know {quote(label)}.", f"Its labels are {', '.join(model.labels)}."
+            f"The model has no label {quote(label)}.", f"Its labels are {', '.join(model.labels)}."
         )
     files = _files(images, progress)
     folder = make_folder(out)
@@ -118,16 +118,16 @@ def _files(images: Any, progress: Progress) -> list[tuple[str, str]]:
 
 
 class _Seer:
-    """A network that tells where it looks."""
+    """A network with the heat maps of its labels."""
 
     def __init__(self, model: FineTunedModel, device: torch.device) -> None:
         import torch
 
         if not is_network(model.encoder["name"]):
             raise ImagestrataError(
-                f"This model rests on {quote(model.encoder['name'])}, which is no classifier of "
-                "torchvision: there are no maps to look at.",
-                "Fine-tune one, such as resnet18.",
+                f"This model uses the encoder {quote(model.encoder['name'])}, which is not a "
+                "classifier of torchvision and has no feature maps.",
+                "Fine-tune a classifier, such as resnet18.",
             )
         settings = read_encoder(model.folder).settings
         backbone, self._settings = load_network(
@@ -140,13 +140,12 @@ class _Seer:
         self._device = device
 
     def explain(self, label: str | None, folder: Path, file: File) -> dict[str, Any]:
-        """Explain one picture, and write what was seen."""
+        """Explain one picture, and write the heat map."""
         import torch
 
-        square = resize(
-            scanned_picture(file), self._settings["resize"], self._settings["input_size"],
-            self._settings["short_side"], bicubic=self._settings["interpolation"] == "bicubic",
-        )  # fmt: skip
+        from ..encoders.network import input_square
+
+        square = input_square(scanned_picture(file), self._settings)
         pixels = torch.from_numpy(np.asarray(square).copy()).to(self._device)
         mean, sd = (
             torch.tensor(self._settings[name], device=self._device) for name in ("mean", "sd")
@@ -162,14 +161,10 @@ class _Seer:
         safe = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
         target = folder / f"{file[0]}-{safe}.png"
         write_bytes(target, _overlay(square, heat.detach().cpu().numpy()))
-        return {
-            "label": name,
-            "probability": float(probability[column]),
-            "overlay": str(target),
-        }
+        return {"label": name, "probability": float(probability[column]), "overlay": str(target)}
 
     def _maps(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The last maps (1, channels, height, width) that the network makes, and its outputs."""
+        """Return the network's last maps (1, channels, height, width), and its outputs."""
         import torch
 
         seen: list[torch.Tensor] = []
@@ -189,20 +184,20 @@ class _Seer:
 
         if not seen or isinstance(self._backbone, VisionTransformer):
             raise ImagestrataError(
-                f"{quote(self._settings['name'])} makes no maps with a channel per feature, as "
-                "convolutional networks do: Grad-CAM does not apply.",
+                f"{quote(self._settings['name'])} has no maps with a channel per feature, as "
+                "convolutional networks do, so Grad-CAM does not apply.",
                 "Fine-tune a convolutional network, such as resnet18.",
             )
         return seen[-1], vectors @ self._weight.T + self._bias
 
 
 def _output(task: str, column: int) -> int:
-    """Which output of the last layer a label is."""
+    """Return the index of a label's output of the last layer."""
     return 1 if task == "binary" else column
 
 
 def _overlay(square: Image.Image, heat: NDArray[np.float32]) -> bytes:
-    """PNG of the square, and of the square with the heat map over it."""
+    """Return a PNG file of the square, without and with the heat map."""
     import io
 
     import matplotlib

@@ -1,4 +1,4 @@
-"""Teach a network the researcher's own categories."""
+"""Fine-tune a network on your own categories."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def fine_tune(
     progress: Progress = True,
     engine: Any = None,
 ) -> FineTunedModel:
-    """Teach a network that has seen many photographs the categories of a project.
+    """Fine-tune a pretrained network on the categories of your project.
 
-    Its last layer is replaced by one for these labels, and all its weights go on
-    learning from these images. Made for few labels: some hundred images. The result
-    labels new images (:func:`predict_labels`) and makes better vectors to cluster
+    The last layer is replaced by a new one for your labels, and all weights are trained
+    further on your images. The method is intended for a few hundred labelled images. The
+    model labels new images (:func:`predict_labels`) and computes better vectors for clustering
     (``embed_images(images, model=...)``).
 
     Parameters
@@ -71,101 +71,103 @@ def fine_tune(
     images : path, list of paths, or DataFrame
         As in :func:`imagestrata.embed_images`. Images without a label are left out.
     labels : DataFrame, path of a CSV file, or None
-        A row per labelled image, with ``image_id`` or ``path`` (as scanned, or relative
-        to the folder, or any unique ending), and either one column per label with 1, 0
-        or nothing (nobody said: it counts neither way), or one column of classes. A
-        column ``split`` with "train", "val" and "test" replaces the random split. None:
-        the names of the folders in ``images`` are the labels, as ``train/positive``,
-        ``val/negative`` and so on (*Images as Data*, section 7.4), or one folder per
-        class.
+        One row per labelled image, with ``image_id`` or ``path`` (as scanned, relative to the
+        folder, or any unique ending). It has either one column per label with 1, 0 or an empty
+        cell (unknown, which is not used), or one column of classes. A column ``split`` with
+        "train", "val" and "test" replaces the random split. If None, the names of the folders
+        in ``images`` are the labels: ``train/positive``, ``val/negative`` and so on
+        (*Images as Data*, section 7.4), or one folder per class.
     task : {"binary", "multiclass", "multilabel"}, optional
-        One label; one of several classes; any of several labels. By default what
-        ``labels`` look like. The first two use a softmax over two outputs or one per
-        class, the third one sigmoid per label, where missing labels are masked.
+        One label; one of several classes; any of several labels. By default ``labels``
+        determine the task. The first two use a softmax over two outputs or one per class; the
+        third uses one sigmoid per label and ignores missing labels.
     encoder : str, default "resnet18"
-        The network to start from: any classifier of torchvision. The paper and the
-        Element took ResNet-18.
+        The pretrained network: any classifier of torchvision. The paper and the Element use
+        ResNet-18.
     weights : path or str, optional
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
         See :func:`imagestrata.embed_images`.
     freeze : {"none", "backbone"} or int, default "none"
-        What keeps its weights. ``"backbone"``: all but the new layer. Then vectors are
-        computed once, without augmentation, and training takes seconds; ``encoder`` may
-        be any, ``"hog"`` too. A number: the first so many blocks of the network.
+        The part of the network whose weights are fixed. ``"backbone"`` fixes everything but
+        the new layer: vectors are then computed once, without augmentation, training takes
+        seconds, and ``encoder`` can be any encoder, such as ``"hog"``. A number fixes this
+        many blocks, beginning with the first.
     augmentation : {"crop_flip", "crop", "flip", "none"}, default "crop_flip"
-        How training pictures vary from epoch to epoch: a random part of 8 to 100% of
-        the area, and mirrored or not (the Element, section 4.3).
+        Random variation of training pictures in each epoch: crops of 8 to 100% of the area,
+        and horizontal flips (the Element, section 4.3).
     batch_norm : {"fixed", "batch"}, default "fixed"
-        Whether layers of batch norm go on using the means and deviations that the
-        network came with, or those of each batch, as the sources' code does by
-        torch's default: those of 4 images are noise, those of 1 more so. Measured with
-        MobileNetV2 on six classes, 6 epochs: validation loss .06 at best with "fixed",
-        .44 with "batch". A network that starts from random weights needs "batch".
+        Means and deviations in batch norm layers: those of the pretrained network, or those of
+        each batch. The sources' code uses those of each batch, which is torch's default; with
+        batches of 1 or 4 images they are mostly noise. With MobileNetV2 on six classes and 6
+        epochs, the best validation loss was .06 with "fixed" and .44 with "batch". A network
+        with random initial weights needs "batch".
     learning_rate : float, default 0.001
-        Best of .01, .001 and .0001 in the Element's Figures 7.4 and 7.5; it goes on
-        with .0005, .001 and .005. The paper took .005. Many labels and a frozen backbone
-        learn slowly at .001: with 12 labels, .01 gave a test F1 of .93 instead of .90.
+        Learning rate. .001 is the best of .01, .001 and .0001 in the Element's Figures 7.4 and
+        7.5; the Element then tries .0005, .001 and .005. The paper uses .005. With many labels
+        and a frozen backbone, .001 is slow: with 12 labels, .01 gave a test F1 of .93 instead
+        of .90.
     momentum : float, default 0.9
-        Of stochastic gradient descent. The Element tries .7 and .9.
+        Momentum of stochastic gradient descent. The Element tries .7 and .9.
     batch_size : int, default 4
         Images per step. The Element tries 1 and 4.
     epochs : int, default 50
+        Number of epochs.
     step_size : int, default 7
     gamma : float, default 0.1
         Every ``step_size`` epochs the learning rate is multiplied by ``gamma`` (the
         Element, section 7.6).
     max_gradient_norm : float or None, default 5
-        Longer gradients are shortened to this. The sources do not; but one odd batch of
-        4 images can undo what a network knows. With MobileNetV2's weights, whose batch
-        norm is folded in, and six classes, at most 43% of the validation images were
-        right in 6 epochs without, 100% with it.
+        Largest norm of the gradients; longer ones are shortened. The sources do not do this,
+        but a single unusual batch of 4 images can destroy a pretrained network. With
+        MobileNetV2's weights, folded batch norm and six classes, at most 43% of the validation
+        images were right after 6 epochs without this limit, and 100% with it.
     class_weights : bool, default False
-        Let rare classes count as much as common ones.
+        Give rare classes the same weight as common ones.
     early_stopping : int, optional
-        Stop when the validation loss has not fallen for so many epochs.
+        Stop if the validation loss has not fallen for this many epochs.
     split : sequence of 3 floats, default (0.6, 0.2, 0.2)
-        Shares of training, validation and test, stratified by label; copies and
-        near-copies are never torn apart. The Element validates on 20% and has no test:
-        but the epoch is chosen by the validation images, so only the test's figures,
-        computed once, are unbiased. The last share may be 0.
+        Shares of training, validation and test, stratified by label. Copies and near-copies
+        always stay in the same split. The Element uses 20% for validation and no test. But the
+        validation images choose the epoch, so only the test figures, which are computed once,
+        are unbiased. The last share may be 0.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
     device : str, default "auto"
         See :func:`imagestrata.embed_images`.
     seed : int, default 0
-        Drives split, augmentation, order and the new layer. On one thread, results are
-        the same in every bit; on several, sums may differ in the last digits.
+        Seed for the split, the augmentation, the order of images and the new layer. On one
+        thread results are identical; on several threads sums can differ in the last digits.
     out : path, optional
-        Folder in which the model is kept, as ``model``, and the state of training after
-        each epoch: a call that was interrupted goes on, a finished one is loaded. By
-        default the model lies in a temporary folder for as long as the object lives.
+        Folder for the model (in its subfolder ``model``) and for the state of training after
+        each epoch. An interrupted call continues, and a finished one is loaded. By default the
+        model is in a temporary folder, which is deleted with the object.
     overwrite : bool, default False
         Replace another model in ``out``.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
     engine : Client or str, optional
         A Dask cluster whose workers scan, decode and (for a frozen backbone) embed the
-        images, see :func:`imagestrata.scan_images`. Training itself is done here.
+        images, see :func:`imagestrata.scan_images`. Training itself runs on your machine.
 
     Returns
     -------
     FineTunedModel
-        The epoch with the lowest validation loss, truly kept. (The Element's companion
-        code keeps the last epoch's weights and reports the best one's accuracy.)
+        The model with the weights of the epoch with the lowest validation loss. (The Element's
+        companion code keeps the last epoch's weights but reports the best epoch's accuracy.)
 
     Raises
     ------
     MissingWeightsError
-        If the network's weights are neither here nor can be downloaded.
+        If the network's weights are not on this machine and cannot be downloaded.
     ImagestrataError
         If labels do not fit the images, contradict each other, are not 0 or 1, or are
-        of one kind only; if there are too few images; if the loss becomes NaN in the
+        all the same; if there are too few images; if the loss becomes NaN in the
         first epoch; if an argument is out of range, or ``out`` holds another model.
 
     Notes
     -----
-    Later epochs with a loss of NaN end the training with a warning: the best epoch so
-    far is kept. Labels of images that are missing or unusable, and images without
-    labels, are left out with a warning that counts them.
+    If the loss becomes NaN in a later epoch, training stops with a warning, and the best epoch
+    is kept. Labels of missing or unusable images, and images without labels, are left out with
+    a warning that reports their number.
     """
     settings = check_settings(
         encoder=encoder, weights=weights, resize=resize, freeze=freeze, augmentation=augmentation,
@@ -178,7 +180,7 @@ def fine_tune(
     check_images(images, out)
     begun = None if out is None else find_step(check_path("out", out), "fine-tune")[1]
     if is_network(encoder) and begun is None:
-        # Missing weights should come to light before thousands of files are looked at.
+        # Missing weights are reported before thousands of files are read.
         load_network(encoder, weights=weights, resize=resize)
     labelled = labelled_images(images, labels, task, out, overwrite, progress, engine)
     return fine_tune_labelled(
@@ -197,7 +199,7 @@ def check_settings(
     seed: int,
     **given: Any,
 ) -> dict[str, Any]:
-    """All arguments that decide the result, checked."""
+    """Check and return all arguments that decide the result."""
     settings = deciding_arguments(encoder, weights, resize, precision, seed)
     if isinstance(freeze, str):
         if freeze not in ("none", BACKBONE):
@@ -209,7 +211,7 @@ def check_settings(
         freeze = check_int("freeze", freeze, minimum=0) or "none"
     if freeze != BACKBONE and not is_network(encoder):
         raise ImagestrataError(
-            f"The encoder {quote(encoder)} cannot be trained further: only classifiers of "
+            f"The encoder {quote(encoder)} cannot be trained further; only classifiers of "
             "torchvision can.",
             f"Use {arg('freeze', 'backbone')}, which trains a new layer on its vectors.",
         )
@@ -234,7 +236,7 @@ def check_settings(
         patience = check_int("early_stopping", given["early_stopping"], minimum=1)
         settings["early_stopping"] = patience
     if freeze == BACKBONE:
-        # Vectors are computed once: there is nothing to vary.
+        # Vectors are computed once, so these settings have no effect.
         del settings["augmentation"], settings["batch_norm"]
     return settings
 
@@ -248,7 +250,7 @@ def labelled_images(
     progress: Progress,
     engine: Any = None,
 ) -> Labelled:
-    """Scan the images, if they are not yet, and join the labels to them."""
+    """Scan the images if necessary, and join the labels to them."""
     import pandas as pd
 
     if labels is not None:
@@ -272,7 +274,7 @@ def _positive(name: str, value: Any) -> float:
 
 def _check_split(split: Any) -> list[float]:
     wanted = (
-        f"{arg('split')} must be the shares of training, validation and test, say "
+        f"{arg('split')} must be the shares of training, validation and test, such as "
         f"{quote((0.6, 0.2, 0.2))}"
     )
     if isinstance(split, str) or not isinstance(split, Sequence) or len(split) != 3:
@@ -280,7 +282,7 @@ def _check_split(split: Any) -> list[float]:
     train, val, test = (check_float("split", share, minimum=0, maximum=1) for share in split)
     if not math.isclose(train + val + test, 1, abs_tol=1e-6) or not train or not val:
         raise ImagestrataError(
-            f"{wanted}; {quote(split)} does not sum to 1, or leaves nothing to train or validate "
-            "on."
+            f"{wanted}; {quote(split)} does not sum to 1, or leaves no images for training or "
+            "validation."
         )
     return [train, val, test]

@@ -1,4 +1,4 @@
-"""From labelled images and settings to a stored model: read, split, train, judge."""
+"""Make a stored model from labelled images and settings: read, split, train, evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from ..embeddings.embed import embed_images
 from ..embeddings.parts import encoder_key
 from ..encoders.base import Encoder
 from ..encoders.registry import is_network, load_network, restore_encoder
+from ..encoders.resize import decode_side
 from ..encoders.saved import read_encoder, write_encoder
 from ..engine import open_engine
 from ..errors import ImagestrataError, plural, warn
@@ -32,7 +33,7 @@ from ..wording import arg
 from ..work import counted
 from .labels import Labelled
 from .model import FineTunedModel, judge, outputs_to_probabilities, write_model
-from .pictures import Pictures, centre, read_pictures, training_picture, training_side, vary
+from .pictures import Pictures, centre, read_pictures, training_picture, vary
 from .split import SPLITS, split_images
 from .task import Floats, decide, first_bias
 
@@ -42,19 +43,19 @@ if TYPE_CHECKING:
 
     from .training import Recipe, State, Trained
 
-#: The network's own layers stay as they are: only the new last one learns.
+#: The network's own layers are fixed; only the new last layer is trained.
 BACKBONE = "backbone"
 
-#: Pixels that a perceptual hash needs of a picture's short side.
+#: Short side of pictures for perceptual hashes, in pixels.
 _EYE_SIDE = 128
 
-#: Where a probability becomes a yes, unless thresholds are calibrated.
+#: Threshold of probabilities, unless thresholds are calibrated.
 HALF = 0.5
 
 
 @dataclass(eq=False)
 class _Learnt:
-    """What training leaves behind."""
+    """The results of training."""
 
     labelled: Labelled
     #: Name of each image's split.
@@ -65,7 +66,7 @@ class _Learnt:
     encoder: Mapping[str, Any]
     state: Mapping[str, NDArray[np.float32]]
     backbone: State | None
-    #: What the encoder encodes, by row; or the vectors of all rows.
+    #: Function that returns the encoder's input for a row; or the vectors of all rows.
     inputs: Callable[[int], NDArray[Any]] | NDArray[np.float32]
 
 
@@ -82,16 +83,16 @@ def fine_tune_labelled(
     engine: Any = None,
     vectors: Path | None = None,
 ) -> FineTunedModel:
-    """Train and judge a model, with checked settings.
+    """Train and evaluate a model, with checked settings.
 
-    Parameters are those of :func:`imagestrata.fine_tune`, and:
+    The parameters are those of :func:`imagestrata.fine_tune`, and:
 
     Parameters
     ----------
     test : bool
-        Whether to look at the test images.
+        Evaluate the test images too.
     vectors : Path, optional
-        Where vectors of a frozen backbone are kept for other models.
+        Folder in which vectors of a frozen backbone are stored for other models.
     """
     step = Step(
         out, "fine-tune", settings | {"test": test}, inputs=labelled.fingerprint(),
@@ -113,7 +114,7 @@ def fine_tune_labelled(
         return FineTunedModel.load(folder)
 
     def make() -> FineTunedModel:
-        """The model, which always lies in files: without a run folder, in a borrowed one."""
+        """Make the model, which is always stored: without a run folder, in a temporary one."""
         if step.folder is not None:
             return make_in(step.folder)
         lent = Path(tempfile.mkdtemp(prefix="imagestrata-"))
@@ -142,10 +143,10 @@ def _learn_all(
     progress: Progress,
     engine: Any,
 ) -> _Learnt:
-    """Train a network with a new last layer, from pictures that are cut anew in every epoch."""
+    """Train a network with a new last layer on pictures that vary in every epoch."""
     from ..encoders.inference import pick_device, pick_dtype
     from .network import Network, count_frozen
-    from .training import train
+    from .training import train, without_prefix
 
     name = settings["encoder"]
     backbone, look = load_network(name, weights=weights, resize=settings["resize"])
@@ -153,14 +154,9 @@ def _learn_all(
     place = pick_device(device)
     dtype = pick_dtype(settings["precision"], place)
     pictures = Pictures()
-    labelled, groups = _read(
-        labelled,
-        partial(training_picture, look=look),
-        pictures.append,
-        training_side(look),
-        progress,
-        engine,
-    )
+    prepare = partial(training_picture, look=look)
+    side = decode_side(look["resize"], look["short_side"])
+    labelled, groups = _read(labelled, prepare, pictures.append, side, progress, engine)
     split = _split(labelled, groups, settings)
     bias = first_bias(labelled.task, labelled.truth[split == "train"])
     network = Network(
@@ -173,19 +169,12 @@ def _learn_all(
         np.flatnonzero(split == "val"), _recipe(settings), device=place, dtype=dtype,
         folder=checkpoints, progress=progress,
     )  # fmt: skip
+    head = _head(trained.state["head.weight"], trained.state["head.bias"])
+    look |= {"precision": str(dtype).removeprefix("torch."), "fine_tuned": labelled.labels}
+    own = without_prefix("backbone.", trained.state)
+    size = look["input_size"]
     return _Learnt(
-        labelled,
-        split,
-        trained,
-        _head(trained.state["head.weight"], trained.state["head.bias"]),
-        look | {"precision": str(dtype).removeprefix("torch."), "fine_tuned": labelled.labels},
-        {},
-        {
-            key.removeprefix("backbone."): tensor
-            for key, tensor in trained.state.items()
-            if key.startswith("backbone.")
-        },
-        lambda row: centre(pictures[row], look["input_size"]),
+        labelled, split, trained, head, look, {}, own, lambda row: centre(pictures[row], size)
     )
 
 
@@ -199,14 +188,14 @@ def _learn_head(
     progress: Progress,
     engine: Any,
 ) -> _Learnt:
-    """Train a layer on vectors that are computed once."""
+    """Train a new layer on vectors that are computed once."""
     import torch
 
     from .network import new_head
     from .training import train
 
     given = {key: settings[key] for key in ("resize", "precision", "seed") if key in settings}
-    labelled, groups = _read(labelled, _nothing, lambda nothing: None, _EYE_SIDE, progress, engine)
+    labelled, groups = _read(labelled, _nothing, lambda _: None, _EYE_SIDE, progress, engine)
     split = _split(labelled, groups, settings)
     embeddings = embed_images(
         labelled.images.assign(status="ok"), settings["encoder"], weights=weights, device=device,
@@ -214,7 +203,7 @@ def _learn_head(
     )  # fmt: skip
     labelled, split = _aligned(labelled, split, embeddings.images["image_id"])
     training = split == "train"
-    # Vectors of every encoder are brought to one scale, so that one learning rate fits them.
+    # Vectors are standardised, so that one learning rate suits all encoders.
     mean = embeddings.matrix[training].mean(axis=0)
     sd = embeddings.matrix[training].std(axis=0)
     scale = np.where(sd > 0, 1 / np.maximum(sd, 1e-12), 1).astype(np.float32)
@@ -245,7 +234,7 @@ def _learn_head(
 def _store(
     folder: Path, learnt: _Learnt, settings: dict[str, Any], device: str, test: bool
 ) -> None:
-    """Write the model with what the kept epoch says of every image."""
+    """Write the model with its predictions and scores."""
     write_encoder(folder, learnt.encoder, learnt.state, learnt.backbone)
     labelled = learnt.labelled
     shown = np.ones(len(learnt.split), dtype=bool) if test else learnt.split != "test"
@@ -295,7 +284,7 @@ def _read(
     progress: Progress,
     engine: Any,
 ) -> tuple[Labelled, NDArray[np.int64]]:
-    """Decode all pictures; the readable ones, and which of them are near-copies."""
+    """Decode all pictures; return the readable ones, and their groups of near-copies."""
     files = files_of(labelled.images)
     kept, groups, reasons = read_pictures(files, prepare, keep, side, progress, engine)
     if reasons:
@@ -314,7 +303,7 @@ def _nothing(_: Image.Image) -> NDArray[Any]:
 def _split(
     labelled: Labelled, groups: NDArray[np.int64], settings: dict[str, Any]
 ) -> NDArray[np.str_]:
-    """The splits that the user made, or random ones; each with enough in it."""
+    """Return the user's splits, or random ones, and check that each has images of both kinds."""
     given = "split" in labelled.images
     if given:
         split = labelled.images["split"].to_numpy(dtype=str)
@@ -340,14 +329,14 @@ def _split(
                 "Label more images of that kind, or change "
                 f"{arg('split')}{' (the column of your labels)' if given else ''}.",
             )
-        warn(f"{message}: measures of it are missing or say little.")
+        warn(f"{message}: its measures are missing or unreliable.")
     return split
 
 
 def _cut(
     pictures: Pictures, size: int, augmentation: str, rows: Sequence[int], training: bool
 ) -> Callable[[], torch.Tensor]:
-    """A batch of squares; what is random of them is drawn now, the cutting is done when called."""
+    """Draw the random variation of a batch, and return a function that cuts its squares."""
     import torch
 
     how = augmentation if training else "none"
@@ -358,7 +347,7 @@ def _cut(
 def _encode(
     encoder: Encoder, inputs: Callable[[int], NDArray[Any]], rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Vectors of some rows, computed as :func:`imagestrata.embed_images` does."""
+    """Compute the vectors of some rows as :func:`imagestrata.embed_images` does."""
     size = encoder.batch_size
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     with open_engine() as engine:
@@ -369,7 +358,7 @@ def _encode(
 def _aligned(
     labelled: Labelled, split: NDArray[np.str_], image_ids: pd.Series[str]
 ) -> tuple[Labelled, NDArray[np.str_]]:
-    """The same images in the order of their vectors."""
+    """Return the images in the order of their vectors."""
     rows = pd.Index(labelled.images["image_id"]).get_indexer(image_ids)
     return labelled.select(rows), split[rows]
 
@@ -377,19 +366,8 @@ def _aligned(
 def _recipe(settings: dict[str, Any]) -> Recipe:
     from .training import Recipe
 
-    same = (
-        "learning_rate",
-        "momentum",
-        "batch_size",
-        "epochs",
-        "step_size",
-        "gamma",
-        "max_gradient_norm",
-    )
-    return Recipe(
-        **{name: settings[name] for name in (*same, "class_weights", "seed")},
-        patience=settings["early_stopping"],
-    )
+    given = settings | {"patience": settings["early_stopping"]}
+    return Recipe(**{each.name: given[each.name] for each in fields(Recipe)})
 
 
 def _head(weight: torch.Tensor, bias: torch.Tensor) -> tuple[Floats, Floats]:

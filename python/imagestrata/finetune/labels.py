@@ -1,4 +1,4 @@
-"""From the labels that people keep, in tables or in folders, to one matrix."""
+"""Read labels from tables or folders into one matrix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..wording import arg, kind_of, quote, verb
 from .split import SPLITS
 from .task import TASKS, Floats
 
-#: What folders of splits may be called.
+#: Names of folders of splits.
 _SPLIT_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
 
 _BINARY_NAMES = {"negative", "positive"}
@@ -30,41 +30,41 @@ _BINARY_NAMES = {"negative", "positive"}
 
 @dataclass(eq=False)
 class Labelled:
-    """Distinct images with what is known of them."""
+    """Distinct images with their labels."""
 
     task: str
     #: Names of the columns of ``truth``.
     labels: list[str]
-    #: ``image_id``, ``path``, and ``split`` where the user made the splits.
+    #: ``image_id``, ``path``, and ``split`` if the user made the splits.
     images: pd.DataFrame
     #: See :mod:`~imagestrata.finetune.task`.
     truth: Floats
 
     def select(self, rows: list[int] | NDArray[np.int64]) -> Labelled:
-        """Some of the images, or all in another order."""
+        """Return some of the images, or all in another order."""
         images = self.images.iloc[rows].reset_index(drop=True)
         return Labelled(self.task, self.labels, images, self.truth[rows])
 
     def fingerprint(self) -> str:
-        """Tells other data from the same in another order of rows."""
+        """Return a fingerprint that does not depend on the order of rows."""
         rows = self.images.drop(columns="path").assign(truth=[row.tobytes() for row in self.truth])
         ordered = rows.sort_values("image_id").map(str).to_numpy().tolist()
         return fingerprint([self.task, self.labels, ordered])
 
 
 def label_images(table: pd.DataFrame, labels: Any, task: str | None, root: Path | None) -> Labelled:
-    """Join labels to the images of a scan, or say what does not fit.
+    """Join labels to the images of a scan, or raise an error if they do not fit.
 
     Parameters
     ----------
     table : DataFrame
-        What :func:`~imagestrata.scan_images` returned.
+        The table that :func:`~imagestrata.scan_images` returned.
     labels : DataFrame, path of a CSV file, or None
         As in :func:`~imagestrata.fine_tune`.
     task : str or None
-        None: what the labels look like.
+        If None, the labels determine the task.
     root : Path or None
-        The folder that was scanned, if it was one.
+        The folder that was scanned, if the images came from one folder.
     """
     labelled = join_labels(table, labels, task, root)
     _check_enough(labelled)
@@ -72,7 +72,7 @@ def label_images(table: pd.DataFrame, labels: Any, task: str | None, root: Path 
 
 
 def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path | None) -> Labelled:
-    """The same for labels from which nothing need be learnt, however few they are."""
+    """Join labels to the images of a scan without a minimum number of labels."""
     rows = from_folders(table, root) if labels is None else check_labels(labels)
     found = _find_images(table, rows, root)
     columns = [name for name in rows.columns if name not in (*KEYS, "split")]
@@ -85,7 +85,7 @@ def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path |
 
 
 def read_labels(labels: Any) -> pd.DataFrame:
-    """A user's table of labels, from memory or from a CSV file."""
+    """Return a user's table of labels, from memory or from a CSV file."""
     if isinstance(labels, pd.DataFrame):
         return with_text_ids(labels)
     if not isinstance(labels, str | os.PathLike):
@@ -97,10 +97,10 @@ def read_labels(labels: Any) -> pd.DataFrame:
 
 
 def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
-    """Labels that the names of folders say: ``class/``, or ``train/class/`` and ``val/class/``."""
+    """Return labels from the names of folders: ``class/``, or ``train/class/`` and so on."""
     if root is None:
         raise ImagestrataError(
-            f"Without {arg('labels')}, the folders of the images must say them, so "
+            f"Without {arg('labels')}, the names of folders are the labels, so "
             f"{arg('images')} must be one folder.",
             "Give a folder such as images/train/positive, images/train/negative, or a table of "
             "labels.",
@@ -114,10 +114,10 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     depth = 2 if split else 1
     loose = [path for path, part in zip(table["path"], parts, strict=True) if len(part) <= depth]
     if loose:
-        wanted = "a folder of its class inside train, val or test" if split else "one of a class"
+        wanted = "a class's folder inside train, val or test" if split else "a folder per class"
         raise ImagestrataError(
-            f"{len(loose)} of {plural(len(table), 'image')} lie in no folder that says their "
-            f"class; expected {wanted}: {_some(loose)}.",
+            f"{len(loose)} of {plural(len(table), 'image')} are not in a folder of a class; "
+            f"expected {wanted}: {_some(loose)}.",
             f"Sort them into folders, or give a table as {arg('labels')}.",
         )
     rows = pd.DataFrame({"path": table["path"], "class": [part[depth - 1] for part in parts]})
@@ -129,18 +129,18 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
 
 
 def check_labels(labels: Any) -> pd.DataFrame:
-    """A user's labels, as far as they can be checked without the images."""
+    """Read a user's labels, and check them as far as possible without the images."""
     return _from_table(read_labels(labels))
 
 
 def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """The columns that matter of a user's table, checked."""
+    """Check a user's table, and return its columns of names, labels and splits."""
     keys = [name for name in KEYS if name in rows]
     if not keys:
         raise ImagestrataError(
             "The table of labels must have a column 'image_id', 'path' or 'file'; it has "
             f"{', '.join(map(quote, rows.columns)) or 'none'}.",
-            "Name the column that says which image a row is about.",
+            "Rename the column that identifies the images.",
         )
     is_scan = {"image_id", "path", "status"} <= {*rows.columns}
     known = {*(COLUMNS if is_scan else KEYS), "split"}
@@ -150,7 +150,7 @@ def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
             f"The table of labels has {plural(len(rows), 'row')} and no column with labels."
             if not labels
             else "The table of labels has no rows.",
-            "Expected is a column per label with 1, 0 or nothing, or one column of classes.",
+            "Give one column per label with 1, 0 or empty cells, or one column of classes.",
         )
     split = ["split"] if "split" in rows else []
     rows = rows.loc[:, [*keys, *labels, *split]]
@@ -159,7 +159,7 @@ def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
         raise ImagestrataError(
             f"{lost.sum()} of {plural(len(rows), 'row')} of labels have no {' or '.join(keys)}, "
             f"the first is row {int(np.flatnonzero(lost)[0]) + 1}.",
-            "Fill them in, or drop those rows.",
+            "Complete them, or drop those rows.",
         )
     if split:
         rows = rows.assign(split=_check_splits(rows["split"]))
@@ -177,7 +177,7 @@ def _check_splits(column: pd.Series[Any]) -> pd.Series[str]:
 
 
 def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> pd.DataFrame:
-    """Rows of labels with the image that each is about: the kept one, if that is a copy."""
+    """Add to each row of labels the image that it refers to (for a copy, the kept image)."""
     known = Images(table, root)
     where_found = known.rows_of(rows, "labels")
     known.report(rows, where_found, "labels")
@@ -186,8 +186,8 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
     if rejected.any():
         key = next(name for name in KEYS if name in rows)
         warn(
-            f"{rejected.sum()} of {plural(len(rows), 'row')} of labels are about images that "
-            f"cannot be used and left out: {_some(rows.loc[rejected, key])}.",
+            f"{rejected.sum()} of {plural(len(rows), 'row')} of labels refer to images that "
+            f"cannot be used, and are left out: {_some(rows.loc[rejected, key])}.",
             stacklevel=6,
         )
     ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
@@ -198,7 +198,7 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
 
 
 def _check_task(task: str | None, values: pd.DataFrame) -> str:
-    """The task asked for, if the columns of labels can answer it; or the one they look like."""
+    """Return the given task if the columns of labels fit it, or else the task that fits them."""
     looks = "binary" if _is_binary(values.iloc[:, 0]) else "multiclass"
     if values.shape[1] > 1:
         looks = "multilabel"
@@ -209,15 +209,10 @@ def _check_task(task: str | None, values: pd.DataFrame) -> str:
         raise ImagestrataError(
             f"{arg('task')} must be one of {names}, or {quote(None)}, not {quote(task)}."
         )
-    if task == "multiclass" and values.shape[1] > 1:
+    if task != "multilabel" and values.shape[1] > 1:
         raise ImagestrataError(
-            f"{arg('task', 'multiclass')} needs one column of classes; there are "
-            f"{values.shape[1]}: {_some(values.columns)}.",
-            f"Drop the others, or use {arg('task', 'multilabel')}.",
-        )
-    if task == "binary" and values.shape[1] > 1:
-        raise ImagestrataError(
-            f"{arg('task', 'binary')} needs one column of labels; there are {values.shape[1]}: "
+            f"{arg('task', task)} needs one column of "
+            f"{'classes' if task == 'multiclass' else 'labels'}; there are {values.shape[1]}: "
             f"{_some(values.columns)}.",
             f"Keep one of them, or use {arg('task', 'multilabel')}.",
         )
@@ -232,7 +227,7 @@ def _is_binary(column: pd.Series[Any]) -> bool:
 def _as_numbers(
     found: pd.DataFrame, columns: list[str], task: str
 ) -> tuple[pd.DataFrame, list[str]]:
-    """One row per image, a column of 0, 1 and NaN per label, and the labels' names."""
+    """Return one row per image with a column of 0, 1 and NaN per label, and the labels' names."""
     if task == "multiclass":
         column = columns[0]
         found = _one_row_each(found.dropna(subset=column), [column])
@@ -245,10 +240,10 @@ def _as_numbers(
             numbers = pd.to_numeric(found[column], errors="coerce")
             odd = found[column][~numbers.isin([0, 1]) & found[column].notna()]
             raise ImagestrataError(
-                f"The label {quote(column)} must hold 1, 0 or nothing; {len(odd)} of {len(found)} "
-                f"rows hold something else: {_some(odd.unique())}.",
-                f"Turn it into 0 and 1 ({verb('label_ratings')} does it for ratings); several "
-                f"classes go into one column, with {arg('task', 'multiclass')}.",
+                f"The label {quote(column)} must hold 1, 0 or empty cells; {len(odd)} of "
+                f"{len(found)} rows hold something else: {_some(odd.unique())}.",
+                f"Convert it to 0 and 1 ({verb('label_ratings')} converts ratings); put several "
+                f"classes into one column, with {arg('task', 'multiclass')}.",
             )
     numbers = found[columns].apply(pd.to_numeric).astype(float)
     found = found.assign(**{name: numbers[name] for name in columns})
@@ -257,7 +252,7 @@ def _as_numbers(
 
 
 def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Copies brought together; an error where they contradict each other."""
+    """Merge the rows of copies; raise an error if they contradict each other."""
     groups = found.groupby("image_id", sort=False)
     torn = groups[columns].nunique()
     if (torn > 1).any(axis=None):
@@ -265,15 +260,15 @@ def _one_row_each(found: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         label = str(torn.columns[(torn > 1).any()][0])
         paths = found.drop_duplicates("image_id").set_index("image_id")["path"]
         raise ImagestrataError(
-            f"The labels contradict each other for {plural(len(bad), 'image')} (rows about the "
-            f"same image, or about copies of it), for one in {quote(label)}: {_some(paths[bad])}.",
-            f"Correct them, or bring several people's labels together with {verb('consensus')}.",
+            f"The labels contradict each other for {plural(len(bad), 'image')} (in rows of the "
+            f"same image or of its copies), first in {quote(label)}: {_some(paths[bad])}.",
+            f"Correct them, or combine several annotators' labels with {verb('consensus')}.",
         )
     merged = groups.first().reset_index()
     if "split" in found and (groups["split"].nunique() > 1).any():
         apart = int((groups["split"].nunique() > 1).sum())
         warn(
-            f"{plural(apart, 'image has', 'images have')} copies in more than one split, which "
+            f"{plural(apart, 'image has', 'images have')} copies in more than one split; these "
             "stay in the training split."
         )
         order = {name: place for place, name in enumerate(SPLITS)}
@@ -290,7 +285,7 @@ def _report_unlabelled(table: pd.DataFrame, found: pd.DataFrame) -> None:
 
 
 def _check_enough(labelled: Labelled) -> None:
-    """Raise an error for labels from which nothing can be learnt."""
+    """Raise an error if there are too few labels for training."""
     task, labels, truth = labelled.task, labelled.labels, labelled.truth
     n = len(truth)
     if task == "multiclass":
@@ -299,15 +294,15 @@ def _check_enough(labelled: Labelled) -> None:
                 f"All labelled images ({n:,}) are of one class, {quote(labels[0])}."
                 if labels
                 else "No image has a label.",
-                "Label images of other classes too: a network learns differences.",
+                "Label images of other classes too.",
             )
         if n < 3 * len(labels):
             raise ImagestrataError(
                 f"{plural(n, 'labelled image is', 'labelled images are')} too few for "
                 f"{plural(len(labels), 'class', 'classes')}: training, validation and test each "
                 "need images of every class.",
-                "Label more images, or bring classes together. If the column holds numbers that "
-                f"are no classes, {verb('label_ratings')} turns ratings into labels.",
+                "Label more images, or merge classes. If the column holds ratings, not classes, "
+                f"convert them with {verb('label_ratings')}.",
             )
         return
     for column, label in enumerate(labels):
@@ -315,12 +310,12 @@ def _check_enough(labelled: Labelled) -> None:
         if not yes or not no:
             raise ImagestrataError(
                 f"The label {quote(label)} is {'never 1' if not yes else 'never 0'}: of "
-                f"{plural(n, 'image')}, {yes} have it and {no} have it not.",
-                "Label images of both kinds, or drop the label.",
+                f"{plural(n, 'image')}, {yes} have it and {no} do not.",
+                "Label images with and without it, or drop the label.",
             )
         if min(yes, no) < 3:
             raise ImagestrataError(
                 f"The label {quote(label)} has {plural(yes, 'image')} with it and {no} without: "
-                "training, validation and test each need one of both kinds.",
+                "training, validation and test each need one of each.",
                 "Label more images, or drop the label.",
             )

@@ -1,4 +1,4 @@
-"""A network that has learnt the researcher's categories, with all that is known of it."""
+"""The class FineTunedModel: a fine-tuned network with its scores and predictions."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ _TABLES = ("history", "scores", "confusion", "predictions")
 
 
 class FineTunedModel(Shown):
-    """What :func:`imagestrata.fine_tune` returns.
+    """A fine-tuned network, which :func:`imagestrata.fine_tune` returns.
 
     Attributes
     ----------
     task : str
         ``"binary"``, ``"multiclass"`` or ``"multilabel"``.
     labels : list of str
-        What it can say of an image.
+        Labels or classes that it assigns.
     history : DataFrame
         ``epoch``, ``split`` ("train", "val"), ``loss``, ``accuracy``, ``precision``,
-        ``recall``, ``f1``. Those of "train" are of augmented pictures, as they were on
-        the way through the epoch.
+        ``recall``, ``f1``. Values for "train" are computed on augmented pictures during the
+        epoch.
     scores : DataFrame
         ``split``, ``label``, ``measure``, ``estimate``, ``conf_low``, ``conf_high``,
-        ``n``: how good the kept epoch is, with 95% intervals (see
+        ``n``: measures of the kept epoch, with 95% intervals (see
         :func:`~imagestrata.finetune.scores.score_table`).
     confusion : DataFrame
         ``split``, ``label``, ``truth``, ``decision``, ``n``.
     predictions : DataFrame
         ``image_id``, ``path``, ``split``, ``label``, ``truth``, ``probability``,
-        ``decision`` of all images that had labels, a row per image and label.
+        ``decision`` of all labelled images, with one row per image and label.
     encoder : dict
-        What decides its vectors; the weights' hash among it.
+        Settings that decide its vectors, including the weights' hash.
     training : dict
-        Arguments, the kept epoch, counts, versions: what was done.
+        Record of the training: arguments, the kept epoch, counts, versions.
     head : tuple of ndarray
         Weight (n_outputs, width) and bias (n_outputs,) of the last layer, which turns
         vectors into outputs.
     folder : Path
-        Where it is stored: safetensors, JSON and Parquet, which run no code when read.
+        Folder of its files: safetensors, JSON and Parquet, which run no code when read.
     summary : DataFrame
-        One row: task, numbers of labels and of images by split, epochs, the kept one,
-        and the validation's and test's accuracy and F1.
+        One row: task, numbers of labels and of images by split, number of epochs, the kept
+        epoch, and accuracy and F1 on the validation and test images.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class FineTunedModel(Shown):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> FineTunedModel:
-        """Read a model from the folder that was given to ``fine_tune()`` as ``out``.
+        """Read a model from the folder that you gave to ``fine_tune()`` as ``out``.
 
         Raises
         ------
         ImagestrataError
-            If there is none, or it is damaged.
+            If the folder contains no model, or the model is damaged.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load
@@ -113,12 +113,12 @@ class FineTunedModel(Shown):
                 raise
             raise ImagestrataError(
                 f"The model in {quote(place)} is damaged or incomplete ({error}).",
-                f"Copy it anew, or train it again with {arg('overwrite', True)}.",
+                f"Copy it again, or train it again with {arg('overwrite', True)}.",
             ) from None
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row."""
+        """One row that summarises the model."""
         sizes = self.predictions.drop_duplicates(["image_id", "split"])["split"].value_counts()
         line: dict[str, Any] = {
             "task": self.task,
@@ -135,12 +135,12 @@ class FineTunedModel(Shown):
         return pd.DataFrame([line])
 
     def probabilities(self, embeddings: Embeddings) -> Floats:
-        """Probability of every label, of shape (n_images, n_labels).
+        """Return the probability of every label, of shape (n_images, n_labels).
 
         Parameters
         ----------
         embeddings : Embeddings
-            Made with ``embed_images(images, model=...)`` of this model.
+            Result of ``embed_images(images, model=...)`` with this model.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class FineTunedModel(Shown):
 def outputs_to_probabilities(
     task: str, vectors: NDArray[np.float32], head: tuple[Floats, Floats]
 ) -> Floats:
-    """The last layer, and what its outputs mean."""
+    """Apply the last layer, and convert its outputs to probabilities."""
     weight, bias = head
     return probabilities(task, vectors @ weight.T + bias)
 
@@ -185,7 +185,7 @@ def outputs_to_probabilities(
 def judge(
     task: str, labels: list[str], split: NDArray[np.str_], truth: Floats, decision: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores and confusion of every split."""
+    """Return the scores and the confusion table of every split."""
     scores, confusion = [], []
     for name in SPLITS:
         rows = split == name
@@ -208,7 +208,7 @@ def write_model(
     head: tuple[Floats, Floats],
     training: Mapping[str, Any],
 ) -> None:
-    """Store all but the encoder; ``model.json`` comes last, so that with it the model is whole."""
+    """Store everything but the encoder; ``model.json`` is last and marks a complete model."""
     from safetensors.numpy import save
 
     weight, bias = (np.ascontiguousarray(array, dtype=np.float32) for array in head)

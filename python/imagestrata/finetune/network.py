@@ -1,4 +1,4 @@
-"""A trained network with a new last layer, and which of its weights may move."""
+"""A pretrained network with a new last layer, and the choice of weights to train."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Network(nn.Module):
     look : dict
         Its settings: ``width``, and ``mean`` and ``sd`` of colours.
     bias : ndarray of shape (n_outputs,)
-        Of the new layer, to begin with.
+        Initial biases of the new layer.
     n_frozen : int
-        The first so many blocks keep their weights, see :func:`blocks`.
+        Number of blocks, from the first, whose weights are fixed, see :func:`blocks`.
     batch_norm : str
         ``"fixed"`` or ``"batch"``, see :func:`imagestrata.fine_tune`.
     seed : int
-        Of the new layer's weights.
+        Seed for the new layer's weights.
     """
 
     mean: Tensor
@@ -63,17 +63,17 @@ class Network(nn.Module):
             self._still = [*self._still, *norms]
 
     def forward(self, squares: Tensor) -> Tensor:
-        """Outputs for pictures of shape (n, size, size, 3), uint8."""
-        # Rows, columns, colours: already the order in memory called channels last.
+        """Return outputs for pictures of shape (n, size, size, 3), uint8."""
+        # Rows, columns, colours: this order in memory is already channels last.
         pixels = (squares.permute(0, 3, 1, 2) - self.mean) / self.sd
         vectors = self.backbone(pixels)
         if isinstance(vectors, tuple):
-            vectors = vectors[0]  # in training, some give room to branches that we do not use
+            vectors = vectors[0]  # in training, some networks also return unused branches
         outputs: Tensor = self.head(vectors.float())
         return outputs
 
     def train(self, mode: bool = True) -> Network:
-        """Batch norms that are not to learn keep their statistics; so do all of frozen blocks."""
+        """Set the mode; fixed batch norms and frozen blocks always stay in evaluation mode."""
         super().train(mode)
         for part in self._still:
             part.eval()
@@ -81,8 +81,8 @@ class Network(nn.Module):
 
 
 def new_head(width: int, bias: NDArray[np.float32], seed: int) -> nn.Linear:
-    """A layer with small random weights and given biases."""
-    with torch.random.fork_rng(devices=[]):  # what it draws is replaced at once
+    """Return a layer with small random weights and the given biases."""
+    with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
         head = nn.Linear(width, len(bias))
     nn.init.normal_(head.weight, std=_HEAD_SD, generator=torch.Generator().manual_seed(seed))
     head.bias.data = torch.from_numpy(bias.copy())
@@ -90,10 +90,10 @@ def new_head(width: int, bias: NDArray[np.float32], seed: int) -> nn.Linear:
 
 
 def blocks(backbone: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Parts of a network in the order in which pictures pass them, those that hold weights.
+    """Yield the parts of a network that have weights, from input to output.
 
-    Of ``resnet18``: conv1, bn1, layer1 to layer4. A list of layers within a network
-    (``features`` of many) counts part by part.
+    For ``resnet18`` these are conv1, bn1, layer1 to layer4. In a list of layers (``features``
+    in many networks), every layer is a part of its own.
     """
     for name, part in backbone.named_children():
         if not any(True for _ in part.parameters()):
@@ -105,7 +105,7 @@ def blocks(backbone: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def count_frozen(backbone: nn.Module, name: str, freeze: str | int) -> int:
-    """How many blocks ``freeze`` stands for, if there are so many."""
+    """Return the number of blocks that ``freeze`` fixes, or raise an error if it is too high."""
     if freeze == "none":
         return 0
     names = [block for block, _ in blocks(backbone)]

@@ -1,4 +1,4 @@
-"""Pictures as training needs them: decoded once, cut anew in every epoch."""
+"""Pictures for training: decoded once, and cut differently in every epoch."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from numpy.typing import NDArray
 from ..corpus.duplicates import eye_hash
 from ..corpus.near import find_leaders
 from ..corpus.pictures import File, scanned_picture
-from ..encoders.resize import decode_side, resize
 from ..progress import Progress
 from ..work import Failed, open_work
 
 if TYPE_CHECKING:
     from PIL import Image
 
-#: How pictures vary from epoch to epoch. The Element crops and flips.
+#: Random variation of pictures in every epoch. The Element uses "crop_flip".
 AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
 
-#: Normalise by the statistics that the network came with, or by those of each batch.
+#: Normalisation with the pretrained network's statistics, or with those of each batch.
 BATCH_NORMS = ("fixed", "batch")
 
-#: Pictures that a worker of a cluster prepares together.
+#: Number of pictures that a worker of a cluster prepares together.
 _AT_ONCE = 32
 
-#: Bits of 64 by which perceptual hashes of near-copies differ at most.
+#: Largest number of bits, of 64, in which perceptual hashes of near-copies differ.
 NEAR = 4
 
 
 class Pictures:
-    """Pixels of many pictures in one temporary file: the system keeps in memory what fits."""
+    """Pixels of many pictures in one temporary file, which the system caches in memory."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115, open as long as this lives
@@ -60,10 +59,7 @@ class Pictures:
             self._file.flush()
             self._pixels = np.memmap(self._file, dtype=np.uint8, mode="r")
         start, shape = self._places[number]
-        picture: NDArray[np.uint8] = self._pixels[start : start + int(np.prod(shape))].reshape(
-            shape
-        )
-        return picture
+        return np.asarray(self._pixels[start : start + int(np.prod(shape))].reshape(shape))
 
 
 def read_pictures(
@@ -74,27 +70,27 @@ def read_pictures(
     progress: Progress,
     engine: Any,
 ) -> tuple[list[int], NDArray[np.int64], Counter[str]]:
-    """Decode every picture once and hand to ``keep`` what ``prepare`` makes of it, in order.
+    """Decode every picture once, and call ``keep`` with the results of ``prepare``, in order.
 
     Parameters
     ----------
     files : sequence of (image_id, path)
     prepare, keep : callable
-        The first is called by the engine, the second is not.
+        The engine calls ``prepare``; this process calls ``keep``.
     side : int or None
         See ``decode_side`` of :class:`~imagestrata.encoders.base.Encoder`.
     progress : bool or callable
     engine : Client or str, optional
-        Where pictures are decoded and prepared.
+        The cluster that decodes and prepares pictures.
 
     Returns
     -------
     kept : list of int
-        Which files were readable.
+        Positions of the readable files.
     groups : ndarray of shape (n_kept,)
-        Near-copies have the same number.
+        Group of each file. Near-copies have the same number.
     reasons : Counter
-        Why others were not.
+        Number of other files by reason.
     """
     kept, eyes, reasons = [], [], Counter[str]()
     with open_work("Reading", len(files), progress, engine, files=[files[0][1]]) as work:
@@ -113,30 +109,26 @@ def read_pictures(
 
 
 def training_picture(image: Image.Image, look: dict[str, Any]) -> NDArray[np.uint8]:
-    """What training pictures are cut from; :func:`centre` cuts the encoder's own square.
+    """Return the picture from which training squares are cut, with :func:`centre` among them.
 
-    For ``"rescale_crop"`` the whole picture with its short side at 256 pixels (of most
-    networks), for other choices the square that the encoder looks at.
+    For ``"rescale_crop"`` it is the whole picture, with a short side of 256 pixels for most
+    networks. For other choices it is the encoder's input square.
     """
-    size, short, mode = look["input_size"], look["short_side"], look["resize"]
-    bicubic = look["interpolation"] == "bicubic"
-    if mode != "rescale_crop":
-        return np.asarray(resize(image, mode, size, short, bicubic=bicubic))
     from PIL import Image as pil
 
+    from ..encoders.network import input_square
+
+    if look["resize"] != "rescale_crop":
+        return np.asarray(input_square(image, look))
+    bicubic = look["interpolation"] == "bicubic"
     method = pil.Resampling.BICUBIC if bicubic else pil.Resampling.BILINEAR
     least = min(image.size)
-    width, height = (short * side // least for side in image.size)
+    width, height = (look["short_side"] * side // least for side in image.size)
     return np.asarray(image.resize((width, height), method))
 
 
-def training_side(look: dict[str, Any]) -> int | None:
-    """To what size JPEGs may be decoded."""
-    return decode_side(look["resize"], look["short_side"])
-
-
 def centre(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The square in the middle, as the encoder cuts it."""
+    """Cut out the square in the middle as the encoder does."""
     top, left = (round((side - size) / 2) for side in picture.shape[:2])
     return picture[top : top + size, left : left + size]
 
@@ -144,10 +136,11 @@ def centre(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def vary(
     picture: NDArray[np.uint8], size: int, augmentation: str
 ) -> Callable[[], NDArray[np.uint8]]:
-    """Draw how a picture is cut and flipped; the cutting itself, to be called in any thread.
+    """Draw a random crop and flip, and return a function that applies them in any thread.
 
-    Crops are torchvision's ``RandomResizedCrop`` (8 to 100% of the area, 3:4 to 4:3) and
-    every other picture is flipped, as in the Element. Draws from torch's generator.
+    Crops are torchvision's ``RandomResizedCrop`` (8 to 100% of the area, 3:4 to 4:3), and
+    half of the pictures are flipped, as in the Element. The random numbers come from torch's
+    generator.
     """
     import torch
     from PIL import Image as pil
@@ -156,7 +149,7 @@ def vary(
     flip = "flip" in augmentation and bool(torch.rand(1) < 0.5)
     box = None
     if "crop" in augmentation:
-        image = torch.empty(1).expand(3, *picture.shape[:2])  # only its size is looked at
+        image = torch.empty(1).expand(3, *picture.shape[:2])  # only its size is used
         top, left, height, width = RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3])
         box = (left, top, left + width, top + height)
 
@@ -174,6 +167,6 @@ def vary(
 def _read(
     prepare: Callable[[Image.Image], NDArray[Any]], side: int | None, file: File
 ) -> tuple[NDArray[Any], int]:
-    """A picture prepared, and its perceptual hash."""
+    """Return a prepared picture and its perceptual hash."""
     image = scanned_picture(file, side)
     return prepare(image), eye_hash(image)

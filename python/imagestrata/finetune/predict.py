@@ -1,4 +1,4 @@
-"""What a fine-tuned network says of new images."""
+"""Label new images with a fine-tuned network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .job import HALF
 from .model import FineTunedModel
 from .task import Floats, decide
 
-#: Let the validation images say where each label's threshold is best.
+#: Value of ``threshold`` that chooses each label's threshold on the validation images.
 CALIBRATED = "calibrated"
 
 
@@ -40,14 +40,14 @@ def predict_labels(
     Parameters
     ----------
     images : path, list of paths, DataFrame or Embeddings
-        As in :func:`imagestrata.embed_images`; or embeddings made with
-        ``embed_images(images, model=...)``, so that nothing is computed twice.
+        As in :func:`imagestrata.embed_images`; or embeddings from
+        ``embed_images(images, model=...)``, so that vectors are not computed twice.
     model : FineTunedModel or path
-        What :func:`imagestrata.fine_tune` returned, or the folder it lies in.
+        A model that :func:`imagestrata.fine_tune` returned, or its folder.
     threshold : float, "calibrated" or dict, default 0.5
-        The probability from which on an image gets a label: one for all labels, or one
-        per label. ``"calibrated"``: that of :func:`calibrate_thresholds`. Of several
-        classes an image gets the likeliest, whatever its probability.
+        Lowest probability at which an image gets a label: one for all labels, or one per
+        label. ``"calibrated"`` uses the thresholds of :func:`calibrate_thresholds`. In a
+        multiclass task an image gets the most probable class, whatever its probability.
     device : str, default "auto"
     batch_size : int, optional
     progress : bool or callable, default True
@@ -57,16 +57,16 @@ def predict_labels(
     Returns
     -------
     DataFrame
-        A row per image and label (of a binary task, per image): ``image_id``, ``path``,
-        ``label``, ``probability``, ``decision`` (True or False) and ``threshold``
-        (missing for classes). Images that could not be read have rows without a
-        probability and a decision, and their ``reason``; all others none.
+        One row per image and label (in a binary task, per image): ``image_id``, ``path``,
+        ``label``, ``probability``, ``decision`` (True or False), ``threshold`` (missing for
+        classes) and ``reason``. Images that could not be read have a reason, but no
+        probability and decision.
 
     Raises
     ------
     ImagestrataError
-        If there is no such model, embeddings are not of it, a threshold is not between
-        0 and 1 or of a label that the model does not know.
+        If there is no such model, another model made the embeddings, a threshold is not
+        between 0 and 1, or the thresholds do not fit the model's labels.
     """
     model = as_model(model)
     thresholds = _check_threshold(threshold, model)
@@ -74,13 +74,9 @@ def predict_labels(
         embeddings = images
     else:
         embeddings = embed_images(
-            images,
-            model=model,
-            device=device,
-            batch_size=batch_size,
-            progress=progress,
+            images, model=model, device=device, batch_size=batch_size, progress=progress,
             engine=engine,
-        )
+        )  # fmt: skip
     probability = model.probabilities(embeddings)
     decision = decide(model.task, probability, thresholds)
     table = _long(embeddings.images, model).assign(
@@ -100,23 +96,23 @@ def predict_labels(
 
 @public
 def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
-    """The threshold of each label at which the validation images are labelled best.
+    """Find for each label the threshold with the best measure on the validation images.
 
     Parameters
     ----------
     model : FineTunedModel or path
-        Of a binary or multilabel task.
+        A model of a binary or multilabel task.
     measure : {"f1", "accuracy", "balanced_accuracy"}, default "f1"
-        What is best. F1 looks at the label's positives; balanced accuracy, the mean of
-        the shares of positives and of negatives that are found, at both alike.
+        The measure to maximise. F1 depends on the label's positives. Balanced accuracy is the
+        mean of the shares of positives and of negatives that are found.
 
     Returns
     -------
     DataFrame
-        ``label``, ``threshold`` (half-way between two images' probabilities; of equally
-        good ones that nearest to 0.5), ``estimate`` of the measure there,
-        ``at_half``, the measure at 0.5, and ``n_positive`` and ``n_negative``
-        validation images. With few of them, thresholds are little more than luck.
+        ``label``, ``threshold`` (half-way between two images' probabilities; the nearest to
+        0.5 of equally good ones), ``estimate`` of the measure at this threshold, ``at_half``,
+        the measure at 0.5, and ``n_positive`` and ``n_negative`` validation images. With few
+        of them, thresholds are mostly random.
 
     Raises
     ------
@@ -129,8 +125,8 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
     check_choice("measure", measure, _MEASURES)
     if model.task == "multiclass":
         raise ImagestrataError(
-            "Classes have no thresholds: an image gets the likeliest.",
-            "Look at `probability` where you want sure cases only.",
+            "Classes have no thresholds: an image gets the most probable class.",
+            "Use the column 'probability' to select reliable cases.",
         )
     validated = model.predictions[model.predictions["split"] == "val"].dropna(subset="truth")
     rows = []
@@ -139,9 +135,9 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
         truth, probability = one["truth"].to_numpy(dtype=bool), one["probability"].to_numpy()
         if truth.all() or not truth.any():
             raise ImagestrataError(
-                f"Of {plural(len(truth), 'validation image')} {truth.sum()} have the label "
-                f"{quote(label)}: they cannot say where its threshold should be.",
-                f"Use a number, say {arg('threshold', 0.5)}.",
+                f"{truth.sum()} of {plural(len(truth), 'validation image')} have the label "
+                f"{quote(label)}: a threshold needs images with and without it.",
+                f"Use a number, such as {arg('threshold', 0.5)}.",
             )
         seen = np.unique(probability)
         middles = (seen[1:] + seen[:-1]) / 2
@@ -164,7 +160,7 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
 
 
 def as_model(model: Any) -> FineTunedModel:
-    """A model, or the one that lies in a folder."""
+    """Return the model, or load it from a folder."""
     return model if isinstance(model, FineTunedModel) else FineTunedModel.load(model)
 
 
@@ -202,11 +198,7 @@ def _check_threshold(threshold: Any, model: FineTunedModel) -> Floats:
     if unknown or missing:
         raise ImagestrataError(
             f"{arg('threshold')} must name each label of the model ({', '.join(model.labels)}); "
-            + (
-                f"{quote(unknown[0])} is none of them."
-                if unknown
-                else f"{quote(missing[0])} has none."
-            )
+            + (f"it has {quote(unknown[0])}." if unknown else f"it lacks {quote(missing[0])}.")
         )
     values = [
         check_float("threshold", threshold[name], minimum=0, maximum=1) for name in model.labels
@@ -215,7 +207,7 @@ def _check_threshold(threshold: Any, model: FineTunedModel) -> Floats:
 
 
 def _long(images: pd.DataFrame, model: FineTunedModel) -> pd.DataFrame:
-    """A row per image and label."""
+    """Return one row per image and label."""
     repeated = with_file(images)[["image_id", "path", "file"]].loc[
         images.index.repeat(len(model.labels))
     ]

@@ -1,4 +1,4 @@
-"""From ratings and from several people's labels to labels that a network can learn."""
+"""Make labels for training from ratings, or from the labels of several annotators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..validate import check_float, check_scale, columns_of
 from ..verbs import public
 from ..wording import arg, quote
 
-#: How far means of ratings are off as floating-point numbers, at most.
+#: Largest rounding error of means of ratings.
 _ROUNDING = 1e-9
 
 
@@ -27,53 +27,53 @@ def label_ratings(
     at_least: float = 3.0,
     margin: float = 3.0,
 ) -> pd.DataFrame:
-    """Clear positives and negatives from ratings of what images evoke.
+    """Convert ratings of images to labels: clear positives and negatives.
 
     Parameters
     ----------
     ratings : DataFrame
-        What :func:`read_ratings` returned; or any table with a row per image, or several
-        (one per annotator), with a column ``image_id`` or ``path`` and one column per
-        item, say per emotion. An image's rating of an item is the mean over all who
-        rated it, whatever their group.
+        Result of :func:`read_ratings`; or any table with one row per image, or per image and
+        annotator, a column ``image_id`` or ``path``, and one column per item, such as an
+        emotion. An image's rating of an item is the mean over all its annotators, in all
+        groups.
     items : str or sequence of str, optional
-        The items that are compared; by default all that :func:`read_ratings` returned,
-        or all columns but ``image_id``, ``path`` and ``annotator``.
+        The items to compare. By default all items of :func:`read_ratings`, or all columns
+        except ``image_id``, ``path`` and ``annotator``.
     scale : (float, float), default (0, 10)
-        Lowest ("not at all") and highest rating that could be given.
+        Lowest ("not at all") and highest possible rating.
     at_least, margin : float, default 3
-        An image is a positive of the item with the highest mean if that is at least
-        ``at_least`` points above the lowest rating and beats the second by at least
-        ``margin`` (*Images as Data*, section 7.3, on a scale from 0 to 10).
+        An image is a positive of the item with the highest mean if this mean is at least
+        ``at_least`` points above the lowest rating, and at least ``margin`` points above the
+        second (*Images as Data*, section 7.3, on a scale from 0 to 10).
 
     Returns
     -------
     DataFrame
-        A row per image: ``image_id`` or ``path``, then per item 1 (a clear positive), 0
-        (a negative: all items have the lowest rating) or nothing, which is what
-        :func:`fine_tune` takes.
-        ``attrs["counts"]`` says for each item how many images are ``positive``,
-        ``negative``, and dropped since ``weak`` (highest, but below ``at_least``) or
-        ``unclear`` (highest, but too close to the second), which together are those of
-        Figure 7.2; ``attrs["incomplete"]`` counts images without ratings of every item.
+        One row per image: ``image_id`` or ``path``, then for each item 1 (a clear positive), 0
+        (a negative: all items have the lowest rating) or a missing value. You can give it to
+        :func:`fine_tune`.
+        ``attrs["counts"]`` has for each item the numbers of images that are ``positive``,
+        ``negative``, ``weak`` (highest, but below ``at_least``; dropped) and ``unclear``
+        (highest, but too close to the second; dropped), which together are those of Figure
+        7.2. ``attrs["incomplete"]`` is the number of images without ratings of every item.
 
     Raises
     ------
     ImagestrataError
-        If there is no column that names images, or ratings are no numbers on the scale.
+        If no column names the images, or ratings are not numbers on the scale.
 
     Warns
     -----
     ImagestrataWarning
-        If not one image has the lowest mean rating of all items, so that none is a
-        negative: perhaps ratings began at 1, and the scale is ``(1, 10)``.
+        If no image has the lowest mean rating of all items, so that there are no negatives.
+        Perhaps ratings began at 1, and the scale is ``(1, 10)``.
 
     Notes
     -----
-    A clear positive of one item is left out, not negative, for all others, as in the
-    source: there, negatives are images that evoke nothing. (The source then draws as
-    many negatives as there are positives; ``class_weights=True`` of :func:`fine_tune`
-    does without throwing images away.)
+    As in the source, a clear positive of one item has a missing label for all other items.
+    Negatives are images that evoke nothing. (The source then draws as many negatives as there
+    are positives; ``class_weights=True`` of :func:`fine_tune` balances them without dropping
+    images.)
     """
     at_least = check_float("at_least", at_least, minimum=0)
     margin = check_float("margin", margin, minimum=0)
@@ -105,9 +105,9 @@ def label_ratings(
     table.attrs["incomplete"] = n_images - len(means)
     if evokes.all():
         warn(
-            f"Not one of {plural(len(means), 'image')} has the lowest rating, {low:g}, of all "
+            f"None of {plural(len(means), 'image')} has the lowest rating, {low:g}, of all "
             "items, so that none is a negative.",
-            f"If ratings began elsewhere, say where: {arg('scale', (1, 10))}.",
+            f"If the scale is different, give it: {arg('scale', (1, 10))}.",
         )
     return table
 
@@ -115,9 +115,10 @@ def label_ratings(
 def mean_ratings(
     ratings: pd.DataFrame, items: Sequence[str] | None, scale: tuple[float, float]
 ) -> tuple[pd.DataFrame, int]:
-    """Means of every item (columns) for every image (rows) that is rated for all of them.
+    """Return the mean of every item (columns) for every completely rated image (rows).
 
-    They are counted from the lowest rating of the scale. The number of images comes second.
+    Means are differences from the lowest rating of the scale. The second result is the number
+    of all images.
     """
     key = _key(ratings)
     wide = _widened(ratings, key, items) if {"item", "rating"} <= {*ratings} else ratings
@@ -129,13 +130,13 @@ def mean_ratings(
         raise ImagestrataError(
             f"None of {plural(len(means), 'image')} is rated for all of "
             f"{plural(len(names), 'item')}.",
-            f"Fill in the missing ratings, or name fewer {arg('items')}.",
+            f"Complete the missing ratings, or name fewer {arg('items')}.",
         )
     return complete, len(means)
 
 
 def _widened(ratings: pd.DataFrame, key: str, items: Sequence[str] | None) -> pd.DataFrame:
-    """Ratings with one row each, as :func:`read_ratings` returns them, with a column per item."""
+    """Convert ratings with one row each, as :func:`read_ratings` returns, to a column per item."""
     item = ratings["item"]
     present = list(item.dropna().unique())
     if isinstance(item.dtype, pd.CategoricalDtype):
@@ -152,7 +153,7 @@ def _widened(ratings: pd.DataFrame, key: str, items: Sequence[str] | None) -> pd
 
 
 def combine_labels(labels: pd.DataFrame, rule: str) -> pd.DataFrame:
-    """What :func:`consensus` makes of labels, by one of its rules."""
+    """Combine labels by one of the rules of :func:`consensus`."""
     key = _key(labels)
     names = _rated(labels, key, None, None)
     means = labels.groupby(key, sort=False)[names].mean().astype(float)
@@ -184,7 +185,7 @@ def _key(table: pd.DataFrame) -> str:
                     raise ImagestrataError(f"{lost} of {len(table)} rows have no {name}.")
                 return name
     raise ImagestrataError(
-        f"A table with a column 'image_id', 'path' or 'file' is expected; {columns_of(table)}."
+        f"Give a table with a column 'image_id', 'path' or 'file'; {columns_of(table)}."
     )
 
 
@@ -194,7 +195,7 @@ def _rated(
     items: Sequence[str] | None,
     scale: tuple[float, float] | None,
 ) -> list[str]:
-    """The columns with numbers on the scale; with 1 and 0 where there is none."""
+    """Return the columns with numbers on the scale, or with 1 and 0 if there is no scale."""
     others = {*KEYS, "annotator"}
     if items is None:
         names = [name for name in table.columns if name not in others]
@@ -211,16 +212,15 @@ def _rated(
         whole = numbers.isin([0, 1]) if scale is None else numbers.between(*scale)
         odd = table[name][~whole & table[name].notna()]
         if len(odd):
-            wanted = "1, 0 or nothing"
+            wanted = "1, 0 or empty cells"
             if scale is not None:
                 wanted = f"numbers on the scale, {scale[0]:g} to {scale[1]:g}"
             raise ImagestrataError(
                 f"The column {quote(name)} must hold {wanted}; {len(odd)} of "
-                f"{plural(len(table), 'row')} hold something else, {quote(odd.tolist()[0])} for "
-                "one.",
-                "Drop columns that are no labels."
+                f"{plural(len(table), 'row')} hold something else, first {quote(odd.tolist()[0])}.",
+                "Drop columns that are not labels."
                 if scale is None
-                else f"Name the columns of ratings as {arg('items')}, drop those that are none, or "
-                f"say what scale it was, for example {arg('scale', (0, 100))}.",
+                else f"Name the columns of ratings as {arg('items')}, drop other columns, or give "
+                f"another scale, such as {arg('scale', (0, 100))}.",
             )
     return names

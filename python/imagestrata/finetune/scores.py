@@ -1,4 +1,4 @@
-"""How good are the decisions: measures, each with an interval that says how little is known."""
+"""Measures of the quality of decisions, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .task import Floats
 
 MEASURES = ("accuracy", "precision", "recall", "f1")
 
-#: Stands for all labels together.
+#: Name of the rows for all labels together.
 OVERALL = "(all)"
 
-_Z = 1.959964  # 95% of the normal distribution lies within so many standard deviations
+_Z = 1.959964  # 95% of the normal distribution is within this many standard deviations
 
 Yes = NDArray[np.bool_]
 
@@ -25,7 +25,7 @@ Yes = NDArray[np.bool_]
 def score_table(
     task: str, labels: Sequence[str], truth: Floats, decision: Yes, *, where: str = ""
 ) -> pd.DataFrame:
-    """Every measure, of all labels together and of each, with 95% intervals.
+    """Return every measure, for all labels together and for each, with 95% intervals.
 
     Parameters
     ----------
@@ -33,43 +33,43 @@ def score_table(
         One of :data:`~imagestrata.finetune.task.TASKS`.
     labels : sequence of str
     truth : ndarray of shape (n_images, n_labels)
-        1, 0, or NaN where nobody said, which counts neither as right nor as wrong.
+        1, 0, or NaN for unknown labels, which count neither as right nor as wrong.
     decision : ndarray of bool, same shape
     where : str
-        Which images these are, for the warning.
+        Name of the images for the warning.
 
     Returns
     -------
     DataFrame
         ``label`` (a binary task has only its own, others begin with :data:`OVERALL`),
         ``measure``, ``estimate``, ``conf_low``, ``conf_high``, and ``n``, the number of
-        answers that the estimate is a share of. A share of nothing is NaN.
+        answers in the denominator of the estimate. An estimate with n = 0 is NaN.
 
     Warns
     -----
     UserWarning
-        If a share of nothing enters a mean over labels, where it counts as 0.
+        If a measure with n = 0 enters a mean over labels, in which it counts as 0.
 
     Notes
     -----
-    Accuracy, precision and recall are shares, with Wilson's interval. F1 rises with
-    Jaccard's share J = TP / (TP + FP + FN) as 2 J / (1 + J): its interval is Wilson's of
-    J, carried over. Unlike those of a bootstrap, they stay wide where no mistake was made.
+    Accuracy, precision and recall are shares, with Wilson's interval. F1 is a function of
+    Jaccard's share J = TP / (TP + FP + FN), F1 = 2 J / (1 + J), so its interval is the
+    transformed Wilson interval of J. Unlike bootstrap intervals, these intervals stay wide if
+    there are no mistakes.
 
-    Overall accuracy is the share of images in the right class, or of right answers to
-    several labels; the other overall measures are means over labels (macro averages). As
-    in scikit-learn with ``zero_division=0``, the precision of a label that was never
-    decided for counts as 0 there, and so does the recall of a label that no image has.
-    Labels about which nothing is known (several labels: no answer; classes: neither in
-    the truth nor among the decisions) are left out.
+    Overall accuracy is the share of images in the right class or, for several labels, of
+    right answers. The other overall measures are means over labels (macro averages). As in
+    scikit-learn with ``zero_division=0``, the precision of a label that was never assigned
+    counts as 0, and so does the recall of a label that no image has. Labels without any
+    information (several labels: no answer; classes: neither in the truth nor among the
+    decisions) are left out.
 
-    The answers to several labels about one image are not independent. Overall measures
-    have Wilson's interval with the effective number of answers, m (1 - m) / v (Korn and
-    Graubard 1998): v is the variance of the mean m between images, linearised, with all
-    labels of an image kept together. It is taken as if half an image with only right
-    answers and half an image with only wrong ones had been seen as well, so that it does
-    not vanish where no mistake was made. ``benchmarks/score_coverage.py`` measures how
-    often the intervals cover.
+    The answers to several labels of one image are not independent. Overall measures have
+    Wilson's interval with the effective number of answers, m (1 - m) / v (Korn and Graubard
+    1998): v is the linearised variance of the mean m between images, where all labels of an
+    image stay together. It includes half an image with right answers only and half an image
+    with wrong answers only, so that it is positive even if there are no mistakes.
+    ``benchmarks/score_coverage.py`` measures the coverage of the intervals.
     """
     shares = _shares(truth, decision)
     each = [_measured(measure, labels, *_sums(shares[measure])) for measure in MEASURES]
@@ -84,7 +84,7 @@ def score_table(
 
 
 def average_scores(task: str, truth: Floats, decision: Yes) -> dict[str, float]:
-    """The overall measures (in a binary task, those of its label), without intervals."""
+    """Return the overall measures (in a binary task, those of its label), without intervals."""
     shares = _shares(truth, decision)
     if task == "binary":
         tables = [_measured(measure, [""], *_sums(shares[measure])) for measure in MEASURES]
@@ -93,10 +93,10 @@ def average_scores(task: str, truth: Floats, decision: Yes) -> dict[str, float]:
 
 
 def confusion_table(task: str, labels: Sequence[str], truth: Floats, decision: Yes) -> pd.DataFrame:
-    """How often what was taken for what: ``label``, ``truth``, ``decision``, ``n``.
+    """Count combinations of truth and decision: ``label``, ``truth``, ``decision``, ``n``.
 
-    Of several classes there is one table, named :data:`OVERALL`, of classes; else each
-    label has one of its own, of "yes" and "no".
+    A multiclass task has one table of classes with the label :data:`OVERALL`. Otherwise each
+    label has a table of "yes" and "no".
     """
     if task == "multiclass":
         cells = truth.T @ decision
@@ -111,7 +111,7 @@ def confusion_table(task: str, labels: Sequence[str], truth: Floats, decision: Y
 
 
 def wilson(part: ArrayLike, whole: ArrayLike) -> tuple[Any, Any]:
-    """Ends of Wilson's 95% interval of a share; NaN of a share of nothing."""
+    """Return the ends of Wilson's 95% interval of a share; NaN if the whole is 0."""
     n = np.where(np.asarray(whole) > 0, whole, np.nan)
     share = np.asarray(part) / n
     middle = share + _Z**2 / (2 * n)
@@ -121,11 +121,11 @@ def wilson(part: ArrayLike, whole: ArrayLike) -> tuple[Any, Any]:
 
 
 def clustered_wilson(part: ArrayLike, whole: ArrayLike) -> tuple[float, float]:
-    """Ends of Wilson's 95% interval of a share of trials that come in clusters.
+    """Return the ends of Wilson's 95% interval of a share of clustered trials.
 
-    ``part`` and ``whole`` have a number for each cluster. Where trials of a cluster are
-    more alike than those of different clusters, they count as fewer: as p (1 - p) / v,
-    with the linearised variance v of the share p between clusters.
+    ``part`` and ``whole`` have one number for each cluster. If trials of a cluster are more
+    similar than those of different clusters, the effective number of trials is smaller:
+    p (1 - p) / v, with the linearised variance v of the share p between clusters.
     """
     parts, wholes = np.asarray(part, float), np.asarray(whole, float)
     n, clusters = wholes.sum(), len(wholes)
@@ -140,7 +140,7 @@ def clustered_wilson(part: ArrayLike, whole: ArrayLike) -> tuple[float, float]:
 def _measured(
     measure: str, labels: Sequence[str], part: NDArray[Any], whole: NDArray[Any]
 ) -> pd.DataFrame:
-    """A row per label of a measure that is, or follows from, a share."""
+    """Return one row per label for a measure that is a share or a function of one."""
     estimate = part / np.where(whole > 0, whole, np.nan)
     low, high = wilson(part, whole)
     if measure == "f1":
@@ -158,7 +158,7 @@ def _measured(
 
 
 def _shares(truth: Floats, decision: Yes) -> dict[str, tuple[Yes, Yes]]:
-    """Of each measure, which answers (images by labels) are in its part and in its whole."""
+    """Return for each measure the answers (images by labels) in its part and in its whole."""
     known: Yes = ~np.isnan(truth)
     yes, found = truth == 1, decision & known
     hits = yes & found
@@ -171,17 +171,17 @@ def _shares(truth: Floats, decision: Yes) -> dict[str, tuple[Yes, Yes]]:
 
 
 def _sums(share: tuple[Yes, Yes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Part and whole of each label."""
+    """Return part and whole of each label."""
     return share[0].sum(axis=0), share[1].sum(axis=0)
 
 
 def _known(task: str, shares: dict[str, tuple[Yes, Yes]]) -> Yes:
-    """The labels about which something is known."""
+    """Return the labels with any information."""
     return np.asarray(shares["f1" if task == "multiclass" else "accuracy"][1].any(axis=0))
 
 
 def _overall(task: str, measure: str, shares: dict[str, tuple[Yes, Yes]]) -> dict[str, Any]:
-    """The row of a measure of all labels together."""
+    """Return the row of a measure for all labels together."""
     row = {"label": OVERALL, "measure": measure}
     if task == "multiclass" and measure == "accuracy":
         hits, n = shares["recall"][0].sum(), len(shares["recall"][0])
@@ -199,17 +199,18 @@ def _overall(task: str, measure: str, shares: dict[str, tuple[Yes, Yes]]) -> dic
 def _mean(
     part: NDArray[Any], whole: NDArray[Any], weights: NDArray[Any], *, jaccard: bool
 ) -> tuple[float, float, float]:
-    """A mean of shares and its interval.
+    """Return a mean of shares and its interval.
 
-    ``part`` and ``whole`` have a row for each image and a column for each share; a share
-    of nothing counts as 0. With ``jaccard``, the mean is one of F1, 2 J / (1 + J).
+    ``part`` and ``whole`` have one row for each image and one column for each share. A share
+    whose whole is 0 counts as 0. With ``jaccard``, the result is the mean of F1,
+    2 J / (1 + J).
     """
     if not weights.sum() > 0:
         return np.nan, np.nan, np.nan
     weights = weights / weights.sum()
     parts, wholes = part.sum(axis=0), whole.sum(axis=0)
     shares, smooth = parts / np.maximum(wholes, 1), (parts + 0.5) / (wholes + 1)
-    # How far two shares can be correlated at all: by the images that both are about.
+    # The largest possible correlation of two shares depends on the images that both include.
     common = whole.T @ whole
     overlap = common / np.sqrt(np.maximum(np.outer(wholes, wholes), 1))
     np.fill_diagonal(overlap, 1)
@@ -227,7 +228,7 @@ def _mean(
 
 
 def _tell_nothing(labels: Sequence[str], by_label: pd.DataFrame, known: Yes, where: str) -> None:
-    """Warn about shares of nothing, which count as 0 in the means over labels."""
+    """Warn about measures with n = 0, which count as 0 in the means over labels."""
     counted = {label for label, there in zip(labels, known, strict=True) if there}
     nothing = by_label[by_label["estimate"].isna() & by_label["label"].isin(counted)]
     told = []
@@ -236,9 +237,9 @@ def _tell_nothing(labels: Sequence[str], by_label: pd.DataFrame, known: Yes, whe
         told.append(f"{measure} of {plural(len(names), 'label')} ({some})")
     if told:
         warn(
-            f"In the means over {plural(len(counted), 'label')}{where}, shares of nothing count as "
-            f"0: {'; '.join(told)}. There is no precision of a label that was never decided for, "
-            "and no recall of a label that no image has.",
+            f"In the means over {plural(len(counted), 'label')}{where}, undefined measures count "
+            f"as 0: {'; '.join(told)}. Precision is undefined for a label that was never assigned, "
+            "and recall for a label that no image has.",
             stacklevel=3,
         )
 

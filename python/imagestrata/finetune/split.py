@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: stratified, copies never apart."""
+"""Split images into training, validation and test, stratified by label."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ SPLITS = ("train", "val", "test")
 def split_images(
     truth: Floats, groups: NDArray[np.int64], shares: Sequence[float], seed: int
 ) -> NDArray[np.str_]:
-    """A split for every image, such that each has its share of every label.
+    """Assign every image to a split, so that each split has its share of every label.
 
-    Groups are handed out one by one, those with the rarest label first, each to the
-    split that still lacks most of that label (iterative stratification: Sechidis,
-    Tsoumakas and Vlahavas 2011), here with groups in place of images.
+    Groups are assigned one by one, beginning with the rarest label. Each goes to the split that
+    still lacks most of that label (iterative stratification: Sechidis, Tsoumakas and Vlahavas
+    2011, here with groups in place of images).
 
     Parameters
     ----------
     truth : ndarray of shape (n_images, n_labels)
-        1, 0 or NaN. Negatives are a stratum like positives.
+        1, 0 or NaN. Negatives are a stratum too.
     groups : ndarray of shape (n_images,)
-        Images of one group, numbered from 0, stay together.
+        Groups, numbered from 0. Images of one group stay in the same split.
     shares : sequence of 3 floats
-        Of :data:`SPLITS`; they sum to 1.
+        Shares of :data:`SPLITS`, which sum to 1.
     seed : int
-        Breaks ties.
+        Seed to break ties.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def split_images(
         left = held[waiting].sum(axis=0)
         rarest = np.where(left > 0, left, np.inf).argmin()
         turn = shuffled[waiting[shuffled] & ((held[shuffled, rarest] > 0) | (left.sum() == 0))]
-        # Large groups first: small ones can still even out what they unbalance.
+        # Large groups first: small ones can compensate for the imbalance.
         for group in turn[np.argsort(-sizes[turn], kind="stable")]:
             order = np.lexsort((rng.random(len(room)), -room, -lacking[:, rarest]))
             place = next(split for split in order if shares[split] > 0)

@@ -1,4 +1,4 @@
-"""The step that teaches a network."""
+"""The step that fine-tunes a network."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The three kinds of questions that labels answer: what a network is asked, and how it answers.
+"""The three tasks: their loss, and how outputs become probabilities and decisions.
 
-Whatever the task, labels are a matrix of numbers with a row per image and a column per label:
-1 (has it), 0 (has it not) or NaN (nobody said). A binary task has one column, a multiclass task
-one per class, of which exactly one is 1.
+For all tasks, labels are a matrix of numbers with one row per image and one column per label:
+1 (has it), 0 (does not have it) or NaN (unknown). A binary task has one column. A multiclass
+task has one per class, of which exactly one is 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 
 def loss(task: str, outputs: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
-    """Cross-entropy of the softmax, or of one sigmoid per label over the labels that are known.
+    """Return the cross-entropy of the softmax, or of one sigmoid per label over known labels.
 
     Parameters
     ----------
@@ -43,15 +43,15 @@ def loss(task: str, outputs: Tensor, truth: Tensor, weights: Tensor | None) -> T
     each = F.binary_cross_entropy_with_logits(
         outputs, truth.nan_to_num(0), pos_weight=weights, reduction="none"
     )
-    # A batch in which nothing is known teaches nothing.
+    # A batch without known labels has loss 0.
     mean: Tensor = (each * known).sum() / known.sum().clamp(min=1)
     return mean
 
 
 def first_bias(task: str, truth: Floats) -> Floats:
-    """Biases of the last layer that say of every image what is true of the training images.
+    """Return initial biases of the last layer that predict the shares of the training labels.
 
-    Beginning there, rare labels need not first be learnt to be rare.
+    With them, training does not have to learn first that some labels are rare.
     """
     positive = np.nansum(truth, axis=0) + 0.5
     negative = (truth == 0).sum(axis=0) + 0.5
@@ -63,7 +63,7 @@ def first_bias(task: str, truth: Floats) -> Floats:
 
 
 def class_weights(task: str, truth: Floats) -> Floats:
-    """Weights that make rare classes (of several labels: rare positives) count as much as others.
+    """Return weights that balance classes or, for several labels, positives and negatives.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def class_weights(task: str, truth: Floats) -> Floats:
 
 
 def probabilities(task: str, outputs: Floats) -> Floats:
-    """Probability of each label, of shape (n, n_labels)."""
+    """Return the probability of each label, of shape (n, n_labels)."""
     from scipy.special import expit, softmax
 
     if task == "multilabel":
@@ -90,7 +90,7 @@ def probabilities(task: str, outputs: Floats) -> Floats:
 
 
 def decide(task: str, probability: Floats, thresholds: Floats) -> NDArray[np.bool_]:
-    """Which labels an image gets: those at or above their threshold; of classes, the likeliest."""
+    """Return the labels at or above their thresholds or, of classes, the most probable one."""
     if task != "multiclass":
         return np.asarray(probability >= thresholds)
     likeliest = np.zeros(probability.shape, dtype=bool)

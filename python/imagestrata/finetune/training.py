@@ -1,4 +1,4 @@
-"""Training: epoch by epoch, the best one kept, to be interrupted and resumed at any moment."""
+"""Training by epochs: the best epoch is kept, and an interrupted training continues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .task import Floats, class_weights, decide, loss, probabilities
 
 State: TypeAlias = dict[str, Tensor]
 
-#: Makes the input of some examples, as training (True) or evaluation sees them.
+#: Function that makes the input of some examples for training (True) or evaluation.
 Load: TypeAlias = Callable[[Sequence[int], bool], Callable[[], Tensor]]
 
 _EVALUATION_BATCH = 16
@@ -35,7 +35,7 @@ _EVALUATION_BATCH = 16
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. Defaults, with their sources, are those of :func:`imagestrata.fine_tune`."""
+    """Settings of training, see :func:`imagestrata.fine_tune`."""
 
     learning_rate: float
     momentum: float
@@ -51,7 +51,7 @@ class Recipe:
 
 @dataclass(eq=False)
 class Trained:
-    """The weights of the best epoch, and what happened in every epoch."""
+    """The weights of the best epoch, and the measures of every epoch."""
 
     state: State
     best_epoch: int
@@ -60,7 +60,7 @@ class Trained:
 
 @dataclass
 class _Memory:
-    """All that goes on from one epoch to the next."""
+    """The state that passes from one epoch to the next, without weights."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     epoch: int = 0
@@ -84,24 +84,24 @@ def train(
 ) -> Trained:
     """Train by stochastic gradient descent; the epoch with the lowest validation loss is kept.
 
-    Every random number follows from the seed and the epoch, so that a run that was
-    killed goes on as if it had not been.
+    Every random number depends on the seed and the epoch only, so a continued run gives the
+    same result as an uninterrupted one.
 
     Parameters
     ----------
     model : Module
-        Its parameters that require gradients are trained.
+        The network. Parameters that require gradients are trained.
     load : callable
         See :data:`Load`.
     task : str
     truth : ndarray of shape (n, n_labels)
     train_rows, val_rows : ndarray
-        Rows of ``truth``, and what ``load`` is called with.
+        Rows of ``truth``, which are also the arguments of ``load``.
     recipe : Recipe
     device, dtype
-        Where and in which precision the model computes; weights are kept in float32.
+        Device and precision of the computation; weights are stored in float32.
     folder : Path or None
-        Where the state after every epoch is kept.
+        Folder in which the state after every epoch is stored.
     progress : bool or callable
     """
     model.to(device)
@@ -149,7 +149,7 @@ def train(
 
 
 class _Passes:
-    """One pass over examples, learning from them or not."""
+    """Passes over examples, with or without training."""
 
     def __init__(
         self,
@@ -174,13 +174,13 @@ class _Passes:
     def learn(
         self, rows: NDArray[np.int64], batch_size: int, optimizer: torch.optim.Optimizer
     ) -> dict[str, float]:
-        """Go down the gradient, batch by batch; measures as they were on the way."""
+        """Train on all batches; return the measures during the epoch."""
         self._model.train()
         return self._pass(rows, batch_size, optimizer)
 
     @torch.no_grad()
     def judge(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """Measures on examples that are only looked at."""
+        """Return the measures on examples without training."""
         self._model.eval()
         return self._pass(rows, _EVALUATION_BATCH, None)
 
@@ -193,7 +193,7 @@ class _Passes:
             truth = self._truth[batch].to(self._device)
             with self._precision():
                 output = self._model(inputs.to(self._device))
-            # Class weights steer learning; reported losses can be compared without knowing them.
+            # Reported losses are comparable, since class weights affect training only.
             reported = loss(self._task, output.detach(), truth, None)
             total += float(reported) * len(batch)
             outputs.append(output.detach().float().cpu())
@@ -222,17 +222,17 @@ class _Passes:
 def _ahead(
     load: Load, batches: Sequence[NDArray[np.int64]], training: bool
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """Batches with their inputs; the next one is cut while the last one is learnt from."""
+    """Yield batches with their inputs; the next one is made while the current one is used."""
     cuts = ((batch, load(batch.tolist(), training)) for batch in batches)
     with open_threads(1) as thread:
         yield from thread.map(lambda one: (one[0], one[1]()), cuts)
 
 
 class _Checkpoints:
-    """The state after the last epoch, and that of the best, in two files of a folder.
+    """Stores the state after the last epoch and the best state, in two files of a folder.
 
-    A file of the best state carries its epoch in its name: until the file of the last
-    epoch says which one counts, both are there.
+    The name of the best state's file contains its epoch. The previous file remains until the
+    file of the last epoch refers to the new one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -246,7 +246,7 @@ class _Checkpoints:
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
     ) -> _Memory:
-        """Put everything back as it was after the last epoch that was finished."""
+        """Restore the state after the last finished epoch."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -256,27 +256,22 @@ class _Checkpoints:
             if memory.best_epoch and not self._best(memory.best_epoch).exists():
                 return _Memory()
         except (FileNotFoundError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
-            return _Memory()  # nothing there, or damaged: from the beginning
-        weights = {
-            key[len("model.") :]: tensor
-            for key, tensor in tensors.items()
-            if key.startswith("model.")
-        }
-        _put_back(model, weights)
+            return _Memory()  # no state, or a damaged one: start again
+        _put_back(model, without_prefix("model.", tensors))
         moving = [weight for group in optimizer.param_groups for weight in group["params"]]
         for number, weight in enumerate(moving):
             momentum = tensors.get(f"momentum.{number}")
             if momentum is not None:
                 optimizer.state[weight]["momentum_buffer"] = momentum.to(weight)
         with warnings.catch_warnings():
-            # Stepping the schedule before the optimizer is meant: the steps were taken earlier.
+            # The schedule steps before the optimizer on purpose: its steps were taken earlier.
             warnings.simplefilter("ignore", UserWarning)
             for _ in range(memory.epoch):
                 schedule.step()
         return memory
 
     def best(self, memory: _Memory) -> State:
-        """The best state so far."""
+        """Return the best state so far."""
         from safetensors.torch import load_file
 
         return load_file(self._best(memory.best_epoch)) if memory.best_epoch else {}
@@ -287,7 +282,7 @@ class _Checkpoints:
         write_bytes(self._best(epoch), save(state))
 
     def write(self, memory: _Memory, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Keep the state after an epoch, and drop what it makes obsolete."""
+        """Store the state after an epoch, and remove obsolete files."""
         from safetensors.torch import save
 
         tensors = {f"model.{key}": tensor for key, tensor in _copied(model).items()}
@@ -307,33 +302,38 @@ class _Checkpoints:
 
 @contextmanager
 def _reproducible(seed: int) -> Iterator[Callable[[int], object]]:
-    """Yield what sets torch's generators for an epoch; the user's come back at the end."""
+    """Yield a function that seeds torch's generators for an epoch; restore the user's at exit."""
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
         yield lambda epoch: torch.manual_seed((seed << 20) + epoch)
 
 
 def _is_over(memory: _Memory, recipe: Recipe) -> bool:
-    """Whether the validation loss has not fallen for so many epochs."""
+    """Return whether the validation loss has not fallen for ``patience`` epochs."""
     return recipe.patience is not None and memory.epoch - memory.best_epoch >= recipe.patience
 
 
 def _warn_not_finite(memory: _Memory, recipe: Recipe) -> None:
     what = f"The loss became infinite or NaN in epoch {memory.epoch + 1}"
-    advice = f"Use a smaller learning_rate than {recipe.learning_rate:g}, say a tenth of it."
+    advice = f"Use a smaller learning_rate than {recipe.learning_rate:g}, such as a tenth of it."
     if not memory.best_epoch:
-        raise ImagestrataError(f"{what}: nothing was learnt.", advice)
-    warn(f"{what}. Training stopped there; epoch {memory.best_epoch} is kept. {advice}")
+        raise ImagestrataError(f"{what}, so there is no model.", advice)
+    warn(f"{what}. Training stopped; epoch {memory.best_epoch} is kept. {advice}")
 
 
 def _put_back(model: nn.Module, state: State) -> None:
-    """Load weights into a network's own dictionary, which keeps its version marks."""
+    """Load weights into a network's own dictionary, which keeps its version metadata."""
     own = model.state_dict()
     own.update(state)
     model.load_state_dict(own)
 
 
+def without_prefix(prefix: str, state: State) -> State:
+    """Return the tensors whose names begin with a prefix, without the prefix."""
+    return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+
+
 def _copied(model: nn.Module) -> State:
-    """A true copy of all weights, which further training cannot touch."""
+    """Return a copy of all weights that further training does not change."""
     state = copy.deepcopy(model.state_dict())
     return {key: tensor.cpu().contiguous() for key, tensor in state.items()}

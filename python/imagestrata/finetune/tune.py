@@ -1,4 +1,4 @@
-"""Which settings teach best: a grid, tried point by point."""
+"""Compare settings of fine-tuning over a grid."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ELEMENT_GRID: dict[str, list[Any]] = {
     "batch_size": [1, 4],
 }
 
-#: What is no setting of a model.
+#: Arguments that are not settings of a model.
 _FIXED = {
     "images", "labels", "task", "seed", "device", "out", "overwrite", "progress", "engine",
 }  # fmt: skip
-#: The arguments of fine_tune() that a model is trained with; the split is the same for all.
+#: The arguments of fine_tune() that are settings of a model.
 _DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(fine_tune).parameters.items()
@@ -72,7 +72,7 @@ def tune_model(
     progress: Progress = True,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """Fine-tune with every combination of settings, and compare them on the validation images.
+    """Fine-tune a model for every combination of settings, and compare their validation scores.
 
     Parameters
     ----------
@@ -81,20 +81,20 @@ def tune_model(
     task : {"binary", "multiclass", "multilabel"}, optional
     device : str, default "auto"
     seed : int, default 0
-        As in :func:`imagestrata.fine_tune`. All points of the grid share the split.
+        As in :func:`imagestrata.fine_tune`. All points of the grid use the same split.
     out : path
-        Folder of all models. A call that was interrupted goes on, and a grid that has
-        grown trains only what is new.
+        Folder of all models. An interrupted call continues. If you extend the grid, only the
+        new points are trained.
     grid : dict of lists, optional
-        Values to try, by the name of an argument of :func:`imagestrata.fine_tune`:
+        Values to compare, by the name of an argument of :func:`imagestrata.fine_tune`:
         ``learning_rate``, ``momentum``, ``batch_size``, ``freeze``, ``encoder``, ...
         By default the Element's: learning rates .0005, .001 and .005, momentum .7 and .9,
         batches of 1 and 4 images.
     encoder, weights, resize, freeze, augmentation, batch_norm, learning_rate : optional
     momentum, batch_size, epochs, step_size, gamma, max_gradient_norm : optional
     class_weights, early_stopping, split, precision : optional
-        Arguments of :func:`imagestrata.fine_tune` with its defaults, the same for all
-        points of the grid that do not name them.
+        Arguments of :func:`imagestrata.fine_tune`, with the same defaults. They apply to all
+        points of a grid that does not contain them.
     overwrite : bool, default False
         Train all models again.
     progress : bool or callable, default True
@@ -105,22 +105,22 @@ def tune_model(
     Returns
     -------
     DataFrame
-        The layout of the Element's Table 7.2, the best point first: ``classifier`` (the
-        labels), ``accuracy``, ``f1``, ``precision`` and ``recall`` on the validation
-        images, each of the best epoch; what varies; ``loss`` (by which points are ranked),
-        ``best_epoch``, and the ``folder`` of each model.
+        One row per point in the layout of the Element's Table 7.2, the best point first:
+        ``classifier`` (the labels), ``accuracy``, ``f1``, ``precision`` and ``recall`` on the
+        validation images in the best epoch; the settings that vary; ``loss`` (which ranks the
+        points), ``best_epoch``, and the ``folder`` of each model.
 
     Raises
     ------
     ImagestrataError
-        As :func:`imagestrata.fine_tune`; or if the grid names what is no setting, or has
-        nothing to try. All points are checked before the first is trained.
+        As in :func:`imagestrata.fine_tune`; or if the grid contains unknown settings or has
+        no values. All points are checked before the first is trained.
 
     Notes
     -----
-    No model of the grid looks at the test images. To have the figures of the chosen one
-    on them, once, call ``fine_tune()`` with its settings. The best of many points on few
-    validation images is partly luck: its test figures will be lower.
+    The grid does not use the test images. To evaluate the chosen settings on them, once, call
+    ``fine_tune()`` with these settings. With few validation images, the best of many points
+    is partly due to chance, and its test figures are then lower.
     """
     given = {name: value for name, value in locals().items() if name in _DEFAULTS}
     seed = check_seed(seed)
@@ -155,17 +155,17 @@ def tune_model(
 
 
 def _points(grid: Any, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All combinations of the values to try."""
+    """Return all combinations of the values in the grid."""
     if not isinstance(grid, Mapping) or not grid:
         raise ImagestrataError(
-            f"{arg('grid')} must be lists of values by the name of a setting, such as "
+            f"{arg('grid')} must contain lists of values by the name of a setting, such as "
             f'{{"learning_rate": [0.001, 0.005]}}, not {quote(grid)}.'
         )
     known = [name for name in _DEFAULTS if name != "split"]
     for name in grid:
         if name not in known:
             raise ImagestrataError(
-                f"{quote(name)} is not a setting that can be tried.",
+                f"{quote(name)} is not a setting that a grid can contain.",
                 f"{suggest(name, [*known, *COMMON])} Settings are {', '.join(known)}.".strip(),
             )
     values = {
@@ -174,7 +174,7 @@ def _points(grid: Any, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     }
     empty = [name for name, some in values.items() if not some]
     if empty:
-        raise ImagestrataError(f"{arg('grid')} has no value to try for {quote(empty[0])}.")
+        raise ImagestrataError(f"{arg('grid')} has no value for {quote(empty[0])}.")
     twice = sorted(name for name in grid if given[name] != _DEFAULTS[name])
     if twice:
         raise ImagestrataError(f"{quote(twice[0])} is both in the grid and given as a setting.")

@@ -1,4 +1,4 @@
-"""What scenes are entered into, and what several of them are drawn with."""
+"""The registry of scenes, and drawing functions that several scenes share."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Scene:
     """A kind of picture."""
 
     draw: Callable[[Canvas], None]
-    #: Whether it is finished as a camera would see it; graphics stay clean.
+    #: True: finished as a photograph, with blur and grain. Graphics stay clean.
     photo: bool
-    #: Width to height, one of which is taken.
+    #: Ratios of width to height. One of them is drawn at random.
     shapes: tuple[float, ...]
 
 
@@ -32,7 +32,7 @@ PORTRAIT = (3 / 4, 4 / 5, 1.0)
 def scene(
     *, photo: bool = True, shapes: tuple[float, ...] = LANDSCAPE
 ) -> Callable[[Callable[[Canvas], None]], Callable[[Canvas], None]]:
-    """Enter a drawing function into :data:`SCENES` under its own name."""
+    """Decorate a drawing function: it enters :data:`SCENES` under its own name."""
 
     def enter(draw: Callable[[Canvas], None]) -> Callable[[Canvas], None]:
         SCENES[draw.__name__] = Scene(draw, photo, shapes)
@@ -48,7 +48,7 @@ BRIGHT = [colour for colour in CLOTHES if max(colour) - min(colour) > 40]
 
 
 def bust(c: Canvas, skin: Colour, hair: Colour, shirt: Colour) -> None:
-    """Head and shoulders; the chin is near (0, 0), the head about 12 wide, shoulders 26."""
+    """Draw head and shoulders. The chin is near (0, 0), the head 12 wide, the shoulders 26."""
     style = c.whole(0, 4)
     if style == 1:  # long
         c.rounded(-7, -13, 7, 4, 6, hair)
@@ -59,29 +59,27 @@ def bust(c: Canvas, skin: Colour, hair: Colour, shirt: Colour) -> None:
         c.ellipse(0, -11, 5.8, 3.6, darker(shirt, 0.2))
         c.ellipse(2, -9.6, 6, 1.2, darker(shirt, 0.35))
     elif style:
-        c.polygon(
-            "-5.6,-6 -5.6,-11 -3,-14.2 3,-14.2 5.6,-11 5.6,-6 4.4,-9.6 0,-10.6 -4.4,-9.6", hair
-        )
+        fringe = "-5.6,-6 -5.6,-11 -3,-14.2 3,-14.2 5.6,-11 5.6,-6 4.4,-9.6 0,-10.6 -4.4,-9.6"
+        c.polygon(fringe, hair)
     if style == 2:  # a bun
         c.circle(0, -15, 2.4, hair)
 
 
 def someone(c: Canvas) -> tuple[Colour, Colour, Colour]:
-    """Colours of skin, hair and clothes."""
+    """Draw colours of skin, hair and clothes at random."""
     return c.pick(SKINS), c.pick(HAIRS), c.near(c.pick(CLOTHES))
 
 
 def placard(c: Canvas, words: str, colour: Colour, ink: Colour) -> None:
-    """A sign on a stick whose lower end is at (0, 0)."""
-    width = c.between(20, 27)
-    height = c.between(13, 18)
+    """Draw a sign on a stick. The lower end of the stick is at (0, 0)."""
+    width, height = c.between(20, 27), c.between(13, 18)
     c.rect(-0.6, -26, 0.6, 0, (150, 116, 80))
     c.rect(-width / 2, -26 - height, width / 2, -26, colour)
     c.label(0, -26 - height / 2, words, width * 0.84, height * 0.72, ink, "bold")
 
 
 def houses(c: Canvas, horizon: float, tallest: float, colour: Colour, lit: float) -> None:
-    """A row of buildings with windows, a share of them lit."""
+    """Draw a row of buildings with windows. ``lit`` is the share of windows with light."""
     x = -c.between(0, 6)
     while x < c.w:
         width = c.between(7, 17)
@@ -100,6 +98,7 @@ def houses(c: Canvas, horizon: float, tallest: float, colour: Colour, lit: float
 
 
 def clouds(c: Canvas, n: int, colour: Colour = WHITE, low: float = 35) -> None:
+    """Draw n clouds above the height ``low``."""
     for _ in range(n):
         x, y, size = c.between(0, c.w), c.between(4, low), c.between(3, 7)
         for _ in range(7):
@@ -108,12 +107,14 @@ def clouds(c: Canvas, n: int, colour: Colour = WHITE, low: float = 35) -> None:
 
 
 def day_sky(c: Canvas, horizon: float = 100) -> None:
+    """Draw a blue sky with up to four clouds."""
     top = c.pick(palette("5c96d6 78aadc 96b4ce 4682c8"))
     c.gradient(c.near(top), lighter(top, 0.65), 0, horizon)
     clouds(c, c.whole(0, 4))
 
 
 def road(c: Canvas, y: float) -> None:
+    """Draw a road with a dashed line, from height y down to the lower edge."""
     c.gradient((104, 104, 108), (72, 72, 78), y, 100)
     start = c.between(-12, 0)
     for x in np.arange(start, c.w, 18):
@@ -121,7 +122,7 @@ def road(c: Canvas, y: float) -> None:
 
 
 def leaves(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
-    """A crown of leaves, darker below."""
+    """Draw a crown of leaves that is darker below."""
     c.blob(x, y, r, darker(colour, 0.3), 0.12)
     for _ in range(26):
         a, d = c.between(0, 2 * math.pi), r * math.sqrt(c.between(0, 0.9))

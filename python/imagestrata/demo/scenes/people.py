@@ -79,11 +79,8 @@ def portrait(c: Canvas) -> None:
             c.line([(1.1 * side, -9.4), (3.5 * side, -9.3)], darker(hair, 0.2), 0.5)
         c.line("0.1,-7.4 0.7,-5.1 -0.4,-4.9", darker(skin, 0.25), 0.32)
         smile = c.between(-0.2, 0.8)
-        c.line(
-            [(-1.9, -2.9), (-0.8, -2.9 + smile * 0.6), (0.8, -2.9 + smile * 0.6), (1.9, -2.9)],
-            (160, 76, 72),
-            0.55,
-        )
+        lip = -2.9 + smile * 0.6
+        c.line([(-1.9, -2.9), (-0.8, lip), (0.8, lip), (1.9, -2.9)], (160, 76, 72), 0.55)
         if c.chance(0.85):
             c.polygon(
                 "-5.9,-6.6 -6,-11 -3.6,-14.8 2.8,-15 5.8,-11.6 5.9,-6.6 4.8,-9.6 2.4,-11.8 "
@@ -91,15 +88,9 @@ def portrait(c: Canvas) -> None:
                 hair,
             )
         if c.chance(0.3):  # glasses
+            rim = [(1.6 * math.cos(a), 1.3 * math.sin(a)) for a in np.linspace(0, 6.3, 20)]
             for side in (-1, 1):
-                c.line(
-                    [
-                        (2.3 * side + 1.6 * math.cos(a), -7.6 + 1.3 * math.sin(a))
-                        for a in np.linspace(0, 6.3, 20)
-                    ],
-                    BLACK,
-                    0.3,
-                )
+                c.line([(2.3 * side + x, -7.6 + y) for x, y in rim], BLACK, 0.3)
             c.line("-0.7,-7.8 0.7,-7.8", BLACK, 0.3)
 
 
@@ -139,9 +130,8 @@ def vigil(c: Canvas) -> None:
     """Candles in the dark."""
     c.gradient((14, 12, 26), (46, 26, 26))
     for _ in range(c.whole(8, 18)):
-        c.glow(
-            c.between(0, c.w), c.between(5, 50), c.between(3, 8), c.near((230, 150, 70), 25), 0.5
-        )
+        x, y, r = c.between(0, c.w), c.between(5, 50), c.between(3, 8)
+        c.glow(x, y, r, c.near((230, 150, 70), 25), 0.5)
     c.blur(1.2)
     for row in range(3):
         scale = 0.55 + 0.4 * row
@@ -218,9 +208,8 @@ def football(c: Canvas) -> None:
     """Players and a ball on a pitch."""
     c.gradient((70, 80, 100), (110, 120, 130), 0, 34)
     for _ in range(260):
-        c.circle(
-            c.between(0, c.w), c.between(2, 31), c.between(0.8, 1.4), c.near(c.pick(CLOTHES), 30)
-        )
+        x, y, r = c.between(0, c.w), c.between(2, 31), c.between(0.8, 1.4)
+        c.circle(x, y, r, c.near(c.pick(CLOTHES), 30))
     c.blur(0.7)
     c.rect(0, 30, c.w, 37, c.pick(palette("1e3c78 b42828 ecece8")))
     for stripe, x in enumerate(np.arange(-30, c.w + 30, 16)):
@@ -230,21 +219,13 @@ def football(c: Canvas) -> None:
     home, away = c.pick_some(CLOTHES, 2)
     for _ in range(c.whole(3, 5)):
         shirt, skin = c.pick([home, away]), c.pick(SKINS)
-        with c.at(
-            c.between(0.1, 0.9) * c.w,
-            c.between(66, 92),
-            c.between(0.85, 1.2),
-            c.between(-8, 8),
-            c.chance(0.5),
-        ):
+        x, y = c.between(0.1, 0.9) * c.w, c.between(66, 92)
+        with c.at(x, y, c.between(0.85, 1.2), c.between(-8, 8), c.chance(0.5)):
             c.shadow(0, 0, 9, 2)
             for knee, foot in (((4, -9), (1, -1)), ((-3, -9), (-9, -3))):
                 c.line([(0, -16), knee, foot], skin, 2.4)
-                c.line(
-                    [(knee[0] * 0.6 + foot[0] * 0.4, knee[1] * 0.5 + foot[1] * 0.5), foot],
-                    WHITE,
-                    2.4,
-                )
+                shin = (knee[0] * 0.6 + foot[0] * 0.4, knee[1] * 0.5 + foot[1] * 0.5)
+                c.line([shin, foot], WHITE, 2.4)
             c.polygon("-4,-17 4,-17 5,-11 0,-12 -5,-11", darker(shirt, 0.45))
             c.polygon("-4.4,-29 4.4,-29 4,-16 -4,-16", shirt)
             c.line("-4,-27 -9,-22 -7,-17", shirt, 2.2)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageOps
 
-from ..drawing import WHITE, Canvas, darker, faint, lighter, mix, palette
+from ..drawing import WHITE, Canvas, Points, darker, faint, lighter, mix, palette
 from .kit import CLOTHES, clouds, day_sky, houses, leaves, scene
 
 
@@ -49,10 +49,8 @@ def city_night(c: Canvas) -> None:
 @scene()
 def sunset(c: Canvas) -> None:
     """The sun low over hills or water."""
-    top, low = (
-        c.pick(palette("3c4682 6e4678 285a96 964650")),
-        c.pick(palette("fcaa5a ffbe6e ffd696")),
-    )
+    top = c.pick(palette("3c4682 6e4678 285a96 964650"))
+    low = c.pick(palette("fcaa5a ffbe6e ffd696"))
     horizon = c.between(56, 72)
     c.gradient(c.near(top), low, 0, horizon)
     x, y, r = c.between(0.2, 0.8) * c.w, horizon - c.between(1, 16), c.between(5, 9)
@@ -61,24 +59,17 @@ def sunset(c: Canvas) -> None:
     c.circle(x, y, r, (255, 246, 206))
     if c.chance(0.5):
         c.gradient(mix(low, top, 0.35), darker(top, 0.4), horizon, 100)
+        glint = faint((255, 240, 190), 0.65)
         for row in np.arange(horizon + 1, 100, 1.7):
             spread = r * (0.5 + (row - horizon) / 30)
             for _ in range(4):
                 left = x + c.rng.normal(0, spread * 0.6)
-                c.rect(
-                    left - spread * 0.3,
-                    row,
-                    left + spread * 0.3,
-                    row + 0.7,
-                    faint((255, 240, 190), 0.65),
-                )
+                c.rect(left - spread * 0.3, row, left + spread * 0.3, row + 0.7, glint)
     else:
         c.gradient(low, low, horizon, 100)
         for level in range(3):
-            far = 1 - level / 3
-            c.ridge(
-                horizon + 3 + 12 * level, 15 - 3 * level, mix(darker(top, 0.65), low, far * 0.45)
-            )
+            tone = mix(darker(top, 0.65), low, (1 - level / 3) * 0.45)
+            c.ridge(horizon + 3 + 12 * level, 15 - 3 * level, tone)
 
 
 @scene()
@@ -89,13 +80,8 @@ def ship(c: Canvas) -> None:
     sea = c.pick(palette("28648c 3c788c 325a78 4682a0"))
     c.gradient(lighter(sea, 0.3), darker(sea, 0.35), horizon, 100)
     hull = c.pick(palette("96322c 283250 3c4246 24605a"))
-    with c.at(
-        c.w * c.between(0.4, 0.6),
-        horizon + c.between(8, 13),
-        c.between(0.9, 1.25),
-        c.between(-3, 3),
-        c.chance(0.5),
-    ):
+    x, y = c.w * c.between(0.4, 0.6), horizon + c.between(8, 13)
+    with c.at(x, y, c.between(0.9, 1.25), c.between(-3, 3), c.chance(0.5)):
         if c.chance(0.6):  # a freighter
             for x in np.arange(-26, 20, 7.4):
                 for level in range(c.whole(1, 3)):
@@ -134,32 +120,19 @@ def courthouse(c: Canvas) -> None:
             width = step * 0.6
             c.rect(x, -50, x + width, -8, stone)
             for groove in (0.25, 0.5, 0.75):
-                c.rect(
-                    x + width * groove, -50, x + width * groove + 0.5, -8, mix(stone, shade, 0.5)
-                )
+                left = x + width * groove
+                c.rect(left, -50, left + 0.5, -8, mix(stone, shade, 0.5))
             c.rect(x + width * 0.8, -50, x + width, -8, mix(stone, shade, 0.6))
             for y in (-52, -9):
                 c.rect(x - 0.9, y, x + width + 0.9, y + 2.4, lighter(stone, 0.3))
         c.rect(-wide - 2, -59, wide + 2, -52, stone)
-        c.label(
-            0,
-            -55.5,
-            c.pick(["EQUAL JUSTICE", "COURT OF LAW", "LEX ET PAX", "CITY HALL"]),
-            wide,
-            3.4,
-            darker(shade, 0.35),
-            "serif",
-        )
+        words = c.pick(["EQUAL JUSTICE", "COURT OF LAW", "LEX ET PAX", "CITY HALL"])
+        c.label(0, -55.5, words, wide, 3.4, darker(shade, 0.35), "serif")
         c.polygon([(-wide - 4, -59), (wide + 4, -59), (0, -80)], lighter(stone, 0.15))
         c.polygon([(-wide + 4, -61), (wide - 4, -61), (0, -76)], shade)
-        for step_down in range(4):
-            c.rect(
-                -wide - 3 - 3 * step_down,
-                -8 + 2.6 * step_down,
-                wide + 3 + 3 * step_down,
-                -5.4 + 2.6 * step_down,
-                mix(stone, shade, step_down / 5),
-            )
+        for stair in range(4):
+            half, drop = wide + 3 + 3 * stair, 2.6 * stair
+            c.rect(-half, -8 + drop, half, -5.4 + drop, mix(stone, shade, stair / 5))
 
 
 @scene()
@@ -174,12 +147,10 @@ def house(c: Canvas) -> None:
         c.rect(14, -56, 20, -38, darker(wall, 0.3))
         c.rect(-30, -34, 30, 0, wall)
         c.rect(12, -34, 30, 0, darker(wall, 0.08))
-        c.polygon(
-            [(-35, -33), (35, -33), (c.between(14, 26), -58), (-c.between(14, 26), -58)]
-            if c.chance(0.4)
-            else "-36,-33 36,-33 0,-62",
-            roof,
-        )
+        outline: Points = "-36,-33 36,-33 0,-62"
+        if c.chance(0.4):
+            outline = [(-35, -33), (35, -33), (c.between(14, 26), -58), (-c.between(14, 26), -58)]
+        c.polygon(outline, roof)
         c.rect(-5, -19, 5, 0, c.pick(CLOTHES))
         c.circle(3, -9, 0.9, (230, 200, 120))
         for x in (-23.0, 12.0):
@@ -208,29 +179,21 @@ def mountains(c: Canvas) -> None:
         for x in (peak, peak + c.between(25, 55), peak - c.between(25, 55)):
             height = c.between(34, 58) * (0.6 + 0.4 * far)
             left, right = c.between(0.7, 1.1) * height, c.between(0.7, 1.1) * height
-            c.polygon([(x - left, base), (x, base - height), (x + right, base)], colour)
-            c.polygon(
-                [
-                    (x, base - height),
-                    (x + right, base),
-                    (x + right * 0.1, base),
-                    (x + 3, base - height * 0.55),
-                ],
-                darker(colour, 0.15),
-            )
+            top, edge = base - height, (x + 3, base - height * 0.55)
+            c.polygon([(x - left, base), (x, top), (x + right, base)], colour)
+            side = [(x, top), (x + right, base), (x + right * 0.1, base), edge]
+            c.polygon(side, darker(colour, 0.15))
             if level < 2:
-                snow = [(x, base - height)]
+                snow = [(x, top)]
                 for step, share in enumerate((0.3, 0.12, -0.06, -0.24)):
                     drop = height * (0.32 if step % 2 == 0 else 0.2) * c.between(0.8, 1.1)
-                    snow.append((x + right * share * 0.9, base - height + drop))
+                    snow.append((x + right * share * 0.9, top + drop))
                 c.polygon(snow, (244, 248, 252))
     c.ridge(90, 8, c.near((70, 104, 70)))
     for _ in range(c.whole(15, 40)):
         x, y, size = c.between(0, c.w), c.between(88, 100), c.between(3, 6)
-        c.polygon(
-            [(x - size * 0.4, y), (x, y - size * 1.6), (x + size * 0.4, y)],
-            c.near((44, 78, 56), 10),
-        )
+        fir = [(x - size * 0.4, y), (x, y - size * 1.6), (x + size * 0.4, y)]
+        c.polygon(fir, c.near((44, 78, 56), 10))
 
 
 @scene()
@@ -243,24 +206,10 @@ def tree(c: Canvas) -> None:
     x, base = c.w * c.between(0.35, 0.65), c.between(82, 90)
     c.shadow(x, base, c.between(24, 34), 4, 0.45)
     bark = (96, 70, 52)
-    c.polygon(
-        [
-            (x - 4.5, base),
-            (x - 2, base - 26),
-            (x - 2, base - 40),
-            (x + 2, base - 40),
-            (x + 2, base - 26),
-            (x + 5, base),
-        ],
-        bark,
-    )
+    trunk = ((-4.5, 0), (-2, -26), (-2, -40), (2, -40), (2, -26), (5, 0))
+    c.polygon([(x + dx, base + dy) for dx, dy in trunk], bark)
     c.line([(x, base - 28), (x - 13, base - 44)], bark, 2)
     c.line([(x, base - 30), (x + 13, base - 46)], bark, 2)
     for dx, dy, r in ((-14, -46, 14), (14, -48, 14), (0, -60, 17), (-6, -40, 11), (8, -40, 11)):
-        leaves(
-            c,
-            x + dx + c.between(-3, 3),
-            base + dy + c.between(-3, 3),
-            r * c.between(0.9, 1.2),
-            crown,
-        )
+        place = (x + dx + c.between(-3, 3), base + dy + c.between(-3, 3))
+        leaves(c, *place, r * c.between(0.9, 1.2), crown)

@@ -1,4 +1,4 @@
-"""Graphics: what is made on screens and on paper."""
+"""Graphics: memes, charts, maps, screenshots and print."""
 
 from __future__ import annotations
 
@@ -36,17 +36,11 @@ def meme(c: Canvas) -> None:
     ground = c.pick(palette("78a0be be9678 8caa82 c8aabe a0a0aa"))
     c.gradient(c.near(ground), darker(ground, 0.35))
     for _ in range(5):
-        c.glow(
-            c.between(0, c.w),
-            c.between(0, 100),
-            c.between(15, 40),
-            c.near(lighter(ground, 0.3), 30),
-            0.6,
-        )
+        x, y, r = c.between(0, c.w), c.between(0, 100), c.between(15, 40)
+        c.glow(x, y, r, c.near(lighter(ground, 0.3), 30), 0.6)
     fur = c.pick(palette("d69654 78706c ece0ce 423c3e a88060"))
-    with c.at(
-        c.w / 2 + c.between(-6, 6), c.between(54, 60), c.between(0.9, 1.15), c.between(-8, 8)
-    ):
+    x, y = c.w / 2 + c.between(-6, 6), c.between(54, 60)
+    with c.at(x, y, c.between(0.9, 1.15), c.between(-8, 8)):
         c.ellipse(0, 42, 30, 32, darker(fur, 0.12))
         for side in (-1, 1):
             c.polygon([(8 * side, -20), (24 * side, -36), (27 * side, -6)], fur)
@@ -62,20 +56,15 @@ def meme(c: Canvas) -> None:
             c.ellipse(11 * side, -3, 2.2 if not tired else 3.6, 5.4, BLACK)
             c.circle(11 * side + 1.6, -5, 1.3, WHITE)
             if tired:
-                c.polygon(
-                    [(4 * side, -10.5), (18 * side, -10.5), (18 * side, -3), (4 * side, -3)], fur
-                )
+                c.rect(4 * side, -10.5, 18 * side, -3, fur)
             for y in (8, 11, 14):
                 c.line([(9 * side, y), (34 * side, y * 1.6 - 9)], lighter(fur, 0.75), 0.5)
         c.polygon("-3.4,5 3.4,5 0,9", (206, 110, 116))
         mood = c.pick([-3.5, 3, 4])
         c.line("0,9 0,13", darker(fur, 0.6), 0.9)
         for side in (-1, 1):
-            c.line(
-                [(0, 13), (3 * side, 13 + mood * 0.8), (7 * side, 13 + mood * 0.4)],
-                darker(fur, 0.6),
-                0.9,
-            )
+            mouth = [(0, 13), (3 * side, 13 + mood * 0.8), (7 * side, 13 + mood * 0.4)]
+            c.line(mouth, darker(fur, 0.6), 0.9)
     upper, lower = c.pick(JOKES).split(" / ")
     for y, words in ((10, upper), (90, lower)):
         c.text(c.w / 2, y, words, min(12, c.w * 1.3 / len(words)), WHITE, "bold", edge=BLACK)
@@ -114,7 +103,7 @@ def newspaper(c: Canvas) -> None:
 
 
 def small_print(c: Canvas, x: float, y: float, width: float, rows: int, step: float) -> None:
-    """A column of text too small to read."""
+    """Draw a column of text that is too small to read."""
     ink = (96, 94, 92)
     for row in range(rows):
         end = x
@@ -126,7 +115,7 @@ def small_print(c: Canvas, x: float, y: float, width: float, rows: int, step: fl
 
 
 def axes(c: Canvas, ink: Colour, title: str) -> tuple[float, float, float, float]:
-    """Ground, title and grid of a chart; returns left, top, right and bottom."""
+    """Draw the title and grid of a chart; return its left, top, right and bottom edges."""
     left, top, right, bottom = c.w * 0.13, 18.0, c.w * 0.95, 86.0
     c.text(left, 9, title, 6, ink, "bold", "lm")
     unit = c.pick([5, 10, 20, 50])
@@ -199,15 +188,13 @@ def district_map(c: Canvas) -> None:
     border = np.zeros(nearest.shape, dtype=bool)
     border[1:] |= nearest[1:] != nearest[:-1]
     border[:, 1:] |= nearest[:, 1:] != nearest[:, :-1]
-    levels = np.array(
-        [mix(pale, deep, share) for share in np.linspace(0.05, 0.95, 6)], dtype=np.float32
-    )
+    shares = np.linspace(0.05, 0.95, 6)
+    levels = np.array([mix(pale, deep, share) for share in shares], dtype=np.float32)
     land = levels[c.rng.integers(0, 6, n)][nearest]
     land[border] = 250
     angle = np.arctan2((y - height / 2) / height, (x - width / 2) / width)
-    shore = 0.4 + sum(
-        c.rng.normal(0, 0.045) * np.cos(k * angle + c.between(0, 7)) for k in range(2, 9)
-    )
+    waves = (c.rng.normal(0, 0.045) * np.cos(k * angle + c.between(0, 7)) for k in range(2, 9))
+    shore = 0.4 + sum(waves)
     inside = np.hypot((y - height / 2) / height, (x - width / 2) / width) - shore
     land = np.where(inside[..., None] < 0, land, np.array(sea, dtype=np.float32))
     land[(inside > 0) & (inside < 0.012)] = darker(sea, 0.25)
@@ -242,15 +229,8 @@ def chat(c: Canvas) -> None:
     bar = darker(mine, 0.35)
     c.rect(0, 0, c.w, 10, bar)
     c.circle(7, 5, 3.2, c.pick(SKINS))
-    c.text(
-        12,
-        5,
-        c.pick(["Neighbours", "Family", "Work group", "Class of 09", "Book club"]),
-        4,
-        WHITE,
-        "bold",
-        "lm",
-    )
+    name = c.pick(["Neighbours", "Family", "Work group", "Class of 09", "Book club"])
+    c.text(12, 5, name, 4, WHITE, "bold", "lm")
     c.rect(0, 91, c.w, 100, lighter(ground, 0.1) if dark else WHITE)
     c.rounded(3, 93, c.w - 11, 98, 2.5, mix(ground, (128, 128, 128), 0.2))
     c.circle(c.w - 5.5, 95.5, 3, mine)
@@ -276,9 +256,8 @@ def poster(c: Canvas) -> None:
         ["VOTE\nSUNDAY", "JOIN\nUS", "OPEN\nDEBATE", "MAY\nDAY", "CITY\nFORUM", "READ\nMORE"]
     )
     for row, word in enumerate(words.split("\n")):
-        c.text(
-            c.w / 2, 36 + 26 * row, word, min(26, c.w * 1.25 / len(word)), ink, "bold", edge=edge
-        )
+        size = min(26, c.w * 1.25 / len(word))
+        c.text(c.w / 2, 36 + 26 * row, word, size, ink, "bold", edge=edge)
     c.rect(0, 82, c.w, 100, ground)
     c.rect(c.w * 0.1, 86, c.w * 0.9, 87, ink)
     c.text(c.w / 2, 92, c.pick(["7 PM, TOWN HALL", "FREE ENTRY", "ALL WELCOME"]), 5, ink, "bold")
@@ -296,14 +275,8 @@ def calendar(c: Canvas) -> None:
     c.rect(left, 24, right, 28, head)
     for x in np.linspace(left + 8, right - 8, 6):
         c.rounded(x - 1, 4, x + 1, 12, 1, (90, 94, 100))
-    c.text(
-        c.w / 2,
-        18,
-        c.pick(["JANUARY", "MARCH", "MAY", "JUNE", "SEPTEMBER", "NOVEMBER"]),
-        8,
-        WHITE,
-        "bold",
-    )
+    month = c.pick(["JANUARY", "MARCH", "MAY", "JUNE", "SEPTEMBER", "NOVEMBER"])
+    c.text(c.w / 2, 18, month, 8, WHITE, "bold")
     start, marked = c.whole(0, 6), c.whole(1, 28)
     step_x, step_y = (right - left) / 7, 10.0
     for column, letter in enumerate("MTWTFSS"):
@@ -323,16 +296,9 @@ def test_card(c: Canvas) -> None:
     step = c.w / 7
     for bar, colour in enumerate(bars):
         c.rect(bar * step, 0, (bar + 1) * step + 1, 68, colour)
-        c.rect(
-            bar * step,
-            68,
-            (bar + 1) * step + 1,
-            76,
-            bars[6 - bar] if bar % 2 == 0 else (19, 19, 19),
-        )
-    for block, colour in enumerate(
-        [(0, 33, 76), WHITE, (50, 0, 106), (19, 19, 19), (9, 9, 9), (29, 29, 29)]
-    ):
+        below = bars[6 - bar] if bar % 2 == 0 else (19, 19, 19)
+        c.rect(bar * step, 68, (bar + 1) * step + 1, 76, below)
+    for block, colour in enumerate(palette("00214c ffffff 32006a 131313 090909 1d1d1d")):
         c.rect(block * c.w / 6, 76, (block + 1) * c.w / 6 + 1, 100, colour)
     if c.chance(0.6):
         c.circle(c.w / 2, 46, 26, (230, 230, 230))

@@ -1,4 +1,4 @@
-"""Things, and what moves on roads."""
+"""Objects, vehicles and signs."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def flag(c: Canvas) -> None:
 
 
 def wheel(c: Canvas, x: float, y: float, r: float) -> None:
+    """Draw a wheel around (x, y)."""
     c.circle(x, y, r, (34, 34, 38))
     c.circle(x, y, r * 0.55, (176, 178, 184))
     c.circle(x, y, r * 0.2, (70, 72, 78))
@@ -78,9 +79,8 @@ def bus(c: Canvas) -> None:
             y = top + 5 + 18 * deck
             for x in np.arange(-41, 28, 11.4):
                 c.rounded(x, y, x + 10, y + 12, 1, glass)
-                c.polygon(
-                    [(x + 2, y + 12), (x + 6, y), (x + 8, y), (x + 4, y + 12)], faint(WHITE, 0.2)
-                )
+                shine = [(x + 2, y + 12), (x + 6, y), (x + 8, y), (x + 4, y + 12)]
+                c.polygon(shine, faint(WHITE, 0.2))
             c.rounded(29, y, 42, y + 13, 1.4, lighter(glass, 0.2))
         c.rect(-8, -21 if decks == 1 else -20, 0, -3, darker(paint, 0.3))
         c.circle(42, -7, 1.6, (255, 244, 200))
@@ -116,9 +116,8 @@ def road_sign(c: Canvas) -> None:
     """A traffic sign before blurred green."""
     day_sky(c)
     for _ in range(14):
-        leaves(
-            c, c.between(0, c.w), c.between(55, 95), c.between(10, 18), c.near((100, 140, 80), 14)
-        )
+        x, y, r = c.between(0, c.w), c.between(55, 95), c.between(10, 18)
+        leaves(c, x, y, r, c.near((100, 140, 80), 14))
     c.blur(1.6)
     x = c.w / 2 + c.between(-14, 14)
     c.rect(x - 1.5, 40, x + 1.5, 100, (150, 152, 156))
@@ -140,10 +139,8 @@ def road_sign(c: Canvas) -> None:
             c.text(0, 6, "!", 26, BLACK, "bold")
         else:  # ways
             for y, words in ((-14, "CENTRE"), (6, "STATION")):
-                c.polygon(
-                    [(-30, y - 8), (22, y - 8), (32, y), (22, y + 8), (-30, y + 8)],
-                    c.pick(palette("285aa0 287846")),
-                )
+                arrow = [(-30, y - 8), (22, y - 8), (32, y), (22, y + 8), (-30, y + 8)]
+                c.polygon(arrow, c.pick(palette("285aa0 287846")))
                 c.text(-2, y, words, 9, WHITE, "bold")
 
 
@@ -215,8 +212,6 @@ def clock(c: Canvas) -> None:
             c.text(30 * math.cos(a), 30 * math.sin(a), str(hour), 8, BLACK, "heavy")
         for length, width, angle in ((19, 2.6, c.between(0, 360)), (29, 1.7, c.between(0, 360))):
             with c.at(0, 0, 1, angle):
-                c.polygon(
-                    [(-width, 4), (width, 4), (width * 0.4, -length), (-width * 0.4, -length)],
-                    BLACK,
-                )
+                tip = width * 0.4
+                c.polygon([(-width, 4), (width, 4), (tip, -length), (-tip, -length)], BLACK)
         c.circle(0, 0, 2.4, case)
