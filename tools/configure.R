@@ -13,11 +13,20 @@ copied <- file.copy(file.path("python", files), file.path(target, files))
 project <- readLines("pyproject.toml", encoding = "UTF-8")
 invisible(file.copy("pyproject.toml", target))
 
-version <- sub('^version = "(.*)"$', "\\1", grep("^version = ", project, value = TRUE))
+stated <- function(key) {
+  pattern <- paste0("^", key, ' = "(.*)"$')
+  sub(pattern, "\\1", grep(pattern, project, value = TRUE))
+}
+version <- stated("version")
 metadata <- file.path(target, paste0("imagestrata-", version, ".dist-info"))
 dir.create(metadata)
 writeLines(
-  c("Metadata-Version: 2.1", "Name: imagestrata", paste("Version:", version)),
+  c(
+    "Metadata-Version: 2.1",
+    "Name: imagestrata",
+    paste("Version:", version),
+    paste("Summary:", stated("description"))
+  ),
   file.path(metadata, "METADATA")
 )
 

@@ -25,4 +25,5 @@ test_that("it tells a run with its own numbers", {
   )
   expect_match(text, sprintf("%d images", nrow(drawn)), fixed = TRUE)
   expect_match(text, "\n\nReference: ", fixed = TRUE)
+  expect_match(text, "imagestrata: Visual topics", fixed = TRUE)
 })

@@ -71,10 +71,13 @@ test_that("install_imagestrata() makes an environment that can be found", {
   expect_true(reticulate::virtualenv_exists("r-test"))
 })
 
-test_that("the core's version is the package's", {
+test_that("the core has the package's version and title", {
   metadata <- list.files(core_source(), "METADATA", recursive = TRUE, full.names = TRUE)
+  stated <- read.dcf(metadata)
   expect_equal(
-    unname(read.dcf(metadata)[, "Version"]),
+    unname(stated[, "Version"]),
     as.character(utils::packageVersion("imagestrata"))
   )
+  title <- utils::packageDescription("imagestrata")$Title
+  expect_equal(tolower(unname(stated[, "Summary"])), tolower(title))
 })
