@@ -104,7 +104,7 @@ test_that("warnings and errors of Python arrive as those of R", {
   )
   expect_error(
     teach(folder, dplyr::mutate(labels, people = people + 1), task = "binary"),
-    "must hold 1, 0 or nothing",
+    "must hold 1, 0 or empty cells",
     class = "imagestrata_error"
   )
   expect_error(

@@ -41,7 +41,7 @@ test_that("what read_ratings() returns is taken as it is, items in their order",
 test_that("the scale says what evokes nothing", {
   skip_if_no_core()
   seven <- data.frame(image_id = c("a", "b"), anger = c(7, 1), fear = c(1, 1))
-  expect_warning(label_ratings(seven), "Not one of 2 images has the lowest rating, 0")
+  expect_warning(label_ratings(seven), "None of 2 images has the lowest rating, 0")
   expect_equal(label_ratings(seven, scale = c(1, 7))$anger, c(1, 0))
   number <- function(...) plot_label_ratings(seven, ...)$data$share
   expect_equal(number(scale = c(1, 7)), c(0.5, 0.5, 0))
