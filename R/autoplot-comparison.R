@@ -90,7 +90,7 @@ plot_shares <- function(flows, clusterings, n_clusters) {
   cells <- tibble::tibble(
     row = factor(rep(rows, ncol(counts)), rev(rows)),
     column = factor(rep(colnames(counts), each = nrow(counts)), colnames(counts)),
-    share = as.vector(counts / sizes), label = round(100 * share)
+    share = as.vector(counts / sizes), label = round(100 * .data$share)
   )
   plot_cells(cells, cells[cells$share >= 0.005, ], size = 2.8) +
     ggplot2::scale_x_discrete(position = "top", drop = FALSE, expand = c(0, 0)) +
