@@ -86,7 +86,7 @@ def test_only_confident_tags(tags):
 def test_images_not_looked_at_are_left_out(tags):
     labels = pd.DataFrame({"image_id": list("abe"), "protest": [1, 0, 1]})
     with (
-        pytest.warns(UserWarning, match="1 of 3 rows of labels are about images that cannot"),
+        pytest.warns(UserWarning, match="1 of 3 rows of labels refer to images that cannot"),
         pytest.warns(UserWarning, match="2 of 4 images have no label"),
     ):
         compared = compare_tags(tags, labels, {"protest": "crowd"})
@@ -97,7 +97,7 @@ def test_classes_are_labels_each(tags):
     labels = pd.DataFrame({"image_id": list("abcd"), "what": ["Flag", "Flag", "March", "none"]})
     with (
         pytest.warns(UserWarning, match="No image has a tag for 'none'"),
-        pytest.warns(UserWarning, match="3 labels by 'tags', shares of nothing count as 0"),
+        pytest.warns(UserWarning, match="3 labels by 'tags', undefined measures count as 0"),
     ):
         compared = compare_tags(tags, labels)
     scores = compared.scores.set_index(["label", "measure"])["estimate"]
@@ -147,7 +147,7 @@ def test_unreadable_images_are_not_observations(tags):
         (["tags", LABELS, {"cat": ["cat"]}], "1 of 1 label in `matches` are not among"),
         (["tags", LABELS, ["flag"]], "`matches` must map labels to tags"),
         (["tags", LABELS, {"flag": []}], "The tags for 'flag' must be texts"),
-        (["tags", LABELS.assign(flag=7)], "must hold 1, 0 or nothing"),
+        (["tags", LABELS.assign(flag=7)], "must hold 1, 0 or empty cells"),
         (["tags", LABELS.assign(image_id=list("wxyz"))], "None of the 4 rows of labels"),
     ],
 )
