@@ -74,7 +74,7 @@ test_that("a tag that never comes has no precision, which counts as 0", {
     expect_warning(
       compared <- compare_tags(tagged, by_hand, matches), "No image has a tag for .protest."
     ),
-    "shares of nothing count as 0: precision of 1 label \\(protest\\)"
+    "undefined measures count as 0: precision of 1 label \\(protest\\)"
   )
   expect_equal(compared$estimate[compared$label == "(all)"][2], (0 + 1) / 2)
 })
