@@ -24,8 +24,8 @@ read_csv_text <- function(path, wanted = character(), sep = NULL, encoding = NUL
   if (!is.null(found$broken)) {
     abort_imagestrata(
       "The row that begins in line {found$broken + first_line} of {.file {path}} cannot be read: a
-       quote is not closed, or stands alone.",
-      hint = "Inside a cell in quotes, write two quotes for one.",
+       quote is not closed, or is in the wrong place.",
+      hint = "Inside a cell in quotes, write each quote twice.",
       call = call
     )
   }
@@ -50,7 +50,7 @@ as_text_table <- function(found, sep, path, first_line, call) {
   if (length(twice) > 0) {
     abort_imagestrata(
       "{.file {path}} has more than one column {.field {twice[1]}}{also(twice)}.",
-      hint = "Rename or drop all but one: which of them is meant cannot be known.",
+      hint = "Rename or drop all of them but one.",
       call = call
     )
   }
@@ -64,10 +64,10 @@ as_text_table <- function(found, sep, path, first_line, call) {
   if (length(odd) > 0) {
     n <- length(rows[[odd[1]]])
     abort_imagestrata(
-      "Line {lines[odd[1]]} of {.file {path}} has {n} cell{?s}, and the header {width} (columns
-       separated by {name_of_separator(sep)}).",
-      hint = "Mend that line (is a quote or a separator missing?). If columns are separated by
-              something else, say it with {.arg sep}.",
+      "Line {lines[odd[1]]} of {.file {path}} has {n} cell{?s}, but the header has {width}
+       (columns separated by {name_of_separator(sep)}).",
+      hint = "Correct that line (is a quote or a separator missing?). If another character
+              separates the columns, give it as {.arg sep}.",
       call = call
     )
   }
@@ -91,7 +91,7 @@ read_utf8 <- function(path, encoding = NULL, call = rlang::caller_env()) {
   )
   if (starts(bytes, "504b0304") || starts(bytes, "d0cf11e0")) {
     abort_imagestrata(
-      "{.file {path}} is a workbook of a spreadsheet (or an archive), not text.",
+      "{.file {path}} is a workbook of a spreadsheet program (or an archive), not text.",
       hint = "Save the sheet as CSV UTF-8, or read it with {.code readxl::read_excel(path, col_types
               = \"text\")} and give the data frame.",
       call = call
@@ -101,8 +101,8 @@ read_utf8 <- function(path, encoding = NULL, call = rlang::caller_env()) {
   if (any(bytes == 0)) {
     line <- sum(bytes[seq_len(which(bytes == 0)[1])] == 10) + 1
     abort_imagestrata(
-      "Line {line} of {.file {path}} holds a NUL byte: the file is damaged, or not text.",
-      hint = "Ask for it again.",
+      "Line {line} of {.file {path}} contains a NUL byte: the file is damaged, or not text.",
+      hint = "Ask for the file again.",
       call = call
     )
   }

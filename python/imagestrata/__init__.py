@@ -1,4 +1,4 @@
-"""Sort any pile of images into visual topics, and draw samples that see every topic."""
+"""Sort a collection of images into visual topics, and draw samples from every topic."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import logging
 from importlib import import_module
 from typing import Any
 
-# Programs that want to hear of steps and warnings add handlers of their own.
+# Programs that want to log steps and warnings add their own handlers.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-#: Public name -> module that defines it. Loaded on first use, so that importing
-#: the package stays fast and does not import torch.
+#: Each public name and the module that defines it. The module is imported on first use, so that
+#: importing the package is fast and does not import torch.
 _PUBLIC = {
     "ImagestrataError": "errors",
     "MissingWeightsError": "errors",

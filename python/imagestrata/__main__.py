@@ -1,4 +1,4 @@
-"""``python -m imagestrata`` is the command ``imagestrata``."""
+"""Run the command ``imagestrata`` as ``python -m imagestrata``."""
 
 from .cli import main
 

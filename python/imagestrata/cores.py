@@ -1,4 +1,4 @@
-"""How many cores this process may use: those allotted to it, not those of the machine."""
+"""The number of cores that this process may use, which can be fewer than the machine has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-#: Where Linux tells of groups of processes and of their limits.
+#: Where Linux lists the control groups of a process, and the limits of each group.
 _PROCESS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
-#: What batch systems allot to a task, the narrowest first: SLURM, PBS, Grid Engine, LSF.
+#: Environment variables with the cores that a batch system gives to a task: SLURM, PBS, Grid
+#: Engine, LSF. Within a system, the most specific variable comes first.
 _ALLOTTED = (
     ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"),
     ("PBS_NCPUS", "NCPUS"),
@@ -21,7 +22,7 @@ _ALLOTTED = (
 
 
 def usable_cores() -> int:
-    """The fewest cores that the system, a container or a batch system leaves to this process."""
+    """Number of cores: the lowest limit that the system, a container or a batch system sets."""
     present = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         with suppress(OSError):
@@ -30,6 +31,7 @@ def usable_cores() -> int:
 
 
 def _batch() -> Iterator[int]:
+    """Yield the number of cores that each batch system gives to this task."""
     for names in _ALLOTTED:
         for name in names:
             value = os.environ.get(name, "")
@@ -39,7 +41,7 @@ def _batch() -> Iterator[int]:
 
 
 def _quotas() -> Iterator[int]:
-    """Cores of each group of processes that this one is in, and of those around it."""
+    """Yield the core limits of the control groups of this process and of their parents."""
     with suppress(OSError, UnicodeDecodeError):
         for line in _PROCESS.read_text(encoding="utf-8").splitlines():
             number, controllers, path = line.split(":", 2)
@@ -51,7 +53,7 @@ def _quotas() -> Iterator[int]:
 
 
 def _above(root: Path, path: str, quota: Callable[[Path], float | None]) -> Iterator[int]:
-    """Quotas from a group to the outermost; within a container its own is the root."""
+    """Yield the limits of a group and of all its parents; the root of a container is its own."""
     group = root / path.strip("/")
     for place in [group, *group.parents]:
         with suppress(OSError, ValueError, ZeroDivisionError):

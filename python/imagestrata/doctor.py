@@ -1,4 +1,4 @@
-"""What this machine offers, and what is missing: for people and for bug reports."""
+"""Report what this machine offers and what is missing, for users and for bug reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .provenance import versions
 
 
 def examine() -> dict[str, Any]:
-    """Versions, threads, processor features and the state of every encoder.
+    """Return versions, threads, processor features and the state of every encoder.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def examine() -> dict[str, Any]:
 
 
 def processor_name() -> str:
-    """The processor's own name where the system tells it."""
+    """Name of the processor, or of its architecture if the system does not report a name."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -1,7 +1,7 @@
-"""Where heavy work is done: in threads of this process, or on the workers of a Dask cluster.
+"""Run heavy work in threads of this process, or on the workers of a Dask cluster.
 
-Work is a function and the items to call it on. Results come in the order of the items,
-whoever made them and whenever, which is why they are the same wherever they were made.
+Work is a function and the items to call it on. Results arrive in the order of the items, whichever
+worker computed them, so that they are the same on every engine.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from .provenance import version
 from .validate import expand_home
 from .wording import SAME_CALL, arg, kind_of, quote
 
-#: Threads at most: each may hold a picture and a batch.
+#: The largest number of threads: each may hold an image and a batch in memory.
 MOST_THREADS = 32
 
-#: Tasks that wait for each thread of a cluster, so that none is ever idle.
+#: The number of tasks in the queue of each thread of a cluster, so that no thread is idle.
 _AHEAD = 2
 
-#: Seconds in which a scheduler must answer.
+#: The number of seconds within which a scheduler must answer.
 _PATIENCE = 20
 
 _Item = TypeVar("_Item")
@@ -47,7 +47,7 @@ class Engine(Protocol):
     Attributes
     ----------
     remote : bool
-        Whether that happens in other processes, on a cluster.
+        Whether the function runs in other processes, on a cluster.
     """
 
     remote: bool
@@ -55,49 +55,48 @@ class Engine(Protocol):
     def map(
         self, work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = 1
     ) -> Iterator[_Result]:
-        """Results in the order of ``items``, of which only some are taken ahead of time.
+        """Yield results in the order of ``items``; only some items are read ahead.
 
         Parameters
         ----------
         work : callable
             For a cluster it must be picklable, like items and results: a function of a
-            module, or a ``partial`` of one.
+            module, or a ``partial`` of such a function.
         items : iterable
         at_once : int, default 1
-            Items that go to a cluster together. So many are taken ahead of time here, too.
+            The number of items that go to a worker together. Threads read as many items ahead.
         """
         ...
 
     def check_file(self, path: str | os.PathLike[str]) -> None:
-        """Raise an error if a file is here, but a worker does not see it."""
+        """Raise an error if a file exists here, but a worker cannot see it."""
         ...
 
 
 @contextmanager
 def open_engine(engine: Any = None, *, most_threads: int = MOST_THREADS) -> Iterator[Engine]:
-    """Yield the engine that a user asked for.
+    """Yield the engine that the user chose.
 
-    While it is open BLAS uses one thread here, as it does on a cluster: threads of a BLAS
-    wait for each other in loops, which costs ten times the time where anything else runs,
-    and sums would depend on their number.
+    While the engine is open, BLAS uses one thread here, as it does on a cluster. Several threads of
+    a BLAS wait for each other in loops, which takes ten times as long if anything else runs, and
+    sums would depend on their number.
 
-    Work that was begun, and that nobody waits for any more, is cancelled at the end; where
-    an error ends it, at once.
+    At the end, work that nobody waits for is cancelled; after an error, at once.
 
     Parameters
     ----------
     engine : Client, str or Engine, optional
-        A client of a Dask cluster; or the address of its scheduler
-        (``"tcp://node7:8786"``) or the file that it writes (``scheduler.json``). By
-        default threads, one per core. One that is open already is yielded as it is.
+        A client of a Dask cluster, the address of its scheduler (``"tcp://node7:8786"``) or
+        the file that the scheduler writes (``scheduler.json``). By default threads, one per core.
+        An engine that is already open is yielded unchanged.
     most_threads : int
-        How many these are at most. The threads of a cluster are its owner's choice.
+        The largest number of threads here. The owner of a cluster chooses the threads there.
 
     Raises
     ------
     ImagestrataError
-        If ``engine`` is none of these, or the cluster cannot be reached, has no
-        workers, or has another version of this package.
+        If ``engine`` is of another type; or if the cluster cannot be reached, has no workers or
+        has another version of this package.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -127,18 +126,18 @@ def open_engine(engine: Any = None, *, most_threads: int = MOST_THREADS) -> Iter
 def open_threads(
     n: int, stop: Event | None = None, *, begin: Callable[[], None] | None = None
 ) -> Iterator[Engine]:
-    """Yield n threads; whatever they use may have threads of its own.
+    """Yield an engine with n threads.
 
-    Until they end, Pillow's warnings (odd EXIF and the like) are silenced, since filters of
-    warnings belong to the whole process: our tables say what matters.
+    Until they end, warnings of Pillow (such as those about EXIF) are silenced for the whole
+    process: our tables report what matters.
 
     Parameters
     ----------
     n : int
     stop : Event, optional
-        Set when an error ends the work: threads that wait for something look at it.
+        Set when an error ends the work, for threads that wait for something.
     begin : callable, optional
-        What each thread does first.
+        A function that each thread calls first.
     """
     with warnings.catch_warnings(), ThreadPoolExecutor(n, initializer=begin) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -152,18 +151,18 @@ def open_threads(
 
 
 def torch_in_one_thread() -> None:
-    """Have torch use the thread that calls this, and no other; if it is used at all."""
+    """Let torch use one thread only, if torch is loaded."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
 class _Threads:
-    """One thread per core, each with a torch that uses no other.
+    """One thread per core; torch uses no further threads.
 
-    No core ever waits for another at the end of a loop, and sums do not depend on how
-    many cores there are. Measured on two cores: 1.3 (resnet18) to 1.7 times (mobilenet_v2)
-    as fast as one thread that encodes with parallel loops while others decode.
+    No core waits for another at the end of a loop, and sums do not depend on the number of cores.
+    Measured on two cores, this is 1.3 (resnet18) to 1.7 times (mobilenet_v2) as fast as one thread
+    that encodes with parallel loops while others decode.
     """
 
     remote = False
@@ -184,11 +183,11 @@ class _Threads:
             yield waiting.popleft().result()
 
     def check_file(self, path: str | os.PathLike[str]) -> None:
-        """What is here is here."""
+        """Do nothing: the threads see the files of this process."""
 
 
 class _Dask:
-    """The workers of a Dask cluster. What a worker did not finish, Dask gives to another."""
+    """The workers of a Dask cluster, which gives work of a lost worker to another one."""
 
     remote = True
 
@@ -203,11 +202,11 @@ class _Dask:
         waiting: deque[Any] = deque()
         with _losses_explained(self._client):
             while some := list(islice(rest, at_once)):
-                # Hidden in a partial, since Dask would look through lists for results of its own.
+                # Hidden in a partial, since Dask would search lists for its own results.
                 future = self._client.submit(partial(_work_through, work, some), pure=False)
                 waiting.append(future)
                 self._asked.add(future)
-                # Workers may come and go.
+                # The number of workers may change.
                 if len(waiting) > _AHEAD * sum(self._client.nthreads().values()):
                     yield from self._take(waiting)
             while waiting:
@@ -222,29 +221,29 @@ class _Dask:
     def check_file(self, path: str | os.PathLike[str]) -> None:
         if not Path(path).exists():
             return
-        path = os.path.abspath(path)  # noqa: PTH100, links are not to be followed
+        path = os.path.abspath(path)  # noqa: PTH100, does not follow links
         seen = self._client.run(os.path.exists, path, on_error="ignore")
         blind = [worker for worker, sees in seen.items() if not sees]
         if blind:
             raise ImagestrataError(
                 f"{plural(len(blind), 'worker')} of {len(seen)} in the cluster cannot see "
                 f"{quote(path)} (the first is {blind[0]}).",
-                "Images and files of weights must lie on a file system that all machines of the "
+                "Images and files of weights must be on a file system that all machines of the "
                 "cluster share, under the same path.",
             )
 
     def cancel(self) -> None:
-        """Forget what was not waited for. Workers finish the pieces that they have begun."""
+        """Cancel work that nobody waits for. Workers finish the tasks that they have begun."""
         if self._asked and self._client.status == "running":
             self._client.cancel(list(self._asked), force=True)
 
 
 def _work_through(work: Callable[[_Item], _Result], items: list[_Item]) -> list[_Result]:
-    """What a worker does, with one thread of BLAS and torch, as here; and as Dask's nanny says.
+    """Results of a worker, computed with one thread of BLAS and torch, as here.
 
-    It says so by variables of the environment, but there are workers without a nanny. (If
-    one has several threads, the first that is done gives BLAS back what it had.) Warnings
-    would be seen by nobody.
+    Dask's nanny sets the same by environment variables, but some workers have no nanny. (If a
+    worker has several threads, the first one that finishes resets BLAS.) Warnings are silenced,
+    since nobody would see them.
     """
     from threadpoolctl import threadpool_limits
 
@@ -260,30 +259,30 @@ def _work_through(work: Callable[[_Item], _Result], items: list[_Item]) -> list[
 
 @contextmanager
 def _losses_explained(client: Any) -> Iterator[None]:
+    """Turn errors of a lost worker or scheduler into errors for users."""
     from distributed import CancelledError, KilledWorker
 
     try:
         yield
     except KilledWorker as error:
         raise ImagestrataError(
-            "Workers of the cluster died of the same piece of work, "
-            f"{error.allowed_failures + 1} in all.",
-            "Mostly they lack memory: give each worker more, or fewer threads. Then run "
-            f"{SAME_CALL} again: what is finished is kept.",
+            f"{plural(error.allowed_failures + 1, 'worker')} of the cluster died of the same task.",
+            "Usually they lack memory: give each worker more memory, or fewer threads. Then run "
+            f"{SAME_CALL} again: finished work is kept.",
         ) from None
     except (CancelledError, OSError) as error:
         if isinstance(error, OSError) and client.status == "running":
-            raise  # it is an error of the work
+            raise  # the work itself failed
         raise ImagestrataError(
-            "The scheduler of the Dask cluster is gone or was restarted, and the work in "
-            "progress is lost.",
-            f"Start the cluster and run {SAME_CALL} again: what is finished is kept.",
+            "The scheduler of the Dask cluster ended or was restarted, and the work in progress is "
+            "lost.",
+            f"Start the cluster and run {SAME_CALL} again: finished work is kept.",
         ) from None
 
 
 @contextmanager
 def _torch_as_it_was() -> Iterator[None]:
-    """Set the number of torch's threads back: what one thread sets is where later ones start."""
+    """Reset the number of threads of torch at the end, since later threads would inherit it."""
     torch = sys.modules.get("torch")
     before = None if torch is None else torch.get_num_threads()
     try:
@@ -295,7 +294,7 @@ def _torch_as_it_was() -> Iterator[None]:
 
 @contextmanager
 def _dask_client(engine: Any) -> Iterator[Any]:
-    """The client that was given, or one of ours for an address."""
+    """Yield the given client, or a new client for an address."""
     from distributed import Client
 
     if isinstance(engine, Client):
@@ -303,7 +302,7 @@ def _dask_client(engine: Any) -> Iterator[Any]:
             raise ImagestrataError(
                 f"The Dask client given as {arg('engine')} is not connected: it is "
                 f"{quote(engine.status)}.",
-                "Make a new one, or give the address of the scheduler.",
+                "Make a new client, or give the address of the scheduler.",
             )
         yield engine
         return
@@ -311,25 +310,25 @@ def _dask_client(engine: Any) -> Iterator[Any]:
         raise ImagestrataError(
             f"{arg('engine')} must be a Dask client, the address of its scheduler or a scheduler "
             f"file, not {kind_of(engine)}.",
-            "Leave it out to work on this machine alone.",
+            "Leave it out to work on this machine.",
         )
     where = os.fspath(engine)
-    connect: Any = Client  # which has no types
+    connect: Any = Client  # distributed has no types
     client, reason = None, ""
     try:
-        # Dask would wait for a file that does not exist.
+        # Dask itself would wait for a file that does not exist.
         file = where.endswith(".json")
         address = read_json(expand_home(where))["address"] if file else where
         client = connect(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error)
     if client is None:
-        # Collects the client that did not connect. If the collector met it later, inside Dask's
-        # own lock, closing it would wait for that lock for ever.
+        # Collect the client that did not connect now. If it were collected later, while Dask holds
+        # its lock, closing the client would wait for that lock forever.
         gc.collect()
         raise ImagestrataError(
             f"No Dask scheduler answers at {quote(where)} ({reason}).",
-            "Start one (`dask scheduler`, or a cluster of dask-jobqueue) and give its address.",
+            "Start a scheduler (`dask scheduler`, or with dask-jobqueue) and give its address.",
         )
     with client:
         yield client
@@ -339,10 +338,10 @@ def _check_workers(client: Any) -> None:
     if not client.nthreads():
         raise ImagestrataError(
             "The Dask cluster has no workers yet.",
-            "Start some (cluster.scale(4)), or wait for them: client.wait_for_workers(1).",
+            "Start workers (cluster.scale(4)), or wait for them: client.wait_for_workers(1).",
         )
 
-    # Made here so that Dask sends its code: a worker without the package could not look it up.
+    # Defined here so that Dask sends its code: a worker without the package could not import it.
     def version_there() -> str | None:
         try:
             from imagestrata.provenance import version

@@ -1,4 +1,4 @@
-"""The errors and warnings that users meet, worded for the language they work in."""
+"""Errors and warnings for users, in the spelling of the language that they work in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .wording import PYTHON, Language, render, tokens
 
 
 class Worded(Exception):
-    """A message with marks of :mod:`~imagestrata.wording`, and what to do now."""
+    """A message with marks of :mod:`~imagestrata.wording`, and a hint on what to do now."""
 
-    #: What sort of trouble this is, the same in every release: for programs.
+    #: The kind of problem, for programs. It is the same in every release.
     code = "invalid_input"
 
     def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
@@ -33,22 +33,22 @@ class Worded(Exception):
 
     @property
     def names(self) -> list[str]:
-        """The arguments and verbs that the message and the hint name."""
+        """Names of the arguments and verbs in the message and the hint."""
         found = (token.name for token in tokens(self._message + self._hint) if token.name)
         return list(dict.fromkeys(found))
 
     @property
     def values(self) -> list[Any]:
-        """The values that the message shows."""
+        """Values that the message shows."""
         shown = ("value", "assignment")
         return [token.value for token in tokens(self._message) if token.is_a in shown]
 
     def words(self, language: Language) -> tuple[str, str]:
-        """Message and hint as a language words them."""
+        """Message and hint in the spelling of a language."""
         return render(self._message, language), render(self._hint, language)
 
     def render(self, language: Language = PYTHON) -> str:
-        """The whole text as a language words it."""
+        """Message and hint as one text, in the spelling of a language."""
         return "\n".join(text for text in self.words(language) if text)
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Worded(Exception):
 
 
 class ImagestrataError(Worded, ValueError):
-    """Something the user can mend.
+    """An error that the user can correct.
 
     Parameters
     ----------
@@ -68,39 +68,39 @@ class ImagestrataError(Worded, ValueError):
     hint : str, optional
         What to do now.
     code : str, optional
-        What sort of trouble it is, for programs: "missing_weights", "already_there".
+        The kind of problem, for programs, such as "missing_weights".
 
     Attributes
     ----------
     message, hint : str
-        The texts in Python's words.
+        The two texts in Python's spelling.
     code : str
     names : list of str
-        The arguments and verbs that the texts name.
+        Names of the arguments and verbs in the texts.
     values : list
-        The values that the message shows.
+        Values that the message shows.
 
     Notes
     -----
-    Every error raised on purpose by this package is of this class, so that the
-    command line and R can show it without a traceback, each in its own words.
+    Every error that this package raises on purpose has this class, so that the command line
+    and R can show it without a traceback, each in its own spelling.
     """
 
 
 class MissingWeightsError(ImagestrataError):
-    """An encoder was asked for whose weights are neither on this machine nor to be had."""
+    """The weights of an encoder are not on this machine and cannot be downloaded."""
 
     code = "missing_weights"
 
 
 class ImagestrataWarning(Worded, UserWarning):
-    """Something the user should know."""
+    """A warning to the user."""
 
 
-def warn(message: str, hint: str = "", *, stacklevel: int = 0) -> None:
-    """Warn in the words of the user's language, at the line that called this package.
+def warn(message: str, hint: str = "") -> None:
+    """Warn in the spelling of the user's language, at the line that called this package.
 
-    The logger ``"imagestrata"`` hears of it as well.
+    The logger ``"imagestrata"`` receives the warning as well.
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_ours(frame):
@@ -116,12 +116,18 @@ def _is_ours(frame: FrameType) -> bool:
 
 
 def plural(n: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 image", "2,000 images"; ``many`` where an "s" does not make it."""
+    """A number with its noun, such as "2,000 images"; ``many`` is an irregular plural."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def first_line(error: object) -> str:
+    """The first line of an error as text, or its class if it has no text."""
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
 def first_rows(table: Any, noun: str, n: int = 10) -> str:
-    """The first rows of a table as text, which says so where there are more."""
+    """The first rows of a table as text, followed by the number of rows if there are more."""
     text: str = table.head(n).to_string(index=False)
     return text if len(table) <= n else f"{text}\n({n} of {plural(len(table), noun)})"
 

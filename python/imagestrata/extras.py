@@ -1,4 +1,4 @@
-"""Parts of the package that need more than a plain install brings."""
+"""Import packages that a plain install does not include."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .wording import install, quote
 
 
 def require(module: str, extra: str, what: str) -> Any:
-    """Import an optional module, or say how to get it.
+    """Import an optional module, or raise an error that says how to install it.
 
     Parameters
     ----------
     module : str
-        What is imported.
+        Name of the module.
     extra : str
-        The group of optional packages (an "extra" of pip) that brings it.
+        The group of optional packages (an "extra" of pip) that contains it.
     what : str
-        Who needs it, for people: "Descriptions", "The encoder 'text:...'".
+        What needs the module, for the message, such as "The encoder 'text:...'".
     """
     try:
         return import_module(module)
     except ImportError as error:
         if error.name is not None and error.name.partition(".")[0] != module.partition(".")[0]:
-            detail = f" ({error})"  # it is there, but lacks something itself
+            detail = f" ({error})"  # the module is installed, but lacks another one
         else:
             detail = ""
         raise ImagestrataError(

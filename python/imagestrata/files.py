@@ -1,8 +1,8 @@
-"""Files that are never half written: atomic writes and self-checking parts.
+"""Write files atomically, and store long work in parts that check themselves.
 
-Long work stores its results in *parts*, one Parquet file per block of rows. The
-name of a part carries a hash of its bytes, so a part either arrived whole or is
-noticed and made again, without any list of parts that could itself be damaged.
+Long work stores its results in *parts*, one Parquet file per block of rows. The name of a part
+contains a hash of its bytes, so that a damaged part is detected and computed again. There is no
+list of parts that could be damaged itself.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import ImagestrataError
+from .errors import ImagestrataError, first_line
 from .validate import check_path
 from .wording import SAME_CALL, arg, quote
 
-#: What :func:`atomic` calls a file until it is whole.
+#: The name that :func:`atomic` gives to a file until it is complete.
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
 
-#: Where a spreadsheet would run what follows: at the beginning of a text, and behind whatever it
-#: may take for the end of a cell, since where semicolons separate cells, quotes around a text
-#: do not count. Formulas may stand behind quotes; wide characters count where typed in Japan.
+#: Places where a spreadsheet program would run a formula: the beginning of a text, and any place
+#: behind a character that it may take for the end of a cell (with semicolons as separators, quotes
+#: around a text do not protect it). Quotes may precede a formula; full-width signs are signs, too.
 _FORMULA = re.compile(r"^(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])(?=['\"]*[=+\-@＝＋－＠])")
-#: The quote that was put there. Taking one off always gives what there was before.
+#: The quote that guards such a place. Removing one quote always restores the original text.
 _GUARD = re.compile(r"^'(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])'(?=['\"]*[=+\-@＝＋－＠])")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
-    """Create a folder (and those above it) that we can write to, or say why not."""
+    """Create a folder and its parents, or raise an error if it cannot be written."""
     folder = check_path(name, path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
             pass
     except (FileExistsError, NotADirectoryError):
         raise ImagestrataError(
-            f"{arg(name)} must be a folder, but {quote(folder)} (or something above it) is a file.",
+            f"{arg(name)} must be a folder, but {quote(folder)} (or a folder above it) is a file.",
             "Choose another name.",
         ) from None
     except OSError as error:
@@ -58,24 +58,24 @@ def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:
 
 
 def refuse_links(folder: Path) -> None:
-    """Raise an error if something in a folder is a link, through which we would write elsewhere.
+    """Raise an error if a folder contains a link, through which we would write elsewhere.
 
-    A folder that came from somebody else may hold links to files of the one who got it. The
-    folder itself may be a link: that one its user has chosen.
+    A folder from somebody else may contain links to files of the user who received it. The folder
+    itself may be a link, since its user has chosen it.
     """
     for place, folders, names in os.walk(folder):
         for name in (*folders, *names):
             path = Path(place, name)
             if path.is_symlink():
                 raise ImagestrataError(
-                    f"{quote(path)} is a link (to {quote(path.readlink())}): nothing is written or "
-                    "removed through links in a folder of results.",
-                    "Put the files themselves there, or remove the link.",
+                    f"{quote(path)} is a link (to {quote(path.readlink())}). A folder of results "
+                    "must not contain links, so that nothing elsewhere is overwritten or removed.",
+                    "Replace the link by the files themselves, or remove it.",
                 )
 
 
 def ensure_folder(folder: Path) -> None:
-    """Make a folder inside of one that :func:`make_folder` gave, if it is not there."""
+    """Create a folder inside a folder that :func:`make_folder` returned, if it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -84,10 +84,10 @@ def ensure_folder(folder: Path) -> None:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary file beside ``path``, renamed to ``path`` when all went well."""
+    """Yield a temporary file beside ``path``, which is renamed to ``path`` if no error occurs."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        # Of a killed process; or a link that leads elsewhere, in a folder from somebody else.
+        # A killed process may have left the file; or it is a link to a file elsewhere.
         temporary.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as file:
@@ -100,19 +100,19 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def is_half_written(path: Path) -> bool:
-    """Whether a killed process left the file before it was whole."""
+    """Whether the file is incomplete because its process was killed."""
     return _HALF_WRITTEN.fullmatch(path.name) is not None
 
 
 def remove_half_written(folder: Path, name: str = "") -> None:
-    """Remove what killed processes left of files that they had begun.
+    """Remove incomplete files that killed processes left.
 
     Parameters
     ----------
     folder : Path
-        Looked at with all folders in it, or for one file alone.
+        The folder to search: with all folders in it, or without them if a name is given.
     name : str, optional
-        The name that this file was to have.
+        The final name of the one file to look for.
     """
     for place, folders, names in os.walk(folder):
         for found in names:
@@ -125,54 +125,53 @@ def remove_half_written(folder: Path, name: str = "") -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     with atomic(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file whole or not at all, with plain newlines on every system."""
+    """Write a UTF-8 file completely or not at all, with plain newlines on every system."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people: indented, keys in their given order."""
+    """Write readable JSON: indented, with the keys in the given order."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read JSON that this package wrote: an object with names."""
+    """Read a JSON object that this package wrote."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(content, ensure_ascii=False).encode()  # half a character cannot be written
+        json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be written
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from None
     if not isinstance(content, dict):
-        raise damaged(path, f"it holds a {type(content).__name__}, not named values")
+        raise damaged(path, f"it contains a {type(content).__name__}, not an object")
     return content
 
 
 def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = False) -> None:
-    """Write a table as Parquet, or as CSV where the name ends in ``.csv``.
+    """Write a table as Parquet, or as CSV if the name ends in ``.csv``.
 
-    People open CSV in spreadsheets, which run text that starts like a formula, at the
-    beginning of a cell or of what they take for one: such text gets a quote before it,
-    which :func:`unguarded` takes off again.
+    Spreadsheet programs run text that looks like a formula at the beginning of a cell, or of what
+    they take for a cell. In CSV files, such text gets a quote before it, which :func:`unguarded`
+    removes.
 
     Parameters
     ----------
     path : Path
     table : DataFrame or Table
     exact : bool, default False
-        Write text as it is, for files that go into another program and never into a
-        spreadsheet.
+        Write text unchanged, for files that another program reads and no spreadsheet program.
     """
-    # Some are written when their step is finished, and its lock gone.
+    # Some tables are written after their step is finished and has released its lock.
     remove_half_written(path.parent, path.name)
     if path.suffix == ".csv":
         frame = table.to_pandas() if isinstance(table, pa.Table) else table
         frame = frame if exact else _guarded(frame)
-        # Only then does Python's csv put a lone carriage return between quotes.
+        # Only with this ending does Python's csv quote a lone carriage return.
         ending = "\r\n" if _has(frame, "\r") else "\n"
         write_text(path, frame.to_csv(index=False, lineterminator=ending))
     else:
@@ -180,22 +179,22 @@ def write_table(path: Path, table: pd.DataFrame | pa.Table, *, exact: bool = Fal
 
 
 def unguarded(table: pd.DataFrame) -> pd.DataFrame:
-    """A table read from CSV as it was before :func:`write_table` guarded its text."""
+    """The table of a CSV file without the quotes that :func:`write_table` added."""
     return _in_texts(table, bare)
 
 
 def bare(value: Any) -> Any:
-    """A cell, or the name of a column, without its guard."""
+    """A cell or the name of a column without the added quote."""
     return _GUARD.sub("", value) if isinstance(value, str) else value
 
 
 class Parts:
-    """Blocks of rows kept in a folder as work goes on, each whole or absent.
+    """Blocks of rows that are stored in a folder as work proceeds, each completely or not at all.
 
     Parameters
     ----------
     folder : Path
-        Where the parts lie; made when the first one is written.
+        The folder of the parts, which is created with the first part.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -203,16 +202,16 @@ class Parts:
         self._seen: dict[str, list[Path]] | None = None
 
     def list_once(self) -> None:
-        """List the folder once and for all, where many thousands of parts will be read.
+        """List the folder only once, which is faster if thousands of parts will be read.
 
-        Only for one who alone writes here, or reads what nobody writes any more.
+        No other process may write into the folder afterwards.
         """
         self._seen = {}
         for path in sorted(self.folder.glob("*.*.parquet")):
             self._seen.setdefault(path.name.rsplit(".", 2)[0], []).append(path)
 
     def write(self, key: str, table: pd.DataFrame | pa.Table) -> Path:
-        """Store the block ``key``, in place of any older one of that key."""
+        """Store the block ``key``, which replaces any older block of that key."""
         ensure_folder(self.folder)
         data = _parquet(table)
         path = self.folder / f"{key}.{_digest(data)}.parquet"
@@ -225,15 +224,15 @@ class Parts:
         return path
 
     def read(self, key: str) -> pa.Table | None:
-        """The block ``key``, or None if it is missing or damaged (a damaged one is removed)."""
+        """The block ``key``; None if it is missing or damaged. A damaged block is removed."""
         for path in self._paths(key):
             try:
                 data = path.read_bytes()
-            except FileNotFoundError:  # gone since we looked
+            except FileNotFoundError:  # removed since the folder was listed
                 continue
             if path.name == f"{key}.{_digest(data)}.parquet":
                 return pq.read_table(pa.BufferReader(data))
-            with contextlib.suppress(PermissionError):  # one who only reads leaves it there
+            with contextlib.suppress(PermissionError):  # without write permission it remains
                 path.unlink()
         return None
 
@@ -243,7 +242,7 @@ class Parts:
         return self._seen.get(key, [])
 
     def load(self, key: str, make: Callable[[], pd.DataFrame | pa.Table]) -> pa.Table:
-        """The block ``key``, made and stored first where it is missing or damaged."""
+        """The block ``key``, which is computed and stored first if it is missing or damaged."""
         table = self.read(key)
         if table is None:
             made = make()
@@ -259,7 +258,7 @@ def file_hash(path: Path) -> str:
 
 
 def hash_of_files(paths: Iterable[Path]) -> str:
-    """SHA-256 of the hashes of some files, in their order."""
+    """SHA-256 of the hashes of several files, in the given order."""
     return hashlib.sha256("".join(map(file_hash, paths)).encode()).hexdigest()
 
 
@@ -273,7 +272,7 @@ def _guarded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_texts(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    """The table with all its text changed, the names of its columns too."""
+    """The table with a function applied to all texts, including the names of columns."""
     changed = {
         change(name): column if pd.api.types.is_numeric_dtype(column) else column.map(change)
         for name, column in table.items()
@@ -296,8 +295,8 @@ def _parquet(table: pd.DataFrame | pa.Table) -> bytes:
     content = _table(table)
     vectors = [field.name for field in content.schema if pa.types.is_fixed_size_list(field.type)]
     buffer = io.BytesIO()
-    # Vectors hardly ever hold a number twice: a dictionary of them took half as much room again
-    # as the numbers. Byte by byte of all numbers takes .85, and a quarter of the time.
+    # Numbers of vectors rarely repeat: a dictionary takes 1.5 times the size of the numbers.
+    # Splitting the numbers into their bytes takes 0.85 times the size and a quarter of the time.
     pq.write_table(
         content,
         buffer,
@@ -314,20 +313,19 @@ def _digest(data: bytes) -> str:
 
 
 def damaged(path: Path, error: Exception | str) -> ImagestrataError:
-    """What it means that a file of ours is not as it was written."""
-    first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    """The error for a file of this package that has changed since it was written."""
     return ImagestrataError(
-        f"{quote(path)} is damaged or is not a file of this package ({first_line}).",
-        f"Delete it and run {SAME_CALL} again: it is made anew.",
+        f"{quote(path)} is damaged or is not a file of this package ({first_line(error)}).",
+        f"Delete it and run {SAME_CALL} again, which writes it again.",
     )
 
 
 def write_error(path: Path, error: OSError) -> ImagestrataError:
-    """What an error of the operating system while writing means to users."""
+    """The error for users when the operating system cannot write a file."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ImagestrataError(
             f"No space left to write {quote(path)}.",
-            f"Free some space and run {SAME_CALL} again: what is finished is kept.",
+            f"Free some space and run {SAME_CALL} again: finished work is kept.",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ImagestrataError(

@@ -1,8 +1,8 @@
-"""Which image does a name mean? One rule for every table and list that names images.
+"""Find the image that a name means, by one rule for every table and list that names images.
 
-A name is looked for among the ids, then among the paths, then as the end of exactly one path
-("holiday/a.jpg", or "a.jpg" alone). Letters with accents count as the same however they are
-written (NFC, NFD), and so do ``\\`` and ``/``.
+A name is looked up among the ids, then among the paths, then as the end of exactly one path
+("holiday/a.jpg", or "a.jpg" alone). Letters with accents are equal in both of their encodings (NFC,
+NFD), and so are ``\\`` and ``/``.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import ImagestrataError, plural, warn
-from .tables import id_texts, read_rows, text_of
+from .tables import id_texts, read_texts, text_of
 from .wording import arg, quote
 
-#: Columns that may say which image a row is about, in the order in which they are asked.
+#: Columns that may identify the image of a row, in the order in which they are looked up.
 KEYS = ("image_id", "path", "file")
 
-#: What verbs take as images that nobody is to see.
+#: The types that verbs accept for images to exclude.
 Exclude: TypeAlias = Sequence[str] | str | os.PathLike[str] | pd.DataFrame | None
 
 _SHOWN = 5
 
 
 class Images:
-    """The images of a table, found by any of their names.
+    """Finds the images of a table by any of their names.
 
     Parameters
     ----------
     table : DataFrame
         ``image_id`` and, where known, ``path``.
     root : Path, optional
-        A folder that relative names may start from, besides the working directory.
+        A folder at which relative names may start, besides the working directory.
     """
 
     def __init__(self, table: pd.DataFrame, root: str | os.PathLike[str] | None = None) -> None:
@@ -51,7 +51,7 @@ class Images:
             if isinstance(image_id, str):
                 self._ids[image_id] = row
         self._kept = {**{_plain(name): row for name, row in self._ids.items()}, **self._ids}
-        # Files that share their bytes share their id: only the first is found by it.
+        # Files with the same bytes have the same id, which finds only the first of them.
         self._same_as = [self._ids.get(i, row) for row, i in enumerate(ids)]
         paths = table["path"] if "path" in table else [None] * len(table)
         self._exact: dict[str, int] = {}
@@ -66,7 +66,7 @@ class Images:
                     self._by_name.setdefault(parts[-1], []).append((parts, row))
 
     def find(self, name: str) -> list[int]:
-        """Rows of the image that a name means: none, one, or several where it is ambiguous."""
+        """Rows of the images that a name fits: none, one, or several if the name is ambiguous."""
         for known in (name, _plain(name), _plain(name).strip()):
             if known in self._kept:
                 return [self._kept[known]]
@@ -88,12 +88,12 @@ class Images:
         return sorted(rows)
 
     def rows_of(self, names: pd.DataFrame | Iterable[Any], what: str) -> NDArray[np.int64]:
-        """Row of the image that each row of a table (or each name) is about; -1 where none is.
+        """The row of the image that each row of a table, or each name, identifies; -1 for none.
 
         Raises
         ------
         ImagestrataError
-            If the table has no column that could say it, or a name fits several images.
+            If the table has no column that identifies images, or a name fits several images.
         """
         columns = _columns(names, what)
         found = np.array([self._ids.get(name, -1) for name in columns[0]], dtype=np.int64)
@@ -120,12 +120,12 @@ class Images:
         return len({self._same_as[row] for row in rows}) == 1
 
     def report(self, names: pd.DataFrame | Iterable[Any], rows: Any, what: str) -> None:
-        """Say which names were not found: an error if none was, else a warning.
+        """Report the names that were not found: an error if none was found, otherwise a warning.
 
         Parameters
         ----------
         names, what : see :meth:`rows_of`
-        rows : what that returned
+        rows : the value of :meth:`rows_of`
         """
         lost = np.flatnonzero(np.asarray(rows) < 0)
         if not len(lost):
@@ -137,15 +137,13 @@ class Images:
         n = len(columns[0])
         if len(lost) == n:
             raise ImagestrataError(
-                f"None of the {plural(n, 'row')} of {what} is about one of the "
+                f"No row of {what} ({plural(n, 'row')}) identifies one of the "
                 f"{plural(len(self.table), 'image')}: {what} has {some(given)}, the images have "
                 f"{some(shown)}.",
                 self._hint(given),
             )
         warn(
-            f"{len(lost)} of {n} rows of {what} are about images that are not there and left "
-            f"out: {some(given)}.",
-            stacklevel=4,
+            f"{len(lost)} of {n} rows of {what} identify no image and are left out: {some(given)}."
         )
 
     def _hint(self, given: Sequence[Any]) -> str:
@@ -153,29 +151,31 @@ class Images:
         padded = {known.lstrip("0") for known in self._ids if known.isdigit() and known[0] == "0"}
         if padded & {name.lstrip("0") for name in numbers}:
             return (
-                "Ids such as '001' have lost their zeros: read them as text, not as numbers, when "
-                "you read the file."
+                "Ids such as '001' have lost their leading zeros: read the column of the file as "
+                "text, not as numbers."
             )
-        return "Check that they belong together: names are image_id, path, or the end of a path."
+        return (
+            "Check that both belong together. Names are an image_id, a path, or the end of a path."
+        )
 
 
 def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> set[str]:
-    """Ids of the images that nobody is to see.
+    """Ids of the images to exclude.
 
     Parameters
     ----------
     images : DataFrame
-        ``image_id`` and, where known, ``path``; ``duplicate_of`` of a scan, so that naming a
-        copy excludes the image that is kept of it.
+        ``image_id`` and, where known, ``path``. With the column ``duplicate_of`` of a scan, the
+        name of a copy excludes the image of which it is a copy.
     exclude : sequence of str, Series, DataFrame, path of a file, or None
     what : str
-        What ``images`` are, for messages.
+        The noun for ``images`` in messages.
 
     Raises
     ------
     ImagestrataError
-        If any entry is none of the images, or could be several: one that must not be shown
-        would be.
+        If an entry fits no image or several images, since an image might be shown that must
+        not be.
     """
     if exclude is None:
         return set()
@@ -184,9 +184,9 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
     if isinstance(exclude, str | os.PathLike):
         if not os.path.exists(exclude):  # noqa: PTH110
             raise ImagestrataError(
-                f"{arg('exclude')} must be a list of image ids, or a file with them; there is no "
-                f"file {quote(exclude)}.",
-                "Give a single id as a list of one, or check the spelling of the file.",
+                f"{arg('exclude')} must be a list of image ids, or a file with them; the file "
+                f"{quote(exclude)} does not exist.",
+                "Give a single id as a list of one element, or check the spelling of the file.",
             )
         entries = _entries_of_file(Path(exclude), known)
     elif isinstance(exclude, pd.DataFrame):
@@ -223,10 +223,10 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
     if unknown:
         name, where = unknown[0]
         raise ImagestrataError(
-            f"{len(unknown)} of {len(entries)} entries to exclude are of no image in {what}: "
-            f"{quote(name)} ({where}) for one. Nothing was written.",
-            "A misspelt entry would show an image that nobody is to see. Entries are ids of the "
-            "column 'image_id', paths or names of files.",
+            f"{len(unknown)} of {len(entries)} entries to exclude fit no image in {what}; the "
+            f"first is {quote(name)} ({where}). Nothing was written.",
+            "Correct the entries: otherwise an image would be shown that must not be. Entries are "
+            "ids of the column 'image_id', paths or names of files.",
         )
     chosen = images.iloc[list(rows)]
     ids = id_texts(chosen["image_id"])
@@ -236,7 +236,7 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
 
 
 def some(values: Iterable[Any]) -> str:
-    """The first few of many, for a message."""
+    """The first few values, for a message."""
     listed = list(values)
     text = ", ".join(
         quote(value) if isinstance(value, str) else str(value) for value in listed[:_SHOWN]
@@ -245,23 +245,22 @@ def some(values: Iterable[Any]) -> str:
 
 
 def _entries_of_file(file: Path, images: Images) -> list[tuple[str, str]]:
-    """Names in a list, each with its file and line.
+    """The names in a file, each with its file and line.
 
-    A table has a first line with ``image_id``, ``path`` or ``file``; else every line holds one
-    name, or several with separators between them. Empty lines count for nothing, and neither do
-    lines that begin with ``#``, unless an image is called so.
+    In a table, the first line contains ``image_id``, ``path`` or ``file``. In a list, each line
+    contains one name, or several with separators between them. Empty lines are ignored, and so are
+    lines that begin with ``#``, unless an image has that name.
     """
     text = text_of(file)
     lines = re.split(r"\r\n|\n|\r", text)
     first = next((line for line in lines if line.strip()), "")
     heads = {cell.strip().strip("\"'").lower() for cell in re.split(r"[,;\t]", first)}
     if heads & set(KEYS):
-        header, rows, places, _ = read_rows(file, KEYS)
-        lower = [name.lower() for name in header]
-        at = [lower.index(key) for key in KEYS if key in lower]
+        table = read_texts(file, KEYS).rename(columns=str.lower)
+        rows = table[[key for key in KEYS if key in table]].itertuples(index=False)
         return [
-            (next((row[i] for i in at if row[i]), ""), f"{quote(file)}, line {line}")
-            for row, line in zip(rows, places, strict=True)
+            (next(filter(None, row), ""), f"{quote(file)}, line {line}")
+            for row, line in zip(rows, table.attrs["line"], strict=True)
         ]
     entries = []
     for number, line in enumerate(lines, start=1):
@@ -278,8 +277,8 @@ def _entries_of_file(file: Path, images: Images) -> list[tuple[str, str]]:
         entries += [(cell, where) for cell in cells]
     if not entries:
         raise ImagestrataError(
-            f"{quote(file)} names no image to exclude.",
-            "Write one image_id, path or name of a file on each line.",
+            f"{quote(file)} contains no image to exclude.",
+            "Write one image_id, path or file name on each line.",
         )
     return entries
 
@@ -289,7 +288,7 @@ def _unquoted(text: str) -> str:
 
 
 def _columns(names: Any, what: str) -> list[list[Any]]:
-    """The columns that may say which image a row is about, as text."""
+    """The columns that may identify the image of a row, as text."""
     if not isinstance(names, pd.DataFrame):
         return [id_texts(pd.Series(list(names), dtype=object), what).tolist()]
     there = [key for key in KEYS if key in names]
@@ -297,7 +296,7 @@ def _columns(names: Any, what: str) -> list[list[Any]]:
         raise ImagestrataError(
             f"{what[:1].upper()}{what[1:]} must have a column 'image_id', 'path' or 'file'; it has "
             f"{', '.join(map(quote, names.columns)) or 'none'}.",
-            "Name the column that says which image a row is about.",
+            "Rename the column that identifies the images.",
         )
     return [id_texts(names[key], key).tolist() for key in there]
 
@@ -307,8 +306,7 @@ def _plain(name: str) -> str:
 
 
 def _parts(path: str) -> list[str]:
-    parts = [part for part in re.split(r"[/\\]", _plain(path)) if part not in ("", ".")]
-    return [part for part in parts if part != ""]
+    return [part for part in re.split(r"[/\\]", _plain(path)) if part not in ("", ".")]
 
 
 def _absolute(base: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Progress of long work: one convention for the terminal, for notebooks, for logs and for R."""
+"""Show the progress of long work in the terminal, in notebooks, in logs and in R."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from .wording import arg, quote
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: ``True`` draws a bar on a terminal, keeps a line up to date in a notebook and writes a line
-#: now and then elsewhere (a log file), ``False`` is silent, and a function is called as
-#: ``f(step, done, total)`` from the thread that called the verb, never from another.
-#: Whatever it is, the logger ``"imagestrata"`` is told when steps begin and end.
+#: ``True`` draws a bar on a terminal, updates one line in a notebook and otherwise (in a log file)
+#: writes a line from time to time. ``False`` is silent. A function is called as
+#: ``f(step, done, total)``, always from the thread that called the verb.
+#: In every case, the logger ``"imagestrata"`` receives the beginning and the end of each step.
 Progress: TypeAlias = bool | Callable[[str, int, int | None], None]
 
-#: Seconds between two states of a line in a notebook, and at least between two lines of a log;
-#: later a tenth of the time that has passed, so that a log of a day is no longer than a page.
+#: Seconds between two updates of a line in a notebook, and the fewest seconds between two lines of
+#: a log. Later lines of a log are further apart, by a tenth of the time that has passed, so that
+#: the log of a day fits on a page.
 _NOTEBOOK_EVERY, _LOG_EVERY = 0.5, 10.0
 
 _log = logging.getLogger("imagestrata")
@@ -30,16 +31,16 @@ _log = logging.getLogger("imagestrata")
 
 @contextmanager
 def track(progress: Progress, step: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """Yield ``advance(n=1)``, to be called as work gets done.
+    """Yield ``advance(n=1)``, which the caller calls when n units are done.
 
     Parameters
     ----------
     progress : bool or callable
         See :data:`Progress`.
     step : str
-        What is going on, for people: "Scanning", "Embedding".
+        The name that users see: "Scanning", "Embedding".
     total : int or None
-        How many units there are; None when it cannot be known beforehand.
+        The number of units; None if it is not known beforehand.
     """
     _log.info("%s: begun", step)
     if progress is False:
@@ -48,14 +49,12 @@ def track(progress: Progress, step: str, total: int | None) -> Iterator[Callable
         with _shown(step, total) as advance:
             yield advance
     elif callable(progress):
-        done = 0
-        report = progress
+        state, report = _State(step, total), progress
         report(step, 0, total)
 
         def call(n: int = 1) -> None:
-            nonlocal done
-            done += n
-            report(step, done, total)
+            state.done += n
+            report(step, state.done, total)
 
         yield call
     else:
@@ -71,15 +70,27 @@ def _shown(step: str, total: int | None) -> Iterator[Callable[..., None]]:
     from rich.console import Console
 
     console = Console(file=sys.stderr)
-    if console.is_jupyter:
-        with _line_of_notebook(step, total) as advance:
-            yield advance
-    elif console.is_terminal:
+    if console.is_terminal and not console.is_jupyter:
         with _bar(console, step, total) as advance:
             yield advance
-    else:
-        with _lines_of_log(step, total) as advance:
-            yield advance
+        return
+    # A notebook shows one line that is rewritten, which needs no extension; a log gets new lines.
+    begin, end = ("\r", "") if console.is_jupyter else ("", "\n")
+    state = _State(step, total)
+    due = state.start + (_NOTEBOOK_EVERY if console.is_jupyter else _LOG_EVERY)
+    if console.is_jupyter:
+        _write(f"\r{state}")
+
+    def advance_line(n: int = 1) -> None:
+        nonlocal due
+        state.done += n
+        if time.monotonic() >= due:
+            _write(f"{begin}{state if console.is_jupyter else str(state).rstrip()}{end}")
+            pause = max(_LOG_EVERY, state.seconds() / 10)
+            due = time.monotonic() + (_NOTEBOOK_EVERY if console.is_jupyter else pause)
+
+    yield advance_line
+    _write(f"{begin}{state.end() if console.is_jupyter else f'{step}: done'}\n")
 
 
 @contextmanager
@@ -105,43 +116,8 @@ def _bar(console: Console, step: str, total: int | None) -> Iterator[Callable[..
         yield lambda n=1: bar.update(task, advance=n)
 
 
-@contextmanager
-def _line_of_notebook(step: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """One line that is written anew: every notebook shows it, without any extension."""
-    state = _State(step, total)
-    _write(f"\r{state}")
-    due = state.start + _NOTEBOOK_EVERY
-
-    def advance(n: int = 1) -> None:
-        nonlocal due
-        state.done += n
-        if time.monotonic() >= due:
-            _write(f"\r{state}")
-            due = time.monotonic() + _NOTEBOOK_EVERY
-
-    yield advance
-    _write(f"\r{state.end()}\n")
-
-
-@contextmanager
-def _lines_of_log(step: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """A line now and then while work takes long, and one in the end."""
-    state = _State(step, total)
-    due = state.start + _LOG_EVERY
-
-    def advance(n: int = 1) -> None:
-        nonlocal due
-        state.done += n
-        if time.monotonic() >= due:
-            _write(f"{str(state).rstrip()}\n")
-            due = time.monotonic() + max(_LOG_EVERY, state.seconds() / 10)
-
-    yield advance
-    _write(f"{step}: done\n")
-
-
 class _State:
-    """How far a step is, for people."""
+    """The progress of a step, as text for users."""
 
     def __init__(self, step: str, total: int | None) -> None:
         self.step, self.total, self.done = step, total, 0
@@ -164,7 +140,7 @@ class _State:
         return self._padded(f"{self.step}: done")
 
     def _padded(self, text: str) -> str:
-        """Long enough to cover what stood there before."""
+        """The text with spaces that cover the longest text before it."""
         self._width = max(self._width, len(text))
         return text.ljust(self._width)
 
@@ -177,6 +153,6 @@ def _duration(seconds: float) -> str:
 
 def _write(text: str) -> None:
     if sys.stderr is not None:  # Windows programs without a console have none
-        with suppress(OSError):  # a full disk does not end the work
+        with suppress(OSError):  # a full disk must not end the work
             sys.stderr.write(text)
             sys.stderr.flush()

@@ -1,18 +1,18 @@
-"""Rows of a matrix, in memory or in a file, and how work on all of them is divided.
+"""Read rows of a matrix, in memory or in a file, and divide work on all of them.
 
-A corpus has one vector per image: the rows of a matrix that may be larger than memory.
-Functions that take such a matrix turn it into :class:`Rows` once (:func:`as_rows`), say
-what is to be done to the rows (``rows.select()``, ``rows.map()``), and read as many of
-them at a time as they work on (``rows[block]``). They need not know where the rows lie.
+A corpus has one vector per image: the rows of a matrix that may be larger than memory. Functions
+that take such a matrix turn it into :class:`Rows` once (:func:`as_rows`), declare operations on the
+rows (``rows.select()``, ``rows.map()``), and read one block of rows at a time (``rows[block]``).
+The same code works for rows in memory and in files.
 
 All modules use the same words:
 
 =========  ===============================================================================
 ``Rows``   some or all rows of a matrix
-block      consecutive rows that a core computes with at once (:func:`blocks`)
-shard      consecutive rows that a thread, or a machine of a cluster, works on by itself
-           (:func:`shards`); results of shards are put together in order
-           (:func:`map_in_order`), so that they are the same whoever made them
+block      consecutive rows that a core processes at once (:func:`blocks`)
+shard      consecutive rows that one thread, or one machine of a cluster, processes alone
+           (:func:`shards`); results of shards are combined in order (:func:`map_in_order`),
+           so that they are the same on every engine
 part       a file with some of the rows of a table (:class:`imagestrata.files.Parts`)
 =========  ===============================================================================
 """
@@ -33,13 +33,13 @@ from numpy.typing import NDArray
 
 from .engine import Engine
 
-#: Rows of a block, unless said otherwise: 8 MB of vectors of 512 numbers.
+#: Rows of a block by default: 8 MB of vectors of 512 numbers.
 BLOCK_ROWS = 4096
 
-#: Rows of a shard, at most. As many as a core works on for some hundredths of a second.
+#: The largest number of rows of a shard, which take a core some hundredths of a second.
 SHARD_ROWS = 16_384
 
-#: What makes rows from rows, one from each; picklable where rows lie in a file.
+#: A function of rows that returns one row for each; picklable if the rows are in a file.
 RowFunction = Callable[[NDArray[Any]], NDArray[Any]]
 
 _Item = TypeVar("_Item")
@@ -47,19 +47,19 @@ _Result = TypeVar("_Result")
 
 
 class Rows:
-    """Some rows of a matrix, read when they are indexed.
+    """Some rows of a matrix, which are read when you index them.
 
-    ``rows[key]`` is an array, as if ``rows`` were one. Rows of a file are small when
-    pickled, since another machine opens the file itself.
+    ``rows[key]`` is an array. Pickled rows of a file are small, since another machine opens the
+    file itself.
 
     Parameters
     ----------
     matrix : ndarray or memmap of shape (N, d)
-        The rows lie in a file if this is the whole of a file's matrix.
+        The rows are in a file if this is the whole matrix of a file.
     selected : ndarray of int or slice, optional
-        Which of its rows these are; all by default.
+        Numbers of the rows; all by default.
     functions : tuple of functions, optional
-        What is done to rows as they are read, one after the other.
+        Functions that are applied to rows when they are read, one after the other.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Rows:
 
     @property
     def path(self) -> str | None:
-        """The file that the rows lie in; None where they are in memory."""
+        """The file of the rows; None if they are in memory."""
         return str(self._matrix.filename) if is_file(self._matrix) else None  # type: ignore[attr-defined]
 
     @property
@@ -100,13 +100,13 @@ class Rows:
         return self[:].astype(dtype or self.dtype, copy=bool(copy))
 
     def select(self, key: slice | NDArray[Any]) -> Rows:
-        """Some of the rows, not read yet."""
+        """Some of the rows, without reading them."""
         if isinstance(key, slice) and self._selected is None and self.path is None:
             return Rows(self._matrix[key])
         return Rows(self._matrix, self._within(key), self._functions)
 
     def map(self, function: RowFunction, engine: Engine | None = None) -> Rows:
-        """What a function makes of the rows: now, in memory; of a file whenever it is read."""
+        """Apply a function to the rows: at once in memory; when they are read, in a file."""
         if self.path is not None:
             return Rows(self._matrix, self._selected, (*self._functions, function))
         none = function(self[:0])
@@ -128,7 +128,7 @@ class Rows:
         return _of_file, (file, self._selected, self._functions)
 
     def _within(self, key: Any) -> Any:
-        """Which rows of the matrix ``key`` means; a slice, which needs no copies, if possible."""
+        """Rows of the matrix that ``key`` selects; a slice, which needs no copy, if possible."""
         if isinstance(key, np.ndarray) and key.dtype == bool:
             key = np.flatnonzero(key)
         if self._selected is None:
@@ -161,13 +161,13 @@ def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:
 
 def is_file(matrix: Any) -> bool:
     """Whether an array is the whole matrix of a file, row after row."""
-    # Slices of one have the array that they were cut from as their base.
+    # The base of a slice is the array that it was cut from.
     whole = isinstance(matrix, np.memmap) and isinstance(getattr(matrix, "base", None), mmap.mmap)
     return whole and matrix.flags.c_contiguous
 
 
 def blocks(n: int, size: int = BLOCK_ROWS) -> list[slice]:
-    """Slices of the same length, but for the last, that cover n rows in order."""
+    """Slices that cover n rows in order; all have the same length except the last."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
@@ -180,12 +180,12 @@ def shards(n: int) -> list[slice]:
 def map_in_order(
     engine: Engine | None, work: Callable[[_Item], _Result], items: Sequence[_Item]
 ) -> Iterator[_Result]:
-    """Results of work on all items: by the engine, or here if there is none or only one item."""
+    """Results for all items: from the engine, or from here if there is no engine or one item."""
     return map(work, items) if engine is None or len(items) == 1 else engine.map(work, items)
 
 
 def rows_not_finite(matrix: NDArray[Any]) -> NDArray[np.intp]:
-    """The numbers of rows that hold NaN or infinite numbers."""
+    """Numbers of the rows that contain NaN or infinite values."""
     finite = [np.isfinite(matrix[block]).all(axis=1) for block in blocks(len(matrix))]
     return np.flatnonzero(~np.concatenate([np.empty(0, dtype=bool), *finite]))
 
@@ -207,7 +207,7 @@ def rows_hash(matrix: NDArray[Any]) -> str:
 def _opened(
     path: str, changed: int, dtype: str, offset: int, shape: tuple[int, int]
 ) -> np.memmap[Any, np.dtype[Any]]:
-    """The matrix in a file, opened again only where the file has ``changed``."""
+    """The matrix in a file, which is opened again only if the file has ``changed``."""
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape)
 
 

@@ -1,4 +1,4 @@
-"""Results show themselves: as text where Python prints them, as HTML in notebooks."""
+"""Display results: as text in Python, as HTML in notebooks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .errors import first_rows, plural, warn
 from .validate import check_bool
 from .wording import quote as quoted
 
-#: A line of text, or a table and what one of its rows is; of long tables the first rows are shown.
+#: A line of text; or a table and the noun for one of its rows.
 Part: TypeAlias = str | tuple[pd.DataFrame, str]
 
-#: Rows of a table, at most.
+#: The largest number of rows that are displayed of a table.
 MOST_ROWS = 10
 
 
 class Shown:
-    """What shows itself, by :meth:`_parts`."""
+    """A result that displays what its method :meth:`_parts` returns."""
 
     def _parts(self) -> list[Part]:
         raise NotImplementedError
 
     def _pictures(self, table: pd.DataFrame) -> Mapping[int, list[str]]:
-        """Addresses of pictures beside the rows of a table, by place."""
+        """Addresses of the pictures beside each row of a table, by the number of the row."""
         return {}
 
     def __repr__(self) -> str:
@@ -68,29 +68,29 @@ else:
 
 
 class Page(_Path):
-    """The path of a page, which notebooks show as a link and :meth:`view` opens."""
+    """The path of a page. Notebooks show it as a link, and :meth:`view` opens the page."""
 
     def _repr_html_(self) -> str:
         from .page import fragment
 
-        # Notebooks open files that lie below their own folder.
+        # Notebooks open only files below their own folder.
         below = self.is_relative_to(Path.cwd()) or not self.is_absolute()
         near = os.path.relpath(self) if below else ""
         address = quote(near.replace(os.sep, "/")) if near else self.resolve().as_uri()
         return fragment("link", address=address, path=str(self))
 
     def view(self, wanted: bool | None = None) -> None:
-        """Open the page in a browser; by default where a person sits at this session."""
-        if check_bool("view", somebody_there() if wanted is None else wanted):
+        """Open the page in a browser; by default only in an interactive session."""
+        if check_bool("view", is_interactive() if wanted is None else wanted):
             opened = webbrowser.open(self.resolve().as_uri())
             if not opened and wanted:
                 warn(f"No browser can be opened here. The page is {quoted(str(self))}.")
 
 
-def somebody_there() -> bool:
-    """Whether a person types into this session, at a screen on which a browser can open.
+def is_interactive() -> bool:
+    """Whether a user types into this session and a browser can open on the screen.
 
-    Notebooks show a link instead, and scripts and tests open nothing.
+    Notebooks show a link instead; scripts and tests open nothing.
     """
     typed = hasattr(sys, "ps1") and "ipykernel" not in sys.modules
     screens = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -98,7 +98,7 @@ def somebody_there() -> bool:
 
 
 def _cell(value: Any) -> str:
-    """A value as people read it in a table."""
+    """A value as a table displays it."""
     if value is None or value is pd.NA or value != value:
         return ""
     if isinstance(value, float):

@@ -1,8 +1,8 @@
-"""What each step of the road of the data leaves in a run folder.
+"""List the files that each step leaves in a run folder.
 
-A step declares itself beside its verb: a folder of the road that has steps lists them as
-``STEPS`` in its ``steps.py``, which imports nothing else, so that whoever looks at a run
-folder knows all steps without loading what makes them.
+A step is declared beside its verb: each folder of the road that has steps lists them as ``STEPS``
+in its ``steps.py``. These modules import nothing else, so that all steps are known without loading
+the code that runs them.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class StepKind:
-    """A step, and which files of a run folder are its own.
+    """A step and its files in a run folder.
 
     Files are named by patterns, relative to the run folder.
 
     Attributes
     ----------
     name : str
-        As ``run.json`` calls it.
+        Name of the step in ``run.json``.
     verb : str
-        The public function that makes it.
+        Name of the public function that runs the step.
     product : str
-        The file by which a finished step is known to be there.
+        The file that every finished step has.
     after : tuple of str
-        Steps that it may be made from; the first is the one that it was made from where an
-        older version did not record it.
+        Steps whose results it may use. If an older version did not record which one, it is the
+        first.
     tables : tuple of str
-        What it leaves: of a step that is replaced, moved together with what was built on it.
+        Its tables. If the step is replaced, they move together with the results that use it.
     work : tuple of str
-        What people work with: always moved, never removed.
+        Files that annotators or coders fill in: they are always moved, never removed.
     drawn : tuple of str
-        What the same command draws again: removed.
+        Figures and pages, which the same command draws again: they are removed.
     waits : bool
-        It may well find the same again when it is replaced, because files moved, say: what
-        was built on it waits until that is known.
+        Whether a replaced step may return the same result, for instance because files only moved.
+        Results that use it then remain until the new result is known.
     reuses : bool
-        What it has drawn is used when it is made again.
+        Whether the step uses its earlier figures when it runs again.
     """
 
     name: str
@@ -56,7 +56,7 @@ class StepKind:
 
 @cache
 def step_kinds() -> dict[str, StepKind]:
-    """All steps by name, each behind those that it may be made from."""
+    """All steps by name, each behind the steps whose results it may use."""
     kinds: dict[str, StepKind] = {}
     for file in sorted(Path(__file__).parent.glob("*/steps.py")):
         module = import_module(f".{file.parent.name}.steps", __package__)

@@ -1,4 +1,4 @@
-"""Switches of other libraries that hold for the whole process: as shipped while a verb works."""
+"""Run verbs with the default settings of other libraries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-#: Guards the switches of torch while verbs work in several threads.
+#: Guards the settings of torch while verbs run in several threads.
 _switching = threading.Lock()
 _working = 0
 _theirs: dict[str, Any] = {}
@@ -16,11 +16,10 @@ _theirs: dict[str, Any] = {}
 
 @contextmanager
 def as_shipped() -> Iterator[None]:
-    """Set switches that change or break results to their defaults, and set them back.
+    """Reset global settings of other libraries that change results, and restore them at the end.
 
-    A session may compute in float64, on another device or without gradients, let
-    scikit-learn return tables, or let numpy raise errors. A library that is not loaded yet
-    has no switches that anybody could have set.
+    A session may compute in float64, on another device or without gradients, let scikit-learn
+    return tables, or let NumPy raise errors. A library that is not loaded yet has its defaults.
     """
     loaded = sys.modules
     with ExitStack() as stack:
@@ -32,7 +31,9 @@ def as_shipped() -> Iterator[None]:
             )
             stack.enter_context(plain)
         torch = loaded.get("torch")
-        if torch is not None and hasattr(torch, "inference_mode"):  # whole, not being loaded
+        if torch is not None and hasattr(
+            torch, "inference_mode"
+        ):  # not while torch is being loaded
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             stack.enter_context(_plain_numbers(torch))
@@ -43,7 +44,7 @@ def as_shipped() -> Iterator[None]:
 
 @contextmanager
 def _plain_numbers(torch: Any) -> Iterator[None]:
-    """Let torch compute in float32; this switch is one for all threads."""
+    """Let torch compute in float32, a setting that all threads share."""
     global _working
     with _switching:
         _working += 1

@@ -1,13 +1,13 @@
-"""Tables and lists that people give us, read so that no row and no character is lost.
+"""Read tables and lists of users so that no row and no character is lost.
 
 The rules, which ``R/read-tables.R`` follows as well:
 
-- Bytes are read, and a byte order mark decides the encoding (UTF-8, UTF-16, UTF-32). Without
-  one, text is UTF-8; if it is not valid UTF-8, it is read as Windows-1252 with a warning.
-- Every cell is text until somebody asks for numbers: ids such as "001", "1e5", "TRUE" or "NA"
-  stay as they are. Spaces around a cell do not belong to it.
-- Whatever a reader would otherwise repair in silence (lines with more or fewer cells, quotes
-  that do not close, two columns of one name) is an error that names file and line.
+- A byte order mark decides the encoding (UTF-8, UTF-16, UTF-32). Without a mark, text is UTF-8; if
+  it is not valid UTF-8, it is read as Windows-1252 with a warning.
+- Every cell is text until the caller asks for numbers: ids such as "001", "1e5", "TRUE" or "NA"
+  do not change. Spaces around a cell are removed.
+- Faults that other readers repair silently (lines with more or fewer cells, unclosed quotes, two
+  columns of the same name) raise an error that names file and line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .wording import arg, kind_of, quote, verb
 
 SEPARATORS = (",", ";", "\t")
 
-#: Columns of any table of ours that hold ids: text, whatever they look like.
+#: Columns with ids in the tables of this package: always text.
 ID_COLUMNS = (
     "image_id", "image_a", "image_b", "duplicate_of", "pair_id", "set_id", "packet_id",
     "respondent_id", "annotator", "coder", "post_id", "author", "group",
@@ -47,27 +47,27 @@ _MARKS = (
 )
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
-#: Excel takes a first line "sep=;" as the separator of the rest.
+#: A first line such as "sep=;" tells Excel the separator.
 _SEP_LINE = re.compile(r'"?sep=(.)"?\r?(\n|$)', re.IGNORECASE)
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-#: A cell of which nothing is lost as a number: not "007", not "1e5", not 16 digits or more.
+#: A cell that loses nothing as a number: not "007", not "1e5", not 16 digits or more.
 _PLAIN_NUMBER = re.compile(r"-?((0|[1-9]\d{0,14})(\.\d*)?|\.\d+)([eE][+-]\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
-#: A first guess looks at so many lines.
+#: The number of lines from which the separator is guessed.
 _LOOKED_AT = 200
 
-#: Beyond it, not every whole number is a float of its own.
+#: Larger whole numbers are not all exact as floats.
 _EXACT = 2**53
 
 
 def from_elsewhere(given: Any) -> Any:
-    """What comes from another library as pandas or NumPy has it; anything else as it is.
+    """Convert data of other libraries to pandas or NumPy; return anything else unchanged.
 
-    Tables and columns of Arrow (polars, pyarrow, DuckDB, ...) or with a ``to_pandas()``,
-    tensors of torch on any device, and arrays of other libraries; in lists, tuples and
-    dictionaries as well. Ids with missing cells stay whole: as text, not as numbers.
+    This converts tables and columns of Arrow (polars, pyarrow, DuckDB, ...) or with a method
+    ``to_pandas()``, tensors of torch on any device, and arrays of other libraries, also in lists,
+    tuples and dictionaries. Whole-number ids with missing cells become text, not floats.
     """
     if isinstance(given, list | tuple | dict):
         values = [*given.values()] if isinstance(given, dict) else given
@@ -78,7 +78,7 @@ def from_elsewhere(given: Any) -> Any:
     known = ("builtins", "numpy", "pandas", "imagestrata")
     if isinstance(given, pd.DataFrame) or type(given).__module__.partition(".")[0] in known:
         return given
-    if hasattr(given, "collect_schema") and hasattr(given, "collect"):  # a query of polars
+    if hasattr(given, "collect_schema") and hasattr(given, "collect"):  # a lazy query of polars
         given = given.collect()
     if hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__"):
         return _from_arrow(given)
@@ -111,71 +111,77 @@ def _from_arrow(given: Any) -> Any:
 def text_of(
     path: str | os.PathLike[str], encoding: str | None = None, *, ours: bool = False
 ) -> str:
-    """The text of a file that somebody sent.
+    """Return the text of a file.
 
     Parameters
     ----------
     path : path
     encoding : str, optional
-        By default that of the byte order mark, else UTF-8, else Windows-1252 with a warning.
+        By default that of the byte order mark, otherwise UTF-8, otherwise Windows-1252 with a
+        warning.
     ours : bool, default False
-        This package wrote the file, so that any character belongs there.
+        Whether this package wrote the file, so that any character is valid.
     """
     file = check_path("files", path)
     try:
         data = file.read_bytes()
     except FileNotFoundError:
         raise ImagestrataError(
-            f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
+            f"The file {quote(file)} does not exist.", "Check the spelling, or give the full path."
         ) from None
     except IsADirectoryError:
         raise ImagestrataError(
-            f"{quote(file)} is a folder, not a file.", "Name the files in it."
+            f"{quote(file)} is a folder, not a file.", "Give the files in it."
         ) from None
     except OSError as error:
         raise ImagestrataError(f"{quote(file)} cannot be read ({error}).") from None
     if data.startswith((_ZIP, _OLE)):
         raise ImagestrataError(
-            f"{quote(file)} is a workbook of a spreadsheet (or an archive), not text.",
-            "Save the sheet as CSV UTF-8, or read it as text into a table and give that.",
+            f"{quote(file)} is a workbook of a spreadsheet program (or an archive), not text.",
+            "Save the sheet as CSV UTF-8, or read it as text into a table and give the table.",
         )
     text = _decoded(data, file, encoding)
     if "\0" in text and not ours:
         raise ImagestrataError(
-            f"Line {_line_at(text, text.index(chr(0)))} of {quote(file)} holds a NUL byte: the "
+            f"Line {_line_at(text, text.index(chr(0)))} of {quote(file)} contains a NUL byte: the "
             "file is damaged, or not text.",
-            "Ask for it again.",
+            "Ask for the file again.",
         )
     return text
 
 
-def read_rows(
+def read_texts(
     path: str | os.PathLike[str],
     wanted: Sequence[str] = (),
     *,
     sep: str | None = None,
     encoding: str | None = None,
     ours: bool = False,
-) -> tuple[list[str], list[list[str]], list[int], str]:
-    """Columns, rows, the line in which each row ends, and the separator of a CSV file.
+) -> pd.DataFrame:
+    """Read a CSV file as a table of texts.
 
     Parameters
     ----------
     path : path
     wanted : sequence of str
-        Columns that are expected: they help to find the separator.
+        Expected columns, which help to find the separator.
     sep : str, optional
-        What separates columns; by default commas, semicolons or tabs, whichever fits.
+        The separator of columns; by default commas, semicolons or tabs, whichever fits.
     encoding : str, optional
         See :func:`text_of`.
     ours : bool, default False
-        This package wrote the file, in UTF-8 with commas: texts are taken as they are,
-        with the spaces around them.
+        Whether this package wrote the file, in UTF-8 with commas: texts then keep the spaces
+        around them.
+
+    Returns
+    -------
+    DataFrame
+        ``attrs["line"]`` has the line in which each row begins, ``attrs["sep"]`` the separator.
     """
     file = Path(path)
     if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"\r\n'):
         raise ImagestrataError(
-            f"{arg('sep')} must be one character, such as a semicolon, not {quote(sep)}.",
+            f"{arg('sep')} must be one character, such as a semicolon, not {quote(sep)}."
         )
     text = text_of(file, "utf-8" if ours else encoding, ours=ours)
     first_line = 0
@@ -193,24 +199,11 @@ def read_rows(
             row.pop()
         if len(row) != len(header):
             raise ImagestrataError(
-                f"Line {line} of {quote(file)} has {plural(len(row), 'cell')}, and the header "
+                f"Line {line} of {quote(file)} has {plural(len(row), 'cell')}, but the header has "
                 f"{len(header)} (columns separated by {_named(found)}).",
-                "Mend that line (is a quote or a separator missing?). If columns are separated "
-                f"by something else, say it with {arg('sep')}.",
+                "Correct that line (is a quote or a separator missing?). If another character "
+                f"separates the columns, give it as {arg('sep')}.",
             )
-    return header, rows, lines, found
-
-
-def read_texts(
-    path: str | os.PathLike[str],
-    wanted: Sequence[str] = (),
-    *,
-    sep: str | None = None,
-    encoding: str | None = None,
-    ours: bool = False,
-) -> pd.DataFrame:
-    """A CSV file as a table of texts; ``attrs["line"]`` has the line of each row."""
-    header, rows, lines, found = read_rows(path, wanted, sep=sep, encoding=encoding, ours=ours)
     table = pd.DataFrame(rows, columns=header, dtype="str")
     table.attrs["sep"] = found
     table.attrs["line"] = lines
@@ -226,16 +219,16 @@ def read_typed(
     encoding: str | None = None,
     ours: bool = False,
 ) -> pd.DataFrame:
-    """A CSV file as a table; ids stay text, and columns of numbers become numbers.
+    """Read a CSV file as a table in which ids are text and columns of numbers are numbers.
 
-    Empty cells are missing, and so is NA except in a column of ids. A column stays text where
-    a number would lose something of it ("007", "1e5", sixteen digits).
+    Empty cells are missing, and so is NA except in columns of ids. A column remains text if
+    numbers would lose some of its content ("007", "1e5", sixteen digits).
 
     Parameters
     ----------
-    path, wanted, sep, encoding, ours : see :func:`read_rows`
+    path, wanted, sep, encoding, ours : see :func:`read_texts`
     texts : sequence of str
-        Further columns that stay text.
+        Further columns that remain text.
     """
     table = read_texts(path, wanted, sep=sep, encoding=encoding, ours=ours)
     comma = table.attrs["sep"] != ","
@@ -250,7 +243,7 @@ def read_typed(
 
 
 def as_number(texts: pd.Series[Any], *, decimal_comma: bool = False) -> pd.Series[Any]:
-    """Numbers that texts say, NaN for those that say none; nothing depends on the locale."""
+    """Texts as numbers, NaN for texts that are none; the locale has no influence."""
     plain = texts.str.strip()
     if decimal_comma:
         plain = plain.map(_with_point)
@@ -259,12 +252,12 @@ def as_number(texts: pd.Series[Any], *, decimal_comma: bool = False) -> pd.Serie
 
 
 def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
-    """Ids as text: 300000 and 300000.0 are "300000", missing ones stay missing.
+    """Ids as text: 300000 and 300000.0 become "300000", missing ids remain missing.
 
     Raises
     ------
     ImagestrataError
-        If ids were read as numbers and have lost digits on the way.
+        If ids were read as numbers and have lost digits.
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
@@ -273,8 +266,8 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
         rounded = numbers[(numbers.abs() >= _EXACT) | (numbers % 1 != 0)]
         if len(rounded):
             raise ImagestrataError(
-                f"The column {quote(name)} holds {quote(rounded.iloc[0])}: ids that were read as "
-                "numbers, and may have lost digits.",
+                f"The column {quote(name)} contains {quote(rounded.iloc[0])}: its ids were read as "
+                "numbers and may have lost digits.",
                 f"Read {quote(name)} as text, not as numbers, when you read the file.",
             )
 
@@ -294,24 +287,24 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
 def check_table(
     name: str, given: Any, needed: Sequence[str], maker: str, *, whole: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """A table with certain columns, its ids as text.
+    """Check that a table has certain columns, and return it with its ids as text.
 
     Parameters
     ----------
     name : str
-        The argument.
+        Name of the argument.
     given : Any
     needed : sequence of str
-        Columns that it must have.
+        Columns that the table must have.
     maker : str
-        The verb that makes such tables.
+        The verb that returns such tables.
     whole : sequence of str
-        Columns that must have values, in at least one row.
+        Columns without missing values. If there are any, the table must have a row.
     """
     if not isinstance(given, pd.DataFrame):
         raise ImagestrataError(
-            f"{arg(name)} must be a table with the columns {', '.join(needed)}, as {verb(maker)} "
-            f"returns it, not {kind_of(given)}."
+            f"{arg(name)} must be a table with the columns {', '.join(needed)}, such as "
+            f"{verb(maker)} returns, not {kind_of(given)}."
         )
     missing = [column for column in needed if column not in given]
     if missing:
@@ -325,13 +318,14 @@ def check_table(
     gaps = int(given[[*whole]].isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(
-            f"{gaps} of {plural(len(given), 'row')} of {arg(name)} have gaps in {', '.join(whole)}."
+            f"{gaps} of {plural(len(given), 'row')} of {arg(name)} have missing values in "
+            f"{', '.join(whole)}."
         )
     return with_text_ids(given)
 
 
 def with_text_ids(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with all its ids as text, and without an index of the same name."""
+    """The table with all its ids as text, and without an index that has the name of a column."""
     if {*map(str, filter(None, table.index.names))} & {*map(str, table.columns)}:
         table = table.reset_index(drop=True)
     wrong = {
@@ -339,14 +333,14 @@ def with_text_ids(table: pd.DataFrame) -> pd.DataFrame:
         for name in ID_COLUMNS
         if name in table
         and not pd.api.types.is_string_dtype(table[name].dtype)
-        # The order of groups is the user's.
+        # The user may have ordered the groups.
         and not (name == "group" and isinstance(table[name].dtype, pd.CategoricalDtype))
     }
     return table.assign(**wrong) if wrong else table
 
 
 def with_file(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the names of files, without their folders, behind the column of paths."""
+    """The table with a column of file names, without folders, behind the column of paths."""
     if "path" not in table:
         return table
     names = pd.Series(
@@ -360,23 +354,21 @@ def with_file(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """An Arrow table for people: whole numbers stay whole where some are missing."""
+    """Convert an Arrow table to pandas; whole numbers remain whole if some are missing."""
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame
 
 
-def keep_given(
-    table: pd.DataFrame, made: Sequence[str], what: str, *, stacklevel: int = 3
-) -> pd.DataFrame:
-    """A user's table in which columns named like ours have another name, which a warning says.
+def keep_given(table: pd.DataFrame, made: Sequence[str], what: str) -> pd.DataFrame:
+    """Rename columns of a user's table that have the name of a column of ours, with a warning.
 
     Parameters
     ----------
     table : DataFrame
     made : sequence of str
-        Columns that are made here.
+        Names of the columns that this package adds.
     what : str
-        Who makes them, for the message.
+        What adds them, for the message.
     """
     names = {str(name) for name in table} | set(made)
     renamed = {}
@@ -391,9 +383,8 @@ def keep_given(
     if renamed:
         listed = ", ".join(f"{quote(old)} is now {quote(new)}" for old, new in renamed.items())
         warn(
-            f"The table has columns that {what} makes itself; yours are kept under other names: "
-            f"{listed}.",
-            stacklevel=stacklevel + 1,
+            f"The table has columns with names that {what} uses itself; yours are renamed: "
+            f"{listed}."
         )
     return table.rename(columns=renamed)
 
@@ -404,13 +395,14 @@ def _decoded(data: bytes, file: Path, encoding: str | None) -> str:
             return data.decode(encoding).removeprefix("\ufeff")
         except LookupError:
             raise ImagestrataError(
-                f"There is no encoding {quote(encoding)}.", "For example utf-8, cp1252 or utf-16."
+                f"The encoding {quote(encoding)} is unknown.",
+                "Give for example utf-8, cp1252 or utf-16.",
             ) from None
         except UnicodeDecodeError as error:
             raise ImagestrataError(
                 f"Line {_line_at(data, error.start)} of {quote(file)} is not text in the encoding "
                 f"{quote(encoding)}.",
-                f"Name another one as {arg('encoding')}, or save the file as CSV UTF-8.",
+                f"Give another {arg('encoding')}, or save the file as CSV UTF-8.",
             ) from None
     for mark, name in _MARKS:
         if data.startswith(mark):
@@ -432,18 +424,17 @@ def _decoded(data: bytes, file: Path, encoding: str | None) -> str:
         if whole > broken or text is None:
             raise ImagestrataError(
                 f"Line {line} of {quote(file)} is not valid UTF-8 text.",
-                f"Save the file as CSV UTF-8, or name its encoding as {arg('encoding')}.",
+                f"Save the file as CSV UTF-8, or give its {arg('encoding')}.",
             ) from None
     warn(
         f"{quote(file)} is not UTF-8 (line {line}); it is read as cp1252, the encoding of Windows "
-        "in western Europe. If letters look wrong, name the right one as " + arg("encoding") + ".",
-        stacklevel=5,
+        f"in western Europe. If letters look wrong, give the right {arg('encoding')}."
     )
     return text
 
 
 def _unmarked_wide(data: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of plain text is NUL."""
+    """Detect UTF-16 without a mark, in which every other byte of plain text is NUL."""
     head = data[:4096]
     half = len(head) // 2
     if half and head[1::2].count(0) > 0.4 * half > head[::2].count(0) * 10:
@@ -459,7 +450,7 @@ def _line_at(text: str | bytes, place: int) -> int:
 
 
 def _guess(text: str, wanted: Sequence[str], file: Path) -> str:
-    """The separator under which the header has what is wanted, and all lines as many cells."""
+    """The separator for which the header has the wanted columns and all lines have equal length."""
     scores = {}
     for separator in SEPARATORS:
         records = []
@@ -488,7 +479,7 @@ def _guess(text: str, wanted: Sequence[str], file: Path) -> str:
         raise ImagestrataError(
             f"The columns of {quote(file)} may be separated by "
             f"{' or by '.join(_named(one) for one in best)}: both fit.",
-            f"Say which with {arg('sep')}.",
+            f"Give the separator as {arg('sep')}.",
         )
     return max(best, key=lambda name: scores[name][2]) if best else ","
 
@@ -508,8 +499,8 @@ def _parse(
     except csv.Error as error:
         raise ImagestrataError(
             f"The row that begins in line {begin + first_line} of {quote(file)} cannot be read "
-            f"({error}): a quote is not closed, or stands alone.",
-            'Inside a cell in quotes, write two quotes for one: "a ""b"" c".',
+            f"({error}): a quote is not closed, or is in the wrong place.",
+            'Inside a cell in quotes, write each quote twice: "a ""b"" c".',
         ) from None
     return records, lines
 
@@ -520,12 +511,12 @@ def _check_header(header: Sequence[str], file: Path) -> None:
         raise ImagestrataError(
             f"{quote(file)} has more than one column {quote(twice[0])}"
             + (f" (and {len(twice) - 1} more such names)." if len(twice) > 1 else "."),
-            "Rename or drop all but one: which of them is meant cannot be known.",
+            "Rename or drop all of them but one.",
         )
 
 
 def typed(texts: list[str], *, decimal_comma: bool = False) -> pd.Series[Any]:
-    """Numbers, True and False, or texts."""
+    """A column as numbers or logical values if all texts are such, otherwise as texts."""
     column = pd.Series(texts, dtype=object)
     column = column.where(~column.isin(["", "NA"]), None)
     known = column.dropna()

@@ -1,8 +1,8 @@
-"""Checks of arguments, called by public functions before they compute anything.
+"""Check the arguments of public functions before they compute anything.
 
 Each check returns the value in its plain type, or raises an
-:class:`~imagestrata.errors.ImagestrataError` that names the argument, what was
-expected and what was seen.
+:class:`~imagestrata.errors.ImagestrataError` with the argument, the expected values and the value
+that was given.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .wording import arg, kind_of, quote
 def check_int(
     name: str, value: Any, *, minimum: int | None = None, maximum: int | None = None
 ) -> int:
-    """A whole number within bounds; 5.0 counts as one, since R sends it so."""
+    """Check for a whole number within bounds; 5.0 is valid, since R sends such numbers."""
     whole = isinstance(value, numbers.Integral) or (
         isinstance(value, numbers.Real) and float(value).is_integer()
     )
@@ -38,7 +38,7 @@ def check_int(
 def check_float(
     name: str, value: Any, *, minimum: float | None = None, maximum: float | None = None
 ) -> float:
-    """A finite number within bounds."""
+    """Check for a finite number within bounds."""
     if (
         isinstance(value, bool)
         or not isinstance(value, numbers.Real)
@@ -49,7 +49,7 @@ def check_float(
 
 
 def check_bool(name: str, value: Any) -> bool:
-    """True or False, and nothing that merely behaves like it."""
+    """Check for True or False; other types are refused."""
     if type(value).__name__ not in ("bool", "bool_"):
         raise ImagestrataError(
             f"{arg(name)} must be {quote(True)} or {quote(False)}, not {quote(value)}."
@@ -58,7 +58,7 @@ def check_bool(name: str, value: Any) -> bool:
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
-    """One of a few words."""
+    """Check for one of several words."""
     allowed = list(choices)
     if not isinstance(value, str) or value not in allowed:
         raise ImagestrataError(
@@ -68,7 +68,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
-#: What can become of the images that belong to no cluster, in every verb that treats them.
+#: The treatments of images that belong to no cluster, in every verb that offers a choice.
 RESIDUALS = {
     "together": "they are one group",
     "alone": "each is a cluster of its own",
@@ -77,7 +77,7 @@ RESIDUALS = {
 
 
 def check_residual(value: Any, *allowed: str) -> str:
-    """What becomes of the residual: one of the words that make sense for a verb."""
+    """Check the treatment of the residual: one of the words that a verb allows."""
     if not isinstance(value, str) or value not in allowed:
         taken = " or ".join(map(quote, allowed))
         meanings = (f"{quote(word)}, {RESIDUALS[word]}" for word in allowed)
@@ -89,23 +89,23 @@ def check_residual(value: Any, *allowed: str) -> str:
 
 
 def check_conf_level(value: Any) -> float:
-    """How often intervals are to cover what they estimate."""
+    """Check the confidence level of intervals."""
     level = check_float("conf_level", value)
     if not 0 < level < 1:
         raise ImagestrataError(
-            f"{arg('conf_level')} must lie between 0 and 1, and is {level}.",
-            "For 95% intervals it is 0.95.",
+            f"{arg('conf_level')} must be between 0 and 1, not {level}.",
+            "For 95% intervals, give 0.95.",
         )
     return level
 
 
 def check_seed(value: Any) -> int:
-    """A seed that every random generator in use accepts."""
+    """Check for a seed that every random generator in use accepts."""
     return check_int("seed", value, minimum=0, maximum=2**32 - 1)
 
 
 def check_scale(value: Any) -> tuple[float, float]:
-    """The lowest and the highest rating that can be given."""
+    """Check the lowest and the highest possible rating."""
     ends = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
     if len(ends) != 2:
         raise ImagestrataError(
@@ -114,14 +114,16 @@ def check_scale(value: Any) -> tuple[float, float]:
         )
     low, high = (check_float("scale", end) for end in ends)
     if low >= high:
-        raise ImagestrataError(f"{arg('scale')} must rise; it goes from {low:g} to {high:g}.")
+        raise ImagestrataError(
+            f"The first number of {arg('scale')} must be the lower one; got {low:g} and {high:g}."
+        )
     return low, high
 
 
 def check_idle(because: str, **given: tuple[Any, Any]) -> None:
-    """Refuse arguments that differ from their defaults where they have no effect.
+    """Refuse arguments that differ from their defaults although they have no effect.
 
-    ``given`` has for each its value and its default.
+    ``given`` contains the value and the default of each argument.
     """
     idle = [arg(name, value) for name, (value, default) in given.items() if value != default]
     if idle:
@@ -133,7 +135,7 @@ def check_idle(because: str, **given: tuple[Any, Any]) -> None:
 
 
 def check_path(name: str, value: Any) -> Path:
-    """A path, existing or not; ``~`` is expanded."""
+    """Check a path, which need not exist, and expand ``~``."""
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise ImagestrataError(f"{arg(name)} must be a path, not {quote(value)}.")
     path = expand_home(value)
@@ -144,38 +146,37 @@ def check_path(name: str, value: Any) -> Path:
         return Path(as_stored(str(path)))
     except ValueError as error:
         raise _no_name(name, value, str(error)) from None
-    except OSError as error:  # that there is no such file, or none to be read, is for others
+    except OSError as error:  # other checks report files that are missing or unreadable
         if error.errno == errno.ENAMETOOLONG:
             raise _no_name(name, value, str(error.strerror)) from None
     return path
 
 
 def _check_place(path: Path) -> None:
-    """Refuse a relative path where the working folder was removed, as jobs and cleaners do."""
+    """Refuse a relative path if the working folder has been removed, as batch jobs may do."""
     try:
         if not path.is_absolute():
             Path.cwd()
     except FileNotFoundError:
         raise ImagestrataError(
-            f"The working folder is gone, and {quote(path)} is no full path.",
+            f"The working folder no longer exists, and {quote(path)} is not a full path.",
             "Change to a folder that exists, or give the full path.",
         ) from None
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:
-    """The path with ``~`` written out, where there is a home.
+    """Replace ``~`` by the home folder, if there is one.
 
-    Not Path.expanduser(), which raises for a folder called "~$old", and for every ``~`` where
-    a user has neither a home nor a name (in containers and batch jobs).
+    Path.expanduser() raises an error for a folder with the name "~$old", and for every ``~`` if the
+    user has neither a home folder nor a name (in containers and batch jobs).
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def as_stored(path: str) -> str:
-    """The path with its accents composed or not, as the file system has them.
+    """The path with its accents composed or decomposed, as the file system stores them.
 
-    Archives from a Mac hold names whose accents are letters of their own; a list typed by
-    hand does not.
+    In archives from a Mac, accents are separate characters; in a list typed by hand they are not.
     """
     if path.isascii() or os.path.lexists(path):
         return path
@@ -194,54 +195,54 @@ def _no_name(name: str, value: Any, reason: str) -> ImagestrataError:
 
 
 def check_folder(name: str, value: Any) -> Path:
-    """An existing, readable folder; ``~`` is expanded."""
+    """Check for an existing, readable folder, and expand ``~``."""
     path = check_path(name, value)
     try:
         with os.scandir(path):
             return path
     except FileNotFoundError:
-        message = f"There is no folder {quote(path)} (looked in {quote(Path.cwd())})."
+        message = f"The folder {quote(path)} does not exist (working folder: {quote(Path.cwd())})."
         raise ImagestrataError(message, "Check the spelling, or give the full path.") from None
     except NotADirectoryError:
         message = f"{quote(path)} is a file, and {arg(name)} must be a folder."
-        raise ImagestrataError(message, "Give the folder that the file lies in.") from None
+        raise ImagestrataError(message, "Give the folder of the file.") from None
     except PermissionError:
         message = f"No permission to read the folder {quote(path)}."
         raise ImagestrataError(message, "Ask its owner for read access.") from None
 
 
 def did_you_mean(given: Any, known: Iterable[str]) -> str:
-    """The name that is meant, as a question; nothing where none is near."""
+    """Suggest the most similar name, as a question; empty if no name is similar."""
     near = get_close_matches(str(given), list(known), 1)
     return f"Did you mean {quote(near[0])}?" if near else ""
 
 
 def check_address(name: str, value: Any, example: str) -> str:
-    """An address of the web without a key in it, since addresses are stored and shown."""
+    """Check for a web address without a key, since addresses are stored and displayed."""
     try:
         parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
-        # urlsplit() passes over line breaks, which would end the request's first line.
+        # urlsplit() ignores line breaks, which would end the first line of a request.
         valid = parts.scheme in ("http", "https") and re.fullmatch(r"[!-~]+", value) is not None
         valid = valid and bool(parts.hostname) and "\\" not in value
         valid = valid and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, an unclosed bracket
+    except ValueError:  # the port is not a number, or a bracket is not closed
         valid = False
     if not valid:
-        shown = value if "@" not in str(value) else "one with a name or a password"
+        shown = value if "@" not in str(value) else "an address with a user or a password"
         raise ImagestrataError(
             f"{arg(name)} must be an address such as {quote(example)}, not {quote(shown)}."
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ImagestrataError(
-            f"{arg(name)} must be a plain address: no user or password before the machine's name "
-            f"({quote(parts.hostname)}), nothing after a question mark or a number sign.",
-            "Addresses are stored with the results and shown; keys are given apart from them.",
+            f"{arg(name)} must be an address without a user or password before the host "
+            f"({quote(parts.hostname)}), and without a question mark or a number sign.",
+            "Addresses are stored with the results and displayed: give keys separately.",
         )
     return str(value)
 
 
 def check_unmasked(name: str, value: Any) -> None:
-    """Refuse a NumPy array with masked values: most functions would take what lies under them."""
+    """Refuse a NumPy array with masked values, since most functions use the numbers below."""
     masked = type(value).__module__.startswith("numpy.ma") and value.size - value.count()
     if masked:
         raise ImagestrataError(
@@ -251,7 +252,7 @@ def check_unmasked(name: str, value: Any) -> None:
 
 
 def columns_of(given: Any) -> str:
-    """What is there, in words, where a table with certain columns was expected."""
+    """Describe a value for a message that expected a table with certain columns."""
     if hasattr(given, "columns"):
         return f"it has {', '.join(map(str, given.columns))}"
     return f"got {kind_of(given)}"

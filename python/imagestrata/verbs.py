@@ -1,7 +1,7 @@
-"""What verbs take, which verb makes it, and what they say to something else.
+"""Check that each verb receives the results of the right earlier verb.
 
-:data:`PRODUCTS` is the one table of the road of the data, and :func:`public` the one place that
-checks a call against it: a verb that gets what an earlier step made names the steps between.
+:data:`PRODUCTS` lists the results of all verbs, and :func:`public` checks every call against it. If
+a verb receives the result of too early a step, its error names the steps between.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class Product(NamedTuple):
-    """What a verb makes: a table that some columns tell, or an object of a class."""
+    """The result of a verb: a table with certain columns, or an object of a class."""
 
     called: str
     maker: str
-    #: The product that the maker works on, None for files and folders.
+    #: The product that the maker takes; None for files and folders.
     of: str | None
     columns: frozenset[str] = frozenset()
     type_name: str = ""
@@ -42,7 +42,7 @@ def _object(called: str, maker: str, of: str | None, type_name: str) -> Product:
     return Product(called, maker, of, type_name=type_name)
 
 
-#: By their names. Tables are told in this order, since later ones have columns of earlier ones.
+#: Results by name. Tables are recognised in this order, since some have the columns of others.
 PRODUCTS = {
     "embeddings": _object("embeddings", "embed_images", None, "Embeddings"),
     "clustering": _object("a clustering", "cluster_images", "embeddings", "Clustering"),
@@ -70,7 +70,7 @@ PRODUCTS = {
     "tags": _table("tags", "tag_images", None, "image_id", "rank", "label", "confidence"),
 }
 
-#: What an argument of these names takes, in every verb.
+#: The products that an argument of a name takes, in every verb.
 TAKES = {
     "clustering": ("clustering", "clusters of images"),
     "embeddings": ("embeddings",),
@@ -84,7 +84,7 @@ TAKES = {
     "tuned": ("tuning",),
 }
 
-#: What other packages call our arguments.
+#: Names of arguments in other packages, and our names for them.
 _ELSEWHERE = {
     "random_state": "seed",
     "random_seed": "seed",
@@ -100,7 +100,7 @@ _ELSEWHERE = {
     "confidence_level": "conf_level",
     "alpha": "conf_level",
 }
-#: Arguments that name what is written.
+#: Arguments for the file or folder to write.
 _WRITTEN = ("out", "path", "folder")
 _SHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 #: Arguments that nearly every verb takes.
@@ -108,14 +108,14 @@ COMMON = ("seed", "progress", "out", "overwrite", "engine")
 
 
 def public(function: Callable[P, T]) -> Callable[P, T]:
-    """A verb that looks at its call before it does anything.
+    """Check the arguments of a verb before it runs.
 
-    Tables and arrays of other libraries reach it as those of pandas and NumPy.
+    Tables and arrays of other libraries are converted to those of pandas and NumPy.
 
     Raises
     ------
     ImagestrataError
-        For an argument that there is not, and for the product of another step.
+        If an argument is unknown, or is the result of another step.
     """
     parameters = inspect.signature(function).parameters
     known = [name for name, one in parameters.items() if one.kind is not one.VAR_KEYWORD]
@@ -145,7 +145,7 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def check_product(name: str, given: Any, wanted: Sequence[str] | None = None) -> None:
-    """Refuse what another step made than the one that this argument takes."""
+    """Refuse the result of a step other than the one that this argument takes."""
     wanted = wanted or TAKES.get(name)
     found = None if wanted is None or given is None else recognise(given)
     if wanted is None or found is None or found in wanted:
@@ -166,17 +166,17 @@ def check_product(name: str, given: Any, wanted: Sequence[str] | None = None) ->
 
 
 def refuse_sheet(path: Any) -> None:
-    """Refuse the file of a spreadsheet program where a table is to be read."""
+    """Refuse the file of a spreadsheet program, since tables are read from CSV."""
     if isinstance(path, str | os.PathLike) and Path(path).suffix.lower() in _SHEETS:
         raise ImagestrataError(
-            f"{quote(path)} is the file of a spreadsheet program, and tables are read from CSV.",
+            f"{quote(path)} is a file of a spreadsheet program; tables are read from CSV.",
             f"Save it as CSV with the encoding UTF-8{read_sheet(path)}.",
             code="spreadsheet",
         )
 
 
 def recognise(given: Any) -> str | None:
-    """Which product something is, None for what no verb makes."""
+    """Name of the product that a value is; None if no verb returns such a value."""
     of_class = {one.type_name: name for name, one in PRODUCTS.items() if one.type_name}
     if type(given).__name__ in of_class and type(given).__module__.startswith("imagestrata"):
         return of_class[type(given).__name__]
@@ -188,7 +188,7 @@ def recognise(given: Any) -> str | None:
 
 
 def makers_between(given: str, wanted: str) -> list[str]:
-    """The verbs that lead from one product to another; empty where none do."""
+    """The verbs that lead from one product to another; empty if there are none."""
     same = {"clusters of images": "clustering"}
     makers: list[str] = []
     step: str | None = wanted
@@ -199,7 +199,7 @@ def makers_between(given: str, wanted: str) -> list[str]:
 
 
 def suggest(name: str, known: Sequence[str]) -> str:
-    """The argument that is meant, as a question; nothing where none is near."""
+    """Suggest the most similar argument, as a question; empty if no name is similar."""
     meant = _ELSEWHERE.get(name)
     near = [meant] if meant in known else get_close_matches(name, known, 1)
     return f"Did you mean {arg(str(near[0]))}?" if near else ""

@@ -1,7 +1,7 @@
-"""Names in messages, as the reader's language writes them.
+"""Write names and values in messages as the user's language writes them.
 
-A message of the core is an f-string in which :func:`arg`, :func:`verb` and :func:`quote` stand
-for what each language writes in its own way::
+A message of the core is an f-string in which :func:`arg`, :func:`verb` and :func:`quote` represent
+the parts that each language writes differently::
 
     ImagestrataError(
         f"{quote(folder)} already holds a sample.",
@@ -21,8 +21,8 @@ written                     in Python              in R                   on the
 ``SAME_CALL``               the same call          the same call          the same command
 ==========================  =====================  =====================  ====================
 
-Each leaves a mark in the text, which :func:`render` replaces. The R and the command-line
-:class:`Language` live where those languages are served, in ``bridge`` and ``cli``.
+Each function returns a mark, which :func:`render` replaces. The :class:`Language` of R is in
+``bridge``, and that of the command line in ``cli``.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _MARK = re.compile("\ue000([^\ue000\ue001]*)\ue001")
-#: What of a value a message shows: items of a list, characters of a text.
+#: The most items of a list and the most characters of a text that a message shows.
 _MOST_ITEMS, _MOST_CHARACTERS = 12, 200
 _NOTHING: Any = object()
 
 
 class Name(str):
-    """A placeholder among values, written as it is: ``arg("out", Name("folder"))``."""
+    """A placeholder for a value, written without quotes: ``arg("out", Name("folder"))``."""
 
     __slots__ = ()
 
 
 class TypeName(str):
-    """The type of a value that is too large or too strange to be shown."""
+    """The type of a value that a message cannot show."""
 
     __slots__ = ()
 
 
 class Token(NamedTuple):
-    """What a mark stands for."""
+    """The content of a mark."""
 
-    #: "argument", "assignment", "verb", "value", "kind", ...: what the functions below make.
+    #: "argument", "assignment", "verb", "value", "kind", ...: one word per function below.
     is_a: str
     #: The name of the argument or verb, or the code itself.
     name: str
-    #: The value of an assignment or value, the arguments of a verb: (name or "", value) each.
+    #: The value of an assignment or value; for a verb its arguments, as (name or "", value).
     value: Any
 
 
 class Language:
-    """How Python writes names and values; other languages say what they do differently."""
+    """The spelling of names and values in Python; subclasses define other languages."""
 
     def argument(self, name: str) -> str:
         return f"`{name}`"
@@ -94,7 +94,7 @@ class Language:
         return repr(value)
 
     def quoted(self, value: Any) -> str:
-        """A value in running text, where a text stands in single quotes, as in Python's errors."""
+        """A value in running text, with text in single quotes, as in Python's own errors."""
         return repr(shortened(value)) if type(value) is str else self.value(value)
 
     def type_name(self, name: str) -> str:
@@ -124,44 +124,44 @@ PYTHON = Language()
 
 
 def arg(name: str, value: Any = _NOTHING) -> str:
-    """An argument by its name, or with the value that it should have."""
+    """Refer to an argument by its name, or with the value that it should have."""
     if value is _NOTHING:
         return _mark("argument", name)
     return _mark("assignment", name, value)
 
 
 def verb(name: str, *values: Any, **arguments: Any) -> str:
-    """A function or class by its public name, called with these arguments."""
+    """Refer to a call of a function or class by its public name."""
     return _mark("verb", name, [("", one) for one in values] + list(arguments.items()))
 
 
 def setting(name: str, value: Any) -> str:
-    """What an earlier result was made with, which need be no argument of the verb at hand."""
+    """Refer to a setting of an earlier result, which need not be an argument of this verb."""
     return _mark("setting", name, value)
 
 
 def quote(x: Any) -> str:
-    """A value as it was given, or is to be given."""
+    """Show a value that was given, or should be given."""
     return _mark("value", "", x)
 
 
 def kind_of(x: Any) -> str:
-    """What sort of thing was given, with its article: "a list", "a data frame"."""
+    """Name the type of a value, with its article: "a list", "a data frame"."""
     return _mark("kind", type(x).__name__)
 
 
 def foreign(text: str) -> str:
-    """A command or call that is not ours: the same in all languages."""
+    """Show a command or call of another program, which is the same in all languages."""
     return _mark("code", text)
 
 
 def install(extra: str) -> str:
-    """How to install what a group of optional packages brings."""
+    """Show how to install a group of optional packages."""
     return _mark("install", extra)
 
 
 def read_sheet(path: Any) -> str:
-    """How else to read a spreadsheet's file, where a language can: ", or read it with ..."."""
+    """Show how a language reads the file of a spreadsheet program: ", or read it with ..."."""
     return _mark("read sheet", "", path)
 
 
@@ -170,12 +170,12 @@ def shortened(text: str) -> str:
 
 
 def render(text: str, language: Language = PYTHON) -> str:
-    """The text with each mark as the language writes it."""
+    """The text with each mark replaced by the spelling of a language."""
     return _MARK.sub(lambda mark: _worded(mark, language), text)
 
 
 def tokens(text: str) -> list[Token]:
-    """What the marks of a text stand for, in their order."""
+    """The contents of the marks of a text, in order."""
     return [token for mark in _MARK.finditer(text) if (token := _read(mark)) is not None]
 
 
@@ -184,7 +184,7 @@ def _mark(is_a: str, name: str, x: Any = None) -> str:
 
 
 def _read(mark: re.Match[str]) -> Token | None:
-    """None where somebody's own text looks like a mark."""
+    """The content of a mark; None if a user's own text only looks like a mark."""
     try:
         is_a, name, packed = json.loads(mark[1])
         return Token(is_a, name, _unpack(packed))
@@ -193,32 +193,31 @@ def _read(mark: re.Match[str]) -> Token | None:
 
 
 def _worded(mark: re.Match[str], language: Language) -> str:
-    match _read(mark):
-        case Token("argument", name, _):
-            return language.argument(name)
-        case Token("assignment", name, x):
-            return language.assignment(name, x)
-        case Token("verb", name, x):
-            return language.call(name, x)
-        case Token("value", _, x):
-            return language.quoted(x)
-        case Token("setting", name, x):
-            return language.setting(name, x)
-        case Token("same call", _, _):
-            return language.same_call()
-        case Token("install", name, _):
-            return language.install(name)
-        case Token("read sheet", _, x):
-            return language.read_sheet(x)
-        case Token("kind", name, _):
-            return language.type_name(name)
-        case Token("code", name, _):
-            return language.code(name)
-    return mark[1]
+    token = _read(mark)
+    if token is None or token.is_a not in _SPELLINGS:
+        return mark[1]
+    method, parts = _SPELLINGS[token.is_a]
+    written: str = getattr(language, method)(*(getattr(token, part) for part in parts))
+    return written
+
+
+#: The method of a language that writes each kind of mark, and the parts of the mark that it takes.
+_SPELLINGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "argument": ("argument", ("name",)),
+    "assignment": ("assignment", ("name", "value")),
+    "verb": ("call", ("name", "value")),
+    "value": ("quoted", ("value",)),
+    "setting": ("setting", ("name", "value")),
+    "same call": ("same_call", ()),
+    "install": ("install", ("name",)),
+    "read sheet": ("read_sheet", ("value",)),
+    "kind": ("type_name", ("name",)),
+    "code": ("code", ("name",)),
+}
 
 
 def _pack(x: Any) -> Any:
-    """A value as JSON has it; what JSON lacks is an object of one key."""
+    """A value as JSON; a type that JSON lacks becomes an object with one key."""
     if hasattr(x, "item") and getattr(x, "ndim", None) == 0:
         x = x.item()  # a number of NumPy
     if x is Ellipsis:
@@ -255,5 +254,5 @@ def _unpack(packed: Any) -> Any:
     return packed
 
 
-#: What was just done and is to be done again: "Run {SAME_CALL} again".
+#: The call that failed, for hints: "Run {SAME_CALL} again".
 SAME_CALL = _mark("same call", "")

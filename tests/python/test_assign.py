@@ -119,7 +119,7 @@ def test_a_run_folder_keeps_packets(tmp_path):
     packets = assign_annotators(sample, n_images=3, out=tmp_path)
     again = assign_annotators(sample, n_images=3, out=tmp_path)
     pd.testing.assert_frame_equal(packets, again, check_dtype=False)
-    with pytest.raises(ImagestrataError, match="n_images=3; now n_images=2"):
+    with pytest.raises(ImagestrataError, match="n_images=3, not with n_images=2"):
         assign_annotators(sample, n_images=2, out=tmp_path)
     assert len(assign_annotators(sample, n_images=2, out=tmp_path, overwrite=True)) == len(packets)
 
@@ -140,7 +140,7 @@ def test_bad_input():
         ([1], "not a list"),
         (sample.drop(columns="cluster"), "'cluster'"),
         (sample.iloc[:0], "`sample` has no rows"),
-        (sample.assign(cluster=[1, None, 2, 2]), "1 of 4 rows of `sample` have gaps"),
+        (sample.assign(cluster=[1, None, 2, 2]), "1 of 4 rows of `sample` have missing values"),
         (pd.concat([sample, sample]), "4 image ids"),
     ]:
         with pytest.raises(ImagestrataError, match=message):

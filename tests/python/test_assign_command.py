@@ -39,7 +39,7 @@ def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
     pages = sorted((run_folder / "rate-page").glob("p*.html"))
     assert [page.stem for page in pages] == sorted(packets["packet_id"].unique())
     assert not any(hidden in page.read_text() for page in pages)
-    with pytest.raises(ImagestrataError, match="n_images=3; now n_images=2"):
+    with pytest.raises(ImagestrataError, match="n_images=3, not with n_images=2"):
         call("assign", run_folder, "--n-images", 2, "--group", "A", "--quiet")
     again = call("assign", run_folder, "--n-images", 3, "--group", "A", "--quiet", "--to",
                  "qualtrics", "--base-url", "https://x.org/i")  # fmt: skip

@@ -81,7 +81,7 @@ def test_residual_and_excluded_images(clustering, tmp_path):
     sheet = sheet_of(clustering, tmp_path, n=1, clusters=[-1, 1], exclude=[first])
     assert sheet["cluster"].tolist() == [-1, 1, 1]
     assert first not in (tmp_path / "sheet.html").read_text()
-    with pytest.raises(ImagestrataError, match="1 of 1 entries to exclude are of no image"):
+    with pytest.raises(ImagestrataError, match="1 of 1 entries to exclude fit no image"):
         sheet_of(clustering, tmp_path, exclude=["typo"], overwrite=True)
 
 

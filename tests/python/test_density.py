@@ -160,7 +160,7 @@ def test_a_run_folder_keeps_it(tmp_path):
     pd.testing.assert_frame_equal(loaded.images, made.images)
     assert loaded.settings["noise"] == "nearest"
     assert cluster(noise="nearest", out=tmp_path).images.equals(made.images)
-    with pytest.raises(ImagestrataError, match='noise="nearest"; now noise="keep"'):
+    with pytest.raises(ImagestrataError, match='noise="nearest", not with noise="keep"'):
         cluster(out=tmp_path)
 
 

@@ -140,7 +140,7 @@ def test_answers_without_a_limit(server, pictures, tmp_path):
         table = describe(pictures, server, tmp_path / "run", max_tokens=None)
     assert table["reason"].fillna("").tolist() == ["cut off at the model's own limit", "", "", ""]
     assert all("max_tokens" not in request for request in server.requests)
-    with pytest.raises(ImagestrataError, match="answers may be of any length"):
+    with pytest.raises(ImagestrataError, match="length of answers is not limited"):
         describe(pictures, server, tmp_path / "run", max_tokens=None, budget=1)
     asked = costs(pictures, provider(server), max_tokens=None, progress=False)
     assert asked["tokens_out"].tolist() == [4000]
@@ -228,7 +228,7 @@ def test_no_credit_ends_it(server, pictures, tmp_path):
 def test_ten_failures_in_a_row_end_it(server, tmp_path):
     folder = write_pictures(tmp_path / "pictures", 14)
     server.answer = lambda number, request: "A picture." if number <= 2 else 500
-    with pytest.raises(ImagestrataError, match="10 images in a row got no answer"):
+    with pytest.raises(ImagestrataError, match="10 images in a row received no answer"):
         describe(folder, server, tmp_path / "run", {"retries": 0})
     server.answer = lambda number, request: "A picture."
     before = len(server.requests)
@@ -429,7 +429,7 @@ def test_nothing_is_sent_without_consent(pictures, tmp_path):
     assert "4 images leave this machine" in message
     assert "models.example.org, unencrypted, for the model 'big'" in message
     assert "4,256 tokens sent, at most 1,200 answered" in message
-    assert "0.01 by the price" in message
+    assert "0.01 at the given price" in message
     assert "consent=True" in message
 
 
@@ -458,7 +458,7 @@ def test_without_a_price(server, pictures, tmp_path):
     table = describe(pictures, server, tmp_path / "run", {"price": None})
     assert table["cost"].isna().all()
     assert table["tokens_in"].tolist() == [TOKENS_IN] * 4
-    with pytest.raises(ImagestrataError, match="what tokens cost is not known"):
+    with pytest.raises(ImagestrataError, match="price of tokens is unknown"):
         describe(pictures, server, tmp_path / "run", {"price": None}, budget=1)
 
 
@@ -507,14 +507,14 @@ def test_bad_servers(settings, message):
 
 def test_not_a_provider(pictures, tmp_path):
     with pytest.raises(
-        ImagestrataError, match="`provider` must be what ModelServer\\(\\) or LocalModel\\(\\)"
+        ImagestrataError, match="`provider` must be a ModelServer\\(\\) or a LocalModel\\(\\)"
     ):
         describe_images(pictures, "gpt", tmp_path / "run", progress=False)
 
 
 def test_openai_without_a_key(pictures, tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with pytest.raises(ImagestrataError, match="no key for OpenAI"):
+    with pytest.raises(ImagestrataError, match="No key for OpenAI"):
         describe_images(pictures, ModelServer("m"), tmp_path / "run", consent=True, progress=False)
 
 

@@ -402,7 +402,7 @@ class TestRunFolder:
 
     def test_other_settings_are_refused(self, folder: Path, tmp_path: Path) -> None:
         embed(folder, out=tmp_path / "run")
-        with pytest.raises(ImagestrataError, match='resize="rescale_crop"; now resize="pad"'):
+        with pytest.raises(ImagestrataError, match='resize="rescale_crop", not with resize="pad"'):
             embed(folder, out=tmp_path / "run", resize="pad")
         with pytest.raises(ImagestrataError, match='encoder="hog"'):
             embed(folder, "bovw", out=tmp_path / "run")
@@ -433,7 +433,7 @@ class TestRunFolder:
         embed(folder, out=tmp_path / "hog", seed=1)
         embed(folder, out=tmp_path / "hog", seed=2)
         embed(folder, "bovw", out=tmp_path / "bovw", seed=1)
-        with pytest.raises(ImagestrataError, match="seed=1; now seed=2"):
+        with pytest.raises(ImagestrataError, match="seed=1, not with seed=2"):
             embed(folder, "bovw", out=tmp_path / "bovw", seed=2)
 
     def test_killed_and_run_again(self, folder: Path, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_vectors_without_their_texts_are_no_answer(server, indices):
         return answer
 
     server.answer = confused
-    with pytest.raises(ImagestrataError, match="not an answer of the OpenAI interface"):
+    with pytest.raises(ImagestrataError, match="not a valid answer of the OpenAI interface"):
         embed(many(3), ModelServer("stub", server.url, retries=0))
 
 
@@ -214,7 +214,7 @@ def test_batches_of_different_widths_are_refused(server):
 def test_what_arrived_is_kept(server, tmp_path):
     model = ModelServer("stub", server.url, concurrency=1, retries=0)
     server.answer = lambda number, request: 500 if number == 3 else vectors(request)
-    with pytest.raises(ImagestrataError, match="gave no vectors: HTTP 500"):
+    with pytest.raises(ImagestrataError, match="returned no vectors: HTTP 500"):
         embed(many(), model, out=tmp_path / "run")
     server.answer = lambda number, request: vectors(request)
     result = embed(many(), model, out=tmp_path / "run")
@@ -241,12 +241,12 @@ def test_no_text_leaves_without_consent():
     ("table", "arguments", "options", "message"),
     [
         (["a"], (), {}, "`texts` must be a table"),
-        (texts("a"), (), {"column": "caption"}, "no column 'caption'"),
-        (texts("a").drop(columns="image_id"), (), {}, "no column 'image_id'"),
+        (texts("a"), (), {"column": "caption"}, "lacks the column 'caption'"),
+        (texts("a").drop(columns="image_id"), (), {}, "lacks the column 'image_id'"),
         (texts(None, " "), (), {}, "None of 2 images has a text"),
-        (texts("one", "two"), (), {}, "None of 2 texts has words that the others have too"),
-        (texts("a"), ("bert",), {}, "no encoder of texts 'bert'"),
-        (texts("a"), ("text:",), {}, "no encoder of texts 'text:'"),
+        (texts("one", "two"), (), {}, "None of 2 texts shares a word with another one"),
+        (texts("a"), ("bert",), {}, "encoder of texts 'bert' is unknown"),
+        (texts("a"), ("text:",), {}, "encoder of texts 'text:' is unknown"),
         (texts("a"), (), {"weights": "folder"}, 'weights="folder" was given'),
         (texts("a"), (), {"terms": 0}, "`terms` must be at least 1"),
     ],

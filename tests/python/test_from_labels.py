@@ -117,7 +117,7 @@ def test_what_labels_cannot_be(vectors, tmp_path):
     with pytest.warns(UserWarning, match="no label for 13 of 16 images: they are in the residual"):
         few = Clustering.from_labels(embeddings, table.head(3))
     assert few.summary["n_residual"].tolist() == [13]
-    with pytest.warns(UserWarning, match="images that are not there"):
+    with pytest.warns(UserWarning, match="identify no image"):
         Clustering.from_labels(embeddings, pd.concat([table, table.head(1).assign(image_id="x")]))
     with pytest.warns(UserWarning, match="no image has a label"):
         nothing = Clustering.from_labels(embeddings, [-1] * 16)

@@ -85,7 +85,7 @@ def test_a_redirect_is_not_followed(server, tmp_path, status):
     with model_server() as other:
         place = {"Location": other.url + "/chat/completions?token=secret"}
         server.answer = lambda number, request: (status, place)
-        with pytest.raises(ImagestrataError, match=r"sends requests on to 127\.0\.0\.1") as error:
+        with pytest.raises(ImagestrataError, match=r"redirects requests to 127\.0\.0\.1") as error:
             describe_one(server.url, tmp_path)
         assert "secret" not in str(error.value)
         assert not other.requests
@@ -230,7 +230,7 @@ def test_an_answer_that_unfolds_is_refused(tmp_path):
 
     with raw_server(answer) as (url, seen), pytest.warns(UserWarning, match="have no answer yet"):
         table = describe_one(url, tmp_path)
-    assert "packed with gzip" in table["reason"][0]
+    assert "compressed with gzip" in table["reason"][0]
     assert seen[0][0]["accept-encoding"] == "identity"
 
 
@@ -260,8 +260,8 @@ def test_without_a_believable_bill_an_answer_costs_what_was_promised(server, tmp
     assert table["cost"][0] == pytest.approx(1.364)  # 1,000 + 64 tokens sent, 300 answered
     assert pd.isna(table["tokens_in"][0])
     told = " ".join(str(one.message) for one in warned)
-    assert "did not say believably how many tokens 1 answer took" in told
-    with pytest.warns(UserWarning, match="6 answers took"):
+    assert "reported no plausible number of tokens for 1 answer" in told
+    with pytest.warns(UserWarning, match="for 6 answers"):
         again = describe_images(folder, asked, tmp_path / "run", budget=1e9, progress=False)
     assert again["description"].notna().all()
     assert again["cost"].sum() == pytest.approx(6 * 1.364)

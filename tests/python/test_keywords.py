@@ -149,7 +149,7 @@ def test_bad_arguments(clustering, options, message):
 
 
 def test_texts_of_other_images(clustering):
-    with pytest.raises(ImagestrataError, match="None of the 1 row of `texts`"):
+    with pytest.raises(ImagestrataError, match="No row of `texts`"):
         keywords(clustering, pd.DataFrame({"image_id": ["other"], "description": ["text"]}))
     with pytest.raises(ImagestrataError, match="must be a table"):
         keywords(clustering, ["text"])

@@ -108,7 +108,7 @@ def test_the_likeliest_words_unless_varied_ones_are_asked_for(tiny):
 
 
 def test_what_is_no_model(tmp_path, pictures, tiny):
-    with pytest.raises(MissingWeightsError, match="There are no weights in"):
+    with pytest.raises(MissingWeightsError, match="contains no weights"):
         describe(pictures, tmp_path, tmp_path / "run")
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(MissingWeightsError, match="could not be loaded"):
@@ -122,5 +122,5 @@ def test_the_missing_library_is_named(monkeypatch, tiny, pictures, tmp_path):
 
 
 def test_a_budget_has_no_meaning(tiny, pictures, tmp_path):
-    with pytest.raises(ImagestrataError, match="what tokens cost is not known"):
+    with pytest.raises(ImagestrataError, match="price of tokens is unknown"):
         describe(pictures, tiny, tmp_path / "run", budget=1)

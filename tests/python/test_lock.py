@@ -55,7 +55,7 @@ def test_a_second_process_is_told_who_is_at_work(tmp_path):
         with pytest.raises(ImagestrataError, match=f"process {process.pid} on .*, since 20") as e:
             Step(tmp_path, "embed", {}, inputs="x")
         assert "Another process is working in" in e.value.message
-        assert "no need to delete anything" in e.value.hint
+        assert "need not delete anything" in e.value.hint
     assert list(read_run(tmp_path)["steps"]) == ["scan"]
 
 
@@ -157,5 +157,5 @@ def test_a_lock_that_cannot_be_made(tmp_path, monkeypatch):
 def test_a_holder_that_does_not_say_who_it_is(tmp_path, content):
     with other_process(tmp_path):
         (tmp_path / NAME).write_bytes(content)
-        with pytest.raises(ImagestrataError, match="which one is not known"):
+        with pytest.raises(ImagestrataError, match="which one is unknown"):
             lock_folder(tmp_path)

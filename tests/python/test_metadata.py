@@ -165,7 +165,7 @@ def test_bad_arguments(options, message):
 def test_bad_tables():
     clustering = clustering_of(CLUSTERS, ACCOUNTS)
     other = pd.DataFrame({"image_id": ["other"], "account": ["a"]})
-    with pytest.raises(ImagestrataError, match="None of the 1 row of `metadata`"):
+    with pytest.raises(ImagestrataError, match="No row of `metadata`"):
         cluster_metadata(clustering, other, column="account")
     with pytest.raises(ImagestrataError, match="`metadata` must be a table"):
         cluster_metadata(clustering, ["a"], column="account")

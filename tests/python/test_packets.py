@@ -126,7 +126,7 @@ def test_bad_input(packets, tmp_path):
         ({"items": ["a", "a"]}, "names an item twice"),
         ({"items": ["a\nb"]}, "single lines"),
         ({"items": pd.DataFrame({"name": ["a"]})}, "lacks the column 'item'"),
-        ({"scale": (10, 1)}, "must rise"),
+        ({"scale": (10, 1)}, "must be the lower one"),
         ({"scale": (0, 100)}, "between 0 and 10"),
         ({"scale": 10}, "lowest and the highest"),
         ({"anchors": "none"}, "two texts"),

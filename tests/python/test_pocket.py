@@ -180,7 +180,7 @@ class TestEncoder:
         }  # fmt: skip
 
     def test_it_knows_no_labels(self, folder: Path) -> None:
-        with pytest.raises(ImagestrataError, match="knows no labels"):
+        with pytest.raises(ImagestrataError, match="has no labels"):
             tag_images(folder, "pocket", progress=False)
 
     def test_drawn_scenes_of_a_kind_are_near(self, tmp_path: Path) -> None:

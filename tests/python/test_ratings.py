@@ -329,7 +329,7 @@ def test_bad_ratings():
         (table.iloc[:0], {}, "no rows"),
         (table.astype({"rating": "str"}), {}, "must hold numbers"),
         (table.assign(rating=np.nan), {}, r"All ratings \(6\) are missing"),
-        (table.assign(image_id=None), {}, "6 of 6 rows of `ratings` have gaps"),
+        (table.assign(image_id=None), {}, "6 of 6 rows of `ratings` have missing values"),
         (pd.concat([table, table]), {}, "6 ratings are there twice"),
         (table, {"by": "party"}, "'party'"),
         (table, {"by": "rating"}, "must name groups"),

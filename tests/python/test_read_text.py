@@ -214,7 +214,7 @@ def test_stored_and_resumed(tmp_path, monkeypatch):
     assert sorted(texts["text"]) == sorted(words)
     monkeypatch.setattr(reading, "_read_image", None)  # nothing is read again
     pd.testing.assert_frame_equal(read(images, out=tmp_path / "run"), texts)
-    with pytest.raises(ImagestrataError, match="'read' with psm=3; now psm=11"):
+    with pytest.raises(ImagestrataError, match="'read' with psm=3, not with psm=11"):
         read(images, out=tmp_path / "run", psm=11)
 
 

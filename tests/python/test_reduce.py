@@ -139,7 +139,7 @@ def test_a_run_folder_keeps_them(blobs, tmp_path):
     assert {"umap-learn", "hdbscan"} <= set(entry["versions"])
     again = reduce_embeddings(blobs, n_components=2, out=run)
     assert again.encoder == made.encoder
-    with pytest.raises(ImagestrataError, match="n_components=2; now n_components=3"):
+    with pytest.raises(ImagestrataError, match="n_components=2, not with n_components=3"):
         reduce_embeddings(blobs, n_components=3, out=run)
     assert reduce_embeddings(blobs, n_components=3, out=run, overwrite=True).matrix.shape[1] == 3
     cluster_images(Embeddings.load(run), "kmeans", n_clusters=3, out=run, progress=False)

@@ -133,8 +133,8 @@ def test_consent_comes_first_and_says_what_it_costs(pictures, run, capsys):
     message = str(caught.value)
     assert "3 images leave this machine" in message
     assert "rekognition.us-east-1.amazonaws.com" in message
-    assert "Estimate: 1.50 by a price of 0.5 per image" in message
-    assert "Nothing was sent yet" in message
+    assert "Estimate: 1.50 at a price of 0.5 per image" in message
+    assert "Nothing has been sent yet" in message
     assert "consent=True" in caught.value.hint
 
 
@@ -194,8 +194,8 @@ def test_attempts_that_are_refused_are_not_billed(server, pictures, run):
     [
         ((500, "InternalServerError"), "HTTP 500: InternalServerError"),
         ((400, "InvalidParameterException"), "HTTP 400: InvalidParameterException"),
-        (b'{"Labels": [', "not an answer of Amazon Rekognition"),
-        ({"Faces": []}, "not an answer of Amazon Rekognition"),
+        (b'{"Labels": [', "not a valid answer of Amazon Rekognition"),
+        ({"Faces": []}, "not a valid answer of Amazon Rekognition"),
         ("cut", "no answer from 127.0.0.1"),
     ],
 )
@@ -237,7 +237,7 @@ def test_no_keys(server, pictures, run, monkeypatch):
 def test_a_service_that_is_away_stops_it(tmp_path, run):
     pictures = write_pictures(tmp_path / "many", 12)
     away = Rekognition(endpoint_url="http://127.0.0.1:9", retries=0, concurrency=1)
-    with pytest.raises(ImagestrataError, match="10 images in a row got no answer from 127"):
+    with pytest.raises(ImagestrataError, match="10 images in a row received no answer from 127"):
         tag_images(pictures, away, out=run, progress=False)
     assert costs(pictures, away, run, progress=False)["spent"].tolist() == [0]
 
@@ -313,7 +313,7 @@ def test_a_strange_answer_costs_itself_alone(server, pictures, run, answer):
     server.answer = lambda number: answer if number == 2 else None
     with pytest.warns(UserWarning, match="1 of"):
         tags = tag(pictures, server, run)
-    assert tags["reason"].str.contains("not an answer").sum() == 1
+    assert tags["reason"].str.contains("not a valid answer").sum() == 1
     assert not tag(pictures, server, run)["label"].isna().any()
 
 
@@ -367,7 +367,10 @@ def test_an_answer_is_bounded_in_time_and_size(tmp_path, run, kind, monkeypatch)
         ({"price": -1}, "`price` must be at least 0"),
         ({"retries": 99}, "`retries` must be between 0 and 20"),
         ({"endpoint_url": "here"}, "`endpoint_url` must be an address"),
-        ({"endpoint_url": "https://me:pw@a.org"}, "`endpoint_url` must be a plain address"),
+        (
+            {"endpoint_url": "https://me:pw@a.org"},
+            "`endpoint_url` must be an address without a user",
+        ),
         ({"region": "a.org/#"}, "`region` must be one such as"),
     ],
 )
@@ -379,7 +382,7 @@ def test_bad_settings(settings, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"out": None}, "`out` must name a run folder"),
+        ({"out": None}, "`out` must be a run folder"),
         ({"weights": "x.pth"}, "`weights` is for classifiers of torchvision"),
         ({"device": "cuda"}, "`device` is for classifiers of torchvision"),
         ({"budget": -1}, "`budget` must be at least 0"),
@@ -392,7 +395,10 @@ def test_bad_arguments(pictures, run, options, message):
 
 
 def test_what_is_no_service(pictures, run):
-    with pytest.raises(ImagestrataError, match=r"must be what Rekognition\(\) makes, not 3"):
+    with pytest.raises(
+        ImagestrataError,
+        match=r"must be the name of a classifier of torchvision or a Rekognition\(\), not 3",
+    ):
         tag_images(pictures, 3, out=run, progress=False)
     with pytest.raises(ImagestrataError, match=r"Rekognition\(\) makes, not 'resnet18'"):
         costs(pictures, "resnet18")

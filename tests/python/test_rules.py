@@ -95,7 +95,7 @@ def test_one_item_may_go_without_a_list_and_other_things_than_tables_are_refused
         label_ratings(RATINGS.assign(joy=-1))
     with pytest.raises(ImagestrataError, match="numbers on the scale, 0 to 10; 6 of 6"):
         label_ratings(RATINGS.assign(joy=11))
-    with pytest.raises(ImagestrataError, match="scale` must rise"):
+    with pytest.raises(ImagestrataError, match="scale` must be the lower one"):
         label_ratings(RATINGS, scale=(10, 0))
 
 

@@ -251,7 +251,7 @@ def test_equal_pictures_in_different_files(tmp_path, invoke):
 
 def test_missing_folder_and_wrong_arguments(tmp_path, corpus, invoke):
     code, _, err = invoke(*run_arguments(tmp_path / "nowhere", tmp_path / "run"))
-    assert (code, "There is no folder" in err) == (2, True)
+    assert (code, "does not exist" in err) == (2, True)
     code, _, err = invoke("run", corpus, "--out", tmp_path / "run", "--encoder", "resnet81")
     assert code == 2
     assert "resnet81" in err
@@ -346,7 +346,7 @@ def test_a_variant_has_clusters_of_its_own(finished, corpus, tmp_path, invoke):
         assert code == 0, err
     assert (variant / "packets.csv").exists() and not (out / "packets.csv").exists()
     code, _, err = invoke("cluster", tmp_path / "other", "--name", "five")
-    assert code == 2 and "There is no run" in err
+    assert code == 2 and "contains no run" in err
 
 
 def test_output_that_cannot_be_written(tmp_path, corpus, invoke):
@@ -385,7 +385,7 @@ def test_interrupted_by_the_keyboard(tmp_path, corpus):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on from there" in err
+    assert "the same command continues" in err
     assert "Traceback" not in err
 
 

@@ -109,7 +109,7 @@ def test_written_sample_is_read_back_and_other_settings_are_refused(tmp_path):
     again = sample_images(images, out=tmp_path)
     pd.testing.assert_frame_equal(first, again)
     assert (tmp_path / "sample.csv").read_text().startswith("image_id,path,file,cluster,N_h,n_h,")
-    with pytest.raises(ImagestrataError, match="seed=0; now seed=1"):
+    with pytest.raises(ImagestrataError, match="seed=0, not with seed=1"):
         sample_images(images, seed=1, out=tmp_path)
     replaced = sample_images(images, seed=1, out=tmp_path, overwrite=True)
     pd.testing.assert_frame_equal(replaced, sample_images(images, seed=1, out=tmp_path))

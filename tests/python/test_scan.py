@@ -299,7 +299,7 @@ def test_other_things_that_cannot_be_scanned(tmp_path):
     assert "empty list" in message([])
     assert "Item 2 of `images` is not a path: 3" in message(["a", 3])
     assert "not an int" in message(5)
-    assert "There is no folder" in message(tmp_path / "gone")
+    assert "does not exist" in message(tmp_path / "gone")
     assert "is a file" in message(empty / "a.csv")
     bad = {name: data for name, (data, _) in images.bad_files().items()}
     images.write_files(tmp_path / "bad", bad)

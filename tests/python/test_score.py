@@ -104,7 +104,7 @@ def test_vectors_are_what_remains(topics):
         ({"truth": LABELS, "seed": 3}, "seed=3 has no effect with by=.labels."),
         ({"truth": LABELS, "weighted": True, "n_boot": 5}, "weighted=True and n_boot=5 have no"),
         ({"truth": PAIRS, "n_boot": 0}, "`n_boot` must be at least 1"),
-        ({"truth": PAIRS, "conf_level": 1}, "`conf_level` must lie between 0 and 1"),
+        ({"truth": PAIRS, "conf_level": 1}, "`conf_level` must be between 0 and 1"),
         ({"truth": PAIRS.drop(columns="judgement")}, "judgement"),
         ({"truth": LABELS, "confidence": 0.9}, "has no argument 'confidence'"),
         ({"truth": "kind"}, "which is no column of the images of 'clustering'"),

@@ -99,7 +99,7 @@ def test_a_server_shows_its_key_in_no_way():
         with pytest.raises(TypeError, match="not JSON serializable"):
             json.dumps(dataclasses.asdict(one))
         assert_hidden(json.dumps(dataclasses.asdict(one), default=str))
-        with pytest.raises(ImagestrataError, match="A key is not written to files"):
+        with pytest.raises(ImagestrataError, match="A key is never written to files"):
             pickle.dumps(one)
     assert asked == ModelServer("m", "http://localhost:1/v1", api_key=KEY) != other
     assert len({asked, copy.deepcopy(asked)}) == 1
@@ -140,7 +140,7 @@ def test_the_key_of_the_environment_does_not_show(monkeypatch):
 )
 def test_addresses_hold_no_keys(address):
     """They are stored in ``run.json`` and told before anything is sent."""
-    with pytest.raises(ImagestrataError, match="must be a plain address") as stopped:
+    with pytest.raises(ImagestrataError, match="must be an address without a user") as stopped:
         ModelServer("m", address.format(KEY))
     assert_hidden(str(stopped.value))
 
@@ -221,8 +221,8 @@ def test_nothing_leaves_without_consent(tmp_path):
     )
     done = offline(code, folder, tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Nothing was sent yet.") == 3
-    assert done.stdout.count("say consent=True") == 3
+    assert done.stdout.count("Nothing has been sent yet.") == 3
+    assert done.stdout.count("use consent=True") == 3
 
 
 def test_only_these_modules_can_reach_the_network():

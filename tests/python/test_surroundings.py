@@ -87,9 +87,9 @@ def test_a_working_folder_that_is_gone(photos, tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(ImagestrataError, match="working folder is gone"):
+    with pytest.raises(ImagestrataError, match="working folder no longer exists"):
         scan_images("photos", progress=False)
-    with pytest.raises(ImagestrataError, match="working folder is gone"):
+    with pytest.raises(ImagestrataError, match="working folder no longer exists"):
         scan_images(photos, out="run", progress=False)
     assert len(scan_images(photos, out=tmp_path / "run", progress=False)) == 12
 

@@ -160,7 +160,7 @@ def test_bad_arguments(pictures, colour_weights, options, message):
 
 
 def test_not_a_classifier(pictures, colour_weights, tmp_path):
-    with pytest.raises(ImagestrataError, match="knows no labels"):
+    with pytest.raises(ImagestrataError, match="has no labels"):
         tag_images(pictures, "hog", progress=False)
     weights = torch.load(colour_weights)
     torch.save({k: v for k, v in weights.items() if "classifier" not in k}, tmp_path / "cut.pth")

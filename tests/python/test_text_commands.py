@@ -60,7 +60,7 @@ def test_texts_of_ones_own(run_folder, tmp_path):
 
 
 def test_what_is_missing_is_said(run_folder, tmp_path):
-    with pytest.raises(ImagestrataError, match="no descriptions, no text of images and no tags"):
+    with pytest.raises(ImagestrataError, match="no descriptions, no text in images and no tags"):
         call("embed-text", run_folder)
     with pytest.raises(ImagestrataError, match=r"There is no file .*absent\.csv"):
         call("embed-text", run_folder, "--texts", tmp_path / "absent.csv")

@@ -46,7 +46,7 @@ def test_plain_values_pass_and_come_back_plain():
         (check_choice, ("m", "kmean", ["kmeans", "hdbscan"]), "Did you mean 'kmeans'?"),
         (check_seed, (-1,), "`seed` must be between 0 and 4294967295"),
         (check_folder, ("images", 5), "must be a path, not 5"),
-        (check_folder, ("images", "/no/such"), "There is no folder '/no/such'"),
+        (check_folder, ("images", "/no/such"), "The folder '/no/such' does not exist"),
         (check_folder, ("images", __file__), "is a file"),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_tilde_may_begin_a_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "~$old").mkdir()
     assert check_folder("x", "~$old").samefile(tmp_path / "~$old")
-    with pytest.raises(ImagestrataError, match="There is no folder '~nobodyatall/x'"):
+    with pytest.raises(ImagestrataError, match="The folder '~nobodyatall/x' does not exist"):
         check_folder("x", "~nobodyatall/x")
 
 

@@ -167,7 +167,7 @@ def test_a_verb_keeps_its_name_and_signature():
 def test_files_of_spreadsheet_programs_are_told_from_tables(tmp_path):
     file = tmp_path / "labels.xlsx"
     file.write_bytes(b"PK")
-    with pytest.raises(ImagestrataError, match="is the file of a spreadsheet program") as caught:
+    with pytest.raises(ImagestrataError, match="is a file of a spreadsheet program") as caught:
         imagestrata.fine_tune(tmp_path, str(file))
     assert f'read it with pandas.read_excel("{file}") and give the table' in caught.value.hint
     assert f'readxl::read_excel("{file}")' in caught.value.render(R)

@@ -34,7 +34,7 @@ test_that("costs are told and consent is asked for", {
   expect_equal(costs$spent, 0)
   expect_error(
     tag_images(folder, service, out = withr::local_tempdir(), progress = FALSE),
-    "leave this machine.*rekognition.us-east-1.amazonaws.com.*Nothing was sent yet",
+    "leave this machine.*rekognition.us-east-1.amazonaws.com.*Nothing has been sent yet",
     class = "imagestrata_error"
   )
   expect_error(costs(folder, "resnet18"), "rekognition",

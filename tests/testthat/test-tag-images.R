@@ -21,7 +21,7 @@ test_that("labels are counted by images", {
 test_that("what is no classifier of torchvision is told", {
   skip_if_no_core()
   folder <- imagestrata_example("images")
-  expect_error(tag_images(folder, "hog", progress = FALSE), "knows no labels",
+  expect_error(tag_images(folder, "hog", progress = FALSE), "has no labels",
     class = "imagestrata_error"
   )
 })

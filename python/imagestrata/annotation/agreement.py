@@ -237,7 +237,6 @@ def _statistics(
                 f"Cohen's kappa is undefined for {len(each) - len(defined)} of "
                 f"{plural(len(each), 'pair')} of annotators, whose judgements are all the same: "
                 f"for all annotators it is the mean over the other {len(defined)}.",
-                stacklevel=3,
             )
         yield measure, "all", n, _mean_of(defined or list(each.values()))
 

@@ -218,7 +218,7 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     refuse(table, outside, "are of images outside the sample", "image_id", "rating", hint)
     ours = known.reindex(table["image_id"])
     repeated = [name for name in columns if name in table and _same(table[name], ours[name])]
-    own = keep_given(table.drop(columns=repeated), columns, "the sample", stacklevel=4)
+    own = keep_given(table.drop(columns=repeated), columns, "the sample")
     return own.join(known, on="image_id")
 
 

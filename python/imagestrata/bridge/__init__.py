@@ -1,1 +1,1 @@
-"""What R calls: a codec for tables and matrices, and one function for each verb."""
+"""The interface to R: one call for every verb, and a codec for tables and matrices."""

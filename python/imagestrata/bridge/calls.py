@@ -1,12 +1,12 @@
-"""The one call that R makes: a verb by its name, with whatever it takes.
+"""Call a verb by its name for R, and return its result.
 
-Numbers, strings and lists of strings cross as they are, tables and matrices as
-:mod:`~imagestrata.bridge.codec` writes them. What else a verb works on arrives as a dictionary
-with a ``kind``, for which :data:`_RECEIVERS` has a function; what it returns goes back by its
-class, see :data:`_SENDERS`. :data:`_HELPERS` are calls that are no verbs.
+Numbers, strings and lists of strings cross unchanged; tables and matrices cross as
+:mod:`~imagestrata.bridge.codec` encodes them. Any other argument arrives as a dictionary with a
+``kind``, for which :data:`_RECEIVERS` has a function. The class of a result selects a function of
+:data:`_SENDERS`. :data:`_HELPERS` are calls other than verbs.
 
-:func:`call` never raises. It answers ``{"value", "error", "warnings"}``, since what reticulate
-makes of an exception differs from version to version.
+:func:`call` never raises an error. It returns ``{"value", "error", "warnings"}``, since versions of
+reticulate treat exceptions differently.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from .words import R
 Sent: TypeAlias = dict[str, Any]
 Report: TypeAlias = Callable[[str, int, "int | None"], Any]
 
-#: Seconds between two calls of R's progress function, each of which costs R some work.
+#: The shortest time between two calls of R's progress function, in seconds.
 _REPORT_EVERY = 0.1
 
 
 def call(name: str, /, *args: Any, **arguments: Any) -> Sent:
-    """What a verb, or a helper of this module, returns for what R sent."""
+    """Call a verb, or a helper of this module, with arguments from R."""
     answer: Sent = {"value": None, "error": None, "warnings": []}
     with warnings.catch_warnings(record=True) as caught:
         try:
@@ -64,7 +64,7 @@ def call(name: str, /, *args: Any, **arguments: Any) -> Sent:
 
 
 def _receive(sent: Any) -> Any:
-    """A value as a verb takes it."""
+    """Decode a value from R into an argument of a verb."""
     if not isinstance(sent, dict):
         return sent
     if "n_rows" in sent:
@@ -79,7 +79,7 @@ def _receive_paths(sent: Sent) -> Any:
 
 
 def _receive_labels(sent: Sent) -> Any:
-    """A table about images, or one value for each."""
+    """Labels as a table with ids of images, or as one value per image."""
     labels = decode_table(sent["table"])
     return labels if "image_id" in labels else labels.iloc[:, 0]
 
@@ -91,7 +91,7 @@ def _receive_several(sent: Sent) -> Any:
 
 
 def _receive_embeddings(sent: Sent) -> Any:
-    """Embeddings, read from their run folder or brought along, for the images that R still has."""
+    """Embeddings from their run folder or from R, for the images that remain in R."""
     images = decode_table(sent["images"])
     if sent["folder"] is None:
         matrix, encoder = decode_matrix(sent["matrix"]), json.loads(sent["encoder"])
@@ -102,8 +102,8 @@ def _receive_embeddings(sent: Sent) -> Any:
         unknown = images["image_id"][rows < 0]
         raise ImagestrataError(
             f"{plural(len(unknown), 'image has', 'images have')} no vector in "
-            f"{quote(sent['folder'])}, {quote(unknown.iloc[0])} for one.",
-            f"Call {verb('embed_images')} on the images you want.",
+            f"{quote(sent['folder'])}; the first is {quote(unknown.iloc[0])}.",
+            f"Call {verb('embed_images')} with these images.",
         )
     all_of_them = np.array_equal(rows, np.arange(len(stored)))
     matrix = stored.matrix if all_of_them else stored.matrix[rows]
@@ -111,7 +111,7 @@ def _receive_embeddings(sent: Sent) -> Any:
 
 
 def _receive_rows(sent: Sent) -> Any:
-    """Vectors, which go by names where R has any."""
+    """Vectors, with ids if the matrix in R has row names."""
     vectors = decode_matrix(sent["matrix"])
     if sent.get("ids") is None:
         return vectors
@@ -135,25 +135,20 @@ def _receive_tuning(sent: Sent) -> Any:
 
 
 def _receive_model(sent: Sent) -> Any:
-    """A model with the predictions that R holds, whose images may have moved meanwhile."""
+    """A model with the predictions in R, whose images may have moved."""
     model = imagestrata.FineTunedModel.load(sent["path"])
     model.predictions = decode_table(sent["predictions"])
     return model
 
 
 def _receive_service(sent: Sent) -> Any:
-    """What answers questions about images: a server, a model on this machine, or Amazon's."""
-    # Python saw the environment as it was when it started; R may have set keys since.
+    """A service for images: a server, a model on this machine, or Amazon Rekognition."""
+    # Python has the environment of its start; R may have set keys since then.
     os.environ.update(sent.get("environment") or {})
     service = getattr(imagestrata, sent["kind"])
     whole = {field.name: field.type == "int" for field in dataclasses.fields(service)}
-    return service(
-        **{
-            name: int(value) if whole[name] else value
-            for name, value in sent.items()
-            if name in whole
-        }
-    )
+    given = {name: value for name, value in sent.items() if name in whole}
+    return service(**{name: int(one) if whole[name] else one for name, one in given.items()})
 
 
 _RECEIVERS: dict[str, Callable[[Sent], Any]] = {
@@ -168,21 +163,19 @@ _RECEIVERS: dict[str, Callable[[Sent], Any]] = {
     "tuning": _receive_tuning,
     "model": _receive_model,
     "several": _receive_several,
-    "ModelServer": _receive_service,
-    "LocalModel": _receive_service,
-    "Rekognition": _receive_service,
+    **dict.fromkeys(("ModelServer", "LocalModel", "Rekognition"), _receive_service),
 }
 
 
 def _send(value: Any, *, stored: bool = False) -> Any:
-    """A value as R takes it, by its class or the nearest that :data:`_SENDERS` knows."""
+    """Encode a result for R, by its class or the nearest base class in :data:`_SENDERS`."""
     if isinstance(value, imagestrata.Embeddings):
         return _send_embeddings(value, stored=stored)
     return next(send(value) for one in type(value).__mro__ if (send := _SENDERS.get(one.__name__)))
 
 
 def _send_table(table: pd.DataFrame) -> Sent:
-    """A table; labels come with what the rule that made them has counted."""
+    """A table; labels are sent with the counts of the rule that made them."""
     if "counts" not in table.attrs:
         return encode_table(table)
     return {
@@ -193,7 +186,7 @@ def _send_table(table: pd.DataFrame) -> Sent:
 
 
 def _send_embeddings(embeddings: Any, *, stored: bool) -> Sent:
-    """Everything but the vectors, where they lie in a run folder anyway."""
+    """Embeddings; the vectors are left out if they are in a run folder."""
     return {
         "images": encode_table(embeddings.images),
         "failures": encode_table(embeddings.failures),
@@ -204,7 +197,7 @@ def _send_embeddings(embeddings: Any, *, stored: bool) -> Sent:
 
 
 def _send_model(model: Any) -> Sent:
-    """The model's tables; its weights stay in its folder, by which R names it from then on."""
+    """The tables of a model; its weights remain in its folder, by which R identifies it."""
     return _send_result(model) | {
         "task": model.task,
         "labels": list(model.labels),
@@ -214,7 +207,7 @@ def _send_model(model: Any) -> Sent:
 
 
 def _send_result(result: Any) -> Sent:
-    """The tables of a result, fields before properties, with its matrices and its settings."""
+    """The tables of a result (fields before properties), its matrices and its settings."""
     properties = inspect.getmembers(type(result), lambda member: isinstance(member, property))
     held = vars(result) | {name: getattr(result, name) for name, _ in properties}
     matrices = {name: one for name, one in held.items() if isinstance(one, np.ndarray)}
@@ -238,23 +231,18 @@ _SENDERS: dict[str, Callable[[Any], Any]] = {
     "PurePath": str,
     "Figure": lambda _: None,  # R reads the picture from its file
     "dict": lambda several: {name: _send(one) for name, one in several.items()},
-    "bytearray": _as_it_is,
-    "list": _as_it_is,
-    "str": _as_it_is,
-    "int": _as_it_is,
-    "float": _as_it_is,
-    "NoneType": _as_it_is,
+    **dict.fromkeys(("bytearray", "list", "str", "int", "float", "NoneType"), _as_it_is),
     "object": _send_result,
 }
 
 
 def _compare_clusterings(clusterings: Sent, **arguments: Any) -> Any:
-    """A clustering may have the name of an argument of :func:`call`."""
+    """Compare clusterings; their names may equal those of arguments of :func:`call`."""
     return imagestrata.compare_clusterings(**arguments, **clusterings)
 
 
 def _fine_tune(*args: Any, keep: str | None, **arguments: Any) -> Any:
-    """``keep`` is where a model without a folder of its own lies as long as R's session lasts."""
+    """Fine-tune a model; ``keep`` is its folder during the session of R if it has no other."""
     model = imagestrata.fine_tune(*args, **arguments)
     if keep is not None:
         shutil.copytree(model.folder, keep)
@@ -262,19 +250,19 @@ def _fine_tune(*args: Any, keep: str | None, **arguments: Any) -> Any:
 
 
 def _read_matrix(folder: str) -> Any:
-    """The vectors of a run folder, in the order of its table of images."""
+    """The vectors of a run folder and the ids of their images."""
     embeddings = imagestrata.Embeddings.load(folder)
     return {"ids": embeddings.images[["image_id"]], "matrix": encode_matrix(embeddings.matrix)}
 
 
 def _rows_of_clustering(images: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Row (from 1) of the image of a clustering that each row of a table is about."""
+    """The row (from 1) of a clustering that each row of a table identifies."""
     rows = rows_of_images(images, names)
     return pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")})
 
 
 def _signatures() -> pd.DataFrame:
-    """A row for every argument of every public function, its default as JSON ("" without)."""
+    """One row per argument of each public function, with its default as JSON ("" for none)."""
     rows = [
         {
             "verb": name,
@@ -294,7 +282,7 @@ def _signatures() -> pd.DataFrame:
 
 
 def _examine() -> Any:
-    """What :mod:`imagestrata.doctor` found, its encoders as a table."""
+    """The report of :mod:`imagestrata.doctor`, with its encoders as a table."""
     from ..doctor import examine
 
     found = examine()
@@ -307,15 +295,13 @@ _HELPERS: dict[str, Callable[..., Any]] = {
     "compare_clusterings": _compare_clusterings,
     "fine_tune": _fine_tune,
     "read_clustering": lambda folder: imagestrata.Clustering.load(folder),
-    "read_embeddings": lambda folder: _send_embeddings(
-        imagestrata.Embeddings.load(folder), stored=True
-    ),
+    "read_embeddings": lambda folder: _send(imagestrata.Embeddings.load(folder), stored=True),
     "read_matrix": _read_matrix,
     "read_model": lambda folder: imagestrata.FineTunedModel.load(folder),
     "predict_clusters": lambda clustering, embeddings: clustering.predict(embeddings),
     "rows_of_clustering": _rows_of_clustering,
     "signatures": _signatures,
-    # What verbs make: a name for people, and the verb.
+    # The results of verbs: the name that messages use, and the verb.
     "products": lambda: pd.DataFrame(PRODUCTS.values())[["called", "maker"]],
     "examine": _examine,
     # For tests of the codec.
@@ -324,9 +310,9 @@ _HELPERS: dict[str, Callable[..., Any]] = {
 
 
 def _calm(progress: Report | bool) -> Report | bool:
-    """Call R's progress function ten times a second at most, and when a step begins or ends.
+    """Call R's progress function at most ten times a second, and when a step begins or ends.
 
-    It answers whether to go on: an interrupt inside of it does not get through as such.
+    It returns whether to continue, since an interrupt inside it does not reach Python.
     """
     if not callable(progress):
         return progress
@@ -358,12 +344,12 @@ def _warning(warning: Warning | str) -> str:
 
 def _unforeseen(error: BaseException) -> Sent:
     frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
-    # R may have taken the interrupt while reticulate's handler asked it whether there was one.
+    # The handler of reticulate may have passed the interrupt to R.
     if isinstance(error, KeyboardInterrupt) or "_signal_handler" in frames:
         return _error(error, "Interrupted.") | {"kind": "interrupt"}
     last_line = traceback.format_exception_only(error)[-1].strip()
     return _error(
         error,
-        f"Something unforeseen happened in Python: {last_line}",
-        "Please report it, with the Python traceback: rlang::last_error()$traceback.",
+        f"An unexpected error occurred in Python: {last_line}",
+        "Please report it with the Python traceback: rlang::last_error()$traceback.",
     )

@@ -1,8 +1,8 @@
-"""Tables and matrices on their way between Python and R, without loss.
+"""Send tables and matrices between Python and R without loss.
 
-Converters between the two languages corrupt in silence: a missing text becomes
-"NA", a missing number -2147483648, a list of one a scalar. So a table crosses as
-*typed columns*, dictionaries of bytes that both sides write and read themselves:
+Other converters between the languages silently corrupt data: a missing text becomes "NA", a missing
+number -2147483648, a list of one element a scalar. Therefore a table crosses as *typed columns*,
+dictionaries of bytes that both sides write and read themselves:
 
 ========== ==================================================================
 ``name``   the column's name
@@ -16,10 +16,9 @@ Converters between the two languages corrupt in silence: a missing text becomes
 ``na``     one byte for each row, 1 where the value is missing; None without any
 ========== ==================================================================
 
-``R/python-codec.R`` is the other half. What one language has and the other has
-not: whole numbers beyond 2^53 arrive in R as text, digit by digit (R's doubles
-would round them); the character NUL, which R cannot hold, becomes U+FFFD; times
-are kept to the microsecond.
+``R/python-codec.R`` is the counterpart in R. Three values change: whole numbers beyond 2^53 arrive
+in R as text (doubles would round them); the character NUL, which R lacks, becomes U+FFFD; times are
+exact to the microsecond.
 """
 
 from __future__ import annotations
@@ -39,42 +38,42 @@ from ..wording import quote
 Column: TypeAlias = dict[str, Any]
 Array: TypeAlias = np.ndarray[Any, Any]
 
-#: The largest magnitude up to which every whole number is a double of its own.
+#: All whole numbers up to this magnitude are exact as doubles.
 _EXACT = 2**53
-#: R's integers: 32 bits, of which the lowest value stands for NA.
+#: The largest integer of R. The lowest of its 32-bit values represents NA.
 _SMALL = 2**31 - 1
 
 
 def encode_table(frame: pd.DataFrame) -> dict[str, Any]:
-    """A table as typed columns; its index stays behind.
+    """Encode a table, without its index, as typed columns.
 
     Raises
     ------
     ImagestrataError
-        If a column holds what no column of R can, such as dictionaries.
+        If R has no type for the values of a column, such as dictionaries.
     """
     columns = [_encode_column(str(name), frame.iloc[:, i]) for i, name in enumerate(frame)]
     return {"n_rows": len(frame), "columns": columns}
 
 
 def decode_table(table: dict[str, Any]) -> pd.DataFrame:
-    """The table that R's ``encode_table()`` made into typed columns."""
+    """Decode the typed columns of R's ``encode_table()`` into a table."""
     index = pd.RangeIndex(int(table["n_rows"]))
     columns = {column["name"]: _decode_column(column, index) for column in table["columns"]}
     return pd.DataFrame(columns, index=index)
 
 
 def encode_matrix(matrix: Array) -> dict[str, Any]:
-    """A matrix column by column, as R keeps it; float32 stays float32 on the way."""
+    """Encode a matrix column by column, as R stores it; float32 remains float32."""
     size = 4 if matrix.dtype == np.float32 else 8
     data = bytearray(matrix.size * size)
-    # The only copy, whether the matrix is in memory or mapped from a file.
+    # This makes the only copy of a matrix, in memory or mapped from a file.
     np.frombuffer(data, dtype=f"<f{size}").reshape(matrix.shape[::-1])[:] = matrix.T
     return {"dim": list(matrix.shape), "size": size, "data": data}
 
 
 def decode_matrix(matrix: dict[str, Any]) -> Array:
-    """The float32 matrix that R's ``encode_matrix()`` wrote as doubles."""
+    """Decode the doubles of R's ``encode_matrix()`` into a float32 matrix."""
     n_rows, n_columns = (int(n) for n in matrix["dim"])
     flat = np.frombuffer(matrix["data"], dtype="<f8")
     return np.asarray(flat.reshape(n_columns, n_rows).T, dtype=np.float32, order="C")
@@ -86,10 +85,8 @@ def _encode_column(name: str, values: pd.Series[Any]) -> Column:
     if kind == "double" and isinstance(values.dtype, pd.Float64Dtype):
         missing = _mask(values)
     encode = _ENCODERS[kind]
-    column = {"name": name, "kind": kind, "levels": None, "na": None, **encode(values, missing)}
-    if missing.any():
-        column["na"] = bytearray(missing.astype(np.uint8).data)
-    return column
+    na = bytearray(missing.astype(np.uint8).data) if missing.any() else None
+    return {"name": name, "kind": kind, "levels": None, "na": na, **encode(values, missing)}
 
 
 def _kind(name: str, values: pd.Series[Any]) -> str:
@@ -117,8 +114,8 @@ def _kind(name: str, values: pd.Series[Any]) -> str:
         kind = "character"
     if kind is None:
         raise ImagestrataError(
-            f"The column {quote(name)} holds {inferred} values ({dtype}), which R has no column "
-            "for.",
+            f"The column {quote(name)} contains {inferred} values ({dtype}), for which R has no "
+            "type.",
             "Turn them into text or numbers first.",
         )
     return kind
@@ -131,7 +128,7 @@ def _is_list(cell: Any) -> bool:
 def _encode_integer(values: pd.Series[Any], missing: Array) -> Column:
     if values.dtype == object:
         plain = [0 if gone else int(v) for v, gone in zip(values, missing, strict=True)]
-        whole = np.array(plain, dtype=object)  # NumPy 1 would make floats of 2^63 and 0
+        whole = np.array(plain, dtype=object)  # NumPy 1 turns 2^63 and 0 into floats
     else:
         whole = values.fillna(0).to_numpy(dtype=f"{values.dtype.kind}8")
     largest = max(abs(int(whole.max())), abs(int(whole.min()))) if len(whole) else 0
@@ -142,8 +139,7 @@ def _encode_integer(values: pd.Series[Any], missing: Array) -> Column:
     return {"kind": "character", "data": _encode_text(map(str, whole.tolist()))}
 
 
-def _encode_double(values: pd.Series[Any], missing: Array) -> Column:
-    del missing
+def _encode_double(values: pd.Series[Any], _: Array) -> Column:
     return {"data": _bytes(values.to_numpy(dtype="float64", na_value=np.nan), "<f8")}
 
 
@@ -156,14 +152,12 @@ def _encode_character(values: pd.Series[Any], missing: Array) -> Column:
     return {"data": _encode_text(plain.tolist())}
 
 
-def _encode_factor(values: pd.Series[Any], missing: Array) -> Column:
-    del missing
+def _encode_factor(values: pd.Series[Any], _: Array) -> Column:
     levels = map(str, values.cat.categories)
     return {"data": _bytes(values.cat.codes.to_numpy(), "<i4"), "levels": _encode_text(levels)}
 
 
-def _encode_date(values: pd.Series[Any], missing: Array) -> Column:
-    del missing
+def _encode_date(values: pd.Series[Any], _: Array) -> Column:
     dates = pa.array(values, type=pa.date32(), from_pandas=True)
     return {"data": _bytes(dates.cast(pa.int32()).fill_null(0).to_numpy(), "<f8")}
 
@@ -221,7 +215,7 @@ def _decode_double(column: Column, missing: Array | None) -> Any:
     nowhere = np.zeros(len(values), dtype=bool)
     missing = nowhere if missing is None else missing
     if (np.isnan(values) & ~missing).any():
-        # NaN is a value in R. In a plain float column it would come back as NA.
+        # NaN is a value in R. A plain float column would return it as NA.
         return pd.arrays.FloatingArray(np.where(missing, 1.0, values), missing)
     return np.where(missing, np.nan, values)
 
@@ -239,15 +233,15 @@ def _decode_character(column: Column, missing: Array | None) -> Any:
     return texts if texts else np.array([], dtype=object)
 
 
-def _decode_factor(column: Column, missing: Array | None) -> Any:
-    del missing  # a missing value has the code -1
+def _decode_factor(column: Column, _: Array | None) -> Any:
+    # A missing value has the code -1.
     codes = np.frombuffer(column["data"], dtype="<i4")
     levels: pd.Index[Any] = pd.Index(np.array(_decode_text(column["levels"]), dtype=object))
     return pd.Categorical.from_codes(codes, levels, ordered=column["kind"] == "ordered")
 
 
 def _decode_date(column: Column, missing: Array | None) -> Any:
-    # An Arrow column stays one of dates when it is empty; one of objects would not.
+    # An empty Arrow column keeps the type of dates; an empty column of objects would not.
     days = np.floor(np.frombuffer(column["data"], dtype="<f8")).astype("int32")
     return pd.arrays.ArrowExtensionArray(pa.array(days, mask=missing).cast(pa.date32()))
 
@@ -304,7 +298,7 @@ def _bytes(values: Array, wire: str) -> bytearray:
 
 
 def _mask(values: pd.Series[Any]) -> Array:
-    """Where a nullable column has no value; unlike ``isna``, this never counts NaN."""
+    """The missing values of a nullable column; unlike ``isna``, this never counts NaN."""
     mask: Array = np.asarray(values.array._mask)
     return mask
 

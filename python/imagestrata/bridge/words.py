@@ -1,4 +1,4 @@
-"""Names and values as R writes them."""
+"""Write names and values as R does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..wording import Language, Name
 
-#: What R calls by another name.
+#: Functions that have another name in R.
 FUNCTIONS = {
     "ModelServer": "model_server",
     "LocalModel": "local_model",
@@ -42,7 +42,7 @@ _CONSTANTS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
 
 class RWords(Language):
-    """As the tidyverse style guide writes R."""
+    """The spelling of R by the tidyverse style guide."""
 
     def assignment(self, name: str, value: Any) -> str:
         return f"{name} = {self.value(value)}"
@@ -58,7 +58,7 @@ class RWords(Language):
         if isinstance(value, float) and math.isinf(value):
             return "Inf" if value > 0 else "-Inf"
         if isinstance(value, float) and value.is_integer():
-            return f"{value:.0f}"  # R sends whole numbers so
+            return f"{value:.0f}"  # R sends whole numbers as doubles
         if isinstance(value, list | tuple):
             alike = all(isinstance(item, bool | int | float | str) for item in value)
             return f"{'c' if alike and value else 'list'}({', '.join(map(self.value, value))})"
@@ -85,6 +85,6 @@ R = RWords()
 
 
 def _name(text: str) -> str:
-    """As the name of an element of a list."""
+    """The name of an element of a list, in backticks if needed."""
     plain = re.fullmatch(r"[A-Za-z.][\w.]*", text)
     return text if plain or isinstance(text, Name) else f"`{text}`"

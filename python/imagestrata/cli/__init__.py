@@ -1,7 +1,7 @@
-"""The command ``imagestrata``: every step alone, and all of them with ``run``.
+"""The command ``imagestrata``, which runs one step, or all steps with ``run``.
 
-Results go to standard output, everything else to standard error. The exit code
-is 0 when all went well, 2 for something the user can mend, 130 when interrupted.
+Results go to standard output, all other text to standard error. The exit code is 0 for success, 2
+for an error that the user can correct, and 130 after an interruption.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .validation import pairs, score, tune
 
 __all__ = ["COMMANDS", "app", "main"]
 
-#: The verbs whose settings a command takes, in the order in which `--help` lists the commands:
-#: first all in one, then along the road of the data. After them what the command fills itself.
+#: Each command, the verbs whose settings it takes, and the arguments that it fills itself, in the
+#: order of `--help`.
 _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (demo, ("draw_demo_corpus",), ()),
     (scan, ("scan_images",), ()),
@@ -64,7 +64,7 @@ _STEPS = {
     "map_images": "gallery",
     "plot_montage": "gallery",
 }
-#: By their names.
+#: All commands by name.
 COMMANDS = {
     made.name: made
     for made in (

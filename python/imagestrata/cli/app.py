@@ -1,4 +1,4 @@
-"""The program itself: what it says of errors, warnings and interruptions."""
+"""Run the program, and print its errors, warnings and interruptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .words import ShellWords
 
 
 class _Group(TyperGroup):
-    """All commands. The one that is run gets its options now: `--help` imports no verb."""
+    """All commands. Only the command that runs builds its options, so that `--help` is fast."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         from . import COMMANDS
@@ -28,7 +28,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Sort any pile of images into visual topics and draw samples that see every topic.",
+    help="Sort a collection of images into visual topics, and draw samples from every topic.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,11 +37,11 @@ app = typer.Typer(
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, which Typer would otherwise swallow without a word."""
+    """Ctrl-C, for which Typer would print no message."""
 
 
 def main() -> None:
-    """Run the command line, showing what users can mend as a message, not a traceback."""
+    """Run the command line, and show errors of users as a message without a traceback."""
     _print_anything()
     signal.signal(signal.SIGINT, _interrupt)
     warnings.showwarning = _show_warning
@@ -52,7 +52,7 @@ def main() -> None:
         complain(f"Error: {message}", hint)
         sys.exit(2)
     except Interrupted:
-        complain("Interrupted. What is finished is kept; the same command goes on from there.")
+        complain("Interrupted. Finished work is kept; the same command continues.")
         sys.exit(130)
 
 
@@ -75,7 +75,7 @@ def _show_version() -> None:
 
 
 def _print_anything() -> None:
-    """Let letters that a terminal or file cannot hold be spelt out: no output ends the program."""
+    """Escape letters that a terminal or file cannot encode, so that output never fails."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -92,14 +92,14 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 
 def _words() -> ShellWords:
-    """The words for whoever typed the command that is running."""
+    """The spelling of names for the command that is running."""
     from . import COMMANDS
 
     return ShellWords(COMMANDS, next((word for word in sys.argv[1:] if word in COMMANDS), ""))
 
 
 def complain(message: str, hint: str = "") -> None:
-    with suppress(OSError):  # a full disk behind a log does not end the program
+    with suppress(OSError):  # a full disk must not end the program
         typer.echo(message, err=True)
         if hint:
             typer.echo(hint, err=True)

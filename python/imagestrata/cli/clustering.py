@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def cluster(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
-    """Put the images of a run folder into visual topics.
+    """Group the images of a run folder into visual topics.
 
-    With a name, these clusters lie beside those of the run, and so does all that is made from
-    them: `imagestrata sample RUN --name NAME`, or any command on the folder RUN/variants/NAME.
+    With --name, the clusters are stored as a variant of the run. Later steps use the variant if
+    you name it (`imagestrata sample RUN --name NAME`) or give its folder, RUN/variants/NAME.
     """
     run_folder = placed(run_folder, name)
     embeddings = embedded(run_folder)
@@ -33,28 +33,31 @@ def cluster(run_folder: RunFolder, settings: Settings, name: Name = None) -> Sai
 
 
 def sweep(run_folder: RunFolder, settings: Settings) -> Said:
-    """Try smallest sizes of clusters for the method hdbscan."""
+    """Compare minimum cluster sizes for the method hdbscan."""
     from ..files import write_table
 
     embeddings = embedded(run_folder)
     swept = imagestrata.sweep_min_cluster_size(embeddings, **settings("sweep_min_cluster_size"))
     write_table(run_folder / "sweep.csv", swept)
-    lines = swept.round(3).to_string(index=False), f"Also here: {run_folder / 'sweep.csv'}"
+    lines = swept.round(3).to_string(index=False), f"Table: {run_folder / 'sweep.csv'}"
     return {"sweep": records(swept)}, *lines
 
 
 def compare(
     run_folders: Annotated[
-        list[Path], typer.Argument(help="Run folders of the same images, clustered differently.")
+        list[Path], typer.Argument(help="Run folders with different clusters of the same images.")
     ],
     out: Annotated[Path, typer.Option(help="A folder for the tables.")],
     settings: Settings,
     truth: Annotated[
-        Path | None, typer.Option(help="A CSV file with image_id and label: the true classes.")
+        Path | None, typer.Option(help="A CSV file with the true classes: image_id and label.")
     ] = None,
-    images: Annotated[str, typer.Option(help="same, or common: those in all folders.")] = "same",
+    images: Annotated[
+        str,
+        typer.Option(help="same (the images must be equal), or common (those in all folders)."),
+    ] = "same",
 ) -> Said:
-    """Compare the clusters of several run folders with each other."""
+    """Compare the clusters of several run folders."""
     from ..files import make_folder, write_table
     from ..finetune.labels import read_labels
 

@@ -1,4 +1,4 @@
-"""A TOML file of settings: sections named after commands, keys after the arguments of verbs."""
+"""Read a TOML file of settings, with a section per command and a key per argument."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def read_config(path: Path, commands: Mapping[str, Command]) -> dict[str, dict[str, Any]]:
-    """Settings by section; those before the first section, which hold everywhere, under "".
+    """Settings by section; those before the first section, which hold for all commands, under "".
 
     Raises
     ------
     ImagestrataError
-        If the file cannot be read, or a name in it is not known.
+        If the file cannot be read, or contains an unknown name.
     """
     from ..verbs import COMMON
 
@@ -30,7 +30,7 @@ def read_config(path: Path, commands: Mapping[str, Command]) -> dict[str, dict[s
     except (OSError, ValueError) as error:
         raise ImagestrataError(
             f"The settings in {quote(path)} cannot be read ({error}).",
-            'They must be TOML, such as: [cluster], and below it: method = "kmeans".',
+            'The file must be TOML, such as: [cluster], and below it: method = "kmeans".',
         ) from None
     everywhere = {name: one for name, one in found.items() if not isinstance(one, dict)}
     sections = {name: one for name, one in found.items() if isinstance(one, dict)}
@@ -39,7 +39,7 @@ def read_config(path: Path, commands: Mapping[str, Command]) -> dict[str, dict[s
     for name in everywhere:
         _check_known(
             path, f"key {quote(name)} outside of a section", name, COMMON,
-            "Other keys belong to the section of a command. Those that need none",
+            "Other keys belong to the section of a command. Keys without a section",
         )  # fmt: skip
     for section, settings in sections.items():
         for name in settings:
@@ -54,7 +54,7 @@ def _check_known(path: Path, what: str, name: str, known: Iterable[str], which: 
         return
     near = get_close_matches(name.replace("-", "_"), known, 1) or get_close_matches(name, known, 1)
     raise ImagestrataError(
-        f"{quote(path)} has a {what}, which is not known.",
+        f"{quote(path)} has an unknown {what}.",
         f"Did you mean {near[0]}?" if near else f"{which}: {', '.join(sorted(known))}.",
         code="unknown_argument",
     )

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def scan(images: Pictures, out: Out, settings: Settings, folder: Folder = None) -> Said:
-    """Look at every file: usable, a copy of another, or why not."""
+    """Check every file: a usable image, a copy of another one, or rejected with a reason."""
     found = imagestrata.scan_images(pictures(images, folder), **settings("scan_images", out=out))
     return _scan_summary(found), *scan_lines(found)
 
 
 def crop_faces(run_folder: RunFolder, settings: Settings) -> Said:
-    """Find the faces in the images of a run folder, and cut them out.
+    """Find the faces in the images of a run folder, and crop them.
 
-    Recognise people only with their consent, or public figures in their public role.
+    Identify people only with their consent, or public figures in their public role.
     """
     images = scanned(run_folder)
     faces = imagestrata.crop_faces(images, run_folder, **settings("crop_faces"))
@@ -43,10 +43,10 @@ def crop_faces(run_folder: RunFolder, settings: Settings) -> Said:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="A new folder for the drawn images.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder for the images.")],
     settings: Settings,
 ) -> Said:
-    """Draw a folder of pictures to try things on."""
+    """Draw a folder of example images."""
     drawn = imagestrata.draw_demo_corpus(folder, **settings("draw_demo_corpus"))
     return {"folder": str(drawn)}, f"Drew a demo corpus: {drawn}"
 

@@ -6,7 +6,7 @@ from .output import Said
 
 
 def doctor() -> Said:
-    """Say what this machine offers and which encoders are ready."""
+    """Report what this machine offers and which encoders are ready."""
     from ..doctor import examine
 
     found = examine()

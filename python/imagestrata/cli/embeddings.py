@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def embed(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Turn every distinct image of a run folder into a vector.
 
-    With a name, these vectors lie beside those of the run, for clusters of their own.
+    With --name, the vectors are stored as a variant of the run, for separate clusters.
     """
     run_folder = placed(run_folder, name)
     images = scanned(run_folder)
@@ -34,7 +34,7 @@ def reduce(
     out: Annotated[Path, typer.Option(help="A run folder for the reduced vectors.")],
     settings: Settings,
 ) -> Said:
-    """Describe every image of a run folder with fewer numbers, in another run folder."""
+    """Reduce the vectors of a run folder to fewer numbers, in another run folder."""
     embeddings = embedded(run_folder)
     reduced = imagestrata.reduce_embeddings(embeddings, **settings("reduce_embeddings", out=out))
     said = vectors_made(reduced, out)
@@ -42,7 +42,7 @@ def reduce(
 
 
 def vectors_made(embeddings: Embeddings, run_folder: Path, **more: Any) -> Said:
-    """A summary of vectors, and a line that says where they are."""
+    """A summary of the vectors, and a line with their folder."""
     n, width = embeddings.matrix.shape
     summary = {"n_images": n, "width": width, "encoder": embeddings.encoder["name"], **more}
     line = f"{plural(n, 'image')}, {plural(width, 'number')} each: {run_folder / 'embeddings'}"

@@ -35,7 +35,7 @@ def gallery(
     name: Name = None,
     map: Map = None,
 ) -> Said:
-    """Make the page that shows the clusters of a run folder."""
+    """Write a page that shows the clusters of a run folder."""
     run_folder = placed(run_folder, name)
     words = run_folder / "keywords.csv"
     drawn = drawn_sample(run_folder)
@@ -49,10 +49,10 @@ def keywords(
     settings: Settings,
     texts: Texts = None,
 ) -> Said:
-    """Find the words that are typical of each cluster of a run folder.
+    """Find the typical words of each cluster of a run folder.
 
-    Of descriptions, of text in the images, or of tags, whichever is there first; or of
-    texts of yours. `imagestrata gallery` shows them.
+    The words come from your texts (--texts); without them from descriptions, from text in the
+    images or from tags, in this order. `imagestrata gallery` shows the words.
     """
     from ..files import write_table
 
@@ -68,17 +68,17 @@ def keywords(
 
 
 def coding_sheet(run_folder: RunFolder, settings: Settings) -> Said:
-    """Write a page to code the most and the least certain images of each cluster."""
+    """Write a page for coding the most and the least certain images of each cluster."""
     given = settings("coding_sheet")
     if "codes" not in given:
-        raise ImagestrataError(f"{arg('codes')} must say what is coded, such as people=yes,no.")
+        raise ImagestrataError(f"{arg('codes')} must name what to code, such as people=yes,no.")
     page = run_folder / "coding-sheet.html"
     clustering = load_clustering(run_folder)
     given["exclude"] = excluded_images(run_folder, given.get("exclude"), clustering.images)
     sheet = imagestrata.coding_sheet(clustering, page, **given)
     table = page.with_suffix(".csv")
     summary = {"n_images": len(sheet), "page": str(page), "table": str(table)}
-    lines = f"{plural(len(sheet), 'image')} to code: {page}", f"The same for a spreadsheet: {table}"
+    lines = f"{plural(len(sheet), 'image')} to code: {page}", f"For a spreadsheet program: {table}"
     return summary, *lines
 
 
@@ -87,17 +87,17 @@ def share(
     out: Annotated[Path, typer.Argument(help="A new folder for the bundle.")],
     settings: Settings,
     ratings: Annotated[
-        list[Path] | None, typer.Option(help="Files with ratings, as read_ratings() takes them.")
+        list[Path] | None, typer.Option(help="A file with ratings, as read_ratings() takes it.")
     ] = None,
 ) -> Said:
-    """Write what others need to check a study, without pictures, paths or names."""
+    """Write a folder with which others can check a study, without images, paths or names."""
     rated = imagestrata.read_ratings([*ratings]) if ratings else None
     bundle = imagestrata.share_bundle(run_folder, out, ratings=rated, **settings("share_bundle"))
-    return {"bundle": str(bundle)}, f"To be shared: {bundle}"
+    return {"bundle": str(bundle)}, f"Bundle: {bundle}"
 
 
 def methods(run_folder: RunFolder, settings: Settings) -> Said:
-    """Write the paragraph on methods that a paper needs, from what a run folder records."""
+    """Write the methods paragraph of a paper from the records of a run folder."""
     text = imagestrata.methods_paragraph(run_folder, **settings("methods_paragraph"))
     return {"methods": text}, text
 
@@ -110,7 +110,7 @@ def make_gallery(
     map: str | None,
     keywords: pd.DataFrame | None = None,
 ) -> Path:
-    """The page, and pictures of the typical images and of the map."""
+    """Write the gallery, a montage of typical images and, if asked for, a map."""
     points = None
     if map is not None:
         points = imagestrata.map_images(embedded(run_folder), map, **settings("map_images"))

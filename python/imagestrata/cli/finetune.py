@@ -16,19 +16,19 @@ from .run_folder import pictures
 
 
 def fine_tune(images: Pictures, out: Out, settings: Settings, folder: Folder = None) -> Said:
-    """Teach a network your own labels.
+    """Train a network on your own labels.
 
-    Interrupted, it goes on after the last epoch when the same command is run again.
+    After an interruption, the same command continues behind the last finished epoch.
     """
     model = imagestrata.fine_tune(pictures(images, folder), **settings("fine_tune", out=out))
     imagestrata.plot_training(model, out / "training.png")
-    course = f"The course of training: {out / 'training.png'}"
+    course = f"Training curves: {out / 'training.png'}"
     return records(model.summary)[0], str(model), course
 
 
 def predict(
     images: Pictures,
-    model: Annotated[Path, typer.Option(help="What `imagestrata fine-tune` wrote.")],
+    model: Annotated[Path, typer.Option(help="The folder that `imagestrata fine-tune` wrote.")],
     out: Annotated[Path, typer.Option(help="The CSV file to write.")],
     settings: Settings,
     folder: Folder = None,
@@ -47,4 +47,4 @@ def predict(
     n = int(table["image_id"].nunique())
     said = ", ".join(f"{label} {n}" for label, n in found.items()) or "no label"
     summary = {"n_images": n, "labels": found}
-    return summary, f"{plural(n, 'image')}: {said}", f"All of it: {target}"
+    return summary, f"{plural(n, 'image')}: {said}", f"Table: {target}"

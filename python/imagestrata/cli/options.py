@@ -1,8 +1,8 @@
-"""Options made from the signatures of verbs.
+"""Turn the arguments of verbs into options of commands.
 
-A command names its verbs (:class:`Command`); each of their arguments that the command does not
-fill itself becomes an option, with the name, the type and the default of the argument and the text
-of :data:`~imagestrata.cli.texts.HELP`. A file of settings (``--config``) gives them as well.
+A command lists its verbs (:class:`Command`). Each of their arguments that the command does not fill
+itself becomes an option with the name, the type and the default of the argument, and with the text
+in :data:`~imagestrata.cli.texts.HELP`. A file of settings (``--config``) can set it as well.
 """
 
 from __future__ import annotations
@@ -26,35 +26,37 @@ from .texts import help_of
 
 Folder = Annotated[
     Path | None,
-    typer.Option(help="Where the files of a CSV table lie; by default the folder of the table."),
+    typer.Option(
+        help="The folder of the files in a CSV table; by default the folder of the table."
+    ),
 ]
 Pictures = Annotated[
     Path,
     typer.Argument(
-        help="A folder of images, or a CSV file with a row for each: their `path` or `file`, and "
-        "columns of your own."
+        help="A folder of images, or a CSV file with one row per image: its `path` or `file`, and "
+        "your own columns."
     ),
 ]
-RunFolder = Annotated[Path, typer.Argument(help="A run folder made by the steps before.")]
+RunFolder = Annotated[Path, typer.Argument(help="The run folder of the earlier steps.")]
 Out = Annotated[Path, typer.Option(help="The run folder to write to.")]
 Name = Annotated[
     str | None,
-    typer.Option(help="A variant of the run, beside other clusters or encoders: variants/NAME."),
+    typer.Option(help="A variant of the run, for other clusters or encoders, in variants/NAME."),
 ]
-Texts = Annotated[Path | None, typer.Option(help="A CSV file with image_id and texts of yours.")]
-Answers = Annotated[list[Path], typer.Argument(help="The files with annotators' answers.")]
+Texts = Annotated[Path | None, typer.Option(help="A CSV file with image_id and your own texts.")]
+Answers = Annotated[list[Path], typer.Argument(help="The files with the answers of annotators.")]
 Map = Annotated[str | None, typer.Option(help="Add a map of the images: umap or pca.")]
 Also = Annotated[
-    list[Path] | None, typer.Option(help="Run folders of the same images, other encoders.")
+    list[Path] | None, typer.Option(help="A run folder of the same images with another encoder.")
 ]
 
-#: Arguments that are options nowhere: what the steps before made, and where it lies.
+#: Arguments that are never options: results of earlier steps, and their folders.
 _BROUGHT = frozenset({
     "clustering", "clusterings", "embeddings", "images", "judgements", "keywords", "out",
     "packets", "pairs", "path", "points", "progress", "provider", "ratings", "run", "sample",
     "several", "tuned",
 })  # fmt: skip
-#: Arguments that a shell cannot hold, and what reads them there.
+#: Arguments without a type for a shell, and the functions that read them.
 _READERS: dict[str, Callable[[Any], Any]] = {"codes": read_codes, "grid": read_grid}
 _PLAIN: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _NONE = "none"
@@ -65,19 +67,19 @@ class Setting(NamedTuple):
 
     name: str
     default: Any
-    #: What the command line takes for one value.
+    #: The type of one value on the command line.
     type: Any
     #: Whether the option may be repeated.
     many: bool = False
-    #: Whether one value of many goes to the verb without a list around it.
+    #: Whether a single value goes to the verb without a list around it.
     alone: bool = False
-    #: Whether what is typed is a number where it can be read as one.
+    #: Whether text that can be read as a number is a number.
     number: bool = False
-    #: Whether "none" is a value, which neither a shell nor a TOML file has.
+    #: Whether the text "none" means None, for which a shell and TOML have no value.
     none: bool = False
 
     def option(self, text: str, panel: str | None) -> inspect.Parameter:
-        """The parameter of which Typer makes the option."""
+        """The parameter from which Typer builds the option."""
         flag = "--" + (self.name.removesuffix("s") if self.many else self.name).replace("_", "-")
         flags = f"{flag}/--no-{flag[2:]}" if self.type is bool else flag
         default, kind = self.default, self.type
@@ -92,7 +94,7 @@ class Setting(NamedTuple):
         )
 
     def typed(self, value: Any) -> Any:
-        """What the verb gets for what was typed."""
+        """The value for the verb of a value on the command line."""
         if self.name in _READERS:
             return _READERS[self.name](value)
         if self.many:
@@ -100,20 +102,20 @@ class Setting(NamedTuple):
         return self.filed(_number_or_text(value) if self.number else value)
 
     def filed(self, value: Any) -> Any:
-        """What the verb gets for what stands in a file."""
+        """The value for the verb of a value in a file."""
         return None if self.none and value == _NONE else value
 
 
 class Settings:
-    """What somebody has set, on the command line or in a file.
+    """The settings of a user, on the command line or in a file.
 
     Parameters
     ----------
     command : Command
     typed : mapping
-        Options of verbs that were typed.
+        Options of verbs on the command line.
     file : mapping
-        Sections of a file, as :func:`~imagestrata.cli.config.read_config` gives them.
+        Sections of a file, as :func:`~imagestrata.cli.config.read_config` returns them.
     quiet : bool
     """
 
@@ -123,7 +125,7 @@ class Settings:
         self._command, self._typed, self._file, self._quiet = command, typed, file, quiet
 
     def __call__(self, verb: str, **filled: Any) -> dict[str, Any]:
-        """Arguments of a verb; its own defaults hold for those that nobody has set."""
+        """The arguments of a verb that the user has set, and those that the command fills."""
         options = self._command.options[verb]
         section = {**self._file.get("", {}), **self._file.get(self._command.verbs[verb], {})}
         given = {name: one.filed(section[name]) for name, one in options.items() if name in section}
@@ -137,19 +139,19 @@ class Settings:
         return given | filled
 
     def whole(self, verb: str) -> dict[str, Any]:
-        """The same, with the verb's own defaults."""
+        """The same with the defaults of the verb for all other arguments."""
         options = self._command.options[verb]
         return {name: one.default for name, one in options.items()} | self(verb)
 
 
 class Command:
-    """A command: a function with parameters of its own, and verbs whose settings it takes.
+    """A command: a function with its own parameters, and the verbs whose settings it takes.
 
     Parameters
     ----------
     function : callable
-        Its annotated parameters are arguments and options of the command; ``settings`` gets
-        :class:`Settings`. It returns a summary for programs, and lines for people.
+        Its annotated parameters are arguments and options of the command; ``settings`` receives
+        :class:`Settings`. It returns a summary for programs, and lines for users.
     verbs : mapping of str to str
         The verbs, each with the section of a file that holds its settings.
     without : iterable of str
@@ -183,7 +185,7 @@ class Command:
         }
 
     def means(self, option: str, verb: str) -> bool:
-        """Whether an option is for this verb: for all of one section, or common to all."""
+        """Whether an option is for this verb: it is common to all, or belongs to its section."""
         from ..verbs import COMMON
 
         first = next(one for one, options in self.options.items() if option in options)
@@ -191,7 +193,7 @@ class Command:
 
     @cached_property
     def keys(self) -> set[str]:
-        """What a file may set in the section of this command."""
+        """The keys that a file may set in the section of this command."""
         own = {
             name
             for name, one in self.own.items()
@@ -201,17 +203,17 @@ class Command:
 
     @property
     def verb(self) -> str | None:
-        """The verb that this command stands for."""
+        """The verb with the name of this command; None if there is none."""
         return next((verb for verb, section in self.verbs.items() if section == self.name), None)
 
     @property
     def params(self) -> Any:
-        """As those of a command of Click."""
+        """The parameters of the Click command."""
         return self.click.params
 
     @cached_property
     def click(self) -> Any:
-        """The command as Click runs it: made when it is used, since it imports its verbs."""
+        """The Click command, built only when it is used, since it imports its verbs."""
         from ..verbs import COMMON
 
         made: dict[str, inspect.Parameter] = {}
@@ -226,11 +228,11 @@ class Command:
                 made.setdefault(name, setting.option(help_of(verb, name), panel))
         common = (
             ("config", Path | None, None, typer.Option(
-                help="A TOML file of settings.", is_eager=True, callback=self._read_config
+                help="A TOML file with settings.", is_eager=True, callback=self._read_config
             )),
-            ("quiet", bool, False, typer.Option("--quiet", "-q", help="Show no progress.")),
+            ("quiet", bool, False, typer.Option("--quiet", "-q", help="Do not show progress.")),
             ("as_json", bool, False, typer.Option(
-                "--json", help="Print the summary as one line of JSON."
+                "--json", help="Print a summary as one line of JSON."
             )),
         )  # fmt: skip
         parameters = [
@@ -270,14 +272,14 @@ class Command:
             mine: dict[str, Any] = {}
             for section in self.verbs.values():
                 mine |= file.get(section, {})
-            mine.pop("name", None)  # the variant of a step is not that of the command that runs it
+            mine.pop("name", None)  # the variant of a step is not the variant of this command
             mine = {**file.get("", {}), **mine, **file.get(self.name, {})}
             ctx.default_map = {name: mine[name] for name in self.own if name in mine}
         return path
 
 
 def as_setting(parameter: inspect.Parameter) -> Setting:
-    """An argument as the option that its annotation and its default make it."""
+    """The option for an argument, by its annotation and its default."""
     kinds = _alternatives(ast.parse(str(parameter.annotation), mode="eval").body)
     default = None if parameter.default is parameter.empty else parameter.default
     plain = [_PLAIN[kind] for kind in kinds if kind in _PLAIN]

@@ -1,4 +1,4 @@
-"""What commands print."""
+"""Print the results of commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-#: What a command returns: a summary for programs, and lines for people.
+#: The result of a command: a summary for programs, and lines for users.
 Said: TypeAlias = tuple[Any, ...]
 
 
@@ -23,7 +23,7 @@ def show(summary: dict[str, Any], as_json: bool, *lines: str) -> None:
         text = json.dumps(summary, ensure_ascii=False, default=str)
         try:
             text.encode(sys.stdout.encoding or "utf-8")
-        except UnicodeEncodeError:  # the same values, in a spelling that every program reads
+        except UnicodeEncodeError:  # the same values in ASCII, which every program reads
             text = json.dumps(summary, default=str)
     else:
         text = "\n".join(lines)
@@ -34,11 +34,11 @@ def show(summary: dict[str, Any], as_json: bool, *lines: str) -> None:
     except OSError as error:
         raise ImagestrataError(
             f"The output of this command could not be written ({error.strerror}).",
-            "What it stored in files is whole.",
+            "The files that it wrote are complete.",
         ) from None
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them, None where a number is missing."""
+    """The rows of a table for JSON, with None for missing values."""
     known = table.astype(object).where(table.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]

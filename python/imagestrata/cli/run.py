@@ -27,9 +27,9 @@ def run(
     name: Name = None,
     map: Map = None,
 ) -> Said:
-    """Scan, embed, cluster and sample images, and make the gallery.
+    """Scan, embed, cluster and sample images, and write the gallery.
 
-    Interrupted, it goes on where it stopped when the same command is run again.
+    After an interruption, the same command continues where it stopped.
     """
     from ..embeddings.embed import embed_for
 
@@ -51,14 +51,14 @@ def run(
     )
 
 
-#: Verbs of steps whose settings a run folder holds.
+#: Verbs whose settings a run folder records.
 _RECORDED = ("scan_images", "embed_images", "cluster_images", "sample_images")
 
 
 def check_all(images: Any, settings: Settings, out: Path) -> ClusterEstimator:
     """Check the arguments of every step before the first image is read.
 
-    Each step's own checks are asked; what it would take from the step before is not there yet.
+    The checks of each step are called without the results of the step before, which do not exist.
     """
     from ..clustering.cluster import check_clustering_settings
     from ..corpus.scan import check_images, scan_settings

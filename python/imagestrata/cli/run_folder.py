@@ -1,4 +1,4 @@
-"""What commands find in a run folder, and in files that users give."""
+"""Read results from a run folder, and files of users."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import imagestrata
 
 from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
 
 
-#: How the names of tables end that stand for images.
+#: The endings of files with a table of images.
 _TABLES = (".csv", ".tsv", ".txt")
 
 
 def pictures(images: Path, folder: Path | None) -> Path | pd.DataFrame:
-    """A folder of images as it is; a CSV file as its table, with paths seen from a folder."""
+    """A folder of images unchanged; a CSV file as a table, with paths relative to a folder."""
     if images.is_dir() or images.suffix.lower() not in _TABLES:
         return images
     table = read_csv(images)
@@ -31,35 +33,41 @@ def pictures(images: Path, folder: Path | None) -> Path | pd.DataFrame:
         raise ImagestrataError(
             f"{quote(images)} has no column 'path' or 'file'; its columns are "
             f"{', '.join(map(quote, table))}.",
-            "Call the column with the files of the images path.",
+            "Name the column with the files of the images path.",
         )
     base = images.parent if folder is None else folder
     table[name] = [str(base / one) if isinstance(one, str) and one else one for one in table[name]]
     there = table[name].dropna().map(os.path.exists)
     if len(there) and not there.any():
         raise ImagestrataError(
-            f"None of {plural(len(there), 'file')} in {quote(images)} is there, the first is "
+            f"None of {plural(len(there), 'file')} in {quote(images)} exists; the first is "
             f"{quote(table[name].dropna().iloc[0])}.",
-            f"Name the folder in which they lie: {arg('folder')}.",
+            f"Give the folder of the files as {arg('folder')}.",
         )
     return table.rename(columns={name: "path"})
 
 
-def scanned(run_folder: Path) -> pd.DataFrame:
-    from ..corpus.scan import read_scanned
+def _finished(run_folder: Path, step: str) -> Path:
+    """The run folder, if the step is finished there; an error otherwise."""
     from ..provenance import require_step
 
-    require_step(run_folder, "scan")
-    return read_scanned(run_folder)
+    require_step(run_folder, step)
+    return run_folder
+
+
+def scanned(run_folder: Path) -> pd.DataFrame:
+    from ..corpus.scan import read_scanned
+
+    return read_scanned(_finished(run_folder, "scan"))
 
 
 def placed(run_folder: Path, name: str | None) -> Path:
-    """The run folder, or the variant of it that has this name."""
+    """The run folder, or its variant of this name."""
     from ..provenance import variant_folder
 
     if name is not None and not (run_folder / "run.json").is_file():
         raise ImagestrataError(
-            f"There is no run in {quote(run_folder)} that could have a variant {quote(name)}.",
+            f"{quote(run_folder)} contains no run that could have a variant {quote(name)}.",
             "Make the run first, without a name.",
         )
     return variant_folder(run_folder, name)
@@ -73,30 +81,20 @@ def drawn_sample(run_folder: Path) -> pd.DataFrame | None:
 
 
 def required_sample(run_folder: Path) -> pd.DataFrame:
-    from ..provenance import require_step
     from ..sampling.sample import read_sample
 
-    require_step(run_folder, "sample")
-    return read_sample(run_folder)
+    return read_sample(_finished(run_folder, "sample"))
 
 
 def embedded(run_folder: Path) -> Embeddings:
-    from ..embeddings.embeddings import Embeddings
-    from ..provenance import require_step
-
-    require_step(run_folder, "embed")
-    return Embeddings.load(run_folder)
+    return imagestrata.Embeddings.load(_finished(run_folder, "embed"))
 
 
 def load_clustering(run_folder: Path) -> Clustering:
-    from ..clustering.clustering import Clustering
-    from ..provenance import require_step
-
-    require_step(run_folder, "cluster")
-    return Clustering.load(run_folder)
+    return imagestrata.Clustering.load(_finished(run_folder, "cluster"))
 
 
-#: Tables of texts in a run folder, and the column that holds them; the first there is taken.
+#: The tables of texts in a run folder and their columns; the first existing one is used.
 _TEXTS = {
     "describe": ("descriptions", "description"),
     "read": ("texts", "text"),
@@ -105,7 +103,7 @@ _TEXTS = {
 
 
 def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
-    """A table of texts, where it is from, and its column of texts."""
+    """A table of texts, its source, and its column of texts."""
     from ..provenance import find_step, read_table
 
     if given is not None:
@@ -117,7 +115,7 @@ def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str,
         if entry is not None and (place / f"{name}.parquet").exists():
             return read_table(place / f"{name}.parquet"), name, column
     raise ImagestrataError(
-        f"{quote(run_folder)} holds no descriptions, no text of images and no tags.",
+        f"{quote(run_folder)} contains no descriptions, no text in images and no tags.",
         "Run `imagestrata describe`, `read-text` or `tag` first, or give a table with --texts.",
     )
 
@@ -130,7 +128,7 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> list[str]:
-    """Ids of those images that a list names; an error if a line of it is none of the run."""
+    """Ids of the images in a list; an error if an entry fits no image of the run."""
     from ..names import excluded
     from ..provenance import read_run
 
@@ -143,17 +141,17 @@ def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> lis
 
 
 def read_grid(path: str) -> Any:
-    """The settings to try, from a JSON file."""
+    """The settings to compare, from a JSON file."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ImagestrataError(
             f"The grid {quote(path)} cannot be read ({error}).",
-            'It must be a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+            'Give a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
         ) from None
 
 
 def read_codes(typed: list[str]) -> dict[str, list[str] | None]:
-    """What is coded: names, or names with answers ("people=yes,no")."""
+    """The codes: names, or names with answers ("people=yes,no")."""
     split = [one.partition("=") for one in typed]
     return {name: answers.split(",") if equals else None for name, equals, answers in split}

@@ -11,7 +11,7 @@ from .run_folder import excluded_images, load_clustering, placed, required_sampl
 
 
 def sample(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
-    """Draw images from every cluster of a run folder, with weights."""
+    """Draw images from every cluster of a run folder, with sampling weights."""
     run_folder = placed(run_folder, name)
     clustering = load_clustering(run_folder)
     drawn = imagestrata.sample_images(clustering, **settings("sample_images", out=run_folder))
@@ -20,7 +20,7 @@ def sample(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
 
 
 def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
-    """Deal the sample of a run folder to annotators, and write what they rate it with."""
+    """Assign the sample of a run folder to annotators, and write their rating forms."""
     from ..annotation.export import check_base_url
     from ..annotation.exporters import EXPORTERS
     from ..annotation.packets import check_items
@@ -29,7 +29,7 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     run_folder = placed(run_folder, name)
     drawn = required_sample(run_folder)
     export = settings("export_packets")
-    # What cannot be exported stops here, before packets are written.
+    # Check the export before packets are written.
     to = check_choice("to", export.get("to", "page"), EXPORTERS)
     check_base_url(export.get("base_url"), to)
     items = check_items(export.get("items"))

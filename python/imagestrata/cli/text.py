@@ -17,21 +17,24 @@ from .run_folder import find_texts, pictures, placed, scanned
 
 def describe(
     run_folder: RunFolder,
-    model: Annotated[str, typer.Option(help="The model's name, as the server knows it.")],
+    model: Annotated[str, typer.Option(help="The name of the model on the server.")],
     settings: Settings,
     local: Annotated[
-        bool, typer.Option("--local", help="The model is a folder or a name for transformers.")
+        bool,
+        typer.Option(
+            "--local", help="The model is a folder, or a name for the library transformers."
+        ),
     ] = False,
 ) -> Said:
-    """Have a vision language model describe the images of a run folder.
+    """Describe the images of a run folder with a vision language model.
 
-    Without --consent nothing is sent, and the message says what would be, at what cost.
-    The key of a service is read from the environment variable OPENAI_API_KEY.
+    Without --consent, nothing is sent; the message reports what would be sent and its cost.
+    The key of OpenAI is read from the environment variable OPENAI_API_KEY.
     """
     images = scanned(run_folder)
     server = settings("ModelServer")
     if local and {"base_url", "price"} & {*server}:
-        raise ImagestrataError("A local model has no --base-url and no --price.")
+        raise ImagestrataError("A local model takes no --base-url and no --price.")
     provider = (
         imagestrata.LocalModel(model, **settings("LocalModel"))
         if local
@@ -63,11 +66,13 @@ def tag(
     settings: Settings,
     classifier: Annotated[
         str,
-        typer.Option(help="One of torchvision, rekognition:labels or rekognition:celebrities."),
+        typer.Option(
+            help="A network of torchvision, rekognition:labels or rekognition:celebrities."
+        ),
     ] = "resnet18",
     folder: Folder = None,
 ) -> Said:
-    """Tag images with the labels of a ready-made classifier, and count the labels."""
+    """Tag images with the labels of a pretrained classifier, and count the labels."""
     from ..files import write_table
 
     service, _, operation = classifier.partition(":")
@@ -94,14 +99,14 @@ def embed_text(
     settings: Settings,
     name: Name = None,
     encoder: Annotated[
-        str, typer.Option(help='tfidf, "text:<name>", or with --base-url a model there.')
+        str, typer.Option(help='tfidf, "text:<name>", or with --base-url a model of that server.')
     ] = "tfidf",
     texts: Texts = None,
     base_url: Annotated[
         str | None, typer.Option(help="A server with the OpenAI interface.")
     ] = None,
 ) -> Said:
-    """Turn what is said of every image of a run folder into a vector."""
+    """Turn the texts about the images of a run folder into vectors."""
     from ..provenance import require_step
 
     run_folder = placed(run_folder, name)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pairs(run_folder: RunFolder, settings: Settings, also: Also = None) -> Said:
-    """Draw pairs of images, and write the file with which people judge them."""
+    """Draw pairs of images, and write a form on which annotators judge them."""
     from ..annotation.exporters import EXPORTERS
     from ..validate import check_choice
 
@@ -30,7 +30,7 @@ def pairs(run_folder: RunFolder, settings: Settings, also: Also = None) -> Said:
         images = embedded(run_folder).images
         export["exclude"] = excluded_images(run_folder, export["exclude"], images)
     drawn = imagestrata.sample_pairs(vectors, **settings("sample_pairs", out=run_folder))
-    # The table of the pairs themselves is pairs.csv.
+    # pairs.csv is the table of the pairs themselves.
     file = imagestrata.export_pairs(drawn, run_folder / f"judge-pairs{ending}", **export)
     table = run_folder / "pairs.csv"
     summary = {"n_pairs": len(drawn), "pairs": str(table), "file": str(file)}
@@ -38,7 +38,7 @@ def pairs(run_folder: RunFolder, settings: Settings, also: Also = None) -> Said:
 
 
 def score(run_folder: RunFolder, answers: Answers, settings: Settings) -> Said:
-    """Compare the clusters of a run folder with people's judgements of its pairs."""
+    """Compare the clusters of a run folder with annotators' judgements of pairs."""
     from ..files import write_table
 
     judged = _judged(run_folder, answers, settings)
@@ -52,7 +52,7 @@ def score(run_folder: RunFolder, answers: Answers, settings: Settings) -> Said:
     try:
         measures = imagestrata.agreement(judged, **settings("agreement"))
     except ImagestrataError as error:
-        # One annotator, or no pair judged by two: the scores are worth having all the same.
+        # With one annotator, or no pair judged by two, the scores are still useful.
         file.unlink(missing_ok=True)
         lines += ["", f"No agreement to report. {error}"]
     else:
@@ -63,7 +63,7 @@ def score(run_folder: RunFolder, answers: Answers, settings: Settings) -> Said:
 
 
 def tune(run_folder: RunFolder, answers: Answers, settings: Settings, also: Also = None) -> Said:
-    """Let judged pairs say which settings, and which encoder, cluster best."""
+    """Find the settings and the encoder whose clusters agree best with judged pairs."""
     agreed = imagestrata.consensus(_judged(run_folder, answers, settings), **settings("consensus"))
     given = settings("tune_clusters", out=run_folder)
     tuned = imagestrata.tune_clusters(_embeddings(run_folder, also), agreed, **given)
@@ -77,9 +77,9 @@ def tune(run_folder: RunFolder, answers: Answers, settings: Settings, also: Also
         f"{', unweighted' if best['weighting'] == 'none' else ''}. Best: "
         f"{row['settings']} with {best['encoder']}, {plural(best['n_clusters'], 'cluster')}",
         f"{best['measure']} {best['estimate']:.3f} (standard error {best['std_error']:.3f}; "
-        f"{best['heldout']:.3f} on pairs that had no say; "
+        f"{best['heldout']:.3f} on held-out pairs; "
         f"best baseline {best['best_baseline']:.3f})",
-        f"All of them: {run_folder / 'tuning' / 'results.parquet'}, {picture}",
+        f"Results: {run_folder / 'tuning' / 'results.parquet'}, {picture}",
     )
 
 
@@ -93,7 +93,7 @@ def _judged(run_folder: Path, answers: list[Path], settings: Settings) -> pd.Dat
 
 
 def _embeddings(run_folder: Path, also: list[Path] | None) -> Any:
-    """Vectors of the run folder, or of several by folder, since their encoder may be the same."""
+    """Vectors of the run folder, or of several folders by name."""
     if not also:
         return embedded(run_folder)
     return {str(folder): embedded(folder) for folder in [run_folder, *also]}

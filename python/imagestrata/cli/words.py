@@ -1,4 +1,4 @@
-"""Names and values as they are typed in a shell."""
+"""Write names and values as a shell does."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from ..wording import Language, Name, shortened
 
-#: Commands that do the work of a verb besides their own.
+#: Commands for verbs that have no command of their name.
 COMMANDS = {
     "doctor": "doctor",
     "export_packets": "assign",
     "export_pairs": "pairs",
     "list_encoders": "doctor",
 }
-#: What commands call an argument of the verbs by another name, the first that there is.
+#: Other names of arguments in commands; the first existing one is used.
 OPTIONS = {
     "clusterings": ("run_folders",),
     "embeddings": ("run_folder",),
@@ -40,14 +40,14 @@ _NOTHING: Any = object()
 
 
 class ShellWords(Language):
-    """As somebody types who runs a command.
+    """The spelling of a shell.
 
     Parameters
     ----------
     commands : mapping of str to Command
         All commands by their names.
     running : str, optional
-        The command that is running, whose options are meant first.
+        The command that is running, whose options come first.
     """
 
     def __init__(self, commands: Mapping[str, Any], running: str = "") -> None:
@@ -58,7 +58,7 @@ class ShellWords(Language):
         return self.assignment(name, _NOTHING)
 
     def assignment(self, name: str, value: Any) -> str:
-        """An option of the running command; else of the first that has it, which is then named."""
+        """An option of the running command, or of another one, which is then named."""
         others = sorted({*self._commands} - {self._running}, key=lambda one: (one == "run", one))
         for command in (self._running, *others):
             typed = self._typed(command, name, value)
@@ -97,7 +97,7 @@ class ShellWords(Language):
         return _KINDS.get(name) or super().type_name(name)
 
     def _typed(self, command: str, name: str, value: Any) -> str | None:
-        """An argument of a command as it is typed; None where the command has none such."""
+        """An argument of a command in a shell; None if the command does not have it."""
         known = {str(one.name): one for one in getattr(self._commands.get(command), "params", [])}
         found = next((known[one] for one in (name, *OPTIONS.get(name, ())) if one in known), None)
         if found is None:
@@ -115,7 +115,7 @@ class ShellWords(Language):
 
 
 def _shell(value: Any) -> str:
-    """A value as a shell takes it."""
+    """A value as a shell reads it."""
     if isinstance(value, Name):
         return value.upper()
     if isinstance(value, list | tuple):

@@ -348,7 +348,7 @@ def _as_tables(
         **estimator.image_columns(),
     }
     # What this or another clustering said of the images before is not what this one says.
-    given = keep_given(with_file(embeddings.images), [*found], verb("cluster_images"), stacklevel=4)
+    given = keep_given(with_file(embeddings.images), [*found], verb("cluster_images"))
     images = given[["image_id", "path", "file"]].assign(**found, n_copies=given["n_copies"])
     images = images.join(given[[name for name in given if name not in images]])
     clusters = (

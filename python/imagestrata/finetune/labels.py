@@ -188,7 +188,6 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
         warn(
             f"{rejected.sum()} of {plural(len(rows), 'row')} of labels refer to images that "
             f"cannot be used, and are left out: {_some(rows.loc[rejected, key])}.",
-            stacklevel=6,
         )
     ids = seen["duplicate_of"].fillna(seen["image_id"]).to_numpy()
     kept = table[table["status"] == "ok"].drop_duplicates("image_id").set_index("image_id")["path"]

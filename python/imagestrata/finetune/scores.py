@@ -240,7 +240,6 @@ def _tell_nothing(labels: Sequence[str], by_label: pd.DataFrame, known: Yes, whe
             f"In the means over {plural(len(counted), 'label')}{where}, undefined measures count "
             f"as 0: {'; '.join(told)}. Precision is undefined for a label that was never assigned, "
             "and recall for a label that no image has.",
-            stacklevel=3,
         )
 
 

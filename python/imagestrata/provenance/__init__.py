@@ -1,20 +1,18 @@
-"""Where results come from: the run folder and its ``run.json``.
+"""Record where results come from: the run folder and its ``run.json``.
 
-A run folder holds what the steps of the road of data left behind. ``run.json``
-says of each step with which settings, on which inputs and with which versions
-it was made, and whether it is finished. A step that is asked for again with the
-same settings on the same inputs is taken as it is; one that was interrupted
-goes on; one with other settings is refused, so that nothing is lost by mistake.
+A run folder contains the results of the steps of an analysis. For each step, ``run.json`` records
+the settings, the inputs, the versions, and whether the step is finished. A finished step with the
+same settings and inputs is read; an interrupted step continues; a step with other settings is
+refused, so that nothing is lost by mistake.
 
-A run folder is one story. A step records fingerprints of its result and of the
-results that it was made from, so that a table of another story is refused. What
-was made from a result that is replaced leaves the folder: figures and pages are
-removed, since the same command draws them again; tables, and all that people work
-with, move to ``replaced/`` and the time of day.
+All results in a run folder belong together. A step records fingerprints of its result and of the
+results that it uses, so that a table of another analysis is refused. If a result is replaced, the
+results that use it leave the folder: figures and pages are removed, since the same command draws
+them again; tables and the files that annotators fill in move to ``replaced/`` and the current time.
 
-Several clusterings or encoders lie side by side as *variants*: a variant is a run
-folder ``variants/NAME`` in a run folder, and takes from the run around it every step
-that it does not have itself.
+Several clusterings or encoders can exist side by side as *variants*. A variant is a run folder
+``variants/NAME`` in a run folder. It uses each step of the surrounding run that it does not have
+itself.
 """
 
 from __future__ import annotations

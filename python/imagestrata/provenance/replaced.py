@@ -1,4 +1,4 @@
-"""What was made from a result that is replaced leaves the run."""
+"""Remove the results that use a replaced result from a run folder."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ REPLACED = "replaced"
 
 
 def retire_all(folder: Path, name: str, result: str | None) -> None:
-    """Take from a run and its variants what does not rest on this result of a step.
+    """Remove the steps of a run and its variants that use another result of a step than this one.
 
-    With None, the step itself goes as well.
+    With None, remove the step itself as well.
     """
     steps = read_run(folder)["steps"]
     before = steps[name].get("replaces", steps[name]).get("result")
@@ -39,9 +39,9 @@ def retire_all(folder: Path, name: str, result: str | None) -> None:
 
 
 def _resting_on(steps: Mapping[str, Any], name: str, result: str | None) -> list[str]:
-    """The steps that rest, directly or not, on another result of a step than this one."""
+    """The steps that use, directly or not, another result of a step than this one."""
     lost: set[str] = set()
-    for step in step_kinds():  # in the order of the road
+    for step in step_kinds():  # each behind the steps that it uses
         if step not in steps or step == name:
             continue
         bases = made_from(step, steps[step])
@@ -54,9 +54,9 @@ def _resting_on(steps: Mapping[str, Any], name: str, result: str | None) -> list
 def _retire(
     folder: Path, name: str | None, lost: list[str], *, gone: bool = False, other: bool = False
 ) -> None:
-    """Take steps from ``run.json`` and their files from the folder.
+    """Remove steps from ``run.json`` and their files from the folder.
 
-    What is to be done is written down first, so that whoever comes after a kill goes on with it.
+    The plan is written to ``run.json`` first, so that the next process completes it after a kill.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def _retire(
     name : str or None
         The step that is replaced.
     lost : list of str
-        Those that were built on it.
+        The steps that use its result.
     gone, other : bool
-        Whether the step itself is taken away, or has another result than before.
+        Whether the step itself is removed, or has another result than before.
     """
     run = read_run(folder)
     steps = run["steps"]
@@ -93,12 +93,12 @@ def _retire(
 
 
 def finish_moving(folder: Path) -> None:
-    """Do, or go on with, what :func:`_retire` wrote down. The folder is locked."""
+    """Carry out or continue the plan that :func:`_retire` wrote. The folder is locked."""
     run = read_run(folder)
     if "moving" not in run:
         return
     moving = run["moving"]
-    # Nothing but what this version would write down, whatever a folder from somebody else says.
+    # A folder from somebody else may list other files: only files of our steps are moved.
     for step in step_kinds():
         if step in moving["partial"]:
             shutil.rmtree(folder / "partial" / step, ignore_errors=True)
@@ -116,22 +116,21 @@ def finish_moving(folder: Path) -> None:
         write_json(place / "run.json", {"imagestrata": version(), "steps": steps})
         names = ", ".join(sorted(path.name for path in place.iterdir() if path.name != "run.json"))
         warn(
-            f"What rests on results that are replaced moved to {quote(place)}: {names}.",
-            stacklevel=5,
+            f"Files that use a replaced result were moved to {quote(place)}: {names}.",
         )
     del run["moving"]
     write_run(folder, run)
 
 
 def keep_changed(folder: Path, path: Path) -> None:
-    """Keep a file that somebody changed."""
+    """Move a file that somebody changed to the replaced files."""
     place = _replaced(folder, _stamp(folder))
     _rename(path, place / path.name)
-    warn(f"The changed {quote(path.name)} moved to {quote(place)}.")
+    warn(f"The changed file {quote(path.name)} was moved to {quote(place)}.")
 
 
 def _stamp(folder: Path) -> str:
-    """A name for a new folder of what is replaced now."""
+    """Name of a new folder for the files that are replaced now."""
     time = now().replace(":", "").replace("+0000", "Z")
     taken = [path.name for path in (folder / REPLACED).glob(f"{time}*")]
     return f"{time}-{len(taken) + 1}" if taken else time
@@ -139,12 +138,12 @@ def _stamp(folder: Path) -> str:
 
 def _replaced(folder: Path, stamp: str) -> Path:
     if not re.fullmatch(r"[\dTZ-]+", stamp):
-        raise damaged(folder / "run.json", "a time is not as imagestrata writes it")
+        raise damaged(folder / "run.json", "it contains a time that imagestrata did not write")
     return make_folder(folder / REPLACED / stamp)
 
 
 def _existing(folder: Path, files: str, steps: Iterable[str]) -> list[Path]:
-    """What exists of the ``tables``, ``work`` or ``drawn`` of some steps, each once."""
+    """Existing ``tables``, ``work`` or ``drawn`` files of some steps, each once."""
     wanted = [pattern for step in steps for pattern in getattr(step_kinds()[step], files)]
     return sorted({path for pattern in wanted for path in folder.glob(pattern)})
 

@@ -1,4 +1,4 @@
-"""What a run folder holds: ``run.json``, its steps, and the tables they left."""
+"""Read a run folder: ``run.json``, its steps and their tables."""
 
 from __future__ import annotations
 
@@ -25,22 +25,10 @@ from ..validate import check_path
 from ..wording import SAME_CALL, arg, quote, setting, verb
 
 _PACKAGES = (
-    "imagestrata",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "scikit-learn",
-    "torch",
-    "torchvision",
-    "pillow",
-    "opencv-python-headless",
-    "scikit-image",
-    "ImageHash",
-    "safetensors",
-    "umap-learn",
+    "imagestrata", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "torch", "torchvision",
+    "pillow", "opencv-python-headless", "scikit-image", "ImageHash", "safetensors", "umap-learn",
     "hdbscan",
-)
+)  # fmt: skip
 
 VARIANTS = "variants"
 
@@ -51,7 +39,7 @@ OR_REPLACE = (
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """The content of ``run.json``, or of an empty run where there is none yet."""
+    """The content of ``run.json``, or of an empty run if the file does not exist."""
     path = folder / "run.json"
     if not path.exists():
         return {"imagestrata": version(), "steps": {}}
@@ -61,12 +49,12 @@ def read_run(folder: Path) -> dict[str, Any]:
     steps = run["steps"]
     sound = isinstance(steps, dict) and all(map(_is_entry, steps.values()))
     if not sound or not _is_moving(run.get("moving")):
-        raise damaged(path, "its steps are not as imagestrata writes them")
+        raise damaged(path, "it contains steps that imagestrata did not write")
     return run
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether something has the form of what ``run.json`` says of a step."""
+    """Whether a value has the form of the entry of a step in ``run.json``."""
     return (
         isinstance(entry, dict)
         and isinstance(entry.get("settings"), dict)
@@ -78,7 +66,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _is_moving(moving: Any) -> bool:
-    """Whether something has the form of what :func:`_retire` writes down, or is None."""
+    """Whether a value has the form of the plan that :func:`_retire` writes, or is None."""
     return moving is None or (
         isinstance(moving, dict)
         and isinstance(moving.get("to"), str)
@@ -94,7 +82,7 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
 
 
 def run_around(folder: Path) -> Path | None:
-    """The run folder that a variant lies in; None of a folder that is no variant."""
+    """The run folder around a variant; None for a folder that is not a variant."""
     where = folder.absolute()
     around = where.parent.parent
     if where.parent.name != VARIANTS or not (around / "run.json").is_file():
@@ -103,7 +91,7 @@ def run_around(folder: Path) -> Path | None:
 
 
 def variant_folder(run: Path, name: str | None) -> Path:
-    """Where the variant ``name`` of a run lies, or the run itself where there is no name."""
+    """The folder of the variant ``name`` of a run, or the run itself without a name."""
     return run if name is None else check_variant(run / VARIANTS / name)
 
 
@@ -113,11 +101,11 @@ def variants_of(run: Path) -> list[Path]:
 
 
 def check_variant(folder: Path) -> Path:
-    """A folder whose name may be one of a variant."""
+    """Check that the name of a folder is valid for a variant."""
     if not re.fullmatch(r"\w[\w.-]*", folder.name) or folder.parent.name != VARIANTS:
         raise ImagestrataError(
             f"A variant cannot be named {quote(folder.name)}.",
-            "Names have letters, digits, '_', '-' and '.', and do not begin with the latter two.",
+            "Use letters, digits, '_', '-' and '.'; a name must not begin with '-' or '.'.",
         )
     return folder
 
@@ -125,7 +113,7 @@ def check_variant(folder: Path) -> Path:
 def check_settings(
     out: str | os.PathLike[str] | None, name: str, settings: Mapping[str, Any], overwrite: bool
 ) -> None:
-    """Refuse settings other than those with which the folder already holds a step."""
+    """Refuse a step that the folder already contains with other settings."""
     if out is None or overwrite:
         return
     folder = check_path("out", out)
@@ -135,9 +123,9 @@ def check_settings(
 
 
 def find_step(folder: Path, name: str) -> tuple[Path, dict[str, Any] | None]:
-    """Where a step is: in the folder, or in the run around a variant; and what is said of it.
+    """The folder of a step (the run folder, or the run around a variant) and its entry.
 
-    A variant takes nothing that rests on a step which it has itself.
+    A variant does not use a step of that run if the step uses one that the variant has itself.
     """
     own = read_run(folder)["steps"]
     around = run_around(folder)
@@ -150,24 +138,24 @@ def find_step(folder: Path, name: str) -> tuple[Path, dict[str, Any] | None]:
 
 
 def _rests_on(steps: Mapping[str, Any], name: str, replaced: set[str]) -> bool:
-    """Whether a step rests, directly or not, on one of those."""
+    """Whether a step uses, directly or not, one of these steps."""
     bases = made_from(name, steps[name]) if name in steps else {}
     return any(base in replaced or _rests_on(steps, base, replaced) for base in bases)
 
 
 def made_from(name: str, entry: Mapping[str, Any]) -> dict[str, str | None]:
-    """The results that a step was made from; older versions did not record which."""
+    """The results that a step uses; None for results that an older version did not record."""
     found: dict[str, str | None] | None = entry.get("made_from")
     return dict.fromkeys(step_kinds()[name].after[:1]) if found is None else found
 
 
 def step_folder(folder: Path, name: str) -> Path:
-    """The folder in which the result of a step lies: of a variant, often the run around it."""
+    """The folder with the result of a step; for a variant, often the run around it."""
     return find_step(folder, name)[0]
 
 
 def require_step(folder: Path, name: str) -> dict[str, Any]:
-    """What ``run.json`` says of a finished step, or an error that says how to make it."""
+    """The entry of a finished step; an error that names the verb to run if it is not finished."""
     place, entry = find_step(check_path("run", folder), name)
     kind = step_kinds()[name]
     again = f"Run {verb(kind.verb)} on it first."
@@ -178,14 +166,14 @@ def require_step(folder: Path, name: str) -> dict[str, Any]:
         raise ImagestrataError(
             f"In {quote(place)} the step {quote(name)} is finished, but {quote(kind.product)} is "
             "missing.",
-            f"Run {verb(kind.verb)} again with the same settings: it is made anew.",
+            f"Run {verb(kind.verb)} again with the same settings, which writes it again.",
         )
     for base, given in entry.get("made_from", {}).items():
         _, held = find_step(place, base)
         if held is not None and not (held["finished"] and held.get("result", given) == given):
-            state = "has been replaced since" if held["finished"] else "is being replaced"
+            state = "has been replaced" if held["finished"] else "is being replaced"
             raise ImagestrataError(
-                f"In {quote(place)} the step {quote(name)} was made from a result of "
+                f"In {quote(place)} the step {quote(name)} uses a result of the step "
                 f"{quote(base)} that {state}.",
                 f"Finish {verb(step_kinds()[base].verb)}, then use "
                 f"{verb(kind.verb, overwrite=True)}.",
@@ -194,13 +182,13 @@ def require_step(folder: Path, name: str) -> dict[str, Any]:
 
 
 def held_result(out: str | os.PathLike[str] | None, name: str) -> str | None:
-    """Fingerprint of the result of a finished step in a run folder, if it was recorded."""
+    """Fingerprint of the result of a finished step in a run folder; None if it has none."""
     entry = None if out is None else find_step(check_path("out", out), name)[1]
     return entry.get("result") if entry is not None and entry["finished"] else None
 
 
 def one_of(out: str | os.PathLike[str] | None, name: str, given: Sequence[str]) -> str:
-    """Of several results that are given for a step, the one that the folder holds, or the first."""
+    """The one of several results of a step that the folder contains, or the first of them."""
     held = held_result(out, name)
     return held if held is not None and held in given else given[0]
 
@@ -208,16 +196,16 @@ def one_of(out: str | os.PathLike[str] | None, name: str, given: Sequence[str]) 
 def part_of(
     out: str | os.PathLike[str] | None, name: str, given: str, is_part: Callable[[Path], bool]
 ) -> str:
-    """Fingerprint of the result of a step that ``out`` holds, if a part of it is given.
+    """Fingerprint of the result of a step in ``out``, if the given result is a part of it.
 
     Parameters
     ----------
     out : path or None
     name : str
     given : str
-        Fingerprint of what is given, which is returned otherwise.
+        Fingerprint of the given result, which is returned otherwise.
     is_part : callable
-        Looks into the run folder whether that is a part of the result there.
+        Takes the run folder; returns whether the given result is a part of the one there.
     """
     held = held_result(out, name)
     if out is None or held is None or held == given:
@@ -226,52 +214,51 @@ def part_of(
 
 
 def check_base(folder: Path, base: str, given: str, name: str) -> None:
-    """Refuse a result of the step ``base`` that is not the one which the folder holds.
+    """Refuse a result of the step ``base`` other than the one in the folder.
 
     Parameters
     ----------
     folder : Path
     base : str
     given : str
-        Fingerprint of what was given as the result of ``base``.
+        Fingerprint of the given result of ``base``.
     name : str
-        What is to be made from it.
+        The step that uses it.
     """
     place, held = find_step(folder, base)
     if held is None or held.get("result") == given:
         return
     if not held["finished"]:
         raise ImagestrataError(
-            f"In {quote(place)} the step {quote(base)} was interrupted: whether what is given is "
-            "its result cannot be told.",
+            f"In {quote(place)} the step {quote(base)} was interrupted: its result cannot be "
+            "compared with the given one.",
             f"Finish it first: run the same {verb(step_kinds()[base].verb)} again.",
         )
     if "result" not in held:
         warn(
             f"{quote(place)} was made by an older version, which did not record the result of "
-            f"the step {quote(base)}: whether {quote(name)} is made from that one cannot be "
-            "checked.",
-            stacklevel=4,
+            f"the step {quote(base)}: whether the step {quote(name)} uses that result cannot be "
+            "checked."
         )
         return
     counts = ", ".join(f"{key} {value}" for key, value in held.get("counts", {}).items())
     raise ImagestrataError(
         f"{quote(place)} holds another result of the step {quote(base)} ({counts}) than the one "
         f"given for {quote(name)}: its tables would contradict each other.",
-        f"Give the result that the folder holds. Or choose another {arg('out')}, or a variant such "
-        f"as {quote(place / VARIANTS / 'NAME')}, for this result and all that is made from it. Or "
-        f"replace the one in the folder: store this one there with {arg('overwrite', True)}.",
+        f"Give the result in the folder. Or choose another {arg('out')}, or a variant such as "
+        f"{quote(place / VARIANTS / 'NAME')}, for this result and the later steps. Or store this "
+        f"result in the folder with {arg('overwrite', True)}, which replaces the one there.",
     )
 
 
 def run_of(path: Path) -> Path | None:
-    """The run folder that a file or folder for people lies in, if it lies in one."""
+    """The run folder around a file or folder; None if there is none."""
     around = list(path.absolute().parents)[:2]
     return next((folder for folder in around if (folder / "run.json").is_file()), None)
 
 
 def table_hashes(folder: Path, name: str) -> dict[str, str]:
-    """SHA-256 of each Parquet table that a step left in a folder, by its name there."""
+    """SHA-256 of each Parquet table of a step, by its name in the folder."""
     kind = step_kinds()[name]
     patterns = [*kind.tables, *kind.drawn]
     tables = {path for pattern in patterns for path in folder.glob(pattern)}
@@ -284,12 +271,12 @@ def table_hashes(folder: Path, name: str) -> dict[str, str]:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table that this package wrote; one of a run as its step wrote it.
+    """Read a Parquet table that this package wrote, and check its hash if it belongs to a run.
 
     Raises
     ------
     ImagestrataError
-        If the table is damaged, or is not the one of which ``run.json`` has the hash.
+        If the table is damaged, or does not have the hash in ``run.json``.
     FileNotFoundError
         If it is missing.
     """
@@ -299,14 +286,14 @@ def read_table(path: Path) -> pd.DataFrame:
         table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         frame: pd.DataFrame = table.to_pandas()
         return frame
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ImagestrataError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, error) from None
 
 
 def _check_hash(path: Path, data: bytes) -> None:
-    """Refuse a table of a run that is not the one that its step wrote."""
+    """Refuse a table of a run that is not the one its step wrote."""
     run = run_of(path)
     if run is None:
         return
@@ -315,14 +302,14 @@ def _check_hash(path: Path, data: bytes) -> None:
         wrote = entry.get("sha256", {}).get(name) if entry["finished"] else None
         if wrote not in (None, hashlib.sha256(data).hexdigest()):
             raise ImagestrataError(
-                f"{quote(path)} is not as the step {quote(step)} wrote it: it is damaged, or "
-                "another file has taken its place.",
-                f"Put the original back, or delete it and run {SAME_CALL} again: it is made anew.",
+                f"{quote(path)} is not the file that the step {quote(step)} wrote: it is damaged "
+                "or was replaced.",
+                f"Restore the original, or delete the file and run {SAME_CALL} again.",
             )
 
 
 def holds(folder: Path, name: str, asked: Mapping[str, Any]) -> bool:
-    """Whether a folder has just this step, finished."""
+    """Whether a folder contains this step, finished, with these settings and inputs."""
     old = read_run(folder)["steps"].get(name)
     return old is not None and bool(old["finished"]) and asked.items() <= old.items()
 
@@ -334,13 +321,13 @@ def _other_settings(
     was = ", ".join(setting(key, old.get(key)) for key in names)
     now = ", ".join(setting(key, new.get(key)) for key in names)
     return ImagestrataError(
-        f"{quote(folder)} already holds the step {quote(name)} with {was}; now {now} is asked for.",
+        f"{quote(folder)} already holds the step {quote(name)} with {was}, not with {now}.",
         OR_REPLACE,
     )
 
 
 def fingerprint(content: Any) -> str:
-    """A short hash of any JSON-like content, the same on every machine."""
+    """A short hash of JSON-like content, the same on every machine."""
     text = json.dumps(plain(content), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -351,7 +338,7 @@ def version() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on, without importing them."""
+    """Versions of Python and of the packages that affect results, without importing them."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -362,7 +349,7 @@ def versions() -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON gives it back: tuples as lists, paths as text."""
+    """The value after a round trip through JSON: tuples become lists, paths become text."""
     return json.loads(json.dumps(value, default=str))
 
 

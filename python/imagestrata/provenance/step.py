@@ -1,4 +1,4 @@
-"""One step of a run: finished, begun, or new."""
+"""Run one step of an analysis, read its stored result, or continue it."""
 
 from __future__ import annotations
 
@@ -40,48 +40,48 @@ _T = TypeVar("_T")
 
 
 class Step:
-    """One step of a run: finished, begun, or new.
+    """A step of a run, which is new, unfinished or finished.
 
     Parameters
     ----------
     out : path or None
-        The run folder; with None nothing is stored and every step is new.
+        The run folder. With None, nothing is stored and every step is new.
     name : str
         A step, see :func:`~imagestrata.steps.step_kinds`.
     settings : mapping
         The arguments that decide the result, as plain JSON values.
     inputs : str
-        Fingerprint of what the step works on, see :func:`fingerprint`.
+        Fingerprint of the inputs of the step, see :func:`fingerprint`.
     made_from : mapping of str to str, default {}
-        Fingerprints of the results of earlier steps that were given. Where the run folder
-        holds another result of such a step, the step is refused.
+        Fingerprints of the given results of earlier steps. If the run folder contains another
+        result of such a step, the new step is refused.
     overwrite : bool, default False
-        Replace what an earlier call with other settings or inputs left here,
-        together with the steps that were built on it.
+        Replace the result of an earlier call with other settings or inputs, together with the
+        steps that use it.
 
     Attributes
     ----------
     folder : Path or None
-        The run folder; of a variant that the run around it has the same result for, that run.
+        The run folder. For a variant, it is the run around it if that has the same result.
     finished : bool
-        Whether the result is already there, to be read instead of made: see :meth:`result`.
+        Whether the result is stored and is read instead of computed, see :meth:`result`.
 
     Raises
     ------
     ImagestrataError
-        If the folder cannot be written, holds the step with other settings, holds other
-        results than those it is made from, or another process is working in it.
+        If the folder cannot be written, contains the step with other settings, contains other
+        results than those the step uses, or another process is working in it.
 
     Warns
     -----
     UserWarning
-        If something moved to ``replaced/``, or an older version made the run, which did not
-        record what its steps were made from.
+        If files were moved to ``replaced/``, or an older version made the run, which did not
+        record the results that its steps use.
 
     Notes
     -----
-    A step that is not finished yet locks its folder until it is, or until it is
-    forgotten, see :mod:`~imagestrata.lock`. Finished ones can be loaded at any time.
+    An unfinished step locks its folder until it is finished or this object is deleted, see
+    :mod:`~imagestrata.lock`. A finished step can be read at any time.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Step:
                 self.folder = around
         if not holds(self.folder, name, asked):
             self._enter(self.folder)
-        # Read now, since another process may have finished something while it held the lock.
+        # Read only now, since another process may have finished a step while it held the lock.
         run = read_run(self.folder)
         old = run["steps"].get(name)
         same_settings = old is not None and old["settings"] == asked["settings"]
@@ -125,13 +125,13 @@ class Step:
                 raise _of_older_version(self.folder, name)
             raise ImagestrataError(
                 f"{quote(self.folder)} already holds the step {quote(name)}, made from other "
-                "images or earlier results than those given now.",
+                "images or earlier results than the given ones.",
                 OR_REPLACE,
             )
         if same_settings and old["inputs"] == inputs:
             self.finished = bool(old["finished"])
             if self.finished:
-                # Of a process that was killed just before it would have removed them.
+                # A process may have been killed just before it removed them.
                 _drop_parts(self.folder, name)
             return
         entry = asked | {"made_from": bases, "started": now(), "finished": None}
@@ -146,7 +146,7 @@ class Step:
 
     @property
     def parts(self) -> Parts | None:
-        """Where this step keeps its unfinished work; None without a run folder."""
+        """The unfinished work of this step; None without a run folder."""
         if self.folder is None:
             return None
         return Parts(self.folder / "partial" / self.name / self._key)
@@ -160,30 +160,31 @@ class Step:
         identity: Callable[[_T], str] | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> _T:
-        """The result of the step: read where it is finished, else made and written, once.
+        """Return the result: read it if the step is finished, otherwise compute and write it.
 
         Parameters
         ----------
         read : callable
-            Reads the result from the folder that is given. None, an :class:`ImagestrataError`
-            or an error of the system says that it is missing or damaged: it is made again.
+            Takes the run folder and returns the result. If it returns None or raises an
+            :class:`ImagestrataError` or OSError, the result is missing or damaged and is
+            computed again.
         make : callable
-            Computes the result; what is unfinished lies in :attr:`parts`.
+            Computes the result, and stores unfinished work in :attr:`parts`.
         write : callable
-            Stores the result in the folder that is given, and returns counts for
-            ``run.json``; or None if the step is not finished, since some of it has failed
-            and the same call tries it again. Not called without a run folder.
+            Takes the result and the run folder, stores the result and returns counts for
+            ``run.json``. It returns None if some work has failed, so that the same call tries
+            it again. Not called without a run folder.
         identity : callable, optional
-            Gives the fingerprint of a result, by which other steps say what they are made
-            from. A table that people may edit is refused unless it has the recorded one.
+            Returns the fingerprint of a result, which later steps record. A table that users
+            may edit is refused unless it has the recorded fingerprint.
         note : mapping, optional
-            What ``run.json`` says of the finished step beside the counts.
+            Further content for the entry in ``run.json``.
 
         Raises
         ------
         ImagestrataError
-            If the table was edited and ``overwrite`` is False; or if the run holds another
-            result of a step that this one is made from.
+            If the table was edited and ``overwrite`` is False; or if the run contains another
+            result of a step that this one uses.
         """
         kind = step_kinds()[self.name]
         edited = kind.product in kind.work
@@ -209,15 +210,15 @@ class Step:
         identity: Callable[[pd.DataFrame], str] | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """The :meth:`result` of a step that is one table.
+        """Return the :meth:`result` of a step that writes one table.
 
         Parameters
         ----------
         make, identity, note : see :meth:`result`
         counts : callable
-            What ``write`` returns there, of a table.
+            Takes the table and returns counts, as ``write`` does there.
         read : callable, optional
-            Reads a table that is not as simple as :func:`read_table` reads it.
+            Reads the table, if :func:`read_table` cannot.
         """
         product = step_kinds()[self.name].product
 
@@ -229,7 +230,7 @@ class Step:
         return self.result(reader, make, write, identity=identity, note=note)
 
     def _enter(self, folder: Path) -> None:
-        """Begin to write in a folder, which no other process does meanwhile."""
+        """Lock a folder before writing in it."""
         refuse_links(folder)
         self._lock = lock_folder(folder)
         finish_moving(folder)
@@ -237,7 +238,7 @@ class Step:
     def _read(
         self, read: Callable[[Path], _T | None], identity: Callable[[_T], str] | None
     ) -> _T | None:
-        """The result of a finished step, or None where it has to be made."""
+        """The result of a finished step, or None if it has to be computed."""
         if self.folder is None or not self.finished:
             return None
         wrote = read_run(self.folder)["steps"][self.name].get("result")
@@ -260,7 +261,7 @@ class Step:
         return None
 
     def _build_on(self, folder: Path, result: str) -> None:
-        """Record what was made, before it is written: what was built on something else goes."""
+        """Record the fingerprint of the result, and remove the steps that use another result."""
         entry = read_run(folder)["steps"][self.name]
         for base, given in entry.get("made_from", {}).items():
             check_base(folder, base, given, self.name)
@@ -268,7 +269,7 @@ class Step:
         self._record(folder, result=result)
 
     def _finish(self, folder: Path, counts: Mapping[str, Any], note: Mapping[str, Any]) -> None:
-        """Record that the result is written, and drop unfinished work."""
+        """Record that the result is written, and remove unfinished work."""
         self._record(
             folder,
             finished=now(),
@@ -281,34 +282,34 @@ class Step:
         _drop_parts(folder, self.name)
         self._lock = None
 
-    def _record(self, folder: Path, **said: Any) -> None:
-        """Write into ``run.json`` what is to be said of this step."""
+    def _record(self, folder: Path, **values: Any) -> None:
+        """Add values to the entry of this step in ``run.json``."""
         run = read_run(folder)
         entry = run["steps"][self.name]
-        entry |= said
+        entry |= values
         if entry["finished"]:
             entry.pop("replaces", None)
         write_run(folder, run)
 
 
 class _Changed(ImagestrataError):
-    """A table of the run is not the one that was written."""
+    """A table of the run was changed after it was written."""
 
 
 def _changed(file: Path, name: str) -> _Changed:
     return _Changed(
-        f"{quote(file)} is not as the step {quote(name)} wrote it: somebody changed it.",
-        f"Put the original back, or use {arg('overwrite', True)} to make it again; the changed one "
-        "is kept.",
+        f"{quote(file)} was changed after the step {quote(name)} wrote it.",
+        f"Restore the original, or use {arg('overwrite', True)} to write it again; the changed "
+        "file is kept.",
     )
 
 
 def _of_older_version(folder: Path, name: str) -> ImagestrataError:
     return ImagestrataError(
-        f"{quote(folder)} holds the step {quote(name)} as an older version made it, which did not "
-        "record from what: whether it was the same as what is given now cannot be told.",
-        f"Read {quote(step_kinds()[name].product)} there as it is, choose another {arg('out')}, or "
-        f"use {arg('overwrite', True)} to make it again.",
+        f"{quote(folder)} holds the step {quote(name)} of an older version, which did not "
+        "record its inputs: they cannot be compared with the given ones.",
+        f"Read {quote(step_kinds()[name].product)} there, choose another {arg('out')}, or use "
+        f"{arg('overwrite', True)} to run the step again.",
     )
 
 
@@ -316,5 +317,5 @@ def _drop_parts(folder: Path, name: str) -> None:
     """Remove the unfinished work of a step."""
     place = folder / "partial"
     shutil.rmtree(place / name, ignore_errors=True)
-    with contextlib.suppress(OSError):  # there is none, or that of other steps
+    with contextlib.suppress(OSError):  # missing, or with unfinished work of other steps
         place.rmdir()

@@ -1,4 +1,4 @@
-"""Hand a study on without its pictures."""
+"""Share a study without its images."""
 
 from __future__ import annotations
 
@@ -33,90 +33,61 @@ from ..validate import check_bool, check_float, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, shortened
 
-#: The file that tells a bundle, with the hashes of its files; written last.
+#: The file that identifies a bundle and contains the hashes of its files; written last.
 MANIFEST = "bundle.json"
 
-#: The steps whose results are handed on.
+#: The steps whose results are shared.
 _STEPS = ("scan", "embed", "cluster", "sample", "pairs")
 
-#: Settings of encoders that are numbers or words of our own. Not where weights lie, nor
-#: what the encoder learnt from the corpus.
+#: Settings of encoders that are numbers or our own words. Locations of weights, and content that an
+#: encoder learnt from the corpus, are left out.
 _ENCODER = (
-    "name",
-    "width",
-    "weights_sha256",
-    "resize",
-    "precision",
-    "input_size",
-    "short_side",
-    "long_side",
-    "published",
-    "interpolation",
-    "mean",
-    "sd",
-    "directions",
-    "cell",
-    "colours",
-    "colour_weight",
-    "seed",
-    "terms",
-    "texts",
-)
+    "name", "width", "weights_sha256", "resize", "precision", "input_size", "short_side",
+    "long_side", "published", "interpolation", "mean", "sd", "directions", "cell", "colours",
+    "colour_weight", "seed", "terms", "texts",
+)  # fmt: skip
 
-#: Absolute paths, also behind a prefix such as "text:".
+#: An absolute path, also behind a prefix such as "text:".
 _PLACE = re.compile(r"(^|:)([/~]|[A-Za-z]:)|\\")
 
-#: What a name of a group does not look like: an address of mail or the web, a handle.
+#: An address of mail or the web, or a handle, which the name of a group never contains.
 _ADDRESS = re.compile(r"\S@\S|(?:^|\s)@\w|://|\bwww\.")
 
-#: What of the images table tells nothing about who or where; sizes tell a file from others
-#: to those who have it.
+#: Columns of tables that reveal neither people nor places. Sizes identify a file for those who
+#: have it.
 _SCANNED = ("image_id", "format", "status", "reason", "duplicate_of", "n_copies")
 _SIZES = ("width", "height", "bytes")
 _EMBEDDED = ("image_id", "n_copies")
 _CLUSTERED = ("image_id", "cluster", "iteration", "silhouette", "distance", "n_copies")
 _SAMPLED = (
-    "image_id",
-    "cluster",
-    "N_h",
-    "n_h",
-    "inclusion_probability",
-    "weight_corpus",
-    "weight_cluster",
-    "weight_share",
-)
+    "image_id", "cluster", "N_h", "n_h", "inclusion_probability",
+    "weight_corpus", "weight_cluster", "weight_share",
+)  # fmt: skip
 _RATED = (
-    "respondent_id",
-    "group",
-    "image_id",
-    "cluster",
-    "item",
-    "dimension",
-    "rating",
+    *("respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"),
     *_SAMPLED[2:],
 )
-
 _PAIRED = ("pair_id", "image_a", "image_b", "stratum", "N_h", "probability")
 
-#: Counts of a step by reason, in our own words.
+#: Counts of a step by reason, which are our own words.
 _REASONS = ("reasons", "failed")
 
-#: Columns of ratings in which a survey may hold who answered.
+#: Columns of ratings that may identify respondents.
 _NAMING = ("group", "item", "dimension")
 
 #: Columns that hold ids of images, in any table.
 _IDS = ("image_id", "duplicate_of", "image_a", "image_b")
 
-#: Images for which it is measured how many an attacker would link.
+#: The largest number of images on which the attack is measured.
 _ATTACKED = 1000
 
-#: The share of images that an attacker on projected vectors knows beforehand.
+#: The share of images that an attacker on projected vectors knows in advance.
 _KNOWN = 0.1
 
 WARNING = (
-    "Embeddings are not anonymous: whoever has a picture can find out whether it, or one like "
-    "it, is among them; labels such as sex or age can often be predicted from them; and rough "
-    "pictures have been made from vectors of strong encoders."
+    "Embeddings are not anonymous: anybody with an image can find out whether it, or a similar "
+    "one, is among them; labels such as sex or age can often be predicted from them; and rough "
+    "images have been reconstructed from vectors of strong encoders."
 )
 
 
@@ -133,71 +104,67 @@ def share_bundle(
     key: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write what others need to check a study, without pictures, paths or names.
+    """Write a folder with which others can check a study, without images, paths or names.
 
-        Parameters
-        ----------
-        run : path
-            A run folder with embeddings; clusters, sample and pairs are taken from it
-            where they are there.
-        out : path
-            A new folder for the bundle. It is there whole or not at all.
-        ratings : DataFrame, optional
-            What :func:`read_ratings` returned. Respondents are numbered anew, at random.
-        columns : sequence of str, optional
-            Columns of your own, of the images, that go along as they are. By default none
-            does: captions, sources and dates can name people. You answer for what is in
-            them.
-        noise : float, optional
-            Adds normal noise to every number of the embeddings, its standard deviation
-            this share of theirs (the root of their mean variance). It protects less than
-            its size suggests, see Notes.
-        projection : int, optional
-            Multiplies the embeddings with a random matrix down to so many numbers, which
-            nearly keeps distances (by Johnson and Lindenstrauss: 500 numbers to a few per
-            cent) and leaves the encoder's own axes behind. Applied before noise.
-        new_ids : bool, default False
-            Gives images new random ids, and leaves out the sizes of pictures and files.
-        key : path, optional
-            The CSV file for the key to the new ids. By default ``<name of out>-key.csv``
-            beside the run folder. Whoever has it can undo the new ids: never share it.
-        overwrite : bool, default False
-            Replace an earlier bundle in ``out``.
+    Parameters
+    ----------
+    run : path
+        A run folder with embeddings. Its clusters, sample and pairs are included if they exist.
+    out : path
+        A new folder for the bundle, which is written completely or not at all.
+    ratings : DataFrame, optional
+        The result of :func:`read_ratings`. Respondents receive new random numbers.
+    columns : sequence of str, optional
+        Your own columns of the images, which are included unchanged; by default none, since
+        captions, sources and dates can identify people. You are responsible for their content.
+    noise : float, optional
+        Adds normal noise to every number of the embeddings. Its standard deviation is this
+        share of theirs (the root of their mean variance). It protects less than its size
+        suggests, see Notes.
+    projection : int, optional
+        Multiplies the embeddings by a random matrix, which reduces them to this many numbers.
+        Distances remain nearly the same (by Johnson and Lindenstrauss within a few per cent for
+        500 numbers), and the axes of the encoder are lost. Applied before noise.
+    new_ids : bool, default False
+        Gives images new random ids, and leaves out the sizes of images and files.
+    key : path, optional
+        The CSV file for the key to the new ids; by default ``<name of out>-key.csv`` beside the
+        run folder. The key reveals the original ids: never share it.
+    overwrite : bool, default False
+        Replace an earlier bundle in ``out``.
 
-        Returns
-        -------
-        Path
-            The folder. :meth:`Embeddings.load` and :meth:`Clustering.load` read it, and
-            ``README.txt`` in it says what is there.
+    Returns
+    -------
+    Path
+        The folder. :meth:`Embeddings.load` and :meth:`Clustering.load` read it, and its
+        ``README.txt`` lists the content.
 
-        Raises
-        ------
-        ImagestrataError
-            If the run has no finished embeddings, ``out`` holds something else than a
-            bundle or lies in the run folder, ids of images are not those that
-            :func:`scan_images` gives (they may be names) and ``new_ids`` is False, or an
-            argument is out of range.
+    Raises
+    ------
+    ImagestrataError
+        If the run has no finished embeddings; ``out`` contains anything but a bundle or is in the
+        run folder; ids of images differ from those of :func:`scan_images` (they may be names)
+        although ``new_ids`` is False; or an argument is out of range.
 
-        Warns
-        -----
-        UserWarning
-            Always: what embeddings still tell, and with ``new_ids`` the share of images that
-            can be linked to their files all the same.
+    Warns
+    -----
+    UserWarning
+        Always, about what embeddings reveal; with ``new_ids`` also the share of images that can
+        still be linked to their files.
 
-        Notes
-        -----
-        The id of an image is the beginning of its file's SHA-256. Nobody can make a
-        picture of it, but whoever has the very same file can tell that it was in the
-        corpus. ``new_ids=True`` replaces the ids, but does not make images anonymous:
-        whoever has the files computes their vectors anew and looks for the nearest one in
-        the bundle. Noise must be very strong to prevent that, since it spreads over
-        hundreds of numbers. Measured on 3,887 photographs, of which an attacker has the
-        files (``benchmarks/linkage.py``; a projection is undone from a tenth of the images
-        that the attacker knows already):
+    Notes
+    -----
+    The id of an image is the beginning of the SHA-256 of its file. It does not reveal the image,
+    but anybody with the same file can find out that it was in the corpus. ``new_ids=True`` replaces
+    the ids, but does not make images anonymous: anybody with the files can compute their vectors
+    and look for the nearest ones in the bundle. Only very strong noise prevents that, since noise
+    spreads over hundreds of numbers. Measured on 3,887 photographs, of which an attacker has the
+    files (``benchmarks/linkage.py``; a projection is reversed with a tenth of the images, which the
+    attacker knows already):
 
-        ===== ========== ============= ================================
-    noise projection images linked class told by the nearest five
-    ===== ========== ============= ================================
+    ===== ========== ============= ===================================
+    noise projection images linked class predicted by the nearest five
+    ===== ========== ============= ===================================
     none  none       100%          .89
     0.1   none       100%          .89
     0.5   none       99.9%         .88
@@ -208,25 +175,24 @@ def share_bundle(
     none  64         99%           .75
     1     64         8%            .50
     5     64         0%            .12
-    ===== ========== ============= ================================
+    ===== ========== ============= ===================================
 
-    (MobileNetV2, 1,280 numbers; with fewer images more are linked.) Noise that keeps images
-    from being linked also takes away what the vectors are shared for.
+    (MobileNetV2, 1,280 numbers; with fewer images, more of them are linked.) Noise that prevents
+    linking also removes most of the information for which vectors are shared.
 
-        The bundle is attacked in the same way before it is written, and the share of its
-        images that were linked stands in the warning and in ``README.txt``. If being in the
-        corpus can harm someone, do not share vectors.
+    The same attack is run on the bundle before it is written. The warning and ``README.txt``
+    report the share of linked images. If presence in the corpus can harm someone, do not share
+    vectors.
 
-        Noise, projection and new ids are drawn from the operating system's entropy and not
-        from a seed, and are not kept: with a seed that can be guessed, noise could be taken
-        off again. The mean of several bundles of one study has less noise: share one.
+    Noise, projection and new ids come from the entropy of the operating system and not from a
+    seed, and are not stored, since anybody who guesses a seed could remove the noise. The mean of
+    several bundles of one study has less noise: share only one.
 
-        With ``noise`` or ``projection``, silhouettes, distances and centroids are computed
-        anew from the shared vectors; silhouettes then compare all clusters, and not those of
-        one iteration. Ids of pairs are made from the new ids, tables are sorted by these,
-        and of times only the day is kept. ``n_copies`` and the sizes of clusters stay as
-        they are, since estimates need them; an image with a striking number of copies may be
-        recognised by it.
+    With ``noise`` or ``projection``, silhouettes, distances and centroids are computed again from
+    the shared vectors. These silhouettes compare all clusters and not those of one iteration. Ids
+    of pairs are derived from the new ids, tables are sorted by ids, and times are reduced to days.
+    ``n_copies`` and the sizes of clusters remain, since estimates need them: an image with an
+    unusual number of copies may be recognised by it.
     """
     source = check_path("run", run)
     given = _check_columns(columns)
@@ -298,23 +264,22 @@ def share_bundle(
 def linked_share(
     original: NDArray[np.float32], shared: NDArray[np.float32], rows: NDArray[np.intp]
 ) -> float:
-    """The share of images that whoever has the files can link to their shared vectors.
+    """The share of images that anybody with the files can link to their shared vectors.
 
     Parameters
     ----------
     original : ndarray of shape (n, d)
-        Vectors as the encoder makes them from the files.
+        Vectors of the encoder for the files.
     shared : ndarray of shape (n, e)
-        Vectors of the same images in the bundle. Where e is not d, or not even the axes
-        are the same, the attacker knows which a tenth of the images are, and learns the
-        way back from these.
+        Vectors of the same images in the bundle. If e differs from d, the attacker knows a
+        tenth of the images and learns the reverse projection from them.
     rows : ndarray of shape (n,)
-        The row of ``original`` that each row of ``shared`` is of.
+        The row of ``original`` for each row of ``shared``.
 
     Returns
     -------
     float
-        Of at most 1,000 images, drawn at random.
+        The share among at most 1,000 images, drawn at random.
     """
     order = np.random.default_rng(0).permutation(len(rows))
     middle = center = shared.mean(axis=0)
@@ -337,7 +302,7 @@ def linked_share(
 
 def _told(linked: float) -> str:
     return (
-        f"Whoever has the files can link {linked:.0%} of the images to their vectors here, "
+        f"Anybody with the files can link {linked:.0%} of the images to their vectors here, "
         "although the ids are new."
     )
 
@@ -349,9 +314,8 @@ def _check_columns(columns: Sequence[str] | None) -> list[str]:
     ours = [name for name in names if name == "path" or name in (*_CLUSTERED, *_SIZES)]
     if ours:
         raise ImagestrataError(
-            f"{arg('columns')} names columns of your own that are to go along, not "
-            f"{quote(ours[0])}.",
-            "Paths are never shared; our own columns go along without being named.",
+            f"{arg('columns')} must contain your own columns of the images, not {quote(ours[0])}.",
+            "Paths are never shared; columns of this package are included without being named.",
         )
     return names
 
@@ -360,13 +324,13 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> Path:
     inside = os.path.realpath(target)
     if (inside + os.sep).startswith(os.path.realpath(source) + os.sep):
         raise ImagestrataError(
-            f"The bundle {quote(target)} would lie in the run folder.",
-            "That one holds paths and pictures: choose a folder elsewhere.",
+            f"The bundle {quote(target)} would be in the run folder.",
+            "The run folder contains paths and images: choose a folder elsewhere.",
         )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         if not (target / MANIFEST).is_file():
             raise ImagestrataError(
-                f"{quote(target)} is there already, and is no bundle.", "Choose another name."
+                f"{quote(target)} already exists and is not a bundle.", "Choose another name."
             )
         if not overwrite:
             raise ImagestrataError(
@@ -378,11 +342,11 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> Path:
 
 
 def _check_key(key: Any, source: Path, target: Path, new_ids: bool, overwrite: bool) -> Path | None:
-    """Where the key to new ids goes: beside the run, which stays with its owner."""
+    """The file for the key to new ids; by default beside the run, which is not shared."""
     if not new_ids:
         if key is not None:
             raise ImagestrataError(
-                f"{arg('key')} was given, but there are no new ids.",
+                f"{arg('key')} was given, but no new ids are asked for.",
                 f"Use {arg('new_ids', True)} as well, or leave {arg('key')} out.",
             )
         return None
@@ -390,20 +354,20 @@ def _check_key(key: Any, source: Path, target: Path, new_ids: bool, overwrite: b
     path = beside if key is None else check_path("key", key).absolute()
     if (os.path.realpath(path) + os.sep).startswith(os.path.realpath(target) + os.sep):
         raise ImagestrataError(
-            f"The key {quote(str(path))} would lie in the bundle, and undo the new ids.",
-            "Keep it where only you can read it.",
+            f"The key {quote(str(path))} would be in the bundle and reveal the original ids.",
+            "Choose a place that only you can read.",
         )
     if path.exists() and not overwrite:
         raise ImagestrataError(
-            f"{quote(str(path))} is there already, and may be the key of another bundle.",
-            f"Name another file as {arg('key')}, or use {arg('overwrite', True)}.",
+            f"{quote(str(path))} already exists, and may be the key of another bundle.",
+            f"Give another file as {arg('key')}, or use {arg('overwrite', True)}.",
         )
     make_folder(path.parent)
     return path
 
 
 def _steps(source: Path, columns: list[str]) -> dict[str, Any]:
-    """What ``run.json`` says of the finished steps, without places and the machine."""
+    """The entries of the finished steps in ``run.json``, without paths and the machine."""
     kept = {}
     for name in _STEPS:
         entry = find_step(source, name)[1]
@@ -422,12 +386,12 @@ def _steps(source: Path, columns: list[str]) -> dict[str, Any]:
 
 
 def _day(time: Any) -> str:
-    """The date of a time; the hour could tell who was at work."""
+    """The date of a time, since the hour could reveal who worked."""
     return str(time).partition("T")[0]
 
 
 def _counted(counts: Mapping[str, Any], columns: list[str]) -> dict[str, Any]:
-    """Counts without endings of names of files, and without columns that are not shared."""
+    """Counts without endings of files, and without columns that are not shared."""
     shared = {*_SAMPLED, *_PAIRED, *columns}
     kept: dict[str, Any] = {}
     for name, value in counts.items():
@@ -439,7 +403,7 @@ def _counted(counts: Mapping[str, Any], columns: list[str]) -> dict[str, Any]:
 
 
 def _settled(value: Any) -> Any:
-    """A setting as it may be shared: numbers, truth values, and text that is no place."""
+    """A setting that may be shared: a number, a logical value, or a text without a path."""
     if isinstance(value, dict):
         return _encoder(value)
     if isinstance(value, list):  # patterns of names
@@ -458,7 +422,7 @@ def _encoder(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(source: Path, steps: Mapping[str, Any], columns: list[str]) -> dict[str, pd.DataFrame]:
-    """The tables beside embeddings and clustering: columns that are known to be harmless."""
+    """The tables beside embeddings and clustering, with harmless columns only."""
     tables = {}
     if "scan" in steps:
         scanned = read_table(step_folder(source, "scan") / "images.parquet")
@@ -476,7 +440,7 @@ def _check_story(
     tables: Mapping[str, pd.DataFrame],
     embeddings: Embeddings,
 ) -> None:
-    """Refuse tables that contradict each other, which older versions let into a run."""
+    """Refuse tables that contradict each other, which older versions allowed in a run."""
     ids = pd.Series(True, index=embeddings.images["image_id"])
     held = {"embed": ids, "cluster": ids}
     if "cluster" in steps:
@@ -492,18 +456,18 @@ def _check_story(
 
 
 def _check_same(what: str, image_ids: pd.Series[str], held: pd.Series[Any], given: Any) -> None:
-    """Refuse images of which another value is held than the one given, or none."""
+    """Refuse images whose value is missing or differs from the given one."""
     other = image_ids.map(held).astype(str) != pd.Series(given, index=image_ids.index).astype(str)
     if other.any():
         raise ImagestrataError(
-            f"The run cannot be shared: {other.sum()} of {len(other)} {what} are not in it, or in "
-            f"another cluster, {quote(image_ids[other].iloc[0])} for one.",
-            "Its tables come from different results. Make the later ones again.",
+            f"The run cannot be shared: {other.sum()} of {len(other)} {what} are missing in it or "
+            f"in another cluster; the first is {quote(image_ids[other].iloc[0])}.",
+            "Its tables come from different results. Run the later steps again.",
         )
 
 
 def _only(table: pd.DataFrame, names: Sequence[str], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Some columns; categories as plain values, since unused ones may name somebody."""
+    """Some columns, with categories as plain values: unused ones may name people."""
     some = table[[name for name in (*names, *columns) if name in table]]
     plain: dict[str, pd.Series] = {
         str(name): some[name].astype(some[name].cat.categories.dtype)
@@ -525,7 +489,7 @@ def _ratings(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_no_names(ratings: pd.DataFrame) -> None:
-    """Refuse ratings whose groups or items hold addresses, or tell respondents apart."""
+    """Refuse ratings whose groups or items contain addresses or identify respondents."""
     for name in _NAMING:
         if name not in ratings:
             continue
@@ -533,17 +497,17 @@ def _check_no_names(ratings: pd.DataFrame) -> None:
         found = values[values.str.contains(_ADDRESS)]
         if len(found):
             raise ImagestrataError(
-                f"The column {quote(name)} of {arg('ratings')} holds addresses in "
-                f"{plural(len(found), 'row')}, {quote(shortened(found.iloc[0]))} for one.",
-                "Put the name of a group or item there, and keep addresses out of the bundle.",
+                f"The column {quote(name)} of {arg('ratings')} contains addresses in "
+                f"{plural(len(found), 'row')}; the first is {quote(shortened(found.iloc[0]))}.",
+                "Replace them by names of groups or items: addresses must not be shared.",
             )
     people = ratings["respondent_id"].nunique()
     groups = ratings["group"].nunique() if "group" in ratings else 0
     if people > 5 and groups > people / 2:
         raise ImagestrataError(
             f"The column 'group' of {arg('ratings')} has {plural(groups, 'value')} for "
-            f"{plural(people, 'respondent')}: it tells them apart.",
-            "Put groups there, such as parties; names of respondents stay out of the bundle.",
+            f"{plural(people, 'respondent')}: it identifies them.",
+            "Use groups of several respondents, such as parties: names must not be shared.",
         )
 
 
@@ -558,8 +522,8 @@ def _codes(
         named = [str(one) for one in ids if not is_content_hash(str(one))]
         if named:
             raise ImagestrataError(
-                f"{len(named)} of {plural(len(ids), 'id')} are your own, {quote(named[0])} for "
-                "one: they might name somebody.",
+                f"{len(named)} of {plural(len(ids), 'id')} are your own and could identify people; "
+                f"the first is {quote(named[0])}.",
                 f"Use {arg('new_ids', True)}, which replaces them; you keep the key.",
             )
         return {str(one): str(one) for one in ids}
@@ -569,7 +533,7 @@ def _codes(
 
 
 def _recoded(table: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
-    """The table with the bundle's ids, in the order of these: the old order was that of paths."""
+    """The table with the ids of the bundle, sorted by them: the old order was that of paths."""
     ids = [name for name in _IDS if name in table]
     new = {name: table[name].map(codes, na_action="ignore") for name in ids}
     table = table.assign(**new)
@@ -594,7 +558,7 @@ def _shared_embeddings(
     failures = _without_paths(_only(embeddings.failures, (*_EMBEDDED, "reason"), columns), codes)
     encoder = _encoder(embeddings.encoder)
     if noise is not None or projection is not None:
-        # They are no longer what the encoder makes, and must not be taken for it.
+        # They differ from the vectors of the encoder, and must not be mistaken for them.
         encoder |= {"noise": noise, "projection": projection}
         encoder["name"] = f"{encoder.get('name', 'vectors')} (protected)"
     encoder["width"] = matrix.shape[1]
@@ -611,8 +575,8 @@ def protected_matrix(
     if projection is not None:
         if projection >= matrix.shape[1]:
             raise ImagestrataError(
-                f"{arg('projection')} must be less than the {matrix.shape[1]} numbers that the "
-                f"embeddings have, not {projection}."
+                f"{arg('projection')} must be less than {matrix.shape[1]}, the width of the "
+                f"embeddings, not {projection}."
             )
         axes = rng.standard_normal((matrix.shape[1], projection), dtype=np.float32)
         matrix = matrix @ axes / np.float32(np.sqrt(projection))
@@ -651,7 +615,7 @@ def _shared_clustering(
     means = centroids(vectors, labels, len(clustering.clusters))
     clusters = clustering.clusters
     if embeddings.encoder.get("noise") is not None or "projection" in embeddings.encoder:
-        # Those of the exact vectors would lead back to the exact vectors.
+        # Those of the exact vectors would reveal the exact vectors.
         measure = pick_measure("auto", len(rows))
         images["silhouette"] = silhouettes(as_vectors(vectors), labels, measure)[rows]
         images["distance"] = centroid_distances(vectors, means, labels)[rows]
@@ -661,16 +625,16 @@ def _shared_clustering(
 
 
 def _readme(folder: Path, protected: Mapping[str, Any], n_images: int, linked: float | None) -> str:
-    """What is in the bundle, for those who get it."""
+    """The README of the bundle, for its recipients."""
     there = {
-        "images.parquet": "every file that was looked at: usable, copy of another, or why not",
+        "images.parquet": "every file that was scanned, with its status and reason",
         "embeddings": "a vector for each of the {n:,} images",
         "clustering.parquet": "the cluster of each image (-1: none); see also clusters.parquet,\n"
         "    trace.parquet, centroids.parquet, clustering.json",
         "sample.csv": "the images that were drawn, with weights",
         "pairs.csv": "the pairs of images that were drawn, with probabilities",
-        "ratings.csv": "what respondents answered; their numbers are random",
-        "run.json": "settings of each step, and versions of the programs",
+        "ratings.csv": "the answers of respondents, whose numbers are random",
+        "run.json": "settings of each step, and versions of the software",
     }
     listed = "\n".join(
         f"  {name}\n    {what.format(n=n_images)}"
@@ -678,32 +642,25 @@ def _readme(folder: Path, protected: Mapping[str, Any], n_images: int, linked: f
         if (folder / name).exists()
     )
     ids = (
-        "Ids are random; those who made this bundle keep the key to them."
+        "Ids are random; the authors of this bundle keep the key."
         if protected["new_ids"]
-        else "The id of an image is the beginning of the SHA-256 of its file: those who have the "
-        "same\nfile can find it here."
+        else "The id of an image is the beginning of the SHA-256 of its file: anybody with the\n"
+        "same file can find it here."
     )
-    vectors = [
-        *(
-            ["projected at random to {} numbers".format(protected["projection"])]
-            if protected["projection"] is not None
-            else []
-        ),
-        *(
-            ["with noise added, its standard deviation {} of theirs".format(protected["noise"])]
-            if protected["noise"] is not None
-            else []
-        ),
-    ]
-    changed = (
-        f"The embeddings are {' and '.join(vectors)}. Silhouettes and distances are\n"
-        "computed from these vectors.\n\n"
-        if vectors
-        else ""
+    changes = {
+        "projection": "projected at random to {} numbers",
+        "noise": "with noise added, its standard deviation {} of theirs",
+    }
+    vectors = " and ".join(
+        text.format(protected[name])
+        for name, text in changes.items()
+        if protected[name] is not None
     )
+    changed = f"The embeddings are {vectors}. Silhouettes and distances are\n"
+    changed = f"{changed}computed from these vectors.\n\n" if vectors else ""
     return f"""A study of images, without the images
 
-Made with imagestrata {version()}. There are no pictures here, no paths and no names of files.
+Made with imagestrata {version()}. It contains no images, no paths and no names of files.
 
 {listed}
 
@@ -722,5 +679,5 @@ In R:
   clustering <- read_clustering("this-folder")
   sample <- read.csv("this-folder/sample.csv", colClasses = c(image_id = "character"))
 
-{MANIFEST} has the SHA-256 of every other file.
+{MANIFEST} contains the SHA-256 of every other file.
 """

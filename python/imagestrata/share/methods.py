@@ -1,4 +1,4 @@
-"""What was done to the images, as the methods section of a paper says it."""
+"""Write the methods paragraph of a paper from a run folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..wording import SAME_CALL, quote, verb
 
 Entry = Mapping[str, Any]
 
-#: Settings that say where something lies, or that a sentence says in another way.
+#: Settings that are locations, or that a sentence reports in another way.
 _ELSEWHERE = frozenset({
     "base_url", "classifier", "encoder", "endpoint_url", "fine_tuned", "groups", "inputs",
     "learnt_from", "mean", "method", "model", "name", "published", "reduced_by", "reduced_from",
@@ -37,7 +37,7 @@ _REDUCTIONS = {"pca": "Principal component analysis", "umap": "UMAP"}
 #: Reasons for which a file is a copy of another one.
 _COPIES = ("same bytes", "same pixels", "near-duplicate")
 
-#: Packages on which the numbers depend in any study; others are told where settings name them.
+#: Packages that affect the numbers of every study; others are listed if settings name them.
 _SOFTWARE = (
     *("imagestrata", "python", "numpy", "scipy", "scikit-learn"),
     *("torch", "torchvision", "pillow"),
@@ -46,29 +46,29 @@ _SOFTWARE = (
 
 @public
 def methods_paragraph(run: str | os.PathLike[str]) -> str:
-    """Write the paragraph on methods that a paper needs, from what a run folder records.
+    """Write the methods paragraph of a paper from the records of a run folder.
 
     Parameters
     ----------
     run : path
-        A run folder. Of a variant (``run/variants/NAME``), the paragraph tells what the
-        variant is made from, too.
+        A run folder. For a variant (``run/variants/NAME``), the paragraph includes the steps of
+        the surrounding run that the variant uses.
 
     Returns
     -------
     str
-        Sentences on each finished step, in the order of the work: how many files there
-        were, how many of them were usable, duplicates or rejected, and why; the encoder,
-        with the SHA-256 of its weights; the clustering method, with all its settings, and
-        how many clusters and images outside of clusters it found; the sample; pairs,
-        packets, texts and labels, if there are any; versions of the software. A paragraph
-        for each variant of the run follows, and a last line with what to cite.
+        Sentences on each finished step, in order: the numbers of files, of usable images, of
+        duplicates and of rejected files with reasons; the encoder with the SHA-256 of its
+        weights; the clustering method with all its settings, and the numbers of clusters and of
+        images outside clusters; the sample; pairs, packets, texts and labels, if there are any;
+        versions of the software. A paragraph for each variant of the run follows, and a last
+        line with the reference to cite.
 
     Raises
     ------
     ImagestrataError
-        If the folder holds no finished step, or one whose result is missing or was made
-        from something that has been replaced since.
+        If the folder contains no finished step, or a step whose result is missing or uses a
+        result that has been replaced.
 
     Warns
     -----
@@ -77,8 +77,8 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
 
     Notes
     -----
-    All numbers are those of ``run.json``. The paragraph says what was done, and not why:
-    add your reasons, and shorten what your readers need not know.
+    All numbers come from ``run.json``. The paragraph reports what was done, but not why: add your
+    reasons, and remove details that your readers do not need.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
 
 
 def _finished(folder: Path, names: Iterable[str]) -> dict[str, Entry]:
-    """What is said of the finished steps of a run, each checked to be there as a whole."""
+    """The entries of the finished steps of a run, whose results are checked."""
     found: dict[str, Entry] = {}
     for name in names:
         place = folder / "tuning" if name == "tune" else folder
@@ -114,14 +114,14 @@ def _finished(folder: Path, names: Iterable[str]) -> dict[str, Entry]:
             found[name] = require_step(place, name)
         elif entry is not None:
             warn(
-                f"The step {quote(name)} in {quote(place)} is not finished: the paragraph leaves "
-                f"it out. {SAME_CALL} as before goes on with it."
+                f"The step {quote(name)} in {quote(place)} is not finished, and the paragraph "
+                f"leaves it out. {SAME_CALL} that began it continues it."
             )
     return found
 
 
 def _sentences(folder: Path, steps: Mapping[str, Entry]) -> list[str]:
-    """What was done in each step, in the order of the steps."""
+    """Sentences on each step, in the order of the steps."""
     said = []
     for name, entry in steps.items():
         try:
@@ -131,22 +131,22 @@ def _sentences(folder: Path, steps: Mapping[str, Entry]) -> list[str]:
                 said.append(_filled(_TEMPLATES[name], entry))
         except (KeyError, TypeError, AttributeError) as error:
             raise ImagestrataError(
-                f"What {quote(folder / 'run.json')} says of the step {quote(name)} is not complete "
-                f"({error}).",
-                f"Make the step again: {verb(step_kinds()[name].verb, overwrite=True)}.",
+                f"The entry of the step {quote(name)} in {quote(folder / 'run.json')} is "
+                f"incomplete ({error}).",
+                f"Run the step again: {verb(step_kinds()[name].verb, overwrite=True)}.",
             ) from None
     return said
 
 
 class _Count(int):
-    """A number of a sentence: ``{n}`` is 1,400, and ``{n:image}`` 1,400 images."""
+    """A number in a sentence: ``{n}`` is 1,400, and ``{n:image}`` is 1,400 images."""
 
     def __format__(self, noun: str) -> str:
         return plural(int(self), noun) if noun else f"{int(self):,}"
 
 
 def _filled(template: str, entry: Entry) -> str:
-    """A sentence with the counts and settings of a step, the other settings behind it."""
+    """A sentence with counts and settings of a step, followed by its other settings."""
     known: dict[str, Any] = {
         name: _Count(value) if type(value) is int else value
         for name, value in {**entry["settings"], **entry["counts"]}.items()
@@ -167,7 +167,7 @@ def _filled(template: str, entry: Entry) -> str:
     return f"{text} Some answers are missing or cut off{_listed(reasons)}." if reasons else text
 
 
-#: Sentences that say what was counted. What they do not say of the settings follows in parentheses.
+#: Sentences with counts. Settings that they do not mention follow in parentheses.
 _TEMPLATES = {
     "fine-tune": "We {trained} {encoder} on {train:image} with labels, used {val} for validation "
     "and {test} for the test, and kept epoch {best_epoch}",
@@ -241,8 +241,8 @@ def _embed(entry: Entry, run: Path) -> str:
 def _encoder(encoder: Mapping[str, Any], entry: Entry) -> str:
     """The weights and settings of an encoder, in parentheses."""
     said = []
-    # An encoder with weights of a user's own file has the name of those for which it was made.
-    # Whether they were, the settings of its own step know; those of a bundle leave out files.
+    # An encoder with weights of a user's own file still names the published weights. The settings
+    # of its step tell whether these were used; a bundle leaves out paths.
     published, asked = encoder.get("published"), entry["settings"].get("weights", ...)
     if published and asked in (None, published) and entry["inputs"] is not None:
         said.append(f"weights {published}")
@@ -296,7 +296,7 @@ _SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
 
 
 def _software(entries: Iterable[Entry]) -> str:
-    """Versions of what results depend on; several, where steps were made with different ones."""
+    """A sentence on the versions of the software; all of them if steps used different ones."""
     found: dict[str, set[str]] = {}
     for entry in entries:
         for package, number in entry.get("versions", {}).items():
@@ -317,7 +317,7 @@ def _citation(entries: Iterable[Entry]) -> str:
 
 
 def _settings(settings: Mapping[str, Any], said: Iterable[str] = ()) -> str:
-    """All settings that a sentence does not say, in parentheses behind what it does say."""
+    """All settings that a sentence does not mention, in parentheses."""
     named = {"fine_tuned": "fine-tuned for the labels", "weights_sha256": "SHA-256 of the weights"}
     own = [f"{words} {_value(settings[one])}" for one, words in named.items() if settings.get(one)]
     told = {name: value for name, value in settings.items() if name not in _ELSEWHERE}
@@ -338,7 +338,7 @@ def _value(value: Any) -> str:
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    """What was counted, in parentheses: the most frequent first."""
+    """Counts in parentheses, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda one: -one[1])
     listed = "; ".join(f"{what}: {n:,}" for what, n in ordered)
     return f" ({listed})" if listed else ""

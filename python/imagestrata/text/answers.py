@@ -1,4 +1,4 @@
-"""Answers of a model, each stored the moment it arrives."""
+"""Store each answer of a model as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from ..files import make_folder, refuse_links, write_error
 
 
 class Answers:
-    """A file to which answers are added, one line of JSON each.
+    """A file to which answers are appended, one line of JSON each.
 
-    Not :class:`~imagestrata.files.Parts`: an answer is a row, and 20,000 files of one row
-    are slow to look through. A line that a killed run left half written counts for nothing.
+    :class:`~imagestrata.files.Parts` would need a file per answer, and 20,000 files of one row are
+    slow to read. A line that a killed process left incomplete is ignored.
 
     Parameters
     ----------
     path : Path or None
-        The file, made when the first answer comes. It may hold answers to other
-        requests too. With None there is nothing to read, and nothing to be added.
+        The file, which is created with the first answer. It may also contain answers to other
+        requests. With None, nothing is read and nothing can be added.
     request : str
-        Fingerprint of all that decides an answer but the image: other answers are not seen.
+        Fingerprint of all settings that affect an answer. Answers to other requests are ignored.
     fields : mapping of str to type
-        What an answer holds: str, int, or list (names, each with a number). A field of
-        another type, and a number that no table takes, counts as missing; half a
-        character becomes a question mark. Nothing that a server answered then keeps
-        users from the other answers.
+        The fields of an answer: str, int, or list (names, each with a number). A value of
+        another type, and a number too large for a table, become missing; a lone surrogate
+        becomes a question mark. So an odd answer never makes the other answers unreadable.
 
     Attributes
     ----------
     found : dict
-        Image's id -> the answer's fields.
+        The fields of the answer for each id of an image.
     spent : float
-        What they cost, with attempts that may be billed though nothing came back.
+        The cost of all answers, and of attempts without an answer that may be billed.
     """
 
     def __init__(self, path: Path | None, request: str, fields: Mapping[str, type]) -> None:
@@ -52,11 +51,11 @@ class Answers:
                 self._take(line)
 
     def add(self, image_id: str, answer: Mapping[str, Any]) -> None:
-        """Store the answer for an image; on disk for good when this returns."""
+        """Store the answer for an image. It is on disk when this function returns."""
         self._write({"request": self._request, "image_id": image_id, **answer})
 
     def add_lost(self, cost: float) -> None:
-        """Store what an attempt without an answer may have cost."""
+        """Store the possible cost of an attempt without an answer."""
         self._write({"request": self._request, "image_id": None, "cost": cost})
 
     def _take(self, line: dict[str, Any]) -> None:
@@ -88,7 +87,7 @@ class Answers:
 
 
 def _plain(value: Any, kind: type) -> Any:
-    """A value of an answer as tables can hold it, or None; a list holds names with numbers."""
+    """A value of an answer in a form that fits a table, or None."""
     if kind is str:
         return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
     if kind is list:
@@ -106,7 +105,7 @@ def _ends_with_newline(file: Any) -> bool:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file."""
+    """The complete lines of a file."""
     if not path.exists():
         return []
     lines = []

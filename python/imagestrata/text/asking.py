@@ -1,4 +1,4 @@
-"""A service is asked about one image after the other, and each answer is stored."""
+"""Ask a service about all images, and store each answer."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .server import Declined, Unanswered
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Images that fail one after the other before we conclude that all will.
+#: The number of failures in a row after which the work stops.
 _MOST_FAILURES = 10
 
-#: Takes a picture; gives the fields of an answer.
+#: A function that takes a picture and returns the fields of an answer.
 Ask: TypeAlias = "Callable[[Image.Image], dict[str, Any]]"
 
 
 @dataclass(frozen=True)
 class _NoAnswer(Failed):
-    """Why a service has no answer, and whether that tells against it."""
+    """An image without an answer of the service, and whether the service is the cause."""
 
     by_server: bool
 
@@ -48,35 +48,35 @@ def ask_all(
     n_images: int,
     progress: Progress,
 ) -> dict[str, str]:
-    """Ask about all images, several at once, and store the answers; warn of those without.
+    """Ask about all images, several at once, store the answers, and warn about missing ones.
 
     Parameters
     ----------
     images : DataFrame
         ``image_id`` and ``path``.
     ask : callable
-        Takes a picture; gives the fields of an answer.
+        Takes a picture and returns the fields of an answer.
     answers : Answers
-        Where answers are stored; images that have one are not among ``images``.
+        Stores the answers. ``images`` contains only images without an answer.
     stop : threading.Event
-        Set when the work is given up.
+        Set when the work ends early.
     side : int or None
-        Pictures have at most so many pixels a side.
+        The largest width and height of a picture, in pixels.
     refused : mapping
-        The answer for an image that the service does not want; its reason is added.
+        The answer for an image that the service refuses; the reason is added to it.
     concurrency : int
     what : str
-        What is done, for the display of progress.
+        The name that progress shows.
     host : str
-        Who is asked, for messages.
+        Name of the service, for messages.
     n_images : int
-        How many images there are with those that have an answer, for messages.
+        The number of images including those with an answer, for messages.
     progress : bool or callable
 
     Returns
     -------
     dict
-        The reasons of the images without an answer, by id.
+        The reason for each image without an answer, by id.
     """
     from PIL import Image
 
@@ -90,7 +90,7 @@ def ask_all(
         try:
             answer = ask(picture)
         except Unanswered as error:
-            # Where others are answered, the image is to blame for a request held to be wrong.
+            # If other images have answers, the image is the cause of an invalid request.
             return _NoAnswer(str(error), by_server=error.passing or not answers.found)
         except Declined as error:
             answer = {**refused, "reason": f"refused: {error}", "cost": 0.0}
@@ -98,7 +98,7 @@ def ask_all(
         return None
 
     def results(work: Work) -> Iterator[Failed | None]:
-        # One by one until the first answer, whose bill says what the others will cost.
+        # One by one until the first answer, which shows the cost of the others.
         while not answers.found and (file := next(rest, None)) is not None:
             yield from work.each(ask_one, [file])
         yield from work.each(ask_one, rest, at_once=len(files))
@@ -114,18 +114,18 @@ def ask_all(
             in_a_row += isinstance(failure, _NoAnswer) and failure.by_server
             if in_a_row == _MOST_FAILURES:
                 raise ImagestrataError(
-                    f"{plural(in_a_row, 'image')} in a row got no answer from {host}, the "
-                    f"last because of: {failure.reason}.",
-                    f"Mend that and run {SAME_CALL} again: what is answered is kept.",
+                    f"{plural(in_a_row, 'image')} in a row received no answer from {host}. The "
+                    f"last reason: {failure.reason}.",
+                    f"Remove the cause and run {SAME_CALL} again: stored answers are kept.",
                 )
     if failed:
         warn(
             f"{len(failed)} of {plural(n_images, 'image')} have no answer yet "
-            f"({counted(map(kind_of_reason, failed.values()))}); {SAME_CALL} asks for those again."
+            f"({counted(map(kind_of_reason, failed.values()))}); {SAME_CALL} asks for them again."
         )
     return failed
 
 
 def kind_of_reason(reason: str) -> str:
-    """A reason without its details, to be counted."""
+    """A reason without its details, so that equal reasons can be counted."""
     return reason.partition(":")[0]

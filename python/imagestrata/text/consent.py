@@ -1,4 +1,4 @@
-"""What leaves the machine is said, and agreed to, before it leaves."""
+"""Ask for consent before data leave this machine."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def ask_consent(
     *,
     limited: bool = True,
 ) -> None:
-    """Say what goes to a server, at what cost; stop unless that was agreed to.
+    """Report what a server will receive and its cost; raise an error without consent.
 
     Parameters
     ----------
     server : ModelServer
-        One on this machine needs no consent, since nothing leaves.
+        A server on this machine needs no consent.
     what : str
         The beginning of the notice: "20 texts leave this machine".
     tokens_in, tokens_out : int
-        Estimates of what is sent, and of what is answered at most.
+        Estimates of the tokens sent, and of the most tokens answered.
     consent : bool
-        What the user said.
+        Whether the user agreed.
     limited : bool
-        Whether answers have a limit, so that the estimate is an upper bound.
+        Whether the length of answers is limited, so that the estimate is an upper bound.
     """
     if server.is_local:
         return
     cost = server.cost(tokens_in, tokens_out)
     price = (
-        "its cost is not known, since no price was given"
+        "the cost is unknown, since no price was given"
         if cost is None
-        else f"{'at most ' if limited else ''}about {cost:,.2f} by the price given"
+        else f"{'at most ' if limited else ''}about {cost:,.2f} at the given price"
     )
     notice = (
         f"{what} for {destination(server.base_url)}, for the model {server.model!r}. Estimate: "
@@ -52,7 +52,7 @@ def ask_consent(
 
 
 def destination(address: str) -> str:
-    """Where something goes, and who can read it on its way."""
+    """The host of an address, and who can read the data on the way."""
     parts = urlsplit(address)
     unencrypted = "" if parts.scheme == "https" else ", unencrypted"
     proxy = proxy_for(address)
@@ -60,11 +60,11 @@ def destination(address: str) -> str:
 
 
 def agree(notice: str, consent: bool, otherwise: str = "") -> None:
-    """Print what leaves the machine, or stop with it where that was not agreed to."""
+    """Print what leaves the machine; without consent, raise it as an error."""
     if not consent:
         raise ImagestrataError(
-            notice + " Nothing was sent yet.",
-            "If the rights in the images, the people in them and the service's terms allow it, "
-            f"say {arg('consent', True)}.{otherwise}",
+            notice + " Nothing has been sent yet.",
+            "If the rights in the images, the people in them and the terms of the service allow "
+            f"it, use {arg('consent', True)}.{otherwise}",
         )
     print(notice, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Have a vision language model describe images."""
+"""Describe images with a vision language model."""
 
 from __future__ import annotations
 
@@ -27,32 +27,27 @@ from .asking import Ask, ask_all, kind_of_reason
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
 from .origin import texts_fingerprint
-from .server import (
-    Connection,
-    ModelServer,
-    Purse,
-    Usage,
-)
+from .server import Connection, ModelServer, Purse, Usage
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Provider: TypeAlias = ModelServer | LocalModel
 
-#: The prompt of the paper on visual language models (METHOD, section 7).
+#: The prompt of the study that introduced this method; docs/method has its source.
 PROMPT = "Describe the connotative meaning of this image, in one paragraph"
 
-#: Why a row has no description though nothing went wrong.
+#: Reasons for a missing or incomplete description although the request succeeded.
 EMPTY = "empty answer"
 CUT_OFF = "cut off at max_tokens"
 CUT_BY_MODEL = "cut off at the model's own limit"
 
-#: How long answers are taken to be, for estimates, where nothing limits them.
+#: The assumed length of an answer without a limit, in tokens.
 _UNLIMITED = 1000
 
 _JPEG_QUALITY = 85
 
-#: Short answers that begin like this are refusals; a description does not.
+#: Short answers that begin with these words are refusals.
 _REFUSAL = re.compile(
     r"(i['’]?m|i am) (very |really |so )?(sorry|unable|not able)|(my )?(sorry|apologies)\b|"
     r"i (apologi[sz]e|can ?not|can['’]?t|won['’]?t|will not|do not feel)\b|unfortunately,? i\b",
@@ -62,7 +57,7 @@ _LONGEST_REFUSAL = 400
 
 _ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
 
-#: What a stored answer holds.
+#: The fields of a stored answer.
 _FIELDS = {"description": str, "reason": str, "model": str, "tokens_in": int, "tokens_out": int}
 
 
@@ -81,42 +76,41 @@ def describe_images(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Have a vision language model describe every distinct image.
+    """Describe every distinct image with a vision language model.
 
-    Each answer is stored in ``out`` the moment it arrives. A call that was interrupted
-    goes on, and no answer is paid for twice: not after a kill, not when images are added,
-    not with ``overwrite``.
+    Each answer is stored in ``out`` as soon as it arrives. An interrupted call continues, and you
+    never pay for an answer twice, even after a kill, if you add images, or with ``overwrite``.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
-        taken; or whatever it takes, and then it is scanned first.
+        The result of :func:`scan_images`, of which the rows with status ``"ok"`` are used;
+        or anything that it takes, which is then scanned first.
     provider : ModelServer or LocalModel
-        The model, and where it runs.
+        The model and the place where it runs.
     out : path
-        Run folder: answers go to ``descriptions/answers.jsonl`` there, and the table
+        Run folder. Answers are written to ``descriptions/answers.jsonl`` there, and the table
         to ``descriptions.parquet``.
     prompt : str
-        What the model is asked. By default "Describe the connotative meaning of this
-        image, in one paragraph", the prompt of the study that introduced this road.
+        The request to the model. By default "Describe the connotative meaning of this image,
+        in one paragraph", the prompt of the study that introduced this method.
     max_tokens : int or None, default 300
-        Length of an answer at most; ``None`` sets no limit. Texts that are cut short say
-        less, and other things, than whole ones: a ``reason`` marks them, and a warning
-        counts them. A ``budget`` needs a limit.
+        The longest answer, in tokens; ``None`` for no limit. Texts that are cut off differ in
+        content from complete ones: a ``reason`` marks them, and a warning counts them. A
+        ``budget`` requires a limit.
     temperature : float, optional
-        0 for the likeliest answer, more for varied ones; by default what the server
-        takes as its own.
+        0 for the likeliest answer, higher values for varied answers; by default the server's
+        own setting.
     side : int, default 512
-        Pictures are sent as JPEG without metadata (no place, no camera), their longer
-        side at most this many pixels.
+        The longer side of pictures, in pixels. They are sent as JPEG without metadata (no
+        place, no camera).
     budget : float, optional
-        What all answers in ``out`` to this prompt by this model may cost together, in
-        the currency of the provider's ``price``.
+        The highest total cost of all answers in ``out`` to this prompt by this model, in the
+        currency of the provider's ``price``.
     consent : bool, default False
-        The images may leave this machine. Asked for unless the server runs on it.
+        Whether the images may leave this machine. Required unless the server runs on it.
     overwrite : bool, default False
-        Replace a table made there with other settings or of other images.
+        Replace a table of other settings or images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
@@ -124,28 +118,27 @@ def describe_images(
     -------
     DataFrame
         One row per image, in the order of the images: ``image_id``, ``path``,
-        ``n_copies``, columns of yours; ``description``; ``reason`` why there is none
-        (a refusal, an empty answer, no answer, an unreadable file, the budget), or why
-        it is incomplete (cut off at ``max_tokens`` or at the model's own limit);
-        ``model`` as the server names it; ``tokens_in``, ``tokens_out`` and ``cost``
-        (missing without a price).
+        ``n_copies``, your own columns; ``description``; the ``reason`` for a missing one (a
+        refusal, an empty answer, no answer, an unreadable file, the budget) or an incomplete
+        one (cut off at ``max_tokens`` or at the model's own limit); the ``model`` that the
+        server names; ``tokens_in``, ``tokens_out`` and ``cost`` (missing without a price).
 
     Raises
     ------
     ImagestrataError
-        If there is no consent (nothing was sent then, and the error says what would be
-        sent, and its cost), the server refuses every request, ten images in a row get no
-        answer, the library ``openai`` is missing, an argument is out of range, or ``out``
-        cannot be written or holds other descriptions.
+        Without consent (nothing is sent then, and the error reports what would be sent and its
+        cost); if the server refuses every request, ten images in a row receive no answer, the
+        library ``openai`` is missing, an argument is out of range, or ``out`` cannot be written
+        or holds other descriptions.
 
     Notes
     -----
-    Rows whose reason may pass (the server's failures, the budget) are tried again by the
-    same call; refusals and empty answers are answers.
+    The same call asks again for images without an answer (failures of the server, the budget);
+    refusals and empty answers are final.
 
-    A request starts only if the budget also covers the dearest answer to it: as many
-    tokens sent as for any image before (at first the estimate; the first image goes alone
-    to put it right), and ``max_tokens`` answered. Attempts that broke off count as paid.
+    A request starts only if the budget covers its highest possible cost: the most tokens that any
+    earlier image took (an estimate at first, which the first image corrects alone), and
+    ``max_tokens`` answered. Interrupted attempts count as paid.
     """
     settings, images_table = _prepare(
         images, provider, out, prompt, max_tokens, temperature, side, overwrite, progress
@@ -190,7 +183,7 @@ def description_costs(
     side: int,
     progress: Progress,
 ) -> pd.DataFrame:
-    """What :func:`costs` says of descriptions."""
+    """The table of :func:`costs` for descriptions."""
     settings, table = _prepare(
         images, provider, None, prompt, max_tokens, temperature, side, False, progress
     )
@@ -209,11 +202,11 @@ def _prepare(
     overwrite: bool,
     progress: Progress,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The checked settings that decide an answer, and the usable images."""
+    """The checked settings that affect an answer, and the usable images."""
     if not isinstance(provider, ModelServer | LocalModel):
         raise ImagestrataError(
-            f"{arg('provider')} must be what {verb('ModelServer')} or {verb('LocalModel')} makes, "
-            f"not {kind_of(provider)}.",
+            f"{arg('provider')} must be a {verb('ModelServer')} or a {verb('LocalModel')}, not "
+            f"{kind_of(provider)}.",
             f"For instance {verb('ModelServer', 'gpt-4o-mini')}, or, on your own machine, "
             f"{verb('ModelServer', 'llava', 'http://localhost:11434/v1')}.",
         )
@@ -238,19 +231,19 @@ def _check_budget(budget: Any, provider: Provider, max_tokens: int | None) -> fl
         return None
     if max_tokens is None:
         raise ImagestrataError(
-            f"{arg('budget')} is {quote(budget)}, but answers may be of any length.",
-            f"Limit them, for instance by {arg('max_tokens', 1000)}.",
+            f"{arg('budget')} is {quote(budget)}, but the length of answers is not limited.",
+            f"Limit it, for instance by {arg('max_tokens', 1000)}.",
         )
     if provider.price is None:
         raise ImagestrataError(
-            f"{arg('budget')} is {quote(budget)}, but what tokens cost is not known.",
-            f"Give the provider's {arg('price')}: what a million tokens cost, sent and answered.",
+            f"{arg('budget')} is {quote(budget)}, but the price of tokens is unknown.",
+            f"Give the provider's {arg('price')} of a million tokens, sent and answered.",
         )
     return check_float("budget", budget, minimum=0)
 
 
 def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
-    """The answers to the same request that are there."""
+    """The stored answers to the same request."""
     place = None if folder is None else folder / "descriptions" / "answers.jsonl"
     return Answers(place, fingerprint(settings), _FIELDS)
 
@@ -275,14 +268,14 @@ def _costs(
 
 
 def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers) -> int:
-    """Tokens sent for one image, at most: as billed so far, else an estimate."""
+    """The most tokens sent for one image: the most billed so far, otherwise an estimate."""
     billed = [answer.get("tokens_in") or 0 for answer in answers.found.values()]
-    # A token is about four letters of English, and at least one of any script.
+    # A token is about four letters of English, and at least one character of any script.
     return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
 
 
 def _tokens_out(settings: Mapping[str, Any], answers: Answers) -> int:
-    """Tokens answered for one image, at most; an estimate where nothing limits them."""
+    """The most tokens answered for one image; an estimate if they are not limited."""
     if settings["max_tokens"] is not None:
         return int(settings["max_tokens"])
     billed = [answer.get("tokens_out") or 0 for answer in answers.found.values()]
@@ -298,7 +291,7 @@ def _describe(
     consent: bool,
     progress: Progress,
 ) -> dict[str, str]:
-    """Ask for images without an answer; the reasons of those that have none still."""
+    """Ask for images without an answer; return the reasons of those still without one."""
     todo = images[~images["image_id"].isin(answers.found)]
     if todo.empty:
         return {}
@@ -334,7 +327,7 @@ def _asker(
     budget: float | None,
     stop: threading.Event,
 ) -> Ask:
-    """What asks the model about a picture."""
+    """The function that asks the model about a picture."""
     cut = CUT_BY_MODEL if settings["max_tokens"] is None else CUT_OFF
     if isinstance(provider, LocalModel):
         words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
@@ -348,8 +341,8 @@ def _asker(
         return ask_here
 
     at_most = Usage(_tokens_in(provider, settings, answers), _tokens_out(settings, answers))
-    purse = Purse(budget, answers.spent)
-    connection = Connection(provider, purse, at_most, answers.add_lost, stop)
+    purse = Purse(budget, answers.spent, answers.add_lost)
+    connection = Connection(provider, purse, at_most, stop)
 
     def ask(picture: Image.Image) -> dict[str, Any]:
         request = _request(_data_url(picture), settings, provider)
@@ -365,13 +358,13 @@ def _asker(
 
 
 def _data_url(picture: Image.Image) -> str:
-    """A picture as a JPEG without metadata, as text."""
+    """A picture as the data URL of a JPEG without metadata."""
     data = plain_jpeg(picture, _JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> dict[str, Any]:
-    # OpenAI's newer models know only the new name, most other servers only the old one.
+    # OpenAI's newer models accept only the new name, most other servers only the old one.
     limit = "max_completion_tokens" if server.host == "api.openai.com" else "max_tokens"
     content = [
         {"type": "text", "text": settings["prompt"]},
@@ -389,7 +382,7 @@ def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> 
 
 
 def _read(response: Any, cut: str) -> tuple[dict[str, Any], Usage | None]:
-    """What an answer of the chat interface says."""
+    """The fields of an answer of the chat interface, and its tokens."""
     choice = response.choices[0]
     text = choice.message.content or ""
     usage = Usage.reported(
@@ -410,7 +403,7 @@ def _interpret(
 ) -> dict[str, Any]:
     """The fields of an answer: a description, unless the text is empty or a refusal."""
     text = text.strip()
-    if refusal is None and _is_refusal(text):
+    if refusal is None and len(text) <= _LONGEST_REFUSAL and _REFUSAL.match(text):
         refusal = text
     if refusal is not None:
         return _answer(None, f"refused: {' '.join(refusal.split())[:200]}", model)
@@ -423,19 +416,15 @@ def _answer(description: str | None, reason: str | None, model: str | None) -> d
     return {"description": description, "reason": reason, "model": model}
 
 
-def _is_refusal(text: str) -> bool:
-    return len(text) <= _LONGEST_REFUSAL and _REFUSAL.match(text) is not None
-
-
 def _table(
     images: pd.DataFrame, answers: Answers, failed: Mapping[str, str], *, has_price: bool
 ) -> pd.DataFrame:
-    """Images with what was answered, or why nothing was."""
+    """The images with their answers, or with the reasons for missing ones."""
     rows = [
         answers.found.get(image_id, {"reason": failed.get(image_id)})
         for image_id in images["image_id"]
     ]
-    table = keep_given(images, _ANSWER, verb("describe_images"), stacklevel=4).copy()
+    table = keep_given(images, _ANSWER, verb("describe_images")).copy()
     for name in ("description", "reason", "model"):
         table[name] = pd.Series([row.get(name) for row in rows], dtype="str")
     for name in ("tokens_in", "tokens_out"):
@@ -446,19 +435,19 @@ def _table(
 
 
 def _warn(table: pd.DataFrame, provider: Provider) -> None:
-    """Warn of what is cut off, and of costs that are not known."""
+    """Warn about descriptions that are cut off, and about unknown costs."""
     described = table[table["description"].notna()]
     short = int(described["reason"].isin([CUT_OFF, CUT_BY_MODEL]).sum())
     if short:
         warn(
             f"{short} of {plural(len(described), 'description')} "
-            f"{'is' if short == 1 else 'are'} cut off; the column 'reason' says which.",
-            "Cut texts may bias what is made of them: ask again with a larger "
+            f"{'is' if short == 1 else 'are'} cut off, as the column 'reason' shows.",
+            "Incomplete texts may bias later results: ask again with a larger "
             f"{arg('max_tokens')}, or {arg('max_tokens', None)}.",
         )
     unstated = int(described["tokens_in"].isna().sum())
     if unstated and provider.price is not None:
         warn(
-            f"{provider.host} did not say believably how many tokens "
-            f"{plural(unstated, 'answer')} took: each counts as the most it could cost."
+            f"{provider.host} reported no plausible number of tokens for "
+            f"{plural(unstated, 'answer')}: each counts with its highest possible cost."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..corpus.scan import images_step
 from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..embeddings.parts import begin
-from ..errors import ImagestrataError, MissingWeightsError, plural
+from ..errors import ImagestrataError, MissingWeightsError, first_line, plural
 from ..extras import require
 from ..files import Parts, hash_of_files
 from ..progress import Progress, track
@@ -31,15 +32,15 @@ from .consent import ask_consent
 from .origin import from_texts
 from .server import Connection, Declined, ModelServer, Purse, Unanswered, Usage
 
-#: Terms that TF-IDF looks at: the most frequent. With 20,000 images, 330 MB of vectors.
+#: The number of most frequent terms that TF-IDF uses: 330 MB of vectors for 20,000 images.
 _MOST_TERMS = 4096
 
-#: Texts that go to a model or a server together.
+#: The number of texts that go to a model or a server together.
 _BATCH = 64
 
 _PREFIX = "text:"
 
-#: A token is about four letters of English; three are on the safe side.
+#: A token is about four letters of English; three give a cautious estimate.
 _LETTERS_PER_TOKEN = 3
 
 
@@ -57,17 +58,16 @@ def embed_text(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Embeddings:
-    """Turn the text of every image into a vector, to cluster images by what is said of them.
+    """Turn the text of every image into a vector, to cluster images by their texts.
 
     Parameters
     ----------
     texts : DataFrame
-        ``image_id`` and a column of texts: what :func:`describe_images` returned, or a
-        table of yours with captions or posts. The texts of several rows of one image
-        are joined; of other columns the first row counts.
+        ``image_id`` and a column of texts: the result of :func:`describe_images`, or your own
+        table with captions or posts. If an image has several rows, their texts are joined, and
+        other columns keep the value of its first row.
     encoder : str or ModelServer, default "tfidf"
-        - ``"tfidf"``: the weights of the words that are most typical of each text; needs
-          nothing;
+        - ``"tfidf"``: the weights of the most typical words of each text; needs no model;
         - ``"text:<name>"``: a model of the library sentence-transformers, such as
           ``"text:all-MiniLM-L6-v2"``;
         - a :class:`ModelServer` with a model for embeddings, such as
@@ -75,43 +75,43 @@ def embed_text(
     column : str, default "description"
         The column that holds the texts.
     terms : int, default 20
-        Of ``"tfidf"``: how many words of a text count, those with the highest weights;
-        the study that introduced this road tries 10, 20 and 30.
+        For ``"tfidf"``: the number of words of a text that count, those with the highest
+        weights. The study that introduced this method tries 10, 20 and 30.
     weights : path, optional
-        Of ``"text:<name>"``: the folder of the model, if it is on this machine;
-        otherwise the library downloads it once.
+        For ``"text:<name>"``: the folder of the model, if it is on this machine; otherwise the
+        library downloads the model once.
     device : str, default "auto"
-        Of ``"text:<name>"``: where it computes; see :func:`embed_images`.
+        For ``"text:<name>"``: the device of the model, see :func:`embed_images`.
     consent : bool, default False
-        The texts may leave this machine; asked for by servers elsewhere.
+        Whether the texts may leave this machine. Required for servers elsewhere.
     out : path, optional
-        Run folder: vectors go to ``embeddings/`` there.
+        Run folder. Vectors are written to ``embeddings/`` there.
     overwrite : bool, default False
-        Replace other embeddings in ``out``, and the steps built on them.
+        Replace other embeddings in ``out``, and the steps that use them.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     Embeddings
-        For :func:`cluster_images`, in the order of the images. Images without a text (with
-        the table's ``reason``, if it has one), or without a word that ``"tfidf"`` knows,
-        are rows of ``failures``.
+        For :func:`cluster_images`, in the order of the images. Images without a text (with the
+        ``reason`` of the table, if it has one), or without a word that ``"tfidf"`` uses, are
+        rows of ``failures``.
 
     Raises
     ------
     MissingWeightsError
-        If the model is neither here nor can be downloaded.
+        If the model is not on this machine and cannot be downloaded.
     ImagestrataError
-        If there is no text at all, a library is missing (the error names the extra to
-        install), consent is, the server gives no answer, or ``out`` cannot be written or
-        holds other embeddings.
+        If no image has a text, a library is missing (the error names the extra to install),
+        consent is missing, the server gives no answer, or ``out`` cannot be written or holds
+        other embeddings.
 
     Notes
     -----
-    ``"tfidf"`` leaves out English stop words and words of a single text, and looks at the
-    4,096 most frequent of the others; vectors have length 1. Models read the beginning of a
-    long text only: all-MiniLM-L6-v2 its first 256 tokens, about 190 words.
+    ``"tfidf"`` leaves out English stop words and words that occur in a single text, and uses the
+    4,096 most frequent of the others. Vectors have length 1. Models read only the beginning of a
+    long text: all-MiniLM-L6-v2 reads 256 tokens, about 190 words.
 
     Examples
     --------
@@ -151,13 +151,13 @@ def embed_text(
     )
 
 
-#: Takes texts, where to keep unfinished work, and progress; gives a vector for each, and what is
-#: known of the encoder only now.
+#: A function of texts, a place for unfinished work, and progress. It returns a vector for each
+#: text, and the settings that are known only afterwards.
 _Encode = Callable[[Sequence[str], Parts | None, Progress], tuple[NDArray[Any], dict[str, Any]]]
 
 
 def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
-    """The images with a ``reason`` for those without a text, and the texts, empty for those."""
+    """The images, with a ``reason`` for those without a text, and the texts."""
     if not isinstance(texts, pd.DataFrame):
         raise ImagestrataError(
             f"{arg('texts')} must be a table with image_id and a column of texts, not "
@@ -166,19 +166,18 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
     absent = [name for name in ("image_id", column) if name not in texts]
     if absent:
         raise ImagestrataError(
-            f"There is no column {quote(absent[0])} in {arg('texts')}; there are "
+            f"{arg('texts')} lacks the column {quote(absent[0])}; it has "
             f"{', '.join(map(str, texts.columns))}.",
-            f"Name the column that holds the texts as {arg('column')}.",
+            f"Give the name of the column with the texts as {arg('column')}.",
         )
-    table = texts.reset_index(drop=True)
-    table = with_text_ids(table)
+    table = with_text_ids(texts.reset_index(drop=True))
     joined = table.groupby("image_id", sort=False)[column].agg(
         lambda some: " ".join(text for text in map(str, some.dropna()) if text.strip())
     )
     words: list[str] = joined.tolist()
     if not any(words):
         raise ImagestrataError(
-            f"None of {plural(len(joined), 'image')} has a text in {quote(column)}."
+            f"None of {plural(len(joined), 'image')} has a text in the column {quote(column)}."
         )
     images = table.drop_duplicates("image_id").drop(columns=column).reset_index(drop=True)
     if "path" not in images:
@@ -196,11 +195,11 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
 def _encoder(
     encoder: Any, terms: int, weights: Any, device: str, consent: bool
 ) -> tuple[dict[str, Any], _Encode]:
-    """What decides the vectors, as far as it is known beforehand, and what makes them."""
+    """The settings that affect the vectors, and the function that computes these."""
     if weights is not None and not str(encoder).startswith(_PREFIX):
         raise ImagestrataError(
-            f"{arg('weights', weights)} was given, but the encoder takes none.",
-            f'Leave {arg("weights")} out, or name the model as "text:<name>".',
+            f"{arg('weights', weights)} was given, but the encoder takes no weights.",
+            f'Leave {arg("weights")} out, or give the model as "text:<name>".',
         )
     if isinstance(encoder, ModelServer):
         settings: dict[str, Any] = {"name": encoder.model, "base_url": encoder.base_url}
@@ -208,11 +207,9 @@ def _encoder(
     if encoder == "tfidf":
         settings = {"name": "tfidf", "terms": terms}
         return settings, lambda words, _, progress: _tfidf(words, terms)
-    if not isinstance(encoder, str) or not encoder.removeprefix(_PREFIX) or (
-        not encoder.startswith(_PREFIX)
-    ):  # fmt: skip
+    if not isinstance(encoder, str) or not re.match(f"{_PREFIX}.", encoder):
         raise ImagestrataError(
-            f"There is no encoder of texts {quote(encoder)}.",
+            f"The encoder of texts {quote(encoder)} is unknown.",
             'Choose "tfidf", "text:all-MiniLM-L6-v2" (or another model of sentence-transformers), '
             "or a ModelServer.",
         )
@@ -222,7 +219,7 @@ def _encoder(
 
 
 def _assemble(images: pd.DataFrame, matrix: NDArray[Any], settings: dict[str, Any]) -> Embeddings:
-    """Embeddings of the images that had a text; a vector of zeros says nothing, and is none."""
+    """Embeddings of the images with a text; a vector of zeros counts as missing."""
     vectors = matrix.astype(np.float32)
     says_something = np.asarray(vectors.any(axis=1))
     reasons = images["reason"].copy()
@@ -231,8 +228,8 @@ def _assemble(images: pd.DataFrame, matrix: NDArray[Any], settings: dict[str, An
     kept = reasons.isna()
     if not kept.any():
         raise ImagestrataError(
-            f"None of {plural(len(with_text), 'text')} has words that the others have too.",
-            'Longer texts, or an encoder such as "text:all-MiniLM-L6-v2", may help.',
+            f"None of {plural(len(with_text), 'text')} shares a word with another one.",
+            'Use longer texts, or an encoder such as "text:all-MiniLM-L6-v2".',
         )
     failures = images[~kept].assign(reason=reasons[~kept]).reset_index(drop=True)
     failures = failures[[*(name for name in failures if name != "reason"), "reason"]]
@@ -243,7 +240,7 @@ def _assemble(images: pd.DataFrame, matrix: NDArray[Any], settings: dict[str, An
 
 
 def _tfidf(words: Sequence[str], terms: int) -> tuple[NDArray[Any], dict[str, Any]]:
-    """TF-IDF of the most typical ``terms`` words of each text, in vectors of length 1."""
+    """TF-IDF of the ``terms`` most typical words of each text, as vectors of length 1."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
 
@@ -252,12 +249,12 @@ def _tfidf(words: Sequence[str], terms: int) -> tuple[NDArray[Any], dict[str, An
     )
     try:
         weights = vectorizer.fit_transform(words).tocsr()
-    except ValueError:  # nothing is left
+    except ValueError:  # no word is left
         return np.zeros((len(words), 1), dtype=np.float32), {}
     for row in range(weights.shape[0]):
         values = weights.data[weights.indptr[row] : weights.indptr[row + 1]]
         if len(values) > terms:
-            # The sort is stable, so that ties go to the word that comes first in the alphabet.
+            # The sort is stable, so that of tied words the alphabetically first one counts.
             values[np.argsort(-values, kind="stable")[terms:]] = 0
     used = np.asarray(weights.sum(axis=0)).ravel() > 0
     vocabulary = vectorizer.get_feature_names_out()[used].tolist()
@@ -269,7 +266,7 @@ def _tfidf(words: Sequence[str], terms: int) -> tuple[NDArray[Any], dict[str, An
 def _sentence_model(
     name: str, weights: str | os.PathLike[str] | None, device: str
 ) -> tuple[Any, str | None]:
-    """A model of sentence-transformers, and the hash of its weights where they were given."""
+    """A model of sentence-transformers, and the hash of its weights if they were given."""
     library = require("sentence_transformers", "text", f"The encoder {name!r}")
     from ..encoders.inference import pick_device
 
@@ -281,8 +278,8 @@ def _sentence_model(
             raise MissingWeightsError(
                 f"{quote(folder)} is not the folder of a model of sentence-transformers: it has "
                 "no modules.json.",
-                "Give the folder that SentenceTransformer(...).save() writes, or that its "
-                "download unpacks to.",
+                "Give the folder that SentenceTransformer(...).save() writes, or that a download "
+                "unpacks to.",
             )
         place = str(folder)
         files = sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.bin")])
@@ -295,11 +292,10 @@ def _sentence_model(
             trust_remote_code=False,
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise MissingWeightsError(
-            f"The model {quote(place)} could not be loaded ({reason}).",
+            f"The model {quote(place)} could not be loaded ({first_line(error)}).",
             "Without a network, copy its folder from another machine and give it as "
-            f"{arg('weights')}; {arg('encoder', 'tfidf')} needs nothing.",
+            f"{arg('weights')}; {arg('encoder', 'tfidf')} needs no model.",
         ) from None
     return model, sha256
 
@@ -320,7 +316,7 @@ def _from_server(
     parts: Parts | None,
     progress: Progress,
 ) -> NDArray[Any]:
-    """Vectors by a server, batch by batch; each batch is stored as it arrives."""
+    """Vectors from a server, batch by batch; each batch is stored as it arrives."""
     batches = cut(list(words), _BATCH)
     keys = [fingerprint(batch) for batch in batches]
     stored = {key: None if parts is None else parts.read(key) for key in keys}
@@ -331,7 +327,7 @@ def _from_server(
             server, f"{plural(n, 'text leaves', 'texts leave')} this machine", tokens, 0, consent
         )
     stop = threading.Event()
-    connection = Connection(server, Purse(None), Usage(tokens, 0), lambda cost: None, stop)
+    connection = Connection(server, Purse(None), Usage(tokens, 0), stop)
 
     def encode(number: int) -> NDArray[Any]:
         table = stored[keys[number]]
@@ -348,8 +344,8 @@ def _from_server(
             )
         except (Unanswered, Declined) as error:
             raise ImagestrataError(
-                f"{server.host} gave no vectors: {error}.",
-                f"Run {SAME_CALL} again; with {arg('out')}, what arrived is kept.",
+                f"{server.host} returned no vectors: {error}.",
+                f"Run {SAME_CALL} again; with {arg('out')}, stored vectors are kept.",
             ) from None
         if parts is not None:
             parts.write(keys[number], pd.DataFrame({"vector": list(vectors)}))
@@ -364,15 +360,15 @@ def _from_server(
     widths = sorted({block.shape[1] for block in blocks})
     if len(widths) > 1:
         raise ImagestrataError(
-            f"{server.host} gave vectors of different widths ({', '.join(map(str, widths))}).",
-            "The model behind this name has changed, or several have it: name one of them, and "
+            f"{server.host} returned vectors of different widths ({', '.join(map(str, widths))}).",
+            "The model of this name has changed, or several models have it: name one of them, and "
             f"choose another {arg('out')}.",
         )
     return np.concatenate(blocks)
 
 
 def _read(answer: Any, n: int) -> tuple[NDArray[Any], Usage | None]:
-    """The vectors in an answer of the embeddings interface, in the order of the texts."""
+    """The vectors in an answer, in the order of the texts, and the tokens."""
     rows = sorted(answer.data, key=lambda one: one.index)
     vectors = np.array([one.embedding for one in rows], dtype=np.float32)
     if [one.index for one in rows] != list(range(n)):

@@ -1,4 +1,4 @@
-"""Requests to a model server that go to the named address, and end in time and within bounds."""
+"""Send requests to a model server at one address, with limits on time and size."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-#: Bytes of an answer. Vectors of 64 texts take 4 MB, descriptions a few kilobytes.
+#: The largest answer, in bytes. Vectors of 64 texts take 4 MB, descriptions a few kilobytes.
 LARGEST_ANSWER = 50 * 2**20
 
-#: All that a request says besides its content. The library adds what it finds in the
-#: environment (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS, ...), which belongs to OpenAI alone.
+#: The only headers of a request to other servers than OpenAI. The library also adds headers from
+#: the environment (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS, ...), which only OpenAI may receive.
 _HEADERS = {"host", "accept", "connection", "content-length", "content-type", "user-agent"}
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class UnusableAnswer(Exception):
-    """An answer that was not read to its end, with the reason."""
+    """An answer that was not read completely, with the reason."""
 
 
 class Client:
-    """The library `openai`, held to one address, a time and a size. Used by many threads.
+    """The library `openai`, limited to one address, a time and a size; safe for threads.
 
     Parameters
     ----------
     openai : module
     base_url : str
     key : str or None
-        None for a server without keys.
+        The key; None for a server without keys.
     timeout : float
         Seconds from the request to the last byte of the answer.
     is_openai : bool
-        Whether the environment's settings for OpenAI belong to this server.
+        Whether this server may receive the settings for OpenAI in the environment.
     is_local : bool
-        Whether the server runs on this machine, so that no proxy may stand between.
+        Whether the server runs on this machine, so that no proxy is used.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Client:
         is_local: bool,
     ) -> None:
         self._timeout = timeout
-        # A server without keys ignores what it gets, but the library insists on one.
+        # A server without keys ignores the key, but the library requires one.
         authorization = f"Bearer {key or 'none'}"
 
         async def check_request(request: Any) -> None:
@@ -61,7 +61,7 @@ class Client:
                 for name in set(request.headers) - _HEADERS:
                     del request.headers[name]
                 request.headers["authorization"] = authorization
-            # What is not compressed cannot unfold to more than was sent.
+            # An uncompressed answer cannot expand beyond the size that was sent.
             request.headers["accept-encoding"] = "identity"
 
         library = openai.DefaultAsyncHttpxClient.__mro__[1].__module__.partition(".")[0]
@@ -70,7 +70,9 @@ class Client:
         async def check_response(response: Any) -> None:
             encoding = response.headers.get("content-encoding", "identity")
             if encoding != "identity":
-                raise UnusableAnswer(f"an answer packed with {encoding}, which was not asked for")
+                raise UnusableAnswer(
+                    f"an answer compressed with {encoding}, which was not requested"
+                )
             response.stream = bounded(response.stream)
 
         self._client = openai.AsyncOpenAI(
@@ -90,7 +92,7 @@ class Client:
         weakref.finalize(self, loop.call_soon_threadsafe, loop.stop)
 
     def send(self, request: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Make one request and wait for its answer.
+        """Send one request and wait for its answer.
 
         Parameters
         ----------
@@ -100,7 +102,7 @@ class Client:
         Raises
         ------
         TimeoutError
-            If the whole answer is not there in time.
+            If the answer is not complete in time.
         openai.APIError, ValueError, TypeError, ...
             As the library raises them.
         """
@@ -113,7 +115,7 @@ class Client:
 
 
 def _run(loop: asyncio.AbstractEventLoop, client: Any) -> None:
-    """Wait for answers in a thread, until nobody can ask any more."""
+    """Run the event loop in a thread until the client is deleted."""
     loop.run_forever()
     loop.run_until_complete(client.close())
     loop.close()
@@ -121,7 +123,7 @@ def _run(loop: asyncio.AbstractEventLoop, client: Any) -> None:
 
 def _bounded_stream(httpx: Any) -> Any:
     class BoundedStream(httpx.AsyncByteStream):  # type: ignore[misc]
-        """The bytes of an answer, up to the largest that is taken."""
+        """The bytes of an answer, up to the largest size."""
 
         def __init__(self, stream: Any) -> None:
             self._stream = stream
@@ -141,7 +143,7 @@ def _bounded_stream(httpx: Any) -> Any:
 
 
 def proxy_for(address: str) -> str | None:
-    """The machine between here and an address that the system's settings name, if any."""
+    """The proxy for an address in the settings of the system; None if there is none."""
     parts = urlsplit(address)
     host = str(parts.hostname)
     proxies = getproxies()

@@ -1,4 +1,4 @@
-"""A vision language model on this machine."""
+"""Ask a vision language model on this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ImagestrataError, MissingWeightsError
+from ..errors import ImagestrataError, MissingWeightsError, first_line
 from ..extras import require
 from ..files import hash_of_files
 from ..validate import expand_home
@@ -16,23 +16,23 @@ from .server import Usage
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Tokens that a local model answers at most where nothing else limits it.
+#: The most tokens of an answer of a local model without another limit.
 _LONGEST = 4096
 
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A vision language model that runs on this machine, by the library transformers.
+    """A vision language model that runs on this machine with the library transformers.
 
     Attributes
     ----------
     model : str or path
-        The folder of the model; or its name on the Hugging Face hub, from where the
-        library downloads it once. It must be one for images and text, with a chat
-        template: LLaVA, Qwen-VL, SmolVLM, ...
+        The folder of the model, or its name on the Hugging Face hub, from which the library
+        downloads it once. The model must take images and text and have a chat template: LLaVA,
+        Qwen-VL, SmolVLM, ...
     device : str
-        Where it computes: ``"auto"`` (the default) takes a GPU if there is one.
-        Without a GPU, an image takes minutes rather than seconds.
+        The device: ``"auto"`` (the default) uses a GPU if there is one. Without a GPU, an image
+        takes minutes instead of seconds.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class LocalModel:
     model: str | os.PathLike[str]
     device: str = "auto"
 
-    #: What a :class:`ModelServer` has as well: nothing is sent, nothing is paid.
+    #: Attributes of a :class:`ModelServer`: here nothing is sent and nothing is paid.
     price = None
     tokens_per_image = 0
     concurrency = 1
@@ -52,17 +52,17 @@ class LocalModel:
     is_local = True
 
     def cost(self, tokens_in: int, tokens_out: int) -> None:
-        """Nothing."""
+        """Cost of tokens: None, since a local model has no price."""
 
     def identity(self) -> dict[str, Any]:
-        """What tells its answers from those of other models: not where it lies."""
+        """The settings that identify its answers. The location of the folder is not among them."""
         folder = expand_home(self.model)
         if not folder.is_dir():
             return {"model": str(self.model), "weights_sha256": None}
         files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
         if not files:
             raise MissingWeightsError(
-                f"There are no weights in {quote(folder)}.",
+                f"{quote(folder)} contains no weights.",
                 "Give the folder that save_pretrained() writes, or that a download unpacks to.",
             )
         sha256 = hash_of_files(files)
@@ -70,17 +70,16 @@ class LocalModel:
 
 
 class LocalDescriber:
-    """A loaded model that answers one prompt for pictures, one after the other.
+    """A loaded model that answers one prompt for one picture at a time.
 
     Parameters
     ----------
     provider : LocalModel
     prompt : str
     max_tokens : int or None
-        None sets no limit but 4,096, which keeps a model that repeats itself from
-        going on for ever.
+        None means 4,096, since a model that repeats itself would never end.
     temperature : float or None
-        None and 0 take the likeliest word at every step.
+        None and 0 choose the likeliest token at every step.
     """
 
     def __init__(
@@ -93,33 +92,29 @@ class LocalDescriber:
         local = place.is_dir()
         name = str(place if local else provider.model)
         try:
-            # A model never brings code: the library would ask on the terminal whether to run it.
+            # Code in a model is never run: the library would ask on the terminal.
             given = {"local_files_only": local, "trust_remote_code": False}
             self._processor = library.AutoProcessor.from_pretrained(name, **given)
             model = library.AutoModelForImageTextToText.from_pretrained(name, **given)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise MissingWeightsError(
-                f"The model {quote(name)} could not be loaded ({reason}).",
-                "It must be a model for images and text, in the form that save_pretrained() "
-                "writes; without a network, copy its folder from another machine.",
+                f"The model {quote(name)} could not be loaded ({first_line(error)}).",
+                "Give a model for images and text, in the form that save_pretrained() writes. "
+                "Without a network, copy its folder from another machine.",
             ) from None
         if not getattr(self._processor, "chat_template", None):
             raise ImagestrataError(
-                f"The model {quote(name)} has no chat template: it cannot be asked.",
-                "Choose one that was trained to follow instructions.",
+                f"The model {quote(name)} has no chat template, so that it cannot answer a prompt.",
+                "Choose a model that was trained to follow instructions.",
             )
         self._model = model.eval().to(pick_device(provider.device))
         self._prompt = prompt
-        self._options: dict[str, Any] = {
-            "max_new_tokens": max_tokens or _LONGEST,
-            "do_sample": False,
-        }
-        if temperature:
-            self._options |= {"do_sample": True, "temperature": temperature}
+        longest = max_tokens or _LONGEST
+        self._options: dict[str, Any] = {"max_new_tokens": longest, "do_sample": bool(temperature)}
+        self._options |= {"temperature": temperature} if temperature else {}
 
     def ask(self, picture: Image.Image) -> tuple[str, bool, Usage]:
-        """The answer for a picture, whether it was cut off, and the tokens it took."""
+        """The answer for a picture, whether it is cut off, and its tokens."""
         import torch
 
         content = [{"type": "image", "image": picture}, {"type": "text", "text": self._prompt}]

@@ -1,4 +1,4 @@
-"""Which of a run's texts something is made from."""
+"""Find the step of a run that made given texts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pandas as pd
 
 from ..provenance import fingerprint, held_result
 
-#: The steps that leave texts of images.
+#: The steps that write texts of images.
 _STEPS = ("describe", "read", "tag")
 
 
 def texts_fingerprint(texts: pd.DataFrame, column: str) -> str:
-    """Tells texts of images from others, in whatever order they come."""
+    """Fingerprint of the texts of images, which does not depend on their order."""
     known = texts.dropna(subset=column)
     return fingerprint(
         sorted(zip(known["image_id"].astype(str), known[column].astype(str), strict=True))
@@ -23,7 +23,7 @@ def texts_fingerprint(texts: pd.DataFrame, column: str) -> str:
 def from_texts(
     out: str | os.PathLike[str] | None, texts: pd.DataFrame, column: str
 ) -> dict[str, str]:
-    """The step in ``out`` that left these texts, if one did: texts may also be a user's own."""
+    """The step in ``out`` that wrote these texts; empty for a user's own texts."""
     if out is None:
         return {}
     given = texts_fingerprint(texts, column)

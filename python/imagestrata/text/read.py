@@ -1,4 +1,4 @@
-"""Read the text that is inside images, with Tesseract."""
+"""Read the text inside images with Tesseract."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from .origin import texts_fingerprint
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Why an image that was looked at has no text.
+#: The reason for a missing text if the image could be read.
 NO_TEXT = "no text found"
 
-#: Images per part of unfinished work: a minute of one core or so.
+#: Images per part of unfinished work, about a minute of one core.
 PART_SIZE = 64
 
-#: Enlarging more than this adds time and no detail.
+#: The largest factor by which a picture is enlarged; more adds time and no detail.
 _MOST_ENLARGED = 4.0
 
-#: All three channels of white letters are above this (of 255); measured in docs/reading.md.
+#: White letters have all three channels above this value (of 255), see docs/reading.md.
 _WHITE = 220
 
-#: Of a picture, the share that is white where letters may stand on it. With less there is
-#: nothing to read; with more the ground is white, and the first look has read what there is.
+#: The least and the largest white share of a picture with white letters. With less there is nothing
+#: to read; with more, the background is white, and the first reading has found the text.
 _WHITE_SHARES = (0.002, 0.5)
 
 _COLUMNS = ("text", "n_words", "confidence", "share_text", "languages", "reason")
@@ -79,78 +79,75 @@ def read_text(
     progress: Progress = True,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """Read the text that is inside every distinct image, as on posters and screenshots.
+    """Read the text inside every distinct image, such as posters and screenshots.
 
-    The program Tesseract reads, on this machine: nothing leaves it.
+    The program Tesseract reads the text on this machine: no image leaves it.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
-        taken; or whatever it takes, and then it is scanned first.
+        The result of :func:`scan_images`, of which the rows with status ``"ok"`` are used;
+        or anything that it takes, which is then scanned first.
     languages : str or sequence of str, default "eng"
-        The languages that may occur, by Tesseract's codes: ``"eng"``, ``"deu"``,
-        ``"spa"``, ``"ara"``, ... Each must be installed; a few at most, since each
-        more takes time and makes other errors likelier.
+        The languages that may occur, as Tesseract's codes: ``"eng"``, ``"deu"``, ``"spa"``,
+        ``"ara"``, ... Each must be installed. Give few, since each language takes time and
+        causes further errors.
     min_confidence : float, default 0.6
-        Words of which Tesseract is less sure are dropped (0 keeps all). At .6,
-        photographs without text rarely gain any, and hardly a true word is lost; see
-        docs/reading.md for both at other values.
+        The lowest confidence of a word; 0 keeps all words. At 0.6, false words in photographs
+        without text are rare, and few true words are lost; docs/reading.md has other values.
     psm : int, default 3
-        Tesseract's page segmentation mode. 3 finds blocks of text by itself; 11 takes
-        single words wherever they are; 6 takes the picture for one block. The latter two
-        also read "words" into many photographs that have none.
+        Tesseract's page segmentation mode. 3 finds blocks of text; 11 finds single words
+        anywhere; 6 treats the picture as one block. 11 and 6 also find false words in many
+        photographs without text.
     side : int, default 1000
-        Smaller pictures are enlarged until their longer side has this many pixels, but
-        four times at most: Tesseract expects letters of some 20 pixels. Larger ones are
-        read as they are. 1500 found no more on drawn screenshots, and took half as long
-        again.
+        Smaller pictures are enlarged until their longer side has this many pixels, by a factor
+        of four at most, since Tesseract expects letters of about 20 pixels. Larger pictures keep
+        their size. On drawn screenshots, 1500 found no more text and took 1.5 times as long.
     white_text : bool, default True
-        Look a second time, at what is white in the picture alone: the captions of memes,
-        white letters on a photograph, are hardly found otherwise.
+        Whether to read the white parts of a picture a second time. Otherwise captions of memes
+        (white letters on a photograph) are rarely found.
     out : path, optional
-        Run folder: the table goes to ``texts.parquet`` there. A call that was
-        interrupted goes on.
+        Run folder. The table is written to ``texts.parquet`` there, and an interrupted call
+        continues.
     overwrite : bool, default False
-        Replace texts made there with other settings or of other images.
+        Replace texts of other settings or images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
     engine : Client or str, optional
-        A Dask cluster whose workers read, see :func:`imagestrata.scan_images`. They need
-        Tesseract with these languages, too.
+        A Dask cluster whose workers read, see :func:`imagestrata.scan_images`. The workers
+        need Tesseract with these languages.
 
     Returns
     -------
     DataFrame
         One row per image, in the order of the images: ``image_id``, ``path``,
-        ``n_copies``, columns of yours;
+        ``n_copies``, your own columns;
 
-        - ``text``: the words, with a line break where a line ends; missing without any
-        - ``n_words``: how many
-        - ``confidence``: their mean confidence, from 0 to 1, by Tesseract's own lights
-        - ``share_text``: the share of the image's area inside the boxes around them
-        - ``languages``: those that were looked for, such as ``"eng+deu"``
-        - ``reason``: why there is no text: ``"no text found"``, or why the image could not
-          be read, and then the numbers are missing too
+        - ``text``: the words, with a line break at the end of each line; missing without words
+        - ``n_words``: the number of words
+        - ``confidence``: the mean confidence of the words that Tesseract reports, from 0 to 1
+        - ``share_text``: the share of the area of the image inside the boxes around the words
+        - ``languages``: the languages of the call, such as ``"eng+deu"``
+        - ``reason``: the reason for a missing text: ``"no text found"``, or why the image could
+          not be read, in which case the numbers are missing, too
 
     Raises
     ------
     ImagestrataError
-        If Tesseract, a language or the library ``pytesseract`` is missing (the error says
-        how to install it), an argument is out of range, or ``out`` cannot be written or
-        holds other texts.
+        If Tesseract, a language or the library ``pytesseract`` is missing (the error tells you
+        how to install it), an argument is out of range, or ``out`` cannot be written or holds
+        other texts.
 
     See Also
     --------
-    cluster_keywords : ``cluster_keywords(clustering, texts, column="text")`` tells what is
-        typical of each cluster.
-    embed_text : ``embed_text(texts, column="text")`` makes vectors of the texts.
+    cluster_keywords : ``cluster_keywords(clustering, texts, column="text")`` finds the typical
+        words of each cluster.
+    embed_text : ``embed_text(texts, column="text")`` turns the texts into vectors.
 
     Notes
     -----
-    Each core reads one image at a time. What Tesseract cannot read well: handwriting,
-    graffiti, ornate letters, text at a slant. What was found on which kind of image, and
-    how long it took, is in docs/reading.md.
+    Each core reads one image at a time. Tesseract is poor at handwriting, graffiti, ornate letters
+    and slanted text. docs/reading.md reports accuracy and time for several kinds of images.
     """
     asked = _check_languages(languages)
     settings = {
@@ -162,7 +159,7 @@ def read_text(
     }
     overwrite = check_bool("overwrite", overwrite)
     check_images(images, out)
-    # A missing program should come to light before thousands of files are looked at.
+    # Detect a missing program before thousands of files are scanned.
     tesseract = _tesseract(asked)
     table = usable_images(images, out, overwrite, progress, engine)
     step = images_step(out, "read", settings, table, overwrite)
@@ -190,7 +187,7 @@ def read_text(
 
 @dataclass(frozen=True)
 class Word:
-    """A word that Tesseract found.
+    """A word in a picture.
 
     Attributes
     ----------
@@ -198,9 +195,9 @@ class Word:
     confidence : float
         From 0 to 1.
     line : tuple of int
-        Of words in one line the same.
+        The line of the word: equal for all words of a line.
     box : tuple of int
-        Left, top, right, bottom, in pixels of what was read.
+        Left, top, right, bottom, in pixels of the picture that was read.
     """
 
     text: str
@@ -210,7 +207,7 @@ class Word:
 
 
 def _check_languages(languages: Any) -> str:
-    """The languages as Tesseract takes them: joined by a plus sign."""
+    """The codes of the languages, joined by plus signs, as Tesseract takes them."""
     given = languages.split("+") if isinstance(languages, str) else languages
     codes = list(given) if isinstance(given, Iterable) else []
     if not codes or not all(isinstance(code, str) and code.strip() for code in codes):
@@ -232,13 +229,13 @@ def _check_psm(psm: Any) -> int:
 
 
 def _tesseract(languages: str) -> Any:
-    """The module that runs Tesseract, once program and languages are known to be here."""
+    """The module that runs Tesseract; an error if the program or a language is missing."""
     module = require("pytesseract", "tesseract", "Reading text in images")
     try:
         installed = [name for name in module.get_languages() if name != "osd"]
     except module.TesseractNotFoundError:
         raise ImagestrataError(
-            "The program `tesseract`, which reads text in images, was not found.", _INSTALL
+            "The program `tesseract`, which reads text in images, is not installed.", _INSTALL
         ) from None
     missing = [name for name in languages.split("+") if name not in installed]
     if missing:
@@ -247,7 +244,7 @@ def _tesseract(languages: str) -> Any:
             f"{', '.join(sorted(installed)) or 'none'}.",
             f"Install it: Debian and Ubuntu `apt-get install tesseract-ocr-{missing[0]}`; Fedora "
             f"`dnf install tesseract-langpack-{missing[0]}`; macOS `brew install "
-            "tesseract-lang`; Windows: run Tesseract's installer again and tick it.",
+            "tesseract-lang`; Windows: run Tesseract's installer again and select it.",
         )
     return module
 
@@ -260,9 +257,9 @@ _before: str | None = None
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Let each Tesseract use one core: several at once, on an image each, are far faster.
+    """Let each process of Tesseract use one core, since one image per core is far faster.
 
-    pytesseract hands our own environment to the program and takes no other.
+    pytesseract always passes the environment of this process to the program.
     """
     global _readers, _before
     with _environment:
@@ -281,7 +278,7 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ["OMP_THREAD_LIMIT"] = str(_before)
 
 
-#: As Tesseract is asked once per process, where those of a cluster may have another or none.
+#: Checked once per process, since workers of a cluster may have another Tesseract or none.
 _known_tesseract = functools.cache(_tesseract)
 
 
@@ -319,7 +316,7 @@ def _enlarged(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _white_parts(picture: Image.Image) -> Image.Image | None:
-    """What is white in a picture, as black on white; None where that can be no text."""
+    """The white parts of a picture, as black on white; None if they cannot be text."""
     from PIL import Image
 
     white = np.asarray(picture).min(axis=2) > _WHITE
@@ -330,7 +327,7 @@ def _white_parts(picture: Image.Image) -> Image.Image | None:
 
 
 def _words(tesseract: Any, picture: Image.Image, settings: dict[str, Any]) -> list[Word]:
-    """The words that Tesseract is sure of, in its reading order."""
+    """The words with sufficient confidence, in Tesseract's reading order."""
     data = tesseract.image_to_data(
         picture,
         lang=settings["languages"],
@@ -340,8 +337,8 @@ def _words(tesseract: Any, picture: Image.Image, settings: dict[str, Any]) -> li
     words = []
     for row, text in enumerate(data["text"]):
         confidence = float(data["conf"][row]) / 100
-        # Lines and blocks are rows too, with a confidence of -1. A "word" without a letter or
-        # digit is a smudge or an edge.
+        # Lines and blocks are rows, too, with a confidence of -1. A "word" without a letter or
+        # digit is an artefact.
         if confidence < settings["min_confidence"] or not any(map(str.isalnum, text)):
             continue
         left, top = data["left"][row], data["top"][row]
@@ -357,10 +354,10 @@ def _words(tesseract: Any, picture: Image.Image, settings: dict[str, Any]) -> li
 
 
 def _merged(looks: Sequence[list[Word]]) -> list[Word]:
-    """The words of several looks at a picture, each place read once.
+    """The words of several readings of a picture, each place only once.
 
-    The look that read most letters with most confidence comes first; the others add
-    what stands elsewhere.
+    The reading with the most letters and the highest confidence comes first; the others add words
+    in other places.
     """
     by_yield = sorted(looks, key=lambda words: -sum(len(w.text) * w.confidence for w in words))
     merged: list[Word] = []
@@ -400,7 +397,7 @@ def _as_table(_: Sequence[File], rows: list[dict[str, Any] | Failed]) -> pa.Tabl
 
 
 def _table(images: pd.DataFrame, found: pd.DataFrame, languages: str) -> pd.DataFrame:
-    """Images with what was read in them."""
-    table = keep_given(images, _COLUMNS, verb("read_text"), stacklevel=4)
+    """The images with the columns of their texts."""
+    table = keep_given(images, _COLUMNS, verb("read_text"))
     found = found.assign(languages=languages)
     return pd.concat([table.reset_index(drop=True), found[list(_COLUMNS)]], axis=1)

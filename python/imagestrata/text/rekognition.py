@@ -1,4 +1,4 @@
-"""Amazon Rekognition, which tags images for money."""
+"""Tag images with Amazon Rekognition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,31 +25,24 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("labels", "celebrities")
 
-#: Bytes of an image that may be sent with a request (AWS, "Guidelines and quotas").
+#: The largest image in a request, in bytes (AWS, "Guidelines and quotas").
 LIMIT = 5 * 2**20
 
 _JPEG_QUALITY = 92
 _WHO = "Amazon Rekognition"
 
-#: Errors that no further request would change: keys, permission, account.
+#: Errors that every further request would receive: keys, permission, account.
 _NEVER = {
-    "AccessDeniedException",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationToken",
-    "OptInRequired",
-    "SubscriptionRequiredException",
-    "UnknownOperationException",
+    "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature",
+    "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationToken",
+    "OptInRequired", "SubscriptionRequiredException", "UnknownOperationException",
     "UnrecognizedClientException",
-}
+}  # fmt: skip
 
-#: Errors that the image is to blame for, and that it will always get.
+#: Errors that an image causes itself, and always will.
 _ALWAYS = {"ImageTooLargeException", "InvalidImageFormatException"}
 
-#: Attempts that ended in one of these did not reach the service, and are not billed.
+#: Errors of attempts that did not reach the service and are not billed.
 _NOT_REACHED = (
     "ConnectTimeoutError",
     "EndpointConnectionError",
@@ -63,43 +55,42 @@ _NOT_REACHED = (
 class Rekognition:
     """Amazon Rekognition, as a classifier for :func:`tag_images`.
 
-    Keys are never arguments: boto3 takes them from where Amazon's tools keep them
-    (environment, ``~/.aws``, single sign-on), and they are neither stored nor shown.
+    Keys are never arguments: boto3 reads them from the places of Amazon's tools (environment,
+    ``~/.aws``, single sign-on), and they are neither stored nor displayed.
 
     Attributes
     ----------
     operation : {"labels", "celebrities"}
         ``detect_labels`` (things, scenes, activities) or ``recognize_celebrities``.
     region : str
-        Where Amazon computes, and by whose law. Default: "us-east-1", for which the
-        default price holds.
+        The region in which Amazon computes, which also decides the applicable law. Default:
+        "us-east-1", for which the default price holds.
     min_confidence : float
-        Labels or matches of which the service is less sure are left out, 0 to 1.
-        Default 0.55, the service's own for labels.
+        The lowest confidence of a label or match, from 0 to 1. Default 0.55, the service's own
+        default for labels.
     price : float
-        What an image costs. Default 0.001, in US dollars: the list price of both
-        operations in us-east-1 for the first million images a month, as we knew it in
-        2024. Amazon changes prices and has others for other regions: look it up.
+        The price of an image. Default 0.001, in US dollars: the list price of both operations
+        in us-east-1 for the first million images a month in 2024. Prices change and differ
+        between regions: look yours up.
     concurrency : int
-        Requests under way at once. Default 4; most regions allow 5 a second.
+        The number of simultaneous requests. Default 4; most regions allow 5 per second.
     retries : int
-        Further attempts after a failure, with growing pauses (botocore's "standard"
-        mode). Default 5.
+        The number of further attempts after a failure, with growing pauses (botocore's
+        "standard" mode). Default 5.
     timeout : float
-        Seconds that an attempt may take from the beginning of the request to the last
-        byte of the answer. Default 60. Answers of more than 50 MB are not read.
+        The longest duration of an attempt, in seconds from the beginning of the request to the
+        last byte of the answer. Default 60. Answers of more than 50 MB are not read.
     profile : str or None
         A named profile of ``~/.aws``.
     endpoint_url : str or None
-        Another address of the service, such as a private one of your university.
+        Another address of the service, such as a private address of your university.
 
     Notes
     -----
-    Amazon says that it may store images sent to this service, and use them to improve
-    it, unless your organisation has opted out ("AI services opt-out policy"). Images of
-    people are personal data: settle that before you say ``consent=True``. Celebrities are
-    those that Amazon knows, and it takes other people for them: check matches by hand
-    (:func:`compare_tags`).
+    Amazon may store the images and use them to improve the service, unless your organisation has
+    opted out ("AI services opt-out policy"). Images of people are personal data: clarify this
+    before you use ``consent=True``. Amazon recognises celebrities from its own list, and confuses
+    other people with them: check matches by hand (:func:`compare_tags`).
 
     Examples
     --------
@@ -134,22 +125,22 @@ class Rekognition:
 
     @property
     def host(self) -> str:
-        """The machine that images go to."""
+        """The host that receives the images."""
         return str(urlsplit(self.address).hostname)
 
     @property
     def address(self) -> str:
-        """Where requests go, whatever the environment or ``~/.aws`` says of endpoints."""
+        """The address of requests; endpoints in the environment or ``~/.aws`` are ignored."""
         suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
         return self.endpoint_url or f"https://rekognition.{self.region}.{suffix}"
 
     @property
     def is_local(self) -> bool:
-        """Whether what is sent stays on this machine."""
+        """Whether the images stay on this machine."""
         return self.host in LOCAL_HOSTS
 
     def identity(self) -> dict[str, Any]:
-        """What tells its answers from those of others."""
+        """The settings that identify its answers."""
         return {
             "service": "rekognition",
             "operation": self.operation,
@@ -159,7 +150,7 @@ class Rekognition:
         }
 
     def client(self) -> Any:
-        """A client of boto3, which makes the further attempts itself."""
+        """A client of boto3, which repeats failed attempts itself."""
         boto3 = require("boto3", "rekognition", _WHO)
         config = require("botocore.config", "rekognition", _WHO)
         errors = require("botocore.exceptions", "rekognition", _WHO)
@@ -178,13 +169,13 @@ class Rekognition:
             proxies={} if self.is_local else None,
         )
         client = session.client("rekognition", endpoint_url=self.address, config=settings)
-        endpoint = client._endpoint  # botocore offers no other place to bound what it reads
+        endpoint = client._endpoint  # botocore has no other place for limits on answers
         endpoint.http_session = _BoundedSession(endpoint.http_session, self.timeout, errors)
         return client
 
 
 class _BoundedSession:
-    """botocore's way to the network, which otherwise reads answers of any length and duration."""
+    """A session of botocore that limits the length and the duration of answers."""
 
     def __init__(self, session: Any, timeout: float, errors: Any) -> None:
         self._session = session
@@ -193,10 +184,10 @@ class _BoundedSession:
 
     def send(self, request: Any) -> Any:
         end = time.monotonic() + self._timeout
-        request.stream_output = True  # leaves the answer to us
+        request.stream_output = True  # lets us read the answer
         response = self._session.send(request)
         if hasattr(response.raw, "read1"):
-            read = partial(response.raw.read1, 2**14)  # whatever has arrived
+            read = partial(response.raw.read1, 2**14)  # the bytes that have arrived
         else:  # before version 2 of urllib3
             read = partial(response.raw.read, 1)
         chunks, n_bytes = [], 0
@@ -209,7 +200,7 @@ class _BoundedSession:
                     raise self._errors.ReadTimeoutError(endpoint_url=response.url)
         except self._errors.HTTPClientError:
             raise
-        except Exception as error:  # whatever urllib3 makes of a connection that breaks
+        except Exception as error:  # errors of urllib3 for a broken connection
             raise self._errors.HTTPClientError(error=error) from None
         response._content = b"".join(chunks)
         return response
@@ -219,32 +210,23 @@ class _BoundedSession:
 
 
 class RekognitionConnection:
-    """Asks Rekognition within a budget. Used by many threads at once.
+    """Asks Rekognition within a budget; safe for threads.
 
-    botocore repeats what failed; every attempt of it takes its price from the purse
-    before it is sent, so that not even repetitions exceed the budget.
+    botocore repeats failed attempts. The price of each attempt is reserved before it is sent, so
+    that repetitions cannot exceed the budget.
 
     Parameters
     ----------
     service : Rekognition
     purse : Purse
-    on_lost : callable
-        Called with the cost of an attempt that may be billed though no answer came.
     stop : threading.Event
-        Set when the work is given up: nothing more is sent then.
+        Set when the work ends early: nothing more is sent then.
     """
 
-    def __init__(
-        self,
-        service: Rekognition,
-        purse: Purse,
-        on_lost: Callable[[float], None],
-        stop: threading.Event,
-    ) -> None:
+    def __init__(self, service: Rekognition, purse: Purse, stop: threading.Event) -> None:
         self.service = service
         self.purse = purse
         self.stop = stop
-        self._on_lost = on_lost
         self._thread = threading.local()
         self._errors = require("botocore.exceptions", "rekognition", _WHO)
         self._parsers = require("botocore.parsers", "rekognition", _WHO)
@@ -253,7 +235,7 @@ class RekognitionConnection:
         self._client.meta.events.register("response-received.rekognition", self._after)
 
     def ask(self, picture: Image.Image) -> dict[str, Any]:
-        """Send a picture; the fields of the answer.
+        """Send a picture and return the fields of the answer.
 
         Raises
         ------
@@ -296,8 +278,8 @@ class RekognitionConnection:
             raise Unanswered(reason, passing=True) from None
         except (self._parsers.ResponseParserError, *NOT_AS_EXPECTED) as error:
             if not self._thread.promised:
-                self._on_lost(self.service.price)  # paid, though it says nothing
-            reason = f"not an answer of {_WHO} ({type(error).__name__})"
+                self.purse.on_lost(self.service.price)  # paid, although it is unusable
+            reason = f"not a valid answer of {_WHO} ({type(error).__name__})"
             raise Unanswered(reason, passing=True) from None
         finally:
             if self._thread.promised:
@@ -315,14 +297,14 @@ class RekognitionConnection:
         }
 
     def _before(self, **_: Any) -> None:
-        """An attempt is about to be sent."""
+        """Reserve the price of an attempt before it is sent."""
         if self.stop.is_set():
             raise Stopped
         self.purse.promise(self.service.price)
         self._thread.promised = True
 
     def _after(self, exception: Exception | None, parsed_response: Any, **_: Any) -> None:
-        """An attempt is over."""
+        """Settle the price of an attempt that has ended."""
         if not self._thread.promised:
             return
         if exception is not None:
@@ -334,19 +316,17 @@ class RekognitionConnection:
 
     def _settle(self, *, billed: bool, lost: bool) -> None:
         self._thread.promised = False
-        self.purse.settle(self.service.price, self.service.price if billed else 0.0)
-        if lost and self.service.price:
-            self._on_lost(self.service.price)
+        self.purse.settle(self.service.price, self.service.price if billed else 0.0, lost=lost)
 
     def _refused(self, error: Any) -> Exception:
-        """What an answer with an error means. Messages of AWS may name keys: we show codes."""
+        """The exception for an error of AWS, with its code only: messages may contain keys."""
         code = str(error.response.get("Error", {}).get("Code", "unknown error"))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
         if code in _NEVER or status in (401, 403, 404):
             return ImagestrataError(
                 f"{self.service.host} refuses every request ({code}).",
-                "Check the keys, whether they may use rekognition:DetectLabels or "
-                "rekognition:RecognizeCelebrities, and the region; what is answered is kept.",
+                "Check the keys, their permission for rekognition:DetectLabels or "
+                "rekognition:RecognizeCelebrities, and the region; stored answers are kept.",
             )
         if code in _ALWAYS:
             return Declined(code)
@@ -355,7 +335,7 @@ class RekognitionConnection:
 
 
 def small_enough(picture: Image.Image) -> bytes:
-    """A JPEG without metadata, of fewer pixels where it would be larger than the limit."""
+    """A JPEG without metadata, with fewer pixels if it would exceed the limit."""
     from PIL import Image
 
     data = plain_jpeg(picture, _JPEG_QUALITY)

@@ -1,4 +1,4 @@
-"""Tags by a service, which takes money and images: each answer is stored as it arrives."""
+"""Ask a paid service for tags, and store each answer as it arrives."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .consent import agree, destination
 from .rekognition import Rekognition, RekognitionConnection
 from .server import Purse
 
-#: Why an image that the service looked at has no tag.
+#: The reason for an image without a tag if the service has answered.
 NOTHING = "nothing recognised"
 
 
 def stored_answers(folder: Path | None, service: Rekognition) -> Answers:
-    """The service's answers that are there, whatever was made of them."""
+    """The stored answers of a service."""
     place = None if folder is None else folder / "tags" / "answers.jsonl"
     return Answers(
         place, fingerprint(service.identity()), {"tags": list, "reason": str, "model": str}
@@ -50,7 +50,7 @@ def ask_service(
     consent: bool,
     progress: Progress,
 ) -> dict[str, str]:
-    """Ask about the images without an answer; why some have none still."""
+    """Ask about images without an answer; return the reasons of those still without one."""
     todo = images[~images["image_id"].isin(answers.found)]
     if todo.empty:
         return {}
@@ -59,14 +59,12 @@ def ask_service(
         agree(
             f"{plural(len(todo), 'image leaves', 'images leave')} this machine, as JPEG of at most "
             f"5 MB without metadata, for {destination(service.address)} ({service.operation}). "
-            f"Estimate: {estimate:,.2f} by a price of {service.price:g} per image.",
+            f"Estimate: {estimate:,.2f} at a price of {service.price:g} per image.",
             consent,
         )
     stop = threading.Event()
-    connection = RekognitionConnection(
-        service, Purse(budget, answers.spent), answers.add_lost, stop
-    )
-
+    purse = Purse(budget, answers.spent, answers.add_lost)
+    connection = RekognitionConnection(service, purse, stop)
     return ask_all(
         todo,
         connection.ask,

@@ -1,4 +1,4 @@
-"""A server with the OpenAI interface, asked by many threads within limits."""
+"""Ask a server with the OpenAI interface, within limits on rate and cost."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from ..wording import arg, quote
 from ..work import ItemError, Stopped
 from .http import LOCAL_HOSTS, Client, UnusableAnswer
 
-#: The host that OPENAI_API_KEY belongs to.
+#: The only host that receives OPENAI_API_KEY.
 _OPENAI = "api.openai.com"
 
-#: Statuses of a server that may answer later: timeout, conflict, too early, too many requests.
+#: Statuses after which a server may answer later: timeout, conflict, too early, too many requests.
 _LATER = {408, 409, 425, 429}
 
-#: Statuses that no further request would change: key, permission, model or address are wrong.
+#: Statuses that every further request would receive: wrong key, permission, model or address.
 _NEVER = {401, 402, 403, 404}
 
-#: How codes of errors begin that stand for a filter: those of Azure, of OpenAI.
+#: The beginnings of error codes of content filters, of Azure and of OpenAI.
 _FILTERS = ("content_filter", "content_policy")
 
-#: Tokens of one request that are believed: ten times what the longest models take.
+#: The largest plausible number of tokens of a request: ten times the limit of any model.
 _MOST_TOKENS = 10**8
 
-#: So many characters at the beginning tell a key from other words.
+#: The number of first characters that distinguish a key from other words.
 _TELLING = 6
 
-#: Seconds between attempts: doubled each time from the first up to the last.
+#: The shortest and the longest pause between attempts, in seconds; each is twice the one before.
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 
 class Secret:
-    """A text that does not show: not when printed, nor among an object's fields, nor in files.
+    """A text that is never displayed: not when printed, nor among fields, nor in files.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Secret:
     __slots__ = ("reveal",)
 
     def __init__(self, text: str) -> None:
-        #: What gives the text. A closure: whatever prints fields stops at it.
+        #: Returns the text. A closure, since printing the fields of an object does not show it.
         self.reveal: Callable[[], str] = lambda: text
 
     def __repr__(self) -> str:
@@ -74,8 +74,8 @@ class Secret:
 
     def __reduce__(self) -> Any:
         raise ImagestrataError(
-            "A key is not written to files, nor sent to other processes.",
-            "Make the ModelServer where it is used.",
+            "A key is never written to files or sent to other processes.",
+            "Create the ModelServer in the process that uses it.",
         )
 
 
@@ -83,36 +83,35 @@ class Secret:
 class ModelServer:
     """A model behind the OpenAI interface: OpenAI itself, or Ollama, vLLM, LM Studio, ...
 
-    Requests go to ``base_url`` and nowhere else: a redirect is an error, and what is sent
-    to this machine never goes through a proxy. Other servers than OpenAI get no settings
-    or keys for OpenAI from the environment.
+    Requests go only to ``base_url``: a redirect is an error, and requests to this machine never use
+    a proxy. Servers other than OpenAI receive no settings or keys for OpenAI from the environment.
 
     Attributes
     ----------
     model : str
-        The model's name, as the server knows it.
+        The name of the model on the server.
     base_url : str
-        Where the server is; ``"http://localhost:11434/v1"`` is an Ollama of yours.
+        The address of the server; ``"http://localhost:11434/v1"`` is an Ollama on your machine.
         Default: OpenAI.
     api_key : str or None
-        By default the environment variable OPENAI_API_KEY, which is sent to OpenAI and
-        to nobody else. It is never stored nor shown, and kept as a :class:`Secret`.
+        The key of the service. By default the environment variable OPENAI_API_KEY, which is sent
+        only to OpenAI. A key is kept as a :class:`Secret`, and is never stored or displayed.
     price : (float, float) or None
-        What a million tokens cost, those sent and those answered, in any currency. Look
-        it up with the provider; without it, costs are told in tokens only.
+        The price of a million tokens, sent and answered, in any currency. Look it up with the
+        provider; without it, costs are reported in tokens only.
     tokens_per_image : int
-        Tokens that a picture is billed as, for the estimate (default 1,000: services
-        differ between 85 and several thousand). The first answer corrects it.
+        The tokens that are billed for a picture, for the estimate. Default 1,000: services bill
+        between 85 and several thousand. The first answer corrects it.
     concurrency : int
-        Requests under way at once. Default 4.
+        The number of simultaneous requests. Default 4.
     requests_per_minute : float or None
-        Requests started per minute, at most; by default as many as the server takes.
+        The largest number of requests per minute; by default there is no limit.
     retries : int
-        Further attempts after a failure, with growing pauses or those that the server
-        asks for. Default 5.
+        The number of further attempts after a failure, with growing pauses or those that the
+        server asks for. Default 5.
     timeout : float
-        Seconds from a request to the last byte of its answer; then it is given up.
-        Default 120. Answers of more than 50 MB are not read.
+        The longest duration of a request, in seconds to the last byte of its answer. Default
+        120. Answers of more than 50 MB are not read.
 
     Examples
     --------
@@ -142,8 +141,8 @@ class ModelServer:
         if self.price is not None:
             if not isinstance(self.price, list | tuple | np.ndarray) or len(self.price) != 2:
                 raise ImagestrataError(
-                    f"{arg('price')} must be two numbers, what a million tokens sent and a "
-                    f"million answered cost; got {quote(self.price)}."
+                    f"{arg('price')} must be two numbers, the prices of a million tokens sent and "
+                    f"answered; got {quote(self.price)}."
                 )
             checked = [check_float("price", one, minimum=0) for one in self.price]
             object.__setattr__(self, "price", tuple(checked))
@@ -156,33 +155,33 @@ class ModelServer:
 
     @property
     def host(self) -> str:
-        """The machine that requests go to."""
+        """The host of the requests."""
         return str(urlsplit(self.base_url).hostname)
 
     @property
     def is_local(self) -> bool:
-        """Whether what is sent stays on this machine."""
-        # Ollama computes models with such names on servers of its own.
+        """Whether the requests stay on this machine."""
+        # Ollama runs models with these names on its own servers.
         return self.host in LOCAL_HOSTS and not self.model.endswith(("-cloud", ":cloud"))
 
     @property
     def is_openai(self) -> bool:
-        """Whether this is OpenAI itself, which keys of the environment belong to."""
+        """Whether this is OpenAI itself, which receives the key in the environment."""
         url = urlsplit(self.base_url)
         return (url.scheme, url.hostname, url.port or 443) == ("https", _OPENAI, 443)
 
     def identity(self) -> dict[str, Any]:
-        """What tells its answers from those of other models."""
+        """The settings that identify its answers."""
         return {"model": self.model, "base_url": self.base_url}
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
-        """What these tokens cost; None without a price."""
+        """The cost of tokens; None without a price."""
         if self.price is None:
             return None
         return (tokens_in * self.price[0] + tokens_out * self.price[1]) / 1e6
 
     def key(self) -> str | None:
-        """The key to be sent, if there is one."""
+        """The key to send; None if there is none."""
         if isinstance(self.api_key, Secret):
             return self.api_key.reveal()
         if not self.is_openai:
@@ -190,18 +189,18 @@ class ModelServer:
         key = os.environ.get("OPENAI_API_KEY")
         if not key:
             raise ImagestrataError(
-                "There is no key for OpenAI.",
+                "No key for OpenAI was found.",
                 f"Set the environment variable OPENAI_API_KEY, or give {arg('api_key')}.",
             )
         return _check_key("The environment variable OPENAI_API_KEY", key)
 
     def without_key(self, text: str) -> str:
-        """A text that the server answered, without the key, should it be in there."""
+        """An answer of the server with any occurrence of the key removed."""
         key = self.key()
         return text if key is None or len(key) < _TELLING else text.replace(key, "[key]")
 
     def client(self) -> Client:
-        """The library `openai`; it makes one attempt, the others are ours to count."""
+        """A client of the library `openai`, which makes one attempt per request."""
         return Client(
             require("openai", "text", "A model server"),
             self.base_url,
@@ -213,13 +212,13 @@ class ModelServer:
 
 
 class Unanswered(Exception):
-    """A request that got no answer, with the reason.
+    """A request without an answer, with the reason.
 
     Parameters
     ----------
     reason : str
     passing : bool
-        Whether the server failed in all attempts; else it holds this request to be wrong.
+        Whether the server failed in all attempts, so that a later call may succeed.
     """
 
     def __init__(self, reason: str, *, passing: bool) -> None:
@@ -228,11 +227,11 @@ class Unanswered(Exception):
 
 
 class Declined(Exception):
-    """A request whose content the service's filter does not let through, with the reason."""
+    """A request that the content filter of the service blocked, with the reason."""
 
 
 class OverBudget(ItemError):
-    """A request that was not sent, since its cost might exceed the budget."""
+    """A request that was not sent, since its cost could exceed the budget."""
 
     def __init__(self) -> None:
         super().__init__("budget reached")
@@ -246,12 +245,12 @@ class Usage(NamedTuple):
 
     @classmethod
     def reported(cls, tokens_in: Any, tokens_out: Any, *, has_text: bool = True) -> Usage | None:
-        """What a server says of an answer's tokens, or None where that cannot be true.
+        """The tokens of an answer as a server reports them; None if they are implausible.
 
         Parameters
         ----------
         tokens_in, tokens_out : Any
-            As they arrived.
+            The values in the answer.
         has_text : bool
             Whether the answer has a text, which takes at least one token.
         """
@@ -266,45 +265,55 @@ class Usage(NamedTuple):
 
 
 class Purse:
-    """What may be spent, and what is already spent or promised; shared by threads.
+    """The budget, and the amounts that are spent or reserved; safe for threads.
 
     Parameters
     ----------
     budget : float or None
-        The limit; None for none.
+        The limit; None for no limit.
     spent : float
-        What earlier calls spent of it.
+        The amount that earlier calls spent.
+    on_lost : callable
+        Called with the cost of an attempt without an answer that may be billed.
     """
 
-    def __init__(self, budget: float | None, spent: float = 0.0) -> None:
+    def __init__(
+        self,
+        budget: float | None,
+        spent: float = 0.0,
+        on_lost: Callable[[float], None] = lambda cost: None,
+    ) -> None:
         self.budget = budget
         self.spent = spent
+        self.on_lost = on_lost
         self._promised = 0.0
         self._lock = threading.Lock()
 
     def promise(self, amount: float) -> None:
-        """Put money aside for a request, or raise :class:`OverBudget`."""
+        """Reserve an amount for a request, or raise :class:`OverBudget`."""
         with self._lock:
             if self.budget is not None and self.spent + self._promised + amount > self.budget:
                 raise OverBudget
             self._promised += amount
 
-    def settle(self, promised: float, paid: float) -> None:
-        """A request is over: what was put aside for it, and what it did cost."""
+    def settle(self, promised: float, paid: float, *, lost: bool = False) -> None:
+        """Replace the reserved amount of a request by its cost; ``lost`` if no answer came."""
         with self._lock:
             self._promised -= promised
             self.spent += paid
+        if lost and paid:
+            self.on_lost(paid)
 
 
 class Pace:
-    """Lets requests start one by one, evenly spread; shared by threads.
+    """Spreads the starts of requests evenly over time; safe for threads.
 
     Parameters
     ----------
     per_minute : float or None
-        How many may start in a minute; None for no limit.
+        The largest number of starts per minute; None for no limit.
     clock : callable
-        Seconds that pass.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -316,7 +325,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait_for(self) -> float:
-        """Take the next free moment; how many seconds it is away."""
+        """Reserve the next free start; return the seconds until then."""
         with self._lock:
             now = self._clock()
             start = max(now, self._next)
@@ -325,7 +334,7 @@ class Pace:
 
 
 class Connection:
-    """Asks a server, with retries, within a rate and a budget. Used by many threads at once.
+    """Asks a server, with retries, within a rate and a budget; safe for threads.
 
     Parameters
     ----------
@@ -333,19 +342,12 @@ class Connection:
     purse : Purse
     at_most : Usage
         Tokens of one request: an estimate of those sent, the limit of those answered.
-    on_lost : callable
-        Called with the cost of an attempt that may be billed though no answer came.
     stop : threading.Event
-        Set when the work is given up: nothing more is sent then.
+        Set when the work ends early: nothing more is sent then.
     """
 
     def __init__(
-        self,
-        server: ModelServer,
-        purse: Purse,
-        at_most: Usage,
-        on_lost: Callable[[float], None],
-        stop: threading.Event,
+        self, server: ModelServer, purse: Purse, at_most: Usage, stop: threading.Event
     ) -> None:
         self.server = server
         self.purse = purse
@@ -355,7 +357,6 @@ class Connection:
         self._pace = Pace(server.requests_per_minute)
         self._at_most = at_most
         self._seen = 0
-        self._on_lost = on_lost
 
     def ask(
         self,
@@ -369,17 +370,16 @@ class Connection:
         send : callable
             Makes one attempt with the asynchronous client of the library.
         read : callable
-            Takes what we want out of the answer, and the tokens it took, None where the
-            server does not say; raises ValueError, TypeError, AttributeError, LookupError
-            where the answer is not what it should be.
+            Returns the result in the answer and its tokens, or None for unknown tokens. It
+            raises ValueError, TypeError, AttributeError or LookupError for an invalid answer.
 
         Returns
         -------
         result : Any
-            What ``read`` took out of the answer.
+            The result that ``read`` returned.
         usage : Usage or None
         cost : float
-            What was paid: without a usage, the most that this request could cost.
+            The cost; if the tokens are unknown, the highest possible cost.
 
         Raises
         ------
@@ -405,18 +405,18 @@ class Connection:
             except self._openai.APIConnectionError as error:
                 cause = error.__cause__
                 reached = type(cause).__name__ not in ("ConnectError", "ConnectTimeout")
-                self._lose(promised, billed=reached)
+                self.purse.settle(promised, promised if reached else 0.0, lost=reached)
                 said = cause if isinstance(cause, UnusableAnswer) else error
                 reason = f"no answer from {self.server.host}: {said}"
             except (TimeoutError, UnusableAnswer) as error:
-                self._lose(promised, billed=True)
+                self.purse.settle(promised, promised, lost=True)
                 said = str(error) or f"not complete after {self.server.timeout:g} s"
                 reason = f"no answer from {self.server.host}: {said}"
             except (self._openai.APIError, *NOT_AS_EXPECTED) as error:
-                self._lose(promised, billed=True)
-                reason = f"not an answer of the OpenAI interface ({type(error).__name__})"
+                self.purse.settle(promised, promised, lost=True)
+                reason = f"not a valid answer of the OpenAI interface ({type(error).__name__})"
             except BaseException:
-                self._lose(promised, billed=True)
+                self.purse.settle(promised, promised, lost=True)
                 raise
             else:
                 paid = promised if usage is None else self.server.cost(*usage) or 0.0
@@ -429,22 +429,17 @@ class Connection:
         raise Unanswered(reason, passing=True)
 
     def _dearest(self) -> float:
-        """What the next request costs at most, by the pictures billed so far."""
+        """The highest possible cost of the next request, by the tokens billed so far."""
         tokens_in = self._seen or self._at_most.tokens_in
         return self.server.cost(tokens_in, self._at_most.tokens_out) or 0.0
 
-    def _lose(self, promised: float, *, billed: bool) -> None:
-        self.purse.settle(promised, promised if billed else 0.0)
-        if billed and promised:
-            self._on_lost(promised)
-
     def _refused(self, error: Any) -> str:
-        """The reason of an answer with an error status, where another attempt may help."""
+        """The reason of an error status, if another attempt may succeed; raises otherwise."""
         status = int(error.status_code)
         if 300 <= status < 400:
             raise ImagestrataError(
-                f"{self.server.host} sends requests on to {_place(error)} (HTTP {status}); nothing "
-                "was sent there.",
+                f"{self.server.host} redirects requests to {_place(error)} (HTTP {status}); "
+                "nothing was sent there.",
                 f"If you trust that address, give it as {arg('base_url')}.",
             ) from None
         said = _message(error, self.server.key())
@@ -453,9 +448,9 @@ class Connection:
             raise ImagestrataError(
                 f"{self.server.host} refuses every request for the model "
                 f"{quote(self.server.model)} ({reason}).",
-                "Check the key, the name of the model, base_url and the account's credit; what "
-                "is answered is kept.",
-            ) from None  # the library's error has what the server said, perhaps with the key
+                "Check the key, the name of the model, base_url and the credit of the account; "
+                "stored answers are kept.",
+            ) from None  # the library's error may contain the key
         if str(error.code).startswith(_FILTERS):
             raise Declined(said) from None
         if status not in _LATER and status < 500:
@@ -463,19 +458,18 @@ class Connection:
         return reason
 
 
-#: What comes of reading an answer that is not what it should be; deeply nested JSON ends in a
-#: RecursionError.
+#: Exceptions that an invalid answer raises; deeply nested JSON raises RecursionError.
 NOT_AS_EXPECTED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
 def _pause(attempt: int) -> float:
-    """Seconds before the next attempt, spread so that threads do not come back together."""
+    """Seconds before the next attempt, at random, so that threads do not return together."""
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempt)
     return float(longest * random.uniform(0.5, 1.0))
 
 
 def _place(error: Any) -> str:
-    """The machine that a redirect names, without what may stand before and behind its name."""
+    """The host of a redirect, without the other parts of its address."""
     try:
         return urlsplit(error.response.headers["location"]).hostname or "another place on it"
     except (KeyError, ValueError):
@@ -483,7 +477,7 @@ def _place(error: Any) -> str:
 
 
 def _asked_pause(error: Any) -> float | None:
-    """Seconds that the server asks to wait, if it asks for some that make sense."""
+    """Seconds that the server asks to wait; None if it names no plausible time."""
     try:
         seconds = float(error.response.headers["retry-after"])
     except (KeyError, ValueError):
@@ -492,19 +486,19 @@ def _asked_pause(error: Any) -> float | None:
 
 
 def _message(error: Any, key: str | None) -> str:
-    """What the server says of an error, in one line, without the key that some give back."""
+    """The error message of the server in one line, without the key, which some servers repeat."""
     said = error.body.get("message") if isinstance(error.body, dict) else None
     text = " ".join(str(said or error.message).split())
-    if key is not None:  # with any word that begins as it does, such as a masked one
+    if key is not None:  # also words with the same beginning, such as a masked key
         text = re.sub(re.escape(key[:_TELLING]) + r"[^\s'\"]*", "[key]", text)
     return text[:200].encode("utf-8", "replace").decode()
 
 
 def _check_key(name: str, key: Any) -> str:
-    """A key that can be sent; the message does not show it."""
+    """Check that a key can be sent; the message does not show it."""
     if not isinstance(key, str) or re.fullmatch(r"[!-~]+", key) is None:
         raise ImagestrataError(
             f"{name} must be text without spaces, line breaks and accents.",
-            "It may have been copied with something around it.",
+            "Check that it was copied without other characters around it.",
         )
     return key

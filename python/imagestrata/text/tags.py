@@ -1,4 +1,4 @@
-"""Labels of a ready-made classifier for every image."""
+"""Tag every image with the labels of a pretrained classifier."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .remote_tags import stored_answers
 if TYPE_CHECKING:
     from ..encoders.cnn import TorchvisionClassifier
 
-#: Why an image that was looked at has no tag.
+#: The reason for an image without a tag if it was classified.
 BELOW = "below min_confidence"
 
 
@@ -54,80 +54,82 @@ def tag_images(
     progress: Progress = True,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """Tag every distinct image with the labels of a ready-made classifier.
+    """Tag every distinct image with the labels of a pretrained classifier.
 
-    With a classifier of torchvision nothing leaves the machine; with the published
-    weights the labels are the 1,000 classes of ImageNet: things and animals, hardly any
-    people or events. With :class:`Rekognition` the images go to Amazon, for money: that
-    asks for consent and says beforehand what it will cost. Each of its answers is stored
-    in ``out`` the moment it arrives, and none is paid for twice: not after a kill, not
-    when images are added, not with ``overwrite`` or other ``n_tags``.
+    With a classifier of torchvision, no image leaves this machine. With the published weights, the
+    labels are the 1,000 classes of ImageNet: objects and animals, but few people or events. With
+    :class:`Rekognition`, the images go to Amazon for a price, which requires your consent after an
+    estimate of the cost. Each answer is stored in ``out`` as soon as it arrives, and you never pay
+    for an answer twice, even after a kill, if you add images, with ``overwrite`` or another
+    ``n_tags``.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
-        What :func:`scan_images` returned, of which the rows with status ``"ok"`` are
-        taken; or whatever it takes, and then it is scanned first.
+        The result of :func:`scan_images`, of which the rows with status ``"ok"`` are used;
+        or anything that it takes, which is then scanned first.
     classifier : str or Rekognition, default "resnet18"
-        A classifier of torchvision by name, or a service.
+        The name of a classifier of torchvision, or a service.
     n_tags : int, default 5
-        Labels per image, at most: the most confident.
+        The largest number of labels per image: those with the highest confidence.
     min_confidence : float, default 0
-        Labels below it are left out.
+        The lowest confidence of a label.
     weights : path or str, optional
-        As for :func:`embed_images`, but the file must have the last layer.
+        As for :func:`embed_images`, but the file must contain the last layer.
     labels : sequence of str, optional
-        Names of the classes, in order; needed where the weights have other classes than
-        the published ones.
+        Names of the classes, in order. Required if the weights have other classes than the
+        published ones.
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
-        How a picture becomes a square, see :func:`embed_images`.
+        How a picture is made square, see :func:`embed_images`.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
-        How the network computes; the confidences of bfloat16 are a little coarser.
+        The numbers that the network computes with; confidences are slightly coarser with
+        bfloat16.
     device : str, default "auto"
-        Where it computes: ``"cpu"``, ``"cuda"``, ...
+        The device of the network: ``"cpu"``, ``"cuda"``, ...
     batch_size : int, optional
-        Images that pass the network together. This and the arguments from ``weights``
-        on are for classifiers of torchvision.
+        The number of images that pass the network together. This argument and those from
+        ``weights`` on are for classifiers of torchvision.
     budget : float, optional
-        What all answers of the service in ``out`` may cost together, in the currency of
-        its ``price``. Repeated attempts count; when it is reached nothing more is sent.
+        The highest total cost of all answers of the service in ``out``, in the currency of its
+        ``price``. Repeated attempts count. Nothing is sent beyond the budget.
     consent : bool, default False
-        The images may leave this machine. Asked for where a service needs it.
+        Whether the images may leave this machine. Required for a service.
     out : path, optional
-        Run folder: the table goes to ``tags.parquet`` there, the answers of a service to
-        ``tags/answers.jsonl`` (and it must be given). A call that was interrupted goes on.
+        Run folder. The table is written to ``tags.parquet`` there, and an interrupted call
+        continues. For a service it is required, and its answers are written to
+        ``tags/answers.jsonl``.
     overwrite : bool, default False
-        Replace tags made there by another classifier or of other images.
+        Replace tags of another classifier or other images.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
     engine : Client or str, optional
-        A Dask cluster whose workers decode and classify, see :func:`embed_images`. A service
-        is asked by this process alone, which keeps its budget.
+        A Dask cluster whose workers decode and classify, see :func:`embed_images`. Only this
+        process asks a service, since it keeps the budget.
 
     Returns
     -------
     DataFrame
         One row per image and tag: ``image_id``, ``path``, ``rank`` (from 1), ``label``,
-        ``confidence`` (a probability by the model's own lights), ``reason``. An image
-        without a tag is one row with a reason: it could not be read, or no label
-        reached ``min_confidence``.
+        ``confidence`` (a probability according to the model), ``reason``. An image without a tag
+        has one row with the reason: it could not be read, or no label reached
+        ``min_confidence``.
 
     Raises
     ------
     MissingWeightsError
-        If the weights are neither here nor can be downloaded.
+        If the weights are not on this machine and cannot be downloaded.
     ImagestrataError
-        If the classes have no names, or as for :func:`embed_images`. Of a service: if
-        there is no consent (nothing was sent then), it refuses every request, or ten
-        images in a row get no answer.
+        If the classes have no names, or as for :func:`embed_images`. With a service: without
+        consent (nothing is sent then), or if it refuses every request or ten images in a row
+        receive no answer.
 
     See Also
     --------
-    costs : What a service would cost.
-    compare_tags : How good tags are, against labels given by hand.
-    tag_frequencies : How often each label comes.
+    costs : Estimate the cost of a service.
+    compare_tags : Compare tags with labels given by hand.
+    tag_frequencies : Count the labels.
     cluster_keywords : ``cluster_keywords(clustering, tags, column="label",
-        separator=";")`` tells what is typical of each cluster.
+        separator=";")`` finds the typical labels of each cluster.
     """
     n_tags = check_int("n_tags", n_tags, minimum=1)
     min_confidence = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
@@ -162,13 +164,13 @@ def tag_images(
     settings = deciding_arguments(classifier, weights, resize, precision, 0)
     if not knows_classes(classifier):
         raise ImagestrataError(
-            f"{quote(classifier)} describes pictures by numbers and knows no labels.",
-            "Name a classifier of torchvision, such as resnet18.",
+            f"{quote(classifier)} computes vectors and has no labels.",
+            "Give a classifier of torchvision, such as resnet18.",
         )
     settings["classifier"] = settings.pop("encoder")
     settings |= {"n_tags": n_tags, "min_confidence": min_confidence, "labels": given}
     check_images(images, out)
-    # Missing weights should come to light before thousands of files are looked at.
+    # Detect missing weights before thousands of files are scanned.
     from ..encoders.cnn import TorchvisionClassifier
 
     network = TorchvisionClassifier(
@@ -201,7 +203,7 @@ def tag_images(
 def tag_costs(
     images: Any, service: Rekognition, out: str | os.PathLike[str] | None, progress: Progress
 ) -> pd.DataFrame:
-    """What :func:`costs` says of tags."""
+    """The table of :func:`costs` for tags."""
     table = usable_images(images, None, False, progress)
     folder = None if out is None else check_path("out", out)
     return pd.DataFrame([remote_tags.costs(service, table, stored_answers(folder, service))])
@@ -209,26 +211,26 @@ def tag_costs(
 
 @public
 def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
-    """How often each label comes.
+    """Count how often each label occurs.
 
     Parameters
     ----------
     tags : DataFrame
-        What :func:`tag_images` returned, or a table of yours with ``image_id`` and
-        ``label`` (missing for images without one).
+        The result of :func:`tag_images`, or your own table with ``image_id`` and ``label``
+        (missing for images without a label).
 
     Returns
     -------
     DataFrame
-        One row per label, the most frequent first: ``label``, ``n_images`` with it,
-        their ``share`` of the images that were looked at, ``mean_confidence`` (where the
-        table has a confidence). Images that could not be tagged, which
-        :func:`tag_images` returns with a reason, were not looked at.
+        One row per label, the most frequent first: ``label``, ``n_images`` with it, their
+        ``share`` of the classified images, ``mean_confidence`` (if the table has a confidence).
+        Images that could not be tagged, which :func:`tag_images` returns with a reason, do not
+        count.
 
     Raises
     ------
     ImagestrataError
-        If a column is missing, or there is no label.
+        If a column is missing, or the table has no label.
     """
     tags = check_table("tags", tags, ("image_id", "label"), "tag_images")
     found = tags.dropna(subset="label")
@@ -246,7 +248,7 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
 
 
 def looked_at(tags: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows are about images that were looked at: they have a tag, or none was found."""
+    """Whether each row belongs to a classified image: it has a tag, or none was found."""
     if "reason" not in tags:
         return pd.Series(True, index=tags.index)
     found = tags["label"].notna() | tags["reason"].isna()
@@ -267,15 +269,16 @@ def _tag_by_service(
     """:func:`tag_images` with a service."""
     if not isinstance(service, Rekognition):
         raise ImagestrataError(
-            f"{arg('classifier')} must be what {verb('Rekognition')} makes, not {quote(service)}.",
+            f"{arg('classifier')} must be the name of a classifier of torchvision or a "
+            f"{verb('Rekognition')}, not {quote(service)}.",
             f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Classifiers of "
-            "torchvision, by their names, run on this machine and cost nothing.",
+            "torchvision run on this machine and cost nothing.",
         )
     if budget is not None:
         budget = check_float("budget", budget, minimum=0)
     if out is None:
         raise ImagestrataError(
-            f"Answers that cost money are stored: {arg('out')} must name a run folder.",
+            f"{arg('out')} must be a run folder, in which answers that cost money are stored.",
             f"For instance {arg('out', 'my-run')}.",
         )
     table = usable_images(images, out, overwrite, progress)
@@ -341,13 +344,13 @@ def _tags(
     n_tags = min(n_tags, len(names))
     shares = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
-    # Stable, so that ties go to the class that comes first.
+    # The sort is stable, so that of tied classes the first one counts.
     best = np.argsort(-shares, axis=1, kind="stable")[:, :n_tags]
     confidences = np.take_along_axis(shares, best, axis=1)
     kept = confidences >= min_confidence
     kept[[reason is not None for reason in reasons]] = False
     kept_or_first = kept.copy()
-    kept_or_first[~kept.any(axis=1), 0] = True  # images without a tag keep one row
+    kept_or_first[~kept.any(axis=1), 0] = True  # images without a tag have one row
     rows, columns = np.nonzero(kept_or_first)
     tagged = kept[rows, columns]
     why = [BELOW if reasons[row] is None else reasons[row] for row in rows]
