@@ -24,10 +24,8 @@ def require(module: str, extra: str, what: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        if error.name is not None and error.name.partition(".")[0] != module.partition(".")[0]:
-            detail = f" ({error})"  # the module is installed, but lacks another one
-        else:
-            detail = ""
+        own = error.name is None or error.name.partition(".")[0] == module.partition(".")[0]
+        detail = "" if own else f" ({error})"  # the module is installed, but lacks another one
         raise ImagestrataError(
             f"{what} needs the Python package {quote(module)}, which is not installed{detail}.",
             f"Install it with {install(extra)}.",

@@ -68,7 +68,11 @@ class FolderLock:
             if not lock_descriptor(file, blocking=False):
                 holder = _holder(file)
                 os.close(file)
-                raise _in_use(folder, holder)
+                raise ImagestrataError(
+                    f"Another process is working in {quote(folder)} ({holder}).",
+                    "Wait until it has finished, end it, or choose another folder. A process that "
+                    "was killed holds no lock: you need not delete anything.",
+                )
         except OSError as error:
             os.close(file)
             if error.errno not in _NO_LOCKS:
@@ -131,11 +135,3 @@ def _holder(file: int) -> str:
         return "process {process} on {machine}, since {since}".format(**holder)
     except (OSError, ValueError, KeyError, TypeError):
         return "which one is unknown"
-
-
-def _in_use(folder: Path, holder: str) -> ImagestrataError:
-    return ImagestrataError(
-        f"Another process is working in {quote(folder)} ({holder}).",
-        "Wait until it has finished, end it, or choose another folder. A process that was killed "
-        "holds no lock: you need not delete anything.",
-    )

@@ -189,22 +189,19 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
                 "Give a single id as a list of one element, or check the spelling of the file.",
             )
         entries = _entries_of_file(Path(exclude), known)
-    elif isinstance(exclude, pd.DataFrame):
-        columns = _columns(exclude, arg("exclude"))
-        entries = [
-            (next((name for name in row if isinstance(name, str) and name), ""), f"row {number}")
-            for number, row in enumerate(zip(*columns, strict=True), start=1)
+    elif isinstance(exclude, Iterable):
+        is_table = isinstance(exclude, pd.DataFrame)
+        columns = _columns(exclude, arg("exclude") if is_table else "exclude")
+        given = [
+            next((n for n in row if isinstance(n, str) and n), "")
+            for row in zip(*columns, strict=True)
         ]
+        unit = "row" if is_table else "entry"
+        entries = [(name, f"{unit} {number}") for number, name in enumerate(given, start=1)]
     else:
-        if not isinstance(exclude, Iterable):
-            raise ImagestrataError(
-                f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
-            )
-        given = id_texts(pd.Series(list(exclude), dtype=object), "exclude")
-        entries = [
-            (name if isinstance(name, str) else "", f"entry {number}")
-            for number, name in enumerate(given, start=1)
-        ]
+        raise ImagestrataError(
+            f"{arg('exclude')} must be a list of image ids, not {quote(exclude)}."
+        )
     rows: dict[int, None] = {}
     unknown = []
     for name, where in entries:

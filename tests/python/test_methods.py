@@ -294,7 +294,7 @@ def test_what_is_unfinished_missing_or_contradictory(made, tmp_path):
     described = read_json(run / "run.json")
     del described["steps"]["cluster"]["counts"]["n_images"]
     (run / "run.json").write_text(json.dumps(described))
-    with pytest.raises(ImagestrataError, match=r"'cluster' is incomplete \('n_images'\)"):
+    with pytest.raises(ImagestrataError, match=r"'cluster' in .* is incomplete \('n_images'\)"):
         methods_paragraph(run)
 
 

@@ -383,8 +383,8 @@ def test_bad_settings(settings, message):
     ("options", "message"),
     [
         ({"out": None}, "`out` must be a run folder"),
-        ({"weights": "x.pth"}, "`weights` is for classifiers of torchvision"),
-        ({"device": "cuda"}, "`device` is for classifiers of torchvision"),
+        ({"weights": "x.pth"}, 'weights="x.pth" has no effect with a service'),
+        ({"device": "cuda"}, 'device="cuda" has no effect with a service'),
         ({"budget": -1}, "`budget` must be at least 0"),
         ({"consent": "yes"}, "`consent` must be True or False"),
     ],

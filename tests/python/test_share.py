@@ -219,7 +219,9 @@ def test_ratings_stand_in_the_order_of_the_new_ids(run, tmp_path):
 
 @pytest.mark.parametrize("group", ["a@b.example", "@handle", "https://x.example/u", "www.x.org"])
 def test_groups_that_are_addresses_are_refused(run, ratings, tmp_path, group):
-    with pytest.raises(ImagestrataError, match="The column 'group' of `ratings` contains addresses"):
+    with pytest.raises(
+        ImagestrataError, match="The column 'group' of `ratings` contains addresses"
+    ):
         share_bundle(run, tmp_path / "bundle", ratings=ratings.assign(group=group))
     assert not (tmp_path / "bundle").exists()
 
@@ -228,7 +230,7 @@ def test_groups_that_tell_people_apart_are_refused(run, tmp_path):
     image = Embeddings.load(run).images["image_id"][0]
     people = [f"p{i}" for i in range(8)]
     table = pd.DataFrame({"respondent_id": people, "group": people, "image_id": image, "rating": 1})
-    with pytest.raises(ImagestrataError, match="8 values for 8 respondents: it tells them apart"):
+    with pytest.raises(ImagestrataError, match="8 values for 8 respondents: it identifies them"):
         share_bundle(run, tmp_path / "bundle", ratings=table)
     months = ["2018-06", "2018-07"] * 4
     assert share(run, tmp_path / "bundle", ratings=table.assign(group=months)).is_dir()
@@ -376,7 +378,10 @@ def test_ids_of_ones_own_may_be_names(tmp_path):
     steps = {"embed": {"settings": {"weights": "C:\\Users\\me"}, "inputs": "x", "finished": "now"}}
     steps["embed"] |= {"started": "now", "versions": {}, "counts": {}}
     (tmp_path / "run" / "run.json").write_text(json.dumps({"imagestrata": "0", "steps": steps}))
-    with pytest.raises(ImagestrataError, match="30 of 30 ids are your own, 'person 0' for one"):
+    with pytest.raises(
+        ImagestrataError,
+        match="30 of 30 ids are your own and could identify people; the first is 'person 0'",
+    ):
         share_bundle(tmp_path / "run", tmp_path / "bundle")
     bundle = share(tmp_path / "run", tmp_path / "bundle", new_ids=True)
     assert b"person" not in every_byte(bundle) and b"Users" not in every_byte(bundle)

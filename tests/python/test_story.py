@@ -285,7 +285,7 @@ def test_a_table_that_took_the_place_of_another_is_noticed_and_made_again(run, t
 
     images = read_table(run / "images.parquet")
     write_table(run / "images.parquet", images.assign(n_copies=7))
-    with pytest.raises(ImagestrataError, match="'scan' wrote it"):
+    with pytest.raises(ImagestrataError, match="'scan' wrote: it"):
         share_bundle(run, tmp_path / "bundle")
 
 

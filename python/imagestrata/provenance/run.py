@@ -119,7 +119,14 @@ def check_settings(
     folder = check_path("out", out)
     old = read_run(folder)["steps"].get(name)
     if old is not None and old["settings"] != plain(settings):
-        raise _other_settings(folder, name, old["settings"], plain(settings))
+        before, after = old["settings"], plain(settings)
+        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        was = ", ".join(setting(key, before.get(key)) for key in changed)
+        asked = ", ".join(setting(key, after.get(key)) for key in changed)
+        raise ImagestrataError(
+            f"{quote(folder)} already holds the step {quote(name)} with {was}, not with {asked}.",
+            OR_REPLACE,
+        )
 
 
 def find_step(folder: Path, name: str) -> tuple[Path, dict[str, Any] | None]:
@@ -312,18 +319,6 @@ def holds(folder: Path, name: str, asked: Mapping[str, Any]) -> bool:
     """Whether a folder contains this step, finished, with these settings and inputs."""
     old = read_run(folder)["steps"].get(name)
     return old is not None and bool(old["finished"]) and asked.items() <= old.items()
-
-
-def _other_settings(
-    folder: Path, name: str, old: dict[str, Any], new: dict[str, Any]
-) -> ImagestrataError:
-    names = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    was = ", ".join(setting(key, old.get(key)) for key in names)
-    now = ", ".join(setting(key, new.get(key)) for key in names)
-    return ImagestrataError(
-        f"{quote(folder)} already holds the step {quote(name)} with {was}, not with {now}.",
-        OR_REPLACE,
-    )
 
 
 def fingerprint(content: Any) -> str:

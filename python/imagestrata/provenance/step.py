@@ -249,7 +249,11 @@ class Step:
                     return found
                 file = self.folder / step_kinds()[self.name].product
                 if not self._overwrite:
-                    raise _changed(file, self.name)
+                    raise _Changed(
+                        f"{quote(file)} was changed after the step {quote(self.name)} wrote it.",
+                        f"Restore the original, or use {arg('overwrite', True)} to write it again; "
+                        "the changed file is kept.",
+                    )
                 keep_changed(self.folder, file)
         except _Changed:
             raise
@@ -294,14 +298,6 @@ class Step:
 
 class _Changed(ImagestrataError):
     """A table of the run was changed after it was written."""
-
-
-def _changed(file: Path, name: str) -> _Changed:
-    return _Changed(
-        f"{quote(file)} was changed after the step {quote(name)} wrote it.",
-        f"Restore the original, or use {arg('overwrite', True)} to write it again; the changed "
-        "file is kept.",
-    )
 
 
 def _of_older_version(folder: Path, name: str) -> ImagestrataError:

@@ -257,7 +257,7 @@ def share_bundle(
         building.replace(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    warn(WARNING if linked is None else f"{WARNING} {_told(linked)}")
+    warn(_warning(linked))
     return target
 
 
@@ -300,11 +300,12 @@ def linked_share(
     return hits / max(1, len(attacked))
 
 
-def _told(linked: float) -> str:
-    return (
-        f"Anybody with the files can link {linked:.0%} of the images to their vectors here, "
-        "although the ids are new."
-    )
+def _warning(linked: float | None) -> str:
+    """What embeddings reveal, with the share of images that are linked despite new ids."""
+    return WARNING if linked is None else (
+        f"{WARNING} Anybody with the files can link {linked:.0%} of the images to their vectors "
+        "here, although the ids are new."
+    )  # fmt: skip
 
 
 def _check_columns(columns: Sequence[str] | None) -> list[str]:
@@ -666,7 +667,7 @@ Made with imagestrata {version()}. It contains no images, no paths and no names 
 
 {ids}
 
-{changed}{textwrap.fill(WARNING if linked is None else f"{WARNING} {_told(linked)}", 96)}
+{changed}{textwrap.fill(_warning(linked), 96)}
 
 In Python:
   from imagestrata import Clustering, Embeddings

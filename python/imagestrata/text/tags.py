@@ -18,7 +18,7 @@ from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classe
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..tables import check_table, with_file
-from ..validate import check_bool, check_float, check_int, check_path
+from ..validate import check_bool, check_float, check_idle, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
 from ..work import warn_of
@@ -136,19 +136,16 @@ def tag_images(
     overwrite = check_bool("overwrite", overwrite)
     consent = check_bool("consent", consent)
     if not isinstance(classifier, str):
-        for_networks = {
-            "weights": weights is None,
-            "labels": labels is None,
-            "resize": resize == DEFAULT_RESIZE,
-            "precision": precision == "auto",
-            "device": device == "auto",
-            "batch_size": batch_size is None,
-            "engine": engine is None,
-        }
-        given_ones = [name for name, absent in for_networks.items() if not absent]
-        if isinstance(classifier, Rekognition) and given_ones:
-            raise ImagestrataError(
-                f"{arg(given_ones[0])} is for classifiers of torchvision, not for a service."
+        if isinstance(classifier, Rekognition):
+            names = None if labels is None else _check_labels(labels)
+            unset = {"weights": weights, "labels": names, "batch_size": batch_size}
+            idle = {name: (one, None) for name, one in {**unset, "engine": engine}.items()}
+            auto = {"precision": (precision, "auto"), "device": (device, "auto")}
+            check_idle(
+                "with a service, only with a classifier of torchvision",
+                **idle,
+                resize=(resize, DEFAULT_RESIZE),
+                **auto,
             )
         return _tag_by_service(
             images, classifier, n_tags, min_confidence, budget, consent, out, overwrite, progress
