@@ -364,7 +364,7 @@ class TestVerbs:
         np.testing.assert_allclose(here["probability"], there["probability"], atol=1e-5)
 
     def test_a_service_is_asked_from_here(self, client: Any, corpus: Path) -> None:
-        with pytest.raises(ImagestrataError, match="engine=.* has no effect with a service"):
+        with pytest.raises(ImagestrataError, match=r"engine=.* has no effect with a service"):
             tag_images(corpus, Rekognition(), engine=client)
 
     def test_failures_are_counted_as_ever(self, client: Any, tmp_path: Path) -> None:
