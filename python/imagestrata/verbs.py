@@ -67,11 +67,13 @@ PRODUCTS = {
     ),
     "keywords": _table("keywords", "cluster_keywords", "clustering", "cluster", "rank", "term"),
     "points": _table("a map", "map_images", "embeddings", "image_id", "x", "y", "method"),
+    "codes": _table("codes", "read_coding", None, "image_id", "coder", "code", "value"),
     "tags": _table("tags", "tag_images", None, "image_id", "rank", "label", "confidence"),
 }
 
 #: The products that an argument of a name takes, in every verb.
 TAKES = {
+    "answers": ("judgements",),  # or labels, which no verb makes
     "clustering": ("clustering", "clusters of images"),
     "embeddings": ("embeddings",),
     "judgements": ("judgements",),

@@ -18,6 +18,7 @@ from imagestrata import ImagestrataError
 from imagestrata.cli import COMMANDS
 from imagestrata.cli.config import read_config
 from imagestrata.cli.options import Setting, Settings, as_setting
+from imagestrata.cli.run_folder import read_grid
 from imagestrata.cli.texts import HELP
 
 #: What a command takes from the run folder, makes itself, or has as an argument of its own.
@@ -305,12 +306,12 @@ def test_options_of_the_command_itself_stand_there_too(posts, settings, tmp_path
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("[cluster]\nn_cluster = 3", r"a key 'n_cluster' in \[cluster\]", "n_clusters"),
-        ("[cluster]\nn-clusters = 3", "a key 'n-clusters'", "n_clusters"),
-        ("[clutser]\nk = 3", r"a section \[clutser\]", "cluster"),
-        ("sed = 3", "a key 'sed' outside of a section", "seed"),
-        ("k = 3", "a key 'k' outside of a section", "belong to the section"),
-        ("[cluster]\nimages = 3", r"a key 'images' in \[cluster\]", "Its keys"),
+        ("[cluster]\nn_cluster = 3", r"unknown key 'n_cluster' in \[cluster\]", "n_clusters"),
+        ("[cluster]\nn-clusters = 3", "unknown key 'n-clusters'", "n_clusters"),
+        ("[clutser]\nk = 3", r"unknown section \[clutser\]", "cluster"),
+        ("sed = 3", "unknown key 'sed' outside of a section", "seed"),
+        ("k = 3", "unknown key 'k' outside of a section", "belong to the section"),
+        ("[cluster]\nimages = 3", r"unknown key 'images' in \[cluster\]", "Its keys"),
         ("[cluster\nk = 3", "cannot be read", "must be TOML"),
     ],
 )
@@ -320,6 +321,14 @@ def test_what_a_file_may_not_say_is_refused(text, said, hint, tmp_path):
     with pytest.raises(ImagestrataError, match=said) as refused:
         call("cluster", tmp_path, "--config", file)
     assert hint in refused.value.hint
+
+
+def test_files_of_settings_that_are_not_there_are_named(tmp_path):
+    absent = tmp_path / "no.toml"
+    with pytest.raises(ImagestrataError, match=r"no\.toml' does not exist"):
+        call("cluster", tmp_path, "--config", absent)
+    with pytest.raises(ImagestrataError, match=r"no\.toml' does not exist"):
+        read_grid(str(absent))
 
 
 def test_a_value_of_a_file_is_checked_by_its_verb(posts, tmp_path):

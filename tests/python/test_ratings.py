@@ -456,10 +456,11 @@ def test_bad_files(tmp_path):
     rows = page_rows().iloc[:2]
     other = rows.iloc[:1].assign(rating="3")
     for bad, arguments, message in [
-        (tmp_path / "no.csv", {}, "no file"),
+        (tmp_path / "no.csv", {}, "does not exist"),
         (tmp_path, {}, "no file that ends in .csv"),
         ([], {}, "`files` is empty"),
         (rows.drop(columns="item"), {}, "lacks the column 'item'"),
+        (rows.drop(columns="rating"), {}, "neither a column of ratings nor one that is called"),
         (rows.assign(rating=""), {}, "no rating in 'the table'"),
         (rows.assign(rating="seven"), {}, "2 of 2 ratings are no numbers: 'seven'"),
         (rows, {"scale": (1, 10)}, "1 of 2 ratings are off the scale 1 to 10: '0'"),

@@ -201,6 +201,16 @@ def test_things_of_the_wrong_type_are_refused_in_our_words(name, tmp_path):
             function(**given)
 
 
+def test_codes_packets_and_unjudged_pairs_have_no_consensus():
+    codes = pd.DataFrame(columns=["image_id", "coder", "code", "value"])
+    packets = pd.DataFrame(columns=["packet_id", "position", "image_id"])
+    pairs = pd.DataFrame(columns=["pair_id", "image_a", "image_b"])
+    for table, maker in ((codes, "coding"), (packets, "assign_annot"), (pairs, "sample_pairs")):
+        with pytest.raises(ImagestrataError, match=f"not .*, which .*{maker}") as refused:
+            imagestrata.consensus(table)
+        assert "read_pairs()" in refused.value.message
+
+
 def test_errors_show_no_traceback_of_other_packages():
     """Whatever an error is raised for is said in its message: `from None`."""
     for path in Path(imagestrata.__file__).parent.rglob("*.py"):

@@ -151,7 +151,7 @@ def need_columns(table: pd.DataFrame, needed: Iterable[str], asked: Asked) -> No
         where = quote(table["file"].iloc[0]) if len(table) else "A file"
         raise ImagestrataError(
             f"{where} lacks the column {quote(missing[0])}; it has {there}.",
-            f"Give the file that the page makes, with all its columns: a {asked.said} needs "
+            f"Give the file that the page makes, with all its columns: each {asked.said} needs "
             f"{', '.join(needed)}.",
         )
 

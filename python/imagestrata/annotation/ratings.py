@@ -168,8 +168,15 @@ def _named(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 def _long(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """One row per rating, where each item has a column of its own."""
     there = [name for name in names if name in table]
-    if "rating" in table or not there:
+    if "rating" in table or table.empty:
         return table
+    if not there:
+        seen = ", ".join(quote(one) for one in table if one != "file")
+        raise ImagestrataError(
+            "There is neither a column of ratings nor one that is called like an item "
+            f"({', '.join(quote(name) for name in names)}).",
+            f"There are {seen}: say which with {arg('columns')} or {arg('items')}.",
+        )
     one = [name for name in table if name not in there]
     table = table.rename_axis("_row").reset_index()
     long = table.melt(["_row", *one], there, "item", "rating").sort_values("_row", kind="stable")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError
+from ..tables import text_of
 from ..wording import quote
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ def read_config(path: Path, commands: Mapping[str, Command]) -> dict[str, dict[s
     """
     from ..verbs import COMMON
 
+    text = text_of(path)
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        found = tomllib.loads(text)
+    except ValueError as error:
         raise ImagestrataError(
             f"The settings in {quote(path)} cannot be read ({error}).",
             'The file must be TOML, such as: [cluster], and below it: method = "kmeans".',

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import imagestrata
 
 from ..errors import ImagestrataError, plural
+from ..tables import text_of
 from ..wording import arg, quote
 
 if TYPE_CHECKING:
@@ -142,9 +143,10 @@ def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> lis
 
 def read_grid(path: str) -> Any:
     """The settings to compare, from a JSON file."""
+    text = text_of(path)
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        return json.loads(text)
+    except ValueError as error:
         raise ImagestrataError(
             f"The grid {quote(path)} cannot be read ({error}).",
             'Give a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',

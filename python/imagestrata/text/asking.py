@@ -115,7 +115,7 @@ def ask_all(
             if in_a_row == _MOST_FAILURES:
                 raise ImagestrataError(
                     f"{plural(in_a_row, 'image')} in a row received no answer from {host}. The "
-                    f"last reason: {failure.reason}.",
+                    f"last reason: {failure.reason.rstrip('.')}.",
                     f"Remove the cause and run {SAME_CALL} again: stored answers are kept.",
                 )
     if failed:
