@@ -127,7 +127,7 @@ def text_of(
         data = file.read_bytes()
     except FileNotFoundError:
         raise ImagestrataError(
-            f"The file {quote(file)} does not exist.", "Check the spelling, or give the full path."
+            f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
         ) from None
     except IsADirectoryError:
         raise ImagestrataError(
