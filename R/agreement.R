@@ -1,42 +1,43 @@
-#' Measure how far annotators agree
+#' Measure agreement between annotators
 #'
 #' @param judgements The result of [read_pairs()], or a data frame with the columns `pair_id`,
 #'   `annotator` and `judgement` (a number), one row per judgement. Not every annotator needs
 #'   to have judged every pair.
-#' @param level Whether judgements merely differ (`"nominal"`), have an order (`"ordinal"`), or
-#'   have distances (`"interval"`), for Krippendorff's alpha. By default all three, or, with two
-#'   different judgements (where all are the same), `"nominal"`. With `"nominal"` there are no
-#'   weighted kappas.
-#' @param n_boot Draws from which the intervals come.
+#' @param level Level of measurement for Krippendorff's alpha: judgements are categories
+#'   (`"nominal"`), have an order (`"ordinal"`) or have distances (`"interval"`). By default all
+#'   three; with only two different judgements, for which the three are identical, `"nominal"`. With
+#'   `"nominal"` no weighted kappas are reported.
+#' @param n_boot Number of bootstrap draws for the intervals.
 #' @param conf_level Confidence level of the intervals.
 #' @param seed Seed of the draws.
 #' @inheritParams scan_images
 #'
-#' @details
-#' Weighted kappas are those of `irr::kappa2(weight = "equal")` and `"squared"` where judgements are
-#' a whole number apart from each other and every grade occurs; otherwise the distances of the
-#' numbers count, not their ranks.
+#' @details Weighted kappas are those of `irr::kappa2(weight = "equal")` and `"squared"` if
+#' judgements are consecutive whole numbers and every grade occurs. Otherwise they use the distances
+#' between the numbers, not their ranks.
 #'
 #' Intervals come from a Bayesian bootstrap (Rubin 1981): each pair of images, with all its
-#' judgements, has a random weight. It begins with one pair in all that is judged by chance, every
-#' judgement being as likely as every other, instead of with nothing. So intervals do not vanish
-#' where all annotators agree; for two annotators and two different judgements, that of
-#' `percent_agreement` is Jeffreys'. Intervals lie between percentiles and say how the measure would
-#' vary with other pairs, the annotators being the same.
+#' judgements, receives a random weight. The prior is worth one pair that is judged at random, with
+#' every judgement equally likely. Intervals therefore keep a positive width even if all annotators
+#' agree; for two annotators and two different judgements, the interval of `percent_agreement` is
+#' Jeffreys'. The limits are percentiles. They describe how the measure would vary with other pairs
+#' and the same annotators.
 #'
-#' @returns A tibble with one row per measure: `measure`, `annotators` (the two, or `"all"`),
-#'   `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). Measures are:
+#' @returns A tibble with one row per measure: `measure`, `annotators` (the two annotators, or
+#'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements).
+#'   Measures are:
 #'
-#'   - `percent_agreement` (as a share) and `cohen_kappa`, of each two annotators and their mean
-#'     (`"all"`), of the kappas that are defined; a warning counts the others.
-#'   - `cohen_kappa_linear` and `cohen_kappa_quadratic`, Cohen's weighted kappa of graded
-#'     judgements: a disagreement weighs as much as the distance of the two judgements, or its
-#'     square. Only where there are more than two different judgements.
+#'   - `percent_agreement` (as a share) and `cohen_kappa`, for each two annotators, and the mean
+#'     over them (`"all"`). The mean is that of the kappas that are defined; a warning counts the
+#'     others.
+#'   - `cohen_kappa_linear` and `cohen_kappa_quadratic`, Cohen's weighted kappa for graded
+#'     judgements: the weight of a disagreement is the distance between the two judgements, or its
+#'     square. Reported only with more than two different judgements.
 #'   - `fleiss_kappa`, over the pairs with the most frequent number of judgements.
 #'   - `krippendorff_alpha_nominal`, `..._ordinal`, `..._interval`.
 #'
-#'   A measure that is not defined, such as a kappa where all judgements are the same, is `NA`.
-#' @seealso [consensus()] makes one judgement of several.
+#'   An undefined measure is `NA`, for example a kappa if all judgements are the same.
+#' @seealso [consensus()] combines several judgements into one.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -47,6 +48,5 @@
 #' )
 #' agreement(judgements)
 agreement <- function(judgements, level = NULL, n_boot = 1000, conf_level = 0.95, seed = 0, ...) {
-  check_dots(...)
   decode_result(call_verb("agreement"))
 }

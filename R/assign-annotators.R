@@ -1,27 +1,27 @@
 #' Make packets of images for annotators
 #'
-#' Deals the images of a sample to respondents: one packet each, every image to as many of each
-#' group as asked for, and to nobody two images of one cluster.
+#' Distributes the images of a sample over packets, one for each respondent. Each image goes to
+#' `raters_per_group` respondents of every group, and no respondent gets two images of one cluster.
 #'
 #' @param sample The result of [sample_images()]: one row per image, with the columns
 #'   `image_id` and `cluster`.
-#' @param groups Groups of respondents. Each rates every image.
-#' @param n_images Images in a packet, as in the paper; some packets have one less where the
-#'   numbers do not come out even.
-#' @param raters_per_group Respondents of each group who rate an image.
-#' @param residual How images without a cluster (-1) count: `"together"`, one cluster, so that a
-#'   packet has one of them at most; `"alone"`, each as a cluster of its own.
-#' @param seed Decides who gets which images, and their order.
+#' @param groups Names of the groups of respondents. Every group rates every image.
+#' @param n_images Number of images in a packet; the default is that of the paper. If the numbers do
+#'   not divide evenly, some packets have one image less.
+#' @param raters_per_group Number of respondents of each group who rate an image.
+#' @param residual Treatment of images without a cluster (-1). `"together"`: they count as one
+#'   cluster, so that a packet has at most one of them. `"alone"`: each counts as a cluster of its
+#'   own.
+#' @param seed Seed for the assignment of images to packets and their order.
 #' @inheritParams scan_images
 #'
-#' @details
-#' Ratings are laid in a row, those of a cluster side by side, and dealt like cards to as many
-#' packets as are needed. So packets differ by one image at most, and no packet gets two images of
-#' a cluster as long as that has no more ratings than there are packets. Where it has more, no
-#' other way of dealing would do either: the request is refused, with what would work.
+#' @details Ratings are put in a row, with the ratings of a cluster next to each other, and go to
+#' the packets in turn. Packets therefore differ by at most one image, and no packet gets two images
+#' of a cluster as long as the cluster has no more ratings than there are packets. If a cluster has
+#' more, no assignment is possible: the error then names numbers that work.
 #'
 #' @returns A tibble with one row per packet and image: `packet_id`, `group`, `position` (in the
-#'   packet), `image_id`, `cluster`, and `path` where the sample has it.
+#'   packet), `image_id`, `cluster`, and `path` if the sample has it.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -37,6 +37,5 @@ assign_annotators <- function(sample,
                               out = NULL,
                               overwrite = FALSE,
                               ...) {
-  check_dots(...)
   decode_table(call_verb("assign_annotators"))
 }

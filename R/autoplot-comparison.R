@@ -1,16 +1,17 @@
 #' Plots of a comparison
 #'
-#' Where the images of each cluster are in another clustering.
+#' Shows which clusters of another clustering hold the images of each cluster.
 #'
 #' @param object The result of [compare_clusterings()].
-#' @param type `"flow"`: a column for each clustering, a bar for each cluster as high as it has
-#'   images, and ribbons for the images that two clusters share; a cluster has the colour of the
-#'   one before it that gave it most, and the residual is pale. `"heatmap"`: two clusterings,
-#'   clusters of the first as rows and of the second as columns; a cell shows how many percent of
-#'   the row's images it has.
+#' @param type `"flow"`: a column for each clustering, a bar for each cluster with a height in
+#'   proportion to its images, and ribbons for the images that two clusters share. A cluster has the
+#'   colour of the cluster to its left with which it shares most images; the residual is pale.
+#'   `"heatmap"`: two clusterings, with clusters of the first as rows and of the second as columns.
+#'   A cell shows the percentage of the row's images in it.
 #' @param clusterings Names of the clusterings to draw, in this order; two for a heat map. By
 #'   default all of them, or the first two.
-#' @param n_clusters The largest clusters of each are drawn, smaller ones as one (`"others"`).
+#' @param n_clusters Number of clusters that are drawn for each clustering, the largest first.
+#'   Smaller ones are drawn as one (`"others"`).
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -74,9 +75,9 @@ shown_clusters <- function(clusters, n, n_clusters) {
   residual <- text == "-1"
   names <- unique(text[!residual])
   sizes <- vapply(names, \(name) sum(n[text == name]), 0)
-  # Ties by name: a clustering is to stand in the same order whatever it is compared with.
+  # Ties by name: a clustering has the same order whatever it is compared with.
   names <- names[order(-sizes, nchar(names), names)]
-  # A single small cluster needs no more room than "others".
+  # A single small cluster takes no more room than "others".
   large <- if (length(names) > n_clusters + 1) utils::head(names, n_clusters) else names
   text[!text %in% large] <- "others"
   text[residual] <- "residual"
@@ -127,7 +128,7 @@ plot_flows <- function(flows, clusterings, n_clusters) {
   fills <- plain_fills(rep_len(flow_colours, length(order)), order)
   bars <- ribbons <- list()
   for (i in steps) {
-    # The next clustering stands in the order in which it came out of this one.
+    # The order of the next clustering follows from its flows from this one.
     counts <- tables[[i]][order, , drop = FALSE]
     bars[[i]] <- flow_bars(i, rowSums(counts), fills)
     ribbons[[i]] <- flow_ribbons(i, counts, fills)
@@ -191,7 +192,8 @@ plain_fills <- function(fills, names) {
   fills
 }
 
-# For each column the colour of the row that gave it most; a new one if that is no cluster.
+# For each column the colour of the row with the largest flow into it; a new colour if that row is
+# not a cluster.
 hand_on <- function(fills, counts) {
   home <- unname(apply(counts, 2, which.max))
   none <- rownames(counts)[home] %in% c("others", "residual")
@@ -200,7 +202,7 @@ hand_on <- function(fills, counts) {
   handed
 }
 
-# Neighbours differ in lightness as well as in colour.
+# Neighbours differ in lightness and in colour.
 flow_colours <- c(
   "#5b7896", "#e08a00", "#7a9a54", "#a0527a", "#4f9aa8", "#c9a94b", "#3d4a5c", "#b9745c"
 )
@@ -230,7 +232,7 @@ flow_ribbons <- function(place, counts, fills) {
   from <- left$top[cells[, 1]] + left$unit * before[cells]
   to <- right$top[cells[, 2]] + right$unit * above[cells]
   n <- counts[cells]
-  # A smooth step from one side to the other, there at the top and back at the bottom.
+  # The outline of a ribbon: along its top from left to right, and back along its bottom.
   along <- seq(0, 1, length.out = 40)
   step <- along^2 * (3 - 2 * along)
   across <- place + flow_bar / 2 + along * (1 - flow_bar)

@@ -36,16 +36,16 @@ plot_points <- function(object, points, keywords, call = rlang::caller_env()) {
     ggplot2::theme(axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank())
 }
 
-# Those of the core's map.
+# The colours of the core's map.
 map_colours <- c(
   "#3b7dd8", "#e0822b", "#3a9d5d", "#c8504f", "#8a63c9", "#1a9bab", "#d164a4", "#9a7b3f"
 )
 
-# Where the images lie, in their order.
+# Positions of the images, in the order of the clustering.
 check_points <- function(points, object, call) {
   if (is.null(points)) {
     abort_imagestrata(
-      "The map needs {.arg points}: where the images lie.",
+      "The map needs {.arg points}, the positions of the images.",
       hint = "Make them with {.code map_images(embeddings)}.",
       call = call
     )
@@ -59,8 +59,8 @@ check_points <- function(points, object, call) {
   lost <- object$image_id[!is.finite(rowSums(places))]
   if (length(lost) > 0) {
     abort_imagestrata(
-      "{length(lost)} of {nrow(object)} image{?s} of the clustering {?has/have} no place on the
-       map, {.val {lost[[1]]}} for one.",
+      "{length(lost)} of {nrow(object)} image{?s} of the clustering {?is/are} not on the map, for
+       example {.val {lost[[1]]}}.",
       hint = "Map the embeddings that were clustered.",
       call = call
     )
@@ -68,7 +68,7 @@ check_points <- function(points, object, call) {
   places
 }
 
-# Moved and stretched, both ways alike, so that they just fill a square of side 1.
+# Positions shifted and scaled, equally in both directions, to fill a square of side 1.
 on_a_square <- function(places) {
   low <- apply(places, 2, min)
   high <- apply(places, 2, max)
@@ -76,8 +76,8 @@ on_a_square <- function(places) {
   sweep(places, 2, (low + high) / 2) / (if (side > 0) side else 1) + 0.5
 }
 
-# For each place in turn a colour that is free yet, or the one whose nearest place is farthest
-# away; of equals the first.
+# For each place in turn an unused colour, or the colour whose nearest place is farthest away; among
+# equals the first.
 spread_colours <- function(places, n) {
   chosen <- integer()
   for (row in seq_len(nrow(places))) {
@@ -91,8 +91,8 @@ spread_colours <- function(places, n) {
   chosen
 }
 
-# A name is left out (NA) where an earlier one is in its way; a word joins its name where there
-# is room.
+# A name that overlaps an earlier one is left out (NA); a word is added to its name if there is
+# room.
 fitting_labels <- function(centres, names, words) {
   letter <- 0.0125
   line <- 0.032

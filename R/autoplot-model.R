@@ -1,13 +1,13 @@
 #' Plots of a fine-tuned model
 #'
 #' @param object The result of [fine_tune()].
-#' @param type `"training"`: loss and accuracy by epoch of the training and the validation
-#'   images, and the epoch that is kept (the Element's Figures 7.4 and 7.5). `"scores"`: how
-#'   good it is, by label, with 95% intervals, which are wide where few images were looked at.
-#'   `"confusion"`: what was taken for what.
-#' @param ... For `"training"`: further models to be drawn beside it, such as those of a grid,
-#'   in panels called as their arguments are, or after the settings in which they differ.
-#' @param split For `"confusion"`: `"test"`, `"val"` or `"train"`.
+#' @param type `"training"`: loss and accuracy of the training and the validation images by epoch,
+#'   and the epoch that is kept (Figures 7.4 and 7.5 of *Images as Data*). `"scores"`: the scores of
+#'   each label with 95% intervals, which are wide for few images. `"confusion"`: the confusion
+#'   matrix of each label.
+#' @param ... For `"training"`: further models to draw beside this one, such as those of a grid. The
+#'   panels have the names of the arguments, or else show the settings in which the models differ.
+#' @param split For `"confusion"`: the images to use, `"test"`, `"val"` or `"train"`.
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -25,8 +25,7 @@ autoplot.imagestrata_model <- function(object,
   if (type != "training") {
     check_dots(...)
   }
-  given <- if (!missing(split)) split
-  check_unused(type == "confusion", 'type = "confusion"', split = given)
+  check_unused(type == "confusion", 'type = "confusion"', split = if (!missing(split)) split)
   switch(type,
     training = plot_training(object, ...),
     scores = plot_scores(object),
@@ -67,7 +66,7 @@ plot_training <- function(...) {
     ggplot2::scale_colour_manual(values = split_colours) +
     ggplot2::labs(
       x = "Epoch", y = NULL, colour = NULL,
-      caption = "Dotted: the epoch that is kept, of lowest validation loss"
+      caption = "Dotted line: the epoch that is kept, with the lowest validation loss"
     ) +
     theme_strata() +
     ggplot2::theme(
@@ -86,7 +85,7 @@ name_models <- function(models, call = rlang::caller_env(2)) {
   rlang::set_names(models, make.unique(ifelse(given == "", differing, given), " "))
 }
 
-# The settings in which models differ, as words.
+# The settings in which models differ, as text.
 name_by_settings <- function(models) {
   settings <- lapply(models, function(model) {
     vapply(from_json(model$training)[["settings"]], as_words, "")
@@ -144,9 +143,9 @@ plot_confusion <- function(object, split) {
   cells <- dplyr::filter(confusion, .data$split == .env$split)
   if (nrow(cells) == 0) {
     abort_imagestrata(
-      "The model has no figures of the split {.val {split}}, only of
-       {.val {unique(confusion$split)}}.",
-      hint = "Models of a grid do not look at the test images: see {.fn tune_model}.",
+      "The model has no results for the split {.val {split}}, only for {.val
+       {unique(confusion$split)}}.",
+      hint = "Models of a grid are not evaluated on the test images: see {.fn tune_model}.",
       call = rlang::caller_env()
     )
   }
@@ -163,9 +162,9 @@ plot_confusion <- function(object, split) {
   plot_cells(cells, if (many) cells[cells$n > 0, ] else cells, size = if (many) 2 else 3.2) +
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
     ggplot2::labs(
-      x = "The model says", y = "The label says",
+      x = "Decision of the model", y = "Label",
       caption = sprintf(
-        "Numbers of %s images; shade: share of the row", tolower(names_of_splits[[split]])
+        "Number of %s images; shade: share of the row", tolower(names_of_splits[[split]])
       )
     ) +
     ggplot2::theme(

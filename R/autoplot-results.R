@@ -1,9 +1,10 @@
 #' Plots of tuning
 #'
 #' @param object The result of [tune_clusters()].
-#' @param type `"precision_recall"`: both measures of every candidate, the best one in a circle
-#'   (the paper's Figure 5). `"clusters"`: the measure that decides by the number of clusters,
-#'   with the baselines hollow (its Figure 7). Whiskers are 95% intervals.
+#' @param type `"precision_recall"`: precision against recall of every candidate, with a circle
+#'   around the best (the paper's Figure 5). `"clusters"`: the deciding measure against the number
+#'   of clusters, with hollow points for the baselines (the paper's Figure 7). Lines are 95%
+#'   intervals.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -27,9 +28,7 @@ autoplot.imagestrata_tuning <- function(object,
   if (type == "clusters") {
     shown <- results[results$measure == line$measure, ]
     shown$x <- shown$n_clusters
-    labels <- ggplot2::labs(
-      x = "Clusters", y = measure_names[[line$measure]], colour = NULL, shape = NULL, fill = NULL
-    )
+    title <- c("Clusters", measure_names[[line$measure]])
   } else {
     shown <- results[results$measure == "precision" & !results$baseline, ]
     recall <- results[results$measure == "recall", ]
@@ -37,11 +36,10 @@ autoplot.imagestrata_tuning <- function(object,
     shown$x <- recall$estimate
     shown$x_low <- recall$conf.low
     shown$x_high <- recall$conf.high
-    labels <- ggplot2::labs(
-      x = "Recall", y = "Precision", colour = NULL, shape = NULL, fill = NULL
-    )
+    title <- c("Recall", "Precision")
   }
-  draw_tuning(shown, line$candidate) + labels
+  draw_tuning(shown, line$candidate) +
+    ggplot2::labs(x = title[1], y = title[2], colour = NULL, shape = NULL, fill = NULL)
 }
 
 draw_tuning <- function(shown, best) {
@@ -79,8 +77,8 @@ measure_names <- c(
 
 #' Plot of stability
 #'
-#' How much of each cluster comes back, on average and in the worst twentieth of the refits.
-#' Lines mark what Hennig (2007) takes for stable and for dissolved.
+#' Shows the Jaccard coefficient of each cluster over the refits: the mean, and the 5% quantile.
+#' Dashed lines mark Hennig's (2007) limits for stable (.75) and dissolved (.5) clusters.
 #'
 #' @param object The result of [cluster_stability()].
 #' @inheritParams scan_images
@@ -96,19 +94,18 @@ autoplot.imagestrata_stability <- function(object, ...) {
   check_dots(...)
   clusters <- tidy(object, "clusters")
   clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
-  lines <- ggplot2::geom_hline(
-    yintercept = c(0.5, 0.75), colour = colours[["soft"]], linetype = "dashed"
-  )
+  bounds <- c(0.5, 0.75)
+  lines <- ggplot2::geom_hline(yintercept = bounds, colour = colours[["soft"]], linetype = "dashed")
   plot_clusters(clusters, "jaccard", "jaccard_low", "jaccard", lines, "Jaccard") +
     ggplot2::facet_wrap(ggplot2::vars(.data$kind), ncol = 1) +
     ggplot2::coord_cartesian(ylim = c(0, 1))
 }
 
-#' Plots of tests with people
+#' Plots of tests with annotators
 #'
-#' For a matching test the confusion matrix: rows are the clusters that sets come from, columns
-#' the descriptions that the majority chose; numbers count sets. For an intruder test the share
-#' found per cluster, with 95% intervals, against chance.
+#' A matching test is drawn as a confusion matrix: rows are the clusters that sets come from,
+#' columns are the descriptions that the majority chose, and numbers count sets. An intruder test is
+#' drawn as the share of intruders found in each cluster, with 95% intervals and a line at chance.
 #'
 #' @param object The result of [read_test()].
 #' @inheritParams scan_images
@@ -116,19 +113,12 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' @returns A ggplot.
 #' @family plots
 #' @export
-#' @examplesIf imagestrata_ready()
-#' folder <- imagestrata_example("images")
-#' topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
-#' page <- tempfile(fileext = ".html")
-#' key <- export_test(topics, page, "intruders", clusters = 1:4, progress = FALSE)
-#' answers <- tempfile("anna", fileext = ".csv")
-#' first <- key[key$place == 1, ] # an annotator who always takes the first image
-#' write.csv(
-#'   data.frame(set_id = first$set_id, annotator = "anna", judgement = first$image_id),
-#'   answers,
-#'   row.names = FALSE
-#' )
-#' autoplot(read_test(answers, key))
+#' @examplesIf imagestrata_ready() folder <- imagestrata_example("images") topics <-
+#' cluster_images(folder, encoder = "hog", progress = FALSE) page <- tempfile(fileext = ".html") key
+#' <- export_test(topics, page, "intruders", clusters = 1:4, progress = FALSE) answers <-
+#' tempfile("anna", fileext = ".csv") first <- key[key$place == 1, ] # an annotator who always
+#' chooses the first image write.csv( data.frame(set_id = first$set_id, annotator = "anna",
+#' judgement = first$image_id), answers, row.names = FALSE ) autoplot(read_test(answers, key))
 autoplot.imagestrata_cluster_test <- function(object, ...) {
   check_dots(...)
   if (is_matching(object)) plot_confused_sets(object) else plot_found_intruders(object)
@@ -159,5 +149,5 @@ plot_found_intruders <- function(object) {
   )
   plot_clusters(clusters, "share_found", "conf.low", "conf.high", chance, "Share found") +
     ggplot2::coord_cartesian(ylim = c(0, 1)) +
-    ggplot2::labs(x = "Cluster", size = "Sets", caption = "Dashed: chance")
+    ggplot2::labs(x = "Cluster", size = "Sets", caption = "Dashed line: chance")
 }

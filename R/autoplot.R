@@ -1,17 +1,17 @@
 #' Plots of a clustering
 #'
 #' @param object A clustering, from [cluster_images()].
-#' @param type `"trace"`: how the iterations went (the paper's Figure 6): images that
-#'   remained; clusters that were fitted and, of these, cohesive; mean size of the cohesive
-#'   clusters. `"sizes"`: how many images each cluster holds, and after how many clusters
-#'   50, 75 and 90 percent of the images are reached. `"silhouettes"`: how firmly clusters
-#'   hold their images: mean, and the range of the middle 80 percent. `"map"`: where the images
-#'   lie on a plane. The number of a cluster stands above the median of its images, unless that
-#'   of a larger one is in its way; eight colours are shared by all clusters, far ones by
-#'   preference; the residual is grey.
-#' @param points For `"map"`: what [map_images()] returned.
-#' @param keywords For `"map"`: what [cluster_keywords()] returned. The first term of each cluster
-#'   stands beside its number, where there is room.
+#' @param type `"trace"`: the course of the iterations (the paper's Figure 6): the images that
+#'   remain, the clusters that are fitted and how many of them are cohesive, and the mean size of
+#'   the cohesive clusters. `"sizes"`: the number of images in each cluster, and how many clusters
+#'   hold 50, 75 and 90 percent of the images. `"silhouettes"`: the mean silhouette of each cluster,
+#'   and the range of its middle 80 percent. `"map"`: the images as points on a plane. The number of
+#'   a cluster is above the median of its images, unless it would overlap that of a larger cluster.
+#'   The clusters share eight colours, such that clusters of the same colour are far apart; the
+#'   residual is grey.
+#' @param points For `"map"`: the result of [map_images()].
+#' @param keywords For `"map"`: the result of [cluster_keywords()]. The first term of each cluster
+#'   is beside its number if there is room.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -36,7 +36,7 @@ autoplot.imagestrata_clustering <- function(object,
   if (nrow(tidy(object, if (type == "trace") "trace" else "clusters")) == 0) {
     abort_imagestrata(
       "This clustering has no {if (type == 'trace') 'iterations' else 'clusters'} to draw.",
-      hint = if (type == "trace") "A single k-means leaves no trace: try {.code \"sizes\"}."
+      hint = if (type == "trace") "A single k-means has no iterations: use {.code \"sizes\"}."
     )
   }
   switch(type,
@@ -95,9 +95,9 @@ plot_sizes <- function(object) {
     theme_strata()
 }
 
-# After how many places a share of all images is reached, if it ever is.
+# The number of places after which a share of all images is reached, if it is reached.
 clusters_to_reach <- function(share, goals) {
-  # Sums of shares such as .1 are a little less than they ought to be.
+  # Rounding errors make sums of shares such as .1 a little too small.
   first <- vapply(goals, \(goal) which(cumsum(share) >= goal - 1e-9)[1], 1L)
   reached <- tibble::tibble(place = first, label = paste0(100 * goals, "%"))
   reached <- reached[!is.na(first), ]

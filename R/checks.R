@@ -1,5 +1,5 @@
-# Every error on purpose is of class `imagestrata_error` and says three things: what
-# was expected, what was seen, and (in `hint`) what to do now. Texts are cli templates.
+# Every deliberate error has the class `imagestrata_error` and says three things: what was expected,
+# what was seen, and (in `hint`) what to do now. Texts are cli templates.
 
 abort_imagestrata <- function(message, hint = NULL, ..., class = NULL,
                               call = rlang::caller_env(), .envir = parent.frame()) {
@@ -15,15 +15,19 @@ abort_imagestrata <- function(message, hint = NULL, ..., class = NULL,
   )
 }
 
-# Line breaks in a template are for the reader of the source.
+# A warning of ours, in the same form.
+warn_imagestrata <- function(message, hint = NULL, .envir = parent.frame()) {
+  cli::cli_warn(c(message, i = hint), class = "imagestrata_warning", .envir = .envir)
+}
+
+# Line breaks in a template only serve the reader of the source.
 format_text <- function(text, .envir = parent.frame()) {
   cli::format_inline(gsub("\\s*\n\\s*", " ", text), .envir = .envir)
 }
 
 # ---- Arguments ----------------------------------------------------------------------------
 
-# Checks of arguments in R's own terms. What Python checks as well as we could (ranges,
-# choices, seeds) is left to Python.
+# Checks of arguments in R's terms. Python checks ranges, choices and seeds.
 
 check_string <- function(x, name, null = FALSE, call = rlang::caller_env()) {
   if (null && is.null(x)) {
@@ -33,10 +37,7 @@ check_string <- function(x, name, null = FALSE, call = rlang::caller_env()) {
     abort_factor(name, call)
   }
   if (!is.character(x) || length(x) != 1 || is.na(x)) {
-    abort_imagestrata(
-      "{.arg {name}} must be one piece of text, not {seen(x)}.",
-      call = call
-    )
+    abort_imagestrata("{.arg {name}} must be one piece of text, not {seen(x)}.", call = call)
   }
   known_text(as.character(x))
 }
@@ -56,10 +57,7 @@ check_number <- function(x, name, null = FALSE, minimum = -Inf, call = rlang::ca
     return(NULL)
   }
   if (!is.numeric(x) || length(x) != 1 || is.na(x)) {
-    abort_imagestrata(
-      "{.arg {name}} must be one number, not {seen(x)}.",
-      call = call
-    )
+    abort_imagestrata("{.arg {name}} must be one number, not {seen(x)}.", call = call)
   }
   if (x < minimum) {
     abort_imagestrata("{.arg {name}} must be at least {minimum}, not {.val {x}}.", call = call)
@@ -67,11 +65,12 @@ check_number <- function(x, name, null = FALSE, minimum = -Inf, call = rlang::ca
   as.double(x)
 }
 
-# Counts and shares that R uses by itself; those sent to Python are checked there.
+# Counts and shares that only R uses; Python checks those that it gets.
 check_count <- function(x, name, call = rlang::caller_env()) {
   x <- check_number(x, name, call = call)
   if (x < 1 || x != round(x)) {
-    abort_imagestrata("{.arg {name}} must be a whole number from 1, not {.val {x}}.", call = call)
+    abort_imagestrata("{.arg {name}} must be a whole number of at least 1, not {.val
+                       {x}}.", call = call)
   }
   x
 }
@@ -80,7 +79,7 @@ check_share <- function(x, name, call = rlang::caller_env(), hint = NULL) {
   x <- check_number(x, name, call = call)
   if (x <= 0 || x >= 1) {
     abort_imagestrata(
-      "{.arg {name}} must lie between 0 and 1, not {.val {x}}.",
+      "{.arg {name}} must be between 0 and 1, not {.val {x}}.",
       hint = hint, call = call
     )
   }
@@ -112,11 +111,10 @@ check_scale <- function(scale, call = rlang::caller_env()) {
 
 # A path as Python and every later R session understand it: absolute, with `/`.
 check_path <- function(x, name, null = FALSE, call = rlang::caller_env()) {
-  x <- check_string(x, name, null, call)
-  if (is.null(x)) NULL else absolute_path(x)
+  absolute_path(check_string(x, name, null, call))
 }
 
-# The path of what is there.
+# The path of a file or folder that exists.
 check_existing <- function(x, name, call = rlang::caller_env()) {
   path <- check_path(x, name, call = call)
   check_exist(path, name, call)
@@ -124,14 +122,17 @@ check_existing <- function(x, name, call = rlang::caller_env()) {
 }
 
 absolute_path <- function(path) {
+  if (is.null(path)) {
+    return(NULL)
+  }
   path <- path.expand(on_disk(path))
   relative <- !grepl("^(/|\\\\\\\\|[A-Za-z]:)", path, useBytes = TRUE)
   path[relative] <- file.path(on_disk(getwd()), path[relative])
   known_text(normalizePath(path, winslash = "/", mustWork = FALSE))
 }
 
-# In the C locale (batch jobs, containers) R does not know which letters names and arguments
-# hold beyond ASCII. Nowadays they are UTF-8, and say so from here on.
+# In the C locale (batch jobs, containers) R does not know the encoding of names and arguments. They
+# are UTF-8, and are marked as such here.
 known_text <- function(x) {
   if (in_c_locale()) {
     utf8 <- !is.na(x) & validUTF8(x)
@@ -140,8 +141,8 @@ known_text <- function(x) {
   x
 }
 
-# The name under which R finds a file: there it must not know the letters, or it would spell
-# them out.
+# The name under which R finds a file: without a mark of its encoding, or R would escape its
+# letters.
 on_disk <- function(path) {
   if (in_c_locale()) {
     Encoding(path) <- "unknown"
@@ -153,7 +154,7 @@ in_c_locale <- function(known = l10n_info()) {
   !(known[["MBCS"]] || known[["UTF-8"]] || known[["Latin-1"]])
 }
 
-# A file or folder of weights as a path, the name of published ones as it is.
+# A file or folder of weights as a path; the name of published weights unchanged.
 check_weights <- function(x, call = rlang::caller_env()) {
   x <- check_string(x, "weights", null = TRUE, call)
   if (is.null(x)) {
@@ -175,17 +176,14 @@ check_paths <- function(x, name, call = rlang::caller_env()) {
     abort_factor(name, call)
   }
   if (!is.character(x) || length(x) == 0) {
-    abort_imagestrata(
-      "{.arg {name}} must hold paths as text, not {seen(x)}.",
-      call = call
-    )
+    abort_imagestrata("{.arg {name}} must be paths as text, not {seen(x)}.", call = call)
   }
   unknown <- which(is.na(x))
   if (length(unknown) > 0) {
     abort_imagestrata(
       "{.arg {name}} has {length(unknown)} missing path{?s} among {length(x)}, the first at
        {unknown[[1]]}.",
-      hint = "Leave {cli::qty(length(unknown))}{?it/them} out.",
+      hint = "Remove {cli::qty(length(unknown))}{?it/them}.",
       call = call
     )
   }
@@ -197,7 +195,7 @@ check_exist <- function(paths, name, call = rlang::caller_env()) {
   absent <- paths[!file.exists(path.expand(on_disk(paths)))]
   if (length(absent) > 0) {
     abort_imagestrata(
-      "{.arg {name}}: there is no file or folder {.file {absent[[1]]}}{also(absent)}.",
+      "{.arg {name}}: the file or folder {.file {absent[[1]]}} does not exist{also(absent)}.",
       hint = "{remedy_for_absent(absent[[1]])}",
       call = call
     )
@@ -211,7 +209,7 @@ refuse_sheet <- function(x, call = rlang::caller_env()) {
   if (length(sheet) > 0) {
     read <- sprintf('readxl::read_excel("%s")', sheet[[1]])
     abort_imagestrata(
-      "{.file {sheet[[1]]}} is the file of a spreadsheet program, and tables are read from CSV.",
+      "{.file {sheet[[1]]}} is a spreadsheet file, but tables are read from CSV.",
       hint = "Save it as CSV with the encoding UTF-8, or read it with {.code {read}} and give the
               table.",
       class = "spreadsheet",
@@ -223,26 +221,26 @@ refuse_sheet <- function(x, call = rlang::caller_env()) {
 remedy_for_absent <- function(path) {
   forward <- chartr("\\", "/", path)
   if (forward != path && file.exists(path.expand(on_disk(forward)))) {
-    format_text("Write it with forward slashes: {.val {forward}}.")
+    format_text("Use forward slashes: {.val {forward}}.")
   } else if (forward != path) {
-    format_text("Backslashes separate folders on Windows only: write {.val {forward}}.")
+    format_text("Backslashes separate folders on Windows only: use {.val {forward}}.")
   } else {
     format_text(
-      "Paths start at the working directory {.file {getwd()}}: check the spelling, or give the
-       full path."
+      "Paths are relative to the working directory {.file {getwd()}}: check the spelling, or give
+       the full path."
     )
   }
 }
 
 abort_factor <- function(name, call) {
   abort_imagestrata(
-    "{.arg {name}} is a factor, and must be text.",
+    "{.arg {name}} must be text, not a factor.",
     hint = "Use {.code as.character()}, or read the data with {.code stringsAsFactors = FALSE}.",
     call = call
   )
 }
 
-# A data frame, with all columns of `needs` and one at least of `any_of`.
+# A data frame with all columns of `needs` and at least one of `any_of`.
 check_data_frame <- function(x, name, call = rlang::caller_env(), made_by = NULL, needs = NULL,
                              any_of = NULL, hint = NULL) {
   wanted <- c(
@@ -265,7 +263,7 @@ check_data_frame <- function(x, name, call = rlang::caller_env(), made_by = NULL
   x
 }
 
-# A list, since one piece of text alone would reach Python as a scalar.
+# A list, because a single text would reach Python as a scalar.
 check_texts <- function(x, name, call = rlang::caller_env()) {
   if (is.null(x)) {
     return(NULL)
@@ -282,7 +280,7 @@ check_texts <- function(x, name, call = rlang::caller_env()) {
   as.list(known_text(x))
 }
 
-# Images that nobody is to see: ids, paths or names of files; a data frame; or a list in a file.
+# Images to leave out: ids, paths or names of files; a data frame; or a list in a file.
 check_exclude <- function(x, call = rlang::caller_env()) {
   if (is.data.frame(x)) {
     keys <- intersect(c("image_id", "path", "file"), names(x))
@@ -297,14 +295,14 @@ check_exclude <- function(x, call = rlang::caller_env()) {
   check_texts(x, "exclude", call)
 }
 
-# A list, since a vector of one would reach Python as a scalar.
+# A list, because a vector of length one would reach Python as a scalar.
 check_clusters <- function(x, name, call = rlang::caller_env()) {
   if (is.null(x)) {
     return(NULL)
   }
   if (!is.numeric(x) || length(x) == 0 || anyNA(x)) {
     abort_imagestrata(
-      "{.arg {name}} must hold numbers of clusters, not {seen(x)}.",
+      "{.arg {name}} must be numbers of clusters, not {seen(x)}.",
       hint = "Clusters are numbered from 1, the largest; -1 is the residual.",
       call = call
     )
@@ -312,12 +310,12 @@ check_clusters <- function(x, name, call = rlang::caller_env()) {
   as.list(as.double(x))
 }
 
-# The run folder of a stored object, which may have been moved since.
+# The run folder of a stored object, which may have moved since.
 check_folder <- function(x, name, call = rlang::caller_env()) {
   folder <- attr(x, "folder")
   if (!dir.exists(on_disk(folder))) {
     abort_imagestrata(
-      "{.arg {name}} keeps its vectors in the run folder {.file {folder}}, which is gone.",
+      "{.arg {name}} has its vectors in the run folder {.file {folder}}, which no longer exists.",
       hint = "If it was moved, use {.code read_embeddings(<new folder>)}; if it was deleted, call
               {.fn embed_images} again.",
       call = call
@@ -326,8 +324,8 @@ check_folder <- function(x, name, call = rlang::caller_env()) {
   folder
 }
 
-# Arguments that were given (are not NULL) though they have an effect only with something else.
-# (Dots, since an argument such as `n` must not be taken for one of these.)
+# Refuses arguments that were given (are not NULL) but have an effect only with something else.
+# (Names begin with dots, because the arguments may have any name.)
 check_unused <- function(.used, .needed, ..., .call = rlang::caller_env()) {
   given <- list(...)
   idle <- names(given)[!vapply(given, is.null, NA)]
@@ -341,13 +339,19 @@ check_unused <- function(.used, .needed, ..., .call = rlang::caller_env()) {
 }
 
 # Refuses arguments that a function does not have: misspelt or surplus ones, which its dots catch,
-# and abbreviated ones, which R would complete. Nothing in the dots is evaluated.
+# and abbreviated ones, which R would complete. The dots are not evaluated.
 check_dots <- function(...) {
-  known <- setdiff(names(formals(rlang::caller_fn())), "...")
-  given <- rlang::names2(as.list(substitute(list(...)))[-1])
-  written <- setdiff(names(sys.call(-1)), c(known, given, ""))
-  if (length(c(given, written)) > 0) {
-    abort_unknown(c(given, written), known, rlang::caller_env())
+  refuse_dots(rlang::caller_env(), rlang::caller_fn(), rlang::caller_call())
+}
+
+# The same for a function `verb` that was called as `written` and is evaluated in `env`.
+refuse_dots <- function(env, verb, written) {
+  known <- setdiff(names(formals(verb)), "...")
+  open <- "..." %in% names(formals(verb))
+  given <- if (open) rlang::names2(as.list(eval(quote(substitute(list(...))), env))[-1])
+  abbreviated <- setdiff(names(written), c(known, given, ""))
+  if (length(c(given, abbreviated)) > 0) {
+    abort_unknown(c(given, abbreviated), known, env)
   }
 }
 
@@ -361,16 +365,16 @@ abort_unknown <- function(given, known, call) {
     meant <- NULL
   }
   if (length(known) == 0) {
-    hint <- "Leave it out: there are no arguments."
+    hint <- "Leave it out: this function has no arguments."
   } else if (is.null(meant)) {
-    hint <- "Give arguments by these names: {.arg {known}}."
+    hint <- "The arguments are {.arg {known}}."
   } else {
     hint <- "Did you mean {.arg {meant}}?"
   }
   abort_imagestrata(message, hint, code = "unknown_argument", call = call)
 }
 
-# The argument that is meant; none where no name has enough of its letters (Python's bound).
+# The argument that is meant; NULL if no name is similar enough (by Python's bound).
 meant_argument <- function(name, known) {
   if (elsewhere[name] %in% known) {
     return(elsewhere[[name]])

@@ -1,5 +1,5 @@
-# A clustering: a tibble of images with their cluster, and beside it, as attributes, the
-# tables of clusters, of iterations and of one line, the centroids and the settings.
+# A clustering: a tibble of images with their clusters. Its attributes are the tables of clusters,
+# of iterations and of the one-row summary, the centroids and the settings.
 
 new_clustering <- function(sent, folder = NULL) {
   tables <- lapply(sent[["tables"]], decode_table)
@@ -44,7 +44,7 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   keys <- c("image_id", "path", "file")
   check_data_frame(
     data, "data",
-    any_of = keys, hint = "Rename the column that says which image a row is about."
+    any_of = keys, hint = "Rename the column that identifies the images."
   )
   data <- with_text_ids(plain_tibble(tibble::as_tibble(data)))
   names <- data[intersect(c(keys, "duplicate_of", "status"), names(data))]
@@ -53,7 +53,7 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   rows <- decode_table(found)$row
   ours <- setdiff(names(images), keys)
   if (all(c("status", "duplicate_of") %in% names(data))) {
-    # These columns came with the images, from this table.
+    # These columns of the clustering came from this table.
     ours <- setdiff(ours, setdiff(names(data), c("cluster", "iteration", "silhouette", "distance")))
   }
   data <- keep_given(data, ours, "the clustering")
@@ -67,41 +67,30 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
 summary.imagestrata_clustering <- function(object, ...) {
   line <- glance(object)
   clusters <- tidy(object)
-  lines <- c(
-    paste(percent(line$n_residual / line$n_images), "of the images belong to no cluster."),
-    if (line$n_clusters > 0) {
-      c(
-        sprintf(
-          "Clusters have %d to %d images (median %g); the largest holds %s.",
-          min(clusters$size), max(clusters$size), stats::median(clusters$size),
-          percent(max(clusters$share))
-        ),
-        sprintf("The mean silhouette of the clustered images is %.2f.", line$mean_silhouette)
-      )
-    }
-  )
-  new_summary(
-    title = paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]),
-    lines = lines,
-    tables = rlang::set_names(
-      list(utils::head(clusters, 10), tidy(object, "trace")),
-      c(
-        if (nrow(clusters) > 10) {
-          paste("The largest 10 of", nrow(clusters), "clusters")
-        } else {
-          "Clusters"
-        },
-        "Iterations"
-      )
+  lines <- paste(percent(line$n_residual / line$n_images), "of the images belong to no cluster.")
+  if (line$n_clusters > 0) {
+    lines <- c(
+      lines,
+      sprintf(
+        "Clusters have %d to %d images (median %g); the largest holds %s.",
+        min(clusters$size), max(clusters$size), stats::median(clusters$size),
+        percent(max(clusters$share))
+      ),
+      sprintf("The mean silhouette of the clustered images is %.2f.", line$mean_silhouette)
     )
-  )
+  }
+  n <- nrow(clusters)
+  heading <- if (n > 10) paste("The largest 10 of", n, "clusters") else "Clusters"
+  tables <- list(utils::head(clusters, 10), Iterations = tidy(object, "trace"))
+  names(tables)[1] <- heading
+  new_summary(paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]), lines, tables)
 }
 
-#' Put new images into the clusters of an earlier clustering
+#' Assign new images to the clusters of an earlier clustering
 #'
 #' @param object A clustering, from [cluster_images()].
-#' @param new_data Images to be placed: what [embed_images()] returned, or anything that it
-#'   takes; then they are embedded as those of the clustering were.
+#' @param new_data The new images: the result of [embed_images()], or anything that it takes, which
+#'   is then embedded as the images of the clustering were.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
@@ -131,23 +120,23 @@ embed_like <- function(clustering, images, weights, progress, call = rlang::call
   }
   if (!is.null(encoder[["learnt_from"]])) {
     abort_imagestrata(
-      "The encoder {.val {encoder[['name']]}} has learnt from the images of the clustering, and
-       would learn something else from new ones.",
+      "The encoder {.val {encoder[['name']]}} was fitted to the original images and cannot embed new
+       ones comparably.",
       hint = "Embed and cluster all images together, or use another encoder.",
       call = call
     )
   }
   if (!is.null(encoder[["reduced_from"]])) {
     abort_imagestrata(
-      "The clustering was made from reduced vectors ({encoder[['name']]}); how to reduce them was
-       learnt from its images, and new ones have no place there.",
+      "The clustering was made from reduced vectors ({encoder[['name']]}); the reduction was fitted
+       to its images and cannot be applied to new ones.",
       hint = "Embed, reduce and cluster all images together.",
       call = call
     )
   }
   if (!is.null(encoder[["fine_tuned"]])) {
     abort_imagestrata(
-      "The clustering was made with a network that you have fine-tuned.",
+      "The clustering was made with a network that you fine-tuned.",
       hint = "Embed the new images with it: {.code embed_images(images, model = ...)}.",
       call = call
     )

@@ -1,6 +1,6 @@
-# Embeddings: a tibble of images, and a vector for each of them. The vectors lie in the
-# run folder, or with the object where there is none; they are found by image_id, so
-# rows can be filtered and sorted as one likes.
+# Embeddings: a tibble of images, and a vector for each of them. The vectors are in the run folder,
+# or in the object if there is no run folder. They are found by image_id, so rows can be filtered
+# and sorted.
 
 new_embeddings <- function(sent, folder = NULL) {
   images <- decode_table(sent[["images"]])
@@ -60,13 +60,13 @@ summary.imagestrata_embeddings <- function(object, ...) {
   )
 }
 
-#' The vectors of embeddings
+#' Extract the vectors of embeddings
 #'
 #' @param x Embeddings, from [embed_images()].
 #' @param ... Not used.
 #'
-#' @returns A numeric matrix with a row for each row of `x`, named by `image_id`. It is read
-#'   from the run folder if there is one.
+#' @returns A numeric matrix with a row for each row of `x`, named by `image_id`. The vectors are
+#'   read from the run folder if there is one.
 #' @export
 #' @examplesIf imagestrata_ready()
 #' folder <- imagestrata_example("images")
@@ -83,7 +83,8 @@ as.matrix.imagestrata_embeddings <- function(x, ...) {
   unknown <- x$image_id[is.na(rows)]
   if (length(unknown) > 0) {
     abort_imagestrata(
-      "{.arg x} has {length(unknown)} image{?s} without a vector, {.val {unknown[[1]]}} for one.",
+      "{.arg x} has {length(unknown)} image{?s} without a vector, for example {.val
+       {unknown[[1]]}}.",
       hint = "Call {.fn embed_images} again on the images you want."
     )
   }
@@ -97,13 +98,13 @@ read_matrix <- function(folder, call = rlang::caller_env()) {
   matrix
 }
 
-#' Embeddings and clusterings of an earlier run
+#' Read embeddings and clusterings of an earlier run
 #'
-#' @param folder A run folder, where [embed_images()] or [cluster_images()], the command
-#'   `imagestrata run` or the Python package left their results.
+#' @param folder A run folder with results of [embed_images()] or [cluster_images()], from R, from
+#'   Python or from the command `imagestrata run`.
 #' @inheritParams scan_images
 #'
-#' @returns What [embed_images()] or [cluster_images()] returned then.
+#' @returns The result that [embed_images()] or [cluster_images()] returned.
 #' @export
 #' @examplesIf imagestrata_ready()
 #' run <- tempfile()

@@ -1,4 +1,4 @@
-# The class of results of rating_means() and rating_gaps(): a tibble that remembers its survey.
+# The class of results of rating_means() and rating_gaps(): a tibble with a summary of its survey.
 
 # All columns but those of `by`.
 estimate_columns <- c(
@@ -37,7 +37,7 @@ tbl_sum.imagestrata_estimates <- function(x, ...) {
 #' @export
 tidy.imagestrata_estimates <- function(x, ...) {
   check_dots(...)
-  # As packages that plot and tabulate tidied models expect it.
+  # Packages that plot and tabulate tidied models expect the column `term`.
   tibble::add_column(plain_tibble(x), term = x$item, .before = 1)
 }
 
@@ -52,8 +52,8 @@ autoplot.imagestrata_estimates <- function(object, ...) {
 }
 
 what_counts <- c(
-  cluster = "every cluster counts the same",
-  corpus = "every image of the corpus counts the same",
-  share = "every share counts the same",
-  none = "every rated image counts the same"
+  cluster = "every cluster has equal weight",
+  corpus = "every image of the corpus has equal weight",
+  share = "every share has equal weight",
+  none = "every rated image has equal weight"
 )

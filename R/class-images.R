@@ -1,4 +1,4 @@
-# The images table: what scan_images() returns.
+# The table of images that scan_images() returns.
 
 new_images <- function(data, folder = NULL) {
   new_object(data, "imagestrata_images", folder = folder)
@@ -9,8 +9,7 @@ tbl_sum.imagestrata_images <- function(x, ...) {
   n <- glance(x)
   c(
     "Scanned" = paste0(
-      count_of(n$n_files, "file"), ", ",
-      count_of(n$n_images, "distinct image"), ", ",
+      count_of(n$n_files, "file"), ", ", count_of(n$n_images, "distinct image"), ", ",
       n$n_duplicates, " duplicate, ", n$n_rejected, " rejected"
     ),
     "Run folder" = attr(x, "folder")

@@ -1,4 +1,4 @@
-# A fine-tuned model: a list of tables and of what was done. The weights stay in the folder.
+# A fine-tuned model: a list of its tables and settings. The weights stay in the folder.
 
 new_model <- function(sent, folder) {
   about <- list(
@@ -8,19 +8,19 @@ new_model <- function(sent, folder) {
   new_object(about, "imagestrata_model", tables = lapply(sent[["tables"]], decode_result))
 }
 
-# Written out: R would take `x$lab` for `x$labels`.
+# Names must be complete: R would take `x$lab` for `x$labels`.
 #' @export
 `$.imagestrata_model` <- function(x, name) { # nolint: object_name_linter.
   x[[name]]
 }
 
-#' A model of an earlier call
+#' Read a model of an earlier call
 #'
-#' @param folder The folder that [fine_tune()] got as `out`, in R, in Python or on the command line;
-#'   or the `folder` of a row of [tune_model()].
+#' @param folder The folder that was the `out` of [fine_tune()], in R, in Python or on the command
+#'   line; or the `folder` of a row of [tune_model()].
 #' @inheritParams scan_images
 #'
-#' @returns What [fine_tune()] returned then.
+#' @returns The model that [fine_tune()] returned.
 #' @family fine-tuning
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -42,7 +42,7 @@ print.imagestrata_model <- function(x, ...) {
   invisible(x)
 }
 
-# How folders of models begin that were not given a place.
+# The beginning of the names of folders of models without `out`.
 kept_for_session <- "model-"
 
 #' @export
@@ -56,7 +56,7 @@ summary.imagestrata_model <- function(object, ...) {
       "Scores, with 95% intervals" = dplyr::filter(tidy(object, "scores"), .data$split != "train"),
       "Settings" = tibble::tibble(
         setting = names(settings),
-        # Hashes of weights need not be whole.
+        # Hashes of weights are shortened.
         value = cli::ansi_strtrim(vapply(settings, as_words, ""), 24)
       )
     )
@@ -101,7 +101,7 @@ augment.imagestrata_model <- function(x, ...) {
   tidy(x, "predictions")
 }
 
-# Labels that a rule has made: a tibble, with what the rule has counted.
+# Labels made by a rule: a tibble, with the counts of the rule.
 
 new_labels <- function(sent) {
   new_object(

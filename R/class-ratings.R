@@ -1,5 +1,5 @@
-# Ratings as read_ratings() returns them: a tibble of usable ratings, and beside it a table
-# of whatever was wrong with the others.
+# Ratings as read_ratings() returns them: a tibble of usable ratings, with a table of problems as
+# attribute.
 
 new_ratings <- function(data, problems) {
   new_object(data, "imagestrata_ratings", problems = problems)
@@ -10,8 +10,8 @@ tbl_sum.imagestrata_ratings <- function(x, ...) {
   problems <- attr(x, "problems")
   c(
     "Ratings" = paste0(
-      count_of(nrow(x), "rating"), " of ", count_of(n_distinct(x$image_id), "image"), " by ",
-      count_of(n_distinct(x$respondent_id), "respondent"), group_note(x)
+      count_of(nrow(x), "rating"), " of ", count_of(dplyr::n_distinct(x$image_id), "image"), " by ",
+      count_of(dplyr::n_distinct(x$respondent_id), "respondent"), group_note(x)
     ),
     "Problems" = if (nrow(problems) > 0) {
       paste0(count_of(nrow(problems), "row"), ", see rating_problems()")
@@ -28,13 +28,11 @@ group_note <- function(x) {
   paste0(" (", paste0(people$group, " ", people$n, collapse = ", "), ")")
 }
 
-n_distinct <- function(x) length(unique(x))
-
 #' @export
 summary.imagestrata_ratings <- function(object, ...) {
   new_summary(
     title = tbl_sum(object)[["Ratings"]],
-    tables = list("What was noticed" = count_problems(attr(object, "problems")))
+    tables = list("Problems" = count_problems(attr(object, "problems")))
   )
 }
 
@@ -43,16 +41,16 @@ count_problems <- function(problems) {
   counted[match(unique(problems$problem), counted$problem), ]
 }
 
-#' Problems found when ratings were read
+#' List the problems found when ratings were read
 #'
 #' @param ratings The result of [read_ratings()].
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per problem: `problem`; `kept`, whether the rating (or the
-#'   respondent's ratings) stayed among the ratings; the ids that it is about (`respondent_id`,
-#'   `group`, `image_id`, `item`), the `value` as it was read, and its `file` and `row`.
+#' @returns A tibble with one row per problem: `problem`; `kept`, `TRUE` if the rating (or the
+#'   respondent's ratings) remains among the ratings; the ids that it concerns (`respondent_id`,
+#'   `group`, `image_id`, `item`); the `value` as it was read; and its `file` and `row`.
 #'
-#'   | `problem` | what it means | kept |
+#'   | `problem` | meaning | kept |
 #'   |---|---|---|
 #'   | `preview`, `test`, `spam` | Qualtrics' status: a trial run, a generated test, spam | no |
 #'   | `unknown status` | a status that Qualtrics does not document | no |
@@ -63,8 +61,8 @@ count_problems <- function(problems) {
 #'   | `unmatched image` | the image is not in the sample | no |
 #'   | `missing` | the item was not answered | no |
 #'   | `not a number`, `out of range` | the value cannot be a rating | no |
-#'   | `duplicate` | the same respondent, image and item, and the same value, once more | no |
-#'   | `contradiction` | the same respondent, image and item with another value than before | no |
+#'   | `duplicate` | a repeated answer: same respondent, image, item and value | no |
+#'   | `contradiction` | a repeated answer with another value | no |
 #'   | `unrated` | a sampled image without a rating by this group | - |
 #'   | `straight-lining` | on every image, the respondent gave all items the same value | yes |
 #'   | `too fast` | the respondent took less than a share of the median time | yes |

@@ -1,8 +1,7 @@
-# Verbs return a tibble (fine_tune(): a list) of a class of its own. Its further tables (`tables`;
+# Verbs return a tibble (fine_tune(): a list) with its own class. Its further tables (`tables`;
 # "summary" is the one row of glance()), settings and folder are attributes. The heading, tidy() and
-# the verbs of Python rely on some of its columns. However rows or these columns are changed,
-# restore() decides: a result keeps its class as long as it is consistent, else it becomes a plain
-# tibble.
+# the verbs of Python rely on some of its columns. If rows or these columns change, restore()
+# decides: a result keeps its class as long as it is consistent, else it becomes a plain tibble.
 
 new_object <- function(data, class, ...) {
   class <- c(class, "imagestrata_result")
@@ -12,7 +11,7 @@ new_object <- function(data, class, ...) {
   tibble::new_tibble(data, nrow = nrow(data), ..., class = class)
 }
 
-# From what the core sends; `main` names the table that is the tibble itself.
+# Makes a result from what the core sends; `main` names the table that is the tibble itself.
 new_result <- function(sent, class, main, ...) {
   tables <- lapply(sent[["tables"]], decode_result)
   new_object(tables[[main]], class, tables = tables, settings = sent[["settings"]], ...)
@@ -20,22 +19,23 @@ new_result <- function(sent, class, main, ...) {
 
 #' Results as tables
 #'
-#' `glance()` gives one row, `tidy()` the parts, `augment()` the images.
+#' `glance()` returns a summary in one row, `tidy()` a table of the parts of a result, such as
+#' clusters, and `augment()` a table of its images.
 #'
 #' @param x The result of a verb: [scan_images()], [embed_images()], [cluster_images()],
 #'   [fine_tune()], [rating_means()], or one that returns several tables, such as [tune_clusters()],
 #'   [cluster_stability()] and [read_test()].
 #' @param table The name of a table. For a clustering: `"clusters"`, one row per cluster (the
 #'   default), or `"trace"`, one row per iteration. For a model: `"history"`, the course of training
-#'   (the default); `"scores"`, how good the kept epoch is; or `"confusion"`, which labels were
-#'   mistaken for which. For a result of several tables see the help page of its verb; the default
-#'   is the first.
+#'   (the default); `"scores"`, the scores of the kept epoch; or `"confusion"`, the confusion
+#'   matrices. For a result of several tables see the help page of its verb; the default is the
+#'   first.
 #' @param data A data frame with a column `image_id`, `path` or `file`, to which the columns of the
 #'   clustering are joined; by default the images as they are. Names are matched as ids, then as
 #'   paths, then as the end of exactly one path. In a scan, from [scan_images()], every file gets a
-#'   cluster: a copy that of the image that is kept instead. A warning says which rows are
-#'   about other images. Columns of yours that are called like one of the clustering's get
-#'   `_given` behind their names, with a warning.
+#'   cluster: a copy gets the cluster of the image that is kept in its place. A warning lists rows
+#'   about images that are not in the clustering. If a column of yours has the name of a column of
+#'   the clustering, `_given` is added to its name, with a warning.
 #' @param ... Not used.
 #'
 #' @returns A tibble:
@@ -47,24 +47,25 @@ new_result <- function(sent, class, main, ...) {
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, and columns of your own.
 #' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.
-#' - `tidy()` of a scan: how many files have which `status` and `reason`.
+#' - `tidy()` of a scan: the number `n` of files with each `status` and `reason`.
 #' - `glance()` of embeddings: `n_images`, `width`, `encoder`, `n_failures`.
-#' - `tidy()` of embeddings: `image_id`, `path`, `reason` of the images that failed.
+#' - `tidy()` of embeddings: `image_id`, `path` and `reason` of each image that failed.
 #' - `glance()` of a model: `task`, `encoder`, `n_labels`, `n_train`, `n_val`, `n_test`, `epochs`,
 #'   `best_epoch`, and accuracy and F1 of the validation and test images.
 #' - `tidy()` of a model: `epoch`, `split` (`"train"`, `"val"`), `loss`, `accuracy`, `precision`,
 #'   `recall`, `f1`. Those of `"train"` were measured during the epoch, on augmented images.
-#' - `tidy(x, "scores")` of a model: `split`, `label` (`"(all)"` stands for all labels together:
-#'   accuracy is the share of right answers, the others are means over labels, in which the
-#'   precision of a label that the model never chose and the recall of a label that no image has
-#'   count as 0), `measure`, `estimate`, `conf.low` and `conf.high`, its 95% interval (Wilson's; for
-#'   F1 transformed from that of Jaccard's share; that of all labels together treats the answers
-#'   about one image as a unit), and `n`, the number of answers behind it.
+#' - `tidy(x, "scores")` of a model: `split`, `label` (`"(all)"` for all labels together),
+#'   `measure`, `estimate`, `conf.low` and `conf.high` (95%), and `n`, the number of decisions that
+#'   the estimate is based on. For `"(all)"`, accuracy is the share of correct decisions; the others
+#'   are means over labels, in which an undefined precision (the model never chose the label) or
+#'   recall (no image has the label) counts as 0. Intervals are Wilson's; that of F1 is transformed
+#'   from the interval of the Jaccard coefficient; that of `"(all)"` treats the decisions about one
+#'   image as a unit.
 #' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
 #' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
-#'   `decision` of all images that had labels, a row per image and label.
-#' - `tidy()` of [rating_means()] and [rating_gaps()]: the table, with `term`, the item or
-#'   dimension, in front, as packages that plot and tabulate models expect it.
+#'   `decision` for all images with labels, one row per image and label.
+#' - `tidy()` of [rating_means()] and [rating_gaps()]: the table, with the item or dimension as
+#'   first column `term`, which packages that plot and tabulate models expect.
 #' - `tidy()` of labels ([label_ratings()], [consensus()]): the counts of the rule that made
 #'   them.
 #'
@@ -106,12 +107,11 @@ plain_tibble <- function(x) {
   tibble::new_tibble(columns, nrow = nrow(x))
 }
 
-# The columns that describe the sampling of images, in samples and in ratings.
+# Columns about the sampling of images, in samples and in ratings.
 sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
 
-# For each class the columns that it needs; those of them, or of others where there are any, whose
-# values must be as they were made; and which rows may be left out: any ("some"), all rows of a
-# cluster ("strata"), or none ("all").
+# For each class: the columns that it needs; the columns whose values must not change (`fixed`); and
+# the rows that may be left out: any ("some"), all rows of a cluster ("strata"), or none ("all").
 table_rules <- list(
   imagestrata_images = list(
     needs = c("image_id", "path", "status", "n_copies"), fixed = "image_id", rows = "some"
@@ -151,7 +151,7 @@ table_rules <- list(
   )
 )
 
-# Labels and results of several tables hold what their other tables were made of: all of it.
+# Labels, and results of several tables, must stay complete: their other tables are made from them.
 rule_of <- function(old) {
   rule <- table_rules[[class(old)[[1]]]] %||%
     list(needs = names(old), fixed = setdiff(names(old), "path"), rows = "all")
@@ -159,7 +159,7 @@ rule_of <- function(old) {
   rule
 }
 
-# Why `new`, made from `old`, does not deserve its class; NULL if it does.
+# The reason why `new`, made from `old`, loses the class; NULL if it keeps it.
 contradiction <- function(new, old, rule) {
   fixed <- intersect(rule$fixed, names(old))
   gone <- setdiff(c(rule$needs, fixed), names(new))
@@ -171,7 +171,7 @@ contradiction <- function(new, old, rule) {
   if (identical(now, made)) {
     return(NULL)
   }
-  # Where the rows are the same ones, every cell can be compared; else only what occurs at all.
+  # If the rows are the same, every cell is compared; else only whether its value occurs.
   same <- if (identical(now[[1]], made[[1]])) identical else all_from
   changed <- fixed[!vapply(fixed, \(name) same(now[name], made[name]), NA)]
   if (length(changed) > 0) {
@@ -180,7 +180,7 @@ contradiction <- function(new, old, rule) {
   missing_rows(now, made, rule$rows)
 }
 
-# Why a table lost its class though every single value is as it was made.
+# The reason why a table with unchanged values loses its class: rows are missing or repeated.
 missing_rows <- function(now, made, rows) {
   twice <- vctrs::vec_duplicate_any(now) && !vctrs::vec_duplicate_any(made)
   if (twice || nrow(now) > nrow(made) || !all_from(now, made)) {
@@ -200,7 +200,7 @@ missing_rows <- function(now, made, rows) {
   }
 }
 
-# Whether every row of one table is, with its types, among those of another.
+# TRUE if every row of one table occurs in another, with the same types.
 all_from <- function(rows, table) {
   identical(vctrs::vec_ptype(rows), vctrs::vec_ptype(table)) &&
     all(vctrs::vec_in(rows, table))
@@ -217,12 +217,12 @@ restore <- function(new, old, quiet = FALSE) {
     attributes(new) <- c(list(names = names(new), row.names = .set_row_names(nrow(new))), kept)
     return(new)
   }
-  # Nobody takes counts and the like for the table that they were made from.
+  # No message for tables that nobody would confuse with a result, such as counts.
   if (!quiet && (rule$fixed[1] %in% names(new) || identical(dim(new), dim(old)))) {
     rlang::inform(
       c(
         paste0("This is now a plain tibble, no longer ", what_is(old), ": ", reason, "."),
-        i = "Verbs that need it take the table as it was made: keep that one."
+        i = "Verbs that need it take only the original table: keep that one."
       ),
       class = "imagestrata_plain"
     )
@@ -264,7 +264,7 @@ rbind.imagestrata_result <- function(...) {
   restore(do.call(rbind, plain), old)
 }
 
-# Nobody takes the parts for the whole.
+# No message: nobody would confuse the parts with the whole.
 #' @export
 split.imagestrata_result <- function(x, ...) {
   withCallingHandlers(NextMethod(), imagestrata_plain = rlang::cnd_muffle)
@@ -278,7 +278,7 @@ dplyr_reconstruct.imagestrata_result <- function(data, template) {
 
 #' @rawNamespace S3method(vctrs::vec_restore, imagestrata_result)
 vec_restore.imagestrata_result <- function(x, to, ...) { # nolint: object_name_linter.
-  # dplyr_reconstruct() comes later, and speaks.
+  # dplyr_reconstruct() is called later and gives the message.
   restore(vctrs::new_data_frame(x, n = vctrs::vec_size(x)), to, quiet = TRUE)
 }
 

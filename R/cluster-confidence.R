@@ -1,28 +1,28 @@
-#' How firmly images belong to their clusters
+#' Measure how firmly images belong to their clusters
 #'
-#' By the probabilities of `cluster_images(method = "hdbscan")`: how near to its cluster's
-#' densest part an image lies, as a share. The densest images of every cluster have 1, however
-#' thin that cluster is.
+#' Summarises the probabilities of `cluster_images(method = "hdbscan")`. The probability of an image
+#' is its density relative to the densest part of its cluster, from 0 to 1. The densest images of
+#' every cluster have 1, however sparse that cluster is.
 #'
 #' @param clustering A clustering, from [cluster_images()] with `method = "hdbscan"`.
-#' @param threshold Images with a higher probability are confident members. The study that this
-#'   road comes from (its Table A2) counts those above .85.
-#' @param by_cluster A row per cluster, not one for all?
+#' @param threshold Images with a higher probability are confident members. The default is that of
+#'   the study that introduced this road (its Table A2).
+#' @param by_cluster Return a row per cluster instead of one for all?
 #' @inheritParams scan_images
 #'
-#' @details
-#' Table A2 of the study gives the share of points above the threshold and the "average high
-#' confidence point probability across clusters": `mean_confident_clusters` if every cluster counts
-#' the same, `mean_confident` if every image does. `mean_probability` is lower than both, since
-#' images below the threshold enter it.
+#' @details Table A2 of the study gives the share of points above the threshold and the "average
+#' high confidence point probability across clusters": `mean_confident_clusters` gives every cluster
+#' equal weight, `mean_confident` every image. `mean_probability` is lower than both, because it
+#' includes images below the threshold.
 #'
-#' @returns A tibble with one row: `n_images`; `n_clusters`; `n_clustered`, without noise, be it
-#'   assigned or not; `n_confident`; `share_confident`, of the clustered; `share_of_all`, the
-#'   confident of all images; and three means of the probability: `mean_probability` of the
-#'   clustered images, `mean_confident` of the confident ones, and `mean_confident_clusters`, the
-#'   mean over clusters of the mean of their confident ones. Or, by cluster: `cluster`, `size`,
-#'   `n_clustered`, `n_confident`, `share_confident`, `mean_probability`, `mean_confident` (`NA`
-#'   where no image is confident; such clusters do not enter `mean_confident_clusters`).
+#' @returns A tibble with one row: `n_images`; `n_clusters`; `n_clustered`, the images in clusters
+#'   without noise (assigned or not); `n_confident`; `share_confident`, the share of confident
+#'   images among the clustered; `share_of_all`, their share among all images; and three means of
+#'   the probability: `mean_probability` of the clustered images, `mean_confident` of the confident
+#'   ones, and `mean_confident_clusters`, the mean over clusters of the means of their confident
+#'   images. With `by_cluster = TRUE`: `cluster`, `size`, `n_clustered`, `n_confident`,
+#'   `share_confident`, `mean_probability`, `mean_confident` (`NA` if no image is confident;
+#'   `mean_confident_clusters` leaves such clusters out).
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready() && reticulate::py_module_available("hdbscan")
@@ -32,6 +32,5 @@
 #' cluster_confidence(topics)
 #' cluster_confidence(topics, by_cluster = TRUE)
 cluster_confidence <- function(clustering, threshold = 0.85, by_cluster = FALSE, ...) {
-  check_dots(...)
   decode_table(call_verb("cluster_confidence"))
 }

@@ -1,34 +1,31 @@
-#' The words that are typical of each cluster
+#' Find the words that are typical of each cluster
 #'
-#' @details
-#' The texts of a cluster count as one document. `ctfidf`, class-based TF-IDF (Grootendorst
-#' 2022), is the rate of a term among the cluster's terms, times
-#' `log(1 + terms in the average cluster / times the term in all clusters)`. `frex` is the
-#' harmonic mean of two ranks among the cluster's terms, of its rate and of its exclusivity
-#' (Bischof and Airoldi 2012), as in the package stm. The residual is no topic: its texts are
-#' neither shown nor compared with.
+#' @details The texts of a cluster count as one document. `ctfidf`, class-based TF-IDF (Grootendorst
+#' 2022), is the rate of a term among the cluster's terms, times `log(1 + terms in the average
+#' cluster / times the term in all clusters)`. `frex` is the harmonic mean of two ranks of a term
+#' among the cluster's terms, by rate and by exclusivity (Bischof and Airoldi 2012), as in the
+#' package stm. The residual is not a topic: its texts are left out.
 #'
 #' @param clustering A clustering, from [cluster_images()].
-#' @param texts A data frame with `image_id` and the texts: what [describe_images()] or
-#'   [tag_images()] returned, or captions or hashtags of yours. The texts of several rows of
-#'   one image are joined. By default (`NULL`) the texts are a column of `clustering`.
-#' @param column The column that holds the texts (of [tag_images()]: `"label"`).
+#' @param texts A data frame with `image_id` and the texts: the result of [describe_images()] or
+#'   [tag_images()], or captions or hashtags of yours. The texts of several rows of one image are
+#'   joined. By default (`NULL`) the texts are a column of `clustering`.
+#' @param column The column that holds the texts; for the result of [tag_images()] it is `"label"`.
 #' @param separator The text that separates terms in a text that is a list, such as `";"`; terms may
-#'   then be several words. By default texts are cut into words, with a leading # or @ if they have
-#'   one.
-#' @param n Terms per cluster, at most.
-#' @param order Which score decides: `"ctfidf"`, `"frex"` or `"frequency"`.
-#' @param min_images Terms in the texts of fewer images than that are left out.
-#' @param stop_words Words that say nothing: `"english"` for a list of English ones and the words
-#'   with which images are described (*conveys*, *image*); a vector of several words in its place;
-#'   or `NULL`.
+#'   then be several words. By default texts are split into words, which keep a leading # or @.
+#' @param n Largest number of terms per cluster.
+#' @param order The score by which terms are ranked: `"ctfidf"`, `"frex"` or `"frequency"`.
+#' @param min_images Terms in the texts of fewer images are left out.
+#' @param stop_words Words to leave out because they say little: `"english"`, a list of English stop
+#'   words and of words that describe any image (*conveys*, *image*); a vector of words in place of
+#'   that list; or `NULL`.
 #' @param drop Further words to leave out.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per cluster and term, best first: `cluster`, `rank`, `term`; `n`
-#'   times in the cluster's texts; `n_images` with it and their `share` of the cluster's images
-#'   with a text; `ctfidf`; `exclusivity`, the share of this cluster in the term's rates in all
-#'   clusters; `frex`.
+#' @returns A tibble with a row per cluster and term, best first: `cluster`, `rank`, `term`; `n`,
+#'   its count in the cluster's texts; `n_images`, the images with it, and `share`, their share
+#'   among the cluster's images with a text; `ctfidf`; `exclusivity`, the share of this cluster in
+#'   the sum of the term's rates over all clusters; `frex`.
 #' @family words
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -49,19 +46,12 @@ cluster_keywords <- function(clustering,
                              drop = NULL,
                              ...) {
   check_dots(...)
-  table <- call_verb(
-    "cluster_keywords",
-    texts = if (!is.null(texts)) send_texts(texts, "texts"),
-    stop_words = if (identical(stop_words, "english")) {
-      "english"
-    } else {
-      check_texts(stop_words, "stop_words")
-    }
-  )
-  decode_table(table)
+  listed <- !identical(stop_words, "english")
+  words <- if (listed) check_texts(stop_words, "stop_words") else stop_words
+  decode_table(call_verb("cluster_keywords", stop_words = words))
 }
 
-# Texts often come as factors.
+# Texts are often factors.
 send_texts <- function(x, name, call = rlang::caller_env()) {
   send_labels(check_data_frame(x, name, call), name, call)
 }

@@ -1,25 +1,27 @@
-#' How much of a clustering comes back when it is made again
+#' Measure the stability of a clustering
 #'
-#' The clustering is refitted with its own settings, to all images with other seeds and to
-#' random subsets. Each cluster is compared with the cluster of the refit that is most like it,
-#' by the Jaccard coefficient: images in both, of those in either (Hennig 2007).
+#' Refits the clustering with its own settings, to all images with other seeds and to random
+#' subsets. Each cluster is compared with the most similar cluster of the refit by the Jaccard
+#' coefficient: the number of images in both, divided by the number of images in either (Hennig
+#' 2007).
 #'
-#' A mean of .75 is taken for stable, one of .5 or less for dissolved. Stable is not the same
-#' as right: a clustering that is wrong in the same way every time is stable. But what does not
-#' come back should not be interpreted.
+#' A cluster with a mean of .75 or more is considered stable, one with a mean of .5 or less
+#' dissolved. Stability does not imply validity: a clustering that is wrong in the same way every
+#' time is stable. But do not interpret clusters that do not come back.
 #'
 #' @param clustering A clustering, from [cluster_images()].
-#' @param embeddings The vectors it was made from: what [embed_images()] returned, or a matrix.
-#' @param n_refits Refits of each kind.
+#' @param embeddings The vectors that the clustering was made from: the result of [embed_images()],
+#'   or a matrix.
+#' @param n_refits Number of refits of each kind.
 #' @param subsample Share of the images in a subset.
-#' @param seed Seeds of the refits, and the subsets.
+#' @param seed Seed for the refits and the subsets.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per cluster and kind of refit: `cluster`, `size`, `kind`
-#'   (`"seed"` or `"subsample"`), `jaccard` (mean), `jaccard_low` (5% quantile),
-#'   `share_recovered` (of the refits, those with .75 or more) and `share_dissolved` (.5 or
-#'   less). [tidy()][tidiers] with `"refits"` gives a row per refit, with the adjusted Rand
-#'   index; [glance()][tidiers] a row per kind.
+#' @returns A tibble with one row per cluster and kind of refit: `cluster`, `size`, `kind` (`"seed"`
+#'   or `"subsample"`), `jaccard` (mean), `jaccard_low` (5% quantile), `share_recovered` (share of
+#'   refits with .75 or more) and `share_dissolved` (share with .5 or less). [tidy()][tidiers] with
+#'   `"refits"` gives a row per refit, with the adjusted Rand index; [glance()][tidiers] a row per
+#'   kind.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -33,9 +35,7 @@ cluster_stability <- function(clustering,
                               seed = 0,
                               progress = TRUE,
                               ...) {
-  check_dots(...)
-  sent <- call_verb("cluster_stability")
-  new_result(sent, "imagestrata_stability", "clusters")
+  new_result(call_verb("cluster_stability"), "imagestrata_stability", "clusters")
 }
 
 #' @export

@@ -1,35 +1,35 @@
-#' Clusterings of the same images, side by side
+#' Compare clusterings of the same images
 #'
-#' How far clusterings agree, and where the images of one cluster are in the others:
-#' `tidy(x, "flows")`.
+#' Measures the agreement of clusterings. `tidy(x, "flows")` counts the images that each two
+#' clusters share.
 #'
-#' @details
-#' The adjusted Rand index and the adjusted mutual information are 0 for chance and 1 for the
-#' same groups, whatever their names. The first weighs pairs of images, and so is governed by
-#' large clusters; the second is fairer to small ones. The normalized mutual information is what
-#' much of the literature reports, but grows with the number of clusters by chance alone.
+#' @details The adjusted Rand index and the adjusted mutual information are 0 for agreement by
+#' chance and 1 for identical groups, whatever their names. The first is about pairs of images, so
+#' large clusters dominate it; the second gives small clusters more weight. Much of the literature
+#' reports the normalized mutual information, which grows with the number of clusters by chance
+#' alone.
 #'
-#' @param ... Two or more clusterings, with names or without: what [cluster_images()] returned; a
-#'   data frame with `image_id` and `cluster`; a vector of clusters named by `image_id`; or one
-#'   cluster per image, in the order of the first clustering that has ids. Clusters are numbers, -1
-#'   for the residual, or text, such as categories of yours. For a list:
+#' @param ... Two or more clusterings, with or without names. Each is the result of
+#'   [cluster_images()]; a data frame with `image_id` and `cluster`; a vector of clusters named by
+#'   `image_id`; or one cluster per image, in the order of the first clustering that has ids.
+#'   Clusters are numbers, -1 for the residual, or text, such as categories of yours. For a list:
 #'   `compare_clusterings(!!!several)`.
 #' @param truth True classes, for the measures of [score_clustering()]: labels in the order of the
 #'   first clustering, a data frame with `image_id` and `label`, or the name of a column of the
 #'   first clustering. Missing labels are left out.
-#' @param residual How images that belong to no cluster count. `"alone"`: each counts as a cluster
-#'   of its own, so that a clustering cannot gain by dropping what is difficult. `"drop"`: two
-#'   clusterings are compared on the images that are in clusters of both, and the measures against
-#'   `truth` are of images in clusters. The flows always have all images.
-#' @param images How clusterings of different images are compared. `"same"`: an error. `"common"`:
-#'   the images that all of them have are compared.
+#' @param residual Treatment of images that belong to no cluster. `"alone"`: each counts as a
+#'   cluster of its own, so that a clustering does not gain by leaving difficult images out.
+#'   `"drop"`: two clusterings are compared on the images that are in clusters of both, and the
+#'   measures against `truth` use only images in clusters. The flows always include all images.
+#' @param images Treatment of clusterings of different images. `"same"`: they are an error.
+#'   `"common"`: only the images that all clusterings contain are compared.
 #'
-#' @returns A tibble with a row for each pair of clusterings: `a`, `b`, `n_images`,
-#'   `adjusted_rand`, `normalized_mutual_info`, `adjusted_mutual_info`. [tidy()][tidiers] with
-#'   `"flows"` gives a row for each two clusters that share an image: `cluster_a`, `cluster_b`, `n`
-#'   images, `share_a` and `share_b` of the images in either. [glance()][tidiers] gives a row per
-#'   clustering: sizes, residual and, with `truth`, precision, recall and `f1` over pairs of
-#'   images, their B-cubed twins, adjusted Rand index and adjusted mutual information.
+#' @returns A tibble with a row for each pair of clusterings: `a`, `b`, `n_images`, `adjusted_rand`,
+#'   `normalized_mutual_info`, `adjusted_mutual_info`. [tidy()][tidiers] with `"flows"` returns a
+#'   row for each two clusters that share an image: `cluster_a`, `cluster_b`, `n` images, and
+#'   `share_a` and `share_b`, their shares of the images in each cluster. [glance()][tidiers] gives
+#'   a row per clustering: sizes, residual and, with `truth`, precision, recall and `f1` over pairs
+#'   of images, their B-cubed twins, adjusted Rand index and adjusted mutual information.
 #'   [autoplot()][autoplot.imagestrata_comparison] draws the flows.
 #' @family verbs
 #' @export
@@ -42,7 +42,7 @@
 #' glance(found)
 compare_clusterings <- function(..., truth = NULL, residual = "alone", images = "same") {
   clusterings <- check_clusterings(...)
-  sent <- call_verb(
+  sent <- call_core(
     "compare_clusterings",
     clusterings = list(
       kind = "several",
@@ -50,12 +50,14 @@ compare_clusterings <- function(..., truth = NULL, residual = "alone", images = 
       names = as.list(names(clusterings))
     ),
     truth = send_truth(truth),
+    residual = check_string(residual, "residual"),
     images = check_string(images, "images")
   )
   new_result(sent, "imagestrata_comparison", "pairs")
 }
 
-# Clusterings by their names; those without one are called as what was given, or by their number.
+# Clusterings by name. Without a name, the name is that of the variable, or the number of the
+# argument.
 check_clusterings <- function(..., call = rlang::caller_env()) {
   given <- rlang::enquos(...)
   names <- rlang::names2(given)
@@ -76,19 +78,19 @@ check_clusterings <- function(..., call = rlang::caller_env()) {
   rlang::set_names(lapply(given, rlang::eval_tidy), names)
 }
 
-# A table, as it is, or one value per image. The vectors of a clustering stay here.
+# A table, or one value per image. The vectors of a clustering are not sent.
 send_clusters <- function(x, name, call = rlang::caller_env()) {
   if (is.data.frame(x)) {
     x <- plain_tibble(x)
     check_data_frame(
       x, name, call,
-      needs = "image_id", hint = "Rename the column that says which image a row is about."
+      needs = "image_id", hint = "Rename the column that identifies the images."
     )
   } else if (is.atomic(x) && length(x) > 0 && is.null(dim(x))) {
     x <- tibble::tibble(image_id = names(x), cluster = unname(x))
   } else {
     abort_imagestrata(
-      "{.arg {name}} must be what {.fn cluster_images} returned, a data frame with {.var image_id},
+      "{.arg {name}} must be the result of {.fn cluster_images}, a data frame with {.var image_id},
        or one value per image, not {seen(x)}.",
       call = call
     )

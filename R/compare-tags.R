@@ -1,34 +1,34 @@
-#' Compare automatic tags with each other and with labels given by hand
+#' Compare automatic tags with each other and with labels by hand
 #'
-#' @details
-#' Accuracy, precision and recall are shares and have Wilson's intervals. Overall accuracy is the
-#' share of right answers; precision, recall and F1 of all labels together are means over labels, in
-#' which a share of nothing counts as 0 (a tag that never comes has no precision), with a warning.
-#' Their intervals keep the answers about one image together. The images with labels should be a
-#' random sample of the corpus: precision in particular depends on how frequent a label is.
+#' @details Accuracy, precision and recall are shares and have Wilson's intervals. Overall accuracy
+#' is the share of correct answers. Precision, recall and F1 of all labels together are means over
+#' labels; an undefined share (such as the precision of a tag that never occurs) counts as 0, with a
+#' warning. Their intervals treat the answers about one image as a unit. The images with labels
+#' should be a random sample of the corpus, because precision in particular depends on the frequency
+#' of a label.
 #'
-#' Images that could not be tagged (those with a `reason` in what [tag_images()] returned) are no
-#' observations: they count neither in shares nor in scores, and `glance()` gives their number,
+#' Images that could not be tagged (those with a `reason` in the result of [tag_images()]) are not
+#' observations: shares and scores leave them out, and `glance()` reports their number,
 #' `n_unreadable`. Images without a label are left out of the scores, with a warning.
 #'
 #' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
-#'   (missing for images without one), and `confidence` if you have it; several taggers in a list
-#'   with their names.
-#' @param labels The labels that people gave, as for [fine_tune()]: a data frame, or a CSV file,
-#'   with `image_id` or `path`, and a column per label with 1, 0 or nothing, or one column of
-#'   classes, each of which is then a label. Without it, frequencies only.
-#' @param matches Which tags stand for a label, a list such as
-#'   `list(protest = c("Parade", "Protest", "Crowd"))`. An image has the label, by the tagger, if
-#'   it has any of these tags; upper and lower case are the same. By default a label's own name.
-#'   Labels that are not in the list are not compared.
-#' @param min_confidence Tags below it do not count.
+#'   (missing for images without one), and `confidence` if you have it. For several taggers, a named
+#'   list of these.
+#' @param labels Labels by hand, as for [fine_tune()]: a data frame, or a CSV file, with `image_id`
+#'   or `path`, and a column per label with 1, 0 or nothing, or one column of classes, each of which
+#'   is then a label. Without labels, only frequencies are reported.
+#' @param matches The tags that represent each label, as a list such as `list(protest = c("Parade",
+#'   "Protest", "Crowd"))`. For the tagger, an image has the label if it has any of these tags; case
+#'   is ignored. By default the tag has the name of the label. Labels that are not in the list are
+#'   not compared.
+#' @param min_confidence Tags with a lower confidence do not count.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble of scores, one row per tagger, label and measure: `tagger`, `label` (of
-#'   several labels there are also rows of `"(all)"` together), `measure` (accuracy, precision,
-#'   recall, f1), `estimate`, `conf.low`, `conf.high` (95%), `n`. [glance()][tidiers] gives one row
-#'   per tagger, and [tidy()][tidiers] the tables `"frequencies"` (with intervals), `"confusion"`
-#'   and `"images"` (what people and tagger say of each image, to look at the mistakes).
+#' @returns A tibble of scores, one row per tagger, label and measure: `tagger`, `label` (with
+#'   several labels also `"(all)"`, all labels together), `measure` (accuracy, precision, recall,
+#'   f1), `estimate`, `conf.low`, `conf.high` (95%), `n`. [glance()][tidiers] gives one row per
+#'   tagger, and [tidy()][tidiers] the tables `"frequencies"` (with intervals), `"confusion"` and
+#'   `"images"` (the decisions by hand and by the tagger for each image, to inspect mistakes).
 #'   [autoplot()][autoplot.imagestrata_tags] draws frequencies and confusion.
 #' @family words
 #' @export
@@ -42,7 +42,6 @@
 #' compared
 #' tidy(compared, "confusion")
 compare_tags <- function(tags, labels = NULL, matches = NULL, min_confidence = 0, ...) {
-  check_dots(...)
   sent <- call_verb(
     "compare_tags",
     tags = send_taggers(tags), matches = send_choices(matches, "matches")
@@ -65,7 +64,7 @@ send_taggers <- function(tags, call = rlang::caller_env()) {
   list(kind = "several", names = as.list(names(tags)), several = unname(several))
 }
 
-# Names with several words each, or none, as JSON: R's NULL inside of a list gets lost otherwise.
+# Names with several words each, or NULL, as JSON, which keeps R's NULL inside a list.
 send_choices <- function(x, name, call = rlang::caller_env()) {
   if (is.null(x)) {
     return(NULL)
@@ -106,9 +105,9 @@ tbl_sum.imagestrata_tags <- function(x, ...) {
 #'
 #' @param object The result of [compare_tags()].
 #' @param type `"frequencies"`: bars of the most frequent tags as shares of the images, with 95%
-#'   intervals. `"confusion"`: counts of images by what people and tagger say, one matrix per
-#'   label. Taggers stand side by side.
-#' @param n Tags that are shown of each tagger.
+#'   intervals. `"confusion"`: counts of images by the decisions by hand and by the tagger, one
+#'   matrix per label. Several taggers are shown in panels.
+#' @param n Number of tags shown for each tagger.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -129,15 +128,14 @@ autoplot.imagestrata_tags <- function(object,
                                       ...) {
   check_dots(...)
   type <- rlang::arg_match(type)
-  given <- if (!missing(n)) n
-  check_unused(type == "frequencies", 'type = "frequencies"', n = given)
+  check_unused(type == "frequencies", 'type = "frequencies"', n = if (!missing(n)) n)
   if (type == "frequencies") {
     return(draw_tags(tidy(object, "frequencies"), check_count(n, "n")))
   }
   confusion <- tidy(object, "confusion")
   if (nrow(confusion) == 0) {
     abort_imagestrata(
-      "A confusion matrix needs labels given by hand.",
+      "A confusion matrix needs labels by hand.",
       hint = "Give them to {.fn compare_tags} as {.arg labels}."
     )
   }
@@ -148,7 +146,7 @@ draw_tags <- function(frequencies, n) {
   frequencies$tagger <- factor(frequencies$tagger, unique(frequencies$tagger))
   shown <- dplyr::slice_head(dplyr::group_by(frequencies, .data$tagger), n = n)
   shown <- dplyr::ungroup(shown)
-  # The order of the bars is that of each tagger, so the places are its own.
+  # Each tagger has its own order of bars.
   shown$place <- factor(seq_len(nrow(shown)), rev(seq_len(nrow(shown))))
   several <- nlevels(shown$tagger) > 1
   ggplot2::ggplot(shown, ggplot2::aes(.data$share, .data$place)) +
@@ -158,9 +156,7 @@ draw_tags <- function(frequencies, n) {
       colour = colours[["ink"]], linewidth = 0.35
     ) +
     (if (several) ggplot2::facet_wrap(ggplot2::vars(.data$tagger), scales = "free_y")) +
-    ggplot2::scale_y_discrete(
-      labels = \(place) shorten(shown$label[as.integer(place)], 30)
-    ) +
+    ggplot2::scale_y_discrete(labels = \(place) shorten(shown$label[as.integer(place)], 30)) +
     ggplot2::scale_x_continuous(
       labels = \(share) paste0(round(100 * share), "%"),
       limits = c(0, NA), expand = ggplot2::expansion(c(0, 0.03))
@@ -190,7 +186,7 @@ draw_tag_confusion <- function(confusion) {
     ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
     ggplot2::scale_fill_manual(values = c(`TRUE` = colours[["pale"]], `FALSE` = "#faebd3")) +
     ggplot2::coord_equal() +
-    ggplot2::labs(x = "By the tagger", y = "By hand") +
+    ggplot2::labs(x = "Tagger", y = "By hand") +
     theme_strata() +
     ggplot2::theme(panel.grid = ggplot2::element_blank())
 }

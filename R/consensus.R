@@ -1,23 +1,21 @@
-#' Make one judgement of each pair, or one label of each image, from several annotators'
+#' Combine the answers of several annotators
 #'
-#' @param answers Judged pairs, as [read_pairs()] returned them. Or labels: a data frame with a row
-#'   per image and annotator: `image_id` or `path`, any `annotator`, and a column per label with 1,
-#'   0 or `NA`.
-#' @param rule `"majority"`: what more annotators say than anything else; where several answers
-#'   tie, nothing is decided. `"all"`: what all say; where they differ, nothing is decided.
-#'   `"any"`: the highest judgement, or 1 if anybody says so. `"mean"`: the mean; a label is 1 if
-#'   the mean is one half or more.
+#' @param answers Judged pairs, from [read_pairs()], or labels: a data frame with a row per image
+#'   and annotator: `image_id` or `path`, any `annotator`, and a column per label with 1, 0 or `NA`.
+#' @param rule `"majority"`: the most frequent answer; undecided if several answers tie. `"all"`:
+#'   the answer that all annotators give; undecided if they differ. `"any"`: the highest judgement;
+#'   a label is 1 if any annotator gives 1. `"mean"`: the mean; a label is 1 if the mean is one half
+#'   or more.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble.
 #'
-#'   - Of judgements: one row per pair, in the given order: the columns of the pairs, `judgement`
-#'     (`NaN` where undecided) and `n_annotators`. A warning counts the undecided pairs;
+#'   - For judgements: one row per pair, in the given order, with the columns of the pairs,
+#'     `judgement` (`NaN` where undecided) and `n_annotators`. A warning counts the undecided pairs;
 #'     [score_clustering()] leaves them out.
-#'   - Of labels: one row per image, in the order in which they first appear: each label as 1, 0 or
-#'     `NA`. [tidy()][tidiers] of it counts for each `label` the images that are `positive`,
-#'     `negative`, `tied` (dropped) and `unlabelled`, and those on which annotators were
-#'     `disputed`.
+#'   - For labels: one row per image, in order of first appearance, with each label as 1, 0 or `NA`.
+#'     [tidy()][tidiers] counts for each `label` the images that are `positive`, `negative`, `tied`
+#'     (dropped) and `unlabelled`, and those on which annotators disagree (`disputed`).
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

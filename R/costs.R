@@ -1,27 +1,29 @@
-#' How much work people or services would have, and the costs
+#' Estimate the work of annotators or the costs of a service
 #'
-#' Counts what packets ask of people, or estimates what descriptions or tags would cost. Nothing is
-#' sent.
+#' Counts the respondents and ratings that packets require, or estimates the costs of descriptions
+#' or tags. Nothing is sent.
 #'
-#' @param x Packets, as [assign_annotators()] or [reassign()] returned them; or images, as
-#'   [describe_images()] and [tag_images()] take them.
-#' @param provider The result of [model_server()], [local_model()] or [rekognition()]: it would look
-#'   at the images. Its `price` decides the estimate, for descriptions with `tokens_per_image`.
-#'   Packets have none.
-#' @param out Where descriptions or tags are, or would be: what is answered there costs nothing
-#'   more, and its bills replace `tokens_per_image`.
-#' @param n_items Packets only: items on which each image is rated; by default the ten emotions.
-#' @param prompt,max_tokens,temperature,side Descriptions only, as in [describe_images()]. With
-#'   `max_tokens = NULL` answers are taken to have 1,000 tokens, or as many as the longest in `out`.
+#' @param x Packets, from [assign_annotators()] or [reassign()]; or images, as for
+#'   [describe_images()] and [tag_images()].
+#' @param provider For images: the model or service, from [model_server()], [local_model()] or
+#'   [rekognition()]. The estimate uses its `price`, and for descriptions its `tokens_per_image`.
+#' @param out For images: the run folder of the descriptions or tags. Answers that it already holds
+#'   cost nothing more, and their numbers of tokens replace `tokens_per_image`.
+#' @param n_items For packets: number of items on which each image is rated; by default the ten
+#'   emotions.
+#' @param prompt,max_tokens,temperature,side For descriptions: as in [describe_images()]. With
+#'   `max_tokens = NULL` the estimate assumes 1,000 tokens per answer, or as many as the longest
+#'   answer in `out`.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble.
 #'
-#'   - Packets: one row per group with `group`, `n_respondents` (one for each packet), `n_images`,
-#'     `smallest` and `largest` (packet, in images), `n_images_rated` (an image counts as often as
-#'     it is rated) and `n_ratings` (that times the items).
-#'   - Images: one row with `n_images`; `n_answered`, those with an answer in `out`; `cost` of the
-#'     others; `spent`. For descriptions also `tokens_in` and `tokens_out` of the others, at most.
+#'   - For packets: one row per group with `group`, `n_respondents` (one for each packet),
+#'     `n_images`, `smallest` and `largest` (packet, in images), `n_images_rated` (an image counts
+#'     once for each respondent who rates it) and `n_ratings` (that number times the items).
+#'   - For images: one row with `n_images`; `n_answered`, the images with an answer in `out`;
+#'     `cost`, the estimate for the others; `spent`, the costs so far. For descriptions also the
+#'     largest `tokens_in` and `tokens_out` of the others.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

@@ -1,36 +1,37 @@
-#' Find the faces in images and cut them out
+#' Find and crop the faces in images
 #'
-#' Each face becomes a file of its own: the step before a network learns to recognise a person
-#' with [fine_tune()]. Nothing leaves the machine, and nobody is recognised here.
+#' Stores each face in a file of its own, so that you can train a network to recognise a person with
+#' [fine_tune()]. Nothing leaves the machine, and this function recognises nobody.
 #'
-#' Faces are people's. Recognise people only with their consent, or public figures in their public
-#' role; what a data protection officer or ethics board says comes first.
+#' Faces are personal data. Recognise people only with their consent, or public figures in their
+#' public role, and follow your data protection officer and ethics board.
 #'
-#' The detector is the frontal one of the library dlib, whose weights are in the library
-#' (`install_imagestrata(extras = "faces")`). It looks for whole faces that look at the camera: it
-#' misses profiles, and many small or covered ones, and so counts of faces are too
-#' low. Detectors may find some groups of people less often than others. Whether this one does on
-#' your images we have not measured: check a sample by hand before comparing groups.
+#' The detector is the frontal detector of the library dlib, which includes its weights
+#' (`install_imagestrata(extras = "faces")`). It finds whole faces that look at the camera. It
+#' misses profiles and many small or covered faces, so counts of faces are too low. Detectors may
+#' miss some groups of people more often than others. We have not measured this for your images:
+#' check a sample by hand before you compare groups.
 #'
 #' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param out The run folder: crops go to `faces/` there, as JPEG without metadata, and the table to
-#'   `faces.parquet`. A call that was interrupted goes on.
+#'   `faces.parquet`. An interrupted call continues.
 #' @param margin The margin around a face on each side, as a share of its box.
-#' @param min_size Side of the smallest box that is looked for, in pixels; faces hardly larger are
-#'   often missed. Half the size takes four times as long.
+#' @param min_size Side of the smallest box that the detector looks for, in pixels; it often misses
+#'   faces that are only a little larger. Half the size takes four times as long.
 #' @param min_score Faces with a lower score are left out. 0 is the detector's own limit.
-#' @param size Crops are shrunk until their longer side has this many pixels at most. None is ever
-#'   enlarged.
-#' @param overwrite Replace faces cut out there with other settings or of other images?
-#' @param engine A Dask cluster whose workers look for faces, as for [scan_images()]. They need the
-#'   Python package `dlib`, too; the crops are written from here.
+#' @param size Longer side of the largest crops, in pixels. Larger crops are shrunk; smaller ones
+#'   stay as they are.
+#' @param overwrite Replace the faces in `out` that were cropped with other settings or from other
+#'   images?
+#' @param engine A Dask cluster whose workers look for faces, as for [scan_images()]. They also need
+#'   the Python package `dlib`; this process writes the crops.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per face: `image_id` and `path` of the image; `face`, from 1 within
-#'   an image, left to right; `left`, `top`, `width`, `height` of its box without margin, in pixels
-#'   of the upright image; `score` (higher is surer, but it is no probability); `crop`, the file;
-#'   `reason`. An image without a face is one row with the reason.
+#' @returns A tibble with a row per face: `image_id` and `path` of the image; `face`, numbered from
+#'   left to right within an image; `left`, `top`, `width`, `height` of its box without margin, in
+#'   pixels of the upright image; `score` (higher is more certain, but it is not a probability);
+#'   `crop`, the file; `reason`. An image without a face has one row with the reason.
 #' @family fine-tuning
 #' @export
 #' @examples
@@ -50,6 +51,5 @@ crop_faces <- function(images,
                        progress = TRUE,
                        engine = NULL,
                        ...) {
-  check_dots(...)
   decode_table(call_verb("crop_faces"))
 }

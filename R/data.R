@@ -1,7 +1,7 @@
 #' Ten emotions in three dimensions
 #'
-#' The items of the published study, and the affective dimensions that they measure. Give a
-#' table like it, with your own items, to [read_ratings()].
+#' The items of the published study, and the affective dimensions that they measure. For your own
+#' items, give [read_ratings()] a table with the same columns.
 #'
 #' @format A tibble with the columns `item` and `dimension`, one row per item.
 #' @source The ten emotions and three dimensions named in section 3.2 of the paper.
@@ -23,11 +23,11 @@
 #'   `dimension`, `rating` (0 to 10), and of the sample `N_h`, `n_h`, `weight_corpus`,
 #'   `weight_cluster`, `weight_share`.
 #'
-#'   `simulated_sample`, as [sample_images()] returns it, and `n_shares`: how often an image was
-#'   shared. The files that `path` names do not exist.
+#'   `simulated_sample`, as [sample_images()] returns it, with `n_shares`, the number of times that
+#'   an image was shared. The files that `path` names do not exist.
 #'
 #'   `simulated_clusters`, one row per cluster: `cluster`, `size`, `share` of all images, and
-#'   for five clusters that the paper describes, what such a cluster `shows`.
+#'   `shows`, the content of five clusters that the paper describes.
 #' @family data
 #' @examples
 #' simulated_ratings

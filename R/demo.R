@@ -1,12 +1,13 @@
-#' Draw a corpus of images to try things on
+#' Draw a corpus of example images
 #'
-#' Scenes of many kinds like those that social scientists collect, as unbalanced as real
-#' piles of images, with unusual formats, copies and broken files among them. All are drawn
-#' by the package itself. `labels.csv` in the folder says what is what.
+#' Draws scenes like those in images that social scientists collect. As in real corpora, some kinds
+#' are frequent and others rare, and some files have unusual formats, are copies or are damaged. The
+#' package draws all images itself. The file `labels.csv` in the folder names the kind of each
+#' image.
 #'
 #' @param out A new folder for the drawn images.
-#' @param n_images How many files, 20 to 10,000.
-#' @param seed The same seed draws the same images.
+#' @param n_images Number of files, 20 to 10,000.
+#' @param seed Seed: the same seed draws the same images.
 #' @inheritParams scan_images
 #'
 #' @returns The path of the folder, invisibly.
@@ -15,22 +16,20 @@
 #' folder <- draw_demo_corpus(tempfile(), n_images = 20, progress = FALSE)
 #' head(list.files(folder, recursive = TRUE))
 draw_demo_corpus <- function(out, n_images = 600, seed = 0, progress = TRUE, ...) {
-  check_dots(...)
   invisible(call_verb("draw_demo_corpus"))
 }
 
-#' The small example that comes with the package
+#' Use the small example in the package
 #'
-#' A few drawn images, and what the verbs made of them. It needs no Python.
+#' Returns a few drawn images and results of the verbs for them. You need no Python.
 #'
-#' @param name `"images"` for the folder of images, `"labels.csv"` for labels of them,
-#'   `"model"` for the folder of a model that has learnt them; without it, the folder of all
-#'   examples.
+#' @param name `"images"` for the folder of images, `"labels.csv"` for labels of them, `"model"` for
+#'   the folder of a model trained on them. By default the folder of all examples.
 #' @inheritParams scan_images
 #'
-#' @returns `imagestrata_example()` a path; `demo_topics()` what [cluster_images()] returned
-#'   for these images, with the encoder `"hog"`; `demo_sample()` what [sample_images()] drew
-#'   from it; `demo_model()` what [fine_tune()] made of them and of `"labels.csv"`.
+#' @returns `imagestrata_example()` returns a path; `demo_topics()` the result of [cluster_images()]
+#'   for these images, with the encoder `"hog"`; `demo_sample()` a sample that [sample_images()]
+#'   drew from it; `demo_model()` the result of [fine_tune()] for the images and `"labels.csv"`.
 #' @export
 #' @examples
 #' imagestrata_example("images")
@@ -43,7 +42,8 @@ imagestrata_example <- function(name = "", ...) {
   path <- system.file("extdata", name, package = "imagestrata")
   if (!nzchar(path)) {
     known <- list.files(system.file("extdata", package = "imagestrata"))
-    abort_imagestrata("There is no example {.val {name}}.", hint = "There is {.val {known}}.")
+    abort_imagestrata("The example {.val {name}} does not
+                       exist.", hint = "The examples are {.val {known}}.")
   }
   path
 }

@@ -1,22 +1,25 @@
-#' Turn the text of every image into a vector
+#' Represent the text about each image by a vector
 #'
-#' To cluster images by what is said of them.
+#' Makes vectors from texts, so that you can cluster images by their descriptions, captions or
+#' posts.
 #'
-#' @param texts A data frame with `image_id` and a column of texts: what [describe_images()]
-#'   returned, or captions or posts of yours. The texts of several rows of one image are joined.
+#' @param texts A data frame with `image_id` and a column of texts: the result of
+#'   [describe_images()], or captions or posts of yours. The texts of several rows of one image are
+#'   joined.
 #' @param encoder `"tfidf"`, the weights of the words that are most typical of each text, which
-#'   needs nothing; `"text:<name>"`, a model of the Python library sentence-transformers, such as
+#'   needs no model; `"text:<name>"`, a model of the Python library sentence-transformers, such as
 #'   `"text:all-MiniLM-L6-v2"`; or a [model_server()] with a model for embeddings.
 #' @param column The column that holds the texts.
-#' @param terms For `"tfidf"`: how many words of a text count, those with the highest weights.
+#' @param terms For `"tfidf"`: number of words per text that are used, those with the highest
+#'   weights.
 #' @param weights For `"text:<name>"`: the folder of the model, if it is on this machine.
-#' @param device For `"text:<name>"`: where it computes.
-#' @param consent May the texts leave this machine? Asked for by servers elsewhere.
+#' @param device For `"text:<name>"`: the device that computes.
+#' @param consent May the texts leave this machine? Servers on other machines require `TRUE`.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
-#' @returns What [embed_images()] returns, for [cluster_images()]. Images without a text are among
-#'   those that failed, with a reason: see `tidy()`.
+#' @returns Embeddings, as [embed_images()] returns them, for [cluster_images()]. Images without a
+#'   text are among those that failed, with a reason: see `tidy()`.
 #' @family words
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -36,8 +39,6 @@ embed_text <- function(texts,
                        overwrite = FALSE,
                        progress = TRUE,
                        ...) {
-  check_dots(...)
-  out <- check_path(out, "out", null = TRUE)
   sent <- call_verb(
     "embed_text",
     texts = send_texts(texts, "texts")$table,
@@ -48,5 +49,5 @@ embed_text <- function(texts,
     },
     weights = check_path(weights, "weights", null = TRUE)
   )
-  new_embeddings(sent, out)
+  new_embeddings(sent, absolute_path(out))
 }

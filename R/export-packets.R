@@ -1,58 +1,56 @@
-#' Write packets of images for people to rate
+#' Write packets of images for annotators to rate
 #'
 #' @param packets The result of [assign_annotators()] or [reassign()], with `path`.
 #' @param out A new folder.
-#' @param to Where annotators work: `"page"`, `"qualtrics"`, `"labelstudio"` or `"csv"`; see
+#' @param to The tool of the annotators: `"page"`, `"qualtrics"`, `"labelstudio"` or `"csv"`; see
 #'   Details.
-#' @param items The items on which images are rated: names, or a table with the column `item`. By
-#'   default the paper's ten emotions.
-#' @param scale Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10" in
-#'   its text and an 11-point scale in its Figure 10, which is the default of every export,
-#'   reader and rule.
-#' @param anchors The meaning of the ends of the scale.
+#' @param items The items on which images are rated: a vector of names, or a table with the column
+#'   `item`. By default the paper's ten emotions.
+#' @param scale Lowest and highest rating, whole numbers from 0 to 10. The text of the paper has
+#'   "1-10", its Figure 10 an 11-point scale; the latter is the default of all functions.
+#' @param anchors Labels of the lowest and the highest rating.
 #' @param question The question to annotators.
-#' @param warning A text that they read before they see the first image.
-#' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
-#'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
-#'   entry that is none of the images is an error, before anything is written.
-#' @param thumbnail Longer side of the copies, in pixels.
-#' @param base_url Where the folder `images` that is written here will be found on a server, such
-#'   as `"https://www.example.org/study/images"`. `"qualtrics"` needs it; `"labelstudio"` embeds
-#'   the images by default, and `"csv"` names them in the folder. Nothing is uploaded.
-#' @param overwrite Replace an earlier export there? What it had and the new one has not goes.
+#' @param warning A text that annotators read before they see the first image.
+#' @param exclude Images that annotators must not see, by id, path or file name: a vector, a data
+#'   frame, or a file (.txt, .csv or .tsv) with one entry per line or a column of them. An entry
+#'   that matches no image is an error, and nothing is written.
+#' @param thumbnail Longer side of the copies of the images, in pixels.
+#' @param base_url Address at which you will publish the folder `images` of the export, such as
+#'   `"https://www.example.org/study/images"`. `"qualtrics"` needs it. By default `"labelstudio"`
+#'   embeds the images, and `"csv"` names the files in the folder. Nothing is uploaded.
+#' @param overwrite Replace an earlier export in `out`? Files that only the earlier export has are
+#'   removed.
 #' @inheritParams scan_images
 #'
-#' @details
-#' Whatever the tool, answers are read by [read_ratings()].
+#' @details [read_ratings()] reads the answers from every tool.
 #'
-#' **page.** A page for each packet, and `packets.csv`, which says what page is for which group.
-#' Each page is one file that holds its images and opens in any browser, from disk or a web
-#' server, on a phone too. It takes ratings by mouse, touch or keyboard, lets people skip an
-#' image, keeps answers in that browser until they are removed there, and hands them out as CSV. It
-#' sends nothing anywhere. Answers belong to the export (by the name of its folder), its question
-#' and its scale. On a computer that several people use, nobody is shown who was there before, and
-#' everybody can remove answers after downloading them; but whoever types somebody's name or code
-#' sees that person's answers. Items come in random order, which stays the same for one person.
-#' The CSV has one row per image and item: `respondent_id`, `group`, `packet_id`, `position`,
-#' `image_id`, `item`, `item_position`, `rating` (empty where not given), `skipped` and `seconds`
-#' (that the image was looked at).
+#' **page.** A page for each packet, and `packets.csv`, which lists the pages and their groups. Each
+#' page is one file that contains its images. It opens in any browser, from disk or a web server,
+#' also on a phone. Annotators rate by mouse, touch or keyboard, and can skip an image. The page
+#' keeps the answers in the browser until the annotator removes them, and offers them as a CSV file.
+#' It sends nothing anywhere. Answers belong to one export (by the name of its folder), question and
+#' scale. On a shared computer the page does not show earlier annotators, and annotators can remove
+#' their answers after the download; but anyone who enters another person's name or code sees that
+#' person's answers. Items are in random order, which stays the same for one annotator. The CSV file
+#' has one row per image and item: `respondent_id`, `group`, `packet_id`, `position`, `image_id`,
+#' `item`, `item_position`, `rating` (empty if not given), `skipped` and `seconds` (time spent on
+#' the image).
 #'
-#' **qualtrics.** One survey for all packets, whose block of questions is looped over the images
-#' of a packet; embedded data says which images those are. `survey.txt` is the survey in Qualtrics'
-#' Advanced Format, to be imported; `loop-and-merge.csv` has the two fields of the looped block, an
-#' image's id and its address; `packets.csv` one row per packet, as embedded data for contacts and
-#' as parameters of the survey's link; `images` are copies without metadata, to be uploaded to
-#' `base_url`; and `how-to.txt` says the steps in Qualtrics that no file can take.
+#' **qualtrics.** One survey for all packets. Its block of questions is looped over the images of a
+#' packet, which embedded data names. `survey.txt` is the survey in Qualtrics' Advanced Format, for
+#' import; `loop-and-merge.csv` has the two fields of the looped block, the id of an image and its
+#' address; `packets.csv` has one row per packet, as embedded data for contacts and as parameters of
+#' the survey's link; `images` has copies without metadata, which you upload to `base_url`; and
+#' `how-to.txt` lists the steps that you take in Qualtrics by hand.
 #'
-#' **labelstudio.** `tasks.json` to import, `config.xml`, the labelling configuration, and with
+#' **labelstudio.** `tasks.json` for import, `config.xml`, the labelling configuration, and with
 #' `base_url` a folder `images` to upload there. A task is one image of one packet. Filter by
-#' `packet_id` to give somebody a packet.
+#' `packet_id` to assign a packet to an annotator.
 #'
 #' **csv.** A table for each packet, with a row per image, the name of its file in `images`, and
 #' empty columns for `respondent_id` and each item; and `packets.csv`, as for pages.
 #'
-#' @returns The folder, invisibly. The packets that were handed out also lie beside it, as
-#'   `...-key.csv`.
+#' @returns The folder, invisibly. The exported packets are also stored beside it, as `...-key.csv`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -79,7 +77,6 @@ export_packets <- function(packets,
                            overwrite = FALSE,
                            progress = TRUE,
                            ...) {
-  check_dots(...)
   for_annotators(call_verb(
     "export_packets",
     items = item_names(items), scale = as.list(check_scale(scale))

@@ -1,39 +1,37 @@
-#' Test clusters with people
+#' Test clusters with annotators
 #'
-#' @description
-#' `export_test()` draws sets of images from clusters and writes a page. On the page of a
-#' `"matching"` test people match the sets with descriptions of the clusters, which tells whether
-#' the descriptions fit. On that of an `"intruders"` test they look for the image that does not
-#' belong: each set holds images of one cluster and one of another, which is drawn at random. Where
-#' people find it, the cluster hangs together for them: the word intrusion of topic models (Chang
-#' et al. 2009), with images. [read_test()] reads their answers.
+#' @description `export_test()` draws sets of images from clusters and writes a page. In a
+#' `"matching"` test annotators match the sets with descriptions of the clusters, which shows
+#' whether the descriptions fit. In an `"intruders"` test they look for the image that does not
+#' belong: each set has images of one cluster and one image of another cluster, drawn at random. A
+#' cluster is coherent for annotators if they find the intruder. This is the word intrusion test of
+#' topic models (Chang et al. 2009), with images. [read_test()] reads the answers.
 #'
 #' @param clustering A clustering, from [cluster_images()].
-#' @param out The HTML file to write. It holds the images, opens in any browser without a
-#'   network, keeps answers until they are removed there, hands them out as CSV, and sends nothing
-#'   anywhere.
+#' @param out The HTML file to write. It contains the images, opens in any browser without a
+#'   network, keeps answers until the annotator removes them, offers them as a CSV file, and sends
+#'   nothing anywhere.
 #' @param kind `"matching"` or `"intruders"`.
 #' @param descriptions For `"matching"`: a data frame with the columns `cluster` and `description`,
-#'   one row per cluster to be tested: keywords, or names that you gave them.
-#' @param clusters For `"intruders"`: clusters to test; by default all that have enough images.
-#' @param n_sets Sets drawn from each cluster: by default 5 for `"matching"`, 3 for `"intruders"`.
-#' @param n_images Images in a set: by default 3 for `"matching"` (more than one, since some images
-#'   are in the wrong cluster, and that is not what this test is about), 6 for `"intruders"`, the
-#'   intruder among them.
+#'   one row per cluster to be tested. Descriptions are keywords, or names that you chose.
+#' @param clusters For `"intruders"`: clusters to test; by default all clusters with enough images.
+#' @param n_sets Number of sets per cluster: by default 5 for `"matching"`, 3 for `"intruders"`.
+#' @param n_images Number of images in a set: by default 3 for `"matching"` (several, so that a
+#'   single image in the wrong cluster does not decide the answer), 6 for `"intruders"`, including
+#'   the intruder.
 #' @param question The question to annotators.
-#' @param warning A text that they read before they see the first image.
-#' @param exclude Images that nobody is to see, by id, path or name of the file: a vector, a data
-#'   frame, or a file that ends in .txt, .csv or .tsv with one on each line or such a column. An
-#'   entry that is none of the images is an error, before anything is written. Others take
-#'   their places.
+#' @param warning A text that annotators read before they see the first image.
+#' @param exclude Images that annotators must not see, by id, path or file name: a vector, a data
+#'   frame, or a file (.txt, .csv or .tsv) with one entry per line or a column of them. An entry
+#'   that matches no image is an error, and nothing is written. Other images take their places.
 #' @param thumbnail Longer side of the embedded images, in pixels.
-#' @param seed Decides the sets and all orders.
+#' @param seed Seed for the sets and all random orders.
 #' @inheritParams scan_images
 #'
 #' @returns The key, invisibly; a tibble with one row per image of a set: `set_id`, `place`,
-#'   `cluster`, `image_id`, `path` and, of a matching test, `description`, of an intruder test
-#'   `image_cluster` and `intruder`. It is also written beside the page, as `...-key.csv`: send the
-#'   page alone.
+#'   `cluster`, `image_id`, `path`, and for a matching test `description`, for an intruder test
+#'   `image_cluster` and `intruder`. The key is also written beside the page, as `...-key.csv`,
+#'   which annotators must not get.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -44,15 +42,9 @@
 #' key <- export_test(topics, page, descriptions = names, progress = FALSE)
 #' if (interactive()) browseURL(page)
 #'
-#' # What an annotator might send back:
-#' answers <- tempfile("anna", fileext = ".csv")
-#' sets <- unique(key[c("set_id", "cluster")])
-#' write.csv(
-#'   data.frame(set_id = sets$set_id, annotator = "anna", judgement = sets$cluster),
-#'   answers,
-#'   row.names = FALSE
-#' )
-#' read_test(answers, key)
+#' # An example of a file that an annotator returns: answers <- tempfile("anna", fileext = ".csv")
+#' sets <- unique(key[c("set_id", "cluster")]) write.csv( data.frame(set_id = sets$set_id, annotator
+#' = "anna", judgement = sets$cluster), answers, row.names = FALSE ) read_test(answers, key)
 export_test <- function(clustering,
                         out,
                         kind = "matching",
@@ -68,7 +60,6 @@ export_test <- function(clustering,
                         overwrite = FALSE,
                         progress = TRUE,
                         ...) {
-  check_dots(...)
   key <- call_verb("export_test")
   for_annotators(out)
   invisible(decode_table(key))

@@ -1,85 +1,77 @@
-#' Teach a network the categories of your project
+#' Train a network on the categories of your project
 #'
-#' @description
-#' The last layer of a network that has seen many photographs is replaced by one for your
-#' labels, and all its weights go on learning from your images. Made for few labels: some
-#' hundred images. The result labels new images ([predict_labels()]) and makes better vectors
-#' to cluster (`embed_images(images, model = fit)`).
+#' @description Replaces the last layer of a pretrained network by one for your labels, and trains
+#' all its weights on your images. A few hundred labelled images are enough. The result labels new
+#' images ([predict_labels()]) and gives vectors for clustering that reflect your categories
+#' (`embed_images(images, model = fit)`).
 #'
-#' @section How labels may look:
-#' A data frame, or the path of a CSV file, with a row per labelled image: a column `image_id`
-#' or `path` (as scanned, or relative to the folder, or any unique ending), and
+#' @section Format of the labels: A data frame, or the path of a CSV file, with a row per labelled
+#' image: a column `image_id` or `path` (as scanned, or relative to the folder, or any unique
+#' ending), and
 #'
-#' - one column with 1, 0 or `NA` (nobody said): a `"binary"` task;
+#' - one column with 1, 0 or `NA` (unknown): a `"binary"` task;
 #' - one column of classes: `"multiclass"`;
 #' - several columns with 1, 0 or `NA`: `"multilabel"`.
 #'
-#' A column `split` with `"train"`, `"val"` and `"test"` replaces the random split.
+#' A column `split` with `"train"`, `"val"` and `"test"` replaces the random split of the images.
 #'
-#' Without `labels`, the folders in `images` say them: `train/positive`, `val/negative` and so
-#' on (*Images as Data*, section 7.4), or one folder per class.
+#' Without `labels`, the folders in `images` name the labels: `train/positive`, `val/negative` and
+#' so on (*Images as Data*, section 7.4), or one folder per class.
 #'
-#' @section Which split is for what:
-#' The training images teach; the validation images say which epoch is kept, and where
-#' thresholds are best; the test images are looked at once, at the end. Therefore only the
-#' test's figures are unbiased. Copies and near-copies are never torn apart.
+#' @section Use of the splits: The training images train the network. The validation images decide
+#'   which epoch is kept, and the best thresholds. The test images are used once, at the end, so
+#'   only the test scores are unbiased. Copies and near-copies always stay in the same split.
 #'
-#' @param images As in [embed_images()]. Images without a label are left out.
-#' @param labels The labels, see below; `NULL`: as the folders say.
-#' @param task `"binary"` (one label), `"multiclass"` (one of several classes) or
-#'   `"multilabel"` (any of several labels). By default what `labels` look like. The first two
-#'   use a softmax, the third one sigmoid per label, where missing labels are masked.
-#' @param encoder,weights,resize The network to start from, see [embed_images()]; any
-#'   classifier of torchvision. The paper and the Element took ResNet-18.
-#' @param freeze The part of the network that keeps its weights: `"none"`; `"backbone"`, all but the
-#'   new layer, so that training takes seconds and `encoder` may be any, `"hog"` too; or a number,
-#'   the first so many blocks of the network.
-#' @param augmentation How training pictures vary from epoch to epoch: `"crop_flip"` (a random
+#' @param images Images, as in [embed_images()]. Images without a label are left out.
+#' @param labels The labels, see below. By default (`NULL`) the names of the folders.
+#' @param task `"binary"` (one label), `"multiclass"` (one of several classes) or `"multilabel"`
+#'   (any of several labels). By default it follows from `labels`. The first two use a softmax, the
+#'   third one sigmoid per label, with missing labels masked.
+#' @param encoder,weights,resize The network to start from, see [embed_images()]; any classifier of
+#'   torchvision. The paper and *Images as Data* use ResNet-18.
+#' @param freeze The part of the network that is not trained: `"none"`; `"backbone"`, everything
+#'   except the new layer, so that training takes seconds and `encoder` can be any encoder,
+#'   including `"hog"`; or a number of blocks, counted from the first.
+#' @param augmentation Random changes of the training images in each epoch: `"crop_flip"` (a random
 #'   part of 8 to 100 percent of the area, mirrored or not), `"crop"`, `"flip"` or `"none"`.
-#' @param batch_norm Whether layers of batch norm use the means that the network came with
-#'   (`"fixed"`) or those of each batch (`"batch"`, as the sources' code does). Those of 4
+#' @param batch_norm Means that the batch norm layers use: those of the pretrained network
+#'   (`"fixed"`) or those of each batch (`"batch"`, as in the code of the sources). The means of 4
 #'   images are mostly noise.
-#' @param learning_rate How far each step goes. .001 was best of .01, .001 and .0001 in the
-#'   Element's Figures 7.4 and 7.5; the paper took .005.
-#' @param momentum Of stochastic gradient descent. The Element tries .7 and .9.
-#' @param batch_size Images per step. The Element tries 1 and 4.
-#' @param epochs How often all training images are seen.
+#' @param learning_rate Size of each step. In Figures 7.4 and 7.5 of *Images as Data*, .001 is the
+#'   best of .01, .001 and .0001; the paper uses .005.
+#' @param momentum Momentum of stochastic gradient descent. *Images as Data* tries .7 and .9.
+#' @param batch_size Number of images per step. *Images as Data* tries 1 and 4.
+#' @param epochs Number of passes over the training images.
 #' @param step_size,gamma Every `step_size` epochs the learning rate is multiplied by `gamma`.
-#' @param max_gradient_norm Longer gradients are shortened to this; `NULL`: never, as in the
-#'   sources, where one odd batch of 4 images can undo what a network knows.
-#' @param class_weights Let rare classes count as much as common ones?
-#' @param early_stopping Stop when the validation loss has not fallen for so many epochs; `NULL`:
-#'   never.
-#' @param split Shares of training, validation and test, which may be 0. Stratified by label.
+#' @param max_gradient_norm Largest norm of the gradients; longer ones are scaled down. `NULL` sets
+#'   no limit, as in the sources; one unusual batch of 4 images can then ruin a network.
+#' @param class_weights Give rare classes the same weight as common ones?
+#' @param early_stopping Stop after this number of epochs without a lower validation loss. `NULL`:
+#'   train all epochs.
+#' @param split Shares of the training, validation and test images; the last may be 0. The split is
+#'   stratified by label.
 #' @param precision,device See [embed_images()].
-#' @param seed Drives split, augmentation, order and the new layer.
-#' @param out Folder in which the model is kept, with the state of training after each epoch: a
-#'   call that was interrupted goes on, a finished one is loaded. By default (`NULL`) the model
-#'   lies in the temporary folder of this R session, and goes with it.
-#' @param overwrite Replace another model in `out`.
+#' @param seed Seed for the split, the augmentation, the order of the images and the new layer.
+#' @param out Folder for the model and for the state of training after each epoch: an interrupted
+#'   call continues, a finished one is loaded. By default (`NULL`) the model is in the temporary
+#'   folder of this R session and is deleted with it.
+#' @param overwrite Replace another model in `out`?
 #' @param engine A Dask cluster whose workers scan, decode and (for a frozen backbone) embed the
-#'   images, as for [scan_images()]. Training itself is done here.
+#'   images, as for [scan_images()]. This process does the training.
 #' @inheritParams scan_images
 #'
-#' @returns A model, that of the epoch with the lowest validation loss. [tidy()][tidiers]
-#'   gives the course of training, the scores with their 95% intervals, or the confusion
-#'   matrix; [glance()][tidiers] one line; [augment()][tidiers] what it says of
-#'   every labelled image; [autoplot()][autoplot.imagestrata_model] and [plot_mistakes()]
-#'   pictures; [predict()][predict_labels] labels new images. All tables are in the object,
-#'   which `saveRDS()` keeps; the network's weights are in `out`.
+#' @returns A model, that of the epoch with the lowest validation loss. [tidy()][tidiers] returns
+#'   the course of training, the scores with their 95% intervals, or the confusion matrix;
+#'   [glance()][tidiers] a summary in one row; [augment()][tidiers] the decisions for every labelled
+#'   image. [autoplot()][autoplot.imagestrata_model] and [plot_mistakes()] draw figures;
+#'   [predict()][predict_labels] labels new images. All tables are in the object, which `saveRDS()`
+#'   stores; the network's weights are in `out`.
 #' @family fine-tuning
 #' @export
-#' @examples
-#' # What it returns:
-#' fit <- demo_model()
-#' fit
-#' tidy(fit, "scores")
-#' @examplesIf imagestrata_ready()
-#' # How it was made:
-#' fine_tune(
-#'   imagestrata_example("images"), imagestrata_example("labels.csv"),
-#'   encoder = "hog", freeze = "backbone", progress = FALSE
-#' )
+#' @examples # The result: fit <- demo_model() fit tidy(fit, "scores")
+#' @examplesIf imagestrata_ready() # The call that makes it: fine_tune(
+#' imagestrata_example("images"), imagestrata_example("labels.csv"), encoder = "hog", freeze =
+#' "backbone", progress = FALSE )
 fine_tune <- function(images,
                       labels = NULL,
                       task = NULL,
@@ -108,17 +100,16 @@ fine_tune <- function(images,
                       engine = NULL,
                       ...) {
   check_dots(...)
-  out <- check_path(out, "out", null = TRUE)
   keep <- if (is.null(out)) absolute_path(tempfile(kept_for_session))
   sent <- call_verb("fine_tune", keep = keep)
-  new_model(sent, out %||% keep)
+  new_model(sent, absolute_path(out) %||% keep)
 }
 
 check_split <- function(split, call = rlang::caller_env()) {
   if (!is.numeric(split) || length(split) != 3 || anyNA(split)) {
     abort_imagestrata(
-      "{.arg split} must be the shares of training, validation and test, say
-       {.code c(0.6, 0.2, 0.2)}, not {seen(split)}.",
+      "{.arg split} must be the shares of training, validation and test, such as {.code c(0.6, 0.2,
+       0.2)}, not {seen(split)}.",
       call = call
     )
   }

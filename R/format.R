@@ -1,14 +1,14 @@
-# Numbers, names and sentences as people write them.
+# Numbers, names and sentences in readable form.
 
-count_of <- function(n, word) {
-  paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) word else paste0(word, "s"))
+count_of <- function(n, word, plural = paste0(word, "s")) {
+  paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) word else plural)
 }
 
 percent <- function(share) {
   sprintf("%.1f%%", 100 * share)
 }
 
-# Seconds as people say them.
+# A number of seconds in a readable unit.
 duration <- function(seconds) {
   if (seconds < 60) {
     sprintf("%.1f s", seconds)
@@ -23,7 +23,7 @@ counted <- function(names, n) {
   toString(paste(n[seq_along(names)], names))
 }
 
-# Numbers as people write them, not 1e-04.
+# Values as text, with numbers such as 0.0001 instead of 1e-04.
 as_words <- function(value) {
   toString(vapply(value, format, "", scientific = FALSE, digits = 15))
 }
@@ -56,10 +56,7 @@ seen <- function(x) {
 # summary() of our objects: a title, sentences, and small tables with headings.
 
 new_summary <- function(title, lines = character(), tables = list()) {
-  structure(
-    list(title = title, lines = lines, tables = tables),
-    class = "imagestrata_summary"
-  )
+  structure(list(title = title, lines = lines, tables = tables), class = "imagestrata_summary")
 }
 
 #' @export

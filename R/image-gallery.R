@@ -1,26 +1,27 @@
-#' Make a page that shows the clusters with their images
+#' Write a page that shows the images of each cluster
 #'
-#' The page opens from disk in any browser, without a network. Images can be ticked on it,
-#' and the ids of the ticked ones be copied or downloaded.
+#' The page opens from disk in any browser, without a network. You can select images on it, and copy
+#' or download their ids.
 #'
-#' With more than 50,000 images the page shows 50,000 and says so: from each cluster the most
-#' typical ones, the whole sample, and others drawn at random, the same every time.
+#' With more than 50,000 images the page shows 50,000 of them, with a note: the most typical images
+#' of each cluster, the whole sample, and others drawn at random, with the same result every time.
 #'
 #' @param clustering A clustering, from [cluster_images()].
 #' @param out The run folder; the page is written to `gallery/index.html` in it, with small
 #'   copies of the images beside it.
 #' @param sample The result of [sample_images()]: these images are marked.
-#' @param keywords The result of [cluster_keywords()]: the first of its terms stand beside each
-#'   cluster.
-#' @param points The result of [map_images()]: the page gets a map, to move about in and to tick
-#'   images with a lasso.
-#' @param n_typical Images shown for each cluster at first.
+#' @param keywords The result of [cluster_keywords()]: the first terms of each cluster are shown
+#'   beside it.
+#' @param points The result of [map_images()]: the page gets a map, on which you can zoom, and
+#'   select images with a lasso.
+#' @param n_typical Number of images that are shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
-#' @param view Open the page? In RStudio it opens in the viewer where it lies below [tempdir()],
-#'   else in the browser. By default it opens where R runs interactively.
+#' @param view Open the page? In RStudio it opens in the viewer if it is inside [tempdir()], else in
+#'   the browser. By default it opens in interactive sessions.
 #' @inheritParams scan_images
 #'
-#' @returns The path of the page, invisibly; printed, it is a link that terminals and RStudio open.
+#' @returns The path of the page, invisibly; it prints as a link that terminals and RStudio can
+#'   open.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -40,7 +41,7 @@ image_gallery <- function(clustering,
   check_dots(...)
   check_flag(view, "view")
   page <- structure(
-    # R opens the page, in a viewer that Python does not know.
+    # R opens the page, because Python cannot use RStudio's viewer.
     call_verb("image_gallery", view = FALSE),
     class = "imagestrata_page"
   )

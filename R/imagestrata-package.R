@@ -1,5 +1,5 @@
 #' @section Getting started:
-#' `install_imagestrata()` once, then
+#' Call `install_imagestrata()` once, then
 #' ```r
 #' topics <- cluster_images("photos/")
 #' topics
@@ -9,24 +9,23 @@
 #' image_gallery(topics, "run", sample = drawn)
 #' ```
 #'
-#' The work is done in Python, which is started when the first function needs it and
-#' never by loading the package. Functions return tables that need no Python:
-#' they can be saved with `saveRDS()` and worked on anywhere.
+#' Python does the computation. It starts when a function first needs it, never when you load the
+#' package. The tables that functions return need no Python: you can store them with `saveRDS()` and
+#' use them anywhere.
 #'
 #' @section Long jobs:
-#' Give a run folder (`out =`), and an interrupted call goes on where it stopped when
-#' it is made again.
+#' With a run folder (`out =`), an interrupted call continues where it stopped when you repeat it.
 #'
 #' @section Run folders:
-#' A run folder is one story: a verb that is given another clustering, sample or vectors than its
-#' folder holds is refused. `overwrite = TRUE` replaces a result and takes along what was built on
-#' it: figures are removed, and what people work with (samples, packets, pages for annotators,
-#' pairs, coding sheets) moves to `replaced/` in the folder. A result that was deleted or damaged is
-#' made again by the same call.
+#' The results in a run folder belong together: a verb refuses another clustering, sample or set of
+#' vectors than that in the folder. `overwrite = TRUE` replaces a result and everything that was
+#' made from it: figures are removed, and material for annotators (samples, packets, pages, pairs,
+#' coding sheets) moves to `replaced/` in the folder. If a result was deleted or damaged, the same
+#' call makes it again.
 #'
-#' To keep two clusterings or two encoders in one run, give a variant as `out`, a folder such as
-#' `"run/variants/five"`. It takes from the run around it every result that it does not have itself,
-#' and [read_clustering()] and [read_embeddings()] read it like any run folder.
+#' To keep two clusterings or two encoders in one run, use a variant as `out`, a folder such as
+#' `"run/variants/five"`. A variant uses the results of the run that it does not have itself, and
+#' [read_clustering()] and [read_embeddings()] read it like any run folder.
 #'
 #' @keywords internal
 "_PACKAGE"

@@ -1,33 +1,32 @@
-#' Clear positives and negatives from ratings
+#' Make labels of clear positives and negatives from ratings
 #'
-#' People rate what images evoke; a network learns best from clear cases. An image is a positive
-#' of the item with the highest mean rating if that is at least `at_least` and beats the second
-#' by at least `margin`; it is a negative if it evokes nothing at all, that is, if all items have
-#' the lowest rating (*Images as Data*, section 7.3). Where no image is a negative, a warning says
-#' so: perhaps ratings began at 1, and the scale is `c(1, 10)`.
+#' A network learns best from clear cases. An image is a positive of the item with the highest mean
+#' rating if that mean is at least `at_least` points above the lowest rating and at least `margin`
+#' points above the second highest mean. An image is a negative if all items have the lowest rating
+#' (*Images as Data*, section 7.3). A warning tells you if no image is a negative: the scale may
+#' start at 1, as in `scale = c(1, 10)`.
 #'
-#' @details
-#' A clear positive of one item is left out, not negative, for all others, as in the source:
-#' there, negatives are images that evoke nothing. (The source then draws as many negatives as
-#' there are positives; `class_weights = TRUE` of [fine_tune()] does without throwing images
-#' away.)
+#' @details A clear positive of one item is missing, not negative, for all other items. This follows
+#' the source, whose negatives are images that evoke nothing. (The source then draws as many
+#' negatives as there are positives; `class_weights = TRUE` of [fine_tune()] balances them without
+#' removing images.)
 #'
 #' @param ratings The result of [read_ratings()]; or any data frame with a row per image, or several
-#'   (one per annotator), with a column `image_id` or `path` and one column per item, say per
-#'   emotion. An image's rating of an item is the mean over all who rated it, whatever their
+#'   (one per annotator), with a column `image_id` or `path` and one column per item, such as an
+#'   emotion. The rating of an image on an item is the mean over all its raters, regardless of their
 #'   group.
-#' @param items The items that are compared; by default (`NULL`) all that [read_ratings()] returned,
-#'   or all columns but `image_id`, `path` and `annotator`.
-#' @param scale Lowest ("not at all") and highest rating that could be given.
-#' @param at_least,margin How many points above the lowest rating, and how far above the second, a
-#'   clear positive is. The source's scale goes from 0 to 10.
+#' @param items The items that are compared; by default (`NULL`) all items in the result of
+#'   [read_ratings()], or all columns except `image_id`, `path` and `annotator`.
+#' @param scale Lowest ("not at all") and highest possible rating.
+#' @param at_least,margin Smallest distance of a clear positive from the lowest rating, and from the
+#'   second highest mean, in points. The scale of the source goes from 0 to 10.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image that is clear: `image_id` or `path`, then for each item
-#'   1 (a clear positive), 0 (a negative) or `NA`, which is what [fine_tune()] takes.
-#'   [tidy()][tidiers] of it counts for each `item` the images that are `positive`,
-#'   `negative`, and dropped since they are `weak` (highest, but below `at_least`) or `unclear`
-#'   (highest, but too close to the second).
+#' @returns A tibble with one row per clear image: `image_id` or `path`, then for each item 1 (a
+#'   clear positive), 0 (a negative) or `NA`, in the format of [fine_tune()]. [tidy()][tidiers]
+#'   counts for each `item` the images that are `positive` and `negative`, and those that are
+#'   dropped: `weak` (highest mean, but below `at_least`) and `unclear` (highest mean, but too close
+#'   to the second).
 #' @family fine-tuning
 #' @seealso [plot_label_ratings()]
 #' @export

@@ -1,9 +1,9 @@
-#' Encoders by name, and whether they are ready
+#' List the encoders and whether they are ready
 #'
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per encoder. `ready` says whether it can be used at once,
-#'   `needs` what is missing otherwise.
+#' @returns A tibble with one row per encoder. `ready` is `TRUE` if you can use the encoder at once;
+#'   else `needs` names what is missing.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

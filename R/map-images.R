@@ -1,23 +1,22 @@
-#' Images on a plane, alike ones near each other
+#' Place images on a plane, with similar images close together
 #'
-#' @details
-#' A map is for looking: of UMAP's, neither the size of a group nor the distance between two
-#' groups far from each other means anything. Cluster the embeddings, not the map.
+#' @details Use a map for exploration only. On a map by UMAP, you cannot interpret the size of a
+#' group or the distance between two remote groups. Cluster the embeddings, not the map.
 #'
 #' @param embeddings The vectors that were clustered: embeddings, from [embed_images()], or a
 #'   numeric matrix with a row per image.
 #' @param method `"umap"` shows which images are neighbours, and needs the Python package
-#'   umap-learn. `"pca"`, the first two principal components, is quick and shows the largest
-#'   differences, with clusters on top of each other.
-#' @param n_neighbors For `"umap"`: neighbours of each image that the map is to keep close. More
-#'   show the large shape, fewer the details.
-#' @param min_dist For `"umap"`: how tightly points may lie.
-#' @param seed The same seed gives the same map on one machine; UMAP runs in one thread for it.
+#'   umap-learn. `"pca"`, the first two principal components, is fast and shows the largest
+#'   differences, but clusters overlap.
+#' @param n_neighbors For `"umap"`: number of neighbours of each image that stay close to it on the
+#'   map. More neighbours show the overall structure, fewer the details.
+#' @param min_dist For `"umap"`: smallest distance between points.
+#' @param seed Seed: the same seed gives the same map on one machine. UMAP therefore uses one
+#'   thread.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image: `image_id`, `x`, `y`, `method`. For
-#'   [`autoplot(topics, "map", points)`][autoplot.imagestrata_clustering], and for
-#'   [image_gallery()], where one can move about in it.
+#' @returns A tibble with a row per image: `image_id`, `x`, `y`, `method`. Use it for
+#'   [`autoplot(topics, "map", points)`][autoplot.imagestrata_clustering] and [image_gallery()].
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -32,6 +31,5 @@ map_images <- function(embeddings,
                        seed = 0,
                        progress = TRUE,
                        ...) {
-  check_dots(...)
   decode_table(call_verb("map_images"))
 }

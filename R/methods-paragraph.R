@@ -1,20 +1,19 @@
-#' The paragraph on methods that a paper needs
+#' Write the methods paragraph for a paper
 #'
-#' Tells what was done to the images, from what a run folder records: how many files there were, how
-#' many of them were usable, duplicates or rejected, and why; the encoder, with the SHA-256 of its
-#' weights; the clustering method, with all its settings, and how many clusters and images outside
-#' of clusters it found; the sample; pairs, packets, texts and labels, if there are any; versions of
-#' the software. A paragraph for each variant of the run follows, and a last line with what to cite.
+#' Describes the steps of a study from the records of its run folder: the number of files that are
+#' usable, duplicates or rejected, with reasons; the encoder, with the SHA-256 of its weights; the
+#' clustering method with all its settings, the number of clusters and of images outside clusters;
+#' the sample; pairs, packets, texts and labels, if there are any; and the versions of the software.
+#' A paragraph for each variant of the run follows. The last line names what to cite.
 #'
-#' All numbers are those of `run.json`. The paragraph says what was done, and not why: add your
-#' reasons, and shorten what your readers need not know. A step that is unfinished is left out, with
-#' a warning.
+#' All numbers come from `run.json`. The paragraph says what was done, not why: add your reasons,
+#' and remove details that your readers do not need. Unfinished steps are left out, with a warning.
 #'
-#' @param run A run folder. For a variant (`run/variants/NAME`), the paragraph tells what the
-#'   variant is made from, too.
+#' @param run A run folder. For a variant (`run/variants/NAME`), the paragraph also describes the
+#'   results of the run that the variant uses.
 #' @inheritParams scan_images
 #'
-#' @returns A string; `cat()` it.
+#' @returns A string. Print it with `cat()`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

@@ -1,29 +1,28 @@
-#' A model on a server with the OpenAI interface
+#' Use a model on a server with the OpenAI interface
 #'
-#' OpenAI itself, or a program on your own machine or in your university: Ollama, vLLM, LM
-#' Studio and others speak the same interface. Nothing is sent by this function.
+#' Describes a server: OpenAI itself, or a program with the same interface on your machine or at
+#' your university, such as Ollama, vLLM or LM Studio. This function sends nothing.
 #'
-#' @details
-#' Requests go to `base_url` and nowhere else: a redirect is an error, and what is sent to this
-#' machine never goes through a proxy. Other servers than OpenAI get none of the environment's
-#' settings for OpenAI. An answer without a believable count of tokens costs the most that it could.
+#' @details Requests go to `base_url` and nowhere else: a redirect is an error, and requests to this
+#' machine never go through a proxy. Settings for OpenAI in the environment are sent to OpenAI only.
+#' An answer without a plausible number of tokens is counted at the highest possible cost.
 #'
-#' @param model The model's name, as the server knows it.
-#' @param base_url Where the server is; `"http://localhost:11434/v1"` is an Ollama of yours.
-#'   (Models whose names end in `cloud` run on Ollama's own servers, and need consent.)
-#' @param api_key By default the environment variable `OPENAI_API_KEY`, which is sent to OpenAI
-#'   and to nobody else. A key is never printed, nor stored: not in a run folder, and not by
-#'   `saveRDS()` or with a workspace, from which a server comes back without it.
-#' @param price The price of a million tokens, two numbers: those sent and those answered. Look them
-#'   up with the provider; without them, costs are told in tokens only.
-#' @param tokens_per_image Tokens that an image is billed as, for the estimate. The first
-#'   answer corrects it.
-#' @param concurrency Requests under way at once.
-#' @param requests_per_minute Requests started per minute, at most.
-#' @param retries Further attempts after a failure, with growing pauses or those that the
-#'   server asks for.
-#' @param timeout Seconds from a request to the last byte of its answer; then it is given up.
-#'   Answers of more than 50 MB are not read.
+#' @param model Name of the model on the server.
+#' @param base_url Address of the server; `"http://localhost:11434/v1"` is Ollama on your machine.
+#'   (Models whose names end in `cloud` run on Ollama's servers and require consent.)
+#' @param api_key Key for the server. By default the environment variable `OPENAI_API_KEY`, which is
+#'   sent to OpenAI only. A key is never printed or stored: neither in a run folder, nor by
+#'   `saveRDS()`, nor in a saved workspace. A server that you load from a file has no key.
+#' @param price Prices of a million tokens sent and of a million tokens answered. Your provider
+#'   publishes them. Without prices, costs are reported in tokens only.
+#' @param tokens_per_image Number of tokens per image, for the estimate of costs. The first answer
+#'   corrects it.
+#' @param concurrency Number of simultaneous requests.
+#' @param requests_per_minute Largest number of requests per minute.
+#' @param retries Number of further attempts after a failure, with increasing pauses or those that
+#'   the server requests.
+#' @param timeout Largest time from a request to the end of its answer, in seconds. Answers of more
+#'   than 50 MB are not read.
 #' @inheritParams scan_images
 #'
 #' @returns A list of class `imagestrata_server`, for [describe_images()] and [embed_text()].
@@ -62,12 +61,15 @@ format.imagestrata_server <- function(x, ...) {
 }
 
 #' @export
-print.imagestrata_server <- function(x, ...) {
+print.imagestrata_server <- function(x, ...) print_line(x)
+
+# Prints a model or a service as one line.
+print_line <- function(x) {
   cat(format(x), "\n", sep = "")
   invisible(x)
 }
 
-# Says less of a wrong key than of other arguments: it may hold a right one.
+# The error does not show the value, which may contain a valid key.
 check_key <- function(x, call = rlang::caller_env()) {
   if (!is.null(x) && !rlang::is_string(x)) {
     abort_imagestrata("{.arg api_key} must be one piece of text.", call = call)
@@ -75,8 +77,8 @@ check_key <- function(x, call = rlang::caller_env()) {
   x
 }
 
-# Neither str() nor dput() look into an environment, and to what a weak reference refers is not
-# written to files.
+# str() and dput() do not show the contents of an environment, and the target of a weak reference is
+# not written to files.
 hide <- function(secret) {
   if (is.null(secret)) {
     return(NULL)
@@ -93,7 +95,7 @@ reveal <- function(holder, call = rlang::caller_env()) {
   secret <- rlang::wref_value(holder$value)
   if (is.null(secret)) {
     abort_imagestrata(
-      "This server comes from a file or another R session, where keys do not go.",
+      "This server comes from a file or another R session, which does not contain its key.",
       hint = "Make it again with {.fn model_server}.",
       call = call
     )
@@ -101,13 +103,13 @@ reveal <- function(holder, call = rlang::caller_env()) {
   secret
 }
 
-#' A vision language model on this machine
+#' Use a vision language model on this machine
 #'
-#' @param model The folder of the model, or its name on the Hugging Face hub, from where the
-#'   Python library transformers downloads it once. It must be one for images and text, with a
-#'   chat template: LLaVA, Qwen-VL, SmolVLM and others.
-#' @param device Where it computes: `"auto"` takes a GPU if there is one. Without a GPU, an image
-#'   takes minutes rather than seconds.
+#' @param model The folder of the model, or its name on the Hugging Face hub, from which the Python
+#'   library transformers downloads it once. It must be a model for images and text with a chat
+#'   template, such as LLaVA, Qwen-VL or SmolVLM.
+#' @param device Device that computes: `"auto"` uses a GPU if there is one. Without a GPU, an image
+#'   takes minutes instead of seconds.
 #' @inheritParams scan_images
 #'
 #' @returns A list of class `imagestrata_local_model`, for [describe_images()].
@@ -116,7 +118,6 @@ reveal <- function(holder, call = rlang::caller_env()) {
 #' @examples
 #' local_model("models/smolvlm")
 local_model <- function(model, device = "auto", ...) {
-  check_dots(...)
   model <- check_arguments(model = check_string(model, "model"))
   if (dir.exists(path.expand(on_disk(model$model)))) {
     model$model <- absolute_path(model$model)
@@ -141,7 +142,7 @@ send_server <- function(x, name, call = rlang::caller_env()) {
   check_class(x, "imagestrata_server", name, "model_server", call)
   server <- unclass(x)
   server["api_key"] <- list(reveal(x$api_key, call))
-  # Python saw the environment as it was when it started.
+  # Python has the environment of the time when it started.
   key <- Sys.getenv("OPENAI_API_KEY")
   is_openai <- grepl("^https://api[.]openai[.]com(/|$)", x$base_url)
   if (is.null(server$api_key) && nzchar(key) && is_openai) {

@@ -1,47 +1,47 @@
-#' What gap can a study find?
+#' Plan the size of a study by its power
 #'
-#' Simulates surveys of two groups, analyses each as [rating_gaps()] does, and counts how often a
-#' gap of a given size is found. `autoplot()` draws the result. Arguments that are vectors are
-#' crossed, so that designs can be compared.
+#' Simulates surveys of two groups, analyses each as [rating_gaps()] does, and reports how often a
+#' gap of a given size is significant. `autoplot()` draws the result. Vectors of `n_clusters`,
+#' `images_per_cluster`, `raters_per_group` and `images_per_rater` give one design for each
+#' combination, so that you can compare designs.
 #'
-#' @param n_clusters Clusters of images.
-#' @param images_per_cluster Images drawn from each. Real samples have fewer images of small
-#'   clusters, which costs precision: give `sample`.
-#' @param raters_per_group How many respondents of each group rate an image.
-#' @param images_per_rater How many images a respondent rates. Nobody rates two of one cluster.
+#' @param n_clusters Number of clusters of images.
+#' @param images_per_cluster Number of images drawn from each cluster. Real samples have fewer
+#'   images of small clusters, which reduces precision: use `sample` to account for it.
+#' @param raters_per_group Number of respondents of each group who rate an image.
+#' @param images_per_rater Number of images that a respondent rates. No respondent rates two images
+#'   of one cluster.
 #' @param sample The sample that will be rated, in place of `n_clusters` and `images_per_cluster`:
-#'   what [sample_images()] returned, or the number of images of each cluster, as in
-#'   `c(5, 5, 3, 1)`.
-#' @param unrated Share of the sampled images that will have no rating of a group, at random.
+#'   the result of [sample_images()], or the number of images of each cluster, as in `c(5, 5, 3,
+#'   1)`.
+#' @param unrated Share of the sampled images that a group does not rate, at random.
 #' @param weight The unit that has equal weight in the analysis, as in [rating_gaps()]: every
 #'   `"cluster"`, or every image of the `"corpus"` or `"share"` of an image, for which `sample` must
 #'   be a table.
-#' @param variance How the analysis computes standard errors, as in [rating_gaps()].
+#' @param variance Method of the standard errors in the analysis, as in [rating_gaps()].
 #' @param gap True gaps between the groups, in points of the scale.
-#' @param sd Standard deviations, in points of the scale, of a random part of each kind; those
-#'   that are not named keep their default. `respondent`: how much people differ in what they feel
-#'   at all. `cluster`, `image`: how much clusters, and images of a cluster, differ. `gap`: how much
-#'   the gap differs between clusters. `residual`: all else. The defaults are about those of a mixed
-#'   model of the simulated study (scale 0 to 10, [simulated_ratings]); a pilot of your own is
-#'   better.
+#' @param sd Standard deviations of the random effects, in points of the scale; those that you do
+#'   not name keep their defaults. `respondent`: between respondents. `cluster`: between clusters.
+#'   `image`: between images of a cluster. `gap`: of the gap between clusters. `residual`: the
+#'   remainder. The defaults are close to a mixed model of the simulated study (scale 0 to 10,
+#'   [simulated_ratings]); estimates from your own pilot are better.
 #' @param alpha Level of significance.
-#' @param power The power that counts as enough for `detectable`.
-#' @param n_simulations Simulated surveys per design. With 1,000, a power of 80% is known to about
-#'   2.5 percentage points.
-#' @param seed A seed.
+#' @param power Power at which `detectable` is computed.
+#' @param n_simulations Number of simulated surveys per design. With 1,000, the 95% limits of a
+#'   power of 80% are about 2.5 percentage points away.
+#' @param seed Seed of the simulation.
 #' @inheritParams scan_images
 #'
-#' @details
-#' Ratings are simulated without rounding or the limits of the scale. Clusters are those of the
-#' study, and the gap is the average over those that both groups rated, weighted by `weight`.
-#' Adjustment for several
-#' items is left out: with ten items and Holm's method, take `alpha = 0.005` to be on the safe side.
+#' @details Simulated ratings are not rounded or limited to the scale. The clusters are fixed, and
+#' the gap is the average over the clusters that both groups rated, weighted by `weight`. The
+#' simulation is about one item: for ten items and Holm's method, `alpha = 0.005` is a conservative
+#' choice.
 #'
 #' @returns A tibble with one row per design and gap: the arguments, `n_respondents` (of both
-#'   groups), `n_ratings` (of one item), `std.error` (mean over surveys), `power`, `power.low` and
-#'   `power.high` (95% limits of what chance in the simulation leaves open), and `detectable`, the
-#'   smallest gap that the design finds with the wanted power, with `detectable.low` and
-#'   `detectable.high`, its limits for the same reason. With `sample`, `images_per_cluster` is a
+#'   groups), `n_ratings` (of one item), `std.error` (mean over surveys), `power` with its 95%
+#'   limits `power.low` and `power.high`, and `detectable`, the smallest gap that the design detects
+#'   with the requested power, with its 95% limits `detectable.low` and `detectable.high`. The
+#'   limits account for the random error of the simulation. With `sample`, `images_per_cluster` is a
 #'   mean.
 #' @family ratings
 #' @export
@@ -120,8 +120,8 @@ check_planned_sample <- function(sample, given, weight, call = rlang::caller_env
   }
   if (given) {
     abort_imagestrata(
-      "{.arg sample} says how many clusters and images there are: give it, or {.arg n_clusters} and
-       {.arg images_per_cluster}, but not both.",
+      "{.arg sample} contains the numbers of clusters and images: use either it, or {.arg
+       n_clusters} and {.arg images_per_cluster}.",
       call = call
     )
   }
@@ -132,9 +132,9 @@ check_planned_sample <- function(sample, given, weight, call = rlang::caller_env
   column <- paste0("weight_", weight)
   if (!is_planned_table(sample, column)) {
     abort_imagestrata(
-      "{.arg sample} must be what {.fn sample_images} returns, with the columns {.field cluster} and
-       {.field {column}}{if (weight == 'cluster') ', or whole numbers of images per cluster'}, not
-       {seen(sample)}.",
+      "{.arg sample} must be the result of {.fn sample_images}, with the columns {.field cluster}
+       and {.field {column}}{if (weight == 'cluster') ', or whole numbers of images per cluster'},
+       not {seen(sample)}.",
       call = call
     )
   }
@@ -158,10 +158,8 @@ equal_sample <- function(design) {
 
 check_counts <- function(x, name, call = rlang::caller_env()) {
   if (!is_count(x)) {
-    abort_imagestrata(
-      "{.arg {name}} must hold whole numbers from 1, not {seen(x)}.",
-      call = call
-    )
+    abort_imagestrata("{.arg {name}} must be whole numbers of at least 1, not
+                       {seen(x)}.", call = call)
   }
   unique(x)
 }
@@ -176,7 +174,7 @@ check_plan <- function(designs, samples, gap, alpha, power, n_simulations, unrat
   }
   if (!is_numbers(gap) || any(gap < 0)) {
     abort_imagestrata(
-      "{.arg gap} must hold gaps in points of the scale, 0 or more, not {seen(gap)}.",
+      "{.arg gap} must be gaps in points of the scale, 0 or more, not {seen(gap)}.",
       call = call
     )
   }
@@ -185,7 +183,7 @@ check_plan <- function(designs, samples, gap, alpha, power, n_simulations, unrat
   if (length(check_counts(n_simulations, "n_simulations", call)) != 1 || n_simulations < 100) {
     abort_imagestrata(
       "{.arg n_simulations} must be one number, at least 100, not {seen(n_simulations)}.",
-      hint = "With fewer a power cannot be told from another.",
+      hint = "With fewer simulations, powers cannot be distinguished.",
       call = call
     )
   }
@@ -199,16 +197,18 @@ check_designs <- function(designs, samples, call) {
   if (any(wide)) {
     abort_imagestrata(
       "{.arg images_per_rater} is {.val {designs$images_per_rater[wide][1]}}, but there are only
-       {.val {designs$n_clusters[wide][1]}} clusters, and nobody rates two images of one cluster.",
-      hint = "Let everybody rate fewer images.",
+       {.val {designs$n_clusters[wide][1]}} clusters, and no respondent rates two images of one
+       cluster.",
+      hint = "Let each respondent rate fewer images.",
       call = call
     )
   }
   people <- mapply(\(i, sample) respondents_of(designs[i, ], sample), seq_along(samples), samples)
   if (any(people < 2)) {
     abort_imagestrata(
-      "A design needs {.val {min(people)}} respondent in each group: too few to compare groups.",
-      hint = "Take more images, or let everybody rate fewer of them.",
+      "A design has {.val {min(people)}} respondent in each group, which is too few to compare
+       groups.",
+      hint = "Use more images, or let each respondent rate fewer of them.",
       call = call
     )
   }
@@ -219,16 +219,16 @@ check_sd <- function(sd, call = rlang::caller_env()) {
   unknown <- setdiff(names(sd), names(default))
   if (!is_numbers(sd) || any(sd < 0) || !rlang::is_named(sd) || length(unknown) > 0) {
     abort_imagestrata(
-      "{.arg sd} must hold numbers from 0 with names among {.val {names(default)}}, not
+      "{.arg sd} must be numbers of at least 0 with names among {.val {names(default)}}, not
        {seen(sd)}.",
-      hint = if (length(unknown) > 0) "There is no part {.val {unknown}}.",
+      hint = if (length(unknown) > 0) "{.val {unknown}} {?is/are} unknown.",
       call = call
     )
   }
   default[names(sd)] <- sd
   if (default[["residual"]] == 0) {
     abort_imagestrata(
-      "{.arg sd} must leave a {.code residual} of more than 0: nobody answers the same twice.",
+      "The {.code residual} in {.arg sd} must be greater than 0: nobody answers the same twice.",
       call = call
     )
   }
@@ -237,14 +237,14 @@ check_sd <- function(sd, call = rlang::caller_env()) {
 
 respondents_of <- function(design, sample) {
   ratings <- length(sample$cluster) * design$raters_per_group
-  # Nobody rates two images of one cluster, however few images there are.
+  # No respondent rates two images of one cluster, however few images there are.
   least <- max(tabulate(sample$cluster)) * design$raters_per_group
   max(ceiling(ratings / design$images_per_rater), least)
 }
 
 # Results of surveys without a gap: the `error` of the gap, its standard error and degrees of
 # freedom, as rating_gaps() computes them. Surveys are columns, so that a hundred are analysed at
-# once; they share who rates what.
+# once; they share the assignment of images to respondents.
 simulate_gaps <- function(design, sample, sd, n, unrated = 0, variance = "two-way",
                           at_once = 100) {
   n_images <- length(sample$cluster)
@@ -288,9 +288,9 @@ gaps_of_surveys <- function(survey, variance) {
   )
 }
 
-# Who rates what, as design_ratings() has it for the gap between two groups; each leaves a share of
-# the images unrated. Images in the order of their clusters are dealt round: neighbours go to
-# different people.
+# The assignment of images to respondents, as design_ratings() returns it for the gap between two
+# groups; each group leaves a share of the images unrated. Images, in the order of their clusters,
+# go to the respondents in turn: neighbours have different raters.
 plan_answers <- function(design, sample, people, unrated) {
   n_images <- length(sample$cluster)
   image <- rep(seq_len(n_images), each = design$raters_per_group)
@@ -333,7 +333,7 @@ power_of <- function(surveys, gap, alpha, wanted) {
   )
 }
 
-# Leaves the random numbers of the session as they were.
+# Evaluates `code` with a seed, and restores the random numbers of the session.
 with_seed <- function(seed, code) {
   old <- get0(".Random.seed", globalenv(), inherits = FALSE)
   on.exit(if (is.null(old)) {
@@ -374,9 +374,7 @@ autoplot.imagestrata_plan <- function(object, ...) {
     ) +
     ggplot2::scale_shape_manual(values = rep_len(c(16, 17, 15, 18, 1, 2, 0, 5), n)) +
     ggplot2::scale_y_continuous(limits = c(0, 1), labels = \(x) paste0(100 * x, "%")) +
-    ggplot2::labs(
-      x = "True gap, points of the scale", y = "Power", colour = NULL, shape = NULL
-    ) +
+    ggplot2::labs(x = "True gap, points of the scale", y = "Power", colour = NULL, shape = NULL) +
     theme_estimates() +
     ggplot2::theme(legend.direction = "vertical")
   if (n == 1) plot + ggplot2::guides(colour = "none", shape = "none") else plot

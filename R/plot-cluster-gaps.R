@@ -1,16 +1,16 @@
-#' Gaps between groups, cluster by cluster
+#' Plot gaps between groups for each cluster
 #'
-#' About which images do groups feel differently? A row per cluster, with a picture of it on the
-#' axis, and a panel per dimension or item.
+#' Draws a row for each cluster, with a picture of it on the axis, and a panel for each dimension or
+#' item, so that you see about which images the groups differ.
 #'
-#' @param gaps The result of `rating_gaps(ratings, by = c(group, cluster))`, of two groups.
-#' @param clusters The clusters to draw, from the top down, as they are in `gaps`; names of the
-#'   vector, as in `c(protesters = 5)`, stand on the axis. By default the `n` with the widest gaps
-#'   in any panel.
-#' @param n How many clusters, where `clusters` does not name them; by default 10.
-#' @param level Panels are `"dimension"`s or `"item"`s: filter `gaps` for some of them.
-#' @param labels Names for clusters, as `c("5" = "protesters")`, or a table with the columns
-#'   `cluster` and `cluster_name`, in place of their numbers.
+#' @param gaps The result of `rating_gaps(ratings, by = c(group, cluster))` for two groups.
+#' @param clusters The clusters to draw, from the top down; names of the vector, as in `c(protesters
+#'   = 5)`, are shown on the axis. By default the `n` clusters with the widest gaps in any panel.
+#' @param n Number of clusters to draw if `clusters` does not name them; by default 10.
+#' @param level Content of the panels: `"dimension"` or `"item"`. Filter `gaps` to draw only some of
+#'   them.
+#' @param labels Names that replace the numbers of clusters, as `c("5" = "protesters")`, or a table
+#'   with the columns `cluster` and `cluster_name`.
 #' @inheritParams plot_rating_heatmap
 #' @inheritParams plot_rating_gaps
 #' @inheritParams scan_images
@@ -32,19 +32,16 @@ plot_cluster_gaps <- function(gaps,
                               alpha = 0.05,
                               ...) {
   check_dots(...)
-  check_estimates(
-    gaps, "gaps", "rating_gaps", c("cluster", "contrast", "estimate", "p.adjusted")
-  )
+  check_estimates(gaps, "gaps", "rating_gaps", c("cluster", "contrast", "estimate", "p.adjusted"))
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
   thumbnails <- check_thumbnails(thumbnails)
-  given <- if (!missing(n)) n
-  check_unused(is.null(clusters), "clusters = NULL", n = given)
+  check_unused(is.null(clusters), "clusters = NULL", n = if (!missing(n)) n)
   n <- check_count(n, "n")
   check_share(alpha, "alpha")
   labels <- check_labels(labels %||% names_of_clusters(clusters), gaps)
   caption <- caption_of(gaps)
   gaps <- plain_tibble(gaps)[gaps$level == level & !is.na(gaps$estimate), ]
-  check_cluster_gaps(gaps, level)
+  check_cells(gaps, "gaps", level, "Filter it to one contrast.")
   clusters <- unique(clusters) %||% widest_gaps(gaps, n)
   unknown <- setdiff(clusters, gaps$cluster)
   if (length(unknown) > 0) {
@@ -66,9 +63,7 @@ plot_cluster_gaps <- function(gaps,
       limits = c(0.5, length(clusters) + 0.5), expand = ggplot2::expansion()
     ) +
     ggplot2::coord_cartesian(clip = "off") +
-    ggplot2::labs(
-      x = gap_title(gaps), y = if (is.null(labels)) "Cluster", caption = caption
-    ) +
+    ggplot2::labs(x = gap_title(gaps), y = if (is.null(labels)) "Cluster", caption = caption) +
     theme_estimates() +
     ggplot2::theme(
       panel.spacing.x = ggplot2::unit(0.9, "lines"),
@@ -79,21 +74,8 @@ plot_cluster_gaps <- function(gaps,
     )
 }
 
-# Points.
+# In points.
 picture_width <- 26
-
-check_cluster_gaps <- function(gaps, level, call = rlang::caller_env()) {
-  if (nrow(gaps) == 0) {
-    abort_imagestrata("{.arg gaps} has no gaps of level {.val {level}}.", call = call)
-  }
-  if (anyDuplicated(gaps[c("cluster", "item")])) {
-    abort_imagestrata(
-      "{.arg gaps} has several gaps for one cluster and item.",
-      hint = "Filter it to one contrast.",
-      call = call
-    )
-  }
-}
 
 widest_gaps <- function(gaps, n) {
   ranked <- gaps$cluster[order(-abs(gaps$estimate))]
@@ -113,8 +95,8 @@ check_labels <- function(labels, gaps, call = rlang::caller_env()) {
   }
   if (!is.null(labels) && (!is.character(labels) || !rlang::is_named(labels))) {
     abort_imagestrata(
-      "{.arg labels} must be names that are named by clusters, as {.code c(\"5\" = \"flags\")}, or a
-       table with the columns {.field cluster} and {.field cluster_name}, not {seen(labels)}.",
+      "{.arg labels} must be a vector of names for clusters, such as {.code c(\"5\" = \"flags\")},
+       or a table with the columns {.field cluster} and {.field cluster_name}, not {seen(labels)}.",
       call = call
     )
   }

@@ -1,12 +1,13 @@
-#' What do images evoke?
+#' Plot the ratings before they become labels
 #'
-#' Three looks at ratings before they become labels ([label_ratings()]). They need no Python.
+#' Draws one of three figures of ratings that [label_ratings()] turns into labels. It needs no
+#' Python.
 #'
 #' @inheritParams label_ratings
-#' @param type `"number"`: how many items an image evokes, that is, is rated above the lowest rating
-#'   for (the Element's Figure 7.1a). `"together"`: of the images that evoke one item, how many
-#'   evoke another (Figure 7.1b). `"clear"`: for how many images an item is the highest, and for
-#'   how many clearly so (Figure 7.2).
+#' @param type `"number"`: the number of items that images evoke, that is, with ratings above the
+#'   lowest (Figure 7.1a of *Images as Data*). `"together"`: the share of the images that evoke one
+#'   item which also evoke another (Figure 7.1b). `"clear"`: the number of images for which an item
+#'   has the highest rating, and for which it is clearly the highest (Figure 7.2).
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -46,7 +47,7 @@ plot_label_ratings <- function(ratings,
 mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
   check_data_frame(
     ratings, "ratings", call,
-    any_of = c("image_id", "path"), hint = "Rename the column that says which image a row is about."
+    any_of = c("image_id", "path"), hint = "Rename the column that identifies the images."
   )
   if (nrow(ratings) == 0) {
     abort_imagestrata("{.arg ratings} has no rows.", call = call)
@@ -76,8 +77,8 @@ mean_ratings <- function(ratings, items, scale, call = rlang::caller_env()) {
   if (length(odd) > 0) {
     abort_imagestrata(
       "The column {.var {odd[[1]]}} must hold numbers on the scale, {scale[1]} to {scale[2]}.",
-      hint = "Name the columns of ratings as {.arg items}, drop those that are none, or say what
-              {.arg scale} it was.",
+      hint = "Name the columns with ratings in {.arg items}, drop the others, or give the right
+              {.arg scale}.",
       call = call
     )
   }
@@ -110,9 +111,7 @@ widen_ratings <- function(ratings, key) {
 
 plot_number <- function(means) {
   found <- tabulate(rowSums(means > 0) + 1, ncol(means) + 1)
-  shares <- tibble::tibble(
-    number = factor(0:ncol(means)), share = found / nrow(means)
-  )
+  shares <- tibble::tibble(number = factor(0:ncol(means)), share = found / nrow(means))
   ggplot2::ggplot(shares, ggplot2::aes(.data$number, .data$share)) +
     ggplot2::geom_col(fill = colours[["main"]], width = 0.8) +
     ggplot2::geom_text(
@@ -149,7 +148,7 @@ plot_clear <- function(means, at_least, margin) {
   second <- if (ncol(means) > 1) ranked[, 2] else 0
   highest <- factor(colnames(means)[max.col(means, "first")], colnames(means))
   evokes <- ranked[, 1] > 0
-  # Means such as 19/3 and 10/3 are 3 apart, but not as floating-point numbers.
+  # 19/3 and 10/3 differ by 3, but not exactly as floating-point numbers.
   off <- 1e-9
   clear <- evokes & ranked[, 1] >= at_least - off & ranked[, 1] - second >= margin - off
   ways <- c("highest", "clearly highest")
@@ -167,9 +166,7 @@ plot_clear <- function(means, at_least, margin) {
       size = 3, show.legend = FALSE
     ) +
     ggplot2::scale_colour_manual(values = rlang::set_names(c("black", "white"), ways)) +
-    ggplot2::scale_fill_manual(
-      values = rlang::set_names(colours[c("pale", "main")], ways)
-    ) +
+    ggplot2::scale_fill_manual(values = rlang::set_names(colours[c("pale", "main")], ways)) +
     ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0, 0.1))) +
     ggplot2::labs(
       x = NULL, y = "Images", fill = NULL,

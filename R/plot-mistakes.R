@@ -1,14 +1,14 @@
-#' What does the model get wrong?
+#' Plot the images that a model gets wrong
 #'
-#' Draws the images of which the model was surest, and wrong: for each label a row of false
-#' positives (it is said to have the label and has not) and one of false negatives.
+#' Draws the images that the model got wrong with the highest confidence: for each label a row of
+#' false positives and a row of false negatives.
 #'
-#' @param model The result of [fine_tune()], or the folder it lies in.
-#' @param out Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
-#'   `.svg`. (`ggsave()` scales it to the size of its page.)
-#' @param split Of which images: `"test"`, `"val"` or `"train"`.
-#' @param label Mistakes about this label only.
-#' @param n_images Images per row.
+#' @param model The result of [fine_tune()], or its folder.
+#' @param out File in which the figure is also stored, in its original size: a name that ends in
+#'   `.png`, `.pdf` or `.svg`. (`ggsave()` scales it to the size of its page.)
+#' @param split The images to use: `"test"`, `"val"` or `"train"`.
+#' @param label The label whose mistakes are drawn. By default all labels.
+#' @param n_images Number of images per row.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot that holds the picture.

@@ -1,16 +1,16 @@
-#' A row of typical images for each cluster
+#' Plot a row of typical images for each cluster
 #'
-#' The paper's Figure 8, as a plot that is shown and stored like any other.
+#' Draws the paper's Figure 8 as a ggplot.
 #'
 #' @param clustering A clustering, from [cluster_images()].
-#' @param out Where to store the figure, too, in its own size: a name ending in `.png`, `.pdf` or
-#'   `.svg`. (`ggsave()` scales it to the size of its page.)
-#' @param n_clusters How many clusters, the largest first, where `clusters` does not name them.
-#' @param n_images Images per cluster, the most typical first.
+#' @param out File in which the figure is also stored, in its original size: a name that ends in
+#'   `.png`, `.pdf` or `.svg`. (`ggsave()` scales it to the size of its page.)
+#' @param n_clusters Number of clusters, the largest first, if `clusters` does not name them.
+#' @param n_images Number of images per cluster, the most typical first.
 #' @param clusters Numbers of the clusters to show, in this order, in place of the largest;
 #'   -1 is the residual.
-#' @param keywords The result of [cluster_keywords()]: the first terms of each cluster stand
-#'   under its size, in place of its share.
+#' @param keywords The result of [cluster_keywords()]: the first terms of each cluster replace its
+#'   share below its size.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot that holds the picture.
@@ -31,7 +31,7 @@ plot_montage <- function(clustering,
   draw_picture("plot_montage", check_arguments())
 }
 
-# A picture that Python draws, as a plot; `out` stores it in its own size, too.
+# A picture that Python draws, as a plot; `out` also stores it in its original size.
 draw_picture <- function(verb, arguments, call = rlang::caller_env()) {
   file <- tempfile(fileext = ".png")
   on.exit(unlink(file))

@@ -1,7 +1,7 @@
-#' Gaps between groups, item by item
+#' Plot gaps between groups for each item
 #'
-#' A row per item and dimension: the gap with its interval. Points are filled where the adjusted p
-#' value is below `alpha`.
+#' Draws a row for each item and dimension: the gap with its interval. Points are filled if the
+#' adjusted p value is below `alpha`.
 #'
 #' @param gaps The result of [rating_gaps()], or some of its rows. Contrasts, and further columns
 #'   of its `by`, get panels of their own.

@@ -1,21 +1,21 @@
-#' Mean ratings of every cluster, the largest first
+#' Plot the mean ratings of every cluster as a heat map
 #'
-#' The paper's Figure 9: a column per cluster, a row per item, the darker the higher the mean
-#' rating. Lines show how few of the clusters hold 50, 75 and 90 percent of all images: right of
-#' them is what a simple random sample hardly sees.
+#' Draws the paper's Figure 9: a column for each cluster, the largest first, and a row for each
+#' item; darker cells have higher mean ratings. Lines mark the clusters that hold 50, 75 and 90
+#' percent of all images. A simple random sample contains few images of the clusters to their right.
 #'
 #' @param means The result of `rating_means(ratings, by = cluster)`.
-#' @param clusters All clusters, rated or not: what [cluster_images()] returned, or a table with the
-#'   columns `cluster` and `size`, such as [tidy()][tidiers] of it. The lines count shares of all
-#'   images: those of its column `share` where it has one, else sizes in the sum of sizes. A column
-#'   `cluster_name` stands on the axis in place of the numbers. The residual (-1) comes last. By
-#'   default the rated clusters are drawn, in the order of their numbers, without lines.
+#' @param clusters All clusters, rated or not: the result of [cluster_images()], or a table with the
+#'   columns `cluster` and `size`, such as its [tidy()][tidiers]. The lines use the shares of all
+#'   images in the column `share`; without that column, shares of the sum of sizes. A column
+#'   `cluster_name` replaces the numbers on the axis. The residual (-1) is last. By default the
+#'   rated clusters are drawn, in the order of their numbers, without lines.
 #' @param mark Numbers of clusters to mark with a dot.
 #' @param thumbnails A picture for each marked cluster: a table with the columns `cluster` and
-#'   `path`, as [find_images()] returns it, whose first picture of a cluster is taken, or paths with
-#'   the clusters' numbers as names. PNG, or JPEG if the package jpeg is installed. Clusters with
-#'   thumbnails are marked.
-#' @param level Rows are `"item"`s or `"dimension"`s.
+#'   `path`, as [find_images()] returns it (the first picture of each cluster is used), or paths
+#'   with the clusters' numbers as names. Pictures are PNG, or JPEG if the package jpeg is
+#'   installed. Clusters with thumbnails are marked.
+#' @param level Content of the rows: `"item"` or `"dimension"`.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -34,7 +34,8 @@ plot_rating_heatmap <- function(means,
   check_estimates(means, "means", "rating_means", c("cluster", "estimate"))
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
   means <- plain_tibble(means)[means$level == level, ]
-  check_heatmap(means, level)
+  hint <- "Use {.code rating_means(by = cluster)}, or filter one group."
+  check_cells(means, "means", level, hint)
   columns <- columns_of(means, clusters)
   thumbnails <- check_thumbnails(thumbnails)
   marked <- check_marks(union(mark, thumbnails$cluster), columns)
@@ -76,20 +77,20 @@ plot_rating_heatmap <- function(means,
     )
 }
 
-check_heatmap <- function(means, level, call = rlang::caller_env()) {
-  if (nrow(means) == 0) {
-    abort_imagestrata("{.arg means} has no rows of level {.val {level}}.", call = call)
+# One estimate for each cluster and item, of the argument `name`.
+check_cells <- function(estimates, name, level, hint, call = rlang::caller_env()) {
+  if (nrow(estimates) == 0) {
+    abort_imagestrata("{.arg {name}} has no rows of level {.val {level}}.", call = call)
   }
-  if (anyDuplicated(means[c("cluster", "item")])) {
+  if (anyDuplicated(estimates[c("cluster", "item")])) {
     abort_imagestrata(
-      "{.arg means} has several means for one cluster and item.",
-      hint = "Use {.code rating_means(by = cluster)}, or filter one group.",
-      call = call
+      "{.arg {name}} has several {name} for one cluster and item.",
+      hint = hint, call = call
     )
   }
 }
 
-# Where each cluster stands: by size, the residual last; with its share of all images.
+# The place of each cluster: by size, the residual last; with its share of all images.
 columns_of <- function(means, clusters, call = rlang::caller_env()) {
   if (is.null(clusters)) {
     cluster <- sort(unique(means$cluster))
@@ -108,7 +109,7 @@ check_sizes <- function(clusters, means, call) {
   }
   check_data_frame(
     clusters, "clusters", call, "cluster_images",
-    needs = c("cluster", "size"), hint = "{.code tidy()} of a clustering has them."
+    needs = c("cluster", "size"), hint = "{.code tidy()} of a clustering returns them."
   )
   columns <- plain_tibble(clusters)
   wrong <- !is.numeric(columns$size) || anyNA(columns$size) || any(columns$size < 0)
@@ -129,7 +130,7 @@ check_sizes <- function(clusters, means, call) {
   with_shares(columns, means)
 }
 
-# Shares of all images. tidy() has no row of the residual, whose share is what clusters leave.
+# Shares of all images. tidy() has no row for the residual, whose share is the remainder.
 with_shares <- function(columns, means) {
   if (is.null(columns[["share"]])) {
     columns$share <- columns$size / sum(columns$size)
@@ -173,14 +174,14 @@ dimension_axis <- function(rows, level) {
   ggplot2::dup_axis(breaks = as.vector(centre), labels = names(centre), name = NULL)
 }
 
-# Lines after the clusters with which 50, 75 and 90 percent of all images are reached.
+# Lines after the clusters that together hold 50, 75 and 90 percent of all images.
 draw_reached <- function(columns, top) {
   if (anyNA(columns$share)) {
     return(NULL)
   }
   reached <- clusters_to_reach(columns$share, c(0.5, 0.75, 0.9))
   reached$x <- columns$x[reached$place] + 0.5
-  # Where half of all images are, clusters are few: that label goes to the left of its line.
+  # Few clusters hold half of all images: the label of the first line is to its left.
   reached$side <- ifelse(seq_len(nrow(reached)) == 1, 1.1, -0.1)
   list(
     ggplot2::geom_segment(
@@ -195,7 +196,7 @@ draw_reached <- function(columns, top) {
   )
 }
 
-# Dots above columns; with pictures, these in a row above, each tied to its column.
+# Dots above columns; pictures are in a row above, each connected to its column.
 draw_marks <- function(marked, thumbnails, columns, top) {
   if (nrow(marked) == 0) {
     return(NULL)

@@ -1,16 +1,16 @@
-#' Mean ratings of items and dimensions, group by group
+#' Plot mean ratings of items and dimensions by group
 #'
-#' The paper's Figure 10: a row per item, the dimensions shaded, a point with its interval for
-#' every group.
+#' Draws the paper's Figure 10: a row for each item, shaded rows for dimensions, and a point with
+#' its interval for every group.
 #'
-#' @param means The result of [rating_means()], or some of its rows. The first column of its `by`
-#'   is told apart by colour and shape; the columns after it get panels of their own.
+#' @param means The result of [rating_means()], or some of its rows. Colour and shape show the first
+#'   column of its `by`; further columns give panels.
 #' @param colours One colour per group: by name, as in `c(Republican = "red", Democrat = "blue")`,
-#'   or without names in the order of the groups, which is that of factor levels, else of the
-#'   alphabet. The default can be told apart by colour-blind readers and in grey.
+#'   or without names in the order of the groups (factor levels, else alphabetical). Colour-blind
+#'   readers can distinguish the default colours, also in greyscale.
 #' @inheritParams scan_images
 #'
-#' @returns A ggplot: add your own `theme()`, `labs()` or scales.
+#' @returns A ggplot, to which you can add your own `theme()`, `labs()` or scales.
 #' @family plots
 #' @export
 #' @examples
@@ -30,7 +30,7 @@ plot_rating_means <- function(means, colours = NULL, ...) {
   means$side <- if (length(by) > 0) as_groups(means[[by[1]]]) else factor("all")
   groups <- levels(means$side)
   colours <- check_colours(colours, groups)
-  # Groups stand side by side within a row, the first on top.
+  # Groups are side by side within a row, the first on top.
   means$y <- rows$y[match_measures(means, rows)] +
     0.44 * ((length(groups) + 1) / 2 - as.integer(means$side)) / length(groups)
   plot <- ggplot2::ggplot(
@@ -44,9 +44,7 @@ plot_rating_means <- function(means, colours = NULL, ...) {
     ggplot2::geom_point(size = 2, na.rm = TRUE) +
     ggplot2::scale_colour_manual(values = colours) +
     ggplot2::scale_shape_manual(values = rep_len(c(16, 17, 15, 18), length(groups))) +
-    ggplot2::labs(
-      x = "Mean rating", y = NULL, colour = NULL, shape = NULL, caption = caption
-    ) +
+    ggplot2::labs(x = "Mean rating", y = NULL, colour = NULL, shape = NULL, caption = caption) +
     panels_of(means, by[-1])
   if (length(groups) == 1) {
     plot <- plot + ggplot2::guides(colour = "none", shape = "none")
@@ -54,14 +52,14 @@ plot_rating_means <- function(means, colours = NULL, ...) {
   dress_rows(plot, rows)
 }
 
-# A colour for each group: that of its name, or where colours have no names that of its place.
+# A colour for each group, by name, or by position if the colours have no names.
 check_colours <- function(colours, groups, call = rlang::caller_env()) {
   colours <- colours %||% group_colours
   wrong <- if (is.character(colours)) colours[!are_colours(colours)]
   if (!is.character(colours) || length(wrong) > 0) {
     abort_imagestrata(
-      "{.arg colours} must hold colours, such as {.val red} or {.val #0072b2}, not
-       {seen(if (length(wrong) > 0) wrong[[1]] else colours)}.",
+      "{.arg colours} must be colours, such as {.val red} or {.val #0072b2}, not {seen(if
+       (length(wrong) > 0) wrong[[1]] else colours)}.",
       call = call
     )
   }
@@ -70,7 +68,7 @@ check_colours <- function(colours, groups, call = rlang::caller_env()) {
     if (length(groups) > length(colours)) {
       abort_imagestrata(
         "{length(groups)} groups need {length(groups)} colours, not {length(colours)}.",
-        hint = "Give {.arg colours} one for each of {.val {groups}}, in this order.",
+        hint = "Give one colour for each of {.val {groups}}, in this order.",
         call = call
       )
     }
@@ -85,8 +83,8 @@ check_colours <- function(colours, groups, call = rlang::caller_env()) {
       } else {
         "{.arg colours} names {.val {twice}} more than once."
       },
-      hint = "Name every group once: {.val {groups}}. Or leave the names out, and the colours go to
-              the groups in this order.",
+      hint = "Name every group once: {.val {groups}}. Without names, the colours go to the groups in
+              this order.",
       call = call
     )
   }
@@ -109,16 +107,16 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
   if (identical(lacks, "cluster")) {
     by <- if (made_by == "rating_gaps") "c(group, cluster)" else "cluster"
     abort_imagestrata(
-      "{.arg {name}} must be {sub('rating_', '', made_by)} of clusters, and has no column
-       {.field cluster}.",
-      hint = "They come from {.code {made_by}(ratings, by = {by})}.",
+      "{.arg {name}} must be {sub('rating_', '', made_by)} of clusters, but has no column {.field
+       cluster}.",
+      hint = "Compute them with {.code {made_by}(ratings, by = {by})}.",
       call = call
     )
   }
   if (!is.data.frame(x) || length(lacks) > 0) {
     abort_imagestrata(
-      "{.arg {name}} must be what {.fn {made_by}} returns, not {seen_product(x)}.",
-      hint = if (length(lacks) > 0) "{.field {lacks}} {?is/are} not there.",
+      "{.arg {name}} must be the result of {.fn {made_by}}, not {seen_product(x)}.",
+      hint = if (length(lacks) > 0) "It lacks {.field {lacks}}.",
       call = call
     )
   }
@@ -127,14 +125,14 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
   }
 }
 
-# Columns that were added since are no groups.
+# Columns that were added later are not groups.
 by_of <- function(estimates) {
   names <- setdiff(names(estimates), estimate_columns)
   by <- attr(estimates, "by")
   if (is.null(by)) names else intersect(by, names)
 }
 
-# A row per measure, from the top down: dimensions before their items, as they come.
+# A row per measure, from the top down: dimensions before their items, in their order.
 rows_of_measures <- function(estimates) {
   rows <- dplyr::distinct(plain_tibble(estimates), .data$level, .data$item, .data$dimension)
   rows$y <- rev(seq_len(nrow(rows)))
@@ -195,7 +193,7 @@ panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
   n <- nrow(unique(estimates[by]))
   if (n > most) {
     abort_imagestrata(
-      "{n} panels, one for each {.field {by}}, are too many to look at.",
+      "{n} panels, one for each {.field {by}}, are too many for one figure.",
       hint = "Filter to {most} at most.",
       call = call
     )

@@ -1,20 +1,20 @@
-#' Label images with a network that has learnt your categories
+#' Label images with a fine-tuned network
 #'
-#' `predict(model, new_data)` is the same with the model first.
+#' `predict(model, new_data)` does the same.
 #'
-#' @param images As in [embed_images()]; or what `embed_images(images, model = model)` returned,
-#'   so that nothing is computed twice.
-#' @param model The result of [fine_tune()], or the folder it lies in.
-#' @param threshold The probability from which on an image gets a label: one number for all
-#'   labels; one for each label, by name; or `"calibrated"`, those of [calibrate_thresholds()].
-#'   Of several classes an image gets the likeliest, whatever its probability.
+#' @param images Images, as in [embed_images()]; or the result of `embed_images(images, model =
+#'   model)`, which saves computation.
+#' @param model The result of [fine_tune()], or its folder.
+#' @param threshold Smallest probability at which an image gets a label: one number for all labels;
+#'   a named number for each label; or `"calibrated"`, the thresholds of [calibrate_thresholds()].
+#'   In a multiclass task an image gets the most probable class, whatever its probability.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image and label (of a binary task, per image): `image_id`,
-#'   `path`, `label`, `probability`, `decision` (`TRUE` or `FALSE`), `threshold` (missing for
-#'   classes), and `reason`, why an image could not be read; then probability and decision are
-#'   missing.
+#' @returns A tibble with one row per image and label (per image in a binary task): `image_id`,
+#'   `path`, `label`, `probability`, `decision` (`TRUE` or `FALSE`), `threshold` (missing in a
+#'   multiclass task), and `reason`, why an image could not be read; probability and decision are
+#'   then missing.
 #' @family fine-tuning
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -27,11 +27,10 @@ predict_labels <- function(images,
                            progress = TRUE,
                            engine = NULL,
                            ...) {
-  check_dots(...)
   decode_table(call_verb("predict_labels", threshold = check_threshold(threshold)))
 }
 
-#' @param object,new_data The result of [fine_tune()], and the images to be labelled.
+#' @param object,new_data The result of [fine_tune()], and the images to label.
 #' @param ... For `predict()`: other arguments of `predict_labels()`, by name. A misspelt argument
 #'   is an error that names the one that is meant.
 #' @rdname predict_labels
@@ -48,8 +47,8 @@ check_threshold <- function(threshold, call = rlang::caller_env()) {
   }
   if (!is.numeric(threshold) || anyNA(threshold) || anyDuplicated(names(threshold))) {
     abort_imagestrata(
-      "{.arg threshold} must hold one number per label, each named once, such as
-       {.code c(crowd = 0.4, flag = 0.6)}.",
+      "{.arg threshold} must be one number per label, each named once, such as {.code c(crowd = 0.4,
+       flag = 0.6)}.",
       call = call
     )
   }

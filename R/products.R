@@ -1,7 +1,7 @@
-# The products of verbs, and the errors where a verb gets the wrong one.
+# The products of verbs, and the errors for verbs that get the wrong one.
 
-# The product of each verb, and the one that it is made of: python/imagestrata/verbs.py has the
-# same table.
+# The product of each verb, and the product that it is made from (`of`): python/imagestrata/verbs.py
+# has the same table.
 products <- list(
   imagestrata_images = list(called = "a scan", maker = "scan_images", of = NULL),
   imagestrata_embeddings = list(called = "embeddings", maker = "embed_images", of = NULL),
@@ -45,7 +45,7 @@ what_is <- function(x) {
   )
 }
 
-# The verbs that lead from an object to what a class is made by; none where no way does.
+# The verbs that lead from an object to a class; none if there is no such sequence.
 makers_between <- function(x, class) {
   makers <- character()
   while (!is.null(class) && !inherits(x, class)) {
@@ -64,7 +64,7 @@ check_class <- function(x, class, name, made_by, call = rlang::caller_env()) {
 
 abort_product <- function(x, class, name, made_by, call) {
   abort_imagestrata(
-    "{.arg {name}} must be what {.fn {made_by}} returns, not {seen_product(x)}.",
+    "{.arg {name}} must be the result of {.fn {made_by}}, not {seen_product(x)}.",
     hint = "{remedy_for_product(x, class, made_by)}",
     class = "wrong_step",
     call = call
@@ -95,7 +95,7 @@ remedy_for_product <- function(x, class, made_by) {
   paste0(what_was_lost(x, class), format_text("Give what {.fn {made_by}} returned."))
 }
 
-# Why a data frame that was such a product is none any more; empty where it never was one.
+# The reason why a data frame lost the class of a product; empty if it never had it.
 what_was_lost <- function(x, class) {
   needs <- table_rules[[class]]$needs
   lacking <- setdiff(needs, names(x))

@@ -1,8 +1,6 @@
-# Tables and matrices on their way to Python and back, without loss.
-#
-# Only typed columns of bytes cross the border; python/imagestrata/bridge/codec.py
-# says how they look and is the other half of this file. Take care to read fields
-# with `[["na"]]`: `$na` also matches `name`.
+# Sends tables and matrices to Python and back, without loss. Only typed columns of bytes are
+# exchanged; python/imagestrata/bridge/codec.py describes their format and is the counterpart of
+# this file. Read fields with `[["na"]]`: `$na` also matches `name`.
 
 encode_table <- function(data, call = rlang::caller_env()) {
   data <- with_text_ids(data, call)
@@ -17,8 +15,8 @@ decode_table <- function(table) {
   tibble::new_tibble(columns, nrow = n_rows)
 }
 
-# Tables of results have R's names of estimates here and Python's there. Only of results: columns
-# of a user's own keep the names that they have.
+# In tables of results, estimates have R's names here and Python's names there. In other tables,
+# columns keep their names.
 result_names <- c(
   std_error = "std.error", conf_low = "conf.low", conf_high = "conf.high",
   lift_low = "lift.low", lift_high = "lift.high", p_value = "p.value", p_adjusted = "p.adjusted"
@@ -97,7 +95,7 @@ column_kind <- function(name, x, call) {
   plain <- c("integer", "double", "logical", "character", "list", kinds_of_classes)
   if (!is.null(dim(x)) || is.null(kind) || !kind %in% plain) {
     abort_imagestrata(
-      "Column {.var {name}} is {.obj_type_friendly {x}}, which cannot go to Python.",
+      "Column {.var {name}} is {.obj_type_friendly {x}}, which cannot be sent to Python.",
       hint = "Turn it into numbers, text, a factor or a date, or drop it.",
       call = call
     )
@@ -111,7 +109,8 @@ elements_of <- function(name, x, call) {
   simple <- vapply(x, \(one) is.null(one) || (is.atomic(one) && is.null(dim(one))), NA)
   if (!all(simple)) {
     abort_imagestrata(
-      "Column {.var {name}} is a list of more than numbers or text, which cannot go to Python.",
+      "Column {.var {name}} is a list of more than numbers or text, which cannot be sent to
+       Python.",
       hint = "Turn its elements into vectors, or drop it.",
       call = call
     )
@@ -180,7 +179,7 @@ read_strings <- function(data, n = sum(data == 0)) {
   x
 }
 
-# Without a zone of its own, a time is shown in the zone of the session.
+# A time without a zone has the zone of the session.
 time_zone <- function(x) {
   zone <- attr(x, "tzone")[1]
   if (is.null(zone) || zone == "") {

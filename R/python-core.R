@@ -1,5 +1,5 @@
-# The one door to Python: `core()` starts it, on first use and never before, and
-# `call_core()` calls a verb through it, by python/imagestrata/bridge/calls.py.
+# The only access to Python: `core()` starts it on first use, and `call_core()` calls a verb through
+# python/imagestrata/bridge/calls.py.
 
 the <- new.env(parent = emptyenv())
 
@@ -21,8 +21,7 @@ open_core <- function(call) {
   }
   if (utils::compareVersion(as.character(python$version), oldest_python) < 0) {
     abort_imagestrata(
-      "imagestrata needs Python {python_range()}, and {.file {python$python}} is
-       {python$version}.",
+      "imagestrata needs Python {python_range()}, but {.file {python$python}} is {python$version}.",
       hint = "{next_step()}",
       call = call
     )
@@ -33,8 +32,8 @@ open_core <- function(call) {
   )
 }
 
-# The user's choice counts first: reticulate itself honours RETICULATE_PYTHON
-# and `use_virtualenv()`, and `required = FALSE` does no more than propose.
+# The user's choice has priority: reticulate follows RETICULATE_PYTHON and `use_virtualenv()`, and
+# `required = FALSE` is only a proposal.
 choose_environment <- function() {
   if (has_py_require() && !reticulate::virtualenv_exists(environment_name)) {
     py_require(core_requirements(), python_version = paste0(">=", oldest_python))
@@ -43,8 +42,8 @@ choose_environment <- function() {
   }
 }
 
-# Python asks for the locale when it starts, and for good: in the C locale (batch jobs,
-# containers) it would read names of files as ASCII. R's own locale stays as it was.
+# Python reads the locale once, when it starts: in the C locale (batch jobs, containers) it would
+# read names of files as ASCII. R's own locale stays as it was.
 with_letters <- function(code) {
   if (!in_c_locale()) {
     return(code)
@@ -58,7 +57,7 @@ import_core <- function() {
   source <- core_source()
   sys <- reticulate::import("sys", convert = FALSE)
   if (nzchar(source) && !source %in% reticulate::py_to_r(sys$path)) {
-    # For good, since Python's own worker processes need it too.
+    # Not removed later, because Python's worker processes need it too.
     sys$path$insert(0L, source)
   }
   if (in_c_locale() && reticulate::py_to_r(sys$getfilesystemencoding()) != "utf-8") {
@@ -71,8 +70,8 @@ import_core <- function() {
   reticulate::import("imagestrata.bridge.calls")
 }
 
-# Calls a verb and hands over its value. Python's side never raises: it answers with
-# the value or the error, and with the warnings that came up meanwhile, in R's words.
+# Calls a verb and returns its value. Python's side never raises an error: it answers with the value
+# or the error, and with the warnings, in R's words.
 call_core <- function(verb, ..., call = rlang::caller_env()) {
   arguments <- rlang::list2(...) # checked before Python is looked for
   answer <- do.call(core(call)[["call"]], c(list(verb), arguments), quote = TRUE)
@@ -98,20 +97,22 @@ call_core <- function(verb, ..., call = rlang::caller_env()) {
 }
 
 # Calls a verb with all arguments of the R function that calls this, by their names: those in
-# `...` as they are given here, all others as send_argument() has them.
+# `...` as they are given here, all others as send_argument() prepares them. The dots of that
+# function must be empty.
 call_verb <- function(verb, ..., call = rlang::caller_env()) {
+  refuse_dots(call, rlang::caller_fn(), rlang::caller_call())
   call_core(verb, !!!send_arguments(rlang::list2(...), rlang::caller_fn(), call), call = call)
 }
 
 environment_name <- "r-imagestrata"
 oldest_python <- "3.11"
 
-# Not to be had in older versions, so not to be imported.
+# Older versions do not have it, so it cannot be imported.
 py_require <- function(...) {
   getExportedValue("reticulate", "py_require")(...)
 }
 
-# Older versions of reticulate fail with a Python that is newer than they know.
+# Older versions of reticulate fail with a newer Python.
 newest_python <- function(reticulate = utils::packageVersion("reticulate")) {
   if (reticulate < "1.33") {
     "3.11"
@@ -134,16 +135,15 @@ has_py_require <- function() {
   utils::packageVersion("reticulate") >= "1.41"
 }
 
-# The core's source travels with this package, see configure.
+# The core's source is part of this package, see configure.
 core_source <- function() {
   system.file("python", package = "imagestrata")
 }
 
 abort_no_python <- function(details, call) {
   abort_imagestrata(
-    "imagestrata works with Python behind the scenes, and found none that it can use:
-     reticulate {utils::packageVersion('reticulate')} and imagestrata together need Python
-     {python_range()}.",
+    "imagestrata uses Python, and found no suitable version: reticulate
+     {utils::packageVersion('reticulate')} and imagestrata together need Python {python_range()}.",
     hint = "{next_step()}",
     class = "imagestrata_no_python",
     details = details,
@@ -168,18 +168,18 @@ next_step <- function() {
   if (nzchar(chosen)) {
     absent <- if (!file.exists(path.expand(chosen))) ", which does not exist"
     return(format_text(
-      "The environment variable {.envvar RETICULATE_PYTHON} chooses {.file {chosen}}{absent},
-       whatever else is installed. {who_sets('RETICULATE_PYTHON')} Remove it there, restart R,
+      "The environment variable {.envvar RETICULATE_PYTHON} selects {.file {chosen}}{absent}, and
+       overrides other installations. {who_sets('RETICULATE_PYTHON')} Remove it there, restart R,
        and run {.run imagestrata::install_imagestrata()}."
     ))
   }
   format_text(
-    "Run {.run imagestrata::install_imagestrata()} once, then restart R;
-     {.run imagestrata::imagestrata_doctor()} tells more."
+    "Run {.run imagestrata::install_imagestrata()} once, then restart R; {.run
+     imagestrata::imagestrata_doctor()} reports details."
   )
 }
 
-# The file that sets an environment variable for R, or where else to look, as a sentence.
+# A sentence about the file that sets an environment variable, or about other places to look.
 who_sets <- function(variable) {
   files <- c(
     Sys.getenv("R_ENVIRON_USER"), file.path(getwd(), ".Renviron"), path.expand("~/.Renviron"),
@@ -196,8 +196,8 @@ who_sets <- function(variable) {
   }
 }
 
-# R puts its own libraries first on LD_LIBRARY_PATH, where a Python that R starts
-# finds the wrong OpenSSL and cannot download. So programs are run without it.
+# R puts its own libraries first on LD_LIBRARY_PATH. A Python that R starts would find the wrong
+# OpenSSL there and could not download, so programs are run without this variable.
 without_r_libraries <- function(code) {
   with_envvar(c(LD_LIBRARY_PATH = NA), code)
 }

@@ -1,13 +1,13 @@
 #' Check what imagestrata needs on this machine
 #'
-#' Looks at R, Python, the core, its encoders and threads, and says what to do. It starts
-#' Python if there is one.
+#' Checks R, Python, the core, its encoders and threads, and says what to do about problems. It
+#' starts Python if it is available.
 #'
 #' @inheritParams scan_images
 #'
-#' @returns A list of class `imagestrata_doctor`, whose print is what people read and what
-#'   belongs into a report of a fault: `r`, `versions`, `machine`, `encoders` (a tibble),
-#'   `conflicts` of threads, and the `problem` if Python cannot be used.
+#' @returns A list of class `imagestrata_doctor`. Include its printed form in a bug report. Its
+#'   elements are `r`, `versions`, `machine`, `encoders` (a tibble), `conflicts` of threads, and the
+#'   `problem` if Python cannot be used.
 #' @export
 #' @examplesIf imagestrata_ready()
 #' imagestrata_doctor()
@@ -49,7 +49,8 @@ print.imagestrata_doctor <- function(x, ...) {
     cat_lines("Threads", unlist(x$conflicts))
   }
   if (is.null(x$problem) && length(x$conflicts) == 0) {
-    cat("\nimagestrata has all it needs. Encoders that need a file download it on first use.\n")
+    cat("\nimagestrata has all it needs. Encoders that need a file will download it on first
+         use.\n")
   }
   invisible(x)
 }
@@ -63,9 +64,9 @@ cat_rows <- function(heading, values) {
   cat(paste0("  ", format(names(values), width = 24), " ", values, "\n"), sep = "")
 }
 
-#' Is there a Python that can run imagestrata?
+#' Check whether Python can run imagestrata
 #'
-#' Looks without starting Python in this session.
+#' Checks without starting Python in this session.
 #'
 #' @inheritParams scan_images
 #'

@@ -1,23 +1,21 @@
-#' Install what imagestrata needs in Python
+#' Install the Python packages that imagestrata needs
 #'
-#' Makes a virtual environment of its own, `r-imagestrata`, and installs the Python packages
-#' that imagestrata works with. The Python part of imagestrata itself comes with the R
-#' package. Do this once, then restart R.
+#' Makes a virtual environment, `r-imagestrata`, and installs the Python packages in it. The Python
+#' part of imagestrata itself is included in the R package. Do this once, then restart R.
 #'
 #' @section Other ways:
-#' To use an environment that you have, set the environment variable `RETICULATE_PYTHON` to
-#' its Python, which beats everything else, or call [reticulate::use_virtualenv()] before
-#' the first function that needs Python. With reticulate 1.41 or newer nothing need be
-#' installed: what is needed is fetched into a temporary environment on first use, unless
-#' `r-imagestrata` exists.
+#' To use an existing environment, set the environment variable `RETICULATE_PYTHON` to its Python,
+#' which has priority over everything else, or call [reticulate::use_virtualenv()] before the first
+#' function that needs Python. With reticulate 1.41 or newer you need not install anything: on first
+#' use the packages are downloaded into a temporary environment, unless `r-imagestrata` exists.
 #'
-#' @param torch Which build of torch: `"cpu"`, the smallest; `"cuda"`, for a graphics card
-#'   of NVIDIA, chosen by its driver; or `"default"`, whatever the package registry offers
-#'   for this system (on Linux it works with and without a graphics card, but is large).
-#' @param extras Names of optional groups of packages, such as `"density"`; an unknown name says
-#'   which there are.
-#' @param python The Python to start from, 3.11 or newer (reticulate before 1.33 needs 3.11,
-#'   before 1.40 at most 3.12). By default the newest of these that is found.
+#' @param torch Build of torch: `"cpu"`, the smallest; `"cuda"`, for an NVIDIA graphics card, chosen
+#'   by its driver; or `"default"`, the build in the package registry for this system (on Linux it
+#'   works with and without a graphics card, but is large).
+#' @param extras Names of optional groups of packages, such as `"density"`. The error for an unknown
+#'   name lists them.
+#' @param python The Python that makes the environment, 3.11 or newer (reticulate before 1.33 needs
+#'   3.11, before 1.40 at most 3.12). By default the newest suitable Python on this machine.
 #' @param envname Name or path of the virtual environment.
 #' @param recreate Remove the environment first if it exists?
 #' @inheritParams scan_images
@@ -50,12 +48,12 @@ install_imagestrata <- function(torch = c("cpu", "cuda", "default"),
   }
   cli::cli_inform(c("i" = "Installing {length(requirements)} packages: this takes some minutes."))
   install_requirements(installed, requirements, torch)
-  cli::cli_inform(c("v" = "imagestrata is ready: restart R, and go on."))
+  cli::cli_inform(c("v" = "imagestrata is ready: restart R before you use it."))
   warn_overridden(installed)
   invisible(installed)
 }
 
-# pip knows one torch for each system; uv knows its builds by name.
+# pip has one torch for each system; uv has its builds by name.
 install_requirements <- function(python, requirements, torch) {
   pip <- c("-m", "pip", "install", "--quiet")
   if (torch == "default") {
@@ -68,7 +66,7 @@ install_requirements <- function(python, requirements, torch) {
     python,
     c(uv, "--torch-backend", backend, requirements),
     "install the packages",
-    hint = "Where only the package registry can be reached, use {.code torch = \"default\"}."
+    hint = "If only the package registry can be reached, use {.code torch = \"default\"}."
   )
 }
 
@@ -76,7 +74,7 @@ run_python <- function(python, arguments, what, hint = NULL, call = rlang::calle
   status <- without_r_libraries(system2(python, shQuote(arguments)))
   if (status != 0) {
     abort_imagestrata(
-      "Python could not {what}: its message is above.",
+      "Python could not {what}; see its message above.",
       hint = hint %||% "Check the network connection and the space on the disk.",
       call = call
     )
@@ -88,7 +86,7 @@ warn_overridden <- function(installed) {
   chosen <- Sys.getenv("RETICULATE_PYTHON")
   if (nzchar(chosen) && !identical(absolute_path(chosen), absolute_path(installed))) {
     cli::cli_warn(c(
-      "The environment variable {.envvar RETICULATE_PYTHON} chooses {.file {chosen}} instead.",
+      "The environment variable {.envvar RETICULATE_PYTHON} selects {.file {chosen}} instead.",
       "i" = "Remove it from {.file ~/.Renviron} or wherever it is set."
     ))
   }
@@ -136,7 +134,7 @@ find_pythons <- function() {
   unname(found[nzchar(found)])
 }
 
-# "" for what is no Python that can make virtual environments.
+# "" if this is not a Python that can make virtual environments.
 python_version <- function(python) {
   code <- "import ensurepip, venv, platform; print(platform.python_version())"
   output <- tryCatch(

@@ -23,8 +23,8 @@ progress_bar <- function(progress, frame = parent.frame()) {
   })
 }
 
-# An interrupt or an error must not leave R through Python. The function answers whether to
-# go on; an error is kept, for call_core() to raise when Python has stopped.
+# An interrupt or an error must not pass through Python. The function returns TRUE to continue;
+# call_core() raises a stored error when Python has stopped.
 guarded <- function(report) {
   the$failure <- NULL
   function(step, done, total) {

@@ -2,6 +2,7 @@
 
 # All arguments of the R function that calls this, as call_verb() sends them.
 check_arguments <- function(..., call = rlang::caller_env()) {
+  refuse_dots(call, rlang::caller_fn(), rlang::caller_call())
   send_arguments(rlang::list2(...), rlang::caller_fn(), call)
 }
 
@@ -11,7 +12,7 @@ send_arguments <- function(given, verb, call) {
   sent <- lapply(rlang::set_names(others), function(name) {
     x <- get(name, call)
     default <- defaults[[name]]
-    if (is.null(x) && is.null(defaults[[name]])) {
+    if (is.null(x) && is.null(default)) {
       return(NULL)
     }
     send_argument(x, name, if (rlang::is_missing(default)) "" else eval(default), call)
@@ -20,8 +21,8 @@ send_arguments <- function(given, verb, call) {
   sent[order(match(names(sent), names(defaults)))]
 }
 
-# Arguments of the same name hold the same in every verb; all others hold one value of the kind of
-# their default.
+# Arguments of the same name have the same type in every verb; all others are one value of the type
+# of their default.
 send_argument <- function(x, name, default, call) {
   switch(name,
     images = send(x, name, call),
@@ -31,6 +32,8 @@ send_argument <- function(x, name, default, call) {
     ),
     model = send_model(x, name, call),
     labels = send_labels(x, name, call),
+    metadata = ,
+    texts = send_texts(x, name, call),
     descriptions = ,
     keywords = ,
     points = encode_table(check_data_frame(x, name, call), call),
@@ -68,7 +71,7 @@ send_argument <- function(x, name, default, call) {
   )
 }
 
-# Arguments that hold one text, or TRUE or FALSE, though their default is NULL.
+# Arguments that are one text, or TRUE or FALSE, although their default is NULL.
 text_arguments <- c(
   "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
   "label", "level", "noise", "normalize", "preset", "profile", "question", "selection",
@@ -82,7 +85,7 @@ send_value <- function(x, name, default, call) {
   } else if (is.logical(default) || name %in% flag_arguments) {
     check_flag(x, name, call)
   } else {
-    # Most numbers that may be left out are counts.
+    # Most numbers that can be NULL are counts.
     number <- check_number(x, name, call = call)
     if (is.null(default)) as_whole(number) else number
   }
@@ -109,8 +112,8 @@ send <- function(x, name, call = rlang::caller_env()) {
   }
 }
 
-# Vectors of one's own: a matrix, or a data frame of numbers without paths. Where nothing but
-# vectors is taken, one number is enough (`any`) to be told what is not a number.
+# TRUE for a user's own vectors: a matrix, or a data frame of numbers without paths. For verbs that
+# take only vectors, one column of numbers is enough (`any`), so that the error names the others.
 is_vectors <- function(x, holds = all) {
   if (!is.data.frame(x)) {
     return(is.matrix(x) && is.numeric(x))
@@ -119,7 +122,7 @@ is_vectors <- function(x, holds = all) {
   !inherits(x, "imagestrata_result") && !"path" %in% names(x) && any(numbers) && holds(numbers)
 }
 
-# Their rows go by image_id, or by their names where they have any.
+# Rows are identified by image_id, or by their names.
 send_rows <- function(x, name, call) {
   ids <- rownames(x)
   if (is.data.frame(x)) {
@@ -128,9 +131,9 @@ send_rows <- function(x, name, call) {
     words <- names(x)[!vapply(x, is.numeric, NA)]
     if (length(words) > 0) {
       abort_imagestrata(
-        "{.arg {name}} must hold vectors, and {?this column holds/these columns hold} no numbers:
-         {.var {words}}.",
-        hint = "Leave out all columns but those of the vectors and {.var image_id}.",
+        "{.arg {name}} must be vectors, but {?this column is/these columns are} not numeric: {.var
+         {words}}.",
+        hint = "Keep only {.var image_id} and the columns of the vectors.",
         call = call
       )
     }
@@ -154,7 +157,7 @@ send_embeddings <- function(x, name, call) {
   sent <- list(kind = "embeddings", images = encode_table(x, call), folder = NULL)
   if (is.null(attr(x, "folder"))) {
     sent$matrix <- encode_matrix(as.matrix(x))
-    sent$encoder <- to_json(attr(x, "encoder"))
+    sent$encoder <- as.character(attr(x, "encoder"))
   } else {
     sent$folder <- check_folder(x, name, call)
   }
@@ -168,34 +171,33 @@ send_clustering <- function(x, call = rlang::caller_env()) {
     kind = "clustering",
     tables = lapply(tables, encode_table, call = call),
     centroids = encode_matrix(attr(x, "centroids")),
-    settings = to_json(attr(x, "settings"))
+    settings = as.character(attr(x, "settings"))
   )
 }
 
-# Some ways of changing a table go past restore(): tibble::add_row(), data.table's.
+# Some functions change a table without restore(): tibble::add_row(), those of data.table.
 check_whole <- function(x, call = rlang::caller_env()) {
   clusters <- tidy(x)
   sizes <- tabulate(match(x$cluster, clusters$cluster), nrow(clusters))
   if (nrow(x) != glance(x)$n_images || !all(sizes == clusters$size)) {
     abort_imagestrata(
-      "The images of the clustering, {nrow(x)}, or their clusters are no longer those that it was
-       made with.",
+      "The {nrow(x)} images of the clustering, or their clusters, have changed since it was made.",
       hint = "Use the clustering as {.fn cluster_images} returned it.",
       call = call
     )
   }
 }
 
-# A model goes by the folder in which its weights lie.
+# A model is sent as the folder of its weights.
 send_model <- function(x, name = "model", call = rlang::caller_env()) {
   if (inherits(x, "imagestrata_model")) {
     folder <- x[["folder"]]
     if (!dir.exists(on_disk(folder))) {
       abort_imagestrata(
-        "The weights of this model were in {.file {folder}}, which is gone.",
+        "The weights of this model were in {.file {folder}}, which no longer exists.",
         hint = "If the folder was moved, use {.code read_model(<new folder>)}. Without {.arg out},
-                {.fn fine_tune} keeps weights as long as the R session lasts: call it again with
-                {.arg out}.",
+                {.fn fine_tune} keeps weights until the R session ends: call it again with {.arg
+                out}.",
         call = call
       )
     }
@@ -203,15 +205,15 @@ send_model <- function(x, name = "model", call = rlang::caller_env()) {
   }
   if (!is.character(x)) {
     abort_imagestrata(
-      "{.arg {name}} must be what {.fn fine_tune} returns, or its folder, not {seen(x)}.",
+      "{.arg {name}} must be the result of {.fn fine_tune}, or its folder, not {seen(x)}.",
       call = call
     )
   }
   list(kind = "path", path = check_existing(x, name, call))
 }
 
-# Labels are a table, a CSV file, or what the folders of the images say. Their paths stay as
-# they are: they may be relative to the folder of the images.
+# Labels are a table or a CSV file; NULL uses the folders of the images. Their paths stay as they
+# are, because they may be relative to the folder of the images.
 send_labels <- function(x, name, call = rlang::caller_env()) {
   if (is.null(x)) {
     return(NULL)
@@ -229,17 +231,13 @@ send_labels <- function(x, name, call = rlang::caller_env()) {
   list(kind = "path", path = check_existing(x, name, call))
 }
 
-# A list as JSON: R's NULL inside of a list gets lost otherwise, and a list of one is a scalar.
+# A list as JSON, which keeps R's NULL inside a list, and lists of length one.
 send_json <- function(x, ...) {
   list(kind = "json", text = as.character(jsonlite::toJSON(as.list(x), ...)))
 }
 
-# Settings cross as JSON text that R keeps as it came: reading it into R's lists and
-# writing it again would turn lists of one into scalars.
-to_json <- function(text) {
-  as.character(text)
-}
-
+# R keeps settings as the JSON text that came: reading it into lists and writing it again would turn
+# lists of one into scalars.
 from_json <- function(text) {
   jsonlite::fromJSON(text, simplifyVector = FALSE)
 }

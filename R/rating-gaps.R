@@ -1,37 +1,37 @@
-#' Gaps between groups of respondents
+#' Estimate gaps between groups
 #'
-#' Differences of mean ratings between groups, with p values that know how many were looked at.
+#' Estimates differences in mean ratings between groups of respondents or images, with p values
+#' adjusted for their number.
 #'
 #' @inheritParams rating_means
-#' @param by The groups that are compared: the first column that is named. Columns after it stay
-#'   apart: `c(group, cluster)` compares groups within each cluster. Where more than two groups are
-#'   compared, every pair of them is.
-#' @param adjust How p values are adjusted for their number: `"holm"`, `"BH"`
-#'   (Benjamini and Hochberg) or `"none"`. Items are one family, dimensions another.
+#' @param by Columns in `ratings`. The values of the first column are the groups that are compared;
+#'   with more than two groups, every pair. Further columns give separate comparisons: `c(group,
+#'   cluster)` compares groups within each cluster.
+#' @param adjust Adjustment of p values for multiple comparisons: `"holm"`, `"BH"` (Benjamini and
+#'   Hochberg) or `"none"`. Items are one family, dimensions another.
 #' @inheritParams scan_images
 #'
-#' @details
-#' Groups of respondents are compared by the clusters that both have rated, whatever the `weight`;
-#' a message says how many clusters and images are left out. Groups of images, such as clusters or
-#' months, are compared as they are.
+#' @details Groups of respondents are compared on the clusters that both rated, whatever the
+#' `weight`; a message reports the clusters and images that are left out. Groups of images, such as
+#' clusters or months, are compared on all their images.
 #'
-#' The standard error of a gap is that of the contrast of two means of one survey (with
-#' `"respondent"` survey's `svycontrast()` after `svyby(covmat = TRUE)`), with what they share taken
-#' into account: the same respondents, if people are in both cells, and the same images.
+#' The standard error of a gap is that of the contrast of two means in one survey (for
+#' `"respondent"` it equals survey's `svycontrast()` after `svyby(covmat = TRUE)`). It accounts for
+#' respondents and images that contribute to both means.
 #'
-#' The degrees of freedom are Welch's, from those of the two means, and at most one less than there
-#' are respondents in both cells; with `"two-way"` and `"image"` also at most the images in either
-#' cell less their clusters.
+#' The degrees of freedom are Welch's, computed from those of the two means. They are at most the
+#' number of respondents in the two cells minus one; with `"two-way"` and `"image"` also at most the
+#' number of images in either cell minus the number of their clusters.
 #'
-#' Within single clusters, `by = c(group, cluster)`, there are five images or fewer, and `"two-way"`
-#' has as few degrees of freedom: it says how sure a gap is for all images of the cluster.
-#' `variance = "respondent"` asks about the images that were rated, and finds more;
-#' `shrink = TRUE` lets clusters borrow from each other.
+#' Within a single cluster, `by = c(group, cluster)`, there are often five images or fewer, so
+#' `"two-way"` has few degrees of freedom: its inference is about all images of the cluster.
+#' `variance = "respondent"` limits the inference to the rated images and has more power; with
+#' `shrink = TRUE` clusters borrow strength from each other.
 #'
 #' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
-#'   further columns of `by`, `contrast` ("Democrat - Republican": the first less the second),
-#'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and
-#'   `conf.high` (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`.
+#'   further columns of `by`, `contrast` ("Democrat - Republican" is the first minus the second),
+#'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and `conf.high`
+#'   (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`.
 #' @family ratings
 #' @export
 #' @examples
@@ -62,7 +62,7 @@ rating_gaps <- function(ratings,
   warn_one_sided(gaps, design$by[-1])
   warn_no_spread(gaps, design)
   gaps <- add_interval(gaps, conf_level)
-  # Without any spread there is no test.
+  # Without any variance there is no test.
   gaps$statistic <- ifelse(gaps$std.error > 0, gaps$estimate / gaps$std.error, NA)
   gaps$p.value <- 2 * stats::pt(-abs(gaps$statistic), gaps$df)
   level <- design$measures$level[gaps$measure]
@@ -85,7 +85,7 @@ rating_gaps <- function(ratings,
 contrasts_of <- function(design, call = rlang::caller_env()) {
   if (length(design$by) == 0) {
     abort_imagestrata(
-      "{.arg by} must name what is compared.",
+      "{.arg by} must name the groups to compare.",
       hint = "For example {.code by = group}.",
       call = call
     )
@@ -93,8 +93,8 @@ contrasts_of <- function(design, call = rlang::caller_env()) {
   values <- sort(unique(design$groups[[1]]))
   if (length(values) < 2) {
     abort_imagestrata(
-      "There is nothing to compare: {.field {design$by[1]}} is {.val {as.character(values)}} in all
-       ratings.",
+      "{.field {design$by[1]}} must have two or more values to compare, but is {.val
+       {as.character(values)}} in all ratings.",
       call = call
     )
   }
@@ -138,7 +138,7 @@ gaps_of_pair <- function(i, pairs, design, fit) {
   dplyr::bind_cols(gaps, rest[match(rows$other, other), ])
 }
 
-# Welch's; where there is no variance at all, those of both means together.
+# Welch's degrees of freedom; without any variance, the sum of those of both means.
 degrees_of_gap <- function(variances, df, most) {
   welch <- (variances[[1]] + variances[[2]])^2 /
     (variances[[1]]^2 / df[[1]] + variances[[2]]^2 / df[[2]])
@@ -151,13 +151,10 @@ warn_one_sided <- function(gaps, rest) {
   if (length(lacking) > 0) {
     first <- gaps[match(lacking[1], gaps$other), ]
     where <- label_of(first[rest])
-    cli::cli_warn(
-      c(
-        "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: one group
-         has not rated there, or no cluster that the other rated.",
-        i = "Their gaps are missing ({.code NA})."
-      ),
-      class = "imagestrata_warning"
+    warn_imagestrata(
+      "{length(lacking)} comparison{?s} lack{?s/} one side, the first in {.val {where}}: one group
+       rated nothing there, or no cluster that the other group rated.",
+      "Their gaps are missing ({.code NA})."
     )
   }
 }

@@ -1,64 +1,65 @@
-#' Mean ratings, with standard errors
+#' Estimate mean ratings with standard errors
 #'
-#' Means of every item and dimension, by groups of respondents, of images, or both.
+#' Estimates the mean of every item and dimension, by groups of respondents, of images, or both.
 #'
 #' @param ratings The result of [read_ratings()], or a table with the same columns.
-#' @param by Columns whose values have means of their own: one or more bare names as in
-#'   [dplyr::select()], or `NULL` for everybody together. By default the respondents' `group`;
-#'   `c(group, cluster)` gives means of each group for each cluster.
-#' @param weight The unit that has equal weight. `"cluster"`: every cluster of images, so that the
-#'   rare is heard (the paper's Figure 10). `"corpus"`: every image of the corpus, so that the mean
-#'   is what a reader of the whole corpus would meet. `"share"`: every share of an image. `"none"`:
-#'   every rated image. An image counts once in a mean however many have rated it, and a cluster
-#'   counts in full however many of its sampled images were rated: see the details.
-#' @param variance The units that were drawn by chance. `"two-way"`, the default: respondents, and
-#'   images within clusters. `"respondent"`: respondents only; it is what survey's `svydesign(ids =
-#'   ~respondent_id)` computes. `"image"`: images only, which is too little and is there for
-#'   comparison: people differ, and whoever rates eight images is not eight people.
-#' @param shrink Draw means of clusters to the mean of all clusters, by as much as the few
-#'   ratings that they rest on deserve? By a mixed model (lme4) with respondents, images and
-#'   clusters as random effects; `by` must name `cluster`. Within a cluster images count the same.
-#' @param conf_level Level of the intervals.
+#' @param by Columns that define the groups: one or more bare names as in [dplyr::select()], or
+#'   `NULL` for all respondents together. By default the respondents' `group`; `c(group, cluster)`
+#'   gives the mean of each group for each cluster.
+#' @param weight The unit that has equal weight. `"cluster"`: every cluster of images, so that rare
+#'   topics count as much as frequent ones (the paper's Figure 10). `"corpus"`: every image of the
+#'   corpus, so that the mean describes the whole corpus. `"share"`: every share of an image.
+#'   `"none"`: every rated image. The weight of an image does not depend on the number of its
+#'   raters, and the weight of a cluster does not depend on the number of its rated images: see the
+#'   details.
+#' @param variance The units that are random. `"two-way"`, the default: respondents, and images
+#'   within clusters. `"respondent"`: respondents only, as survey's `svydesign(ids =
+#'   ~respondent_id)` computes. `"image"`: images only, for comparison. It gives standard errors
+#'   that are too small, because it ignores differences between respondents.
+#' @param shrink Shrink means of clusters towards the mean of all clusters, more so for clusters
+#'   with few ratings? A mixed model (lme4) has respondents, images and clusters as random effects;
+#'   `by` must name `cluster`. Images have equal weight within a cluster.
+#' @param conf_level Confidence level of the intervals.
 #' @inheritParams scan_images
 #'
-#' @details
-#' A dimension's rating is the mean of its items' ratings by the same respondent of the same image.
+#' @details The rating of a dimension is the mean of its items, for each respondent and image.
 #'
-#' **Weights.** Where not every sampled image has a rating, the rated images of a cluster stand for
-#' the others. In a cell (an item in a group) a cluster that was rated weighs 1 (`"cluster"`), as
-#' much as it has images in the corpus (`"corpus"`) or as much as they were shared (`"share"`; of
-#' images that nobody rated the average of the others is taken). Its rated images divide that among
-#' themselves, and the ratings of an image divide the image's weight. [rating_weights()] hands these
-#' weights out. A cluster without a rating is not in the mean; a warning says how many there are in
-#' each group. Where a column of `by` is about images, such as their month, a cluster's images of
-#' that month are what counts.
+#' **Weights.** The rated images of a cluster represent its images without ratings. In a cell (an
+#' item in a group) the weight of a rated cluster is 1 (`"cluster"`), its number of images in the
+#' corpus (`"corpus"`) or the number of their shares (`"share"`; images without ratings are given
+#' the average of the others). This weight is divided among the rated images of the cluster, and the
+#' weight of an image among its ratings. [rating_weights()] returns these weights. Clusters without
+#' ratings are not in the mean; a warning counts them for each group. If a column of `by` is about
+#' images, such as their month, the weight of a cluster is that of its images in that month.
 #'
-#' **Standard errors** are linearised. With `"respondent"` they are those of survey's
-#' `svydesign(ids = ~respondent_id, weights = )` and `svyby(..., svymean, covmat = TRUE)`, which
-#' take it for chance which clusters somebody rated; all clusters are in the study, so they are too
-#' wide, by a third for gaps when each image has one rating in each group. `"two-way"` adds two
-#' parts: how much the rated images of a cluster differ (survey's `svydesign(ids = ~image_id, strata
-#' = ~cluster)`), and how alike the answers of a respondent to different images are. In simulated
-#' surveys its intervals held the truth about as often as they say. A cluster with a single
-#' rated image cannot show how images differ: it is given the average of the others, in proportion
-#' to the squared weight (survey's `"average"`). Where no cluster of a cell has two rated images,
-#' respondents alone count. No correction is made for images being drawn from a finite corpus.
+#' **Standard errors** are linearised. With `"respondent"` they are those of survey's `svydesign(ids
+#' = ~respondent_id, weights = )` and `svyby(..., svymean, covmat = TRUE)`, which treat the clusters
+#' that a respondent rated as random. Because all clusters are in the study, these standard errors
+#' are too large: by a third for gaps if each image has one rating in each group. `"two-way"` is the
+#' sum of two parts: the variance between the rated images of a cluster (survey's `svydesign(ids =
+#' ~image_id, strata = ~cluster)`), and the covariance of a respondent's answers to different
+#' images. In simulated surveys, the coverage of its intervals was close to the nominal level. A
+#' cluster with a single rated image has no variance between images: it is given the average of the
+#' other clusters, in proportion to the squared weight (survey's `"average"`). If no cluster of a
+#' cell has two rated images, only respondents count. There is no finite population correction for
+#' the corpus.
 #'
-#' **Intervals** are those of the t distribution. Its degrees of freedom (`df`) are the cell's
-#' respondents less one with `"respondent"`, the rated images less the clusters with several of them
-#' with `"image"`, the smaller of the two with `"two-way"`. This is more careful than survey's
-#' default, the respondents of the whole survey, and matters where a cell holds few people or, as
-#' the mean of a single cluster does, few images: two images say little about their cluster.
+#' **Intervals** are those of the t distribution. Its degrees of freedom (`df`) are the number of
+#' respondents in the cell minus one (`"respondent"`), the number of rated images minus the number
+#' of clusters, for clusters with several of them (`"image"`), or the smaller of the two
+#' (`"two-way"`). This is more conservative than survey's default, the respondents of the whole
+#' survey. It matters for cells with few respondents or, as in a single cluster, few images.
 #'
 #' **Shrunken means** have intervals of the normal distribution. Their standard errors are those of
-#' the prediction, fixed and random part together (Henderson's mixed-model equations); variance
-#' components are taken as known, which makes them a little too small with few clusters.
+#' the prediction from fixed and random effects together (Henderson's mixed-model equations). The
+#' variance components are treated as known, so the standard errors are a little too small with few
+#' clusters.
 #'
-#' @returns A tibble with one row per measure and group: `level` (`"item"` or `"dimension"`),
-#'   `item` (of a dimension: its name), `dimension`, the columns of `by`, `estimate`,
-#'   `std.error`, `df`, `conf.low`, `conf.high`, `n_ratings`, `n_respondents`, `n_images`,
-#'   `n_clusters`, `weight`, `variance`. Items that nobody rated have no rows. `glance()` gives one
-#'   row about the whole survey.
+#' @returns A tibble with one row per measure and group: `level` (`"item"` or `"dimension"`), `item`
+#'   (for a dimension its name), `dimension`, the columns of `by`, `estimate`, `std.error`, `df`,
+#'   `conf.low`, `conf.high`, `n_ratings`, `n_respondents`, `n_images`, `n_clusters`, `weight`,
+#'   `variance`. Items that nobody rated have no rows. `glance()` returns one row about the whole
+#'   survey.
 #' @family ratings
 #' @export
 #' @examples
@@ -120,7 +121,7 @@ add_interval <- function(table, conf_level) {
   table
 }
 
-# In one row that may well happen; in all rows of an item it is suspicious.
+# This may happen in one row; in all rows of an item it is suspicious.
 warn_no_spread <- function(table, design) {
   flat <- !is.na(table$std.error) & table$std.error == 0
   if (!any(flat)) {
@@ -128,13 +129,13 @@ warn_no_spread <- function(table, design) {
   }
   of_measure <- tapply(flat, table$measure, all)
   always <- design$measures$item[as.integer(names(of_measure))[of_measure]]
-  cli::cli_warn(
-    c(
-      "In {sum(flat)} of {length(flat)} row{?s} respondents do not differ at all: the standard error
-       is 0, and nothing can be tested.",
-      i = if (length(always) > 0) "So it is in all rows of {.val {always}}: is the file complete?",
-      i = if (length(always) == 0) "They rest on few ratings: {.code shrink = TRUE} may help."
-    ),
-    class = "imagestrata_warning"
+  warn_imagestrata(
+    "In {sum(flat)} of {length(flat)} row{?s} respondents do not differ at all: the standard error
+     is 0, and nothing can be tested.",
+    if (length(always) > 0) {
+      "This holds for all rows of {.val {always}}: is the file complete?"
+    } else {
+      "These rows rest on few ratings: {.code shrink = TRUE} may help."
+    }
   )
 }

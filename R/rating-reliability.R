@@ -1,20 +1,19 @@
-#' How far raters agree
+#' Measure the reliability of ratings
 #'
 #' @inheritParams rating_means
-#' @param by Columns whose values are looked at apart, such as `group`: do Democrats agree among
-#'   themselves? `NULL` for all raters together.
+#' @param by Columns that define separate groups, such as `group`, for the agreement of Democrats
+#'   among themselves; `NULL` for all raters together.
 #' @inheritParams scan_images
 #'
-#' @details
-#' Each image has its own raters, so the intraclass correlation is that of the one-way model,
-#' ICC(1): the share of variance that lies between images. `icc_average` is that of the mean of as
-#' many ratings as an image has on average. Intervals are those of the F distribution.
-#' Krippendorff's `alpha`, for interval scales, compares differences within images with those among
-#' all ratings; images with one rating cannot say anything about it. Cronbach's alpha is about
-#' items, not raters: how far those of one dimension go together.
+#' @details Each image has its own raters, so the intraclass correlation is that of the one-way
+#' model, ICC(1): the share of variance that is between images. `icc_average` is the reliability of
+#' the mean of as many ratings as an image has on average. Intervals are those of the F
+#' distribution. Krippendorff's `alpha`, for interval scales, compares differences within images
+#' with differences among all ratings; images with one rating do not contribute. Cronbach's alpha is
+#' about items, not raters: it measures the internal consistency of a dimension.
 #'
-#' Low values do not spoil means over many ratings. They say that single ratings are no
-#' measurement of an image.
+#' Means over many ratings can be precise even if these values are low. Low values show that a
+#' single rating does not measure an image reliably.
 #'
 #' @returns A tibble with one row per item and dimension (and group): `level`, `item`, `dimension`,
 #'   the columns of `by`, `icc`, `conf.low`, `conf.high`, `icc_average`, `alpha`, `cronbach`
@@ -28,7 +27,7 @@ rating_reliability <- function(ratings, by = NULL, conf_level = 0.95, ...) {
   check_dots(...)
   check_estimate("none", "respondent", FALSE, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), "none")
-  # How ratings differ is all that counts here.
+  # Only differences between ratings matter here.
   design$answers$rating <- from_first(design$answers$rating, design$answers$cell)
   answers <- design$answers
   n <- nrow(design$cells)
@@ -62,13 +61,10 @@ rating_reliability <- function(ratings, by = NULL, conf_level = 0.95, ...) {
 warn_single_raters <- function(spread, design) {
   single <- spread$ratings == spread$images
   if (any(single)) {
-    cli::cli_warn(
-      c(
-        "In {sum(single)} of {length(single)} row{?s} no image has two ratings: how far raters agree
-         cannot be said.",
-        i = if (length(design$by) > 0) "{.code by = NULL} compares raters of all groups."
-      ),
-      class = "imagestrata_warning"
+    warn_imagestrata(
+      "In {sum(single)} of {length(single)} row{?s} no image has two ratings: agreement between
+       raters cannot be estimated.",
+      if (length(design$by) > 0) "{.code by = NULL} compares raters of all groups."
     )
   }
 }
@@ -78,13 +74,10 @@ warn_constant <- function(design) {
   flat <- sum_by(abs(distance), design$answers$cell, nrow(design$cells)) == 0
   if (any(flat)) {
     items <- unique(design$measures$item[design$cells$measure[flat]])
-    cli::cli_warn(
-      c(
-        "All ratings are equal in {sum(flat)} of {length(flat)} row{?s}, those of {.val {items}}:
-         how far raters agree, or items go together, cannot be said.",
-        i = "Is the file complete?"
-      ),
-      class = "imagestrata_warning"
+    warn_imagestrata(
+      "All ratings are equal in {sum(flat)} of {length(flat)} row{?s}, those of {.val {items}}:
+       agreement between raters, or correlation of items, cannot be estimated.",
+      "Is the file complete?"
     )
   }
 }
@@ -150,10 +143,10 @@ wide_items <- function(design, dimension, group) {
   rating
 }
 
-#' Correlations of items within dimensions
+#' Correlate the items of each dimension
 #'
-#' Do the items of a dimension measure the same? Correlations are over answers: one respondent's
-#' ratings of one image.
+#' Computes the correlations between the items of a dimension, which are high if the items measure
+#' the same. The units are answers: one respondent's ratings of one image.
 #'
 #' @inheritParams rating_reliability
 #' @inheritParams scan_images
@@ -170,7 +163,7 @@ item_correlations <- function(ratings, by = NULL, ...) {
   dimensions <- design$measures$dimension[design$measures$level == "dimension"]
   if (length(dimensions) == 0) {
     abort_imagestrata(
-      "{.arg ratings} has no {.field dimension}, so that no items belong together.",
+      "{.arg ratings} has no {.field dimension}, so no items can be correlated.",
       hint = "Give {.fn read_ratings} a table of {.arg items} with dimensions."
     )
   }

@@ -1,21 +1,20 @@
-#' The weights behind means and gaps
+#' Return the weights of means and gaps
 #'
-#' Every answer with the weight that it has in its mean, ready for the survey package or any other
-#' software: the weight is already divided by the raters that the image has in the cell, and among
-#' the images of its cluster that were rated there.
+#' Returns every answer with its weight in the mean, for the survey package or other software. The
+#' weight accounts for the number of raters of the image in the cell, and for the number of images
+#' of its cluster that were rated there.
 #'
 #' @inheritParams rating_means
 #' @param of `"means"` for the weights of [rating_means()], `"gaps"` for those of [rating_gaps()]:
-#'   the latter are about the clusters that both groups rated.
+#'   the latter cover only the clusters that both groups rated.
 #' @inheritParams scan_images
 #'
-#' @details
-#' A cell is an item or a dimension in a group of `by`. In it a cluster weighs 1
-#' (`weight = "cluster"`), its `N_h` images (`"corpus"`) or the shares of its images (`"share"`).
-#' The images of the cluster that have a rating in the cell divide that among themselves, equally or
-#' by their shares, and the ratings of an image divide the image's weight equally. `weight_cluster`,
-#' `weight_corpus` and `weight_share` of the sample lead to the same means only where every sampled
-#' image has exactly one rating in every cell.
+#' @details A cell is an item or a dimension in a group of `by`. In a cell the weight of a cluster
+#' is 1 (`weight = "cluster"`), its number of images `N_h` (`"corpus"`) or the number of shares of
+#' its images (`"share"`). It is divided among the images of the cluster with a rating in the cell,
+#' equally or by their shares, and the weight of an image equally among its ratings.
+#' `weight_cluster`, `weight_corpus` and `weight_share` of the sample give the same means only if
+#' every sampled image has exactly one rating in every cell.
 #'
 #' With these weights `svydesign(ids = ~respondent_id, weights = ~weight)`, then `subset()` for an
 #' item, and `svyby(~rating, ~group, ..., svymean)` give the means and the standard errors of
@@ -23,8 +22,8 @@
 #'
 #' @returns A tibble with one row per answer to an item or a dimension: `level`, `item`,
 #'   `dimension`, the columns of `by`, `respondent_id`, `image_id`, `cluster` (if there is one),
-#'   `rating`, `weight`. With `of = "gaps"` also `contrast`, where groups of respondents are
-#'   compared: an answer has a weight in every comparison of its group.
+#'   `rating`, `weight`. With `of = "gaps"` also `contrast`, if groups of respondents are compared:
+#'   an answer has a weight in every comparison of its group.
 #' @family ratings
 #' @export
 #' @examples
@@ -41,7 +40,7 @@ rating_weights <- function(ratings, by = "group", weight = "cluster", of = "mean
   compared <- if (of == "gaps") compare_alike(design, pairs)
   tell_unrated(design, compared, pairs)
   answers <- (compared %||% design)$answers
-  # `by` may name the image or the cluster: once is enough.
+  # `by` may name the image or the cluster, which are columns already.
   groups <- design$groups[setdiff(design$by, c("image_id", "cluster"))]
   table <- dplyr::bind_cols(
     design$measures[answers$measure, ],

@@ -1,4 +1,4 @@
-# From ratings to what is estimated: checks, the ratings of dimensions, and cells.
+# From ratings to a design: checks, the ratings of dimensions, and cells.
 #
 # A *measure* is an item or a dimension; a *cell* is a measure in a combination of the `by`
 # columns. Everything below is kept as plain vectors over answers, so that a million ratings
@@ -51,7 +51,7 @@ check_ratings <- function(ratings, call) {
       "{.arg ratings} must be a table with the columns {.field {needed}}, not
        {seen_product(ratings)}.",
       hint = if (is.data.frame(ratings)) {
-        "{.field {lacks}} {?is/are} not there: {.fn read_ratings} makes such a table."
+        "It lacks {.field {lacks}}: {.fn read_ratings} makes such a table."
       } else {
         "{.fn read_ratings} makes one."
       },
@@ -63,7 +63,7 @@ check_ratings <- function(ratings, call) {
   }
   if (!is.numeric(ratings$rating)) {
     abort_imagestrata(
-      "{.field rating} must hold numbers, not {.obj_type_friendly {ratings$rating}}.",
+      "{.field rating} must be numeric, not {.obj_type_friendly {ratings$rating}}.",
       hint = "Use {.fn read_ratings}, or {.code as.numeric()}.",
       call = call
     )
@@ -74,8 +74,8 @@ check_ratings <- function(ratings, call) {
       abort_imagestrata(
         "{n} rating{?s} {?has/have} no {.field {column}}, the first in row
          {which(is.na(ratings[[column]]))[1]}.",
-        hint = "Leave {cli::qty(n)}{?it/them} out, or use {.fn read_ratings}, which does and says
-                so.",
+        hint = "Remove {cli::qty(n)}{?it/them}, or use {.fn read_ratings}, which removes and reports
+                {cli::qty(n)}{?it/them}.",
         call = call
       )
     }
@@ -92,8 +92,8 @@ select_by <- function(ratings, by, call) {
       abort_imagestrata(
         "{.arg by} names {cli::qty(length(absent))}{?a column/columns} that {.arg ratings} does
          not have: {.field {absent}}.",
-        hint = "There {cli::qty(ncol(ratings))}{?is/are} {.field {names(ratings)}}.
-                {.code by = NULL} takes all respondents together.",
+        hint = "Its columns are {.field {names(ratings)}}. {.code by = NULL} takes all respondents
+                together.",
         call = call
       )
     }
@@ -103,7 +103,7 @@ select_by <- function(ratings, by, call) {
   if (length(wrong) > 0) {
     abort_imagestrata(
       "{.arg by} must name groups of respondents or images, not {.field {wrong}}.",
-      hint = "There is a row per item and dimension anyway.",
+      hint = "The result always has a row for each item and dimension.",
       call = call
     )
   }
@@ -140,15 +140,15 @@ weights_of <- function(ratings, weight, call) {
   if (!column %in% names(ratings)) {
     abort_imagestrata(
       "{.arg ratings} has no column {.field {column}}, which {.code weight = \"{weight}\"} needs.",
-      hint = "Join the sample with {.code read_ratings(sample = )}; {.code weight = \"none\"} lets
-              every rated image count the same.",
+      hint = "Join the sample with {.code read_ratings(sample = )}; {.code weight = \"none\"} gives
+              every rated image equal weight.",
       call = call
     )
   }
   weights <- ratings[[column]]
   if (!is.numeric(weights)) {
     abort_imagestrata(
-      "{.field {column}} must hold numbers, not {.obj_type_friendly {weights}}.",
+      "{.field {column}} must be numeric, not {.obj_type_friendly {weights}}.",
       call = call
     )
   }
@@ -161,7 +161,7 @@ weights_of <- function(ratings, weight, call) {
       call = call
     )
   }
-  # An image that nobody shared counts nothing where shares count; else zero is a mistake.
+  # A weight of zero is valid only for shares: an image that nobody shared.
   wrong <- if (weight == "share") weights < 0 else weights <= 0
   if (any(wrong)) {
     abort_imagestrata(
@@ -180,8 +180,8 @@ group_by_columns <- function(ratings, by, call) {
     if (n > 0) {
       abort_imagestrata(
         "{n} rating{?s} {?has/have} no {.field {name}}.",
-        hint = "Filter {cli::qty(n)}{?it/them} out first, or give {cli::qty(n)}{?it/them} a
-                group of {cli::qty(n)}{?its/their} own.",
+        hint = "Filter {cli::qty(n)}{?it/them} out first, or replace the missing values by a group
+                of {cli::qty(n)}{?its/their} own.",
         call = call
       )
     }
@@ -202,7 +202,8 @@ number_rows <- function(columns) {
 tell_unused_levels <- function(column, name) {
   unused <- if (is.factor(column)) setdiff(levels(column), as.character(unique(column)))
   if (length(unused) > 0) {
-    cli::cli_inform(c("i" = "Nobody is {.val {unused}} in {.field {name}}: no rows for it."))
+    cli::cli_inform(c("i" = "No rating has the value {.val {unused}} of {.field {name}}: the result
+                             has no rows for it."))
   }
 }
 
@@ -260,10 +261,10 @@ check_once <- function(ratings, pair, item, call) {
   if (length(again) > 0) {
     row <- again[1]
     abort_imagestrata(
-      "{length(again)} rating{?s} {?is/are} there twice, the first by
-       {.val {ratings$respondent_id[row]}} of image {.val {ratings$image_id[row]}} on
-       {.val {as.character(ratings$item[row])}}.",
-      hint = "{.fn read_ratings} keeps the first and lists the others.",
+      "{length(again)} rating{?s} {?is/are} repeated, the first by {.val
+       {ratings$respondent_id[row]}} of image {.val {ratings$image_id[row]}} on {.val
+       {as.character(ratings$item[row])}}.",
+      hint = "{.fn read_ratings} keeps the first of them and lists the others.",
       call = call
     )
   }
@@ -324,13 +325,10 @@ clusters_of <- function(ratings, weight, call) {
     return(number_levels(cluster))
   }
   if (weight != "none" && is.null(cluster)) {
-    cli::cli_warn(
-      c(
-        "{.arg ratings} has no column {.field cluster}: {.field weight_{weight}} is taken as it is,
-         so that a cluster of which not all sampled images were rated counts for less.",
-        i = "Join the sample with {.code read_ratings(sample = )}."
-      ),
-      class = "imagestrata_warning"
+    warn_imagestrata(
+      "{.arg ratings} has no column {.field cluster}: {.field weight_{weight}} is taken as it is,
+       so that a cluster counts for less if some of its sampled images were not rated.",
+      "Join the sample with {.code read_ratings(sample = )}."
     )
   } else if (weight != "none") {
     abort_imagestrata(
@@ -342,9 +340,9 @@ clusters_of <- function(ratings, weight, call) {
   NULL
 }
 
-# Whether a column of `by` is about images (their cluster, their month) and not about people (their
-# party). Where nobody rated images of two values it may be either; what is the same in all of a
-# cluster is then about images, except the respondents' `group`.
+# TRUE if a column of `by` is about images (their cluster, their month), FALSE if it is about
+# respondents (their party). If no respondent rated images of two values, both are possible: a
+# column that is constant within clusters is then about images, except the respondents' `group`.
 tells_images_apart <- function(column, ratings, image, respondent, cluster) {
   value <- number_levels(ratings[[column]])
   constant <- function(unit) all(value == value[match(unit, unit)])
@@ -355,9 +353,9 @@ tells_images_apart <- function(column, ratings, image, respondent, cluster) {
     (column != "group" && !is.null(cluster) && constant(cluster))
 }
 
-# A place per image: its `cluster`, its `domain` (the values of `by` that are about images), its
-# `weight` in the sample, and `of_all`: for how many sampled images of its cluster it stands, where
-# nobody at all rated some of them.
+# For each image its `cluster`, its `domain` (the values of `by` that are about images), its
+# `weight` in the sample, and `of_all`, the number of sampled images of its cluster that it
+# represents, including those without ratings.
 images_of <- function(ratings, image, cluster, columns, weights, weight,
                       call = rlang::caller_env(2)) {
   first <- match(seq_len(max(image)), image)
@@ -390,8 +388,8 @@ check_alike <- function(ratings, x, image, name, call) {
   }
 }
 
-# In a cell each cluster has the weight that `weight` gives it, its rated images share that in
-# proportion to their weights in the sample, and the ratings of an image share alike.
+# In a cell each cluster has the weight that `weight` gives it. Its rated images share it in
+# proportion to their weights in the sample, and the ratings of an image share its weight equally.
 weigh <- function(design, call) {
   answers <- design$answers
   images <- design$images
@@ -409,7 +407,7 @@ weigh <- function(design, call) {
     empty <- design$groups[design$cells$group[total == 0][1], ]
     abort_imagestrata(
       "All weights {.field weight_{design$weight}} of {label_of(empty)} are zero.",
-      hint = "No image in it was shared: choose another {.arg weight}.",
+      hint = "None of its images was shared: choose another {.arg weight}.",
       call = call
     )
   }
@@ -418,8 +416,8 @@ weigh <- function(design, call) {
   design
 }
 
-# For each image what its cluster weighs as a whole: 1, or the images or shares that it has in the
-# corpus, of those that `by` asks for.
+# For each image the total weight of its cluster: 1, or the number of its images or shares in the
+# corpus, within the groups of images in `by`.
 cluster_totals <- function(design) {
   images <- design$images
   if (design$weight %in% c("cluster", "none")) {
@@ -431,9 +429,9 @@ cluster_totals <- function(design) {
 
 # ---- Gaps -------------------------------------------------------------------------------
 
-# Pairs of groups of respondents are compared by the clusters that both have rated; each pair then
-# has cells of its own. Where they have none in common, `comparable` is FALSE. Groups of images are
-# about different images anyway.
+# Pairs of groups of respondents are compared on the clusters that both rated; each pair then has
+# cells of its own. Without common clusters, `comparable` is FALSE. Groups of images have different
+# images anyway.
 compare_alike <- function(design, pairs, call = rlang::caller_env()) {
   if (is.null(design$images$cluster) || design$of_images[1]) {
     return(design)
@@ -477,10 +475,10 @@ sum_by <- function(x, group, n) {
   if (is.matrix(x)) total else as.vector(total)
 }
 
-# ---- What has no rating -------------------------------------------------------------------
+# ---- Images without ratings -------------------------------------------------------------------
 
-# Says once which clusters and sampled images means, or gaps, are not about. Items may differ: the
-# item that lacks most counts. `compared` is the design of gaps.
+# Reports the clusters and sampled images that means, or gaps, do not include. Items may differ: the
+# item with most missing images decides. `compared` is the design of gaps.
 tell_unrated <- function(design, compared = NULL, pairs = NULL) {
   if (is.null(design$images$cluster)) {
     return()
@@ -501,15 +499,15 @@ tell_unrated <- function(design, compared = NULL, pairs = NULL) {
   left_out <- left_out_of(compared, pairs)
   uneven <- is.null(compared) && any(counts$clusters > 0)
   text <- c(
-    "There is no rating of {paste(lines, collapse = '; ')}.",
-    i = if (design$weight != "none") "The rated images of a cluster stand for the others.",
+    "No rating for {paste(lines, collapse = '; ')}.",
+    i = if (design$weight != "none") "The rated images of a cluster represent the others.",
     i = if (length(left_out) > 0) {
-      "A gap is about the clusters that both groups rated, and not about
-       {paste(left_out, collapse = '; ')}."
+      "A gap includes the clusters that both groups rated, without {paste(left_out, collapse = ';
+       ')}."
     },
     i = if (uneven) {
-      "A mean is about the clusters that have a rating; {.fn rating_gaps} compares groups by the
-       clusters that both have rated."
+      "A mean includes the clusters with ratings; {.fn rating_gaps} compares groups on the clusters
+       that both rated."
     }
   )
   if (uneven) {
@@ -549,11 +547,11 @@ count_unrated <- function(design) {
   cells <- design$cells
   n_groups <- nrow(design$groups)
   of_group <- domain[answers$image[match(seq_len(n_groups), answers$group)]]
-  # For images that nobody rated only the cluster is known.
+  # Images without ratings have a known cluster only.
   apart <- n_domains > 1 && max(n_in_cells(domain, images$cluster, max(images$cluster))) > 1
   stands_for <- if (apart) rep(1, length(domain)) else images$of_all
   all_images <- round(sum_by(stands_for, domain, n_domains))
-  # Clusters that nobody shared are not asked for where shares count.
+  # With weights by shares, clusters that nobody shared are not missing.
   asked <- cluster_totals(design) > 0
   all_clusters <- n_in_cells(images$cluster[asked], domain[asked], n_domains)
   counts <- answers$weight > 0

@@ -1,6 +1,6 @@
-# Readers of what survey tools export. Each gives one row per answer: respondent_id, group,
-# image_id, item, value (as text), duration (of the respondent), preview, file, row, and the
-# columns that the user wants to keep.
+# Readers of the exports of survey tools. Each returns one row per answer: respondent_id, group,
+# image_id, item, value (as text), duration (of the respondent), preview, file, row, and the columns
+# that the user wants to keep.
 
 read_answers <- function(files, source, items, columns, templates, sep, encoding,
                          call = rlang::caller_env()) {
@@ -14,7 +14,7 @@ read_answers <- function(files, source, items, columns, templates, sep, encoding
   ))
 }
 
-# Files of our exports that are no answers.
+# Files of our exports that are not answers.
 own_files <- c("export.json", "packets.csv", "tasks.json")
 
 check_files <- function(files, call) {
@@ -25,7 +25,7 @@ check_files <- function(files, call) {
   paths <- c(files[!folders], inside)
   if (length(paths) == 0) {
     abort_imagestrata(
-      "{.file {files[1]}} holds no file that ends in .csv, .tsv or .json.",
+      "{.file {files[1]}} contains no file that ends in .csv, .tsv or .json.",
       call = call
     )
   }
@@ -95,8 +95,8 @@ answers_from_table <- function(table, source, items, columns, templates, path, c
   add_kept_columns(answers, people, columns, c(sample_columns, names(columns)), call)
 }
 
-# Why a response of Qualtrics does not count; `NA` for people who answered. The
-# numbers are sums: 1 preview, 2 test, 4 imported, 8 spam, 16 offline, 32 EX.
+# The reason why a response of Qualtrics does not count; `NA` for respondents. The numbers are sums:
+# 1 preview, 2 test, 4 imported, 8 spam, 16 offline, 32 EX.
 no_respondents <- function(table, source) {
   reason <- rep(NA_character_, nrow(table))
   if (source != "qualtrics" && !"ResponseId" %in% names(table)) {
@@ -130,7 +130,7 @@ defaults_of_qualtrics <- function(columns, table) {
   c(columns, defaults)
 }
 
-# The column that plays a role: as the user says, or of the role's own name.
+# The column for a role: the user's choice, or the column with the name of the role.
 column_name <- function(role, columns) {
   if (role %in% names(columns)) columns[[role]] else role
 }
@@ -153,8 +153,8 @@ abort_no_column <- function(column, role, table, call) {
   purpose <- if (column != role) " for {.field {role}}"
   abort_imagestrata(
     paste0("There is no column {.field {column}}", purpose, "."),
-    hint = "There {cli::qty(length(there))}{?is/are} {.field {there}}: say which one with
-            {.code columns = c({role} = \"...\")}.",
+    hint = "The columns are {.field {there}}: name the right one with {.code columns = c({role} =
+            \"...\")}.",
     call = call
   )
 }
@@ -176,10 +176,10 @@ lengthen_items <- function(table, items, columns, call) {
   if (length(found) == 0) {
     there <- own_columns(table)
     abort_imagestrata(
-      "There is neither a column of ratings nor one that is called like an item
-       ({.field {items$column}}).",
-      hint = "There {cli::qty(length(there))}{?is/are} {.field {there}}: say which with
-              {.arg columns} or {.arg items}.",
+      "The table has neither a column of ratings nor a column with the name of an item ({.field
+       {items$column}}).",
+      hint = "The columns are {.field {there}}: name the right ones with {.arg columns} or {.arg
+              items}.",
       call = call
     )
   }
@@ -197,7 +197,7 @@ lengthen_packets <- function(table, found, items, templates, call) {
   pictures <- match_template(names(table), templates$image)
   if (nrow(found) == 0) {
     abort_imagestrata(
-      "No column of ratings is called like {.val {templates$rating}}.",
+      "No column of ratings matches {.val {templates$rating}}.",
       hint = "Columns are {.field {utils::head(own_columns(table), 20)}}:
               give {.arg rating_columns}.",
       call = call
@@ -206,9 +206,9 @@ lengthen_packets <- function(table, found, items, templates, call) {
   lacks <- setdiff(found$position, pictures$position)
   if (length(lacks) > 0) {
     abort_imagestrata(
-      "No column called like {.val {templates$image}} says which image was at
-       {cli::qty(length(lacks))} place{?s} {lacks}.",
-      hint = "Export the embedded data, too, or give {.arg image_columns}.",
+      "No column that matches {.val {templates$image}} names the image at {cli::qty(length(lacks))}
+       place{?s} {lacks}.",
+      hint = "Also export the embedded data, or give {.arg image_columns}.",
       call = call
     )
   }
@@ -224,12 +224,12 @@ lengthen_packets <- function(table, found, items, templates, call) {
     item = rep(item, each = n),
     value = unlist(lapply(found$column, \(column) table[[column]]))
   )
-  # Packets may be shorter than the longest: no image and no answer is nothing.
+  # Packets may be shorter than the longest: places without image and answer are dropped.
   there <- !(blank(long$image_id) & blank(long$value))
   lapply(long, \(x) x[there])
 }
 
-# Names that fit a template, with what stands for {position} and {item}.
+# Names that match a template, with their values of {position} and {item}.
 match_template <- function(names, template) {
   slots <- regmatches(template, gregexpr("[{](position|item)[}]", template))[[1]]
   slots <- substr(slots, 2, nchar(slots) - 1)
@@ -245,7 +245,7 @@ match_template <- function(names, template) {
   tibble::tibble(column = column, position = part("position"), item = part("item"))
 }
 
-# Seconds that a respondent took: as stated, or summed over images.
+# Seconds that a respondent took: the column of durations, or the sum over images.
 total_duration <- function(answers, people, columns, table, decimal_comma, call) {
   duration <- column_of("duration", columns, table, call)
   seconds <- column_of("seconds", columns, table, call)
@@ -264,7 +264,7 @@ total_duration <- function(answers, people, columns, table, decimal_comma, call)
   as.vector(total[answers$respondent_id])
 }
 
-# Columns of the sample that a table brings itself, and those that the user names.
+# Columns of the sample that are in the table, and those that the user names.
 add_kept_columns <- function(answers, people, columns, wanted, call) {
   kept <- setdiff(wanted, c(roles, names(answers)))
   for (name in kept) {
@@ -292,8 +292,8 @@ read_labelstudio <- function(path, columns, encoding, call) {
   is_task <- vapply(tasks, \(task) is.list(task) && is.list(task[["data"]]), NA)
   if (length(tasks) == 0 || !all(is_task)) {
     abort_imagestrata(
-      "{.file {path}} is not an export of Label Studio: its tasks need {.field data} and
-       {.field annotations}.",
+      "{.file {path}} is not an export of Label Studio: tasks must have {.field data} and {.field
+       annotations}.",
       hint = "Export as JSON, not as JSON-MIN.",
       call = call
     )
@@ -302,7 +302,7 @@ read_labelstudio <- function(path, columns, encoding, call) {
   answers <- dplyr::bind_rows(answers)
   if (nrow(answers) == 0) {
     abort_imagestrata(
-      "{.file {path}} holds {length(tasks)} task{?s} and no annotation.",
+      "{.file {path}} contains {length(tasks)} task{?s} but no annotation.",
       hint = "Predictions are not answers, and exports of old versions call annotations
               {.field completions}: export again, as JSON, once annotators have submitted.",
       call = call
@@ -322,9 +322,9 @@ answers_of_task <- function(task, row, columns, path, call) {
   }
   if (is.na(field("image_id"))) {
     abort_imagestrata(
-      "Task {row} of {.file {path}} does not say which image it shows.",
-      hint = "Its data has {.field {names(task$data)}}: say which with
-              {.code columns = c(image_id = \"...\")}.",
+      "Task {row} of {.file {path}} does not name its image.",
+      hint = "Its data has {.field {names(task$data)}}: name the right field with {.code columns =
+              c(image_id = \"...\")}.",
       call = call
     )
   }

@@ -46,9 +46,9 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
   )
 }
 
-# By respondent; by image within clusters; or both. What both see, the variance of single answers,
-# is in the images' part already: respondents add how alike their answers to several images are.
-# Where no cluster has two rated images these say nothing, and respondents alone count.
+# By respondent; by image within clusters; or both. The part of images includes the variance of
+# single answers, so respondents add only the covariance of their answers to several images. If no
+# cluster has two rated images, only respondents count.
 variance_by_parts <- function(parts, variance, drawn, a, b) {
   respondents <- drawn * variance_of(parts$respondents, a, b)
   if (variance == "respondent") {
@@ -60,14 +60,15 @@ variance_by_parts <- function(parts, variance, drawn, a, b) {
     return(ifelse(known, images, respondents))
   }
   alike <- respondents - drawn * variance_of(parts$answers, a, b)
-  # Where nobody is in both means, people can only add: less than nothing is chance.
+  # If no respondent is in both means, this covariance cannot be negative: a negative estimate is
+  # set to 0.
   shared <- if (is.null(b)) rep(0, length(a)) else shared_units(parts$respondents, a, b)
   both <- images + pmax(alike, ifelse(shared == 0, 0, -Inf))
-  # Nothing, but for rounding, is no variance.
+  # A variance that is zero except for rounding counts as missing.
   ifelse(known & both > 1e-10 * respondents, both, respondents)
 }
 
-# Respondents less one; where images count, also images less clusters with several of them.
+# Respondents minus one; with images, also images minus clusters, for clusters with several of them.
 degrees_of_means <- function(cells, parts, variance) {
   people <- cells$n_respondents - 1
   if (variance == "respondent") {
@@ -87,7 +88,7 @@ from_first <- function(rating, cell) {
   ifelse(abs(distance) < 1e-12 * max(abs(rating)), 0, distance)
 }
 
-# Images less clusters of two cells together: those that are in both count once.
+# Images minus clusters of two cells together; images in both cells count once.
 degrees_of_both <- function(images, a, b) {
   once <- replace(images, "total", list(as.matrix(sqrt(1 - 1 / images$size))))
   df <- covariance_of(once, a, a) + covariance_of(once, b, b) - covariance_of(once, a, b)
@@ -101,7 +102,7 @@ variance_of <- function(totals, a, b, covariance = covariance_of) {
   if (!is.null(b)) {
     value <- value + covariance(totals, b, b) - 2 * covariance(totals, a, b)
   }
-  # Rounding may leave a hair below zero.
+  # Rounding may give a small negative number.
   pmax(value, 0)
 }
 
@@ -151,8 +152,8 @@ image_totals <- function(scores, answers) {
   totals
 }
 
-# A cluster with one rated image shows no difference between images and is given what the others
-# have on average, in proportion to the squared shares of images in the means.
+# A cluster with one rated image has no variance between images and is given the average of the
+# others, in proportion to the squared shares of images in the means.
 covariance_of_images <- function(totals, a, b) {
   shown <- covariance_of(totals, a, b)
   square <- function(share) {
@@ -193,13 +194,10 @@ shared_units <- function(totals, a, b) {
 warn_alone <- function(design, cells, alone) {
   if (any(alone)) {
     labels <- unique(vapply(which(alone), \(i) label_of(design$groups[cells$group[i], ]), ""))
-    cli::cli_warn(
-      c(
-        "Only one respondent rated in {length(labels)} group{?s}: {.val {labels}}. How sure such a
-         mean is cannot be said; {.field std.error} is missing.",
-        i = "Ask more people, or compare larger groups."
-      ),
-      class = "imagestrata_warning"
+    warn_imagestrata(
+      "Only one respondent rated in {length(labels)} group{?s}: {.val {labels}}. The standard error
+       of such a mean cannot be estimated; {.field std.error} is missing.",
+      "Recruit more respondents, or compare larger groups."
     )
   }
 }
@@ -213,8 +211,8 @@ shrink_cells <- function(design, cells, call) {
   rlang::check_installed("lme4", "for means that are shrunken by a mixed model.", call = call)
   if (!"cluster" %in% design$by) {
     abort_imagestrata(
-      "{.code shrink = TRUE} is for means of clusters, and {.arg by} does not name
-       {.field cluster}.",
+      "{.code shrink = TRUE} is for means of clusters, but {.arg by} does not name {.field
+       cluster}.",
       hint = "For example {.code by = c(group, cluster)}.",
       call = call
     )
@@ -228,7 +226,7 @@ shrink_cells <- function(design, cells, call) {
     answers <- lapply(design$answers, \(x) x[within])
     fit_mixed(answers, factor(side[answers$group]), call)
   })
-  # Where the mean of a cell stands in the fit of its measure.
+  # The place of a cell's mean in the fit of its measure.
   n_sides <- max(side)
   place <- ((cluster - 1) * n_sides + side)[cells$group]
   cells$estimate <- vapply(cells$cell, \(i) fits[[cells$measure[i]]]$mean[place[i]], 0)
@@ -273,14 +271,14 @@ fit_mixed <- function(answers, side, call) {
     error = function(error) {
       abort_imagestrata(
         "The mixed model cannot be fitted: {conditionMessage(error)}",
-        hint = "It needs several clusters, images and ratings of images; else use
-                {.code shrink = FALSE}.",
+        hint = "It needs several clusters, images and ratings of each image; otherwise use {.code
+                shrink = FALSE}.",
         call = call
       )
     }
   )
   deviation <- lme4::ranef(model, condVar = FALSE)$cluster
-  # By the numbers of clusters, whether or not this measure has all of them.
+  # Indexed by cluster, because this measure may lack some of them.
   known <- as.integer(rownames(deviation))
   n_sides <- ncol(deviation)
   places <- as.vector(outer(seq_len(n_sides), (known - 1) * n_sides, "+"))

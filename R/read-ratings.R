@@ -1,44 +1,42 @@
-#' Read what people answered
+#' Read ratings of images
 #'
-#' Reads ratings of images from what survey tools export, joins them by id to the sample that
-#' the images come from, and says what was wrong with which answer. Nothing is dropped in
-#' silence: what cannot be used is counted in a message and listed by [rating_problems()].
+#' Reads ratings of images from the exports of survey tools, and joins them by id to the sample of
+#' images. A message counts the answers that cannot be used, and [rating_problems()] lists them with
+#' the reason.
 #'
 #' @param files Paths of files, a folder of them, or a data frame.
-#' @param sample The result of [sample_images()]: its clusters and weights are joined by
-#'   `image_id`. `NULL` for ratings that bring their own.
-#' @param items A table with the columns `item` and `dimension`, one row per item: the order of
-#'   its rows is the order of items in results. A third column `column` may say how an item is
-#'   called in the files. By default (`NULL`) the ten emotions, [emotion_items].
-#' @param source The kind of the files: `"qualtrics"`, `"labelstudio"` (JSON), or any `"table"` (CSV
-#'   with commas, semicolons or tabs). `"auto"` looks at them.
-#' @param columns Which columns hold what, as `c(respondent_id = "PID", group = "party")`: there
-#'   are `respondent_id`, `group`, `image_id`, `item`, `rating`, `duration` (seconds that the
-#'   respondent took) and `seconds` (that this image took). Roles that are not named are looked for
-#'   under these names. Other names are columns of your own that are kept:
-#'   `c(age = "Q12")`.
-#' @param scale Lowest and highest rating that can be given. The published study is not clear
-#'   on its own: 1 to 10 in its text, 11 points in its Figure 10.
-#' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics): how
-#'   columns of ratings are called, with `{position}` for the image's place in the packet and
-#'   `{item}` for the item's name or its number in `items`, and where the ids of images stand.
-#' @param sep The character that separates the columns of CSV files; by default (`NULL`) commas,
-#'   semicolons or tabs, whichever fits.
-#' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
-#'   Other text is read as Windows-1252, with a warning.
-#' @param too_fast Respondents faster than this share of the median duration are flagged.
-#'   A rule of thumb, not the paper's.
+#' @param sample The result of [sample_images()]: its clusters and weights are joined by `image_id`.
+#'   `NULL` for ratings that already have these columns.
+#' @param items A table with the columns `item` and `dimension`, one row per item: the order of its
+#'   rows is the order of items in results. An optional column `column` has the names of the items
+#'   in the files. By default (`NULL`) the ten emotions, [emotion_items].
+#' @param source Format of the files: `"qualtrics"`, `"labelstudio"` (JSON), or `"table"` for any
+#'   other table (CSV with commas, semicolons or tabs). `"auto"` detects it.
+#' @param columns Names of your columns, as `c(respondent_id = "PID", group = "party")`, for
+#'   `respondent_id`, `group`, `image_id`, `item`, `rating`, `duration` (of the respondent, in
+#'   seconds) and `seconds` (spent on the image). By default the columns have these names. Other
+#'   names keep further columns: `c(age = "Q12")`.
+#' @param scale Lowest and highest possible rating. The published study reports 1 to 10 in its text,
+#'   but 11 points in its Figure 10.
+#' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics):
+#'   templates for the names of the columns of ratings and of ids of images. `{position}` is the
+#'   place of the image in the packet, `{item}` the name of the item or its number in `items`.
+#' @param sep The character that separates the columns of CSV files. By default (`NULL`) it is
+#'   detected: a comma, a semicolon or a tab.
+#' @param encoding Encoding of the files. By default (`NULL`) UTF-8, or that of a byte order mark;
+#'   other text is read as Windows-1252, with a warning.
+#' @param too_fast Respondents whose duration is below this share of the median are flagged. The
+#'   default is a rule of thumb and does not come from the paper.
 #' @inheritParams scan_images
 #'
-#' @details
-#' A table is *long* where it has a column for the rating, and *wide* where each item has a
-#' column of its own. A table with one row per respondent, which is how Qualtrics exports a loop
-#' over images, is read by `rating_columns` and `image_columns`. The two extra header rows
-#' of Qualtrics are left out.
+#' @details A table can be *long*, with one column of ratings, or *wide*, with a column for each
+#' item. A table with one row per respondent, as Qualtrics exports a loop over images, is read with
+#' `rating_columns` and `image_columns`. The two extra header rows of Qualtrics are skipped.
 #'
 #' @returns A tibble with one row per usable rating: `respondent_id`, `group`, `image_id`,
 #'   `cluster`, `item`, `dimension` (factors in the order of `items`), `rating`, the weights of the
-#'   sample, `straight_lining` and `too_fast` (flags of the respondent), and what `columns` adds.
+#'   sample, `straight_lining` and `too_fast` (flags of the respondent), and the further columns in
+#'   `columns`.
 #' @family ratings
 #' @export
 #' @examples
@@ -85,7 +83,7 @@ read_ratings <- function(files,
   keep_levels(ratings, files, columns)
 }
 
-# Answers are read as text; factors of a given table are factors again, in their order.
+# Answers are read as text; factors of a given table become factors again, in their order.
 keep_levels <- function(ratings, files, columns) {
   if (!is.data.frame(files)) {
     return(ratings)
@@ -118,7 +116,7 @@ check_items <- function(items, call = rlang::caller_env()) {
   if (length(twice) > 0) {
     abort_imagestrata(
       "{.arg items} has {.val {twice}} more than once.",
-      hint = "An item measures one dimension: leave it one row.",
+      hint = "An item measures one dimension: keep one row for each item.",
       call = call
     )
   }
@@ -137,15 +135,17 @@ check_sample <- function(sample, call = rlang::caller_env()) {
   if (length(lacking) > 0) {
     abort_imagestrata(
       "{.arg sample} lacks the column{?s} {.field {lacking}}, which {.fn sample_images} gives.",
-      hint = "Without a sample, leave it out; ratings are then not joined to clusters and weights.",
+      hint = "Without a sample, omit the argument; ratings are then not joined to clusters and
+              weights.",
       call = call
     )
   }
   twice <- sample$image_id[duplicated(sample$image_id)]
   if (length(twice) > 0) {
     abort_imagestrata(
-      "{.arg sample} holds {length(twice)} image{?s} more than once, the first {.val {twice[1]}}.",
-      hint = "Every image is one row of the sample.",
+      "{.arg sample} contains {length(twice)} image{?s} more than once, the first {.val
+       {twice[1]}}.",
+      hint = "Keep one row for each image.",
       call = call
     )
   }
@@ -172,7 +172,7 @@ check_template <- function(template, name, parts, call = rlang::caller_env()) {
   lacks <- parts[!vapply(parts, grepl, NA, template, fixed = TRUE)]
   if (length(lacks) > 0) {
     abort_imagestrata(
-      "{.arg {name}} must have a place for {.val {lacks}}, unlike {.val {template}}.",
+      "{.arg {name}} must contain {.val {lacks}}, unlike {.val {template}}.",
       call = call
     )
   }
@@ -228,7 +228,7 @@ problem_columns <- function(answers) {
 
 blank <- function(x) is.na(x) | !nzchar(trimws(x))
 
-# The first answer counts. A later one that says the same is a copy, else a contradiction.
+# The first answer counts. A later one with the same rating is a duplicate, else a contradiction.
 find_duplicates <- function(answers) {
   open <- which(is.na(answers$problem))
   key <- dplyr::group_indices(dplyr::group_by(
@@ -243,28 +243,28 @@ find_duplicates <- function(answers) {
 }
 
 check_usable <- function(answers, usable, sample, scale, call) {
-  # Nobody answered: nothing is wrong with the arguments, and the problems are listed.
+  # Without respondents the arguments may still be right, and the problems are listed.
   people <- c("preview", "test", "spam", "skipped", "several answers")
   if (any(usable) || (nrow(answers) > 0 && all(answers$problem %in% people))) {
     return()
   }
   if (nrow(answers) == 0) {
-    abort_imagestrata("There are no answers in the files.", call = call)
+    abort_imagestrata("The files contain no answers.", call = call)
   }
   main <- names(sort(table(answers$problem), decreasing = TRUE))[1]
   example <- answers[which(answers$problem == main)[1], ]
   hint <- switch(main,
     "unmatched image" = if (without_zeros(example$image_id) %in% without_zeros(sample$image_id)) {
-      "The first is {.val {example$image_id}}, and {.arg sample} has it with other zeros in front:
-       read both with ids as text, as {.code colClasses = \"character\"} does in
-       {.fn utils::read.csv}."
+      "The first is {.val {example$image_id}}, and {.arg sample} has it with other leading zeros:
+       read both with ids as text, as {.code colClasses = \"character\"} does in {.fn
+       utils::read.csv}."
     } else {
       "The first is {.val {example$image_id}}; the sample has ids like {.val {sample$image_id[1]}}."
     },
     "unknown item" = "The first is {.val {example$item}}: give {.arg items} those of your survey.",
     "out of range" = "The first is {.val {example$value}}, and {.arg scale} is {.val {scale}}.",
     "not a number" = "The first is {.val {example$value}}: export numbers, not texts of choices.",
-    "no image" = "Say in {.arg columns} or {.arg image_columns} where the ids of images are.",
+    "no image" = "Name the columns with ids of images in {.arg columns} or {.arg image_columns}.",
     "Look at {.file {example$file}}, row {example$row}."
   )
   abort_imagestrata(
@@ -286,7 +286,8 @@ check_one_group <- function(ratings, call) {
     abort_imagestrata(
       "{length(twice)} respondent{?s} {?is/are} in more than one group, the first {.val {twice[1]}}
        in {.val {groups}}.",
-      hint = "If two surveys number their respondents alike, make the ids different first.",
+      hint = "If two surveys use the same ids for different respondents, make the ids different
+              first.",
       call = call
     )
   }
@@ -318,7 +319,7 @@ find_unrated <- function(ratings, sample) {
   if (is.null(sample)) {
     return(NULL)
   }
-  # Without groups all respondents are one.
+  # Without groups, all respondents form one.
   of_group <- ratings[["group"]] %||% rep(NA_character_, nrow(ratings))
   dplyr::bind_rows(lapply(unique(of_group), function(group) {
     rated <- ratings$image_id[of_group %in% group]
@@ -367,14 +368,14 @@ same_values <- function(x, y) {
   identical(plain_text(x), plain_text(y)) || isTRUE(all.equal(as_number(x), as_number(y)))
 }
 
-# An item that the survey does not have is often one that it calls otherwise.
+# An item that the survey lacks often has another name there.
 report_unrated_items <- function(ratings) {
   absent <- setdiff(levels(ratings$item), ratings$item)
   if (nrow(ratings) > 0 && length(absent) > 0) {
     cli::cli_inform(c(
-      "!" = "There are no ratings of {length(absent)} of {nlevels(ratings$item)} item{?s}:
-             {.val {absent}}. Means of their dimensions are those of the other items.",
-      i = "{.arg items} says which items there are, and what the files call them."
+      "!" = "No ratings for {length(absent)} of {nlevels(ratings$item)} item{?s}: {.val {absent}}.
+             Means of their dimensions use the other items.",
+      i = "{.arg items} lists the items, and their names in the files."
     ))
   }
 }
@@ -382,9 +383,8 @@ report_unrated_items <- function(ratings) {
 report_problems <- function(problems, has_groups) {
   if (!has_groups) {
     cli::cli_inform(c(
-      "!" = "There is no column {.field group}: all respondents are one group.",
-      i = "If there are groups, say which column names them:
-           {.code columns = c(group = \"...\")}."
+      "!" = "The answers have no column {.field group}: all respondents form one group.",
+      i = "If there are groups, name their column: {.code columns = c(group = \"...\")}."
     ))
   }
   if (nrow(problems) == 0) {
@@ -397,7 +397,7 @@ report_problems <- function(problems, has_groups) {
   lines <- c(
     "!" = if (any(!kept & !about)) "Left out: {.emph {what[!kept & !about]}}.",
     "!" = if (any(about)) "Sampled images without a rating: {unrated_by_group(problems)}.",
-    "i" = if (any(kept)) "Flagged and kept, in respondents: {.emph {what[kept]}}.",
+    "i" = if (any(kept)) "Respondents flagged and kept: {.emph {what[kept]}}.",
     "i" = "{.fn rating_problems} lists them."
   )
   cli::cli_inform(lines, class = "imagestrata_problems")

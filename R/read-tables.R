@@ -1,5 +1,5 @@
-# Text files that people give us, read so that no row and no character is lost, whatever the
-# locale. The rules are those of python/imagestrata/tables.py, which says them in words.
+# Reads text files of users without losing a row or a character, in any locale. The rules are those
+# of python/imagestrata/tables.py, which explains them.
 
 # A CSV file as a tibble of text. Its attributes: `sep`, and `line`, that of each row.
 read_csv_text <- function(path, wanted = character(), sep = NULL, encoding = NULL,
@@ -178,7 +178,7 @@ wide_encoding <- function(bytes) {
   }
 }
 
-# Text that is not UTF-8 is that of Windows, unless it is UTF-8 with some damage.
+# Text that is not UTF-8 is read as Windows text, unless it is damaged UTF-8.
 from_windows <- function(bytes, path, call) {
   lines <- strsplit(rawToChar(bytes), "\n", fixed = TRUE, useBytes = TRUE)[[1]]
   line <- which(!validUTF8(lines))[1]
@@ -281,7 +281,7 @@ inside_quotes <- function(n, quotes) {
   cumsum(change) > 0
 }
 
-# The separator under which the header has what is wanted, and all rows as many cells.
+# The separator with which the header has the wanted columns, and all rows the same number of cells.
 guess_separator <- function(bytes, wanted, path, call) {
   candidates <- c(",", ";", "\t")
   scores <- vapply(candidates, function(sep) {
@@ -301,9 +301,9 @@ guess_separator <- function(bytes, wanted, path, call) {
   best <- which(rank == max(rank) & width > 1)
   if (length(best) > 1 && steady[best[1]]) {
     abort_imagestrata(
-      "The columns of {.file {path}} may be separated by
-       {.or {vapply(candidates[best], name_of_separator, '')}}: both fit.",
-      hint = "Say which with {.arg sep}.",
+      "The columns of {.file {path}} may be separated by {.or {vapply(candidates[best],
+       name_of_separator, '')}}: both are possible.",
+      hint = "Give the right one as {.arg sep}.",
       call = call
     )
   }
@@ -330,7 +330,7 @@ unguarded <- function(x) {
 
 # ---- Ids and numbers --------------------------------------------------------------------
 
-# Columns of any table that hold ids: text, whatever they look like.
+# Columns of any table with ids, which are text even if they look like numbers.
 id_columns <- c(
   "image_id", "image_a", "image_b", "duplicate_of", "pair_id", "set_id", "packet_id",
   "respondent_id", "annotator", "coder", "post_id", "author", "group"
@@ -366,7 +366,7 @@ with_text_ids <- function(data, call = rlang::caller_env()) {
   data
 }
 
-# Any column as text that says what it held: 1e5 is "100000".
+# Any column as text without loss: 1e5 is "100000".
 plain_text <- function(x) {
   if (!is.numeric(x) || is.object(x)) {
     return(as.character(x))
@@ -377,7 +377,7 @@ plain_text <- function(x) {
   text
 }
 
-# Numbers that texts say, NA for those that say none.
+# The numbers in texts; NA for text that is not a number.
 as_number <- function(x, decimal_comma = FALSE) {
   x <- trim(as.character(x))
   if (decimal_comma) {
@@ -387,7 +387,7 @@ as_number <- function(x, decimal_comma = FALSE) {
   suppressWarnings(as.double(ifelse(valid, x, NA)))
 }
 
-# A column of text as numbers or logicals where nothing of it is lost: not "007", not "1e5".
+# A column of text as numbers or logicals if nothing is lost: not "007", not "1e5".
 typed_text <- function(x) {
   known <- x[!is.na(x) & nzchar(x) & x != "NA"]
   number <- "^-?((0|[1-9][0-9]{0,14})([.][0-9]*)?|[.][0-9]+)([eE][+-][0-9]+)?$"
@@ -399,7 +399,7 @@ typed_text <- function(x) {
 
 # ---- Columns of the user ----------------------------------------------------------------
 
-# A table of the user's in which columns called like ours have other names, and a message.
+# The user's table; columns with the names of ours get other names, with a warning.
 keep_given <- function(data, made, what) {
   old <- intersect(names(data), made)
   if (length(old) == 0) {
@@ -417,8 +417,8 @@ keep_given <- function(data, made, what) {
   }
   names(data)[match(old, names(data))] <- new
   cli::cli_warn(c(
-    "The table has columns that {what} makes itself; yours are kept under other names:
-     {.field {paste(old, new, sep = ' is now ')}}."
+    "The table has columns with the names of columns of {what}; yours are renamed: {.field
+     {paste(old, new, sep = ' is now ')}}."
   ))
   data
 }

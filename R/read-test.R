@@ -1,35 +1,36 @@
-#' Read how people answered a test of clusters
+#' Read the answers to a test of clusters
 #'
 #' @param files The files that annotators downloaded from the page of [export_test()]: CSV with the
 #'   columns `set_id`, `annotator` and `judgement`; or a folder of these.
 #' @param key The result of [export_test()], or the file `...-key.csv` beside its page.
-#' @param seed Seed of the bootstrap of the agreement.
-#' @param sep The character that separates the columns of CSV files; by default (`NULL`) commas,
-#'   semicolons or tabs, whichever fits.
-#' @param encoding Encoding of the files; by default (`NULL`) UTF-8, or what a byte order mark says.
-#'   Other text is read as Windows-1252, with a warning.
+#' @param seed Seed of the bootstrap for the agreement.
+#' @param sep The character that separates the columns of CSV files. By default (`NULL`) it is
+#'   detected: a comma, a semicolon or a tab.
+#' @param encoding Encoding of the files. By default (`NULL`) UTF-8, or that of a byte order mark;
+#'   other text is read as Windows-1252, with a warning.
 #' @inheritParams scan_images
 #'
 #' @details
-#' **Matching.** A description that was never chosen counts as precision 0, and a cluster of which
-#' no set was answered, but whose description was chosen, as recall 0. The interval of the accuracy
-#' is Wilson's; where sets of one cluster are more alike than those of others, they count as fewer.
+#' **Matching.** A description that was never chosen has precision 0. A cluster whose description
+#' was chosen, but whose sets have no answer, has recall 0. The interval of the accuracy is
+#' Wilson's, with the effective number of sets if sets of one cluster are correlated.
 #'
-#' **Intruders.** Intervals are Wilson's for as many trials as there are sets, however many
-#' annotators answered them: answers to one set are far from independent. That of all clusters
-#' together also allows for sets of one cluster being more alike than those of others, which leaves
-#' fewer trials: it is about clusters like the tested ones. `p.value` says how likely as many or
-#' more answers would be right by guessing. It is exact: for those who guess, each image of a set is
-#' equally likely to be the intruder, whatever they agree on. For one annotator that is the binomial
-#' distribution.
+#' **Intruders.** Intervals are Wilson's with the number of sets as the number of trials, regardless
+#' of the number of annotators, because answers to one set are not independent. The interval for all
+#' clusters together also accounts for the correlation of sets of one cluster, which reduces the
+#' number of trials: the inference is about clusters like the tested ones. `p.value` is the
+#' probability of as many or more correct answers by guessing. It is exact: under guessing, each
+#' image of a set is equally likely to be the intruder, even if annotators agree with each other.
+#' For one annotator it is the binomial test.
 #'
-#' @returns A tibble with one row per cluster: `cluster`, `n_sets` and, of a matching test,
-#'   `description`, `precision` (of the sets that the majority gave this description, the share that
-#'   are of the cluster) and `recall`; of an intruder test `share_found` (of the answers),
-#'   `conf.low`, `conf.high` (95%). [glance()][tidiers] gives one row with the mean kappa of
-#'   annotators and accuracy, or the share found, with its 95% interval against chance;
-#'   [tidy()][tidiers] the tables `"sets"`, `"agreement"`, `"answers"` and, of a matching test,
-#'   `"confusion"`; and [autoplot()][autoplot.imagestrata_cluster_test] a picture.
+#' @returns A tibble with one row per cluster: `cluster`, `n_sets` and, for a matching test,
+#'   `description`, `precision` (the share of sets from the cluster among the sets for which the
+#'   majority chose its description) and `recall`; for an intruder test `share_found` (among the
+#'   answers), `conf.low`, `conf.high` (95%). [glance()][tidiers] returns one row with the mean
+#'   kappa of the annotators and the accuracy or the share found, with its 95% interval and the
+#'   value expected by chance; [tidy()][tidiers] the tables `"sets"`, `"agreement"`, `"answers"`
+#'   and, for a matching test, `"confusion"`. [autoplot()][autoplot.imagestrata_cluster_test] draws
+#'   the result.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -48,7 +49,6 @@
 #' )
 #' read_test(answers, key)
 read_test <- function(files, key, seed = 0, sep = NULL, encoding = NULL, ...) {
-  check_dots(...)
   sent <- call_verb(
     "read_test",
     files = send_files(files), key = send_table_or_file(key, "key", "export_test")
@@ -76,5 +76,5 @@ tbl_sum.imagestrata_cluster_test <- function(x, ...) {
   }
 }
 
-# Whether people matched descriptions, or looked for intruders.
+# TRUE for a matching test, FALSE for an intruder test.
 is_matching <- function(x) "accuracy" %in% names(glance(x))

@@ -1,27 +1,26 @@
-#' Make further packets for images that too few have rated
+#' Make further packets for images with too few ratings
 #'
-#' For drop-outs, for further respondents, and to top up the number of ratings.
+#' Use it to replace respondents who dropped out, or to increase the number of ratings.
 #'
-#' @param packets All packets so far: what [assign_annotators()] returned, and below it what
-#'   earlier calls of this function did ([dplyr::bind_rows()]).
+#' @param packets All packets so far: the result of [assign_annotators()], followed by the results
+#'   of earlier calls of this function ([dplyr::bind_rows()]).
 #' @param ratings The answers so far: one row per rating or rated image, with the columns
-#'   `respondent_id`, `group` and `image_id`. Who rated any item counts; rows whose `rating` is
-#'   missing, such as skipped images, count as seen and not as rated.
-#' @param n_images Images in a packet, at most.
-#' @param raters_per_group Respondents of each group that every image is to have in the end.
-#' @param respondents Ids of people in `ratings` who come back: they get packets first, with
-#'   neither an image nor a cluster that they have seen, or were to see by the column
-#'   `respondent_id` of `packets`. By default all new packets are for new people.
+#'   `respondent_id`, `group` and `image_id`. A respondent who rated any item of an image has rated
+#'   it; rows whose `rating` is missing, such as skipped images, count as seen but not as rated.
+#' @param n_images Largest number of images in a packet.
+#' @param raters_per_group Number of respondents of each group that every image should have in the
+#'   end.
+#' @param respondents Ids of respondents in `ratings` who are available again. They get packets
+#'   first, without images or clusters that they have seen or that the column `respondent_id` of
+#'   `packets` assigns to them. By default all new packets are for new respondents.
 #' @inheritParams assign_annotators
 #' @inheritParams scan_images
 #'
-#' @details
-#' Packets that are still with people count as unanswered: call it when nobody is expected to
-#' answer any more.
+#' @details Packets that are still out count as unanswered: call it when you expect no more answers.
 #'
-#' @returns Packets as from [assign_annotators()], only the new ones, their ids counted on. A
-#'   column `respondent_id` says for whom they are, missing for new people. No row if nothing
-#'   is open.
+#' @returns The new packets, as [assign_annotators()] returns them, with ids that continue those of
+#'   `packets`. The column `respondent_id` names the respondent, and is missing for new respondents.
+#'   The table has no rows if every image has enough ratings.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -38,6 +37,5 @@ reassign <- function(packets,
                      residual = "together",
                      seed = 0,
                      ...) {
-  check_dots(...)
   decode_table(call_verb("reassign"))
 }

@@ -1,29 +1,30 @@
-#' Draw images from every cluster, with the weights that lead back to the corpus
+#' Draw a stratified sample of images from the clusters
 #'
-#' Within every cluster a simple random sample is drawn. By default it has the sizes of the
-#' published design: five images from clusters of seven or more, all but one from clusters of two
-#' to six. `residual = "drop"` is that design: images that belong to no cluster are left out.
+#' Draws a simple random sample of images within every cluster, and computes weights that represent
+#' the corpus. The default sample sizes are those of the published design: five images from clusters
+#' of seven or more, all but one from clusters of two to six. The published design also leaves out
+#' images that belong to no cluster: use `residual = "drop"` for that.
 #'
 #' @param clustering A clustering, from [cluster_images()], or a data frame with the columns
 #'   `image_id`, `path` and `cluster` (-1 for the residual).
-#' @param n_per_cluster Images drawn from a cluster of N images: the smaller of
-#'   `n_per_cluster` and N - 1. By default 5.
-#' @param budget Number of images in all, in place of `n_per_cluster`.
-#' @param allocation How a budget is shared: `"equal"` (the default), `"proportional"` to the size
-#'   of the clusters, or to its square root, `"sqrt"`.
+#' @param n_per_cluster Number of images per cluster. A cluster of N images gives `n_per_cluster` or
+#'   N - 1 images, whichever is smaller. By default 5.
+#' @param budget Total number of images, instead of `n_per_cluster`.
+#' @param allocation Allocation of a budget to the clusters: `"equal"` (the default),
+#'   `"proportional"` to their size, or proportional to the square root of their size, `"sqrt"`.
 #' @param residual `"together"`: the images that belong to no cluster form a stratum of their own.
-#'   `"drop"`, the published design: they are left out, and the weights stand for clustered images
+#'   `"drop"`, the published design: they are left out, and the weights represent clustered images
 #'   only.
-#' @param singles Are clusters of one image sampled?
-#' @param shares The column that says how often an image was shared.
-#' @param seed A seed. Each stratum has its own random stream, so a cluster's sample does
-#'   not depend on the other clusters.
+#' @param singles Include clusters of one image?
+#' @param shares Name of the column with the number of shares of each image.
+#' @param seed Seed of the random numbers. Each stratum has its own random stream, so the sample of
+#'   a cluster does not depend on other clusters.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; the size
-#'   of the stratum `N_h` and of its sample `n_h`; `inclusion_probability` = n_h / N_h;
-#'   `weight_corpus` (every image of the corpus counts the same), `weight_cluster` (every
-#'   cluster counts the same), `weight_share` (every share of an image counts the same).
+#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; the size of the
+#'   stratum `N_h` and of its sample `n_h`; `inclusion_probability` = n_h / N_h; and three weights:
+#'   `weight_corpus` gives every image of the corpus equal weight, `weight_cluster` every cluster,
+#'   `weight_share` every share of an image.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -44,12 +45,9 @@ sample_images <- function(clustering,
   if (!is.data.frame(clustering)) {
     check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   }
-  out <- check_path(out, "out", null = TRUE)
-  table <- call_verb(
-    "sample_images",
-    clustering = list(kind = "table", table = encode_table(clustering))
-  )
-  new_sample(decode_table(table), out)
+  sent <- list(kind = "table", table = encode_table(clustering))
+  table <- call_verb("sample_images", clustering = sent)
+  new_sample(decode_table(table), absolute_path(out))
 }
 
 new_sample <- function(data, folder = NULL) {
@@ -61,8 +59,8 @@ tbl_sum.imagestrata_sample <- function(x, ...) {
   c(
     "A sample" = paste0(
       count_of(nrow(x), "image"), " from ",
-      paste(length(unique(x$cluster)), if (length(unique(x$cluster)) == 1) "stratum" else "strata"),
-      ", standing for ", count_of(round(sum(x$weight_corpus)), "image")
+      count_of(length(unique(x$cluster)), "stratum", "strata"), ", representing ",
+      count_of(round(sum(x$weight_corpus)), "image")
     ),
     "Run folder" = attr(x, "folder")
   )
@@ -74,7 +72,7 @@ summary.imagestrata_sample <- function(object, ...) {
   taken <- range(object$inclusion_probability)
   new_summary(
     title = paste0("A sample: ", tbl_sum(object)[["A sample"]]),
-    lines = sprintf("Inclusion probabilities lie between %.3f and %.3f.", taken[1], taken[2]),
+    lines = sprintf("Inclusion probabilities are between %.3f and %.3f.", taken[1], taken[2]),
     tables = list("Strata (cluster -1 is the residual)" = strata)
   )
 }

@@ -1,40 +1,39 @@
-#' Draw pairs of images for people to judge
+#' Draw pairs of images for annotators to judge
 #'
-#' Two images taken at random hardly ever belong together. So images are sorted first, and pairs
-#' of one cluster, which often belong together, are drawn more frequently than others. The
-#' probability of each pair undoes that, see [score_clustering()].
+#' Two random images rarely belong together. The images are therefore clustered first, and pairs
+#' within a cluster, which often belong together, are drawn more frequently than others. The
+#' sampling probability of each pair corrects for this, see [score_clustering()].
 #'
-#' By default a single k-means sorts the images, as in the paper. To *compare* clusterings, draw
+#' By default a single k-means clusters the images, as in the paper. To *compare* clusterings, draw
 #' the pairs from them (`clusterings`) or from the candidates of a grid (`grid`, the same as for
-#' [tune_clusters()]): then each of them has judged pairs where it differs from the others.
+#' [tune_clusters()]): then each of them has judged pairs on which it differs from the others.
 #'
-#' The pairs that several clusterings put together share `share_within` equally among their
-#' strata; a stratum with too few pairs is taken whole, and the others get what is left.
+#' The pairs that several clusterings put together share `share_within` equally among their strata;
+#' a stratum with too few pairs is drawn completely, and the others share the rest.
 #'
 #' @param embeddings Embeddings, from [embed_images()], a numeric matrix of vectors of your own, a
 #'   row per image, or a list of these. With several encoders, pairs are drawn from a k-means of
 #'   each.
-#' @param n Number of pairs. The default is that of the paper.
-#' @param k Clusters of the k-means, fewer than there are images. Without effect where
-#'   `clusterings` or `grid` is given.
-#' @param share_within Share of the pairs whose images lie in one cluster, of any of the
-#'   clusterings.
-#' @param clusterings The clusterings from which the pairs are drawn: what [cluster_images()]
-#'   returned, a data frame with `image_id` and `cluster` (-1 for the residual, whose images are
-#'   apart from all), or a list of these.
-#' @param grid Draw the pairs from every combination of settings, for every encoder, see
-#'   [tune_clusters()]. They are fitted with `seed`.
-#' @param missing If encoders or clusterings are not of the same images: `"error"`, or `"drop"` to
-#'   draw from the images that all have.
-#' @param seed Decides the clusters, the pairs, their order and which image stands left.
+#' @param n Number of pairs; the default is that of the paper.
+#' @param k Number of clusters of the k-means, less than the number of images. It has no effect with
+#'   `clusterings` or `grid`.
+#' @param share_within Share of pairs whose images are in one cluster, in any of the clusterings.
+#' @param clusterings The clusterings from which the pairs are drawn: the result of
+#'   [cluster_images()], a data frame with `image_id` and `cluster` (-1 for the residual, whose
+#'   images form no pairs within), or a list of these.
+#' @param grid A grid of settings, see [tune_clusters()]: the pairs are drawn from the clusterings
+#'   of every combination, for every encoder. They are fitted with `seed`.
+#' @param missing Treatment of encoders or clusterings of different images: `"error"`, or `"drop"`
+#'   to draw from the images that all contain.
+#' @param seed Seed for the clusters, the pairs, their order and the left image of each pair.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per pair, in random order: `pair_id`, `image_a` and
-#'   `image_b` (left and right, at random), `path_a`, `path_b`, `stratum`, `N_h`, the number of all
-#'   pairs of the stratum, and `probability`, with which the pair came into the sample. No pair
-#'   occurs twice. With one clustering the strata are `"within"` and `"between"` its clusters;
-#'   with several they say how many of the (different) clusterings put the pair together:
-#'   `"0 of 12"`, `"1-3 of 12"`, ..., `"10-12 of 12"`.
+#' @returns A tibble with one row per pair, in random order: `pair_id`, `image_a` and `image_b`
+#'   (left and right, at random), `path_a`, `path_b`, `stratum`, `N_h`, the number of all pairs in
+#'   the stratum, and `probability`, the sampling probability. No pair occurs twice. With one
+#'   clustering the strata are `"within"` and `"between"` its clusters; with several they are the
+#'   number of (different) clusterings that put the pair together: `"0 of 12"`, `"1-3 of 12"`, ...,
+#'   `"10-12 of 12"`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -54,7 +53,6 @@ sample_pairs <- function(embeddings,
                          overwrite = FALSE,
                          progress = TRUE,
                          ...) {
-  check_dots(...)
   decode_table(call_verb(
     "sample_pairs",
     embeddings = send_several(embeddings), clusterings = send_clusterings(clusterings)
@@ -69,8 +67,8 @@ send_clusterings <- function(clusterings, call = rlang::caller_env()) {
   listed <- if (is.data.frame(clusterings)) list(clusterings) else clusterings
   if (!is.list(listed) || !all(vapply(listed, is.data.frame, TRUE))) {
     abort_imagestrata(
-      "{.arg clusterings} must be what {.fn cluster_images} returned, a data frame with
-       {.var image_id} and {.var cluster}, or a list of these, not {seen(clusterings)}.",
+      "{.arg clusterings} must be the result of {.fn cluster_images}, a data frame with {.var
+       image_id} and {.var cluster}, or a list of these, not {seen(clusterings)}.",
       call = call
     )
   }

@@ -1,82 +1,77 @@
 #' Score a clustering by judged pairs, by true classes, or by its own vectors
 #'
-#' @description
-#' Precision is the share that people put together of the pairs that the clustering puts
-#' together; recall the share that the clustering puts together of those that people do.
-#' `mean_pr`, the paper's F, is their plain mean and `f1` their harmonic mean. Quality is the
-#' mean judgement of pairs in one cluster minus that of the others.
+#' @description Precision is the share of pairs judged to belong together among the pairs in one
+#' cluster. Recall is the share of pairs in one cluster among the pairs judged to belong together.
+#' `mean_pr`, the paper's F, is their arithmetic mean and `f1` their harmonic mean. Quality is the
+#' mean judgement of pairs in one cluster minus that of the other pairs.
 #'
-#' @details
-#' Unweighted measures of judged pairs describe the drawn pairs, among which pairs of one cluster
-#' are far more frequent than in the corpus. Design-weighted ones stand for all pairs of images.
+#' @details Unweighted measures of judged pairs describe the drawn pairs, among which pairs of one
+#' cluster are far more frequent than in the corpus. Design-weighted measures represent all pairs of
+#' images.
 #'
-#' Intervals come from a Bayesian bootstrap within strata, whose shares begin at Jeffreys' half
-#' a pair: a handful of pairs between clusters stands for most pairs that belong together, and
-#' resampling a handful gives intervals that are too narrow.
+#' Intervals come from a Bayesian bootstrap within strata, with Jeffreys' prior of half a pair for
+#' each share. A few sampled pairs between clusters represent most pairs that belong together, and
+#' simple resampling of a few pairs would give intervals that are too narrow.
 #'
-#' Errors of judgement weigh on the weighted recall above all. Where one pair in twenty belongs
-#' together, an error in twenty pairs doubles what seems to; `error_rate` takes that out, at
-#' the price of wider intervals.
+#' Errors of judgement affect the weighted recall most. If one pair in twenty belongs together, one
+#' error in twenty pairs doubles the number that seems to. `error_rate` corrects for this, with
+#' wider intervals.
 #'
-#' Measures of vectors compare clusterings of the same vectors, with similar shares of residual
-#' and similar numbers of clusters. They do not compare encoders: [tune_clusters()] does.
+#' Measures of vectors compare clusterings of the same vectors, with similar shares of residual and
+#' similar numbers of clusters. They do not compare encoders; use [tune_clusters()] for that.
 #'
 #' @param clustering A clustering, from [cluster_images()]; with pairs and labels also a data frame
 #'   with the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per
 #'   image.
-#' @param truth Pairs with one `judgement` each, from 0 to 2, as [read_pairs()] or
-#'   [consensus()] return them; pairs without a judgement are left out, and the others of their
-#'   stratum stand for them. Or true classes, as in [compare_clusterings()]: labels in the order of
-#'   the images, a data frame with `image_id` and `label`, or the name of a column of the
-#'   clustering; images without a label are left out. Or nothing, with `embeddings`.
-#' @param by The kind of `truth`: `"pairs"`, `"labels"`, or nothing (`"vectors"`). By default it is
-#'   told by its columns.
+#' @param truth Pairs with one `judgement` each, from 0 to 2, as [read_pairs()] or [consensus()]
+#'   return them; pairs without a judgement are left out, and the other pairs of their stratum
+#'   represent them. Or true classes, as in [compare_clusterings()]: labels in the order of the
+#'   images, a data frame with `image_id` and `label`, or the name of a column of the clustering;
+#'   images without a label are left out. Or nothing, with `embeddings`.
+#' @param by Kind of `truth`: `"pairs"`, `"labels"`, or `"vectors"` if there is no `truth`. By
+#'   default it is detected.
 #' @param embeddings Embeddings, from [embed_images()], or a matrix: the vectors that the clustering
 #'   was made from, or others of the same images.
 #' @param measures Pairs only: some of `"precision"`, `"recall"`, `"f1"`, `"mean_pr"` and
 #'   `"quality"`. By default all; quality only where a judgement is greater than 1. It needs 50
 #'   pairs in one cluster and 50 in two.
-#' @param weighted Pairs only: do the pairs stand for all pairs of images, each with the weight 1 /
-#'   `probability`, or for themselves? By default both are reported; without a column
-#'   `probability` the latter, with a warning.
+#' @param weighted Pairs only: do the pairs represent all pairs of images, each with the weight 1 /
+#'   `probability` (`TRUE`), or only themselves (`FALSE`)? By default both are reported; without a
+#'   column `probability` only the latter, with a warning.
 #' @param residual `"alone"`: an image that belongs to no cluster counts as a cluster of its own,
 #'   the default with pairs and labels; `"drop"`: it is left out, with its pairs, as always with
 #'   vectors.
-#' @param same_from Pairs only: the least judgement that says "these belong together".
-#' @param error_rate Pairs only: share of the judgements that are wrong, for which all measures but
-#'   quality are corrected. Two annotators who err independently and agree on a share A of the
-#'   pairs err in e = (1 - sqrt(2 A - 1)) / 2; the majority of three who do errs in 3 e^2 - 2 e^3.
-#' @param missing Pairs only: if an image of a pair is not in the clustering, `"error"`, or `"drop"`
-#'   to leave such pairs out and count them in `n_missing`. The measures are then those of pairs of
-#'   images that are in the clustering: to compare clusterings, leave out the same pairs for each.
-#' @param n_boot,conf_level,seed Pairs only: draws from which the intervals come, their confidence
-#'   level, and the seed of the draws.
+#' @param same_from Pairs only: lowest judgement that means "these belong together".
+#' @param error_rate Pairs only: share of wrong judgements; all measures except quality are
+#'   corrected for it. Two annotators who err independently and agree on a share A of the pairs have
+#'   the error rate e = (1 - sqrt(2 A - 1)) / 2; the majority of three such annotators has 3 e^2 - 2
+#'   e^3.
+#' @param missing Pairs only: treatment of pairs with an image that is not in the clustering:
+#'   `"error"`, or `"drop"` to leave such pairs out and count them in `n_missing`. The measures are
+#'   then about images in the clustering: to compare clusterings, leave out the same pairs for each.
+#' @param n_boot,conf_level,seed Pairs only: number of bootstrap draws, confidence level of the
+#'   intervals, and seed of the draws.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per measure: `measure` and `estimate`.
 #'
 #'   - By pairs: a row per measure and weighting, with `weighting` (`"none"` or `"design"`),
-#'     `conf.low`, `conf.high`, `n_pairs` (judged pairs that count), `n_residual` (pairs with a
-#'     residual image, whether they count or not) and `n_missing` (pairs with an image that is not
-#'     in the clustering, which do not count).
-#'   - By labels, with `n_images` that count: precision, recall, `f1` and `mean_pr` over all pairs
-#'     of images; the B-cubed measures, which give every image the same weight; adjusted Rand index
-#'     and adjusted mutual information; `share_residual`. Precision is `NA` where no two images
-#'     share a cluster, recall where none share a class.
-#'   - By vectors, with `n_images` in clusters: the mean `silhouette` (-1 to 1),
-#'     `calinski_harabasz` (larger is better), `davies_bouldin` (smaller is better) and
-#'     `share_residual`, whose images the others leave out.
+#'     `conf.low`, `conf.high`, `n_pairs` (judged pairs that are used), `n_residual` (pairs with a
+#'     residual image, used or not) and `n_missing` (pairs with an image that is not in the
+#'     clustering, which are not used).
+#'   - By labels, with the number of images `n_images`: precision, recall, `f1` and `mean_pr` over
+#'     all pairs of images; the B-cubed measures, which give every image the same weight; adjusted
+#'     Rand index and adjusted mutual information; `share_residual`. Precision is `NA` if no two
+#'     images share a cluster, recall if no two images share a class.
+#'   - By vectors, with `n_images` in clusters: the mean `silhouette` (-1 to 1), `calinski_harabasz`
+#'     (larger is better), `davies_bouldin` (smaller is better) and `share_residual`; the other
+#'     measures leave the residual out.
 #' @family verbs
 #' @export
-#' @examplesIf imagestrata_ready()
-#' topics <- demo_topics()
-#' ids <- topics$image_id[order(-topics$cluster)]
-#' # What people might say of neighbours in this order:
-#' pairs <- data.frame(
-#'   pair_id = paste0("p", 1:40), image_a = ids[1:40], image_b = ids[2:41],
-#'   judgement = rep(c(1, 1, 1, 0), 10)
-#' )
-#' score_clustering(topics, pairs, weighted = FALSE)
+#' @examplesIf imagestrata_ready() topics <- demo_topics() ids <-
+#' topics$image_id[order(-topics$cluster)] # Example judgements of neighbours in this order: pairs
+#' <- data.frame( pair_id = paste0("p", 1:40), image_a = ids[1:40], image_b = ids[2:41], judgement =
+#' rep(c(1, 1, 1, 0), 10) ) score_clustering(topics, pairs, weighted = FALSE)
 #'
 #' score_clustering(c(1, 1, 2, 2), c("cat", "cat", "dog", "cat"))
 #'

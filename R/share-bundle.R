@@ -1,19 +1,19 @@
-#' Write what others need to check a study, without pictures, paths or names
+#' Write a bundle for the replication of a study, without pictures, paths or names
 #'
-#' Ids, embeddings, clusters, the sample, the drawn pairs, ratings, and the settings and
-#' versions of every step. A `README.txt` in the bundle says what is there.
+#' Writes ids, embeddings, clusters, the sample, the drawn pairs, ratings, and the settings and
+#' versions of every step to a folder that you can share. A `README.txt` in it lists the contents.
 #'
-#' @section What embeddings still tell:
-#' Embeddings are not anonymous. Whoever has a picture can find out whether it, or one like
-#' it, is among them; labels such as sex or age can often be predicted from them; and rough
-#' pictures have been made from vectors of strong encoders.
+#' @section What embeddings reveal: Embeddings are not anonymous. Anyone who has a picture can find
+#'   out whether the picture, or a similar one, is among them. Labels such as sex or age can often
+#'   be predicted from them, and rough pictures have been reconstructed from vectors of strong
+#'   encoders.
 #'
-#' The id of an image is the beginning of its file's SHA-256. Nobody can make a picture of
-#' it, but whoever has the very same file can tell that it was in the corpus.
-#' `new_ids = TRUE` replaces the ids, but does not make images anonymous: whoever has the files
-#' computes their vectors anew and looks for the nearest one in the bundle. Noise must be very
-#' strong to prevent that. Measured on 3,887 photographs (MobileNetV2, 1,280 numbers; a projection
-#' is undone from a tenth of the images that the attacker knows already):
+#' The id of an image is the beginning of its file's SHA-256. Nobody can reconstruct a picture from
+#' it, but anyone who has the same file can tell that it was in the corpus. `new_ids = TRUE`
+#' replaces the ids, but does not make images anonymous: anyone who has the files can compute their
+#' vectors and look for the nearest vector in the bundle. Noise must be very strong to prevent that.
+#' We measured it on 3,887 photographs (MobileNetV2, 1,280 numbers; the attacker undoes a projection
+#' with a tenth of the images, which he already knows):
 #'
 #' | noise | projection | images linked | class told by the nearest five |
 #' | --- | --- | --- | --- |
@@ -28,33 +28,32 @@
 #' | 1 | 64 | 8% | .50 |
 #' | 5 | 64 | 0% | .12 |
 #'
-#' Noise that keeps images from being linked also takes away what the vectors are shared for. The
-#' bundle is attacked in the same way before it is written, and the share of its images that were
-#' linked stands in the warning and in `README.txt`. If being in the corpus can harm someone, do
-#' not share vectors.
+#' Noise that prevents linking also removes the information for which vectors are shared. Before the
+#' bundle is written, the same attack is made on it; the warning and `README.txt` report the share
+#' of images that it links. If being in the corpus can harm someone, do not share vectors.
 #'
-#' Noise, projection and new ids are drawn from the operating system's entropy and not from a
-#' seed, and are not kept: with a seed that can be guessed, noise could be taken off again. The
-#' mean of several bundles of one study has less noise: share one. With `noise` or `projection`,
-#' silhouettes, distances and centroids are computed anew from the shared vectors.
+#' Noise, projection and new ids are drawn from the operating system's entropy, not from a seed, and
+#' are not stored: an attacker who guesses a seed could remove the noise. The mean of several
+#' bundles of one study has less noise, so share only one. With `noise` or `projection`,
+#' silhouettes, distances and centroids are computed again from the shared vectors.
 #'
-#' @param run A run folder with embeddings; clusters, sample and pairs are taken from it where
-#'   they are there.
+#' @param run A run folder with embeddings. Its clusters, sample and pairs are included if they
+#'   exist.
 #' @param out A new folder for the bundle, not in the run folder.
-#' @param ratings The result of [read_ratings()]. Respondents are numbered anew, at random.
-#' @param columns Names of columns of your own, of the images, that go along as they are. By
-#'   default none does: captions, sources and dates can name people.
-#' @param noise Adds normal noise to every number of the embeddings; its standard deviation is
-#'   this share of theirs.
-#' @param projection Multiplies the embeddings with a random matrix down to so many numbers,
-#'   which nearly keeps distances. Applied before noise.
+#' @param ratings The result of [read_ratings()]. Respondents get new, random numbers.
+#' @param columns Names of your own columns of the images that are included unchanged. By default
+#'   none is: captions, sources and dates can identify people.
+#' @param noise Standard deviation of normal noise that is added to the embeddings, as a share of
+#'   their own standard deviation.
+#' @param projection Number of dimensions of a random projection of the embeddings, which nearly
+#'   keeps distances. It is applied before noise.
 #' @param new_ids Give images new random ids, and leave out the sizes of pictures and files?
 #' @param key The CSV file for the key to the new ids. By default `<name of out>-key.csv` beside
 #'   the run folder. Whoever has it can undo the new ids: never share it.
 #' @inheritParams scan_images
 #'
-#' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read
-#'   it. A warning always says what embeddings still tell.
+#' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read it.
+#'   A warning always says what embeddings reveal.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -75,10 +74,7 @@ share_bundle <- function(run,
                          ...) {
   check_dots(...)
   run <- check_existing(run, "run")
-  bundle <- call_verb(
-    "share_bundle",
-    run = run, noise = check_number(noise, "noise", null = TRUE)
-  )
-  cli::cli_inform(c("v" = "To be shared: {.file {bundle}}"))
+  bundle <- call_verb("share_bundle", run = run, noise = check_number(noise, "noise", null = TRUE))
+  cli::cli_inform(c("v" = "Bundle to share: {.file {bundle}}"))
   invisible(bundle)
 }

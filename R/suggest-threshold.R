@@ -1,23 +1,25 @@
 #' Suggest a similarity threshold for an encoder
 #'
-#' @description
-#' Silhouettes are in the units of the encoder, so that the paper's threshold (.03) does not
-#' transfer. Here clouds of the same covariance as the vectors, but without any structure
-#' beyond it, are clustered with as many clusters as an iteration fits. A cluster of images
-#' should be more cohesive than most clusters of such a cloud.
+#' @description Suggests a value for `similarity_threshold` of [cluster_images()]. Silhouettes
+#' depend on the encoder, so the paper's threshold (.03) does not transfer. The function draws
+#' random vectors with the covariance of the embeddings but without cluster structure, and clusters
+#' them with as many clusters as an iteration fits. A cluster of images should be more cohesive than
+#' most clusters of such random vectors.
 #'
 #' @param embeddings Embeddings, from [embed_images()], or a matrix of vectors of your own.
-#' @param quantile Of the vectors of the clouds, the share in clusters up to the threshold.
-#' @param n_draws Number of clouds.
-#' @param preset Settings of the iterative method with which the threshold will be used, see
-#'   [cluster_images()]; those below, too.
-#' @param seed Decides the sample of images and the clouds.
+#' @param quantile Share of the random vectors that are in clusters with a silhouette up to the
+#'   threshold.
+#' @param n_draws Number of draws of random vectors.
+#' @param preset Settings of the iterative method for which the threshold is used, see
+#'   [cluster_images()]; likewise the arguments below.
+#' @param seed Seed for the sample of images and the random vectors.
 #' @inheritParams cluster_images
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row: `threshold`; `k`, the clusters fitted; `null_median` and
-#'   `n_null`, the middle and the number of the mean silhouettes in clouds; and, of the clusters
-#'   of a sample of the images, `share_clusters` above the threshold and `share_images` in them.
+#' @returns A tibble with one row: `threshold`; `k`, the number of clusters fitted; `null_median`
+#'   and `n_null`, the median and the number of the mean silhouettes for random vectors; and, for a
+#'   sample of the images, `share_clusters`, the share of clusters above the threshold, and
+#'   `share_images`, the share of images in them.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -41,6 +43,5 @@ suggest_threshold <- function(embeddings,
                                 seed = 0,
                                 progress = TRUE,
                                 ...) {
-  check_dots(...)
   decode_table(call_verb("suggest_threshold"))
 }

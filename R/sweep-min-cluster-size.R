@@ -1,16 +1,16 @@
-#' How the smallest size of a cluster decides what density clustering finds
+#' Compare smallest cluster sizes for clustering by density
 #'
-#' Images are clustered by `cluster_images(method = "hdbscan")` with one `min_cluster_size`
-#' after the other.
+#' Clusters the images with `cluster_images(method = "hdbscan")` for several values of
+#' `min_cluster_size`.
 #'
-#' The silhouette alone is a poor guide, for it grows where more images are called noise: look
-#' for sizes around which the number of clusters and the share of noise hardly change, and at
+#' The silhouette alone is not a good criterion, because it increases if more images are noise. Look
+#' for sizes around which the number of clusters and the share of noise change little, and look at
 #' the images.
 #'
 #' @param embeddings Embeddings, from [reduce_embeddings()] or [embed_images()], or a matrix.
-#' @param sizes `min_cluster_size` of each clustering.
-#' @param min_samples,selection,normalize As [cluster_images()] takes them for `"hdbscan"`.
-#'   Without `min_samples` it is the size in turn.
+#' @param sizes Values of `min_cluster_size`.
+#' @param min_samples,selection,normalize As [cluster_images()] takes them for `"hdbscan"`. By
+#'   default `min_samples` equals `min_cluster_size`.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per size: `min_cluster_size`, `n_clusters`, `n_noise`,
@@ -40,10 +40,10 @@ sweep_min_cluster_size <- function(embeddings,
   new_object(decode_table(swept), "imagestrata_sweep")
 }
 
-#' Plot of a sweep over the smallest size of a cluster
+#' Plot of a sweep over smallest cluster sizes
 #'
-#' The number of clusters, the share of noise, and the mean silhouette of the images in
-#' clusters, over the sizes.
+#' Draws the number of clusters, the share of noise, and the mean silhouette of the images in
+#' clusters against the smallest size.
 #'
 #' @param object The result of [sweep_min_cluster_size()].
 #' @inheritParams scan_images

@@ -1,42 +1,41 @@
 #' Tag images with the labels of a ready-made classifier
 #'
-#' @description
-#' With a classifier of torchvision nothing leaves the machine; with the published weights the
-#' labels are the 1,000 classes of ImageNet: things and animals, hardly any people or events.
+#' @description Assigns labels of a ready-made classifier to each image. With a classifier of
+#' torchvision nothing leaves the machine. Its published weights have the 1,000 classes of ImageNet:
+#' things and animals, with few people or events.
 #'
-#' With [rekognition()] the images go to Amazon, for money: that asks for consent and says
-#' beforehand what it will cost. Each of its answers is stored in `out` the moment it arrives, and
-#' none is paid for twice: not after a crash, not when images are added, not with `overwrite` or
-#' another `n_tags`. [costs()] tells the cost and sends nothing.
+#' With [rekognition()] the images go to Amazon, which charges for them. This requires `consent =
+#' TRUE`, and an error states the cost beforehand. Each answer is stored in `out` as soon as it
+#' arrives, and you never pay twice for an answer: neither after a crash, nor when you add images,
+#' nor with `overwrite` or another `n_tags`. [costs()] estimates the cost and sends nothing.
 #'
 #' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param classifier A classifier of torchvision, by name; or [rekognition()].
-#' @param n_tags Labels per image, at most: the most confident.
-#' @param min_confidence Labels below it are left out.
-#' @param weights A file with the classifier's weights, the last layer included. By default they
-#'   are looked for where torch keeps them, and downloaded once.
-#' @param labels Names of the classes, in order; needed where the weights have other classes than
-#'   the published ones.
+#' @param n_tags Largest number of labels per image, the most confident first.
+#' @param min_confidence Labels with a lower confidence are left out.
+#' @param weights A file with the classifier's weights, the last layer included. By default they are
+#'   read from the cache of torch, or downloaded once.
+#' @param labels Names of the classes, in order; required if the weights have other classes than the
+#'   published ones.
 #' @param resize,precision,device,batch_size As for [embed_images()]; like `weights` and `labels`,
 #'   they are for classifiers of torchvision.
 #' @param budget The most that all answers of the service in `out` may cost together, in the
-#'   currency of its `price`. Repeated attempts count; when it is reached nothing more is sent.
-#' @param consent `TRUE`: the images may leave this machine.
+#'   currency of its `price`. Repeated attempts count; nothing is sent once the budget is spent.
+#' @param consent May the images leave this machine?
 #' @param out Run folder: the table goes to `tags.parquet` there, the answers of a service to
-#'   `tags/answers.jsonl` (and it must be given). A call that was interrupted goes on.
-#' @param engine A Dask cluster whose workers decode and classify, as for [scan_images()]. A service
-#'   is asked by this process alone, which keeps its budget.
+#'   `tags/answers.jsonl` (for a service it is required). An interrupted call continues.
+#' @param engine A Dask cluster whose workers decode and classify, as for [scan_images()]. Only this
+#'   process sends requests to a service, so that it can keep the budget.
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`,
-#'   `confidence` (a probability by the model's own lights), `reason`. An image without a tag is
-#'   one row with a reason.
+#' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`, `confidence`
+#'   (a probability according to the model), `reason`. An image without a tag has one row with a
+#'   reason.
 #' @family words
-#' @seealso [compare_tags()] says how good tags are;
-#'   `cluster_keywords(clustering, tags, column = "label", separator = ";")` what is typical of each
-#'   cluster.
+#' @seealso [compare_tags()] evaluates tags; `cluster_keywords(clustering, tags, column = "label",
+#'   separator = ";")` finds the tags that are typical of each cluster.
 #' @export
 #' @examples
 #' \dontrun{
@@ -64,27 +63,25 @@ tag_images <- function(images,
                        progress = TRUE,
                        engine = NULL,
                        ...) {
-  check_dots(...)
   decode_table(call_verb(
     "tag_images",
     classifier = send_tagger(classifier, "classifier"), labels = check_texts(labels, "labels")
   ))
 }
 
-#' How often each label comes
+#' Count how often each label occurs
 #'
 #' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
 #'   (missing for images without one).
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per label, the most frequent first: `label`, `n_images` with it,
-#'   their `share` of the images that were looked at, and `mean_confidence` where there is a
-#'   confidence. Images that could not be tagged (with a `reason`) were not looked at.
+#'   their `share` of the images that could be tagged, and `mean_confidence` if there is a
+#'   confidence. Images that could not be tagged (with a `reason`) are left out.
 #' @family words
 #' @export
 #' @examplesIf imagestrata_ready()
 #' tag_frequencies(data.frame(image_id = c("a", "a", "b"), label = c("dog", "ball", "dog")))
 tag_frequencies <- function(tags, ...) {
-  check_dots(...)
   decode_table(call_verb("tag_frequencies", tags = send_texts(tags, "tags")))
 }

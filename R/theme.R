@@ -1,11 +1,11 @@
 # Shared by all figures: colours, themes, clusters on an axis, and cells with numbers.
 
-# Those of the core's figures.
+# The colours of the core's figures.
 colours <- c(
   main = "#5b7896", pale = "#cfd4da", bright = "#e08a00", soft = "#62676e", ink = "#1d1f22"
 )
 
-# Told apart by readers of all kinds of colour vision (Okabe and Ito's palette).
+# Readers with any kind of colour vision can distinguish these (Okabe and Ito's palette).
 group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
 
 split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
@@ -74,9 +74,9 @@ plot_clusters <- function(clusters, value, low, high, lines, title) {
 
 # ---- Clusters on an axis ------------------------------------------------------------------
 
-# Where clusters stand that are shown side by side, in the order of the rows of a table, and what
-# stands below them: their names if the table has any, else their numbers, never their places. The
-# residual is last, and a little apart.
+# Positions and labels of clusters that are shown side by side, in the order of the rows of a table.
+# Labels are their names if the table has any, else their numbers. The residual is last, with a gap
+# before it.
 place_clusters <- function(table) {
   cluster <- table$cluster
   residual <- is_residual(cluster)
@@ -101,7 +101,7 @@ scale_x_clusters <- function(places, most = 25, ...) {
     near <- shown$x > residual$x[1] - 0.06 * n
     shown <- dplyr::bind_rows(shown[!near, ], residual)
   }
-  # Names are longer than there is room for side by side.
+  # Long names do not fit side by side.
   long <- max(nchar(shown$label[!is_residual(shown$cluster)]), 0) > 3 && n > 4
   ggplot2::scale_x_continuous(
     breaks = shown$x, labels = shown$label,

@@ -22,7 +22,7 @@ check_thumbnails <- function(thumbnails, call = rlang::caller_env()) {
   tibble::tibble(cluster = thumbnails$cluster, path = thumbnails$path)
 }
 
-# The middle of a picture, as a square that fits where it is put.
+# The central square of a picture, scaled to its place.
 square_grob <- function(path,
                         ...,
                         width = ggplot2::unit(0.94, "snpc"),
@@ -40,10 +40,7 @@ read_picture <- function(path, call = rlang::caller_env()) {
       jpeg::readJPEG(on_disk(path))
     },
     error = function(error) {
-      abort_imagestrata(
-        "{.file {path}} cannot be read: {conditionMessage(error)}",
-        call = call
-      )
+      abort_imagestrata("{.file {path}} cannot be read: {conditionMessage(error)}", call = call)
     }
   )
   if (is.null(picture)) {
@@ -53,7 +50,7 @@ read_picture <- function(path, call = rlang::caller_env()) {
       call = call
     )
   }
-  # Grey pictures become coloured ones, and transparency white.
+  # Greyscale pictures get three channels, and transparent parts become white.
   if (length(dim(picture)) == 2) {
     picture <- array(picture, c(dim(picture), 1))
   }

@@ -1,26 +1,26 @@
-#' Which settings teach best?
+#' Compare settings of fine-tuning
 #'
-#' Fine-tunes with every combination of settings, and compares them on the validation images.
+#' Fine-tunes a model with every combination of settings, and compares the models on the validation
+#' images.
 #'
-#' @details
-#' No model of the grid looks at the test images. To have the figures of the chosen one on
-#' them, once, call [fine_tune()] with its settings. The best of many points on few validation
-#' images is partly luck: its test figures will be lower.
+#' @details No model of the grid is evaluated on the test images. For the test scores of the chosen
+#' model, call [fine_tune()] once with its settings. The best of many models on few validation
+#' images is partly best by chance: its test scores will be lower.
 #'
-#' @param out Folder of all models. A call that was interrupted goes on, and a grid that has
-#'   grown trains only what is new.
-#' @param grid A named list of values to try, by the name of an argument of [fine_tune()], such
-#'   as `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the
-#'   Element's: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
+#' @param out Folder of all models. An interrupted call continues, and a larger grid trains only the
+#'   new models.
+#' @param grid A named list of values to try, by the name of an argument of [fine_tune()], such as
+#'   `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the grid of
+#'   *Images as Data*: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
 #'   images.
-#' @param seed A seed: all points of the grid share the split that it draws.
-#' @param overwrite Train all models again.
+#' @param seed Seed: all models of the grid share the split that it draws.
+#' @param overwrite Train all models again?
 #' @inheritParams fine_tune
 #'
-#' @returns A tibble in the layout of the Element's Table 7.2, the best point first:
-#'   `classifier` (the labels), `accuracy`, `f1`, `precision` and `recall` on the validation
-#'   images, of the best epoch of each; what varies; `loss` (by which points are ranked),
-#'   `best_epoch`, and the `folder` of each model, for [read_model()].
+#' @returns A tibble in the layout of Table 7.2 of *Images as Data*, the best model first:
+#'   `classifier` (the labels), `accuracy`, `f1`, `precision` and `recall` on the validation images
+#'   at the best epoch; the settings that vary; `loss` (by which models are ranked), `best_epoch`,
+#'   and the `folder` of each model, for [read_model()].
 #' @family fine-tuning
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -57,11 +57,10 @@ tune_model <- function(images,
                        progress = TRUE,
                        engine = NULL,
                        ...) {
-  check_dots(...)
   decode_table(call_verb("tune_model", grid = check_model_grid(grid)))
 }
 
-# A list of lists, since a vector of one would reach Python as a scalar.
+# A list of lists, because a vector of length one would reach Python as a scalar.
 check_model_grid <- function(grid, call = rlang::caller_env()) {
   if (is.null(grid)) {
     return(NULL)
@@ -69,7 +68,7 @@ check_model_grid <- function(grid, call = rlang::caller_env()) {
   if (!is.list(grid) || is.data.frame(grid) || !rlang::is_named(grid)) {
     abort_imagestrata(
       "{.arg grid} must be a named list of values to try, not {seen(grid)}.",
-      hint = "Such as {.code list(learning_rate = c(0.001, 0.005))}.",
+      hint = "For example {.code list(learning_rate = c(0.001, 0.005))}.",
       call = call
     )
   }

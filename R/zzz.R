@@ -1,4 +1,4 @@
-# Nothing here starts Python, or looks for it.
+# Nothing in this file starts Python or looks for it.
 
 .onAttach <- function(libname, pkgname) {
   for (conflict in thread_conflicts()) {
@@ -6,7 +6,7 @@
   }
 }
 
-# Python's torch brings its own OpenMP. Some others in the same process end R.
+# Python's torch has its own OpenMP. Some other versions in the same process make R crash.
 thread_conflicts <- function(blas = La_library(), loaded = loadedNamespaces()) {
   found <- list()
   if (grepl("mkl|iomp", basename(blas), ignore.case = TRUE)) {
@@ -17,7 +17,7 @@ thread_conflicts <- function(blas = La_library(), loaded = loadedNamespaces()) {
   }
   if ("torch" %in% loaded) {
     found$torch <- c(
-      "The R package torch is loaded, and two copies of torch in one session can end R.",
+      "The R package torch is loaded, and two copies of torch in one session can make R crash.",
       "Restart R and use imagestrata in a session without it."
     )
   }

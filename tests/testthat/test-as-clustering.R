@@ -44,7 +44,7 @@ test_that("labels come as vectors, factors, numbers, by name and in tables", {
   expect_equal(as_clustering(named, own_names)$image_id, ids)
   # A result is never taken for vectors, though its columns are numbers.
   expect_error(
-    as_clustering(toy_sample(), 1), "what `?embed_images.* returns, not a sample",
+    as_clustering(toy_sample(), 1), "the result of `?embed_images.*, not a sample",
     class = "imagestrata_error"
   )
 })
@@ -59,7 +59,7 @@ test_that("labels that do not fit are refused", {
   refused(list("cat"), "one value per image")
   refused(data.frame(image_id = "i1", code = "x"), "'label'|\"label\"")
   mixed <- data.frame(x = 1, y = "a")
-  expect_error(as_clustering(mixed, 1), "no numbers", class = "imagestrata_error")
+  expect_error(as_clustering(mixed, 1), "not numeric", class = "imagestrata_error")
   expect_warning(
     as_clustering(own_vectors(), data.frame(image_id = "i1", label = "x")), "no label for 13 of 14"
   )

@@ -17,7 +17,7 @@ test_that("bad images are named with argument, value and remedy", {
 })
 
 test_that("a missing folder is named, with the working directory", {
-  expect_error(scan_images("nowhere"), "no file or folder .*nowhere", class = "imagestrata_error")
+  expect_error(scan_images("nowhere"), "file or folder .*nowhere.* does not exist", class = "imagestrata_error")
   expect_error(scan_images("nowhere"), "working directory", class = "imagestrata_error")
   expect_error(scan_images(c("no", "nix", "nada")), "and 2 more", class = "imagestrata_error")
   expect_error(scan_images("~/nowhere"), "~/nowhere", class = "imagestrata_error")
@@ -94,7 +94,7 @@ test_that("files with accents are found in the C locale", {
     expect_true(file.exists(on_disk(absolute_path(path))))
     expect_equal(Encoding(check_string(on_disk(path), "x")), "UTF-8")
   }
-  expect_error(check_exist(file.path(folder, "n\u00f6"), "images"), "there is no file")
+  expect_error(check_exist(file.path(folder, "n\u00f6"), "images"), "does not exist")
   expect_equal(known_text(c("a", NA)), c("a", NA))
   expect_equal(read_strings(write_text("who", listed, NULL)), known_text(listed))
 })
@@ -111,8 +111,8 @@ test_that("a misspelt argument names the one that is meant", {
   expect_equal(meant(scan_images("x", n_jobs = 4)), "Did you mean engine?")
   expect_equal(meant(plot_rating_means(1, colors = "red")), "Did you mean colours?")
   # No argument of this verb is meant by it.
-  expect_match(meant(rating_means(1, n_jobs = 4)), "by these names: ratings, by, ")
-  expect_match(meant(list_encoders(seed = 1)), "there are no arguments")
+  expect_match(meant(rating_means(1, n_jobs = 4)), "The arguments are ratings, by, ")
+  expect_match(meant(list_encoders(seed = 1)), "has no arguments")
   # Methods as well, and what they hand on.
   expect_equal(meant(autoplot(demo_topics(), tipe = "sizes")), "Did you mean type?")
   expect_equal(meant(predict(demo_model(), "x", treshold = 0.4)), "Did you mean threshold?")

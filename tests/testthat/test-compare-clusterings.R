@@ -54,7 +54,7 @@ test_that("what is no clustering is told", {
   expect_error(compare_clusterings(a = 1:3, a = 1:3), "name of its own",
     class = "imagestrata_error"
   )
-  expect_error(compare_clusterings(a = 1:3, b = mean), "`b` must be what",
+  expect_error(compare_clusterings(a = 1:3, b = mean), "`b` must be the result of",
     class = "imagestrata_error"
   )
   expect_error(compare_clusterings(a = 1:3, b = data.frame(cluster = 1:3)), "image_id",

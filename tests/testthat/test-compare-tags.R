@@ -94,7 +94,7 @@ test_that("a comparison prints, is glanced at and drawn", {
   expect_equal(bars$data[[1]]$x, rep(c(2, 1) / 4, 2))
   cells <- ggplot2::ggplot_build(autoplot(compared, "confusion"))
   expect_equal(cells$data[[2]]$label[1:4], c("2", "1", "0", "1"))
-  expect_error(autoplot(compare_tags(tagged), "confusion"), "needs labels given by hand",
+  expect_error(autoplot(compare_tags(tagged), "confusion"), "needs labels by hand",
     class = "imagestrata_error"
   )
   expect_match(tibble::tbl_sum(compare_tags(tagged))[["Tags"]], "^4 images, 3 different tags$")

@@ -120,10 +120,10 @@ test_that("items that nobody rated are named, ids that lost their zeros are told
     paste(testthat::capture_messages(read_ratings(answers, ...)), collapse = " ")
   }
   expect_match(said(items = two_items), "no ratings of 1 of 2 items")
-  expect_no_match(said(items = two_items[two_items$item == "angry", ]), "no ratings")
+  expect_no_match(said(items = two_items[two_items$item == "angry", ]), "No ratings")
   drawn <- dplyr::mutate(tibble::as_tibble(toy_drawn()), image_id = c("001", "002", "003"))
   answers$image_id <- 1:2
-  expect_error(read_ratings(answers, drawn, two_items), "has it with other zeros in front")
+  expect_error(read_ratings(answers, drawn, two_items), "has it with other leading zeros")
   answers$image_id <- 8:9
   expect_error(read_ratings(answers, drawn, two_items), "the sample has ids like \"001\"")
 })
@@ -274,7 +274,7 @@ test_that("files and arguments that cannot be are refused", {
   answers <- data.frame(respondent_id = "r", image_id = "x", item = "angry", rating = 99)
   expect_error(read_ratings(empty), "is empty", class = "imagestrata_error")
   expect_error(read_ratings("nowhere.csv"), "nowhere", class = "imagestrata_error")
-  expect_error(read_ratings(withr::local_tempdir()), "holds no file", class = "imagestrata_error")
+  expect_error(read_ratings(withr::local_tempdir()), "contains no file", class = "imagestrata_error")
   expect_snapshot(error = TRUE, {
     read_ratings(answers)
     read_ratings(answers, toy_drawn())

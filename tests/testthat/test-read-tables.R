@@ -60,7 +60,7 @@ test_that("an encoding is named, or told", {
 
 test_that("what separates columns can be said, and is asked for where it is open", {
   file <- stored("a,b;c\n1,2;3\n")
-  expect_error(read_csv_text(file), "both fit", class = "imagestrata_error")
+  expect_error(read_csv_text(file), "both are possible", class = "imagestrata_error")
   expect_named(read_csv_text(file, sep = ";"), c("a,b", "c"))
   expect_named(read_csv_text(file, sep = ","), c("a", "b;c"))
   expect_error(read_csv_text(file, sep = ";;"), "one character", class = "imagestrata_error")

@@ -5,7 +5,7 @@ test_that("what is left out crosses as nothing, and columns as a list", {
   rated <- tibble::tibble(respondent_id = "a", image_id = "b", rating = 1)
   expect_message(
     written <- withVisible(share_bundle(run, out, ratings = rated, columns = "year")),
-    "To be shared"
+    "Bundle to share"
   )
   expect_false(written$visible)
   sent <- calls$share_bundle
