@@ -166,7 +166,7 @@ check_weights <- function(x, call = rlang::caller_env()) {
   if (is_path) absolute_path(x) else x
 }
 
-# TRUE and FALSE are for Python to refuse, which names the words that a verb takes.
+# Python refuses TRUE and FALSE, and names the words that a verb takes.
 check_residual <- function(x, call = rlang::caller_env()) {
   if (rlang::is_bool(x)) x else check_string(x, "residual", call = call)
 }

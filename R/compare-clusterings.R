@@ -50,7 +50,7 @@ compare_clusterings <- function(..., truth = NULL, residual = "alone", images = 
       names = as.list(names(clusterings))
     ),
     truth = send_truth(truth),
-    residual = check_string(residual, "residual"),
+    residual = check_residual(residual),
     images = check_string(images, "images")
   )
   new_result(sent, "imagestrata_comparison", "pairs")

@@ -71,9 +71,7 @@ plot_rating_heatmap <- function(means,
     ggplot2::theme(
       panel.grid.major.x = ggplot2::element_blank(),
       panel.grid.major.y = ggplot2::element_blank(),
-      axis.text.y.right = ggplot2::element_text(
-        angle = 270, hjust = 0.5, size = ggplot2::rel(0.8)
-      )
+      axis.text.y.right = ggplot2::element_text(angle = 270, hjust = 0.5, size = ggplot2::rel(0.8))
     )
 }
 

@@ -12,7 +12,7 @@ send_arguments <- function(given, verb, call) {
   sent <- lapply(rlang::set_names(others), function(name) {
     x <- get(name, call)
     default <- defaults[[name]]
-    if (is.null(x) && is.null(default)) {
+    if (is.null(x) && is.null(defaults[[name]])) {
       return(NULL)
     }
     send_argument(x, name, if (rlang::is_missing(default)) "" else eval(default), call)

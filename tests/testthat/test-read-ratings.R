@@ -101,7 +101,7 @@ test_that("a missing group column is said, and not taken for a group that rated 
     paste(testthat::capture_messages(read_ratings(answers, toy_drawn(), two_items)), collapse = " ")
   }
   text <- said(answers)
-  expect_match(text, "There is no column group: all respondents are one group")
+  expect_match(text, "have no column group: all respondents form one group")
   expect_match(text, "Sampled images without a rating: 1\\.")
   problems <- rating_problems(quietly(read_ratings(answers, toy_drawn(), two_items)))
   expect_equal(problems$image_id, "i2")
@@ -119,7 +119,7 @@ test_that("items that nobody rated are named, ids that lost their zeros are told
   said <- function(...) {
     paste(testthat::capture_messages(read_ratings(answers, ...)), collapse = " ")
   }
-  expect_match(said(items = two_items), "no ratings of 1 of 2 items")
+  expect_match(said(items = two_items), "No ratings for 1 of 2 items")
   expect_no_match(said(items = two_items[two_items$item == "angry", ]), "No ratings")
   drawn <- dplyr::mutate(tibble::as_tibble(toy_drawn()), image_id = c("001", "002", "003"))
   answers$image_id <- 1:2
