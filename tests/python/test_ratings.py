@@ -456,7 +456,7 @@ def test_bad_files(tmp_path):
     rows = page_rows().iloc[:2]
     other = rows.iloc[:1].assign(rating="3")
     for bad, arguments, message in [
-        (tmp_path / "no.csv", {}, "does not exist"),
+        (tmp_path / "no.csv", {}, "There is no file"),
         (tmp_path, {}, "no file that ends in .csv"),
         ([], {}, "`files` is empty"),
         (rows.drop(columns="item"), {}, "lacks the column 'item'"),
