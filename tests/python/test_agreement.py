@@ -275,5 +275,5 @@ def test_bad_input():
         agreement(one, level="ratio")
     with pytest.raises(ImagestrataError, match="`rule` must be one of"):
         consensus(one, "median")
-    with pytest.raises(ImagestrataError, match="none"):
+    with pytest.raises(ImagestrataError, match="no judgements"):
         consensus(one.assign(judgement=np.nan))

@@ -51,7 +51,7 @@ def test_what_comes_first_or_is_missing_is_told(run_folder, tmp_path):
         call("assign", tmp_path)
     with pytest.raises(ImagestrataError, match="must be given: Qualtrics"):
         call("assign", run_folder, "--to", "qualtrics")
-    with pytest.raises(ImagestrataError, match="holds its images"):
+    with pytest.raises(ImagestrataError, match="contains its images"):
         call("assign", run_folder, "--base-url", "https://x.org")
     with pytest.raises(ImagestrataError, match=r"none\.txt' does not exist"):
         call("assign", run_folder, "--exclude", tmp_path / "none.txt")

@@ -148,7 +148,7 @@ def test_nothing_to_tell_apart(vectors, why, tmp_path):
 
 def test_one_cluster_with_nearly_all_images_is_worth_a_word():
     crowd = np.zeros((20, 2))
-    with pytest.warns(UserWarning, match="Cluster 1 holds 95% of the images"):
+    with pytest.warns(UserWarning, match="Cluster 1 contains 95% of the images"):
         cluster(np.vstack([crowd[1:], [[9.0, 9.0]]]), method="kmeans", n_clusters=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -308,7 +308,7 @@ def test_wilson_is_that_of_statsmodels():
         ({1: "red", 2: " "}, "1 of 2 clusters have no description, 2"),
         ({1: "red", 2: "red"}, "1 of 2 rows repeat a description, 'red'"),
         ({1: "red", 4: "small"}, "1 of 2 clusters have 3 images or more"),
-        (["red", "blue"], "columns cluster and description; got a list"),
+        (["red", "blue"], "columns cluster and description, not a list"),
     ],
 )
 def test_bad_descriptions(clustering, tmp_path, descriptions, message):
@@ -317,7 +317,7 @@ def test_bad_descriptions(clustering, tmp_path, descriptions, message):
 
 
 def test_bad_files(clustering, matching, tmp_path):
-    with pytest.raises(ImagestrataError, match="is there already"):
+    with pytest.raises(ImagestrataError, match="exists already"):
         export_test(clustering, tmp_path / "page.html", descriptions=NAMES)
     with pytest.raises(ImagestrataError, match=r"ends in '\.html'"):
         export_test(clustering, tmp_path / "page.csv", descriptions=NAMES)
@@ -340,13 +340,13 @@ def test_bad_files(clustering, matching, tmp_path):
         read_test(tmp_path / "twice.csv", matching)
     with pytest.raises(ImagestrataError, match=r"lacks the column 'cluster'; it has set_id"):
         read_test(tmp_path / "bad.csv", matching[["set_id"]])
-    with pytest.raises(ImagestrataError, match="needs two clusters or more; 1 was given"):
+    with pytest.raises(ImagestrataError, match="needs two or more clusters, not 1"):
         export_test(clustering, tmp_path / "b.html", descriptions={1: NAMES[1]})
     with pytest.raises(ImagestrataError, match="not a DataFrame"):
         export_test(clustering.images, tmp_path / "b.html", kind="intruders")
     with pytest.raises(ImagestrataError, match="There is no cluster 8"):
         export_test(clustering, tmp_path / "b.html", kind="intruders", clusters=8)
-    with pytest.raises(ImagestrataError, match="The residual, -1, is no cluster"):
+    with pytest.raises(ImagestrataError, match="The residual, -1, is not a cluster"):
         export_test(clustering, tmp_path / "b.html", kind="intruders", clusters=[1, -1])
 
 
@@ -390,7 +390,7 @@ def test_options_belong_to_their_kind(clustering, tmp_path):
         ImagestrataError, match=r"`descriptions` has no effect with kind=.intruders"
     ):
         export_test(clustering, page, kind="intruders", descriptions=NAMES)
-    with pytest.raises(ImagestrataError, match="columns cluster and description; got None"):
+    with pytest.raises(ImagestrataError, match="columns cluster and description, not None"):
         export_test(clustering, page)
     with pytest.raises(ImagestrataError, match="`kind` must be one of 'matching', 'intruders'"):
         export_test(clustering, page, kind="intruder")

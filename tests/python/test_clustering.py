@@ -80,7 +80,7 @@ def test_the_first_line_is_for_people(clustering):
 
 
 def test_load_says_what_is_missing(tmp_path):
-    with pytest.raises(ImagestrataError, match="holds no clustering"):
+    with pytest.raises(ImagestrataError, match="contains no clustering"):
         Clustering.load(tmp_path)
 
 

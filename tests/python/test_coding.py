@@ -129,7 +129,7 @@ def test_filled_sheets_come_back(clustering, tmp_path):
 
 def test_a_filled_table_is_not_replaced_by_mistake(clustering, tmp_path):
     (tmp_path / "sheet.csv").write_text("somebody's")
-    with pytest.raises(ImagestrataError, match=r"sheet\.csv' is there already, perhaps with"):
+    with pytest.raises(ImagestrataError, match=r"sheet\.csv' exists already and may contain"):
         sheet_of(clustering, tmp_path)
     assert not (tmp_path / "sheet.html").exists()
     assert len(sheet_of(clustering, tmp_path, overwrite=True)) == 8
@@ -144,7 +144,7 @@ def test_nothing_is_lost_or_added(values, tmp_path_factory):
         sheet = sheet_of(clustering, folder, n=2)
     file = fill(folder, "x.csv", values, sheet)
     if not any(values):
-        with pytest.raises(ImagestrataError, match="There is no code in"):
+        with pytest.raises(ImagestrataError, match="No code was found in"):
             read_coding(file, sheet)
         return
     if all(values):
@@ -184,8 +184,8 @@ def test_bad_answers(clustering, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"codes": []}, "`codes` must be the names"),
-        ({"codes": "frame"}, "`codes` must be the names"),
+        ({"codes": []}, "`codes` must be names"),
+        ({"codes": "frame"}, "`codes` must be names"),
         ({"codes": ["a", "a"]}, "names a code twice"),
         ({"codes": {"a": []}}, "answers of the code 'a'"),
         ({"codes": ["account"]}, "has a column of that name already"),
@@ -207,7 +207,7 @@ def test_bad_arguments(clustering, tmp_path, options, message):
 
 def test_nothing_is_replaced_by_mistake(clustering, tmp_path):
     sheet_of(clustering, tmp_path)
-    with pytest.raises(ImagestrataError, match="is there already"):
+    with pytest.raises(ImagestrataError, match="exists already"):
         sheet_of(clustering, tmp_path)
     with pytest.raises(ImagestrataError, match=r"ends in '\.html'"):
         coding_sheet(clustering, tmp_path / "sheet.csv", CODES)

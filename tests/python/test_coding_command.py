@@ -29,7 +29,7 @@ def test_a_clustering_becomes_a_sheet(pictures, tmp_path):
     assert summary["n_images"] == len(sheet)
     assert sheet.columns.tolist()[-2:] == ["people", "frame"]
     assert '"choices":["yes","no"]' in (run / "coding-sheet.html").read_text()
-    with pytest.raises(ImagestrataError, match="is there already"):
+    with pytest.raises(ImagestrataError, match="exists already"):
         call(*arguments, "--quiet")
 
 

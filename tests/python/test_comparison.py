@@ -163,7 +163,8 @@ def test_a_sorted_series_that_names_no_images_is_refused(topics, embeddings):
 def test_images_that_all_have_are_compared():
     others = table([7, 7, 8, 9], ["a", "b", "c", "f"])
     with pytest.raises(
-        ImagestrataError, match="'a' has 5, 'b' has 4, and 3 are in all; of 'a' 'd'"
+        ImagestrataError,
+        match="'a' has 5, 'b' has 4, and 3 are in all; 'a' has 'd', which others lack",
     ):
         compare_clusterings(a=table([1, 1, 2, 2, 2]), b=others)
     found = compare_clusterings(a=table([1, 1, 2, 2, 2]), b=others, images="common")
@@ -201,7 +202,7 @@ def test_flows_hold_every_image_once(a, b):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"a": [1, 2]}, "Two or more clusterings are needed, and 1 came"),
+        ({"a": [1, 2]}, "Two or more clusterings are needed, not 1"),
         ({"a": [1, 2], "b": [1, 2, 3]}, "'b' has 3 values for 2 images"),
         ({"a": [1, 2], "b": [[1, 2]]}, "'b' must be a clustering, a table"),
         ({"a": [1, 2], "b": 3}, "'b' must be a clustering, a table"),
@@ -216,7 +217,7 @@ def test_flows_hold_every_image_once(a, b):
         ),
         ({"a": [1, 2], "b": [1, 2], "images": "all"}, "`images` must be one of"),
         ({"a": [1, 2], "b": [1, 2], "truth": [1]}, "`truth` has 1 value for 2 images"),
-        ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is no column of the images of 'a'"),
+        ({"a": [1, 2], "b": [1, 2], "truth": "kind"}, "which is not a column of the images of 'a'"),
         ({"a": [1, 2], "b": [1, 2], "truth": [None, None]}, "has 0 labels"),
     ],
 )
@@ -235,7 +236,7 @@ def test_clusterings_come_by_position_or_by_name():
     assert mixed.summary["clustering"].tolist() == ["1", "other"]
     with pytest.raises(ImagestrataError, match="Two clusterings are called '1'"):
         compare_clusterings(first, **{"1": second})
-    with pytest.raises(ImagestrataError, match="and 1 came"):
+    with pytest.raises(ImagestrataError, match="needed, not 1"):
         compare_clusterings(first)
 
 

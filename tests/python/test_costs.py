@@ -42,5 +42,5 @@ def test_the_provider_says_what_images_are_asked_for(tmp_path):
         costs(tmp_path, Rekognition(), max_tokens=5)
     with pytest.raises(ImagestrataError, match="`provider` is missing, which images need"):
         costs(tmp_path)
-    with pytest.raises(ImagestrataError, match="makes, not 'resnet18'"):
+    with pytest.raises(ImagestrataError, match="not 'resnet18'"):
         costs(tmp_path, "resnet18")

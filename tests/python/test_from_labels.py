@@ -196,7 +196,7 @@ def test_every_verb_takes_it(run, tmp_path):
     }
     # Only what needs the method itself refuses, in words.
     assert taking - set(done) - {"sample_pairs"} == {"cluster_stability", "cluster_confidence"}
-    with pytest.raises(ImagestrataError, match="no method to make them again"):
+    with pytest.raises(ImagestrataError, match="no method to fit them again"):
         imagestrata.cluster_stability(topics, embeddings)
     with pytest.raises(ImagestrataError, match='Only the method "hdbscan"'):
         imagestrata.cluster_confidence(topics)

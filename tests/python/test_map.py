@@ -121,10 +121,10 @@ def test_points_are_found_by_id(clustering):
     [
         (lambda t: t["x"], "image_id, x, y, .* not a Series"),
         (lambda t: t.rename(columns={"y": "z"}), "it has image_id, x, z"),
-        (lambda t: pd.concat([t, t.head(1)]), "comes 2 times"),
+        (lambda t: pd.concat([t, t.head(1)]), "occurs 2 times"),
         (lambda t: t.tail(4), "2 of 6 images of the clustering have no place"),
         (lambda t: t.replace(9.0, np.inf), "1 of 6 images"),
-        (lambda t: t.assign(x="east"), "must hold numbers"),
+        (lambda t: t.assign(x="east"), "must contain numbers"),
     ],
 )
 def test_bad_points(clustering, tmp_path, change, message):

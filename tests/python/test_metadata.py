@@ -152,7 +152,7 @@ def test_measures_are_sound(clusters, seed):
         ({"column": "day"}, "no column 'day' in the clustering's images"),
         ({"column": 3}, "`column` must be the name"),
         ({"separator": ""}, "`separator` must be a text"),
-        ({"min_images": 9}, "has no value that comes in at least 9 images"),
+        ({"min_images": 9}, "has no value that occurs in at least 9 images"),
         ({"order": "share"}, "`order` must be one of"),
         ({"n": 0}, "`n` must be at least 1"),
     ],

@@ -101,7 +101,7 @@ def test_an_interrupted_export_is_replaced_whole(kind, packets, tmp_path, monkey
 @pytest.mark.parametrize("kind", EXPORTS)
 def test_an_export_replaces_only_an_export(kind, packets, tmp_path):
     export(kind, packets, tmp_path / "out")
-    with pytest.raises(ImagestrataError, match="holds an export already"):
+    with pytest.raises(ImagestrataError, match="already contains an export"):
         export(kind, packets, tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("words")
@@ -139,14 +139,16 @@ def test_bad_input(packets, tmp_path):
         export("pages", packets.drop(columns="path"), out)
     with pytest.raises(ImagestrataError, match="in one packet twice"):
         export("pages", pd.concat([packets, packets]), out)
-    with pytest.raises(ImagestrataError, match="no name for a file"):
+    with pytest.raises(ImagestrataError, match="not a valid file name"):
         export("pages", packets.assign(packet_id="../" + packets["packet_id"]), out)
     for url in ["www.example.org", "https://x/[[a]]", None]:
-        with pytest.raises(ImagestrataError, match=r"`base_url` must be (given|where the images)"):
+        with pytest.raises(
+            ImagestrataError, match=r"`base_url` must be (given|the address of the images)"
+        ):
             export_packets(packets, out, to="qualtrics", base_url=url, progress=False)
     with pytest.raises(ImagestrataError, match="cannot name files"):
         export("qualtrics", packets.assign(image_id="a/" + packets["image_id"]), out)
-    with pytest.raises(ImagestrataError, match=re.escape("must not have '[['")):
+    with pytest.raises(ImagestrataError, match=re.escape("must not contain '[['")):
         export("qualtrics", packets, out, question="[[Question:MC]]")
     for path in packets["path"].unique():
         Path(path).unlink()

@@ -140,16 +140,16 @@ def test_what_nobody_is_to_see_and_what_cannot_be_shown(pairs, tmp_path):
 
 def test_mistakes_on_the_way_out(pairs, tmp_path):
     page = export(pairs, tmp_path / "new" / "pairs.html")
-    with pytest.raises(ImagestrataError, match="is there already, perhaps with somebody's"):
+    with pytest.raises(ImagestrataError, match="exists already and may contain answers"):
         export(pairs, page)
     assert export(pairs, page, overwrite=True) == page
     with pytest.raises(ImagestrataError, match=r"ends in '\.csv' for the format 'csv'"):
         export(pairs, tmp_path / "pairs.html", to="csv")
-    with pytest.raises(ImagestrataError, match='to="qualtrics" is for packets'):
+    with pytest.raises(ImagestrataError, match='to="qualtrics" is only for packets'):
         export(pairs, tmp_path / "p.txt", to="qualtrics")
     with pytest.raises(ImagestrataError, match='thumbnail=80 has no effect with to="csv"'):
         export(pairs, tmp_path / "p.csv", to="csv", thumbnail=80)
-    with pytest.raises(ImagestrataError, match="A page holds its images"):
+    with pytest.raises(ImagestrataError, match="A page contains its images"):
         export(pairs, tmp_path / "p.html", base_url="https://x")
     with pytest.raises(ImagestrataError, match="1 of 6 pairs hold one image twice"):
         twice = pairs["image_b"].where(pairs.index > 0, pairs["image_a"])
@@ -267,7 +267,7 @@ def test_pairs_without_an_answer_are_counted(pairs, tmp_path):
     table.loc[0, "judgement"], table.loc[4, "judgement"] = "", "NA"
     with pytest.warns(UserWarning, match="2 of 6 pairs have no judgement"):
         assert len(read_pairs(stored(tmp_path, "a.csv", table), pairs)) == 4
-    with pytest.raises(ImagestrataError, match=r"There is no judgement in .*a\.csv"):
+    with pytest.raises(ImagestrataError, match=r"No judgement was found in .*a\.csv"):
         read_pairs(stored(tmp_path, "a.csv", table.assign(judgement="")), pairs)
 
 
@@ -299,7 +299,7 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
     with pytest.raises(ImagestrataError, match="There is no file"):
         read_pairs(tmp_path / "none.csv", pairs)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ImagestrataError, match=r"holds no file that ends in \.csv"):
+    with pytest.raises(ImagestrataError, match=r"contains no file that ends in \.csv"):
         read_pairs(tmp_path / "empty", pairs)
     (tmp_path / "nothing.csv").write_text("\n")
     with pytest.raises(ImagestrataError, match=r"nothing\.csv' is empty"):
@@ -309,12 +309,12 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
     (tmp_path / "latin.csv").write_bytes("pair_id,judgement,é".encode("latin-1"))
     with (
         pytest.warns(UserWarning, match="line 1.*cp1252"),
-        pytest.raises(ImagestrataError, match="There is no judgement"),
+        pytest.raises(ImagestrataError, match="No judgement was found"),
     ):
         read_pairs(tmp_path / "latin.csv", pairs)
     for text in ("{", '{"a": 1}', '[{"annotations": [{}]}]', "[{}]", "[1]"):
         (tmp_path / "bad.json").write_text(text)
-        with pytest.raises(ImagestrataError, match="no export of Label Studio"):
+        with pytest.raises(ImagestrataError, match="not an export of Label Studio"):
             read_pairs(tmp_path / "bad.json", pairs)
     with pytest.raises(ImagestrataError, match="1 of 6 pairs hold one image twice"):
         twice = pairs["image_b"].where(pairs.index > 0, pairs["image_a"])

@@ -242,13 +242,15 @@ def test_intervals_cover_where_a_bootstrap_of_a_handful_would_not():
 
 def test_what_nobody_put_together_is_told():
     clusters = images_of([1, 1, 2, 3])
-    with pytest.warns(UserWarning, match="People put no pair together: no recall"):
+    with pytest.warns(UserWarning, match="Annotators put no pair together: recall is undefined"):
         table = score_clustering(clusters, pairs_of([(0, 1, 0), (2, 3, 0)])).set_index("measure")
     assert table.loc["precision", "estimate"] == 0
     assert table.loc[["recall", "f1", "mean_pr"]].drop(columns=["weighting"])[
         ["estimate", "conf_low", "conf_high"]
     ].isna().all(axis=None)  # fmt: skip
-    with pytest.warns(UserWarning, match="No judged pair lies in one cluster: no precision"):
+    with pytest.warns(
+        UserWarning, match="No judged pair is in one cluster: precision is undefined"
+    ):
         score_clustering(clusters, pairs_of([(0, 2, 1), (2, 3, 0)]))
 
 
@@ -268,7 +270,7 @@ def test_bad_input():
     )
     assert "6 of 6 are not, 3 for one" in complaint(clusters, pairs.assign(judgement=3))
     assert "6 of 6 are not, 'same' for one" in complaint(clusters, pairs.assign(judgement="same"))
-    assert "consensus() does so" in complaint(clusters, pd.concat([pairs, pairs]))
+    assert "consensus() combines" in complaint(clusters, pd.concat([pairs, pairs]))
     assert "None of the 6 pairs counts" in complaint(clusters, pairs.assign(judgement=np.nan))
     assert "no column 'probability'" in complaint(clusters, pairs, weighted=True)
     assert "6 of 6 are not" in complaint(clusters, pairs.assign(probability=0), weighted=True)

@@ -126,7 +126,7 @@ def test_a_dimension_is_the_mean_of_its_items():
 @pytest.mark.parametrize("variance", VARIANCES)
 @pytest.mark.parametrize("weight", WEIGHTS)
 @pytest.mark.parametrize("function", [rating_means, rating_gaps])
-@pytest.mark.filterwarnings("ignore:There is no rating")
+@pytest.mark.filterwarnings("ignore:There are no ratings")
 def test_estimates_are_those_of_r(function, weight, variance):
     known = golden("means" if function is rating_means else "gaps")
     known = known.query("variance == @variance and weight == @weight").reset_index(drop=True)
@@ -160,10 +160,10 @@ def half_rated() -> pd.DataFrame:
     [("cluster", 5), ("corpus", 10 * 12 / 18), ("share", 10 * 20 / 32), ("none", 10 / 3)],
 )
 def test_a_cluster_counts_in_full_however_many_of_its_images_were_rated(weight, mean):
-    with pytest.warns(UserWarning, match=r"no rating of 1 of 4 sampled images \(group D\)"):
+    with pytest.warns(UserWarning, match=r"no ratings of 1 of 4 sampled images \(group D\)"):
         means = rating_means(half_rated(), weight=weight)
     assert means["estimate"].tolist() == pytest.approx([mean])
-    with pytest.warns(UserWarning, match="no rating of 1 of 4 sampled images"):
+    with pytest.warns(UserWarning, match="no ratings of 1 of 4 sampled images"):
         weights = rating_weights(half_rated(), weight=weight)
     assert np.average(weights["rating"], weights=weights["weight"]) == pytest.approx(mean)
 
@@ -175,7 +175,7 @@ def test_shares_of_images_that_another_group_rated_are_known():
         .assign(respondent_id="e", group="R", image_id=["i2", "i3"], weight_share=[2.0, 9.0])
     )
     both = pd.concat([half_rated(), other])
-    with pytest.warns(UserWarning, match="no rating of"):
+    with pytest.warns(UserWarning, match="no ratings of"):
         assert rating_means(both, weight="share")["estimate"][0] == pytest.approx(10 * 12 / 24)
     nothing = both.assign(weight_share=np.where(both["image_id"] == "i1", 0, both["weight_share"]))
     with pytest.warns(UserWarning, match=r"1 of 2 clusters \(group D\)"):
@@ -188,14 +188,16 @@ def test_gaps_compare_clusters_that_both_groups_rated():
     ratings = six()
     ratings = ratings[(ratings["group"] == "D") | (ratings["cluster"] == 1)]
     ratings = ratings.assign(respondent_id=["d1", "d1", "d2", "r1", "r2"])
-    with pytest.warns(UserWarning, match=r"and not about 1 cluster \(1 image\)"):
+    with pytest.warns(UserWarning, match=r"it leaves out 1 cluster \(1 image\)"):
         gap = rating_gaps(ratings, variance="respondent").iloc[0]
     assert gap["estimate"] == pytest.approx(3 - 5)
-    with pytest.warns(UserWarning, match="no rating of"):
+    with pytest.warns(UserWarning, match="no ratings of"):
         weights = rating_weights(ratings, of="gaps")
     assert set(weights["cluster"]) == {1}
     assert set(weights["contrast"]) == {"D - R"}
-    with pytest.warns(UserWarning, match=r"1 of 2 clusters \(group R\)\. .* clusters that have"):
+    with pytest.warns(
+        UserWarning, match=r"1 of 2 clusters \(group R\)\. .* clusters with a rating"
+    ):
         means = rating_means(ratings)
     assert means["estimate"].tolist() == pytest.approx([4.5, 5])
 
@@ -316,7 +318,7 @@ def test_one_sided_comparisons_are_counted():
     table = six()
     table.loc[(table["group"] == "R") & (table["cluster"] == 2), "cluster"] = 3
     table["respondent_id"] = ["d1", "d2", "d2", "r1", "r2", "r2"]
-    with pytest.warns(UserWarning, match="2 comparisons lack one side"):
+    with pytest.warns(UserWarning, match="2 comparisons are left out"):
         gaps = rating_gaps(table, by=["group", "cluster"], weight="none")
     assert gaps["cluster"].tolist() == [1]
 
@@ -330,7 +332,7 @@ def test_bad_ratings():
         (table.astype({"rating": "str"}), {}, "must hold numbers"),
         (table.assign(rating=np.nan), {}, r"All ratings \(6\) are missing"),
         (table.assign(image_id=None), {}, "6 of 6 rows of `ratings` have missing values"),
-        (pd.concat([table, table]), {}, "6 ratings are there twice"),
+        (pd.concat([table, table]), {}, "6 ratings occur twice"),
         (table, {"by": "party"}, "'party'"),
         (table, {"by": "rating"}, "must name groups"),
         (table, {"weight": "share"}, "no column 'weight_share'"),
@@ -344,7 +346,7 @@ def test_bad_ratings():
         with pytest.raises(ImagestrataError, match=message):
             rating_means(bad, **arguments)
     for arguments, message in [
-        ({"by": None}, "must name what is compared"),
+        ({"by": None}, "must name the column of groups"),
         ({"by": "item"}, "must name groups"),
         ({"adjust": "bonferroni"}, "'holm', 'BH', 'none'"),
     ]:
@@ -426,7 +428,9 @@ def test_groups_come_from_packets_and_items_from_a_table():
 
 def test_items_that_nobody_rated_are_named():
     rows = page_rows().iloc[:2]
-    with pytest.warns(UserWarning, match="no ratings of 8 of 10 items: 'hopeful', 'enthusiastic',"):
+    with pytest.warns(
+        UserWarning, match="8 of 10 items have no ratings: 'hopeful', 'enthusiastic',"
+    ):
         read_ratings(rows, sample())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -436,7 +440,7 @@ def test_items_that_nobody_rated_are_named():
 def test_ids_that_lost_their_zeros_are_told_from_other_images():
     table = page_rows().iloc[:2]
     drawn = sample().replace({"image_id": {"i1": "001"}})
-    with pytest.raises(ImagestrataError, match="other zeros in front: read both with ids as text"):
+    with pytest.raises(ImagestrataError, match="other leading zeros: read both with ids as text"):
         read_ratings(table.assign(image_id=1), drawn)
     with pytest.raises(ImagestrataError, match="has ids like '001'"):
         read_ratings(table.assign(image_id=7), drawn)
@@ -461,8 +465,8 @@ def test_bad_files(tmp_path):
         ([], {}, "`files` is empty"),
         (rows.drop(columns="item"), {}, "lacks the column 'item'"),
         (rows.drop(columns="rating"), {}, "neither a column of ratings nor one that is called"),
-        (rows.assign(rating=""), {}, "no rating in 'the table'"),
-        (rows.assign(rating="seven"), {}, "2 of 2 ratings are no numbers: 'seven'"),
+        (rows.assign(rating=""), {}, "No rating was found in 'the table'"),
+        (rows.assign(rating="seven"), {}, "2 of 2 ratings are not numbers: 'seven'"),
         (rows, {"scale": (1, 10)}, "1 of 2 ratings are off the scale 1 to 10: '0'"),
         (rows.assign(item="joyful"), {}, "unknown items: 'joyful'"),
         (rows.assign(image_id="i9"), {"sample": sample()}, "images outside the sample: 'i9'"),
@@ -484,7 +488,7 @@ def test_bad_files(tmp_path):
 @pytest.mark.parametrize("weight", ["cluster", "corpus", "share"])
 def test_equal_ratings_have_no_spread_whatever_rounding_leaves(weight: str) -> None:
     ratings = golden("ratings").assign(rating=3.3)
-    with pytest.warns(UserWarning, match="In 5 of 5 rows, of .*hopeful.* do not differ"):
+    with pytest.warns(UserWarning, match="In 5 of 5 rows, for .*hopeful.* do not differ"):
         gaps = rating_gaps(ratings, weight=weight)
     assert (gaps["std_error"] == 0).all()
     assert gaps["p_value"].isna().all()
@@ -592,8 +596,8 @@ def test_long_tables_with_other_columns():
             {"respondent_id": "who"},
             r"no column 'who' for 'respondent_id'; there are 'PID', 'party'",
         ),
-        (["PID"], "must say which column holds what"),
-        ({"age": 12}, "must say which column holds what"),
+        (["PID"], "must be a mapping of names to columns"),
+        ({"age": 12}, "must be a mapping of names to columns"),
     ],
 )
 def test_columns_that_are_not_there(columns, message):

@@ -107,7 +107,7 @@ def test_vectors_are_what_remains(topics):
         ({"truth": PAIRS, "conf_level": 1}, "`conf_level` must be between 0 and 1"),
         ({"truth": PAIRS.drop(columns="judgement")}, "judgement"),
         ({"truth": LABELS, "confidence": 0.9}, "has no argument 'confidence'"),
-        ({"truth": "kind"}, "which is no column of the images of 'clustering'"),
+        ({"truth": "kind"}, "which is not a column of the images of 'clustering'"),
     ],
 )
 def test_bad_input_is_told(arguments, message):

@@ -180,5 +180,5 @@ def test_confidence_wants_probabilities(points, confident):
         cluster_confidence(confident, threshold=85)
     with pytest.warns(UserWarning, match="No cluster was found"):
         noise = clustered(points[:9])
-    with pytest.raises(ImagestrataError, match="everything is noise"):
+    with pytest.raises(ImagestrataError, match="all images are noise"):
         cluster_confidence(noise)

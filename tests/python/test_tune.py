@@ -492,7 +492,7 @@ def test_bad_input(corpus):
     with pytest.raises(ImagestrataError, match="different images"):
         few = Embeddings.from_arrays(np.eye(8))
         tune_clusters({"a": good, "b": few}, pairs)
-    with pytest.raises(ImagestrataError, match="holds no tuning"):
+    with pytest.raises(ImagestrataError, match="contains no tuning"):
         Tuning.load("nowhere")
 
 
@@ -508,7 +508,7 @@ def test_the_summary_and_the_picture(tuned, tmp_path):
     assert left.get_legend_handles_labels()[1] == ["good", "bad"]
     assert right.get_ylabel() == "F1"
     assert (tmp_path / "tuning.png").stat().st_size > 10_000
-    with pytest.raises(ImagestrataError, match="what tune_clusters"):
+    with pytest.raises(ImagestrataError, match="result of tune_clusters"):
         plot_tuning(tuned.results)
 
 

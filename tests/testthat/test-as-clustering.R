@@ -83,7 +83,7 @@ test_that("every verb takes them", {
   expect_true(file.exists(page))
   expect_s3_class(summary(topics), "imagestrata_summary")
   expect_s3_class(autoplot(topics), "ggplot")
-  expect_error(quiet(cluster_stability, vectors), "no method to make them again")
+  expect_error(quiet(cluster_stability, vectors), "no method to fit them again")
   run <- withr::local_tempdir()
   as_clustering(vectors, own_names, out = run)
   expect_equal(read_clustering(run)$cluster, topics$cluster)

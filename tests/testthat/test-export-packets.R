@@ -42,7 +42,7 @@ test_that("a page for each packet is written, without what is excluded", {
   expect_false(any(grepl(hidden, pages)))
   expect_true(all(grepl("data:image/jpeg", pages)))
   expect_error(
-    export_packets(packets, out, progress = FALSE), "holds an export already",
+    export_packets(packets, out, progress = FALSE), "already contains an export",
     class = "imagestrata_error"
   )
 })

@@ -35,5 +35,5 @@ test_that("a page, a table and tasks are written", {
   tasks <- write("c.json", to = "labelstudio", graded = TRUE, base_url = "https://x")
   expect_equal(jsonlite::fromJSON(tasks)$data$pair_id, pairs$pair_id)
   expect_true(file.exists(file.path(folder, "c-config.xml")))
-  expect_error(write("a.html"), "is there already", class = "imagestrata_error")
+  expect_error(write("a.html"), "exists already", class = "imagestrata_error")
 })

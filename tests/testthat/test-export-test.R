@@ -34,7 +34,7 @@ test_that("sets go to people and their answers come back", {
     class = "imagestrata_error"
   )
   expect_error(
-    export_test(topics, page, descriptions = names, progress = FALSE), "is there already",
+    export_test(topics, page, descriptions = names, progress = FALSE), "exists already",
     class = "imagestrata_error"
   )
   expect_error(

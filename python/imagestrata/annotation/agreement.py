@@ -1,4 +1,4 @@
-"""How far annotators agree."""
+"""Agreement of annotators."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..verbs import public
 from ..wording import quote, verb
 
 Array: TypeAlias = np.ndarray[Any, Any]
-#: From weights of the pairs, shape (n_draws, n_pairs), to one number a draw.
+#: Function from weights of the pairs, shape (n_draws, n_pairs), to one number per draw.
 Statistic: TypeAlias = Callable[[Array], Array]
 
 LEVELS = ("nominal", "ordinal", "interval")
-#: More ways than these in which annotators may judge a pair are sampled.
+#: If there are more ways than this in which annotators can judge a pair, they are sampled.
 _MOST_WAYS = 256
 
 
@@ -34,21 +34,20 @@ def agreement(
     conf_level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Measure how far annotators agree.
+    """Measure the agreement of annotators.
 
     Parameters
     ----------
     judgements : DataFrame
         Columns ``pair_id``, ``annotator`` and ``judgement`` (a number), one row
-        per judgement, as :func:`read_pairs` returns them. Not every annotator
-        needs to have judged every pair.
+        per judgement, as in the result of :func:`read_pairs`. Annotators need not judge
+        every pair.
     level : {"nominal", "ordinal", "interval"}, optional
-        Whether judgements merely differ, have an order, or have distances, for
-        Krippendorff's alpha. By default all three, or, with two different
-        judgements (where all are the same), "nominal". With "nominal" there are
-        no weighted kappas.
+        Level of measurement of the judgements for Krippendorff's alpha. By default all
+        three; with only two different judgements, where all three are equal, "nominal".
+        With "nominal" weighted kappas are left out.
     n_boot : int, default 1000
-        Draws from which the intervals come.
+        Number of draws from which intervals are computed.
     conf_level : float, default 0.95
         Confidence level of the intervals.
     seed : int, default 0
@@ -58,29 +57,28 @@ def agreement(
     -------
     DataFrame
         One row per measure: ``measure``, ``annotators`` (the two, or "all"),
-        ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (those with at
-        least two judgements that count). The measures:
+        ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (with at
+        least two judgements that count). The measures are
 
-        - ``percent_agreement``, as a share, and ``cohen_kappa``: of each two
+        - ``percent_agreement``, as a share, and ``cohen_kappa``: for every two
           annotators over the pairs that both judged, and the mean over these
-          ("all"), of the kappas that are defined.
+          ("all"), for kappa over the values that are defined.
         - ``cohen_kappa_linear``, ``cohen_kappa_quadratic``: Cohen's weighted
-          kappa of graded judgements, where a disagreement weighs as much as the
-          distance of the two judgements, or its square. Only where there are
-          more than two different judgements.
+          kappa of graded judgements, with the distance of the two judgements, or
+          its square, as the weight of a disagreement. Only if there are more than
+          two different judgements.
         - ``fleiss_kappa``: over the pairs with the most frequent number of
-          judgements, since it must be the same for all.
+          judgements, since all pairs must have the same number.
         - ``krippendorff_alpha_nominal``, ``..._ordinal``, ``..._interval``:
           over all pairs with two or more judgements.
 
-        A measure that is not defined, such as a kappa where all judgements are
-        the same, is NaN.
+        An undefined measure, such as kappa if all judgements are the same, is NaN.
 
     Raises
     ------
     ImagestrataError
-        If there is one annotator only, no pair was judged by two, or an
-        annotator judged a pair twice.
+        If there is only one annotator, no pair has two judgements, or an annotator
+        judged a pair twice.
 
     Warns
     -----
@@ -91,16 +89,15 @@ def agreement(
     Notes
     -----
     Weighted kappas are those of scikit-learn's ``cohen_kappa_score(weights=)``
-    where judgements are a whole number apart from each other and every grade
-    occurs; otherwise the distances of the numbers count, not their ranks.
+    if judgements differ by whole numbers and every grade occurs; otherwise the distances
+    of the numbers count, not their ranks.
 
-    Intervals come from a Bayesian bootstrap (Rubin 1981): each pair of images,
-    with all its judgements, has a random weight. It begins with one pair in all
-    that is judged by chance, every judgement being as likely as every other,
-    instead of with nothing. So intervals do not vanish where all annotators
-    agree; for two annotators and two different judgements, that of
-    ``percent_agreement`` is Jeffreys'. Intervals lie between percentiles and say
-    how the measure would vary with other pairs, the annotators being the same.
+    Intervals are computed by a Bayesian bootstrap (Rubin 1981): each pair of images, with
+    all its judgements, has a random weight. The prior has the weight of one pair whose
+    judgements are random and equally likely. Intervals therefore have a positive width if
+    all annotators agree; for two annotators and two different judgements, the interval
+    of ``percent_agreement`` is Jeffreys'. Intervals lie between percentiles and describe
+    the variation over pairs with the same annotators.
     ``benchmarks/score_coverage.py`` measures how often they cover.
     """
     if level is not None:
@@ -128,12 +125,12 @@ def agreement(
 
 
 def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
-    """The columns pair_id, annotator, judgement (numbers), a row per judgement that was made."""
+    """The columns pair_id, annotator and judgement (a number), one row per judgement."""
     columns = ["pair_id", "annotator", "judgement"]
     table = check_table(name, judgements, columns, "read_pairs")[columns]
     table = table[table["judgement"].notna()]
     if not len(table):
-        raise ImagestrataError("There are no judgements: the table has none.")
+        raise ImagestrataError("The table contains no judgements.")
     unnamed = int(table[["pair_id", "annotator"]].isna().any(axis=1).sum())
     if unnamed:
         raise ImagestrataError(
@@ -165,22 +162,22 @@ def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:
     if annotators < 2:
         raise ImagestrataError(
             f"All judgements ({len(table):,}) are by one annotator, "
-            f"{quote(table['annotator'].iloc[0])}: there is nobody to agree with.",
-            "Have a second person judge the pairs, or some of them; their files are read together "
-            f"with {verb('read_pairs')}.",
+            f"{quote(table['annotator'].iloc[0])}; agreement needs two or more.",
+            "Have a second annotator judge some of the pairs, and read all files together with "
+            f"{verb('read_pairs')}.",
         )
     wide = table.pivot(index="pair_id", columns="annotator", values="judgement")
     wide = wide[wide.notna().sum(axis=1) > 1]
     if wide.empty:
         raise ImagestrataError(
             f"No pair was judged by two of the {plural(annotators, 'annotator')}.",
-            "Have some pairs judged by several people.",
+            "Have some pairs judged by several annotators.",
         )
     return wide
 
 
 def _codes(wide: pd.DataFrame) -> tuple[Array, Array]:
-    """The judgements that occur, and for each pair and annotator which (-1 for none)."""
+    """The judgements that occur, and their places for each pair and annotator (-1 for none)."""
     matrix = wide.to_numpy()
     there = ~np.isnan(matrix)
     values = np.unique(matrix[there])
@@ -190,9 +187,9 @@ def _codes(wide: pd.DataFrame) -> tuple[Array, Array]:
 
 
 def _judged_by_chance(n_values: int, n_annotators: int, rng: np.random.Generator) -> Array:
-    """All ways in which annotators may judge a pair, or a sample where these are too many.
+    """All ways in which annotators can judge a pair, or a sample of them if there are too many.
 
-    Where all judgements are the same, there is one more that nobody has made.
+    If all judgements are the same, a second, unobserved judgement is added.
     """
     n_values = max(n_values, 2)
     if n_annotators * np.log(n_values) > np.log(_MOST_WAYS):
@@ -203,9 +200,9 @@ def _judged_by_chance(n_values: int, n_annotators: int, rng: np.random.Generator
 def _statistics(
     wide: pd.DataFrame, judged: Array, by_chance: Array, values: Array, levels: list[str]
 ) -> Iterator[tuple[str, str, int, Statistic]]:
-    """Each measure with its annotators, its number of pairs, and how to compute it.
+    """Each measure with its annotators, its number of pairs, and its statistic.
 
-    Statistics take weights of the pairs that were judged, then of those ``by_chance``.
+    Statistics take weights of the judged pairs followed by those of ``by_chance``.
     """
     k = max(len(values), 2)
     codes = np.vstack([judged, by_chance])
@@ -265,7 +262,7 @@ def _mean_of(statistics: list[Statistic]) -> Statistic:
 
 
 def _joint(one: Array, other: Array, k: int) -> Array:
-    """For each pair, a table with a 1 where the two annotators' judgements cross."""
+    """For each pair, a cross table of the two annotators' judgements."""
     joint = np.zeros((len(one), k, k))
     rows = np.flatnonzero((one >= 0) & (other >= 0))
     joint[rows, one[rows], other[rows]] = 1
@@ -279,7 +276,7 @@ def _percent(tables: Array) -> Array:
 
 
 def _cohen(tables: Array, distances: Array) -> Array:
-    """Cohen's kappa of each table, weighted by how far judgements are apart, shape (k, k)."""
+    """Cohen's kappa of each table, weighted by the distances of judgements, shape (k, k)."""
     total = tables.sum(axis=(1, 2))
     margins = tables.sum(axis=2)[:, :, None] * tables.sum(axis=1)[:, None, :]
     expected = (margins * distances).sum(axis=(1, 2)) / total
@@ -319,22 +316,22 @@ def _alpha(weights: Array, counts: Array, values: Array, level: str) -> Array:
 
 
 def _square_distances(margins: Array, values: Array, level: str) -> Array:
-    """Between judgements, shape (n_draws or 1, k, k)."""
+    """Squared distances between judgements, shape (n_draws or 1, k, k)."""
     if level == "nominal":
         return 1 - np.eye(len(values))[None]
     if level == "interval":
         return (values[:, None] - values[None, :])[None] ** 2
-    # Ordinal: how many judgements lie between, those of the two themselves by half.
+    # Ordinal: number of judgements in between, with half of the two values themselves.
     middles = np.cumsum(margins, axis=1) - margins / 2
     squares: Array = (middles[:, :, None] - middles[:, None, :]) ** 2
     return squares
 
 
 def percentile_interval(estimate: float, draws: Array, conf_level: float) -> tuple[float, float]:
-    """Between percentiles of the draws; NaN where there is no estimate."""
+    """Interval between percentiles of the draws; NaN if there is no estimate."""
     if np.isnan(estimate):
         return float("nan"), float("nan")
     tail = (1 - conf_level) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
-    # An estimate at its bound (no error among a few pairs) may lie beyond what is likely.
+    # An estimate at its bound (no error in a few pairs) can be outside the percentiles.
     return min(float(low), estimate), max(float(high), estimate)

@@ -1,7 +1,8 @@
-"""Answers that people send back: the one reader of every form.
+"""Reading of answers to all forms.
 
-Files are CSV in any common encoding and separator, or what Label Studio exports. Answers that
-are missing, given twice, contradictory, or to something else are told the same way everywhere.
+Files are CSV with any common encoding and separator, or exports of Label Studio. Missing,
+repeated and contradictory answers, and answers to other tasks, are reported in the same way for
+all forms.
 """
 
 from __future__ import annotations
@@ -20,33 +21,33 @@ from ..validate import check_path
 from ..wording import arg, quote
 from .exporters.labelstudio import read_tasks
 
-#: How a missing answer is written, by us, by R and by pandas.
+#: Notations of a missing answer: ours, that of R and that of pandas.
 _NOTHING = ("", "NA", "nan")
 _GIVEN = "the table"
-#: Files of our exports that are no answers.
+#: Files of our exports that do not contain answers.
 _OURS = ("export.json", "packets.csv", "tasks.json")
 
 
 class Asked(NamedTuple):
-    """What a form asks, as columns and as words.
+    """The columns of the answers to a form, and the words for them in messages.
 
     Attributes
     ----------
     id : str
-        The column that says what an answer is about.
+        Column with the id of the task.
     unit : str
-        What that is.
+        Word for a task.
     answer : str
-        The column of the answer.
+        Column of the answer.
     said : str
-        What an answer is called.
+        Word for an answer.
     person : str
-        The column of who answered.
+        Column of the respondent or annotator.
     also : tuple of str
         Columns that together with ``id`` name one answer of a person.
     named : bool
-        Whether each answer must say who gave it; else the name of a file that names nobody
-        stands for a person.
+        Whether each answer must name its respondent; otherwise the name of a file without
+        names identifies a person.
     """
 
     id: str
@@ -59,7 +60,7 @@ class Asked(NamedTuple):
 
     @property
     def who(self) -> str:
-        """What a person is called."""
+        """Word for a person."""
         return self.person.removesuffix("_id")
 
 
@@ -71,17 +72,17 @@ def read_tables(
     encoding: str | None = None,
     numbers: Sequence[str] = (),
 ) -> list[pd.DataFrame]:
-    """Every table that was sent, all text, with the column ``file``.
+    """Read all tables as text, with the column ``file``.
 
     Parameters
     ----------
     files : path, sequence of paths, or DataFrame
-        Folders count as the files in them.
+        A folder represents all files in it.
     wanted : sequence of str
-        Columns that are expected: they help to find the separator.
+        Expected columns, by which the separator is detected.
     sep, encoding : str, optional
     numbers : sequence of str
-        Columns whose decimal commas become points, where they do not separate columns.
+        Columns in which decimal commas become points, unless commas separate columns.
     """
     if isinstance(files, pd.DataFrame):
         given = with_text_ids(files)
@@ -109,12 +110,12 @@ def read_tables(
 
 
 def answered(tables: Iterable[pd.DataFrame], asked: Asked) -> pd.DataFrame:
-    """The rows with an answer, and who gave it.
+    """The rows with an answer and its person.
 
     Raises
     ------
     ImagestrataError
-        If a table lacks a column, none has an answer, or one was given by nobody.
+        If a table lacks a column, no table has an answer, or an answer has no person.
     """
     whole = []
     for table in tables:
@@ -133,9 +134,9 @@ def answered(tables: Iterable[pd.DataFrame], asked: Asked) -> pd.DataFrame:
     if empty.all():
         names = sorted({table["file"].iloc[0] for table in whole if len(table)})
         raise ImagestrataError(
-            f"There is no {asked.said} in {some(names) if names else 'the files'}.",
-            f"The column `{asked.answer}` is empty, or an export holds no annotation that was "
-            "submitted (predictions and skipped tasks are no answers).",
+            f"No {asked.said} was found in {some(names) if names else 'the files'}.",
+            f"The column `{asked.answer}` is empty, or the export contains no submitted annotation "
+            "(predictions and skipped tasks are not answers).",
         )
     answers = answers[~empty].reset_index(drop=True)
     nobody = answers[asked.person].fillna("") == ""
@@ -144,14 +145,14 @@ def answered(tables: Iterable[pd.DataFrame], asked: Asked) -> pd.DataFrame:
 
 
 def need_columns(table: pd.DataFrame, needed: Iterable[str], asked: Asked) -> None:
-    """Refuse a table without the columns of its form."""
+    """Raise an error for a table without the columns of its form."""
     missing = [name for name in needed if name not in table]
     if missing:
         there = ", ".join(str(name) for name in table if name != "file")
         where = quote(table["file"].iloc[0]) if len(table) else "A file"
         raise ImagestrataError(
             f"{where} lacks the column {quote(missing[0])}; it has {there}.",
-            f"Give the file that the page makes, with all its columns: each {asked.said} needs "
+            f"Give the file that the page saved, with all its columns: each {asked.said} needs "
             f"{', '.join(needed)}.",
         )
 
@@ -159,7 +160,7 @@ def need_columns(table: pd.DataFrame, needed: Iterable[str], asked: Asked) -> No
 def refuse(
     answers: pd.DataFrame, wrong: pd.Series[bool], what: str, column: str, said: str, hint: str = ""
 ) -> None:
-    """Refuse answers, with their number and the first."""
+    """Raise an error for wrong answers, with their number and the first one."""
     if wrong.any():
         first = answers[wrong].iloc[0]
         raise ImagestrataError(
@@ -170,15 +171,15 @@ def refuse(
 
 
 def check_known(answers: pd.DataFrame, known: Collection[str], asked: Asked) -> None:
-    """Refuse answers to another export, and say how many tasks nobody answered."""
+    """Raise an error for answers to another export; warn about tasks without an answer."""
     refuse(
         answers,
         ~answers[asked.id].isin(known),
         f"are about {asked.unit}s that are not among the {len(known)} of this export",
         asked.id,
         asked.said,
-        "Give the key of the export that was answered, and the files unchanged. Spreadsheets "
-        "change ids that look like numbers: there, open the CSV with all columns as text.",
+        "Give the key of the export that was answered, and the files unchanged. Spreadsheet "
+        "programs change ids that look like numbers: open the CSV there with all columns as text.",
     )
     missing = len(known) - answers[asked.id].nunique()
     if missing:
@@ -186,7 +187,7 @@ def check_known(answers: pd.DataFrame, known: Collection[str], asked: Asked) -> 
 
 
 def once(answers: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    """Each answer once; nobody may contradict herself."""
+    """Remove repeated answers; raise an error if a person contradicts herself."""
     one = [asked.id, *asked.also, asked.person]
     answers = answers.drop_duplicates([*one, asked.answer])
     twice = answers[answers.duplicated(one)]
@@ -196,14 +197,14 @@ def once(answers: pd.DataFrame, asked: Asked) -> pd.DataFrame:
             f"{plural(n, f'{asked.unit} has', f'{asked.unit}s have')} contradictory {asked.said}s "
             f"by one {asked.who} ({some(sorted(twice[asked.person].unique()))}), "
             f"{quote(twice[asked.id].iloc[0])} for one.",
-            f"Delete the wrong rows. If two people used one name, give each file's column "
-            f"`{asked.person}` its own.",
+            "Delete the wrong rows. If two persons used the same name, write different names in "
+            f"the columns `{asked.person}` of their files.",
         )
     return answers.reset_index(drop=True)
 
 
 def _inside(path: Path) -> list[Path]:
-    """The file, or those in a folder that people can have filled in."""
+    """The file, or the files in a folder that can contain answers."""
     if not path.is_dir():
         return [path]
     found = [
@@ -214,5 +215,5 @@ def _inside(path: Path) -> list[Path]:
         and not file.name.endswith("-key.csv")
     ]
     if not found:
-        raise ImagestrataError(f"{quote(path)} holds no file that ends in .csv, .tsv or .json.")
+        raise ImagestrataError(f"{quote(path)} contains no file that ends in .csv, .tsv or .json.")
     return found

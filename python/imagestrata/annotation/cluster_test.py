@@ -1,4 +1,4 @@
-"""Tests of clusters with people: sets of images are handed out, and answers are read."""
+"""Tests of clusters with annotators: export of sets of images, and reading of answers."""
 
 from __future__ import annotations
 
@@ -33,47 +33,47 @@ from .form import Form, Pictures
 from .key import read_key
 
 _ASKED = Asked("set_id", "set", said="answer")
-#: Sets of a cluster and images in a set by default, the fewest and the most images, and what
-#: the random generator begins with besides the seed.
+#: By kind: default number of sets per cluster, default, smallest and largest number of images in
+#: a set, and a number that is part of the seed.
 _KINDS = {"matching": (5, 3, 1, 6, 11), "intruders": (3, 6, 3, 9, 13)}
-#: The column of a key by which a kind is told.
+#: The column of a key that identifies its kind.
 _TOLD_BY = {"matching": "description", "intruders": "intruder"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClusterTest(Shown):
-    """What people made of clusters, in a matching or an intruder test.
+    """Results of a matching or an intruder test of clusters.
 
     Attributes
     ----------
     kind : {"matching", "intruders"}
     clusters : DataFrame
-        One row per cluster: cluster, n_sets (answered) and, of a matching test, description,
-        precision (of the sets that people gave this description, the share that are of the
-        cluster), recall (of the cluster's sets, the share that people gave its
-        description); precision is missing where a description was never chosen,
-        recall where no set of the cluster was answered. Of an intruder test share_found (of
-        the answers), conf_low and conf_high (95%).
+        One row per cluster: cluster and n_sets (answered). For a matching test description,
+        precision (share of the sets labelled with this description that are from the
+        cluster) and recall (share of the sets of the cluster that are labelled with its
+        description); precision is missing if a description was never chosen, recall if no
+        set of the cluster was answered. For an intruder test share_found (mean over sets),
+        conf_low and conf_high (95%).
     sets : DataFrame
-        One row per answered set: set_id, cluster, n_annotators. Of a matching test also label
-        (the cluster whose description most annotators chose) and majority (whether there was
-        one; where several descriptions tie, the label is the choice of the annotator
-        who comes first, as in the paper). Of an intruder test intruder (image_id),
-        intruder_cluster, n_images and share_found (of its annotators).
+        One row per answered set: set_id, cluster, n_annotators. For a matching test also
+        label (the cluster whose description most annotators chose) and majority (whether one
+        description was chosen most often; if several tie, the label is the choice of the
+        first annotator, as in the paper). For an intruder test intruder (image_id),
+        intruder_cluster, n_images and share_found (share of its annotators).
     agreement : DataFrame
-        As of :func:`agreement`, with n_sets; without rows for one annotator.
+        The table of :func:`agreement`, with n_sets; without rows for one annotator.
     answers : DataFrame
-        One row per answer: set_id, annotator, cluster, answer (a cluster; an image_id) and, of
-        an intruder test, found.
+        One row per answer: set_id, annotator, cluster, answer (a cluster or an image_id) and,
+        for an intruder test, found.
     summary : DataFrame
         The test in one row: n_sets, n_annotators, kappa (Cohen's, mean over pairs of
-        annotators). Of a matching test share_majority, accuracy with conf_low and conf_high
-        (95%), its expectation by chance, precision and recall (means over clusters). Of an
-        intruder test share_found with conf_low and conf_high (95%), chance (the share that would
-        be found by guessing, mean over the answered sets) and p_value: how
-        likely as many or more answers would be right by guessing.
+        annotators). For a matching test share_majority, accuracy with conf_low and conf_high
+        (95%), chance (expected accuracy of guessing), precision and recall (means over
+        clusters). For an intruder test share_found with conf_low and conf_high (95%), chance
+        (expected share found by guessing, mean over the answered sets) and p_value
+        (probability of as many or more correct answers by guessing).
     confusion : DataFrame or None
-        Of a matching test numbers of sets: cluster, label, n; every combination that occurs.
+        Numbers of sets in a matching test: cluster, label, n; one row per combination.
     """
 
     kind: str
@@ -111,47 +111,47 @@ def export_test(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Write a page on which people test clusters.
+    """Write a page on which annotators test clusters.
 
     Parameters
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned.
     out : path
-        The HTML file to write. It holds the images, opens in any browser without
-        a network, keeps answers until they are removed, hands out CSV, and sends
-        nothing anywhere.
+        The HTML file to write. It contains the images, opens in any browser without a
+        network, stores answers in the browser until they are removed, saves them as CSV,
+        and sends no data.
     kind : {"matching", "intruders"}, default "matching"
-        "matching": people match sets of images with descriptions of clusters, which tells
-        whether the descriptions fit (Leveraging VLLMs for Visual Clustering). "intruders":
-        people look for the image that does not belong. Each set holds images of one cluster,
-        and one of another, which is drawn at random first. Where people find it, the cluster
-        hangs together for them: the word intrusion of topic models (Chang et al. 2009), with
-        images.
+        "matching": annotators match sets of images with descriptions of clusters, which
+        tests whether the descriptions fit (Leveraging VLLMs for Visual Clustering).
+        "intruders": annotators find the image that does not belong. Each set consists of
+        images of one cluster and one image of another, randomly drawn cluster. If annotators
+        find it, the cluster is coherent to them: the word intrusion test of topic models
+        (Chang et al. 2009), with images.
     descriptions : DataFrame or mapping
-        For "matching": columns ``cluster`` and ``description``, one row per cluster to be
-        tested: keywords, or names that you gave them. Or a mapping of numbers to
-        texts.
+        For "matching": a table with the columns ``cluster`` and ``description`` (keywords,
+        or names that you gave), one row per cluster to be tested, or a mapping from numbers
+        of clusters to texts.
     clusters : int or sequence of int, optional
         For "intruders": clusters to test; by default all that have enough images.
     n_sets : int, optional
-        Sets drawn from each cluster: by default 5 for "matching" (as in the paper), 3 for
+        Number of sets drawn from each cluster: by default 5 for "matching" (as in the paper), 3 for
         "intruders".
     n_images : int, optional
-        Images in a set: by default 3 for "matching" (as in the paper; more than one, since
-        some images are in the wrong cluster, and that is not what this test is about), 6 for
-        "intruders" (five and the intruder, as Chang et al.).
+        Number of images in a set: by default 3 for "matching" (as in the paper; more than
+        one, so that a single image in the wrong cluster matters less), 6 for "intruders"
+        (five and the intruder, as in Chang et al.).
     question : str, optional
-        What annotators are asked.
+        Question to annotators.
     warning : str, optional
-        What they read before they see the first image.
+        Text shown before the first image.
     exclude : sequence of str, path of a file, or DataFrame, optional
-        Images that nobody is to see, by id, path or name of the file; others take their
-        places. A file has one on each line, or is a CSV table with such a column.
+        Images that must not be shown, by id, path or name of the file; others take their
+        places. A file has one entry per line, or is a CSV table with such a column.
     thumbnail : int, default 400
         Longer side of the embedded copies, in pixels.
     seed : int, default 0
-        Decides the sets and all orders.
+        Seed of the sets and of all orders.
     overwrite : bool, default False
         Replace a file of that name, and its key.
     progress : bool or callable, default True
@@ -161,9 +161,9 @@ def export_test(
     -------
     DataFrame
         The key, for :func:`read_test`, one row per image of a set: set_id,
-        place (from 1), cluster, image_id, path and, of a matching test, description, of an
-        intruder test image_cluster and intruder (whether it is). It is also written beside the
-        page, as ``...-key.csv``: send the page alone.
+        place (from 1), cluster, image_id, path; for a matching test description, for an
+        intruder test image_cluster and intruder (whether the image is the intruder). It is
+        also written beside the page, as ``...-key.csv``: do not send it to annotators.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def export_test(
         chosen = select_clusters(clustering, clusters)
         if -1 in chosen:
             raise ImagestrataError(
-                "The residual, -1, is no cluster that people could test.", "Leave it out."
+                "The residual, -1, is not a cluster and cannot be tested.", "Leave it out."
             )
     check_same_run(clustering.images, out, "test of clusters")
 
@@ -269,30 +269,30 @@ def read_test(
     sep: str | None = None,
     encoding: str | None = None,
 ) -> ClusterTest:
-    """Read how people answered a test of clusters.
+    """Read the answers to a test of clusters.
 
     Parameters
     ----------
     files : path, sequence of paths, or DataFrame
-        What annotators downloaded from the page: CSV with the columns ``set_id``,
-        ``annotator`` and ``judgement`` (the number of a cluster, or the id of an image); or a
-        folder of these.
+        CSV files that annotators saved from the page, with the columns ``set_id``,
+        ``annotator`` and ``judgement`` (the number of a cluster, or the id of an image); a
+        folder of these; or such a table.
     key : DataFrame or path
-        What :func:`export_test` returned, or the file ``...-key.csv`` beside the page.
+        The result of :func:`export_test`, or the file ``...-key.csv`` beside the page.
     seed : int, default 0
         Seed of the bootstrap of the agreement.
     sep : str, optional
-        What separates the columns of CSV files; by default commas, semicolons or tabs,
-        whichever fits.
+        Separator of the columns of CSV files; by default detected among commas, semicolons
+        and tabs.
     encoding : str, optional
-        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        Encoding of the files; by default that of the byte order mark, or UTF-8. Other text
         is read as Windows-1252, with a warning.
 
     Returns
     -------
     ClusterTest
-        Precision and recall of the clusters in a matching test, shares found in an intruder
-        test, against chance.
+        Precision and recall of clusters in a matching test, or the shares of intruders found
+        in an intruder test, compared with guessing.
 
     Raises
     ------
@@ -303,26 +303,25 @@ def read_test(
     Warns
     -----
     UserWarning
-        If some sets were not answered by anybody.
+        If some sets have no answer.
 
     Notes
     -----
     **Matching.** A description that was never chosen counts as precision 0, and a cluster
-    of which no set was answered, but whose description was chosen, as recall
-    0 (as in scikit-learn with ``zero_division=0``). The interval is Wilson's;
-    where sets of one cluster are more alike than those of others, they count
-    as fewer.
+    with no answered set, whose description was chosen, as recall 0 (as in scikit-learn
+    with ``zero_division=0``). The interval is Wilson's, with an effective number of sets
+    that is smaller if sets of one cluster are similar.
 
-    **Intruders.** Intervals are Wilson's for as many trials as there are sets, however many
-    annotators answered them: answers to one set are far from independent. With
-    several annotators they are somewhat too wide. That of all clusters together
-    also allows for sets of one cluster being more alike than those of others,
-    which leaves fewer trials: it is about clusters like the tested ones.
+    **Intruders.** Intervals are Wilson's, with the number of sets as the number of trials
+    for any number of annotators, since answers to one set are far from independent. With
+    several annotators the intervals are somewhat too wide. The interval for all clusters
+    together uses an effective number of trials that is smaller if sets of one cluster are
+    similar: it generalises to clusters like the tested ones.
 
-    ``p_value`` is exact. For those who guess, each image of a set is equally
-    likely to be the intruder, whatever they agree on: the distribution of the
-    number of right answers follows from how many annotators chose each image.
-    For one annotator that is the binomial distribution.
+    ``p_value`` is exact. Under guessing, each image of a set is equally likely to be the
+    intruder, even if annotators agree. The distribution of the number of correct answers
+    follows from the numbers of annotators who chose each image. For one annotator per set
+    it is the binomial distribution.
     """
     table = read_key(
         key, ["set_id", "cluster", "image_id"], "key", "export_test", texts=["description"]
@@ -352,7 +351,7 @@ def read_test(
 def _members(
     images: pd.DataFrame, n_sets: int, n_images: int, rng: np.random.Generator
 ) -> list[pd.DataFrame]:
-    """Sets of images of one cluster; no image is in two sets, as far as there are enough."""
+    """Sets of images of one cluster; no image is in two sets if there are enough images."""
     order = rng.permutation(len(images))
     drawn = []
     for _ in range(n_sets):
@@ -368,13 +367,13 @@ def _members(
 def _large_enough(
     images: Mapping[int, pd.DataFrame], clusters: Sequence[int], n_images: int
 ) -> list[int]:
-    """The clusters that have as many images; a warning counts the others."""
+    """The clusters with at least ``n_images`` images; a warning counts the others."""
     sizes = {cluster: len(images.get(cluster, ())) for cluster in clusters}
     kept = [cluster for cluster in clusters if sizes[cluster] >= n_images]
     small = [cluster for cluster in clusters if sizes[cluster] < n_images]
     if len(clusters) < 2:
         raise ImagestrataError(
-            f"A test needs two clusters or more; {len(clusters)} was given.",
+            f"A test needs two or more clusters, not {len(clusters)}.",
         )
     if len(kept) < 2:
         raise ImagestrataError(
@@ -391,7 +390,7 @@ def _large_enough(
 
 
 def _name_sets(sets: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
-    """One table of all sets in random order, each with an id that gives nothing away."""
+    """One table of all sets in random order, with ids that do not reveal the cluster."""
     tables = []
     for number in rng.permutation(len(sets)):
         one = sets[number].reset_index(drop=True)
@@ -410,7 +409,7 @@ def _mean_kappa(agreed: pd.DataFrame) -> float:
 
 
 def _agreement(answers: pd.DataFrame, codes: Any, seed: int) -> pd.DataFrame:
-    """How far annotators agree on the sets; without a row if there is one annotator."""
+    """Agreement of annotators on the sets; without rows if there is one annotator."""
     judgements = pd.DataFrame(
         {"pair_id": answers["set_id"], "annotator": answers["annotator"], "judgement": codes}
     )

@@ -1,4 +1,4 @@
-"""Sheets on which people code the clearest and the most doubtful images of each cluster."""
+"""Sheets to code the most and the least certain images of each cluster."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from .key import read_key
 
 QUESTION = "What does each image show?"
 
-#: How certain it is that an image belongs to its cluster; whether more is more certain.
+#: Measures of certainty that an image belongs to its cluster; whether larger is more certain.
 _MEASURES = {"probability": True, "silhouette": True, "distance": False}
 
 #: Columns of a sheet that name the image, before measure, metadata and codes.
 _KEYS = ("cluster", "certainty", "rank", "image_id")
 _ASKED = Asked("image_id", "image", "value", "code", "coder", ("code",))
 
-#: Columns of a clustering's images that are no metadata of the user's.
+#: Columns of a clustering's images that are not metadata of the user.
 _OWN = {
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
     "probability", "outlier_score", "assigned",
@@ -68,32 +68,33 @@ def coding_sheet(
     clustering : Clustering
         What :func:`cluster_images` returned.
     out : path
-        The HTML file to write; ``.csv`` of the same name lies beside it, with the same
-        images and empty columns, for those who code in a spreadsheet. The page holds its
-        images, opens in any browser without a network, keeps what is typed, for each
-        coder, until it is downloaded as CSV, and sends nothing anywhere.
+        The HTML file to write. A CSV file of the same name beside it has the same images and
+        empty columns, for coding in a spreadsheet program. The page contains its images,
+        opens in any browser without a network, stores the entries of each coder until they
+        are saved as CSV, and sends no data.
     codes : sequence of str, or mapping of str to sequences of str
-        What is to be coded. The values of a mapping are the answers to choose from; None
+        Names of the codes. The values of a mapping are the answers to choose from; None
         for free text.
     n : int, default 10
-        Images at either end of each cluster. No image comes twice: of a cluster with
-        fewer than ``2 * n``, the most certain come first and the rest are the least.
+        Number of images at either end of each cluster. No image occurs twice: in a cluster
+        with fewer than ``2 * n`` images, the ``n`` most certain are taken first and the
+        others are the least certain.
     clusters : int or sequence of int, optional
         Numbers of clusters, -1 for the residual. By default all but the residual.
     by : {"probability", "silhouette", "distance"}, optional
-        What certainty means: the membership probability of HDBSCAN, the silhouette, or
-        the distance to the centroid (near is certain). By default the probability
-        where the clustering has one, else the silhouette.
+        Measure of certainty: the membership probability of HDBSCAN, the silhouette, or
+        the distance to the centroid (small is certain). By default the probability if the
+        clustering has one, else the silhouette.
     columns : sequence of str, optional
-        Metadata shown with each image, columns of the clustering's images. By default
-        all of yours. Columns without any value are left out.
+        Columns of the clustering's images that are shown with each image. By default all
+        metadata. Columns without any value are left out.
     question : str, optional
-        What coders are asked.
+        Question to coders.
     warning : str, optional
-        What they read before they see the first image, such as that some show violence.
+        Text shown before the first image, for example that some images show violence.
     exclude : sequence of str, path of a file, or DataFrame, optional
-        Images that nobody is to see, by id, path or name of the file; others take their
-        places. A file has one on each line, or is a CSV table with such a column.
+        Images that must not be shown, by id, path or name of the file; others take their
+        places. A file has one entry per line, or is a CSV table with such a column.
     thumbnail : int, default 400
         Longer side of the embedded copies, in pixels; an image then takes some 20 KB.
     overwrite : bool, default False
@@ -105,24 +106,24 @@ def coding_sheet(
     -------
     DataFrame
         One row per image: ``cluster``; ``certainty``, "most" or "least"; ``rank``, from 1
-        at that end; ``image_id``, ``path``; what certainty is by; metadata; and an empty
-        column for each code. In the CSV, text that a spreadsheet would take for a formula
-        has a quote before it.
+        at that end; ``image_id``, ``path``; the measure of certainty; metadata; and an empty
+        column for each code. In the CSV, text that a spreadsheet program would read as a
+        formula has a quote before it.
 
     Raises
     ------
     ImagestrataError
         If a cluster, a measure or a column does not exist, a code has no name or that
-        of a column, or the file exists; or if an entry to exclude is of no image.
+        of a column, the file exists, or an entry to exclude names no image.
 
     Warns
     -----
     UserWarning
-        If images cannot be shown: they stay, as a grey field with the reason.
+        If images cannot be shown: the page shows a grey field with the reason.
 
     See Also
     --------
-    read_coding : Read what coders sent back.
+    read_coding : Read the files of coders.
     """
     check_clustering(clustering)
     asked = _check_codes(codes)
@@ -186,18 +187,18 @@ def read_coding(
     Parameters
     ----------
     files : path, sequence of paths, or DataFrame
-        What coders downloaded from the page, or the CSV that they filled in. Where a file
-        has no column ``coder``, its own name stands for one. Columns may be separated by
-        commas, semicolons or tabs.
+        CSV files that coders saved from the page or filled in; a folder of these; or such a
+        table. If a file has no column ``coder``, its name is the name of the coder. Columns
+        are separated by commas, semicolons or tabs.
     sheet : DataFrame or path
-        What :func:`coding_sheet` returned, or the file ``...-key.csv`` beside the page.
+        The result of :func:`coding_sheet`, or the file ``...-key.csv`` beside the page.
     codes : sequence of str, optional
         Names of the codes; by default the empty columns of the sheet.
     sep : str, optional
-        What separates the columns of CSV files; by default commas, semicolons or tabs,
-        whichever fits.
+        Separator of the columns of CSV files; by default detected among commas, semicolons
+        and tabs.
     encoding : str, optional
-        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        Encoding of the files; by default that of the byte order mark, or UTF-8. Other text
         is read as Windows-1252, with a warning.
 
     Returns
@@ -211,16 +212,16 @@ def read_coding(
     ------
     ImagestrataError
         If a file cannot be read, lacks a code, has unknown images, or a coder
-        contradicts herself. Always with counts.
+        contradicts herself. The message has counts.
 
     Warns
     -----
     UserWarning
-        If some images have no code by anybody.
+        If some images have no code.
 
     Examples
     --------
-    How far coders agree, with the verb for judgements of pairs::
+    Agreement of coders, with the function for judgements of pairs::
 
         coding = read_coding(["anna.csv", "bo.csv"], sheet)
         protest = coding[coding["code"] == "protest"]
@@ -259,7 +260,7 @@ def _check_codes(codes: Any) -> dict[str, list[str] | None]:
         named = dict.fromkeys(listed)
     if not named or not all(isinstance(name, str) and name.strip() for name in named):
         raise ImagestrataError(
-            f"{arg('codes')} must be the names of what is coded, not {quote(codes)}.",
+            f"{arg('codes')} must be names of codes, not {quote(codes)}.",
             f"For example {quote(['frame', 'people'])}, or "
             f"{quote({'people': ['yes', 'no'], 'frame': None})}.",
         )
@@ -308,7 +309,7 @@ def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
         absent = [name for name in names if name not in images]
         if absent:
             raise ImagestrataError(
-                f"There is no column {quote(absent[0])} in the clustering's images; there are "
+                f"The clustering's images have no column {quote(absent[0])}; they have "
                 f"{', '.join(map(str, images.columns))}."
             )
     return [str(name) for name in names if _texts(images[name]).ne("").any()]
@@ -339,7 +340,7 @@ def _page(
     codes: Mapping[str, list[str] | None],
     by: str,
 ) -> dict[str, Any]:
-    """What the page shows."""
+    """The data of the page."""
     facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
     metadata = [str(name) for name in sheet if name not in {*_KEYS, "path", by}]
     facts |= {name: _texts(sheet[name]) for name in metadata}
@@ -365,7 +366,7 @@ def _page(
     ]
     ids = [row["id"] for row in rows]
     return {
-        # Codes of other images, or other codes, are kept apart.
+        # Entries for other images or codes are stored separately.
         "key": fingerprint([ids, codes]),
         "codes": [{"name": name, "choices": choices} for name, choices in codes.items()],
         "groups": groups,
@@ -374,13 +375,13 @@ def _page(
 
 
 def _texts(column: pd.Series[Any]) -> pd.Series[str]:
-    """Values as people read them; nothing where one is missing."""
+    """Values as text; missing values are empty."""
     texts: pd.Series[str] = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
     return texts
 
 
 def _codes_of(sheet: pd.DataFrame, codes: Any) -> list[str]:
-    """Names of the codes: those given, or the empty columns of the sheet."""
+    """Names of the codes: those in ``codes``, or the empty columns of the sheet."""
     named = (
         [str(name) for name in sheet if _texts(sheet[name]).eq("").all()]
         if codes is None
@@ -388,7 +389,7 @@ def _codes_of(sheet: pd.DataFrame, codes: Any) -> list[str]:
     )
     if isinstance(codes, str) or not named:
         raise ImagestrataError(
-            "The sheet has no empty columns, which would be its codes."
+            "The sheet has no empty columns, which are its codes by default."
             if codes is None
             else f"{arg('codes')} must be the names of the codes, not {quote(codes)}.",
             f"Name them, such as {arg('codes', ['frame', 'people'])}.",

@@ -1,4 +1,4 @@
-"""One answer from several people's."""
+"""Combination of several annotators' answers."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ RULES = ("majority", "all", "any", "mean")
 
 @public
 def consensus(answers: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
-    """Make one judgement of each pair, or one label of each image, from several annotators'.
+    """Combine several annotators' judgements of pairs, or labels of images.
 
     Parameters
     ----------
     answers : DataFrame
-        Judged pairs, as :func:`read_pairs` returns them: the columns ``pair_id``,
+        Judged pairs, as in the result of :func:`read_pairs`: the columns ``pair_id``,
         ``annotator`` and ``judgement``, and the further columns of the pairs. Or labels: a
-        row per image and annotator with ``image_id`` or ``path``, any ``annotator``, and a
-        column per label with 1, 0 or nothing.
+        row per image and annotator with ``image_id`` or ``path``, optionally ``annotator``,
+        and a column per label with 1, 0 or nothing.
     rule : {"majority", "all", "any", "mean"}, default "majority"
-        "majority": what more annotators say than anything else; where several answers tie,
-        nothing is decided. "all": what all say; where they differ, nothing is decided.
-        "any": the highest judgement, or 1 if anybody says so. "mean": the mean; a label is 1
-        if the mean is one half or more.
+        "majority": the most frequent answer; undecided if several answers tie. "all": the
+        answer of all annotators; undecided if they differ. "any": the highest judgement, or
+        1 if any annotator says so. "mean": the mean; a label is 1 if the mean is one half
+        or more.
 
     Returns
     -------
     DataFrame
         **Judgements.** One row per pair, in the given order: the columns of the pairs,
-        ``judgement`` (NaN where undecided) and ``n_annotators``. A warning
+        ``judgement`` (NaN if undecided) and ``n_annotators``. A warning
         counts the undecided pairs; :func:`score_clustering` leaves them out.
 
         **Labels.** One row per image with each label as 1, 0 or nothing, in the order in which
-        images first appear. ``attrs["counts"]`` says for each ``label`` how many images are
-        ``positive``, ``negative``, ``tied`` (dropped) and ``unlabelled``, and on how
-        many of them annotators were ``disputed``.
+        images first appear. ``attrs["counts"]`` has for each ``label`` the numbers of images
+        that are ``positive``, ``negative``, ``tied`` (dropped) and ``unlabelled``, and of
+        those on which annotators disagree (``disputed``).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How a form becomes an export: what may be seen, where it lies, what an earlier one leaves."""
+"""Export of a form: images that can be shown, files, and replacement of an earlier export."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .exporters import EXPORTERS, Exporter
 from .form import Files, Form, Pictures
 from .key import key_file
 
-#: Lists what an export consists of, so that a new one can replace it whole.
+#: Name of the file that lists the files of an export, so that a new one can replace them all.
 _MANIFEST = "export.json"
 
 
@@ -51,7 +51,7 @@ def export(
     overwrite: Any,
     progress: Progress,
 ) -> tuple[Page, Form]:
-    """Write a form, and what it is about beside it.
+    """Write a form, and its key beside it.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def export(
     to : str
         A name in :data:`EXPORTERS`.
     exclude, thumbnail, base_url, overwrite, progress
-        As users give them.
+        Arguments of the public function.
     usual : int
         The default of ``thumbnail``.
 
@@ -69,20 +69,20 @@ def export(
     -------
     out : Page
     form : Form
-        With the tasks that can be shown.
+        The form with the tasks that can be shown.
     """
     tool = EXPORTERS[check_choice("to", to, EXPORTERS)]
     in_folder = form.sheets is not None
     if to == "qualtrics" and not in_folder:
         raise ImagestrataError(
-            f"{arg('to', 'qualtrics')} is for packets: its one block of questions is looped over "
+            f"{arg('to', 'qualtrics')} is only for packets: its block of questions is looped over "
             "the images of a respondent.",
             f"Use {arg('to', 'page')}, {arg('to', 'labelstudio')} or {arg('to', 'csv')}.",
         )
     side = check_int("thumbnail", thumbnail, minimum=40, maximum=4000)
     alone = not (tool.inside or in_folder)
     if alone:
-        check_idle(f"with {arg('to', to)}: the file holds no images", thumbnail=(side, usual))
+        check_idle(f"with {arg('to', to)}: the file contains no images", thumbnail=(side, usual))
     address = check_base_url(base_url, to)
     form = form.without(exclude)
     replace = check_bool("overwrite", overwrite)
@@ -105,7 +105,7 @@ def export(
 
 
 def check_file(out: Any, ending: str, overwrite: bool, to: str = "page") -> Path:
-    """The file for annotators, in a folder that exists."""
+    """The checked path of a file for annotators; its folder is made if necessary."""
     file = check_path("out", out)
     if file.suffix.lower() != ending:
         what = "" if to == "page" else f" for the format {quote(to)}"
@@ -116,14 +116,14 @@ def check_file(out: Any, ending: str, overwrite: bool, to: str = "page") -> Path
     remove_half_written(make_folder(file.parent), file.name)
     if file.exists() and not overwrite:
         raise ImagestrataError(
-            f"{quote(file)} is there already, perhaps with somebody's answers.",
+            f"{quote(file)} exists already and may contain answers.",
             f"Choose another name, or use {arg('overwrite', True)} to replace it.",
         )
     return file
 
 
 def check_folder(out: Any, overwrite: bool) -> Path:
-    """A folder for an export: empty, or with an earlier export that may be replaced."""
+    """The checked folder of an export: empty, or with an earlier export that can be replaced."""
     folder = make_folder(out)
     refuse_links(folder)
     here = sorted(path.name for path in folder.iterdir() if not is_half_written(path))
@@ -131,19 +131,19 @@ def check_folder(out: Any, overwrite: bool) -> Path:
         return folder
     if _MANIFEST not in here:
         raise ImagestrataError(
-            f"{quote(folder)} holds other files ({', '.join(here[:3])}).",
+            f"{quote(folder)} contains other files ({', '.join(here[:3])}).",
             "Choose a new folder.",
         )
     if not overwrite and not _manifest(folder).get("unfinished"):
         raise ImagestrataError(
-            f"{quote(folder)} holds an export already, which may be with annotators.",
+            f"{quote(folder)} already contains an export, which annotators may be using.",
             f"Choose another folder, or use {arg('overwrite', True)} to replace it.",
         )
     return folder
 
 
 def check_base_url(base_url: Any, to: str) -> str | None:
-    """The address of a folder on a server, without a slash at its end."""
+    """The checked address of a folder on a server, without a slash at its end."""
     example = "https://www.example.org/study/images"
     if base_url is None:
         if to == "qualtrics":
@@ -154,12 +154,12 @@ def check_base_url(base_url: Any, to: str) -> str | None:
         return None
     if not EXPORTERS[to].outside:
         raise ImagestrataError(
-            f"A page holds its images: {arg('base_url')} has no effect with {arg('to', to)}.",
+            f"A page contains its images: {arg('base_url')} has no effect with {arg('to', to)}.",
             f"Leave it out, or use {arg('to', 'labelstudio')}.",
         )
     if not isinstance(base_url, str) or not re.fullmatch(r"https?://[^\s\"'<>\[\]]+", base_url):
         raise ImagestrataError(
-            f"{arg('base_url')} must be where the images will lie on a server, not "
+            f"{arg('base_url')} must be the address of the images on a server, not "
             f"{quote(base_url)}.",
             f"For example {arg('base_url', example)}.",
         )
@@ -167,7 +167,7 @@ def check_base_url(base_url: Any, to: str) -> str | None:
 
 
 def _places(images: pd.DataFrame, address: str | None) -> dict[str, str]:
-    """Where each image lies, on this machine or below an address."""
+    """The path of each image, or its address on a server."""
     known = images.dropna(subset="path")
     if address is None:
         return dict(zip(known["image_id"], known["path"], strict=True))
@@ -182,7 +182,7 @@ def _places(images: pd.DataFrame, address: str | None) -> dict[str, str]:
 
 
 def _embedded(form: Form, side: int, progress: Progress) -> Pictures:
-    """Pictures of the images; a warning counts those that cannot be shown."""
+    """Pictures embedded as data; a warning counts images that cannot be shown."""
     addresses, lost = embedded_pictures(form.images, side, progress)
     pictures = Pictures(addresses, lost)
     if not lost:
@@ -202,13 +202,13 @@ def _embedded(form: Form, side: int, progress: Progress) -> Pictures:
         f"{complaint}"
     )
     if left.tasks.empty:
-        raise ImagestrataError(message, "Check where the images lie.")
+        raise ImagestrataError(message, "Check the paths of the images.")
     warn(message)
     return pictures
 
 
 def _copies(pictures: Pictures, address: str | None, tool: Exporter) -> tuple[Files, Pictures]:
-    """Small copies in the folder of an export, ``images/ID.jpg``, unless files hold them."""
+    """Small copies in the folder of an export, ``images/ID.jpg``, unless files contain them."""
     if tool.inside and address is None:
         return {}, pictures
     unfit = [name for name in pictures.addresses if not re.fullmatch(r"[\w.-]+", name, re.ASCII)]
@@ -216,7 +216,7 @@ def _copies(pictures: Pictures, address: str | None, tool: Exporter) -> tuple[Fi
         raise ImagestrataError(
             f"{plural(len(unfit), 'image id')} cannot name files on a server, {quote(unfit[0])} "
             "for one.",
-            "Ids may have letters, digits, '.', '_' and '-'.",
+            "Ids can contain letters, digits, '.', '_' and '-'.",
         )
     data = {name: at.split(",", 1)[1] for name, at in pictures.addresses.items()}
     files: Files = {
@@ -228,10 +228,9 @@ def _copies(pictures: Pictures, address: str | None, tool: Exporter) -> tuple[Fi
 
 
 def _write_folder(folder: Path, files: Files, to: str, form: Form) -> None:
-    """Remove an earlier export (an image that has been excluded since must not stay), and write.
+    """Remove an earlier export, so that newly excluded images do not remain, and write the files.
 
-    The list of what will be written comes first, so that an export that is interrupted
-    can be removed as well.
+    The list of files is written first, so that an interrupted export can be removed as well.
     """
     files = dict(files)
     earlier = _names(_manifest(folder), folder)
@@ -246,20 +245,20 @@ def _write_folder(folder: Path, files: Files, to: str, form: Form) -> None:
 
 
 def finish(folder: Path, to: str, files: Sequence[str], form: Form) -> None:
-    """Say what the export is made of."""
+    """Write the list of the files of an export."""
     about = {"imagestrata": version(), "to": to, **(form.about or {}), "files": files}
     write_json(folder / _MANIFEST, about)
 
 
 def _names(manifest: dict[str, Any], folder: Path) -> list[str]:
-    """The files of an export: names in its folder, or of images, and nothing that leads out."""
+    """The checked names of the files of an export, all of which are in its folder."""
     names = manifest.get("files", [])
     plain = re.compile(r"(images/)?[\w-][\w.-]{,199}")
     if not isinstance(names, list) or not all(
         isinstance(name, str) and plain.fullmatch(name) for name in names
     ):
         raise ImagestrataError(
-            f"{quote(folder / _MANIFEST)} names files that no export of this package has.",
+            f"{quote(folder / _MANIFEST)} lists files that are not part of an export of this package.",
             "Nothing was removed. Choose a new folder.",
         )
     return names

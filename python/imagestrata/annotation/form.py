@@ -1,4 +1,4 @@
-"""What people fill in, whatever the tool: images to show, what is asked, answers to choose from."""
+"""Forms, independent of the tool: images, questions, and answers to choose from."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..names import Exclude, excluded
 from ..wording import quote
 
 Write: TypeAlias = Callable[[Path], object]
-#: Names of files, the main one first, and what writes each.
+#: Names of files, the main one first, and functions that write them.
 Files: TypeAlias = dict[str, Write]
 
 
 class Pictures(NamedTuple):
-    """Where each image that can be shown is found, and why the others cannot.
+    """Addresses of the images that can be shown, and reasons why the others cannot.
 
-    An address is that of a file or a page, or a ``data:`` address with the picture itself.
+    An address is a path, a URL, or a ``data:`` URL that contains the picture.
     """
 
     addresses: dict[str, str]
@@ -33,41 +33,41 @@ class Pictures(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A form; what it becomes is for the exporters to say.
+    """A form, from which exporters make files.
 
     Attributes
     ----------
     kind : str
-        The page that shows it: a template and a script of the page kit.
+        Name of its template and script in the page kit.
     title, question : str
     warning : str or None
-        What people read before they see the first image.
+        Text shown before the first image.
     tasks : DataFrame
-        What is answered, in order: one row per image, pair, or image of a set. All its columns
-        may be seen by those who answer.
+        Tasks in order: one row per image, pair, or image of a set. Annotators can see all
+        columns.
     unit, id : str
-        What a task is, and the column that names it. A task of which an image cannot be shown
-        is left out.
+        Word for a task, and the column with its id. A task is left out if one of its images
+        cannot be shown.
     images : DataFrame
         ``image_id`` and ``path`` of every image in the tasks.
     shown : dict
-        Where the images of a row are shown, and the columns that hold their ids.
+        Places of the images of a row, and the columns with their ids.
     fields : dict
-        What is answered, with the answers to choose from, or None for free text.
+        Names of the answers, with the values to choose from, or None for free text.
     page : callable
-        What the page's script works on, of some tasks and the pictures.
+        Function of tasks and pictures that returns the data for the script of the page.
     key : DataFrame
-        What the tasks are about, with ``id``; it is stored beside the export, for the reader.
+        Table with ``id`` that describes the tasks; it is stored beside the export for reading.
     person : str, default "annotator"
-        The column for who answered.
+        The column of the respondent or annotator.
     note : str
-        What the answers mean.
+        Meaning of the answers.
     sheets : str, optional
-        The column that says whose tasks these are: everybody gets a file of his own.
+        Column that divides the tasks into files, one for each annotator.
     wanting : bool, default False
-        Whether tasks stay whose images cannot be shown.
+        Whether tasks are kept if their images cannot be shown.
     about : dict, optional
-        What an export's list of its files says besides.
+        Further entries in the list of files of an export.
     """
 
     kind: str
@@ -98,16 +98,16 @@ class Form:
         return kept
 
     def with_pictures(self, pictures: Pictures) -> Form:
-        """The form with the tasks of which every image can be shown."""
+        """The form with the tasks whose images can all be shown."""
         return self if self.wanting else self._only(~self._shows({*pictures.lost}))
 
     @property
     def n_tasks(self) -> int:
-        """How many tasks there are."""
+        """Number of tasks."""
         return int(self.tasks[self.id].nunique())
 
     def in_sheets(self, ending: str, write: Callable[[pd.DataFrame], Write]) -> Files:
-        """A file for the tasks of each sheet, and a table of these; one file without sheets."""
+        """A file for the tasks of each sheet, and a table of these files; or one file."""
         if self.sheets is None:
             return {f"{self.kind}{ending}": write(self.tasks)}
         files, rows = {}, []
@@ -115,8 +115,8 @@ class Form:
             file = f"{name}{ending}"
             if not str(name).replace("-", "").replace("_", "").isalnum():
                 raise ImagestrataError(
-                    f"A file is named after its packet, and {quote(name)} is no name for a file.",
-                    "Packet ids may have letters, digits, '_' and '-'.",
+                    f"Files have the names of packets, and {quote(name)} is not a valid file name.",
+                    "Packet ids can contain letters, digits, '_' and '-'.",
                 )
             files[file] = write(tasks)
             rows.append((name, tasks["group"].iloc[0], len(tasks), file))
@@ -128,7 +128,7 @@ class Form:
         return f"{self.unit}s" if self.sheets is None else "packets"
 
     def _shows(self, images: set[str]) -> pd.Series[bool]:
-        """Whether rows are of tasks that show some of these images."""
+        """Whether rows belong to tasks that show any of these images."""
         one = self.tasks[[*self.shown.values()]].isin(images).any(axis=1)
         return self.tasks[self.id].isin(self.tasks.loc[one, self.id])
 

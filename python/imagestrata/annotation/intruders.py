@@ -1,4 +1,4 @@
-"""Do clusters hang together? People look for the image that does not belong."""
+"""Intruder tests: annotators find the image that does not belong to a set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw(
     members: Any,
     rng: np.random.Generator,
 ) -> Iterator[pd.DataFrame]:
-    """Sets of images of one cluster each, and one of another, which is drawn at random first."""
+    """Sets of images of one cluster and one image of another, randomly drawn cluster."""
     for cluster, theirs in images.items():
         for drawn in members(theirs):
             other = int(rng.choice([one for one in others if one != cluster]))
@@ -34,14 +34,7 @@ def draw(
 
 
 def score(key: pd.DataFrame, answers: pd.DataFrame) -> dict[str, Any]:
-    """How often the intruders were found, by set and by cluster.
-
-    Intervals are Wilson's for as many trials as there are sets, however many
-    annotators answered them: answers to one set are far from independent. With
-    several annotators they are somewhat too wide. That of all clusters together
-    also allows for sets of one cluster being more alike than those of others,
-    which leaves fewer trials: it is about clusters like the tested ones.
-    """
+    """Shares of intruders found, by set and by cluster; see the notes of :func:`read_test`."""
     hidden = key[key["intruder"].astype(bool)].set_index("set_id")
     shown = pd.MultiIndex.from_frame(key[["set_id", "image_id"]])
     off = ~pd.MultiIndex.from_frame(answers[["set_id", "judgement"]]).isin(shown)
@@ -98,8 +91,8 @@ def score(key: pd.DataFrame, answers: pd.DataFrame) -> dict[str, Any]:
 
 
 def _p_value(answers: pd.DataFrame, n_images: pd.Series[int]) -> float:
-    """How likely at least as many answers are right if every image of a set, the chosen ones
-    and the others, is equally likely to be the intruder."""
+    """Probability of at least as many correct answers if every image of a set is equally
+    likely to be the intruder."""
     chances = np.ones(1)  # of 0, 1, ... right answers
     for set_id, votes in answers.groupby(["set_id", "answer"]).size().groupby(level=0):
         right = np.bincount(votes, minlength=int(votes.max()) + 1).astype(float)

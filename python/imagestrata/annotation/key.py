@@ -1,7 +1,7 @@
-"""The key of an export: a table beside it that says what each answer is about.
+"""The key of an export: a table beside it that describes its tasks.
 
-Annotators get the export alone. Whoever reads their answers gives the table that the verb
-returned, the key, or the export beside which it lies.
+Annotators get the export without the key. To read answers, give the table that the verb
+returned, the file of the key, or the export beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..wording import quote
 
 
 def key_file(export: Path) -> Path:
-    """Where the key to an export lies."""
+    """The path of the key of an export."""
     name = export.name if export.is_dir() else export.stem
     return export.with_name(f"{name}-key.csv")
 
@@ -28,18 +28,18 @@ def key_file(export: Path) -> Path:
 def read_key(
     given: Any, columns: Sequence[str], name: str, maker: str, *, texts: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """The table of what was asked, from wherever it is.
+    """Read the table of tasks of an export.
 
     Parameters
     ----------
     given : DataFrame or path
         The table, its file, or the export.
     columns : sequence of str
-        Columns that it must have.
+        Columns that the table must have.
     name, maker : str
         The argument, and the verb that makes the table.
     texts : sequence of str
-        Columns that stay text.
+        Columns that are read as text.
     """
     if isinstance(given, str | os.PathLike):
         file = check_path(name, given)

@@ -1,4 +1,4 @@
-"""Do descriptions fit clusters? People match sets of images with them."""
+"""Matching tests: annotators match sets of images with descriptions of clusters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUESTION = "Which description fits these images best?"
 def draw(
     images: Mapping[int, pd.DataFrame], descriptions: Mapping[int, str], members: Any
 ) -> Iterator[pd.DataFrame]:
-    """Sets of images of one cluster each, with its description."""
+    """Sets of images of one cluster, with its description."""
     for cluster, theirs in images.items():
         described = theirs.rename(columns={"image_cluster": "cluster"})
         described.insert(1, "description", descriptions[cluster])
@@ -29,14 +29,7 @@ def draw(
 
 
 def score(key: pd.DataFrame, answers: pd.DataFrame) -> dict[str, Any]:
-    """Labels of the sets, and precision and recall of the clusters.
-
-    A description that was never chosen counts as precision 0, and a cluster
-    of which no set was answered, but whose description was chosen, as recall
-    0 (as in scikit-learn with ``zero_division=0``). The interval is Wilson's;
-    where sets of one cluster are more alike than those of others, they count
-    as fewer.
-    """
+    """Labels of sets, precision and recall of clusters; see the notes of :func:`read_test`."""
     truth = key.drop_duplicates("set_id").set_index("set_id")["cluster"].astype(int)
     described = key.drop_duplicates("cluster").set_index("cluster")["description"].sort_index()
     chosen = pd.to_numeric(answers["judgement"], errors="coerce")
@@ -88,16 +81,16 @@ def score(key: pd.DataFrame, answers: pd.DataFrame) -> dict[str, Any]:
 
 
 def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, str]:
-    """Description of each cluster to be tested, in the order of the clusters."""
+    """Descriptions of the clusters to be tested, in the order of the clusters."""
     if isinstance(descriptions, Mapping):
         table = pd.DataFrame({"cluster": descriptions.keys(), "description": descriptions.values()})
     elif isinstance(descriptions, pd.DataFrame) and {"cluster", "description"} <= set(descriptions):
         table = descriptions
     else:
         raise ImagestrataError(
-            f"{arg('descriptions')} must be a table with the columns cluster and description; got "
+            f"{arg('descriptions')} must be a table with the columns cluster and description, not "
             f"{kind_of(descriptions)}.",
-            "A matching test needs them: keywords of the clusters, or names that you gave them.",
+            "A matching test needs descriptions: keywords of the clusters, or names that you gave.",
         )
     empty = table["description"].isna() | (table["description"].astype(str).str.strip() == "")
     if empty.any():
@@ -112,7 +105,7 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
             raise ImagestrataError(
                 f"{int(twice.sum())} of {plural(len(table), 'row')} repeat a {name}, "
                 f"{quote(table.loc[twice, name].iloc[0])} for one.",
-                "Nobody could tell them apart." if name == "description" else "",
+                "Annotators could not distinguish them." if name == "description" else "",
             )
     numbers = [check_int("clusters", cluster) for cluster in table["cluster"]]
     unknown = sorted(set(numbers) - set(clustering.clusters["cluster"]))

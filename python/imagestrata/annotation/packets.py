@@ -1,4 +1,4 @@
-"""Packets of images that people rate, handed out."""
+"""Export of packets of images to be rated."""
 
 from __future__ import annotations
 
@@ -55,93 +55,89 @@ def export_packets(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Path:
-    """Write packets of images for people to rate.
+    """Export packets of images to be rated.
 
     Parameters
     ----------
     packets : DataFrame
-        What :func:`assign_annotators` or :func:`reassign` returned, with ``path``.
+        The result of :func:`assign_annotators` or :func:`reassign`, with ``path``.
     out : path
         A new folder.
     to : {"page", "qualtrics", "labelstudio", "csv"}, default "page"
-        Where annotators work; see Notes.
+        Tool in which annotators work; see Notes.
     items : sequence of str or DataFrame, optional
-        What images are rated on, or a table with the column ``item``. By default
+        Items on which images are rated, or a table with the column ``item``. By default
         the paper's ten emotions.
     scale : (int, int), default (0, 10)
         Lowest and highest rating, whole numbers from 0 to 10. The paper has "1-10"
         in its text and an 11-point scale in its Figure 10, which is the default of
-        every export, reader and rule.
+        all functions with a scale.
     anchors : (str, str), default ("not at all", "extremely")
-        What the ends of the scale mean. Ours: the paper does not give its words.
+        Labels of the ends of the scale. The paper does not report its labels.
     question : str, optional
-        What people are asked.
+        Question to respondents.
     warning : str, optional
-        What they read before they see the first image, such as that some images
-        show violence.
+        Text shown before the first image, for example that some images show violence.
     exclude : sequence of str, path of a file, or DataFrame, optional
-        Images that nobody is to see, by id, path or name of the file. A file has one on
-        each line, or is a CSV table with such a column. An entry that is none of the images
-        is an error, before anything is written.
+        Images that must not be shown, by id, path or name of the file. A file has one entry
+        per line, or is a CSV table with such a column. An entry that names none of the
+        images raises an error, and no file is written.
     thumbnail : int, default 800
-        Longer side of the copies, in pixels. With it a page of eight photographs has
-        roughly 1 MB.
+        Longer side of the copies, in pixels. By default a page of eight photographs has
+        about 1 MB.
     base_url : str, optional
-        Where the folder ``images`` that is written here will be found on a server,
-        such as ``"https://www.example.org/study/images"``. "qualtrics" needs it;
-        "labelstudio" embeds the images by default, and "csv" names them in the folder.
-        Nothing is uploaded.
+        Address at which you will upload the folder ``images`` of the export, such as
+        ``"https://www.example.org/study/images"``. "qualtrics" needs it. By default
+        "labelstudio" embeds the images, and "csv" refers to the folder. No file is uploaded.
     overwrite : bool, default False
-        Replace an earlier export there; files of it that are no longer needed go.
+        Replace an earlier export in the folder; its files are removed.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     Path
-        The folder. The packets that were handed out also lie beside it, as ``...-key.csv``.
+        The folder. The exported packets are also written beside it, as ``...-key.csv``.
 
     Raises
     ------
     ImagestrataError
-        If the folder holds other files, ids are no names for files, or no image is
-        left to show.
+        If the folder contains other files, ids are not valid file names, or no image can
+        be shown.
 
     Notes
     -----
-    Images are copied without their metadata. One that cannot be read is left out,
-    with a warning that counts such images. Whatever the tool, answers are read by
-    :func:`read_ratings`.
+    Images are copied without their metadata. Images that cannot be read are left out,
+    and a warning counts them. :func:`read_ratings` reads the answers of all tools.
 
-    **page.** A page ``p001.html``, ... for each packet, and ``packets.csv``, which says what
-    page is for which group. A page is small enough for a phone, shows nobody an image that
-    is another's to rate, and there is no code to mistype. It opens from disk or from
-    any web server, holds its images, and asks the network for nothing. It shows
-    image after image with the items in random order, which stays the same for one
-    person, so that the order averages out over people and not within one. Ratings
-    are given by mouse, touch or keyboard, and an image may be skipped. Answers stay in
-    that browser until they are removed there; nobody is shown who was there before, but
-    whoever types a name or code sees that person's answers. They belong to this export,
-    its question and its scale. They are downloaded as CSV, with ``respondent_id``,
-    ``group``, ``packet_id``, ``position``, ``image_id``, ``item``,
-    ``item_position``, ``rating`` (empty where not given), ``skipped`` (1 or 0) and
-    ``seconds`` (that the image was looked at).
+    **page.** A page ``p001.html``, ... for each packet, and ``packets.csv``, which lists
+    the page of each packet and its group. A page is small enough for a phone and contains
+    only the images of its packet. It opens from disk or from any web server and makes no
+    network requests. It shows one image after the other with the items in random order,
+    which is constant for a respondent, so that effects of the order average out over
+    respondents. Ratings are given by mouse, touch or keyboard, and an image can be skipped.
+    Answers are stored in the browser until they are removed there. The page does not list
+    earlier respondents, but whoever types a name or code sees the answers under it. Stored
+    answers belong to this export, its question and its scale. They are saved as CSV, with
+    ``respondent_id``, ``group``, ``packet_id``, ``position``, ``image_id``, ``item``,
+    ``item_position``, ``rating`` (empty if missing), ``skipped`` (1 or 0) and
+    ``seconds`` (for which the image was shown).
 
     **qualtrics.** One survey for all packets, ``survey.txt`` in Qualtrics' Advanced Format,
     with one block of questions that is looped over the images of a packet:
     ``loop-and-merge.csv`` has the two fields of that block, the image's id and its address.
     ``packets.csv`` has one row per packet, its ``packet_id``, ``group``, ``image_1``,
-    ``image_2``, ... as embedded data for contacts, and as ``parameters`` to be put behind the
-    survey's link. Upload ``images`` to ``base_url``. Advanced Format knows neither loops nor
-    random order nor display logic: ``how-to.txt`` says how to set them by hand. Qualtrics then
+    ``image_2``, ... as embedded data for contacts, and as ``parameters`` to append to the
+    survey's link. Upload ``images`` to ``base_url``. Advanced Format has no loops, random
+    order or display logic: ``how-to.txt`` explains how to set them by hand. Qualtrics then
     exports columns such as ``3_rating_2`` (place 3, item 2) and ``image_3``, which
-    ``read_ratings()`` in R reads as they are.
+    ``read_ratings()`` in R reads directly.
 
     **labelstudio.** ``tasks.json`` to import, ``config.xml``, the labelling configuration, and
     with ``base_url`` a folder ``images`` to upload there. A task is one image of one packet,
-    with ``packet_id``, ``group``, ``position``, ``image_id`` and ``image`` (some 100 kB where
-    images are embedded): filter by ``packet_id`` to give somebody a packet. Items are always
-    in the same order, since Label Studio shuffles none; the page and Qualtrics can.
+    with ``packet_id``, ``group``, ``position``, ``image_id`` and ``image`` (about 100 kB if
+    images are embedded). Filter by ``packet_id`` to assign a packet. Items are always
+    in the same order, since Label Studio does not randomise; the page and Qualtrics can.
 
     **csv.** A table ``p001.csv``, ... for each packet, with a row per image, the name of its
     file in ``images``, and empty columns for ``respondent_id`` and each item; and
@@ -161,7 +157,7 @@ def export_packets(
         ids = tasks["image_id"].tolist()
         packet_id = str(tasks["packet_id"].iloc[0])
         return {
-            # Answers to other images, items or scales are kept apart.
+            # Answers to other images, items or scales are stored separately.
             "key": fingerprint([packet_id, ids, names, low, high]),
             "packet": packet_id,
             "group": tasks["group"].iloc[0],
@@ -228,7 +224,7 @@ def check_items(items: Any) -> list[str]:
 
 
 def _check_anchors(anchors: Any) -> tuple[str, str]:
-    """What the ends of the scale mean."""
+    """The checked labels of the ends of the scale."""
     words = list(anchors) if isinstance(anchors, Sequence) and not isinstance(anchors, str) else []
     if len(words) != 2 or not all(isinstance(word, str) for word in words):
         raise ImagestrataError(

@@ -1,4 +1,4 @@
-"""Pairs of images that people judge: handed out, and read back."""
+"""Pairs of images to be judged: export, and reading of judgements."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from .export import export
 from .form import Form, Pictures
 from .key import read_key
 
-#: What annotators are asked, and what they can answer, least related first; a judgement is the
-#: place in the list.
+#: Question and answers, least related first; a judgement is the place in the list of answers.
 _PLAIN = ("Do these two images belong to the same topic?", ("different", "same"))
 _GRADED = (
     "How closely are these two images related?",
@@ -48,62 +47,59 @@ def export_pairs(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Path:
-    """Write pairs of images for people to judge.
+    """Export pairs of images to be judged.
 
     Parameters
     ----------
     pairs : DataFrame
-        What :func:`sample_pairs` returned.
+        The result of :func:`sample_pairs`.
     out : path
         The file to write: ``.html`` for "page", ``.json`` for "labelstudio", else ``.csv``.
     to : {"page", "labelstudio", "csv"}, default "page"
-        Where annotators work. "page": one file that holds the images and opens in any
-        browser, without a network. It shows pair after pair, takes answers from the
-        keyboard, keeps them in that browser until they are removed, hands out CSV, and sends
-        nothing anywhere. "labelstudio": tasks to import, with the labelling
+        Tool in which annotators work. "page": one file that contains the images and opens in
+        any browser, without a network. It shows one pair after the other, accepts answers
+        from the keyboard, stores them in the browser until they are removed, saves them as
+        CSV, and sends no data. "labelstudio": tasks to import, with the labelling
         configuration in a file ``...-config.xml`` beside them. "csv": a table with empty
         columns ``annotator`` and ``judgement``.
     graded : bool, default False
-        Answers are unrelated (0), loosely related (1) or closely related (2), instead of
-        different (0) or same (1).
+        Use the answers unrelated (0), loosely related (1) and closely related (2) instead
+        of different (0) and same (1).
     question : str, optional
-        What annotators are asked.
+        Question to annotators.
     warning : str, optional
-        What they read before they see the first image, such as that some images
-        show violence.
+        Text shown before the first image, for example that some images show violence.
     exclude : sequence of str, path of a file, or DataFrame, optional
-        Images that nobody is to see, by id, path or name of the file:
-        their pairs are left out. A file has one on
-        each line, or is a CSV table with such a column. An entry that is none of the images
-        is an error, before anything is written.
+        Images that must not be shown, by id, path or name of the file; their pairs are left
+        out. A file has one entry per line, or is a CSV table with such a column. An entry
+        that names none of the images raises an error, and no file is written.
     thumbnail : int, default 400
-        Longer side of the embedded copies, in pixels. With it a page of 554
-        pairs has 20 to 40 MB.
+        Longer side of the embedded copies, in pixels. By default a page of 554 pairs has
+        20 to 40 MB.
     base_url : str, optional
-        For "labelstudio" and "csv": where the folder that holds all the images is
-        found on a server, such as ``https://.../images/``. By default tasks have the images
-        embedded, and a table has paths.
+        For "labelstudio" and "csv": address of the folder with all images on a server, such
+        as ``https://.../images/``. By default tasks contain the images, and a table has
+        their paths.
     overwrite : bool, default False
-        Replace a file of that name.
+        Replace an existing file.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     Path
-        The file. Annotators see neither stratum nor probability: their answers are joined to
-        the pairs by :func:`read_pairs`. The pairs that were handed out also lie beside the
-        file, as ``...-key.csv``: send the file alone.
+        The file. It contains neither strata nor probabilities; :func:`read_pairs` joins the
+        answers to the pairs. The exported pairs are also written beside the file, as
+        ``...-key.csv``: do not send it to annotators.
 
     Raises
     ------
     ImagestrataError
-        If the file exists, no pair is left, or a pair has one image twice.
+        If the file exists, no pair can be shown, or a pair has one image twice.
 
     Notes
     -----
-    A pair with an image that cannot be read is left out, with a warning that
-    counts such pairs.
+    Pairs with an image that cannot be read are left out, and a warning counts them.
     """
     asked, answers = _GRADED if check_bool("graded", graded) else _PLAIN
     table = check_pairs(pairs, "path_a", "path_b")
@@ -113,7 +109,7 @@ def export_pairs(
         number = {image_id: i for i, image_id in enumerate(pictures.addresses)}
         left, right = (tasks[column].map(number) for column in _SIDES.values())
         return {
-            # Answers to other pairs, or with other words, are kept apart.
+            # Answers to other pairs, or with other words, are stored separately.
             "key": fingerprint([tasks["pair_id"].tolist(), answers]),
             "answers": answers,
             "images": list(pictures.addresses),
@@ -167,38 +163,37 @@ def read_pairs(
     ----------
     files : path, sequence of paths, or DataFrame
         CSV files with the columns ``pair_id``, ``judgement`` and ``annotator``,
-        such as the page of :func:`export_pairs` downloads; JSON as Label
-        Studio exports it (JSON or JSON-MIN); a folder of these; or such a table. Where a file
-        names no annotator, its own name stands for one. Columns may be separated by commas,
-        semicolons or tabs.
+        such as the page of :func:`export_pairs` saves; exports of Label Studio (JSON or
+        JSON-MIN); a folder of these; or such a table. If a file has no annotator, its name is
+        the name of the annotator. Columns are separated by commas, semicolons or tabs.
     pairs : DataFrame or path
-        What :func:`sample_pairs` returned; or the file ``...-key.csv`` beside the export.
+        The result of :func:`sample_pairs`, or the file ``...-key.csv`` beside the export.
     graded : bool, default False
-        Whether the pairs were exported so. A judgement is a number (0, 1; graded: 0, 1, 2) or
-        the answer in words ("same"; graded: "loosely related").
+        The value of ``graded`` in :func:`export_pairs`. A judgement is a number (0, 1;
+        graded: 0, 1, 2) or the answer in words ("same"; graded: "loosely related").
     sep : str, optional
-        What separates the columns of CSV files; by default commas, semicolons or tabs,
-        whichever fits.
+        Separator of the columns of CSV files; by default detected among commas, semicolons
+        and tabs.
     encoding : str, optional
-        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        Encoding of the files; by default that of the byte order mark, or UTF-8. Other text
         is read as Windows-1252, with a warning.
 
     Returns
     -------
     DataFrame
         The columns of the pairs, ``annotator`` and ``judgement`` (0, 1 or 2); one
-        row per judgement, in the order of the pairs, whatever that of the files.
+        row per judgement, in the order of the pairs.
 
     Raises
     ------
     ImagestrataError
         If a file cannot be read or has no judgement, ids are unknown, judgements
-        are none of the answers, or an annotator contradicts herself. Always with counts.
+        are not valid answers, or an annotator contradicts herself. The message has counts.
 
     Notes
     -----
-    The same answer given twice counts once. Pairs that nobody judged are absent
-    from the result, and a warning counts them.
+    A repeated answer counts once. Pairs without a judgement are not in the result, and a
+    warning counts them.
     """
     words = _GRADED[1] if check_bool("graded", graded) else _PLAIN[1]
     if not isinstance(pairs, pd.DataFrame):
@@ -217,7 +212,7 @@ def read_pairs(
 
 
 def _numbers(answers: pd.DataFrame, words: Sequence[str]) -> pd.Series[int]:
-    """Judgements as places in the list of answers; the page says the answer in words as well."""
+    """Judgements as places in the list of answers; the page saves the answer in words as well."""
     place = {word: number for number, word in enumerate(words)}
     given = answers["judgement"]
     numbers = pd.to_numeric(given, errors="coerce").fillna(given.str.lower().map(place))
@@ -239,14 +234,14 @@ def _numbers(answers: pd.DataFrame, words: Sequence[str]) -> pd.Series[int]:
 
 
 def _check_same_run(pairs: pd.DataFrame, file: Path) -> None:
-    """Refuse to put a page of other pairs into a run folder that holds some."""
+    """Raise an error for a file of other pairs in a run folder with pairs."""
     run = run_of(file)
     if run is None or held_result(run, "pairs") is None:
         return
     other = ~pairs["pair_id"].isin(read_drawn_pairs(run)["pair_id"])
     if other.any():
         raise ImagestrataError(
-            f"{other.sum()} of {plural(len(pairs), 'pair')} are not among those that {quote(run)} "
-            f"holds, {quote(pairs['pair_id'][other].iloc[0])} for one.",
+            f"{other.sum()} of {plural(len(pairs), 'pair')} are not pairs of {quote(run)}, "
+            f"{quote(pairs['pair_id'][other].iloc[0])} for one.",
             "Choose a file elsewhere, or give the pairs of that folder.",
         )

@@ -1,4 +1,4 @@
-"""Ratings that people sent back: from our exports, or any table of answers."""
+"""Reading of ratings from our exports or any table of answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .key import read_key
 from .packets import EMOTIONS, check_items
 
 _ASKED = Asked("image_id", "image", "rating", "rating", "respondent_id", ("item",), named=True)
-#: What a column can be; a user's columns go by other names.
+#: Names of the columns that are read; further columns of users have other names.
 _ROLES = ("respondent_id", "group", "packet_id", "image_id", "item", "rating")
 _OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
 
@@ -36,63 +36,60 @@ def read_ratings(
     sep: str | None = None,
     encoding: str | None = None,
 ) -> pd.DataFrame:
-    """Read what people answered, and join it to the sample.
+    """Read ratings, and join them to the sample.
 
-    R's ``read_ratings()`` reads more: exports of Qualtrics, and it lists problems where this
-    one refuses them.
+    R's ``read_ratings()`` also reads exports of Qualtrics, and lists problems for which this
+    function raises errors.
 
     Parameters
     ----------
     files : path, sequence of paths, or DataFrame
-        What :func:`export_packets` got back: CSV files that pages download or that people filled
-        in, exports of Label Studio (JSON), a folder of them; or such a table. There is a row for
-        each rating, with the columns ``respondent_id``, ``image_id``, ``item`` and ``rating``,
-        or for each image, with a column for each item instead of the last two; and where there
-        are groups ``group`` or ``packet_id``. Columns may be separated by commas, semicolons or
-        tabs.
+        Answers to exports of :func:`export_packets`: CSV files that pages saved or respondents
+        filled in, exports of Label Studio (JSON), a folder of these; or such a table. A row is a
+        rating, with the columns ``respondent_id``, ``image_id``, ``item`` and ``rating``, or an
+        image, with a column for each item instead of the last two. With groups, there is also
+        ``group`` or ``packet_id``. Columns are separated by commas, semicolons or tabs.
     sample : DataFrame, optional
-        What :func:`sample_images` returned: its clusters and weights are joined by
+        The result of :func:`sample_images`, whose clusters and weights are joined by
         ``image_id``.
     packets : DataFrame or path, optional
-        What :func:`assign_annotators` returned, or the file ``...-key.csv`` beside the export:
-        says the group of each ``packet_id`` where the files do not.
+        The result of :func:`assign_annotators`, or the file ``...-key.csv`` beside the export:
+        the group of each ``packet_id``, if the files have no groups.
     items : sequence of str or DataFrame, optional
         Items in the order of the results; as a table with the columns ``item`` and
         ``dimension``. By default the ten emotions in their three dimensions.
     columns : mapping of str to str, optional
-        Which columns hold what, such as ``{"respondent_id": "PID", "group": "party"}``: there are
-        ``respondent_id``, ``group``, ``packet_id``, ``image_id``, ``item`` and ``rating``. What is
-        not named is looked for under these names. Other names are columns of your own that are
-        kept: ``{"age": "Q12"}``.
+        Names of columns in the files, such as ``{"respondent_id": "PID", "group": "party"}``, for
+        ``respondent_id``, ``group``, ``packet_id``, ``image_id``, ``item`` and ``rating``. Columns
+        that are not listed have these names. Other keys are further columns that are kept:
+        ``{"age": "Q12"}``.
     scale : (float, float), default (0, 10)
         Lowest and highest rating that can be given.
     sep : str, optional
-        What separates the columns of CSV files; by default commas, semicolons or tabs,
-        whichever fits.
+        Separator of the columns of CSV files; by default detected among commas, semicolons
+        and tabs.
     encoding : str, optional
-        Encoding of the files; by default UTF-8, or what a byte order mark says. Other text
+        Encoding of the files; by default that of the byte order mark, or UTF-8. Other text
         is read as Windows-1252, with a warning.
 
     Returns
     -------
     DataFrame
-        One row per rating: ``respondent_id``, ``group`` (where known; with the categories
-        of a given table), ``image_id``,
-        ``cluster``, ``item`` and ``dimension`` (categories in the order of ``items``),
-        ``rating``, the weights of the sample, and what ``columns`` adds.
+        One row per rating: ``respondent_id``, ``group`` (if known; with the categories of a
+        given table), ``image_id``, ``cluster``, ``item`` and ``dimension`` (categories in the
+        order of ``items``), ``rating``, the weights of the sample, and further ``columns``.
 
     Raises
     ------
     ImagestrataError
-        If files lack columns, or ratings are no numbers, off the scale, of unknown
-        items or of images outside the sample, contradict each other, or a respondent
-        is in two groups. Always with counts.
+        If files lack columns, if ratings are not numbers, are off the scale, have unknown
+        items or images outside the sample, or contradict each other, or if a respondent is in
+        two groups. The message has counts.
 
     Notes
     -----
-    Without groups all respondents are one, and a warning says so. The same rating given twice
-    counts once. Rows without a rating (skipped images)
-    are left out, and a warning counts them.
+    Without groups all respondents form one group, with a warning. A repeated rating counts
+    once. Rows without a rating (skipped images) are left out, and a warning counts them.
     """
     low, high = check_scale(scale)
     names = check_items(items)
@@ -106,11 +103,11 @@ def read_ratings(
     if "group" not in table:
         warn(
             "There is no column 'group': all respondents are one group. If there are groups, add "
-            f"the column, or give {arg('packets')}, by which 'packet_id' says the group."
+            f"the column, or give {arg('packets')}, which have the group of each 'packet_id'."
         )
     refuse(table, ~table["item"].isin(names), "are of unknown items", "item", "rating")
     numbers = as_number(table["rating"])
-    refuse(table, numbers.isna(), "are no numbers", "rating", "rating")
+    refuse(table, numbers.isna(), "are not numbers", "rating", "rating")
     off = (numbers < low) | (numbers > high)
     refuse(table, off, f"are off the scale {low:g} to {high:g}", "rating", "rating")
     table["rating"] = numbers.astype(float)
@@ -136,26 +133,26 @@ def read_ratings(
 
 
 def _check_columns(columns: Any) -> dict[str, str]:
-    """Names here, and those in the files."""
+    """The checked names of columns, and their names in the files."""
     if columns is None:
         return {}
     texts = [*columns, *columns.values()] if isinstance(columns, Mapping) else [None]
     if not all(isinstance(text, str) and text for text in texts):
         raise ImagestrataError(
-            f"{arg('columns')} must say which column holds what, not {quote(columns)}.",
+            f"{arg('columns')} must be a mapping of names to columns, not {quote(columns)}.",
             f"For example {arg('columns', {'respondent_id': 'PID', 'group': 'party'})}.",
         )
     return dict(columns)
 
 
 def _named(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The table with columns by our names; one of that name that is not meant goes."""
+    """The table with our names of columns; other columns of these names are removed."""
     for role, name in columns.items():
         if name not in table:
             there = ", ".join(quote(one) for one in table if one != "file")
             raise ImagestrataError(
                 f"There is no column {quote(name)} for {quote(role)}; there are {there}.",
-                f"Say which one with {arg('columns', {role: '...'})}.",
+                f"Name the column with {arg('columns', {role: '...'})}.",
             )
     given = {role: table[name] for role, name in columns.items()}
     moved = [name for name in columns.values() if name not in columns]
@@ -166,7 +163,7 @@ def _named(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _long(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """One row per rating, where each item has a column of its own."""
+    """One row per rating, from tables with a column for each item."""
     there = [name for name in names if name in table]
     if "rating" in table or table.empty:
         return table
@@ -189,15 +186,16 @@ def _answered(tables: list[pd.DataFrame]) -> pd.DataFrame:
     n_rows = sum(map(len, tables))
     if len(table) < n_rows:
         warn(f"{n_rows - len(table)} of {plural(n_rows, 'row')} have no rating and are left out.")
-    refuse(table, table["image_id"].fillna("") == "", "are of no image", "item", "rating")
+    refuse(table, table["image_id"].fillna("") == "", "have no image", "item", "rating")
     return table
 
 
 def _groups(table: pd.DataFrame, packets: Any) -> pd.Series[Any]:
     if "packet_id" not in table:
         raise ImagestrataError(
-            "The ratings have neither a column 'group' nor 'packet_id', by which "
-            f"{arg('packets')} could say the group."
+            "The ratings have neither a column 'group' nor 'packet_id', which joins them to "
+            f"{arg('packets')}.",
+            "Add one of the columns to the files.",
         )
     if not isinstance(packets, pd.DataFrame):
         packets = read_key(packets, ["packet_id", "group"], "packets", "assign_annotators")
@@ -217,7 +215,7 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     outside = ~table["image_id"].isin(known.index)
     bare = table["image_id"][outside].str.lstrip("0")
     hint = (
-        f"{arg('sample')} has them with other zeros in front: read both with ids as text."
+        f"{arg('sample')} has these ids with other leading zeros: read both with ids as text."
         if outside.any() and bare.isin(known.index.str.lstrip("0")).all()
         else f"Correct those rows in the file, or leave them out; {arg('sample')} has ids like "
         f"{quote(known.index[0])}."
@@ -230,7 +228,7 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same(given: pd.Series[Any], ours: pd.Series[Any]) -> bool:
-    """Whether a column says what the sample says, as that of packets does."""
+    """Whether a column has the same values as that of the sample."""
     if pd.api.types.is_numeric_dtype(ours):
         return bool((as_number(given).to_numpy() == ours.to_numpy()).all())
     return bool((given.astype(str).to_numpy() == ours.astype(str).to_numpy()).all())
@@ -243,18 +241,18 @@ def _check_one_group(table: pd.DataFrame) -> None:
             raise ImagestrataError(
                 f"{plural(int(several.sum()), 'respondent is', 'respondents are')} in more than "
                 f"one group, {quote(several.index[several][0])} for one.",
-                "If two surveys number their respondents alike, make the ids different first.",
+                "If two surveys use the same ids for different people, make the ids different.",
             )
 
 
 def _warn_of_unrated(rated: set[str], names: list[str]) -> None:
-    """An item that the survey does not have is often one that it calls otherwise."""
+    """Warn about items without ratings, which often have another name in the survey."""
     absent = [name for name in names if name not in rated]
     if rated and absent:
         warn(
-            f"There are no ratings of {len(absent)} of {plural(len(names), 'item')}: "
-            f"{', '.join(quote(name) for name in absent)}. Means of their dimensions are those of "
-            f"the other items. {arg('items')} says which items there are."
+            f"{len(absent)} of {plural(len(names), 'item')} have no ratings: "
+            f"{', '.join(quote(name) for name in absent)}. The other items alone decide the means "
+            f"of their dimensions. Name the items of the survey as {arg('items')}."
         )
 
 

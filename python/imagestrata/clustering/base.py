@@ -1,4 +1,4 @@
-"""What the clustering estimators share: arguments, the space they work in, numbering, predict."""
+"""The base class of the clustering estimators: arguments, vectors, numbering, prediction."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from ..wording import arg
 from .silhouette import MEASURES, pick_measure, silhouettes
 from .vectors import as_vectors
 
-#: Called with a name and a function that makes a table; gives back that table,
-#: perhaps from an earlier call. This is how a run folder remembers iterations, and
-#: how tuning shares them. The name tells apart what one estimator makes of one matrix.
+#: Takes a name and a function that makes a table; returns that table, possibly from an
+#: earlier call. A run folder stores iterations in this way, and tuning shares them. The
+#: name distinguishes the tables that one estimator makes from one matrix.
 TableCache = Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]
 
 
 def no_cache(_: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """The :data:`TableCache` that makes every table anew."""
+    """The :data:`TableCache` that stores nothing and computes every table."""
     return make()
 
 
 class Partition(NamedTuple):
-    """What an estimator makes of n rows, in any order of clusters.
+    """The clusters of n rows, in any order of clusters.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Partition(NamedTuple):
         Cluster of each row; -1 for the residual.
     silhouettes : ndarray of shape (n,)
     iterations : ndarray of shape (n,)
-        Iteration in which the row's cluster was found, from 1; of rows in the residual any.
+        Iteration in which the row's cluster was found, from 1; arbitrary for the residual.
     trace : DataFrame
         See :func:`trace_table`.
     """
@@ -67,8 +67,8 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     after_fit : tuple of str
-        Arguments that decide only what happens to a finished fit. Estimators
-        that differ in nothing else may share one :data:`TableCache`.
+        Arguments that are applied only after the fit. Estimators that differ in no
+        other argument can share one :data:`TableCache`.
     """
 
     after_fit: tuple[str, ...] = ()
@@ -90,9 +90,9 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return fit_estimator(self, X)
 
     def predict(self, X: Any) -> NDArray[np.intp]:
-        """Nearest centroid of each row.
+        """Find the nearest centroid of each row.
 
-        Nothing is ever predicted to be residual, unless there is no cluster at all.
+        No row is assigned to the residual unless there is no cluster at all.
 
         Parameters
         ----------
@@ -109,11 +109,11 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return nearest_centroids(as_rows(X, self.normalize), self.cluster_centers_)
 
     def image_columns(self) -> dict[str, NDArray[Any]]:
-        """What a fit knows of each image besides what all methods know, by column name."""
+        """Columns that only this method computes for each image, by name."""
         return {}
 
     def why_no_cluster(self, n: int) -> str:
-        """Why a fit of n images found no cluster, for people."""
+        """The reason why a fit of n images found no cluster, for messages."""
         return f"no cluster was cohesive in {plural(self.n_iter_, 'iteration')}"
 
     def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
@@ -159,11 +159,11 @@ def fit_estimator(
     progress: Progress = False,
     engine: Any = None,
 ) -> _Estimator:
-    """``estimator.fit(X)`` for those who keep tables, show progress or work on a cluster."""
+    """Fit an estimator, with stored tables, progress and an engine."""
     check_unmasked("X", X)
     given, X = X, validate_data(estimator, X, dtype=(np.float64, np.float32))
     estimator.check_arguments(X.shape)
-    # What scikit-learn has checked is no longer known to lie in a file.
+    # The checked array no longer refers to the file in which the vectors are.
     X = as_rows(given if X.base is given else X, estimator.normalize)
     seed = plain_seed(estimator.random_state)
     space = reduced(X, estimator.n_components, seed)
@@ -182,7 +182,7 @@ def fit_estimator(
 
 @contextmanager
 def _engine(X: Rows, asked: Any) -> Iterator[Engine]:
-    """Who works on these rows: a cluster if they lie in a file and are more than a shard."""
+    """The engine for these rows: a Dask cluster if they are in a file of several shards."""
     if X.path is not None and len(shards(len(X))) > 1:
         with open_engine(asked) as engine:
             engine.check_file(X.path)
@@ -193,12 +193,12 @@ def _engine(X: Rows, asked: Any) -> Iterator[Engine]:
 
 
 def digest(rows: NDArray[np.intp]) -> str:
-    """A short name for a set of rows, the same on every machine."""
+    """Short hash of a set of rows, the same on every machine."""
     return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16]
 
 
 def trace_table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
-    """The trace of a clustering, of the same types even when it has no row."""
+    """The trace of a clustering, with fixed column types, also without rows."""
     whole = ("iteration", "n_remaining", "k", "n_cohesive")
     types = dict.fromkeys(whole, "int64") | {"mean_size": "float64", "seconds": "float64"}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
@@ -216,29 +216,32 @@ def inner_silhouettes(
     return scores
 
 
-def single_trace(labels: NDArray[np.intp], start: float) -> pd.DataFrame:
-    """The trace of a clustering in one iteration, which began when the clock was ``start``."""
+def single_partition(
+    labels: NDArray[np.intp], scores: NDArray[np.float64], start: float
+) -> Partition:
+    """The partition of a clustering in one iteration, which began at the time ``start``."""
     n, k = len(labels), int(labels.max()) + 1
     mean_size = (labels >= 0).sum() / k if k else np.nan
-    return trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
+    trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
+    return Partition(labels, scores, np.ones_like(labels), trace)
 
 
 def plain_seed(random_state: Any) -> int:
-    """A whole number from whatever scikit-learn takes as ``random_state``."""
+    """A whole number from any ``random_state`` that scikit-learn accepts."""
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def reduced(X: Rows, n_components: int | None, seed: int) -> Rows:
-    """X, or its first principal components, in memory."""
+    """X itself, or its first principal components in memory."""
     if n_components is None:
         return X
     return Rows(principal_components(np.asarray(X), n_components, seed % 2**32)[0])
 
 
 def nearest_centroids(X: Rows, centers: NDArray[Any]) -> NDArray[np.intp]:
-    """Nearest centroid of each row; -1 where there is no centroid."""
+    """Nearest centroid of each row; -1 if there is no centroid."""
     if not len(centers):
         return np.full(len(X), -1, dtype=np.intp)
     nearest: NDArray[np.intp] = pairwise_distances_argmin(np.asarray(X), centers)
@@ -258,9 +261,9 @@ def centroid_distances(
 
 
 def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:
-    """New label of each old one, largest cluster first, ties by first row; -1 stays -1.
+    """New label of each old label, largest cluster first, ties by first row.
 
-    The last entry, which the label -1 picks, is -1.
+    The last entry is -1, so that the label -1 stays -1.
     """
     _, first, sizes = np.unique(labels[labels >= 0], return_index=True, return_counts=True)
     order = np.lexsort((first, -sizes))
@@ -270,7 +273,7 @@ def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def centroids(X: Rows, labels: NDArray[np.intp], n_clusters: int) -> NDArray[Any]:
-    """Mean of the rows of each cluster, in the type of X."""
+    """Mean of the rows of each cluster, with the data type of X."""
     centers = np.empty((n_clusters, X.shape[1]), dtype=X.dtype)
     order = np.argsort(labels, kind="stable")
     bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))

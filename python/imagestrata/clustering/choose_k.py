@@ -1,4 +1,4 @@
-"""How many clusters to fit: the paper's search on a sample of the images."""
+"""The paper's search for the number of clusters on a sample of the images."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def search_k(
     k_max: int,
     rng: np.random.Generator,
 ) -> Fit:
-    """Raise k by steps while goodness of fit improves; the best fit seen.
+    """Raise k by steps while goodness of fit improves; return the best fit.
 
-    Every fit starts from seeds of its own. (Going on from the centres of the one
-    before is faster, but large k then inherit the faults of small ones and are
+    Every fit starts from its own seeds. (Starting from the centres of the previous fit
+    is faster, but fits with large k then inherit the faults of earlier ones and are
     chosen less often; the clusterings were worse on every labelled set we tried.)
     """
     scores: list[float] = []
@@ -40,8 +40,8 @@ def search_k(
 def still_improves(scores: list[float], window: int, tolerance: float) -> bool:
     """Whether the mean of the last ``window`` scores beats that of the window before.
 
-    It must do so by more than ``tolerance`` of the latter's size for each of the
-    steps between them. Two full windows are needed to say no.
+    The relative gain must exceed ``tolerance`` for each step between the windows. With
+    fewer than two full windows the answer is always yes.
     """
     if len(scores) < 2 * window:
         return True

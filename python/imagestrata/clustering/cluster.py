@@ -25,19 +25,18 @@ from .given import GivenLabels
 from .iterative import IterativeKMeans
 from .single import SingleKMeans
 
-#: Settings of the search for K, which a given ``k`` leaves without an effect.
+#: Settings of the search for K, which have no effect if ``k`` is given.
 _SEARCH = ("k_criterion", "k_tolerance", "k_max", "sample_size", "step_size", "converge_window")
-#: A method is an estimator with the attributes of IterativeKMeans.
+#: Estimators by method; each has the attributes of IterativeKMeans.
 METHODS: dict[str, type[ClusterEstimator]] = {
     "iterative": IterativeKMeans,
     "kmeans": SingleKMeans,
     "hdbscan": DensityClustering,
 }
 
-#: Settings of the iterative method that go by a name. "paper" is as near to the
-#: published run as its text allows: K rises until the fit no longer improves (near
-#: 55 on 1,000 images) or reaches the number of images, and all clusters that pass
-#: the threshold leave.
+#: Named settings of the iterative method. "paper" follows the published run as closely as
+#: its text allows: K rises until the fit no longer improves (near 55 on 1,000 images) or
+#: reaches the number of images, and all clusters above the threshold leave.
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "k_criterion": "explained_variance",
@@ -48,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-#: A first cluster with more of the images than this is no topic.
+#: Share of the images above which the largest cluster causes a warning.
 _NEARLY_ALL = 0.9
 
 
@@ -101,82 +100,84 @@ def cluster_images(
         :class:`~imagestrata.SingleKMeans`; "hdbscan" finds clusters by density, best in
         vectors from :func:`reduce_embeddings`, see
         :class:`~imagestrata.DensityClustering`.
-        A setting below that is left out (None) has the default of its method, or of the
-        preset; one of another method is an error.
+        A setting below that is left out (None) has the default of its method or preset.
+        A setting of another method is an error.
     preset : {"paper"}, optional
-        Settings of the iterative method closest to the published run; settings given
-        by name come before them.
+        Settings of the iterative method closest to the published run. Settings that you
+        give as arguments take precedence.
     k : int, optional
-        "iterative": clusters fitted in every iteration. By default the number is searched
-        (the paper).
+        "iterative": number of clusters fitted in every iteration. By default the number is
+        searched (the paper).
     sample_size : int, optional
-        "iterative": images drawn for the search; by default 1,000 (the paper).
+        "iterative": number of images drawn for the search; by default 1,000 (the paper).
     step_size : int, optional
         "iterative": step of the search; by default 5 (the paper: 3 or 5).
     converge_window : int, optional
-        "iterative": the search stops when the mean of so many fits no longer improves on
-        that of as many before them; by default 3 (the paper).
+        "iterative": the search stops when the mean of the last ``converge_window`` fits no
+        longer exceeds that of the same number of fits before them; by default 3 (the paper).
     k_criterion : str, optional
         "iterative": goodness of fit; by default "cohesion" (the paper names none), see
         :mod:`imagestrata.clustering.criteria`.
     k_tolerance : float, optional
-        "iterative": relative improvement per added cluster that counts as none; by
-        default 0.
+        "iterative": relative improvement per added cluster up to which the fit counts as
+        not improved; by default 0.
     k_max : int or "sample", optional
-        "iterative": largest number searched; "sample" searches up to the number of images
-        in the sample (the paper). By default a fiftieth of ``sample_size``.
+        "iterative": largest number of clusters searched; "sample" searches up to the number
+        of images in the sample (the paper). By default a fiftieth of ``sample_size``.
     similarity_threshold : float, optional
         "iterative": mean silhouette above which a cluster is cohesive; by default 0 (the
         paper: .03, in the units of its encoder), see :func:`suggest_threshold`.
     release_share : float, optional
-        "iterative": the most cohesive clusters leave first, while together they hold at
-        most this share of the remaining images; by default .2 (the paper: 1, all leave).
+        "iterative": largest share of the remaining images that leaves in one iteration, the
+        most cohesive clusters first; by default .2 (the paper: 1, all leave).
     stop_size : int, optional
         "iterative": stop when fewer images remain; by default 20 (the paper).
     patience : int, optional
-        "iterative": stop when so many iterations in a row find no cohesive cluster; by
-        default 3.
+        "iterative": stop after this number of consecutive iterations without a cohesive
+        cluster; by default 3.
     n_init : int, optional
         "iterative", "kmeans": restarts of k-means; by default 10.
     normalize : {"l2"}, optional
-        Scale vectors to length one; by default they stay as they are (the paper).
+        Scale vectors to length one; by default they are not scaled (the paper).
     n_components : int, optional
-        Work on so many principal components; by default on the vectors (the paper).
+        Use this number of principal components; by default the vectors (the paper).
     silhouette : {"auto", "exact", "sampled", "squared"}, optional
         By default "auto": "exact" up to 50,000 images and "sampled" beyond.
     exact : bool, optional
-        "iterative", "kmeans": the same labels on any machine; by default False.
+        "iterative", "kmeans": compute the same labels on any machine; by default False.
     n_clusters : int, optional
-        "kmeans": the number of clusters; by default 80 (where the paper saw fits level off).
+        "kmeans": the number of clusters; by default 80 (in the paper the fit improves little
+        beyond it).
     min_cluster_size : int, optional
-        "hdbscan": fewer images are no cluster; by default 50, see
+        "hdbscan": smallest number of images that form a cluster; by default 50, see
         :func:`sweep_min_cluster_size`.
     min_samples : int, optional
-        "hdbscan": neighbours that an image must have near for its place to count as dense;
-        by default as many as ``min_cluster_size`` (the library).
+        "hdbscan": number of near neighbours that an image needs to count as densely
+        surrounded; by default equal to ``min_cluster_size`` (the library).
     selection : {"eom", "leaf"}, optional
-        "hdbscan": clusters that persist longest (the default), or the smallest ones.
+        "hdbscan": take the clusters that persist longest ("eom", the default), or the
+        smallest ones ("leaf").
     noise : {"keep", "nearest"}, optional
-        "hdbscan": noise is residual (the default), or joins the nearest cluster.
+        "hdbscan": noise is residual ("keep", the default), or joins the nearest cluster.
     encoder, weights : str and path, optional
-        For images that are not embedded yet, see ``embed_images``.
+        Encoder of images that are not embedded yet, see :func:`embed_images`.
     seed : int, default 0
-        Same seed and same machine, same result; with ``exact=True`` on any
+        The same seed gives the same result on one machine; with ``exact=True``, on any
         machine with the same versions of numpy, scipy and scikit-learn.
     out : path, optional
-        Run folder: the tables are written there, an interrupted clustering goes
-        on after its last finished iteration, and a finished one is loaded. A variant
-        such as ``"run/variants/five"`` keeps these clusters beside those of the run
-        (see ``docs/run-folders.md``).
+        Run folder. The tables are written there; an interrupted clustering continues after
+        its last finished iteration, and a finished one is loaded. A variant such as
+        ``"run/variants/five"`` stores these clusters beside those of the run (see
+        ``docs/run-folders.md``).
     overwrite : bool, default False
         Replace another clustering in ``out``, and the steps built on it.
     progress : bool or callable, default True
-        See :data:`imagestrata.progress.Progress`; counts images that found their
-        cluster.
+        See :data:`imagestrata.progress.Progress`; counts images that
+        have been assigned to a cluster.
     engine : Client or str, optional
-        A Dask cluster to work on, see :func:`imagestrata.embed_images`. The passes of
-        clustering go there when vectors lie in a file, as large embeddings of a run
-        folder do; the result is the same.
+        A Dask cluster, see :func:`imagestrata.embed_images`. It is used if the vectors are
+        in a file, as large embeddings of a run folder are; the result is the same.
+
     Returns
     -------
     Clustering
@@ -191,15 +192,15 @@ def cluster_images(
     Warns
     -----
     UserWarning
-        If nothing could be told apart: fewer images than ``stop_size``, all vectors
-        the same, or everything noise. Every image is then residual. Or if one of
-        several clusters holds more than nine tenths of the images.
+        If no cluster is found, because there are fewer images than ``stop_size``, all
+        vectors are the same, or everything is noise; every image is then residual. Also if
+        one of several clusters contains more than nine tenths of the images.
     """
     settings = given_settings(locals())
     overwrite = check_bool("overwrite", overwrite)
     if isinstance(images, Embeddings) or is_vectors(images):
         check_idle(
-            "on vectors: it says how images become vectors",
+            "on vectors, since it decides how images become vectors",
             encoder=(encoder, DEFAULT_ENCODER),
             weights=(weights, None),
         )
@@ -271,14 +272,14 @@ def _warn_of_little(
         return
     elif len(clustering.clusters) > 1 and clustering.clusters["share"].iloc[0] > _NEARLY_ALL:
         warn(
-            f"Cluster 1 holds {clustering.clusters['share'].iloc[0]:.0%} of the images: little "
-            "was told apart. Try other settings, or vectors of another encoder; before hdbscan, "
-            f"{verb('reduce_embeddings', method='umap')}."
+            f"Cluster 1 contains {clustering.clusters['share'].iloc[0]:.0%} of the images: the "
+            "clustering hardly distinguishes them. Try other settings, or vectors of another "
+            f"encoder; before hdbscan, {verb('reduce_embeddings', method='umap')}."
         )
 
 
 def _arguments(method: str, estimator: ClusterEstimator, seed: int) -> dict[str, Any]:
-    """All that decides a clustering but the vectors."""
+    """The settings that, with the vectors, determine a clustering."""
     settings = {k: v for k, v in estimator.get_params().items() if k != "random_state"}
     return {"method": method, **settings, "seed": check_seed(seed)}
 
@@ -291,7 +292,7 @@ def check_clustering_settings(
     out: str | os.PathLike[str] | None,
     overwrite: bool,
 ) -> ClusterEstimator:
-    """The estimator that is asked for, or what :func:`cluster_images` can refuse at once."""
+    """The estimator for checked settings; errors are raised before any image is read."""
     if settings.get("k") is not None:
         check_idle(
             f"with {arg('k', settings['k'])}, which is not searched",
@@ -304,7 +305,7 @@ def check_clustering_settings(
 
 
 def given_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the arguments of a verb, the settings of methods that have a value."""
+    """The settings of methods among the arguments of a verb that have a value."""
     known = {name for kind in METHODS.values() for name in kind().get_params()}
     return {k: value for k, value in arguments.items() if k in known and value is not None}
 
@@ -312,7 +313,7 @@ def given_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def make_estimator(
     method: str, preset: str | None, settings: Mapping[str, Any], seed: int
 ) -> ClusterEstimator:
-    """The estimator of a method, or an error that names its settings."""
+    """The estimator of a method; an error names the settings that exist."""
     estimator = METHODS[check_choice("method", method, METHODS)](random_state=seed)
     known = [name for name in estimator.get_params() if name != "random_state"]
     if preset is not None:
@@ -329,7 +330,7 @@ def make_estimator(
 
 
 def _cache(step: Step) -> TableCache:
-    """Tables are kept in the run folder, if there is one."""
+    """The store of tables in the run folder, if there is one."""
     parts = step.parts
     if parts is None:
         return no_cache
@@ -347,7 +348,7 @@ def _as_tables(
         "distance": estimator.distances_,
         **estimator.image_columns(),
     }
-    # What this or another clustering said of the images before is not what this one says.
+    # Columns of an earlier clustering must not be mistaken for those of this one.
     given = keep_given(with_file(embeddings.images), [*found], verb("cluster_images"))
     images = given[["image_id", "path", "file"]].assign(**found, n_copies=given["n_copies"])
     images = images.join(given[[name for name in given if name not in images]])

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
 
 
-#: Typical images of a cluster in a notebook: how many, their longer side in pixels (twice that of
-#: the page), and what all of them may add to it.
+#: Typical images of a cluster in a notebook: their number, their longer side in pixels (twice that
+#: on the page), and the total size in bytes that they can add to it.
 _MOST_PICTURES, _SIDE, _MOST_BYTES = 5, 128, 280_000
 
 
@@ -42,9 +42,9 @@ class Clustering(Shown):
         One row per image: image_id, path, file (its name), cluster (1..C, largest first; -1 for
         the residual), iteration (in which the cluster left; 0 for the residual),
         silhouette, distance (to the centroid; NaN for the residual), n_copies,
-        and the further columns that came with the images. Of the method
-        "hdbscan", whose residual is noise, also probability, outlier_score and
-        assigned (whether noise was put into the nearest cluster).
+        and the further columns of the images. With the method "hdbscan", whose
+        residual is noise, also probability, outlier_score and assigned (whether
+        noise was assigned to the nearest cluster).
     clusters : DataFrame
         One row per cluster: cluster, size (distinct images), share (of all
         distinct images), silhouette (mean), iteration.
@@ -52,11 +52,11 @@ class Clustering(Shown):
         One row per iteration: iteration, n_remaining, k, n_cohesive, mean_size,
         seconds.
     centroids : ndarray of shape (C, d), float32
-        Mean vector of each cluster; of normalised vectors where the settings
-        say ``normalize="l2"``.
+        Mean vector of each cluster; the mean of normalised vectors if the settings
+        contain ``normalize="l2"``.
     settings : dict
-        How it was made: ``method``, its settings, ``seed``, and the ``encoder``
-        with all that decides the vectors.
+        The ``method`` and its settings, the ``seed``, and the ``encoder`` with all
+        settings that determine the vectors.
     """
 
     images: pd.DataFrame
@@ -76,18 +76,19 @@ class Clustering(Shown):
         out: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
     ) -> Clustering:
-        """Clusters of your own: those of another method, or the categories of a codebook.
+        """Make a clustering from labels: those of another method, or categories of a codebook.
 
         Parameters
         ----------
         embeddings : Embeddings, or vectors
-            Of the images, in the space in which silhouettes, typical images and centroids
-            are computed.
+            Vectors of the images. Silhouettes, typical images and centroids are computed
+            from them.
         labels : array-like of shape (n_images,), Series, dict, or DataFrame
             The cluster of each image: whole numbers or names; -1, NaN, None and blank
-            cells are the residual. Labels without names are in the order of the
-            embeddings. A table has a column ``label`` or ``cluster``, and ``image_id``,
-            ``path`` or ``file``; a dictionary, or a Series by ids, names images likewise.
+            cells are the residual. A table has a column ``label`` or ``cluster``, and
+            ``image_id``, ``path`` or ``file``. A dictionary names images by its keys. A
+            Series is matched by its index if the index is text or holds exactly the ids.
+            Other labels are in the order of the embeddings.
         normalize : {"l2"}, optional
             Scale vectors to length one first.
         silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
@@ -100,21 +101,21 @@ class Clustering(Shown):
         Returns
         -------
         Clustering
-            Clusters are numbered by size; the label that was given is the column
-            ``cluster_name`` of images and clusters. Silhouettes are against the other
-            images in clusters; everything is of iteration 1.
+            Clusters are numbered by size. The column ``cluster_name`` of images and
+            clusters has the given labels. Silhouettes compare images in clusters only; the
+            iteration is 1.
 
         Raises
         ------
         ImagestrataError
-            If labels do not fit the images, an image has several, or a number is not whole
-            or below -1.
+            If the number of labels is wrong, an image has several labels, a number is not
+            whole or is below -1, or a Series is not in order and does not name the images.
 
         Warns
         -----
         UserWarning
-            If a table has no label for some images, which are then residual, or has labels
-            of other images, or no image has a label.
+            If a table lacks labels for some images, which are then residual, if it has
+            labels of other images, or if no image has a label.
 
         Examples
         --------
@@ -145,8 +146,8 @@ class Clustering(Shown):
     def summary(self) -> pd.DataFrame:
         """The clustering in one row.
 
-        Columns n_images, n_clusters, n_residual, n_iterations, mean_silhouette
-        (of the images in clusters), method ("labels" for clusters that were given),
+        The columns are n_images, n_clusters, n_residual, n_iterations, mean_silhouette
+        (of the images in clusters), method ("labels" for given labels),
         encoder, seed.
         """
         inside = self.images["cluster"] > 0
@@ -173,13 +174,13 @@ class Clustering(Shown):
         Returns
         -------
         DataFrame
-            Columns image_id, path, cluster, distance, one row per image. No image
-            is predicted to be residual, however far it lies: look at ``distance``.
+            Columns image_id, path, file, cluster and distance, one row per image. No image is
+            assigned to the residual, however distant it is: check ``distance``.
 
         Raises
         ------
         ImagestrataError
-            If there is no cluster, or the vectors are of another encoder.
+            If the clustering has no cluster, or the vectors are from another encoder.
         """
         from ..embeddings.inputs import as_embeddings
         from ..rows import as_rows
@@ -201,26 +202,26 @@ class Clustering(Shown):
         ----------
         table : DataFrame
             A column ``image_id``, ``path`` or ``file``, and any others. Names are matched
-            as ids, then as paths, then as the end of exactly one path. What
-            :func:`scan_images` returned gives a cluster to every file: a copy has that
-            of the image that is kept instead.
+            as ids, then as paths, then as the end of exactly one path. In the table of
+            :func:`scan_images` every file receives a cluster: a copy has the cluster of the
+            image of which it is a copy.
 
         Returns
         -------
         DataFrame
-            The rows of ``table`` in their order, with the columns of ``images``. Columns
-            of yours that are called like one of these get ``_given`` behind their names,
-            and a warning says so.
+            The rows of ``table`` in their order, with the columns of ``images``. If
+            ``table`` has columns of the same names, ``_given`` is appended to their names,
+            with a warning.
 
         Raises
         ------
         ImagestrataError
-            If no row is about an image of the clustering, or a name fits several.
+            If no row names an image of the clustering, or a name fits several images.
 
         Warns
         -----
         UserWarning
-            If some rows are about other images: their cluster is missing.
+            If some rows name other images: their cluster is missing.
         """
         table = from_elsewhere(table)
         if not isinstance(table, pd.DataFrame):
@@ -230,7 +231,7 @@ class Clustering(Shown):
         ours = [str(name) for name in self.images if name not in KEYS]
         ours = [name for name in ours if name != "n_copies" or not is_scan]
         given = with_text_ids(table)
-        if is_scan:  # what came with the images came from this table
+        if is_scan:  # further columns of the images come from this table
             found_here = {"cluster", "iteration", "silhouette", "distance"}
             ours = [name for name in ours if name in found_here or name not in given]
         given = keep_given(given, ours, "the clustering")
@@ -258,7 +259,7 @@ class Clustering(Shown):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Clustering:
-        """Read what :meth:`save` or ``cluster_images(out=...)`` wrote.
+        """Read a clustering that :meth:`save` or ``cluster_images(out=...)`` wrote.
 
         Raises
         ------
@@ -282,7 +283,7 @@ class Clustering(Shown):
             raise damaged(folder / "clustering.json", error) from None
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
-                f"{quote(folder)} holds no clustering: {quote(error.filename)} is missing.",
+                f"{quote(folder)} contains no clustering: {quote(error.filename)} is missing.",
                 f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
             ) from None
 
@@ -326,7 +327,7 @@ class Clustering(Shown):
 
 
 def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:
-    """Row of the image that each row of a table is about, -1 for none."""
+    """Row of the image that each row of a table names, -1 for none."""
     known = Images(images)
     names, asked = table, np.ones(len(table), dtype=bool)
     if {"image_id", "duplicate_of"} <= {*table}:
@@ -340,18 +341,18 @@ def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int6
 
 
 def check_clustering(clustering: Any) -> Clustering:
-    """Refuse what is not a clustering."""
+    """Raise an error unless the argument is a clustering."""
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
             f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
-            f"Use what {verb('cluster_images')} returned, or "
+            f"Use the result of {verb('cluster_images')}, or "
             f"{verb('Clustering.load', Name('folder'))}.",
         )
     return clustering
 
 
 def select_clusters(clustering: Clustering, clusters: int | Iterable[int] | None) -> list[int]:
-    """The numbers asked for, checked; all clusters if None."""
+    """Checked numbers of clusters; all clusters if None."""
     existing: list[int] = clustering.clusters["cluster"].tolist()
     if clusters is None:
         return existing
@@ -370,14 +371,14 @@ def select_clusters(clustering: Clustering, clusters: int | Iterable[int] | None
 
 
 def check_same_run(images: pd.DataFrame, out: str | os.PathLike[str] | None, what: str) -> None:
-    """Refuse to put a figure or a page of one clustering into the run folder of another."""
+    """Raise an error if ``out`` is in the run folder of another clustering."""
     run = None if out is None else run_of(check_path("out", out))
     if run is not None:
         check_base(run, "cluster", clusters_fingerprint(images), what)
 
 
 def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
-    """The images of some clusters, in that order, each cluster's by silhouette."""
+    """The images of some clusters, in the order of ``clusters`` and then of silhouettes."""
     place = {number: i for i, number in enumerate(clusters)}
     chosen = images[images["cluster"].isin(clusters)]
     return (
@@ -401,7 +402,7 @@ def clusters_fingerprint(images: pd.DataFrame) -> str:
 
 
 def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be the same for vectors to be comparable."""
+    """The settings of an encoder that must be equal for vectors to be comparable."""
     names = ("name", "weights_sha256", "resize", "learnt_from", "inputs")
     return {name: encoder[name] for name in names if encoder.get(name) is not None}
 

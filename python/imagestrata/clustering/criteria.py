@@ -1,4 +1,4 @@
-"""Goodness of fit of a k-means partition. For all of them, larger is better.
+"""Criteria for the goodness of fit of a k-means partition; larger is always better.
 
 A new criterion is one small function and one line of :data:`CRITERIA`.
 """
@@ -15,7 +15,7 @@ from .vectors import Vectors
 
 
 def explained_variance(vectors: Vectors, fit: Fit) -> float:
-    """Share of the total sum of squares that lies between clusters."""
+    """Share of the total sum of squares that is between clusters."""
     total = _total(vectors)
     return 1 - fit.inertia / total if total else 1.0
 
@@ -34,8 +34,8 @@ def cohesion(vectors: Vectors, fit: Fit) -> float:
     """Mean silhouette of the more cohesive half of the images.
 
     Clusters count in the order of their mean silhouettes, the last one in part.
-    It asks what iterative clustering needs to know: whether there are clusters
-    worth taking out, not whether all the rest falls into clusters, too.
+    The criterion measures whether some clusters are cohesive enough to leave, not
+    whether the remaining images form clusters as well.
     """
     scores = silhouettes(vectors, fit.labels)
     _, codes, sizes = np.unique(fit.labels, return_inverse=True, return_counts=True)

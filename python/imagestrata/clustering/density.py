@@ -1,4 +1,4 @@
-"""HDBSCAN: clusters are where images lie densely; what lies between them is noise."""
+"""HDBSCAN: clusters are dense groups of images; images between them are noise."""
 
 from __future__ import annotations
 
@@ -24,47 +24,48 @@ from .base import (
     centroids,
     inner_silhouettes,
     nearest_centroids,
-    single_trace,
+    single_partition,
 )
 
-#: What becomes of noise.
+#: Treatments of noise.
 NOISE = ("keep", "nearest")
 
 
 class DensityClustering(ClusterEstimator):
     """Clusters by density (HDBSCAN), with noise between them.
 
-    Distances say little where vectors are long, and everything becomes noise there: reduce
-    embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP. The estimator
-    needs the package hdbscan: ``pip install 'imagestrata[density]'``.
+    In vectors with many dimensions distances are uninformative, and most images become
+    noise. Reduce embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP. The
+    estimator needs the package hdbscan: ``pip install 'imagestrata[density]'``.
 
     Parameters
     ----------
     min_cluster_size : int, default 50
-        Fewer images form no cluster. (The study that this method comes from tried
-        50, 100 and 200, and found 50 best; see :func:`imagestrata.sweep_min_cluster_size`.)
+        Smallest number of images that form a cluster. (The study from which this method is
+        taken tried 50, 100 and 200, and found 50 best; see
+        :func:`imagestrata.sweep_min_cluster_size`.)
     min_samples : int, optional
-        Neighbours that an image must have near for its place to count as dense; more of
-        them make more noise. At most one fewer than there are images. By default as many
-        as ``min_cluster_size``, the default of the library.
+        Number of near neighbours that an image needs to count as densely surrounded; larger
+        values give more noise. At most the number of images less one. By default equal to
+        ``min_cluster_size``, the default of the library.
     selection : {"eom", "leaf"}, default "eom"
-        Which clusters of the hierarchy are taken: those that persist longest, or the
-        smallest ones, which are many and more even in size.
+        Clusters taken from the hierarchy: those that persist longest ("eom"), or the
+        smallest ones ("leaf"), which are more numerous and more even in size.
     noise : {"keep", "nearest"}, default "keep"
-        Images in no cluster are residual, label -1; or each is put into the cluster with
-        the nearest centroid (the mean of the images that lie densely), as :meth:`predict`
-        does, and marked in ``assigned_``.
+        "keep": images in no cluster are residual (label -1). "nearest": each of them is
+        assigned to the cluster with the nearest centroid (the mean of its dense images), as
+        in :meth:`predict`, and marked in ``assigned_``.
     normalize : {"l2"}, optional
-        Scale vectors to length one first, which makes distances those of angles.
+        Scale vectors to length one first, so that distances depend on angles only.
     n_components : int, optional
-        Work on that many principal components.
+        Use this number of principal components instead of the vectors.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
         How silhouettes are computed: from all pairs of images, from at most 128
         images of each cluster, or from squared distances; see
         :class:`~imagestrata.IterativeKMeans`. "auto" is "exact" up to 50,000
         images and "sampled" beyond.
     random_state : int, RandomState instance or None, default None
-        Only principal components may draw from it; HDBSCAN draws nothing.
+        Seed of the principal components. HDBSCAN itself is deterministic.
 
     Attributes
     ----------
@@ -81,19 +82,19 @@ class DensityClustering(ClusterEstimator):
         Mean vector of each cluster, assigned noise included (of the normalised vectors,
         with ``normalize``).
     probabilities_ : ndarray of shape (n_samples,)
-        How firmly an image belongs to its cluster: 1 in its densest part, 0 for noise,
-        assigned or not.
+        Strength of membership in the cluster: 1 in its densest part, 0 for noise,
+        whether assigned or not.
     outlier_scores_ : ndarray of shape (n_samples,)
-        How much thinner the images lie here than in the densest part of the nearest
-        cluster, from 0 to 1 (GLOSH; Campello and others 2015); NaN where there are fewer
-        than ``min_cluster_size`` images.
+        How much less dense the surroundings of an image are than the densest part of the
+        nearest cluster, from 0 to 1 (GLOSH; Campello and others 2015); NaN if there are
+        fewer than ``min_cluster_size`` images.
     assigned_ : ndarray of shape (n_samples,), bool
-        Whether an image was noise and has been put into the nearest cluster.
+        Whether an image was noise and is assigned to the nearest cluster.
     trace_ : DataFrame
         One row: iteration, n_remaining (all images), k and n_cohesive (clusters
         found), mean_size (of these), seconds.
     n_iter_ : int
-        1.
+        Always 1.
     n_features_in_ : int
         Width of the vectors.
 
@@ -161,7 +162,7 @@ class DensityClustering(ClusterEstimator):
             )
         return (
             f"there are no two groups of {plural(self.min_cluster_size, 'image')} or more "
-            f"({arg('min_cluster_size')}) that lie densely and apart. Try "
+            f"({arg('min_cluster_size')}) that are dense and separate. Try "
             f"{verb('reduce_embeddings', method='umap')} first, or a smaller "
             f"{arg('min_cluster_size')} or {arg('min_samples')}"
         )
@@ -170,7 +171,7 @@ class DensityClustering(ClusterEstimator):
         super().check_arguments(shape)
         check_int("min_cluster_size", self.min_cluster_size, minimum=2)
         if self.min_samples is not None:
-            # Where there are not so many neighbours, the library takes fewer without a word.
+            # If there are too few neighbours, the library silently uses fewer.
             n = shape[0] if shape else 0
             most = n - 1 if n >= self.min_cluster_size else None
             check_int("min_samples", self.min_samples, minimum=1, maximum=most)
@@ -196,10 +197,10 @@ class DensityClustering(ClusterEstimator):
                 labels[self.assigned_] = nearest_centroids(X.select(self.assigned_), centers)
             scores = inner_silhouettes(X, labels, self.silhouette, engine)
             advance(n)
-        return Partition(labels, scores, np.ones_like(labels), single_trace(labels, start))
+        return single_partition(labels, scores, start)
 
     def _fit_density(self, X: Rows) -> pd.DataFrame:
-        """What HDBSCAN finds of each row: label, probability and outlier score."""
+        """Label, probability and outlier score of each row by HDBSCAN."""
         n = len(X)
         if n < self.min_cluster_size:
             return pd.DataFrame({"label": -1, "probability": 0.0, "outlier_score": [np.nan] * n})
@@ -209,7 +210,7 @@ class DensityClustering(ClusterEstimator):
             min_cluster_size=int(self.min_cluster_size),
             min_samples=None if self.min_samples is None else int(self.min_samples),
             cluster_selection_method=self.selection,
-            # More of them are processes, which start another R where R holds this Python.
+            # Several jobs are processes, and would start another R if R runs this Python.
             core_dist_n_jobs=1,
         )
         # The library refuses an array that cannot be written to, though it writes nothing.

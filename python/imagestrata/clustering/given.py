@@ -1,4 +1,4 @@
-"""Clusters that were made elsewhere: labels by another method, or the categories of a codebook."""
+"""Clusters made elsewhere: labels of another method, or the categories of a codebook."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..rows import Rows
 from ..tables import from_elsewhere, id_texts
 from ..validate import check_unmasked, columns_of
 from ..wording import arg, kind_of, quote
-from .base import ClusterEstimator, Partition, TableCache, inner_silhouettes, single_trace
+from .base import ClusterEstimator, Partition, TableCache, inner_silhouettes, single_partition
 
 
 class GivenLabels(ClusterEstimator):
-    """The clusters that labels say: a "fit" computes what all clusterings know of images.
+    """Clusters given as labels: fitting computes silhouettes, distances and centroids for them.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class GivenLabels(ClusterEstimator):
         start = time.perf_counter()
         labels: NDArray[np.intp] = pd.factorize(self.labels)[0].astype(np.intp)
         scores = inner_silhouettes(X, labels, self.silhouette, engine)
-        return Partition(labels, scores, np.ones_like(labels), single_trace(labels, start))
+        return single_partition(labels, scores, start)
 
 
 def labels_of(labels: Any, images: pd.DataFrame) -> pd.Series[Any]:
@@ -144,8 +144,8 @@ def _as_texts(values: pd.Series[Any]) -> pd.Series[Any]:
         if len(wrong):
             raise ImagestrataError(
                 f"{arg('labels')} holds {quote(wrong.iloc[0])}: numbers of clusters are whole, "
-                "and -1 stands for the residual.",
-                "Write such labels as text if they are categories, or as -1 if they are none.",
+                "and -1 marks the residual.",
+                "Write categories as text, and images without a cluster as -1.",
             )
     texts = id_texts(values, "labels").str.strip()
     return texts.mask(texts.isin(["", "-1"]))

@@ -1,4 +1,4 @@
-"""A grid of clusterings, fitted with as little work as it takes."""
+"""Clusterings of a grid of settings, which share fits where possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .cluster import METHODS, make_estimator
 
 @dataclass(frozen=True)
 class Candidate:
-    """A clustering to be made and scored."""
+    """A clustering to be fitted and scored."""
 
     encoder: str
     method: str
@@ -75,7 +75,7 @@ def named_embeddings(given: Any, missing: str = "error") -> dict[str, Embeddings
 
 
 def common_images(encoders: Mapping[str, Embeddings]) -> pd.DataFrame:
-    """The images that all encoders have, in the order of the first."""
+    """The images in all embeddings, in the order of the first."""
     first, *others = (one.images for one in encoders.values())
     for other in others:
         first = first[first["image_id"].isin(other["image_id"])]
@@ -83,7 +83,7 @@ def common_images(encoders: Mapping[str, Embeddings]) -> pd.DataFrame:
 
 
 def labels_on(images: pd.DataFrame, embeddings: Embeddings, labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels of the images of embeddings, in the order of some of these images."""
+    """Labels of embedded images, selected and ordered as ``images``."""
     rows = pd.Index(embeddings.images["image_id"]).get_indexer(pd.Index(images["image_id"]))
     taken: NDArray[Any] = labels[rows]
     return taken
@@ -95,7 +95,7 @@ def on_images(
     found: Sequence[NDArray[np.intp]],
     encoders: Mapping[str, Embeddings],
 ) -> list[NDArray[np.intp]]:
-    """What :func:`fit_all` found, in the order of ``images``."""
+    """Labels that :func:`fit_all` returned, in the order of ``images``."""
     return [
         labels_on(images, encoders[candidate.encoder], labels)
         for candidate, labels in zip(candidates, found, strict=True)
@@ -129,7 +129,8 @@ def _checked_one(grid: Any) -> dict[str, list[Any]]:
         raise ImagestrataError(f"{arg('grid')} has no value for {quote(empty[0])}.")
     if "seed" in listed:
         raise ImagestrataError(
-            f"{arg('seed')} is no setting to tune.", f"Give it to {verb('tune_clusters')}."
+            f"{arg('grid')} must not contain {arg('seed')}, which is not a setting to tune.",
+            f"Give {arg('seed')} to {verb('tune_clusters')}.",
         )
     return {
         name: [value.item() if isinstance(value, np.generic) else value for value in values]
@@ -138,7 +139,7 @@ def _checked_one(grid: Any) -> dict[str, list[Any]]:
 
 
 def varied_settings(grids: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The settings that any of the grids names."""
+    """The settings that occur in any of the grids."""
     names = dict.fromkeys(name for grid in grids for name in grid)
     return [name for name in names if name != "method"]
 
@@ -146,7 +147,7 @@ def varied_settings(grids: Sequence[Mapping[str, Any]]) -> list[str]:
 def candidates_of(
     encoders: Mapping[str, Embeddings], grids: Sequence[Mapping[str, list[Any]]], seed: int
 ) -> list[Candidate]:
-    """Every combination of every grid, for every encoder."""
+    """All combinations of all grids, for every encoder."""
     made = []
     for name, one in encoders.items():
         for grid in grids:
@@ -166,9 +167,9 @@ def _estimator(candidate: Candidate, seed: int) -> ClusterEstimator:
 def baselines_of(
     candidates: Sequence[Candidate], found: Sequence[NDArray[np.intp]]
 ) -> list[Candidate]:
-    """The methods that take a number of clusters, at the numbers that were found.
+    """Candidates of the methods with a given number of clusters, at the numbers that were found.
 
-    Numbers of one encoder that differ by less than a tenth share one.
+    Numbers of one encoder that differ by less than a tenth share one baseline.
     """
     methods = [name for name, kind in METHODS.items() if "n_clusters" in kind().get_params()]
     numbers: dict[str, tuple[str, dict[str, Any], set[int]]] = {}
@@ -188,7 +189,7 @@ def baselines_of(
 
 
 def _thinned(numbers: set[int]) -> list[int]:
-    """Numbers of two and more, ascending, each more than a tenth above the one before."""
+    """Numbers from 2, ascending, each more than a tenth above the previous one."""
     kept: list[int] = []
     for number in sorted(numbers):
         if number >= 2 and (not kept or number > 1.1 * kept[-1]):
@@ -197,9 +198,9 @@ def _thinned(numbers: set[int]) -> list[int]:
 
 
 class _SharedFits:
-    """Fits of the candidates at hand that differ only in what leaves.
+    """Fits shared by candidates that differ only in which clusters leave.
 
-    Only those of one group are kept: candidates of a group are fitted in a row.
+    Only the fits of one group are kept: candidates of a group follow each other.
     """
 
     def __init__(self) -> None:
@@ -218,7 +219,7 @@ class _SharedFits:
 
 
 def _group(candidate: Candidate, seed: int) -> str:
-    """The same for candidates that may share fits."""
+    """A name that is the same for candidates that can share fits."""
     estimator = _estimator(candidate, seed)
     deciding = {
         name: value

@@ -1,4 +1,4 @@
-"""Iterative clustering: cohesive clusters leave, the rest is clustered again."""
+"""Iterative clustering: cohesive clusters leave, the other images are clustered again."""
 
 from __future__ import annotations
 
@@ -27,71 +27,70 @@ from .vectors import Vectors, as_vectors
 class IterativeKMeans(ClusterEstimator):
     """Iterative k-means clustering of images.
 
-    Repeat on the images that remain: choose the number of clusters on a sample,
-    fit k-means to all of them, and let the clusters leave whose mean silhouette
-    is high; stop when few images remain or nothing leaves any more. What is left
-    is the residual, labelled -1.
+    Each iteration works on the images that remain: it chooses the number of clusters on a
+    sample, fits k-means to all of them, and removes the clusters with a high mean
+    silhouette. It stops when few images remain or no cluster leaves any more. The images
+    that remain are the residual, labelled -1.
 
     Parameters
     ----------
     k : int, optional
-        Clusters fitted in every iteration, at most half as many as there are
-        images; once fewer than ``2 * k`` images remain, half as many as remain.
+        Number of clusters fitted in every iteration, at most half the number of
+        images; when fewer than ``2 * k`` images remain, half of their number.
         By default the number is searched in each iteration.
     sample_size : int, default 1000
-        Images drawn for the search (the paper).
+        Number of images drawn for the search (the paper).
     step_size : int, default 5
-        Step of the search, which begins with it (the paper: 3 or 5); not larger
-        than ``k_max``.
+        First number and step of the search (the paper: 3 or 5); at most ``k_max``.
     converge_window : int, default 3
         The search stops when the mean goodness of fit of the last
-        ``converge_window`` fits no longer improves on that of as many before
-        them (the paper: 3). The best fit seen is kept.
+        ``converge_window`` fits no longer exceeds that of the same number of fits before
+        them (the paper: 3). The best fit is kept.
     k_criterion : str, default "cohesion"
         Goodness of fit: "cohesion" (mean silhouette of the more cohesive half of
         the images), "silhouette", "explained_variance", "inertia",
         "calinski_harabasz" or "davies_bouldin", see
         :mod:`imagestrata.clustering.criteria`. The paper does not name its own.
     k_tolerance : float, default 0
-        Improvement, per added cluster and relative to the earlier mean, that
-        counts as none. Explained variance and inertia improve for ever, and
-        need it.
+        Relative improvement per added cluster up to which the fit counts as not
+        improved. Explained variance and inertia always improve and need a positive
+        value.
     k_max : int or "sample", optional
         Largest number searched, up to ``sample_size``; "sample" searches up to
-        the number of images in the sample, as the paper does. A search ends at
+        the number of images in the sample, as in the paper. The search never exceeds
         the number of images that remain. By default ``k_max`` is a fiftieth of
-        ``sample_size`` (20), or ``step_size`` where that is larger, and at most
+        ``sample_size`` (20), or ``step_size`` if that is larger, and at most
         a third of the images in the sample.
     similarity_threshold : float, default 0
         Mean silhouette above which a cluster is cohesive (the paper: .03; its
         prose has .4 and its pseudo-code .04).
     release_share : float, default 0.2
-        Of the cohesive clusters the most cohesive leave first, while together
-        they hold at most this share of the remaining images; the others are
-        clustered again with the rest. With 1, as in the paper, all leave.
+        Largest share of the remaining images that leaves in one iteration. The most
+        cohesive clusters leave first; the others are clustered again with the
+        remaining images. With 1, as in the paper, all cohesive clusters leave.
     stop_size : int, default 20
         Stop when fewer images remain (the paper).
     patience : int, default 3
-        Stop when this many iterations in a row find no cohesive cluster.
+        Stop after this number of consecutive iterations without a cohesive cluster.
     n_init : int, default 10
-        Restarts of k-means. They compete on a subset of the images, so that
-        they cost little.
+        Restarts of k-means. They are compared on a subset of the images, which
+        takes little time.
     normalize : {"l2"}, optional
-        Scale vectors to length one first, which makes distances those of angles.
+        Scale vectors to length one first, so that distances depend on angles only.
     n_components : int, optional
-        Work on that many principal components.
+        Use this number of principal components instead of the vectors.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
-        "exact" compares every image with every other, in time quadratic in their
-        number; "sampled" with at most 128 images drawn from each cluster, which
-        estimates the same silhouettes in linear time; "squared" has the exact
-        silhouettes of *squared* Euclidean distances, which are larger, in linear
-        time. "auto" is "exact" up to 50,000 images and "sampled" beyond.
+        "exact" compares every image with every other, in quadratic time. "sampled"
+        compares every image with at most 128 images drawn from each cluster and
+        estimates the same silhouettes in linear time. "squared" computes the exact
+        silhouettes of *squared* Euclidean distances, which are larger, in linear time.
+        "auto" is "exact" up to 50,000 images and "sampled" beyond.
     exact : bool, default False
-        Compute with whole numbers in float64 instead of float32: the same labels
-        on any machine with the same versions of numpy, scipy and scikit-learn,
-        at about twice the time. See :mod:`imagestrata.clustering.vectors`.
+        Compute with whole numbers in float64 instead of float32. The labels are then
+        the same on any machine with the same versions of numpy, scipy and
+        scikit-learn. This takes about twice the time. See :mod:`imagestrata.clustering.vectors`.
     random_state : int, RandomState instance or None, default None
-        Everything random follows from it, separately for each iteration.
+        Seed of all random draws; each iteration has its own random stream.
 
     Attributes
     ----------
@@ -99,9 +98,8 @@ class IterativeKMeans(ClusterEstimator):
         Cluster of each image from 0, largest first, ties by first image; -1 for
         the residual.
     silhouettes_ : ndarray of shape (n_samples,)
-        Silhouette in the iteration in which the image left, against the images
-        that then remained; for the residual in the last one it took part in
-        (NaN if in none).
+        Silhouette in the iteration in which the image left, among the images that
+        remained then; for the residual, in the last iteration (NaN if there was none).
     iterations_ : ndarray of shape (n_samples,)
         Iteration, from 1, in which the image left; 0 for the residual.
     distances_ : ndarray of shape (n_samples,)
@@ -118,13 +116,13 @@ class IterativeKMeans(ClusterEstimator):
 
     Notes
     -----
-    The method is that of the paper on iterative image clustering whose Figure 3
-    gives it as pseudo-code; ``docs/clustering.md`` lists our decisions where it is silent.
+    The method is that of the paper on iterative image clustering, whose Figure 3 gives it
+    as pseudo-code. Where the paper is silent, ``docs/clustering.md`` lists our decisions.
 
-    By default it departs from the paper in what leaves: the paper's threshold is
-    in the units of its encoder (with others, the same number lets everything or
-    nothing go), so here a share of the images decides, the most cohesive first.
-    ``cluster_images(preset="paper")`` gives the paper's rule.
+    The default rule for which clusters leave differs from the paper. The paper's threshold
+    is in the units of its encoder; with other encoders the same number releases all
+    clusters or none. Here the most cohesive clusters leave, up to a share of the images.
+    ``cluster_images(preset="paper")`` applies the paper's rule.
 
     References
     ----------
@@ -211,7 +209,7 @@ class IterativeKMeans(ClusterEstimator):
         check_float("release_share", self.release_share, minimum=0, maximum=1)
 
     def _check_k_max(self) -> None:
-        """An upper end that the search can reach, and not before its first step."""
+        """Check that the search can reach ``k_max`` and can make its first step."""
         if isinstance(self.k_max, str):
             if self.k_max != "sample":
                 raise ImagestrataError(
@@ -270,15 +268,15 @@ class IterativeKMeans(ClusterEstimator):
         number: int,
         engine: Engine,
     ) -> pd.DataFrame:
-        """The fit of one iteration: cluster (from 0, all used) and silhouette of each row.
+        """Cluster (from 0, all used) and silhouette of each row in one iteration.
 
-        None of :attr:`after_fit` may enter here.
+        The arguments in :attr:`after_fit` must not be used here.
         """
         start = time.perf_counter()
         rng = np.random.default_rng([seed, number])
         vectors = as_vectors(X.select(remaining), exact=self.exact, engine=engine)
         fit = fit_kmeans(self, vectors, rng)
-        # Of all images, so that one run has one measure.
+        # By the number of all images, so that a run uses one measure.
         measure = pick_measure(self.silhouette, len(X))
         scores = silhouettes(vectors, fit.labels, measure, rng)
         _, codes = np.unique(fit.labels, return_inverse=True)
@@ -286,7 +284,7 @@ class IterativeKMeans(ClusterEstimator):
         return pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})
 
     def _release(self, fit: pd.DataFrame) -> NDArray[np.intp]:
-        """Number, among the clusters that leave, of the cluster of each row; -1 where it stays."""
+        """For each row, the number of its cluster among those that leave; -1 if it stays."""
         codes: NDArray[np.intp] = fit["cluster"].to_numpy()
         sizes = np.bincount(codes)
         leaves = cohesive_clusters(
@@ -300,7 +298,7 @@ class IterativeKMeans(ClusterEstimator):
 
 
 def fit_kmeans(settings: IterativeKMeans, vectors: Vectors, rng: np.random.Generator) -> Fit:
-    """K-means of all vectors, with the given number of clusters or that found on a sample."""
+    """Fit k-means to all vectors, with the given number of clusters or one found on a sample."""
     n = len(vectors)
     if settings.k is not None:
         return kmeans(vectors, min(settings.k, n // 2), rng, settings.n_init)
@@ -318,7 +316,7 @@ def fit_kmeans(settings: IterativeKMeans, vectors: Vectors, rng: np.random.Gener
 
 
 def _largest_k(settings: IterativeKMeans, n_sampled: int) -> int:
-    """The end of the search for K on so many images."""
+    """The largest number that the search on ``n_sampled`` images tries."""
     if settings.k_max == "sample":
         return n_sampled
     if settings.k_max is not None:
@@ -340,8 +338,8 @@ def cohesive_clusters(
     threshold : float
         Only clusters with a higher mean silhouette leave (the paper's rule).
     share : float
-        The most cohesive leave first, while together they hold at most this
-        share of the images; the most cohesive one may always leave.
+        The most cohesive leave first, up to this share of the images; the most
+        cohesive one can always leave.
     """
     order = np.argsort(-means, kind="stable")
     within = np.cumsum(sizes[order]) <= share * sizes.sum()

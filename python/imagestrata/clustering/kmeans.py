@@ -1,4 +1,4 @@
-"""K-means: Lloyd's iterations from k-means++ seeds, in passes over blocks of rows."""
+"""K-means: Lloyd's iterations from k-means++ seeds, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..rows import blocks, map_in_order
 from .vectors import Vectors, square_distances, sum_rows
 
-#: Restarts compete on a random subset of this many rows, or this many per cluster.
+#: Restarts are compared on a random subset of so many rows, or so many per cluster.
 _SUBSET_ROWS = 2000
 _SUBSET_ROWS_PER_CLUSTER = 30
 _MAX_ITER = 300
-#: Lloyd stops once the within-cluster sum of squares falls by less than this share.
+#: Lloyd's iterations stop when the within-cluster sum of squares falls by less than this share.
 _TOLERANCE = 3e-5
 _DRAFT_TOLERANCE = 3e-3
 _FINALISTS = 3
@@ -51,13 +51,13 @@ def kmeans(
     n_init: int = 10,
     centers: NDArray[Any] | None = None,
 ) -> Fit:
-    """Fit k-means with at most k clusters (fewer where fewer rows are distinct).
+    """Fit k-means with at most k clusters (fewer if fewer rows are distinct).
 
-    All restarts, and the given ``centers`` as one more of them, compete on a
-    random subset of rows: drafts first, then the best drafts in earnest. The
-    winner goes on with all rows. This costs little more than a single run; the
-    sum of squares is that of the best of ten full runs, give or take what two
-    such bests differ by (measured: within 1%).
+    All restarts, and the given ``centers`` as a further one, are compared on a
+    random subset of rows: first with a loose tolerance, then the best of them with
+    the final one. The best fit continues with all rows. This takes little longer
+    than a single run; the sum of squares is within 1% of that of the best of ten
+    full runs (measured).
     """
     n_subset = max(_SUBSET_ROWS, _SUBSET_ROWS_PER_CLUSTER * k)
     if len(vectors) <= n_subset:
@@ -74,7 +74,7 @@ def kmeans(
 
 
 def lloyd(vectors: Vectors, centers: NDArray[Any], tolerance: float = _TOLERANCE) -> Fit:
-    """Improve centres until the partition settles."""
+    """Improve centres until the partition no longer changes."""
     labels = np.full(len(vectors), -1)
     squares = np.zeros(len(vectors))
     inertia = np.inf
@@ -91,7 +91,7 @@ def lloyd(vectors: Vectors, centers: NDArray[Any], tolerance: float = _TOLERANCE
 
 
 def _all_lloyd(vectors: Vectors, starts: list[NDArray[Any]], tolerance: float) -> list[Fit]:
-    """A fit from each start, side by side."""
+    """A fit from each start, in parallel."""
     alone = replace(vectors, engine=None)
     work = partial(lloyd, alone, tolerance=tolerance)
     return list(map_in_order(vectors.engine, work, starts))
@@ -100,17 +100,16 @@ def _all_lloyd(vectors: Vectors, starts: list[NDArray[Any]], tolerance: float) -
 def assign(
     vectors: Vectors, centers: NDArray[Any]
 ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
-    """One pass over the rows: what a round of Lloyd's iterations needs of them.
+    """Assign every row to its nearest centre: one pass of Lloyd's iterations.
 
     Returns
     -------
     labels : ndarray of shape (n,)
-        Nearest centre of each row; the first of several equally near.
+        Nearest centre of each row; the first one if several are equally near.
     square_distances : ndarray of shape (n,)
         Squared distance to it.
     sums : ndarray of shape (k, d)
-        Sum of the rows of each centre. Sums and counts of several passes over
-        separate rows add up.
+        Sum of the rows of each centre. Sums and counts of separate rows can be added.
     counts : ndarray of shape (k,)
         Number of rows of each centre.
     """
@@ -144,14 +143,14 @@ def _assign_shard(
     squares += shard.square_norms
     np.maximum(squares, 0, out=squares)
     counts = np.bincount(labels, minlength=k)
-    # Few bytes a row, since they may come from another machine.
+    # Few bytes per row, since they may be sent from another machine.
     return labels.astype(np.min_scalar_type(k)), squares, sums, counts
 
 
 def seed_centers(vectors: Vectors, k: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Greedy k-means++: draw far rows, keep the candidate that helps most.
+    """Greedy k-means++: draw distant rows, keep the candidate that reduces distances most.
 
-    Stops short of k when every row already lies on a centre.
+    Returns fewer than k centres if every row is equal to a centre.
     """
     n_candidates = 2 + int(np.log(k))
     first = vectors.rows[rng.integers(len(vectors), size=1)]
@@ -177,9 +176,9 @@ def _relocate_empty(
     sums: NDArray[np.float64],
     counts: NDArray[np.int64],
 ) -> bool:
-    """Give each empty cluster the row farthest from its centre; say whether any could move.
+    """Move the centre of each empty cluster to the row farthest from its centre.
 
-    Changes ``sums`` of the empty clusters, so that their new centre is that row.
+    Changes ``sums`` of the empty clusters accordingly. Returns whether any centre moved.
     """
     empty = np.flatnonzero(counts == 0)
     sums[empty] = centers[empty]

@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 from ..rows import blocks, map_in_order
 from .vectors import Vectors, square_distances, sum_rows
 
-#: "auto" compares all images with each other up to this many: some ten seconds' work.
+#: Largest number of images for which "auto" is "exact": about ten seconds of work.
 MOST_EXACT = 50_000
 
-#: Images of a cluster that "sampled" compares others with.
+#: Number of images of each cluster with which "sampled" compares every image.
 SAMPLED = 128
 
 _BLOCK = 1024
-#: Below this share of the squared norm, float32 leaves too few digits of a squared distance.
+#: Below this share of the squared norm, a squared distance in float32 is imprecise.
 _NEAR = 1e-2
 
-#: Variance of squared distances, as a share of their squared mean, that float32 can tell.
+#: Smallest relative variance of squared distances that float32 can represent.
 _SPREAD = 1e-5
 
-#: Squared distance, as a share of the squared norms, that rounding in float64 leaves of none.
+#: Relative squared distance that rounding in float64 can leave between equal vectors.
 _SAME = 1e-13
 
 
 def pick_measure(measure: str, n: int) -> str:
-    """The measure that ``"auto"`` stands for with n images; any other is taken as it is."""
+    """The measure that ``"auto"`` selects for n images; any other is returned unchanged."""
     if measure != "auto":
         return measure
     return "exact" if n <= MOST_EXACT else "sampled"
@@ -56,12 +56,12 @@ def silhouettes(
     measure : {"exact", "sampled", "squared"}
         See :data:`MEASURES`.
     rng : Generator, optional
-        What "sampled" draws with; by default always the same.
+        Generator for "sampled"; by default one with a fixed seed.
 
     Returns
     -------
     ndarray of shape (n,)
-        Between -1 and 1; all 0 when there is one cluster only.
+        Between -1 and 1; all 0 if there is only one cluster.
     """
     _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
@@ -95,9 +95,9 @@ def _from_means(
 def _n_others(
     codes: NDArray[np.intp], counts: NDArray[np.intp], itself: NDArray[Any] | int = 1
 ) -> NDArray[np.float64]:
-    """How many rows of each cluster each row is compared with, shape (n, k), at least 1.
+    """Number of rows of each cluster with which each row is compared, shape (n, k), at least 1.
 
-    Of the ``counts`` of its own cluster it is ``itself`` one, or not.
+    ``itself`` says whether a row is among the ``counts`` of its own cluster (1) or not (0).
     """
     others = np.tile(counts.astype(np.float64), (len(codes), 1))
     others[np.arange(len(codes)), codes] -= itself
@@ -107,10 +107,10 @@ def _n_others(
 def _exact(
     vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp], _: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Every row compared with every other.
+    """Silhouettes from the distances between all rows.
 
-    Rows are sorted by cluster, so that a block of the distance matrix meets few
-    clusters; only blocks on and above the diagonal are computed, each used for
+    Rows are sorted by cluster, so that a block of the distance matrix contains few
+    clusters. Only blocks on and above the diagonal are computed; each is used for
     its rows and its columns.
     """
     order = np.argsort(codes, kind="stable")
@@ -124,7 +124,7 @@ def _exact(
 
 
 def _strip(vectors: Vectors, codes: NDArray[np.intp], start: int) -> NDArray[np.float64]:
-    """Sums of distances between the rows of one block and all rows from there on."""
+    """Sums of distances between the rows of one block and these and all later rows."""
     sums = np.zeros((len(codes) - start, codes[-1] + 1))
     from_here = [slice(b.start + start, b.stop + start) for b in blocks(len(sums), _BLOCK)]
     above = from_here[0]
@@ -140,12 +140,12 @@ def _strip(vectors: Vectors, codes: NDArray[np.intp], start: int) -> NDArray[np.
 def _sampled(
     vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Every row compared with :data:`SAMPLED` random ones of each cluster.
+    """Silhouettes from the distances to :data:`SAMPLED` random rows of each cluster.
 
-    Of clusters that are no larger, with all: then silhouettes are exact. The mean distance
-    to a larger cluster is a regression estimate: what the sample says, corrected by how far
-    the sample errs in the mean *squared* distance, which is known without drawing. (With
-    whole numbers, when sums must not depend on their order, there is no correction.)
+    A smaller cluster is used whole, and its mean distances are exact. The mean distance to
+    a larger cluster is a regression estimate: the sample mean, corrected by the error of
+    the sample in the mean *squared* distance, which is known exactly. (With whole numbers,
+    where sums must not depend on their order, there is no correction.)
     """
     order = np.argsort(rng.random(len(codes)))
     order = order[np.argsort(codes[order], kind="stable")]
@@ -204,8 +204,8 @@ def _sampled_shard(
 def _correct(moments: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
     """Correct mean distances, in place, by the known mean squared distances.
 
-    The regression of distances on squared distances has the slope cov(d, d^2) / var(d^2);
-    where distances hardly differ, that of the parabola, 1 / 2d.
+    The regression of distances on squared distances has the slope cov(d, d^2) / var(d^2).
+    If distances hardly differ, the slope of the parabola, 1 / 2d, is used.
     """
     d, d2, d3, d4 = moments
     variance = d4 - d2**2
@@ -222,7 +222,7 @@ def _correct(moments: NDArray[np.float64], squares: NDArray[np.float64]) -> None
 def _distances(a: Vectors, above: slice, b: Vectors, beside: slice) -> NDArray[Any]:
     """Distances between blocks of rows of a and b, divided by the square root of 2.
 
-    The factor, which silhouettes do not feel, spares a pass over the block.
+    The factor saves a pass over the block and has no effect on silhouettes.
     """
     rows, columns = a.rows[above], b.rows[beside]
     row_norms, column_norms = a.square_norms[above] / 2, b.square_norms[beside] / 2
@@ -246,14 +246,14 @@ def _mend_near(
     columns: NDArray[Any],
     half_norms: NDArray[Any],
 ) -> None:
-    """Compute again, in float64, what cancellation spoilt: pairs far nearer than their norms."""
+    """Compute imprecise distances again in float64: those much smaller than the norms."""
     near = halves < _NEAR * half_norms[:, None]
     if near.any():
         i, j = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
         a, b = rows[i].astype(np.float64), columns[j].astype(np.float64)
         norms = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)
         squares = norms - 2 * (a @ b.T)
-        # Nearer than float32 can tell apart: the same vector.
+        # Too close for float32 to distinguish: the same vector.
         halves[np.ix_(i, j)] = np.where(squares > _SAME * norms, squares / 2, 0)
 
 
@@ -269,7 +269,7 @@ def _add_by_cluster(
 def _squared(
     vectors: Vectors, codes: NDArray[np.intp], sizes: NDArray[np.intp], _: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Silhouettes of squared distances, from means and variances alone.
+    """Silhouettes of squared distances, computed from means and variances.
 
     The sum over a cluster of |x - y|^2 is size * |x - mean|^2 plus the cluster's
     own sum of squares about its mean, which makes the cost linear in n.
@@ -332,7 +332,7 @@ def _squared_shard(
     return scores
 
 
-#: What rows are compared with -> function that does. "exact": every row, by Euclidean distance;
-#: "sampled": some rows of each cluster; "squared": every row, by squared distance. The latter
-#: two take time linear in n, for large corpora.
+#: Functions by measure. "exact" compares every row with every other by Euclidean distance,
+#: "sampled" with some rows of each cluster, "squared" with every row by squared distance.
+#: The latter two take time linear in n and suit large corpora.
 MEASURES = {"exact": _exact, "sampled": _sampled, "squared": _squared}

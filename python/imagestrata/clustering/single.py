@@ -1,4 +1,4 @@
-"""A single k-means of all images: the baseline that iterative clustering is compared with."""
+"""A single k-means of all images: the baseline for iterative clustering."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from ..engine import Engine
 from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_int
-from .base import ClusterEstimator, Partition, TableCache, single_trace
+from .base import ClusterEstimator, Partition, TableCache, single_partition
 from .kmeans import kmeans
 from .silhouette import pick_measure, silhouettes
 from .vectors import as_vectors
 
 
 class SingleKMeans(ClusterEstimator):
-    """K-means with a given number of clusters; no image is left over.
+    """K-means with a given number of clusters and without a residual.
 
     Parameters
     ----------
     n_clusters : int, default 80
-        Number of clusters; fewer are found where fewer vectors are distinct.
-        (The paper saw little gain in fit beyond 80 and drew its pairs from them.)
+        Number of clusters. Fewer are found if fewer vectors are distinct. (In the paper the
+        fit improves little beyond 80 clusters, and its pairs are drawn from 80.)
     n_init : int, default 10
-        Restarts of k-means. They compete on a subset of the images, so that
-        they cost little.
+        Restarts of k-means. They are compared on a subset of the images, which
+        takes little time.
     normalize : {"l2"}, optional
-        Scale vectors to length one first, which makes distances those of angles.
+        Scale vectors to length one first, so that distances depend on angles only.
     n_components : int, optional
-        Work on that many principal components.
+        Use this number of principal components instead of the vectors.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
         How silhouettes are computed: from all pairs of images, from at most 128
         images of each cluster, or from squared distances; see
         :class:`~imagestrata.IterativeKMeans`. "auto" is "exact" up to 50,000
         images and "sampled" beyond.
     exact : bool, default False
-        Compute with whole numbers in float64 instead of float32: the same labels
-        on any machine with the same versions of numpy, scipy and scikit-learn,
-        at about twice the time. See :mod:`imagestrata.clustering.vectors`.
+        Compute with whole numbers in float64 instead of float32. The labels are then
+        the same on any machine with the same versions of numpy, scipy and
+        scikit-learn. This takes about twice the time. See :mod:`imagestrata.clustering.vectors`.
     random_state : int, RandomState instance or None, default None
-        Everything random follows from it.
+        Seed of all random draws.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class SingleKMeans(ClusterEstimator):
         One row: iteration, n_remaining (all images), k and n_cohesive (clusters
         found), mean_size (of these), seconds.
     n_iter_ : int
-        1: the iterations that ``IterativeKMeans`` counts, not those of Lloyd's algorithm.
+        Always 1; the iterations of Lloyd's algorithm are not counted.
     n_features_in_ : int
         Width of the vectors.
 
@@ -122,4 +122,4 @@ class SingleKMeans(ClusterEstimator):
             _, labels = np.unique(fit.labels, return_inverse=True)
             scores = silhouettes(vectors, labels, pick_measure(self.silhouette, len(X)), rng)
             advance(len(X))
-        return Partition(labels, scores, np.ones_like(labels), single_trace(labels, start))
+        return single_partition(labels, scores, start)

@@ -1,4 +1,4 @@
-"""The step that clusters."""
+"""The step of clustering in a run folder."""
 
 from __future__ import annotations
 

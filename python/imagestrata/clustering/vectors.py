@@ -1,15 +1,15 @@
-"""Vectors made ready for arithmetic: float32 for speed, or whole numbers for exactness.
+"""Vectors prepared for computing: float32 for speed, or whole numbers for exactness.
 
 K-means and silhouettes compute squared distances from dot products and squared norms.
 :func:`as_vectors` prepares rows for that: it subtracts a common centre and scales all
 coordinates by one power of two, after which distances are those of the given vectors
-times one factor. Vectors in a file stay there, and are prepared as they are read.
+times one factor. Vectors in a file stay there and are prepared when they are read.
 
 The two kinds, float32 and exact, share all code. In the exact kind every coordinate is
 rounded to a whole number small enough that dot products, squared distances and sums over
-images stay below 2^53, where float64 holds whole numbers without error. Such sums come out
-the same in any order, with or without fused multiply-add, hence on any processor and with
-any number of threads.
+images stay below 2^53, up to which float64 represents whole numbers without error. Such sums
+are the same in any order, with or without fused multiply-add, and therefore on any processor
+and with any number of threads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..engine import Engine
 from ..rows import Rows, as_rows, blocks, map_in_order, shards
 
-#: float64 holds every whole number up to 2^53.
+#: float64 represents every whole number up to 2^53.
 _MANTISSA_BITS = 53
 
 _Result = TypeVar("_Result")
@@ -38,19 +38,19 @@ class Vectors:
     Attributes
     ----------
     rows : Rows of shape (n, d)
-        float32, or float64 holding whole numbers when ``exact``.
+        float32, or whole numbers in float64 if ``exact``.
     square_norms : ndarray of shape (n,)
-        In the type of ``rows``.
+        Same data type as ``rows``.
     exact : bool
-        Whether sums are free of rounding. The bound is on coordinates: with d
-        dimensions they keep (51 - log2 d) / 2 bits (21 of them at d = 512),
-        about as many as float32 has, for any n up to 2^30.
+        Whether sums are free of rounding errors. With d dimensions coordinates then
+        have (51 - log2 d) / 2 bits (21 at d = 512), about as many as float32, for any
+        n up to 2^30.
     largest_square : float
-        A bound on the squared distance between any two rows or centres.
+        Upper bound of the squared distance between any two rows or centres.
     n_summed : int
-        Rows that sums are taken over: of a shard, those of the whole.
+        Number of rows that enter sums; for a shard, the number of the whole matrix.
     engine : Engine or None
-        What works on shards; with None they are worked on one after the other.
+        Engine that processes shards; with None they are processed one after the other.
     """
 
     rows: Rows
@@ -64,32 +64,32 @@ class Vectors:
         return len(self.square_norms)
 
     def select(self, key: slice | NDArray[np.intp]) -> Vectors:
-        """Some of the rows, to be summed with the others; those in a file are not read yet."""
+        """Some of the rows as part of the same matrix; rows in a file are not read yet."""
         selected, norms = self.rows.select(key), self.square_norms[key]
         return replace(self, rows=selected, square_norms=norms, engine=None)
 
     def read(self, key: slice | NDArray[np.intp] = slice(None)) -> Vectors:
-        """Some of the rows, to be summed with the others, in memory."""
+        """Some of the rows as part of the same matrix, in memory."""
         return replace(self.select(key), rows=Rows(self.rows[key]))
 
     def take(self, key: NDArray[np.intp]) -> Vectors:
-        """Some of the rows in memory, as vectors of their own; not for other machines."""
+        """Some of the rows in memory, as a matrix of their own; not for other machines."""
         here = None if self.engine is None or self.engine.remote else self.engine
         return _vectors(Rows(self.rows[key]), self.square_norms[key], self.exact, here)
 
     def map_shards(
         self, work: Callable[..., _Result], *along: NDArray[Any], **given: Any
     ) -> Iterator[_Result]:
-        """Call ``work(shard, *along_of_shard, **given)`` on all shards; results in their order.
+        """Call ``work(shard, *along_of_shard, **given)`` on all shards; yield results in order.
 
         Parameters
         ----------
         work : function of a Vectors
-            Picklable, for other machines.
+            It must be picklable, for other machines.
         *along : ndarrays of shape (n, ...)
-            Each call gets the values of its shard's rows.
+            Each call receives the values for the rows of its shard.
         **given
-            Arguments that are the same for all calls.
+            Arguments of all calls.
         """
         calls = [
             (work, self.select(rows), [array[rows] for array in along], given)
@@ -98,13 +98,13 @@ class Vectors:
         return map_in_order(self.engine, _call, calls)
 
     def round_centers(self, centers: NDArray[np.float64]) -> NDArray[Any]:
-        """Centres in the type of the rows; whole numbers, too, when ``exact``."""
+        """Centres in the data type of the rows; whole numbers if ``exact``."""
         return np.rint(centers) if self.exact else centers.astype(np.float32)
 
     def snap(self, values: NDArray[Any], largest: float) -> NDArray[Any]:
-        """Round values in place so that the sum of one per row has no rounding error.
+        """Round values in place so that a sum of one value per row has no rounding error.
 
-        Does nothing unless ``exact``. ``largest`` bounds the values.
+        Does nothing unless ``exact``. ``largest`` is an upper bound of the values.
         """
         if self.exact:
             bits = math.ceil(math.log2(max(largest, 1.0) * self.n_summed)) - _MANTISSA_BITS
@@ -120,17 +120,17 @@ def as_vectors(
 ) -> Vectors:
     """Centre and scale the rows of a finite matrix.
 
-    Centring first keeps float32 precise when the vectors share a large offset;
-    the scale is a power of two, so that it costs no precision either.
+    Centring keeps float32 precise if the vectors have a large common offset. The
+    scale is a power of two and therefore exact.
 
     Parameters
     ----------
     X : Rows or ndarray of shape (n, d)
-        Rows of a file stay there; others are copied.
+        Rows in a file stay there; others are copied.
     exact : bool, default False
         See :class:`Vectors`.
     engine : Engine, optional
-        What works on shards, here and in :meth:`Vectors.map_shards`.
+        Engine that processes shards, here and in :meth:`Vectors.map_shards`.
     """
     rows = as_rows(X)
     extents = map_in_order(engine, _extent, [rows.select(shard) for shard in shards(len(rows))])
@@ -165,7 +165,7 @@ def square_distances(
 
 @dataclass(frozen=True, eq=False)
 class _Scaling:
-    """What is done to every row: shifted, scaled by a power of two, rounded when ``exact``."""
+    """Function of rows: centre, scale by a power of two, and round if ``exact``."""
 
     center: NDArray[np.float64]
     scale: float
@@ -181,7 +181,7 @@ class _Scaling:
 def _scaling(
     low: NDArray[Any], high: NDArray[Any], mean: NDArray[np.float64], exact: bool
 ) -> _Scaling:
-    """From the smallest, largest and mean value of each coordinate."""
+    """The scaling from the smallest, largest and mean value of each coordinate."""
     # The middle of the range, unlike the mean, does not depend on the order of rows.
     center = low.astype(np.float64) / 2 + high / 2 if exact else mean
     bits = (_MANTISSA_BITS - 2 - math.ceil(math.log2(len(center)))) // 2 if exact else 0

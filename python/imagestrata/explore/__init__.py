@@ -1,1 +1,1 @@
-"""Look at any step: typical images, gallery, montage, trace."""
+"""Typical images, keywords, pages and figures of the results of any step."""

@@ -1,4 +1,4 @@
-"""Figures: one look, and one way to store them."""
+"""The common style of figures, and how they are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..wording import arg, quote
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Readable in greyscale and by people who do not see all colours.
+#: Colours that can be distinguished in greyscale and with colour blindness.
 INK, SOFT, LINE = "#1d1f22", "#62676e", "#e4e5e8"
 MAIN, PALE, BRIGHT = "#5b7896", "#cfd4da", "#e08a00"
 
@@ -50,8 +50,8 @@ _STYLE: Any = {
     "svg.hashsalt": "imagestrata",  # the same file every time
 }
 
-#: How to store each kind of file: without the time of day. A PNG of photographs takes a third of
-#: the time at this level, and a twelfth more room.
+#: Options by kind of file; no file contains the time. At this level a PNG of photographs takes a
+#: third of the time and is a twelfth larger.
 _OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"pil_kwargs": {"compress_level": 3}},
     ".pdf": {"metadata": {"CreationDate": None}},
@@ -63,8 +63,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 def figure(
     width: float, height: float, out: str | os.PathLike[str] | None, *, dpi: int = 200
 ) -> Iterator[Figure]:
-    """Yield an empty figure of a size in inches; store it as ``out`` in the end, if given."""
-    # pyplot is not used, but once it is loaded notebooks show the figure that a cell returns.
+    """Yield an empty figure of a size in inches; store it as ``out`` at the end, if given."""
+    # pyplot is not used, but notebooks show returned figures only after it is loaded.
     import matplotlib.pyplot
     from matplotlib.figure import Figure
 
@@ -84,7 +84,7 @@ def _check_target(out: str | os.PathLike[str]) -> Path:
     target = expand_home(out)
     if target.suffix.lower() not in _OPTIONS:
         raise ImagestrataError(
-            f"{arg('out')} must end in {', '.join(_OPTIONS)}; got {quote(out)}.",
+            f"{arg('out')} must end in {', '.join(_OPTIONS)}, not {quote(out)}.",
         )
     make_folder(target.parent, "out")
     return target

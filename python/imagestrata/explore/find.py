@@ -1,4 +1,4 @@
-"""The images that say what a cluster is."""
+"""The most and the least typical images of clusters."""
 
 from __future__ import annotations
 
@@ -25,28 +25,27 @@ def find_images(
     *,
     order: str = "typical",
 ) -> pd.DataFrame:
-    """The most typical images of one cluster, of several, or of all.
+    """Find the most typical images of one cluster, of several, or of all.
 
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     clusters : int or sequence of int, optional
-        Numbers of clusters, 1 for the largest, -1 for the residual. Without
-        it, all clusters (and not the residual).
+        Numbers of clusters, 1 for the largest, -1 for the residual. By default all
+        clusters without the residual.
     n : int, default 9
-        Images per cluster; a smaller cluster gives all it has. Nine make the
-        square collage by which a topic is often shown.
+        Number of images per cluster; all images of a smaller cluster. Nine images form the
+        square collage that often represents a topic.
     order : {"typical", "atypical"}, default "typical"
-        Highest silhouette first, or lowest first: the images that the cluster
-        holds most and least firmly. Ties are broken by the distance to the
-        centroid, then by the image's id.
+        Highest silhouette first, or lowest first. Ties are broken by the distance to the
+        centroid, then by the id of the image.
 
     Returns
     -------
     DataFrame
         ``cluster``, ``rank`` (from 1 within the cluster), ``image_id``,
-        ``path``, ``file``, ``silhouette`` and ``distance``; clusters in the order asked for.
+        ``path``, ``file``, ``silhouette`` and ``distance``; in the order of ``clusters``.
 
     Raises
     ------

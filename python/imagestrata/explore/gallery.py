@@ -1,4 +1,4 @@
-"""A page to look at a clustering."""
+"""A page that shows a clustering."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _IMAGE_COLUMNS = (
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
 )  # fmt: skip
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
-#: Wider or narrower images are cut on the page (not in the large view).
+#: Ratios of width to height beyond which images are cropped (not in the large view).
 _RATIOS = (0.5, 2.5)
-#: Terms beside a cluster.
+#: Number of terms beside a cluster.
 N_KEYWORDS = 8
 
 
@@ -56,62 +56,60 @@ def image_gallery(
 ) -> Page:
     """Make a page that shows the clusters with their images.
 
-    It opens from disk in any browser, without a network: clusters in order of
-    size with their typical images, all images of a cluster, the residual, the
-    sample, the course of the iterations. Images can be ticked, and the ids of
-    the ticked ones copied or downloaded as CSV (where a path that a spreadsheet
-    would take for a formula gets a quote before it).
+    The page opens from disk in any browser, without a network. It shows clusters in order
+    of size with their typical images, all images of a cluster, the residual, the sample,
+    and the iterations. You can select images, and copy their ids or save them as CSV (in
+    which a path that a spreadsheet program would read as a formula has a quote before it).
 
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     out : path
-        The run folder; the page is written to ``gallery/index.html`` in it,
-        with small copies of the images beside it. The originals stay where
-        they are and are opened from there.
+        Run folder. The page is written to ``gallery/index.html`` in it, with small copies of
+        the images beside it. The page opens the originals where they are.
     sample : DataFrame, optional
-        What :func:`sample_images` returned: these images are marked.
+        The result of :func:`sample_images`: these images are marked.
     keywords : DataFrame, optional
-        What :func:`cluster_keywords` returned: the first of its terms stand beside
-        each cluster.
+        The result of :func:`cluster_keywords`: its first terms are shown beside each
+        cluster.
     points : DataFrame, optional
-        What :func:`map_images` returned: the page gets a map, to move about in and to
-        tick images with a lasso.
+        The result of :func:`map_images`: the page has a map in which you can zoom and
+        select images with a lasso.
     n_typical : int, default 12
-        Images shown for each cluster at first, the highest silhouettes.
+        Number of images shown for each cluster at first, those with the highest
+        silhouettes.
     thumbnail : int, default 160
         Height of the images on the page, in CSS pixels. The small copies are
         JPEG files, their longer side twice that.
     view : bool, optional
-        Open the page in a browser. By default where a person types into the session, at a
-        screen; notebooks show a link, and scripts open nothing.
+        Whether to open the page in a browser. By default only in an interactive session
+        with a display; notebooks show a link, and scripts do not open the page.
     overwrite : bool, default False
-        Replace a gallery made there from another clustering, sample or settings.
+        Replace a gallery of another clustering, sample or settings in the folder.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     Page
-        The path of the page, which a notebook shows as a link; it works like any
-        ``pathlib.Path``. An image whose file is gone, unreadable or no longer the one
-        that was clustered is shown as a grey field with the reason.
+        The path of the page, a ``pathlib.Path`` that a notebook shows as a link. An image
+        whose file is missing, unreadable or has changed since clustering is shown as a grey
+        field with the reason.
 
     Raises
     ------
     ImagestrataError
-        If the folder cannot be written or holds another gallery, the sample has
-        images that the clustering has not, or an image has no place on the map.
+        If the folder cannot be written or contains another gallery, the sample has images
+        that are not in the clustering, or an image has no place on the map.
 
     Notes
     -----
-    Of more than 50,000 images that many are shown, and the page says so: of each
-    cluster the most typical ones, the whole sample, and others drawn at random, the
-    same every time. Sizes, shares and the numbers on the map are those of all images.
+    With more than 50,000 images the page shows 50,000 of them and reports this: the most
+    typical ones of each cluster, the whole sample, and others drawn at random with a fixed
+    seed. Sizes, shares and the numbers on the map describe all images.
 
-    Interrupted and called again, it goes on where it stopped: small copies
-    that are there are taken as they are.
+    An interrupted call continues when you repeat it: existing small copies are used again.
     """
     check_clustering(clustering)
     n_typical = check_int("n_typical", n_typical, minimum=1)
@@ -169,7 +167,7 @@ def image_gallery(
 
 
 def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.int64]:
-    """Rows of the images that were sampled."""
+    """Rows of the sampled images."""
     if sample is None:
         return np.array([], dtype=np.int64)
     sample = check_table("sample", sample, ("image_id",), "sample_images")
@@ -186,7 +184,7 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
 
 
 def _with_clusters(sample: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The sample with the clusters that its images are in; an error if it says others."""
+    """The sample with the clusters of its images; an error if its own clusters differ."""
     cluster = sample["image_id"].map(images.set_index("image_id")["cluster"])
     if "cluster" not in sample:
         return sample.assign(cluster=cluster)
@@ -203,9 +201,9 @@ def _with_clusters(sample: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 def _content(
     clustering: Clustering, images: pd.DataFrame, shown: pd.DataFrame, sampled: list[int]
 ) -> dict[str, Any]:
-    """What the page shows, but for the pictures: plain values, a list per column.
+    """The data of the page without pictures: plain values, a list per column.
 
-    ``images`` are counted, and ``shown`` are on the page, in the same order.
+    ``images`` are counted and ``shown`` are on the page, in the same order.
     """
     paths = [path if isinstance(path, str) else None for path in shown["path"]]
     root = _root([path for path in paths if path is not None])
@@ -239,7 +237,7 @@ def _map(
 def _groups(
     clustering: Clustering, images: pd.DataFrame, shown: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """The clusters and, last, the residual, each with the place of its first image."""
+    """The clusters and finally the residual, each with the place of its first image."""
     table = clustering.clusters
     residual = images.loc[images["cluster"] == -1, "silhouette"]
     numbers = [*table["cluster"].tolist(), *([-1] if len(residual) else [])]
@@ -280,7 +278,7 @@ def _pictures(made: list[Any]) -> dict[str, Any]:
 
 
 def _numbers(column: pd.Series[Any], digits: int | None = None) -> list[float | int | None]:
-    """Numbers as JSON has them, None where one is missing; whole ones without digits."""
+    """Numbers for JSON, None for missing ones; whole numbers without decimals."""
     values = [None if pd.isna(value) else value for value in column]
     return [
         None if value is None
@@ -298,14 +296,14 @@ def _texts(column: pd.Series[Any]) -> list[str | None]:
 
 
 def _root(paths: list[str]) -> str:
-    """The folder that all paths have in common, as they spell it, with a separator in the end."""
+    """The common folder of all paths, in their spelling, with a separator at the end."""
     shared = os.path.commonprefix(paths)  # noqa: RUF071 - cut at a separator below
     return shared[: shared.rfind(os.sep) + 1]
 
 
 def _bases(root: str, page_folder: Path) -> list[str]:
-    """Where the originals may be found: seen from the page (so that both may be moved together),
-    and where they lie now (so that the run folder may be moved alone)."""
+    """Addresses of the folder of originals: relative to the page, so that both can be moved
+    together, and absolute, so that the run folder can be moved alone."""
     folder = os.path.abspath(root)  # noqa: PTH100 - resolve() would follow links that may change
     bases = [Path(folder).as_uri().rstrip("/") + "/"]
     try:
@@ -333,4 +331,4 @@ def _summary(clustering: Clustering) -> str:
         for name, text in parts.items()
         if not pd.isna(line[name])
     ]
-    return "\u00a0· ".join(texts)  # so that lines break after the dots
+    return "\u00a0· ".join(texts)  # lines break after the dots

@@ -1,4 +1,4 @@
-"""The words that tell clusters apart."""
+"""Words that distinguish clusters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..wording import arg, kind_of, quote
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: A word: letters and digits of any script, inner apostrophes and hyphens, a leading # or @.
+#: A word: letters and digits of any script, apostrophes and hyphens inside, a leading # or @.
 _WORD = re.compile(r"[#@]?\w+(?:['’-]\w+)*")
 
-#: Words of describing as such, which say nothing of what is described.
+#: Words of descriptions in general, which are not informative about an image.
 UNINFORMATIVE = frozenset(
     """
     appear appears appearing atmosphere background capture captures capturing connotation
@@ -60,28 +60,29 @@ def cluster_keywords(
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     texts : DataFrame, optional
-        The texts and a column ``image_id``, ``path`` or ``file``: what :func:`describe_images` or
-        :func:`tag_images` returned, or a table of yours. The texts of several rows
-        of one image are joined. By default the texts are a column of the
-        clustering's images.
+        The texts and a column ``image_id``, ``path`` or ``file``: the result of
+        :func:`describe_images` or :func:`tag_images`, or your own table. The texts of several
+        rows of one image are joined. By default the texts are a column of the clustering's
+        images.
     column : str, default "description"
-        The column that holds the texts (of :func:`tag_images`: ``"label"``).
+        Column with the texts (``"label"`` in the result of :func:`tag_images`).
     separator : str, optional
-        What separates terms in a text that is a list, such as ``";"``; terms may then
-        be several words, as labels are. By default texts are cut into words: runs of
-        letters and digits of any script, with a leading # or @ if they have one.
+        Separator of terms in a text that is a list, such as ``";"``; terms can then have
+        several words, as labels do. By default texts are divided into words: sequences of
+        letters and digits of any script, with a leading # or @.
     n : int, default 10
-        Terms per cluster; a cluster may have fewer.
+        Number of terms per cluster; a cluster can have fewer.
     order : {"ctfidf", "frex", "frequency"}, default "ctfidf"
-        Which of the scores below decides the terms of a cluster and their order.
+        Score by which the terms of a cluster are selected and ordered; see below.
     min_images : int, default 2
-        Terms in the texts of fewer images than that are left out: slips, names.
+        Smallest number of images with a term; rarer terms, such as misspellings and names,
+        are left out.
     stop_words : "english", sequence of str, or None; default "english"
-        Words that say nothing. ``"english"`` is the list of scikit-learn and the words
-        with which images are described (*conveys*, *suggests*, *image*); a sequence
-        takes its place, for other languages.
+        Words to leave out. ``"english"`` is the list of scikit-learn and words that are
+        common in descriptions of images (*conveys*, *suggests*, *image*). Give a sequence
+        for other languages.
     drop : sequence of str, optional
         Further words to leave out.
 
@@ -91,29 +92,31 @@ def cluster_keywords(
         One row per cluster and term, best first:
 
         - ``cluster``, ``rank`` (from 1), ``term`` (in lower case);
-        - ``n``: how often it comes in the cluster's texts;
-        - ``n_images`` with it, and their ``share`` of the cluster's images with a text;
+        - ``n``: frequency in the cluster's texts;
+        - ``n_images`` with the term, and their ``share`` of the cluster's images with a text;
         - ``ctfidf``: class-based TF-IDF, see Notes;
-        - ``exclusivity``: of the term's rates in all clusters, the share that is this
-          cluster's; 1 for a term that comes in no other;
-        - ``frex``: frequency and exclusivity in one, between 0 and 1.
+        - ``exclusivity``: rate of the term in this cluster as a share of the sum of its rates
+          in all clusters; 1 for a term that occurs in no other cluster;
+        - ``frex``: combination of frequency and exclusivity, between 0 and 1.
 
     Raises
     ------
     ImagestrataError
-        If the texts cannot be found, fit none of the images, or leave no words.
+        If the column of texts does not exist, or no text of an image in a cluster has a term
+        that is kept.
 
     Notes
     -----
-    The texts of a cluster count as one document (Grootendorst 2022, *BERTopic*): with
-    the rate ``r`` of a term among the cluster's terms, ``f`` times the term in all
-    clusters, and ``a`` terms in the average cluster, ``ctfidf = r * log(1 + a / f)``.
+    The texts of a cluster count as one document (Grootendorst 2022, *BERTopic*):
+    ``ctfidf = r * log(1 + a / f)``, with the rate ``r`` of a term among the cluster's
+    terms, its frequency ``f`` in all clusters, and the average number ``a`` of terms in a
+    cluster.
 
-    ``frex`` is the harmonic mean of two ranks among the cluster's terms, as shares: of
-    its rate and of its exclusivity (Bischof and Airoldi 2012; with equal weights, as
+    ``frex`` is the harmonic mean of two ranks among the cluster's terms, as shares: the
+    ranks of rate and of exclusivity (Bischof and Airoldi 2012; with equal weights, as
     in the R package stm).
 
-    The residual is no topic: its texts are neither shown nor compared with.
+    The residual is not a topic: its texts are neither shown nor used for comparison.
 
     Examples
     --------
@@ -143,9 +146,9 @@ def cluster_keywords(
     if counts.empty:
         raise ImagestrataError(
             f"The column {quote(column)} of {plural(len(found), 'image')} in clusters leaves no "
-            f"terms that come in at least {plural(min_images, 'image')}.",
-            f"Lower {arg('min_images')}, or look whether {arg('stop_words')} or {arg('drop')} "
-            "take everything.",
+            f"terms that occur in at least {plural(min_images, 'image')}.",
+            f"Lower {arg('min_images')}, or check whether {arg('stop_words')} or {arg('drop')} "
+            "contain all words.",
         )
     texts_per_cluster = found.groupby("cluster")["image_id"].nunique()
     scored = _scores(counts)
@@ -170,7 +173,7 @@ def _words(name: str, words: Any) -> list[str]:
         raise ImagestrataError(f"{arg(name)} must be a list of words, not {quote(words)}.")
     found = list(words)
     if not all(isinstance(word, str) for word in found):
-        raise ImagestrataError(f"{arg(name)} must be a list of words; it has other values in it.")
+        raise ImagestrataError(f"{arg(name)} must be a list of words; it contains other values.")
     return found
 
 
@@ -192,20 +195,20 @@ def values_of_clusters(
     name: str = "texts",
     residual: str = "drop",
 ) -> pd.DataFrame:
-    """``image_id``, ``cluster`` and ``text`` of images, for each row with a text.
+    """``image_id``, ``cluster`` and ``text`` for each row with a text.
 
-    Of cells that are lists or arrays there is a row for each element.
+    Cells that are lists or arrays have a row for each element.
 
     Parameters
     ----------
     clustering : Clustering
     table : DataFrame or None
-        ``image_id`` and the column; None for the clustering's own images.
+        ``image_id`` and the column; None for the clustering's images.
     column : str
     name : str
-        What the user calls the table, for messages.
+        The argument of the table, for messages.
     residual : {"drop", "together"}
-        Whether images in no cluster are left out, or one group.
+        Whether images in no cluster are left out or form one group.
     """
     where = "the clustering's images" if table is None else arg(name)
     if table is None:
@@ -222,7 +225,7 @@ def values_of_clusters(
         raise ImagestrataError(
             f"There is no column {quote(absent[0])} in {where}; there are "
             f"{', '.join(map(str, table.columns))}.",
-            f"Name the column that holds the {name} as {arg('column')}, or give a table as "
+            f"Give the name of the column with the {name} as {arg('column')}, or a table as "
             f"{arg(name)}.",
         )
     inside = clustering.images[["image_id", "cluster"]]
@@ -243,13 +246,13 @@ def values_of_clusters(
         raise ImagestrataError(
             f"None of {plural(len(inside), 'image')} in clusters has {one}: {where} has "
             f"{len(given)} {name} in the column {quote(column)}.",
-            f"The {name} must carry the same image_id as the clustering.",
+            f"The {name} must have the same image_id as the clustering.",
         )
     return found
 
 
 def check_separator(separator: Any) -> str | None:
-    """What separates the entries of a text that is a list."""
+    """The checked separator of entries in a text that is a list."""
     if separator is not None and (not isinstance(separator, str) or not separator):
         raise ImagestrataError(
             f"{arg('separator')} must be a text such as {quote(';')}, or {quote(None)}, not "
@@ -259,7 +262,7 @@ def check_separator(separator: Any) -> str | None:
 
 
 def _cutter(separator: str | None, ignored: set[str]) -> Callable[[str], list[str]]:
-    """A function that cuts a text into terms."""
+    """A function that divides a text into terms."""
 
     def cut(text: str) -> list[str]:
         pieces = _WORD.findall(text) if separator is None else text.split(separator)
@@ -275,7 +278,7 @@ def _cutter(separator: str | None, ignored: set[str]) -> Callable[[str], list[st
 def _count_terms(
     found: pd.DataFrame, cut: Callable[[str], list[str]], min_images: int
 ) -> pd.DataFrame:
-    """``cluster``, ``term``, ``n`` and ``n_images`` of terms that enough images have."""
+    """``cluster``, ``term``, ``n`` and ``n_images`` of terms that occur in enough images."""
     rows = found.assign(term=found["text"].map(cut)).explode("term").dropna(subset="term")
     images_with = rows.groupby("term")["image_id"].nunique()
     rows = rows[rows["term"].map(images_with) >= min_images]
@@ -300,13 +303,13 @@ def _scores(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rank_shares(values: pd.Series[float], clusters: pd.Series[int]) -> NDArray[np.float64]:
-    """The rank of each value within its cluster as a share of the values there."""
+    """The rank of each value within its cluster, as a share of the number of values."""
     shares = values.groupby(clusters).rank(method="average", pct=True)
     return np.asarray(shares, dtype=np.float64)
 
 
 def _best(scored: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
-    """The ``n`` best terms of each cluster; ties by frequency, then by the alphabet."""
+    """The ``n`` best terms of each cluster; ties by frequency, then in alphabetical order."""
     ordered = scored.sort_values(
         ["cluster", by, "n", "term"], ascending=[True, False, False, True], ignore_index=True
     )

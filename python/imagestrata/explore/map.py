@@ -1,4 +1,4 @@
-"""Images on a map: alike ones lie near each other."""
+"""Maps of images on which similar images are close to each other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from ..clustering.clustering import Clustering, check_clustering, check_same_run
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
+from ..errors import plural
 from ..progress import Progress
 from ..validate import check_choice, check_idle
 from ..verbs import public
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 _NAMES = {"umap": "UMAP", "pca": "Principal components 1 and 2"}
 #: Inches.
 _SIDE = 6.5
-#: A letter of a label, its line, and how far above its place it stands, as shares of the side: a
-#: little, where it does not hide a small group.
+#: Width of a letter of a label, height of its line, and its distance above its place, as shares
+#: of the side. The distance keeps small groups visible.
 _LETTER, _LINE, _ABOVE = 0.0125, 0.032, 0.024
 
 
@@ -41,32 +42,32 @@ def map_images(
     seed: int = 0,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Lay out images on a plane, so that alike ones lie near each other.
+    """Place images on a plane so that similar images are close to each other.
 
     Parameters
     ----------
     embeddings : Embeddings, or vectors
-        What was clustered.
+        The clustered vectors.
     method : {"umap", "pca"}, default "umap"
-        ``"umap"`` shows which images are neighbours, and needs the package umap-learn.
-        ``"pca"``, the first two principal components, is quick and shows the largest
-        differences, with clusters on top of each other.
+        ``"umap"`` keeps neighbours together and needs the package umap-learn.
+        ``"pca"``, the first two principal components, is fast and shows the largest
+        differences; clusters overlap.
     n_neighbors : int, default 25
-        UMAP: neighbours of each image that the map is to keep close. More show the
-        large shape, fewer the details. 25 and the 0.01 below are the settings of the
-        vision-language paper's map.
+        UMAP: number of neighbours of each image that the map keeps close. Large values show
+        the overall structure, small ones the details. 25 and the 0.01 below are the settings
+        of the map in the vision-language paper.
     min_dist : float, default 0.01
-        UMAP: how tightly points may lie.
+        UMAP: smallest distance between points.
     seed : int, default 0
-        The same seed gives the same map on one machine; UMAP runs in one thread for it.
+        The same seed gives the same map on one machine; UMAP therefore runs in one thread.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     DataFrame
-        One row per image: ``image_id``, ``x``, ``y``, ``method``. For :func:`plot_map`,
-        and for :func:`image_gallery`, where one can move about in it.
+        One row per image: ``image_id``, ``x``, ``y``, ``method``. :func:`plot_map` draws it,
+        and the page of :func:`image_gallery` shows it interactively.
 
     Raises
     ------
@@ -75,9 +76,9 @@ def map_images(
 
     Notes
     -----
-    A map is for looking: of UMAP's, neither the size of a group nor the distance
-    between two groups far from each other means anything. Cluster the embeddings, or
-    what :func:`reduce_embeddings` makes of them in more dimensions, not the map.
+    Use a map for exploration only: sizes of groups and distances between distant groups on
+    a UMAP map cannot be interpreted. Cluster the embeddings, or the result of
+    :func:`reduce_embeddings` with more dimensions, not the map.
 
     Examples
     --------
@@ -119,21 +120,21 @@ def plot_map(
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     points : DataFrame
-        What :func:`map_images` returned.
+        The result of :func:`map_images`.
     out : path, optional
-        Where to store the figure: a name ending in .png, .pdf or .svg.
+        File for the figure, with a name that ends in .png, .pdf or .svg.
     keywords : DataFrame, optional
-        What :func:`cluster_keywords` returned: the first term of each cluster stands
-        beside its number, where there is room.
+        The result of :func:`cluster_keywords`: the first term of each cluster is written
+        beside its number if there is room.
 
     Returns
     -------
     matplotlib.figure.Figure
-        6.5 x 6.8 inches. The number of a cluster stands above the median of its images,
-        unless that of a larger one is in its way. Eight colours are shared by all
-        clusters, far ones by preference; the residual is grey.
+        6.5 x 6.8 inches. The number of a cluster is above the median of its images, unless
+        it would cover that of a larger cluster. Clusters share eight colours; clusters with
+        the same colour are far from each other where possible. The residual is grey.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def plot_map(
     colour_of = dict(zip(numbers, spread_colours(centres), strict=True))
     colours = [PALETTE[colour_of[c]] if c in colour_of else PALE for c in clusters]
     terms = {row: words[number][0] for row, number in enumerate(numbers) if words.get(number)}
-    # The residual first, beneath the clusters; of these the smallest last, on top.
+    # The residual is drawn first, then clusters; the smallest cluster is on top.
     order = np.lexsort((clusters, clusters > 0))
     with figure(_SIDE, _SIDE + 0.3, out) as drawn:
         axes = drawn.add_axes((0.02, 0.06, 0.96, 0.92))
@@ -163,7 +164,7 @@ def plot_map(
             c=np.array(colours)[order],
             linewidths=0,
             alpha=0.75,
-            rasterized=True,  # a vector file with a path per image would be slow to open
+            rasterized=True,  # vector files with a path per image open slowly
         )
         for row, text in fitting_labels(centres, [*map(str, numbers)], terms).items():
             _write(axes, centres[row] + (0, _ABOVE), text)
@@ -172,17 +173,17 @@ def plot_map(
 
 
 def dot_area(n: int) -> float:
-    """Points squared: smaller dots where there are more of them."""
+    """Area of a dot in points squared, smaller for larger numbers of dots."""
     return float(np.clip(6000 / n, 3, 30))
 
 
 def fitting_labels(
     centres: NDArray[np.float64], names: list[str], words: dict[int, str]
 ) -> dict[int, str]:
-    """Labels by row, on a square of side 1, so that none covers another.
+    """Labels by row, on a square of side 1, that do not cover each other.
 
-    A name is left out where an earlier one is in its way; a word, by row, joins its
-    name where there is room.
+    A name is left out if it would cover an earlier one; a word is appended to its name if
+    there is room.
     """
     texts: dict[int, str] = {}
 
@@ -219,5 +220,4 @@ def _caption(clustering: Clustering, method: str | None) -> str:
     n, n_clusters = len(clustering.images), len(clustering.clusters)
     residual = "; grey: in no cluster" if (clustering.images["cluster"] < 0).any() else ""
     name = f"{_NAMES.get(method, method)}: " if method else ""
-    images, clusters = "image" + "s" * (n != 1), "cluster" + "s" * (n_clusters != 1)
-    return f"{name}{n:,} {images}, {n_clusters:,} {clusters}{residual}"
+    return f"{name}{plural(n, 'image')}, {plural(n_clusters, 'cluster')}{residual}"

@@ -1,4 +1,4 @@
-"""Which authors, hashtags, days or tags are over-represented in which cluster."""
+"""Authors, hashtags, days or tags that are over-represented in clusters."""
 
 from __future__ import annotations
 
@@ -32,30 +32,29 @@ def cluster_metadata(
     order: str = "frequency",
     min_images: int = 1,
 ) -> pd.DataFrame:
-    """Count a column of the images' metadata in each cluster, against the whole corpus.
+    """Count values of metadata in each cluster, and compare them with the whole corpus.
 
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     metadata : DataFrame, optional
-        The column, and one that names images (``image_id``, ``path`` or ``file``, of
-        which a unique end is enough); an image may have several rows. By default the
-        column is one of the clustering's images.
+        Table with the column and ``image_id``, ``path`` or ``file`` (a unique end of the path
+        suffices); an image can have several rows. By default the images of the clustering.
     column : str
-        The column: an author, a day, a party, hashtags. Its values count as text; cut
-        numbers into groups first. Of cells that are lists or arrays every element is a
-        value.
+        Name of the column, such as author, day, party or hashtags. Its values are read as
+        text; divide numbers into groups first. Every element of a cell that is a list or
+        array is a value.
     separator : str, optional
-        What separates the entries of a text that is a list, such as ``" "`` for
-        hashtags. By default a text is one value.
+        Separator of the entries of a text that is a list, such as ``" "`` for hashtags. By
+        default a text is one value.
     n : int, default 10
-        Values per cluster; a cluster may have fewer.
+        Number of values per cluster; a cluster can have fewer.
     order : {"frequency", "lift"}, default "frequency"
-        Which values are taken, and in which order: those of most images, or those whose
-        lift is surely high (by ``lift_low``, since rare values have high lifts by chance).
+        Order by which values are selected: by number of images, or by ``lift_low``, the lower
+        end of the interval of the lift (since rare values have high lifts by chance).
     min_images : int, default 1
-        Values of fewer images of the corpus are left out.
+        Smallest number of images of the corpus with a value; rarer values are left out.
 
     Returns
     -------
@@ -63,35 +62,34 @@ def cluster_metadata(
         One row per cluster and value, those of the residual (cluster -1) last:
 
         - ``cluster``, its ``size`` in images, ``rank`` (from 1), ``value``;
-        - ``n_images`` of the cluster with the value, of ``n`` that have any value;
-        - ``share``, the first by the second, with ``conf_low`` and ``conf_high`` (95%,
-          Wilson);
-        - ``share_corpus``: the same share of all images with any value, the residual
-          among them;
+        - ``n_images`` of the cluster with the value, and ``n`` with any value;
+        - ``share``, their ratio, with ``conf_low`` and ``conf_high`` (95%, Wilson);
+        - ``share_corpus``: the same share among all images with any value, including the
+          residual;
         - ``lift``: ``share / share_corpus``, with ``lift_low`` and ``lift_high`` (95%);
-          over 1, the value is over-represented.
+          above 1, the value is over-represented.
 
-        An image counts once for a value. One without any value counts nowhere.
+        An image counts once for a value. Images without any value do not count.
 
     Raises
     ------
     ImagestrataError
-        If the column cannot be found, fits none of the images, or has no value of
-        ``min_images`` images.
+        If the column does not exist, has no value for images of the clustering, or has no
+        value with ``min_images`` images.
 
     Notes
     -----
-    The study's Tables A3 to A5 list, for every cluster and the residual, its size and how
-    many images carry a hashtag or author; ``n_images`` is that number.
+    Tables A3 to A5 of the study list, for every cluster and the residual, its size and the
+    number of images with a hashtag or author; ``n_images`` is that number.
 
     A cluster is part of the corpus, so the two shares of the lift are not independent.
-    The shares p in the cluster and q in the rest of the corpus are. With w, the cluster's
-    part of the images, ``lift = p / (w p + (1 - w) q) = 1 / (w + (1 - w) q / p)`` rises
-    with the ratio p / q: its interval is that of the ratio, carried over. The interval of
-    the ratio is recovered from Wilson's of p and of q (MOVER-R; Donner and Zou 2012,
-    Newcombe 2016), which, unlike Katz's logarithm, needs no correction where a count is
-    zero. Intervals treat images as drawn independently; those of one author or one day
-    are not, and many values are looked at: read them as a guide to what is worth a look.
+    The shares p in the cluster and q in the rest of the corpus are independent. With w, the
+    cluster's share of the images, ``lift = p / (w p + (1 - w) q) = 1 / (w + (1 - w) q / p)``
+    increases with the ratio p / q: its interval is the transformed interval of the ratio.
+    That interval is computed from Wilson's intervals of p and q (MOVER-R; Donner and Zou
+    2012, Newcombe 2016), which, unlike Katz's logarithm, needs no correction if a count is
+    zero. Intervals assume that images are drawn independently. Images of one author or one
+    day are not, and many values are compared: use the intervals for exploration only.
 
     Examples
     --------
@@ -125,14 +123,14 @@ def cluster_metadata(
     if counts.empty:
         raise ImagestrataError(
             f"The column {quote(column)} of {plural(found['image_id'].nunique(), 'image')} has no "
-            f"value that comes in at least {plural(min_images, 'image')}.",
-            f"Lower {arg('min_images')}, or say what separates values as {arg('separator')}.",
+            f"value that occurs in at least {plural(min_images, 'image')}.",
+            f"Lower {arg('min_images')}, or give the separator of values as {arg('separator')}.",
         )
     return _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
 
 
 def _count(found: pd.DataFrame, separator: str | None, min_images: int) -> pd.DataFrame:
-    """``cluster``, ``value``, ``n_images``, ``n``, and both counts of the whole corpus."""
+    """``cluster``, ``value``, ``n_images``, ``n``, and both counts in the whole corpus."""
 
     def cut(text: str) -> list[str]:
         pieces = [text] if separator is None else text.split(separator)
@@ -172,8 +170,8 @@ def _measured(counts: pd.DataFrame) -> pd.DataFrame:
 def ratio_interval(part: Any, whole: Any, rest_part: Any, rest_whole: Any) -> tuple[Floats, Floats]:
     """Ends of the 95% interval of the ratio of two independent shares, by MOVER-R.
 
-    All arguments are arrays of counts. NaN where the second share is one of nothing, as
-    of a cluster that holds all images.
+    All arguments are arrays of counts. NaN if the second share is undefined, as for a
+    cluster that contains all images.
     """
     part, whole = np.asarray(part, float), np.asarray(whole, float)
     rest_part, rest_whole = np.asarray(rest_part, float), np.asarray(rest_whole, float)
@@ -184,7 +182,7 @@ def ratio_interval(part: Any, whole: Any, rest_part: Any, rest_whole: Any) -> tu
         both = (p * q) ** 2
         below, above = low * (2 * p - low), rest_high * (2 * q - rest_high)
         root = np.sqrt(np.maximum(both - below * above, 0))
-        # below / (p q + root) is the usual (p q - root) / above, also where that is 0 / 0.
+        # below / (p q + root) equals (p q - root) / above, and is defined where that is 0 / 0.
         least = np.where(part == 0, 0.0, below / (p * q + root))
         below, above = high * (2 * p - high), rest_low * (2 * q - rest_low)
         root = np.sqrt(np.maximum(both - below * above, 0))
@@ -194,13 +192,13 @@ def ratio_interval(part: Any, whole: Any, rest_part: Any, rest_whole: Any) -> tu
 
 
 def _lift(ratio: Floats, weight: Floats) -> Floats:
-    """The lift that belongs to a ratio of the share in a cluster by the share in the rest."""
+    """The lift for a ratio of the share in a cluster to the share in the rest."""
     with np.errstate(divide="ignore"):
         return np.asarray(1 / (weight + (1 - weight) / ratio), dtype=np.float64)
 
 
 def _best(measured: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
-    """The ``n`` best values of each cluster; ties by lift, then by the alphabet."""
+    """The ``n`` best values of each cluster; ties by lift, then in alphabetical order."""
     ordered = measured.assign(residual=measured["cluster"] == -1).sort_values(
         ["residual", "cluster", by, "lift", "value"],
         ascending=[True, True, False, False, True],

@@ -1,4 +1,4 @@
-"""One picture of what a fine-tuned network got wrong."""
+"""A figure of the mistakes of a fine-tuned network."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from ..finetune.split import SPLITS
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import quote
-from .figure import figure
-from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
+from .tiles import MOST_ROWS, draw_tiles, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Tiles that a row has room for at least.
+#: Smallest number of tiles for which a row has room.
 _FEWEST = 3
 
 _KINDS = {"false positive": "false positives", "false negative": "false negatives"}
@@ -32,29 +31,28 @@ def plot_mistakes(
     label: str | None = None,
     n_images: int = 10,
 ) -> Figure:
-    """Draw the images of which a network was surest, and wrong.
+    """Draw the mistakes of a network about which it was most certain.
 
     Parameters
     ----------
     model : FineTunedModel or path
     out : path, optional
-        Where to store the figure: a name ending in .png, .pdf or .svg.
+        File for the figure, with a name that ends in .png, .pdf or .svg.
     split : {"test", "val", "train"}, default "test"
     label : str, optional
-        The label to look at; by default all that have mistakes.
+        The label to show; by default all labels with mistakes.
     n_images : int, default 10
-        Images per row, the gravest mistakes first.
+        Number of images per row, the most certain mistakes first.
 
     Returns
     -------
     matplotlib.figure.Figure
-        For each label a row of false positives (it is said to have the label and has
-        not) and one of false negatives.
+        For each label a row of false positives and one of false negatives.
 
     Raises
     ------
     ImagestrataError
-        If there is no such model, label or split, there are no mistakes to show, or the
+        If the model, label or split does not exist, there are no mistakes to show, or the
         file cannot be written.
     """
     model = as_model(model)
@@ -69,7 +67,7 @@ def plot_mistakes(
     if wrong.empty:
         raise ImagestrataError(
             f"There are no mistakes among the {plural(seen['image_id'].nunique(), 'image')} of "
-            f"the split {quote(split)}: nothing to show.",
+            f"the split {quote(split)}.",
             "Look at another split.",
         )
     kind = wrong["decision"].map({True: "false positive", False: "false negative"})
@@ -80,22 +78,15 @@ def plot_mistakes(
     rows = list(dict.fromkeys(wrong["row"]))[:MOST_ROWS]
     shown = wrong[wrong["row"].isin(rows)].groupby("row", sort=False).head(n_images)
     widest = int(shown["row"].value_counts().max())
-    canvas = tile_canvas(shown, "row", rows, max(widest, _FEWEST))
-    words = []
+    words = {}
     for row in rows:
         found = wrong[wrong["row"] == row]
-        words.append((_short(found["label"].iloc[0]), _about(found, seen)))
-    with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, out, dpi=DPI) as drawn:
-        draw_canvas(drawn.add_axes((0, 0, 1, 1)), canvas, words)
-    return drawn
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 16 else name[:15] + "…"
+        words[row] = shortened(found["label"].iloc[0], 16), _about(found, seen)
+    return draw_tiles(shown, "row", words, max(widest, _FEWEST), out)
 
 
 def _about(found: Any, seen: Any) -> str:
-    """How many mistakes, of how many chances to make them."""
+    """Kind and number of mistakes, and the number of images on which they were possible."""
     kind = found["kind"].iloc[0]
     label = seen[seen["label"] == found["label"].iloc[0]]
     chances = int((label["truth"] == (kind == "false negative")).sum())

@@ -1,4 +1,4 @@
-"""One picture of a clustering: a row of images per cluster."""
+"""A figure of a clustering: a row of images per cluster."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from ..clustering.clustering import (
     rank_images,
     select_clusters,
 )
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_idle, check_int
 from ..verbs import public
 from ..wording import arg
-from .figure import figure
 from .keywords import check_keywords
-from .tiles import DPI, MOST_ROWS, draw_canvas, tile_canvas
+from .tiles import MOST_ROWS, draw_tiles, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Terms beside a row, and letters of each that there is room for.
+#: Number of terms beside a row, and number of letters of each.
 N_KEYWORDS, _LETTERS = 2, 15
 
 
@@ -44,26 +43,25 @@ def plot_montage(
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     out : path, optional
-        Where to store the figure: a name ending in .png, .pdf or .svg.
+        File for the figure, with a name that ends in .png, .pdf or .svg.
     n_clusters : int, default 20
-        How many clusters, the largest first. (The paper shows 20 at random.)
+        Number of clusters, the largest first. (The paper shows 20 at random.)
     n_images : int, default 10
-        Images per cluster, cut to squares, the highest silhouette first.
+        Number of images per cluster, cropped to squares, the highest silhouette first.
     clusters : sequence of int, optional
-        Numbers of the clusters to show, in this order, in place of the
-        largest; -1 is the residual.
+        Numbers of the clusters to show, in this order, instead of the largest; -1 is the
+        residual.
     keywords : DataFrame, optional
-        What :func:`cluster_keywords` returned: the first terms of each cluster
-        stand under its size, in place of its share.
+        The result of :func:`cluster_keywords`: the first terms of each cluster are written
+        under its size, instead of its share.
 
     Returns
     -------
     matplotlib.figure.Figure
-        At 200 dots per inch an image is a square of 160 pixels. Where there
-        are no clusters at all, the residual is shown. A notebook shows and keeps a
-        smaller copy of at most a megabyte.
+        At 200 dots per inch an image is a square of 160 pixels. Without clusters the
+        residual is shown. A notebook shows and stores a smaller copy of at most a megabyte.
 
     Raises
     ------
@@ -84,21 +82,13 @@ def plot_montage(
         )
     check_same_run(clustering.images, out, "montage")
     shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
-    canvas = tile_canvas(shown, "cluster", chosen, n_images)
     sizes = clustering.images["cluster"].value_counts()
     terms = check_keywords(keywords, N_KEYWORDS)
-    words = []
+    words = {}
     for number in chosen:
         size = int(sizes[number])
-        images = "image" if size == 1 else "images"
-        share = 100 * size / len(clustering.images)
+        about = [shortened(term, _LETTERS) for term in terms.get(number, [])]
+        about = about or [f"{size / len(clustering.images):.1%}"]
         name = "Residual" if number == -1 else str(number)
-        about = [_fitting(term) for term in terms.get(number, [])] or [f"{share:.1f}%"]
-        words.append((name, "\n".join([f"{size:,} {images}", *about])))
-    with figure(canvas.shape[1] / DPI, canvas.shape[0] / DPI, out, dpi=DPI) as drawn:
-        draw_canvas(drawn.add_axes((0, 0, 1, 1)), canvas, words)
-    return drawn
-
-
-def _fitting(term: str) -> str:
-    return term if len(term) <= _LETTERS else term[: _LETTERS - 1] + "…"
+        words[number] = name, "\n".join([plural(size, "image"), *about])
+    return draw_tiles(shown, "cluster", words, n_images, out)

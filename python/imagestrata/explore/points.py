@@ -1,4 +1,4 @@
-"""Images as points on a map: what the figure and the page have in common."""
+"""Images as points on a map, for the figure and the page."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ..wording import arg, quote
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Colours of clusters, legible as small dots on white and on black. More of them could not be told
-#: apart: clusters share them, and carry their numbers.
+#: Colours of clusters, visible as small dots on white and on black. More colours could not be
+#: distinguished: clusters share them and have numbers.
 PALETTE = (
     "#3b7dd8", "#e0822b", "#3a9d5d", "#c8504f", "#8a63c9", "#1a9bab", "#d164a4", "#9a7b3f",
 )  # fmt: skip
 
-#: The largest coordinate in a page: two bytes.
+#: The largest coordinate in a page, of two bytes.
 _LARGEST = 2**16 - 1
 
 
 def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
-    """Where the images lie on the map, of shape (n, 2), in the order of ``images``."""
+    """Places of the images on the map, of shape (n, 2), in the order of ``images``."""
     points = check_table("points", points, ("image_id", "x", "y"), "map_images")
     twice = points["image_id"][points["image_id"].duplicated()]
     if len(twice):
         raise ImagestrataError(
-            f"{arg('points')} must have one row per image; {quote(twice.iloc[0])} comes "
+            f"{arg('points')} must have one row per image; {quote(twice.iloc[0])} occurs "
             f"{(points['image_id'] == twice.iloc[0]).sum()} times."
         )
     found = points.set_index("image_id")[["x", "y"]].reindex(images["image_id"])
@@ -40,7 +40,7 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
         places: NDArray[np.float64] = found.to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
         raise ImagestrataError(
-            f"The columns x and y of {arg('points')} must hold numbers."
+            f"The columns x and y of {arg('points')} must contain numbers."
         ) from None
     lost = np.flatnonzero(~np.isfinite(places).all(axis=1))
     if len(lost):
@@ -53,7 +53,7 @@ def check_points(points: Any, images: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def map_method(points: pd.DataFrame) -> str | None:
-    """``"umap"`` or ``"pca"``, where the points say so."""
+    """``"umap"`` or ``"pca"``, if the points have a column ``method``."""
     methods = [*points["method"].unique()] if "method" in points else []
     return str(methods[0]) if len(methods) == 1 else None
 
@@ -67,10 +67,10 @@ def medians(
 
 
 def spread_colours(places: NDArray[np.float64], n: int = len(PALETTE)) -> list[int]:
-    """For each place in turn one of ``n`` colours, so that places of one colour lie far apart.
+    """One of ``n`` colours for each place, so that places of one colour are far apart.
 
-    Each takes a colour that is free yet, or the one whose nearest place is farthest
-    away; of equals the first.
+    Each place gets an unused colour, or the colour whose nearest place is farthest away;
+    the first one in case of ties.
     """
     chosen: list[int] = []
     for i, place in enumerate(places):
@@ -81,7 +81,7 @@ def spread_colours(places: NDArray[np.float64], n: int = len(PALETTE)) -> list[i
 
 
 def on_a_square(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moved and stretched, both ways alike, so that they just fill a square of side 1."""
+    """Places moved and scaled, equally in both directions, to a square of side 1."""
     low, high = places.min(axis=0), places.max(axis=0)
     side = float((high - low).max()) or 1.0
     return np.asarray((places - (low + high) / 2) / side + 0.5)
@@ -94,11 +94,11 @@ def map_content(
     method: str | None,
     rows: NDArray[np.int64] | slice = slice(None),
 ) -> dict[str, Any]:
-    """The map as the page gets it; ``numbers`` are those of the clusters, without the residual.
+    """The data of the map on the page; ``numbers`` are those of clusters without the residual.
 
-    Only the points of some ``rows`` may be in it; labels stand where the medians of all are.
-    Places are whole numbers from 0 to 65,535, of points as base64 of pairs of 16 bits, lowest
-    byte first: 20,000 of them are 107 kB.
+    The map can contain the points of some ``rows`` only; labels are at the medians of all
+    points. Places are whole numbers from 0 to 65,535. Points are base64 of pairs of 16 bits,
+    lowest byte first: 20,000 points have 107 kB.
     """
     whole = np.rint(on_a_square(places) * _LARGEST)
     centres = medians(whole, clusters, numbers)

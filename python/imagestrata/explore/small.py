@@ -1,4 +1,4 @@
-"""Figures of photographs, small where a notebook keeps them."""
+"""Figures of photographs that are small in a notebook."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-#: Bytes of a figure in a notebook, which are a third more as text, and the pixels of its width.
+#: Largest size in bytes of a figure in a notebook (a third more as text), and width in pixels.
 MOST_BYTES, MOST_WIDE = 700_000, 1000
 
 
 class NotebookCanvas(FigureCanvasAgg):
-    """A canvas whose PNG has 256 colours and less than a megabyte when it goes to memory.
+    """A canvas whose PNG in memory has 256 colours and less than a megabyte.
 
-    That is how notebooks ask for it. What is saved to a file, or with options for Pillow, is as
-    sharp as ever.
+    Notebooks request a PNG in memory. A PNG that is saved to a file, or with options for Pillow,
+    has the full resolution.
     """
 
     def print_png(self, filename_or_obj: Any, **options: Any) -> None:

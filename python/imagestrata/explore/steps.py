@@ -1,4 +1,4 @@
-"""The step that shows images."""
+"""The step of the gallery in a run folder."""
 
 from __future__ import annotations
 

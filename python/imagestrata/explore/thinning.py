@@ -1,4 +1,4 @@
-"""Which images of a large corpus a page shows."""
+"""Selection of the images of a large corpus that a page shows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-#: More images are a page that browsers open slowly, and hours of small copies.
+#: With more images browsers open the page slowly, and small copies take hours.
 MOST_SHOWN = 50_000
 
 
 def thin_out(
     clusters: pd.Series[int], always: NDArray[np.int64], most: int
 ) -> tuple[NDArray[np.int64], int | None]:
-    """Rows to show: all, or the most typical of each cluster and a random sample of the rest.
+    """Rows to show: all, or the most typical of each cluster and a random sample of the others.
 
     Parameters
     ----------
@@ -26,20 +26,20 @@ def thin_out(
     always : ndarray of int
         Rows that are shown in any case.
     most : int
-        How many, unless clusters and ``always`` are more.
+        Number of rows, unless clusters and ``always`` are more.
 
     Returns
     -------
     rows : ndarray of int
         In ascending order.
     n_typical : int or None
-        How many of each cluster are there because they are typical: half of the room,
-        shared equally, is for these. None if all images are shown.
+        Number of typical images of each cluster: half of ``most``, divided equally among
+        clusters. None if all images are shown.
 
     Notes
     -----
-    The other half is a simple random sample of all other images, so that a map shows crowds
-    as crowds. It is the same every time.
+    The other half is a simple random sample of all other images with a fixed seed, so that
+    a map shows which regions are dense.
     """
     n = len(clusters)
     if n <= most:
@@ -54,9 +54,9 @@ def thin_out(
 
 
 def _cap(sizes: NDArray[np.int64], most: int) -> int:
-    """The largest number, at least 1, so that taking it of each cluster gives at most ``most``."""
+    """The largest number per cluster, at least 1, that gives at most ``most`` in total."""
     ordered = np.sort(sizes)
-    before = np.cumsum(ordered) - ordered  # of those that are taken whole
+    before = np.cumsum(ordered) - ordered  # rows of the clusters that are taken whole
     fitting = (most - before) // np.arange(len(ordered), 0, -1)
     whole = np.flatnonzero(fitting < ordered)
     return max(1, int(fitting[whole[0]]) if len(whole) else int(ordered[-1]))

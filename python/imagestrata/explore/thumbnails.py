@@ -1,4 +1,4 @@
-"""Small copies of images, made once."""
+"""Small copies of images, each made once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Thumbnail:
 def make_thumbnails(
     images: pd.DataFrame, folder: Path, side: int, progress: Progress
 ) -> list[Thumbnail | Failed]:
-    """Make the thumbnails that are missing in ``folder``; one entry per row of ``images``.
+    """Make the missing thumbnails in ``folder``; return one entry per row of ``images``.
 
-    A thumbnail ``abcd...`` lies in ``folder/ab/abcd....jpg``, its longer side
-    being at most ``side`` pixels. One that is there is taken as it is.
+    A thumbnail ``abcd...`` is stored as ``folder/ab/abcd....jpg``; its longer side has at
+    most ``side`` pixels. An existing one is used again.
     """
     return make_all(partial(_thumbnail, folder, side), images, progress, "Thumbnails")
 
@@ -53,7 +53,7 @@ def _thumbnail(folder: Path, side: int, file: File) -> Thumbnail:
 
 
 def _name(image_id: str, path: Any) -> str:
-    """A name that stands for the content: the id, or for a user's own id the file as it is now."""
+    """A name for the content: the id, or for other ids a hash of the file's path, size and time."""
     if is_content_hash(image_id):
         return image_id
     try:

@@ -1,4 +1,4 @@
-"""Rows of pictures on a white ground, each with room for a few words to its left."""
+"""Figures with rows of pictures and a few words to the left of each row."""
 
 from __future__ import annotations
 
@@ -9,37 +9,75 @@ import numpy as np
 
 from ..corpus.decode import UnreadableImage
 from ..corpus.pictures import File, make_all, shown_picture
-from .figure import INK, SOFT
+from .figure import INK, SOFT, figure
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from PIL import Image
 
-#: Pixels: a tile, the space between tiles, the space around them and for the words.
+#: Pixels of a tile, between tiles, around them, and for the words.
 TILE, GAP, MARGIN, LABELS = 160, 8, 40, 200
 DPI = 200
 
-#: Letters of a name in its largest size.
+#: Number of letters of a name that fit in its largest size.
 _FITTING = 7
 
-#: matplotlib draws no more than 2^16 pixels high.
+#: matplotlib draws at most 2^16 pixels in height.
 MOST_ROWS = 200
 
 
-def tile_canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int) -> Any:
-    """White pixels with the images pasted in: height x width x 3, uint8.
+def draw_tiles(
+    shown: pd.DataFrame,
+    by: str,
+    words: dict[Any, tuple[str, str]],
+    n_images: int,
+    out: str | os.PathLike[str] | None,
+) -> Figure:
+    """Draw rows of images, with a name and a few words to the left of each row.
 
     Parameters
     ----------
     shown : DataFrame
-        ``image_id``, ``path``, and the column ``by`` that says in which row.
+        ``image_id``, ``path``, and the column ``by`` with the row of each image.
     by : str
-    rows : sequence
-        The values of that column, from top to bottom.
+    words : dict
+        Name and words for each value of that column, from top to bottom.
     n_images : int
-        Images per row, at most.
+        Largest number of images per row.
+    out : path or None
+        File for the figure.
     """
+    from .small import NotebookCanvas
+
+    canvas = _canvas(shown, by, [*words], n_images)
+    height, width = canvas.shape[:2]
+    with figure(width / DPI, height / DPI, out, dpi=DPI) as drawn:
+        axes = drawn.add_axes((0, 0, 1, 1))
+        NotebookCanvas(drawn)
+        axes.set_axis_off()
+        axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none", aspect="auto")
+        longest = max(len(name) for name, _ in words.values())
+        size = min(14.0, 14 * _FITTING / longest)
+        for row, (name, about) in enumerate(words.values()):
+            middle = _offset(row) + TILE / 2
+            top = middle - 16 * len(about.splitlines())
+            axes.text(MARGIN, top, name, color=INK, fontsize=size, weight="bold", va="center")
+            axes.text(
+                MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, va="center", linespacing=1.4
+            )
+    return drawn
+
+
+def shortened(text: str, n: int) -> str:
+    """The text, cut to ``n`` letters if it is longer."""
+    return text if len(text) <= n else text[: n - 1] + "…"
+
+
+def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int) -> Any:
+    """White pixels with the images in rows: height x width x 3, uint8."""
     height = _offset(len(rows)) - GAP + MARGIN
     width = MARGIN + LABELS + n_images * (TILE + GAP) - GAP + MARGIN
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
@@ -53,31 +91,12 @@ def tile_canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int
     return canvas
 
 
-def draw_canvas(axes: Axes, canvas: Any, words: Sequence[tuple[str, str]]) -> None:
-    """Put the canvas on axes that fill the figure, with a name and a few words per row."""
-    from .small import NotebookCanvas
-
-    NotebookCanvas(axes.figure)  # type: ignore[arg-type]
-    height, width = canvas.shape[:2]
-    axes.set_axis_off()
-    axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none", aspect="auto")
-    longest = max(len(name) for name, _ in words)
-    size = min(14.0, 14 * _FITTING / longest)
-    for row, (name, about) in enumerate(words):
-        middle = _offset(row) + TILE / 2
-        top = middle - 16 * len(about.splitlines())
-        axes.text(MARGIN, top, name, color=INK, fontsize=size, weight="bold", va="center")
-        axes.text(
-            MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, va="center", linespacing=1.4
-        )
-
-
 def _offset(row: int) -> int:
     return MARGIN + row * (TILE + GAP)
 
 
 def _tile(file: File) -> Image.Image:
-    """The middle of an image as a square, or a grey square that says why there is none."""
+    """The middle of an image as a square, or a grey square with the reason why it is missing."""
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
     try:

@@ -1,4 +1,4 @@
-"""How iterative clustering went, iteration by iteration."""
+"""A figure of the iterations of a clustering."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @public
 def plot_trace(clustering: Clustering, out: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw the course of the iterations: the paper's Figure 6.
+    """Draw the iterations of a clustering: the paper's Figure 6.
 
-    Three panels over the iterations: the images that remained; the clusters
-    that were fitted and, in a second colour, those of them that were cohesive;
-    the mean size of the cohesive clusters.
+    Three panels show for each iteration the images that remained; the clusters
+    that were fitted and, in a second colour, the cohesive ones among them; and the
+    mean size of the cohesive clusters.
 
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned.
+        The result of :func:`cluster_images`.
     out : path, optional
-        Where to store the figure: a name ending in .png, .pdf or .svg.
+        File for the figure, with a name that ends in .png, .pdf or .svg.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def plot_trace(clustering: Clustering, out: str | os.PathLike[str] | None = None
     if trace.empty:
         raise ImagestrataError(
             "This clustering has no iterations to draw.",
-            f"With fewer images than {arg('stop_size')} none is run.",
+            f"Without {arg('stop_size')} or more images there is no iteration.",
         )
     from matplotlib.ticker import MaxNLocator
 

@@ -1,4 +1,4 @@
-"""How training went, and what the kept epoch takes for what."""
+"""Figures of training and of confusion."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
     Parameters
     ----------
     model : FineTunedModel, path, or several of them in a list or a dict
-        Of several, each has a row; the keys of a dict name them.
+        Each model has a row; the keys of a dict name the models.
     out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
 
@@ -78,7 +78,7 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
 def plot_confusion(
     model: Any, out: str | os.PathLike[str] | None = None, *, split: str = "test"
 ) -> Figure:
-    """Draw what was taken for what.
+    """Draw the confusion of classes or labels.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def plot_confusion(
     Returns
     -------
     matplotlib.figure.Figure
-        One matrix of classes, or one of yes and no for each label; numbers are images,
-        shades are shares of the images of a row.
+        One matrix of classes, or one of yes and no for each label. Numbers are images; shades
+        are shares of the images of a row.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What tuning found: the paper's Figures 5 and 7, with intervals."""
+"""A figure of the results of tuning: the paper's Figures 5 and 7, with intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Told apart by shape as well as by colour.
+#: Encoders differ in shape and in colour.
 _COLOURS = (MAIN, BRIGHT, INK, "#7a9a54", "#a0527a", "#4f9aa8", "#a3a7ad", "#8a6a2f")
 _MARKERS = "osD^vP*X"
 _NAMES = {
@@ -31,19 +31,19 @@ _NAMES = {
 
 @public
 def plot_tuning(tuned: Tuning, out: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw how the clusterings of a grid agree with people.
+    """Draw the agreement of the clusterings of a grid with judged pairs.
 
-    Two panels. Precision against recall of every candidate, the best one in a
-    circle: the paper's Figure 5. And the measure that decides against the number
-    of clusters, where clusterings for comparison are hollow: its Figure 7.
-    Whiskers are 95% intervals.
+    The first panel shows precision against recall of every candidate, with a circle
+    around the best one: the paper's Figure 5. The second shows the measure of the choice
+    against the number of clusters, with hollow baselines: its Figure 7. Whiskers are 95%
+    intervals.
 
     Parameters
     ----------
     tuned : Tuning
-        What :func:`tune_clusters` returned.
+        The result of :func:`tune_clusters`.
     out : path, optional
-        Where to store the figure: a name ending in .png, .pdf or .svg.
+        File for the figure, with a name that ends in .png, .pdf or .svg.
 
     Returns
     -------
@@ -53,11 +53,11 @@ def plot_tuning(tuned: Tuning, out: str | os.PathLike[str] | None = None) -> Fig
     Raises
     ------
     ImagestrataError
-        If this is no tuning, or the file cannot be written.
+        If ``tuned`` is not a tuning, or the file cannot be written.
     """
     if not isinstance(tuned, Tuning):
         raise ImagestrataError(
-            f"{arg('tuned')} must be what {verb('tune_clusters')} returned, not {kind_of(tuned)}."
+            f"{arg('tuned')} must be the result of {verb('tune_clusters')}, not {kind_of(tuned)}."
         )
     measure = tuned.settings["measure"]
     rows = {name: table.set_index("candidate") for name, table in tuned.results.groupby("measure")}
@@ -98,7 +98,7 @@ def _points(
     across: pd.DataFrame | None = None,
     hollow: bool = False,
 ) -> None:
-    """Estimates over ``x``, with whiskers upwards and perhaps ``across``."""
+    """Estimates over ``x``, with vertical and optionally horizontal (``across``) whiskers."""
     axes.errorbar(
         x, table["estimate"], yerr=_whiskers(table),
         xerr=None if across is None else _whiskers(across),

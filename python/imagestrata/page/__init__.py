@@ -1,15 +1,15 @@
-"""The page kit: every HTML page of this package is made here, in one way.
+"""The page kit, which makes all HTML pages of this package.
 
-A page is one file that opens from disk in any browser and asks the network for
-nothing. The style sheet, the scripts and the data lie inside it; images lie in
-files beside it or are embedded as ``data:`` addresses. Its content security
-policy names the style and the script by their hashes, so that nothing else can
-run, whatever an image file is called.
+A page is one file that opens from disk in any browser and makes no network
+requests. It contains the style sheet, the scripts and the data; images are
+files beside it or embedded as ``data:`` URLs. Its content security policy
+allows only the style and the script with the given hashes, so that no other code
+can run, whatever the name of an image file.
 
 A kind of page, say ``gallery``, is a template ``gallery.html`` that extends
 ``base.html``, and a script ``gallery.js`` that builds on ``kit.js`` (data,
 elements, storage, keyboard, copying and downloading). All share ``kit.css``.
-Pages that put tasks before annotators extend ``annotate.html`` and use ``annotate.js``.
+Pages with tasks for annotators extend ``annotate.html`` and use ``annotate.js``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ..files import write_bytes
 from ..provenance import fingerprint, version
 
 _FOLDER = Path(__file__).parent
-#: Scripts between the kit's and the page's own: pages with tasks for annotators share one, and
-#: the gallery's map has one to itself.
+#: Scripts between that of the kit and that of the page: pages with tasks for annotators share one,
+#: and the gallery has one for its map.
 _SHARED = {
     "pairs": ("annotate",),
     "sets": ("annotate",),
@@ -36,13 +36,12 @@ _SHARED = {
     "gallery": ("scatter",),
 }
 
-
-#: Pages on which people answer, with a ``data["key"]`` that says what their answers are to.
+#: Pages for answers, with a ``data["key"]`` that identifies their tasks.
 _ANSWERED = ("pairs", "sets", "ratings", "coding")
 
 
 def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:
-    """Write a page, whole or not at all.
+    """Write a page, completely or not at all.
 
     Parameters
     ----------
@@ -51,12 +50,11 @@ def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) 
     kind : str
         Name of the template and of the script that make up the page.
     data : JSON-like
-        What the page's script works on, as ``kit.data``. Not a number is not
-        JSON: use None.
+        Data for the script of the page, as ``kit.data``. JSON has no NaN: use None.
     title : str
         Title of the page.
     **context
-        Further names for the template, where everything is escaped.
+        Further variables of the template, which escapes them.
 
     Returns
     -------
@@ -64,8 +62,8 @@ def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) 
         ``path``.
     """
     if kind in _ANSWERED:
-        # Answers belong to one export, one question and one scale. The names of the page and its
-        # folder tell exports apart; where they lie does not, so that a page may move.
+        # Answers belong to one export, one question and one scale. Exports are distinguished by
+        # the names of the page and its folder, not by their location, so that a page can move.
         asked = [title, context.get("question"), data.get("anchors")]
         export = [path.parent.name, path.name]
         data = {**data, "key": fingerprint([data["key"], asked, export])}
@@ -80,13 +78,13 @@ def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) 
         data=_embedded(data),
         **context,
     )
-    # A file name that is not proper text (it happens on Linux) must not stop the page.
+    # File names on Linux need not be valid text.
     write_bytes(path, html.encode("utf-8", errors="replace"))
     return path
 
 
 def fragment(kind: str, **context: Any) -> str:
-    """HTML from a template, for inside another page; everything in the context is escaped."""
+    """HTML from a template, to be part of another page; the context is escaped."""
     return _template(kind).render(**context)
 
 
@@ -106,7 +104,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """The content security policy: our style, our script, local images, nothing else."""
+    """The content security policy: our style, our script, and local images."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -125,7 +123,7 @@ def _hash(text: str) -> str:
 
 
 def _embedded(data: Any) -> Markup:
-    """JSON that no HTML parser can take for anything else: no ``<``, ``>`` or ``&`` in it."""
+    """JSON without ``<``, ``>`` and ``&``, which is safe inside HTML."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

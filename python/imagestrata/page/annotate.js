@@ -1,13 +1,13 @@
 
-// What pages share that put one task after the other before annotators: who
-// judges, the answers kept in this browser, moving about, handing out.
+// Code for pages that show one task after the other to annotators: names of annotators,
+// answers stored in this browser, navigation, saving.
 
 /**
- * Begin. `ids` name the tasks, `one` is the word for one of them, and answers are kept apart by
- * `kind` and `data.key`. `show(i, answer)` draws task `i`; `row(i, answer)` is its line in the CSV
- * below `columns`, or `rows(...)` its lines; `summary(answers)` counts for the end. What is answered
- * in several steps is kept by `note(answer)` until `isDone(answer)`. `past` says what was done to the
- * tasks, `all` what they consist of, `file` how the CSV is called.
+ * Start the page. `ids` are the ids of the tasks, `one` is the word for a task, and answers are
+ * stored by `kind` and `data.key`. `show(i, answer)` draws task `i`; `row(i, answer)` is its line in
+ * the CSV with `columns`, or `rows(...)` its lines; `summary(answers)` counts at the end. An answer
+ * in several steps is stored by `note(answer)` until `isDone(answer)`. `past` is the past participle
+ * of the task ("judged"), `all` the word for all tasks, `file` the name of the CSV.
  */
 kit.annotate = ({
   kind, one, ids, columns, show, row, summary,
@@ -22,7 +22,7 @@ kit.annotate = ({
   const count = (n, word) => `${n.toLocaleString("en")} ${n === 1 ? word : word + "s"}`;
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
-  // ---- what is kept: who judges, and everybody's answers ----
+  // ---- storage: annotators and their answers ----
 
   const store = people(kind);
   let annotator = "";
@@ -36,7 +36,7 @@ kit.annotate = ({
     store.write(annotator, judged);
   }
 
-  // Another window with this page may have added answers.
+  // Another window with this page can add answers.
   store.onChange(() => {
     if (view === "start") return;
     judged = store.read(annotator);
@@ -93,7 +93,7 @@ kit.annotate = ({
 
   function answer(value) {
     if (view !== "judge") return false;
-    // Whoever goes back to change an answer goes on from there; others to what is open.
+    // After a changed answer the next task follows; otherwise the next task without an answer.
     const next = answered(at) && at + 1 < ids.length ? at + 1 : null;
     judged[ids[at]] = value;
     keep();
@@ -102,7 +102,7 @@ kit.annotate = ({
     else draw();
   }
 
-  /** Keep an answer and stay with the task. */
+  /** Store an answer and stay with the task. */
   function note(value) {
     judged[ids[at]] = value;
     keep();
@@ -131,7 +131,7 @@ kit.annotate = ({
     if (done > 0 && done < ids.length) say(`Welcome back: ${count(done, one)} ${past} so far.`);
   });
 
-  // ---- moving about ----
+  // ---- navigation ----
 
   onKeys(document, {
     ArrowLeft: () => move(-1),
@@ -146,7 +146,7 @@ kit.annotate = ({
     go("judge");
   });
 
-  // ---- handing out ----
+  // ---- saving ----
 
   function save() {
     const lines = ids.flatMap((id, i) => (begun(i) ? rows(i, annotator, judged[id]) : []));
@@ -169,7 +169,7 @@ kit.annotate = ({
   byId("remove").addEventListener("click", remove);
   byId("remove-all").addEventListener("click", remove);
 
-  /** A button that answers; it lets go of the focus, so that Enter does not answer the next task. */
+  /** A button for an answer; it loses the focus, so that Enter does not answer the next task. */
   function onClick(button, value) {
     button.addEventListener("click", () => {
       button.blur();

@@ -1,5 +1,5 @@
-// A sheet of images with a field for every code. What is typed is kept in this browser, for each
-// coder, until it is downloaded as CSV.
+// A sheet of images with a field for every code. Entries of each coder are stored in this browser
+// until they are saved as CSV.
 {
   const { data, dict, el, people, say, csv, download } = kit;
   const byId = (id) => document.getElementById(id);
@@ -7,7 +7,7 @@
   const names = data.codes.map((code) => code.name);
   const title = (group) => (group.cluster === -1 ? "Residual" : `Cluster ${group.cluster}`);
 
-  // ---- what is kept: who codes, and everybody's codes ----
+  // ---- storage: coders and their codes ----
 
   const store = people("coding");
   let coder = "";
@@ -28,7 +28,7 @@
 
   addEventListener("pagehide", () => waiting !== null && keep());
 
-  // Another window with this page may have added codes.
+  // Another window with this page can add codes.
   store.onChange(() => {
     if (byId("sheet").hidden || waiting !== null) return;
     coded = store.read(coder);
@@ -58,7 +58,7 @@
       mark();
     });
     input.addEventListener("keydown", (event) => {
-      // Enter goes on to the same code of the next image.
+      // Enter moves to the same code of the next image.
       if (event.key !== "Enter" || event.isComposing || event.target.tagName === "SELECT") return;
       const at = cards.findIndex((one) => one.id === image.id);
       cards[at + 1]?.fields[number].focus();
@@ -115,7 +115,7 @@
     byId("jump").append(el("option", { value: id }, title(group)));
   }
 
-  // ---- what is done ----
+  // ---- progress ----
 
   function mark() {
     const done = cards.filter((one) => whole(one.id)).length;
@@ -184,7 +184,7 @@
     say("Your codes are no longer in this browser.");
   });
 
-  // ---- moving about ----
+  // ---- navigation ----
 
   byId("jump").addEventListener("change", () => {
     byId(byId("jump").value).scrollIntoView();
@@ -207,7 +207,7 @@
     viewer.showModal();
   }
 
-  // ---- handing out ----
+  // ---- saving ----
 
   byId("save").addEventListener("click", () => {
     if (waiting !== null) keep();

@@ -1,5 +1,5 @@
 
-// The gallery: views of tiles, chosen by the address (#clusters, #cluster-12, ...).
+// The gallery: views of tiles, selected by the address (#clusters, #cluster-12, ...).
 (() => {
   const { data, el, svg, stored, say, onKeys, copy, csv, download } = kit;
   const { images, clusters, trace } = data;
@@ -21,11 +21,11 @@
   const path = (i) => (images.file[i] === null ? null : data.root + images.file[i]);
   const name = (i) => path(i)?.split(/[\\/]/).pop() || images.id[i];
 
-  // ---- where the pictures are ----
+  // ---- addresses of pictures ----
 
   const thumbnail = (i) => `${data.thumbnails}/${images.thumbnail[i].slice(0, 2)}/${images.thumbnail[i]}.jpg`;
 
-  /** Addresses under which the original may be found, the likeliest first. */
+  /** Possible addresses of the original, the most likely first. */
   function originals(i) {
     if (images.file[i] === null) return [];
     try {
@@ -36,7 +36,7 @@
     }
   }
 
-  // ---- ticks ----
+  // ---- selected images ----
 
   const store = stored(`imagestrata:gallery:${data.key}`, []);
   const position = new Map(images.id.map((id, i) => [id, i]));
@@ -91,7 +91,7 @@
 
   const GAP = 6;
   const ROWS_PER_BLOCK = 8;
-  // A block of rows gets its tiles when it is less than a screen or two away.
+  // A block of rows is filled with tiles when it is less than two screens away.
   const nearby = new IntersectionObserver(
     (entries) => entries.forEach((entry) => entry.isIntersecting && entry.target.build?.()),
     { rootMargin: "1200px 0px" },
@@ -114,7 +114,7 @@
     return element;
   }
 
-  /** Cut a list into rows of about the wanted height that all fill the width. */
+  /** Divide a list into rows of about the given height that fill the width. */
   function rows(list, width, size) {
     const wanted = size * Math.min(data.height, width / 3.3);
     const sum = (row) => row.reduce((total, i) => total + images.ratio[i], 0);
@@ -209,7 +209,7 @@
 
   const total = clusters.reduce((sum, c) => sum + c.size, 0);
 
-  /** That not all images are on the page, where it is so. */
+  /** A note if not all images are on the page. */
   function thinned(here, all, where = "of each cluster ") {
     if (here === all) return "";
     const typical = data.thinned === 1 ? "the most typical" : `the ${whole(data.thinned)} most typical`;
@@ -412,7 +412,7 @@
       peek.replaceChildren(
         reason ? el("span", { class: "missing" }, reason) : el("img", { src: thumbnail(i), alt: "" }),
         el("b", {}, label(images.cluster[i])), " ", name(i));
-      // On the side of the point where there is more room.
+      // On the side of the point with more room.
       const [right, below] = [at.x < size.width / 2, at.y < size.height / 2];
       peek.style.left = right ? at.x + 16 + "px" : "";
       peek.style.right = right ? "" : size.width - at.x + 16 + "px";
@@ -422,7 +422,7 @@
 
     map = kit.scatter({
       ...unpacked(points),
-      // The residual beneath, the smallest clusters on top.
+      // The residual is at the bottom, the smallest cluster on top.
       order: [...(members.get(-1) ?? []), ...real.flatMap((c) => members.get(c.cluster))],
       colours: images.cluster.map((cluster) => colour.get(cluster) ?? null),
       labels: real.map((c, at) => ({
@@ -454,7 +454,7 @@
     pca: "The first two principal components: what differs in further ones lies on top of each other here.",
   };
 
-  /** Tick images of the map, those that are not yet, and let people take it back. */
+  /** Select images of the map that are not selected yet, with a button to undo it. */
   function tickAll(list) {
     const fresh = list.filter((i) => !ticked.has(i));
     tick(fresh, true);
@@ -520,7 +520,7 @@
   function details(i) {
     const cluster = images.cluster[i];
     const link = el("a", { href: address(cluster) }, label(cluster));
-    // Under another name a browser might take a picture for a page, and run what is in it.
+    // With another extension a browser could open a picture as a page and run its content.
     const file = /\.(jpe?g|jfif|png|gif|webp|bmp|tiff?)$/i.test(path(i)) ? originals(i)[0] : null;
     const pairs = [
       ["Cluster", link],
@@ -535,7 +535,7 @@
     return pairs.filter(([, value]) => value !== null && value !== "").map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
   }
 
-  /** Show the thumbnail at once and the original as soon as it has arrived. */
+  /** Show the thumbnail at once and the original when it is loaded. */
   function picture(i) {
     byId("frame").replaceChildren(large);
     const note = byId("note");
@@ -608,7 +608,7 @@
     next?.scrollIntoView({ block: "nearest" });
   }
 
-  /** The tile of the row above or below that lies nearest to this one. */
+  /** The nearest tile in the row above or below. */
   function vertically(sign) {
     return (others, at, here) => {
       const middle = (box) => (box.left + box.right) / 2;

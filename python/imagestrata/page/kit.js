@@ -1,7 +1,7 @@
 "use strict";
 
-// What all pages share. Text from outside only ever becomes text: elements are
-// made by el(), never from strings of HTML.
+// Code of all pages. Data are only inserted as text: elements are made by el(), never from strings
+// of HTML.
 const kit = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
 
@@ -10,7 +10,7 @@ const kit = (() => {
     return fill(document.createElement(tag), attributes, children);
   }
 
-  /** The same for drawings. */
+  /** The same for SVG. */
   function svg(tag, attributes = {}, ...children) {
     return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
   }
@@ -23,14 +23,14 @@ const kit = (() => {
     return element;
   }
 
-  /** A dictionary whose keys may be any text, also "__proto__" and "constructor". */
+  /** A dictionary with any text as keys, also "__proto__" and "constructor". */
   function dict(entries = {}) {
     return Object.assign(Object.create(null), entries);
   }
 
   const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-  /** A value kept in this browser under `key`, also when the page is closed; objects are dictionaries. */
+  /** A value stored in this browser under `key`, also after the page is closed; objects are dictionaries. */
   function stored(key, otherwise) {
     return {
       read() {
@@ -52,7 +52,7 @@ const kit = (() => {
         try {
           localStorage.removeItem(key);
         } catch {
-          // Nothing was kept then.
+          // The value is not stored.
         }
       },
       /** Call `action` when another window changes the value. */
@@ -64,7 +64,7 @@ const kit = (() => {
 
   let silence;
 
-  /** Tell people something for a few seconds; `undo` adds a button that takes it back. */
+  /** Show a message for a few seconds; `undo` adds a button that calls it. */
   function say(text, undo) {
     const message = document.getElementById("message");
     message.replaceChildren(text);
@@ -80,7 +80,7 @@ const kit = (() => {
     silence = setTimeout(() => message.replaceChildren(), undo ? 12000 : 5000);
   }
 
-  /** Call `keys[event.key]`, unless someone is typing or a modifier is held. */
+  /** Call `keys[event.key]`, unless the user types in a field or holds a modifier. */
   function onKeys(element, keys) {
     element.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -105,7 +105,7 @@ const kit = (() => {
     }
   }
 
-  /** A table as CSV; `rows` are arrays, the first holds the names of the columns. */
+  /** A table as CSV; `rows` are arrays, the first one has the names of the columns. */
   function csv(rows) {
     return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
   }
@@ -113,8 +113,8 @@ const kit = (() => {
   function cell(value) {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
-    // A spreadsheet would run text that starts like a formula, also behind what it may take for the
-    // end of a cell: a quote before it stops that.
+    // Spreadsheet programs evaluate text that starts like a formula, also after what they read as
+    // the end of a cell. A quote before it prevents that.
     const text = String(value)
       .replace(/^(?=['"]*[=+\-@\t\r\n＝＋－＠])/, "'")
       .replace(/([;|\t\r\n])(?=['"]*[=+\-@＝＋－＠])/g, "$1'");
@@ -122,8 +122,8 @@ const kit = (() => {
   }
 
   /**
-   * The answers of everybody who uses this page in this browser, by name. Nobody is told who else
-   * did, and whoever has downloaded answers can remove them.
+   * The answers of all users of this page in this browser, by name. The page does not list other
+   * users; a user can remove answers after saving them.
    */
   function people(kind) {
     const store = stored(`imagestrata:${kind}:${data.key}`, dict());

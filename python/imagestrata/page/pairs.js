@@ -1,5 +1,5 @@
 
-// Pairs of images, judged one after the other from the keyboard.
+// Pairs of images that are judged one after the other with the keyboard.
 (() => {
   const { data, el, onKeys } = kit;
   const { pairs, answers, images, pictures } = data;

@@ -1,5 +1,5 @@
 
-// Images rated on several items, one image after the other.
+// Images that are rated on several items, one image after the other.
 (() => {
   const { data, dict, el, onKeys, say } = kit;
   const { items, images, pictures } = data;
@@ -65,7 +65,7 @@
     const buttons = scale.map((value) => {
       const button = el("button", { type: "button", "aria-label": `${name}: ${value}` }, String(value));
       button.addEventListener("click", (event) => {
-        // After the mouse, Enter goes on; whoever tabs from button to button keeps the focus.
+        // After a click the button loses the focus, so that Enter continues; with the keyboard it keeps it.
         if (event.detail > 0) button.blur();
         now = place;
         rate(value);
@@ -90,7 +90,7 @@
     byId("skip").setAttribute("aria-pressed", String(answer.skipped));
   }
 
-  /** Keep a rating and go on to the next item without one. */
+  /** Store a rating and continue with the next item without one. */
   function rate(value) {
     if (byId("judge").hidden) return false;
     answer.ratings[order[now]] = value;
@@ -108,7 +108,7 @@
     byId("items").querySelectorAll(".item")[now].scrollIntoView({ block: "center" });
   }
 
-  // ---- time: only while the page is looked at ----
+  // ---- time, only while the page is visible ----
 
   function count() {
     if (!document.hidden) answer.seconds += (performance.now() - since) / 1000;
@@ -119,7 +119,7 @@
     since = performance.now();
   });
 
-  // ---- going on ----
+  // ---- next image ----
 
   function goOn() {
     if (byId("judge").hidden || byId("on").disabled) {
@@ -139,7 +139,7 @@
   byId("judge").classList.add("rating");
   byId("items").classList.toggle("wide", items.some((name) => name.length > 16));
 
-  /** The items in an order that is random, and the same whenever this person comes back. */
+  /** The items in a random order that is constant for a respondent. */
   function shuffled(names, person) {
     let state = 2166136261;
     for (const character of person) state = Math.imul(state ^ character.codePointAt(0), 16777619);

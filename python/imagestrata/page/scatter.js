@@ -1,15 +1,15 @@
 
-// Points on a canvas: drag, zoom, point at one, draw a line around many. It knows nothing of
-// images. Dots are written as pixels, which needs no graphics card to be fast, and pointing at one
-// looks into a few cells of a grid: 20,000 points stay smooth.
+// Points on a canvas: drag, zoom, point at one, draw a line around many. The code is independent of
+// images. Dots are drawn as pixels, which is fast without a graphics card, and a grid of cells finds
+// the point under the pointer: 20,000 points move smoothly.
 
 /**
- * `x` and `y` are whole numbers from 0 to 65535, y upwards. `order` lists the points from the lowest
- * to the topmost, `colours` has a CSS colour for each, or null for a pale one, and `labels` are
- * `{ x, y, name, word, group }`, the most important first. `isBright(i)` tells what is highlighted (a
- * label, by `group`) and what is ticked. `onPoint(i, at)` gets the point under the pointer or null,
- * `onOpen(i)` the one that is clicked, `onTick(i)` the one on which X is pressed, `onLasso(list)` those
- * inside the line. `name` is for people who do not see the canvas, which is what comes back.
+ * `x` and `y` are whole numbers from 0 to 65535, y upwards. `order` lists the points from the bottom
+ * to the top layer, `colours` has a CSS colour for each, or null for a pale one, and `labels` are
+ * `{ x, y, name, word, group }`, the most important first. `isBright(i)` returns whether a point (or
+ * a label, by `group`) is highlighted or selected. `onPoint(i, at)` gets the point under the pointer
+ * or null, `onOpen(i)` the clicked point, `onTick(i)` the point on which X is pressed, `onLasso(list)`
+ * those inside the line. `name` describes the canvas for screen readers. Returns the canvas.
  */
 kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTicked, onPoint, onOpen, onTick, onLasso }) => {
   const { el, onKeys } = kit;
@@ -71,7 +71,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
 
   const draw = () => (frame ||= requestAnimationFrame(paint));
 
-  /** Smaller where there are many points, larger as one comes nearer. */
+  /** The size of dots: smaller with many points, larger after zooming in. */
   const radius = () => {
     const size = Math.min(4, Math.max(2, 150 / Math.sqrt(x.length)));
     return Math.min(9, size * Math.max(1, view.scale / view.fitted) ** 0.35);
@@ -79,7 +79,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
 
   const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-  /** A dot, pixel by pixel: how far from its middle in the frame, and what is written there. */
+  /** The pixels of a dot: offsets in the frame and their colours. */
   function stamp(colour, r, paper) {
     const rim = r < 3.5 ? 0 : pixels; // a thin line of paper tells large dots apart
     const [inner, outer] = [r * pixels, r * pixels + rim];
@@ -116,7 +116,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     const put = (i, { offsets, values }) => {
       const at = (Math.round(down(i) * pixels) + pad) * image.width + Math.round(across(i) * pixels) + pad;
       for (let k = 0; k < offsets.length; k++) {
-        // The soft edge of a dot stands back behind other dots.
+        // The soft edge of a dot does not cover other dots.
         if (values[k] >>> 24 >= dots[at + offsets[k]] >>> 24) dots[at + offsets[k]] = values[k];
       }
     };
@@ -148,7 +148,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     context.stroke();
   }
 
-  /** Names where they are in the way of no name of a more important label, then words likewise. */
+  /** Names that do not cover names of more important labels, then words in the same way. */
   function write(ink, paper) {
     context.font = "600 13px system-ui, sans-serif";
     context.textAlign = "center";
@@ -167,7 +167,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     };
     const shown = labels.filter(({ group }) => isLabelled(group)).map((label) => ({
       ...label,
-      // A little above, where it does not hide a small group.
+      // Slightly above, so that small groups remain visible.
       at: { x: view.left + label.x * view.scale, y: view.top + (SIDE - label.y) * view.scale - radius() - 9 },
     }));
     const named = shown.filter((label) => fits(label, label.name));
@@ -189,7 +189,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     context.setLineDash([]);
   }
 
-  // ---- moving about ----
+  // ---- panning and zooming ----
 
   function fit() {
     const room = (span, size) => (size - 2 * MARGIN) / Math.max(1, span.to - span.from);
@@ -220,7 +220,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     draw();
   }
 
-  /** What is in the middle of the map stays there. */
+  /** The point in the middle of the map stays there. */
   function resize() {
     const [w, h] = [canvas.clientWidth, canvas.clientHeight];
     if (!w || !h) return;
@@ -283,7 +283,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
       onLasso(inside(line));
     } else if (!moved && !line.length) {
       const i = nearest(place(event), radius() + (event.pointerType === "mouse" ? REACH : 3 * REACH));
-      // A finger cannot point without touching: the first touch shows, the second opens.
+      // On touch screens the first touch shows the image, the second opens it.
       if (i !== null && (event.pointerType === "mouse" || i === pointed)) onOpen(i);
       else point(i);
     }
@@ -307,7 +307,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     point(null);
   }, { passive: false });
 
-  /** Highlighted points inside a closed line: a ray from them crosses it an odd number of times. */
+  /** Highlighted points inside a closed line: a ray from each crosses it an odd number of times. */
   function inside(corners) {
     const found = [];
     for (let i = 0; i < x.length; i++) {
@@ -323,7 +323,7 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
     return found;
   }
 
-  // ---- keyboard: the point in the middle is the one pointed at ----
+  // ---- keyboard: it acts on the point in the middle ----
 
   function step(action) {
     action();
@@ -348,10 +348,10 @@ kit.scatter = ({ x, y, order, colours, labels, name, isBright, isLabelled, isTic
 
   return Object.assign(canvas, {
     stats, draw, fit, zoom,
-    /** Draw a line instead of moving the map, until told otherwise. */
+    /** Whether dragging draws a line instead of moving the map. */
     setLasso: (on) => (lasso = on),
     inView: () => order.filter((i) => inView(i) && isBright(i)),
-    /** Where point `i` is, in pixels of the window. */
+    /** The place of point `i`, in pixels of the window. */
     where(i) {
       const box = canvas.getBoundingClientRect();
       return { x: box.left + across(i), y: box.top + down(i) };

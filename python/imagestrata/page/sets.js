@@ -1,5 +1,6 @@
 
-// Sets of images: which description fits all of them, or which image does not belong?
+// Sets of images: annotators choose a description that fits all of them, or the image that does
+// not belong.
 (() => {
   const { data, el, onKeys } = kit;
   const { kind, sets, images, pictures, options } = data;
@@ -33,7 +34,7 @@
     summary: () => "",
   });
 
-  /** A button with its number, which can be typed. */
+  /** A button with a number that can be typed. */
   function choice(place, answer, content) {
     const number = el("kbd", {}, String(place + 1));
     const button = el("button", { type: "button", "aria-pressed": String(answers[place] === answer) }, number, content);
@@ -41,7 +42,7 @@
     return button;
   }
 
-  /** Take a digit: answer as soon as no further digit can follow, else wait for it or for Enter. */
+  /** Read a digit: answer if no further digit can follow, else wait for it or for Enter. */
   function digit(key) {
     typed += key;
     const number = Number(typed);

@@ -1,1 +1,1 @@
-"""What people answered: means and gaps, the twin against which the R package is checked."""
+"""Means of ratings and gaps between groups, which the R package is tested against."""

@@ -1,4 +1,4 @@
-"""From ratings to what is estimated: checks, ratings of dimensions, weights."""
+"""Preparation of ratings for estimates: checks, ratings of dimensions, weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..tables import check_table
 from ..validate import check_choice
 from ..wording import arg, quote, verb
 
-#: What counts the same; "none" is every rated image.
+#: Units with equal weight; "none" is every rated image.
 WEIGHTS = ("cluster", "corpus", "share", "none")
 
 _NEEDED = ("respondent_id", "image_id", "item", "rating")
@@ -22,29 +22,29 @@ _NEEDED = ("respondent_id", "image_id", "item", "rating")
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Answers ready to be averaged.
+    """Ratings with weights, and the images and measures that they are about.
 
     Attributes
     ----------
     answers : DataFrame
         One row per answer to a measure (an item or a dimension): ``level``, ``item``,
         ``dimension``, the columns of ``by``, ``respondent_id``, ``image_id``, ``cluster``
-        (None where unknown), ``rating``, ``weight``; ``respondent`` and ``image``, counted.
+        (None if unknown), ``rating``, ``weight``; ``respondent`` and ``image``, as numbers.
     images : DataFrame
         One row per image, ``image_id`` in the index: ``cluster``, ``weight`` (in the sample),
-        ``of_all`` (for how many sampled images it stands, where nobody at all rated some of
-        its cluster), ``total`` (what its cluster weighs), and the columns of ``by`` that are
-        about images.
+        ``of_all`` (number of sampled images that it represents if some images of its cluster
+        have no rating), ``total`` (weight of its cluster), and the columns of ``by`` that
+        describe images.
     measures : DataFrame
         ``level``, ``item``, ``dimension``, in the order of the results.
     by : list of str
-        The columns whose values have means of their own.
+        The columns that define groups.
     of_images : list of str
-        Those of them that are about images (their cluster, their month), not about people.
+        The columns among them that describe images (cluster, month), not respondents.
     weight : str
-        What counts the same.
+        The unit with equal weight.
     n_respondents : int
-        Respondents of the whole survey.
+        Number of respondents in the whole survey.
     """
 
     answers: pd.DataFrame
@@ -62,12 +62,12 @@ class Design:
 
     @property
     def compares_images(self) -> bool:
-        """Whether the first column of ``by`` is about images."""
+        """Whether the first column of ``by`` describes images."""
         return bool(self.by) and self.by[0] in self.of_images
 
 
 def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
-    """Check ratings and make the answers that means are taken of."""
+    """Check ratings and compute the weighted answers that enter means."""
     table = _check_ratings(ratings)
     by = _check_by(by, table)
     weight = check_choice("weight", weight, WEIGHTS)
@@ -98,7 +98,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
         where = empty.index[empty][0]
         raise ImagestrataError(
             f"All weights `weight_{weight}` of {', '.join(map(str, where[1:]))} are zero.",
-            f"No image in it was shared: choose another {arg('weight')}.",
+            f"No image in this group was shared: choose another {arg('weight')}.",
         )
     return design
 
@@ -109,16 +109,16 @@ def _check_ratings(given: Any) -> pd.DataFrame:
     if not pd.api.types.is_numeric_dtype(ratings["rating"]):
         raise ImagestrataError(
             f"The column 'rating' must hold numbers, not {ratings['rating'].dtype}.",
-            f"{verb('read_ratings')} makes numbers of texts and says which are none.",
+            f"{verb('read_ratings')} converts text to numbers and reports what is not a number.",
         )
     twice = ratings.duplicated([*whole])
     if twice.any():
         first = ratings[twice].iloc[0]
         raise ImagestrataError(
-            f"{plural(int(twice.sum()), 'rating is', 'ratings are')} there twice, the first by "
+            f"{plural(int(twice.sum()), 'rating occurs', 'ratings occur')} twice, the first by "
             f"{quote(first['respondent_id'])} of image {quote(first['image_id'])} on "
             f"{quote(first['item'])}.",
-            "Keep one of them.",
+            "Keep one rating of each item by respondent and image.",
         )
     return ratings.reset_index(drop=True)
 
@@ -128,9 +128,9 @@ def _check_by(by: Any, ratings: pd.DataFrame) -> list[str]:
     unknown = [name for name in names if name not in ratings]
     if unknown:
         raise ImagestrataError(
-            f"{arg('by')} names a column that the ratings do not have: {quote(unknown[0])}; they "
+            f"{arg('by')} names the column {quote(unknown[0])}, which is not in the ratings; they "
             f"have {', '.join(map(str, ratings))}.",
-            f"{arg('by', None)} takes all respondents together.",
+            f"Use {arg('by', None)} for all respondents together.",
         )
     measured = [name for name in names if name in (*_NEEDED[:1], *_NEEDED[2:], "dimension")]
     if measured or len(set(names)) < len(names):
@@ -141,7 +141,7 @@ def _check_by(by: Any, ratings: pd.DataFrame) -> list[str]:
     if gaps:
         raise ImagestrataError(
             f"{gaps} of {plural(len(ratings), 'rating')} have no {' or '.join(names)}.",
-            "Leave them out, or give them a group of their own.",
+            "Leave these ratings out, or give them a group of their own.",
         )
     pairs = ratings[["respondent_id", "image_id", *names]].drop_duplicates()
     if pairs.duplicated(["respondent_id", "image_id"]).any():
@@ -158,23 +158,23 @@ def _weights(ratings: pd.DataFrame, weight: str) -> pd.Series[Any]:
     if name not in ratings:
         raise ImagestrataError(
             f"The ratings have no column {quote(name)}, which {arg('weight', weight)} needs.",
-            f"Give {verb('read_ratings')} the sample; {arg('weight', 'none')} lets every rated "
-            "image count the same.",
+            f"Give {verb('read_ratings')} the sample, or use {arg('weight', 'none')}, which gives "
+            "every rated image equal weight.",
         )
     weights = pd.to_numeric(ratings[name], errors="coerce")
-    # An image that nobody shared counts nothing where shares count; else zero is a mistake.
+    # With weight "share" zero is the weight of an image without shares; otherwise it is an error.
     wrong = weights.isna() | ((weights < 0) if weight == "share" else (weights <= 0))
     if wrong.any():
         raise ImagestrataError(
             f"{int(wrong.sum())} of {plural(len(ratings), 'rating')} have no positive "
             f"{quote(name)}, the first of image {quote(ratings['image_id'][wrong].iloc[0])}.",
-            "Were images rated that are not in the sample?",
+            "Check whether images were rated that are not in the sample.",
         )
     return weights.astype(float)
 
 
 def _order(column: pd.Series[Any]) -> list[Any]:
-    """Values in the order of categories, else of first appearance."""
+    """Values in the order of categories, or else of first appearance."""
     present = list(column.dropna().unique())
     if isinstance(column.dtype, pd.CategoricalDtype):
         return [value for value in column.cat.categories if value in set(present)]
@@ -202,20 +202,20 @@ def _measures(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_clusters(ratings: pd.DataFrame, weight: str) -> None:
-    """Weights of a cluster's rated images need the cluster, one for each image."""
+    """Check that every image has one cluster and one weight, where weights need them."""
     missing = int(ratings["cluster"].isna().sum())
     if missing and weight == "none":
         ratings["cluster"] = None
     elif missing == len(ratings):
         warn(
-            f"The ratings have no column 'cluster': 'weight_{weight}' is taken as it is, so that a "
-            "cluster of which not all sampled images were rated counts for less. Give "
+            f"The ratings have no column 'cluster': 'weight_{weight}' is used unchanged, so that a "
+            "cluster has less weight if not all its sampled images were rated. Give "
             f"{verb('read_ratings')} the sample."
         )
     elif missing:
         raise ImagestrataError(
             f"{missing} of {len(ratings)} ratings have no cluster.",
-            "Were images rated that are not in the sample?",
+            "Check whether images were rated that are not in the sample.",
         )
     elif weight != "none":
         for name in ("cluster", "weight"):
@@ -230,10 +230,10 @@ def _check_clusters(ratings: pd.DataFrame, weight: str) -> None:
 
 
 def _tells_images_apart(name: str, ratings: pd.DataFrame) -> bool:
-    """Whether a column is about images (their cluster, their month), not about people.
+    """Whether a column describes images (cluster, month), not respondents.
 
-    Where nobody rated images of two values it may be either; what is the same in all of a
-    cluster is then about images, except the respondents' ``group``.
+    If no respondent rated images with two values, both are possible. A column that is
+    constant in every cluster then describes images, unless it is ``group``.
     """
 
     def constant(unit: str) -> bool:
@@ -278,8 +278,9 @@ def _images(ratings: pd.DataFrame, weight: str, of_images: list[str]) -> pd.Data
 def _weigh(design: Design) -> pd.Series[Any]:
     """Weights of answers.
 
-    In a cell each cluster has the weight that ``weight`` gives it, its rated images share
-    that in proportion to their weights in the sample, and the ratings of an image share alike.
+    In a cell each cluster has the weight that ``weight`` gives it. It is divided among its
+    rated images in proportion to their weights in the sample, and the weight of an image
+    equally among its ratings.
     """
     answers = design.answers
     cell = ["level", "item", *design.by]
@@ -296,13 +297,13 @@ def _weigh(design: Design) -> pd.Series[Any]:
 
 
 def unrated(design: Design) -> list[tuple[dict[str, Any], dict[str, int]]]:
-    """For each group: images and clusters without a rating, out of how many.
+    """For each group, numbers of images and clusters without a rating, and of all.
 
-    Items may differ: the item that lacks most counts.
+    If items differ, the item with the most missing ratings counts.
     """
     answers, by, domain = design.answers.assign(all=0), design.by, design.of_images
     images = design.images.assign(all=0)
-    # Of images that nobody rated the cluster is known, and nothing else.
+    # Only the cluster is known of images without a rating.
     places = images.drop_duplicates([*dict.fromkeys(["cluster", *domain])])
     if places.duplicated("cluster").any():
         images["of_all"] = 1.0
@@ -330,7 +331,7 @@ def unrated(design: Design) -> list[tuple[dict[str, Any], dict[str, int]]]:
 
 
 def warn_unrated(design: Design, left_out: list[str] | None = None) -> None:
-    """Say once which clusters and sampled images means, or gaps, are not about."""
+    """Warn once about clusters and sampled images that enter no mean, or no gap."""
     if not design.clustered:
         return
     lacking = [(group, row) for group, row in unrated(design) if row["images"] + row["clusters"]]
@@ -345,17 +346,17 @@ def warn_unrated(design: Design, left_out: list[str] | None = None) -> None:
         lines.append(line + (f" ({where})" if where else ""))
     if len(lacking) > 3:
         lines.append(f"and more in {plural(len(lacking) - 3, 'further group')}")
-    text = f"There is no rating of {'; '.join(lines)}."
+    text = f"There are no ratings of {'; '.join(lines)}."
     if design.weight != "none":
-        text += " The rated images of a cluster stand for the others."
+        text += " The rated images of a cluster represent the others."
     if left_out:
         text += (
-            " A gap is about the clusters that both groups rated, and not about "
+            " A gap describes the clusters that both groups rated; it leaves out "
             f"{'; '.join(left_out)}."
         )
     elif left_out is None and any(row["clusters"] for _, row in lacking):
         text += (
-            f" A mean is about the clusters that have a rating; {verb('rating_gaps')} compares "
+            f" A mean describes the clusters with a rating; {verb('rating_gaps')} compares "
             "groups by the clusters that both have rated."
         )
     warn(text)

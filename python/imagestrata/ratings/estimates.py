@@ -1,4 +1,4 @@
-"""Means of ratings and gaps between groups, with standard errors for people and images."""
+"""Means of ratings and gaps between groups, with standard errors for respondents and images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .design import Design, design_ratings, warn_unrated
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
-#: What was drawn by chance.
+#: Units that count as drawn at random.
 VARIANCES = ("two-way", "respondent", "image")
 
-#: How p values are adjusted -> what statsmodels calls it.
+#: Adjustments of p values -> their names in statsmodels.
 ADJUSTMENTS = {"holm": "holm", "BH": "fdr_bh", "none": None}
 
 
@@ -34,30 +34,30 @@ def rating_means(
     variance: str = "two-way",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
-    """Mean ratings of every item and dimension, by groups.
+    """Estimate mean ratings of every item and dimension, by groups.
 
-    This is the twin of R's ``rating_means()``, which also shrinks means of clusters by a mixed
-    model and takes millions of ratings; both are tested against the same golden tables.
+    R's ``rating_means()`` gives the same estimates. It also shrinks means of clusters by a mixed
+    model and is fast for millions of ratings. Both are tested against the same reference tables.
 
     Parameters
     ----------
     ratings : DataFrame
-        What :func:`read_ratings` returned: one row per rating, with the columns
+        The result of :func:`read_ratings`: one row per rating, with the columns
         ``respondent_id``, ``image_id``, ``item`` and ``rating``, those of ``by``, the
-        weight, and where there are any ``dimension`` and ``cluster``.
+        weight, and optionally ``dimension`` and ``cluster``.
     by : str, sequence of str or None, default "group"
-        Columns whose values have means of their own; None takes all together.
+        Columns that define groups; None estimates one mean for all.
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
-        What counts the same: every cluster of images (the paper's Figure 10),
+        Unit with equal weight: every cluster of images (the paper's Figure 10),
         every image of the corpus, every share of an image, or every rated image.
-        An image counts once in a mean, however many have rated it, and a cluster counts in
-        full, however many of its sampled images were rated: see the notes.
+        The weight of an image does not depend on its number of ratings, and the weight of a
+        cluster does not depend on the number of its rated images: see the notes.
     variance : {"two-way", "respondent", "image"}, default "two-way"
-        What was drawn by chance: respondents, and images within clusters; respondents only, as
-        in R's ``svydesign(ids = ~respondent_id)``; or images only, which is too little and is
-        there for comparison.
+        Units that count as drawn at random: respondents, and images within clusters;
+        respondents only, as in R's ``svydesign(ids = ~respondent_id)``; or images only, which
+        understates the variance and is for comparison.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
@@ -70,35 +70,35 @@ def rating_means(
     Raises
     ------
     ImagestrataError
-        If ratings lack columns, are there twice, or have weights that are missing
-        or not positive.
+        If ratings lack columns or occur twice, or if weights are missing or not
+        positive.
 
     Notes
     -----
-    A dimension's rating is the mean of its items' ratings by the same respondent of
+    The rating of a dimension is the mean of the ratings of its items by the same respondent of
     the same image.
 
-    Where not every sampled image has a rating, the rated images of a cluster stand for the others.
-    In a cell (an item in a group) a cluster that was rated weighs 1 ("cluster"), as much as it has
-    images in the corpus ("corpus") or as much as they were shared ("share"; of images that nobody
-    rated the average of the others is taken). Its rated images divide that among themselves, and
-    the ratings of an image divide the image's weight; :func:`rating_weights` hands these weights
-    out. A cluster without a rating is not in the mean, and a warning counts them. Where a column of
-    ``by`` is about images, such as their month, a cluster's images of that month are what counts.
+    If some sampled images have no rating, the rated images of their cluster represent them. In a
+    cell (an item in a group) the weight of a rated cluster is 1 ("cluster"), its number of images
+    in the corpus ("corpus") or their number of shares ("share"; for images without a rating the
+    average of the others is used). This weight is divided among its rated images, and the weight
+    of an image among its ratings; :func:`rating_weights` returns the resulting weights. A cluster
+    without a rating is not in the mean, and a warning counts such clusters. If a column of ``by``
+    describes images, such as their month, only the images of a cluster in that month count.
 
-    Scores of answers are u = w (y - mean) / sum(w). "respondent" is V n / (n - 1), with V the sum
-    over respondents of their squared total scores and n the respondents of the *whole* survey: R's
-    ``svydesign(ids = ~respondent_id, weights = )``. It takes for chance which clusters somebody
-    rated; all clusters are in the study, so it is too wide. "image" adds up, over clusters with m
-    rated images, m / (m - 1) times the squared distances of the images' total scores from their
-    cluster's mean; a cluster with one rated image is given the others' average, in proportion to
-    the squared weight. "two-way" adds to that how alike a respondent's answers to different images
-    are: V n / (n - 1) less the same for single answers. Where no cluster of a cell has two rated
-    images, respondents alone count.
+    Scores of answers are u = w (y - mean) / sum(w). "respondent" is V n / (n - 1), where V is the
+    sum over respondents of their squared total scores and n the number of respondents in the
+    *whole* survey: R's ``svydesign(ids = ~respondent_id, weights = )``. It treats the clusters that
+    a respondent rated as random; since all clusters are in the study, it is too large. "image" is
+    the sum, over clusters with m rated images, of m / (m - 1) times the squared distances of the
+    images' total scores from the mean of their cluster; a cluster with one rated image has the
+    average of the others, in proportion to the squared weight. "two-way" adds the covariance of a
+    respondent's answers to different images: V n / (n - 1) minus the same for single answers. If no
+    cluster of a cell has two rated images, all methods use respondents only.
 
-    Intervals are those of the t distribution; degrees of freedom are the respondents of the cell
-    less one, the rated images less the clusters with several of them, or the smaller of both. With
-    one respondent there is no standard error.
+    Intervals use the t distribution. Degrees of freedom are the number of respondents of the cell
+    minus one ("respondent"), the number of rated images minus that of clusters with several of them
+    ("image"), or the smaller of both. With one respondent the standard error is undefined.
     """
     variance = check_choice("variance", variance, VARIANCES)
     conf_level = check_conf_level(conf_level)
@@ -133,52 +133,52 @@ def rating_gaps(
     adjust: str = "holm",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
-    """Gaps between groups in the mean rating of every item and dimension.
+    """Estimate gaps between groups in the mean rating of every item and dimension.
 
-    This is the twin of R's ``rating_gaps()``; see :func:`rating_means`.
+    R's ``rating_gaps()`` gives the same estimates; see :func:`rating_means`.
 
     Parameters
     ----------
     ratings : DataFrame
         As in :func:`rating_means`.
     by : str or sequence of str, default "group"
-        The first column is what is compared, every pair of its values; columns after
-        it stay apart, as in ``["group", "cluster"]``.
+        Every pair of values of the first column is compared, separately for the values of
+        further columns, as in ``["group", "cluster"]``.
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         As in :func:`rating_means`.
     variance : {"two-way", "respondent", "image"}, default "two-way"
         As in :func:`rating_means`.
     adjust : {"holm", "BH", "none"}, default "holm"
-        How p values are adjusted for their number. Items are one family, dimensions
+        Adjustment of p values for multiple testing. Items are one family, dimensions
         another.
     conf_level : float, default 0.95
-        Level of the intervals, which are not adjusted.
+        Confidence level of the intervals, which are not adjusted.
 
     Returns
     -------
     DataFrame
         One row per measure and contrast: ``level``, ``item``, ``dimension``, the
         further columns of ``by``, ``contrast`` ("Democrat - Republican": the first
-        less the second), ``estimate``, ``std_error``, ``df``, ``statistic``,
+        minus the second), ``estimate``, ``std_error``, ``df``, ``statistic``,
         ``p_value``, ``p_adjusted``, ``conf_low``, ``conf_high``, ``n_ratings``,
-        ``n_respondents``, ``weight``, ``variance``, ``adjust``. Where one group has not rated,
-        or no cluster that the other rated, there is no row, and a warning counts such comparisons.
+        ``n_respondents``, ``weight``, ``variance``, ``adjust``. A comparison has no row if one
+        group has no rating, or none in a cluster that the other group rated; a warning counts
+        such comparisons.
 
     Raises
     ------
     ImagestrataError
-        As :func:`rating_means`, and if there is nothing to compare.
+        As in :func:`rating_means`, and if there are no two groups to compare.
 
     Notes
     -----
-    Groups of respondents are compared by the clusters that both have rated, whatever the weight; a
-    warning says how many clusters and images are left out. Groups of images, such as clusters or
-    months, are compared as they are.
+    Groups of respondents are compared by the clusters that both have rated, for every weight; a
+    warning counts the clusters and images that are left out. Groups of images, such as clusters or
+    months, are compared on all their images.
 
-    The variance is that of the difference, with what the two means share taken into account: the
-    same respondents, if people are in both, and the same images. Degrees of freedom are Welch's,
-    at most one less than there are respondents in both, and at most the images in either less
-    their clusters.
+    The variance of the difference accounts for respondents and images that enter both means.
+    Degrees of freedom are Welch's, at most the number of respondents in either group minus one,
+    and at most the number of images in either minus that of their clusters.
     """
     from scipy import stats
 
@@ -206,11 +206,13 @@ def rating_gaps(
     warn_unrated(design, _left_out(left_out))
     if one_sided:
         warn(
-            f"{plural(one_sided, 'comparison lacks', 'comparisons lack')} one side, since one "
-            "group has not rated there, or no cluster that the other rated: left out."
+            f"{plural(one_sided, 'comparison is', 'comparisons are')} left out, since one group "
+            "has no rating, or none in a cluster that the other group rated."
         )
     if not rows:
-        raise ImagestrataError("There is nothing to compare: no two groups have rated the same.")
+        raise ImagestrataError(
+            "There is nothing to compare: no two groups have rated the same items and clusters."
+        )
     table = pd.DataFrame(rows)
     _warn_alone(table, [*design.by[1:], "contrast"], "on one side of")
     _warn_no_spread(table)
@@ -225,7 +227,7 @@ def rating_gaps(
 
 
 def _in_order(table: pd.DataFrame, ratings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The table with groups as categories where they were, so that plots keep their order."""
+    """The table with groups as categories if they were, so that plots keep their order."""
     kept = {
         name: table[name].astype(ratings[name].dtype)
         for name in by
@@ -242,40 +244,40 @@ def rating_weights(
     weight: str = "cluster",
     of: str = "means",
 ) -> pd.DataFrame:
-    """Every answer with the weight that it has in its mean, for other software.
+    """Return every answer with its weight in the mean, for other software.
 
     Parameters
     ----------
     ratings : DataFrame
-        What :func:`read_ratings` returned.
+        The result of :func:`read_ratings`.
     by : str, list of str or None, default "group"
-        What cells are made of besides the items, as in :func:`rating_means`.
+        Columns that define groups, as in :func:`rating_means`.
     weight : {"cluster", "corpus", "share"}, default "cluster"
-        What receives equal weight, as in :func:`rating_means`.
+        Unit with equal weight, as in :func:`rating_means`.
     of : {"means", "gaps"}, default "means"
-        The weights of :func:`rating_means`, or those of :func:`rating_gaps`, which are about
-        the clusters that both groups rated.
+        The weights of :func:`rating_means`, or those of :func:`rating_gaps`, which include
+        only the clusters that both groups rated.
 
     Returns
     -------
     DataFrame
         One row per answer to an item or a dimension: ``level``, ``item``, ``dimension``, the
         columns of ``by``, ``respondent_id``, ``image_id``, ``cluster`` (if there is one),
-        ``rating``, ``weight``. With ``of="gaps"`` also ``contrast``, where groups of
-        respondents are compared: an answer has a weight in every comparison of its group.
+        ``rating``, ``weight``. With ``of="gaps"`` and groups of respondents also
+        ``contrast``: an answer has a weight in every comparison of its group.
 
     Raises
     ------
     ImagestrataError
-        As :func:`rating_means` and :func:`rating_gaps`.
+        As in :func:`rating_means` and :func:`rating_gaps`.
 
     Notes
     -----
-    A cell is an item or a dimension in a group. In it a cluster weighs 1 ("cluster"), its
-    N_h images ("corpus") or the shares of its images ("share"). The images of the cluster that
-    have a rating in the cell divide that among themselves, equally or by their shares, and the
-    ratings of an image divide the image's weight equally. ``weight_cluster``,
-    ``weight_corpus`` and ``weight_share`` of the sample lead to the same means only where every
+    A cell is an item or a dimension in a group. In a cell the weight of a cluster is 1
+    ("cluster"), its number of images N_h ("corpus") or the shares of its images ("share"). It is
+    divided among the images of the cluster with a rating in the cell, equally or by their
+    shares, and the weight of an image equally among its ratings. ``weight_cluster``,
+    ``weight_corpus`` and ``weight_share`` of the sample give the same means only if every
     sampled image has exactly one rating in every cell.
 
     With these weights R's ``svydesign(ids = ~respondent_id, weights = ~weight)`` gives the means
@@ -306,7 +308,7 @@ def rating_weights(
 
 
 def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:
-    """What each pair of groups is not compared by."""
+    """The clusters and images that the comparison of each pair of groups leaves out."""
     found = []
     for contrast, tables in parts.items():
         out = pd.concat(tables)
@@ -320,11 +322,11 @@ def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:
 def _check_compared(design: Design) -> list[Any]:
     if not design.by:
         raise ImagestrataError(
-            f"{arg('by')} must name what is compared.", f"For example {arg('by', 'group')}."
+            f"{arg('by')} must name the column of groups.", f"For example {arg('by', 'group')}."
         )
     column = design.answers[design.by[0]]
     values = sorted(column.unique())
-    if isinstance(column.dtype, pd.CategoricalDtype):  # has an order of its own
+    if isinstance(column.dtype, pd.CategoricalDtype):  # with the order of categories
         values = [value for value in column.cat.categories if value in values]
     if len(values) < 2:
         raise ImagestrataError(
@@ -345,7 +347,7 @@ def _measure(design: Design, place: int) -> dict[str, Any]:
 
 
 def _split(answers: pd.DataFrame, by: list[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """Answers by the values of columns, sorted; all of them where there are no columns."""
+    """Answers by the values of columns, sorted; all answers if there are no columns."""
     if not by:
         return [({}, answers)]
     groups = answers.groupby(by, observed=True, sort=True)
@@ -379,10 +381,10 @@ def _comparisons(
 def _alike(
     design: Design, first: pd.DataFrame, second: pd.DataFrame
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-    """The answers by which two groups are compared, and those that are left out.
+    """The answers on which two groups are compared, and those that are left out.
 
     Groups of respondents are compared by the clusters that both have rated; groups of images
-    are about different images anyway.
+    have different images in any case.
     """
     sides = [first, second]
     if not design.clustered or design.compares_images:
@@ -399,10 +401,10 @@ class _Cell:
     """A mean, and the totals of its linearised scores ``share * (y - mean)``.
 
     ``people``, ``single`` (a respondent's rating of an image) and ``images`` are pairs of
-    arrays, units and totals. Those of images are distances from the mean total of the cell's
-    images of their cluster, times ``sqrt(m / (m - 1))`` for m images; ``shares`` are those of
-    images in the mean, ``several`` the same without clusters of one image; the squares of
-    ``degrees`` add up to images less clusters.
+    arrays, units and totals. Totals of images are distances from the mean of the images of
+    their cluster in the cell, times ``sqrt(m / (m - 1))`` for m images. ``shares`` are the
+    shares of images in the mean, ``several`` the same without clusters of one image. The
+    squares of ``degrees`` add up to the number of images minus that of clusters.
     """
 
     mean: float
@@ -419,8 +421,8 @@ def _cell(answers: pd.DataFrame) -> _Cell:
     ratings, weights = answers["rating"].to_numpy(float), answers["weight"].to_numpy(float)
     person, image = answers["respondent"].to_numpy(), answers["image"].to_numpy()
     shares = weights / weights.sum()
-    # Distances from the first rating: where all are equal, they are 0 and not a rounding error
-    # that would pass for a standard error.
+    # Distances from the first rating are exactly 0 if all ratings are equal; rounding errors
+    # would appear as a standard error.
     distance = ratings - ratings[0]
     distance[np.abs(distance) < 1e-12 * np.abs(ratings).max()] = 0
     shift = float(shares @ distance)
@@ -450,21 +452,13 @@ def _summed(units: Array, values: Array) -> tuple[Array, Array]:
 
 
 def _product(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
-    """Sum over the units that both have of the products of their totals."""
+    """Sum of the products of the totals of units that are in both."""
     _, at, of = np.intersect1d(first[0], second[0], assume_unique=True, return_indices=True)
     return float(first[1][at] @ second[1][of])
 
 
-def _of_people(first: _Cell, second: _Cell) -> float:
-    return _product(first.people, second.people)
-
-
-def _of_answers(first: _Cell, second: _Cell) -> float:
-    return _product(first.single, second.single)
-
-
 def _of_images(first: _Cell, second: _Cell) -> float:
-    """Covariance of what images add; a cluster with one image is given the others' average."""
+    """Covariance due to images; a cluster with one image has the average of the others."""
     shares = _product(first.shares, second.shares)
     if shares == 0:
         return 0.0
@@ -475,7 +469,7 @@ def _of_images(first: _Cell, second: _Cell) -> float:
 
 
 def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | None = None) -> float:
-    """Variance of a mean, or of the difference of two, as the notes of rating_means() say."""
+    """Variance of a mean, or of the difference of two, see the notes of rating_means()."""
 
     def total(covariance: Callable[[_Cell, _Cell], float]) -> float:
         value = covariance(cell, cell)
@@ -486,15 +480,15 @@ def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | Non
     if min(each.counts["n_respondents"] for each in (cell, other or cell)) < 2:
         return np.nan
     drawn = n_respondents / (n_respondents - 1)
-    people = drawn * total(_of_people)
+    people = drawn * total(lambda a, b: _product(a.people, b.people))
     images = np.nan if variance == "respondent" else total(_of_images)
     if np.isnan(images) or variance == "image":
         return people if np.isnan(images) else images
-    alike = people - drawn * total(_of_answers)
-    # Where nobody is in both means, people can only add: less than nothing is chance.
+    alike = people - drawn * total(lambda a, b: _product(a.single, b.single))
+    # If no respondent is in both means, a negative covariance is due to chance.
     if other is None or not len(np.intersect1d(cell.people[0], other.people[0])):
         alike = max(alike, 0.0)
-    # Nothing, but for rounding, is no variance.
+    # A variance that is zero up to rounding errors is replaced.
     return images + alike if images + alike > 1e-10 * people else people
 
 
@@ -511,7 +505,7 @@ def _of_degrees(first: _Cell, second: _Cell) -> float:
 
 
 def _most_degrees(variance: str, first: _Cell, second: _Cell, n_people: int) -> float:
-    """Respondents less one, and images less clusters: what is in both cells counts once."""
+    """Respondents minus one, and images minus clusters, over both cells together."""
     images = _of_degrees(first, first) + _of_degrees(second, second) - _of_degrees(first, second)
     return n_people - 1 if variance == "respondent" or images == 0 else min(n_people - 1, images)
 
@@ -538,7 +532,7 @@ def _gap(sides: list[pd.DataFrame], variance: str, n_respondents: int) -> dict[s
 
 
 def _counts(cell: pd.DataFrame) -> dict[str, int]:
-    """Of what counts: an answer of weight zero is none."""
+    """Numbers of answers with a positive weight, and of their units."""
     counted = cell[cell["weight"] > 0]
     return {
         "n_ratings": len(counted),
@@ -551,7 +545,7 @@ def _counts(cell: pd.DataFrame) -> dict[str, int]:
 def _with_interval(
     table: pd.DataFrame, conf_level: float, before: str | None = None
 ) -> pd.DataFrame:
-    """With ``conf_low`` and ``conf_high``, at the end or before a column."""
+    """Add ``conf_low`` and ``conf_high``, at the end or before a column."""
     from scipy import stats
 
     at = len(table.columns) if before is None else list(table.columns).index(before)
@@ -580,8 +574,8 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
         first = ", ".join(f"{name} {value}" for name, value in groups.iloc[0].items()) or "all"
         what = "groups" if where == "in" else "comparisons"
         warn(
-            f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: how "
-            "sure such a mean is cannot be said."
+            f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: the "
+            "standard error is missing there."
         )
 
 
@@ -590,7 +584,7 @@ def _warn_no_spread(table: pd.DataFrame) -> None:
     if flat.any():
         items = ", ".join(map(str, table["item"][flat].unique()))
         warn(
-            f"In {int(flat.sum())} of {plural(len(flat), 'row')}, of {items}, respondents do not "
-            "differ at all: the standard error is 0, and nothing can be tested. Is the file "
-            "complete?"
+            f"In {int(flat.sum())} of {plural(len(flat), 'row')}, for {items}, respondents do not "
+            "differ at all: the standard error is 0, and no test is possible. Check whether the "
+            "file is complete."
         )

@@ -1,1 +1,1 @@
-"""Images per stratum, with weights."""
+"""Samples of images with weights, pairs of images, and packets for annotators."""

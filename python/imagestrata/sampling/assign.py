@@ -1,4 +1,4 @@
-"""Deal sampled images to annotators, so that nobody sees two images of one cluster."""
+"""Assign sampled images to annotators, so that nobody sees two images of one cluster."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def assign_annotators(
     Parameters
     ----------
     sample : DataFrame
-        What :func:`sample_images` returned: one row per image, with the columns
+        The result of :func:`sample_images`: one row per image, with the columns
         ``image_id`` and ``cluster``.
     groups : sequence of str, default ("Democrat", "Republican")
-        Groups of respondents. Each rates every image.
+        Groups of respondents. Each group rates every image.
     n_images : int, default 8
-        Images in a packet, as in the paper; some packets have one less where
-        the numbers do not come out even.
+        Number of images in a packet, as in the paper. Some packets have one image
+        less if the numbers do not divide evenly.
     raters_per_group : int, default 1
-        Respondents of each group who rate an image. The paper says one, but its
+        Number of respondents of each group who rate an image. The paper has one, but its
         720 respondents with eight images each are more than its 1,087 images need.
     residual : {"together", "alone"}, default "together"
-        What the images without a cluster (-1) count as: one cluster, so that a
-        packet has one of them at most, as of any stratum; or each as a cluster
-        of its own, since nothing says that they resemble each other.
+        Treatment of images without a cluster (-1). ``"together"``: they count as one
+        cluster, so that a packet has at most one of them. ``"alone"``: each counts as a
+        cluster of its own, since they need not resemble each other.
     seed : int, default 0
-        Decides who gets which images, and their order. Each group is dealt from
-        its own random stream.
+        Seed of the assignment and of the order of images. Each group has its own random
+        stream.
     out : path, optional
-        A run folder, where ``packets.csv`` is written.
+        Run folder in which ``packets.csv`` is written.
     overwrite : bool, default False
-        Replace packets dealt there with other settings.
+        Replace packets in that folder that have other settings.
 
     Returns
     -------
@@ -74,30 +74,30 @@ def assign_annotators(
     Raises
     ------
     ImagestrataError
-        If a cluster needs more ratings than there are packets, which no way of
-        dealing can mend: the message names the cluster and what would work.
+        If a cluster needs more ratings than there are packets, so that no assignment is
+        possible. The message names the cluster and settings that work.
 
     Notes
     -----
     In each group there are T = (number of images) x ``raters_per_group`` ratings
-    to deal, and P = T / ``n_images`` packets, rounded up. Ratings are laid in a
-    row, those of a cluster side by side, clusters and the ratings within them in
-    random order; then they are dealt like cards, the first to packet 1, the
-    second to packet 2, and again from packet 1 after packet P. It follows that
+    to assign, and P = T / ``n_images`` packets, rounded up. Ratings are put in a
+    sequence, ratings of one cluster next to each other, clusters and the ratings
+    within them in random order. Then they are assigned in turn: the first to packet 1,
+    the second to packet 2, and again from packet 1 after packet P. It follows that
 
     - every image is in exactly ``raters_per_group`` packets of the group, if no
-      packet gets it twice;
-    - packets differ in size by one at most, as hands do in any deal;
-    - no packet gets two images of one cluster, nor an image twice, as long as a
-      cluster has no more than P ratings: in a row of P cards or fewer no two go to the
+      packet contains it twice;
+    - packets differ in size by at most one;
+    - no packet contains two images of one cluster, or an image twice, as long as a
+      cluster has at most P ratings: of P consecutive ratings no two are assigned to the
       same packet.
 
-    A cluster with more than P ratings could not be dealt in any other way either
-    (two of them must meet in a packet), so requests are refused exactly where
-    they cannot be met. Last, each packet is shuffled, and so are the packets.
+    If a cluster has more than P ratings, two of them are in one packet under any
+    assignment, so that an error is raised only if no assignment exists. Finally the
+    images of each packet and the packets are shuffled.
 
-    :func:`costs` counts what this asks of people, :func:`reassign` fills
-    what they leave open.
+    :func:`costs` counts the respondents and ratings, and :func:`reassign` makes packets
+    for missing ratings.
     """
     n_images = check_int("n_images", n_images, minimum=1)
     raters_per_group = check_int("raters_per_group", raters_per_group, minimum=1)
@@ -141,7 +141,7 @@ def assign_annotators(
 
 
 def read_packets(folder: Path) -> pd.DataFrame:
-    """The packets stored in a run folder."""
+    """Read the packets of a run folder."""
     names = ("packet_id", "group", "image_id", "path")
     try:
         stored = read_typed(folder / "packets.csv", names, texts=names, ours=True)
@@ -152,13 +152,13 @@ def read_packets(folder: Path) -> pd.DataFrame:
 
 
 def packets_fingerprint(packets: pd.DataFrame) -> str:
-    """Tells packets from others."""
+    """Fingerprint of packets."""
     names = ["packet_id", "group", "position", "image_id", "cluster"]
     return fingerprint(packets[names].astype(str).to_numpy().tolist())
 
 
 def check_packets(given: Any, *needed: str) -> pd.DataFrame:
-    """Packets as :func:`assign_annotators` returns them, with the further columns ``needed``."""
+    """Check packets of :func:`assign_annotators` that have the further columns ``needed``."""
     columns = (*_COLUMNS, *needed)
     packets = check_table("packets", given, columns, "assign_annotators", whole=columns)
     table = packets.astype({"group": "str"})
@@ -180,7 +180,7 @@ def check_packets(given: Any, *needed: str) -> pd.DataFrame:
 
 
 def kinds_of(clusters: pd.Series[Any], residual: str) -> Array:
-    """A number for each image, the same for images that may not meet in a packet."""
+    """A number for each image, equal for images that must not be in one packet."""
     kinds = pd.factorize(clusters)[0]
     if residual == "alone":
         alone = (clusters == -1).to_numpy()
@@ -189,12 +189,12 @@ def kinds_of(clusters: pd.Series[Any], residual: str) -> Array:
 
 
 def deal(kinds: Array, needs: Array, n_packets: int, stream: np.random.Generator) -> list[Array]:
-    """Rows of the images in each packet: image i in ``needs[i]`` packets, no kind in one twice.
+    """Rows of the images in each packet: image i in ``needs[i]`` packets, no kind twice in one.
 
-    See the notes of :func:`assign_annotators`; no kind may need more than ``n_packets``.
+    See the notes of :func:`assign_annotators`. No kind may need more than ``n_packets``.
     """
     cards = np.repeat(np.arange(len(kinds)), needs)
-    # Clusters come in random order, and so do the cards of each.
+    # Clusters are in random order, and so are the ratings of each.
     place = np.empty(kinds.max(initial=0) + 1)
     place[np.unique(kinds)] = stream.permutation(len(np.unique(kinds)))
     cards = cards[np.lexsort((stream.random(len(cards)), place[kinds[cards]]))]
@@ -205,7 +205,7 @@ def deal(kinds: Array, needs: Array, n_packets: int, stream: np.random.Generator
 def packets_table(
     images: pd.DataFrame, groups: Sequence[str], dealt: Sequence[list[Array]], first: int = 1
 ) -> pd.DataFrame:
-    """The table of packets; their ids are counted on from ``first`` through all groups."""
+    """The table of packets; their ids are numbered from ``first`` through all groups."""
     hands = [rows for hands in dealt for rows in hands]
     sizes = [len(rows) for rows in hands]
     digits = max(3, len(str(first + len(hands) - 1)))
@@ -240,7 +240,7 @@ def _check_sample(given: Any) -> pd.DataFrame:
     if twice:
         raise ImagestrataError(
             f"{plural(twice, 'image id occurs', 'image ids occur')} more than once in the sample.",
-            f"More ratings of an image: {arg('raters_per_group')}.",
+            f"Keep one row per image; {arg('raters_per_group')} gives an image several ratings.",
         )
     return sample.reset_index(drop=True)
 

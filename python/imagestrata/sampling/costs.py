@@ -1,4 +1,4 @@
-"""What people or services are asked for, before they are asked."""
+"""Numbers of ratings, and costs of descriptions and tags, before they are made."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ def costs(
     side: int = 512,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Count what packets ask of people, or estimate what descriptions or tags would cost.
+    """Count the ratings that packets need, or estimate the costs of descriptions or tags.
 
-    Nothing is sent.
+    No image is sent.
 
     Parameters
     ----------
     x : DataFrame, path, or list of paths
-        Packets, as :func:`assign_annotators` or :func:`reassign` returned them; or images, as
-        :func:`describe_images` and :func:`tag_images` take them.
+        Packets of :func:`assign_annotators` or :func:`reassign`; or images as in
+        :func:`describe_images` and :func:`tag_images`.
     provider : ModelServer, LocalModel or Rekognition; optional
-        Who would look at the images. The ``price`` decides the estimate, for descriptions with
-        ``tokens_per_image``. Packets have none.
+        Service that would describe or tag the images. The estimate is computed from its
+        ``price`` and, for descriptions, ``tokens_per_image``. With packets, leave it out.
     out : path, optional
-        Where descriptions or tags are, or would be: what is answered there costs nothing more,
-        and its bills replace ``tokens_per_image``.
+        Folder of the descriptions or tags. Answers that are already there cost nothing, and
+        their numbers of tokens replace ``tokens_per_image``.
     n_items : int, default 10
-        Packets only: items on which each image is rated; the default are the ten emotions.
+        Packets only: number of items on which each image is rated; by default the ten emotions.
     prompt : str
-        Descriptions only, like the next three: what the model will be asked.
+        Descriptions only, as the next three: the question to the model.
     max_tokens : int or None, default 300
-        How long answers may be. With ``None`` they are taken to have 1,000 tokens, or
+        Maximum length of answers. With ``None`` they are assumed to have 1,000 tokens, or
         as many as the longest answer in ``out``.
     temperature : float, optional
-        How varied they will be.
+        Randomness of the answers.
     side : int, default 512
-        The longer side of what is sent, in pixels. ``tokens_per_image`` should fit it.
+        Longer side of the images that are sent, in pixels; ``tokens_per_image`` depends on it.
     progress : bool or callable, default True
         Images only: see :data:`imagestrata.progress.Progress`.
 
@@ -67,18 +67,18 @@ def costs(
     DataFrame
         **Packets.** One row per group: ``group``, ``n_respondents`` (one for each packet),
         ``n_images``, ``smallest`` and ``largest`` (packet, in images), ``n_images_rated`` (an
-        image counts as often as it is rated), ``n_ratings`` (that times the items).
+        image counts as often as it is rated), ``n_ratings`` (the same times the items).
 
-        **Images.** One row: ``n_images``; ``n_answered``, those with an answer in ``out``;
-        ``cost`` of the others; ``spent``, the cost of the answers that are there. For
-        descriptions also ``tokens_in`` and ``tokens_out`` of the others, every answer taken to
-        be as long as it may. Costs are missing without a price.
+        **Images.** One row: ``n_images``; ``n_answered``, images with an answer in ``out``;
+        ``cost`` of the others; ``spent``, the cost of the existing answers. For
+        descriptions also ``tokens_in`` and ``tokens_out`` of the others, on the assumption
+        that every answer has the maximum length. Costs are missing without a price.
 
     Raises
     ------
     ImagestrataError
-        If images come without a provider or packets with one, an argument has no effect on what
-        is counted, or as for :func:`describe_images` and :func:`tag_images`.
+        If images are given without a provider or packets with one, an argument has no effect,
+        or for the reasons of :func:`describe_images` and :func:`tag_images`.
     """
     of_people = {"n_items": (n_items, 10)}
     of_answers = {
@@ -90,8 +90,7 @@ def costs(
     if recognise(x) == "packets":
         if provider is not None:
             raise ImagestrataError(
-                f"{arg('x')} is a table of packets, whose images people rate: {arg('provider')} "
-                "has no effect.",
+                f"{arg('provider')} has no effect with a table of packets as {arg('x')}.",
                 "Leave it out, or give images.",
             )
         check_idle("with packets", out=(out, None), **of_answers)
@@ -105,13 +104,14 @@ def costs(
     services = f"{verb('ModelServer')}, {verb('LocalModel')} or {verb('Rekognition')}"
     if provider is None:
         raise ImagestrataError(
-            f"{arg('x')} is no table of packets, with columns such as 'packet_id' and 'position', "
-            f"and {arg('provider')} is missing, which images need.",
-            f"Give what {verb('assign_annotators')} returned, or what {services} makes.",
+            f"{arg('x')} is not a table of packets, with columns such as 'packet_id' and "
+            f"'position', and {arg('provider')} is missing, which images need.",
+            f"Give the result of {verb('assign_annotators')}, or {arg('provider')}, the result of "
+            f"{services}.",
         )
     raise ImagestrataError(
-        f"{arg('provider')} must be what {services} makes, not {quote(provider)}.",
-        "Classifiers of torchvision, by their names, run on this machine and cost nothing.",
+        f"{arg('provider')} must be the result of {services}, not {quote(provider)}.",
+        "Classifiers of torchvision run on this machine and cost nothing.",
     )
 
 

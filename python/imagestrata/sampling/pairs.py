@@ -1,4 +1,4 @@
-"""Draw pairs of images for people to judge, with the probability that each pair had."""
+"""Draw pairs of images to be judged, with the probability of each pair."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
 
 Array: TypeAlias = np.ndarray[Any, Any]
-#: The rows of pairs of a stratum, from the rows of their first images and places after it.
+#: Function from rows of first images and numbers of partners to rows of both images.
 Partner: TypeAlias = Callable[[Array, Array], pd.DataFrame]
 
-#: What becomes of pairs with an image that a clustering, or an encoder, lacks.
+#: Treatments of pairs with an image that a clustering or an encoder lacks.
 MISSING = ("error", "drop")
-#: Strata of pairs that at least one of several clusterings puts together.
+#: Largest number of strata of pairs that at least one of several clusterings puts together.
 _MOST_STRATA = 4
-#: Pairs of a block of images that are counted at once.
+#: Largest number of pairs that are counted at once.
 _PAIRS_AT_ONCE = 5_000_000
 
 
@@ -53,15 +53,15 @@ def sample_pairs(
 ) -> pd.DataFrame:
     """Draw pairs of images within and between clusters.
 
-    Two images taken at random hardly ever belong together. So images are sorted
-    first, and pairs of one cluster, which often belong together, are drawn more
-    frequently than others. The probability of each pair undoes that: see
-    :func:`score_clustering`.
+    Two images drawn at random rarely belong together. Images are therefore clustered
+    first, and pairs within a cluster, which often belong together, are drawn with a
+    higher probability than others. :func:`score_clustering` corrects for it with the
+    ``probability`` of each pair.
 
-    By default a single k-means sorts the images, as in the paper. To *compare*
-    clusterings, draw the pairs from them (``clusterings=``) or from the
-    candidates of a grid (``grid=``, the same as for :func:`tune_clusters`):
-    then each of them has judged pairs where it differs from the others.
+    By default a single k-means clusters the images, as in the paper. To *compare*
+    clusterings, draw the pairs from them (``clusterings=``) or from the candidates of
+    a grid (``grid=``, as in :func:`tune_clusters`): each of them then has judged pairs
+    on which it differs from the others.
 
     Parameters
     ----------
@@ -71,27 +71,27 @@ def sample_pairs(
     n : int, default 554
         Number of pairs; the default is that of the paper.
     k : int, default 80
-        Clusters of the k-means, as in the paper. Without effect where
+        Number of clusters of the k-means, as in the paper. It has no effect if
         ``clusterings`` or ``grid`` is given.
     share_within : float, default 0.5
-        Share of the pairs whose images lie in one cluster, of any of the
-        clusterings. The paper does not say how many of its pairs did.
+        Share of the pairs whose images are in one cluster of any of the
+        clusterings. The paper does not report this share.
     clusterings : Clustering, DataFrame, or a list or dict of these; optional
-        The clusterings from which the pairs are drawn: what
-        :func:`cluster_images` returned, or tables with ``image_id`` and
-        ``cluster`` (-1 for the residual, whose images are apart from all).
+        The clusterings from which the pairs are drawn: results of
+        :func:`cluster_images`, or tables with ``image_id`` and ``cluster`` (-1 for the
+        residual, each image of which is apart from all others).
     grid : mapping of lists, or list of such, optional
-        Draw the pairs from every combination of settings, for every encoder;
-        see :func:`tune_clusters`. They are fitted with ``seed``.
+        Draw the pairs from every combination of settings, for every encoder; see
+        :func:`tune_clusters`. ``seed`` is the seed of these clusterings.
     missing : {"error", "drop"}, default "error"
-        If encoders or clusterings are not of the same images: an error, or draw
-        from the images that all have.
+        Treatment of encoders or clusterings with different images. ``"error"`` raises an
+        error; ``"drop"`` draws from the images that all of them have.
     seed : int, default 0
-        Decides the clusters, the pairs, their order and which image stands left.
+        Seed of the clusters, the pairs, their order and the side of each image.
     out : path, optional
-        A run folder, where ``pairs.csv`` is written.
+        Run folder in which ``pairs.csv`` is written.
     overwrite : bool, default False
-        Replace pairs drawn there with other settings.
+        Replace pairs in that folder that have other settings.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`; counts candidates of a grid.
 
@@ -100,30 +100,29 @@ def sample_pairs(
     DataFrame
         One row per pair, in random order: ``pair_id``, ``image_a`` and
         ``image_b`` (left and right, at random), ``path_a``, ``path_b``,
-        ``stratum``, ``N_h``, the number of all pairs of that stratum, and
-        ``probability``, with which this pair came into the sample. No pair
-        occurs twice.
+        ``stratum``, ``N_h`` (number of all pairs of the stratum) and ``probability``
+        (with which the pair was drawn). No pair occurs twice.
 
         With one clustering the strata are "within" and "between" its clusters.
-        With several they say how many of the (different) clusterings put the
-        pair together: "0 of 12", "1-3 of 12", ..., "10-12 of 12".
+        With several clusterings, strata are defined by the number of (different)
+        clusterings that put the pair together: "0 of 12", "1-3 of 12", ..., "10-12 of 12".
 
     Raises
     ------
     ImagestrataError
-        If there are fewer images than clusters, a stratum has fewer pairs
-        than are to be drawn from it, or clusterings are of other images.
+        If there are not more images than clusters, a stratum has fewer pairs
+        than are to be drawn from it, or clusterings have other images.
 
     Notes
     -----
     Each stratum is a simple random sample without replacement from all its
-    pairs, so the probability is exactly the number of pairs drawn over the
-    number of pairs there are. The pairs that several clusterings put together
-    share ``share_within`` equally among their strata; a stratum with too few
-    pairs is taken whole, and the others get what is left.
+    pairs, so that the probability is the number of drawn pairs divided by the
+    number of pairs. With several clusterings ``share_within`` is divided equally among
+    the strata that at least one puts together; a stratum with too few pairs is taken
+    whole, and the others receive the remaining pairs.
 
-    The id of a pair is made from the ids of its images, whichever stands left:
-    answers to other pairs are noticed when they are read back.
+    The id of a pair is computed from the ids of its images, independent of their sides,
+    so that answers to other pairs are detected when they are read.
     """
     from ..clustering.grid import (
         candidates_of,
@@ -196,7 +195,7 @@ def sample_pairs(
 
 
 def read_drawn_pairs(folder: Path) -> pd.DataFrame:
-    """The pairs stored in a run folder, or in the run around a variant."""
+    """Read the pairs of a run folder, or of the run of a variant."""
     folder = step_folder(folder, "pairs")
     names = ("pair_id", "image_a", "image_b", "path_a", "path_b", "stratum")
     try:
@@ -208,16 +207,16 @@ def read_drawn_pairs(folder: Path) -> pd.DataFrame:
 
 
 def pairs_fingerprint(pairs: pd.DataFrame) -> str:
-    """Tells drawn pairs from others."""
+    """Fingerprint of drawn pairs."""
     return fingerprint([pairs["pair_id"].tolist(), pairs["probability"].round(12).tolist()])
 
 
 def check_pairs(
     given: Any, *needed: str, repeated: bool = False, name: str = "pairs"
 ) -> pd.DataFrame:
-    """Pairs of two images each with an id of their own, and the further columns ``needed``.
+    """Check pairs of images with ids and the further columns ``needed``.
 
-    Where ``repeated``, a pair may have several rows, one per annotator.
+    If ``repeated``, a pair may have several rows, one per annotator.
     """
     maker = "read_pairs" if "judgement" in needed else "sample_pairs"
     ids = ("pair_id", "image_a", "image_b")
@@ -228,14 +227,14 @@ def check_pairs(
         raise ImagestrataError(
             f"{int(alone.sum())} of {plural(len(pairs), 'pair')} hold one image twice, "
             f"{quote(first)} for one.",
-            "Leave those pairs out: they say nothing about a clustering.",
+            "Leave those pairs out: they are not informative about a clustering.",
         )
     _check_ids(pairs, repeated)
     return pairs
 
 
 def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
-    """An id stands for one pair of images, and the other way round."""
+    """Check that ids and pairs of images correspond one to one."""
     a, b = pairs["image_a"].to_numpy(dtype=object), pairs["image_b"].to_numpy(dtype=object)
     turned = a > b
     images = pd.DataFrame(
@@ -256,10 +255,10 @@ def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
             first = images.loc[twice, "id"].iloc[0]
             raise ImagestrataError(
                 f"{plural(int(twice.sum()), one, many)} more than once, {quote(first)} for one.",
-                f"Make one row of them: {verb('consensus')} does so with several annotators' "
+                f"Combine them into one row: {verb('consensus')} combines several annotators' "
                 "judgements."
                 if "judgement" in pairs
-                else "Keep one row of each.",
+                else "Keep one row for each.",
             )
 
 
@@ -277,8 +276,8 @@ def draw_pairs(
     images : DataFrame
         With ``image_id`` and ``path``.
     clusterings : array-like of shape (n_images,) or (n_clusterings, n_images)
-        The cluster of each image, in one clustering or in several; below 0 it is
-        apart from all others. A clustering that occurs twice counts once.
+        The cluster of each image, in one clustering or in several; negative numbers mark
+        images that are apart from all others. A clustering that occurs twice counts once.
     n, share_within, rng
         See :func:`sample_pairs`.
     """
@@ -292,7 +291,7 @@ def draw_pairs(
     wanted = _allocate(numbers, n, round(n * share_within))
     drawn = []
     for name, (counts, partner) in strata.items():
-        # Every pair has a number in its stratum: pairs are numbered image by image.
+        # Pairs of a stratum are numbered image by image.
         chosen = rng.choice(numbers[name], wanted[name], replace=False)
         until = np.cumsum(counts)
         one = np.searchsorted(until, chosen, side="right")
@@ -317,7 +316,7 @@ def draw_pairs(
 
 
 def _residual_apart(labels: Array) -> Array:
-    """The labels, those below 0 replaced by one of its own for each image."""
+    """The labels, in which each negative one is replaced by a label of its own."""
     alone = labels < 0
     apart: Array = np.where(alone, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
     return apart
@@ -326,9 +325,8 @@ def _residual_apart(labels: Array) -> Array:
 def _within_and_between(labels: Array) -> dict[str, tuple[Array, Partner]]:
     """The strata of one clustering.
 
-    No list of all pairs is made. With the images in order of their clusters,
-    those that follow an image are first the rest of its cluster, then the images
-    of later clusters.
+    No list of all pairs is made. If images are ordered by cluster, each image is followed
+    by the other images of its cluster and then by the images of later clusters.
     """
     by_cluster = np.argsort(labels, kind="stable")
     positions = np.arange(len(labels))
@@ -348,9 +346,9 @@ def _within_and_between(labels: Array) -> dict[str, tuple[Array, Partner]]:
 def _by_number_together(clusterings: Sequence[Array]) -> dict[str, tuple[Array, Partner]]:
     """The strata of several clusterings: pairs that none, few, ..., all put together.
 
-    Pairs that none puts together are counted as what is left of all pairs. The
-    others are the non-zero entries of the product of an indicator matrix with
-    itself, which is made block by block and never kept.
+    Pairs that no clustering puts together are counted as the difference from all pairs.
+    The others are the non-zero entries of the product of an indicator matrix with itself,
+    which is computed in blocks and not stored.
     """
     from scipy import sparse
 
@@ -378,7 +376,7 @@ def _by_number_together(clusterings: Sequence[Array]) -> dict[str, tuple[Array, 
     entries = np.bincount(columns.ravel())[columns].sum(axis=1)
     counts = np.zeros((n, n_strata + 1), dtype=np.int64)
     for start, stop in _blocks(entries):
-        # Each pair once: with the images that follow.
+        # Each pair counts once, with the later image.
         found = (indicator[start:stop] @ indicator[start:].T).tocoo()
         later = found.col > found.row
         key = found.row[later].astype(np.int64) * (n_strata + 1) + stratum_of[found.data[later]]
@@ -401,7 +399,7 @@ def _by_number_together(clusterings: Sequence[Array]) -> dict[str, tuple[Array, 
 
 
 def _blocks(entries: Array) -> list[tuple[int, int]]:
-    """Blocks of rows with so many entries at most, or a single row."""
+    """Blocks of rows with at most :data:`_PAIRS_AT_ONCE` entries, or of a single row."""
     blocks, start, total = [], 0, 0
     for row, number in enumerate(entries.tolist()):
         if row > start and total + number > _PAIRS_AT_ONCE:
@@ -412,7 +410,7 @@ def _blocks(entries: Array) -> list[tuple[int, int]]:
 
 
 def _allocate(numbers: Mapping[str, int], n: int, n_within: int) -> dict[str, int]:
-    """Pairs to draw from each stratum; all but the one of pairs that are apart share equally."""
+    """Numbers of pairs to draw; strata of pairs that are together share ``n_within`` equally."""
     apart = next(name for name in numbers if name == "between" or name.startswith("0 of "))
     inside = sorted((name for name in numbers if name != apart), key=numbers.__getitem__)
     wanted = {apart: n - n_within}
@@ -427,16 +425,16 @@ def _allocate(numbers: Mapping[str, int], n: int, n_within: int) -> dict[str, in
 
 
 def pair_id(image_a: str, image_b: str) -> str:
-    """An id made from those of the images, in whatever order they stand.
+    """An id computed from the ids of two images in any order.
 
-    It begins with a letter: a spreadsheet would take ``12e4567`` for a number.
+    It begins with a letter, since spreadsheets read ``12e4567`` as a number.
     """
     text = "\n".join(sorted((str(image_a), str(image_b))))
     return "p" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def _labels_of(given: Any, images: pd.DataFrame, missing: str) -> tuple[pd.DataFrame, list[Array]]:
-    """The images that all clusterings have, and the cluster of each image in each of them."""
+    """The images in all clusterings, and the cluster of each image in each of them."""
     if isinstance(given, Mapping):
         several = list(given.values())
     else:
@@ -449,8 +447,8 @@ def _labels_of(given: Any, images: pd.DataFrame, missing: str) -> tuple[pd.DataF
         raise ImagestrataError(
             f"{int((~known).sum())} of {len(images)} images are not in all of the clusterings, "
             f"{quote(images.loc[~known, 'image_id'].iloc[0])} for one.",
-            f"Cluster the same images, or use {arg('missing', 'drop')} to draw from those that all "
-            "have.",
+            f"Cluster the same images, or use {arg('missing', 'drop')} to draw from the images in "
+            "all clusterings.",
         )
     images = images[known].reset_index(drop=True)
     return images, [one.loc[images["image_id"]].to_numpy() for one in found]
@@ -475,7 +473,7 @@ def clusters_by_image(clustering: Any) -> pd.Series[Any]:
 
 
 def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:
-    """The k-means within and between whose clusters pairs are drawn."""
+    """Labels of the k-means from whose clusters pairs are drawn."""
     from ..clustering.kmeans import kmeans
     from ..clustering.vectors import as_vectors
 

@@ -1,4 +1,4 @@
-"""Fill what drop-outs left open, and ask for more: further packets under the same rules."""
+"""Further packets for missing or additional ratings, under the rules of assign_annotators()."""
 
 from __future__ import annotations
 
@@ -29,41 +29,40 @@ def reassign(
     residual: str = "together",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Make further packets for images that too few people have rated.
+    """Make further packets for images that too few respondents have rated.
 
     Parameters
     ----------
     packets : DataFrame
-        All packets so far, as :func:`assign_annotators` returned them, those of
-        earlier calls of this function below them (``pandas.concat``).
+        All packets so far: those of :func:`assign_annotators` and those of earlier calls
+        of this function, in one table (``pandas.concat``).
     ratings : DataFrame
-        What was answered: one row per rating or per rated image, with the columns
-        ``respondent_id``, ``group`` and ``image_id``, such as :func:`read_ratings`
-        returns. An image counts as rated by a respondent who rated any item. Rows
-        whose ``rating`` is missing, such as skipped images, count as seen and not as
-        rated. Without any row (but with the columns), everything is open.
+        One row per rating or per rated image, with the columns ``respondent_id``,
+        ``group`` and ``image_id``, such as the result of :func:`read_ratings`. An image
+        counts as rated by a respondent who rated any item. Rows without a ``rating``, such
+        as skipped images, count as seen and not as rated. In a table without rows, no
+        image is rated.
     n_images : int, default 8
-        Images in a packet, at most.
+        Largest number of images in a packet.
     raters_per_group : int, default 1
-        Respondents of each group that every image is to have in the end. With
-        more than the packets were made for, it tops them up, and gives further
-        respondents something to do.
+        Number of respondents of each group who are to rate every image in the end. A
+        larger number than before makes packets for additional ratings.
     respondents : sequence of str, optional
-        Ids of people in ``ratings`` who come back. They get packets first, with
-        neither an image nor a cluster that they have seen, or were to see by the
-        column ``respondent_id`` of ``packets``; what they cannot take goes to new
-        people. By default all new packets are for new people.
+        Ids of respondents in ``ratings`` who rate again. They get packets first, without
+        images and clusters that they have seen, or that packets with their
+        ``respondent_id`` contain. The other images go to new respondents. By default all
+        new packets are for new respondents.
     residual : {"together", "alone"}, default "together"
         As in :func:`assign_annotators`.
     seed : int, default 0
-        Decides who gets which images, and their order.
+        Seed of the assignment and of the order of images.
 
     Returns
     -------
     DataFrame
-        Packets as :func:`assign_annotators` returns them, only the new ones, their
-        ids counted on. A column ``respondent_id`` says for whom they are, missing
-        for new people. Without rows if nothing is open.
+        The new packets, in the form of :func:`assign_annotators`, with consecutive ids. The
+        column ``respondent_id`` has the respondent of each packet; it is missing for new
+        respondents. Without rows if no rating is missing.
 
     Raises
     ------
@@ -73,15 +72,14 @@ def reassign(
 
     Notes
     -----
-    Packets that are still with people count as unanswered: call it when nobody
-    is expected to answer any more, or leave those packets out of ``packets`` and
-    say ``raters_per_group`` accordingly.
+    Packets that respondents have not returned yet count as unanswered. Call this function
+    when no further answers are expected, or leave those packets out of ``packets`` and
+    reduce ``raters_per_group`` accordingly.
 
-    New people's packets are dealt as in :func:`assign_annotators`, and there are
-    more of them (and smaller ones) where a cluster lacks more ratings than there
-    would be packets. Who comes back gets as many of the open images as possible
-    (a maximum flow from clusters to people who have not seen them), spread as
-    evenly as that allows.
+    Packets of new respondents are made as in :func:`assign_annotators`. There are more
+    and smaller packets if a cluster lacks more ratings than there would be packets.
+    Respondents who rate again get as many images as possible (a maximum flow from clusters
+    to respondents who have not seen them), distributed as evenly as possible.
     """
     packets = check_packets(packets)
     n_images = check_int("n_images", n_images, minimum=1)
@@ -110,17 +108,17 @@ def reassign(
         n_packets = max(-(-int(needs.sum()) // n_images), int(of_kind.max(initial=0)))
         hands = [*taken.values(), *deal(kinds, needs, n_packets, stream)]
         made.append(packets_table(images, [group], [hands], first))
-        owners = dict(zip(_ids(made[-1]), taken, strict=False))
+        owners = dict(zip(made[-1]["packet_id"].unique(), taken, strict=False))
         made[-1]["respondent_id"] = made[-1]["packet_id"].map(owners).astype("str")
         first += len(hands)
     return pd.concat(made, ignore_index=True)
 
 
 def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
-    """One row per respondent and image: its row among the images, and whether it was rated."""
+    """One row per respondent and image: the row of the image, and whether it was rated."""
     needed = ("respondent_id", "group", "image_id")
     ratings = check_table("ratings", ratings, needed, "read_ratings")
-    names = ["respondent_id", "group", "image_id"]
+    names = [*needed]
     gaps = int(ratings[names].isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(
@@ -153,7 +151,7 @@ def _check_ratings(ratings: Any, images: pd.DataFrame, groups: list[str]) -> pd.
 
 
 def _meant(packets: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The images that packets with a name on them were to show to somebody."""
+    """The images in packets that are for a named respondent."""
     if "respondent_id" not in packets:
         return pd.DataFrame({"respondent_id": [], "image": []}).astype({"image": int})
     named = packets[packets["respondent_id"].notna()]
@@ -172,7 +170,7 @@ def _check_respondents(respondents: Any, answers: pd.DataFrame) -> list[str]:
         raise ImagestrataError(
             f"{len(strangers)} of {arg('respondents')} have rated nothing, {quote(strangers[0])} "
             "for one.",
-            "New people take any of the packets without a respondent: leave them out.",
+            "Leave new respondents out: they get any of the packets without a respondent.",
         )
     return people
 
@@ -185,7 +183,7 @@ def _give_back(
     n_images: int,
     stream: np.random.Generator,
 ) -> tuple[dict[str, Array], Array]:
-    """What people who come back take, and what is still needed after that."""
+    """Images for respondents who rate again, and the ratings that are still needed."""
     allowed = np.ones((kinds.max() + 1, len(people)), dtype=bool)
     place = {person: i for i, person in enumerate(people)}
     known = seen[seen["respondent_id"].isin(people)]
@@ -195,7 +193,7 @@ def _give_back(
     needs = needs.copy()
     hands: dict[str, list[int]] = {person: [] for person in people}
     for kind in stream.permutation(len(takes)):
-        # Those who take one of a kind are different people: each gets one of the open ratings.
+        # Each of these respondents gets one of the missing ratings of this kind.
         open_ratings = np.repeat(np.flatnonzero(kinds == kind), needs[kinds == kind])
         takers = stream.permutation(np.flatnonzero(takes[kind]))
         chosen = stream.permutation(open_ratings)[: len(takers)]
@@ -207,7 +205,7 @@ def _give_back(
 
 
 def _spread(of_kind: Array, allowed: Array, n_images: int) -> Array:
-    """Who (columns) takes one of which kind (rows): as many as possible, as evenly as possible."""
+    """Whether a respondent (column) gets an image of a kind (row): as many and even as possible."""
     best = np.zeros(allowed.shape, dtype=bool)
     for most in range(1, n_images + 1):
         takes = _flow(of_kind, allowed, most)
@@ -218,7 +216,7 @@ def _spread(of_kind: Array, allowed: Array, n_images: int) -> Array:
 
 
 def _flow(of_kind: Array, allowed: Array, most: int) -> Array:
-    """A maximum flow: source, kinds (what they need), people (``most`` each), sink."""
+    """Maximum flow: source, kinds (ratings needed), respondents (``most`` each), sink."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import maximum_flow
 
@@ -239,7 +237,3 @@ def _flow(of_kind: Array, allowed: Array, most: int) -> Array:
 def _next_number(packets: pd.DataFrame) -> int:
     numbers = packets["packet_id"].astype("str").str.extract(r"(\d+)$")[0].dropna()
     return int(numbers.astype(int).max()) + 1 if len(numbers) else 1
-
-
-def _ids(packets: pd.DataFrame) -> list[str]:
-    return list(packets["packet_id"].unique())

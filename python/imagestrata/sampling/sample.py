@@ -1,4 +1,4 @@
-"""Draw images from every cluster, with the weights that lead back to the corpus."""
+"""Draw images from every cluster, with weights that represent the corpus."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..validate import (
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 
-#: How a budget is shared: in proportion to the size of a stratum to this power.
+#: Allocations of a budget: proportional to the size of a stratum to this power.
 ALLOCATIONS = {"equal": 0.0, "sqrt": 0.5, "proportional": 1.0}
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -54,36 +54,36 @@ def sample_images(
     Parameters
     ----------
     clustering : Clustering or DataFrame
-        What :func:`cluster_images` returned, or a table with the columns
+        The result of :func:`cluster_images`, or a table with the columns
         ``image_id`` and ``cluster`` (-1 for the residual).
     n_per_cluster : int, optional
-        Images drawn from a cluster of N images: ``min(n_per_cluster, N - 1)``. By
-        default 5, as in the published design: five from clusters of seven or more,
+        Number of images drawn from a cluster: ``min(n_per_cluster, N - 1)`` of N images.
+        By default 5, as in the published design: five from clusters of seven or more,
         all but one from clusters of two to six.
     budget : int, optional
-        Total number of images, in place of ``n_per_cluster``. Every stratum
-        gets at least one image and at most all of its images.
+        Total number of images, instead of ``n_per_cluster``. At least one image is drawn
+        from every stratum.
     allocation : {"equal", "proportional", "sqrt"}, optional
-        How a budget is shared: the same for every stratum (the default), in
-        proportion to its size, or to the square root of its size.
+        Allocation of the budget to strata: equal numbers (the default), or proportional to
+        their size or to the square root of their size.
     residual : {"together", "drop"}, default "together"
         ``"together"``: the images that belong to no cluster form a stratum of their
         own (cluster -1). ``"drop"``, the published design: they are left out, and
-        the weights stand for clustered images only.
+        the weights represent clustered images only.
     singles : bool, default False
-        Whether clusters of one image are sampled (a residual of one image is).
-        The published design leaves them out; the weights then do not stand for
+        Whether clusters of one image are sampled (a residual of one image always is).
+        The published design leaves them out; the weights then do not represent
         them.
     shares : str, default "n_copies"
-        The column that says how often an image was shared; the default counts
-        its copies in the corpus.
+        Column with the number of times that an image was shared; by default the number
+        of its copies in the corpus.
     seed : int, default 0
-        Each stratum is drawn from its own random stream, so that a cluster's
-        sample does not depend on the other clusters or on the order of rows.
+        Seed of the sample. Each stratum has its own random stream, so that the sample of
+        a cluster does not depend on other clusters or on the order of rows.
     out : path, optional
-        A run folder, where ``sample.csv`` is written.
+        Run folder in which ``sample.csv`` is written.
     overwrite : bool, default False
-        Replace a sample drawn there with other settings.
+        Replace a sample in that folder that has other settings.
 
     Returns
     -------
@@ -91,22 +91,22 @@ def sample_images(
         One row per sampled image, by cluster: ``image_id``, ``path``,
         ``cluster``; stratum size ``N_h`` and sample size ``n_h``;
         ``inclusion_probability`` = n_h / N_h; ``weight_corpus`` = N_h / n_h
-        (every image of the corpus counts the same); ``weight_cluster`` =
-        1 / n_h (every cluster, and the residual, counts the same);
+        (every image of the corpus has equal weight); ``weight_cluster`` =
+        1 / n_h (every cluster, and the residual, has equal weight);
         ``weight_share`` = weight_corpus times the image's shares; then the
         further columns of the images.
 
     Raises
     ------
     ImagestrataError
-        If there is nothing to sample, a budget is smaller than the number of
+        If there is no image to sample, a budget is smaller than the number of
         strata or larger than the number of images, or shares are missing or
         negative.
 
     Notes
     -----
-    Equal numbers per cluster do not give clusters equal weight where small
-    clusters yield fewer images: use ``weight_cluster``.
+    Equal numbers per cluster do not give clusters equal weight if small clusters have
+    fewer images in the sample: use ``weight_cluster``.
     """
     settings = sample_settings(
         n_per_cluster, budget=budget, allocation=allocation, residual=residual, singles=singles,
@@ -130,8 +130,8 @@ def sample_images(
         return {
             "strata": n_strata,
             "sampled": len(sample),
-            "not_sampled_strata": _n_strata(images) - n_strata,
-            # A CSV file does not say that "001" is text.
+            "not_sampled_strata": images["cluster"].nunique() - n_strata,
+            # A CSV file does not record that "001" is text.
             "types": {str(name): str(column.dtype) for name, column in sample.items()},
         }
 
@@ -144,7 +144,7 @@ def sample_images(
 
 
 def _sample(images: pd.DataFrame, settings: dict[str, Any], shares: str) -> pd.DataFrame:
-    """Images of every stratum that the settings allow, with their weights."""
+    """Draw images of the strata that the settings allow, with weights."""
     strata = images.groupby("cluster").size()
     is_residual = strata.index.astype("str") == "-1"
     kept = (strata > 1) | settings["singles"]
@@ -180,12 +180,12 @@ def sample_settings(
     if budget is not None:
         budget = check_int("budget", budget, minimum=1)
         check_idle(
-            f"with {arg('budget', budget)}, which gives the size",
+            f"with {arg('budget', budget)}, which determines the size",
             n_per_cluster=(n_per_cluster, None),
         )
         allocation = allocation or "equal"
     else:
-        check_idle(f"without {arg('budget')}, which it shares", allocation=(allocation, None))
+        check_idle(f"without {arg('budget')}, which it divides", allocation=(allocation, None))
         n_per_cluster = check_int(
             "n_per_cluster", 5 if n_per_cluster is None else n_per_cluster, minimum=1
         )
@@ -201,14 +201,14 @@ def sample_settings(
 
 
 def sample_fingerprint(sample: pd.DataFrame) -> str:
-    """Tells a sample from others, in whatever order rows come."""
+    """Fingerprint of a sample, independent of the order of its rows."""
     names = [name for name in ("N_h", "n_h") if name in sample]
     sizes = sample.sort_values("image_id")[names].astype("int64")
     return fingerprint([clusters_fingerprint(sample), sizes.to_numpy().tolist()])
 
 
 def from_sample(out: str | os.PathLike[str] | None, sample: pd.DataFrame) -> str:
-    """Fingerprint of the sample in ``out`` if all these rows are of it, or else of them."""
+    """Fingerprint of the sample in ``out`` if it contains all these rows, else of the rows."""
     names = [name for name in ("image_id", "cluster", "N_h", "n_h") if name in sample]
 
     def are_drawn(run: Path) -> bool:
@@ -219,13 +219,13 @@ def from_sample(out: str | os.PathLike[str] | None, sample: pd.DataFrame) -> str
 
 
 def _inputs(images: pd.DataFrame, clusters: str, shares: str) -> str:
-    """Fingerprint of all that goes into the table: clusters, shares, and which columns travel."""
+    """Fingerprint of the inputs of a sample: clusters, shares, and names of columns."""
     counts = pd.to_numeric(images.sort_values("image_id")[shares]).astype(float)
     return fingerprint([clusters, counts.tolist(), sorted(map(str, images))])
 
 
 def read_sample(folder: Path) -> pd.DataFrame:
-    """The sample stored in a run folder, or in the run around a variant."""
+    """Read the sample of a run folder, or of the run of a variant."""
     place = step_folder(folder, "sample")
     try:
         return located(_read_sample(place), place)
@@ -240,10 +240,6 @@ def _read_sample(folder: Path) -> pd.DataFrame:
     sample = read_typed(folder / "sample.csv", texts=texts, ours=True)
     times = [name for name, dtype in types.items() if dtype.startswith("datetime64")]
     return sample.assign(**{name: pd.to_datetime(sample[name]) for name in times})
-
-
-def _n_strata(images: pd.DataFrame) -> int:
-    return int(images["cluster"].nunique())
 
 
 def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.DataFrame:
@@ -269,7 +265,7 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
     bad = int((counts.isna() | (counts < 0)).sum())
     if bad:
         raise ImagestrataError(
-            f"The column {quote(shares)} must hold numbers of shares, 0 or more; {bad} of "
+            f"The column {quote(shares)} must contain numbers of shares, 0 or more; {bad} of "
             f"{plural(len(images), 'row')} do not.",
             f"Fill in or drop those rows, or name another column with {arg('shares')}.",
         )
@@ -295,7 +291,7 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
 
 
 def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
-    """Whole numbers between 1 and the size of each stratum that add up to the budget."""
+    """Sample sizes between 1 and the size of each stratum that add up to the budget."""
     n_strata, n_images = len(sizes), int(sizes.sum())
     if not n_strata <= budget <= n_images:
         raise ImagestrataError(
@@ -320,7 +316,7 @@ def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
 
 
 def _number_of(stratum: Any) -> list[int]:
-    """A seed of the stratum's own, which does not depend on the other strata."""
+    """A seed for a stratum that does not depend on the other strata."""
     if isinstance(stratum, str):
         return [*hashlib.sha256(stratum.encode()).digest()]
     return [int(stratum) + 1]

@@ -1,4 +1,4 @@
-"""Steps that draw images and pairs, and deal them to people."""
+"""The steps of a run folder that draw images and pairs, and assign them to annotators."""
 
 from __future__ import annotations
 

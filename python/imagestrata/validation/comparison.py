@@ -1,4 +1,4 @@
-"""Several clusterings of one corpus, side by side."""
+"""Comparison of several clusterings of one corpus."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ from .labels import MEASURES, classes_of, clusters_of, groups_of, is_residual, s
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Shown):
-    """How far several clusterings of one corpus agree.
+    """Agreement of several clusterings of one corpus.
 
     Attributes
     ----------
     pairs : DataFrame
-        One row per pair of clusterings: ``a``, ``b``, ``n_images`` (those that
+        One row per pair of clusterings: ``a``, ``b``, ``n_images`` (that
         count), ``adjusted_rand``, ``normalized_mutual_info`` (by the arithmetic
         mean of the entropies) and ``adjusted_mutual_info``.
     flows : DataFrame
-        Where images of one cluster are in the other clustering. One row per
-        pair of clusterings and pair of clusters that share an image: ``a``,
-        ``b``, ``cluster_a``, ``cluster_b``, ``n`` images, ``share_a`` and
-        ``share_b`` (``n`` of the images in either cluster). The largest clusters
-        come first, the residual (-1) last; it is one row here. Clusters are
-        numbers, or all of them text if one clustering has text.
+        Images that two clusters have in common. One row per pair of clusterings and
+        pair of clusters that share an image: ``a``, ``b``, ``cluster_a``,
+        ``cluster_b``, ``n`` images, ``share_a`` and ``share_b`` (``n`` as a share of
+        either cluster). The largest clusters come first, the residual (-1) last, as one
+        cluster. Clusters are numbers, or all text if one clustering has text.
     summary : DataFrame
         One row per clustering: ``clustering`` (its name), ``n_images``,
-        ``n_left_out`` (images that others lack), ``n_clusters``, ``n_residual``,
-        ``share_residual`` and ``share_largest`` (of the images, the largest
-        cluster). With ``truth`` also ``n_labelled`` (images that count),
+        ``n_left_out`` (images that another clustering lacks), ``n_clusters``,
+        ``n_residual``, ``share_residual`` and ``share_largest`` (share of the images in
+        the largest cluster). With ``truth`` also ``n_labelled`` (images that count),
         and the measures of :func:`score_clustering`: ``precision``, ``recall``,
         ``f1``, ``mean_pr``, ``bcubed_precision``, ``bcubed_recall``,
         ``bcubed_f1``, ``adjusted_rand`` and ``adjusted_mutual_info``.
@@ -73,8 +72,8 @@ def compare_clusterings(
     Parameters
     ----------
     *several, **clusterings : Clustering, DataFrame, mapping, or array-like of shape (n_images,)
-        Two or more clusterings, best by name; without a name they are called "1", "2", ...
-        A clustering is what :func:`cluster_images` returned; a table with ``image_id`` and
+        Two or more clusterings, preferably with names; otherwise they are called "1", "2",
+        ... A clustering is the result of :func:`cluster_images`; a table with ``image_id`` and
         ``cluster``; a dictionary from images to clusters; a Series whose index names the
         images; or one cluster per image, in the order of the first clustering that has ids.
         Several Series without any ids are matched by their indices. Clusters are numbers, -1
@@ -86,16 +85,15 @@ def compare_clusterings(
         ``label``, or the name of a column of the first clustering's images. Images without
         a label are left out.
     residual : {"alone", "drop"}, default "alone"
-        What becomes of images that belong to no cluster (-1). ``"alone"``: each counts
-        as a cluster of its own, so that a clustering cannot gain by dropping what
-        is difficult. ``"drop"``: a pair of clusterings is compared on the
-        images that are in clusters of both, which says how far they agree where
-        both commit themselves; the measures against ``truth`` are then of the
-        images in clusters. The table of flows always has all images.
+        Treatment of images that belong to no cluster (-1). ``"alone"``: each counts
+        as a cluster of its own, so that a clustering does not gain by leaving out difficult
+        images. ``"drop"``: two clusterings are compared on the images that are in clusters
+        of both; the measures against ``truth`` then describe the images in clusters. The
+        table of flows always contains all images.
     images : {"same", "common"}, default "same"
-        What if clusterings are not of the same images. ``"same"``: an error.
-        ``"common"``: the images that all clusterings have are compared, as
-        where some images could not be described.
+        Treatment of clusterings with different images. ``"same"`` raises an error.
+        ``"common"`` compares the images that are in all clusterings, for instance if
+        some images could not be described.
 
     Returns
     -------
@@ -105,16 +103,17 @@ def compare_clusterings(
     Raises
     ------
     ImagestrataError
-        If fewer than two are given, an image has two clusters or none, the
-        clusterings are of other images, or ``truth`` fits none of them.
+        If fewer than two clusterings are given, an image has two clusters or none, the
+        clusterings have different images, ``truth`` fits none of the images, or a Series
+        is not in order and does not name the images.
 
     Notes
     -----
     The adjusted Rand index and the adjusted mutual information are 0 for chance
-    and 1 for the same groups, whatever their names. The first weighs pairs of images,
-    and so is governed by large clusters; the second is fairer to small ones. The
-    normalized mutual information is what much of the literature reports, but grows with the
-    number of clusters by chance alone.
+    agreement and 1 for identical groups, whatever their names. The first counts pairs of
+    images and therefore depends mostly on large clusters; the second depends more on small
+    ones. The normalized mutual information is common in the literature, but increases with
+    the number of clusters by chance alone.
 
     Examples
     --------
@@ -148,7 +147,7 @@ def compare_clusterings(
 
 
 def _named(several: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """All clusterings by name, in the order in which they came."""
+    """All clusterings by name, in the given order."""
     found = {str(place): one for place, one in enumerate(several, start=1)}
     for name, given in named.items():
         meant = suggest(name, ("truth", "residual", "images"))
@@ -166,7 +165,7 @@ def _named(several: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
         found[name] = given
     if len(found) < 2:
         raise ImagestrataError(
-            f"Two or more clusterings are needed, and {len(found)} came.",
+            f"Two or more clusterings are needed, not {len(found)}.",
             "For instance "
             f"{verb('compare_clusterings', first=Name('topics'), second=Name('others'))}.",
         )
@@ -190,9 +189,9 @@ def _common_images(labels: Mapping[str, pd.Series[Any]], images: str) -> pd.Inde
                 raise ImagestrataError(
                     "The clusterings are not of the same images: "
                     + ", ".join(f"{quote(n)} has {len(o)}" for n, o in labels.items())
-                    + f", and {len(common)} are in all; of {quote(name)} "
-                    f"{quote(one.index.difference(common, sort=False)[0])} is not.",
-                    f"Compare the images that all have with {arg('images', 'common')}.",
+                    + f", and {len(common)} are in all; {quote(name)} has "
+                    f"{quote(one.index.difference(common, sort=False)[0])}, which others lack.",
+                    f"Use {arg('images', 'common')} to compare the images that are in all.",
                 )
     return common
 
@@ -204,7 +203,7 @@ def _describe(
     classes: pd.Series[Any] | None,
     residual: str,
 ) -> dict[str, Any]:
-    """The row of the summary."""
+    """The row of one clustering in the summary."""
     alone = is_residual(clusters)
     sizes = clusters[~alone].value_counts()
     row = {
@@ -226,7 +225,7 @@ def _describe(
 def _agreement(
     a: str, b: str, labels: Mapping[str, pd.Series[Any]], residual: str
 ) -> dict[str, Any]:
-    """The row of two clusterings."""
+    """The row of two clusterings in the table of pairs."""
     from sklearn.metrics import (
         adjusted_mutual_info_score,
         adjusted_rand_score,
@@ -266,7 +265,7 @@ def _flows(a: str, b: str, labels: Mapping[str, pd.Series[Any]]) -> pd.DataFrame
 
 
 def _as_one_kind(flows: pd.DataFrame) -> pd.DataFrame:
-    """All clusters as text where some of them are."""
+    """Clusters as text if any of them is text."""
     columns = ["cluster_a", "cluster_b"]
     if all(pd.api.types.is_integer_dtype(flows[column]) for column in columns):
         return flows

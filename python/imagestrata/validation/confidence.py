@@ -1,4 +1,4 @@
-"""How firmly images belong to their clusters."""
+"""Strength of membership of images in their clusters."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from ..wording import quote
 def cluster_confidence(
     clustering: Clustering, *, threshold: float = 0.85, by_cluster: bool = False
 ) -> pd.DataFrame:
-    """How firmly images belong to their clusters, by HDBSCAN's probabilities.
+    """Summarise how firmly images belong to their clusters, by HDBSCAN's probabilities.
 
     Parameters
     ----------
     clustering : Clustering
-        What ``cluster_images(method="hdbscan")`` returned.
+        The result of ``cluster_images(method="hdbscan")``.
     threshold : float, default 0.85
-        Images with a higher probability are confident members. The study that this road
-        comes from (its Table A2) counts those above .85.
+        Images with a higher probability are confident members. The study from which this
+        method is taken counts those above .85 (its Table A2).
     by_cluster : bool, default False
-        A row per cluster, not one for all.
+        Return one row per cluster instead of one for all.
 
     Returns
     -------
     DataFrame
-        One row: n_images, n_clusters, n_clustered (without noise, be it assigned or not),
+        One row: n_images, n_clusters, n_clustered (without noise, whether assigned or not),
         n_confident, share_confident (of the clustered), share_of_all (confident, of all
         images), and three means of the probability: mean_probability of the clustered
         images; mean_confident of the confident ones; mean_confident_clusters, the mean over
-        clusters of the mean of their confident ones. Or, by cluster: cluster, size,
+        clusters of the mean of their confident images. Or, by cluster: cluster, size,
         n_clustered, n_confident, share_confident, mean_probability, mean_confident (NaN
-        where no image is confident; such clusters do not enter mean_confident_clusters).
+        if no image is confident; such clusters do not enter mean_confident_clusters).
 
     Raises
     ------
@@ -48,12 +48,12 @@ def cluster_confidence(
 
     Notes
     -----
-    The probability says how near to its cluster's densest part an image lies, as a share:
-    the densest images of every cluster have 1, however thin that cluster is.
+    The probability measures, as a share, how close an image is to the densest part of its
+    cluster: the images in the densest part of every cluster have 1, whatever its density.
 
     Table A2 of the study gives the share of points above the threshold and the "average
     high confidence point probability across clusters": mean_confident_clusters if every
-    cluster counts the same, mean_confident if every image does. mean_probability is lower
+    cluster has equal weight, mean_confident if every image has. mean_probability is lower
     than both, since images below the threshold enter it.
 
     Examples
@@ -74,10 +74,10 @@ def cluster_confidence(
         raise ImagestrataError(
             'Only the method "hdbscan" gives probabilities; this clustering is by '
             f"{quote(method)}.",
-            "How firmly clusters hold their images is there in the silhouettes.",
+            "Use the silhouettes instead.",
         )
     if clustering.clusters.empty:
-        raise ImagestrataError("The clustering has no cluster: everything is noise.")
+        raise ImagestrataError("The clustering has no cluster: all images are noise.")
     images = clustering.images
     found = images[(images["cluster"] > 0) & ~images["assigned"]]
     confident = found["probability"] > threshold

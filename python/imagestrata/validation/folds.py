@@ -1,4 +1,4 @@
-"""Clusterings scored on judged pairs, and what choosing the best of them holds."""
+"""Scores of clusterings on judged pairs, and cross-validation of the best of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _N_DRAWS = 1000
 
 @dataclass(frozen=True, eq=False)
 class JudgedPairs:
-    """Judged pairs as rows of a table of images, with what scoring needs.
+    """Judged pairs as rows of a table of images, with weights, strata and folds.
 
     Attributes
     ----------
@@ -36,19 +36,19 @@ class JudgedPairs:
     judgement : ndarray of shape (n_pairs,)
         From 0 to 2.
     weight : ndarray of shape (n_pairs,)
-        Pairs that each stands for.
+        Number of pairs that each pair represents.
     stratum : ndarray of shape (n_pairs,)
         A number for each stratum.
     fold : ndarray of shape (n_pairs,)
         From 0.
     same_from : float
-        The least judgement that says that two images belong together.
+        The lowest judgement that means that two images belong together.
     drop_residual : bool
         Whether pairs with an image of the residual do not count.
     graded : bool
         Whether there are judgements above 1, so that quality can be measured.
     n_missing : int
-        Judged pairs that were left out, since an image of theirs is missing.
+        Judged pairs that are left out because one of their images is missing.
     """
 
     a: NDArray[np.intp]
@@ -75,7 +75,7 @@ class JudgedPairs:
         residual: str,
         missing: str = "error",
     ) -> JudgedPairs:
-        """Check pairs, find their images, and deal them into folds."""
+        """Check pairs, find their images, and divide them into folds."""
         pairs = check_judged(pairs)
         weight = design_weights(pairs) if weighted else np.ones(len(pairs))
         stratum = strata_of(pairs)
@@ -86,8 +86,8 @@ class JudgedPairs:
         if unknown.any() and missing == "error":
             raise ImagestrataError(
                 f"{int(unknown.sum())} of {plural(int(judged.sum()), 'judged pair')} have an image "
-                "without a vector, the pair "
-                f"{quote(pairs.loc[unknown, 'pair_id'].iloc[0])} for one.",
+                "without a vector, for example the pair "
+                f"{quote(pairs.loc[unknown, 'pair_id'].iloc[0])}.",
                 "Give the embeddings from which the pairs were drawn, or leave such pairs out with "
                 f"{arg('missing', 'drop')}.",
             )
@@ -107,11 +107,11 @@ class JudgedPairs:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """What can be measured with these judgements."""
+        """The measures that these judgements allow."""
         return (*RATIOS, "quality") if self.graded else RATIOS
 
     def sides(self, labels: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Of each pair, whether a clustering puts it together, and whether it counts."""
+        """For each pair, whether a clustering puts it together, and whether it counts."""
         a, b = labels[self.a], labels[self.b]
         counts = ((a >= 0) & (b >= 0)) | (not self.drop_residual)
         return (a == b) & (a >= 0), counts
@@ -123,10 +123,10 @@ class JudgedPairs:
         n_draws: int = 0,
         seed: int = 0,
     ) -> dict[str, tuple[float, NDArray[np.float64]]]:
-        """Estimate and draws of every measure; NaN where it is undefined.
+        """Estimate and draws of every measure; NaN if it is undefined.
 
-        Where no pair is put together there is no precision, but nothing is found
-        either: f1 and mean_pr are 0.
+        If no pair is put together, precision is undefined and recall is 0; f1 and
+        mean_pr are then 0.
         """
         sample = Sample.of(
             together[counts], self.judgement[counts], self.weight[counts], self.stratum[counts]
@@ -142,7 +142,7 @@ class JudgedPairs:
     ) -> pd.DataFrame:
         """Estimate, standard error and 95% interval of every measure, from all pairs that count.
 
-        The draws are those of :func:`score_clustering`, the same for every clustering.
+        The draws are those of :func:`score_clustering` and are the same for every clustering.
         """
         scores = self.score(together, counts, _N_DRAWS, seed)
         rows = []
@@ -154,7 +154,7 @@ class JudgedPairs:
 
 
 def deal_folds(judged: pd.DataFrame, folds: int, same_from: float, seed: int) -> NDArray[np.intp]:
-    """A fold for each pair; every stratum and judgement is dealt evenly."""
+    """A fold for each pair; every stratum and judgement is divided evenly."""
     sides = judged["judgement"] >= same_from
     for side, name in ((True, "together"), (False, "apart")):
         count = int((sides == side).sum())
@@ -162,7 +162,7 @@ def deal_folds(judged: pd.DataFrame, folds: int, same_from: float, seed: int) ->
             raise ImagestrataError(
                 f"{count} of {plural(len(judged), 'pair')} were judged {name}: too few for "
                 f"{plural(folds, 'fold')}.",
-                "Use fewer folds, or have more pairs judged.",
+                f"Use fewer {arg('folds')}, or have more pairs judged.",
             )
     shuffled = np.random.default_rng([seed, 5]).permutation(len(judged))
     kind = judged["judgement"].astype(str)
@@ -190,15 +190,15 @@ def choose_on_folds(
     measure: str,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Choose among ``own`` on the pairs outside of each fold; see what that holds on the fold.
+    """Choose among ``own`` on the pairs outside of each fold; score the choice on the fold.
 
     Returns
     -------
     selection : DataFrame
-        A row for each fold: fold, candidate, training, heldout.
+        One row per fold: fold, candidate, training, heldout.
     heldout : DataFrame
-        The measures of all held-out pairs together, each judged by the
-        clustering that was chosen without it.
+        The measures of all held-out pairs together. For each pair the clustering
+        counts that was chosen without it.
     """
     sides = [pairs.sides(found[row]) for row in own]
     chosen = np.zeros((2, len(pairs.a)), dtype=bool)

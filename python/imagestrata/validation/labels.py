@@ -15,7 +15,7 @@ from ..tables import id_texts, with_text_ids
 from ..validate import check_unmasked, columns_of
 from ..wording import arg, kind_of, quote
 
-#: What is measured against true classes.
+#: Measures of agreement with true classes.
 MEASURES = (
     "precision", "recall", "f1", "mean_pr", "bcubed_precision", "bcubed_recall", "bcubed_f1",
     "adjusted_rand", "adjusted_mutual_info",
@@ -42,7 +42,7 @@ def score_by_labels(
 
 
 def groups_of(clusters: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """Codes from 0, with every residual image in a group of its own."""
+    """Codes of clusters from 0; every residual image has a code of its own."""
     codes = pd.factorize(clusters)[0]
     alone = is_residual(clusters).to_numpy()
     codes[alone] = len(codes) + np.arange(alone.sum())
@@ -50,7 +50,7 @@ def groups_of(clusters: pd.Series[Any]) -> np.ndarray[Any, Any]:
 
 
 def is_residual(clusters: pd.Series[Any]) -> pd.Series[bool]:
-    """Which of the clusters, numbers or text, mark the residual."""
+    """Whether clusters, as numbers or text, mark the residual."""
     return clusters.astype(str).isin(["-1", "-1.0"])
 
 
@@ -101,13 +101,13 @@ def _column(what: str, table: pd.DataFrame, column: str) -> pd.Series[Any]:
     if not {"image_id", column} <= {*table}:
         raise ImagestrataError(
             f"{what} must have the columns image_id and {column}; {columns_of(table)}.",
-            f"Rename the column that holds them to {quote(column)}.",
+            f"Rename the column with these values to {quote(column)}.",
         )
     return with_text_ids(table).set_index("image_id")[column]
 
 
 def _by_position(what: str, values: Any, ids: pd.Index[Any] | None) -> pd.Series[Any]:
-    """Values that came without ids, one per image."""
+    """Values without ids, one per image."""
     check_unmasked(what, values)
     check_positions(values, what)
     column = np.asarray(values)
@@ -151,7 +151,7 @@ def _check_unique(what: str, values: pd.Series[Any]) -> None:
         raise ImagestrataError(
             f"{what} has {plural(len(twice.unique()), 'image')} more than once, {quote(twice[0])} "
             "for one.",
-            "Leave one row for each image.",
+            "Keep one row for each image.",
         )
 
 
@@ -161,7 +161,7 @@ def classes_of(
     clusterings: Mapping[str, Any],
     common: pd.Index[Any],
 ) -> pd.Series[Any]:
-    """True class of the images that have one."""
+    """True classes by ``image_id``, of the images that have one."""
     first = next(iter(clusterings))
     if _all_series((truth, *clusterings.values())):
         truth = _of_index(truth, "label")
@@ -171,7 +171,7 @@ def classes_of(
         table = getattr(clusterings[first], "images", clusterings[first])
         if not isinstance(table, pd.DataFrame) or truth not in table:
             raise ImagestrataError(
-                f"{arg('truth')} is {quote(truth)}, which is no column of the images of "
+                f"{arg('truth')} is {quote(truth)}, which is not a column of the images of "
                 f"{quote(first)}: {columns_of(table)}.",
                 "Name one of its columns, or give a table with image_id and label.",
             )
@@ -186,7 +186,7 @@ def classes_of(
     known = known[known.index.isin(common)]
     if known.empty:
         raise ImagestrataError(
-            f"{arg('truth')} has {plural(int(found.notna().sum()), 'label')}, none of them of the "
+            f"{arg('truth')} has {plural(int(found.notna().sum()), 'label')}, none of them for the "
             f"{plural(len(common), 'image')} compared.",
             "Labels must have the same image_id as the clusterings.",
         )
@@ -194,7 +194,7 @@ def classes_of(
 
 
 def _classes(truth: pd.DataFrame, images: Any) -> pd.Series[Any]:
-    """The column ``label`` by ``image_id``, of a table that names images as people do."""
+    """The column ``label`` by ``image_id``, from a table that names images by id or path."""
     if not isinstance(images, pd.DataFrame) or "label" not in truth:
         return _column(arg("truth"), truth, "label")
     known = Images(images)
@@ -205,7 +205,7 @@ def _classes(truth: pd.DataFrame, images: Any) -> pd.Series[Any]:
 
 
 def measure_groups(found: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> dict[str, float]:
-    """Every measure of groups, as codes from 0, against others."""
+    """All measures that compare groups, as codes from 0, with true groups."""
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
     from sklearn.metrics.cluster import contingency_matrix
 
@@ -225,7 +225,7 @@ def measure_groups(found: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> 
     return {
         "precision": precision,
         "recall": recall,
-        # Not from precision and recall: defined also where the clustering has no pair.
+        # Computed from counts, so that it is defined if the clustering has no pair.
         "f1": _ratio(2 * together, _pairs(cluster_sizes) + _pairs(class_sizes)),
         "mean_pr": (precision + recall) / 2,
         "bcubed_precision": bcubed_precision,

@@ -1,10 +1,10 @@
-"""Agreement of a clustering with people's judgements of image pairs, with intervals."""
+"""Agreement of a clustering with human judgements of image pairs, with intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,14 @@ import pandas as pd
 from ..annotation.agreement import percentile_interval
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.pairs import check_pairs, clusters_by_image
-from ..validate import (
-    check_bool,
-    check_choice,
-)
+from ..validate import check_bool, check_choice
 from ..wording import arg, quote, verb
-
-if TYPE_CHECKING:
-    pass
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
 RATIOS = ("precision", "recall", "f1", "mean_pr")
 MEASURES = (*RATIOS, "quality")
-#: Pairs in one cluster, and pairs in two, without which a difference of means is not reported.
+#: Smallest numbers of pairs in one cluster and in two for which quality is reported.
 QUALITY_PAIRS = 50
 _APART, _TOGETHER = 0, 1
 
@@ -44,7 +38,7 @@ def score_by_pairs(
     conf_level: float,
     seed: int,
 ) -> pd.DataFrame:
-    """The table of :func:`score_clustering`, from arguments that were checked."""
+    """The table of :func:`score_clustering`, from checked arguments."""
     asked = _check_measures(measures)
     pairs = check_judged(pairs, "truth")
     weightings = _weightings(weighted, pairs)
@@ -57,9 +51,13 @@ def score_by_pairs(
         counts &= ~with_residual
     if not counts.any():
         raise ImagestrataError(
-            f"None of the {plural(len(pairs), 'pair')} counts: they have no judgement"
-            + (", or an image of the residual" if residual == "drop" else "")
-            + (f", or an image that is not in the clustering ({n_missing})." if n_missing else ".")
+            f"None of the {plural(len(pairs), 'pair')} counts: all lack a judgement"
+            + (", have an image of the residual" if residual == "drop" else "")
+            + (
+                f", or have an image that is not in the clustering ({n_missing})."
+                if n_missing
+                else "."
+            )
         )
     if weighted is None and "probability" not in pairs:
         tell_not_weighted()
@@ -76,12 +74,9 @@ def score_by_pairs(
             strata_of(pairs)[counts],
         )
         rng = np.random.default_rng([seed, len(rows)])
-        found: dict[str, tuple[float, Array]] = {}
-        if set(asked) & set(RATIOS):
-            found |= _score_ratios(sample, same_from, error_rate, n_boot, rng)
         if "quality" in asked:
             _check_quality(sample, refuse=len(asked) == 1)
-            found["quality"] = _score_quality(sample, n_boot, rng)
+        found = score_sample(sample, asked, same_from, n_boot, rng, error_rate)
         for measure in asked:
             estimate, draws = found[measure]
             low, high = percentile_interval(estimate, draws, conf_level)
@@ -94,7 +89,7 @@ def score_by_pairs(
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """How many pairs of each stratum are together or apart, and how they were judged.
+    """Numbers of pairs by stratum, by whether they are together or apart, and by judgement.
 
     Attributes
     ----------
@@ -103,7 +98,7 @@ class Sample:
     cells : ndarray of shape (n_strata, 2, n_levels)
         Numbers of pairs: stratum; apart or together; judgement.
     sizes : ndarray of shape (n_strata,)
-        Number of pairs that each stratum stands for.
+        Number of pairs that each stratum represents.
     """
 
     levels: Array
@@ -126,9 +121,12 @@ def score_sample(
     same_from: float,
     n_boot: int,
     rng: np.random.Generator,
+    error_rate: float = 0.0,
 ) -> dict[str, tuple[float, Array]]:
-    """Estimate and draws of each measure, NaN where it is unknown."""
-    found = _score_ratios(sample, same_from, 0.0, n_boot, rng)
+    """Estimate and draws of each measure, NaN if it is undefined."""
+    found: dict[str, tuple[float, Array]] = {}
+    if {*measures} & {*RATIOS}:
+        found |= _score_ratios(sample, same_from, error_rate, n_boot, rng)
     if "quality" in measures:
         found["quality"] = _score_quality(sample, n_boot, rng)
     return found
@@ -137,9 +135,10 @@ def score_sample(
 def pair_ratios(
     true_positives: Array | float, false_positives: Array | float, false_negatives: Array | float
 ) -> dict[str, Array]:
-    """Precision, recall, f1 and mean_pr of (weighted) numbers of pairs; NaN where 0 / 0.
+    """Precision, recall, f1 and mean_pr from (weighted) numbers of pairs; NaN for 0 / 0.
 
-    Positive is what the clustering puts together, true what people agree with.
+    Positive pairs are those that the clustering puts together; true ones are those on
+    which annotators agree with it.
     """
     hits = np.asarray(true_positives, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -170,20 +169,20 @@ def check_judged(pairs: Any, name: str = "pairs") -> pd.DataFrame:
 
 
 def tell_not_weighted() -> None:
-    """Warn that nothing says for how many pairs of images each judged pair stands."""
+    """Warn that the number of pairs that each judged pair represents is unknown."""
     warn(
         "The pairs have no column 'probability': the estimates describe the drawn pairs, not all "
         "pairs of images. Among all pairs, those of one cluster are far less frequent: levels "
         "can be much too high, and the better of two clusterings can score lower.",
-        f"Join 'probability' and 'N_h' from what {verb('sample_pairs')} returned, or use "
-        f"{arg('weighted', False)} where the drawn pairs are what you mean.",
+        f"Join 'probability' and 'N_h' from the result of {verb('sample_pairs')}, or use "
+        f"{arg('weighted', False)} to describe the drawn pairs only.",
     )
 
 
 def pairs_together(
     clustering: Any, pairs: pd.DataFrame, missing: str = "error"
 ) -> tuple[Array, Array, Array]:
-    """Of each pair, whether its images share a cluster, one is residual, and both are known."""
+    """For each pair, whether its images share a cluster, one is residual, and both are known."""
     clusters = clusters_by_image(clustering)
     rows = [clusters.index.get_indexer(pd.Index(pairs[name])) for name in ("image_a", "image_b")]
     known = (rows[0] >= 0) & (rows[1] >= 0)
@@ -201,15 +200,15 @@ def pairs_together(
 
 
 def design_weights(pairs: pd.DataFrame) -> Array:
-    """How many pairs of images each judged pair stands for; 0 for pairs without a judgement.
+    """Number of pairs of images that each judged pair represents; 0 without a judgement.
 
-    Pairs of a stratum that were not judged are stood for by those that were: by
-    its size ``N_h`` where that is known, else by the rows that are there.
+    The judged pairs of a stratum also represent its other pairs: all ``N_h`` of them
+    if that is known, else the rows in the table.
     """
     if "probability" not in pairs:
         raise ImagestrataError(
             "The pairs have no column 'probability', which weighted measures need.",
-            f"Join it from what {verb('sample_pairs')} returned, or use {arg('weighted', False)}.",
+            f"Join it from the result of {verb('sample_pairs')}, or use {arg('weighted', False)}.",
         )
     probability = pd.to_numeric(pairs["probability"], errors="coerce").to_numpy(dtype=float)
     bad = ~((probability > 0) & (probability <= 1))
@@ -234,7 +233,7 @@ def strata_of(pairs: pd.DataFrame) -> Array:
         if name in pairs:
             codes, values = pd.factorize(pairs[name], sort=True, use_na_sentinel=False)
             strata = strata * len(values) + codes
-    # Numbered in order of their names, whatever the order of the pairs.
+    # Numbered in the order of their names, independent of the order of the pairs.
     return pd.factorize(strata, sort=True)[0]
 
 
@@ -243,7 +242,9 @@ def _check_measures(measures: str | Sequence[str] | None) -> Sequence[str] | Non
         return None
     given = [measures] if isinstance(measures, str) else list(measures)
     if not given:
-        raise ImagestrataError(f"{arg('measures')} is empty.", f"Choose of {', '.join(MEASURES)}.")
+        raise ImagestrataError(
+            f"{arg('measures')} is empty.", f"Choose from {', '.join(MEASURES)}."
+        )
     return [check_choice("measures", measure, MEASURES) for measure in dict.fromkeys(given)]
 
 
@@ -272,7 +273,7 @@ def _score_ratios(
 
 
 def _ratios_of_shares(sizes: Array, put_together: Array, same: Array) -> dict[str, Array]:
-    """The measures, from shares per stratum (last axis; in ``same`` the last but one)."""
+    """The measures, from shares per stratum (last axis; last but one in ``same``)."""
     together, apart = sizes * put_together, sizes * (1 - put_together)
     return pair_ratios(
         (together * same[..., _TOGETHER]).sum(axis=-1),
@@ -282,7 +283,7 @@ def _ratios_of_shares(sizes: Array, put_together: Array, same: Array) -> dict[st
 
 
 def _draw_put_together(pairs: Array, n_boot: int, rng: np.random.Generator) -> Array:
-    """Share of each stratum that lies in one cluster, shape (n_boot, n_strata)."""
+    """Draws of the share of each stratum in one cluster, shape (n_boot, n_strata)."""
     together, apart = pairs[:, _TOGETHER], pairs[:, _APART]
     shares: Array = rng.beta(together + 0.5, apart + 0.5, size=(n_boot, len(pairs)))
     return shares
@@ -293,16 +294,16 @@ def _truncated_beta(
 ) -> Array:
     """Draws from beta distributions between ``edge`` and 1 - ``edge``, shape (n_boot, *a.shape).
 
-    Where a share of judgements is wrong, neither fewer nor more pairs than that
-    can be expected to be judged the same.
+    If a share of judgements is wrong, the expected share of pairs judged as belonging
+    together cannot be outside these bounds.
     """
     from scipy.special import betaincc, betainccinv
 
-    # Upper tails of the left-leaning twin stay precise however little of it is inside.
+    # Upper tails of the mirrored distribution are precise even if little of it is inside.
     left, right = np.minimum(a, b), np.maximum(a, b)
     most, least = betaincc(left, right, edge), betaincc(left, right, 1 - edge)
     tail = least + (most - least) * rng.random((n_boot, *a.shape))
-    # Where next to nothing of it is inside, that lies at the edge.
+    # If almost nothing of it is inside, the draws are at the edge.
     drawn: Array = np.where(most > 0, np.clip(betainccinv(left, right, tail), edge, 1 - edge), edge)
     return np.where(a > b, 1 - drawn, drawn)
 
@@ -337,7 +338,7 @@ def _score_quality(sample: Sample, n_boot: int, rng: np.random.Generator) -> tup
     with np.errstate(invalid="ignore"):
         means = np.nan_to_num(sample.cells @ sample.levels / pairs)
     estimate = _difference(sample.sizes, pairs[:, _TOGETHER] / pairs.sum(axis=1), means)
-    # One pair in all is added to each kind, spread over the judgements that occur.
+    # One pair in total is added to each kind, spread over the judgements that occur.
     shares = rng.gamma(sample.cells + 1 / len(sample.levels), size=(n_boot, *sample.cells.shape))
     means = shares @ sample.levels / shares.sum(axis=-1)
     return float(estimate), _difference(sample.sizes, _draw_put_together(pairs, n_boot, rng), means)
@@ -355,6 +356,6 @@ def _difference(sizes: Array, put_together: Array, means: Array) -> Array:
 def _tell_unknown(rows: list[tuple[Any, ...]]) -> None:
     unknown = {row[0] for row in rows if np.isnan(row[2])}
     if "precision" in unknown:
-        warn("No judged pair lies in one cluster: no precision.")
+        warn("No judged pair is in one cluster: precision is undefined.")
     if "recall" in unknown:
-        warn("People put no pair together: no recall.")
+        warn("Annotators put no pair together: recall is undefined.")

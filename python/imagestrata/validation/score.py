@@ -1,4 +1,4 @@
-"""How good a clustering is, by what it is compared with."""
+"""Scores of a clustering against judged pairs, true classes, or its own vectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .labels import classes_of, clusters_of, score_by_labels
 from .pair_scores import score_by_pairs
 from .vector_scores import score_by_vectors
 
-#: What a clustering can be compared with, and what becomes of the residual then.
+#: Comparisons, each with its treatments of the residual, the default first.
 YARDSTICKS = {"pairs": ("alone", "drop"), "labels": ("alone", "drop"), "vectors": ("drop",)}
 
 
@@ -52,50 +52,51 @@ def score_clustering(
     Parameters
     ----------
     clustering : Clustering or DataFrame; with labels also array-like of shape (n_images,)
-        What :func:`cluster_images` returned, or a table with the columns
+        The result of :func:`cluster_images`, or a table with the columns
         ``image_id`` and ``cluster`` (-1 for the residual), or one cluster per image.
-        Vectors need what :func:`cluster_images` returned.
+        With vectors it must be the result of :func:`cluster_images`.
     truth : DataFrame, array-like of shape (n_images,), or str; optional
         Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
-        :func:`consensus` return them; pairs without a judgement are left out,
-        and the others of their stratum stand for them. Or true classes, as in
+        :func:`consensus` return them. Pairs without a judgement are left out, and the
+        other pairs of their stratum represent them. Or true classes, as in
         :func:`compare_clusterings`: labels in the order of the images, a Series whose
         index names the images, a table with ``image_id`` and ``label``, or the name of a
-        column of the clustering's images; images without a label are left out. Or nothing,
+        column of the clustering's images. Images without a label are left out. Or None,
         with ``embeddings``.
     by : {"pairs", "labels", "vectors"}, optional
-        What ``truth`` is: judged pairs, true classes, or nothing. By default it is
-        told by its columns.
+        Kind of comparison: with judged pairs, true classes, or vectors. By default it is
+        inferred from ``truth``.
     embeddings : Embeddings, or ndarray of shape (n_images, d); optional
-        The vectors that the clustering was made from, or others of the same images.
+        The vectors that were clustered, or other vectors of the same images.
     measures : str or sequence of str, optional
         Pairs only: some of "precision", "recall", "f1", "mean_pr" and "quality". By
-        default all; "quality" only where a judgement is greater than 1, and with a
-        warning instead of a number where there are too few pairs for it.
+        default all; "quality" only if a judgement is greater than 1. With too few pairs
+        "quality" is NaN, with a warning.
     weighted : bool, optional
-        Pairs only: whether the pairs stand for all pairs of images, each with the weight
-        1 / ``probability`` (the design-weighted measures), or for themselves. By
-        default both are reported; without a column ``probability`` the latter,
-        with a warning.
+        Pairs only: whether the pairs represent all pairs of images, each with the weight
+        1 / ``probability`` (the design-weighted measures), or only themselves. By
+        default both are reported; without a column ``probability`` only the unweighted
+        measures, with a warning.
     residual : {"alone", "drop"}, optional
-        An image that belongs to no cluster counts as a cluster of its own, the default
-        with pairs and labels; or it is left out, with its pairs, as always with vectors.
+        Treatment of images that belong to no cluster. ``"alone"``, the default with pairs
+        and labels: each counts as a cluster of its own. ``"drop"``, the only choice with
+        vectors: they are left out, with their pairs.
     same_from : float, default 1
-        Pairs only: the least judgement that says "these belong together". Of graded
+        Pairs only: the lowest judgement that means "these belong together". With graded
         judgements (0 unrelated, 1 loosely, 2 closely related), 2 is stricter.
     error_rate : float, default 0
         Pairs only: share of the judgements that are wrong, below one half, the same for
         pairs that belong together and pairs that do not; precision, recall, f1
-        and mean_pr are corrected for it. Two annotators who err independently
-        and agree on a share A of the pairs err in e = (1 - sqrt(2 A - 1)) / 2;
-        the majority of three who do errs in 3 e² - 2 e³.
+        and mean_pr are corrected for it. If two annotators err independently and agree on
+        a share A of the pairs, their error rate is e = (1 - sqrt(2 A - 1)) / 2; the
+        majority of three such annotators has the error rate 3 e² - 2 e³.
     missing : {"error", "drop"}, default "error"
-        Pairs only: if an image of a pair is not in the clustering, an error, or leave such
-        pairs out and count them in ``n_missing``. The measures are then those of
-        pairs of images that are in the clustering: to compare clusterings, leave
-        out the same pairs for each.
+        Pairs only: treatment of pairs with an image that is not in the clustering.
+        ``"error"`` raises an error; ``"drop"`` leaves them out and counts them in
+        ``n_missing``. The measures then describe pairs of images in the clustering: to
+        compare clusterings, leave out the same pairs for each.
     n_boot : int, default 1000
-        Pairs only: draws from which the intervals come.
+        Pairs only: number of draws from which intervals are computed.
     conf_level : float, default 0.95
         Pairs only: confidence level of the intervals.
     seed : int, default 0
@@ -109,72 +110,70 @@ def score_clustering(
         **Pairs.** A row per measure and weighting, with ``weighting`` ("none" or
         "design"), ``conf_low``, ``conf_high``, ``n_pairs`` (judged pairs that count),
         ``n_residual`` (pairs with a residual image, whether they count or not) and
-        ``n_missing`` (pairs with an image that is not in the clustering, which do not
+        ``n_missing`` (pairs with an image that is not in the clustering; they do not
         count). The measures are
 
-        - ``precision``: of the pairs that the clustering puts together, the share
-          that people put together;
-        - ``recall``: of the pairs that people put together, the share that the
+        - ``precision``: among the pairs that the clustering puts together, the share
+          that annotators put together;
+        - ``recall``: among the pairs that annotators put together, the share that the
           clustering puts together;
-        - ``mean_pr``: the plain mean of both, which the paper calls F;
+        - ``mean_pr``: their arithmetic mean, which the paper calls F;
           ``f1``: their harmonic mean;
         - ``quality``: mean judgement of pairs in one cluster minus that of the
-          others, from -2 to 2. It needs 50 pairs of each kind.
+          other pairs, from -2 to 2. It needs 50 pairs of each kind.
 
-        **Labels.** With ``n_images``, the images that count: ``precision``, ``recall``,
+        **Labels.** With ``n_images``, the number of images that count: ``precision``, ``recall``,
         ``f1`` and ``mean_pr`` over all pairs of images; ``bcubed_precision``,
         ``bcubed_recall`` and ``bcubed_f1`` (Bagga and Baldwin 1998), which give every
         image rather than every pair the same weight; ``adjusted_rand`` and
         ``adjusted_mutual_info``; and ``share_residual``. Precision is NaN where
         no two images share a cluster, recall where none share a class.
 
-        **Vectors.** With ``n_images``, the images in clusters:
+        **Vectors.** With ``n_images``, the number of images in clusters:
 
         - ``silhouette``: mean over images, from -1 to 1 (Rousseeuw 1987), with
-          Euclidean distances to all clusters, other than the silhouettes that
-          decide what leaves an iteration;
+          Euclidean distances to all clusters; these are not the silhouettes that
+          decide which clusters leave an iteration;
         - ``calinski_harabasz``: ratio of the variances between and within
-          clusters (1974), larger is better;
+          clusters (1974); larger is better;
         - ``davies_bouldin``: mean over clusters of the worst ratio of spread to
-          separation (1979), smaller is better;
+          separation (1979); smaller is better;
         - ``share_residual``: share of the images in no cluster, such as noise
-          of the method "hdbscan", which the others leave out.
+          of the method "hdbscan", which the other measures leave out.
 
-        The first three are missing unless there are two clusters and fewer
+        The first three are NaN unless there are at least two clusters and fewer
         clusters than images.
 
     Raises
     ------
     ImagestrataError
-        If there is nothing to compare the clustering with, an argument has no effect
-        ``by`` this, images of the pairs are not in the clustering, a pair has one image
-        twice or several judgements, judgements are off the scale, only "quality" is
-        asked for and there are too few pairs, labels fit no image, or the embeddings
-        are not of the clustering's images.
+        If neither ``truth`` nor ``embeddings`` is given, an argument has no effect with
+        this ``by``, images of the pairs are not in the clustering, a pair has one image
+        twice or several judgements, judgements are off the scale, there are too few pairs
+        for "quality" alone, labels fit no image, or the embeddings are of other images.
 
     Notes
     -----
-    Pairs between clusters are sampled thinly: a handful of them that belong
-    together stand for most pairs that do. Resampling such a handful gives
-    intervals that are too narrow, or of no width at all where the handful is
-    empty. So the draws are those of a Bayesian bootstrap (Rubin 1981) whose
-    shares begin at Jeffreys' half a pair instead of nothing: in each stratum,
-    the share of pairs in one cluster and, among these and among the others, the
-    share judged as belonging together, are drawn from their posteriors. The
-    measures of the drawn shares give the interval, between percentiles.
+    Pairs between clusters have a small probability of being drawn, so that a few of them
+    represent most pairs that belong together. If these few pairs were resampled, intervals
+    would be too narrow, or have no width if there are none. The draws therefore come from
+    a Bayesian bootstrap (Rubin 1981) with Jeffreys' prior of half a pair: in each stratum,
+    the share of pairs in one cluster and, among these and among the others, the share that
+    is judged as belonging together, are drawn from their posteriors. The interval lies
+    between percentiles of the measures of the drawn shares.
 
     The unweighted measures describe the drawn pairs, not the corpus: pairs
     within clusters are far more frequent among them.
 
-    Errors of judgement weigh on the design-weighted recall above all. Where one
-    pair in twenty belongs together, an error in twenty pairs doubles what seems
-    to; ``error_rate`` takes that out, at the price of wider intervals.
+    Errors of judgement affect the design-weighted recall most. If one pair in twenty
+    belongs together, one error in twenty pairs doubles the apparent number;
+    ``error_rate`` corrects this, and intervals become wider.
 
-    Measures of vectors compare clusterings of the same vectors, with similar shares of
-    residual and similar numbers of clusters. They do not compare encoders: a
-    space in which everything lies in two heaps has high silhouettes and tells
-    nothing of interest. :func:`tune_clusters` compares encoders. They favour clusterings
-    that leave much out: one that calls all but the densest places noise scores well.
+    Measures of vectors compare clusterings of the same vectors with similar shares of
+    residual and similar numbers of clusters. They do not compare encoders: vectors that
+    form two compact groups have high silhouettes whatever these groups mean. Use
+    :func:`tune_clusters` to compare encoders. The measures favour clusterings that leave
+    many images out: one that treats all but the densest regions as noise scores well.
 
     Examples
     --------
@@ -209,7 +208,7 @@ def score_clustering(
 
 
 def _yardstick(truth: Any, by: str | None, embeddings: Any) -> str:
-    """What a clustering is compared with, as it is said or seen."""
+    """The kind of comparison, given as ``by`` or inferred from ``truth``."""
     if isinstance(truth, Embeddings) or (isinstance(truth, np.ndarray) and truth.ndim == 2):
         raise ImagestrataError(
             f"{arg('truth')} must be judged pairs or true classes, not vectors.",

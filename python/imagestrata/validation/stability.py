@@ -1,4 +1,4 @@
-"""How much of a clustering comes back when it is made again."""
+"""Stability of a clustering when it is fitted again."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ DISSOLVED, STABLE = 0.5, 0.75
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stability(Shown):
-    """How much of a clustering comes back.
+    """Stability of clusters over refits.
 
     Attributes
     ----------
     clusters : DataFrame
         One row per cluster and kind of refit: cluster, size, kind ("seed" or
         "subsample"), jaccard (mean over refits), jaccard_low (its 5% quantile),
-        share_recovered (of the refits, those with a Jaccard of .75 or more) and
-        share_dissolved (with .5 or less).
+        share_recovered (share of the refits with a Jaccard of .75 or more) and
+        share_dissolved (share with .5 or less).
     refits : DataFrame
         One row per refit: kind, refit (from 1), n_images, n_clusters,
-        share_residual, adjusted_rand (with the clustering, on the images of the
-        refit), adjusted_mutual_info.
+        share_residual, and the adjusted_rand and adjusted_mutual_info with the
+        clustering, on the images of the refit.
     """
 
     clusters: pd.DataFrame
@@ -50,7 +50,7 @@ class Stability(Shown):
     def summary(self) -> pd.DataFrame:
         """One row per kind: n_refits, adjusted_rand (mean), share_stable, share_dissolved.
 
-        The last two are shares of clusters, by their mean Jaccard.
+        The last two are shares of clusters by their mean Jaccard.
         """
         by_kind = self.clusters.groupby("kind", sort=False)["jaccard"]
         refits = self.refits.groupby("kind", sort=False)
@@ -82,21 +82,21 @@ def cluster_stability(
     seed: int = 0,
     progress: Progress = True,
 ) -> Stability:
-    """Make a clustering again, with other seeds and without some images, and compare.
+    """Fit a clustering again, with other seeds and without some images, and compare.
 
     Parameters
     ----------
     clustering : Clustering
-        What :func:`cluster_images` returned; its settings are used again.
+        The result of :func:`cluster_images`; its settings are used again.
     embeddings : Embeddings, or vectors
-        The vectors it was made from.
+        The vectors that were clustered.
     n_refits : int, default 20
-        Refits of each kind: to all images with other seeds, and to random
-        subsets (with other seeds, too).
+        Number of refits of each kind: to all images with other seeds, and to random
+        subsets with other seeds.
     subsample : float, default 0.8
         Share of the images in a subset.
     seed : int, default 0
-        Seeds of the refits, and the subsets.
+        Seed of the refits and the subsets.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`; counts refits.
 
@@ -113,14 +113,14 @@ def cluster_stability(
 
     Notes
     -----
-    A cluster is compared with the cluster of the refit that is most like it, by
-    the Jaccard coefficient: images in both, of those in either (Hennig 2007).
-    A mean of .75 is taken for stable there, one of .5 or less for dissolved.
-    For subsets only their images count. The residual is not a cluster; for the
-    adjusted Rand index its images count as apart from all others.
+    A cluster is compared with the most similar cluster of the refit by the Jaccard
+    coefficient: the images in both as a share of the images in either (Hennig 2007). That
+    article calls clusters with a mean of .75 or more stable, and with .5 or less dissolved.
+    For subsets only their images count. The residual is not a cluster; in the adjusted
+    Rand index each of its images is a cluster of its own.
 
-    Stable is not the same as right: a clustering that is wrong in the same way
-    every time is stable. But what does not come back should not be interpreted.
+    A stable clustering can be wrong in the same way every time. But do not interpret
+    clusters that are not recovered.
     """
     given = as_embeddings(embeddings)
     n_refits = check_int("n_refits", n_refits, minimum=1)
@@ -157,9 +157,9 @@ def cluster_stability(
 def best_jaccards(
     labels: NDArray[np.intp], others: NDArray[np.intp], n_clusters: int
 ) -> NDArray[np.float64]:
-    """Jaccard coefficient of each cluster with its most similar among the others.
+    """Jaccard coefficient of each cluster with the most similar of the others.
 
-    NaN for clusters that have no image here, 0 where the others have no cluster.
+    NaN for clusters without an image here, 0 if the others have no cluster.
     """
     n_others = int(others.max(initial=-1)) + 1
     inside = labels >= 0
@@ -175,7 +175,7 @@ def best_jaccards(
 
 
 def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
-    """Cluster (from 0, -1 residual) of each row of the embeddings that a clustering is of."""
+    """Cluster (from 0, -1 residual) of each row of the clustered embeddings."""
     check_clustering(clustering)
     ids = pd.Index(clustering.images["image_id"])
     rows = ids.get_indexer(embeddings.images["image_id"])
@@ -196,8 +196,8 @@ def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
     method = clustering.settings["method"]
     if method not in METHODS:
         raise ImagestrataError(
-            "The clusters were given as labels, so that there is no method to make them again.",
-            f"Make them again yourself, and compare with {verb('compare_clusterings')}.",
+            "The clusters were given as labels, so that there is no method to fit them again.",
+            f"Fit them again yourself, and compare with {verb('compare_clusterings')}.",
         )
     known = METHODS[method]().get_params()
     settings = {name: value for name, value in clustering.settings.items() if name in known}
@@ -220,7 +220,7 @@ def _compare(
 def _clusters(
     labels: NDArray[np.intp], kinds: pd.Series[Any], overlaps: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """Over the refits of each kind, how each cluster fared."""
+    """The stability of each cluster over the refits of each kind."""
     sizes = np.bincount(labels[labels >= 0])
     tables = []
     for kind in kinds.unique():

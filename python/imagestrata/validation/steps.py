@@ -1,4 +1,4 @@
-"""The step that compares settings with judgements."""
+"""The step of tuning in a run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the smallest size of a cluster decides what density clustering finds."""
+"""Density clusterings for several smallest sizes of a cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..verbs import public
 from ..wording import arg
 from .vector_scores import indices
 
-#: Those of the study's Table A1.
+#: The sizes in the study's Table A1.
 SIZES = (20, 30, 40, 50, 60, 70, 80, 90)
 
 
@@ -32,18 +32,18 @@ def sweep_min_cluster_size(
     normalize: str | None = None,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Cluster by density with one smallest size of clusters after the other.
+    """Cluster by density with several smallest sizes of clusters, one after the other.
 
     Parameters
     ----------
     embeddings : Embeddings, or vectors
-        Best from :func:`reduce_embeddings`.
+        Preferably the result of :func:`reduce_embeddings`.
     sizes : sequence of int, default (20, 30, ..., 90)
-        ``min_cluster_size`` of each clustering. (The study that this road comes from shows
-        20 to 90.)
+        ``min_cluster_size`` of each clustering. (The study from which this method is
+        taken shows 20 to 90.)
     min_samples, selection, normalize : optional
-        As :func:`cluster_images` takes them with ``method="hdbscan"``. Without
-        ``min_samples`` it is the size in turn.
+        As in :func:`cluster_images` with ``method="hdbscan"``. By default ``min_samples``
+        is equal to the size.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`; counts clusterings.
 
@@ -51,20 +51,20 @@ def sweep_min_cluster_size(
     -------
     DataFrame
         A row per size, in the order given: min_cluster_size, n_clusters, n_noise,
-        share_noise, and without noise silhouette (mean), calinski_harabasz,
+        share_noise; and for the images in clusters silhouette (mean), calinski_harabasz,
         davies_bouldin, see :func:`score_clustering`; NaN with fewer than two clusters.
 
     Raises
     ------
     ImagestrataError
-        If there are no sizes, one is below 2 or above the number of images, a setting is
+        If ``sizes`` is empty, one is below 2 or above the number of images, a setting is
         out of range, or hdbscan is not installed.
 
     Notes
     -----
-    The silhouette alone is a poor guide, for it grows where more images are called noise:
-    look for sizes around which the number of clusters and the share of noise hardly
-    change, and at the images.
+    Do not choose by the silhouette alone: it rises when more images become noise. Look for
+    sizes around which the number of clusters and the share of noise hardly change, and
+    look at the images.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def sweep_min_cluster_size(
     asked = [sizes] if np.ndim(sizes) == 0 else list(sizes)
     if not asked:
         raise ImagestrataError(
-            f"{arg('sizes')} is empty.", "Give one size at least, such as [20, 50]."
+            f"{arg('sizes')} is empty.", "Give at least one size, such as [20, 50]."
         )
     checked = [check_int("sizes", size, minimum=2, maximum=n) for size in asked]
     shared = {"min_samples": min_samples, "selection": selection, "normalize": normalize}

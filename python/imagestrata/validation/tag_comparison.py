@@ -1,4 +1,4 @@
-"""How often automatic tags come, and how good they are against labels given by hand."""
+"""Frequencies of automatic tags, and their agreement with labels given by hand."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from ..validate import check_float, columns_of
 from ..verbs import public
 from ..wording import arg, quote, verb
 
-#: What a tagger is called of which nobody said the name.
+#: Name of a single tagger without a name.
 _ALONE = "tags"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TagComparison(Shown):
-    """How often tags come, and how good they are.
+    """Frequencies of tags, and their agreement with labels.
 
     Attributes
     ----------
     scores : DataFrame
-        One row per tagger, label and measure: ``tagger``, ``label`` (of several labels
-        there are also rows of all together, "(all)"), ``measure`` (accuracy, precision,
-        recall, f1), ``estimate``, ``conf_low``, ``conf_high`` (95%), ``n``, the images
-        that the estimate is a share of. Without rows where no labels were given.
+        One row per tagger, label and measure: ``tagger``, ``label`` (with several labels
+        also "(all)" for all together), ``measure`` (accuracy, precision, recall, f1),
+        ``estimate``, ``conf_low``, ``conf_high`` (95%), and ``n``, the number of images of
+        which the estimate is a share. Without rows if no labels are given.
     frequencies : DataFrame
         One row per tagger and tag, the most frequent first: ``tagger``, ``label``,
-        ``n_images``, ``share`` of the images that were looked at, ``conf_low``, ``conf_high`` (95%,
-        Wilson), and ``mean_confidence`` where the tags have a confidence.
+        ``n_images``, ``share`` of the tagged images, ``conf_low``, ``conf_high`` (95%,
+        Wilson), and ``mean_confidence`` if the tags have a confidence.
     confusion : DataFrame
-        Images by what people and tagger say: ``tagger``, ``label``, ``truth``, ``decision``
+        Numbers of images by truth and decision: ``tagger``, ``label``, ``truth``, ``decision``
         ("yes", "no"), ``n``.
     images : DataFrame
         One row per tagger, label and image: ``tagger``, ``label``, ``image_id``, ``path``,
-        ``truth``, ``decision`` (1, 0; truth may be missing), to look at the mistakes.
+        ``truth``, ``decision`` (1, 0; truth may be missing), to inspect the mistakes.
     summary : DataFrame
-        One row per tagger: ``tagger``, ``n_images`` that were looked at, ``n_unreadable``,
-        images that could not be tagged (they count nowhere else), ``share_tagged``,
-        ``n_tags`` (different ones); ``n_compared``, images with labels by hand,
-        ``n_labels``, and of all labels together ``accuracy``, ``precision``, ``recall``,
+        One row per tagger: ``tagger``, ``n_images`` that the tagger could read,
+        ``n_unreadable``, images that could not be tagged (they do not count elsewhere),
+        ``share_tagged``, ``n_tags`` (different ones); ``n_compared``, images with labels by
+        hand, ``n_labels``, and for all labels together ``accuracy``, ``precision``, ``recall``,
         ``f1`` (missing without labels).
     """
 
@@ -74,47 +74,46 @@ def compare_tags(
     Parameters
     ----------
     tags : DataFrame or mapping of names to DataFrames
-        What :func:`tag_images` returned, or a table of yours with ``image_id`` and
-        ``label`` (missing for images without one), and ``confidence`` if you have it.
-        Several taggers under their names.
+        The result of :func:`tag_images`, or your own table with ``image_id`` and
+        ``label`` (missing for images without one), and optionally ``confidence``. A
+        mapping holds several taggers by name.
     labels : DataFrame or path, optional
-        What people said, as for :func:`fine_tune`: ``image_id`` or ``path``, and a column
-        per label with 1, 0 or nothing, or one column of classes, each of which is then a
-        label.
+        Labels given by hand, as for :func:`fine_tune`: ``image_id`` or ``path``, and a
+        column per label with 1, 0 or nothing, or one column of classes, each of which
+        becomes a label.
     matches : mapping, optional
-        Which tags stand for a label: ``{"protest": ["Parade", "Protest", "Crowd"]}``. An
-        image has the label, by the tagger, if it has any of these tags. Upper and lower
-        case are the same. By default a label's own name. Labels that are not in the
+        Tags that correspond to each label: ``{"protest": ["Parade", "Protest", "Crowd"]}``.
+        The tagger assigns the label to an image that has any of these tags. Case is
+        ignored. By default the tag with the name of the label. Labels that are not in the
         mapping are not compared.
     min_confidence : float, default 0
-        Tags below it do not count.
+        Tags with a lower confidence do not count.
 
     Returns
     -------
     TagComparison
-        Frequencies, scores, confusion, and what was said of each image.
+        Tables of frequencies, scores, confusion, and decisions on each image.
 
     Raises
     ------
     ImagestrataError
-        If tags or labels are not as described, or fit none of each other's images.
+        If tags or labels are not as described, or have no image in common.
 
     Warns
     -----
     UserWarning
         If images could not be tagged, or have no label: they are left out of the scores,
-        the former also of the shares. If a share of nothing enters a mean over labels.
-        If none of the tags for a label ever comes, which a slip of the pen explains, too.
+        the former also of the shares. If an undefined share enters a mean over labels. If
+        none of the tags for a label occurs, possibly because of a misspelling.
 
     Notes
     -----
     Accuracy, precision and recall are shares and have Wilson's intervals. Overall accuracy
-    is the share of right answers; precision, recall and F1 of all labels together are means
-    over labels, in which a share of nothing counts as 0 (a tag that never comes has no
-    precision). Their intervals keep the answers about one image together, as in
-    ``FineTunedModel.scores``. The images
-    with labels should be a random sample of the corpus: precision in particular depends
-    on how frequent a label is.
+    is the share of correct decisions; precision, recall and F1 of all labels together are
+    means over labels, in which an undefined share counts as 0 (a tag that never occurs has
+    no precision). Their intervals keep the decisions about one image together, as in
+    ``FineTunedModel.scores``. The images with labels should be a random sample of the
+    corpus: precision in particular depends on how frequent a label is.
 
     Examples
     --------
@@ -129,8 +128,8 @@ def compare_tags(
     taggers = _check_tags(tags)
     if labels is None and matches is not None:
         raise ImagestrataError(
-            f"{arg('matches')} says which tags stand for labels, but {arg('labels')} is "
-            f"{quote(None)}."
+            f"{arg('matches')} assigns tags to labels, but {arg('labels')} is {quote(None)}.",
+            f"Give {arg('labels')}, or leave {arg('matches')} out.",
         )
     parts = [
         _compare_one(name, table, labels, matches, min_confidence)
@@ -149,7 +148,7 @@ def _check_tags(tags: Any) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
     if not taggers:
         raise ImagestrataError(
-            f"{arg('tags')} is empty.", f"Give what {verb('tag_images')} returned."
+            f"{arg('tags')} is empty.", f"Give the result of {verb('tag_images')}."
         )
     for name, table in taggers.items():
         if not isinstance(table, pd.DataFrame) or not {"image_id", "label"} <= {*table}:
@@ -167,7 +166,7 @@ def _compare_one(
     """The tables of one tagger."""
     counted = tags
     if "confidence" in tags and min_confidence > 0:
-        # Images whose every tag is below stay, without one.
+        # Images with no tag above the threshold stay, without a tag.
         counted = tags.assign(label=tags["label"].where(tags["confidence"] >= min_confidence))
     frequencies = tag_frequencies(counted)
     n_images = tags.loc[looked_at(tags), "image_id"].nunique()
@@ -185,13 +184,11 @@ def _compare_one(
     tables = {"frequencies": frequencies}
     if labels is None:
         tables |= _no_scores()
-        scores = tables["scores"]
     else:
         labelled = join_labels(_images(tags), labels, None, None)
         wanted = _check_matches(matches, labelled.labels)
         tables |= _score(tagger, counted, labelled, wanted)
-        scores = tables["scores"]
-    seen = tables["images"]
+    scores, seen = tables["scores"], tables["images"]
     row |= {"n_compared": seen["image_id"].nunique(), "n_labels": seen["label"].nunique()}
     overall = dict(zip(scores["measure"].head(4), scores["estimate"].head(4), strict=True))
     row |= {name: overall.get(name, float("nan")) for name in MEASURES}
@@ -203,7 +200,7 @@ def _compare_one(
 
 
 def _images(tags: pd.DataFrame) -> pd.DataFrame:
-    """The images, as :func:`scan_images` would list them; those not looked at are rejected."""
+    """The images in the form of :func:`scan_images`; those that were not tagged are rejected."""
     images = tags.drop_duplicates("image_id").reset_index(drop=True)
     return pd.DataFrame(
         {
@@ -216,7 +213,7 @@ def _images(tags: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
-    """The tags, in lower case, that stand for each label."""
+    """The tags, in lower case, that correspond to each label."""
     if matches is None:
         matches = {label: label for label in labels}
     if not isinstance(matches, Mapping) or not matches:
@@ -228,7 +225,7 @@ def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
     if unknown:
         raise ImagestrataError(
             f"{len(unknown)} of {plural(len(matches), 'label')} in {arg('matches')} are not among "
-            f"those given by hand, {quote(unknown[0])} for one; these are {', '.join(labels)}."
+            f"those given by hand, for example {quote(unknown[0])}; these are {', '.join(labels)}."
         )
     found = {}
     for label, tags in matches.items():
@@ -242,7 +239,7 @@ def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
 def _score(
     tagger: str, tags: pd.DataFrame, labelled: Labelled, wanted: Mapping[str, set[str]]
 ) -> dict[str, pd.DataFrame]:
-    """Scores, confusion and what was said of each image."""
+    """Scores, confusion, and the decision on each image."""
     labels = [label for label in labelled.labels if label in wanted]
     truth = labelled.truth[:, [labelled.labels.index(label) for label in labels]]
     lower = tags["label"].dropna().astype("str").str.casefold()

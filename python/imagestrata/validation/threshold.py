@@ -1,4 +1,4 @@
-"""A similarity threshold for an encoder, from data without structure."""
+"""A similarity threshold for an encoder, from simulated vectors without clusters."""
 
 from __future__ import annotations
 
@@ -42,60 +42,61 @@ def suggest_threshold(
     seed: int = 0,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Suggest a similarity threshold: what k-means finds in a cloud without clusters.
+    """Suggest a similarity threshold from clusters of simulated vectors without structure.
 
     Silhouettes are in the units of the encoder, so that the paper's threshold
-    (.03) does not transfer. Here clouds of the same covariance as the vectors,
-    but without any structure beyond it, are clustered with as many clusters as
-    an iteration fits. A cluster of images should be more cohesive than most
-    clusters of such a cloud: the threshold is a high quantile of their mean
-    silhouettes, every cluster weighted by its size.
+    (.03) does not apply to other encoders. Here sets of normal vectors ("clouds") with
+    the covariance of the given vectors, but without clusters, are clustered with the
+    number of clusters that an iteration fits. A cluster of images should be more cohesive
+    than most clusters of a cloud: the threshold is a high quantile of their mean
+    silhouettes, in which every cluster is weighted by its size.
 
     Parameters
     ----------
     embeddings : Embeddings, or vectors
         Vectors of the images.
     quantile : float, default 0.95
-        Of the vectors of the clouds, the share in clusters up to the threshold.
+        Share of the vectors of clouds that is in clusters up to the threshold.
     n_draws : int, default 20
-        Clouds.
+        Number of clouds.
     preset, k, sample_size, step_size, converge_window, k_criterion, k_tolerance : optional
     k_max, n_init, normalize, n_components, silhouette : optional
-        Those settings of the iterative method that decide its fits, as they will be used
-        with the threshold, see :func:`cluster_images`. The clouds have ``sample_size``
-        vectors.
+        Settings of the iterative method that determine its fits, see :func:`cluster_images`.
+        Give the values that you will use with the threshold. The clouds have
+        ``sample_size`` vectors.
     seed : int, default 0
-        Decides the sample of images and the clouds.
+        Seed of the sample of images and of the clouds.
     progress : bool or callable, default True
         See :data:`imagestrata.progress.Progress`; counts clouds.
 
     Returns
     -------
     DataFrame
-        One row: ``threshold``; ``k``, the clusters fitted (as the search finds
-        on a sample of the images); ``null_median``, the middle of the mean
-        silhouettes in clouds; ``n_null``, their number; and, of the clusters of
-        the sampled images, ``share_clusters`` above the threshold and
-        ``share_images`` in them: what would leave first with ``release_share=1``.
+        One row: ``threshold``; ``k``, the number of clusters fitted (found by the search
+        on a sample of the images); ``null_median``, the median of the mean
+        silhouettes in clouds; ``n_null``, their number; ``share_clusters``, the share of
+        the clusters of sampled images above the threshold, and ``share_images``, the share
+        of images in them. These images would leave in the first iteration with
+        ``release_share=1``.
 
     Raises
     ------
     ImagestrataError
-        If a setting is unknown or out of range, or vectors hold NaN.
+        If a setting is out of range, or vectors contain NaN.
 
     Notes
     -----
-    A cloud is made of normal vectors: random sums of centred vectors, whose
-    covariance is that of the sample without ever being computed. The first
-    iteration sets the standard for the later ones. Sizes weigh because k-means
-    finds tiny and accidentally tight clusters in samples, which clouds as large
-    as the corpus do not have; with weights, 1,000 vectors suffice.
+    A cloud consists of normal vectors: random sums of centred vectors, which have the
+    covariance of the sample without computing it. The threshold is derived for the first
+    iteration and used in all. Clusters are weighted by size because k-means finds tiny,
+    accidentally tight clusters in samples that do not occur in clouds as large as the
+    corpus; with weights, 1,000 vectors suffice.
 
     On 3,887 labelled photographs, with 10 clusters per iteration, it suggests
     .024 for MobileNetV2, .022 for visual words (``bovw``), .044 for ``hog`` and
     .053 for a middle layer of MobileNetV2; with ``preset="paper"`` .028 for
-    MobileNetV2, where the paper has .03. See ``docs/judged-pairs.md`` for what that
-    does to the clusters.
+    MobileNetV2, where the paper has .03. See ``docs/judged-pairs.md`` for the effect
+    on the clusters.
     """
     settings = given_settings(locals())
     given = as_embeddings(embeddings)
@@ -138,7 +139,7 @@ def suggest_threshold(
 
 
 def _cloud(sample: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """As many normal vectors with the covariance of the sample."""
+    """Normal vectors with the number and the covariance of the sample."""
     n = len(sample)
     centered = sample - sample.mean(axis=0, dtype=np.float64).astype(sample.dtype)
     weights = rng.standard_normal((n, n), dtype=np.float32) / np.float32(np.sqrt(n))
@@ -149,7 +150,7 @@ def _cloud(sample: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
 def _quantiles(
     values: NDArray[np.float64], weights: NDArray[np.intp], shares: list[float]
 ) -> list[float]:
-    """The smallest values up to which at least these shares of the weight lie."""
+    """Weighted quantiles: the smallest values with at least these shares of the weight."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     rows = np.searchsorted(total, np.multiply(shares, total[-1]))

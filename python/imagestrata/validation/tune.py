@@ -1,4 +1,4 @@
-"""Which encoder and which settings: a grid of clusterings, scored by people's pairs."""
+"""Choice of encoder and settings: a grid of clusterings, scored on judged pairs."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from .folds import JudgedPairs, choose_on_folds, score_all
 from .pair_scores import MEASURES, tell_not_weighted
 from .tuning import Tuning
 
-#: The paper's grid (its section 2.4), for each encoder, with the paper's rule for what leaves:
-#: with the default rule its thresholds make next to no difference.
+#: The paper's grid (its section 2.4), for each encoder, with the paper's rule for which clusters
+#: leave: with the default rule its thresholds make almost no difference.
 PAPER_GRID: dict[str, list[Any]] = {
     "preset": ["paper"],
     "step_size": [3, 5],
@@ -70,61 +70,59 @@ def tune_clusters(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Tuning:
-    """Let judged pairs say which encoder and which settings cluster best.
+    """Find the encoder and the settings whose clusters agree best with judged pairs.
 
     Every combination of the grid is fitted to every encoder's vectors and scored
-    on the pairs as :func:`score_clustering` does. What combinations have in common is
-    computed once: those that differ only in what leaves an iteration
-    (``similarity_threshold``, ``release_share``, ``stop_size``, ``patience``)
-    share their fits until other images remain.
+    on the pairs as in :func:`score_clustering`. Combinations that differ only in which
+    clusters leave an iteration (``similarity_threshold``, ``release_share``,
+    ``stop_size``, ``patience``) share their fits as long as the same images remain.
 
     Parameters
     ----------
     embeddings : Embeddings, a list or a dict of them
-        The encoders to choose from, of the same images; the keys of a dict name
-        them, otherwise they go by the names of their encoders.
+        Embeddings of the same images by the encoders to choose from. The keys of a dict
+        name them; otherwise they have the names of their encoders.
     pairs : DataFrame
         Judged pairs, one row each: pair_id, image_a, image_b, stratum, N_h,
         probability and judgement. Draw them from the candidates, with
-        ``sample_pairs(embeddings, grid=...)``, and see :func:`consensus`.
+        ``sample_pairs(embeddings, grid=...)``. :func:`consensus` combines annotators.
     grid : mapping of lists, or list of such, optional
-        Settings of :func:`cluster_images`, ``method`` and ``preset`` among them:
-        every combination is tried, of one grid or of each of several. By default
-        the paper's, with ``preset="paper"``: step_size 3 and 5,
-        similarity_threshold 0 to .05 in steps of .01.
+        Settings of :func:`cluster_images`, including ``method`` and ``preset``. All
+        combinations of each grid are tried. By default the paper's grid, with
+        ``preset="paper"``: step_size 3 and 5, similarity_threshold 0 to .05 in steps
+        of .01.
     measure : str, default "f1"
-        What decides: "precision", "recall", "f1", "mean_pr" (the paper's F) or,
-        with graded judgements, "quality", which is missing for clusterings with
-        too few pairs on either side. See :func:`score_clustering`.
+        Measure to maximise: "precision", "recall", "f1", "mean_pr" (the paper's F) or,
+        with graded judgements, "quality", which is NaN for clusterings with too few
+        pairs in one cluster or in two. See :func:`score_clustering`.
     folds : int, default 5
-        Folds over which the choice is checked (the paper's number), each with
-        its share of every stratum and judgement.
+        Number of folds for cross-validation (the paper's number), each with the same
+        share of every stratum and judgement.
     baselines : bool, default True
-        Compare with every method that takes a number of clusters, single
-        k-means above all, at the numbers that the candidates found (those within
-        a tenth of each other share one).
+        Compare with every method that takes a number of clusters, such as a single
+        k-means, at the numbers that the candidates found (numbers within a tenth of
+        each other share one baseline).
     weighted : bool, optional
-        Whether the pairs stand for all pairs of images, each with the weight 1 /
-        ``probability``, or for themselves. By default they are weighted; pairs
-        without a column ``probability`` are not, with a warning. Unweighted, a
+        Whether the pairs represent all pairs of images, each with the weight 1 /
+        ``probability``, or only themselves. By default they are weighted; pairs
+        without a column ``probability`` are not, with a warning. Without weights, a
         clustering that is worse for the corpus can score higher.
     residual : {"alone", "drop"}, default "alone"
-        Images of the residual count as clusters of their own, or their pairs
-        are left out.
+        ``"alone"``: each image of the residual counts as a cluster of its own.
+        ``"drop"``: its pairs are left out.
     same_from : float, default 1
-        The least judgement that says "these belong together".
+        The lowest judgement that means "these belong together".
     missing : {"error", "drop"}, default "error"
-        If encoders have not embedded the same images, or an image of a pair has
-        no vector: an error, or leave out the pairs with an image that any
-        encoder lacks, and count them in ``summary``. Every clustering is still
-        fitted to all images of its encoder.
+        Treatment of pairs with an image that an encoder has not embedded. ``"error"``
+        raises an error. ``"drop"`` leaves out pairs with an image that any encoder lacks
+        and counts them in ``summary``; every clustering is still fitted to all images of
+        its encoder.
     seed : int, default 0
-        For the clusterings, the folds, and the draws of the intervals.
+        Seed of the clusterings, the folds, and the draws of the intervals.
     out : path, optional
-        Run folder. The result is stored in ``tuning`` in it, a folder with a
-        ``run.json`` of its own, since tuning neither builds on a stored
-        clustering nor makes one obsolete. Interrupted, it goes on with the
-        first candidate that is not finished.
+        Run folder. The result is stored in its folder ``tuning``, which has its own
+        ``run.json``, since tuning neither uses a stored clustering nor makes one obsolete.
+        An interrupted tuning continues with the first unfinished candidate.
     overwrite : bool, default False
         Replace a tuning of other settings, pairs or embeddings stored there.
     progress : bool or callable, default True
@@ -133,32 +131,32 @@ def tune_clusters(
     Returns
     -------
     Tuning
-        Tables of results, of the choice on each fold, and of what the choice
-        holds on held-out pairs.
+        Tables of results, of the choice on each fold, and of its scores on held-out
+        pairs.
 
     Raises
     ------
     ImagestrataError
         If a setting is unknown, the embeddings are of different images, a pair
-        names an unknown image, or a fold would have no pair judged together.
+        names an unknown image, or there are too few pairs for the folds.
 
     Warns
     -----
     UserWarning
-        If pairs have no ``probability``, or several points of the grid give the
-        very same clusters.
+        If pairs have no ``probability``, or several points of the grid give
+        identical clusters.
 
     Notes
     -----
     Estimates, standard errors and intervals come from all pairs together, by the
     posterior of :func:`score_clustering`. Nothing is fitted to the pairs, so a
-    candidate's estimate is unbiased; that of the *best of many* is not. ``heldout``
-    says what the choice holds: in turn each fold is set aside, the best on the
-    other folds judges the pairs of that fold, and these pairs are scored
-    together. For how often intervals cover see ``docs/judged-pairs.md``.
+    candidate's estimate is unbiased; that of the *best of many* is not. ``heldout`` is an
+    estimate without this optimism: each fold is set aside in turn, the best candidate on
+    the other folds decides the pairs of that fold, and the pairs of all folds are scored
+    together. ``docs/judged-pairs.md`` reports how often intervals cover.
 
-    Pairs that were drawn from one k-means say little about clusterings that
-    differ elsewhere; pairs drawn from the candidates compare them best.
+    Pairs drawn from one k-means are hardly informative about clusterings that differ from
+    it elsewhere; pairs drawn from the candidates compare them best.
     """
     missing = check_choice("missing", missing, MISSING)
     encoders = named_embeddings(embeddings, missing)
@@ -168,15 +166,10 @@ def tune_clusters(
     baselines = check_bool("baselines", baselines)
     grids = checked_grid(PAPER_GRID if grid is None else grid)
     candidates = candidates_of(encoders, grids, seed)
-    if weighted is None:
-        weighted_here = "probability" in getattr(pairs, "columns", ())
-    else:
-        weighted_here = check_bool("weighted", weighted)
+    has_probability = "probability" in getattr(pairs, "columns", ())
     scoring: dict[str, Any] = {
         "folds": check_int("folds", folds, minimum=2),
-        "weighted": "probability" in pairs
-        if weighted is None
-        else check_bool("weighted", weighted),
+        "weighted": has_probability if weighted is None else check_bool("weighted", weighted),
         "residual": check_residual(residual, "alone", "drop"),
         "same_from": check_float("same_from", same_from, minimum=0, maximum=2),
         "missing": missing,
@@ -188,7 +181,7 @@ def tune_clusters(
             "Quality needs graded judgements (0, 1, 2); none of these is above 1.",
             f"Choose one of {', '.join(judged.measures)}.",
         )
-    if weighted is None and not weighted_here:
+    if weighted is None and not has_probability:
         tell_not_weighted()
 
     settings = {"grid": grids, "measure": measure, "baselines": baselines, **scoring}
@@ -203,17 +196,16 @@ def tune_clusters(
     def make() -> Tuning:
         found = fit_all(candidates, encoders, seed, step.parts, progress, "Tuning")
         own = list(range(len(candidates)))
-        every = candidates
-        if baselines:
-            compared = baselines_of(candidates, found)
-            every = [*candidates, *compared]
+        compared = baselines_of(candidates, found) if baselines else []
+        if compared:
             found += fit_all(compared, encoders, seed, step.parts, progress, "Comparing")
+        every = [*candidates, *compared]
         on_common = on_images(images, every, found, encoders)
         selection, heldout = choose_on_folds(on_common, own, judged, measure, seed)
         about = _about(every, found, varied_settings(grids))
         _tell_the_same(about[~about["baseline"]], varied_settings(grids))
         scores = score_all(on_common, judged, seed)
-        weighting = "design" if weighted_here else "none"
+        weighting = "design" if scoring["weighted"] else "none"
         numbers = scores.columns[1:-1]
         columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers, "settings"]
         results = about.merge(scores.assign(weighting=weighting), on="candidate")
@@ -240,7 +232,7 @@ def tune_clusters(
 def _about(
     candidates: Sequence[Candidate], found: Sequence[NDArray[np.intp]], varied: Sequence[str]
 ) -> pd.DataFrame:
-    """What the candidates are, and what they found."""
+    """The settings of candidates and the clusters that they found."""
     first: dict[tuple[str, bytes], int] = {}
     same_as = [
         first.setdefault((candidate.encoder, labels.tobytes()), number)
@@ -262,7 +254,7 @@ def _about(
 
 
 def _tell_the_same(own: pd.DataFrame, varied: Sequence[str]) -> None:
-    """Warn where points of the grid give the very same clusters, and name what changes nothing."""
+    """Warn if points of the grid give identical clusters, and name settings without an effect."""
     n_different = own["same_as"].nunique()
     if n_different == len(own):
         return
@@ -281,7 +273,7 @@ def _tell_the_same(own: pd.DataFrame, varied: Sequence[str]) -> None:
         f"The {len(own)} points of the grid give only {plural(n_different, 'different clustering')}"
         f": see the column 'same_as'."
         + (f" No value of {names} makes a difference." if idle else ""),
-        f"A threshold decides what leaves with {arg('release_share', 1)}, or with "
+        f"A threshold decides which clusters leave with {arg('release_share', 1)}, or with "
         f"{arg('preset', 'paper')}."
         if "similarity_threshold" in idle
         else "",

@@ -1,4 +1,4 @@
-"""The result of tuning, and the clustering that it chooses."""
+"""The result of tuning, and the best clustering."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ..validate import check_bool, check_path
 from ..verbs import public
 from ..wording import Name, arg, kind_of, quote, verb
 
-#: Choosing on fewer pairs warns. Of 200 pairs about 100 are put together by a
-#: clustering, so that a precision of .8 has a standard error of .04: as much as
-#: neighbours in a grid usually differ by.
+#: A choice on fewer pairs causes a warning. A clustering puts about 100 of 200 pairs
+#: together, so that a precision of .8 has a standard error of .04: as large as usual
+#: differences between neighbours in a grid.
 FEW_PAIRS = 200
 
 _TABLES = ("results", "selection", "heldout")
@@ -33,27 +33,26 @@ _WEIGHTED = {"design": "weighted", "none": "unweighted"}
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuning(Shown):
-    """A grid of clusterings and how well each agrees with people.
+    """A grid of clusterings and their agreement with judged pairs.
 
     Attributes
     ----------
     results : DataFrame
         One row per candidate and measure: candidate (from 1), same_as (the first
-        candidate with the very same clusters, often itself), encoder, method,
-        baseline (whether it is there for comparison only), the settings that
-        vary, n_clusters, share_residual, measure, weighting ("design": all pairs
+        candidate with identical clusters, often itself), encoder, method,
+        baseline (whether it is only for comparison), the settings that vary,
+        n_clusters, share_residual, measure, weighting ("design": all pairs
         of images; "none": the drawn pairs), estimate, std_error, conf_low and
         conf_high (95%), n_pairs (that count), settings (all of them, as JSON).
-        Estimates and intervals come from all pairs, see :func:`score_clustering`.
+        Estimates and intervals are computed from all pairs, see :func:`score_clustering`.
     selection : DataFrame
         The choice on each fold: fold, candidate (best on the other folds,
-        baselines aside), training (its estimate there) and heldout (on the few
-        pairs of this fold).
+        without baselines), training (its estimate there) and heldout (its estimate on
+        the pairs of this fold).
     heldout : DataFrame
-        What choosing holds on pairs that had no say, all folds together: measure,
-        weighting, estimate, std_error, conf_low, conf_high, n_pairs. This is what
-        to expect of the chosen clustering; the estimate of the winner itself is
-        optimistic.
+        Scores of the choice on held-out pairs, all folds together: measure, weighting,
+        estimate, std_error, conf_low, conf_high, n_pairs. Expect these scores of the
+        chosen clustering; its own estimate in ``results`` is optimistic.
     settings : dict
         The arguments grid, measure, baselines, folds, weighted, residual,
         same_from, missing and seed; n_pairs (judged, with vectors), n_missing
@@ -74,7 +73,7 @@ class Tuning(Shown):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Tuning:
-        """Read what :meth:`save` wrote, or ``tune_clusters(out=...)`` in ``tuning``.
+        """Read a tuning that :meth:`save` wrote, or ``tune_clusters(out=...)`` in ``tuning``.
 
         Raises
         ------
@@ -87,20 +86,20 @@ class Tuning(Shown):
             return cls(**tables, settings=read_json(folder / "tuning.json"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ImagestrataError(
-                f"{quote(folder)} holds no tuning: {quote(error.filename)} is missing.",
-                f"Make one with {verb('tune_clusters', ..., out=Name('folder'))}; it lies in "
-                "folder/tuning.",
+                f"{quote(folder)} contains no tuning: {quote(error.filename)} is missing.",
+                f"Make one with {verb('tune_clusters', ..., out=Name('folder'))}; it is "
+                "stored in folder/tuning.",
             ) from None
 
     @property
     def summary(self) -> pd.DataFrame:
         """The tuning in one row.
 
-        n_candidates, n_different (with clusters of their own) and n_baselines;
-        n_pairs, n_missing, folds, measure, weighting; of the best candidate its
-        number, encoder, n_clusters, estimate and std_error; heldout, what choosing
-        holds on pairs that had no say; and best_baseline, the highest estimate
-        among the baselines (NaN without any).
+        The columns are n_candidates, n_different (with different clusters) and
+        n_baselines; n_pairs, n_missing, folds, measure, weighting; candidate (number of the
+        best one), its encoder, n_clusters, estimate and std_error; heldout, the score of the
+        choice on held-out pairs; and best_baseline, the highest estimate of the baselines
+        (NaN without baselines).
         """
         rows = self.results[self.results["measure"] == self.settings["measure"]]
         own = rows[~rows["baseline"]]
@@ -129,7 +128,7 @@ class Tuning(Shown):
             "comparison, "
             f"{plural(line['n_pairs'], 'pair')}, {_WEIGHTED[line['weighting']]}"
             f"{_left_out(line['n_missing'])}; best {measure} first "
-            f"(on pairs that had no say: {line['heldout']:.3f})",
+            f"(on held-out pairs: {line['heldout']:.3f})",
             (shown, "clustering"),
         ]
 
@@ -148,26 +147,25 @@ def best_clustering(
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Clustering:
-    """Make the clustering that the pairs chose.
+    """Fit the clustering that agrees best with the pairs.
 
     Parameters
     ----------
     tuned : Tuning
-        What :func:`tune_clusters` returned.
+        The result of :func:`tune_clusters`.
     embeddings : Embeddings, a list or a dict of them
-        The same as were tuned.
+        The embeddings that were tuned.
     one_standard_error : bool, default False
-        Of the candidates whose estimate lies within one standard error (that of
-        the best) of the best, take the one with the fewest clusters, the simplest
-        to read (Breiman et al. 1984 on trees), instead of the best itself.
+        Choose the candidate with the fewest clusters among those whose estimate is within
+        one standard error of the best (Breiman et al. 1984 on trees), instead of the best
+        itself.
     out, overwrite, progress : optional
         See :func:`cluster_images`.
 
     Returns
     -------
     Clustering
-        The very clustering that was scored, fitted again; baselines are never
-        chosen.
+        The clustering that was scored, fitted again. Baselines are never chosen.
 
     Raises
     ------
@@ -177,13 +175,13 @@ def best_clustering(
     Warns
     -----
     UserWarning
-        If fewer than 200 pairs decide (a precision of .8 then has a standard
-        error of .04 or more, which is what neighbours in a grid differ by), or
-        if a baseline scored higher.
+        If there are fewer than 200 pairs (a precision of .8 then has a standard error of
+        .04 or more, as large as differences between neighbours in a grid), or if a baseline
+        has a higher score.
     """
     if not isinstance(tuned, Tuning):
         raise ImagestrataError(
-            f"{arg('tuned')} must be what {verb('tune_clusters')} returned, not {kind_of(tuned)}."
+            f"{arg('tuned')} must be the result of {verb('tune_clusters')}, not {kind_of(tuned)}."
         )
     encoders = named_embeddings(embeddings, tuned.settings["missing"])
     best = _choose(tuned, check_bool("one_standard_error", one_standard_error))
@@ -192,9 +190,9 @@ def best_clustering(
         embeddings_fingerprint(encoders[name]) != tuned.settings["embeddings"][name]
     ):
         raise ImagestrataError(
-            f"The best clustering is of the encoder {quote(name)}, and the embeddings given now "
+            f"The best clustering has the encoder {quote(name)}, and the embeddings given now "
             f"({', '.join(encoders)}) are not those that were tuned.",
-            f"Give the embeddings that {verb('tune_clusters')} got, under the same names.",
+            f"Give the embeddings that you gave {verb('tune_clusters')}, with the same names.",
         )
     return cluster_images(
         encoders[name],
@@ -213,13 +211,15 @@ def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
     if n_pairs < FEW_PAIRS:
         warn(
             f"Only {plural(n_pairs, 'pair decides', 'pairs decide')} between the clusterings; "
-            f"with fewer than {FEW_PAIRS} chance decides much of it. Look at the standard errors, "
-            "or have more pairs judged."
+            f"with fewer than {FEW_PAIRS} the choice depends much on chance. Look at the standard "
+            "errors, or have more pairs judged."
         )
     rows = tuned.results[tuned.results["measure"] == measure]
     own = rows[~rows["baseline"]].dropna(subset="estimate")
     if own.empty:
-        raise ImagestrataError(f"No clustering has a {measure}: none puts judged pairs together.")
+        raise ImagestrataError(
+            f"{quote(measure)} is undefined for all clusterings: none puts judged pairs together."
+        )
     best = own.loc[own["estimate"].idxmax()]
     higher = rows[rows["baseline"] & (rows["estimate"] > best["estimate"])]
     if len(higher):

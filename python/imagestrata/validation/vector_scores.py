@@ -1,4 +1,4 @@
-"""What the vectors themselves say of a clustering, without people."""
+"""Measures of a clustering from its vectors, without human judgements."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def score_by_vectors(clustering: Clustering, embeddings: Any) -> pd.DataFrame:
 def indices(
     X: NDArray[Any], labels: NDArray[np.intp], scores: NDArray[np.float64]
 ) -> dict[str, float]:
-    """The three indices of clustered rows, given their silhouettes; NaN where undefined."""
+    """Mean silhouette and two indices of clustered rows; NaN if undefined."""
     if not 2 <= len(np.unique(labels)) < len(labels):
         return dict.fromkeys(("silhouette", "calinski_harabasz", "davies_bouldin"), np.nan)
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score

@@ -1,4 +1,4 @@
-"""Where people fill in forms: one file for each tool, and one line here."""
+"""The tools in which forms can be filled in: one module each, and one line here."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from . import labelstudio, page, qualtrics, spreadsheet
 
 
 class Exporter(NamedTuple):
-    """How a form becomes files.
+    """Conversion of a form to the files of a tool.
 
     Attributes
     ----------
     files : callable
-        Names of files, the main one first, and what writes each.
+        Function of a form and its pictures that returns names of files, the main one
+        first, and functions that write them.
     ending : str
-        What the name of the main file ends in.
+        Extension of the main file.
     inside : bool
-        Whether files can hold the images.
+        Whether files can contain the images.
     outside : bool
-        Whether they can name an address of each instead.
+        Whether files can contain the addresses of images instead.
     """
 
     files: Callable[[Form, Pictures], Files]

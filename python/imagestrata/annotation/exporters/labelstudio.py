@@ -1,4 +1,4 @@
-"""Tasks for Label Studio, and the answers that it exports."""
+"""Export of tasks to Label Studio, and reading of its answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...files import write_json, write_text
 from ...wording import kind_of, quote
 from ..form import Files, Form, Pictures
 
-#: Where a result says what was answered, by the kind of its field.
+#: Names under which a result stores the answer, by the kind of field.
 _VALUES = ("choices", "rating", "number", "text")
 
 
@@ -64,9 +64,9 @@ def _configuration(form: Form) -> str:
 
 
 def read_tasks(text: str, file: Path) -> list[dict[str, str]]:
-    """A row for each annotation of an export, whole (JSON) or short (JSON-MIN), all text.
+    """Read an export (JSON or JSON-MIN): a row of text for each annotation.
 
-    It has the data of the task, the answer to each field, and ``annotator``.
+    A row has the data of the task, the answer to each field, and ``annotator``.
     """
     try:
         return [row for task in json.loads(text) for row in _rows(task, file)]
@@ -74,7 +74,7 @@ def read_tasks(text: str, file: Path) -> list[dict[str, str]]:
         if isinstance(error, ImagestrataError):
             raise
         raise ImagestrataError(
-            f"{quote(file)} is no export of Label Studio with our tasks ({kind_of(error)}: "
+            f"{quote(file)} is not an export of Label Studio with our tasks ({kind_of(error)}: "
             f"{error}).",
             "Export the project as JSON, or as JSON-MIN.",
         ) from None
@@ -100,9 +100,7 @@ def _rows(task: dict[str, Any], file: Path) -> Iterator[dict[str, str]]:
 
 def _answer(result: dict[str, Any], data: dict[str, str], file: Path) -> str:
     value = result["value"]
-    given = next(
-        (value[kind] for kind in ("choices", "rating", "number", "text") if kind in value), ""
-    )
+    given = next((value[kind] for kind in _VALUES if kind in value), "")
     ticked = given if isinstance(given, list) else [given]
     if len(ticked) > 1:
         raise ImagestrataError(
@@ -114,7 +112,7 @@ def _answer(result: dict[str, Any], data: dict[str, str], file: Path) -> str:
 
 
 def _person(annotation: dict[str, Any]) -> str:
-    """Who annotated: a number, or with some exports a description of the person."""
+    """The annotator: a number, or with some exports an email address."""
     person = annotation.get("completed_by")
     if isinstance(person, dict):
         person = person.get("email") or person["id"]

@@ -1,4 +1,4 @@
-"""Pages that hold their images, open in any browser and send nothing anywhere."""
+"""Pages that contain their images, open in any browser and send no data."""
 
 from __future__ import annotations
 

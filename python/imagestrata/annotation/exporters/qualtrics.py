@@ -1,4 +1,4 @@
-"""Packets as a survey for Qualtrics, whose one block is looped over the images of a packet."""
+"""Packets as a survey for Qualtrics, with a block that is looped over the images of a packet."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..form import Files, Form, Pictures
 
 
 def files(form: Form, pictures: Pictures) -> Files:
-    """The survey, its loop, the packets as embedded data, and the steps that no file can take."""
+    """The survey, its loop, the packets as embedded data, and instructions for manual steps."""
     for name, text in [("question", form.question), ("warning", form.warning or "")]:
         if "[[" in text:
-            raise ImagestrataError(f"{arg(name)} must not have '[[', which is a mark of Qualtrics.")
+            raise ImagestrataError(f"{arg(name)} must not contain '[[', which Qualtrics reserves.")
     address = next(iter(pictures.addresses.values())).rsplit("/", 1)[0]
     sizes = form.tasks.groupby(form.sheets).size()
     places = range(1, int(sizes.max()) + 1)
-    # Qualtrics reads both tables, and would take a guard against formulas for a part of the ids.
+    # Qualtrics reads both tables; a protection against formulas would become part of the ids.
     return {
         "survey.txt": partial(write_text, text=_survey(form, address, places)),
         "loop-and-merge.csv": partial(write_table, table=_loop(address, places), exact=True),
@@ -34,7 +34,7 @@ def files(form: Form, pictures: Pictures) -> Files:
 
 
 def _wide(packets: pd.DataFrame) -> pd.DataFrame:
-    """One row per packet: its embedded data, and the same as parameters of a link."""
+    """One row per packet: its embedded data, also as the parameters of a link."""
     rows = []
     for packet_id, packet in packets.groupby("packet_id", sort=False):
         fields = {"packet_id": packet_id, "group": packet["group"].iloc[0]}
@@ -51,7 +51,7 @@ def _loop(address: str, places: range) -> pd.DataFrame:
 
 
 def _survey(form: Form, address: str, places: range) -> str:
-    """The survey in Advanced Format. Numbers of choices and answers are those in the data."""
+    """The survey in Advanced Format; choices and answers have the numbers of the data."""
     start = [f"You will see {plural(len(places), 'image')}, one after the other."]
     if form.warning:
         start.insert(0, f"<strong>{_one_line(form.warning)}</strong>")
@@ -87,7 +87,7 @@ def _survey(form: Form, address: str, places: range) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Text as one line of HTML, which is what questions are made of."""
+    """Text as one line of HTML, the format of questions."""
     return "<br>".join(html.escape(text, quote=False).splitlines())
 
 
@@ -97,14 +97,14 @@ def _how_to(address: str, n_places: int, *, uneven: bool) -> str:
         "in a browser to see that it works.",
         "In Qualtrics: create a survey from a file, `survey.txt`.",
         f"Block `Images`: turn on Loop & Merge with {n_places} loops and two fields, and copy the "
-        "two columns of `loop-and-merge.csv` into them. Leave the order of loops as it is: the "
-        "order of images in a packet is random already.",
+        "two columns of `loop-and-merge.csv` into them. Do not randomise the loops: the order of "
+        "images in a packet is random already.",
         "Question `rating`: randomise the order of its statements. Do not force answers, so that "
         "an image can be skipped; at most request them.",
         "Give each respondent a packet of the right group, each packet once: either import "
-        "`packets.csv` with your contacts as embedded data, or put the column `parameters` behind "
+        "`packets.csv` with your contacts as embedded data, or append the column `parameters` to "
         "the survey's link (https://...?packet_id=p001&...).",
-        "Preview the survey with one packet's parameters before it goes out.",
+        "Preview the survey with one packet's parameters before you distribute it.",
         "Export the data as CSV and read it in R with read_ratings(). Numbers or texts of "
         "answers: both are the ratings themselves.",
     ]
