@@ -231,7 +231,7 @@ def test_an_export_removes_nothing_outside(made, mine, tmp_path, names):
     out.mkdir()
     before = as_it_was(mine)
     (out / "export.json").write_text(json.dumps({"unfinished": True, "files": names}))
-    with pytest.raises(ImagestrataError, match="lists files that are not part of an export"):
+    with pytest.raises(ImagestrataError, match="lists files that are not part of our exports"):
         export_packets(packets, out, **QUIET)
     assert as_it_was(mine) == before
 

@@ -258,7 +258,7 @@ def _names(manifest: dict[str, Any], folder: Path) -> list[str]:
         isinstance(name, str) and plain.fullmatch(name) for name in names
     ):
         raise ImagestrataError(
-            f"{quote(folder / _MANIFEST)} lists files that are not part of an export of this package.",
+            f"{quote(folder / _MANIFEST)} lists files that are not part of our exports.",
             "Nothing was removed. Choose a new folder.",
         )
     return names
