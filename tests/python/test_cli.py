@@ -220,7 +220,7 @@ def test_names_of_files_are_looked_for_in_the_folder_that_is_given(posts, tmp_pa
     table = pd.read_csv(posts).assign(file=lambda t: t["path"].str.removeprefix("images/"))
     table.drop(columns="path").to_csv(tmp_path / "names.csv", index=False, sep=";")
     with pytest.raises(
-        ImagestrataError, match=r"None of 10 files in .*names\.csv' is there"
+        ImagestrataError, match=r"None of 10 files in .*names\.csv' exists"
     ) as said:
         call("scan", tmp_path / "names.csv", "--out", tmp_path / "run", "-q")
     assert "folder" in said.value.hint

@@ -107,7 +107,7 @@ def test_what_labels_cannot_be(vectors, tmp_path):
     refused("cat", "one label per image")
     refused(np.ones((16, 2)), "one label per image")
     refused(table.rename(columns={"label": "code"}), "column 'label' or 'cluster'")
-    refused(table.assign(image_id="x"), "None of the 16 rows")
+    refused(table.assign(image_id="x"), "No row of `labels`")
     twice = pd.concat([table, table.head(1).assign(label="dog")])
     refused(twice, "1 image more than one label: 'i0' has 'cat' and 'dog'")
     refused(pd.concat([table, table.head(1).assign(label=None)]), "more than one label")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError
-from ..tables import text_of
 from ..wording import quote
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ def read_config(path: Path, commands: Mapping[str, Command]) -> dict[str, dict[s
     ImagestrataError
         If the file cannot be read, or contains an unknown name.
     """
+    from ..tables import text_of
     from ..verbs import COMMON
 
     text = text_of(path)

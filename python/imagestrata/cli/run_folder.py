@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import imagestrata
 
 from ..errors import ImagestrataError, plural
-from ..tables import text_of
 from ..wording import arg, quote
 
 if TYPE_CHECKING:
@@ -143,6 +142,8 @@ def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> lis
 
 def read_grid(path: str) -> Any:
     """The settings to compare, from a JSON file."""
+    from ..tables import text_of
+
     text = text_of(path)
     try:
         return json.loads(text)
