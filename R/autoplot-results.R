@@ -113,12 +113,19 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' @returns A ggplot.
 #' @family plots
 #' @export
-#' @examplesIf imagestrata_ready() folder <- imagestrata_example("images") topics <-
-#' cluster_images(folder, encoder = "hog", progress = FALSE) page <- tempfile(fileext = ".html") key
-#' <- export_test(topics, page, "intruders", clusters = 1:4, progress = FALSE) answers <-
-#' tempfile("anna", fileext = ".csv") first <- key[key$place == 1, ] # an annotator who always
-#' chooses the first image write.csv( data.frame(set_id = first$set_id, annotator = "anna",
-#' judgement = first$image_id), answers, row.names = FALSE ) autoplot(read_test(answers, key))
+#' @examplesIf imagestrata_ready()
+#' folder <- imagestrata_example("images")
+#' topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
+#' page <- tempfile(fileext = ".html")
+#' key <- export_test(topics, page, "intruders", clusters = 1:4, progress = FALSE)
+#' answers <- tempfile("anna", fileext = ".csv")
+#' first <- key[key$place == 1, ] # an annotator who always takes the first image
+#' write.csv(
+#'   data.frame(set_id = first$set_id, annotator = "anna", judgement = first$image_id),
+#'   answers,
+#'   row.names = FALSE
+#' )
+#' autoplot(read_test(answers, key))
 autoplot.imagestrata_cluster_test <- function(object, ...) {
   check_dots(...)
   if (is_matching(object)) plot_confused_sets(object) else plot_found_intruders(object)

@@ -13,11 +13,12 @@
 #'   the difference between neighbours in a grid.)
 #' @family verbs
 #' @export
-#' @examplesIf imagestrata_ready() embeddings <- embed_images(imagestrata_example("images"), "hog",
-#' progress = FALSE) pairs <- sample_pairs(embeddings, n = 200, k = 8) pairs$judgement <-
-#' as.integer(pairs$stratum == "within") # as annotators might answer tuned <-
-#' tune_clusters(embeddings, pairs, list(k = c(5, 10)), progress = FALSE) best_clustering(tuned,
-#' embeddings, progress = FALSE)
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' pairs <- sample_pairs(embeddings, n = 200, k = 8)
+#' pairs$judgement <- as.integer(pairs$stratum == "within") # as people might answer
+#' tuned <- tune_clusters(embeddings, pairs, list(k = c(5, 10)), progress = FALSE)
+#' best_clustering(tuned, embeddings, progress = FALSE)
 best_clustering <- function(tuned,
                             embeddings,
                             one_standard_error = FALSE,

@@ -75,9 +75,14 @@
 #'   rows; without some of its rows it becomes a plain tibble.
 #' @family verbs
 #' @export
-#' @examples # The result: topics <- demo_topics() topics summary(topics) dplyr::filter(topics,
-#' cluster == 1)
-#' @examplesIf imagestrata_ready() # The call that makes it:
+#' @examples
+#' # What it returns:
+#' topics <- demo_topics()
+#' topics
+#' summary(topics)
+#' dplyr::filter(topics, cluster == 1)
+#' @examplesIf imagestrata_ready()
+#' # How it was made:
 #' cluster_images(imagestrata_example("images"), encoder = "hog", progress = FALSE)
 cluster_images <- function(images,
                            method = "iterative",

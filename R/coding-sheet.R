@@ -55,8 +55,10 @@
 #' )
 #' if (interactive()) browseURL(page)
 #'
-#' # An example of a file that a coder returns: sheet$frame[1:2] <- c("conflict", "hope") file <-
-#' file.path(tempdir(), "anna.csv") write.csv(sheet, file, row.names = FALSE, na = "")
+#' # What a coder might send back:
+#' sheet$frame[1:2] <- c("conflict", "hope")
+#' file <- file.path(tempdir(), "anna.csv")
+#' write.csv(sheet, file, row.names = FALSE, na = "")
 #' read_coding(file, sub("html$", "csv", page))
 coding_sheet <- function(clustering,
                          out,

@@ -20,10 +20,13 @@
 #'   why an image could not be read.
 #' @family fine-tuning
 #' @export
-#' @examples \dontrun{ # The network's weights are downloaded once, and training takes minutes: fit
-#' <- fine_tune("photos", "labels.csv", encoder = "resnet18", out = "model") wrong <-
-#' dplyr::filter(augment(fit), split == "test", truth != decision) explain_labels(wrong, fit, out =
-#' "heat-maps") }
+#' @examples
+#' \dontrun{
+#' # It takes a network, whose weights are downloaded once, and minutes:
+#' fit <- fine_tune("photos", "labels.csv", encoder = "resnet18", out = "model")
+#' wrong <- dplyr::filter(augment(fit), split == "test", truth != decision)
+#' explain_labels(wrong, fit, out = "heat-maps")
+#' }
 explain_labels <- function(images,
                            model,
                            out,

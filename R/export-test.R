@@ -42,9 +42,15 @@
 #' key <- export_test(topics, page, descriptions = names, progress = FALSE)
 #' if (interactive()) browseURL(page)
 #'
-#' # An example of a file that an annotator returns: answers <- tempfile("anna", fileext = ".csv")
-#' sets <- unique(key[c("set_id", "cluster")]) write.csv( data.frame(set_id = sets$set_id, annotator
-#' = "anna", judgement = sets$cluster), answers, row.names = FALSE ) read_test(answers, key)
+#' # What an annotator might send back:
+#' answers <- tempfile("anna", fileext = ".csv")
+#' sets <- unique(key[c("set_id", "cluster")])
+#' write.csv(
+#'   data.frame(set_id = sets$set_id, annotator = "anna", judgement = sets$cluster),
+#'   answers,
+#'   row.names = FALSE
+#' )
+#' read_test(answers, key)
 export_test <- function(clustering,
                         out,
                         kind = "matching",

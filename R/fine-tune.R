@@ -68,10 +68,17 @@
 #'   stores; the network's weights are in `out`.
 #' @family fine-tuning
 #' @export
-#' @examples # The result: fit <- demo_model() fit tidy(fit, "scores")
-#' @examplesIf imagestrata_ready() # The call that makes it: fine_tune(
-#' imagestrata_example("images"), imagestrata_example("labels.csv"), encoder = "hog", freeze =
-#' "backbone", progress = FALSE )
+#' @examples
+#' # What it returns:
+#' fit <- demo_model()
+#' fit
+#' tidy(fit, "scores")
+#' @examplesIf imagestrata_ready()
+#' # How it was made:
+#' fine_tune(
+#'   imagestrata_example("images"), imagestrata_example("labels.csv"),
+#'   encoder = "hog", freeze = "backbone", progress = FALSE
+#' )
 fine_tune <- function(images,
                       labels = NULL,
                       task = NULL,

@@ -1,5 +1,5 @@
-# The only access to Python: `core()` starts it on first use, and `call_core()` calls a verb through
-# python/imagestrata/bridge/calls.py.
+# The only access to Python. `core()` starts it on first use; through it, `call_core()` calls verbs
+# of Python, by python/imagestrata/bridge/calls.py.
 
 the <- new.env(parent = emptyenv())
 

@@ -16,11 +16,18 @@
 #'   counts them.
 #' @family verbs
 #' @export
-#' @examplesIf imagestrata_ready() embeddings <- embed_images(imagestrata_example("images"), "hog",
-#' progress = FALSE) pairs <- sample_pairs(embeddings, n = 40, k = 5) # An example of a file that an
-#' annotator returns: answers <- tempfile("anna", fileext = ".csv") same <- as.integer(pairs$stratum
-#' == "within") write.csv( data.frame(pair_id = pairs$pair_id, annotator = "anna", judgement =
-#' same), answers, row.names = FALSE ) read_pairs(answers, pairs)
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' pairs <- sample_pairs(embeddings, n = 40, k = 5)
+#' # What an annotator might send back:
+#' answers <- tempfile("anna", fileext = ".csv")
+#' same <- as.integer(pairs$stratum == "within")
+#' write.csv(
+#'   data.frame(pair_id = pairs$pair_id, annotator = "anna", judgement = same),
+#'   answers,
+#'   row.names = FALSE
+#' )
+#' read_pairs(answers, pairs)
 read_pairs <- function(files, pairs, graded = FALSE, sep = NULL, encoding = NULL, ...) {
   decode_table(call_verb(
     "read_pairs",

@@ -68,10 +68,15 @@
 #'     measures leave the residual out.
 #' @family verbs
 #' @export
-#' @examplesIf imagestrata_ready() topics <- demo_topics() ids <-
-#' topics$image_id[order(-topics$cluster)] # Example judgements of neighbours in this order: pairs
-#' <- data.frame( pair_id = paste0("p", 1:40), image_a = ids[1:40], image_b = ids[2:41], judgement =
-#' rep(c(1, 1, 1, 0), 10) ) score_clustering(topics, pairs, weighted = FALSE)
+#' @examplesIf imagestrata_ready()
+#' topics <- demo_topics()
+#' ids <- topics$image_id[order(-topics$cluster)]
+#' # What people might say of neighbours in this order:
+#' pairs <- data.frame(
+#'   pair_id = paste0("p", 1:40), image_a = ids[1:40], image_b = ids[2:41],
+#'   judgement = rep(c(1, 1, 1, 0), 10)
+#' )
+#' score_clustering(topics, pairs, weighted = FALSE)
 #'
 #' score_clustering(c(1, 1, 2, 2), c("cat", "cat", "dog", "cat"))
 #'

@@ -54,11 +54,15 @@
 #'   [best_clustering()] returns the clustering itself.
 #' @family verbs
 #' @export
-#' @examplesIf imagestrata_ready() embeddings <- embed_images(imagestrata_example("images"), "hog",
-#' progress = FALSE) grid <- list(k = c(5, 10), release_share = 1) pairs <- sample_pairs(embeddings,
-#' n = 60, grid = grid, progress = FALSE) # Example answers: pairs$judgement <-
-#' as.integer(pairs$stratum != "0 of 2") tuned <- tune_clusters(embeddings, pairs, grid, progress =
-#' FALSE) tuned tidy(tuned, "heldout")
+#' @examplesIf imagestrata_ready()
+#' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
+#' grid <- list(k = c(5, 10), release_share = 1)
+#' pairs <- sample_pairs(embeddings, n = 60, grid = grid, progress = FALSE)
+#' # What people might answer:
+#' pairs$judgement <- as.integer(pairs$stratum != "0 of 2")
+#' tuned <- tune_clusters(embeddings, pairs, grid, progress = FALSE)
+#' tuned
+#' tidy(tuned, "heldout")
 tune_clusters <- function(embeddings,
                           pairs,
                           grid = NULL,

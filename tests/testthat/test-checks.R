@@ -17,7 +17,10 @@ test_that("bad images are named with argument, value and remedy", {
 })
 
 test_that("a missing folder is named, with the working directory", {
-  expect_error(scan_images("nowhere"), "file or folder .*nowhere.* does not exist", class = "imagestrata_error")
+  expect_error(
+    scan_images("nowhere"), "file or folder .*nowhere.* does not exist",
+    class = "imagestrata_error"
+  )
   expect_error(scan_images("nowhere"), "working directory", class = "imagestrata_error")
   expect_error(scan_images(c("no", "nix", "nada")), "and 2 more", class = "imagestrata_error")
   expect_error(scan_images("~/nowhere"), "~/nowhere", class = "imagestrata_error")

@@ -173,7 +173,7 @@ test_that("a clustering whose images stay as they are stays one, whatever is bes
 test_that("what goes past all of this reaches Python under no clustering's name", {
   topics <- toy_clustering()
   topics <- tibble::add_row(topics, image_id = "z", cluster = 1)
-  expect_error(send_clustering(topics), "no longer those", class = "imagestrata_error")
+  expect_error(send_clustering(topics), "have changed since", class = "imagestrata_error")
 })
 
 test_that("every other table, too, is plain once it contradicts what it says", {

@@ -23,7 +23,7 @@ test_that("a key is not written with its server", {
   saveRDS(server, file, compress = FALSE)
   bytes <- readBin(file, "raw", file.size(file))
   expect_false(grepl("my-secret", rawToChar(bytes[bytes != 0])))
-  expect_error(send_server(readRDS(file), "x"), "does not contain its key", class = "imagestrata_error")
+  expect_error(send_server(readRDS(file), "x"), "not contain its key", class = "imagestrata_error")
   keyless <- unserialize(serialize(model_server("m", "http://localhost:1/v1"), NULL))
   expect_null(send_server(keyless, "x")$api_key)
 })
@@ -67,7 +67,7 @@ test_that("a folder without a model is told", {
   folder <- withr::local_tempdir()
   expect_error(
     describe_images(imagestrata_example("images"), local_model(folder), folder, progress = FALSE),
-    "There are no weights",
+    "contains no weights",
     class = "imagestrata_error"
   )
 })

@@ -232,7 +232,7 @@ test_that("Label Studio: tasks, annotators, skipped tasks, time", {
   writeLines("[{\"id\": 1, \"image\": \"a.jpg\", \"proud\": 3}]", path)
   expect_error(read_ratings(path), "not an export of Label Studio", class = "imagestrata_error")
   writeLines("[{\"data\": {\"image\": \"a.jpg\"}, \"annotations\": []}]", path)
-  expect_error(read_ratings(path), "which image", class = "imagestrata_error")
+  expect_error(read_ratings(path), "does not name its image", class = "imagestrata_error")
   writeLines("{oops", path)
   expect_error(read_ratings(path), "not JSON", class = "imagestrata_error")
 })
@@ -274,7 +274,7 @@ test_that("files and arguments that cannot be are refused", {
   answers <- data.frame(respondent_id = "r", image_id = "x", item = "angry", rating = 99)
   expect_error(read_ratings(empty), "is empty", class = "imagestrata_error")
   expect_error(read_ratings("nowhere.csv"), "nowhere", class = "imagestrata_error")
-  expect_error(read_ratings(withr::local_tempdir()), "contains no file", class = "imagestrata_error")
+  expect_error(read_ratings(withr::local_tempdir()), "no file that", class = "imagestrata_error")
   expect_snapshot(error = TRUE, {
     read_ratings(answers)
     read_ratings(answers, toy_drawn())
