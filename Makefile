@@ -2,10 +2,11 @@
 # make test   set everything up and run all tests, of Python and R
 # make lint   style and types           make bench  measure the claims of the README anew
 # make docs   pages of all public names   make document  what is made from the R sources
+# make coverage  which lines the tests of both languages reach
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-r test-lowest lint bench docs document vignettes clean
+.PHONY: demo test test-r test-lowest coverage lint bench docs document vignettes clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -14,12 +15,19 @@ demo: .venv/core
 
 test: .venv/dev
 	@tools/system-packages chromium tesseract
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n auto --dist worksteal
 	$(MAKE) test-r
 
 test-r: .venv/core
 	@tools/system-packages r
 	tools/test-r $(BIN)/python
+
+# Counting lines makes tests slow, so `make test` does not.
+coverage: .venv/dev
+	@tools/system-packages chromium r tesseract
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python NOT_CRAN=true OMP_NUM_THREADS=1 \
+	  Rscript -e 'print(covr::package_coverage(quiet = FALSE))'
 
 # What is made from the sources: pictures, man pages, examples, vignettes, PARITY.md, the site.
 document: .venv/dev demo
