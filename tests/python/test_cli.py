@@ -219,9 +219,7 @@ def test_a_table_with_metadata_is_run_and_its_columns_travel(posts, tmp_path):
 def test_names_of_files_are_looked_for_in_the_folder_that_is_given(posts, tmp_path):
     table = pd.read_csv(posts).assign(file=lambda t: t["path"].str.removeprefix("images/"))
     table.drop(columns="path").to_csv(tmp_path / "names.csv", index=False, sep=";")
-    with pytest.raises(
-        ImagestrataError, match=r"None of 10 files in .*names\.csv' exists"
-    ) as said:
+    with pytest.raises(ImagestrataError, match=r"None of 10 files in .*names\.csv' exists") as said:
         call("scan", tmp_path / "names.csv", "--out", tmp_path / "run", "-q")
     assert "folder" in said.value.hint
     words = ["scan", tmp_path / "names.csv", "--folder", posts.parent / "images"]

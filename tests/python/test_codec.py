@@ -128,7 +128,7 @@ def test_the_bytes_of_a_small_table() -> None:
 def test_what_r_cannot_hold() -> None:
     assert _cross(["a\0b"])[0].tolist() == ["a\ufffdb"]
     assert _cross(pd.Series(["bad\udcff"], dtype=object))[0].tolist() == ["bad?"]
-    with pytest.raises(ImagestrataError, match="'x' holds mixed values"):
+    with pytest.raises(ImagestrataError, match="'x' contains mixed values"):
         encode_table(pd.DataFrame({"x": [{"a": 1}, {"a": 2}]}))
     with pytest.raises(ImagestrataError, match="timedelta"):
         encode_table(pd.DataFrame({"x": pd.to_timedelta([1], unit="s")}))

@@ -271,7 +271,9 @@ def test_tables_that_are_no_pairs():
         check_pairs(pd.concat([pairs, turned.assign(pair_id=["x", "y"])]))
     with pytest.raises(ImagestrataError, match="lacks the column 'judgement'"):
         check_pairs(pairs, "judgement")
-    with pytest.raises(ImagestrataError, match="1 of 20 rows of `pairs` have gaps in pair_id"):
+    with pytest.raises(
+        ImagestrataError, match="1 of 20 rows of `pairs` have missing values in pair_id"
+    ):
         check_pairs(pairs.assign(image_a=pairs["image_a"].where(pairs.index > 0)))
     with pytest.raises(ImagestrataError, match="`pairs` has no rows"):
         check_pairs(pairs.head(0))

@@ -55,11 +55,11 @@ def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
     assert "No pair was judged by two of the 2 annotators" in call("score", run_folder, *half)
 
     grid = tmp_path / "grid.json"
-    for text in (None, "{k: 10}"):
-        if text is not None:
-            grid.write_text(text)
-        with pytest.raises(ImagestrataError, match=r"The grid .*grid\.json' cannot be read"):
-            call("tune", run_folder, files[0], "--grid", grid)
+    with pytest.raises(ImagestrataError, match=r"There is no file '.*grid\.json'"):
+        call("tune", run_folder, files[0], "--grid", grid)
+    grid.write_text("{k: 10}")
+    with pytest.raises(ImagestrataError, match=r"The grid .*grid\.json' cannot be read"):
+        call("tune", run_folder, files[0], "--grid", grid)
     grid.write_text('{"k": [2, 3]}')
     call("tune", run_folder, files[0], "--grid", grid, "--folds", 2, "--quiet")
     assert (run_folder / "tuning" / "tuning.png").exists()

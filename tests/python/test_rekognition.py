@@ -400,7 +400,7 @@ def test_what_is_no_service(pictures, run):
         match=r"must be the name of a classifier of torchvision or a Rekognition\(\), not 3",
     ):
         tag_images(pictures, 3, out=run, progress=False)
-    with pytest.raises(ImagestrataError, match=r"Rekognition\(\) makes, not 'resnet18'"):
+    with pytest.raises(ImagestrataError, match=r"Rekognition\(\), not 'resnet18'"):
         costs(pictures, "resnet18")
     with pytest.raises(ImagestrataError, match="costs nothing"):
         tag_images(pictures, "resnet18", budget=1, progress=False)

@@ -114,7 +114,7 @@ def test_other_vectors_samples_packets_and_pairs_are_refused(run):
     packets = assign_annotators(elsewhere, ["a"], n_images=1)
     with pytest.raises(ImagestrataError, match=HOLDS):
         export_packets(packets, run / "rate-again", **QUIET)
-    with pytest.raises(ImagestrataError, match="not among those"):
+    with pytest.raises(ImagestrataError, match="are not pairs of"):
         export_pairs(sample_pairs(embeddings, 4, 3, seed=9), run / "judge.html", **QUIET)
 
 

@@ -107,7 +107,7 @@ def test_without_a_home_and_a_name(photos, tmp_path):
         shown = run(*words, before=someone)
         assert (shown.returncode, b"Traceback" in shown.stderr) == (0, False), shown.stderr
     asked = run("scan", "~/photos", "--out", tmp_path / "other", "-q", before=someone)
-    assert asked.returncode == 2 and b"There is no folder" in asked.stderr
+    assert asked.returncode == 2 and b"does not exist" in asked.stderr
 
 
 def test_paths_where_there_is_no_home(monkeypatch):

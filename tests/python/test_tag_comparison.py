@@ -148,7 +148,10 @@ def test_unreadable_images_are_not_observations(tags):
         (["tags", LABELS, ["flag"]], "`matches` must map labels to tags"),
         (["tags", LABELS, {"flag": []}], "The tags for 'flag' must be texts"),
         (["tags", LABELS.assign(flag=7)], "must hold 1, 0 or empty cells"),
-        (["tags", LABELS.assign(image_id=list("wxyz"))], "None of the 4 rows of labels"),
+        (
+            ["tags", LABELS.assign(image_id=list("wxyz"))],
+            r"No row of labels \(4 rows\) identifies one of the 5 images",
+        ),
     ],
 )
 def test_bad_arguments(tags, arguments, message):
