@@ -44,7 +44,7 @@ test_that("a sheet goes out and comes back", {
   again <- read_coding(file.path(folder, "anna.csv"), file.path(folder, "sheet.csv"))
   expect_equal(again, coding)
   expect_error(
-    coding_sheet(topics, page, "frame", progress = FALSE), "there already",
+    coding_sheet(topics, page, "frame", progress = FALSE), "exists already",
     class = "imagestrata_error"
   )
 })

@@ -79,5 +79,5 @@ test_that("the core has the package's version and title", {
     as.character(utils::packageVersion("imagestrata"))
   )
   title <- utils::packageDescription("imagestrata")$Title
-  expect_equal(tolower(unname(stated[, "Summary"])), tolower(title))
+  expect_equal(tolower(unname(stated[, "Summary"])), tolower(gsub("\\s+", " ", title)))
 })
