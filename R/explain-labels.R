@@ -22,8 +22,8 @@
 #' @export
 #' @examples
 #' \dontrun{
-#' # It takes a network, whose weights are downloaded once, and minutes:
-#' fit <- fine_tune("photos", "labels.csv", encoder = "resnet18", out = "model")
+#' # Training takes minutes:
+#' fit <- fine_tune("photos", "labels.csv", out = "model")
 #' wrong <- dplyr::filter(augment(fit), split == "test", truth != decision)
 #' explain_labels(wrong, fit, out = "heat-maps")
 #' }

@@ -27,8 +27,8 @@
 #' @param task `"binary"` (one label), `"multiclass"` (one of several classes) or `"multilabel"`
 #'   (any of several labels). By default it follows from `labels`. The first two use a softmax, the
 #'   third one sigmoid per label, with missing labels masked.
-#' @param encoder,weights,resize The network to start from, see [embed_images()]; any classifier of
-#'   torchvision. The paper and *Images as Data* use ResNet-18.
+#' @param encoder,weights,resize The network to start from, see [embed_images()]: the default or any
+#'   classifier of torchvision. The paper and *Images as Data* use `"resnet18"`.
 #' @param freeze The part of the network that is not trained: `"none"`; `"backbone"`, everything
 #'   except the new layer, so that training takes seconds and `encoder` can be any encoder,
 #'   including `"hog"`; or a number of blocks, counted from the first.
@@ -82,7 +82,7 @@
 fine_tune <- function(images,
                       labels = NULL,
                       task = NULL,
-                      encoder = "resnet18",
+                      encoder = "efficientnet_lite0",
                       weights = NULL,
                       resize = "rescale_crop",
                       freeze = "none",

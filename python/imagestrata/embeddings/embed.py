@@ -62,10 +62,12 @@ def embed_images(
     images : path, list of paths, or DataFrame
         The table that :func:`imagestrata.scan_images` returned, whose rows with status
         ``"ok"`` are used; or any other input of that function, which is scanned first.
-    encoder : str or Embeddings, default "resnet18"
+    encoder : str or Embeddings, default "efficientnet_lite0"
         Name of an encoder (see :func:`imagestrata.list_encoders`), or embeddings:
 
-        - a classifier of torchvision without its last layer. ResNet-18 is the network of
+        - ``"efficientnet_lite0"``: EfficientNet-Lite0 without its last layer. Its ImageNet
+          weights are installed with this package, so nothing is downloaded;
+        - a classifier of torchvision without its last layer. ``"resnet18"`` is the network of
           the paper (section 2.3);
         - ``"timm:<name>"``: any network of timm without its last layer, such as Xception,
           ``"timm:legacy_xception"``;

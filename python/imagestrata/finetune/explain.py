@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..corpus.pictures import File, files_of, scanned_picture
-from ..encoders.registry import is_network, load_network
+from ..encoders.registry import DEFAULT_ENCODER, is_network, load_network
 from ..encoders.saved import read_encoder
 from ..errors import ImagestrataError
 from ..files import make_folder, write_bytes
@@ -126,8 +126,8 @@ class _Seer:
         if not is_network(model.encoder["name"]):
             raise ImagestrataError(
                 f"This model uses the encoder {quote(model.encoder['name'])}, which is not a "
-                "classifier of torchvision and has no feature maps.",
-                "Fine-tune a classifier, such as resnet18.",
+                "network that can be fine-tuned and has no feature maps.",
+                f"Fine-tune a network, such as {quote(DEFAULT_ENCODER)}.",
             )
         settings = read_encoder(model.folder).settings
         backbone, self._settings = load_network(
@@ -186,7 +186,7 @@ class _Seer:
             raise ImagestrataError(
                 f"{quote(self._settings['name'])} has no maps with a channel per feature, as "
                 "convolutional networks do, so Grad-CAM does not apply.",
-                "Fine-tune a convolutional network, such as resnet18.",
+                f"Fine-tune a convolutional network, such as {quote(DEFAULT_ENCODER)}.",
             )
         return seen[-1], vectors @ self._weight.T + self._bias
 

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..corpus.scan import check_images, scan_images
-from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, is_network, load_network
+from ..encoders.registry import (
+    DEFAULT_ENCODER,
+    DEFAULT_RESIZE,
+    deciding_arguments,
+    is_network,
+    load_network,
+)
 from ..errors import ImagestrataError
 from ..progress import Progress
 from ..provenance import find_step
@@ -35,7 +41,7 @@ def fine_tune(
     labels: Any = None,
     task: str | None = None,
     *,
-    encoder: str = "resnet18",
+    encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     resize: str = DEFAULT_RESIZE,
     freeze: str | int = "none",
@@ -81,9 +87,9 @@ def fine_tune(
         One label; one of several classes; any of several labels. By default ``labels``
         determine the task. The first two use a softmax over two outputs or one per class; the
         third uses one sigmoid per label and ignores missing labels.
-    encoder : str, default "resnet18"
-        The pretrained network: any classifier of torchvision. The paper and the Element use
-        ResNet-18.
+    encoder : str, default "efficientnet_lite0"
+        The pretrained network: EfficientNet-Lite0 or any classifier of torchvision. The paper
+        and the Element use ``"resnet18"``.
     weights : path or str, optional
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
         See :func:`imagestrata.embed_images`.
@@ -211,8 +217,8 @@ def check_settings(
         freeze = check_int("freeze", freeze, minimum=0) or "none"
     if freeze != BACKBONE and not is_network(encoder):
         raise ImagestrataError(
-            f"The encoder {quote(encoder)} cannot be trained further; only classifiers of "
-            "torchvision can.",
+            f"The encoder {quote(encoder)} cannot be trained further; only "
+            f"{quote(DEFAULT_ENCODER)} and classifiers of torchvision can.",
             f"Use {arg('freeze', 'backbone')}, which trains a new layer on its vectors.",
         )
     settings |= {

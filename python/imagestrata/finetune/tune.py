@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..encoders.registry import DEFAULT_RESIZE
+from ..encoders.registry import DEFAULT_ENCODER, DEFAULT_RESIZE
 from ..errors import ImagestrataError
 from ..files import make_folder
 from ..progress import Progress, track
@@ -49,7 +49,7 @@ def tune_model(
     *,
     out: str | os.PathLike[str],
     grid: Mapping[str, Sequence[Any]] | None = None,
-    encoder: str = "resnet18",
+    encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     resize: str = DEFAULT_RESIZE,
     freeze: str | int = "none",
