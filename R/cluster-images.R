@@ -18,7 +18,7 @@
 #'   clusters by density, which needs Python's package hdbscan and works best on vectors that
 #'   [reduce_embeddings()] reduced with UMAP.
 #' @param preset `"paper"`: the settings of the iterative method that are closest to the published
-#'   run.
+#'   run. The encoder is not among them: the paper's is `encoder = "resnet18"`.
 #' @param k For `"iterative"`: number of clusters fitted in every iteration, at most half the number
 #'   of images; once fewer than 2 k images remain, half of their number. By default the number is
 #'   searched.

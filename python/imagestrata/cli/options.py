@@ -123,6 +123,8 @@ class Settings:
         self, command: Command, typed: Mapping[str, Any], file: Mapping[str, Any], quiet: bool
     ) -> None:
         self._command, self._typed, self._file, self._quiet = command, typed, file, quiet
+        #: Defaults of the command for arguments of verbs, in place of those of the verb.
+        self.defaults: dict[str, dict[str, Any]] = {}
 
     def __call__(self, verb: str, **filled: Any) -> dict[str, Any]:
         """The arguments of a verb that the user has set, and those that the command fills."""
@@ -136,7 +138,7 @@ class Settings:
         }
         if "progress" in inspect.signature(getattr(imagestrata, verb)).parameters:
             given["progress"] = not self._quiet and section.get("progress", True)
-        return given | filled
+        return self.defaults.get(verb, {}) | given | filled
 
     def whole(self, verb: str) -> dict[str, Any]:
         """The same with the defaults of the verb for all other arguments."""

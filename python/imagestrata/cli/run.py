@@ -29,12 +29,17 @@ def run(
 ) -> Said:
     """Scan, embed, cluster and sample images, and write the gallery.
 
-    After an interruption, the same command continues where it stopped.
+    After an interruption, the same command continues where it stopped. With preset "paper", the
+    encoder is resnet18, the network of the paper, unless you name another.
     """
     from ..embeddings.embed import embed_for
+    from ..encoders.registry import PAPER_ENCODER
 
     out = placed(out, name)
     given = pictures(images, folder)
+    named = {"encoder", "model"} & settings("embed_images").keys()
+    if settings("cluster_images").get("preset") == "paper" and not named:
+        settings.defaults["embed_images"] = {"encoder": PAPER_ENCODER}
     estimator = check_all(given, settings, out)
     scanned = imagestrata.scan_images(given, **settings("scan_images", out=out))
     embeddings = embed_for(estimator.check_arguments, scanned, **settings("embed_images", out=out))

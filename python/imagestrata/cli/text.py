@@ -66,10 +66,8 @@ def tag(
     settings: Settings,
     classifier: Annotated[
         str,
-        typer.Option(
-            help="A network of torchvision, rekognition:labels or rekognition:celebrities."
-        ),
-    ] = "resnet18",
+        typer.Option(help="A network with classes, rekognition:labels or rekognition:celebrities."),
+    ] = "efficientnet_lite0",
     folder: Folder = None,
 ) -> Said:
     """Tag images with the labels of a pretrained classifier, and count the labels."""

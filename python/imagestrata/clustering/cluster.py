@@ -104,7 +104,8 @@ def cluster_images(
         A setting of another method is an error.
     preset : {"paper"}, optional
         Settings of the iterative method closest to the published run. Settings that you
-        give as arguments take precedence.
+        give as arguments take precedence. The encoder is not among them: the paper's is
+        ``encoder="resnet18"``.
     k : int, optional
         "iterative": number of clusters fitted in every iteration. By default the number is
         searched (the paper).

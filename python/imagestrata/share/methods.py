@@ -241,6 +241,8 @@ def _embed(entry: Entry, run: Path) -> str:
 def _encoder(encoder: Mapping[str, Any], entry: Entry) -> str:
     """The weights and settings of an encoder, in parentheses."""
     said = []
+    if encoder.get("name") in _NETWORKS:
+        said.append(_NETWORKS[encoder["name"]])
     # An encoder with weights of a user's own file still names the published weights. The settings
     # of its step tell whether these were used; a bundle leaves out paths.
     published, asked = encoder.get("published"), entry["settings"].get("weights", ...)
@@ -286,6 +288,9 @@ def _sample(entry: Entry, run: Path) -> str:
         text += f" The sample leaves out {out} by these settings."
     return text + " The inclusion probability of an image is the share of its stratum that we drew."
 
+
+#: Networks whose names do not say what they are.
+_NETWORKS = {"efficientnet_lite0": "EfficientNet-Lite0, trained on ImageNet, Tan and Le 2019"}
 
 _SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
     "scan": _scan,

@@ -14,7 +14,13 @@ from ..corpus.pictures import files_of
 from ..corpus.scan import check_images, images_step, usable_images
 from ..embeddings.compute import compute
 from ..embeddings.parts import VectorParts, encoder_key, stack_parts
-from ..encoders.registry import DEFAULT_RESIZE, deciding_arguments, knows_classes
+from ..encoders.registry import (
+    DEFAULT_ENCODER,
+    DEFAULT_RESIZE,
+    deciding_arguments,
+    knows_classes,
+    make_classifier,
+)
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..tables import check_table, with_file
@@ -28,7 +34,7 @@ from .rekognition import Rekognition
 from .remote_tags import stored_answers
 
 if TYPE_CHECKING:
-    from ..encoders.cnn import TorchvisionClassifier
+    from ..encoders.network import NetworkEncoder
 
 #: The reason for an image without a tag if it was classified.
 BELOW = "below min_confidence"
@@ -37,7 +43,7 @@ BELOW = "below min_confidence"
 @public
 def tag_images(
     images: Any,
-    classifier: str | Rekognition = "resnet18",
+    classifier: str | Rekognition = DEFAULT_ENCODER,
     *,
     n_tags: int = 5,
     min_confidence: float = 0.0,
@@ -56,7 +62,7 @@ def tag_images(
 ) -> pd.DataFrame:
     """Tag every distinct image with the labels of a pretrained classifier.
 
-    With a classifier of torchvision, no image leaves this machine. With the published weights, the
+    With a network, such as the default, no image leaves this machine. With published weights, the
     labels are the 1,000 classes of ImageNet: objects and animals, but few people or events. With
     :class:`Rekognition`, the images go to Amazon for a price, which requires your consent after an
     estimate of the cost. Each answer is stored in ``out`` as soon as it arrives, and you never pay
@@ -68,8 +74,9 @@ def tag_images(
     images : path, list of paths, or DataFrame
         The result of :func:`scan_images`, of which the rows with status ``"ok"`` are used;
         or anything that it takes, which is then scanned first.
-    classifier : str or Rekognition, default "resnet18"
-        The name of a classifier of torchvision, or a service.
+    classifier : str or Rekognition, default "efficientnet_lite0"
+        The default, whose weights are installed with this package; the name of a classifier of
+        torchvision; or a service.
     n_tags : int, default 5
         The largest number of labels per image: those with the highest confidence.
     min_confidence : float, default 0
@@ -88,7 +95,7 @@ def tag_images(
         The device of the network: ``"cpu"``, ``"cuda"``, ...
     batch_size : int, optional
         The number of images that pass the network together. This argument and those from
-        ``weights`` on are for classifiers of torchvision.
+        ``weights`` on are for networks.
     budget : float, optional
         The highest total cost of all answers of the service in ``out``, in the currency of its
         ``price``. Repeated attempts count. Nothing is sent beyond the budget.
@@ -142,7 +149,7 @@ def tag_images(
             idle = {name: (one, None) for name, one in {**unset, "engine": engine}.items()}
             auto = {"precision": (precision, "auto"), "device": (device, "auto")}
             check_idle(
-                "with a service, only with a classifier of torchvision",
+                "with a service, only with a network",
                 **idle,
                 resize=(resize, DEFAULT_RESIZE),
                 **auto,
@@ -162,15 +169,13 @@ def tag_images(
     if not knows_classes(classifier):
         raise ImagestrataError(
             f"{quote(classifier)} computes vectors and has no labels.",
-            "Give a classifier of torchvision, such as resnet18.",
+            f"Give {quote(DEFAULT_ENCODER)} or a classifier of torchvision, such as 'resnet18'.",
         )
     settings["classifier"] = settings.pop("encoder")
     settings |= {"n_tags": n_tags, "min_confidence": min_confidence, "labels": given}
     check_images(images, out)
     # Detect missing weights before thousands of files are scanned.
-    from ..encoders.cnn import TorchvisionClassifier
-
-    network = TorchvisionClassifier(
+    network = make_classifier(
         classifier, weights=weights, resize=resize, precision=precision, device=device
     )
     names = _names(network, given)
@@ -266,10 +271,10 @@ def _tag_by_service(
     """:func:`tag_images` with a service."""
     if not isinstance(service, Rekognition):
         raise ImagestrataError(
-            f"{arg('classifier')} must be the name of a classifier of torchvision or a "
+            f"{arg('classifier')} must be the name of a network with named classes or a "
             f"{verb('Rekognition')}, not {quote(service)}.",
-            f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Classifiers of "
-            "torchvision run on this machine and cost nothing.",
+            f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Networks run "
+            "on this machine and cost nothing.",
         )
     if budget is not None:
         budget = check_float("budget", budget, minimum=0)
@@ -312,9 +317,9 @@ def _check_labels(labels: Any) -> list[str]:
     return found
 
 
-def _names(network: TorchvisionClassifier, given: list[str] | None) -> list[str]:
+def _names(network: NetworkEncoder, given: list[str] | None) -> list[str]:
     """A name for each class."""
-    names = network.classes if given is None else given
+    names = getattr(network, "classes", None) if given is None else given
     if names is None:
         raise ImagestrataError(
             f"These weights have {plural(network.width, 'class', 'classes')}, not those of "
