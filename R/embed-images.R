@@ -3,9 +3,9 @@
 #' @param images A scan, from [scan_images()], or anything that it takes; then the images
 #'   are scanned first.
 #' @param encoder Name of the encoder, which computes the vectors; see [list_encoders()].
-#'   `"efficientnet_lite0"`, a network whose ImageNet weights are installed with the Python packages,
-#'   so that nothing is downloaded; any classifier of torchvision without its last layer, such as
-#'   `"resnet18"`, the network of the paper, or `"vgg16"`;
+#'   `"efficientnet_lite0"`, a network whose ImageNet weights are installed with the Python
+#'   packages, so that nothing is downloaded; any classifier of torchvision without its last layer,
+#'   such as `"resnet18"`, the network of the paper, or `"vgg16"`;
 #'   `"timm:<name>"`, any network of timm without its last layer, such as Xception,
 #'   `"timm:legacy_xception"`; `"clip:<name>"`, the image tower of any network of open_clip, such as
 #'   `"clip:ViT-B-32"`; `"blip2:vision"`, the summary of BLIP-2's image tower, or `"blip2:qformer"`,
