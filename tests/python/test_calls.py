@@ -210,7 +210,7 @@ def test_a_model_outlives_its_python_object_and_goes_by_its_folder(
     best = decode_table(value(calls.call("calibrate_thresholds", model, measure="f1")))
     assert best["label"].tolist() == ["red"]
     vectors = value(
-        calls.call("embed_images", paths(folder), "resnet18", model=model, progress=False)
+        calls.call("embed_images", paths(folder), model=model, progress=False)
     )
     assert json.loads(vectors["encoder"])["name"] == "hog"
 

@@ -170,7 +170,7 @@ class TestExplanations:
         plain = fine_tune(
             folder, label_table(folder), encoder="hog", freeze="backbone", epochs=2, progress=False
         )
-        with pytest.raises(ImagestrataError, match="'hog', which is not a classifier"):
+        with pytest.raises(ImagestrataError, match="'hog', which is not a network"):
             explain_labels(folder, plain, tmp_path, progress=False)
 
     def test_images_that_are_gone(self, model, tmp_path):
