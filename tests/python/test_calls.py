@@ -209,9 +209,7 @@ def test_a_model_outlives_its_python_object_and_goes_by_its_folder(
     assert found["label"].tolist() == ["red"]
     best = decode_table(value(calls.call("calibrate_thresholds", model, measure="f1")))
     assert best["label"].tolist() == ["red"]
-    vectors = value(
-        calls.call("embed_images", paths(folder), model=model, progress=False)
-    )
+    vectors = value(calls.call("embed_images", paths(folder), model=model, progress=False))
     assert json.loads(vectors["encoder"])["name"] == "hog"
 
 
