@@ -11,7 +11,7 @@ BIN := .venv/bin
 
 demo: .venv/core
 	@$(BIN)/imagestrata demo demo/images
-	$(BIN)/imagestrata run demo/images --out demo/run --encoder pocket --near-duplicates 4
+	$(BIN)/imagestrata run demo/images --out demo/run --near-duplicates 4
 
 test: .venv/dev
 	@tools/system-packages chromium tesseract
@@ -55,7 +55,7 @@ lint: .venv/dev
 	Rscript tools/lint.R
 
 bench: .venv/dev
-	for script in embedding clustering quality fine_tuning fine_tuning_quality pairs pocket tuning \
+	for script in embedding clustering quality fine_tuning fine_tuning_quality pairs tuning \
 	    choosing score_coverage map startup reading faces comparison scale store rows road peers \
 	    linkage fuzz faults; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done

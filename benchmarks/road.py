@@ -7,7 +7,7 @@ time, divided by the number of cores. What the parts of a step do not add up to 
 as its rest: waiting, and what we do not clock. The limits are measured right after, in
 the same way, on a sample of the same files.
 
-    python benchmarks/road.py [--images 20000] [--folder FOLDER] [--encoder pocket] [--weights FILE]
+    python benchmarks/road.py [--images 20000] [--folder FOLDER] [--encoder NAME] [--weights FILE]
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from imagestrata import draw_demo_corpus, scan_images
 from imagestrata.corpus.decode import open_image
-from imagestrata.encoders.registry import make_encoder
+from imagestrata.encoders.registry import DEFAULT_ENCODER, make_encoder
 
 #: Width, height and share of the photographs; a third of them stand upright. As they come
 #: from the web and from telephones: the median is 1200 x 800.
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--encoder", default="pocket", help="a network")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="a network")
     parser.add_argument("--weights")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -121,7 +121,7 @@ def main() -> None:
         clock = Clock()
         run_road(clock, images, Path(out), arguments.encoder, arguments.weights)
         limits = measure_limits(clock, files, arguments.encoder, arguments.weights)
-    name = "road" if arguments.encoder == "pocket" else f"road_{arguments.encoder}"
+    name = "road" if arguments.encoder == DEFAULT_ENCODER else f"road_{arguments.encoder}"
     name = name.replace(":", "_").replace("/", "_")
     total = sum(clock.steps.values())
     sizes = sum(file.stat().st_size for file in files)
@@ -406,8 +406,8 @@ def measure_limits(
 def start_up(clock: Clock, limits: Limits) -> None:
     """Seconds until the first file could be looked at, and those of torch alone."""
     modules = ["torch", *(f"imagestrata.{module}" for module in (
-        "cli", "corpus.scan", "embeddings.embed", "encoders.pocket", "clustering.cluster",
-        "sampling.sample", "explore.gallery",
+        "cli", "corpus.scan", "embeddings.embed", "encoders.efficientnet_lite",
+        "clustering.cluster", "sampling.sample", "explore.gallery",
     ))]  # fmt: skip
     times = {
         name: min(

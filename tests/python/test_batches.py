@@ -143,19 +143,18 @@ class FakeDevice:
             self.at_once -= 1
 
 
-def pocket(**arguments: Any) -> Any:
+def lite(**arguments: Any) -> Any:
     given = {"precision": "float32", "device": "cpu"} | arguments
-    return registry.make_encoder("pocket", **given)
+    return registry.make_encoder("efficientnet_lite0", **given)
 
 
 def test_cores_are_not_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "best_batch", None)
-    assert pocket().batch_size == 32
-    assert network.NetworkEncoder.cpu_batch_size == 8
+    assert lite().batch_size == network.CPU_BATCH_SIZE
 
 
 def test_another_device_is_tried_out_once() -> None:
-    encoder = pocket()
+    encoder = lite()
     gpu = FakeDevice(encoder, fits=6)
     encoder._seconds = lambda n: encoder._vectors(blank(n)).sum() * 0 + 1
     assert encoder.batch_size == 4
@@ -164,7 +163,7 @@ def test_another_device_is_tried_out_once() -> None:
 
 
 def test_times_are_of_blank_squares_of_the_right_size() -> None:
-    encoder = pocket()
+    encoder = lite()
     seen: list[Any] = []
     encoder._vectors = lambda squares: seen.append(squares.shape)
     assert 0 <= encoder._seconds(3) < 60
@@ -173,14 +172,14 @@ def test_times_are_of_blank_squares_of_the_right_size() -> None:
 
 
 def blank(n: int) -> Any:
-    size = pocket().settings["input_size"]
+    size = lite().settings["input_size"]
     return np.zeros((n, size, size, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("fits", [1, 5, 16, 100])
 def test_vectors_do_not_depend_on_batches(fits: int) -> None:
     """But for rounding: sums are taken in another order."""
-    encoder = pocket()
+    encoder = lite()
     prepared = [encoder.prepare(picture(seed)) for seed in range(17)]
     alone = np.concatenate([encoder.encode([one]) for one in prepared])
     FakeDevice(encoder, fits)
@@ -193,8 +192,8 @@ def test_a_run_goes_on_with_half_when_memory_gives_out(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_pictures(tmp_path / "images", 24)
-    plain = embed_images(folder, "pocket", precision="float32", device="cpu", progress=False)
-    encoder = pocket()
+    plain = embed_images(folder, precision="float32", device="cpu", progress=False)
+    encoder = lite()
     gpu = FakeDevice(encoder, fits=100)
     encoder.batch_size = 8
 
@@ -204,7 +203,7 @@ def test_a_run_goes_on_with_half_when_memory_gives_out(
 
     encoder._compute = shrink
     monkeypatch.setattr("imagestrata.embeddings.embed.make_encoder", lambda *_, **__: encoder)
-    made = embed_images(folder, "pocket", progress=False)
+    made = embed_images(folder, progress=False)
     assert gpu.sizes[:4] == [8, 8, 4, 2] and set(gpu.sizes[3:]) == {2}
     assert made.failures.empty
     assert made.images["image_id"].tolist() == plain.images["image_id"].tolist()
@@ -212,7 +211,7 @@ def test_a_run_goes_on_with_half_when_memory_gives_out(
 
 
 def test_a_device_too_small_for_one_image_is_said() -> None:
-    encoder = pocket()
+    encoder = lite()
     FakeDevice(encoder, fits=0)
     with pytest.raises(ImagestrataError, match="too small for a single image"):
         encoder.encode([encoder.prepare(picture(0))] * 3)
@@ -241,7 +240,7 @@ def test_auto_takes_bfloat16_where_a_gpu_has_it(
 
 def test_everything_goes_to_another_device() -> None:
     """Torch's device without memory: shapes and types are real, numbers are not there."""
-    encoder = pocket(device="meta", precision="bfloat16")
+    encoder = lite(device="meta", precision="bfloat16")
     assert isinstance(encoder._turn, type(threading.Lock()))
     vectors = encoder._compute(blank(5))
     assert vectors.device.type == "meta" and vectors.dtype == torch.bfloat16

@@ -55,7 +55,8 @@ from imagestrata.corpus import faces, scan
 from imagestrata.embeddings import parts
 from imagestrata.encoders import portable
 from imagestrata.encoders.portable import Portable
-from imagestrata.encoders.registry import make_encoder
+from imagestrata.encoders.registry import load_network, make_encoder
+from imagestrata.encoders.weights import write_weights
 from imagestrata.engine import open_engine
 from imagestrata.text import read as reading
 from labelled import draw_labelled
@@ -257,7 +258,7 @@ class TestVerbs:
         scan_images(corpus, progress=False, out=tmp_path / "there", engine=client)
         assert_same_files(tmp_path / "here", tmp_path / "there")
 
-    @pytest.mark.parametrize("encoder", ["hog", "pocket", "bovw"])
+    @pytest.mark.parametrize("encoder", ["hog", "efficientnet_lite0", "bovw"])
     def test_embeddings_are_the_same(
         self, client: Any, images: pd.DataFrame, encoder: str, tmp_path: Path
     ) -> None:
@@ -583,13 +584,13 @@ class TestComplaints:
 
 class TestPortable:
     def test_a_process_makes_an_encoder_once(self) -> None:
-        here = make_encoder("pocket")
+        here = make_encoder("efficientnet_lite0")
         sent = pickle.dumps(Portable(here))
         assert len(sent) < 10_000  # the weights stay where they are
         first, again = (pickle.loads(sent)() for _ in range(2))
         assert first is again and first is not here
         assert first.settings == here.settings
-        squares = np.random.default_rng(1).integers(0, 256, (4, 120, 120, 3), dtype=np.uint8)
+        squares = np.random.default_rng(1).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)
         assert np.array_equal(first.encode([*squares]), here.encode([*squares]))
 
     def test_it_is_itself_where_it_was_made(self) -> None:
@@ -617,11 +618,13 @@ class TestPortable:
     ) -> None:
         from safetensors.numpy import load_file, save_file
 
-        from imagestrata.encoders.pocket import PUBLISHED
-
         monkeypatch.chdir(tmp_path)
-        shutil.copy(PUBLISHED, "mine.safetensors")
-        sent = pickle.dumps(Portable(make_encoder("pocket", weights="mine.safetensors")))
+        model, _ = load_network("efficientnet_lite0", weights=None, resize="rescale_crop")
+        write_weights(
+            Path("mine.safetensors"), model.state_dict(), descended_from="efficientnet_lite0"
+        )
+        encoder = make_encoder("efficientnet_lite0", weights="mine.safetensors")
+        sent = pickle.dumps(Portable(encoder))
         weights = load_file("mine.safetensors")
         save_file({name: array + array for name, array in weights.items()}, "mine.safetensors")
         monkeypatch.chdir("/")  # where a worker is, relative paths mean nothing

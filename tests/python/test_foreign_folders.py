@@ -204,7 +204,7 @@ def test_odd_models_are_clear_errors(tmp_path, text):
 @pytest.mark.parametrize("size", ["x", [], True, 1e308, -1, None])
 @pytest.mark.parametrize("name", ["width", "input_size", "short_side"])
 def test_odd_sizes_of_encoders_are_clear_errors(tmp_path, name, size):
-    settings = {"name": "pocket", "width": 8, "input_size": 120, "short_side": 128, name: size}
+    settings = {"name": "resnet18", "width": 8, "input_size": 224, "short_side": 256, name: size}
     (tmp_path / "encoder.json").write_text(json.dumps(settings))
     with pytest.raises(ImagestrataError, match="is damaged"):
         read_encoder(tmp_path)

@@ -57,7 +57,7 @@ def results(scanned):
 
 
 def computed(images):
-    embeddings = embed_images(images, "pocket", progress=False)
+    embeddings = embed_images(images, "efficientnet_lite0", progress=False)
     reduced = reduce_embeddings(embeddings, "pca", n_components=3, progress=False)
     clusters = cluster_images(reduced, "kmeans", n_clusters=3, seed=1, progress=False)
     return embeddings.matrix, reduced.matrix, clusters.images["silhouette"].to_numpy()

