@@ -616,17 +616,13 @@ class TestPortable:
     def test_other_weights_are_refused(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from safetensors.numpy import load_file, save_file
-
         monkeypatch.chdir(tmp_path)
-        model, _ = load_network("efficientnet_lite0", weights=None, resize="rescale_crop")
-        write_weights(
-            Path("mine.safetensors"), model.state_dict(), descended_from="efficientnet_lite0"
-        )
-        encoder = make_encoder("efficientnet_lite0", weights="mine.safetensors")
-        sent = pickle.dumps(Portable(encoder))
-        weights = load_file("mine.safetensors")
-        save_file({name: array + array for name, array in weights.items()}, "mine.safetensors")
+        network, _ = load_network("efficientnet_lite0", weights=None, resize="rescale_crop")
+        weights, file = network.state_dict(), Path("mine.safetensors")
+        write_weights(file, weights, descended_from="efficientnet_lite0")
+        sent = pickle.dumps(Portable(make_encoder("efficientnet_lite0", weights=file)))
+        doubled = {name: tensor + tensor for name, tensor in weights.items()}
+        write_weights(file, doubled, descended_from="efficientnet_lite0")
         monkeypatch.chdir("/")  # where a worker is, relative paths mean nothing
         with pytest.raises(ImagestrataError, match="SHA-256"):
             pickle.loads(sent)()
