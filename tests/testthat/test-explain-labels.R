@@ -14,7 +14,7 @@ test_that("a model without a network has nowhere to look", {
   out <- withr::local_tempdir()
   folder <- imagestrata_example("images")
   expect_error(
-    explain_labels(folder, demo_model(), out, progress = FALSE), "not a classifier",
+    explain_labels(folder, demo_model(), out, progress = FALSE), "not a network",
     class = "imagestrata_error"
   )
   expect_error(
