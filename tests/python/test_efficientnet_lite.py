@@ -239,6 +239,22 @@ def test_fine_tuned_explained_and_predicted(folder: Path, tmp_path: Path) -> Non
     assert maps["reason"].isna().all()
 
 
+def test_the_processor_is_measured_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for each other on a busy machine made bfloat16 look slow."""
+    seen: list[int] = []
+    measure = inference._measured_gain
+    monkeypatch.setattr(
+        inference, "_measured_gain", lambda: seen.append(torch.get_num_threads()) or measure()
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert inference.gain_of_bfloat16.__wrapped__() > 0
+        assert seen == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(("gain", "expected"), [(0.4, "float32"), (2.4, "bfloat16")])
 def test_auto_takes_what_is_faster_on_this_processor(
     monkeypatch: pytest.MonkeyPatch, gain: float, expected: str

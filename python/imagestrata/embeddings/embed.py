@@ -105,8 +105,8 @@ def embed_images(
         and ``"squish"`` for BLIP-2, SigLIP and some others. Size, interpolation, mean and
         standard deviation are always the library's.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
-        Precision of networks. ``"auto"`` uses bfloat16 if the processor or GPU supports it,
-        which is two to four times as fast. See Notes.
+        Precision of networks. ``"auto"`` uses bfloat16 if the GPU supports it, or if the
+        processor, which is measured once per process, is faster in it. See Notes.
     device : str, default "auto"
         Device of networks: ``"cpu"``, ``"cuda"``, ... ``"auto"`` uses a GPU if there is one.
     batch_size : int, optional
