@@ -83,7 +83,7 @@ STEPS = {
 PARTS = {
     "list files": ["corpus.listing:list_files", "corpus.scan:_inputs"],
     "read": ["corpus.decode:read_file"],
-    "decode": ["corpus.decode:open_image"],
+    "decode": ["corpus.decode:decode"],
     "hash pixels": ["corpus.duplicates:pixel_hash"],
     "hash looks": ["corpus.duplicates:eye_hash"],
     "find duplicates": ["corpus.duplicates:find_duplicates"],
