@@ -23,8 +23,8 @@ from ..wording import arg, quote
 FEW_WEIGHTS = 1000
 
 #: Gain in speed above which bfloat16 is chosen. An AMD EPYC that computes in it natively measures
-#: 1.9 to 2.7, and more beside six other busy processes. Processors that emulate it measure less
-#: than 1.
+#: 1.9 to 2.7, and more beside six other busy processes. Some processors that emulate it are slower
+#: in it than in float32.
 ENOUGH = 1.3
 
 
