@@ -249,12 +249,22 @@ def _mend_near(
     """Compute imprecise distances again in float64: those much smaller than the norms."""
     near = halves < _NEAR * half_norms[:, None]
     if near.any():
-        i, j = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+        # Sorted by cluster, near rows and columns lie together: slices need no copies.
+        i, j = _extent(near.any(axis=1)), _extent(near.any(axis=0))
         a, b = rows[i].astype(np.float64), columns[j].astype(np.float64)
-        norms = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)
-        squares = norms - 2 * (a @ b.T)
+        half_a, half_b = (np.einsum("ij,ij->i", each, each) / 2 for each in (a, b))
+        mended = a @ b.T
+        np.subtract(half_a[:, None], mended, out=mended)
+        mended += half_b
         # Too close for float32 to distinguish: the same vector.
-        halves[np.ix_(i, j)] = np.where(squares > _SAME * norms, squares / 2, 0)
+        mended[mended <= 2 * _SAME * half_a[:, None]] = 0
+        halves[i, j] = mended
+
+
+def _extent(mask: Any) -> slice:
+    """From the first to the last true value."""
+    true = np.flatnonzero(mask)
+    return slice(true[0], true[-1] + 1)
 
 
 def _add_by_cluster(
