@@ -1,4 +1,4 @@
-# Makes inst/extdata/packets.rds and vignettes/figures/rating-page.png: what the vignette "Partisan
+# Makes inst/extdata/packets.rds and vignettes/figures/rating-page.webp: what the vignette "Partisan
 # emotions" shows of packets and exports. These verbs need Python, which the vignette must not;
 # so they are run here, in the root of the repository: Rscript data-raw/partisan_packets.R
 # Needs the core's packages, playwright and Chromium.
@@ -44,7 +44,6 @@ reticulate::py_run_string("
 import os
 import shutil
 from pathlib import Path
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
 def picture(page, path):
@@ -64,7 +63,5 @@ def picture(page, path):
         view.wait_for_timeout(500)
         view.screenshot(path=path)
         started.close()
-    image = Image.open(path).convert('RGB')
-    image.thumbnail((800, 800))
-    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 ")$picture(file.path(pages, "p001.html"), "vignettes/figures/rating-page.png")
+reticulate::py_run_file("tools/shrink.py")$shrink("vignettes/figures/rating-page.png")

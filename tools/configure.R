@@ -1,11 +1,15 @@
-# Copies the Python core to inst/python, without what Python compiled for itself, and
-# writes beside it the metadata by which Python tells the version of a package.
+# Copies the Python core to inst/python, without what Python compiled for itself and without the
+# command line and the types for editors, which R has no use for, and writes beside it the metadata
+# by which Python tells the version of a package.
 
 target <- file.path("inst", "python")
 unlink(target, recursive = TRUE)
 
 files <- list.files("python", recursive = TRUE)
-files <- files[grepl("^imagestrata/", files) & !grepl("__pycache__|[.]pyc$", files)]
+files <- files[
+  grepl("^imagestrata/", files) &
+    !grepl("__pycache__|[.]pyc$|[.]pyi$|/py[.]typed$|/cli/|/__main__[.]py$", files)
+]
 for (folder in unique(dirname(files))) {
   dir.create(file.path(target, folder), recursive = TRUE, showWarnings = FALSE)
 }

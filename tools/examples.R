@@ -7,7 +7,7 @@ images <- file.path(target, "images")
 unlink(target, recursive = TRUE)
 dir.create(images, recursive = TRUE)
 
-drawn <- draw_demo_corpus(tempfile(), n_images = 160, seed = 1, progress = FALSE)
+drawn <- draw_demo_corpus(tempfile(), n_images = 100, seed = 1, progress = FALSE)
 labels <- utils::read.csv(file.path(drawn, "labels.csv"))
 shrink <- reticulate::py_run_string("
 from imagestrata.corpus.decode import UnreadableImage, open_image

@@ -47,17 +47,9 @@ def show_task(browser, page, picture):
         started.close()
 ")$show_task
 
-# Pictures travel with the package: 128 colours will do, and 800 pixels.
-shrink <- reticulate::py_run_string("
-from PIL import Image
-def shrink(path):
-    image = Image.open(path).convert('RGB')
-    image.thumbnail((800, 800))
-    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
-")$shrink
+shrink <- reticulate::py_run_file(file.path("..", "tools", "shrink.py"))$shrink
 
 dir.create("figures", showWarnings = FALSE)
-started <- Sys.time()
 sources <- list.files(pattern = "[.]Rmd[.]orig$")
 wanted <- commandArgs(trailingOnly = TRUE)
 if (length(wanted) > 0) {
@@ -65,9 +57,11 @@ if (length(wanted) > 0) {
 }
 knitr::opts_chunk$set(error = FALSE) # an error stops here instead of being printed in a vignette
 for (source in sources) {
-  knitr::knit(source, sub("[.]orig$", "", source), envir = new.env(parent = environment()))
-}
-pictures <- list.files("figures", full.names = TRUE)
-for (picture in pictures[file.mtime(pictures) >= started]) {
-  shrink(picture)
+  vignette <- sub("[.]orig$", "", source)
+  knitr::knit(source, vignette, envir = new.env(parent = environment()))
+  for (picture in list.files("figures", pattern = "[.]png$", full.names = TRUE)) {
+    shrink(picture)
+  }
+  text <- readLines(vignette, encoding = "UTF-8")
+  writeLines(gsub("(figures/[^ \"]*)[.]png", "\\1.webp", text), vignette, useBytes = TRUE)
 }
