@@ -27,6 +27,11 @@
 #' @param task `"binary"` (one label), `"multiclass"` (one of several classes) or `"multilabel"`
 #'   (any of several labels). By default it follows from `labels`. The first two use a softmax, the
 #'   third one sigmoid per label, with missing labels masked.
+#' @param preset `"element"` trains as the code of *Images as Data* does: 80 percent of the images
+#'   for training and 20 percent for validation, batch norm by batch, biases of 0, gradients of any
+#'   length, 50 epochs, and the defaults of all other settings. Arguments that you give win over
+#'   it. To use the network of the sources as well, give `encoder = "resnet18"`. Unlike that code,
+#'   the preset keeps the best epoch, not the last.
 #' @param encoder,weights,resize The network to start from, see [embed_images()]: the default or any
 #'   classifier of torchvision. The paper and *Images as Data* use `"resnet18"`.
 #' @param freeze The part of the network that is not trained: `"none"`; `"backbone"`, everything
@@ -34,22 +39,31 @@
 #'   including `"hog"`; or a number of blocks, counted from the first.
 #' @param augmentation Random changes of the training images in each epoch: `"crop_flip"` (a random
 #'   part of 8 to 100 percent of the area, mirrored or not), `"crop"`, `"flip"` or `"none"`.
+#' @param rotation Training images are rotated by a random angle of up to this many degrees in
+#'   either direction, before they are cropped. The corners become black.
 #' @param batch_norm Means that the batch norm layers use: those of the pretrained network
-#'   (`"fixed"`) or those of each batch (`"batch"`, as in the code of the sources). The means of 4
-#'   images are mostly noise.
+#'   (`"fixed"`, the default) or those of each batch (`"batch"`, as in the code of the sources). The
+#'   means of 4 images are mostly noise.
+#' @param bias Initial biases of the new layer: `"shares"` (the default), such that it predicts the
+#'   shares of the labels in the training images, or `"zero"`, as in the code of the sources.
+#' @param dropout Share of the numbers of each vector that are set to 0 at random before the new
+#'   layer, in training only.
+#' @param optimizer `"sgd"`, stochastic gradient descent with `momentum`, or `"adam"` or `"adamw"`
+#'   with the default settings of torch. Adam needs smaller learning rates, such as .0001.
 #' @param learning_rate Size of each step. In Figures 7.4 and 7.5 of *Images as Data*, .001 is the
 #'   best of .01, .001 and .0001; the paper uses .005.
-#' @param momentum Momentum of stochastic gradient descent. *Images as Data* tries .7 and .9.
+#' @param momentum Momentum of `optimizer = "sgd"`. *Images as Data* tries .7 and .9.
 #' @param batch_size Number of images per step. *Images as Data* tries 1 and 4.
 #' @param epochs Number of passes over the training images.
 #' @param step_size,gamma Every `step_size` epochs the learning rate is multiplied by `gamma`.
-#' @param max_gradient_norm Largest norm of the gradients; longer ones are scaled down. `NULL` sets
-#'   no limit, as in the sources; one unusual batch of 4 images can then ruin a network.
+#' @param max_gradient_norm Largest norm of the gradients; longer ones are scaled down. `"auto"` is
+#'   5, or that of the preset. `NULL` sets no limit, as in the sources; a few unusual batches can
+#'   then ruin a network.
 #' @param class_weights Give rare classes the same weight as common ones?
 #' @param early_stopping Stop after this number of epochs without a lower validation loss. `NULL`:
 #'   train all epochs.
-#' @param split Shares of the training, validation and test images; the last may be 0. The split is
-#'   stratified by label.
+#' @param split Shares of the training, validation and test images, by default
+#'   `c(0.6, 0.2, 0.2)`; the last may be 0. The split is stratified by label.
 #' @param precision,device See [embed_images()].
 #' @param seed Seed for the split, the augmentation, the order of the images and the new layer.
 #' @param out Folder for the model and for the state of training after each epoch: an interrupted
@@ -82,22 +96,27 @@
 fine_tune <- function(images,
                       labels = NULL,
                       task = NULL,
+                      preset = NULL,
                       encoder = "efficientnet_lite0",
                       weights = NULL,
                       resize = "rescale_crop",
                       freeze = "none",
                       augmentation = "crop_flip",
-                      batch_norm = "fixed",
+                      rotation = 0,
+                      batch_norm = NULL,
+                      bias = NULL,
+                      dropout = 0,
+                      optimizer = "sgd",
                       learning_rate = 0.001,
                       momentum = 0.9,
                       batch_size = 4,
                       epochs = 50,
                       step_size = 7,
                       gamma = 0.1,
-                      max_gradient_norm = 5,
+                      max_gradient_norm = "auto",
                       class_weights = FALSE,
                       early_stopping = NULL,
-                      split = c(0.6, 0.2, 0.2),
+                      split = NULL,
                       precision = "auto",
                       device = "auto",
                       seed = 0,

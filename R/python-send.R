@@ -57,7 +57,11 @@ send_argument <- function(x, name, default, call) {
     } else {
       check_string(x, name, call = call)
     },
-    max_gradient_norm = ,
+    max_gradient_norm = if (identical(x, "auto")) {
+      x
+    } else {
+      check_number(x, name, null = TRUE, call = call)
+    },
     max_tokens = check_number(x, name, null = TRUE, call = call),
     split = check_split(x, call),
     grid = check_grid(x, call),
@@ -73,9 +77,9 @@ send_argument <- function(x, name, default, call) {
 
 # Arguments that are one text, or TRUE or FALSE, although their default is NULL.
 text_arguments <- c(
-  "allocation", "base_url", "by", "encoder", "encoding", "endpoint_url", "engine", "k_criterion",
-  "label", "level", "noise", "normalize", "preset", "profile", "question", "selection",
-  "sep", "separator", "silhouette", "task", "warning"
+  "allocation", "base_url", "batch_norm", "bias", "by", "encoder", "encoding", "endpoint_url",
+  "engine", "k_criterion", "label", "level", "noise", "normalize", "preset", "profile", "question",
+  "selection", "sep", "separator", "silhouette", "task", "warning"
 )
 flag_arguments <- c("exact", "weighted")
 

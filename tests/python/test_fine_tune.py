@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import multiprocessing
 import os
@@ -27,9 +28,12 @@ from imagestrata import (
     predict_labels,
     tune_model,
 )
-from imagestrata.finetune import training
-from imagestrata.finetune.network import Network, blocks
+from imagestrata.finetune import training, tune
+from imagestrata.finetune.fine_tune import check_settings
+from imagestrata.finetune.network import Network, blocks, new_head
 from imagestrata.finetune.pictures import Pictures, centre, training_picture, vary
+from imagestrata.finetune.task import first_bias
+from imagestrata.finetune.training import Recipe
 from labelled import draw_labelled, label_table
 
 NET = "shufflenet_v2_x0_5"
@@ -296,12 +300,32 @@ def test_networks_with_ways_of_their_own(folder, labels, tmp_path, name):
     assert predict_labels(folder, model, progress=False)["probability"].between(0, 1).all()
 
 
+def test_the_default_network_is_trained_explained_and_compared(folder, labels, tmp_path):
+    """Training, vectors, labels, heat maps and grids of EfficientNet-Lite0, without any file."""
+    quick = {"epochs": 1, "precision": "float32", "device": "cpu", "progress": False}
+    model = fine_tune(folder, labels, **quick)
+    assert model.encoder["name"] == "efficientnet_lite0"
+    vectors = embed_images(folder, model=model, device="cpu", progress=False)
+    plain = embed_images(folder, precision="float32", device="cpu", progress=False)
+    assert vectors.matrix.shape == plain.matrix.shape == (16, 1280)
+    assert not np.allclose(vectors.matrix, plain.matrix, atol=1e-3)
+    found = predict_labels(folder, model, device="cpu", progress=False)
+    stored = model.predictions.set_index("path")["probability"][found["path"]].to_numpy()
+    # A few pixels that are cut from the whole resized picture differ by a grey level or two.
+    assert found["probability"].to_numpy() == pytest.approx(stored, abs=2e-3)
+    seen = imagestrata.explain_labels(folder, model, tmp_path / "maps", progress=False)
+    assert all(Path(path).is_file() for path in seen["overlay"])
+    grid = {"optimizer": ["sgd", "adam"], "dropout": [0, 0.3]}
+    tuned = tune_model(folder, labels, out=tmp_path, grid=grid, freeze="backbone", **quick)
+    assert len(tuned) == 4 and tuned["loss"].is_monotonic_increasing
+
+
 class TestNetwork:
     def network(self, **given):
         backbone = torchvision.models.resnet18(weights=None)
         backbone.fc = nn.Identity()
         look = {"width": 512, "mean": [0.5] * 3, "sd": [0.2] * 3}
-        defaults = {"n_frozen": 0, "batch_norm": "fixed", "seed": 0}
+        defaults = {"n_frozen": 0, "batch_norm": "fixed", "dropout": 0, "seed": 0}
         bias = np.array([-1, 1], dtype=np.float32)
         return Network(backbone, look, bias, **defaults | given)
 
@@ -338,6 +362,111 @@ class TestNetwork:
         assert torch.equal(head.weight, self.network().head.weight)
         assert not torch.equal(head.weight, self.network(seed=1).head.weight)
 
+    def test_dropout_is_active_in_training_only(self):
+        head = new_head(1000, np.zeros(1, dtype=np.float32), 0.25, 0)
+        head.weight.data.fill_(1)
+        torch.manual_seed(0)
+        kept = head.train()(torch.ones(1, 1000)).item() * 0.75  # the others are scaled up
+        assert kept != 1000 and kept == pytest.approx(750, abs=60)
+        assert head.eval()(torch.ones(1, 1000)).item() == 1000
+
+
+class TestOptimizers:
+    """One step on two images of two classes, against gradients by hand."""
+
+    START = np.array([[0.3, -0.2], [0.1, 0.4]], dtype=np.float32)
+    X = np.array([[1.0, 2.0], [-1.0, 0.5]], dtype=np.float32)
+
+    def after_one_step(self, tmp_path=None, epochs=1, **given):
+        head = new_head(2, np.zeros(2, dtype=np.float32), 0, 0)
+        head.weight.data = torch.from_numpy(self.START.copy())
+        recipe = Recipe(**{
+            "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.0, "batch_size": 2,
+            "epochs": epochs, "step_size": 9, "gamma": 1, "max_gradient_norm": None,
+            "class_weights": False, "patience": None, "seed": 0,
+        } | given)  # fmt: skip
+        rows = np.arange(2)
+        training.train(
+            head, lambda rows, _: lambda: torch.from_numpy(self.X[list(rows)]), "multiclass",
+            np.eye(2, dtype=np.float32), rows, rows, recipe, device=torch.device("cpu"),
+            dtype=torch.float32, folder=tmp_path, progress=False,
+        )  # fmt: skip
+        return head.weight.detach().numpy()
+
+    def gradient(self):
+        outputs = self.X @ self.START.T
+        p = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+        return (p - np.eye(2)).T @ self.X / 2
+
+    def test_sgd(self):
+        assert self.after_one_step() == pytest.approx(self.START - 0.1 * self.gradient(), abs=1e-6)
+
+    def test_adam_moves_every_weight_by_the_learning_rate(self):
+        step = 0.1 * self.gradient() / (np.abs(self.gradient()) + 1e-8)
+        assert self.after_one_step(optimizer="adam") == pytest.approx(self.START - step, abs=1e-6)
+        decayed = self.START * (1 - 0.1 * 0.01)  # torch's default decay
+        assert self.after_one_step(optimizer="adamw") == pytest.approx(decayed - step, abs=1e-6)
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+    def test_an_interrupted_training_continues_with_its_state(self, optimizer, tmp_path):
+        given = {"optimizer": optimizer, "momentum": 0.9, "learning_rate": 0.01}
+        whole = self.after_one_step(epochs=4, **given)
+        self.after_one_step(tmp_path, epochs=2, **given)
+        assert np.array_equal(self.after_one_step(tmp_path, epochs=4, **given), whole)
+
+
+ELEMENT = {
+    "batch_norm": "batch", "bias": "zero", "max_gradient_norm": None, "split": (0.8, 0.2, 0),
+    "epochs": 50, "batch_size": 4, "learning_rate": 0.001, "momentum": 0.9, "step_size": 7,
+    "gamma": 0.1, "optimizer": "sgd", "dropout": 0, "rotation": 0, "freeze": "none",
+    "augmentation": "crop_flip", "class_weights": False, "early_stopping": None,
+}  # fmt: skip
+
+
+class TestPreset:
+    def settings(self, **given):
+        signature = inspect.signature(fine_tune).parameters
+        defaults = {name: signature[name].default for name in tune._DEFAULTS} | {"seed": 0}
+        return check_settings(**defaults | given)
+
+    def test_element_is_the_literal_settings(self):
+        assert self.settings(preset="element") == self.settings(**ELEMENT)
+        usual = self.settings()
+        assert usual["split"] == [0.6, 0.2, 0.2] and usual["max_gradient_norm"] == 5
+        assert (usual["batch_norm"], usual["bias"]) == ("fixed", "shares")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("batch_norm", "fixed"), ("bias", "shares"), ("max_gradient_norm", 5.0),
+            ("split", [0.6, 0.2, 0.2]), ("epochs", 3), ("optimizer", "adam"), ("dropout", 0.5),
+        ],
+    )  # fmt: skip
+    def test_arguments_win_over_it(self, name, value):
+        assert self.settings(preset="element", **{name: value})[name] == value
+        assert self.settings(max_gradient_norm=None)["max_gradient_norm"] is None
+
+    def test_a_model_of_it(self, folder, labels, weights):
+        given = {name: QUICK[name] for name in QUICK if name != "batch_norm"}
+        model = fine_tune(
+            folder, labels, weights=weights, preset="element", optimizer="adamw", dropout=0.2,
+            rotation=20, **given | {"learning_rate": 0.001},
+        )  # fmt: skip
+        settings = model.training["settings"]
+        assert settings["bias"] == "zero" and settings["max_gradient_norm"] is None
+        assert (settings["optimizer"], settings["dropout"], settings["rotation"]) == (
+            "adamw", 0.2, 20,
+        )  # fmt: skip
+        assert model.training["images"]["test"] == 0 and not model.training["tested"]
+
+    def test_biases(self):
+        truth = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
+        assert first_bias("multiclass", truth, "zero").tolist() == [0, 0]
+        assert first_bias("binary", truth[:, :1], "zero").tolist() == [0, 0]
+        assert first_bias("multilabel", truth, "zero").tolist() == [0, 0]
+        shares = np.exp(first_bias("multiclass", truth))
+        assert shares == pytest.approx([1.5 / 4, 2.5 / 4])
+
 
 class TestPictures:
     def test_they_come_back_as_they_went(self):
@@ -371,6 +500,26 @@ class TestPictures:
         assert len({crop.tobytes() for crop in crops}) == 20
         assert all((np.diff(crop[0, :, 0].astype(int)) >= 0).all() for crop in crops)
 
+    def test_rotation_is_seeded_and_keeps_the_size(self):
+        picture = np.zeros((41, 61, 3), dtype=np.uint8)
+        picture[20, 30:, 0] = 255  # a hand from the middle to the right
+
+        def angles(seed, rotation):
+            torch.manual_seed(seed)
+            found = []
+            for _ in range(30):
+                square = vary(picture, 41, "none", rotation)()
+                assert square.shape == (41, 41, 3)
+                rows, columns = np.nonzero(square[..., 0] > 60)
+                far = np.argmax(np.hypot(rows - 20, columns - 20))
+                found.append(np.degrees(np.arctan2(20 - rows[far], columns[far] - 20)))
+            return np.array(found)
+
+        few = angles(0, 30)
+        assert np.array_equal(few, angles(0, 30)) and not np.array_equal(few, angles(1, 30))
+        assert -33 < few.min() < -15 and 15 < few.max() < 33
+        assert not angles(0, 0).any()
+
 
 class TestBadInput:
     @pytest.mark.parametrize(
@@ -386,6 +535,15 @@ class TestBadInput:
             ({"split": (0.5, 0.2, 0.2)}, "does not sum to 1"),
             ({"epochs": 0}, "`epochs` must be at least 1"),
             ({"early_stopping": 0}, "`early_stopping`"),
+            ({"preset": "paper"}, "`preset` must be one of 'element'"),
+            ({"bias": "ones"}, "`bias` must be one of"),
+            ({"dropout": 1}, "`dropout`"),
+            ({"optimizer": "lion"}, "`optimizer` must be one of"),
+            ({"optimizer": "adam", "momentum": 0.7}, "momentum=0.7 has no effect with"),
+            ({"rotation": 181}, "`rotation`"),
+            ({"rotation": 5, "freeze": "backbone"}, "rotation=5.0 has no effect with"),
+            ({"max_gradient_norm": "none"}, "`max_gradient_norm` must be a finite number"),
+            ({"max_gradient_norm": 0}, "`max_gradient_norm` must be greater than 0"),
         ],
     )
     def test_arguments(self, folder, labels, weights, arguments, message):
@@ -418,7 +576,8 @@ class TestBadInput:
         ("grid", "message"),
         [
             ({}, "`grid` must contain lists"),
-            ({"dropout": [0.1]}, "'dropout' is not a setting"),
+            ({"drop_out": [0.1]}, "'drop_out' is not a setting"),
+            ({"optimizer": ["sgd", "adam"], "momentum": [0.7]}, "momentum=0.7 has no effect"),
             ({"seed": [1, 2]}, "'seed' is not a setting"),
             ({"momentum": []}, "no value for 'momentum'"),
             ({"epochs": [1]}, "both in the grid and given"),

@@ -6,17 +6,24 @@ test_that("arguments reach Python as it wants them", {
   calls <- local_core(fine_tune = \(...) toy_model_sent())
   folder <- withr::local_tempdir()
   labels <- tibble::tibble(path = "1.jpg", class = factor("crowd", c("none", "crowd")))
-  fit <- fine_tune(folder, labels, freeze = 2, out = folder, progress = FALSE)
+  fit <- fine_tune(
+    folder, labels, freeze = 2, preset = "element", bias = "shares", max_gradient_norm = NULL,
+    split = c(0.6, 0.2, 0.2), out = folder, progress = FALSE
+  )
   sent <- calls$fine_tune
   expect_equal(decode_table(sent[[2]]$table), tibble::tibble(path = "1.jpg", class = "crowd"))
   expect_null(sent[[3]])
   expect_equal(sent$freeze, 2)
   expect_equal(sent$split, list(0.6, 0.2, 0.2))
+  expect_equal(sent[c("preset", "bias")], list(preset = "element", bias = "shares"))
+  expect_null(sent$max_gradient_norm)
   expect_null(sent$keep)
   expect_equal(fit, toy_model(absolute_path(folder)))
   temporary <- fine_tune(folder, task = "binary", progress = FALSE)
   expect_null(calls$fine_tune[[2]])
   expect_equal(calls$fine_tune[[3]], "binary")
+  expect_null(calls$fine_tune$split)
+  expect_equal(calls$fine_tune$max_gradient_norm, "auto")
   expect_equal(temporary$folder, calls$fine_tune$keep)
   expect_equal(dirname(temporary$folder), absolute_path(tempdir()))
 })

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..corpus.scan import check_images, scan_images
 from ..encoders.registry import (
@@ -22,6 +22,7 @@ from ..validate import (
     check_bool,
     check_choice,
     check_float,
+    check_idle,
     check_int,
     check_path,
     check_seed,
@@ -33,6 +34,29 @@ from .job import BACKBONE, fine_tune_labelled
 from .labels import Labelled, check_labels, label_images
 from .model import FineTunedModel
 from .pictures import AUGMENTATIONS, BATCH_NORMS
+from .task import FIRST_BIASES
+
+#: Settings for which a preset has another value: the defaults, and the code of the sources.
+DEFAULTS: dict[str, Any] = {
+    "batch_norm": "fixed",
+    "bias": "shares",
+    "max_gradient_norm": 5.0,
+    "split": (0.6, 0.2, 0.2),
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "element": {
+        "batch_norm": "batch",
+        "bias": "zero",
+        "max_gradient_norm": None,
+        "split": (0.8, 0.2, 0.0),
+    },
+}
+
+#: Default momentum of stochastic gradient descent.
+MOMENTUM = 0.9
+
+#: Optimizers of torch. The sources use "sgd".
+OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
 @public
@@ -41,22 +65,27 @@ def fine_tune(
     labels: Any = None,
     task: str | None = None,
     *,
+    preset: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     resize: str = DEFAULT_RESIZE,
     freeze: str | int = "none",
     augmentation: str = "crop_flip",
-    batch_norm: str = "fixed",
+    rotation: float = 0,
+    batch_norm: str | None = None,
+    bias: str | None = None,
+    dropout: float = 0,
+    optimizer: str = "sgd",
     learning_rate: float = 0.001,
     momentum: float = 0.9,
     batch_size: int = 4,
     epochs: int = 50,
     step_size: int = 7,
     gamma: float = 0.1,
-    max_gradient_norm: float | None = 5.0,
+    max_gradient_norm: float | Literal["auto"] | None = "auto",
     class_weights: bool = False,
     early_stopping: int | None = None,
-    split: Sequence[float] = (0.6, 0.2, 0.2),
+    split: Sequence[float] | None = None,
     precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
@@ -87,6 +116,12 @@ def fine_tune(
         One label; one of several classes; any of several labels. By default ``labels``
         determine the task. The first two use a softmax over two outputs or one per class; the
         third uses one sigmoid per label and ignores missing labels.
+    preset : {"element"}, optional
+        ``"element"`` trains as the code of *Images as Data* does: 80% of the images for
+        training and 20% for validation, batch norm by batch, biases of 0, gradients of any
+        length, 50 epochs, and the defaults of all other settings. Arguments that you give win
+        over it. To use the sources' network as well, give ``encoder="resnet18"``. Unlike that
+        code, the preset keeps the best epoch, not the last.
     encoder : str, default "efficientnet_lite0"
         The pretrained network: EfficientNet-Lite0 or any classifier of torchvision. The paper
         and the Element use ``"resnet18"``.
@@ -101,19 +136,31 @@ def fine_tune(
     augmentation : {"crop_flip", "crop", "flip", "none"}, default "crop_flip"
         Random variation of training pictures in each epoch: crops of 8 to 100% of the area,
         and horizontal flips (the Element, section 4.3).
-    batch_norm : {"fixed", "batch"}, default "fixed"
-        Means and deviations in batch norm layers: those of the pretrained network, or those of
-        each batch. The sources' code uses those of each batch, which is torch's default; with
-        batches of 1 or 4 images they are mostly noise. With MobileNetV2 on six classes and 6
-        epochs, the best validation loss was .06 with "fixed" and .44 with "batch". A network
-        with random initial weights needs "batch".
+    rotation : float, default 0
+        Training pictures are rotated by a random angle of up to this many degrees in either
+        direction, before they are cropped. The corners become black.
+    batch_norm : {"fixed", "batch"}, optional
+        Means and deviations in batch norm layers: those of the pretrained network (the
+        default), or those of each batch. The sources' code uses those of each batch, which is
+        torch's default; with batches of 1 or 4 images they are mostly noise. A network with
+        random initial weights needs ``"batch"``.
+    bias : {"shares", "zero"}, optional
+        Initial biases of the new layer: such that it predicts the shares of the labels in the
+        training images (the default), or 0, as in the sources' code.
+    dropout : float, default 0
+        Share of the vector's numbers that are set to 0 at random before the new layer, in
+        training only. It can help with few images per label.
+    optimizer : {"sgd", "adam", "adamw"}, default "sgd"
+        Stochastic gradient descent with ``momentum``, or torch's Adam or AdamW with its
+        default settings, which have no ``momentum``. Adam needs smaller learning rates, such
+        as .0001.
     learning_rate : float, default 0.001
         Learning rate. .001 is the best of .01, .001 and .0001 in the Element's Figures 7.4 and
         7.5; the Element then tries .0005, .001 and .005. The paper uses .005. With many labels
         and a frozen backbone, .001 is slow: with 12 labels, .01 gave a test F1 of .93 instead
         of .90.
     momentum : float, default 0.9
-        Momentum of stochastic gradient descent. The Element tries .7 and .9.
+        Momentum of ``optimizer="sgd"``. The Element tries .7 and .9.
     batch_size : int, default 4
         Images per step. The Element tries 1 and 4.
     epochs : int, default 50
@@ -122,20 +169,19 @@ def fine_tune(
     gamma : float, default 0.1
         Every ``step_size`` epochs the learning rate is multiplied by ``gamma`` (the
         Element, section 7.6).
-    max_gradient_norm : float or None, default 5
-        Largest norm of the gradients; longer ones are shortened. The sources do not do this,
-        but a single unusual batch of 4 images can destroy a pretrained network. With
-        MobileNetV2's weights, folded batch norm and six classes, at most 43% of the validation
-        images were right after 6 epochs without this limit, and 100% with it.
+    max_gradient_norm : float, "auto" or None, default "auto"
+        Largest norm of the gradients; longer ones are shortened. ``"auto"`` is 5, or the
+        preset's. None sets no limit, as in the sources' code; a few unusual batches can then
+        destroy a pretrained network.
     class_weights : bool, default False
         Give rare classes the same weight as common ones.
     early_stopping : int, optional
         Stop if the validation loss has not fallen for this many epochs.
-    split : sequence of 3 floats, default (0.6, 0.2, 0.2)
-        Shares of training, validation and test, stratified by label. Copies and near-copies
-        always stay in the same split. The Element uses 20% for validation and no test. But the
-        validation images choose the epoch, so only the test figures, which are computed once,
-        are unbiased. The last share may be 0.
+    split : sequence of 3 floats, optional
+        Shares of training, validation and test, by default (0.6, 0.2, 0.2), stratified by
+        label. Copies and near-copies always stay in the same split. The Element uses 20% for
+        validation and no test. But the validation images choose the epoch, so only the test
+        figures, which are computed once, are unbiased. The last share may be 0.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
     device : str, default "auto"
         See :func:`imagestrata.embed_images`.
@@ -176,8 +222,9 @@ def fine_tune(
     a warning that reports their number.
     """
     settings = check_settings(
-        encoder=encoder, weights=weights, resize=resize, freeze=freeze, augmentation=augmentation,
-        batch_norm=batch_norm, learning_rate=learning_rate, momentum=momentum,
+        preset=preset, encoder=encoder, weights=weights, resize=resize, freeze=freeze,
+        augmentation=augmentation, rotation=rotation, batch_norm=batch_norm, bias=bias,
+        dropout=dropout, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
         batch_size=batch_size, epochs=epochs, step_size=step_size, gamma=gamma,
         max_gradient_norm=max_gradient_norm, class_weights=class_weights,
         early_stopping=early_stopping, split=split, precision=precision, seed=seed,
@@ -197,6 +244,7 @@ def fine_tune(
 
 def check_settings(
     *,
+    preset: str | None,
     encoder: str,
     weights: str | os.PathLike[str] | None,
     resize: str,
@@ -205,7 +253,16 @@ def check_settings(
     seed: int,
     **given: Any,
 ) -> dict[str, Any]:
-    """Check and return all arguments that decide the result."""
+    """Check and return all arguments that decide the result, with a preset's values filled in."""
+    known = DEFAULTS
+    if preset is not None:
+        known = PRESETS[check_choice("preset", preset, PRESETS)]
+    # None sets no limit to gradients, so "auto" says there that the argument was left out.
+    limit = given["max_gradient_norm"]
+    left_out = {name for name in known if given[name] is None} - {"max_gradient_norm"}
+    if isinstance(limit, str) and limit == "auto":
+        left_out.add("max_gradient_norm")
+    given |= {name: known[name] for name in left_out}
     settings = deciding_arguments(encoder, weights, resize, precision, seed)
     if isinstance(freeze, str):
         if freeze not in ("none", BACKBONE):
@@ -224,7 +281,11 @@ def check_settings(
     settings |= {
         "freeze": freeze,
         "augmentation": check_choice("augmentation", given["augmentation"], AUGMENTATIONS),
+        "rotation": check_float("rotation", given["rotation"], minimum=0, maximum=180),
         "batch_norm": check_choice("batch_norm", given["batch_norm"], BATCH_NORMS),
+        "bias": check_choice("bias", given["bias"], FIRST_BIASES),
+        "dropout": check_float("dropout", given["dropout"], minimum=0, maximum=0.9999),
+        "optimizer": check_choice("optimizer", given["optimizer"], OPTIMIZERS),
         "learning_rate": _positive("learning_rate", given["learning_rate"]),
         "momentum": check_float("momentum", given["momentum"], minimum=0, maximum=0.9999),
         "gamma": check_float("gamma", given["gamma"], minimum=0, maximum=1),
@@ -241,9 +302,15 @@ def check_settings(
     if given["early_stopping"] is not None:
         patience = check_int("early_stopping", given["early_stopping"], minimum=1)
         settings["early_stopping"] = patience
+    if settings["optimizer"] != "sgd":
+        because = f"with {arg('optimizer', settings['optimizer'])}, which has none"
+        check_idle(because, momentum=(settings["momentum"], MOMENTUM))
+        del settings["momentum"]
     if freeze == BACKBONE:
         # Vectors are computed once, so these settings have no effect.
-        del settings["augmentation"], settings["batch_norm"]
+        because = f"with {arg('freeze', BACKBONE)}, which sees each picture once"
+        check_idle(because, rotation=(settings["rotation"], 0))
+        del settings["augmentation"], settings["rotation"], settings["batch_norm"]
     return settings
 
 

@@ -158,12 +158,14 @@ def _learn_all(
     side = decode_side(look["resize"], look["short_side"])
     labelled, groups = _read(labelled, prepare, pictures.append, side, progress, engine)
     split = _split(labelled, groups, settings)
-    bias = first_bias(labelled.task, labelled.truth[split == "train"])
+    bias = first_bias(labelled.task, labelled.truth[split == "train"], settings["bias"])
     network = Network(
         backbone, look, bias, n_frozen=n_frozen, batch_norm=settings["batch_norm"],
-        seed=settings["seed"],
+        dropout=settings["dropout"], seed=settings["seed"],
     )  # fmt: skip
-    load = partial(_cut, pictures, look["input_size"], settings["augmentation"])
+    load = partial(
+        _cut, pictures, look["input_size"], settings["augmentation"], settings["rotation"]
+    )
     trained = train(
         network, load, labelled.task, labelled.truth, np.flatnonzero(split == "train"),
         np.flatnonzero(split == "val"), _recipe(settings), device=place, dtype=dtype,
@@ -208,8 +210,8 @@ def _learn_head(
     sd = embeddings.matrix[training].std(axis=0)
     scale = np.where(sd > 0, 1 / np.maximum(sd, 1e-12), 1).astype(np.float32)
     inputs = torch.from_numpy((embeddings.matrix - mean) * scale)
-    bias = first_bias(labelled.task, labelled.truth[training])
-    head = new_head(inputs.shape[1], bias, settings["seed"])
+    bias = first_bias(labelled.task, labelled.truth[training], settings["bias"])
+    head = new_head(inputs.shape[1], bias, settings["dropout"], settings["seed"])
 
     def load(rows: Sequence[int], training: bool) -> Callable[[], torch.Tensor]:
         del training
@@ -334,13 +336,18 @@ def _split(
 
 
 def _cut(
-    pictures: Pictures, size: int, augmentation: str, rows: Sequence[int], training: bool
+    pictures: Pictures,
+    size: int,
+    augmentation: str,
+    rotation: float,
+    rows: Sequence[int],
+    training: bool,
 ) -> Callable[[], torch.Tensor]:
     """Draw the random variation of a batch, and return a function that cuts its squares."""
     import torch
 
-    how = augmentation if training else "none"
-    cuts = [vary(pictures[row], size, how) for row in rows]
+    how = (augmentation, rotation) if training else ("none", 0.0)
+    cuts = [vary(pictures[row], size, *how) for row in rows]
     return lambda: torch.from_numpy(np.stack([cut() for cut in cuts]))
 
 
@@ -366,7 +373,7 @@ def _aligned(
 def _recipe(settings: dict[str, Any]) -> Recipe:
     from .training import Recipe
 
-    given = settings | {"patience": settings["early_stopping"]}
+    given = {"momentum": 0.0} | settings | {"patience": settings["early_stopping"]}
     return Recipe(**{each.name: given[each.name] for each in fields(Recipe)})
 
 

@@ -33,6 +33,8 @@ class Network(nn.Module):
         Number of blocks, from the first, whose weights are fixed, see :func:`blocks`.
     batch_norm : str
         ``"fixed"`` or ``"batch"``, see :func:`imagestrata.fine_tune`.
+    dropout : float
+        Share of the vector's numbers that are set to 0 in training.
     seed : int
         Seed for the new layer's weights.
     """
@@ -48,11 +50,12 @@ class Network(nn.Module):
         *,
         n_frozen: int,
         batch_norm: str,
+        dropout: float,
         seed: int,
     ) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(True)
-        self.head = new_head(look["width"], bias, seed)
+        self.head = new_head(look["width"], bias, dropout, seed)
         self.register_buffer("mean", 255 * torch.tensor(look["mean"]).view(3, 1, 1), False)
         self.register_buffer("sd", 255 * torch.tensor(look["sd"]).view(3, 1, 1), False)
         self._still = [block for _, block in [*blocks(backbone)][:n_frozen]]
@@ -80,10 +83,23 @@ class Network(nn.Module):
         return self
 
 
-def new_head(width: int, bias: NDArray[np.float32], seed: int) -> nn.Linear:
+class Head(nn.Linear):
+    """A linear layer behind dropout."""
+
+    dropout = 0.0
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return outputs for vectors."""
+        if self.dropout:
+            vectors = nn.functional.dropout(vectors, self.dropout, self.training)
+        return super().forward(vectors)
+
+
+def new_head(width: int, bias: NDArray[np.float32], dropout: float, seed: int) -> Head:
     """Return a layer with small random weights and the given biases."""
     with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
-        head = nn.Linear(width, len(bias))
+        head = Head(width, len(bias))
+    head.dropout = dropout
     nn.init.normal_(head.weight, std=_HEAD_SD, generator=torch.Generator().manual_seed(seed))
     head.bias.data = torch.from_numpy(bias.copy())
     return head

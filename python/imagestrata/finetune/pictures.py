@@ -134,13 +134,13 @@ def centre(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def vary(
-    picture: NDArray[np.uint8], size: int, augmentation: str
+    picture: NDArray[np.uint8], size: int, augmentation: str, rotation: float = 0
 ) -> Callable[[], NDArray[np.uint8]]:
-    """Draw a random crop and flip, and return a function that applies them in any thread.
+    """Draw a random variation, and return a function that applies it in any thread.
 
     Crops are torchvision's ``RandomResizedCrop`` (8 to 100% of the area, 3:4 to 4:3), and
-    half of the pictures are flipped, as in the Element. The random numbers come from torch's
-    generator.
+    half of the pictures are flipped, as in the Element. Before, pictures are rotated by up to
+    ``rotation`` degrees in either direction. The random numbers come from torch's generator.
     """
     import torch
     from PIL import Image as pil
@@ -153,11 +153,16 @@ def vary(
         top, left, height, width = RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3])
         box = (left, top, left + width, top + height)
 
+    angle = rotation * (2 * float(torch.rand(1)) - 1) if rotation else 0.0
+
     def cut() -> NDArray[np.uint8]:
+        turned = picture
+        if angle:
+            turned = np.asarray(pil.fromarray(picture).rotate(angle, pil.Resampling.BILINEAR))
         if box is None:
-            square = centre(picture, size)
+            square = centre(turned, size)
         else:
-            whole = pil.fromarray(picture)
+            whole = pil.fromarray(turned)
             square = np.asarray(whole.resize((size, size), pil.Resampling.BILINEAR, box=box))
         return square[:, ::-1] if flip else square
 

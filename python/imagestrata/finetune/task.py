@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: One label; one of several classes; any number of several labels.
 TASKS = ("binary", "multiclass", "multilabel")
 
+#: Initial biases of the last layer: they predict the shares of the labels, or are 0.
+FIRST_BIASES = ("shares", "zero")
+
 Floats: TypeAlias = NDArray[np.float32]
 
 
@@ -48,11 +51,14 @@ def loss(task: str, outputs: Tensor, truth: Tensor, weights: Tensor | None) -> T
     return mean
 
 
-def first_bias(task: str, truth: Floats) -> Floats:
-    """Return initial biases of the last layer that predict the shares of the training labels.
+def first_bias(task: str, truth: Floats, which: str = "shares") -> Floats:
+    """Return initial biases of the last layer, see :data:`FIRST_BIASES`.
 
-    With them, training does not have to learn first that some labels are rare.
+    With biases that predict the shares of the training labels, training does not have to learn
+    first that some labels are rare.
     """
+    if which == "zero":
+        return np.zeros(2 if task == "binary" else truth.shape[1], dtype=np.float32)
     positive = np.nansum(truth, axis=0) + 0.5
     negative = (truth == 0).sum(axis=0) + 0.5
     if task == "multiclass":

@@ -22,6 +22,7 @@ from ..engine import open_threads
 from ..errors import ImagestrataError, warn
 from ..files import ensure_folder, write_bytes
 from ..progress import Progress, track
+from ..wording import arg
 from .scores import MEASURES, average_scores
 from .task import Floats, class_weights, decide, loss, probabilities
 
@@ -37,6 +38,7 @@ _EVALUATION_BATCH = 16
 class Recipe:
     """Settings of training, see :func:`imagestrata.fine_tune`."""
 
+    optimizer: str
     learning_rate: float
     momentum: float
     batch_size: int
@@ -82,7 +84,7 @@ def train(
     folder: Path | None,
     progress: Progress,
 ) -> Trained:
-    """Train by stochastic gradient descent; the epoch with the lowest validation loss is kept.
+    """Train by gradient descent; the epoch with the lowest validation loss is kept.
 
     Every random number depends on the seed and the epoch only, so a continued run gives the
     same result as an uninterrupted one.
@@ -108,9 +110,7 @@ def train(
     if dtype == torch.bfloat16 or device.type == "cuda":
         model.to(memory_format=torch.channels_last)  # slower in float32 on a processor
     moving = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.SGD(
-        moving, recipe.learning_rate, recipe.momentum, fused=device.type in ("cpu", "cuda")
-    )
+    optimizer = _optimizer(moving, recipe, fused=device.type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_size, recipe.gamma)
     store = None if folder is None else _Checkpoints(folder)
     memory = _Memory() if store is None else store.recall(model, optimizer, schedule)
@@ -146,6 +146,13 @@ def train(
             advance()
     _put_back(model, best)
     return Trained(best, memory.best_epoch, pd.DataFrame(memory.rows))
+
+
+def _optimizer(moving: list[nn.Parameter], recipe: Recipe, *, fused: bool) -> torch.optim.Optimizer:
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(moving, recipe.learning_rate, recipe.momentum, fused=fused)
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return kind(moving, recipe.learning_rate, fused=fused)
 
 
 class _Passes:
@@ -259,10 +266,9 @@ class _Checkpoints:
             return _Memory()  # no state, or a damaged one: start again
         _put_back(model, without_prefix("model.", tensors))
         moving = [weight for group in optimizer.param_groups for weight in group["params"]]
-        for number, weight in enumerate(moving):
-            momentum = tensors.get(f"momentum.{number}")
-            if momentum is not None:
-                optimizer.state[weight]["momentum_buffer"] = momentum.to(weight)
+        for key, tensor in without_prefix("optimizer.", tensors).items():
+            number, name = key.split(".")
+            optimizer.state[moving[int(number)]][name] = tensor.to(moving[int(number)].device)
         with warnings.catch_warnings():
             # The schedule steps before the optimizer on purpose: its steps were taken earlier.
             warnings.simplefilter("ignore", UserWarning)
@@ -288,9 +294,9 @@ class _Checkpoints:
         tensors = {f"model.{key}": tensor for key, tensor in _copied(model).items()}
         moving = [weight for group in optimizer.param_groups for weight in group["params"]]
         for number, weight in enumerate(moving):
-            momentum = optimizer.state[weight].get("momentum_buffer")
-            if momentum is not None:
-                tensors[f"momentum.{number}"] = momentum.cpu().contiguous()
+            for name, tensor in optimizer.state[weight].items():
+                if tensor is not None:
+                    tensors[f"optimizer.{number}.{name}"] = tensor.cpu().contiguous()
         write_bytes(self._last, save(tensors, {"memory": json.dumps(vars(memory))}))
         for old in self._folder.glob("best-*.safetensors"):
             if old != self._best(memory.best_epoch):
@@ -315,7 +321,7 @@ def _is_over(memory: _Memory, recipe: Recipe) -> bool:
 
 def _warn_not_finite(memory: _Memory, recipe: Recipe) -> None:
     what = f"The loss became infinite or NaN in epoch {memory.epoch + 1}"
-    advice = f"Use a smaller learning_rate than {recipe.learning_rate:g}, such as a tenth of it."
+    advice = f"Use a smaller {arg('learning_rate')} than {recipe.learning_rate:g}, such as a tenth."
     if not memory.best_epoch:
         raise ImagestrataError(f"{what}, so there is no model.", advice)
     warn(f"{what}. Training stopped; epoch {memory.best_epoch} is kept. {advice}")

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -49,22 +49,27 @@ def tune_model(
     *,
     out: str | os.PathLike[str],
     grid: Mapping[str, Sequence[Any]] | None = None,
+    preset: str | None = None,
     encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     resize: str = DEFAULT_RESIZE,
     freeze: str | int = "none",
     augmentation: str = "crop_flip",
-    batch_norm: str = "fixed",
+    rotation: float = 0,
+    batch_norm: str | None = None,
+    bias: str | None = None,
+    dropout: float = 0,
+    optimizer: str = "sgd",
     learning_rate: float = 0.001,
     momentum: float = 0.9,
     batch_size: int = 4,
     epochs: int = 50,
     step_size: int = 7,
     gamma: float = 0.1,
-    max_gradient_norm: float | None = 5.0,
+    max_gradient_norm: float | Literal["auto"] | None = "auto",
     class_weights: bool = False,
     early_stopping: int | None = None,
-    split: Sequence[float] = (0.6, 0.2, 0.2),
+    split: Sequence[float] | None = None,
     precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
@@ -90,9 +95,10 @@ def tune_model(
         ``learning_rate``, ``momentum``, ``batch_size``, ``freeze``, ``encoder``, ...
         By default the Element's: learning rates .0005, .001 and .005, momentum .7 and .9,
         batches of 1 and 4 images.
-    encoder, weights, resize, freeze, augmentation, batch_norm, learning_rate : optional
-    momentum, batch_size, epochs, step_size, gamma, max_gradient_norm : optional
-    class_weights, early_stopping, split, precision : optional
+    preset, encoder, weights, resize, freeze, augmentation, rotation, batch_norm : optional
+    bias, dropout, optimizer, learning_rate, momentum, batch_size, epochs : optional
+    step_size, gamma, max_gradient_norm, class_weights, early_stopping, split : optional
+    precision : optional
         Arguments of :func:`imagestrata.fine_tune`, with the same defaults. They apply to all
         points of a grid that does not contain them.
     overwrite : bool, default False
@@ -125,7 +131,10 @@ def tune_model(
     given = {name: value for name, value in locals().items() if name in _DEFAULTS}
     seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
-    points = _points(ELEMENT_GRID if grid is None else grid, given)
+    if grid is None:
+        # Adam has no momentum to try.
+        grid = {k: v for k, v in ELEMENT_GRID.items() if k != "momentum" or optimizer == "sgd"}
+    points = _points(grid, given)
     checked = [check_settings(**(given | point), seed=seed) for point in points]
     folder = make_folder(out)
     labelled = labelled_images(images, labels, task, folder, overwrite, progress, engine)
