@@ -8,7 +8,8 @@
 #'   and the range of its middle 80 percent. `"map"`: the images as points on a plane. The number of
 #'   a cluster is above the median of its images, unless it would overlap that of a larger cluster.
 #'   The clusters share eight colours, such that clusters of the same colour are far apart; the
-#'   residual is grey.
+#'   residual is grey. `"searches"`: the search for the number of clusters in each iteration, the
+#'   goodness of fit of each number that was tried; orange points were kept.
 #' @param points For `"map"`: the result of [map_images()].
 #' @param keywords For `"map"`: the result of [cluster_keywords()]. The first term of each cluster
 #'   is beside its number if there is room.
@@ -22,16 +23,20 @@
 #' autoplot(topics)
 #' autoplot(topics, "sizes")
 #' autoplot(topics, "silhouettes")
-autoplot.imagestrata_clustering <- function(object,
-                                            type = c("trace", "sizes", "silhouettes", "map"),
-                                            points = NULL,
-                                            keywords = NULL,
-                                            ...) {
+autoplot.imagestrata_clustering <- function(
+    object,
+    type = c("trace", "sizes", "silhouettes", "map", "searches"),
+    points = NULL,
+    keywords = NULL,
+    ...) {
   check_dots(...)
   type <- rlang::arg_match(type)
   check_unused(type == "map", 'type = "map"', points = points, keywords = keywords)
   if (type == "map") {
     return(plot_points(object, points, keywords))
+  }
+  if (type == "searches") {
+    return(plot_searches(object))
   }
   if (nrow(tidy(object, if (type == "trace") "trace" else "clusters")) == 0) {
     abort_imagestrata(
@@ -67,6 +72,59 @@ plot_trace <- function(object) {
     ) +
     ggplot2::labs(x = "Iteration", y = NULL, fill = NULL) +
     theme_strata()
+}
+
+# Up to 12 iterations have a panel each. Of more, the lines share one panel, the later the darker.
+plot_searches <- function(object, call = rlang::caller_env()) {
+  searches <- attr(object, "tables")[["searches"]]
+  if (NROW(searches) == 0) {
+    abort_imagestrata(
+      "This clustering has no search for the number of clusters.",
+      hint = "Only {.code method = \"iterative\"} without {.arg k} searches; results of older
+              versions do not hold it.",
+      call = call
+    )
+  }
+  few <- length(unique(searches$iteration)) <= 12
+  plot <- ggplot2::ggplot(
+    searches, ggplot2::aes(.data$k, .data$fit, group = .data$iteration)
+  )
+  if (few) {
+    searches$panel <- factor(
+      paste("Iteration", searches$iteration), paste("Iteration", unique(searches$iteration))
+    )
+    plot <- ggplot2::ggplot(searches, ggplot2::aes(.data$k, .data$fit)) +
+      ggplot2::geom_line(colour = colours[["main"]]) +
+      ggplot2::facet_wrap(ggplot2::vars(.data$panel))
+  } else {
+    plot <- plot +
+      ggplot2::geom_line(ggplot2::aes(colour = .data$iteration), linewidth = 0.3) +
+      ggplot2::scale_colour_gradient(
+        low = colours[["pale"]], high = "#2f4a66", breaks = whole_breaks
+      )
+  }
+  plot +
+    ggplot2::geom_point(colour = colours[["main"]], size = 0.8) +
+    ggplot2::geom_point(
+      data = searches[searches$kept, ], colour = colours[["bright"]], size = 1.8
+    ) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(
+      x = "Number of clusters", y = search_criterion(object), colour = "Iteration",
+      caption = "Orange: the number that was kept"
+    ) +
+    theme_strata() +
+    ggplot2::theme(plot.caption = ggplot2::element_text(colour = colours[["soft"]]))
+}
+
+search_criterion <- function(object) {
+  criterion <- from_json(attr(object, "settings"))[["k_criterion"]] %||% "goodness of fit"
+  text <- c(
+    cohesion = "Mean silhouette of the more cohesive half", silhouette = "Mean silhouette",
+    explained_variance = "Explained variance", inertia = "Inertia, negated",
+    calinski_harabasz = "Calinski-Harabasz index", davies_bouldin = "Davies-Bouldin index, negated"
+  )
+  if (criterion %in% names(text)) text[[criterion]] else "Goodness of fit"
 }
 
 bars_of <- function(trace, column, panel, what) {

@@ -6,7 +6,7 @@ new_clustering <- function(sent, folder = NULL) {
   new_object(
     tables[["images"]],
     "imagestrata_clustering",
-    tables = tables[c("clusters", "trace", "summary")],
+    tables = tables[intersect(c("clusters", "trace", "searches", "summary"), names(tables))],
     centroids = decode_matrix(sent[["centroids"]]),
     settings = sent[["settings"]],
     folder = folder

@@ -26,10 +26,11 @@ new_result <- function(sent, class, main, ...) {
 #'   [fine_tune()], [rating_means()], or one that returns several tables, such as [tune_clusters()],
 #'   [cluster_stability()] and [read_test()].
 #' @param table The name of a table. For a clustering: `"clusters"`, one row per cluster (the
-#'   default), or `"trace"`, one row per iteration. For a model: `"history"`, the course of training
-#'   (the default); `"scores"`, the scores of the kept epoch; or `"confusion"`, the confusion
-#'   matrices. For a result of several tables see the help page of its verb; the default is the
-#'   first.
+#'   default), `"trace"`, one row per iteration, or `"searches"`, the search for the number of
+#'   clusters, one row per iteration and number tried. For a model: `"history"`, the course of
+#'   training (the default); `"scores"`, the scores of the kept epoch; or `"confusion"`, the
+#'   confusion matrices. For a result of several tables see the help page of its verb; the default
+#'   is the first.
 #' @param data A data frame with a column `image_id`, `path` or `file`, to which the columns of the
 #'   clustering are joined; by default the images as they are. Names are matched as ids, then as
 #'   paths, then as the end of exactly one path. In a scan, from [scan_images()], every file gets a
@@ -43,7 +44,9 @@ new_result <- function(sent, class, main, ...) {
 #' - `glance()` of a clustering: `n_images`, `n_clusters`, `n_residual`, `n_iterations`,
 #'   `mean_silhouette`, `method`, `encoder`, `seed`.
 #' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`; or the
-#'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`.
+#'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`; or the
+#'   searches with `iteration`, `k`, `fit` (the criterion of the search; larger is better, so that
+#'   inertia and Davies-Bouldin are negated) and `kept`. No rows if the number was given.
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, and columns of your own.
 #' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.
@@ -141,7 +144,7 @@ table_rules <- list(
     rows = "some"
   ),
   imagestrata_sweep = list(
-    needs = c("min_cluster_size", "n_clusters", "share_noise", "silhouette"), rows = "some"
+    needs = c("n_clusters", "silhouette"), rows = "some"
   ),
   imagestrata_plan = list(
     needs = c(

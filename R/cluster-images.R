@@ -51,9 +51,9 @@
 #'   default `"auto"`, exact up to 50,000 images and sampled beyond.
 #' @param exact For `"iterative"` and `"kmeans"`: `TRUE` gives the same result on any machine; by
 #'   default `FALSE`.
-#' @param n_clusters For `"kmeans"`: the number of clusters; by default 80.
+#' @param n_clusters For `"kmeans"`: the number of clusters; by default 80, see [sweep_clusters()].
 #' @param min_cluster_size For `"hdbscan"`: smallest number of images that make a cluster; by
-#'   default 50, see [sweep_min_cluster_size()].
+#'   default 50, see [sweep_clusters()].
 #' @param min_samples For `"hdbscan"`: number of near neighbours that make the place of an image
 #'   dense, less than the number of images; by default `min_cluster_size`.
 #' @param selection For `"hdbscan"`: `"eom"` (the default), the clusters that persist longest, or

@@ -170,7 +170,9 @@ send_embeddings <- function(x, name, call) {
 
 send_clustering <- function(x, call = rlang::caller_env()) {
   check_whole(x, call)
-  tables <- list(images = x, clusters = tidy(x), trace = tidy(x, "trace"))
+  # Results that an older version saved have no searches.
+  tables <- attr(x, "tables")[c("clusters", "trace", "searches")]
+  tables <- c(list(images = x), Filter(Negate(is.null), tables))
   list(
     kind = "clustering",
     tables = lapply(tables, encode_table, call = call),

@@ -58,7 +58,7 @@ _PUBLIC = {
     "Stability": "validation.stability",
     "compare_clusterings": "validation.comparison",
     "Comparison": "validation.comparison",
-    "sweep_min_cluster_size": "validation.sweep",
+    "sweep_clusters": "validation.sweep",
     "cluster_confidence": "validation.confidence",
     "compare_tags": "validation.tag_comparison",
     "TagComparison": "validation.tag_comparison",

@@ -67,7 +67,7 @@ from .validation.confidence import cluster_confidence as cluster_confidence
 from .validation.score import score_clustering as score_clustering
 from .validation.stability import Stability as Stability
 from .validation.stability import cluster_stability as cluster_stability
-from .validation.sweep import sweep_min_cluster_size as sweep_min_cluster_size
+from .validation.sweep import sweep_clusters as sweep_clusters
 from .validation.tag_comparison import TagComparison as TagComparison
 from .validation.tag_comparison import compare_tags as compare_tags
 from .validation.threshold import suggest_threshold as suggest_threshold
@@ -146,7 +146,7 @@ __all__ = [
     "score_clustering",
     "share_bundle",
     "suggest_threshold",
-    "sweep_min_cluster_size",
+    "sweep_clusters",
     "tag_frequencies",
     "tag_images",
     "tune_clusters",

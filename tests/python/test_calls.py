@@ -135,7 +135,7 @@ def test_from_a_folder_to_the_gallery(folder: Path, tmp_path: Path) -> None:
 
     clustering = {
         "kind": "clustering",
-        "tables": {name: tables[name] for name in ("images", "clusters", "trace")},
+        "tables": {name: tables[name] for name in ("images", "clusters", "trace", "searches")},
         "centroids": as_r_sends(clustered["centroids"]),
         "settings": clustered["settings"],
     }

@@ -41,7 +41,12 @@ def search(monkeypatch):
 
         monkeypatch.setitem(CRITERIA, "given", criterion)
         defaults = {"step_size": 5, "converge_window": 2, "tolerance": 0.0, "k_max": 30}
-        fit = search_k(sample, "given", rng=np.random.default_rng(1), **(defaults | arguments))
+        fit, curve = search_k(
+            sample, "given", rng=np.random.default_rng(1), **(defaults | arguments)
+        )
+        assert curve["k"].tolist() == tried
+        assert curve["fit"].tolist() == [*scores][: len(tried)]
+        assert curve.loc[curve["kept"] == 1, "k"].tolist() == [len(fit.centers)]
         return len(fit.centers), tried
 
     return call
@@ -67,7 +72,7 @@ def test_steps_end_at_k_max_and_at_the_sample(search):
 def test_stops_when_all_rows_are_apart(monkeypatch):
     sample = as_vectors(np.repeat(np.eye(4), 10, axis=0))
     monkeypatch.setattr(choose_k, "still_improves", lambda *_: True)
-    fit = search_k(
+    fit, _ = search_k(
         sample,
         "silhouette",
         step_size=3,
@@ -83,7 +88,7 @@ def test_stops_when_all_rows_are_apart(monkeypatch):
     ("criterion", "tolerance"), [("explained_variance", 0.02), ("inertia", 0.006)]
 )
 def test_ever_rising_criteria_stop_by_their_tolerance(criterion, tolerance):
-    kept = search_k(
+    kept, _ = search_k(
         as_vectors(np.random.default_rng(0).normal(size=(300, 40))),
         criterion,
         step_size=5,

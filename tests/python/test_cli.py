@@ -64,7 +64,7 @@ FILLED = {
     "score": {"answers", "files", "pairs", "judgements", "clustering", "truth", "by", "embeddings"},
     "methods": {"run"},
     "share": {"run", "out", "ratings"},
-    "sweep": {"embeddings"},
+    "sweep": {"embeddings", "out"},
     "tag": {"images", "classifier", "out", "operation"},
     "tune": {"answers", "files", "pairs", "embeddings", "out"},
 }

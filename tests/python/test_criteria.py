@@ -26,7 +26,7 @@ HALF = sorted((CLUSTER_MEANS[k] for k in FIT.labels), reverse=True)[:150]
 WANTED = {
     "cohesion": np.mean(HALF),
     "explained_variance": 1 - WITHIN / TOTAL,
-    "inertia": -WITHIN * (VECTORS.rows[:, 0].std() / MATRIX[:, 0].std()) ** 2,
+    "inertia": -WITHIN,
     "silhouette": metrics.silhouette_score(MATRIX, FIT.labels),
     "calinski_harabasz": metrics.calinski_harabasz_score(MATRIX, FIT.labels),
     "davies_bouldin": -metrics.davies_bouldin_score(MATRIX, FIT.labels),
@@ -36,6 +36,16 @@ WANTED = {
 @pytest.mark.parametrize("name", CRITERIA)
 def test_agrees_with_scikit_learn(name):
     assert CRITERIA[name](VECTORS, FIT) == pytest.approx(WANTED[name], rel=1e-3)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_inertia_is_in_the_units_of_the_vectors(exact):
+    vectors = as_vectors(np.array([[0.0], [2], [10], [14]]) * 1000, exact=exact)
+    fit = kmeans(vectors, 2, np.random.default_rng(0))
+    assert CRITERIA["inertia"](vectors, fit) == pytest.approx(-(2 * 1000**2 + 2 * 2000**2))
+    half = vectors.take(np.array([0, 1]))
+    fit = kmeans(half, 1, np.random.default_rng(0))
+    assert CRITERIA["inertia"](half, fit) == pytest.approx(-2 * 1000**2)
 
 
 @pytest.mark.parametrize("name", CRITERIA)

@@ -44,7 +44,10 @@ def test_reduce_sweep_and_cluster(invoke, tmp_path):
     assert (found["width"], found["encoder"]) == (6, "pca of hog")
     assert "pca or umap" in invoke("reduce", "--help")[1]
 
-    code, out, err = invoke("sweep", reduced, "--size", 5, "--size", 8, "--quiet", "--json")
+    code, out, err = invoke(
+        *("sweep", reduced, "--method", "hdbscan", "--value", 5, "--value", 8),
+        *("--quiet", "--json"),
+    )
     assert code == 0, err
     swept = json.loads(out)["sweep"]
     assert [row["min_cluster_size"] for row in swept] == [5, 8]

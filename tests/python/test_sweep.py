@@ -1,4 +1,4 @@
-"""The sweep over the smallest size of a cluster, and the table of confidence."""
+"""Sweeps over the number and the smallest size of clusters, and the table of confidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from imagestrata import (
@@ -15,8 +17,10 @@ from imagestrata import (
     cluster_confidence,
     cluster_images,
     score_clustering,
-    sweep_min_cluster_size,
+    sweep_clusters,
 )
+from imagestrata.clustering.cluster import METHODS
+from imagestrata.validation.sweep import SWEPT, _at_knee
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def test_three_indices_by_hand():
 
 
 def test_a_row_for_each_size(points):
-    swept = sweep_min_cluster_size(points, [10, 40, 20], progress=False)
+    swept = sweep_clusters(points, "hdbscan", [10, 40, 20], progress=False)
     assert swept["min_cluster_size"].tolist() == [10, 40, 20]
     for row in swept.itertuples():
         with warnings.catch_warnings():
@@ -71,7 +75,7 @@ def test_a_row_for_each_size(points):
 
 def test_settings_of_the_method_are_taken(points):
     settings = {"min_samples": 2, "selection": "leaf", "normalize": "l2"}
-    swept = sweep_min_cluster_size(points, [10], progress=False, **settings)
+    swept = sweep_clusters(points, "hdbscan", [10], progress=False, **settings)
     made = clustered(points, min_cluster_size=10, **settings)
     scores = score_clustering(made, embeddings=points).set_index("measure")["estimate"]
     assert swept["silhouette"].item() == pytest.approx(scores["silhouette"])
@@ -81,31 +85,168 @@ def test_settings_of_the_method_are_taken(points):
 
 def test_progress_counts_clusterings(points):
     told = []
-    sweep_min_cluster_size(points, [10, 20], progress=lambda *seen: told.append(seen))
+    sweep_clusters(points, values=[3, 5], progress=lambda *seen: told.append(seen))
     assert told == [("Sweeping", 0, 2), ("Sweeping", 1, 2), ("Sweeping", 2, 2)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sizes": []}, "`sizes` is empty"),
-        ({"sizes": [1]}, "between 2 and 110"),
-        ({"sizes": [20, 111]}, "between 2 and 110"),
-        ({"sizes": "many"}, "whole number"),
-        ({"min_samples": 0}, "`min_samples`"),
-        ({"selection": "all"}, "`selection`"),
+        ({"values": []}, "`values` is empty"),
+        ({"values": [0]}, "between 1 and 110"),
+        ({"values": [20, 111]}, "between 1 and 110"),
+        ({"values": "many"}, "whole number"),
+        ({"method": "hdbscan", "values": [1]}, "between 2 and 110"),
+        ({"method": "iterative"}, "`method`"),
+        ({"method": "hdbscan", "min_samples": 0}, "`min_samples`"),
+        ({"method": "hdbscan", "selection": "all"}, "`selection`"),
+        ({"method": "hdbscan", "n_init": 3}, "no setting 'n_init'"),
+        ({"min_samples": 3}, "no setting 'min_samples'"),
+        ({"n_init": 0}, "`n_init`"),
         ({"normalize": "l1"}, "`normalize`"),
+        ({"seed": -1}, "`seed`"),
+        ({"silhouette": "some"}, "`silhouette`"),
+        ({"sizes": [3]}, "no argument 'sizes'"),
     ],
 )
 def test_bad_arguments(points, arguments, message):
     with pytest.raises(ImagestrataError, match=message):
-        sweep_min_cluster_size(points, progress=False, **arguments)
+        sweep_clusters(points, progress=False, **arguments)
 
 
 def test_the_default_is_the_range_of_the_study():
     points = np.random.default_rng(0).normal(size=(95, 2))
-    swept = sweep_min_cluster_size(points, progress=False)
+    swept = sweep_clusters(points, "hdbscan", progress=False)
     assert swept["min_cluster_size"].tolist() == [20, 30, 40, 50, 60, 70, 80, 90]
+    assert sweep_clusters(points, progress=False)["n_clusters"].tolist() == [*range(30, 91, 10)]
+    # 90 images: 90 clusters would be one for each.
+    assert sweep_clusters(points[:90], progress=False)["n_clusters"].iloc[-1] == 80
+    with pytest.raises(ImagestrataError, match=r"only 30 images; .* begin at 30"):
+        sweep_clusters(points[:30], progress=False)
+
+
+def test_numbers_of_clusters_by_hand():
+    line = np.array([[0.0], [2], [10], [14]])
+    swept = sweep_clusters(line, values=[1, 2, 3, 4], progress=False)
+    # Mean 6.5; means 1 and 12; only 0 and 2 together; nothing together.
+    total = 6.5**2 + 4.5**2 + 3.5**2 + 7.5**2
+    assert swept["inertia"].tolist() == pytest.approx([total, 10, 2, 0])
+    shares = [0, 1 - 10 / total, 1 - 2 / total, 1]
+    assert swept["explained_variance"].tolist() == pytest.approx(shares)
+    assert swept["silhouette"][1] == pytest.approx(np.mean([10 / 12, 8 / 10, 5 / 9, 9 / 13]))
+    # One cluster, and one for each image, have none.
+    assert swept["silhouette"].isna().tolist() == [True, False, False, True]
+    # Above the line from 0 to 1: shares of .91 and .98 less 1/3 and 2/3.
+    assert swept["knee"].tolist() == [False, True, False, False]
+
+
+def test_numbers_of_clusters_agree_with_scikit_learn():
+    X = np.random.default_rng(2).normal(size=(300, 6)).astype(np.float32) * 50 + 400
+    X[:100] += 90
+    values = [9, 2, 5]
+    for settings in ({}, {"normalize": "l2"}, {"exact": True}, {"n_components": 3}):
+        swept = sweep_clusters(X, values=values, progress=False, **settings)
+        assert swept["n_clusters"].tolist() == values
+        space = X / np.linalg.norm(X, axis=1, keepdims=True) if "normalize" in settings else X
+        if "n_components" in settings:
+            space = PCA(3, svd_solver="full").fit_transform(X.astype(np.float64))
+        for row in swept.itertuples():
+            made = cluster_images(
+                X, "kmeans", n_clusters=row.n_clusters, progress=False, **settings
+            )
+            labels = made.images["cluster"].to_numpy()
+            means = np.stack([space[labels == k].mean(axis=0) for k in range(1, labels.max() + 1)])
+            # The same partition by scikit-learn, which only measures it.
+            theirs = KMeans(len(means), init=means, n_init=1, max_iter=1).fit(space)
+            assert (theirs.labels_ + 1 == labels).mean() > 0.97
+            within = ((space - means[labels - 1]) ** 2).sum()
+            assert row.inertia == pytest.approx(within, rel=1e-4)
+            assert row.inertia == pytest.approx(theirs.inertia_, rel=0.01)
+            total = ((space - space.mean(axis=0)) ** 2).sum()
+            assert row.explained_variance == pytest.approx(1 - within / total, abs=1e-4)
+            assert row.silhouette == pytest.approx(silhouette_score(space, labels), abs=1e-4)
+            assert row.calinski_harabasz == pytest.approx(
+                calinski_harabasz_score(space, labels), rel=1e-3
+            )
+            assert row.davies_bouldin == pytest.approx(
+                davies_bouldin_score(space, labels), rel=1e-3
+            )
+
+
+def test_inertia_is_about_as_low_as_scikit_learn_finds():
+    X = np.random.default_rng(3).normal(size=(600, 8))
+    swept = sweep_clusters(X, values=[5, 20, 60], progress=False)
+    theirs = [KMeans(k, n_init=10, random_state=0).fit(X).inertia_ for k in (5, 20, 60)]
+    assert (swept["inertia"] < 1.02 * np.array(theirs)).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "knee"),
+    [
+        ([0, 0.5, 0.9, 0.95, 1], 2),
+        ([0, 0.25, 0.5, 0.75, 1], None),  # a line
+        ([0, 0.1, 0.2, 0.4, 1], None),  # below it
+        ([0.5, 0.5, 0.5, 0.5, 0.5], None),
+    ],
+)
+def test_a_knee_is_farthest_above_the_chord(y, knee):
+    x, y = np.array([10, 20, 30, 40, 50]), np.array(y, dtype=float)
+    wanted = np.arange(5) == (-1 if knee is None else knee)
+    assert _at_knee(x, y).tolist() == wanted.tolist()
+    order = np.array([3, 0, 4, 2, 1])
+    assert _at_knee(x[order], y[order]).tolist() == wanted[order].tolist()
+    assert not _at_knee(x[:1], y[:1]).any()
+
+
+def test_few_distinct_vectors_are_said():
+    X = np.repeat(np.eye(3), 5, axis=0)
+    with pytest.warns(UserWarning, match="Only 3 vectors are distinct"):
+        swept = sweep_clusters(X, values=[2, 3, 6], progress=False)
+    assert swept["inertia"].tolist()[1:] == pytest.approx([0, 0])
+    assert swept["explained_variance"].tolist()[1:] == pytest.approx([1, 1])
+    with pytest.warns(UserWarning, match="Only 1 vector is distinct"):
+        same = sweep_clusters(np.ones((9, 2)), values=[1, 2], progress=False)
+    assert same["explained_variance"].isna().all() and not same["knee"].any()
+
+
+@pytest.mark.parametrize("method", ["kmeans", "hdbscan"])
+def test_an_interrupted_sweep_continues(method, points, tmp_path, monkeypatch):
+    values = [5, 10, 15]
+    whole = sweep_clusters(points, method, values, progress=False)
+    kind, fitted = METHODS[method], []
+    compute = kind._partition
+
+    def stop(self, *arguments):
+        fitted.append(self.get_params()[SWEPT[method][0]])
+        if len(fitted) == 2:
+            raise KeyboardInterrupt
+        return compute(self, *arguments)
+
+    monkeypatch.setattr(kind, "_partition", stop)
+    out = {"out": tmp_path / "run", "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        sweep_clusters(points, method, values, **out)
+    continued = sweep_clusters(points, method, values, **out)
+    assert fitted == [5, 10, 10, 15]
+    pd.testing.assert_frame_equal(continued, whole)
+    pd.testing.assert_frame_equal(sweep_clusters(points, method, values, **out), whole)
+    assert len(fitted) == 4
+    with pytest.raises(ImagestrataError, match=r"already holds the step 'sweep' with `?values"):
+        sweep_clusters(points, method, [5, 10], **out)
+    fewer = sweep_clusters(points, method, [5, 10], overwrite=True, **out)
+    pd.testing.assert_frame_equal(
+        fewer.drop(columns="knee", errors="ignore"), whole[:2].drop(columns="knee", errors="ignore")
+    )
+
+
+def test_beyond_50_000_images_silhouettes_are_sampled(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(900, 3))
+    exact = sweep_clusters(X, values=[2], progress=False)
+    monkeypatch.setattr("imagestrata.clustering.silhouette.MOST_EXACT", 800)
+    sampled = sweep_clusters(X, values=[2], progress=False)
+    assert sampled["silhouette"][0] != exact["silhouette"][0]
+    assert sampled["silhouette"][0] == pytest.approx(exact["silhouette"][0], abs=0.02)
+    assert sampled["inertia"][0] == pytest.approx(exact["inertia"][0])
 
 
 @pytest.fixture

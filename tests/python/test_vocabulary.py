@@ -185,7 +185,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "compare_clusterings": ims.compare_clusterings(
                 clustering, dense, truth=kinds.rename(columns={"kind": "label"})
             ),
-            "sweep_min_cluster_size": ims.sweep_min_cluster_size(embeddings, [5, 10], **quiet),
+            "sweep_clusters": ims.sweep_clusters(embeddings, values=[5, 10], **quiet),
+            "sweep of sizes": ims.sweep_clusters(embeddings, "hdbscan", [5, 10], **quiet),
             "suggest_threshold": ims.suggest_threshold(embeddings, n_draws=2, k=5, **quiet),
             "cluster_confidence": ims.cluster_confidence(dense),
             "confidence of each": ims.cluster_confidence(dense, by_cluster=True),

@@ -60,6 +60,7 @@ methods_of_classes <- tibble::tribble(
   "`Clustering.images`", "the tibble itself, `augment(x)`",
   "`Clustering.clusters`", "`tidy(x)`",
   "`Clustering.trace`", "`tidy(x, \"trace\")`",
+  "`Clustering.searches`", "`tidy(x, \"searches\")`",
   "`Clustering.summary`", "`glance(x)`",
   "`Clustering.predict(embeddings)`", "`predict(x, new_data)`",
   "`FineTunedModel.load(folder)`", "`read_model(folder)`",

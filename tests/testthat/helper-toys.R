@@ -53,10 +53,17 @@ toy_clustering <- function(trace = TRUE) {
     n_images = 6L, n_clusters = 2L, n_residual = 1L, n_iterations = 2L, mean_silhouette = 0.4,
     method = "iterative", encoder = "hog", seed = 0L
   )
+  searches <- tibble::tibble(
+    iteration = c(1L, 1L, 1L, 2L, 2L), k = c(2L, 3L, 4L, 2L, 3L), fit = c(0.2, 0.5, 0.4, 0.3, 0.1),
+    kept = c(FALSE, TRUE, FALSE, TRUE, FALSE)
+  )
   if (!trace) {
     steps <- steps[0, ]
+    searches <- searches[0, ]
   }
-  tables <- list(images = images, clusters = clusters, trace = steps, summary = line)
+  tables <- list(
+    images = images, clusters = clusters, trace = steps, searches = searches, summary = line
+  )
   new_clustering(list(
     tables = lapply(tables, encode_table),
     centroids = encode_matrix(matrix(1:4, nrow = 2)),

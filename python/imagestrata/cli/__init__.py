@@ -39,7 +39,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (fine_tune, ("fine_tune",), ()),
     (predict, ("predict_labels",), ()),
     (cluster, ("cluster_images",), ("encoder", "weights")),
-    (sweep, ("sweep_min_cluster_size",), ()),
+    (sweep, ("sweep_clusters",), ()),
     (compare, ("compare_clusterings",), ()),
     (gallery, ("image_gallery", "map_images", "plot_montage"), ("map_images.method",)),
     (keywords, ("cluster_keywords",), ()),

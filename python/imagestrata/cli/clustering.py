@@ -32,12 +32,16 @@ def cluster(run_folder: RunFolder, settings: Settings, name: Name = None) -> Sai
     return clustering_summary(clustering), cluster_line(clustering)
 
 
-def sweep(run_folder: RunFolder, settings: Settings) -> Said:
-    """Compare minimum cluster sizes for the method hdbscan."""
+def sweep(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
+    """Compare numbers of clusters (kmeans), or minimum sizes of a cluster (hdbscan).
+
+    A run holds one sweep: give another --name, or use --overwrite.
+    """
     from ..files import write_table
 
+    run_folder = placed(run_folder, name)
     embeddings = embedded(run_folder)
-    swept = imagestrata.sweep_min_cluster_size(embeddings, **settings("sweep_min_cluster_size"))
+    swept = imagestrata.sweep_clusters(embeddings, **settings("sweep_clusters", out=run_folder))
     write_table(run_folder / "sweep.csv", swept)
     lines = swept.round(3).to_string(index=False), f"Table: {run_folder / 'sweep.csv'}"
     return {"sweep": records(swept)}, *lines

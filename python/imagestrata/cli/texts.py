@@ -117,7 +117,6 @@ HELP = {
     "similarity_threshold": "The mean silhouette above which a cluster is cohesive.",
     "singles": "Also sample clusters of one image.",
     "size": "The largest side of a crop, in pixels.",
-    "sizes": "A minimum cluster size to compare.",
     "split": "The shares of training, validation and test images; by default 0.6, 0.2 and 0.2.",
     "step_size": "The step between the values of K in the search.",
     "stop_size": "Stop when fewer images remain; by default 20.",
@@ -130,6 +129,7 @@ HELP = {
     "timeout": "The longest time to wait for an answer, in seconds.",
     "to": "The tool of the annotators: page, qualtrics, labelstudio or csv.",
     "tokens_per_image": "Tokens per image, for the estimate of the cost.",
+    "values": "A number of clusters (kmeans) or a minimum size (hdbscan) to compare.",
     "view": "Open the page in a browser.",
     "warning": "A text that annotators see before the first image.",
     "weighted": "Weight pairs so that they represent all pairs of images.",
@@ -158,6 +158,7 @@ HELP = {
     "sample_pairs.n": "The number of pairs.",
     "scan_images.exclude": "A pattern of files to ignore, such as '*_thumb.jpg'.",
     "share_bundle.noise": "Noise on embeddings, as a share of their standard deviation.",
+    "sweep_clusters.method": "kmeans or hdbscan.",
     "tune_clusters.residual": "Treatment of images in no cluster: alone or drop.",
 }
 

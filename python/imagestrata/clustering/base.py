@@ -50,12 +50,15 @@ class Partition(NamedTuple):
         Iteration in which the row's cluster was found, from 1; arbitrary for the residual.
     trace : DataFrame
         See :func:`trace_table`.
+    searches : DataFrame
+        See :func:`search_table`.
     """
 
     labels: NDArray[np.intp]
     silhouettes: NDArray[np.float64]
     iterations: NDArray[np.intp]
     trace: pd.DataFrame
+    searches: pd.DataFrame
 
 
 class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -166,8 +169,7 @@ def fit_estimator(
     # The checked array no longer refers to the file in which the vectors are.
     X = as_rows(given if X.base is given else X, estimator.normalize)
     seed = plain_seed(estimator.random_state)
-    space = reduced(X, estimator.n_components, seed)
-    with _engine(space, engine) as opened:
+    with opened_space(estimator, X, seed, engine) as (space, opened):
         found = estimator._partition(space, seed, cached, progress, opened)
     order = _order_by_size(found.labels)
     estimator.labels_ = order[found.labels]
@@ -176,8 +178,19 @@ def fit_estimator(
     estimator.cluster_centers_ = centroids(X, estimator.labels_, len(order) - 1)
     estimator.distances_ = centroid_distances(X, estimator.cluster_centers_, estimator.labels_)
     estimator.trace_ = found.trace
+    estimator.searches_ = found.searches
     estimator.n_iter_ = len(found.trace)
     return estimator
+
+
+@contextmanager
+def opened_space(
+    estimator: ClusterEstimator, X: Rows, seed: int, engine: Any
+) -> Iterator[tuple[Rows, Engine]]:
+    """The vectors that an estimator partitions, from scaled ones, and the engine for them."""
+    space = reduced(X, estimator.n_components, seed)
+    with _engine(space, engine) as opened:
+        yield space, opened
 
 
 @contextmanager
@@ -204,6 +217,20 @@ def trace_table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
+#: Columns of the searches for K: the number of clusters, its goodness of fit (larger is better),
+#: and whether it was kept.
+SEARCHED = {"k": "int64", "fit": "float64", "kept": "bool"}
+
+
+def search_table(curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The searches for K in all iterations, with fixed column types, also without rows."""
+    types = {"iteration": "int64"} | SEARCHED
+    found = [curve.assign(iteration=number) for number, curve in enumerate(curves, 1)]
+    found = [curve for curve in found if len(curve)]
+    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(types))
+    return table[list(types)].astype(types)
+
+
 def inner_silhouettes(
     X: Rows, labels: NDArray[np.intp], measure: str, engine: Engine
 ) -> NDArray[np.float64]:
@@ -223,7 +250,7 @@ def single_partition(
     n, k = len(labels), int(labels.max()) + 1
     mean_size = (labels >= 0).sum() / k if k else np.nan
     trace = trace_table([(1, n, k, k, mean_size, time.perf_counter() - start)])
-    return Partition(labels, scores, np.ones_like(labels), trace)
+    return Partition(labels, scores, np.ones_like(labels), trace, search_table([]))
 
 
 def plain_seed(random_state: Any) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 
 from .criteria import CRITERIA
 from .kmeans import Fit, lloyd, seed_centers
@@ -18,8 +21,8 @@ def search_k(
     tolerance: float,
     k_max: int,
     rng: np.random.Generator,
-) -> Fit:
-    """Raise k by steps while goodness of fit improves; return the best fit.
+) -> tuple[Fit, pd.DataFrame]:
+    """Raise k by steps while goodness of fit improves; return the best fit, and all scores.
 
     Every fit starts from its own seeds. (Starting from the centres of the previous fit
     is faster, but fits with large k then inherit the faults of earlier ones and are
@@ -34,7 +37,14 @@ def search_k(
         all_distinct = len(fits[-1].centers) < k
         if all_distinct or not still_improves(scores, converge_window, tolerance * step_size):
             break
-    return fits[int(np.argmax(scores))]
+    best = int(np.argmax(scores))
+    return fits[best], search_curve([len(fit.centers) for fit in fits], scores, best)
+
+
+def search_curve(k: Sequence[int], scores: Sequence[float], best: int) -> pd.DataFrame:
+    """The scores of a search: k, fit, and kept (1 for the best, else 0), all float64."""
+    kept = np.arange(len(scores)) == best
+    return pd.DataFrame({"k": k, "fit": scores, "kept": kept}, dtype="float64")
 
 
 def still_improves(scores: list[float], window: int, tolerance: float) -> bool:

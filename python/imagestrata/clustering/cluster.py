@@ -148,10 +148,10 @@ def cluster_images(
         "iterative", "kmeans": compute the same labels on any machine; by default False.
     n_clusters : int, optional
         "kmeans": the number of clusters; by default 80 (in the paper the fit improves little
-        beyond it).
+        beyond it), see :func:`sweep_clusters`.
     min_cluster_size : int, optional
         "hdbscan": smallest number of images that form a cluster; by default 50, see
-        :func:`sweep_min_cluster_size`.
+        :func:`sweep_clusters`.
     min_samples : int, optional
         "hdbscan": number of near neighbours that an image needs to count as densely
         surrounded; by default equal to ``min_cluster_size`` (the library).
@@ -371,6 +371,7 @@ def _as_tables(
         images=images,
         clusters=clusters,
         trace=estimator.trace_,
+        searches=estimator.searches_,
         centroids=estimator.cluster_centers_.astype("float32"),
         settings={
             **arguments,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
+from .base import search_table
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -57,6 +59,10 @@ class Clustering(Shown):
     settings : dict
         The ``method`` and its settings, the ``seed``, and the ``encoder`` with all
         settings that determine the vectors.
+    searches : DataFrame
+        The search for the number of clusters in each iteration, one row per number tried:
+        iteration, k, fit (the ``k_criterion``; larger is better), kept. No rows if the number
+        was given, for other methods, and in run folders of older versions.
     """
 
     images: pd.DataFrame
@@ -64,6 +70,7 @@ class Clustering(Shown):
     trace: pd.DataFrame
     centroids: NDArray[np.float32]
     settings: dict[str, Any]
+    searches: pd.DataFrame = field(default_factory=partial(search_table, []))
 
     @classmethod
     def from_labels(
@@ -254,6 +261,7 @@ class Clustering(Shown):
         write_table(folder / "clustering.parquet", self.images)
         write_table(folder / "clusters.parquet", self.clusters)
         write_table(folder / "trace.parquet", self.trace)
+        write_table(folder / "searches.parquet", self.searches)
         write_table(folder / "centroids.parquet", centroids)
         write_json(folder / "clustering.json", self.settings)
 
@@ -270,12 +278,15 @@ class Clustering(Shown):
         try:
             settings = read_json(folder / "clustering.json")
             centroids = read_table(folder / "centroids.parquet")
+            # Older versions stored no searches.
+            searches = folder / "searches.parquet"
             return cls(
                 images=located(read_table(folder / "clustering.parquet"), folder),
                 clusters=read_table(folder / "clusters.parquet"),
                 trace=read_table(folder / "trace.parquet"),
                 centroids=_stack(centroids["centroid"], settings["width"]),
                 settings=settings,
+                searches=read_table(searches) if searches.exists() else search_table([]),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ImagestrataError):

@@ -22,7 +22,7 @@ def explained_variance(vectors: Vectors, fit: Fit) -> float:
 
 def inertia(vectors: Vectors, fit: Fit) -> float:
     """Within-cluster sum of squares, negated; in the units of the vectors."""
-    return -fit.inertia
+    return -fit.inertia / vectors.scale**2
 
 
 def silhouette(vectors: Vectors, fit: Fit) -> float:

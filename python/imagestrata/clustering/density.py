@@ -43,7 +43,7 @@ class DensityClustering(ClusterEstimator):
     min_cluster_size : int, default 50
         Smallest number of images that form a cluster. (The study from which this method is
         taken tried 50, 100 and 200, and found 50 best; see
-        :func:`imagestrata.sweep_min_cluster_size`.)
+        :func:`imagestrata.sweep_clusters`.)
     min_samples : int, optional
         Number of near neighbours that an image needs to count as densely surrounded; larger
         values give more noise. At most the number of images less one. By default equal to

@@ -16,8 +16,16 @@ from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_choice, check_float, check_int
 from ..wording import arg, quote
-from .base import ClusterEstimator, Partition, TableCache, digest, trace_table
-from .choose_k import search_k
+from .base import (
+    SEARCHED,
+    ClusterEstimator,
+    Partition,
+    TableCache,
+    digest,
+    search_table,
+    trace_table,
+)
+from .choose_k import search_curve, search_k
 from .criteria import CRITERIA
 from .kmeans import Fit, kmeans
 from .silhouette import pick_measure, silhouettes
@@ -109,6 +117,10 @@ class IterativeKMeans(ClusterEstimator):
     trace_ : DataFrame
         One row per iteration: iteration, n_remaining (before it), k (clusters
         fitted), n_cohesive (that left), mean_size (of these), seconds.
+    searches_ : DataFrame
+        The search for the number of clusters: iteration, k, fit (``k_criterion``, larger is
+        better: inertia and Davies-Bouldin are negated), kept. One row per number tried on the
+        sample of the iteration; no rows with a given ``k``.
     n_iter_ : int
         Number of iterations.
     n_features_in_ : int
@@ -240,6 +252,7 @@ class IterativeKMeans(ClusterEstimator):
         iterations = np.zeros(n, dtype=np.intp)
         remaining = np.arange(n)
         trace: list[tuple[float, ...]] = []
+        curves: list[pd.DataFrame] = []
         misses = 0
         with track(progress, "Clustering", n) as advance:
             while len(remaining) >= self.stop_size and misses < self.patience:
@@ -254,11 +267,13 @@ class IterativeKMeans(ClusterEstimator):
                 labels[remaining[left]] = labels.max() + 1 + found[left]
                 iterations[remaining[left]] = number
                 trace.append(_trace_row(number, made, found))
+                # Parts of an older version have no curve.
+                curves.append(made.reindex(columns=list(SEARCHED)).dropna())
                 remaining = remaining[~left]
                 misses = 0 if left.any() else misses + 1
                 advance(int(left.sum()))
             advance(len(remaining))
-        return Partition(labels, scores, iterations, trace_table(trace))
+        return Partition(labels, scores, iterations, trace_table(trace), search_table(curves))
 
     def _fit_remaining(
         self,
@@ -270,18 +285,22 @@ class IterativeKMeans(ClusterEstimator):
     ) -> pd.DataFrame:
         """Cluster (from 0, all used) and silhouette of each row in one iteration.
 
+        The first rows also hold the scores of the search for K (``search_curve()``), so that
+        both are stored together or not at all.
+
         The arguments in :attr:`after_fit` must not be used here.
         """
         start = time.perf_counter()
         rng = np.random.default_rng([seed, number])
         vectors = as_vectors(X.select(remaining), exact=self.exact, engine=engine)
-        fit = fit_kmeans(self, vectors, rng)
+        fit, curve = fit_kmeans(self, vectors, rng)
         # By the number of all images, so that a run uses one measure.
         measure = pick_measure(self.silhouette, len(X))
         scores = silhouettes(vectors, fit.labels, measure, rng)
         _, codes = np.unique(fit.labels, return_inverse=True)
         seconds = time.perf_counter() - start
-        return pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})
+        made = pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})
+        return made.join(curve)
 
     def _release(self, fit: pd.DataFrame) -> NDArray[np.intp]:
         """For each row, the number of its cluster among those that leave; -1 if it stays."""
@@ -297,13 +316,19 @@ class IterativeKMeans(ClusterEstimator):
         return released
 
 
-def fit_kmeans(settings: IterativeKMeans, vectors: Vectors, rng: np.random.Generator) -> Fit:
-    """Fit k-means to all vectors, with the given number of clusters or one found on a sample."""
+def fit_kmeans(
+    settings: IterativeKMeans, vectors: Vectors, rng: np.random.Generator
+) -> tuple[Fit, pd.DataFrame]:
+    """Fit k-means to all vectors, with the given number of clusters or one found on a sample.
+
+    Returns the fit, and the scores of the search.
+    """
     n = len(vectors)
     if settings.k is not None:
-        return kmeans(vectors, min(settings.k, n // 2), rng, settings.n_init)
+        fit = kmeans(vectors, min(settings.k, n // 2), rng, settings.n_init)
+        return fit, search_curve([], [], 0)
     size = min(settings.sample_size, n)
-    best = search_k(
+    best, curve = search_k(
         vectors.take(np.sort(rng.choice(n, size, replace=False))),
         settings.k_criterion,
         step_size=settings.step_size,
@@ -312,7 +337,7 @@ def fit_kmeans(settings: IterativeKMeans, vectors: Vectors, rng: np.random.Gener
         k_max=_largest_k(settings, size),
         rng=rng,
     )
-    return kmeans(vectors, len(best.centers), rng, settings.n_init, best.centers)
+    return kmeans(vectors, len(best.centers), rng, settings.n_init, best.centers), curve
 
 
 def _largest_k(settings: IterativeKMeans, n_sampled: int) -> int:

@@ -14,6 +14,7 @@ STEPS = (
             "clustering.parquet",
             "clusters.parquet",
             "trace.parquet",
+            "searches.parquet",
             "centroids.parquet",
             "clustering.json",
         ),

@@ -51,6 +51,8 @@ class Vectors:
         Number of rows that enter sums; for a shard, the number of the whole matrix.
     engine : Engine or None
         Engine that processes shards; with None they are processed one after the other.
+    scale : float
+        Distances between rows are this many times those of the given vectors.
     """
 
     rows: Rows
@@ -59,6 +61,7 @@ class Vectors:
     largest_square: float
     n_summed: int
     engine: Engine | None = None
+    scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.square_norms)
@@ -75,7 +78,8 @@ class Vectors:
     def take(self, key: NDArray[np.intp]) -> Vectors:
         """Some of the rows in memory, as a matrix of their own; not for other machines."""
         here = None if self.engine is None or self.engine.remote else self.engine
-        return _vectors(Rows(self.rows[key]), self.square_norms[key], self.exact, here)
+        rows = Rows(self.rows[key])
+        return _vectors(rows, self.square_norms[key], self.exact, here, self.scale)
 
     def map_shards(
         self, work: Callable[..., _Result], *along: NDArray[Any], **given: Any
@@ -139,7 +143,7 @@ def as_vectors(
     scaled = rows.map(scaling, engine)
     parts = [scaled.select(shard) for shard in shards(len(rows))]
     norms = np.concatenate(list(map_in_order(engine, _square_norms, parts)))
-    return _vectors(scaled, norms, exact, engine)
+    return _vectors(scaled, norms, exact, engine, scaling.scale)
 
 
 def sum_rows(rows: NDArray[Any], labels: NDArray[np.intp], k: int) -> NDArray[Any]:
@@ -191,9 +195,11 @@ def _scaling(
     return _Scaling(center, scale * 2.0**bits, exact)
 
 
-def _vectors(rows: Rows, square_norms: NDArray[Any], exact: bool, engine: Engine | None) -> Vectors:
+def _vectors(
+    rows: Rows, square_norms: NDArray[Any], exact: bool, engine: Engine | None, scale: float
+) -> Vectors:
     largest = 4.0 * float(square_norms.max(initial=0.0))
-    return Vectors(rows, square_norms, exact, largest, len(square_norms), engine)
+    return Vectors(rows, square_norms, exact, largest, len(square_norms), engine, scale)
 
 
 def _extent(shard: Rows) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:

@@ -15,8 +15,6 @@ STEPS = (
             "embeddings/encoder.json",
             "embeddings/images.parquet",
             "embeddings/vectors.*",
-            "sweep.csv",
-            "sweep.png",
         ),
     ),
 )

@@ -631,7 +631,7 @@ def _readme(folder: Path, protected: Mapping[str, Any], n_images: int, linked: f
         "images.parquet": "every file that was scanned, with its status and reason",
         "embeddings": "a vector for each of the {n:,} images",
         "clustering.parquet": "the cluster of each image (-1: none); see also clusters.parquet,\n"
-        "    trace.parquet, centroids.parquet, clustering.json",
+        "    trace.parquet, searches.parquet, centroids.parquet, clustering.json",
         "sample.csv": "the images that were drawn, with weights",
         "pairs.csv": "the pairs of images that were drawn, with probabilities",
         "ratings.csv": "the answers of respondents, whose numbers are random",

@@ -1,4 +1,4 @@
-"""The step of tuning in a run folder."""
+"""The steps of tuning and of sweeps in a run folder."""
 
 from __future__ import annotations
 
@@ -10,5 +10,13 @@ STEPS = (
         "tune_clusters",
         "tuning.json",
         tables=("tuning.json", "results.parquet", "selection.parquet", "heldout.parquet"),
+    ),
+    StepKind(
+        "sweep",
+        "sweep_clusters",
+        "sweep.parquet",
+        after=("embed",),
+        tables=("sweep.parquet",),
+        drawn=("sweep.csv",),
     ),
 )

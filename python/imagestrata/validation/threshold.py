@@ -112,7 +112,7 @@ def suggest_threshold(
     X = reduced(X, estimator.n_components, seed)
     size = min(estimator.sample_size, len(X))
     sample = X[np.sort(rng.choice(len(X), size, replace=False))]
-    labels = fit_kmeans(estimator, as_vectors(sample), rng).labels
+    labels = fit_kmeans(estimator, as_vectors(sample), rng)[0].labels
     k = len(np.unique(labels))
     observed = _mean_silhouettes(sample, labels, estimator.silhouette)
     null, weights = [], []
