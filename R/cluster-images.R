@@ -10,13 +10,38 @@
 #' method is an error. A setting that is `NULL` has the default given in its description, or that of
 #' `preset`.
 #'
+#' @section The neighbourhood step:
+#' By default images are clustered by who is near to whom, and not by their vectors alone. Vectors are
+#' scaled to length one, reduced to 128 principal components and scaled again. Each image is linked to
+#' its 15 nearest neighbours and to the images whose neighbour it is. The weight of a link is the
+#' number of images in both neighbourhoods, each with its own image (Jarvis and Patrick, 1973). Every
+#' vector is replaced by the weighted mean of itself and of the linked ones, 64 times: a random walk on
+#' the links (Coifman and Lafon, 2006). If that leaves less than .4 of the sum of squares that 8 times
+#' leave, 8 times is used, unless it shows few groups. Copies count once. The result is centred and
+#' scaled to length one. If images have no more neighbours in common than random vectors have, no
+#' cluster is found, and a warning says so.
+#'
+#' `"iterative"` then looks for few groups: if k-means with 2, 3, 4, 5, 6, 8 or 10 clusters puts the
+#' images of a sample into clusters with a mean silhouette of at least .9, and each of at least .5,
+#' this number is taken. Otherwise the iterations run five times from different random numbers, and
+#' the clustering with the highest mean silhouette is kept.
+#'
+#' Silhouettes are computed after the step, and are much higher than those of the vectors.
+#' Centroids, distances and predictions use your vectors, scaled to length one.
+#'
+#' @references
+#' Coifman, R. R. and Lafon, S. (2006). Diffusion maps. *Applied and Computational Harmonic Analysis*
+#' 21(1), 5-30.
+#'
+#' Jarvis, R. A. and Patrick, E. A. (1973). Clustering using a similarity measure based on shared near
+#' neighbors. *IEEE Transactions on Computers* C-22(11), 1025-1034.
+#'
 #' @param images Embeddings or a scan, from [embed_images()] or [scan_images()]; anything that
 #'   [scan_images()] takes, which is then scanned and embedded first; or vectors of your own, a row
 #'   per image: a numeric matrix or a data frame of numbers, whose row names or column `image_id`
 #'   name the images.
 #' @param method `"iterative"`, the paper's method; `"kmeans"`, a single k-means; or `"hdbscan"`,
-#'   clusters by density, which needs Python's package hdbscan and works best on vectors that
-#'   [reduce_embeddings()] reduced with UMAP.
+#'   clusters by density, which needs Python's package hdbscan.
 #' @param preset `"paper"`: the settings of the iterative method that are closest to the published
 #'   run. The encoder is not among them: the paper's is `encoder = "resnet18"`.
 #' @param k For `"iterative"`: number of clusters fitted in every iteration, at most half the number
@@ -42,18 +67,25 @@
 #' @param patience For `"iterative"`: the iterations stop after this many in a row without a
 #'   cohesive cluster; by default 3.
 #' @param n_init For `"iterative"` and `"kmeans"`: number of restarts of k-means; by default 10.
-#' @param normalize For all methods: `"l2"` scales vectors to length one; by default they stay as
-#'   they are.
+#' @param neighbors For all methods: number of neighbours of each image in the neighbourhood step,
+#'   which clusters vectors of images that moved towards their neighbours. `NULL` clusters the vectors
+#'   themselves, as in the paper. `"auto"` is 15 for `"iterative"` and `"hdbscan"` (below 300 images a
+#'   twentieth of them, at least 4), and `NULL` for `"kmeans"`, for `preset = "paper"`, for vectors of
+#'   fewer than 10 dimensions, and for those that [reduce_embeddings()] reduced with UMAP.
+#' @param normalize For all methods: `"l2"` scales vectors to length one, as `neighbors` always does;
+#'   by default they otherwise stay as they are.
 #' @param n_components For all methods: number of principal components to keep; by default the
-#'   vectors stay as they are.
+#'   vectors stay as they are. With `neighbors`, the components in which neighbours are found; by
+#'   default 128.
 #' @param silhouette For all methods: `"exact"` (every image compared with every other), `"sampled"`
 #'   (with 128 of each cluster, an estimate of the same) or `"squared"` (of squared distances); by
 #'   default `"auto"`, exact up to 50,000 images and sampled beyond.
 #' @param exact For `"iterative"` and `"kmeans"`: `TRUE` gives the same result on any machine; by
 #'   default `FALSE`.
 #' @param n_clusters For `"kmeans"`: the number of clusters; by default 80, see [sweep_clusters()].
-#' @param min_cluster_size For `"hdbscan"`: smallest number of images that make a cluster; by
-#'   default 50, see [sweep_clusters()].
+#' @param min_cluster_size For `"hdbscan"`: smallest number of images that make a cluster. By
+#'   default the square root of the number of images divided by 12, and at least 5; 50 if `neighbors`
+#'   is `NULL`; see [sweep_clusters()].
 #' @param min_samples For `"hdbscan"`: number of near neighbours that make the place of an image
 #'   dense, less than the number of images; by default `min_cluster_size`.
 #' @param selection For `"hdbscan"`: `"eom"` (the default), the clusters that persist longest, or
@@ -99,6 +131,7 @@ cluster_images <- function(images,
                            stop_size = NULL,
                            patience = NULL,
                            n_init = NULL,
+                           neighbors = "auto",
                            normalize = NULL,
                            n_components = NULL,
                            silhouette = NULL,

@@ -52,7 +52,8 @@ send_argument <- function(x, name, default, call) {
     measures = ,
     respondents = check_texts(x, name, call),
     freeze = ,
-    k_max = if (is.numeric(x)) {
+    k_max = ,
+    neighbors = if (is.numeric(x)) {
       as_whole(check_number(x, name, call = call))
     } else {
       check_string(x, name, call = call)

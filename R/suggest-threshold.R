@@ -4,7 +4,8 @@
 #' depend on the encoder, so the paper's threshold (.03) does not transfer. The function draws
 #' random vectors with the covariance of the embeddings but without cluster structure, and clusters
 #' them with as many clusters as an iteration fits. A cluster of images should be more cohesive than
-#' most clusters of such random vectors.
+#' most clusters of such random vectors. The threshold is for `cluster_images(neighbors = NULL)`:
+#' silhouettes after the neighbourhood step are much higher, and need no threshold.
 #'
 #' @param embeddings Embeddings, from [embed_images()], or a matrix of vectors of your own.
 #' @param quantile Share of the random vectors that are in clusters with a silhouette up to the

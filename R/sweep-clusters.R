@@ -16,14 +16,14 @@
 #' images are noise. Look for sizes around which the number of clusters and the share of noise
 #' change little, and look at the images.
 #'
-#' @param embeddings Embeddings, from [embed_images()] or, for `"hdbscan"`, from
-#'   [reduce_embeddings()]; or vectors of your own, as [cluster_images()] takes them.
+#' @param embeddings Embeddings, from [embed_images()] or [reduce_embeddings()]; or vectors of your
+#'   own, as [cluster_images()] takes them.
 #' @param method `"kmeans"` or `"hdbscan"`.
 #' @param values Values of the setting. By default 30, 40, ..., 300 clusters (the paper's range,
 #'   which preceded its 80 clusters), or sizes of 20, 30, ..., 90 (a study on density), in each case
 #'   only those below the number of images.
-#' @param n_init,normalize,n_components,silhouette,exact,min_samples,selection Settings of the
-#'   method, as in [cluster_images()].
+#' @param n_init,neighbors,normalize,n_components,silhouette,exact,min_samples,selection Settings
+#'   of the method, as in [cluster_images()].
 #' @param seed Each row describes the clusters that [cluster_images()] finds with the same value,
 #'   settings and seed.
 #' @param out A run folder, which stores the table. An interrupted sweep continues after its last
@@ -53,6 +53,7 @@ sweep_clusters <- function(embeddings,
                            method = "kmeans",
                            values = NULL,
                            n_init = NULL,
+                           neighbors = "auto",
                            normalize = NULL,
                            n_components = NULL,
                            silhouette = NULL,

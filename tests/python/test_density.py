@@ -41,7 +41,8 @@ POINTS = np.array([*LEFT, *FAR, *RIGHT], dtype=np.float32)
 
 
 def cluster(points=POINTS, **arguments):
-    arguments = {"min_cluster_size": 5, "min_samples": 3, "progress": False, **arguments}
+    arguments = {"min_cluster_size": 5, "min_samples": 3, "neighbors": None, **arguments}
+    arguments = {"progress": False, **arguments}
     return cluster_images(points, "hdbscan", **arguments)
 
 
@@ -93,13 +94,78 @@ def test_the_same_as_the_library():
     points[120:200] -= 4
     for chosen in [{"min_cluster_size": 15}, {"min_cluster_size": 10, "min_samples": 4}]:
         for selection in ("eom", "leaf"):
-            ours = DensityClustering(**chosen, selection=selection).fit(points)
+            ours = DensityClustering(**chosen, selection=selection, neighbors=None).fit(points)
             theirs = hdbscan.HDBSCAN(**chosen, cluster_selection_method=selection).fit(points)
             np.testing.assert_array_equal(ours.labels_ == -1, theirs.labels_ == -1)
             pairs = set(zip(ours.labels_.tolist(), theirs.labels_.tolist(), strict=True))
             assert len(pairs) == len(set(theirs.labels_.tolist())) == len(set(ours.labels_))
             np.testing.assert_array_equal(ours.probabilities_, theirs.probabilities_)
             np.testing.assert_array_equal(ours.outlier_scores_, theirs.outlier_scores_)
+
+
+def groups(sizes, width=200, seed=0):
+    """Groups about random centres, wide enough that distances of raw vectors say little."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    centres = rng.normal(size=(len(sizes), 12)) @ rng.normal(size=(12, width)) / 4
+    return (centres[labels] + rng.normal(size=(len(labels), width))).astype(np.float32), labels
+
+
+def test_the_neighbourhood_step_finds_groups_that_raw_vectors_hide():
+    from sklearn.metrics import adjusted_rand_score
+
+    X, labels = groups([12, 20, 40, 60, 80, 100, 120], seed=1)
+    found = DensityClustering().fit(X)
+    raw = DensityClustering(neighbors=None, min_cluster_size=5).fit(X)
+    assert adjusted_rand_score(labels, found.labels_) > 0.95
+    assert (found.labels_ == -1).mean() < 0.05
+    assert adjusted_rand_score(labels, raw.labels_) < 0.5
+    # The densest parts of a group are not clusters of their own.
+    assert found.labels_.max() + 1 == 7
+    centres = X / np.linalg.norm(X, axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        found.cluster_centers_[0], centres[found.labels_ == 0].mean(axis=0), atol=1e-5
+    )
+
+
+def test_the_step_is_the_library_on_its_vectors():
+    import hdbscan
+
+    from imagestrata.clustering.neighborhoods import neighborhood_rows
+    from imagestrata.embeddings.reduce import principal_components
+    from imagestrata.rows import as_rows
+
+    X, _ = groups([30, 50, 90])
+    walked = np.asarray(neighborhood_rows(as_rows(X, "l2"), 10, short=True))
+    points = principal_components(walked, 16, 0)[0].astype(float)
+    theirs = hdbscan.HDBSCAN(min_cluster_size=6, cluster_selection_epsilon=0.15).fit(points)
+    ours = DensityClustering(neighbors=10, min_cluster_size=6).fit(X)
+    pairs = set(zip(ours.labels_.tolist(), theirs.labels_.tolist(), strict=True))
+    assert len(pairs) == len(set(theirs.labels_.tolist())) == len(set(ours.labels_))
+    np.testing.assert_allclose(ours.probabilities_, theirs.probabilities_, atol=5e-3)
+
+
+@pytest.mark.parametrize(("n", "size"), [(30, 5), (300, 5), (3887, 5), (18096, 11), (100_000, 26)])
+def test_the_smallest_size_follows_the_number_of_images(n, size):
+    assert DensityClustering().smallest(n, step=True) == size
+    assert DensityClustering().smallest(n, step=False) == 50
+    assert DensityClustering(min_cluster_size=7).smallest(n, step=True) == 7
+
+
+def test_the_size_that_was_used_is_recorded(tmp_path):
+    X, _ = groups([40, 60])
+    found = cluster_images(X, "hdbscan", progress=False, out=tmp_path)
+    assert found.settings["min_cluster_size"] == 5
+    assert Clustering.load(tmp_path).settings["min_cluster_size"] == 5
+    assert cluster_images(X, "hdbscan", progress=False, out=tmp_path).images.equals(found.images)
+
+
+def test_few_and_equal_images_with_the_step():
+    X = np.ones((30, 4), dtype=np.float32)
+    with pytest.warns(UserWarning, match="vectors of all images"):
+        assert (cluster_images(X, "hdbscan", progress=False).images["cluster"] == -1).all()
+    with pytest.warns(UserWarning, match="4 images are fewer"):
+        cluster_images(np.eye(4, dtype=np.float32), "hdbscan", progress=False)
 
 
 def test_silhouettes_leave_noise_out():
@@ -142,13 +208,17 @@ def test_whatever_the_points(seed, noise, size):
 
 def test_nothing_but_noise_is_said_with_what_to_do():
     scattered = np.random.default_rng(0).uniform(size=(40, 20)).astype(np.float32)
-    with pytest.warns(UserWarning, match=r'reduce_embeddings\(method="umap"\)') as told:
+    with pytest.warns(UserWarning, match="vectors show no groups"):
+        cluster(scattered, min_cluster_size=15, min_samples=None, neighbors="auto")
+    with pytest.warns(UserWarning, match="Try neighbors=15 with vectors that are not") as told:
         result = cluster(scattered, min_cluster_size=15, min_samples=None)
     assert "no two groups of 15 images or more" in str(told[0].message)
     assert (result.images["cluster"] == -1).all()
     assert result.clusters.empty
     with pytest.warns(UserWarning, match=r"8 images are fewer than `min_cluster_size` \(50\)"):
-        few = cluster_images(scattered[:8], "hdbscan", noise="nearest", progress=False)
+        few = cluster_images(
+            scattered[:8], "hdbscan", neighbors=None, noise="nearest", progress=False
+        )
     assert not few.images["assigned"].any()
     with pytest.warns(UserWarning, match="vectors of all images \\(30\\) are the same"):
         cluster(np.ones((30, 3), dtype=np.float32))

@@ -55,6 +55,7 @@ def test_reduce_sweep_and_cluster(invoke, tmp_path):
     assert stored["n_clusters"].tolist() == [row["n_clusters"] for row in swept]
 
     cluster = ["cluster", reduced, "--method", "hdbscan", "--min-cluster-size", 5, "--quiet"]
+    cluster += ["--neighbors", "none"]
     code, out, err = invoke(*cluster, "--json")
     assert code == 0, err
     assert json.loads(out)["n_clusters"] == swept[0]["n_clusters"]

@@ -656,7 +656,11 @@ class TestClustering:
 
     @pytest.mark.parametrize(
         "settings",
-        [{"silhouette": "sampled"}, {"silhouette": "squared", "normalize": "l2"}, {"exact": True}],
+        [
+            {"silhouette": "sampled", "neighbors": None},
+            {"silhouette": "squared", "normalize": "l2", "neighbors": None},
+            {"exact": True, "neighbors": None},
+        ],
         ids=str,
     )
     def test_same_clusters(
@@ -669,17 +673,22 @@ class TestClustering:
         pd.testing.assert_frame_equal(here.images, there.images)
         np.testing.assert_array_equal(here.centroids, there.centroids)
 
+    def test_same_clusters_after_the_neighbourhood_step(self, client: Any, stored: Any) -> None:
+        here, there = (cluster_images(stored, **QUICK, engine=one) for one in (None, client))
+        assert here.settings["neighbors"] == 15
+        pd.testing.assert_frame_equal(here.images, there.images)
+
     def test_a_worker_killed_in_a_pass_costs_nothing(
         self, client: Any, stored: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        here = cluster_images(stored, **QUICK, silhouette="squared")
+        here = cluster_images(stored, **QUICK, silhouette="squared", neighbors=None)
 
         def kill(n: int) -> None:
             if n == 30:
                 os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
 
         count_takings(monkeypatch, kill)
-        there = cluster_images(stored, **QUICK, silhouette="squared", engine=client)
+        there = cluster_images(stored, **QUICK, silhouette="squared", neighbors=None, engine=client)
         pd.testing.assert_frame_equal(here.images, there.images)
 
     def test_vectors_in_memory_stay_here(

@@ -25,6 +25,7 @@ from imagestrata import (
 )
 from imagestrata.clustering.criteria import CRITERIA
 from imagestrata.clustering.iterative import cohesive_clusters
+from imagestrata.rows import unit_rows
 
 ESTIMATORS = [
     IterativeKMeans(),
@@ -47,7 +48,12 @@ def blobs():
     return make_blobs(sizes, 12, center_box=(-9, 9), random_state=5)
 
 
-PAPER = {"k_criterion": "explained_variance", "k_tolerance": 0.006, "release_share": 1.0}
+PAPER = {
+    "k_criterion": "explained_variance",
+    "k_tolerance": 0.006,
+    "release_share": 1.0,
+    "neighbors": None,
+}
 
 
 def test_finds_groups_that_are_there(blobs):
@@ -61,6 +67,8 @@ def test_finds_groups_that_are_there(blobs):
 
 def check_invariants(model: IterativeKMeans, X: np.ndarray) -> None:
     n, labels = len(X), model.labels_
+    if model.neighbors_ is not None:
+        X = unit_rows(X)  # the step is taken from vectors of length one
     n_clusters = labels.max() + 1 if n else 0
     sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
     assert labels.shape == model.silhouettes_.shape == model.iterations_.shape == (n,)
@@ -96,7 +104,7 @@ def check_invariants(model: IterativeKMeans, X: np.ndarray) -> None:
 def runs(draw):
     seed = draw(st.integers(0, 10_000))
     rng = np.random.default_rng(seed)
-    n, d = draw(st.integers(1, 130)), draw(st.integers(1, 8))
+    n, d = draw(st.integers(1, 130)), draw(st.integers(1, 14))
     X = rng.normal(size=(draw(st.integers(1, 9)), d)) * 4
     X = X[rng.integers(len(X), size=n)] + draw(st.sampled_from([0, 0.3, 2])) * rng.normal(
         size=(n, d)
@@ -110,6 +118,7 @@ def runs(draw):
                 "stop_size": st.sampled_from([2, 20]),
                 "patience": st.integers(1, 3),
                 "n_init": st.just(2),
+                "neighbors": st.sampled_from(["auto", None, 1, 6, 500]),
                 "similarity_threshold": st.sampled_from([-1, 0.0, 0.03, 0.3]),
                 "release_share": st.sampled_from([0.0, 0.2, 1.0]),
             },
@@ -132,7 +141,9 @@ def test_invariants(run):
     np.testing.assert_array_equal(again.silhouettes_, model.silhouettes_)
 
 
-@pytest.mark.parametrize("given", [{}, PAPER, {"k": 8}, {"silhouette": "squared"}], ids=str)
+@pytest.mark.parametrize(
+    "given", [{}, PAPER, {"k": 8}, {"silhouette": "squared"}, {"neighbors": None}], ids=str
+)
 def test_invariants_with_groups(blobs, given):
     X = blobs[0]
     check_invariants(IterativeKMeans(random_state=1, **given).fit(X), X)
@@ -141,7 +152,8 @@ def test_invariants_with_groups(blobs, given):
 def test_silhouettes_are_those_of_the_images_that_remained(blobs):
     """In the first iteration with everything leaving, they are plain silhouettes."""
     X = blobs[0]
-    model = IterativeKMeans(k=6, similarity_threshold=-1, release_share=1, random_state=0).fit(X)
+    given = {"similarity_threshold": -1, "release_share": 1, "neighbors": None}
+    model = IterativeKMeans(k=6, **given, random_state=0).fit(X)
     assert model.n_iter_ == 1
     np.testing.assert_allclose(model.silhouettes_, silhouette_samples(X, model.labels_), atol=1e-4)
 
@@ -160,7 +172,7 @@ def test_release_share_bounds_what_leaves_at_once(blobs):
     X = blobs[0]
     model = IterativeKMeans(k=10, release_share=0.2, random_state=0).fit(X)
     for row in model.trace_.itertuples():
-        assert row.n_cohesive == 1 or row.n_cohesive * row.mean_size <= 0.2 * row.n_remaining
+        assert row.n_cohesive <= 1 or row.n_cohesive * row.mean_size <= 0.2 * row.n_remaining
 
 
 def test_paper_settings_search_far_and_stop(blobs):
@@ -216,7 +228,7 @@ def test_the_paper_raises_k_to_the_number_of_images(monkeypatch):
 
 
 def test_a_fixed_k_is_what_is_fitted_until_few_images_remain(blobs):
-    model = IterativeKMeans(k=30, random_state=0).fit(blobs[0])
+    model = IterativeKMeans(k=30, neighbors=None, random_state=0).fit(blobs[0])
     trace = model.trace_
     assert (trace["k"] == np.minimum(30, trace["n_remaining"] // 2)).all()
 

@@ -91,6 +91,7 @@ def whole(tmp_path: Path) -> Path:
         strata=13, sampled=65, not_sampled_strata=1, types={"image_id": "str"},
     )  # fmt: skip
     written(run, "gallery", {}, images=1399)
+    written(run, "sweep", {"method": "hdbscan", "values": [20, 50], "selection": "eom"}, n_values=2)
     written(run, "pairs", {"n": 500, "seed": 2}, pairs=500, images=700)
     written(
         run, "assign", {"groups": ["Democrat", "Republican"], "n_images": 8, "raters_per_group": 2},
@@ -133,10 +134,23 @@ We dealt 65 sampled images into 34 packets for the groups Democrat and Republica
 respondents of each group rate each image (n_images = 8; raters_per_group = 2). \
 We compared 2 clusterings by their f1 on 480 judged pairs (grid = {"k": [5, 10]}; measure = f1; \
 folds = 5). \
+We compared 2 clusterings by hdbscan, which differ in one setting (values = 20, 50; selection = \
+eom). \
 Computations used imagestrata 0.1.0, Python 3.11.7 and numpy 2.4.6.
 
 Reference: The imagestrata authors. imagestrata: Visual topics, weighted samples and honest \
 comparisons for large piles of images. Version 0.1.0 [computer software]."""
+
+
+def test_the_neighbourhood_step_is_told(tmp_path):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(4, 20)) * 4)[np.arange(80) % 4] + rng.normal(size=(80, 20))
+    cluster_images(X, out=tmp_path, progress=False)
+    told = methods_paragraph(tmp_path)
+    assert "vectors of length one moved towards those of their 4 nearest neighbours" in told
+    assert "neighbors = 4; normalize = l2" in told
+    cluster_images(X, out=tmp_path / "raw", neighbors=None, progress=False)
+    assert "moved towards" not in methods_paragraph(tmp_path / "raw")
 
 
 def test_a_whole_run_in_words(whole):

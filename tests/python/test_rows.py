@@ -156,7 +156,8 @@ def test_vectors_in_a_file_are_never_all_in_memory(tmp_path, small_shards, monke
     monkeypatch.setattr("imagestrata.clustering.kmeans._SUBSET_ROWS", 200)
     tracemalloc.start()
     try:
-        found = cluster_images(embeddings, silhouette=measure, k=5, n_init=1, progress=False)
+        raw = {"neighbors": None, "n_init": 1, "progress": False}
+        found = cluster_images(embeddings, silhouette=measure, k=5, **raw)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -32,7 +32,7 @@ def points():
 
 
 def clustered(points, **arguments):
-    return cluster_images(points, "hdbscan", progress=False, **arguments)
+    return cluster_images(points, "hdbscan", neighbors=None, progress=False, **arguments)
 
 
 def test_three_indices_by_hand():

@@ -67,7 +67,11 @@ def test_settings_of_every_method_are_in_the_signature(method):
     parameters = inspect.signature(cluster_images).parameters
     own = {name for name in METHODS[method]().get_params() if name != "random_state"}
     assert own <= set(parameters)
-    assert all(parameters[name].default is None for name in own)
+    # For `neighbors`, None is a value: "auto" is the default of the method or preset.
+    assert {name: parameters[name].default for name in own - {"neighbors"}} == dict.fromkeys(
+        own - {"neighbors"}
+    )
+    assert parameters["neighbors"].default == "auto"
     every = {name for kind in METHODS.values() for name in kind().get_params()}
     known = {
         name

@@ -292,8 +292,9 @@ def as_setting(parameter: inspect.Parameter) -> Setting:
             return Setting(parameter.name, default, held[0], many=True, alone=held[0] in plain)
         if held and outer == "tuple":
             return Setting(parameter.name, default, GenericAlias(tuple, tuple(held)))
-    none = "None" in kinds and default is not None and str not in plain
-    if none or (str in plain and len(plain) > 1):
+    several = str in plain and len(plain) > 1
+    none = "None" in kinds and default is not None and (several or str not in plain)
+    if none or several:
         return Setting(parameter.name, default, str, number=True, none=none)
     usual = type(default) if type(default) in _PLAIN.values() else str
     return Setting(parameter.name, default, plain[0] if plain else usual)

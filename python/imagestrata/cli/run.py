@@ -65,7 +65,7 @@ def check_all(images: Any, settings: Settings, out: Path) -> ClusterEstimator:
 
     The checks of each step are called without the results of the step before, which do not exist.
     """
-    from ..clustering.cluster import check_clustering_settings
+    from ..clustering.cluster import check_clustering_settings, given_settings
     from ..corpus.scan import check_images, scan_settings
     from ..embeddings.embed import check_embedding, embed_settings
     from ..files import make_folder
@@ -82,9 +82,8 @@ def check_all(images: Any, settings: Settings, out: Path) -> ClusterEstimator:
     embedded, load_encoder = embed_settings(**deciding("embed_images"))
     clustering = deciding("cluster_images")
     method, preset, seed = (clustering.pop(name) for name in ("method", "preset", "seed"))
-    given = {name: value for name, value in clustering.items() if value is not None}
     estimator = check_clustering_settings(
-        method, preset, given, seed, out, overwrite["cluster_images"]
+        method, preset, given_settings(clustering), seed, out, overwrite["cluster_images"]
     )
     sampled = sample_settings(**deciding("sample_images"))
     check_images(images, out)

@@ -23,7 +23,8 @@ from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..rows import SHARD_ROWS, Rows, as_rows, blocks, shards
 from ..validate import check_bool, check_choice, check_int, check_unmasked
-from ..wording import arg
+from ..wording import arg, quote
+from .neighborhoods import default_neighbors, neighborhood_rows
 from .silhouette import MEASURES, pick_measure, silhouettes
 from .vectors import as_vectors
 
@@ -31,6 +32,11 @@ from .vectors import as_vectors
 #: earlier call. A run folder stores iterations in this way, and tuning shares them. The
 #: name distinguishes the tables that one estimator makes from one matrix.
 TableCache = Callable[[str, Callable[[], pd.DataFrame]], pd.DataFrame]
+
+
+#: Vectors with fewer dimensions are clustered as they are by default: their angles say little,
+#: and their distances much.
+FEWEST_DIMENSIONS = 10
 
 
 def no_cache(_: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -64,17 +70,41 @@ class Partition(NamedTuple):
 class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """An estimator that partitions images into numbered clusters and a residual.
 
-    A subclass has the arguments ``normalize``, ``n_components``, ``silhouette``,
-    ``exact`` and ``random_state``, and defines :meth:`_partition`.
+    A subclass has the arguments ``neighbors``, ``normalize``, ``n_components``,
+    ``silhouette``, ``exact`` and ``random_state``, and defines :meth:`_partition`.
 
     Attributes
     ----------
+    neighbors_ : int or None
+        Neighbours of each image in the neighbourhood step; None if there was none.
+    has_groups_ : bool
+        Whether the neighbourhood step found any groups; True if there was none.
     after_fit : tuple of str
         Arguments that are applied only after the fit. Estimators that differ in no
         other argument can share one :data:`TableCache`.
     """
 
     after_fit: tuple[str, ...] = ()
+
+    def n_neighbors(self, shape: tuple[int, int]) -> int | None:
+        """Neighbours of each row in the neighbourhood step of a matrix; None without the step."""
+        if self.neighbors != "auto":
+            return None if self.neighbors is None else int(self.neighbors)
+        return default_neighbors(shape[0]) if shape[1] >= FEWEST_DIMENSIONS else None
+
+    def scaling(self, shape: tuple[int, int]) -> str | None:
+        """``normalize`` for a matrix: "l2" with the neighbourhood step."""
+        return self.normalize if self.n_neighbors(shape) is None else "l2"
+
+    def space(self, X: Rows, seed: int, engine: Engine | None = None) -> Rows:
+        """The vectors that are partitioned, from scaled ones."""
+        n_neighbors = self.n_neighbors(X.shape)
+        if n_neighbors is not None:
+            exact = getattr(self, "exact", False)
+            return neighborhood_rows(X, n_neighbors, self.n_components, exact=exact, engine=engine)
+        if self.n_components is None:
+            return X
+        return Rows(principal_components(np.asarray(X), self.n_components, seed % 2**32)[0])
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Cluster the rows of X.
@@ -109,14 +139,24 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         check_unmasked("X", X)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return nearest_centroids(as_rows(X, self.normalize), self.cluster_centers_)
+        return nearest_centroids(as_rows(X, self.scaling(X.shape)), self.cluster_centers_)
 
     def image_columns(self) -> dict[str, NDArray[Any]]:
         """Columns that only this method computes for each image, by name."""
         return {}
 
+    def decided(self) -> dict[str, Any]:
+        """Values of arguments that the fit itself decided, by name."""
+        step = self.neighbors_ is not None
+        return {"neighbors": self.neighbors_, "normalize": "l2" if step else self.normalize}
+
     def why_no_cluster(self, n: int) -> str:
         """The reason why a fit of n images found no cluster, for messages."""
+        if not self.has_groups_:
+            return (
+                "the vectors show no groups, since images have no more neighbours in common than "
+                f"random vectors have. {arg('neighbors', None)} clusters them all the same"
+            )
         return f"no cluster was cohesive in {plural(self.n_iter_, 'iteration')}"
 
     def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
@@ -133,6 +173,14 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.normalize is not None:
             check_choice("normalize", self.normalize, ["l2"])
+        if isinstance(self.neighbors, str):
+            if self.neighbors != "auto":
+                raise ImagestrataError(
+                    f'{arg("neighbors")} must be a whole number or "auto", '
+                    f"not {quote(self.neighbors)}."
+                )
+        elif self.neighbors is not None:
+            check_int("neighbors", self.neighbors, minimum=1)
         check_choice("silhouette", self.silhouette, ["auto", *MEASURES])
         exact = getattr(self, "exact", False)
         if check_bool("exact", exact) and self.n_components is not None:
@@ -167,7 +215,7 @@ def fit_estimator(
     given, X = X, validate_data(estimator, X, dtype=(np.float64, np.float32))
     estimator.check_arguments(X.shape)
     # The checked array no longer refers to the file in which the vectors are.
-    X = as_rows(given if X.base is given else X, estimator.normalize)
+    X = as_rows(given if X.base is given else X, estimator.scaling(X.shape))
     seed = plain_seed(estimator.random_state)
     with opened_space(estimator, X, seed, engine) as (space, opened):
         found = estimator._partition(space, seed, cached, progress, opened)
@@ -187,8 +235,14 @@ def fit_estimator(
 def opened_space(
     estimator: ClusterEstimator, X: Rows, seed: int, engine: Any
 ) -> Iterator[tuple[Rows, Engine]]:
-    """The vectors that an estimator partitions, from scaled ones, and the engine for them."""
-    space = reduced(X, estimator.n_components, seed)
+    """The vectors that an estimator partitions, from scaled ones, and the engine for them.
+
+    The estimator knows then what the neighbourhood step found.
+    """
+    estimator.neighbors_ = estimator.n_neighbors(X.shape)
+    with _engine(X, engine) as opened:
+        space = estimator.space(X, seed, opened)
+    estimator.has_groups_ = estimator.neighbors_ is None or bool(np.asarray(space).any())
     with _engine(space, engine) as opened:
         yield space, opened
 
@@ -258,13 +312,6 @@ def plain_seed(random_state: Any) -> int:
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def reduced(X: Rows, n_components: int | None, seed: int) -> Rows:
-    """X itself, or its first principal components in memory."""
-    if n_components is None:
-        return X
-    return Rows(principal_components(np.asarray(X), n_components, seed % 2**32)[0])
 
 
 def nearest_centroids(X: Rows, centers: NDArray[Any]) -> NDArray[np.intp]:

@@ -44,6 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "k_max": "sample",
         "similarity_threshold": 0.03,
         "release_share": 1.0,
+        "neighbors": None,
     },
 }
 
@@ -69,6 +70,7 @@ def cluster_images(
     stop_size: int | None = None,
     patience: int | None = None,
     n_init: int | None = None,
+    neighbors: int | str | None = "auto",
     normalize: str | None = None,
     n_components: int | None = None,
     silhouette: str | None = None,
@@ -97,8 +99,7 @@ def cluster_images(
     method : {"iterative", "kmeans", "hdbscan"}, default "iterative"
         "iterative" is the paper's method, see :class:`~imagestrata.IterativeKMeans`;
         "kmeans" a single k-means with ``n_clusters``, see
-        :class:`~imagestrata.SingleKMeans`; "hdbscan" finds clusters by density, best in
-        vectors from :func:`reduce_embeddings`, see
+        :class:`~imagestrata.SingleKMeans`; "hdbscan" finds clusters by density, see
         :class:`~imagestrata.DensityClustering`.
         A setting below that is left out (None) has the default of its method or preset.
         A setting of another method is an error.
@@ -138,10 +139,19 @@ def cluster_images(
         cluster; by default 3.
     n_init : int, optional
         "iterative", "kmeans": restarts of k-means; by default 10.
+    neighbors : int, "auto" or None, default "auto"
+        Neighbours of each image in the neighbourhood step, which moves vectors of length
+        one towards those of their neighbours before they are clustered. "auto" is 15 for
+        "iterative" and "hdbscan" (below 300 images a twentieth of them, at least 4), and None
+        for "kmeans", for ``preset="paper"``, for vectors of fewer than 10 dimensions and for
+        those that :func:`reduce_embeddings` reduced by UMAP. None clusters the vectors
+        themselves (the paper). See :class:`~imagestrata.IterativeKMeans`.
     normalize : {"l2"}, optional
-        Scale vectors to length one; by default they are not scaled (the paper).
+        Scale vectors to length one. With ``neighbors`` they always are; without, they are
+        not by default (the paper).
     n_components : int, optional
-        Use this number of principal components; by default the vectors (the paper).
+        Use this number of principal components; by default the vectors (the paper). With
+        ``neighbors``, the components in which neighbours are found; by default 128.
     silhouette : {"auto", "exact", "sampled", "squared"}, optional
         By default "auto": "exact" up to 50,000 images and "sampled" beyond.
     exact : bool, optional
@@ -150,8 +160,9 @@ def cluster_images(
         "kmeans": the number of clusters; by default 80 (in the paper the fit improves little
         beyond it), see :func:`sweep_clusters`.
     min_cluster_size : int, optional
-        "hdbscan": smallest number of images that form a cluster; by default 50, see
-        :func:`sweep_clusters`.
+        "hdbscan": smallest number of images that form a cluster. By default it follows the
+        number n of images: the square root of n, divided by 12, and at least 5; without the
+        neighbourhood step, 50. See :func:`sweep_clusters`.
     min_samples : int, optional
         "hdbscan": number of near neighbours that an image needs to count as densely
         surrounded; by default equal to ``min_cluster_size`` (the library).
@@ -205,6 +216,8 @@ def cluster_images(
             encoder=(encoder, DEFAULT_ENCODER),
             weights=(weights, None),
         )
+    if neighbors == "auto" and isinstance(images, Embeddings) and is_map(images):
+        settings["neighbors"] = None
     estimator = check_clustering_settings(method, preset, settings, seed, out, overwrite)
 
     def embed(given: Any) -> Embeddings:
@@ -275,7 +288,7 @@ def _warn_of_little(
         warn(
             f"Cluster 1 contains {clustering.clusters['share'].iloc[0]:.0%} of the images: the "
             "clustering hardly distinguishes them. Try other settings, or vectors of another "
-            f"encoder; before hdbscan, {verb('reduce_embeddings', method='umap')}."
+            "encoder."
         )
 
 
@@ -308,7 +321,16 @@ def check_clustering_settings(
 def given_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of methods among the arguments of a verb that have a value."""
     known = {name for kind in METHODS.values() for name in kind().get_params()}
-    return {k: value for k, value in arguments.items() if k in known and value is not None}
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name in known and (value is not None or name == "neighbors")
+    }
+
+
+def is_map(embeddings: Embeddings) -> bool:
+    """Whether UMAP placed the vectors: their distances have a meaning, their angles have none."""
+    return embeddings.encoder.get("reduced_by") == "umap"
 
 
 def make_estimator(
@@ -316,6 +338,7 @@ def make_estimator(
 ) -> ClusterEstimator:
     """The estimator of a method; an error names the settings that exist."""
     estimator = METHODS[check_choice("method", method, METHODS)](random_state=seed)
+    settings = {k: v for k, v in settings.items() if (k, v) != ("neighbors", "auto")}
     known = [name for name in estimator.get_params() if name != "random_state"]
     if preset is not None:
         settings = PRESETS[check_choice("preset", preset, PRESETS)] | dict(settings)
@@ -375,6 +398,7 @@ def _as_tables(
         centroids=estimator.cluster_centers_.astype("float32"),
         settings={
             **arguments,
+            **estimator.decided(),
             "encoder": dict(embeddings.encoder),
             "width": embeddings.matrix.shape[1],
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from functools import partial
 from typing import Any
@@ -10,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..embeddings.reduce import principal_components
 from ..engine import Engine
 from ..errors import plural
 from ..extras import require
 from ..progress import Progress, track
 from ..rows import Rows
 from ..validate import check_choice, check_int
-from ..wording import arg, verb
+from ..wording import arg
 from .base import (
     ClusterEstimator,
     Partition,
@@ -26,6 +28,14 @@ from .base import (
     nearest_centroids,
     single_partition,
 )
+from .neighborhoods import N_NEIGHBORS, neighborhood_rows
+
+#: Principal components of the vectors after the walk, and the distance below which clusters stay
+#: together. Evidence: ``docs/density.md``.
+_N_COMPONENTS, _TOGETHER = 16, 0.15
+
+#: Smallest size of a cluster without the neighbourhood step: the best in the study.
+_STUDY_SIZE = 50
 
 #: Treatments of noise.
 NOISE = ("keep", "nearest")
@@ -35,14 +45,17 @@ class DensityClustering(ClusterEstimator):
     """Clusters by density (HDBSCAN), with noise between them.
 
     In vectors with many dimensions distances are uninformative, and most images become
-    noise. Reduce embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP. The
-    estimator needs the package hdbscan: ``pip install 'imagestrata[density]'``.
+    noise. The neighbourhood step mends that (see Notes); with ``neighbors=None`` reduce
+    embeddings first, with :func:`imagestrata.reduce_embeddings` and UMAP. The estimator needs
+    the package hdbscan: ``pip install 'imagestrata[density]'``.
 
     Parameters
     ----------
-    min_cluster_size : int, default 50
-        Smallest number of images that form a cluster. (The study from which this method is
-        taken tried 50, 100 and 200, and found 50 best; see
+    min_cluster_size : int, optional
+        Smallest number of images that form a cluster. By default it follows the number n of
+        images: the square root of n, divided by 12, and at least 5, so 5 up to 4,000 images
+        and 26 of 100,000. Without the neighbourhood step it is 50. (The study from which this
+        method is taken tried 50, 100 and 200, and found 50 best; see ``docs/density.md`` and
         :func:`imagestrata.sweep_clusters`.)
     min_samples : int, optional
         Number of near neighbours that an image needs to count as densely surrounded; larger
@@ -53,12 +66,17 @@ class DensityClustering(ClusterEstimator):
         smallest ones ("leaf"), which are more numerous and more even in size.
     noise : {"keep", "nearest"}, default "keep"
         "keep": images in no cluster are residual (label -1). "nearest": each of them is
-        assigned to the cluster with the nearest centroid (the mean of its dense images), as
-        in :meth:`predict`, and marked in ``assigned_``.
+        assigned to the cluster with the nearest centroid (the mean of its dense images) of
+        the vectors that are clustered, and marked in ``assigned_``.
+    neighbors : int, "auto" or None, default "auto"
+        Neighbours of each image in the neighbourhood step (see Notes), whose vectors are
+        clustered; see :class:`~imagestrata.IterativeKMeans`.
     normalize : {"l2"}, optional
-        Scale vectors to length one first, so that distances depend on angles only.
+        Scale vectors to length one first, so that distances depend on angles only. With
+        ``neighbors`` they always are.
     n_components : int, optional
-        Use this number of principal components instead of the vectors.
+        Use this number of principal components instead of the vectors. With ``neighbors``,
+        the components in which neighbours are found; by default 128.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
         How silhouettes are computed: from all pairs of images, from at most 128
         images of each cluster, or from squared distances; see
@@ -88,6 +106,8 @@ class DensityClustering(ClusterEstimator):
         How much less dense the surroundings of an image are than the densest part of the
         nearest cluster, from 0 to 1 (GLOSH; Campello and others 2015); NaN if there are
         fewer than ``min_cluster_size`` images.
+    min_cluster_size_ : int
+        Smallest number of images that formed a cluster.
     assigned_ : ndarray of shape (n_samples,), bool
         Whether an image was noise and is assigned to the nearest cluster.
     trace_ : DataFrame
@@ -102,6 +122,15 @@ class DensityClustering(ClusterEstimator):
     --------
     imagestrata.IterativeKMeans : Cohesive clusters leave; the rest is clustered again.
 
+    Notes
+    -----
+    The neighbourhood step is that of :class:`~imagestrata.IterativeKMeans`, with 8 means
+    instead of up to 64: further ones pull groups into points, whose density has no bound.
+    HDBSCAN then takes the first 16 principal components of the vectors of length one, and
+    keeps clusters together that are closer than .15 (``cluster_selection_epsilon`` of the
+    library; Malzer and Baum 2020). Without this distance it cuts dense groups into their
+    densest parts.
+
     References
     ----------
     Campello, R. J. G. B., Moulavi, D. and Sander, J. (2013). Density-based clustering based
@@ -112,6 +141,10 @@ class DensityClustering(ClusterEstimator):
     estimates for data clustering, visualization, and outlier detection. ACM Transactions on
     Knowledge Discovery from Data 10(1), 5.
 
+    Malzer, C. and Baum, M. (2020). A hybrid approach to hierarchical density-based cluster
+    selection. IEEE International Conference on Multisensor Fusion and Integration for
+    Intelligent Systems (MFI), 223-228.
+
     Examples
     --------
     >>> import numpy as np
@@ -119,7 +152,7 @@ class DensityClustering(ClusterEstimator):
     >>> X = np.random.default_rng(0).normal(size=(60, 2))
     >>> X[:40] += 20
     >>> X = np.vstack([X, [[100, 100]]])
-    >>> model = DensityClustering(min_cluster_size=10).fit(X)
+    >>> model = DensityClustering(min_cluster_size=10, neighbors=None).fit(X)
     >>> np.unique(model.labels_, return_counts=True)[1].tolist()
     [1, 40, 20]
     """
@@ -129,10 +162,11 @@ class DensityClustering(ClusterEstimator):
     def __init__(
         self,
         *,
-        min_cluster_size: int = 50,
+        min_cluster_size: int | None = None,
         min_samples: int | None = None,
         selection: str = "eom",
         noise: str = "keep",
+        neighbors: int | str | None = "auto",
         normalize: str | None = None,
         n_components: int | None = None,
         silhouette: str = "auto",
@@ -142,6 +176,7 @@ class DensityClustering(ClusterEstimator):
         self.min_samples = min_samples
         self.selection = selection
         self.noise = noise
+        self.neighbors = neighbors
         self.normalize = normalize
         self.n_components = n_components
         self.silhouette = silhouette
@@ -154,26 +189,52 @@ class DensityClustering(ClusterEstimator):
             "assigned": self.assigned_,
         }
 
+    def decided(self) -> dict[str, Any]:
+        return super().decided() | {"min_cluster_size": self.min_cluster_size_}
+
+    def space(self, X: Rows, seed: int, engine: Engine | None = None) -> Rows:
+        n_neighbors = self.n_neighbors(X.shape)
+        if n_neighbors is None:
+            return super().space(X, seed, engine)
+        moved = neighborhood_rows(X, n_neighbors, self.n_components, short=True, engine=engine)
+        rows = np.asarray(moved)
+        if not rows.any():  # all in one place
+            return moved
+        return Rows(principal_components(rows, min(_N_COMPONENTS, *rows.shape), 0)[0])
+
     def why_no_cluster(self, n: int) -> str:
-        if n < self.min_cluster_size:
+        size = self.min_cluster_size_
+        if n < size:
             return (
                 f"{plural(n, 'image is', 'images are')} fewer than {arg('min_cluster_size')} "
-                f"({self.min_cluster_size})"
+                f"({size})"
             )
+        if not self.has_groups_:
+            return super().why_no_cluster(n)
+        smaller = f"a smaller {arg('min_cluster_size')} or {arg('min_samples')}"
+        if self.neighbors_ is None:
+            step = f"{arg('neighbors', N_NEIGHBORS)} with vectors that are not reduced"
+            smaller = f"{step}, or {smaller}"
         return (
-            f"there are no two groups of {plural(self.min_cluster_size, 'image')} or more "
-            f"({arg('min_cluster_size')}) that are dense and separate. Try "
-            f"{verb('reduce_embeddings', method='umap')} first, or a smaller "
-            f"{arg('min_cluster_size')} or {arg('min_samples')}"
+            f"there are no two groups of {plural(size, 'image')} or more "
+            f"({arg('min_cluster_size')}) that are dense and separate. Try {smaller}"
         )
+
+    def smallest(self, n: int, step: bool) -> int:
+        """Smallest number of images in a cluster of n, with or without the neighbourhood step."""
+        if self.min_cluster_size is not None:
+            return int(self.min_cluster_size)
+        return max(5, round(math.sqrt(n) / 12)) if step else _STUDY_SIZE
 
     def check_arguments(self, shape: tuple[int, int] | None = None) -> None:
         super().check_arguments(shape)
-        check_int("min_cluster_size", self.min_cluster_size, minimum=2)
+        if self.min_cluster_size is not None:
+            check_int("min_cluster_size", self.min_cluster_size, minimum=2)
         if self.min_samples is not None:
             # If there are too few neighbours, the library silently uses fewer.
-            n = shape[0] if shape else 0
-            most = n - 1 if n >= self.min_cluster_size else None
+            most = None
+            if shape and shape[0] >= self.smallest(shape[0], self.n_neighbors(shape) is not None):
+                most = shape[0] - 1
             check_int("min_samples", self.min_samples, minimum=1, maximum=most)
         check_choice("selection", self.selection, ["eom", "leaf"])
         check_choice("noise", self.noise, NOISE)
@@ -184,6 +245,7 @@ class DensityClustering(ClusterEstimator):
     ) -> Partition:
         start = time.perf_counter()
         n = len(X)
+        self.min_cluster_size_ = self.smallest(n, self.neighbors_ is not None)
         with track(progress, "Clustering", n) as advance:
             fit = cached("density", partial(self._fit_density, X))
             labels: NDArray[np.intp] = fit["label"].to_numpy(dtype=np.intp)
@@ -202,14 +264,15 @@ class DensityClustering(ClusterEstimator):
     def _fit_density(self, X: Rows) -> pd.DataFrame:
         """Label, probability and outlier score of each row by HDBSCAN."""
         n = len(X)
-        if n < self.min_cluster_size:
+        if n < self.min_cluster_size_:
             return pd.DataFrame({"label": -1, "probability": 0.0, "outlier_score": [np.nan] * n})
         import hdbscan
 
         fit = hdbscan.HDBSCAN(
-            min_cluster_size=int(self.min_cluster_size),
+            min_cluster_size=self.min_cluster_size_,
             min_samples=None if self.min_samples is None else int(self.min_samples),
             cluster_selection_method=self.selection,
+            cluster_selection_epsilon=0.0 if self.neighbors_ is None else _TOGETHER,
             # Several jobs are processes, and would start another R if R runs this Python.
             core_dist_n_jobs=1,
         )

@@ -32,6 +32,7 @@ class GivenLabels(ClusterEstimator):
         See :class:`~imagestrata.IterativeKMeans`.
     """
 
+    neighbors = None
     n_components = None
     random_state = 0
 

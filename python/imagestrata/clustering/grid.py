@@ -20,7 +20,7 @@ from ..progress import Progress, track
 from ..provenance import fingerprint
 from ..wording import arg, quote, verb
 from .base import ClusterEstimator, TableCache, fit_estimator
-from .cluster import METHODS, make_estimator
+from .cluster import METHODS, is_map, make_estimator
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,8 @@ def candidates_of(
         for grid in grids:
             for values in itertools.product(*grid.values()):
                 settings = dict(zip(grid, values, strict=True))
+                if is_map(one):
+                    settings.setdefault("neighbors", None)
                 candidate = Candidate(name, settings.pop("method", "iterative"), settings)
                 _estimator(candidate, seed).check_arguments(one.matrix.shape)
                 made.append(candidate)
@@ -174,7 +176,7 @@ def baselines_of(
     methods = [name for name, kind in METHODS.items() if "n_clusters" in kind().get_params()]
     numbers: dict[str, tuple[str, dict[str, Any], set[int]]] = {}
     for candidate, labels in zip(candidates, found, strict=True):
-        shared = ("normalize", "n_components", "exact")
+        shared = ("neighbors", "normalize", "n_components", "exact")
         same = {name: candidate.settings[name] for name in shared if name in candidate.settings}
         group = numbers.setdefault(
             fingerprint([candidate.encoder, same]), (candidate.encoder, same, set())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,9 +28,13 @@ from .base import (
 )
 from .choose_k import search_curve, search_k
 from .criteria import CRITERIA
+from .few import few_groups
 from .kmeans import Fit, kmeans
 from .silhouette import pick_measure, silhouettes
 from .vectors import Vectors, as_vectors
+
+#: Starts of the iterations with ``neighbors``; the one with the highest mean silhouette is kept.
+N_STARTS = 5
 
 
 class IterativeKMeans(ClusterEstimator):
@@ -83,10 +88,18 @@ class IterativeKMeans(ClusterEstimator):
     n_init : int, default 10
         Restarts of k-means. They are compared on a subset of the images, which
         takes little time.
+    neighbors : int, "auto" or None, default "auto"
+        Neighbours of each image in the neighbourhood step (see Notes), which moves vectors of
+        length one towards those of their neighbours. "auto" is 15, or a twentieth of the
+        images below 300 images but at least 4; None for vectors of fewer than 10 dimensions,
+        whose distances say more than their angles. None clusters the vectors themselves, as
+        in the paper.
     normalize : {"l2"}, optional
-        Scale vectors to length one first, so that distances depend on angles only.
+        Scale vectors to length one first, so that distances depend on angles only. With
+        ``neighbors`` they always are.
     n_components : int, optional
-        Use this number of principal components instead of the vectors.
+        Use this number of principal components instead of the vectors. With ``neighbors``,
+        the components in which neighbours are found; by default 128.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
         "exact" compares every image with every other, in quadratic time. "sampled"
         compares every image with at most 128 images drawn from each cluster and
@@ -113,7 +126,12 @@ class IterativeKMeans(ClusterEstimator):
     distances_ : ndarray of shape (n_samples,)
         Euclidean distance to the centroid of its cluster; NaN for the residual.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Mean vector of each cluster (of the normalised vectors, with ``normalize``).
+        Mean vector of each cluster (of vectors of length one, with ``neighbors`` or
+        ``normalize``).
+    neighbors_ : int or None
+        Neighbours of each image in the neighbourhood step; None if there was none.
+    has_groups_ : bool
+        Whether the neighbourhood step found any groups; True if there was none.
     trace_ : DataFrame
         One row per iteration: iteration, n_remaining (before it), k (clusters
         fitted), n_cohesive (that left), mean_size (of these), seconds.
@@ -131,6 +149,18 @@ class IterativeKMeans(ClusterEstimator):
     The method is that of the paper on iterative image clustering, whose Figure 3 gives it
     as pseudo-code. Where the paper is silent, ``docs/clustering.md`` lists our decisions.
 
+    With the neighbourhood step (``neighbors``), vectors of length one are reduced to 128
+    principal components and scaled to length one again. Each image is linked to its nearest
+    neighbours and to those whose neighbour it is; a link weighs as much as the two
+    neighbourhoods have in common. 64 times, every vector becomes the weighted mean of itself
+    and of those it is linked to; 8 times, if the rest would leave less than .4 of the sum of
+    squares and shows no few groups. If linked images share no more neighbours than random
+    vectors do, no cluster is found. If k-means with 2, 3, 4, 5, 6, 8 or 10 clusters puts a
+    sample into clusters with a mean silhouette of at least .9, and each of at least .5, these
+    are the clusters. Otherwise the iterations run from five starts, and the partition with
+    the highest mean silhouette is kept. ``docs/defaults.md`` has the evidence. Silhouettes
+    are those after the step; centroids, distances and predictions use vectors of length one.
+
     The default rule for which clusters leave differs from the paper. The paper's threshold
     is in the units of its encoder; with other encoders the same number releases all
     clusters or none. Here the most cohesive clusters leave, up to a share of the images.
@@ -140,6 +170,12 @@ class IterativeKMeans(ClusterEstimator):
     ----------
     Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms, 1027-1035.
+
+    Coifman, R. R. and Lafon, S. (2006). Diffusion maps. Applied and Computational Harmonic
+    Analysis 21(1), 5-30.
+
+    Jarvis, R. A. and Patrick, E. A. (1973). Clustering using a similarity measure based on
+    shared near neighbors. IEEE Transactions on Computers C-22(11), 1025-1034.
 
     Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on
     Information Theory 28(2), 129-137.
@@ -176,6 +212,7 @@ class IterativeKMeans(ClusterEstimator):
         stop_size: int = 20,
         patience: int = 3,
         n_init: int = 10,
+        neighbors: int | str | None = "auto",
         normalize: str | None = None,
         n_components: int | None = None,
         silhouette: str = "auto",
@@ -194,6 +231,7 @@ class IterativeKMeans(ClusterEstimator):
         self.stop_size = stop_size
         self.patience = patience
         self.n_init = n_init
+        self.neighbors = neighbors
         self.normalize = normalize
         self.n_components = n_components
         self.silhouette = silhouette
@@ -246,6 +284,47 @@ class IterativeKMeans(ClusterEstimator):
     def _partition(
         self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine
     ) -> Partition:
+        if self.neighbors_ is None or not self.has_groups_:
+            with track(progress, "Clustering", len(X)) as advance:
+                return self._iterate(X, seed, 0, cached, advance, engine)
+        with track(progress, "Clustering", len(X) * N_STARTS) as advance:
+            if self.k is None and len(X) >= self.stop_size:
+                few = cached("few-groups", partial(self._fit_few, X, seed, engine))
+                means = few.groupby("cluster")["silhouette"].mean()
+                if (means > self.similarity_threshold).all():
+                    advance(len(X) * N_STARTS)
+                    return _one_iteration(few)
+            found = [self._iterate(X, seed, i, cached, advance, engine) for i in range(N_STARTS)]
+        vectors = as_vectors(X, exact=self.exact, engine=engine)
+        measure = pick_measure(self.silhouette, len(X))
+        cohesion = [silhouettes(vectors, start.labels, measure).mean() for start in found]
+        return found[int(np.argmax(cohesion))]
+
+    def _fit_few(self, X: Rows, seed: int, engine: Engine) -> pd.DataFrame:
+        """As :meth:`_fit_remaining`, with few clusters; -1 everywhere if there are not few."""
+        start = time.perf_counter()
+        rng = np.random.default_rng([seed, 0])
+        vectors = as_vectors(X, exact=self.exact, engine=engine)
+        few, curve = few_groups(vectors, rng)
+        codes, scores = np.full(len(X), -1), np.full(len(X), np.nan)
+        if few is not None:
+            fit = kmeans(vectors, len(few.centers), rng, self.n_init, few.centers)
+            scores = silhouettes(vectors, fit.labels, pick_measure(self.silhouette, len(X)), rng)
+            codes = np.unique(fit.labels, return_inverse=True)[1]
+        seconds = time.perf_counter() - start
+        made = pd.DataFrame({"cluster": codes, "silhouette": scores, "seconds": seconds})
+        return made.join(curve)
+
+    def _iterate(
+        self,
+        X: Rows,
+        seed: int,
+        start: int,
+        cached: TableCache,
+        advance: Callable[[int], None],
+        engine: Engine,
+    ) -> Partition:
+        """One partition in iterations; each ``start`` has its own random numbers."""
         n = len(X)
         labels = np.full(n, -1, dtype=np.intp)
         scores = np.full(n, np.nan)
@@ -254,33 +333,31 @@ class IterativeKMeans(ClusterEstimator):
         trace: list[tuple[float, ...]] = []
         curves: list[pd.DataFrame] = []
         misses = 0
-        with track(progress, "Clustering", n) as advance:
-            while len(remaining) >= self.stop_size and misses < self.patience:
-                number = len(trace) + 1
-                name = f"iteration-{number:05d}-{digest(remaining)}"
-                made = cached(
-                    name, partial(self._fit_remaining, X, remaining, seed, number, engine)
-                )
-                found = self._release(made)
-                left = found >= 0
-                scores[remaining] = made["silhouette"]
-                labels[remaining[left]] = labels.max() + 1 + found[left]
-                iterations[remaining[left]] = number
-                trace.append(_trace_row(number, made, found))
-                # Parts of an older version have no curve.
-                curves.append(made.reindex(columns=list(SEARCHED)).dropna())
-                remaining = remaining[~left]
-                misses = 0 if left.any() else misses + 1
-                advance(int(left.sum()))
-            advance(len(remaining))
+        prefix = f"start-{start}-" if start else ""
+        while len(remaining) >= self.stop_size and misses < self.patience:
+            number = len(trace) + 1
+            made = cached(
+                f"{prefix}iteration-{number:05d}-{digest(remaining)}",
+                partial(self._fit_remaining, X, remaining, (seed, number, start), engine),
+            )
+            found = self._release(made)
+            left = found >= 0
+            scores[remaining] = made["silhouette"]
+            labels[remaining[left]] = labels.max() + 1 + found[left]
+            iterations[remaining[left]] = number
+            trace.append(_trace_row(number, made, found))
+            curves.append(_curve(made))
+            remaining = remaining[~left]
+            misses = 0 if left.any() else misses + 1
+            advance(int(left.sum()))
+        advance(len(remaining))
         return Partition(labels, scores, iterations, trace_table(trace), search_table(curves))
 
     def _fit_remaining(
         self,
         X: Rows,
         remaining: NDArray[np.intp],
-        seed: int,
-        number: int,
+        entropy: tuple[int, int, int],
         engine: Engine,
     ) -> pd.DataFrame:
         """Cluster (from 0, all used) and silhouette of each row in one iteration.
@@ -291,7 +368,7 @@ class IterativeKMeans(ClusterEstimator):
         The arguments in :attr:`after_fit` must not be used here.
         """
         start = time.perf_counter()
-        rng = np.random.default_rng([seed, number])
+        rng = np.random.default_rng(entropy)
         vectors = as_vectors(X.select(remaining), exact=self.exact, engine=engine)
         fit, curve = fit_kmeans(self, vectors, rng)
         # By the number of all images, so that a run uses one measure.
@@ -372,6 +449,19 @@ def cohesive_clusters(
     leaves = np.zeros(len(means), dtype=bool)
     leaves[order[within]] = True
     return leaves & (means > threshold)
+
+
+def _one_iteration(fit: pd.DataFrame) -> Partition:
+    """The partition in which all clusters of the first iteration leave."""
+    labels: NDArray[np.intp] = fit["cluster"].to_numpy(dtype=np.intp)
+    scores: NDArray[np.float64] = fit["silhouette"].to_numpy()
+    trace = trace_table([_trace_row(1, fit, labels)])
+    return Partition(labels, scores, np.ones_like(labels), trace, search_table([_curve(fit)]))
+
+
+def _curve(fit: pd.DataFrame) -> pd.DataFrame:
+    """The search of an iteration; parts of an older version have none."""
+    return fit.reindex(columns=list(SEARCHED)).dropna()
 
 
 def _trace_row(number: int, fit: pd.DataFrame, released: NDArray[np.intp]) -> tuple[float, ...]:

@@ -28,10 +28,15 @@ class SingleKMeans(ClusterEstimator):
     n_init : int, default 10
         Restarts of k-means. They are compared on a subset of the images, which
         takes little time.
+    neighbors : int, "auto" or None, default None
+        Neighbours of each image in the neighbourhood step, whose vectors are clustered
+        (see :class:`~imagestrata.IterativeKMeans`). By default the vectors themselves are.
     normalize : {"l2"}, optional
-        Scale vectors to length one first, so that distances depend on angles only.
+        Scale vectors to length one first, so that distances depend on angles only. With
+        ``neighbors`` they always are.
     n_components : int, optional
-        Use this number of principal components instead of the vectors.
+        Use this number of principal components instead of the vectors. With ``neighbors``,
+        the components in which neighbours are found; by default 128.
     silhouette : {"auto", "exact", "sampled", "squared"}, default "auto"
         How silhouettes are computed: from all pairs of images, from at most 128
         images of each cluster, or from squared distances; see
@@ -92,6 +97,7 @@ class SingleKMeans(ClusterEstimator):
         *,
         n_clusters: int = 80,
         n_init: int = 10,
+        neighbors: int | str | None = None,
         normalize: str | None = None,
         n_components: int | None = None,
         silhouette: str = "auto",
@@ -100,6 +106,7 @@ class SingleKMeans(ClusterEstimator):
     ) -> None:
         self.n_clusters = n_clusters
         self.n_init = n_init
+        self.neighbors = neighbors
         self.normalize = normalize
         self.n_components = n_components
         self.silhouette = silhouette

@@ -178,6 +178,7 @@ _TEMPLATES = {
     "pairs": "For judgements by people, we drew {pairs:pair} of images, which show {images:image}",
     "assign": "We dealt {images:sampled image} into {packets:packet} for {people}, so "
     "that {raters_per_group:respondent} of each group {rate} each image",
+    "sweep": "We compared {n_values:clustering} by {method}, which differ in one setting",
     "tune": "We compared {n_candidates:clustering} by their {measure} on {n_pairs:judged pair}",
 }
 
@@ -251,15 +252,25 @@ def _encoder(encoder: Mapping[str, Any], entry: Entry) -> str:
     return _settings(encoder, said)
 
 
-def _cluster(entry: Entry, _: Path) -> str:
+def _cluster(entry: Entry, run: Path) -> str:
     n, settings = entry["counts"], entry["settings"]
     images, residual = n["n_images"], n["n_residual"]
+    if "neighbors" in settings:
+        # The numbers that the defaults took, and the scaling that they imply.
+        used = read_json(run / "clustering.json")
+        settings = {name: used.get(name, value) for name, value in settings.items()}
     told = {name: value for name, value in settings.items() if name != "labels"}
     grouped = f"{images - residual:,} of" if residual else "all"
     text = (
         f"{_METHODS[settings['method']]} grouped {grouped} {plural(images, 'image')} into "
         f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
     )
+    if settings.get("neighbors"):
+        text = (
+            f"First, vectors of length one moved towards those of their {settings['neighbors']} "
+            "nearest neighbours, by a random walk on links weighted by the number of shared "
+            f"neighbours. {text}"
+        )
     if not residual:
         return text
     rest = f"{plural(residual, 'image')} ({_share(residual, images)})"

@@ -201,6 +201,8 @@ def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
         )
     known = METHODS[method]().get_params()
     settings = {name: value for name, value in clustering.settings.items() if name in known}
+    # A clustering of an earlier version had no neighbourhood step.
+    settings.setdefault("neighbors", None)
     return make_estimator(method, None, settings, seed)
 
 

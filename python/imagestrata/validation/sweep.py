@@ -19,7 +19,7 @@ from ..clustering.base import (
     no_cache,
     opened_space,
 )
-from ..clustering.cluster import given_settings, make_estimator
+from ..clustering.cluster import given_settings, is_map, make_estimator
 from ..embeddings.inputs import as_embeddings, embeddings_fingerprint
 from ..engine import Engine
 from ..errors import ImagestrataError, plural, warn
@@ -46,6 +46,7 @@ def sweep_clusters(
     values: Sequence[int] | None = None,
     *,
     n_init: int | None = None,
+    neighbors: int | str | None = "auto",
     normalize: str | None = None,
     n_components: int | None = None,
     silhouette: str | None = None,
@@ -63,15 +64,15 @@ def sweep_clusters(
     Parameters
     ----------
     embeddings : Embeddings, or vectors
-        Vectors of the images. For "hdbscan" preferably the result of
-        :func:`reduce_embeddings`.
+        Vectors of the images.
     method : {"kmeans", "hdbscan"}, default "kmeans"
         "kmeans" varies ``n_clusters`` of a single k-means, "hdbscan" ``min_cluster_size``.
     values : sequence of int, optional
         Values of that setting. By default 30, 40, ..., 300 clusters (the paper's range, which
         preceded its 80 clusters), or sizes of 20, 30, ..., 90 (the study on density), in
         each case only those below the number of images.
-    n_init, normalize, n_components, silhouette, exact, min_samples, selection : optional
+    n_init, neighbors, normalize, n_components, silhouette : optional
+    exact, min_samples, selection : optional
         Settings of the method, as in :func:`cluster_images`.
     seed : int, default 0
         Each row describes the clusters that :func:`cluster_images` finds with the same value,
@@ -96,8 +97,9 @@ def sweep_clusters(
         davies_bouldin, see :func:`score_clustering`; knee, whether the row is the knee of the
         explained variance (see Notes). For "hdbscan": min_cluster_size, n_clusters, n_noise,
         share_noise; and for the images in clusters silhouette, calinski_harabasz,
-        davies_bouldin. All are measured in the vectors that are clustered, after ``normalize``
-        and ``n_components``; what is undefined is NaN, such as a silhouette of one cluster.
+        davies_bouldin. All are measured in the vectors that are clustered, after ``neighbors``,
+        ``normalize`` and ``n_components``; what is undefined is NaN, such as a silhouette of
+        one cluster.
 
     Raises
     ------
@@ -148,6 +150,8 @@ def sweep_clusters(
     given = as_embeddings(embeddings)
     name, usual = SWEPT[check_choice("method", method, SWEPT)]
     checked = _checked_values(values, name, usual, len(given.matrix))
+    if neighbors == "auto" and is_map(given):
+        settings["neighbors"] = None
     estimators = [make_estimator(method, None, settings | {name: value}, seed) for value in checked]
     for estimator in estimators:
         estimator.check_arguments(given.matrix.shape)
@@ -166,11 +170,13 @@ def sweep_clusters(
     )
 
     def make() -> pd.DataFrame:
-        X = as_rows(given.matrix, estimators[0].normalize)
-        with opened_space(estimators[0], X, seed, engine) as (space, opened):
+        estimator = estimators[0]
+        X = as_rows(given.matrix, estimator.scaling(given.matrix.shape))
+        with opened_space(estimator, X, seed, engine) as (space, opened):
             rows = []
             with track(progress, "Sweeping", len(checked)) as advance:
-                for value, estimator in zip(checked, estimators, strict=True):
+                for value in checked:
+                    estimator.set_params(**{name: value})
                     one = partial(_row, method, value, estimator, space, seed, opened)
                     key = f"value-{value:07d}"
                     rows.append(step.parts.load(key, one).to_pandas() if step.parts else one())

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.base import reduced
 from ..clustering.cluster import given_settings, make_estimator
 from ..clustering.iterative import IterativeKMeans, fit_kmeans
 from ..clustering.kmeans import kmeans
@@ -50,6 +49,9 @@ def suggest_threshold(
     number of clusters that an iteration fits. A cluster of images should be more cohesive
     than most clusters of a cloud: the threshold is a high quantile of their mean
     silhouettes, in which every cluster is weighted by its size.
+
+    The threshold is for ``cluster_images(neighbors=None)``: silhouettes after the neighbourhood
+    step are much higher, and need no threshold.
 
     Parameters
     ----------
@@ -103,13 +105,13 @@ def suggest_threshold(
     quantile = check_float("quantile", quantile, minimum=0.5, maximum=1)
     n_draws = check_int("n_draws", n_draws, minimum=1)
     seed = check_seed(seed)
+    settings["neighbors"] = None
     estimator = make_estimator("iterative", preset, settings, seed)
     assert isinstance(estimator, IterativeKMeans)
     estimator.check_arguments(given.matrix.shape)
 
     rng = np.random.default_rng([seed, 7])
-    X = as_rows(given.matrix, estimator.normalize)
-    X = reduced(X, estimator.n_components, seed)
+    X = estimator.space(as_rows(given.matrix, estimator.normalize), seed)
     size = min(estimator.sample_size, len(X))
     sample = X[np.sort(rng.choice(len(X), size, replace=False))]
     labels = fit_kmeans(estimator, as_vectors(sample), rng)[0].labels

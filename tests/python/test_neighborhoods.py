@@ -1,0 +1,189 @@
+"""The neighbourhood step: by hand, against dense and other computations, on odd input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from imagestrata import IterativeKMeans, SingleKMeans, cluster_images
+from imagestrata.clustering import neighborhoods
+from imagestrata.clustering.nearest import nearest_neighbors
+from imagestrata.clustering.neighborhoods import (
+    default_neighbors,
+    neighborhood_rows,
+    shared_neighbors,
+)
+from imagestrata.rows import Rows, unit_rows
+
+
+def groups(sizes, d=40, spread=1.0, seed=0):
+    """Noisy groups in a random order: vectors and truth."""
+    centers = np.random.default_rng(seed).normal(size=(len(sizes), d)) * 2
+    X, truth = make_blobs(sizes, d, centers=centers, cluster_std=spread, random_state=seed)
+    return X.astype(np.float32), truth
+
+
+def moved(X, *given, **settings):
+    return np.asarray(neighborhood_rows(Rows(unit_rows(X)), *given, **settings))
+
+
+@pytest.mark.parametrize("n", [5, 300, 2500])
+def test_nearest_neighbours_are_those_of_scikit_learn(n):
+    rows = unit_rows(np.random.default_rng(n).normal(size=(n, 20)))
+    k = min(15, n - 1)
+    theirs = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[1][:, 1:]
+    np.testing.assert_array_equal(nearest_neighbors(rows, k), np.sort(theirs, axis=1))
+
+
+def test_of_equally_near_rows_the_first_are_taken():
+    rows = np.array([[1.0, 0], [0, 1], [0, 1], [0, 1], [0, 1]])
+    assert nearest_neighbors(rows, 2).tolist() == [[1, 2], [2, 3], [1, 3], [1, 2], [1, 2]]
+
+
+def test_shared_neighbours_by_hand():
+    """0 - 1 - 2 in a row, and 3 whose neighbour is 2."""
+    neighbors = np.array([[1], [0], [1], [2]])
+    # Neighbourhoods: {0, 1}, {0, 1}, {1, 2}, {2, 3}; 1 and 2 are linked since 1 is 2's neighbour.
+    assert shared_neighbors(neighbors).toarray().tolist() == [
+        [2, 2, 0, 0],
+        [2, 2, 1, 0],
+        [0, 1, 2, 1],
+        [0, 0, 1, 2],
+    ]
+
+
+def test_the_walk_is_that_of_the_dense_matrix():
+    X, _ = groups([40, 30, 20], d=12)
+    rows = unit_rows(X - X.mean(axis=0, dtype=np.float64).astype(np.float32))
+    links = shared_neighbors(nearest_neighbors(rows, 5))
+    dense = links.toarray() / links.toarray().sum(axis=1, keepdims=True)
+    for n_steps in (1, 8, 64):
+        ours = neighborhoods._walk(links, rows, n_steps, False, None)
+        np.testing.assert_allclose(ours, np.linalg.matrix_power(dense, n_steps) @ rows, atol=1e-5)
+
+
+def test_rows_of_a_group_come_together():
+    X, truth = groups([80, 60, 40, 30, 30])
+    rows = moved(X)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+    means = np.stack([rows[truth == group].mean(axis=0) for group in range(5)])
+    assert np.linalg.norm(rows - means[truth], axis=1).max() < 0.05
+    assert np.linalg.norm(means[:, None] - means, axis=2)[np.triu_indices(5, 1)].min() > 0.5
+
+
+def test_the_order_of_rows_does_not_matter():
+    X, _ = groups([80, 60, 40], d=30)
+    order = np.random.default_rng(1).permutation(len(X))
+    np.testing.assert_allclose(moved(X[order]), moved(X)[order], atol=1e-3)
+
+
+def test_copies_count_once_and_move_together():
+    X, _ = groups([60, 50, 40])
+    many = np.concatenate([X, np.repeat(X[:1], 40, axis=0)])
+    # Found among as many neighbours, since the default depends on the number of images.
+    rows = moved(many, 8)
+    np.testing.assert_array_equal(rows[: len(X)], moved(X, 8))
+    assert (rows[len(X) :] == rows[0]).all()
+
+
+@pytest.mark.parametrize(("n", "default"), [(2, 4), (99, 4), (100, 5), (299, 14), (300, 15)])
+def test_small_corpora_have_fewer_neighbours(n, default):
+    assert default_neighbors(n) == default
+
+
+@pytest.mark.parametrize("X", [np.zeros((30, 4)), np.ones((30, 4)), np.ones((1, 3))], ids=str)
+def test_rows_in_one_place_show_no_groups(X):
+    assert not moved(X.astype(np.float32)).any()
+
+
+def test_odd_rows():
+    """A row of zeros, one column, fewer rows than neighbours, and float64."""
+    X, truth = groups([50, 40, 30])
+    X[7] = 0
+    assert np.isfinite(moved(X)).all()
+    assert np.isfinite(moved(X[:, :1])).all()
+    assert np.isfinite(moved(X[:3], 15)).all()
+    np.testing.assert_allclose(moved(X.astype(np.float64)), moved(X), atol=1e-3)
+    model = SingleKMeans(n_clusters=3, neighbors=15, random_state=0).fit(X)
+    assert adjusted_rand_score(np.delete(truth, 7), np.delete(model.labels_, 7)) == 1
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 4])
+@pytest.mark.parametrize("exact", [False, True])
+def test_few_equal_groups_are_found(n_groups, exact):
+    X, truth = groups([120] * n_groups, spread=1.5)
+    model = IterativeKMeans(exact=exact, random_state=0).fit(X)
+    assert adjusted_rand_score(truth, model.labels_) == 1
+    assert model.n_iter_ == 1
+    assert model.trace_["k"].tolist() == model.trace_["n_cohesive"].tolist() == [n_groups]
+
+
+def noise(kind, n, d, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, size=(n, d)) if kind == "uniform" else rng.normal(size=(n, d))
+    if kind == "correlated":
+        X = X / np.sqrt(1 + np.arange(d)) @ np.linalg.qr(rng.normal(size=(d, d)))[0]
+    return (X + 5 * rng.normal(size=d) * (kind == "away")).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform", "correlated", "away"])
+@pytest.mark.parametrize("shape", [(200, 16), (1000, 16), (1000, 256)])
+def test_noise_has_no_groups(kind, shape):
+    for seed in range(3):
+        model = IterativeKMeans(random_state=seed).fit(noise(kind, *shape, seed))
+        assert not model.has_groups_
+        assert (model.labels_ == -1).all()
+
+
+def test_noise_is_said():
+    with pytest.warns(UserWarning, match="the vectors show no groups"):
+        found = cluster_images(noise("normal", 200, 16, 0), progress=False)
+    assert (found.images["cluster"] == -1).all()
+    raw = cluster_images(noise("normal", 200, 16, 0), neighbors=None, progress=False)
+    assert (raw.images["cluster"] > 0).any()
+
+
+def test_exact_does_not_depend_on_threads_or_layout():
+    X, _ = groups([90, 70, 50, 40, 30, 30], spread=3)
+    with threadpool_limits(1):
+        one = moved(X, exact=True)
+    with threadpool_limits(2):
+        two = moved(np.asfortranarray(X), exact=True)
+    np.testing.assert_array_equal(one, two)
+    assert adjusted_rand_score(
+        IterativeKMeans(exact=True, random_state=0).fit_predict(X),
+        IterativeKMeans(random_state=0).fit_predict(X),
+    ) > 0.9  # fmt: skip
+
+
+def test_vectors_of_few_dimensions_stay_as_they_are():
+    X, _ = groups([60, 50, 40], d=9)
+    by_default = IterativeKMeans(random_state=0).fit(X)
+    assert by_default.neighbors_ is None
+    raw = IterativeKMeans(neighbors=None, random_state=0).fit(X)
+    np.testing.assert_array_equal(by_default.labels_, raw.labels_)
+    assert IterativeKMeans(neighbors=6, random_state=0).fit(X).neighbors_ == 6
+    assert IterativeKMeans(random_state=0).fit(groups([60, 50], d=10)[0]).neighbors_ == 5
+
+
+def test_the_settings_say_what_was_done():
+    X, _ = groups([60, 50, 40, 30], d=20)
+    by_default = cluster_images(X, progress=False).settings
+    assert (by_default["neighbors"], by_default["normalize"]) == (9, "l2")
+    raw = cluster_images(X, preset="paper", progress=False).settings
+    assert (raw["neighbors"], raw["normalize"]) == (None, None)
+    k_means = cluster_images(X, "kmeans", n_clusters=4, progress=False).settings
+    assert k_means["neighbors"] is None
+
+
+def test_new_vectors_are_placed_by_unit_length():
+    X, truth = groups([80, 60, 40], spread=1.5)
+    held_out = np.arange(len(X)) % 10 == 0
+    model = IterativeKMeans(random_state=0).fit(X[~held_out])
+    placed = model.predict(3 * X[held_out])
+    majority = [np.bincount(truth[~held_out][model.labels_ == k]).argmax() for k in range(3)]
+    assert (np.array(majority)[placed] == truth[held_out]).mean() > 0.95
