@@ -30,7 +30,7 @@ from imagestrata import (
 )
 from imagestrata.finetune import training, tune
 from imagestrata.finetune.fine_tune import check_settings
-from imagestrata.finetune.network import Network, blocks, new_head
+from imagestrata.finetune.network import Network, blocks, new_head, spare_slow_gradients
 from imagestrata.finetune.pictures import Pictures, centre, training_picture, vary
 from imagestrata.finetune.task import first_bias
 from imagestrata.finetune.training import Recipe
@@ -361,6 +361,30 @@ class TestNetwork:
         ) and head.bias.tolist() == [-1, 1]
         assert torch.equal(head.weight, self.network().head.weight)
         assert not torch.equal(head.weight, self.network(seed=1).head.weight)
+
+    def test_slow_gradients_are_computed_in_float32(self):
+        """Depthwise filters other than 3 x 3 without a stride; results are the same."""
+        shapes = [(3, 1), (5, 1), (3, 2)]
+        layers = nn.Sequential(
+            *(nn.Conv2d(8, 8, side, stride, groups=8) for side, stride in shapes),
+            nn.Conv2d(8, 4, 1),
+        )
+        maps, types = torch.rand(2, 8, 20, 20), []
+        exact = layers(maps)
+        exact.sum().backward()
+        gradients = [weight.grad.clone() for weight in layers.parameters()]
+        layers.zero_grad()
+        spare_slow_gradients(layers)
+        for layer in layers:
+            layer.register_forward_hook(lambda _, __, output: types.append(output.dtype))
+        with torch.autocast("cpu", torch.bfloat16):
+            output = layers(maps)
+        output.float().sum().backward()
+        low, high = torch.bfloat16, torch.float32
+        assert types == [low, high, high, low]
+        assert torch.allclose(output.float(), exact, atol=0.02)
+        for weight, gradient in zip(layers.parameters(), gradients, strict=True):
+            assert torch.allclose(weight.grad, gradient, rtol=0.05, atol=0.05)
 
     def test_dropout_is_active_in_training_only(self):
         head = new_head(1000, np.zeros(1, dtype=np.float32), 0.25, 0)

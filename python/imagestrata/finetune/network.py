@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,24 @@ def new_head(width: int, bias: NDArray[np.float32], dropout: float, seed: int) -
     nn.init.normal_(head.weight, std=_HEAD_SD, generator=torch.Generator().manual_seed(seed))
     head.bias.data = torch.from_numpy(bias.copy())
     return head
+
+
+def spare_slow_gradients(model: nn.Module) -> None:
+    """Let depthwise convolutions compute in float32 if their gradients are slow in bfloat16.
+
+    On processors, only those of 3 x 3 filters without a stride are fast. With float32 for all
+    others, a training step of EfficientNet-Lite0 takes 35 instead of 60 ms per picture and core.
+    """
+    for part in model.modules():
+        if not isinstance(part, nn.Conv2d) or not 1 < part.groups == part.in_channels:
+            continue
+        if (part.kernel_size, part.stride) != ((3, 3), (1, 1)):
+            part.forward = partial(_in_float32, part)  # type: ignore[method-assign]
+
+
+def _in_float32(convolution: nn.Conv2d, maps: Tensor) -> Tensor:
+    with torch.autocast(maps.device.type, enabled=False):
+        return nn.Conv2d.forward(convolution, maps.float())
 
 
 def blocks(backbone: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -23,6 +23,7 @@ from ..errors import ImagestrataError, warn
 from ..files import ensure_folder, write_bytes
 from ..progress import Progress, track
 from ..wording import arg
+from .network import spare_slow_gradients
 from .scores import MEASURES, average_scores
 from .task import Floats, class_weights, decide, loss, probabilities
 
@@ -109,6 +110,8 @@ def train(
     model.to(device)
     if dtype == torch.bfloat16 or device.type == "cuda":
         model.to(memory_format=torch.channels_last)  # slower in float32 on a processor
+    if dtype == torch.bfloat16 and device.type == "cpu":
+        spare_slow_gradients(model)
     moving = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = _optimizer(moving, recipe, fused=device.type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_size, recipe.gamma)
