@@ -21,9 +21,9 @@
 #' scaled to length one. If images have no more neighbours in common than random vectors have, no
 #' cluster is found, and a warning says so.
 #'
-#' `"iterative"` then looks for few groups: if k-means with 2, 3, 4, 5, 6, 8 or 10 clusters puts the
-#' images of a sample into clusters with a mean silhouette of at least .9, and each of at least .5,
-#' this number is taken. Otherwise the iterations run five times from different random numbers, and
+#' `"iterative"` then looks for few groups: k-means with 2 to 20 clusters is fitted to a sample. If the
+#' mean silhouette is at least .9, and that of each cluster at least .5, the number with the highest
+#' mean is taken, unless it is 20, the largest. Otherwise the iterations run five times from different random numbers, and
 #' the clustering with the highest mean silhouette is kept.
 #'
 #' Silhouettes are computed after the step, and are much higher than those of the vectors.

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from imagestrata import IterativeKMeans, SingleKMeans, cluster_images
-from imagestrata.clustering import neighborhoods
+from imagestrata.clustering import few, neighborhoods
 from imagestrata.clustering.nearest import nearest_neighbors
 from imagestrata.clustering.neighborhoods import (
     default_neighbors,
@@ -120,6 +120,27 @@ def test_few_equal_groups_are_found(n_groups, exact):
     assert adjusted_rand_score(truth, model.labels_) == 1
     assert model.n_iter_ == 1
     assert model.trace_["k"].tolist() == model.trace_["n_cohesive"].tolist() == [n_groups]
+
+
+@pytest.mark.parametrize("n_groups", [7, 9, 13])
+def test_some_more_equal_groups_are_found_whatever_the_seed(n_groups):
+    X, truth = groups([60] * n_groups, spread=1.5)
+    for seed in range(3):
+        model = IterativeKMeans(random_state=seed).fit(X)
+        assert adjusted_rand_score(truth, model.labels_) > 0.99
+        kept = model.searches_[model.searches_["kept"]]
+        assert kept["k"].tolist() == [n_groups]
+        assert kept["fit"].item() == model.searches_["fit"].max() > 0.9
+
+
+def test_the_largest_number_is_no_answer(monkeypatch):
+    """Twelve groups, of which the search sees up to six: the iterations find them."""
+    monkeypatch.setattr(few, "_MOST", 6)
+    monkeypatch.setattr(few, "_COHESIVE", 0.1)
+    X, truth = groups([50] * 12, spread=1.5)
+    model = IterativeKMeans(random_state=0).fit(X)
+    assert model.n_iter_ > 1
+    assert adjusted_rand_score(truth, model.labels_) > 0.9
 
 
 def noise(kind, n, d, seed):

@@ -155,10 +155,11 @@ class IterativeKMeans(ClusterEstimator):
     neighbourhoods have in common. 64 times, every vector becomes the weighted mean of itself
     and of those it is linked to; 8 times, if the rest would leave less than .4 of the sum of
     squares and shows no few groups. If linked images share no more neighbours than random
-    vectors do, no cluster is found. If k-means with 2, 3, 4, 5, 6, 8 or 10 clusters puts a
-    sample into clusters with a mean silhouette of at least .9, and each of at least .5, these
-    are the clusters. Otherwise the iterations run from five starts, and the partition with
-    the highest mean silhouette is kept. ``docs/defaults.md`` has the evidence. Silhouettes
+    vectors do, no cluster is found. If k-means with 2 to 19 clusters puts a sample into
+    clusters with a mean silhouette of at least .9, and each of at least .5, the number with
+    the highest mean is taken for all images, unless 20 clusters have a higher one. Otherwise
+    the iterations run from five starts, and the partition with the highest mean silhouette
+    is kept. ``docs/defaults.md`` has the evidence. Silhouettes
     are those after the step; centroids, distances and predictions use vectors of length one.
 
     The default rule for which clusters leave differs from the paper. The paper's threshold
