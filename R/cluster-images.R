@@ -23,8 +23,11 @@
 #'
 #' `"iterative"` then looks for few groups: k-means with 2 to 20 clusters is fitted to a sample. If the
 #' mean silhouette is at least .9, and that of each cluster at least .5, the number with the highest
-#' mean is taken, unless it is 20, the largest. Otherwise the iterations run five times from different random numbers, and
-#' the clustering with the highest mean silhouette is kept.
+#' mean is taken, unless it is 20, the largest. Otherwise the iterations run five times (three times
+#' above 10,000 images) from different random numbers, and the clustering with the highest mean
+#' silhouette is kept. Of more than 50,000 images, neighbours and means are learnt on 50,000 random
+#' ones, always the same; every image then gets the mean of its nearest neighbours among them, with
+#' the same weights.
 #'
 #' Silhouettes are computed after the step, and are much higher than those of the vectors.
 #' Centroids, distances and predictions use your vectors, scaled to length one.

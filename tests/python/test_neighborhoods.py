@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
@@ -17,7 +18,8 @@ from imagestrata.clustering.neighborhoods import (
     neighborhood_rows,
     shared_neighbors,
 )
-from imagestrata.rows import Rows, unit_rows
+from imagestrata.engine import open_threads
+from imagestrata.rows import Rows, as_rows, unit_rows
 
 
 def groups(sizes, d=40, spread=1.0, seed=0):
@@ -208,3 +210,66 @@ def test_new_vectors_are_placed_by_unit_length():
     placed = model.predict(3 * X[held_out])
     majority = [np.bincount(truth[~held_out][model.labels_ == k]).argmax() for k in range(3)]
     assert (np.array(majority)[placed] == truth[held_out]).mean() > 0.95
+
+
+@pytest.fixture
+def taught(monkeypatch):
+    """Groups of unequal size, of which a third of the rows teach the others."""
+    monkeypatch.setattr(neighborhoods, "MOST_LEARNT", 1000)
+    return groups([500, 450, 400, 350, 300, 250, 220, 180, 150, 100, 60, 40], d=160, spread=2.0)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_sample_teaches_the_other_rows(exact, taught):
+    X, truth = taught
+    rows = moved(X, exact=exact)
+    assert rows.shape == (3000, 160 if exact else 128)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+    means = unit_rows(np.stack([rows[truth == group].mean(axis=0) for group in range(12)]))
+    assert ((rows @ means.T).argmax(axis=1) == truth).mean() > 0.995
+    learnt = SingleKMeans(n_clusters=12, neighbors=15, random_state=0).fit(X)
+    assert adjusted_rand_score(truth, learnt.labels_) > 0.99
+
+
+def test_a_row_is_placed_by_the_neighbours_that_it_shares():
+    """Rows at 0, 4, 20, 23 and 26 degrees, and a new one at 11."""
+
+    def at(*degrees):
+        return np.column_stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+
+    rows = at(0, 4, 20, 23, 26)
+    neighbors = nearest_neighbors(rows, 2)
+    assert neighbors[[1, 2]].tolist() == [[0, 2], [3, 4]]
+    places = np.array([[4.0, 0], [1, 0], [2, 6], [-3, -7], [-4, 1]])
+    known = neighborhoods._Learnt(
+        lambda given: given,
+        rows,
+        csr_array(neighborhoods._with_themselves(neighbors).T),
+        places,
+        np.arange(5),
+        exact=False,
+    )
+    # Its neighbours are 4 and 20. It shares two rows with the first (4, 20), one with the second.
+    # The mean of all places is 0.
+    np.testing.assert_allclose(known.place(at(11), 2), unit_rows(np.array([[4.0 / 3, 2]])))
+
+
+def test_noise_of_which_a_sample_is_learnt_has_no_groups(monkeypatch):
+    monkeypatch.setattr(neighborhoods, "MOST_LEARNT", 1000)
+    assert not moved(noise("isotropic", 3000, 64, 0)).any()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_rows_in_a_file_are_placed_by_blocks_and_threads(exact, taught, tmp_path):
+    X, _ = taught
+    here = moved(X, exact=exact)
+    np.save(tmp_path / "rows.npy", X)
+    stored = as_rows(np.load(tmp_path / "rows.npy", mmap_mode="r"), "l2")
+    assert stored.path is not None
+    with open_threads(3) as engine:
+        found = neighborhood_rows(stored, exact=exact, engine=engine)
+    assert found.path is None
+    if exact:
+        np.testing.assert_array_equal(np.asarray(found), here)
+    else:
+        np.testing.assert_allclose(np.asarray(found), here, atol=1e-3)

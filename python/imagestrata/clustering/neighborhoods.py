@@ -13,7 +13,11 @@ neighbour is told more reliably. The step has four parts:
    the random walk of diffusion maps (Coifman and Lafon 2006) applied to the vectors: what a
    walk mixes within the steps comes together, and what it does not stays apart.
 
-Copies of a vector count once, and move together. Nothing in the step is random. With ``exact``,
+Of more than :data:`MOST_LEARNT` images, the parts are learnt on so many, drawn at random but
+always the same ones. Then every image takes a last step to its nearest neighbours among them,
+by blocks of images, so that time and memory grow in proportion to the number of images.
+
+Copies of a vector count once, and move together. The step has no seed. With ``exact``,
 there are no principal components, and coordinates are whole numbers in float64, rounded again
 after each step of the walk. Dot products and sums are then free of rounding errors, and the
 result does not depend on the order of additions. ``docs/defaults.md`` shows how the numbers
@@ -23,14 +27,17 @@ below were chosen.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn.decomposition import PCA
 
-from ..embeddings.reduce import principal_components
+from ..embeddings.mapped import writable
 from ..engine import Engine
 from ..rows import Rows, blocks, map_in_order, unit_rows
 from .few import few_groups
@@ -56,6 +63,10 @@ _KEPT = 0.4
 _LEFT = 0.01
 _SHARED, _SHARED_OF_FEW = 1.12, 14
 _TESTED = 2000
+
+#: The largest number of images that are all compared with each other. Half as many take about
+#: half the time, and show fewer of the rare topics.
+MOST_LEARNT = 50_000
 
 #: Coordinates that walk together: few enough that all rows of them stay in the cache.
 _COLUMNS = 16
@@ -100,27 +111,23 @@ def neighborhood_rows(
     Rows of shape (n, n_components), or (n, d) with ``exact``
         All 0, that is in one place, if the rows show no groups.
     """
+    n = len(X)
     if n_neighbors is None:
-        n_neighbors = default_neighbors(len(X))
-    rows, copies = _without_copies(np.asarray(X))
-    if len(rows) < 2:
-        return Rows(np.zeros_like(rows)[copies])
-    grid = _Grid(rows.shape[1]) if exact else None
-    rows = grid.place(rows) if grid else _components(rows, n_components)
-    neighbors = nearest_neighbors(rows, min(n_neighbors, len(rows) - 1), engine)
-    links = shared_neighbors(neighbors)
-    start = grid.refine(rows, links) if grid else rows
-    near = _walk(links, start, SHORT_WALK, exact, engine)
-    far = _walk(links, near, LONG_WALK - SHORT_WALK, exact, engine)
-    start, near, far = (_centered(each) for each in (start, near, far))
-    kept = _squares(far)
-    if kept < _LEFT * _squares(start) and not _shares_more(rows, n_neighbors, grid):
-        return Rows(np.zeros_like(far)[copies])
-    if not short:
-        far = unit_rows(far)
-        if kept >= _KEPT * _squares(near) or _few(far, exact, engine):
-            return Rows(far[copies])
-    return Rows(unit_rows(near)[copies])
+        n_neighbors = default_neighbors(n)
+    here = None if engine is None or engine.remote else engine
+    if n <= MOST_LEARNT:
+        learnt = _learn(X[:], n_neighbors, n_components, exact, short, here)
+        return Rows(learnt.direction(learnt.moved)[learnt.copies])
+    drawn = np.sort(np.random.default_rng(0).choice(n, MOST_LEARNT, replace=False))
+    learnt = _learn(X[drawn], n_neighbors, n_components, exact, short, here)
+    placed = np.empty((n, learnt.moved.shape[1]), learnt.moved.dtype)
+
+    def place(block: slice) -> None:
+        placed[block] = learnt.place(X[block], n_neighbors)
+
+    for _ in map_in_order(here, place, blocks(n)):
+        pass
+    return Rows(placed)
 
 
 def shared_neighbors(neighbors: NDArray[np.intp]) -> csr_array:
@@ -136,12 +143,99 @@ def shared_neighbors(neighbors: NDArray[np.intp]) -> csr_array:
     csr_array of shape (n, n), float64
         Symmetric; k + 1 on the diagonal.
     """
-    n, k = neighbors.shape
-    columns = np.column_stack([np.arange(n), neighbors]).ravel()
-    ones = np.ones(n * (k + 1))
-    linked = csr_array((ones, columns, np.arange(0, n * (k + 1) + 1, k + 1)), shape=(n, n))
+    linked = _with_themselves(neighbors)
     either = (linked + linked.T).sign()
     return csr_array((linked @ linked.T).multiply(either))
+
+
+def _with_themselves(neighbors: NDArray[np.intp]) -> csr_array:
+    return _linked(np.column_stack([np.arange(len(neighbors)), neighbors]), len(neighbors))
+
+
+def _linked(neighbors: NDArray[np.intp], n: int) -> csr_array:
+    """1 where one of n rows is among those of a neighbourhood."""
+    bounds = np.arange(0, neighbors.size + 1, neighbors.shape[1])
+    shape = (len(neighbors), n)
+    return csr_array((np.ones(neighbors.size), neighbors.ravel(), bounds), shape=shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learnt:
+    """The step of some rows, among which other rows can be placed.
+
+    Attributes
+    ----------
+    reduce : callable
+        The first part of the step, which returns reduced rows of length one.
+    rows : ndarray of shape (m, c)
+        The different rows, reduced.
+    neighbors_of : csr_array of shape (m, m)
+        1 in column j for the nearest neighbours of row j and itself.
+    moved : ndarray of shape (m, c)
+        The rows after the walk; all 0 if they show no groups.
+    copies : ndarray of int
+        Which of the different rows each row is.
+    """
+
+    reduce: Callable[[NDArray[Any]], NDArray[Any]]
+    rows: NDArray[Any]
+    neighbors_of: csr_array
+    moved: NDArray[Any]
+    copies: NDArray[np.intp]
+    exact: bool
+
+    @cached_property
+    def center(self) -> NDArray[Any]:
+        return _mean(self.moved)
+
+    def direction(self, moved: NDArray[Any]) -> NDArray[Any]:
+        """Rows of length one that point from the mean to where rows have moved."""
+        return unit_rows(moved - self.center)
+
+    def place(self, rows: NDArray[Any], n_neighbors: int) -> NDArray[Any]:
+        """The direction to the mean of where the nearest neighbours of other rows have moved.
+
+        These weigh as much as in the walk: by the neighbours that the two rows share.
+        """
+        k = min(n_neighbors, len(self.rows))
+        near = nearest_neighbors(self.reduce(rows), k, among=self.rows)
+        linked = _linked(near, len(self.rows))
+        shared = csr_array((linked @ self.neighbors_of).multiply(linked))
+        total = shared.sum(axis=1)[:, None]
+        if self.exact:
+            return self.direction(np.rint(shared @ self.moved / total))
+        weights = csr_array(shared.multiply(1 / total)).astype(self.moved.dtype)
+        return self.direction(weights @ self.moved)
+
+
+def _learn(
+    rows: NDArray[Any],
+    n_neighbors: int,
+    n_components: int | None,
+    exact: bool,
+    short: bool,
+    engine: Engine | None,
+) -> _Learnt:
+    """The step of a matrix of any number of rows."""
+    rows, copies = _without_copies(rows)
+    if len(rows) < 2:
+        alone = csr_array(np.eye(len(rows)))
+        return _Learnt(unit_rows, rows, alone, np.zeros_like(rows), copies, exact)
+    grid = _Grid(rows.shape[1]) if exact else None
+    reduce = grid.about_mean(rows) if grid else _components(rows, n_components)
+    rows = reduce(rows)
+    neighbors = nearest_neighbors(rows, min(n_neighbors, len(rows) - 1), engine)
+    links = shared_neighbors(neighbors)
+    start = grid.refine(rows, links) if grid else rows
+    near = _walk(links, start, SHORT_WALK, exact, engine)
+    far = _walk(links, near, LONG_WALK - SHORT_WALK, exact, engine)
+    before, after, kept = (_squares(_centered(each)) for each in (start, near, far))
+    moved = near
+    if kept < _LEFT * before and not _shares_more(rows, n_neighbors, grid):
+        moved = np.zeros_like(near)
+    elif not short and (kept >= _KEPT * after or _few(unit_rows(_centered(far)), exact, engine)):
+        moved = far
+    return _Learnt(reduce, rows, csr_array(_with_themselves(neighbors).T), moved, copies, exact)
 
 
 @dataclass(frozen=True)
@@ -158,14 +252,14 @@ class _Grid:
         rounded: NDArray[np.float64] = np.rint(rows.astype(np.float64) * 2.0**self.bits)
         return rounded
 
-    def place(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        """The rows about their mean, of length one."""
-        rows = self.round(rows)
-        return self.round(unit_rows(rows - np.rint(rows.mean(axis=0))))
+    def about_mean(self, rows: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """The function that gives rows length one about the mean of these rows."""
+        mean = np.rint(self.round(rows).mean(axis=0))
+        return lambda rows: self.round(unit_rows(self.round(rows) - mean))
 
     def refine(self, rows: NDArray[Any], links: csr_array) -> NDArray[np.float64]:
-        """Placed rows with as many bits as a sum over the links of a row, or over rows, leaves."""
-        most = max(float(links.sum(axis=1).max()), len(rows))
+        """Reduced rows with as many bits as a sum over the links of a row, or over rows, leaves."""
+        most = max(float(links.sum(axis=1).max()), float(links.diagonal().max()) ** 2, len(rows))
         finer = _MANTISSA_BITS - 1 - math.ceil(math.log2(most)) - self.bits
         refined: NDArray[np.float64] = np.rint(rows * 2.0**finer)
         return refined
@@ -179,17 +273,29 @@ def _without_copies(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]
     return rows if len(first) == len(rows) else rows[first], copies
 
 
-def _components(rows: NDArray[Any], n_components: int | None) -> NDArray[np.float32]:
-    """Principal components of the rows, of length one; all dimensions if these are few."""
+def _components(
+    rows: NDArray[Any], n_components: int | None
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The function from rows to their principal components, or to all dimensions if these are few.
+
+    Rows have length one about the mean of the rows from which it is learnt.
+    """
     rows = rows.astype(np.float32, copy=False)
     asked = min(n_components or N_COMPONENTS, *rows.shape)
     if asked == rows.shape[1]:
-        return unit_rows(_centered(rows))
-    return unit_rows(principal_components(rows, asked, 0)[0].astype(np.float32))
+        mean = _mean(rows)
+        return lambda rows: unit_rows(rows.astype(np.float32, copy=False) - mean)
+    fit = PCA(asked, random_state=0).fit(writable(rows))
+    return lambda rows: unit_rows(fit.transform(rows).astype(np.float32, copy=False))
+
+
+def _mean(rows: NDArray[Any]) -> NDArray[Any]:
+    mean: NDArray[Any] = rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
+    return mean
 
 
 def _centered(rows: NDArray[Any]) -> NDArray[Any]:
-    centered: NDArray[Any] = rows - rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
+    centered: NDArray[Any] = rows - _mean(rows)
     return centered
 
 
@@ -220,8 +326,7 @@ def _walk(
                 part = np.rint(part / total)
         return part
 
-    here = None if engine is None or engine.remote else engine
-    return np.hstack(list(map_in_order(here, walk, blocks(rows.shape[1], _COLUMNS))))
+    return np.hstack(list(map_in_order(engine, walk, blocks(rows.shape[1], _COLUMNS))))
 
 
 def _shares_more(rows: NDArray[Any], n_neighbors: int, grid: _Grid | None) -> bool:

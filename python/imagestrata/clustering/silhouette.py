@@ -22,7 +22,7 @@ MOST_EXACT = 50_000
 #: Number of images of each cluster with which "sampled" compares every image.
 SAMPLED = 128
 
-_BLOCK = 1024
+_BLOCK = 512
 #: Below this share of the squared norm, a squared distance in float32 is imprecise.
 _NEAR = 1e-2
 
