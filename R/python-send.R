@@ -56,7 +56,7 @@ send_argument <- function(x, name, default, call) {
     neighbors = if (is.numeric(x)) {
       as_whole(check_number(x, name, call = call))
     } else {
-      check_string(x, name, call = call)
+      check_string(x, name, null = name == "neighbors", call = call)
     },
     max_gradient_norm = if (identical(x, "auto")) {
       x

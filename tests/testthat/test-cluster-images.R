@@ -66,6 +66,63 @@ test_that("settings are sent by name, whole numbers as such", {
   })
 })
 
+test_that("neighbors crosses as what it is: NULL is no step, and not the default", {
+  calls <- local_core(
+    cluster_images = \(...) send_clustering(toy_clustering()),
+    sweep_clusters = \(...) stop("recorded")
+  )
+  folder <- withr::local_tempdir()
+  for (given in list(NULL, 8L, "auto")) {
+    try(cluster_images(folder, neighbors = given, progress = FALSE), silent = TRUE)
+    expect_true("neighbors" %in% names(calls$cluster_images))
+    expect_identical(calls$cluster_images$neighbors, given)
+    expect_error(sweep_clusters(toy_embeddings(), neighbors = given, progress = FALSE), "recorded")
+    expect_true("neighbors" %in% names(calls$sweep_clusters))
+    expect_identical(calls$sweep_clusters$neighbors, given)
+  }
+  try(cluster_images(folder, neighbors = 8, progress = FALSE), silent = TRUE)
+  expect_identical(calls$cluster_images$neighbors, 8L)
+})
+
+test_that("R has the neighbours that Python has: none, as many as given, or those of the method", {
+  skip_if_no_core()
+  set.seed(1)
+  # Three groups in 16 dimensions.
+  vectors <- matrix(rnorm(120 * 16), 120) + 6 * diag(16)[rep(1:3, each = 40), ]
+  stored <- function(...) {
+    topics <- cluster_images(vectors, seed = 1, progress = FALSE, ...)
+    list(neighbors = from_json(attr(topics, "settings"))$neighbors, topics = topics)
+  }
+  raw <- stored(neighbors = NULL, n_init = 3)
+  expect_null(raw$neighbors)
+  eight <- stored(neighbors = 8)
+  expect_identical(eight$neighbors, 8L)
+  auto <- stored()
+  # A twentieth of 120 images.
+  expect_identical(auto$neighbors, 6L)
+  for (same in list("auto", 6)) {
+    expect_identical(stored(neighbors = same)$topics$cluster, auto$topics$cluster)
+  }
+  expect_equal(tidy(auto$topics)$size, c(40, 40, 40))
+  expect_equal(length(unique(paste(auto$topics$cluster, rep(1:3, each = 40)))), 3)
+  # Silhouettes are those after the step.
+  expect_gt(glance(auto$topics)$mean_silhouette, 0.9)
+  expect_lt(glance(raw$topics)$mean_silhouette, 0.6)
+})
+
+test_that("vectors without groups are in no cluster, with a warning", {
+  skip_if_no_core()
+  set.seed(1)
+  noise <- matrix(rnorm(200 * 16), 200)
+  expect_warning(
+    topics <- cluster_images(noise, progress = FALSE), "show no groups.*neighbors = NULL"
+  )
+  expect_equal(unique(topics$cluster), -1)
+  expect_equal(nrow(tidy(topics)), 0)
+  expect_equal(glance(topics)$n_clusters, 0)
+  expect_gt(nrow(tidy(cluster_images(noise, neighbors = NULL, progress = FALSE))), 0)
+})
+
 test_that("a setting of another method is refused, and one that is left out is the method's", {
   skip_if_no_core()
   set.seed(1)
