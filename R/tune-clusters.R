@@ -17,14 +17,17 @@
 #'
 #' By default, clusters are released by rank, and `similarity_threshold` is only a lower limit, so
 #' many thresholds give identical clusters; a warning reports this, and the column `same_as` names
-#' them. The threshold decides if `release_share = 1` or `preset = "paper"`.
+#' them. The threshold decides with `preset = "paper"`, and with `release_share = 1` and
+#' `neighbors = NULL`: silhouettes after the neighbourhood step are much higher than thresholds of
+#' vectors.
 #'
 #' @param embeddings Embeddings, from [embed_images()], a matrix of vectors of your own, or a list
 #'   of these for the same images. The names of the list name the encoders.
 #' @param pairs Pairs with one judgement each, see [score_clustering()]; those without one are left
 #'   out.
 #' @param grid A named list of settings of [cluster_images()], `method` and `preset` among them:
-#'   every combination is fitted; or a list of several such lists. By default the paper's, with
+#'   every combination is fitted; or a list of several such lists. `NULL` among the values, as in
+#'   `list(neighbors = list(NULL, 15))`, is a value, too. By default the paper's, with
 #'   `preset = "paper"`: `step_size` 3 and 5, `similarity_threshold` 0 to .05.
 #' @param measure The measure that decides: `"f1"`, `"mean_pr"` (the paper's F), `"precision"`,
 #'   `"recall"` or, with graded judgements, `"quality"`.

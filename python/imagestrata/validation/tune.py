@@ -88,7 +88,8 @@ def tune_clusters(
         ``sample_pairs(embeddings, grid=...)``. :func:`consensus` combines annotators.
     grid : mapping of lists, or list of such, optional
         Settings of :func:`cluster_images`, including ``method`` and ``preset``. All
-        combinations of each grid are tried. By default the paper's grid, with
+        combinations of each grid are tried; None is a value, too, as in
+        ``{"neighbors": [None, 15]}``. By default the paper's grid, with
         ``preset="paper"``: step_size 3 and 5, similarity_threshold 0 to .05 in steps
         of .01.
     measure : str, default "f1"
@@ -273,8 +274,8 @@ def _tell_the_same(own: pd.DataFrame, varied: Sequence[str]) -> None:
         f"The {len(own)} points of the grid give only {plural(n_different, 'different clustering')}"
         f": see the column 'same_as'."
         + (f" No value of {names} makes a difference." if idle else ""),
-        f"A threshold decides which clusters leave with {arg('release_share', 1)}, or with "
-        f"{arg('preset', 'paper')}."
+        f"A threshold decides which clusters leave with {arg('preset', 'paper')}, or with "
+        f"{arg('release_share', 1)} and {arg('neighbors', None)}."
         if "similarity_threshold" in idle
         else "",
     )
