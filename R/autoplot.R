@@ -9,7 +9,8 @@
 #'   a cluster is above the median of its images, unless it would overlap that of a larger cluster.
 #'   The clusters share eight colours, such that clusters of the same colour are far apart; the
 #'   residual is grey. `"searches"`: the search for the number of clusters in each iteration, the
-#'   goodness of fit of each number that was tried; orange points were kept.
+#'   goodness of fit of each number that was tried; orange points were kept. Up to 36 iterations
+#'   have a panel each; the lines of more share one panel, the later the darker.
 #' @param points For `"map"`: the result of [map_images()].
 #' @param keywords For `"map"`: the result of [cluster_keywords()]. The first term of each cluster
 #'   is beside its number if there is room.
@@ -74,7 +75,7 @@ plot_trace <- function(object) {
     theme_strata()
 }
 
-# Up to 12 iterations have a panel each. Of more, the lines share one panel, the later the darker.
+# Up to 36 iterations have a panel each. Of more, the lines share one panel, the later the darker.
 plot_searches <- function(object, call = rlang::caller_env()) {
   searches <- attr(object, "tables")[["searches"]]
   if (NROW(searches) == 0) {
@@ -85,30 +86,36 @@ plot_searches <- function(object, call = rlang::caller_env()) {
       call = call
     )
   }
-  few <- length(unique(searches$iteration)) <= 12
-  plot <- ggplot2::ggplot(
-    searches, ggplot2::aes(.data$k, .data$fit, group = .data$iteration)
+  searches$panel <- factor(
+    paste("Iteration", searches$iteration), paste("Iteration", unique(searches$iteration))
   )
+  few <- nlevels(searches$panel) <= 36
+  lines <- searches[stats::ave(searches$k, searches$iteration, FUN = length) > 1, ]
+  plot <- ggplot2::ggplot(searches, ggplot2::aes(.data$k, .data$fit))
   if (few) {
-    searches$panel <- factor(
-      paste("Iteration", searches$iteration), paste("Iteration", unique(searches$iteration))
-    )
-    plot <- ggplot2::ggplot(searches, ggplot2::aes(.data$k, .data$fit)) +
-      ggplot2::geom_line(colour = colours[["main"]]) +
+    plot <- plot +
+      ggplot2::geom_line(data = lines, colour = colours[["main"]]) +
       ggplot2::facet_wrap(ggplot2::vars(.data$panel))
   } else {
     plot <- plot +
-      ggplot2::geom_line(ggplot2::aes(colour = .data$iteration), linewidth = 0.3) +
+      ggplot2::geom_line(
+        ggplot2::aes(group = .data$panel, colour = .data$iteration),
+        data = lines, linewidth = 0.3
+      ) +
       ggplot2::scale_colour_gradient(
-        low = colours[["pale"]], high = "#2f4a66", breaks = whole_breaks
+        low = "#b9c4cf", high = colours[["ink"]], breaks = whole_breaks
       )
   }
+  tried <- sort(unique(searches$k))
   plot +
-    ggplot2::geom_point(colour = colours[["main"]], size = 0.8) +
+    ggplot2::geom_point(colour = colours[["main"]], size = 0.6) +
     ggplot2::geom_point(
       data = searches[searches$kept, ], colour = colours[["bright"]], size = 1.8
     ) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(
+      breaks = if (length(tried) <= 4) tried else \(limits) whole_breaks(limits, if (few) 3 else 8)
+    ) +
+    ggplot2::scale_y_continuous(n.breaks = 4, expand = ggplot2::expansion(mult = 0.1)) +
     ggplot2::labs(
       x = "Number of clusters", y = search_criterion(object), colour = "Iteration",
       caption = "Orange: the number that was kept"

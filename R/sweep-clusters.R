@@ -100,10 +100,14 @@ autoplot.imagestrata_sweep <- function(object, mark = NULL, ...) {
     c(
       n_clusters = "Clusters",
       share_noise = "Share of noise",
-      silhouette = "Silhouette without noise"
+      silhouette = "Mean silhouette without noise"
     )
   } else {
-    c(explained_variance = "Explained variance", inertia = "Inertia", silhouette = "Silhouette")
+    c(
+      explained_variance = "Explained variance",
+      inertia = "Inertia (sum of squared distances)",
+      silhouette = "Mean silhouette"
+    )
   }
   value <- object[[if (of_sizes) "min_cluster_size" else "n_clusters"]]
   points <- dplyr::bind_rows(lapply(names(panels), function(column) {
@@ -131,18 +135,22 @@ autoplot.imagestrata_sweep <- function(object, mark = NULL, ...) {
     ggplot2::labs(
       x = if (of_sizes) "Smallest size of a cluster" else "Number of clusters",
       y = NULL,
-      caption = if (any(points$best)) sweep_note(object)
+      caption = sweep_note(object, any(points$best), mark)
     ) +
     theme_strata() +
     ggplot2::theme(plot.caption = ggplot2::element_text(colour = colours[["soft"]]))
 }
 
-sweep_note <- function(object) {
+sweep_note <- function(object, circled, mark) {
   knee <- object$n_clusters[object$knee]
   highest <- object$n_clusters[which.max(object$silhouette)]
   said <- c(
     if (length(knee) > 0) paste0("knee at ", knee),
     if (length(highest) > 0) paste0("highest silhouette at ", highest)
   )
-  paste0("Circles: ", paste(said, collapse = ", "))
+  notes <- c(
+    if (circled) paste0("Circles: ", paste(said, collapse = ", ")),
+    if (length(mark) > 0) paste0("Dashed: ", paste(mark, collapse = ", "))
+  )
+  if (length(notes) > 0) paste(notes, collapse = ". ")
 }

@@ -51,6 +51,7 @@ def test_reduce_sweep_and_cluster(invoke, tmp_path):
     assert code == 0, err
     swept = json.loads(out)["sweep"]
     assert [row["min_cluster_size"] for row in swept] == [5, 8]
+    assert (reduced / "sweep.png").exists()
     stored = pd.read_csv(reduced / "sweep.csv")
     assert stored["n_clusters"].tolist() == [row["n_clusters"] for row in swept]
 

@@ -72,7 +72,8 @@ def assert_same_tables(one: Path, other: Path) -> None:
 
 def test_a_run_leaves_what_the_design_says(finished, corpus):
     names = {path.name for path in finished.iterdir()}
-    assert {*TABLES, "run.json", "sample.csv", "embeddings", "gallery", "montage.png"} <= names
+    assert {*TABLES, "run.json", "sample.csv", "embeddings", "gallery"} <= names
+    assert {"montage.png", "trace.png", "searches.png"} <= names
     assert "partial" not in names
     assert (finished / "gallery" / "index.html").exists()
     steps = json.loads((finished / "run.json").read_text())["steps"]

@@ -16,6 +16,7 @@ from imagestrata import (
     ImagestrataError,
     cluster_confidence,
     cluster_images,
+    plot_tuning,
     score_clustering,
     sweep_clusters,
 )
@@ -196,6 +197,49 @@ def test_a_knee_is_farthest_above_the_chord(y, knee):
     order = np.array([3, 0, 4, 2, 1])
     assert _at_knee(x[order], y[order]).tolist() == wanted[order].tolist()
     assert not _at_knee(x[:1], y[:1]).any()
+
+
+def test_a_sweep_of_numbers_is_drawn(tmp_path):
+    swept = pd.DataFrame(
+        {
+            "n_clusters": [40, 20, 30],
+            "inertia": [1000.0, 3000, 1500],
+            "explained_variance": [0.8, 0.4, 0.7],
+            "silhouette": [0.1, np.nan, 0.3],
+            "knee": [False, False, True],
+        }
+    )
+    figure = plot_tuning(swept, tmp_path / "sweep.png", mark=[30, 80])
+    variance, inertia, silhouette = figure.axes
+    for axes, column in ((variance, "explained_variance"), (inertia, "inertia")):
+        dashed, also_dashed, line = axes.lines
+        assert [dashed.get_xdata()[0], also_dashed.get_xdata()[0]] == [30, 80]
+        np.testing.assert_array_equal(line.get_xdata(), [20, 30, 40])
+        np.testing.assert_array_equal(line.get_ydata(), swept[column][[1, 2, 0]])
+        np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[30, swept[column][2]]])
+    np.testing.assert_array_equal(silhouette.collections[0].get_offsets(), [[30, 0.3]])
+    assert silhouette.get_xlabel() == "Number of clusters"
+    note = "Circles: knee at 30, highest silhouette at 30. Dashed: 30, 80"
+    assert [text.get_text() for text in figure.texts] == [note]
+    assert (tmp_path / "sweep.png").stat().st_size > 10_000
+    none = plot_tuning(swept.assign(silhouette=np.nan, knee=False))
+    assert not any(len(axes.collections[0].get_offsets()) for axes in none.axes)
+
+
+def test_a_sweep_of_sizes_is_drawn(points):
+    swept = sweep_clusters(points, "hdbscan", [10, 40, 20], progress=False)
+    figure = plot_tuning(swept, mark=20)
+    np.testing.assert_array_equal(figure.axes[0].lines[1].get_xydata(), [[10, 3], [20, 2], [40, 0]])
+    assert figure.axes[2].get_xlabel() == "Smallest size of a cluster"
+
+
+def test_bad_figures_of_sweeps():
+    swept = sweep_clusters(np.eye(5), values=[2, 3], progress=False)
+    with pytest.raises(ImagestrataError, match="`mark` must be"):
+        plot_tuning(swept, mark="80")
+    for other in (swept[["n_clusters", "inertia"]], swept[:0]):
+        with pytest.raises(ImagestrataError, match=r"tune_clusters\(\) or sweep_clusters\(\)"):
+            plot_tuning(other)
 
 
 def test_few_distinct_vectors_are_said():

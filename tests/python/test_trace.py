@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -58,3 +59,51 @@ def test_mistakes(clustering, tmp_path):
         plot_trace(clustering, tmp_path / "file" / "trace.png")
     with pytest.raises(ImagestrataError, match="no iterations to draw"):
         plot_trace(replace(clustering, trace=TRACE.head(0)))
+
+
+def searched(clustering, n, **settings):
+    """Searches of n iterations, which tried 5, 10, 15, 20 and 25 and kept 10."""
+    k = np.tile([5, 10, 15, 20, 25], n)
+    table = {
+        "iteration": np.repeat(np.arange(1, n + 1), 5),
+        "k": k,
+        "fit": k / 100,
+        "kept": k == 10,
+    }
+    made = replace(clustering, searches=pd.DataFrame(table))
+    return replace(made, settings=made.settings | settings)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 36])
+def test_a_search_has_a_panel(clustering, n, tmp_path):
+    figure = plot_trace(
+        searched(clustering, n, k_criterion="davies_bouldin"),
+        tmp_path / "searches.png",
+        type="searches",
+    )
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title("left") for axes in shown] == [f"Iteration {i + 1}" for i in range(n)]
+    for axes in shown:
+        np.testing.assert_allclose(axes.lines[0].get_xydata()[:, 0], [5, 10, 15, 20, 25])
+        tried, kept = axes.collections
+        assert len(tried.get_offsets()) == 5
+        np.testing.assert_allclose(kept.get_offsets(), [[10, 0.1]])
+    assert figure.get_supylabel() == "Davies-Bouldin index, negated"
+    assert figure.get_supxlabel() == "Number of clusters"
+    assert Image.open(tmp_path / "searches.png").width == 1300
+
+
+def test_many_searches_share_a_panel(clustering):
+    figure = plot_trace(searched(clustering, 37), type="searches")
+    lines, scale = figure.axes
+    assert len(lines.lines) == 37 and scale.get_ylabel() == "Iteration"
+    shades = [sum(line.get_color()[:3]) for line in lines.lines]
+    assert shades == sorted(shades, reverse=True) and shades[0] > shades[-1]
+    assert figure.get_supylabel() == "Goodness of fit"
+
+
+def test_mistakes_of_searches(clustering):
+    with pytest.raises(ImagestrataError, match="no search for the number of clusters"):
+        plot_trace(clustering, type="searches")
+    with pytest.raises(ImagestrataError, match="`type` must be one of 'trace', 'searches'"):
+        plot_trace(clustering, type="sizes")

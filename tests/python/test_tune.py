@@ -510,6 +510,8 @@ def test_the_summary_and_the_picture(tuned, tmp_path):
     assert (tmp_path / "tuning.png").stat().st_size > 10_000
     with pytest.raises(ImagestrataError, match="result of tune_clusters"):
         plot_tuning(tuned.results)
+    with pytest.raises(ImagestrataError, match=r"`mark` is only for .* sweep_clusters"):
+        plot_tuning(tuned, mark=80)
 
 
 def test_the_command(tmp_path):

@@ -36,7 +36,7 @@ same_default <- function(x, y) {
 
 # What is called otherwise in R, where there is a custom for it.
 otherwise <- c(
-  plot_trace = "autoplot(x, \"trace\")",
+  plot_trace = "autoplot(x, \"trace\"), autoplot(x, \"searches\")",
   plot_map = "autoplot(x, \"map\")",
   plot_training = "autoplot(x, \"training\")",
   plot_confusion = "autoplot(x, \"confusion\")",

@@ -43,7 +43,9 @@ def sweep(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     embeddings = embedded(run_folder)
     swept = imagestrata.sweep_clusters(embeddings, **settings("sweep_clusters", out=run_folder))
     write_table(run_folder / "sweep.csv", swept)
-    lines = swept.round(3).to_string(index=False), f"Table: {run_folder / 'sweep.csv'}"
+    picture = run_folder / "sweep.png"
+    imagestrata.plot_tuning(swept, picture)
+    lines = swept.round(3).to_string(index=False), f"Table: {run_folder / 'sweep.csv'}, {picture}"
     return {"sweep": records(swept)}, *lines
 
 

@@ -110,13 +110,17 @@ def make_gallery(
     map: str | None,
     keywords: pd.DataFrame | None = None,
 ) -> Path:
-    """Write the gallery, a montage of typical images and, if asked for, a map."""
+    """Write the gallery, a montage, the figures of the iterations and, if asked for, a map."""
     points = None
     if map is not None:
         points = imagestrata.map_images(embedded(run_folder), map, **settings("map_images"))
         imagestrata.plot_map(clustering, points, run_folder / "map.png", keywords=keywords)
     montage = run_folder / "montage.png"
     imagestrata.plot_montage(clustering, montage, keywords=keywords, **settings("plot_montage"))
+    if len(clustering.trace) > 1:
+        imagestrata.plot_trace(clustering, run_folder / "trace.png")
+    if len(clustering.searches):
+        imagestrata.plot_trace(clustering, run_folder / "searches.png", type="searches")
     return imagestrata.image_gallery(
         clustering, run_folder, sample=drawn, keywords=keywords, points=points,
         **settings("image_gallery"),

@@ -19,6 +19,6 @@ STEPS = (
             "clustering.json",
         ),
         work=("coding-sheet*", "scores.csv"),
-        drawn=("keywords.csv", "montage.png", "map.png"),
+        drawn=("keywords.csv", "montage.png", "map.png", "trace.png", "searches.png"),
     ),
 )

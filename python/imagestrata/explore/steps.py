@@ -10,7 +10,7 @@ STEPS = (
         "image_gallery",
         "gallery/index.html",
         after=("sample", "cluster"),
-        drawn=("gallery", "montage.png", "map.png"),
+        drawn=("gallery", "montage.png", "map.png", "trace.png", "searches.png"),
         reuses=True,
     ),
 )

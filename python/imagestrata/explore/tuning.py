@@ -1,17 +1,21 @@
-"""A figure of the results of tuning: the paper's Figures 5 and 7, with intervals."""
+"""A figure of the results of tuning (the paper's Figures 5 and 7, with intervals), or a sweep."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError
+from ..validate import check_int
 from ..validation.tuning import Tuning
 from ..verbs import public
 from ..wording import arg, kind_of, verb
 from .figure import BRIGHT, INK, MAIN, figure
+from .sweep import draw_sweep, is_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,35 +34,56 @@ _NAMES = {
 
 
 @public
-def plot_tuning(tuned: Tuning, out: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw the agreement of the clusterings of a grid with judged pairs.
+def plot_tuning(
+    tuned: Tuning | pd.DataFrame,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    mark: int | Sequence[int] | None = None,
+) -> Figure:
+    """Draw the agreement of the clusterings of a grid with judged pairs, or a sweep.
 
-    The first panel shows precision against recall of every candidate, with a circle
+    For a tuning, the first panel shows precision against recall of every candidate, with a circle
     around the best one: the paper's Figure 5. The second shows the measure of the choice
     against the number of clusters, with hollow baselines: its Figure 7. Whiskers are 95%
     intervals.
 
+    For a sweep, three panels show explained variance, inertia and the mean silhouette against the
+    number of clusters, with a circle around the knee and around the highest silhouette; or the
+    number of clusters, the share of noise and the mean silhouette of the images in clusters against
+    the smallest size.
+
     Parameters
     ----------
-    tuned : Tuning
-        The result of :func:`tune_clusters`.
+    tuned : Tuning, or DataFrame
+        The result of :func:`tune_clusters` or :func:`sweep_clusters`.
     out : path, optional
         File for the figure, with a name that ends in .png, .pdf or .svg.
+    mark : int or sequence of int, optional
+        For a sweep: values to mark with a dashed line, such as the number that you chose (80 in
+        the paper).
 
     Returns
     -------
     matplotlib.figure.Figure
-        8.5 x 4.2 inches, with two axes.
+        8.5 x 4.2 inches with two axes; for a sweep 6.5 x 6 inches with three.
 
     Raises
     ------
     ImagestrataError
-        If ``tuned`` is not a tuning, or the file cannot be written.
+        If ``tuned`` is neither; if ``mark`` is not a whole number, or given for a tuning; or if
+        the file cannot be written.
     """
+    given: Any = [] if mark is None else np.atleast_1d(np.asarray(mark, dtype=object))
+    marked = [check_int("mark", value, minimum=1) for value in given]
+    if is_sweep(tuned):
+        return draw_sweep(tuned, marked, out)
     if not isinstance(tuned, Tuning):
         raise ImagestrataError(
-            f"{arg('tuned')} must be the result of {verb('tune_clusters')}, not {kind_of(tuned)}."
+            f"{arg('tuned')} must be the result of {verb('tune_clusters')} or "
+            f"{verb('sweep_clusters')}, not {kind_of(tuned)}."
         )
+    if marked:
+        raise ImagestrataError(f"{arg('mark')} is only for the result of {verb('sweep_clusters')}.")
     measure = tuned.settings["measure"]
     rows = {name: table.set_index("candidate") for name, table in tuned.results.groupby("measure")}
     decides = rows[measure]

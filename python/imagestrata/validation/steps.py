@@ -17,6 +17,6 @@ STEPS = (
         "sweep.parquet",
         after=("embed",),
         tables=("sweep.parquet",),
-        drawn=("sweep.csv",),
+        drawn=("sweep.csv", "sweep.png"),
     ),
 )

@@ -99,7 +99,7 @@ def sweep_clusters(
         share_noise; and for the images in clusters silhouette, calinski_harabasz,
         davies_bouldin. All are measured in the vectors that are clustered, after ``neighbors``,
         ``normalize`` and ``n_components``; what is undefined is NaN, such as a silhouette of
-        one cluster.
+        one cluster. :func:`plot_tuning` draws it.
 
     Raises
     ------
