@@ -117,15 +117,14 @@ plot_searches <- function(object, call = rlang::caller_env()) {
     ) +
     ggplot2::scale_y_continuous(n.breaks = 4, expand = ggplot2::expansion(mult = 0.1)) +
     ggplot2::labs(
-      x = "Number of clusters", y = search_criterion(object), colour = "Iteration",
+      x = "Number of clusters", y = search_criterion(searches$criterion[1]), colour = "Iteration",
       caption = "Orange: the number that was kept"
     ) +
     theme_strata() +
     ggplot2::theme(plot.caption = ggplot2::element_text(colour = colours[["soft"]]))
 }
 
-search_criterion <- function(object) {
-  criterion <- from_json(attr(object, "settings"))[["k_criterion"]] %||% "goodness of fit"
+search_criterion <- function(criterion) {
   text <- c(
     cohesion = "Mean silhouette of the more cohesive half", silhouette = "Mean silhouette",
     explained_variance = "Explained variance", inertia = "Inertia, negated",

@@ -45,8 +45,9 @@ new_result <- function(sent, class, main, ...) {
 #'   `mean_silhouette`, `method`, `encoder`, `seed`.
 #' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`; or the
 #'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`; or the
-#'   searches with `iteration`, `k`, `fit` (the criterion of the search; larger is better, so that
-#'   inertia and Davies-Bouldin are negated) and `kept`. No rows if the number was given.
+#'   searches with `iteration`, `k`, `fit` (larger is better, so that inertia and Davies-Bouldin are
+#'   negated), `kept` and `criterion` (the `k_criterion`; `"silhouette"` where few groups were found
+#'   before the iterations). No rows if the number was given.
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, and columns of your own.
 #' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.

@@ -142,12 +142,14 @@ autoplot.imagestrata_sweep <- function(object, mark = NULL, ...) {
 }
 
 sweep_note <- function(object, circled, mark) {
-  knee <- object$n_clusters[object$knee]
-  highest <- object$n_clusters[which.max(object$silhouette)]
-  said <- c(
-    if (length(knee) > 0) paste0("knee at ", knee),
-    if (length(highest) > 0) paste0("highest silhouette at ", highest)
-  )
+  said <- if (circled) {
+    knee <- object$n_clusters[object$knee]
+    highest <- object$n_clusters[which.max(object$silhouette)]
+    c(
+      if (length(knee) > 0) paste0("knee at ", knee),
+      if (length(highest) > 0) paste0("highest silhouette at ", highest)
+    )
+  }
   notes <- c(
     if (circled) paste0("Circles: ", paste(said, collapse = ", ")),
     if (length(mark) > 0) paste0("Dashed: ", paste(mark, collapse = ", "))

@@ -11,7 +11,7 @@ import pytest
 from imagestrata import Clustering, IterativeKMeans, SingleKMeans, cluster_images
 from imagestrata.clustering import iterative
 
-COLUMNS = ["iteration", "k", "fit", "kept"]
+COLUMNS = ["iteration", "k", "fit", "kept", "criterion"]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def test_one_row_for_each_number_tried(points):
     model = IterativeKMeans(step_size=2, k_max=12, random_state=1).fit(points)
     searches = model.searches_
     assert searches.columns.tolist() == COLUMNS
-    assert [str(kind) for kind in searches.dtypes] == ["int64", "int64", "float64", "bool"]
+    assert [str(kind) for kind in searches.dtypes] == ["int64", "int64", "float64", "bool", "str"]
+    assert set(searches["criterion"]) == {"cohesion"}
     assert searches["iteration"].unique().tolist() == model.trace_["iteration"].tolist()
     for number, curve in searches.groupby("iteration"):
         assert curve["k"].tolist() == [*range(2, 2 * len(curve) + 1, 2)], number
@@ -33,6 +34,17 @@ def test_one_row_for_each_number_tried(points):
     kept = searches.loc[searches["kept"], "k"].to_numpy()
     # The number that is fitted is the one kept; fewer only if vectors are equal.
     np.testing.assert_array_equal(model.trace_["k"], kept)
+
+
+def test_few_groups_are_searched_by_their_silhouette():
+    rng = np.random.default_rng(0)
+    centers = 20 * np.eye(3, 30)
+    groups = np.repeat(centers, 60, axis=0) + rng.normal(size=(180, 30))
+    model = IterativeKMeans(k_criterion="inertia", random_state=0).fit(groups)
+    searches = model.searches_
+    assert searches["k"].tolist()[:2] == [2, 3]
+    assert set(searches["criterion"]) == {"silhouette"} and (searches["fit"] <= 1).all()
+    assert searches.loc[searches["kept"], "k"].tolist() == model.trace_["k"].tolist() == [3]
 
 
 def test_without_a_search_there_are_no_rows(points):

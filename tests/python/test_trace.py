@@ -61,23 +61,18 @@ def test_mistakes(clustering, tmp_path):
         plot_trace(replace(clustering, trace=TRACE.head(0)))
 
 
-def searched(clustering, n, **settings):
+def searched(clustering, n, criterion="cohesion"):
     """Searches of n iterations, which tried 5, 10, 15, 20 and 25 and kept 10."""
     k = np.tile([5, 10, 15, 20, 25], n)
-    table = {
-        "iteration": np.repeat(np.arange(1, n + 1), 5),
-        "k": k,
-        "fit": k / 100,
-        "kept": k == 10,
-    }
-    made = replace(clustering, searches=pd.DataFrame(table))
-    return replace(made, settings=made.settings | settings)
+    iterations = np.repeat(np.arange(1, n + 1), 5)
+    searches = pd.DataFrame({"iteration": iterations, "k": k, "fit": k / 100, "kept": k == 10})
+    return replace(clustering, searches=searches.assign(criterion=criterion))
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 36])
 def test_a_search_has_a_panel(clustering, n, tmp_path):
     figure = plot_trace(
-        searched(clustering, n, k_criterion="davies_bouldin"),
+        searched(clustering, n, "davies_bouldin"),
         tmp_path / "searches.png",
         type="searches",
     )
@@ -99,7 +94,7 @@ def test_many_searches_share_a_panel(clustering):
     assert len(lines.lines) == 37 and scale.get_ylabel() == "Iteration"
     shades = [sum(line.get_color()[:3]) for line in lines.lines]
     assert shades == sorted(shades, reverse=True) and shades[0] > shades[-1]
-    assert figure.get_supylabel() == "Goodness of fit"
+    assert figure.get_supylabel() == "Mean silhouette of the more cohesive half"
 
 
 def test_mistakes_of_searches(clustering):

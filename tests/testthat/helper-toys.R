@@ -55,7 +55,7 @@ toy_clustering <- function(trace = TRUE) {
   )
   searches <- tibble::tibble(
     iteration = c(1L, 1L, 1L, 2L, 2L), k = c(2L, 3L, 4L, 2L, 3L), fit = c(0.2, 0.5, 0.4, 0.3, 0.1),
-    kept = c(FALSE, TRUE, FALSE, TRUE, FALSE)
+    kept = c(FALSE, TRUE, FALSE, TRUE, FALSE), criterion = "cohesion"
   )
   if (!trace) {
     steps <- steps[0, ]

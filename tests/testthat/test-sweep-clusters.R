@@ -101,9 +101,11 @@ test_that("many iterations share a panel, and a clustering without a search has 
   topics <- toy_clustering()
   many <- tibble::tibble(iteration = rep(1:60, each = 3), k = rep(c(5L, 10L, 15L), 60), fit = 0.1)
   many$kept <- many$k == 10
+  many$criterion <- "inertia"
   attr(topics, "tables")$searches <- many
   drawn <- ggplot2::ggplot_build(autoplot(topics, "searches"))
   expect_equal(nrow(drawn$layout$layout), 1)
+  expect_equal(drawn$plot$labels$y, "Inertia, negated")
   expect_error(
     autoplot(toy_clustering(trace = FALSE), "searches"), "no search for the number",
     class = "imagestrata_error"
@@ -115,7 +117,7 @@ test_that("many iterations share a panel, and a clustering without a search has 
   skip_if_no_core()
   found <- cluster_images(toy_density(), step_size = 2, progress = FALSE)
   searches <- tidy(found, "searches")
-  expect_named(searches, c("iteration", "k", "fit", "kept"))
+  expect_named(searches, c("iteration", "k", "fit", "kept", "criterion"))
   expect_equal(sum(searches$kept), nrow(tidy(found, "trace")))
 })
 

@@ -276,13 +276,16 @@ def trace_table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
 SEARCHED = {"k": "int64", "fit": "float64", "kept": "bool"}
 
 
-def search_table(curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The searches for K in all iterations, with fixed column types, also without rows."""
+def search_table(curves: Sequence[pd.DataFrame], criterion: str = "") -> pd.DataFrame:
+    """The searches for K in all iterations, with fixed column types, also without rows.
+
+    ``criterion`` names what ``fit`` is.
+    """
     types = {"iteration": "int64"} | SEARCHED
     found = [curve.assign(iteration=number) for number, curve in enumerate(curves, 1)]
     found = [curve for curve in found if len(curve)]
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(types))
-    return table[list(types)].astype(types)
+    return table[list(types)].astype(types).assign(criterion=criterion).astype({"criterion": str})
 
 
 def inner_silhouettes(

@@ -61,8 +61,10 @@ class Clustering(Shown):
         settings that determine the vectors.
     searches : DataFrame
         The search for the number of clusters in each iteration, one row per number tried:
-        iteration, k, fit (the ``k_criterion``; larger is better), kept. No rows if the number
-        was given, for other methods, and in run folders of older versions.
+        iteration, k, fit (larger is better: inertia and Davies-Bouldin are negated), kept,
+        criterion (the ``k_criterion``; "silhouette" where few groups were found before the
+        iterations). No rows if the number was given, for other methods, and in run folders of
+        older versions.
     """
 
     images: pd.DataFrame

@@ -138,9 +138,10 @@ class IterativeKMeans(ClusterEstimator):
         One row per iteration: iteration, n_remaining (before it), k (clusters
         fitted), n_cohesive (that left), mean_size (of these), seconds.
     searches_ : DataFrame
-        The search for the number of clusters: iteration, k, fit (``k_criterion``, larger is
-        better: inertia and Davies-Bouldin are negated), kept. One row per number tried on the
-        sample of the iteration; no rows with a given ``k``.
+        The search for the number of clusters: iteration, k, fit (larger is better: inertia and
+        Davies-Bouldin are negated), kept, criterion. One row per number tried on the sample of
+        the iteration; no rows with a given ``k``. The criterion is ``k_criterion``, or
+        "silhouette" if few groups were found (see Notes).
     n_iter_ : int
         Number of iterations.
     n_features_in_ : int
@@ -360,7 +361,9 @@ class IterativeKMeans(ClusterEstimator):
             misses = 0 if left.any() else misses + 1
             advance(int(left.sum()))
         advance(len(remaining))
-        return Partition(labels, scores, iterations, trace_table(trace), search_table(curves))
+        return Partition(
+            labels, scores, iterations, trace_table(trace), search_table(curves, self.k_criterion)
+        )
 
     def _fit_remaining(
         self,
@@ -465,7 +468,8 @@ def _one_iteration(fit: pd.DataFrame) -> Partition:
     labels: NDArray[np.intp] = fit["cluster"].to_numpy(dtype=np.intp)
     scores: NDArray[np.float64] = fit["silhouette"].to_numpy()
     trace = trace_table([_trace_row(1, fit, labels)])
-    return Partition(labels, scores, np.ones_like(labels), trace, search_table([_curve(fit)]))
+    searches = search_table([_curve(fit)], "silhouette")
+    return Partition(labels, scores, np.ones_like(labels), trace, searches)
 
 
 def _curve(fit: pd.DataFrame) -> pd.DataFrame:

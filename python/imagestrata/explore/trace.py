@@ -108,7 +108,7 @@ def _draw_searches(clustering: Clustering, out: str | os.PathLike[str] | None) -
         )
     numbers = searches["iteration"].unique().tolist()
     curves = {number: searches[searches["iteration"] == number] for number in numbers}
-    criterion = _CRITERIA.get(clustering.settings.get("k_criterion", ""), "Goodness of fit")
+    criterion = _CRITERIA.get(searches["criterion"].iloc[0], "Goodness of fit")
     together = len(curves) > _PANELS
     n_columns = 1 if together else math.ceil(math.sqrt(len(curves)))
     n_rows = 1 if together else math.ceil(len(curves) / n_columns)
