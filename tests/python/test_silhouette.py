@@ -163,7 +163,7 @@ def test_the_regression_takes_away_most_of_the_sampling_error(monkeypatch):
     vectors = as_vectors(matrix)
     exact = silhouettes(vectors, labels)
     corrected = silhouettes(vectors, labels, "sampled")
-    monkeypatch.setattr(silhouette_module, "_correct", lambda moments, squares: None)
+    monkeypatch.setattr(silhouette_module, "_correct", lambda *given: None)
     plain = silhouettes(vectors, labels, "sampled")
     assert np.abs(corrected - exact).mean() < np.abs(plain - exact).mean() / 3
 
@@ -185,11 +185,33 @@ def test_correction_by_hand():
     """Distances 1 and 3 drawn of 1, 3, 3, 5: on the line through (1, 1) and (9, 3)."""
     d = np.array([1.0, 3.0])
     moments = np.array([[[(d**power).mean()]] for power in (1, 2, 3, 4)])
-    silhouette_module._correct(moments, np.array([[(1 + 9 + 9 + 25) / 4]]))
+    silhouette_module._correct(moments, np.array([[(1 + 9 + 9 + 25) / 4]]), np.array([2]))
     assert moments[0, 0, 0] == pytest.approx(2 + (11 - 5) * (3 - 1) / (9 - 1))
     equal = np.array([[[2.0]], [[4.0]], [[8.0]], [[16.0]]])
-    silhouette_module._correct(equal, np.array([[4.4]]))
-    assert equal[0, 0, 0] == pytest.approx(2 + 0.4 / (2 * 2))
+    silhouette_module._correct(equal, np.array([[4.004]]), np.array([2]))
+    assert equal[0, 0, 0] == pytest.approx(2 + 0.004 / (2 * 2))
+
+
+def test_squares_of_rows_that_are_not_in_the_sample_correct_by_four_standard_errors():
+    """Distances 1 and 3 drawn; a row at 100 was not: the mean square is 30 standard errors off."""
+    d = np.array([1.0, 3.0] * 8)
+    moments = np.array([[[(d**power).mean()]] for power in (1, 2, 3, 4)])
+    silhouette_module._correct(moments, np.array([[(16 * 5 + 100**2) / 17]]), np.array([16]))
+    assert moments[0, 0, 0] == pytest.approx(2 + 4 * np.sqrt(16 / 16) * (3 - 1) / (9 - 1))
+
+
+def test_sampled_silhouettes_of_tight_clusters_with_far_rows_are_near_the_exact_ones():
+    """As after the neighbourhood step: nearly all rows of a cluster are in one place."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(8), 600)
+    centers = np.eye(8, 16)
+    matrix = centers[labels] + 1e-4 * rng.normal(size=(len(labels), 16))
+    far = rng.choice(len(labels), 60, replace=False)
+    matrix[far] += 0.3 * rng.normal(size=(60, 16))
+    vectors = as_vectors(matrix.astype(np.float32))
+    exact = np.bincount(labels, silhouettes(vectors, labels)) / 600
+    found = np.bincount(labels, silhouettes(vectors, labels, "sampled")) / 600
+    np.testing.assert_allclose(found, exact, atol=0.02)
 
 
 def test_a_row_is_not_compared_with_itself():

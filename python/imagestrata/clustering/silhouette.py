@@ -29,6 +29,9 @@ _NEAR = 1e-2
 #: Smallest relative variance of squared distances that float32 can represent.
 _SPREAD = 1e-5
 
+#: Standard errors of a mean squared distance by which a sample is corrected at most.
+_STANDARD_ERRORS = 4
+
 #: Relative squared distance that rounding in float64 can leave between equal vectors.
 _SAME = 1e-13
 
@@ -182,7 +185,10 @@ def _sampled_shard(
     sample = sample.read()
     counts = np.bincount(sample_codes)
     scores = np.empty(len(shard))
-    for above in blocks(len(shard), _BLOCK):
+    # Sorted by cluster, rows that are near each other lie together (see _mend_near).
+    order = np.argsort(codes, kind="stable")
+    for block in blocks(len(shard), _BLOCK):
+        above = order[block]
         rows, own = shard.read(above), codes[above]
         # Sums of the distances, and of their second, third and fourth powers.
         sums = np.zeros((1 if shard.exact else 4, len(rows), len(sizes)))
@@ -194,18 +200,22 @@ def _sampled_shard(
                 power = power * distances
         moments = sums / _n_others(own, counts, is_drawn[above])
         if not shard.exact:
-            squares = square_distances(rows, means).T * sizes + within
+            squares = _to_means(rows, means, slice(None)).T * sizes + within
             # Distances here are divided by the square root of 2.
-            _correct(moments, squares / _n_others(own, sizes) / 2)
+            _correct(moments, squares / _n_others(own, sizes) / 2, counts)
         scores[above] = _from_means(moments[0], own, sizes)
     return scores
 
 
-def _correct(moments: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+def _correct(
+    moments: NDArray[np.float64], squares: NDArray[np.float64], counts: NDArray[np.intp]
+) -> None:
     """Correct mean distances, in place, by the known mean squared distances.
 
     The regression of distances on squared distances has the slope cov(d, d^2) / var(d^2).
-    If distances hardly differ, the slope of the parabola, 1 / 2d, is used.
+    If distances hardly differ, the slope of the parabola, 1 / 2d, is used. A mean of squares
+    beyond sampling error is that of far rows, none of which are in the sample: about them the
+    regression says nothing.
     """
     d, d2, d3, d4 = moments
     variance = d4 - d2**2
@@ -215,7 +225,8 @@ def _correct(moments: NDArray[np.float64], squares: NDArray[np.float64]) -> None
         (d3 - d * d2) / np.where(steep, variance, 1.0),
         0.5 / np.where(d > 0, d, np.inf),
     )
-    d += slope * (squares - d2)
+    most = _STANDARD_ERRORS * np.sqrt(np.maximum(variance, _SPREAD * d2**2) / counts)
+    d += slope * np.clip(squares - d2, -most, most)
     np.maximum(d, 0, out=d)
 
 
