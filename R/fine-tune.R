@@ -43,7 +43,8 @@
 #'   either direction, before they are cropped. The corners become black.
 #' @param batch_norm Means that the batch norm layers use: those of the pretrained network
 #'   (`"fixed"`, the default) or those of each batch (`"batch"`, as in the code of the sources). The
-#'   means of 4 images are mostly noise.
+#'   means of 4 images are mostly noise. With 12 labels, EfficientNet-Lite0 learned nothing in 10
+#'   epochs with `"batch"`, and reached an F1 of .85 with `"fixed"`.
 #' @param bias Initial biases of the new layer: `"shares"` (the default), such that it predicts the
 #'   shares of the labels in the training images, or `"zero"`, as in the code of the sources.
 #' @param dropout Share of the numbers of each vector that are set to 0 at random before the new
@@ -58,7 +59,8 @@
 #' @param step_size,gamma Every `step_size` epochs the learning rate is multiplied by `gamma`.
 #' @param max_gradient_norm Largest norm of the gradients; longer ones are scaled down. `"auto"` is
 #'   5, or that of the preset. `NULL` sets no limit, as in the sources; a few unusual batches can
-#'   then ruin a network.
+#'   then ruin a network. With six classes, batches of 4 and a learning rate of .005, the accuracy
+#'   of EfficientNet-Lite0 was .22 without a limit and .98 with it.
 #' @param class_weights Give rare classes the same weight as common ones?
 #' @param early_stopping Stop after this number of epochs without a lower validation loss. `NULL`:
 #'   train all epochs.

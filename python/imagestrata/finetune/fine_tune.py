@@ -142,8 +142,10 @@ def fine_tune(
     batch_norm : {"fixed", "batch"}, optional
         Means and deviations in batch norm layers: those of the pretrained network (the
         default), or those of each batch. The sources' code uses those of each batch, which is
-        torch's default; with batches of 1 or 4 images they are mostly noise. A network with
-        random initial weights needs ``"batch"``.
+        torch's default; with batches of 1 or 4 images they are mostly noise. ``"fixed"`` is
+        the default by experiment: with 12 labels, EfficientNet-Lite0 learned nothing in 10
+        epochs with ``"batch"``, and reached an F1 of .85 with ``"fixed"``, see
+        docs/fine-tuning.md. A network with random initial weights needs ``"batch"``.
     bias : {"shares", "zero"}, optional
         Initial biases of the new layer: such that it predicts the shares of the labels in the
         training images (the default), or 0, as in the sources' code.
@@ -172,7 +174,8 @@ def fine_tune(
     max_gradient_norm : float, "auto" or None, default "auto"
         Largest norm of the gradients; longer ones are shortened. ``"auto"`` is 5, or the
         preset's. None sets no limit, as in the sources' code; a few unusual batches can then
-        destroy a pretrained network.
+        destroy a pretrained network. With six classes, batches of 4 and a learning rate of
+        .005, the accuracy of EfficientNet-Lite0 was .22 without a limit and .98 with it.
     class_weights : bool, default False
         Give rare classes the same weight as common ones.
     early_stopping : int, optional

@@ -153,6 +153,8 @@ def train(
 
 def _optimizer(moving: list[nn.Parameter], recipe: Recipe, *, fused: bool) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
+        # On a processor, fused steps take twice as long as others if weights are channels last.
+        fused = fused and all(weight.is_cuda or weight.is_contiguous() for weight in moving)
         return torch.optim.SGD(moving, recipe.learning_rate, recipe.momentum, fused=fused)
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
     return kind(moving, recipe.learning_rate, fused=fused)
