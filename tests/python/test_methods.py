@@ -27,6 +27,7 @@ from imagestrata import (
     sample_pairs,
     scan_images,
     share_bundle,
+    sweep_clusters,
 )
 from imagestrata.files import read_json, write_json
 from imagestrata.provenance import Step, read_run
@@ -134,7 +135,7 @@ We dealt 65 sampled images into 34 packets for the groups Democrat and Republica
 respondents of each group rate each image (n_images = 8; raters_per_group = 2). \
 We compared 2 clusterings by their f1 on 480 judged pairs (grid = {"k": [5, 10]}; measure = f1; \
 folds = 5). \
-We compared 2 clusterings by hdbscan, which differ in one setting (values = 20, 50; selection = \
+We compared 2 clusterings by HDBSCAN, with at least 20 and 50 images in a cluster (selection = \
 eom). \
 Computations used imagestrata 0.1.0, Python 3.11.7 and numpy 2.4.6.
 
@@ -336,3 +337,17 @@ def test_steps_of_several_versions_name_them_all(whole):
 def test_the_command(made):
     assert call("methods", made) == methods_paragraph(made) + "\n"
     assert json.loads(call("methods", made, "--json")) == {"methods": methods_paragraph(made)}
+
+
+def test_a_sweep_is_described(tmp_path):
+    points = np.random.default_rng(0).normal(size=(90, 12))
+    quiet = {"progress": False, "out": tmp_path}
+    sweep_clusters(points, values=[2, 4, 6, 8], **quiet)
+    text = methods_paragraph(tmp_path)
+    assert "We compared 4 clusterings by K-means, with 2, 4, ..., 8 clusters (" in text
+    assert "values" not in text and "moved towards" not in text
+    sweep_clusters(points, "hdbscan", [5, 9], overwrite=True, **quiet)
+    text = methods_paragraph(tmp_path)
+    assert "their 4 nearest neighbours, by a random walk" in text
+    assert "by HDBSCAN, with at least 5 and 9 images in a cluster (" in text
+    assert "neighbors = 4;" in text and "auto" not in text.partition("neighbors")[2][:10]

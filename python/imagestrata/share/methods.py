@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,6 @@ _TEMPLATES = {
     "pairs": "For judgements by people, we drew {pairs:pair} of images, which show {images:image}",
     "assign": "We dealt {images:sampled image} into {packets:packet} for {people}, so "
     "that {raters_per_group:respondent} of each group {rate} each image",
-    "sweep": "We compared {n_values:clustering} by {method}, which differ in one setting",
     "tune": "We compared {n_candidates:clustering} by their {measure} on {n_pairs:judged pair}",
 }
 
@@ -265,16 +265,41 @@ def _cluster(entry: Entry, run: Path) -> str:
         f"{_METHODS[settings['method']]} grouped {grouped} {plural(images, 'image')} into "
         f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
     )
-    if settings.get("neighbors"):
-        text = (
-            f"First, vectors of length one moved towards those of their {settings['neighbors']} "
-            "nearest neighbours, by a random walk on links weighted by the number of shared "
-            f"neighbours. {text}"
-        )
+    text = _moved(settings.get("neighbors")) + text
     if not residual:
         return text
     rest = f"{plural(residual, 'image')} ({_share(residual, images)})"
     return f"{text} The residual, which belongs to no cluster, holds {rest}."
+
+
+def _moved(neighbors: int | None) -> str:
+    """A sentence on the neighbourhood step, and a space; empty without it."""
+    if not neighbors:
+        return ""
+    return (
+        f"First, vectors of length one moved towards those of their {neighbors} nearest "
+        "neighbours, by a random walk on links weighted by the number of shared neighbours. "
+    )
+
+
+def _sweep(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    values = settings["values"]
+    if len(values) > 3 and len({after - before for before, after in pairwise(values)}) == 1:
+        listed = f"{values[0]}, {values[1]}, ..., {values[-1]}"
+    else:
+        listed = _and([*map(str, values)])
+    varied = (
+        f"{listed} clusters" if settings["method"] == "kmeans"
+        else f"at least {listed} images in a cluster"
+    )  # fmt: skip
+    # The number of neighbours that "auto" stood for.
+    told = {name: value for name, value in settings.items() if name != "values"}
+    told |= {"neighbors": n["neighbors"]} if "neighbors" in n else {}
+    return (
+        f"{_moved(n.get('neighbors'))}We compared {plural(n['n_values'], 'clustering')} by "
+        f"{_METHODS[settings['method']]}, with {varied}{_settings(told)}."
+    )
 
 
 def _sample(entry: Entry, run: Path) -> str:
@@ -308,6 +333,7 @@ _SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
     "embed": _embed,
     "cluster": _cluster,
     "sample": _sample,
+    "sweep": _sweep,
 }
 
 

@@ -190,7 +190,8 @@ def sweep_clusters(
             )
         return swept
 
-    swept: pd.DataFrame = step.table(make, lambda table: {"n_values": len(table)})
+    used = {"neighbors": estimators[0].n_neighbors(given.matrix.shape)}
+    swept: pd.DataFrame = step.table(make, lambda table: {"n_values": len(table), **used})
     return swept
 
 
