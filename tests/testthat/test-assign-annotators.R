@@ -37,7 +37,7 @@ test_that("packets keep the rules, and what cannot be is refused", {
   expect_equal(asked$n_images_rated, rep(2L * nrow(demo_sample()), 2))
   expect_equal(asked$n_ratings, 10L * asked$n_images_rated)
   expect_error(
-    assign_annotators(demo_sample(), n_images = 60), "n_images = 17",
+    assign_annotators(demo_sample(), n_images = 60), "n_images = 10",
     class = "imagestrata_error"
   )
 })
