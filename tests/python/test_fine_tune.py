@@ -425,6 +425,17 @@ class TestOptimizers:
     def test_sgd(self):
         assert self.after_one_step() == pytest.approx(self.START - 0.1 * self.gradient(), abs=1e-6)
 
+    def test_steps_are_fused_where_that_is_faster(self):
+        layer = nn.Conv2d(2, 3, 3)
+        recipe = Recipe("sgd", 0.1, 0.9, 4, 1, 7, 0.1, None, False, None, 0)
+
+        def fused():
+            return training._optimizer([*layer.parameters()], recipe, fused=True).defaults["fused"]
+
+        assert fused()
+        layer.to(memory_format=torch.channels_last)
+        assert not fused()
+
     def test_adam_moves_every_weight_by_the_learning_rate(self):
         step = 0.1 * self.gradient() / (np.abs(self.gradient()) + 1e-8)
         assert self.after_one_step(optimizer="adam") == pytest.approx(self.START - step, abs=1e-6)
