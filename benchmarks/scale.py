@@ -1,8 +1,10 @@
-"""A million vectors on disk through iterative clustering, and what fast silhouettes cost in truth.
+"""A million vectors on disk through iterative clustering, and what sampling costs in truth.
 
 Vectors of unbalanced groups are written to a file by blocks and clustered from there, each
 size and silhouette in a process of its own, so that its memory is its own. At 20,000 images
-the fast silhouettes are compared with the exact ones: the same fit, the same clusters.
+the fast silhouettes are compared with the exact ones: the same fit, the same clusters. At a
+tenth of the images, clusters of the neighbourhood step that learns on a sample are compared
+with those of the step that compares all images with each other.
 
     python benchmarks/scale.py [--images 1000000] [--width 512] [--folder build/scale]
 """
@@ -18,13 +20,16 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from machine import write_result
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from sklearn.metrics import adjusted_rand_score
 
-from imagestrata import Embeddings, cluster_images
+from imagestrata import Embeddings, IterativeKMeans, cluster_images
+from imagestrata.clustering import neighborhoods
 from imagestrata.clustering.iterative import cohesive_clusters
 from imagestrata.clustering.kmeans import kmeans
 from imagestrata.clustering.silhouette import silhouettes
@@ -64,6 +69,17 @@ def main() -> None:
             "among it (the system takes them back when others need memory); MB of its own: "
             "without those.",
             "exponent: of the growth of seconds with images.",
+        ],
+    )
+    tenth = arguments.images // 10
+    write_result(
+        "scale_neighborhoods",
+        sampled_steps(np.load(stored(tenth, arguments.width, arguments.folder))),
+        title=f"The neighbourhood step on a sample, {tenth:,} vectors",
+        notes=[
+            "learnt on: images whose neighbourhoods are learnt; all others are placed among them.",
+            "seconds: of step and clustering, with default settings and the same seed. "
+            "adjusted Rand index: with the clusters that were learnt on all images.",
         ],
     )
     path = stored(COMPARED, arguments.width, arguments.folder)
@@ -150,6 +166,27 @@ def memory(name: str) -> int:
     """Memory of this process, in kB, by its name in Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def sampled_steps(matrix: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Clusters when the neighbourhood step learns on all rows, and on samples of them."""
+    found: dict[int, tuple[float, IterativeKMeans]] = {}
+    for learnt in (len(matrix), neighborhoods.MOST_LEARNT, neighborhoods.MOST_LEARNT // 2):
+        start = time.perf_counter()
+        with patch.object(neighborhoods, "MOST_LEARNT", learnt):
+            model = IterativeKMeans(random_state=0).fit(matrix)
+        found[learnt] = time.perf_counter() - start, model
+    everything = found[len(matrix)][1].labels_
+    return [
+        {
+            "learnt on": f"{learnt:,}",
+            "seconds": f"{seconds:.0f}",
+            "clusters": int(model.labels_.max()) + 1,
+            "residual": int((model.labels_ < 0).sum()),
+            "adjusted Rand index": f"{adjusted_rand_score(everything, model.labels_):.3f}",
+        }
+        for learnt, (seconds, model) in found.items()
+    ]
 
 
 def agreement(matrix: NDArray[np.float32]) -> list[dict[str, Any]]:

@@ -11,13 +11,15 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from imagestrata import IterativeKMeans, SingleKMeans, cluster_images
-from imagestrata.clustering import few, neighborhoods
+from imagestrata.clustering import few, iterative, neighborhoods
 from imagestrata.clustering.nearest import nearest_neighbors
 from imagestrata.clustering.neighborhoods import (
     default_neighbors,
     neighborhood_rows,
     shared_neighbors,
 )
+from imagestrata.clustering.silhouette import silhouettes
+from imagestrata.clustering.vectors import as_vectors
 from imagestrata.engine import open_threads
 from imagestrata.rows import Rows, as_rows, unit_rows
 
@@ -273,3 +275,23 @@ def test_rows_in_a_file_are_placed_by_blocks_and_threads(exact, taught, tmp_path
         np.testing.assert_array_equal(np.asarray(found), here)
     else:
         np.testing.assert_allclose(np.asarray(found), here, atol=1e-3)
+
+
+def test_many_images_have_fewer_starts_of_which_the_most_cohesive_is_kept(monkeypatch):
+    X, _ = groups(np.arange(2, 32), d=32, spread=3.0)
+    found, iterate = [], IterativeKMeans._iterate
+
+    def listed(self, *given):
+        found.append(iterate(self, *given))
+        return found[-1]
+
+    monkeypatch.setattr(IterativeKMeans, "_iterate", listed)
+    for many, n_starts, measure in ((10_000, 5, "exact"), (100, 3, "squared")):
+        monkeypatch.setattr(iterative, "MANY", many)
+        found.clear()
+        model = IterativeKMeans(random_state=0).fit(X)
+        assert len(found) == n_starts
+        vectors = as_vectors(neighborhood_rows(Rows(unit_rows(X))))
+        cohesion = [silhouettes(vectors, start.labels, measure).mean() for start in found]
+        best = found[int(np.argmax(cohesion))].labels
+        assert adjusted_rand_score(best, model.labels_) == 1

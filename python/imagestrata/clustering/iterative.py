@@ -34,7 +34,8 @@ from .silhouette import pick_measure, silhouettes
 from .vectors import Vectors, as_vectors
 
 #: Starts of the iterations with ``neighbors``, of which the one with the highest mean silhouette is
-#: kept, and fewer of them for so many images, which take longer.
+#: kept, and fewer of them for more images than this, which take longer. They are then compared by
+#: silhouettes of squared distances.
 N_STARTS = 5
 MANY, FEWER_STARTS = 10_000, 3
 
@@ -306,7 +307,7 @@ class IterativeKMeans(ClusterEstimator):
                     return _one_iteration(few)
             found = [self._iterate(X, seed, i, cached, advance, engine) for i in range(n_starts)]
         vectors = as_vectors(X, exact=self.exact, engine=engine)
-        measure = pick_measure(self.silhouette, len(X))
+        measure = "squared" if len(X) > MANY else pick_measure(self.silhouette, len(X))
         cohesion = [silhouettes(vectors, start.labels, measure).mean() for start in found]
         return found[int(np.argmax(cohesion))]
 
