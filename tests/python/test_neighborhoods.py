@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
@@ -16,6 +16,7 @@ from imagestrata.clustering.nearest import nearest_neighbors
 from imagestrata.clustering.neighborhoods import (
     default_neighbors,
     neighborhood_rows,
+    neighbors_of_topics,
     shared_neighbors,
 )
 from imagestrata.clustering.silhouette import silhouettes
@@ -193,6 +194,24 @@ def test_vectors_of_few_dimensions_stay_as_they_are():
     np.testing.assert_array_equal(by_default.labels_, raw.labels_)
     assert IterativeKMeans(neighbors=6, random_state=0).fit(X).neighbors_ == 6
     assert IterativeKMeans(random_state=0).fit(groups([60, 50], d=10)[0]).neighbors_ == 5
+
+
+@pytest.mark.parametrize(
+    ("n", "number"), [(20, 4), (100, 5), (1000, 5), (2000, 8), (3750, 15), (90_000, 15)]
+)
+def test_small_corpora_of_many_topics_have_fewer_neighbours(n, number):
+    assert neighbors_of_topics(n) == number
+
+
+def test_the_default_depends_on_what_there_is():
+    """Forty topics of 8 to 60 images take few neighbours, two large groups take many."""
+    X, truth = groups([8, 10, 12, 14] * 5 + [25, 60] * 10, spread=2)
+    model = IterativeKMeans(random_state=0).fit(X)
+    assert model.neighbors_ == 5
+    assert adjusted_mutual_info_score(truth, model.labels_) > 0.9
+    five = IterativeKMeans(neighbors=5, random_state=0).fit(X)
+    np.testing.assert_array_equal(model.labels_, five.labels_)
+    assert IterativeKMeans(random_state=0).fit(groups([300, 300], spread=1.5)[0]).neighbors_ == 15
 
 
 def test_the_settings_say_what_was_done():

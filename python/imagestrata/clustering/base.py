@@ -85,6 +85,8 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     after_fit: tuple[str, ...] = ()
+    neighbors_: int | None
+    has_groups_: bool
 
     def n_neighbors(self, shape: tuple[int, int]) -> int | None:
         """Neighbours of each row in the neighbourhood step of a matrix; None without the step."""

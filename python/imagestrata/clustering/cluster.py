@@ -142,9 +142,9 @@ def cluster_images(
     neighbors : int, "auto" or None, default "auto"
         Neighbours of each image in the neighbourhood step, which moves vectors of length
         one towards those of their neighbours before they are clustered. "auto" is 15 for
-        "iterative" and "hdbscan" (below 300 images a twentieth of them, at least 4), and None
-        for "kmeans", for ``preset="paper"``, for vectors of fewer than 10 dimensions and for
-        those that :func:`reduce_embeddings` reduced by UMAP. None clusters the vectors
+        "iterative" and "hdbscan", and fewer in small corpora (see the estimators). It is None for
+        "kmeans", for ``preset="paper"``, for vectors of fewer than 10 dimensions and for those
+        that :func:`reduce_embeddings` reduced by UMAP. None clusters the vectors
         themselves (the paper). See :class:`~imagestrata.IterativeKMeans`.
     normalize : {"l2"}, optional
         Scale vectors to length one. With ``neighbors`` they always are; without, they are

@@ -70,7 +70,8 @@ class DensityClustering(ClusterEstimator):
         the vectors that are clustered, and marked in ``assigned_``.
     neighbors : int, "auto" or None, default "auto"
         Neighbours of each image in the neighbourhood step (see Notes), whose vectors are
-        clustered; see :class:`~imagestrata.IterativeKMeans`.
+        clustered. "auto" is 15 (below 300 images a twentieth of them, at least 4), and None
+        for vectors of fewer than 10 dimensions. None clusters the vectors themselves.
     normalize : {"l2"}, optional
         Scale vectors to length one first, so that distances depend on angles only. With
         ``neighbors`` they always are.

@@ -48,6 +48,9 @@ from .vectors import as_vectors
 N_NEIGHBORS = 15
 _LEAST_NEIGHBORS, _SHARE_OF_FEW = 4, 1 / 20
 
+#: The same where there are more than a few groups.
+_LEAST_OF_TOPICS, _SHARE_OF_TOPICS = 5, 1 / 250
+
 #: Principal components in which neighbours are looked for.
 N_COMPONENTS = 128
 
@@ -78,6 +81,15 @@ _MANTISSA_BITS = 53
 def default_neighbors(n: int) -> int:
     """Neighbours of each of n images if no number is given: 15, fewer below 300 images."""
     return min(N_NEIGHBORS, max(_LEAST_NEIGHBORS, int(n * _SHARE_OF_FEW)))
+
+
+def neighbors_of_topics(n: int) -> int:
+    """Neighbours of each of n images of many topics: a 250th of them, from 5 up to the default.
+
+    The fewer images there are, the fewer has a rare topic, and neighbours in other topics join
+    it to these.
+    """
+    return min(default_neighbors(n), max(_LEAST_OF_TOPICS, int(n * _SHARE_OF_TOPICS)))
 
 
 def neighborhood_rows(
