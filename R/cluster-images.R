@@ -11,33 +11,32 @@
 #' `preset`.
 #'
 #' @section The neighbourhood step:
-#' By default images are clustered by who is near to whom, and not by their vectors alone. Vectors are
-#' scaled to length one, reduced to 128 principal components and scaled again. Each image is linked to
-#' its 15 nearest neighbours and to the images whose neighbour it is. The weight of a link is the
-#' number of images in both neighbourhoods, each with its own image (Jarvis and Patrick, 1973). Every
-#' vector is replaced by the weighted mean of itself and of the linked ones, 64 times: a random walk on
-#' the links (Coifman and Lafon, 2006). If that leaves less than .4 of the sum of squares that 8 times
-#' leave, 8 times is used, unless it shows few groups. Copies count once. The result is centred and
-#' scaled to length one. If images have no more neighbours in common than random vectors have, no
-#' cluster is found, and a warning says so.
+#' By default images are clustered by who is near to whom, and not by their vectors alone. Vectors
+#' are scaled to length one, reduced to 128 principal components and scaled again. Each image is
+#' linked to its 15 nearest neighbours and to the images whose neighbour it is. The weight of a
+#' link is the number of images in both neighbourhoods, each with its own image (Jarvis and
+#' Patrick, 1973). Every vector is replaced by the weighted mean of itself and of the linked ones,
+#' 64 times: a random walk on the links (Coifman and Lafon, 2006). If that leaves less than .4 of
+#' the sum of squares that 8 times leave, 8 times is used, unless it shows few groups. Copies
+#' count once. The result is centred and scaled to length one. If images have no more neighbours
+#' in common than random vectors have, no cluster is found, and a warning says so.
 #'
-#' `"iterative"` then looks for few groups: k-means with 2 to 20 clusters is fitted to a sample. If the
-#' mean silhouette is at least .9, and that of each cluster at least .5, the number with the highest
-#' mean is taken, unless it is 20, the largest. Otherwise the iterations run five times (three times
-#' above 10,000 images) from different random numbers, and the clustering with the highest mean
-#' silhouette is kept. Of more than 50,000 images, neighbours and means are learnt on 50,000 random
-#' ones, always the same; every image then gets the mean of its nearest neighbours among them, with
-#' the same weights.
+#' `"iterative"` then looks for few groups: k-means with 2 to 20 clusters is fitted to a sample.
+#' If the mean silhouette is at least .9, and that of each cluster at least .5, the number with
+#' the highest mean is taken, unless it is 20, the largest. Otherwise the iterations run five
+#' times (three times above 10,000 images) from different random numbers, and the clustering with
+#' the highest mean silhouette is kept. Of more than 50,000 images, neighbours and means are
+#' learnt on 50,000 random ones, always the same; every image then gets the mean of its nearest
+#' neighbours among them, with the same weights.
 #'
 #' Silhouettes are computed after the step, and are much higher than those of the vectors.
 #' Centroids, distances and predictions use your vectors, scaled to length one.
 #'
-#' @references
-#' Coifman, R. R. and Lafon, S. (2006). Diffusion maps. *Applied and Computational Harmonic Analysis*
-#' 21(1), 5-30.
+#' @references Coifman, R. R. and Lafon, S. (2006). Diffusion maps. *Applied and Computational
+#' Harmonic Analysis* 21(1), 5-30.
 #'
-#' Jarvis, R. A. and Patrick, E. A. (1973). Clustering using a similarity measure based on shared near
-#' neighbors. *IEEE Transactions on Computers* C-22(11), 1025-1034.
+#' Jarvis, R. A. and Patrick, E. A. (1973). Clustering using a similarity measure based on shared
+#' near neighbors. *IEEE Transactions on Computers* C-22(11), 1025-1034.
 #'
 #' @param images Embeddings or a scan, from [embed_images()] or [scan_images()]; anything that
 #'   [scan_images()] takes, which is then scanned and embedded first; or vectors of your own, a row
@@ -71,13 +70,14 @@
 #'   cohesive cluster; by default 3.
 #' @param n_init For `"iterative"` and `"kmeans"`: number of restarts of k-means; by default 10.
 #' @param neighbors For all methods: number of neighbours of each image in the neighbourhood step,
-#'   which clusters vectors of images that moved towards their neighbours. `NULL` clusters the vectors
-#'   themselves, as in the paper. `"auto"` is 15 for `"iterative"` and `"hdbscan"` (below 300 images a
-#'   twentieth of them, at least 4; `"iterative"` takes a 250th of the images, at least 5, below
-#'   3,750 images, unless 15 show few groups), and `NULL` for `"kmeans"`, for `preset = "paper"`, for vectors of
-#'   fewer than 10 dimensions, and for those that [reduce_embeddings()] reduced with UMAP.
-#' @param normalize For all methods: `"l2"` scales vectors to length one, as `neighbors` always does;
-#'   by default they otherwise stay as they are.
+#'   which clusters vectors of images that moved towards their neighbours. `NULL` clusters the
+#'   vectors themselves, as in the paper. `"auto"` is 15 for `"iterative"` and `"hdbscan"` (below
+#'   300 images a twentieth of them, at least 4; `"iterative"` takes a 250th of the images, at
+#'   least 5, below 3,750 images, unless 15 show few groups), and `NULL` for `"kmeans"`, for
+#'   `preset = "paper"`, for vectors of fewer than 10 dimensions, and for those that
+#'   [reduce_embeddings()] reduced with UMAP.
+#' @param normalize For all methods: `"l2"` scales vectors to length one, as `neighbors` always
+#'   does; by default they otherwise stay as they are.
 #' @param n_components For all methods: number of principal components to keep; by default the
 #'   vectors stay as they are. With `neighbors`, the components in which neighbours are found; by
 #'   default 128.
@@ -88,8 +88,8 @@
 #'   default `FALSE`.
 #' @param n_clusters For `"kmeans"`: the number of clusters; by default 80, see [sweep_clusters()].
 #' @param min_cluster_size For `"hdbscan"`: smallest number of images that make a cluster. By
-#'   default the square root of the number of images divided by 12, and at least 5; 50 if `neighbors`
-#'   is `NULL`; see [sweep_clusters()].
+#'   default the square root of the number of images divided by 12, and at least 5; 50 if
+#'   `neighbors` is `NULL`; see [sweep_clusters()].
 #' @param min_samples For `"hdbscan"`: number of near neighbours that make the place of an image
 #'   dense, less than the number of images; by default `min_cluster_size`.
 #' @param selection For `"hdbscan"`: `"eom"` (the default), the clusters that persist longest, or
