@@ -165,6 +165,13 @@ def test_noise_has_no_groups(kind, shape):
         assert (model.labels_ == -1).all()
 
 
+def test_whether_there_are_groups_does_not_depend_on_the_number_of_neighbours():
+    weak, _ = groups(np.arange(2, 32), d=32, spread=3.0)
+    for number in (3, 5, 9, 40):
+        assert moved(weak, number).any()
+        assert not moved(noise("normal", 300, 16, 0), number).any()
+
+
 def test_noise_is_said():
     with pytest.warns(UserWarning, match="the vectors show no groups"):
         found = cluster_images(noise("normal", 200, 16, 0), progress=False)
@@ -310,7 +317,7 @@ def test_many_images_have_fewer_starts_of_which_the_most_cohesive_is_kept(monkey
         found.clear()
         model = IterativeKMeans(random_state=0).fit(X)
         assert len(found) == n_starts
-        vectors = as_vectors(neighborhood_rows(Rows(unit_rows(X))))
+        vectors = as_vectors(neighborhood_rows(Rows(unit_rows(X)), model.neighbors_))
         cohesion = [silhouettes(vectors, start.labels, measure).mean() for start in found]
         best = found[int(np.argmax(cohesion))].labels
         assert adjusted_rand_score(best, model.labels_) == 1

@@ -301,7 +301,9 @@ class IterativeKMeans(ClusterEstimator):
         if not rows[:].any() or few_groups(vectors, np.random.default_rng(0))[0] is not None:
             return rows
         self.neighbors_ = fewer
-        return neighborhood_rows(X, fewer, self.n_components, exact=self.exact, engine=engine)
+        return neighborhood_rows(
+            X, fewer, self.n_components, exact=self.exact, grouped=True, engine=engine
+        )
 
     def _partition(
         self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine

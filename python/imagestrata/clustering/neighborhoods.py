@@ -99,6 +99,7 @@ def neighborhood_rows(
     *,
     exact: bool = False,
     short: bool = False,
+    grouped: bool = False,
     engine: Engine | None = None,
 ) -> Rows:
     """Rows of length one that lie where the neighbours of each row lie.
@@ -116,6 +117,8 @@ def neighborhood_rows(
     exact : bool, default False
     short : bool, default False
         Take the shorter walk in any case.
+    grouped : bool, default False
+        The rows are known to show groups.
     engine : Engine, optional
 
     Returns
@@ -128,10 +131,10 @@ def neighborhood_rows(
         n_neighbors = default_neighbors(n)
     here = None if engine is None or engine.remote else engine
     if n <= MOST_LEARNT:
-        learnt = _learn(X[:], n_neighbors, n_components, exact, short, here)
+        learnt = _learn(X[:], n_neighbors, n_components, exact, short, grouped, here)
         return Rows(learnt.direction(learnt.moved)[learnt.copies])
     drawn = np.sort(np.random.default_rng(0).choice(n, MOST_LEARNT, replace=False))
-    learnt = _learn(X[drawn], n_neighbors, n_components, exact, short, here)
+    learnt = _learn(X[drawn], n_neighbors, n_components, exact, short, grouped, here)
     placed = np.empty((n, learnt.moved.shape[1]), learnt.moved.dtype)
 
     def place(block: slice) -> None:
@@ -226,9 +229,17 @@ def _learn(
     n_components: int | None,
     exact: bool,
     short: bool,
+    grouped: bool,
     engine: Engine | None,
 ) -> _Learnt:
     """The step of a matrix of any number of rows."""
+    usual = default_neighbors(len(rows))
+    if not grouped and n_neighbors != usual:
+        # Whether there are groups is decided with the number for which the limits were found.
+        grouped = bool(_learn(rows, usual, n_components, exact, True, False, engine).moved.any())
+        tested = True
+    else:
+        tested = grouped
     rows, copies = _without_copies(rows)
     if len(rows) < 2:
         alone = csr_array(np.eye(len(rows)))
@@ -243,7 +254,9 @@ def _learn(
     far = _walk(links, near, LONG_WALK - SHORT_WALK, exact, engine)
     before, after, kept = (_squares(_centered(each)) for each in (start, near, far))
     moved = near
-    if kept < _LEFT * before and not _shares_more(rows, n_neighbors, grid):
+    if not tested:
+        grouped = kept >= _LEFT * before or _shares_more(rows, n_neighbors, grid)
+    if not grouped:
         moved = np.zeros_like(near)
     elif not short and (kept >= _KEPT * after or _few(unit_rows(_centered(far)), exact, engine)):
         moved = far
