@@ -16,7 +16,6 @@ new_clustering <- function(sent, folder = NULL) {
 #' @export
 tbl_sum.imagestrata_clustering <- function(x, ...) {
   line <- glance(x)
-  seconds <- sum(tidy(x, "trace")$seconds)
   c(
     "Visual topics" = paste0(
       line$n_clusters, " in ", count_of(line$n_images, "image"), ", ",
@@ -25,7 +24,6 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
     ),
     "Made by" = paste0(
       line$method, ", ", count_of(line$n_iterations, "iteration"),
-      if (seconds > 0) paste0(" (", duration(seconds), ")"),
       if (!is.na(line$encoder)) paste0(", encoder ", line$encoder),
       if (!is.na(line$seed)) paste0(", seed ", line$seed)
     ),

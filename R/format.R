@@ -8,17 +8,6 @@ percent <- function(share) {
   sprintf("%.1f%%", 100 * share)
 }
 
-# A number of seconds in a readable unit.
-duration <- function(seconds) {
-  if (seconds < 60) {
-    sprintf("%.1f s", seconds)
-  } else if (seconds < 3600) {
-    sprintf("%.0f min", seconds / 60)
-  } else {
-    sprintf("%.1f h", seconds / 3600)
-  }
-}
-
 counted <- function(names, n) {
   toString(paste(n[seq_along(names)], names))
 }
