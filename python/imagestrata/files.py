@@ -224,17 +224,26 @@ class Parts:
         return path
 
     def read(self, key: str) -> pa.Table | None:
-        """The block ``key``; None if it is missing or damaged. A damaged block is removed."""
-        for path in self._paths(key):
+        """The block ``key``; None if it is missing or damaged. A damaged block is removed.
+
+        If :meth:`write` was killed before it removed the older block, the newer one is read and
+        the older one removed.
+        """
+        paths = self._paths(key)
+        if len(paths) > 1:
+            paths = sorted(filter(Path.exists, paths), key=_time_of_change, reverse=True)
+        found = None
+        for path in paths:
             try:
-                data = path.read_bytes()
+                data = path.read_bytes() if found is None else b""
             except FileNotFoundError:  # removed since the folder was listed
                 continue
-            if path.name == f"{key}.{_digest(data)}.parquet":
-                return pq.read_table(pa.BufferReader(data))
+            if found is None and path.name == f"{key}.{_digest(data)}.parquet":
+                found = pq.read_table(pa.BufferReader(data))
+                continue
             with contextlib.suppress(PermissionError):  # without write permission it remains
-                path.unlink()
-        return None
+                path.unlink(missing_ok=True)
+        return found
 
     def _paths(self, key: str) -> list[Path]:
         if self._seen is None:
@@ -249,6 +258,10 @@ class Parts:
             self.write(key, made)
             table = made if isinstance(made, pa.Table) else _table(made)
         return table
+
+
+def _time_of_change(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def file_hash(path: Path) -> str:

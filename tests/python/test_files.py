@@ -74,6 +74,22 @@ def test_a_damaged_part_is_noticed_and_made_again(parts, damage):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_parts_of_a_key_the_newer_counts(parts, turn):
+    """Two remain if a process is killed before it removes the older one, whatever their names."""
+    tables = [pd.DataFrame({"x": [0]}), pd.DataFrame({"x": [1]})]
+    for place, table in enumerate(tables[::turn]):
+        kept = Parts(parts.folder / str(place)).write("a", table)
+        twin = parts.folder / kept.name
+        twin.write_bytes(kept.read_bytes())
+        os.utime(twin, ns=(place, place))
+    listed = Parts(parts.folder)
+    listed.list_once()
+    assert listed.read("a")["x"].to_pylist() == tables[::turn][1]["x"].tolist()
+    assert [path.name for path in parts.folder.glob("a.*")] == [kept.name]
+    assert parts.read("a")["x"].to_pylist() == tables[::turn][1]["x"].tolist()
+
+
 def test_a_new_part_replaces_the_old_one_of_its_key(parts):
     parts.write("part-0", TABLE)
     parts.write("part-0", TABLE.head(1))
