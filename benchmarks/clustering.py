@@ -50,7 +50,7 @@ def main() -> None:
     for name in arguments.settings:
         rows += compare(name, vectors, SETTINGS[name])
     write_result(
-        "clustering",
+        "_".join(["clustering", *(name for name in arguments.settings if name != "default")]),
         rows,
         title=f"Iterative clustering of {arguments.images:,} x {arguments.width} vectors",
         notes=[
