@@ -73,9 +73,9 @@
 #'   which clusters vectors of images that moved towards their neighbours. `NULL` clusters the
 #'   vectors themselves, as in the paper. `"auto"` is 15 for `"iterative"` and `"hdbscan"` (below
 #'   300 images a twentieth of them, at least 4; `"iterative"` takes a 250th of the images, at
-#'   least 5, below 3,750 images, unless 15 show few groups), and `NULL` for `"kmeans"`, for
-#'   `preset = "paper"`, for vectors of fewer than 10 dimensions, and for those that
-#'   [reduce_embeddings()] reduced with UMAP.
+#'   least 5, below 3,750 images, unless 15 show few groups, or none clearly), and `NULL` for
+#'   `"kmeans"`, for `preset = "paper"`, for vectors of fewer than 10 dimensions, and for those
+#'   that [reduce_embeddings()] reduced with UMAP.
 #' @param normalize For all methods: `"l2"` scales vectors to length one, as `neighbors` always
 #'   does; by default they otherwise stay as they are.
 #' @param n_components For all methods: number of principal components to keep; by default the

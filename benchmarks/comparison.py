@@ -347,7 +347,7 @@ def walk(
         clustering = cluster_images(given, seed=seed, progress=False, **settings)
         seconds += time.perf_counter() - began
         images = clustering.images
-        scores = score_clustering(images["cluster"], classes.loc[images["image_id"]])
+        scores = score_clustering(images["cluster"], classes.loc[images["image_id"]].to_numpy())
         measures = scores.set_index("measure")["estimate"][[*MEASURES]].to_dict()
         measures |= {"clusters": len(clustering.clusters), "seconds": seconds}
         found[road] = measures, clustering

@@ -212,13 +212,15 @@ def test_small_corpora_of_many_topics_have_fewer_neighbours(n, number):
 
 def test_the_default_depends_on_what_there_is():
     """Forty topics of 8 to 60 images take few neighbours, two large groups take many."""
-    X, truth = groups([8, 10, 12, 14] * 5 + [25, 60] * 10, spread=2)
+    X, truth = groups([8, 10, 12, 14] * 5 + [25, 60] * 10)
     model = IterativeKMeans(random_state=0).fit(X)
     assert model.neighbors_ == 5
     assert adjusted_mutual_info_score(truth, model.labels_) > 0.9
     five = IterativeKMeans(neighbors=5, random_state=0).fit(X)
     np.testing.assert_array_equal(model.labels_, five.labels_)
     assert IterativeKMeans(random_state=0).fit(groups([300, 300], spread=1.5)[0]).neighbors_ == 15
+    weak, _ = groups(np.arange(2, 32), d=32, spread=3.0)
+    assert IterativeKMeans(random_state=0).fit(weak).neighbors_ == 15
 
 
 def test_the_settings_say_what_was_done():
@@ -276,6 +278,7 @@ def test_a_row_is_placed_by_the_neighbours_that_it_shares():
         places,
         np.arange(5),
         exact=False,
+        kept=1.0,
     )
     # Its neighbours are 4 and 20. It shares two rows with the first (4, 20), one with the second.
     # The mean of all places is 0.

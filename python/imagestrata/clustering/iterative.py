@@ -30,7 +30,7 @@ from .choose_k import search_curve, search_k
 from .criteria import CRITERIA
 from .few import few_groups
 from .kmeans import Fit, kmeans
-from .neighborhoods import neighborhood_rows, neighbors_of_topics
+from .neighborhoods import chosen_neighborhood_rows
 from .silhouette import pick_measure, silhouettes
 from .vectors import Vectors, as_vectors
 
@@ -96,8 +96,9 @@ class IterativeKMeans(ClusterEstimator):
         Neighbours of each image in the neighbourhood step (see Notes), which moves vectors of
         length one towards those of their neighbours. "auto" is 15, and below 3,750 images a
         250th of them, at least 5, unless 15 (below 300 images a twentieth of them, at least
-        4) show few groups; None for vectors of fewer than 10 dimensions, whose distances say
-        more than their angles. None clusters the vectors themselves, as in the paper.
+        4) show few groups, or none clearly; None for vectors of fewer than 10 dimensions,
+        whose distances say more than their angles. None clusters the vectors themselves, as
+        in the paper.
     normalize : {"l2"}, optional
         Scale vectors to length one first, so that distances depend on angles only. With
         ``neighbors`` they always are.
@@ -293,17 +294,12 @@ class IterativeKMeans(ClusterEstimator):
                 )
 
     def space(self, X: Rows, seed: int, engine: Engine | None = None) -> Rows:
-        rows = super().space(X, seed, engine)
-        fewer = neighbors_of_topics(len(X))
-        if self.neighbors != "auto" or self.neighbors_ is None or fewer == self.neighbors_:
-            return rows
-        vectors = as_vectors(rows, exact=self.exact)
-        if not rows[:].any() or few_groups(vectors, np.random.default_rng(0))[0] is not None:
-            return rows
-        self.neighbors_ = fewer
-        return neighborhood_rows(
-            X, fewer, self.n_components, exact=self.exact, grouped=True, engine=engine
+        if self.neighbors != "auto" or self.neighbors_ is None:
+            return super().space(X, seed, engine)
+        rows, self.neighbors_ = chosen_neighborhood_rows(
+            X, self.n_components, exact=self.exact, engine=engine
         )
+        return rows
 
     def _partition(
         self, X: Rows, seed: int, cached: TableCache, progress: Progress, engine: Engine

@@ -51,6 +51,10 @@ _LEAST_NEIGHBORS, _SHARE_OF_FEW = 4, 1 / 20
 #: The same where there are more than a few groups.
 _LEAST_OF_TOPICS, _SHARE_OF_TOPICS = 5, 1 / 250
 
+#: Vectors of which the longer walk keeps less than this share of the sum of squares tell topics
+#: apart only weakly, and need the usual number of neighbours in small corpora, too.
+_TELLING = 0.075
+
 #: Principal components in which neighbours are looked for.
 N_COMPONENTS = 128
 
@@ -145,6 +149,31 @@ def neighborhood_rows(
     return Rows(placed)
 
 
+def chosen_neighborhood_rows(
+    X: Rows,
+    n_components: int | None = None,
+    *,
+    exact: bool = False,
+    engine: Engine | None = None,
+) -> tuple[Rows, int]:
+    """:func:`neighborhood_rows` with the number of neighbours that suits the rows; both.
+
+    That is :func:`default_neighbors`, and :func:`neighbors_of_topics` where the rows show groups
+    clearly, and not just a few.
+    """
+    n = len(X)
+    usual, fewer = default_neighbors(n), neighbors_of_topics(n)
+    if fewer == usual:
+        return neighborhood_rows(X, usual, n_components, exact=exact, engine=engine), usual
+    here = None if engine is None or engine.remote else engine
+    learnt = _learn(X[:], usual, n_components, exact, False, False, here)
+    rows = learnt.direction(learnt.moved)[learnt.copies]
+    if not rows.any() or learnt.kept < _TELLING or _few(rows, exact, engine):
+        return Rows(rows), usual
+    many = neighborhood_rows(X, fewer, n_components, exact=exact, grouped=True, engine=engine)
+    return many, fewer
+
+
 def shared_neighbors(neighbors: NDArray[np.intp]) -> csr_array:
     """Number of rows in both of two neighbourhoods, where one row is a neighbour of the other.
 
@@ -190,6 +219,9 @@ class _Learnt:
         The rows after the walk; all 0 if they show no groups.
     copies : ndarray of int
         Which of the different rows each row is.
+    exact : bool
+    kept : float
+        Share of the sum of squares that the longer walk keeps.
     """
 
     reduce: Callable[[NDArray[Any]], NDArray[Any]]
@@ -198,6 +230,7 @@ class _Learnt:
     moved: NDArray[Any]
     copies: NDArray[np.intp]
     exact: bool
+    kept: float
 
     @cached_property
     def center(self) -> NDArray[Any]:
@@ -243,7 +276,7 @@ def _learn(
     rows, copies = _without_copies(rows)
     if len(rows) < 2:
         alone = csr_array(np.eye(len(rows)))
-        return _Learnt(unit_rows, rows, alone, np.zeros_like(rows), copies, exact)
+        return _Learnt(unit_rows, rows, alone, np.zeros_like(rows), copies, exact, 0.0)
     grid = _Grid(rows.shape[1]) if exact else None
     reduce = grid.about_mean(rows) if grid else _components(rows, n_components)
     rows = reduce(rows)
@@ -252,15 +285,16 @@ def _learn(
     start = grid.refine(rows, links) if grid else rows
     near = _walk(links, start, SHORT_WALK, exact, engine)
     far = _walk(links, near, LONG_WALK - SHORT_WALK, exact, engine)
-    before, after, kept = (_squares(_centered(each)) for each in (start, near, far))
+    before, after, last = (_squares(_centered(each)) for each in (start, near, far))
     moved = near
     if not tested:
-        grouped = kept >= _LEFT * before or _shares_more(rows, n_neighbors, grid)
+        grouped = last >= _LEFT * before or _shares_more(rows, n_neighbors, grid)
     if not grouped:
         moved = np.zeros_like(near)
-    elif not short and (kept >= _KEPT * after or _few(unit_rows(_centered(far)), exact, engine)):
+    elif not short and (last >= _KEPT * after or _few(unit_rows(_centered(far)), exact, engine)):
         moved = far
-    return _Learnt(reduce, rows, csr_array(_with_themselves(neighbors).T), moved, copies, exact)
+    linked = csr_array(_with_themselves(neighbors).T)
+    return _Learnt(reduce, rows, linked, moved, copies, exact, last / before if before else 0.0)
 
 
 @dataclass(frozen=True)
