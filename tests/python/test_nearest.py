@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 
 from imagestrata.clustering import nearest
 from imagestrata.clustering.nearest import nearest_neighbors
 from imagestrata.engine import open_threads
+from imagestrata.rows import unit_rows
 
 
 def sorted_out(rows: np.ndarray, k: int, among: np.ndarray | None = None) -> np.ndarray:
@@ -50,17 +52,19 @@ def test_neighbours_depend_neither_on_blocks_nor_on_threads(monkeypatch):
     rows = whole_numbers(900)
     alone = nearest_neighbors(rows, 7)
     monkeypatch.setattr(nearest, "_BLOCK", 100)
-    done = []
     with open_threads(3) as engine:
-        found = nearest_neighbors(rows, 7, engine, advance=done.append)
+        found = nearest_neighbors(rows, 7, engine)
     np.testing.assert_array_equal(found, alone)
-    assert done == [100] * 9
 
 
-def test_real_numbers_agree_with_scikit_learn():
-    from sklearn.neighbors import NearestNeighbors
+@pytest.mark.parametrize("n", [5, 300, 2500])
+def test_nearest_neighbours_are_those_of_scikit_learn(n):
+    rows = unit_rows(np.random.default_rng(n).normal(size=(n, 20)))
+    k = min(15, n - 1)
+    theirs = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[1][:, 1:]
+    np.testing.assert_array_equal(nearest_neighbors(rows, k), np.sort(theirs, axis=1))
 
-    rows = np.random.default_rng(0).standard_normal((2000, 32))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    theirs = NearestNeighbors(n_neighbors=15).fit(rows).kneighbors(return_distance=False)
-    np.testing.assert_array_equal(nearest_neighbors(rows, 15), np.sort(theirs, axis=1))
+
+def test_of_equally_near_rows_the_first_are_taken():
+    rows = np.array([[1.0, 0], [0, 1], [0, 1], [0, 1], [0, 1]])
+    assert nearest_neighbors(rows, 2).tolist() == [[1, 2], [2, 3], [1, 3], [1, 2], [1, 2]]

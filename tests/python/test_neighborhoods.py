@@ -7,7 +7,6 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from imagestrata import IterativeKMeans, SingleKMeans, cluster_images
@@ -34,19 +33,6 @@ def groups(sizes, d=40, spread=1.0, seed=0):
 
 def moved(X, *given, **settings):
     return np.asarray(neighborhood_rows(Rows(unit_rows(X)), *given, **settings))
-
-
-@pytest.mark.parametrize("n", [5, 300, 2500])
-def test_nearest_neighbours_are_those_of_scikit_learn(n):
-    rows = unit_rows(np.random.default_rng(n).normal(size=(n, 20)))
-    k = min(15, n - 1)
-    theirs = NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[1][:, 1:]
-    np.testing.assert_array_equal(nearest_neighbors(rows, k), np.sort(theirs, axis=1))
-
-
-def test_of_equally_near_rows_the_first_are_taken():
-    rows = np.array([[1.0, 0], [0, 1], [0, 1], [0, 1], [0, 1]])
-    assert nearest_neighbors(rows, 2).tolist() == [[1, 2], [2, 3], [1, 3], [1, 2], [1, 2]]
 
 
 def test_shared_neighbours_by_hand():

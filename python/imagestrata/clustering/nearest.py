@@ -6,9 +6,6 @@ which of several equally near rows it returns depends on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +25,6 @@ def nearest_neighbors(
     engine: Engine | None = None,
     *,
     among: NDArray[np.floating] | None = None,
-    advance: Callable[[int], Any] = lambda n: None,
 ) -> NDArray[np.intp]:
     """The rows with the largest dot products, for every row.
 
@@ -41,8 +37,6 @@ def nearest_neighbors(
     engine : Engine, optional
     among : ndarray of shape (m, d), optional
         Rows that can be neighbours; by default the other rows.
-    advance : callable
-        Called with the number of rows whose neighbours have been found.
 
     Returns
     -------
@@ -73,11 +67,7 @@ def nearest_neighbors(
         columns[row, place] = column
         return columns[_largest(few, n_neighbors)].reshape(len(few), n_neighbors)
 
-    parts = []
-    for part in map_in_order(engine, find, blocks(len(rows), _BLOCK)):
-        parts.append(part)
-        advance(len(part))
-    return np.concatenate(parts)
+    return np.concatenate(list(map_in_order(engine, find, blocks(len(rows), _BLOCK))))
 
 
 def _largest(values: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
