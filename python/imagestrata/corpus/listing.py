@@ -6,11 +6,11 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -37,6 +37,24 @@ SYSTEM_FOLDERS = {
 }  # fmt: skip
 
 
+class Kind(NamedTuple):
+    """A kind of files: what messages call them, and how files in folders are recognised."""
+
+    #: "image"; the argument that holds the files is its plural.
+    noun: str
+    #: Names of files that are listed, whatever their content.
+    named: re.Pattern[str]
+    #: Takes the first bytes of a file with another name; returns whether it is listed.
+    is_one: Callable[[bytes], bool]
+
+    @property
+    def nouns(self) -> str:
+        return f"{self.noun}s"
+
+
+IMAGES = Kind("image", IMAGE_NAME, lambda head: image_format(head) is not None)
+
+
 @dataclass(eq=False)
 class Listing:
     """The distinct files of a corpus, in the order of their paths."""
@@ -52,41 +70,45 @@ class Listing:
         return len(self.paths)
 
 
-def list_files(images: Any, *, skip: Path | None = None, exclude: Sequence[str] = ()) -> Listing:
-    """List the files that ``images`` refers to.
+def list_files(
+    files: Any, *, skip: Path | None = None, exclude: Sequence[str] = (), kind: Kind = IMAGES
+) -> Listing:
+    """List the files that an argument such as ``images`` refers to.
 
     Parameters
     ----------
-    images : path, iterable of paths, or DataFrame
+    files : path, iterable of paths, or DataFrame
         As in :func:`~imagestrata.scan_images`.
     skip : Path, optional
         A folder to ignore: the run folder, which contains thumbnails.
     exclude : sequence of str, default ()
         Patterns of files and folders to ignore, as in :func:`~imagestrata.scan_images`.
+    kind : Kind
+        The kind of the files.
     """
-    if isinstance(images, pd.DataFrame):
-        return _from_table(images, _Exclusion(exclude))
-    given, left_out = _given(images), _Exclusion(exclude)
+    if isinstance(files, pd.DataFrame):
+        return _from_table(files, _Exclusion(exclude), kind)
+    given, left_out = _given(files, kind), _Exclusion(exclude)
     ignored: Counter[str] = Counter()
-    files, folders = _files_and_folders(given, skip, left_out, ignored)
-    found = files.union(_walk(folders, skip, left_out, ignored))
+    alone, folders = _files_and_folders(given, skip, left_out, ignored, kind)
+    found = alone.union(_walk(folders, skip, left_out, ignored, kind))
     listing = Listing(sorted(found), ignored=+ignored)
     left_out.warn()
     if not listing.paths:
-        raise _no_images(given, +ignored)
+        raise _no_files(given, +ignored, kind)
     return listing
 
 
 def check_listed(images: Any, *, skip: Path | None = None, exclude: Sequence[str] = ()) -> None:
     """Raise the error that :func:`list_files` would raise, without reading all folders."""
     if isinstance(images, pd.DataFrame):
-        _from_table(images, _Exclusion(()))
+        _from_table(images, _Exclusion(()), IMAGES)
         return
-    given, left_out = _given(images), _Exclusion(exclude)
+    given, left_out = _given(images, IMAGES), _Exclusion(exclude)
     ignored: Counter[str] = Counter()
-    files, folders = _files_and_folders(given, skip, left_out, ignored)
-    if not files and next(_walk(folders, skip, left_out, ignored), None) is None:
-        raise _no_images(given, +ignored)
+    files, folders = _files_and_folders(given, skip, left_out, ignored, IMAGES)
+    if not files and next(_walk(folders, skip, left_out, ignored, IMAGES), None) is None:
+        raise _no_files(given, +ignored, IMAGES)
 
 
 def printable(path: str) -> str:
@@ -130,32 +152,32 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _given(images: Any) -> list[Any]:
+def _given(files: Any, kind: Kind) -> list[Any]:
     """Return the folders and files that the user gave."""
-    if isinstance(images, str | os.PathLike):
-        return [check_folder("images", images)]
-    if isinstance(images, Iterable) and not isinstance(images, bytes | dict):
-        return list(images)
+    if isinstance(files, str | os.PathLike):
+        return [check_folder(kind.nouns, files)]
+    if isinstance(files, Iterable) and not isinstance(files, bytes | dict):
+        return list(files)
     raise ImagestrataError(
-        f"{arg('images')} must be a folder, a list of folders and files, or a table with a column "
-        f"'path', not {kind_of(images)}."
+        f"{arg(kind.nouns)} must be a folder, a list of folders and files, or a table with a "
+        f"column 'path', not {kind_of(files)}."
     )
 
 
 def _files_and_folders(
-    given: list[Any], skip: Path | None, exclude: _Exclusion, ignored: Counter[str]
+    given: list[Any], skip: Path | None, exclude: _Exclusion, ignored: Counter[str], kind: Kind
 ) -> tuple[set[str], list[str]]:
     for position, path in enumerate(given, start=1):
         if not isinstance(path, str | os.PathLike) or not str(path):
             raise ImagestrataError(
-                f"Item {position} of {arg('images')} is not a path: {quote(path)}."
+                f"Item {position} of {arg(kind.nouns)} is not a path: {quote(path)}."
             )
     paths = {_absolute(path) for path in given}
     folders = sorted(path for path in paths if os.path.isdir(path))  # noqa: PTH112
     for folder in folders:
         if skip is not None and os.path.realpath(folder) == os.path.realpath(skip):
             raise ImagestrataError(
-                f"{arg('out')} is the folder of images itself ({quote(folder)}).",
+                f"{arg('out')} is the folder of {kind.nouns} itself ({quote(folder)}).",
                 "Choose another folder for the results.",
             )
     files = {path for path in paths.difference(folders) if path not in exclude}
@@ -163,14 +185,15 @@ def _files_and_folders(
     return files, folders
 
 
-def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
+def _from_table(table: pd.DataFrame, exclude: _Exclusion, kind: Kind) -> Listing:
+    called = f"table of {kind.nouns}"
     names = [str(name) for name in table.columns]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ImagestrataError(f"The table of images has more than one column {quote(twice[0])}.")
+        raise ImagestrataError(f"The {called} has more than one column {quote(twice[0])}.")
     if "path" not in names:
         raise ImagestrataError(
-            "The table of images must have a column 'path'; its columns are "
+            f"The {called} must have a column 'path'; its columns are "
             f"{', '.join(map(quote, names)) or '(none)'}.",
             "Rename the column that holds the files.",
         )
@@ -179,7 +202,7 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     missing = given.isna() | (given == "")
     if missing.any():
         raise ImagestrataError(
-            f"{missing.sum()} of {plural(len(table), 'row')} of the table of images have no path "
+            f"{missing.sum()} of {plural(len(table), 'row')} of the {called} have no path "
             f"(the first is row {int(missing.to_numpy().argmax()) + 1}).",
             "Drop those rows.",
         )
@@ -190,25 +213,25 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion) -> Listing:
     again = paths[paths.duplicated()]
     if len(again):
         raise ImagestrataError(
-            f"{len(again)} of {plural(len(table), 'row')} of the table of images repeat the file "
+            f"{len(again)} of {plural(len(table), 'row')} of the {called} repeat the file "
             f"of an earlier row; the first is {quote(again[0])}.",
             "Keep one row per file.",
         )
     if table.empty:
-        raise ImagestrataError("The table of images has no rows.")
+        raise ImagestrataError(f"The {called} has no rows.")
     extras = table.drop(columns="path").set_axis(paths, axis=0).sort_index()
     kept = extras[[path not in exclude for path in extras.index]]
     exclude.warn()
     if not len(kept):
-        raise ImagestrataError(f"{arg('exclude')} leaves none of {plural(len(extras), 'image')}.")
+        raise ImagestrataError(f"{arg('exclude')} leaves none of {plural(len(extras), kind.noun)}.")
     ignored = Counter({"excluded": len(extras) - len(kept)})
     return Listing(kept.index.to_list(), extras=kept, ignored=+ignored)
 
 
 def _walk(
-    roots: list[str], skip: Path | None, exclude: _Exclusion, ignored: Counter[str]
+    roots: list[str], skip: Path | None, exclude: _Exclusion, ignored: Counter[str], kind: Kind
 ) -> Iterator[str]:
-    """Yield the files to scan in some folders, and the folders that cannot be read.
+    """Yield the files of a kind in some folders, and the folders that cannot be read.
 
     Links to folders are followed after all real folders, and no folder is entered twice: a
     link to a parent folder causes no loop, and no file is its own duplicate.
@@ -238,7 +261,7 @@ def _walk(
                 ignored["system folder"] += 1
             elif _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(entry.path)
-            elif _may_be_image(entry):
+            elif _may_be(entry, kind):
                 yield entry.path
             else:
                 ignored[PurePath(entry.name).suffix.lower() or "no ending"] += 1
@@ -261,10 +284,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _may_be_image(entry: os.DirEntry[str]) -> bool:
-    if IMAGE_NAME.search(entry.name):
+def _may_be(entry: os.DirEntry[str], kind: Kind) -> bool:
+    if kind.named.search(entry.name):
         return entry.is_symlink() or entry.is_file()
-    return image_format(_head(entry)) is not None
+    return kind.is_one(_head(entry))
 
 
 def _head(entry: os.DirEntry[str]) -> bytes:
@@ -274,16 +297,17 @@ def _head(entry: os.DirEntry[str]) -> bytes:
         return b""
 
 
-def _no_images(given: list[Any], ignored: Counter[str]) -> ImagestrataError:
+def _no_files(given: list[Any], ignored: Counter[str], kind: Kind) -> ImagestrataError:
     if not given:
-        return ImagestrataError(f"{arg('images')} is an empty list.")
+        return ImagestrataError(f"{arg(kind.nouns)} is an empty list.")
     where = repr(str(given[0])) + (f" and {len(given) - 1} more" if len(given) > 1 else "")
     if not ignored:
         return ImagestrataError(f"There are no files in {where}.", "Check the folder's name.")
     kinds = ", ".join(f"{n} {kind}" for kind, n in ignored.most_common(8))
     more = len(ignored) - 8
     return ImagestrataError(
-        f"There are no images among {plural(ignored.total(), 'file')} in {where}: "
+        f"There are no {kind.nouns} among {plural(ignored.total(), 'file')} in {where}: "
         f"{kinds}{f' and {more} other kinds' if more > 0 else ''}.",
-        "Images are recognised by their content. Give the folder that contains them.",
+        f"{kind.nouns.capitalize()} are recognised by their content. Give the folder that contains "
+        "them.",
     )
