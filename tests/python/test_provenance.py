@@ -171,3 +171,67 @@ def test_someone_elses_run_json(tmp_path):
 def test_fingerprints_depend_on_content_only():
     assert fingerprint({"a": 1, "b": (2,)}) == fingerprint({"b": [2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+class TestGrowing:
+    """A step that grows replaces its result, and what rests on the earlier one stays."""
+
+    @staticmethod
+    def scan(folder, inputs, result, *, within=True, overwrite=False, k=1):
+        step = Step(
+            folder, "scan", {"k": k}, inputs=inputs, overwrite=overwrite, grows=lambda _: within
+        )
+        finish(step, result)
+
+    @staticmethod
+    def embed(folder, result_of_scan):
+        finish(Step(folder, "embed", {}, inputs="x", made_from={"scan": result_of_scan}), "vectors")
+
+    def test_steps_made_from_an_earlier_state_stay(self, tmp_path):
+        self.scan(tmp_path, "a", "A")
+        self.embed(tmp_path, "A")
+        self.scan(tmp_path, "ab", "AB")
+        self.scan(tmp_path, "abc", "ABC")
+        steps = read_run(tmp_path)["steps"]
+        assert steps["scan"]["earlier"] == ["AB", "A"]
+        assert "grows" not in steps["scan"] and "replaces" not in steps["scan"]
+        assert steps["embed"]["finished"]
+        Step(tmp_path, "faces", {}, inputs="y", made_from={"scan": "A"})
+        with pytest.raises(ImagestrataError, match="another result of the step 'scan'"):
+            Step(tmp_path, "faces", {}, inputs="z", made_from={"scan": "Z"})
+
+    def test_a_growth_that_was_interrupted_goes_on_with_another_listing(self, tmp_path):
+        self.scan(tmp_path, "a", "A")
+        self.embed(tmp_path, "A")
+        begun = Step(tmp_path, "scan", {"k": 1}, inputs="ab", grows=lambda _: True)
+        begun.parts.write("part-0", pd.DataFrame({"n": [1]}))
+        del begun
+        again = Step(tmp_path, "scan", {"k": 1}, inputs="abc", grows=lambda _: True)
+        assert again.parts.read("part-0") is not None
+        finish(again, "ABC")
+        steps = read_run(tmp_path)["steps"]
+        assert steps["scan"]["earlier"] == ["A"]
+        assert "embed" in steps
+
+    def test_files_that_only_moved_change_nothing(self, tmp_path):
+        self.scan(tmp_path, "a", "A")
+        self.embed(tmp_path, "A")
+        self.scan(tmp_path, "moved", "A")
+        assert read_run(tmp_path)["steps"]["scan"]["earlier"] == []
+        assert "embed" in read_run(tmp_path)["steps"]
+
+    def test_other_images_and_other_settings_are_no_growth(self, tmp_path):
+        self.scan(tmp_path, "a", "A")
+        self.embed(tmp_path, "A")
+        with pytest.raises(ImagestrataError, match="made from other images"):
+            self.scan(tmp_path, "b", "B", within=False)
+        self.scan(tmp_path, "ab", "AB", k=2, overwrite=True)
+        steps = read_run(tmp_path)["steps"]
+        assert "embed" not in steps and "earlier" not in steps["scan"]
+
+    def test_replacing_a_grown_step_retires_what_rests_on_its_earlier_states(self, tmp_path):
+        self.scan(tmp_path, "a", "A")
+        self.embed(tmp_path, "A")
+        self.scan(tmp_path, "ab", "AB")
+        self.scan(tmp_path, "c", "C", within=False, overwrite=True)
+        assert "embed" not in read_run(tmp_path)["steps"]

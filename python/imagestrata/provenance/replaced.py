@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ def retire_all(folder: Path, name: str, result: str | None) -> None:
     """
     steps = read_run(folder)["steps"]
     before = steps[name].get("replaces", steps[name]).get("result")
-    lost = _resting_on(steps, name, result)
+    same = {result, *steps[name].get("earlier", [])}
+    lost = _resting_on(steps, name, same)
     if lost or result is None or before not in (None, result):
         _retire(folder, name, lost, gone=result is None, other=before not in (None, result))
     for variant in variants_of(folder):
         own = read_run(variant)["steps"]
-        lost = [] if name in own else _resting_on(own, name, result)
+        lost = [] if name in own else _resting_on(own, name, same)
         if lost:
             lock = lock_folder(variant)
             finish_moving(variant)
@@ -38,14 +39,17 @@ def retire_all(folder: Path, name: str, result: str | None) -> None:
             del lock
 
 
-def _resting_on(steps: Mapping[str, Any], name: str, result: str | None) -> list[str]:
-    """The steps that use, directly or not, another result of a step than this one."""
+def _resting_on(steps: Mapping[str, Any], name: str, same: Set[str | None]) -> list[str]:
+    """The steps that use, directly or not, another result of a step than these.
+
+    The results from which a step grew are contained in its latest one. None stands for no result.
+    """
     lost: set[str] = set()
     for step in step_kinds():  # each behind the steps that it uses
         if step not in steps or step == name:
             continue
         bases = made_from(step, steps[step])
-        other = name in bases and (result is None or bases[name] != result)
+        other = name in bases and (None in same or bases[name] not in same)
         if other or lost & {*bases}:
             lost.add(step)
     return [step for step in step_kinds() if step in lost]

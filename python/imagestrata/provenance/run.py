@@ -62,6 +62,8 @@ def _is_entry(entry: Any) -> bool:
         and isinstance(entry.get("made_from", {}), dict)
         and isinstance(entry.get("counts", {}), dict)
         and isinstance(entry.get("sha256", {}), dict)
+        and isinstance(entry.get("earlier", []), list)
+        and ("replaces" not in entry or _is_entry(entry["replaces"]))
     )
 
 
@@ -129,6 +131,20 @@ def check_settings(
         )
 
 
+def finished_before(entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The entry of a finished step, or of the finished one that an unfinished step replaces."""
+    if entry is None or entry["finished"]:
+        return None if entry is None else dict(entry)
+    replaced: dict[str, Any] | None = entry.get("replaces")
+    return replaced if replaced is not None and replaced["finished"] else None
+
+
+def results_of(entry: Mapping[str, Any]) -> list[str]:
+    """The fingerprints of a step's result, first the latest, and of those from which it grew."""
+    latest = [entry["result"]] if entry.get("result") is not None else []
+    return [*latest, *entry.get("earlier", [])]
+
+
 def find_step(folder: Path, name: str) -> tuple[Path, dict[str, Any] | None]:
     """The folder of a step (the run folder, or the run around a variant) and its entry.
 
@@ -177,7 +193,8 @@ def require_step(folder: Path, name: str) -> dict[str, Any]:
         )
     for base, given in entry.get("made_from", {}).items():
         _, held = find_step(place, base)
-        if held is not None and not (held["finished"] and held.get("result", given) == given):
+        known = held is None or "result" not in held or given in results_of(held)
+        if held is not None and not (held["finished"] and known):
             state = "has been replaced" if held["finished"] else "is being replaced"
             raise ImagestrataError(
                 f"In {quote(place)} the step {quote(name)} uses a result of the step "
@@ -233,7 +250,7 @@ def check_base(folder: Path, base: str, given: str, name: str) -> None:
         The step that uses it.
     """
     place, held = find_step(folder, base)
-    if held is None or held.get("result") == given:
+    if held is None or given in results_of(held):
         return
     if not held["finished"]:
         raise ImagestrataError(

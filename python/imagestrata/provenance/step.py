@@ -25,11 +25,13 @@ from .run import (
     check_settings,
     check_variant,
     fingerprint,
+    finished_before,
     holds,
     now,
     plain,
     read_run,
     read_table,
+    results_of,
     run_around,
     table_hashes,
     versions,
@@ -58,6 +60,11 @@ class Step:
     overwrite : bool, default False
         Replace the result of an earlier call with other settings or inputs, together with the
         steps that use it.
+    grows : callable, optional
+        Takes the run folder; returns whether the inputs contain those of the finished step in
+        it, which had the same settings. The step then grows: its result replaces the earlier one
+        without ``overwrite``, and the steps that use the earlier one stay. By default no step
+        grows.
 
     Attributes
     ----------
@@ -93,12 +100,14 @@ class Step:
         inputs: str,
         made_from: Mapping[str, str] | None = None,
         overwrite: bool = False,
+        grows: Callable[[Path], bool] | None = None,
     ) -> None:
         self.name = name
         self.folder: Path | None = None
         self.finished = False
         self._overwrite = overwrite
-        self._key = fingerprint({"settings": settings, "inputs": inputs})
+        # Work on a growing corpus is stored by item, whatever the other items are.
+        self._key = fingerprint({"settings": settings} | ({} if grows else {"inputs": inputs}))
         self._lock: FolderLock | None = None
         if out is None:
             return
@@ -120,14 +129,20 @@ class Step:
             for base, given in bases.items():
                 check_base(self.folder, base, given, name)
         check_settings(self.folder, name, settings, overwrite)
-        if old is not None and not overwrite and old["inputs"] != inputs and old["finished"]:
-            if "made_from" not in old:
+        before = finished_before(old)
+        growing = False
+        if before is not None and not overwrite:
+            if grows is not None and before["settings"] == asked["settings"]:
+                growing = before["inputs"] == inputs or grows(self.folder)
+            other = before["inputs"] != inputs and not growing and bool(old and old["finished"])
+            if other and "made_from" not in before:
                 raise _of_older_version(self.folder, name)
-            raise ImagestrataError(
-                f"{quote(self.folder)} already holds the step {quote(name)}, made from other "
-                "images or earlier results than the given ones.",
-                OR_REPLACE,
-            )
+            if other:
+                raise ImagestrataError(
+                    f"{quote(self.folder)} already holds the step {quote(name)}, made from other "
+                    "images or earlier results than the given ones.",
+                    OR_REPLACE,
+                )
         if same_settings and old["inputs"] == inputs:
             self.finished = bool(old["finished"])
             if self.finished:
@@ -135,12 +150,15 @@ class Step:
                 _drop_parts(self.folder, name)
             return
         entry = asked | {"made_from": bases, "started": now(), "finished": None}
-        if old is not None and step_kinds()[name].waits:
-            entry["replaces"] = {k: v for k, v in old.items() if k != "replaces"}
+        if growing:
+            entry |= {"grows": True, "replaces": before}
+        elif old is not None and step_kinds()[name].waits:
+            entry["replaces"] = before or {k: v for k, v in old.items() if k != "replaces"}
         elif old is not None:
             retire_all(self.folder, name, None)
             run = read_run(self.folder)
-        shutil.rmtree(self.folder / "partial" / name, ignore_errors=True)
+        if grows is None or not same_settings:
+            shutil.rmtree(self.folder / "partial" / name, ignore_errors=True)
         run["steps"][name] = entry
         write_run(self.folder, run)
 
@@ -269,6 +287,10 @@ class Step:
         entry = read_run(folder)["steps"][self.name]
         for base, given in entry.get("made_from", {}).items():
             check_base(folder, base, given, self.name)
+        if entry.get("grows"):
+            earlier = [one for one in results_of(entry["replaces"]) if one != result]
+            self._record(folder, result=result, earlier=earlier)
+            return
         retire_all(folder, self.name, result)
         self._record(folder, result=result)
 
@@ -293,6 +315,7 @@ class Step:
         entry |= values
         if entry["finished"]:
             entry.pop("replaces", None)
+            entry.pop("grows", None)
         write_run(folder, run)
 
 
