@@ -286,6 +286,7 @@ def content(folder: Path) -> dict[str, Any]:
             run = json.loads(path.read_text())
             for step in run["steps"].values():
                 step["started"], step["finished"] = bool(step["started"]), bool(step["finished"])
+                step.pop("written_in", None)
                 for table in ("trace.parquet", "faces.parquet"):  # compared by their content
                     step.get("sha256", {}).pop(table, None)
             found[name] = run

@@ -82,12 +82,12 @@ def test_crops_by_hand(tmp_path):
         *(10, 10, 10, 20),
         *(30, 0, 10, 20),
     ]
-    sizes = [Image.open(row["crop"]).size for row in rows]
+    sizes = [Image.open(tmp_path / row["crop"]).size for row in rows]
     assert sizes == [(12, 24), (11, 22)]  # the second one ends where the picture does
     small = cut(12, inside)
-    assert Image.open(small[0]["crop"]).size == (6, 12)
+    assert Image.open(tmp_path / small[0]["crop"]).size == (6, 12)
     large = cut(500, inside)
-    assert Image.open(large[0]["crop"]).size == (12, 24)  # never enlarged
+    assert Image.open(tmp_path / large[0]["crop"]).size == (12, 24)  # never enlarged
 
 
 def test_faces_are_found_where_they_are(folder, tmp_path):

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..corpus.located import located
+from ..corpus.located import reader
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural
 from ..files import damaged, make_folder, read_json, write_json, write_table
@@ -283,7 +283,7 @@ class Clustering(Shown):
             # Older versions stored no searches.
             searches = folder / "searches.parquet"
             return cls(
-                images=located(read_table(folder / "clustering.parquet"), folder),
+                images=reader("clustering.parquet", "cluster")(folder),
                 clusters=read_table(folder / "clusters.parquet"),
                 trace=read_table(folder / "trace.parquet"),
                 centroids=_stack(centroids["centroid"], settings["width"]),

@@ -22,6 +22,7 @@ from ..tables import to_frame
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
 from ..work import Failed, open_work, warn_of
+from .located import reader
 from .pictures import File, files_of, plain_jpeg, scanned_picture
 from .scan import MOST_THREADS, check_images, images_step, usable_images
 
@@ -165,13 +166,23 @@ def crop_faces(
             )
         faces = to_frame(found)
         crops.drop_others(faces)
+        faces = _with_crops(faces, step.folder)
         reasons = faces["reason"].dropna()
         warn_of(reasons[reasons != NO_FACE].tolist(), len(files), "read")
         return faces
 
     return step.table(
-        make, lambda faces: {"images": len(files), "faces": int(faces["crop"].notna().sum())}
+        make,
+        lambda faces: {"images": len(files), "faces": int(faces["crop"].notna().sum())},
+        read=lambda run: _with_crops(reader("faces.parquet", "faces")(run), run),
     )
+
+
+def _with_crops(faces: pd.DataFrame, run: Path) -> pd.DataFrame:
+    """Return the faces with the current paths of their crops."""
+    folder = (run / "faces").resolve()
+    names = faces["crop"].str.replace(r".*[/\\]", "", regex=True)
+    return faces.assign(crop=names.map(lambda name: str(folder / name), na_action="ignore"))
 
 
 @dataclass(frozen=True)
@@ -276,12 +287,12 @@ class _Crops:
                 write_bytes(target, crop)
                 size = {"width": face.right - face.left, "height": face.bottom - face.top}
                 box = {"left": face.left, "top": face.top, **size}
-                rows.append(row | box | {"face": number, "score": face.score, "crop": str(target)})
+                rows.append(row | box | {"face": number, "score": face.score, "crop": target.name})
         return pa.Table.from_pylist(rows, schema=_FACES)
 
     def are_in(self, faces: pa.Table) -> bool:
         """Return whether all crops of a table exist."""
-        return all(Path(crop).exists() for crop in faces["crop"].drop_null().to_pylist())
+        return all((self.folder / crop).exists() for crop in faces["crop"].drop_null().to_pylist())
 
     def drop_others(self, faces: pd.DataFrame) -> None:
         """Remove crops of an earlier call with other settings."""

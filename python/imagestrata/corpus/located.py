@@ -1,81 +1,193 @@
-"""Find the images of a run if they have moved since."""
+"""Find the images of a run where they are now.
+
+Tables of a run folder store absolute paths, and ``run.json`` stores the folder in which each step
+was written. If that folder is elsewhere now, images that moved together with it are expected at
+the same place relative to it. Paths that :func:`~imagestrata.relink` found replace the others.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..provenance import find_step, read_table, step_folder
+from ..provenance import find_step, read_run, read_table
 
+#: An absolute path of Windows: on a drive or on a server.
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
-def place_of(paths: Sequence[str], folder: Path) -> dict[str, str] | None:
-    """Return the folder that contains all files, and its path relative to the run folder."""
-    try:
-        root = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
-        return {"root": root, "from_run": os.path.relpath(root, folder.absolute())}
-    except ValueError:  # several drives
-        return None
+#: The number of files that show whether images are where a table says.
+_PROBES = 16
 
 
 def located(
-    table: pd.DataFrame, folder: Path, columns: dict[str, str] | None = None
+    table: pd.DataFrame, folder: Path, step: str, columns: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """Return a table of a run folder with the current paths of its images.
-
-    Images are expected where the latest scan found them. If their folder is gone, they are
-    expected at the same path relative to the run folder: both may have moved together.
 
     Parameters
     ----------
     table : DataFrame
     folder : Path
-        The run folder, or a variant in one.
-    columns : dict, optional
+        The run folder, or a variant in one, that contains the table.
+    step : str
+        The step that wrote it.
+    columns : mapping, optional
         Names of the columns of paths, each with the name of its column of image ids.
     """
     columns = {"path": "image_id"} if columns is None else columns
-    there = {path: image_id for path, image_id in columns.items() if path in table}
-    if not len(table) or not any(_is_gone(table[path]) for path in there):
+    there = {path: one for path, one in columns.items() if path in table and one in table}
+    if not there or table.empty:
         return table
-    now = _paths(folder, table if "status" in table else None)
-    moved = table.copy()
+    was = _written_in(read_run(folder)["steps"].get(step))
+    relinked = _relinked(folder)
+    is_scan = step == "scan"
+    gone = any(_are_gone(table[path].tolist()) for path in there)
+    if not relinked and not _is_elsewhere(was, folder) and (is_scan or not gone):
+        return table
+    by_id = {} if is_scan else _paths_of_images(folder, relinked)
+    now: dict[str, pd.Series[Any]] = {}
     for path, image_id in there.items():
-        ids_and_paths = zip(table[image_id], table[path], strict=True)
-        found = [now.get(image_id, old) for image_id, old in ids_and_paths]
-        moved[path] = pd.Series(found, index=table.index, dtype=table[path].dtype)
-    return moved
+        ids, stored = table[image_id].tolist(), table[path].tolist()
+        rows = zip(ids, stored, moved_along(stored, was, folder), strict=True)
+        found = [
+            relinked.get((one, old), new) if is_scan else by_id.get(one, new)
+            for one, old, new in rows
+        ]
+        now[path] = pd.Series(found, index=table.index, dtype=table[path].dtype)
+    return table.assign(**now)
 
 
-def _is_gone(paths: pd.Series[Any]) -> bool:
-    """Return whether the first file no longer exists."""
-    known = paths.dropna()
-    return len(known) > 0 and not os.path.lexists(str(known.iloc[0]))
+def reader(product: str, step: str) -> Callable[[Path], pd.DataFrame]:
+    """Return a function that reads the table of a step from a run folder, with current paths."""
+    return lambda folder: located(read_table(folder / product), folder, step)
 
 
-def _paths(folder: Path, scanned: pd.DataFrame | None) -> dict[str, str]:
-    """Return the current path of each image of a run, by its id."""
-    entry = find_step(folder, "scan")[1]
-    run = step_folder(folder, "scan")
-    try:
-        images = read_table(run / "images.parquet") if scanned is None else scanned
-    except (ImagestrataError, OSError):
-        return {}
-    known = images.dropna(subset="image_id").drop_duplicates("image_id")
-    paths = dict(zip(known["image_id"], known["path"], strict=True))
+def moved_along(paths: Sequence[Any], was: Sequence[str], now: Path) -> list[Any]:
+    """Return where files are if they moved together with a folder.
+
+    Files that are not found there keep their paths.
+
+    Parameters
+    ----------
+    paths : sequence of str or None
+    was : sequence of str
+        The earlier path of the folder: absolute, and without links. It may be one of another
+        system.
+    now : Path
+    """
+    found = [*paths]
+    if not _is_elsewhere(was, now):
+        return found
+    tops = _tops(was, now)
+    outermost_last = sorted(tops, key=len, reverse=True)
+    rows: dict[str, list[int]] = {}
+    for row, path in enumerate(paths):
+        if isinstance(path, str):
+            top = next((one for one in outermost_last if path.startswith(one)), None)
+            if top is not None:
+                rows.setdefault(top, []).append(row)
+    for top, some in rows.items():
+        probes = _probes([paths[row] for row in some])
+        most = sum(map(os.path.lexists, probes))
+        for make in tops[top]:
+            here = sum(os.path.lexists(make(path)) for path in probes)
+            if here and here >= most:
+                for row in some:
+                    found[row] = make(paths[row])
+                break
+    return found
+
+
+def _tops(was: Sequence[str], now: Path) -> dict[str, list[Callable[[str], str]]]:
+    """Return the folders around an earlier folder, with functions that move a path along."""
+    tops: dict[str, list[Callable[[str], str]]] = {}
+    for old, new in zip(was, _spellings(now), strict=True):
+        kind = PureWindowsPath if _WINDOWS.match(old) else PurePosixPath
+        separator = "\\" if kind is PureWindowsPath else "/"
+        theirs, ours = kind(old), Path(new)
+        for above, here in zip((theirs, *theirs.parents), (ours, *ours.parents), strict=False):
+            top, place = _inside(above, separator), _inside(here, os.sep)
+            tops.setdefault(top, []).append(
+                lambda path, top=top, place=place, separator=separator: (  # type: ignore[misc]
+                    place + path[len(top) :].replace(separator, os.sep)
+                )
+            )
+    return tops
+
+
+def _inside(folder: PurePath, separator: str) -> str:
+    """Return the beginning of the paths in a folder."""
+    return str(folder).removesuffix(separator) + separator
+
+
+def _spellings(folder: Path) -> list[str]:
+    """Return the absolute path of a folder with and without links, as ``run.json`` has it."""
+    return [os.fspath(folder.absolute()), os.path.realpath(folder)]
+
+
+def _is_elsewhere(was: Sequence[str], now: Path) -> bool:
+    """Return whether a folder has another path than before."""
+    return len(was) > 0 and was[-1] != _spellings(now)[-1]
+
+
+def _written_in(entry: Mapping[str, Any] | None) -> list[str]:
+    """Return the folder in which a step was written, in both spellings; empty if unknown."""
+    folder = (entry or {}).get("written_in")
+    if isinstance(folder, list) and len(folder) == 2 and all(isinstance(p, str) for p in folder):
+        return folder
+    # Older versions stored the folder of the images, and its path relative to the run folder.
     place = (entry or {}).get("place")
     if not isinstance(place, dict) or not {"root", "from_run"} <= {*place}:
-        return paths
-    root = str(place["root"])
-    near = os.path.normpath(run.absolute() / str(place["from_run"]))
-    if Path(root).is_dir() or not Path(near).is_dir():
-        return paths
-    inside = root + os.sep
-    return {
-        image_id: near + path[len(root) :] if path.startswith(inside) else path
-        for image_id, path in paths.items()
-    }
+        return []
+    root, steps = str(place["root"]), re.split(r"[/\\]", str(place["from_run"]))
+    kind = PureWindowsPath if _WINDOWS.match(root) else PurePosixPath
+    up = steps.count("..")
+    down = len([step for step in steps if step not in ("..", ".")])
+    around = kind(root).parents[down - 1] if down else kind(root)
+    return 2 * [str(around.joinpath(*up * ["?"]))]
+
+
+def _relinked(folder: Path) -> dict[tuple[str, str], str]:
+    """Return the paths that :func:`~imagestrata.relink` found, by id and stored path."""
+    home, entry = find_step(folder, "relink")
+    if entry is None or not entry["finished"]:
+        return {}
+    try:
+        table = read_table(home / "places.parquet")
+    except FileNotFoundError:
+        return {}
+    table = table[table["status"].isin(("same", "moved"))]
+    paths = moved_along(table["path"].tolist(), _written_in(entry), home)
+    return dict(zip(zip(table["image_id"], table["was"], strict=True), paths, strict=True))
+
+
+def _paths_of_images(folder: Path, relinked: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """Return the current path of each image of a run, by its id."""
+    home, entry = find_step(folder, "scan")
+    try:
+        images = None if entry is None else read_table(home / "images.parquet")
+    except (ImagestrataError, OSError):
+        images = None
+    if images is None:
+        return {image_id: path for (image_id, _), path in reversed([*relinked.items()])}
+    images = located(images, home, "scan").dropna(subset="image_id")
+    if "gone" in images:
+        images = images.sort_values("gone", kind="stable")
+    images = images.drop_duplicates("image_id")
+    return dict(zip(images["image_id"], images["path"], strict=True))
+
+
+def _are_gone(paths: Sequence[Any]) -> bool:
+    """Return whether some of a few files do not exist."""
+    return not all(map(os.path.lexists, _probes([one for one in paths if isinstance(one, str)])))
+
+
+def _probes(paths: Sequence[str]) -> Sequence[str]:
+    """Return a few paths, evenly spread."""
+    return paths[:: max(1, len(paths) // _PROBES)][:_PROBES]

@@ -27,7 +27,7 @@ from ..work import counted, open_work
 from .decode import HEAD_BYTES, UnreadableImage, decode, image_format, pillow_as_needed, read_file
 from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
 from .listing import Listing, check_listed, list_files, printable
-from .located import located, place_of
+from .located import reader
 from .reasons import Reason
 
 #: The columns of the images table; those of a user's own table follow.
@@ -182,7 +182,6 @@ def scan_images(
         counts,
         read=read_scanned,
         identity=lambda table: fingerprint(table.loc[table["status"] == "ok", "image_id"].tolist()),
-        note=None if folder is None else {"place": place_of(listing.paths, folder)},
     )
 
 
@@ -207,7 +206,7 @@ def scan_settings(
 def read_scanned(folder: Path) -> pd.DataFrame:
     """Read the table of images of a run folder or variant, with their current paths."""
     place = step_folder(folder, "scan")
-    return with_file(located(read_table(place / "images.parquet"), place))
+    return with_file(reader("images.parquet", "scan")(place))
 
 
 def check_images(images: Any, out: str | os.PathLike[str] | None = None) -> None:

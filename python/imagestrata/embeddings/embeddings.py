@@ -181,7 +181,8 @@ class Embeddings(Shown):
                 else f"There are no embeddings in {quote(run)}.",
                 _MAKE_AGAIN if begun else f"Make them with {verb('embed_images')}.",
             )
-        loaded.images = located(loaded.images, run)
+        loaded.images = located(loaded.images, run, "embed")
+        loaded.failures = located(loaded.failures, run, "embed")
         return loaded
 
     def save(self, folder: str | os.PathLike[str]) -> None:

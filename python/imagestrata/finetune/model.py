@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.located import located
 from ..embeddings.embeddings import Embeddings
 from ..encoders.saved import model_folder, read_encoder
 from ..errors import ImagestrataError, plural
@@ -99,6 +100,7 @@ class FineTunedModel(Shown):
         try:
             head = load((place / "head.safetensors").read_bytes())
             tables = {name: read_table(place / f"{name}.parquet") for name in _TABLES}
+            tables["predictions"] = located(tables["predictions"], place.parent, "fine-tune")
             return cls(
                 described["task"],
                 described["labels"],

@@ -301,6 +301,7 @@ class Step:
             finished=now(),
             versions=versions(),
             machine={"system": platform.platform(), "cores": usable_cores()},
+            written_in=[os.fspath(folder.absolute()), os.path.realpath(folder)],
             counts=plain(counts),
             sha256=table_hashes(folder, self.name),
             **plain(note),

@@ -148,7 +148,7 @@ def read_packets(folder: Path) -> pd.DataFrame:
         check_packets(stored)
     except ValueError as error:
         raise damaged(folder / "packets.csv", error) from None
-    return located(stored, folder)
+    return located(stored, folder, "assign")
 
 
 def packets_fingerprint(packets: pd.DataFrame) -> str:

@@ -203,7 +203,7 @@ def read_drawn_pairs(folder: Path) -> pd.DataFrame:
         check_pairs(stored, "probability")
     except ValueError as error:
         raise damaged(folder / "pairs.csv", error) from None
-    return located(stored, folder, {"path_a": "image_a", "path_b": "image_b"})
+    return located(stored, folder, "pairs", {"path_a": "image_a", "path_b": "image_b"})
 
 
 def pairs_fingerprint(pairs: pd.DataFrame) -> str:

@@ -228,7 +228,7 @@ def read_sample(folder: Path) -> pd.DataFrame:
     """Read the sample of a run folder, or of the run of a variant."""
     place = step_folder(folder, "sample")
     try:
-        return located(_read_sample(place), place)
+        return located(_read_sample(place), place, "sample")
     except ValueError as error:
         raise damaged(place / "sample.csv", error) from None
 

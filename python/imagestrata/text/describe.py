@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
+from ..corpus.located import reader
 from ..corpus.pictures import plain_jpeg
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
@@ -170,7 +171,12 @@ def describe_images(
             "sent_to": provider.host,
         }
 
-    return step.table(make, counts, identity=lambda made: texts_fingerprint(made, "description"))
+    return step.table(
+        make,
+        counts,
+        read=reader("descriptions.parquet", "describe"),
+        identity=lambda made: texts_fingerprint(made, "description"),
+    )
 
 
 def description_costs(

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..cores import usable_cores
+from ..corpus.located import reader
 from ..corpus.pictures import File, files_of, scanned_picture
 from ..corpus.scan import check_images, images_step, usable_images
 from ..errors import ImagestrataError
@@ -182,7 +183,12 @@ def read_text(
         n_with_text = int(texts["text"].notna().sum())
         return {"images": len(texts), "with_text": n_with_text, "tesseract": version}
 
-    return step.table(make, counts, identity=lambda texts: texts_fingerprint(texts, "text"))
+    return step.table(
+        make,
+        counts,
+        read=reader("texts.parquet", "read"),
+        identity=lambda texts: texts_fingerprint(texts, "text"),
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.located import reader
 from ..corpus.pictures import files_of
 from ..corpus.scan import check_images, images_step, usable_images
 from ..embeddings.compute import compute
@@ -198,6 +199,7 @@ def tag_images(
     return step.table(
         make,
         lambda tags: {"images": len(table), "without": int(tags["label"].isna().sum())},
+        read=reader("tags.parquet", "tag"),
         identity=lambda tags: texts_fingerprint(tags, "label"),
     )
 
@@ -307,7 +309,12 @@ def _tag_by_service(
             "models": sorted(versions),
         }
 
-    return step.table(make, counts, identity=lambda tags: texts_fingerprint(tags, "label"))
+    return step.table(
+        make,
+        counts,
+        read=reader("tags.parquet", "tag"),
+        identity=lambda tags: texts_fingerprint(tags, "label"),
+    )
 
 
 def _check_labels(labels: Any) -> list[str]:
