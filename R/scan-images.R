@@ -1,8 +1,9 @@
 #' Scan files for usable images
 #'
 #' Checks every file: it is a usable image, a copy of another image, or rejected with a reason. The
-#' format is detected from the content: JPEG, PNG, GIF (its first frame), WebP, BMP and TIFF (its
-#' first page). An image's id is the hash of its bytes, so it stays the same if the file moves.
+#' format is detected from the content: JPEG, PNG, GIF, WebP, AVIF, HEIF (HEIC), JPEG 2000, TIFF and
+#' BMP. The first page or frame is used, or the primary picture of a HEIF. An image's id is the hash
+#' of its bytes, so it stays the same if the file moves.
 #'
 #' @param images A folder, with all folders in it; a character vector of folders and files; or a
 #'   data frame with a column `path`, whose other columns are kept in all results. Paths may contain
@@ -30,7 +31,8 @@
 #' @param ... Must be empty. The error for a misspelt argument names the one that is meant.
 #'
 #' @returns A tibble with one row per file, sorted by path: `image_id`, `path`, `format`, `width`,
-#'   `height`, `bytes`, `status` (`"ok"`, `"duplicate"` or `"rejected"`), `reason`, `duplicate_of`,
+#'   `height`, `n_pages` (pages of a TIFF, frames of an animation, pictures of a HEIF), `bytes`,
+#'   `status` (`"ok"`, `"duplicate"` or `"rejected"`), `reason`, `duplicate_of`,
 #'   `n_copies`, then columns of your own.
 #' @family verbs
 #' @export

@@ -36,7 +36,8 @@ def main() -> None:
     rows.append({"outcome": "crash, hang or error", "mutations": len(found.wrong), "share": ""})
     notes = [
         f"{arguments.mutations:,} mutations of {len(originals())} images in JPEG, PNG, GIF, WebP, "
-        f"TIFF and BMP, seed {arguments.seed}, in {seconds:.0f} s on one core.",
+        f"TIFF, BMP, AVIF, HEIF and JPEG 2000, seed {arguments.seed}, in {seconds:.0f} s on one "
+        "core.",
         f"A hang is {HANG} s of computing. Most memory beyond that of the process at its start: "
         f"{found.memory / 2**20:,.0f} MiB (mutation {found.hungriest}); the bound is "
         f"{MEMORY / 2**20:,.0f} MiB, 13 bytes for each pixel of the largest picture.",

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from deep_files import SHAPE, png, tiff
-from images import encode, picture, turned
+from images import LOSSLESS_HEIF, encode, picture, turned
 from imagestrata.corpus.decode import MAX_PIXELS, UnreadableImage, open_image
 
 #: Seconds of computing, after which a picture counts as one that hangs.
@@ -86,6 +86,20 @@ def originals() -> dict[str, bytes]:
         "tiff real": encode(real, "TIFF"),
         "tiff pages": encode(frames[0], "TIFF", **later),
         "tiff exif": turned(shape, 8, "TIFF"),
+        "avif": encode(shape, "AVIF"),
+        "avif alpha": encode(clear, "AVIF"),
+        "avif animated": encode(frames[0], "AVIF", **later),
+        "avif exif": turned(shape, 6, "AVIF"),
+        "heif": encode(shape, "HEIF"),
+        "heif alpha": encode(clear, "HEIF", **LOSSLESS_HEIF),
+        "heif grey": encode(shape.convert("L"), "HEIF"),
+        "heif 10": encode(grey16, "HEIF"),
+        "heif tiles": encode(shape, "HEIF", tile_size=16),
+        "jp2": encode(shape, "JPEG2000"),
+        "jp2 alpha": encode(clear, "JPEG2000"),
+        "jp2 16": encode(grey16, "JPEG2000"),
+        "j2k lossy": encode(shape, "JPEG2000", no_jp2=True, irreversible=True),
+        "j2k tiles": encode(shape, "JPEG2000", no_jp2=True, tile_size=(16, 20)),
         "bmp": encode(shape, "BMP"),
         "bmp palette": encode(shape.convert("P"), "BMP"),
     }  # fmt: skip

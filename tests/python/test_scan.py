@@ -69,6 +69,9 @@ def test_every_odd_and_bad_file_has_its_row(tmp_path):
         assert (row["format"], row["width"], row["height"]) == (format, *size), name
         assert pd.isna(row["reason"])
     assert set(table["reason"].dropna()) <= set(Reason)
+    assert rows["n_pages"].dropna().to_dict() == {
+        name: 3 if name == "moving.gif" else 1 for name in ["dot.png", *odd]
+    }
     assert rows.loc["drawing.svg", "format"] == "SVG"
     assert pd.isna(rows.loc["page.jpg", "format"]) and pd.isna(rows.loc["page.jpg", "width"])
     assert tuple(rows.loc["dot.png", ["width", "height"]]) == (1, 1)
@@ -303,7 +306,7 @@ def test_other_things_that_cannot_be_scanned(tmp_path):
     assert "is a file" in message(empty / "a.csv")
     bad = {name: data for name, (data, _) in images.bad_files().items()}
     images.write_files(tmp_path / "bad", bad)
-    assert "None of 10 files is an image that can be used: 2 " in message(tmp_path / "bad")
+    assert "None of 11 files is an image that can be used: 3 " in message(tmp_path / "bad")
     assert "2 not an image" in message(tmp_path / "bad", out=tmp_path / "run")
     assert "no permission" not in message(tmp_path / "bad")
     pictures = images.write_pictures(tmp_path / "pictures", 2)
@@ -353,10 +356,10 @@ def test_finished_scans_are_loaded_and_recorded(tmp_path, decodes):
     assert not (out / "partial").exists()
     counts = read_run(out)["steps"]["scan"]["counts"]
     assert (counts["files"], counts["ok"], counts["duplicate"], counts["rejected"]) == (
-        14,
+        15,
         3,
         1,
-        10,
+        11,
     )
     assert counts["reasons"]["not an image"] == 2 and counts["reasons"]["same bytes"] == 1
 

@@ -177,7 +177,7 @@ def test_new_ids_and_the_key(run, tmp_path):
     drawn = pd.read_csv(bundle / "sample.csv")
     assert set(drawn["image_id"].map(key)) == set(pd.read_csv(run / "sample.csv")["image_id"])
     scanned = pd.read_parquet(bundle / "images.parquet")
-    assert not {"bytes", "width", "height"} & set(scanned)
+    assert not {"bytes", "width", "height", "n_pages"} & set(scanned)
     assert set(scanned["duplicate_of"].dropna()) <= set(scanned["image_id"].dropna())
     assert theirs.images["image_id"].is_monotonic_increasing  # not in the order of paths
 

@@ -1,7 +1,7 @@
 """Decode the bytes of a file to an upright RGB picture, or give a reason why this fails.
 
-The content decides the format, never the name of the file. Only Pillow's readers of the six
-formats below receive the bytes.
+The content decides the format, never the name of the file. Only the readers of the formats
+below receive the bytes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin
+from PIL import AvifImagePlugin, GifImagePlugin, Image, ImageFile, TiffImagePlugin
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import options as heif_options
 
 from ..work import ItemError
 from .bare import is_endless, is_odd_jpeg, without_metadata
 from .depth import eight_bits, is_deep, is_exact, read_deep
+from .heif import Heif
+from .jpeg2000 import Jpeg2000
 from .reasons import Reason
 from .tiff import Tiff
 
@@ -50,6 +54,9 @@ FORMATS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "WebP": WebPImageFile,
     "BMP": BmpImageFile,
     "TIFF": Tiff,
+    "AVIF": AvifImageFile,
+    "HEIF": Heif,
+    "JPEG 2000": Jpeg2000,
 }
 
 #: Number of bytes that :func:`image_format` needs.
@@ -71,8 +78,14 @@ _SIGNATURES = (
     (b"8BPS", "PSD"),
     (b"\0\0\1\0", "ICO"),
 )
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
+#: Brands in the file type box of a container (ISO/IEC 14496-12), from the most specific.
+_BRANDS = (
+    ("AVIF", {b"avif", b"avis"}),
+    ("HEIF", {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}),
+    ("HEIF", {b"mif1", b"mif2", b"msf1", b"miaf", b"MiHE"}),
+)
+#: Major brands of films, which may name pictures among the brands that they are compatible with.
+_FILM_BRANDS = {b"isom", b"iso2", b"mp41", b"mp42", b"M4V ", b"qt  ", b"avc1", b"3gp4", b"3gp5"}
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
 
@@ -91,7 +104,7 @@ _UPRIGHT = {
 #: Pillow's messages about intact files of a kind that it does not decode.
 _NOT_DECODED = re.compile(
     r"unknown pixel mode|unknown raw mode|unknown data organization|unsupported bmp|cannot handle"
-    r"|not yet supported|not available",
+    r"|not yet supported|not available|not installed|unsupported feature|unsupported codec",
     re.IGNORECASE,
 )
 
@@ -133,9 +146,9 @@ def open_image(
     source : path or bytes
         A file, or its content.
     min_pixels_side : int, optional
-        Smallest number of pixels that both sides keep. A JPEG is decoded at 1/2, 1/4 or 1/8
-        of its scale (several times faster) as long as it keeps them. By default every
-        picture is decoded in its full size.
+        Smallest number of pixels that both sides keep. A JPEG or JPEG 2000 is decoded at 1/2,
+        1/4 or 1/8 of its scale (several times faster) as long as it keeps them. By default
+        every picture is decoded in its full size.
     longer : bool, default False
         Apply ``min_pixels_side`` to the longer side only. (For thumbnails: decoding and
         shrinking then take 5.2 instead of 7.4 ms for photographs of 1.5 megapixels.)
@@ -190,6 +203,9 @@ def decode(
             # Damaged bytes make Pillow's readers raise many types: OSError, SyntaxError,
             # ValueError, IndexError, struct.error, zlib.error, ...
             except Exception as error:
+                if format == "JPEG 2000" and least is not None:  # some tiles cannot be halved
+                    with suppress(Exception):
+                        return _decode(reader, data, None)
                 for bare in without_metadata(format, data):
                     with suppress(Exception):
                         return _decode(reader, bare, least)
@@ -257,7 +273,7 @@ def _read(path: str | os.PathLike[str], n_bytes: int | None) -> bytes:
 def image_format(head: bytes) -> str | None:
     """Return the format of a file from its first :data:`HEAD_BYTES` bytes, None if not an image.
 
-    This includes formats that are recognised but not decoded (HEIF, AVIF, SVG, ...).
+    This includes formats that are recognised but not decoded (SVG, JPEG XL, PSD, ...).
     """
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
@@ -267,12 +283,24 @@ def image_format(head: bytes) -> str | None:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
     if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        return "HEIF" if brand in _HEIF_BRANDS else "AVIF" if brand in _AVIF_BRANDS else None
+        return _container_format(head)
     text = _text_start(head)
     if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
         return "SVG"
     return None
+
+
+def _container_format(head: bytes) -> str | None:
+    """Return the format that the brands of a container state, the first of them above all."""
+    major, end = head[8:12], int.from_bytes(head[:4])
+    if major in _FILM_BRANDS:
+        return None
+    others = {head[at : at + 4] for at in range(16, min(end, len(head)), 4)}
+    for brands in ({major}, {major, *others}):
+        for name, known in _BRANDS[:2]:
+            if brands & known:
+                return name
+    return "HEIF" if {major, *others} & _BRANDS[2][1] else None
 
 
 #: Protects the settings below while several threads decode.
@@ -286,6 +314,9 @@ _OURS: tuple[tuple[Any, str, Any], ...] = (
     (Image, "MAX_IMAGE_PIXELS", MAX_PIXELS),
     (GifImagePlugin, "LOADING_STRATEGY", GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST),
     (TiffImagePlugin, "READ_LIBTIFF", False),
+    # Several pictures are decoded at the same time.
+    (AvifImagePlugin, "DEFAULT_MAX_THREADS", 1),
+    (heif_options, "DECODE_THREADS", 1),
 )
 
 
@@ -347,11 +378,11 @@ def _decode(
     if image.width * image.height * weight > MAX_PIXELS:
         raise UnreadableImage(Reason.TOO_MANY_PIXELS)
     if deep:
-        values, mode = read_deep(open_file, _upright)
-        eight = eight_bits(values, mode)
+        values = read_deep(open_file, _upright)
+        eight = eight_bits(values)
         shown = as_rgb(eight)
-        if not is_exact(values, eight):
-            return Decoded(shown, values)
+        if not is_exact(values.values, eight):
+            return Decoded(shown, values.values)
         return Decoded(shown, _exact(eight, shown))
     if least is not None:
         longer, shorter = (max(1, side) for side in least)

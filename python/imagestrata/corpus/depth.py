@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-#: Depths of pictures, in bits. The smallest that holds all values is used: cameras and scanners
-#: store 10, 12 or 14 bits in 16, and their pictures would appear black.
+from .heif import Heif
+from .jpeg2000 import Jpeg2000
+
+#: Depths of pictures that are stored with 16 bits. The smallest that holds all values is used:
+#: cameras and scanners store 10, 12 or 14 bits in 16, and their pictures would appear black.
 DEPTHS = (8, 10, 12, 14, 16)
 
 #: Usual ranges of floating-point pictures. A range is used if the highest value is in its upper
@@ -35,13 +38,34 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
         or image.mode.startswith("I")
         or ";16" in rawmode_of(image)
         or (image.mode == "L" and _tag(image, _SAMPLE_FORMAT) == _SIGNED)
+        or (isinstance(image, Heif) and image.bits > 8)
     )
+
+
+class Deep(NamedTuple):
+    """The values of a deep picture.
+
+    Attributes
+    ----------
+    values : ndarray of shape (height, width) or (height, width, channels)
+        Unsigned 16-bit integers; in mode ``"F"``, 32-bit integers or floating-point numbers
+        without a fixed range. High values are white.
+    mode : str
+        Pillow's mode for the channels: ``"L"``, ``"LA"``, ``"RGB"``, ``"RGBA"``, ``"CMYK"`` or
+        ``"F"``.
+    bits : int or None
+        The depth that the file states. A file of 16 bits may contain values of fewer: None.
+    """
+
+    values: NDArray[Any]
+    mode: str
+    bits: int | None = None
 
 
 def read_deep(
     open_file: Callable[[], ImageFile.ImageFile], upright: Callable[[Image.Image], Image.Image]
-) -> tuple[NDArray[Any], str]:
-    """Return the values of a deep picture, and Pillow's mode for its channels.
+) -> Deep:
+    """Return the values of a deep picture.
 
     Parameters
     ----------
@@ -49,19 +73,16 @@ def read_deep(
         Opens the file. It is called once for each byte of the values.
     upright : callable
         Loads the opened picture, and rotates it.
-
-    Returns
-    -------
-    values : ndarray of shape (height, width) or (height, width, channels)
-        Unsigned 16-bit integers; in mode ``"F"``, 32-bit integers or floating-point numbers
-        without a fixed range. High values are white.
-    mode : str
-        ``"L"``, ``"LA"``, ``"RGB"``, ``"RGBA"``, ``"CMYK"`` or ``"F"``.
     """
     image = open_file()
-    rawmode = rawmode_of(image)
-    if image.mode == "L" or image.mode == "F" or image.mode.startswith("I"):
-        values, mode = _grey(image, np.asarray(upright(image)))
+    rawmode, bits = rawmode_of(image), _stated_bits(image)
+    values: NDArray[Any]
+    if isinstance(image, Heif):
+        values, mode = image.values()
+        if mode == "RGBa":
+            values, mode = _divided(values, image.bits), "RGBA"
+    elif image.mode == "L" or image.mode == "F" or image.mode.startswith("I"):
+        values, mode = _grey(image, np.asarray(upright(image)), bits)
     elif rawmode.startswith("LA"):  # four bytes a pixel, read as four channels
         upper_lower = np.asarray(upright(in_rawmode(image, "RGBA"))).astype(np.uint16)
         values, mode = upper_lower[:, :, 0::2] << 8 | upper_lower[:, :, 1::2], "LA"
@@ -72,21 +93,40 @@ def read_deep(
         other = plain[:-1] + _OTHER_ORDER[plain[-1]]
         values |= np.asarray(upright(in_rawmode(open_file(), other)))
         mode = image.mode
-        if plain != rawmode:  # colours are premultiplied with their opacity
-            opacity = np.maximum(values[:, :, 3:], 1) / (2**16 - 1)
-            values[:, :, :3] = np.minimum(np.rint(values[:, :, :3] / opacity), 2**16 - 1)
+        if plain != rawmode:
+            values = _divided(values, 16)
     key = image.info.get("transparency")
     if key is not None and mode in ("L", "RGB"):
         shown = np.atleast_3d(values)
         clear = (shown == np.asarray(key, dtype=np.int64)).all(axis=2)
         values = np.dstack([shown, np.where(clear, 0, 2**16 - 1).astype(np.uint16)])
         mode += "A"
-    if mode.endswith("A") and (values[:, :, -1] == (1 << _depth(values[:, :, -1])) - 1).all():
-        values, mode = values[:, :, :-1], mode[:-1]  # opaque
-    return (values[:, :, 0] if mode == "L" and values.ndim == 3 else values), mode
+    if mode.endswith("A"):
+        opacity = values[:, :, -1]
+        if opacity.min() == (1 << _depth(opacity, bits)) - 1:
+            values, mode = values[:, :, :-1], mode[:-1]
+    return Deep(values[:, :, 0] if mode == "L" and values.ndim == 3 else values, mode, bits)
 
 
-def _grey(image: ImageFile.ImageFile, values: NDArray[Any]) -> tuple[NDArray[Any], str]:
+def _divided(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """Return colours that are multiplied with their opacity as they were before."""
+    most = (1 << bits) - 1
+    opacity = np.maximum(values[:, :, 3:], 1) / most
+    values[:, :, :3] = np.minimum(np.rint(values[:, :, :3] / opacity), most)
+    return values
+
+
+def _stated_bits(image: ImageFile.ImageFile) -> int | None:
+    if isinstance(image, Heif):
+        return image.bits
+    if isinstance(image, Jpeg2000):  # Pillow moves the values to the upper bits of 16
+        return 16 if image.bits < 16 else None
+    return 12 if rawmode_of(image) == "I;12" else None
+
+
+def _grey(
+    image: ImageFile.ImageFile, values: NDArray[Any], bits: int | None
+) -> tuple[NDArray[Any], str]:
     signed = _tag(image, _SAMPLE_FORMAT) == _SIGNED
     negative = _tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO
     if values.dtype == np.uint8:
@@ -95,24 +135,25 @@ def _grey(image: ImageFile.ImageFile, values: NDArray[Any]) -> tuple[NDArray[Any
         values = values.view(np.uint32)
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 2**16:
         values = values.astype(np.uint16)
-        return ((1 << _depth(values)) - 1 - values if negative else values), "L"
+        return ((1 << _depth(values, bits)) - 1 - values if negative else values), "L"
     if negative:
         low, high = _range(values)
         values = low + high - values.astype(np.float64)
     return values, "F"
 
 
-def eight_bits(values: NDArray[Any], mode: str) -> Image.Image:
+def eight_bits(deep: Deep) -> Image.Image:
     """Return a deep picture with 8 bits a channel."""
+    values, mode, bits = deep
     if mode == "F":
         return Image.fromarray(_stretched(values))
     channels = np.atleast_3d(values)
     colours = channels.shape[2] - mode.endswith("A")
     shown = np.empty(channels.shape, dtype=np.uint8)
     for part in (slice(None, colours), slice(colours, None)):
-        deep = channels[:, :, part]
-        if deep.size:
-            np.right_shift(deep, _depth(deep) - 8, out=shown[:, :, part], casting="unsafe")
+        some = channels[:, :, part]
+        if some.size:
+            np.right_shift(some, _depth(some, bits) - 8, out=shown[:, :, part], casting="unsafe")
     return Image.fromarray(shown[:, :, 0] if mode == "L" else shown, mode)
 
 
@@ -127,7 +168,9 @@ def is_exact(values: NDArray[Any], shown: Image.Image) -> bool:
     )
 
 
-def _depth(values: NDArray[np.uint16]) -> int:
+def _depth(values: NDArray[Any], bits: int | None) -> int:
+    if bits is not None:
+        return bits
     greatest = int(values.max())
     return next(bits for bits in DEPTHS if greatest < 1 << bits)
 
@@ -166,9 +209,7 @@ def in_rawmode(image: ImageFile.ImageFile, rawmode: str) -> ImageFile.ImageFile:
     tiles: list[Any] = []
     for tile in image.tile:
         args = (rawmode, *tile[3][1:]) if isinstance(tile[3], tuple) else rawmode
-        # Before version 11, Pillow described tiles by plain tuples.
-        named = hasattr(tile, "_replace")
-        tiles.append(tile._replace(args=args) if named else (*tile[:3], args))
+        tiles.append(tile._replace(args=args))
     image.tile = tiles
     return image
 

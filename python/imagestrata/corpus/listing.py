@@ -23,7 +23,7 @@ from .decode import UnreadableImage, image_format, read_head
 #: files and formats that are not decoded. Other files are scanned if their content is an image.
 IMAGE_NAME = re.compile(
     r"\.(jpe?g|jpe|jfif|a?png|gif|webp|bmp|dib|tiff?"
-    r"|hei[cf]|avif|jp2|jxl|svg|psd|ico|dng|cr2|nef|arw)$",
+    r"|hei[cf]s?|hif|avifs?|jp[2cfx]|j2[ck]|jpg2|jxl|svg|psd|ico|dng|cr2|nef|arw)$",
     re.IGNORECASE,
 )
 

@@ -28,12 +28,13 @@ from .decode import HEAD_BYTES, UnreadableImage, decode, image_format, pillow_as
 from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
 from .listing import Listing, check_listed, list_files, printable
 from .located import reader
+from .pages import count_pages
 from .reasons import Reason
 
 #: The columns of the images table; those of a user's own table follow.
 COLUMNS = (
-    "image_id", "path", "file", "format", "width", "height", "bytes", "status", "reason",
-    "duplicate_of", "n_copies",
+    "image_id", "path", "file", "format", "width", "height", "n_pages", "bytes", "status",
+    "reason", "duplicate_of", "n_copies",
 )  # fmt: skip
 
 #: Files per part of unfinished work.
@@ -48,7 +49,7 @@ _log = logging.getLogger("imagestrata")
 
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("path", "image_id", "format")]
-    + [(name, pa.int64()) for name in ("width", "height", "bytes")]
+    + [(name, pa.int64()) for name in ("width", "height", "n_pages", "bytes")]
     + [("reason", pa.string()), ("pixels", pa.string()), ("eye", pa.uint64())]
 )
 
@@ -68,8 +69,9 @@ def scan_images(
 ) -> pd.DataFrame:
     """Scan every file and separate usable images from duplicates and rejected files.
 
-    The content of a file decides its format: JPEG, PNG, GIF (its first frame), WebP, BMP or
-    TIFF (its first page), in any mode: CMYK, 16-bit, palette, transparent.
+    The content of a file decides its format: JPEG, PNG, GIF, WebP, AVIF, HEIF (HEIC), JPEG
+    2000, TIFF or BMP, in any mode: CMYK, 16-bit, palette, transparent. The first page or frame
+    is used, or the primary picture of a HEIF.
 
     Parameters
     ----------
@@ -121,7 +123,9 @@ def scan_images(
         - ``path``: absolute path
         - ``format``: format of the content, missing if it is not an image
         - ``width``, ``height``: in pixels, upright (EXIF orientation applied),
-          missing if not decoded; ``bytes``: size of the file
+          missing if not decoded; ``n_pages``: pictures in the file (pages of a TIFF without
+          smaller copies of a page, frames of an animation, pictures of a HEIF without
+          thumbnails); ``bytes``: size of the file
         - ``status``: ``"ok"``, ``"duplicate"`` or ``"rejected"``
         - ``reason``: for the latter two, one of
           :class:`~imagestrata.corpus.reasons.Reason`
@@ -330,7 +334,7 @@ def check_unique(image_ids: pd.Series[str]) -> None:
 
 def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
     """Read and decode one file, once."""
-    row = dict.fromkeys(_SCHEMA.names) | {"path": printable(path)}
+    row: dict[str, Any] = {**dict.fromkeys(_SCHEMA.names), "path": printable(path)}
     try:
         if row["path"] != path:
             raise UnreadableImage(Reason.BAD_NAME)
@@ -341,6 +345,7 @@ def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str
         with pillow_as_needed():
             image, exact = decode(data)
             row["width"], row["height"] = image.size
+            row["n_pages"] = count_pages(row["format"], data)
             if len(data) < min_bytes:
                 raise UnreadableImage(Reason.FEW_BYTES)
             if min(image.size) < min_side:

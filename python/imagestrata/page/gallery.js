@@ -521,7 +521,7 @@
     const cluster = images.cluster[i];
     const link = el("a", { href: address(cluster) }, label(cluster));
     // With another extension a browser could open a picture as a page and run its content.
-    const file = /\.(jpe?g|jfif|png|gif|webp|bmp|tiff?)$/i.test(path(i)) ? originals(i)[0] : null;
+    const file = /\.(jpe?g|jfif|png|gif|webp|avif|bmp|tiff?|hei[cf]|hif|jp2)$/i.test(path(i)) ? originals(i)[0] : null;
     const pairs = [
       ["Cluster", link],
       ["Image id", el("code", {}, images.id[i])],

@@ -1,0 +1,55 @@
+"""Open a JPEG 2000 with Pillow, in the smallest of its stored sizes that is large enough."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+_SIZES, _CODING, _TILE = b"\xff\x4f\xff\x51", b"\xff\x52", b"\xff\x90"
+
+
+class Jpeg2000(Jpeg2KImageFile):
+    """A reader of JPEG 2000 files, which store each picture in several sizes."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of the first channel, before the picture is loaded."""
+        start = _data(self).find(_SIZES)
+        return (_data(self)[start + 42] & 0x7F) + 1 if start >= 0 else 8
+
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> None:
+        """Choose the smallest stored size whose sides are at least ``size``."""
+        del mode
+        assert size is not None
+        times = 0 if self.mode in ("P", "PA") else _halvings(_data(self))
+        while times and any(
+            _halved(side, times) < least for side, least in zip(self.size, size, strict=True)
+        ):
+            times -= 1
+        if times:
+            # Pillow's own ``reduce`` rounds some sizes down, where the standard rounds up.
+            self._size = (_halved(self.width, times), _halved(self.height, times))
+            (tile,) = self.tile
+            assert isinstance(tile.args, tuple)
+            codec, _, *rest = tile.args
+            self.tile = [tile._replace(extents=(0, 0, *self._size), args=(codec, times, *rest))]
+
+
+def _data(image: Jpeg2000) -> bytes:
+    assert isinstance(image.fp, BytesIO)
+    return image.fp.getvalue()
+
+
+def _halved(side: int, times: int) -> int:
+    return -(-side // (1 << times))
+
+
+def _halvings(data: bytes) -> int:
+    """Return how often a file stores its picture at half the scale: what its header says."""
+    at = data.find(_SIZES) + 2
+    while data[at : at + 1] == b"\xff" and data[at : at + 2] != _TILE:
+        if data[at : at + 2] == _CODING:
+            return min(data[at + 9], 3) if at + 9 < len(data) else 0
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return 0
