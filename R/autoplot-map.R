@@ -140,6 +140,7 @@ map_note <- function(object, points) {
   }
   residual <- if (line$n_residual > 0) "; grey: in no cluster"
   paste0(
-    name, count_of(line$n_images, "image"), ", ", count_of(line$n_clusters, "cluster"), residual
+    name, count_of(line$n_images, "image"), ", ", count_of(line$n_clusters, "cluster"), residual,
+    if (n_added(object) > 0) paste0("; ", joined_later(object))
   )
 }

@@ -22,12 +22,24 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
       if (line$n_residual == 0) "none" else format(line$n_residual, big.mark = ","),
       " in the residual"
     ),
+    "Joined later" = if (n_added(x) > 0) sub(" joined later", "", joined_later(x)),
     "Made by" = paste0(
       line$method, ", ", count_of(line$n_iterations, "iteration"),
       if (!is.na(line$encoder)) paste0(", encoder ", line$encoder),
       if (!is.na(line$seed)) paste0(", seed ", line$seed)
     ),
     "Run folder" = attr(x, "folder")
+  )
+}
+
+# Images that joined the clusters after these were found; clusterings of older versions have none.
+n_added <- function(x) glance(x)[["n_added"]] %||% 0L
+
+joined_later <- function(x) {
+  residual <- sum(x$cluster == -1 & x$added)
+  paste0(
+    count_of(n_added(x), "image"), " joined later, ", format(residual, big.mark = ","),
+    " of them residual"
   )
 }
 
@@ -66,6 +78,9 @@ summary.imagestrata_clustering <- function(object, ...) {
   line <- glance(object)
   clusters <- tidy(object)
   lines <- paste(percent(line$n_residual / line$n_images), "of the images belong to no cluster.")
+  if (n_added(object) > 0) {
+    lines <- c(lines, paste0(joined_later(object), "."))
+  }
   if (line$n_clusters > 0) {
     lines <- c(
       lines,

@@ -42,14 +42,17 @@ new_result <- function(sent, class, main, ...) {
 #' @returns A tibble:
 #'
 #' - `glance()` of a clustering: `n_images`, `n_clusters`, `n_residual`, `n_iterations`,
-#'   `mean_silhouette`, `method`, `encoder`, `seed`.
-#' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`; or the
+#'   `mean_silhouette`, `method`, `encoder`, `seed`, `n_added`, the images that joined later.
+#' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`, `n_added`,
+#'   the images among them that joined later and that the silhouette leaves out; or the
 #'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`; or the
 #'   searches with `iteration`, `k`, `fit` (larger is better, so that inertia and Davies-Bouldin are
 #'   negated), `kept` and `criterion` (the `k_criterion`; `"silhouette"` where few groups were found
 #'   before the iterations). No rows if the number was given.
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
-#'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, and columns of your own.
+#'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, `added` (the image joined the
+#'   clusters later), `wave` (1, and 2, 3, ... for images that joined later), and columns of your
+#'   own.
 #' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.
 #' - `tidy()` of a scan: the number `n` of files with each `status` and `reason`.
 #' - `glance()` of embeddings: `n_images`, `width`, `encoder`, `n_failures`.
@@ -125,7 +128,9 @@ table_rules <- list(
   ),
   imagestrata_clustering = list(
     needs = c("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"),
-    fixed = c("image_id", "cluster", "iteration", "silhouette", "distance", "n_copies"),
+    fixed = c(
+      "image_id", "cluster", "iteration", "silhouette", "distance", "n_copies", "added", "wave"
+    ),
     rows = "all"
   ),
   imagestrata_sample = list(

@@ -32,6 +32,17 @@
 #' Silhouettes are computed after the step, and are much higher than those of the vectors.
 #' Centroids, distances and predictions use your vectors, scaled to length one.
 #'
+#' @section Growing:
+#' If the run folder `out` contains a clustering of some of the images with the same settings, the
+#' other images join it. Clusters keep their numbers, centroids and images. A new image joins the
+#' cluster with the nearest centroid. With a method that has a residual, it joins the residual if it
+#' is further from that centroid than every image of the cluster was from the mean of its other
+#' images (n / (n - 1) times the distance from the mean of all n) when the clusters were found.
+#' Images that joined before do not count, so the order in which images arrive has no effect. New
+#' images have `added = TRUE`, no silhouette, and the `iteration` of their cluster; sizes and shares
+#' of clusters include them, means of silhouettes do not. The time it takes is in proportion to the
+#' number of new images. Samples, packets and pairs that were drawn before stay in the folder.
+#'
 #' @references Coifman, R. R. and Lafon, S. (2006). Diffusion maps. *Applied and Computational
 #' Harmonic Analysis* 21(1), 5-30.
 #'
@@ -102,8 +113,10 @@
 #'
 #' @returns A tibble with one row per image: `image_id`, `path`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration` in which its cluster was released, `silhouette`, `distance` to the
-#'   centroid, `n_copies`, and columns of your own. `"hdbscan"` adds `probability`, how firmly an
-#'   image belongs to its cluster, `outlier_score` (GLOSH), and `assigned`, `TRUE` if the image was
+#'   centroid, `n_copies`, `added` (`TRUE` for images that joined later), `wave` (1 for the images
+#'   that were clustered, 2 for those that joined first, and so on), and columns of your own.
+#'   `"hdbscan"` adds `probability`, how firmly an image belongs to its cluster, `outlier_score`
+#'   (GLOSH), and `assigned`, `TRUE` if the image was
 #'   noise and went to the nearest cluster. [tidy()][tidiers] returns the clusters and the
 #'   iterations, [glance()][tidiers] a summary in one row;
 #'   [autoplot()][autoplot.imagestrata_clustering] and [plot_montage()] draw figures;

@@ -195,7 +195,7 @@ def all_rows_equal(matrix: NDArray[Any]) -> bool:
     return all(bool((matrix[block] == matrix[0]).all()) for block in blocks(len(matrix)))
 
 
-def rows_hash(matrix: NDArray[Any]) -> str:
+def rows_hash(matrix: NDArray[Any] | Rows) -> str:
     """SHA-256 of the numbers, row after row, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for block in blocks(len(matrix)):

@@ -26,7 +26,7 @@ def test_tables_fit_together(clustering):
     assert list(images)[:8] == [
         "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies"
     ]  # fmt: skip
-    assert list(clusters) == ["cluster", "size", "share", "silhouette", "iteration"]
+    assert list(clusters) == ["cluster", "size", "share", "silhouette", "iteration", "n_added"]
     assert clusters["cluster"].tolist() == list(range(1, len(clusters) + 1))
     assert clusters["size"].is_monotonic_decreasing
     sizes = images["cluster"].value_counts()

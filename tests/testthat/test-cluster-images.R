@@ -243,3 +243,28 @@ test_that("k_max decides how far the number of clusters is searched", {
     class = "imagestrata_error"
   )
 })
+
+test_that("new images join a finished clustering, which says so", {
+  skip_if_no_core()
+  run <- withr::local_tempdir()
+  line <- cbind(c(-1, 0, 1, 99, 100, 101, 1.4, 50), 0)
+  rownames(line) <- letters[1:8]
+  settings <- list(
+    k = 2, release_share = 1, stop_size = 3, neighbors = NULL, out = run, progress = FALSE
+  )
+  before <- do.call(cluster_images, c(list(line[1:6, ]), settings))
+  expect_false(any(before$added))
+  expect_warning(
+    grown <- do.call(cluster_images, c(list(line[c(8, 1:7), ]), settings)),
+    "1 of 2 new images are far from all clusters"
+  )
+  expect_equal(grown$image_id, c("h", letters[1:7]))
+  expect_equal(grown$cluster, c(-1, 1, 1, 1, 2, 2, 2, 1))
+  expect_equal(grown$added, grown$image_id %in% c("g", "h"))
+  expect_equal(grown$wave, ifelse(grown$added, 2, 1))
+  expect_equal(tidy(grown)$n_added, c(1, 0))
+  expect_equal(glance(grown)$n_added, 2)
+  expect_output(print(grown), "# Joined later: *2 images, 1 of them residual")
+  expect_output(print(summary(grown)), "2 images joined later, 1 of them residual.")
+  expect_identical(tidy(read_clustering(run)), tidy(grown))
+})

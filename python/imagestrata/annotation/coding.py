@@ -40,7 +40,7 @@ _ASKED = Asked("image_id", "image", "value", "code", "coder", ("code",))
 #: Columns of a clustering's images that are not metadata of the user.
 _OWN = {
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
-    "probability", "outlier_score", "assigned",
+    "probability", "outlier_score", "assigned", "added", "wave",
 }  # fmt: skip
 
 
@@ -321,7 +321,10 @@ def _sheet(
     """The images of the sheet in its order, without codes."""
     ends = []
     for cluster in clusters:
-        members = images[images["cluster"] == cluster].sort_values(
+        members = images[images["cluster"] == cluster]
+        # Images that joined later have no measure, which does not make them uncertain.
+        known = members[by].notna()
+        members = (members[known] if known.any() else members).sort_values(
             [by, "image_id"], ascending=[not _MEASURES[by], True], na_position="last"
         )
         most, rest = members.head(n), members.iloc[n:]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..clustering.clustering import Clustering
+from ..clustering.clustering import Clustering, numbered
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson
 from ..validate import check_int
@@ -112,7 +112,7 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
     if unknown:
         raise ImagestrataError(
             f"{len(unknown)} of {plural(len(table), 'described cluster')} do not exist, "
-            f"{unknown[0]} for one: the clusters are numbered 1 to {len(clustering.clusters)}."
+            f"{unknown[0]} for one: the clusters are {numbered([*clustering.clusters['cluster']])}."
         )
     texts = [str(text).strip() for text in table["description"]]
     return dict(sorted(zip(numbers, texts, strict=True)))

@@ -87,10 +87,13 @@ def clustering_summary(clustering: Clustering) -> dict[str, Any]:
 
 
 def cluster_line(clustering: Clustering) -> str:
+    from ..clustering.clustering import joined_later
+
     found = clustering_summary(clustering)
     share = found["n_residual"] / found["n_images"]
     return (
         f"{plural(found['n_clusters'], 'cluster')} in "
         f"{plural(found['n_iterations'], 'iteration')}; "
         f"{plural(found['n_residual'], 'image')} ({share:.1%}) in none"
+        f"{joined_later(clustering.images)}"
     )

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings, embeddings_fingerprint, is_vectors
 from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
-from ..provenance import Step, check_settings
+from ..provenance import Step, check_settings, read_run
 from ..rows import all_rows_equal
 from ..tables import keep_given, with_file
 from ..validate import check_bool, check_choice, check_idle, check_seed
@@ -23,6 +25,7 @@ from .clustering import Clustering, clusters_fingerprint
 from .density import DensityClustering
 from .given import GivenLabels
 from .iterative import IterativeKMeans
+from .join import FIRST, counted, joined
 from .single import SingleKMeans
 
 #: Settings of the search for K, which have no effect if ``k`` is given.
@@ -178,7 +181,9 @@ def cluster_images(
         machine with the same versions of numpy, scipy and scikit-learn.
     out : path, optional
         Run folder. The tables are written there; an interrupted clustering continues after
-        its last finished iteration, and a finished one is loaded. A variant such as
+        its last finished iteration, and a finished one is loaded. If ``images`` contain those
+        of a finished clustering with the same vectors, the others join its clusters, see Notes.
+        A variant such as
         ``"run/variants/five"`` stores these clusters beside those of the run (see
         ``docs/run-folders.md``).
     overwrite : bool, default False
@@ -195,6 +200,18 @@ def cluster_images(
     Clustering
         Tables of images, clusters and iterations.
 
+    Notes
+    -----
+    *Growing.* If the run folder contains a clustering of some of the images with the same
+    settings, only the other images are looked at. Clusters keep their numbers, centroids and
+    images. A new image joins the cluster with the nearest centroid. With a method that has a
+    residual, it joins the residual (-1) if it is further from that centroid than every image of
+    the cluster was from the mean of its other images (n / (n - 1) times the distance from the
+    mean of all n) when the clusters were found. Images that joined before do not count, so the
+    order in which images arrive has no effect. New images have ``added = True``, no silhouette,
+    and the ``iteration`` of their cluster; sizes and shares of clusters include them, means of
+    silhouettes do not. ``docs/clustering.md`` compares the rule with clustering anew.
+
     Raises
     ------
     ImagestrataError
@@ -206,7 +223,8 @@ def cluster_images(
     UserWarning
         If no cluster is found, because there are fewer images than ``stop_size``, all
         vectors are the same, or everything is noise; every image is then residual. Also if
-        one of several clusters contains more than nine tenths of the images.
+        one of several clusters contains more than nine tenths of the images, or if many new
+        images join the residual.
     """
     settings = given_settings(locals())
     overwrite = check_bool("overwrite", overwrite)
@@ -256,13 +274,26 @@ def fitted(
     """The clustering of an estimator, read from ``out`` if it is finished there."""
     inputs = embeddings_fingerprint(embeddings)
     step = Step(
-        out, "cluster", arguments, inputs=inputs, made_from={"embed": inputs}, overwrite=overwrite
+        out,
+        "cluster",
+        arguments,
+        inputs=inputs,
+        made_from={"embed": inputs},
+        overwrite=overwrite,
+        grows=lambda run: _contains(embeddings, run),
     )
 
     def make() -> Clustering:
-        fit_estimator(
-            estimator, embeddings.matrix, cached=_cache(step), progress=progress, engine=engine
-        )
+        if step.folder is not None and step.growing:
+            return joined(Clustering.load(step.folder), embeddings)
+        if step.earlier and not overwrite:
+            raise ImagestrataError(
+                f"A table of the clustering in {quote(step.folder)}, which images joined later, is "
+                "missing or damaged; it cannot be made again without the clusters as they were.",
+                f"Restore the table, or use {arg('overwrite', True)} to cluster all images anew.",
+            )
+        cached = _cache(step, inputs)
+        fit_estimator(estimator, embeddings.matrix, cached=cached, progress=progress, engine=engine)
         clustering = _as_tables(estimator, embeddings, arguments)
         _warn_of_little(clustering, estimator, embeddings)
         return clustering
@@ -270,11 +301,30 @@ def fitted(
     def write(clustering: Clustering, folder: Path) -> dict[str, int]:
         clustering.save(folder)
         line = clustering.summary.iloc[0]
-        return {name: int(line[name]) for name in ("n_images", "n_clusters", "n_residual")}
+        counts = {name: int(line[name]) for name in ("n_images", "n_clusters", "n_residual")}
+        if line["n_added"]:
+            later = clustering.images[clustering.images["added"]]
+            counts["n_added"] = len(later)
+            counts["n_added_residual"] = int((later["cluster"] == -1).sum())
+        return counts
 
     return step.result(
         Clustering.load, make, write, identity=lambda made: clusters_fingerprint(made.images)
     )
+
+
+def _contains(embeddings: Embeddings, run: Path) -> bool:
+    """Whether embeddings contain the images of the clustering in a run, with the same vectors."""
+    entry = read_run(run)["steps"]["cluster"]
+    if entry["settings"]["method"] not in METHODS:
+        return False
+    known = Clustering.load(run).images["image_id"]
+    rows = pd.Index(embeddings.images["image_id"]).get_indexer(known)
+    if (rows < 0).any():
+        return False
+    # A growth that was interrupted may have written its images already.
+    inputs = {each["inputs"] for each in (entry, entry.get("replaces", entry))}
+    return embeddings_fingerprint(embeddings, rows) in inputs
 
 
 def _warn_of_little(
@@ -353,12 +403,12 @@ def make_estimator(
     return estimator
 
 
-def _cache(step: Step) -> TableCache:
-    """The store of tables in the run folder, if there is one."""
+def _cache(step: Step, inputs: str) -> TableCache:
+    """The store of tables that were made from these inputs in the run folder, if there is one."""
     parts = step.parts
     if parts is None:
         return no_cache
-    return lambda name, make: parts.load(name, make).to_pandas()
+    return lambda name, make: parts.load(f"{inputs}-{name}", make).to_pandas()
 
 
 def _as_tables(
@@ -373,8 +423,10 @@ def _as_tables(
         **estimator.image_columns(),
     }
     # Columns of an earlier clustering must not be mistaken for those of this one.
-    given = keep_given(with_file(embeddings.images), [*found], verb("cluster_images"))
-    images = given[["image_id", "path", "file"]].assign(**found, n_copies=given["n_copies"])
+    given = keep_given(with_file(embeddings.images), [*found, *FIRST], verb("cluster_images"))
+    images = given[["image_id", "path", "file"]].assign(
+        **found, n_copies=given["n_copies"], **FIRST
+    )
     images = images.join(given[[name for name in given if name not in images]])
     clusters = (
         images[cluster > 0]
@@ -387,6 +439,7 @@ def _as_tables(
         .reset_index()
     )
     clusters.insert(2, "share", clusters["size"] / len(images))
+    clusters = counted(clusters, images)
     if "cluster_name" in found:
         names = images.drop_duplicates("cluster").set_index("cluster")["cluster_name"]
         clusters.insert(1, "cluster_name", names.reindex(clusters["cluster"]).to_numpy())

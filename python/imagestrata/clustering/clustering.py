@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_
 from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
+from .join import FIRST
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -41,21 +42,24 @@ class Clustering(Shown):
     Attributes
     ----------
     images : DataFrame
-        One row per image: image_id, path, file (its name), cluster (1..C, largest first; -1 for
-        the residual), iteration (in which the cluster left; 0 for the residual),
-        silhouette, distance (to the centroid; NaN for the residual), n_copies,
-        and the further columns of the images. With the method "hdbscan", whose
+        One row per image: image_id, path, file (its name), cluster (1..C, largest first when
+        they were found; -1 for the residual), iteration (in which the cluster left; 0 for the
+        residual), silhouette, distance (to the centroid; NaN for the residual), n_copies,
+        added (whether the image joined the clusters after they were found; its silhouette is
+        NaN), wave (1 for the images that were clustered, 2 for those that joined first, and so
+        on), and the further columns of the images. With the method "hdbscan", whose
         residual is noise, also probability, outlier_score and assigned (whether
         noise was assigned to the nearest cluster).
     clusters : DataFrame
         One row per cluster: cluster, size (distinct images), share (of all
-        distinct images), silhouette (mean), iteration.
+        distinct images), silhouette (mean of the images that were clustered), iteration,
+        n_added (images that joined later, which ``size`` includes).
     trace : DataFrame
         One row per iteration: iteration, n_remaining, k, n_cohesive, mean_size,
         seconds.
     centroids : ndarray of shape (C, d), float32
-        Mean vector of each cluster; the mean of normalised vectors if the settings
-        contain ``normalize="l2"``.
+        Mean vector of each cluster, without images that joined later; the mean of normalised
+        vectors if the settings contain ``normalize="l2"``.
     settings : dict
         The ``method`` and its settings, the ``seed``, and the ``encoder`` with all
         settings that determine the vectors.
@@ -157,7 +161,7 @@ class Clustering(Shown):
 
         The columns are n_images, n_clusters, n_residual, n_iterations, mean_silhouette
         (of the images in clusters), method ("labels" for given labels),
-        encoder, seed.
+        encoder, seed, n_added (images that joined later, in clusters or the residual).
         """
         inside = self.images["cluster"] > 0
         row = {
@@ -169,6 +173,7 @@ class Clustering(Shown):
             "method": self.settings["method"],
             "encoder": self.settings["encoder"].get("name"),
             "seed": self.settings.get("seed", np.nan),
+            "n_added": int(self.images["added"].sum()) if "added" in self.images else 0,
         }
         return pd.DataFrame([row])
 
@@ -200,7 +205,7 @@ class Clustering(Shown):
         matrix = as_rows(given.matrix, self.settings.get("normalize"))
         nearest = nearest_centroids(matrix, self.centroids)
         found = with_file(given.images[["image_id", "path"]])
-        found["cluster"] = nearest + 1
+        found["cluster"] = self.clusters["cluster"].to_numpy()[nearest]
         found["distance"] = centroid_distances(matrix, self.centroids, nearest)
         return found
 
@@ -282,145 +287,10 @@ class Clustering(Shown):
             centroids = read_table(folder / "centroids.parquet")
             # Older versions stored no searches.
             searches = folder / "searches.parquet"
+            images = reader("clustering.parquet", "cluster")(folder)
+            clusters = read_table(folder / "clusters.parquet")
+            if "added" not in images:  # of an older version
+                images, clusters = images.assign(**FIRST), clusters.assign(n_added=0)
             return cls(
-                images=reader("clustering.parquet", "cluster")(folder),
-                clusters=read_table(folder / "clusters.parquet"),
-                trace=read_table(folder / "trace.parquet"),
-                centroids=_stack(centroids["centroid"], settings["width"]),
-                settings=settings,
-                searches=read_table(searches) if searches.exists() else search_table([]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, ImagestrataError):
-                raise
-            raise damaged(folder / "clustering.json", error) from None
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise ImagestrataError(
-                f"{quote(folder)} contains no clustering: {quote(error.filename)} is missing.",
-                f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
-            ) from None
-
-    def _parts(self) -> list[Part]:
-        line = self.summary.iloc[0]
-        encoder = f", encoder {line['encoder']}" if line["encoder"] else ""
-        return [
-            f"Clustering: {plural(line['n_images'], 'image')} in "
-            f"{plural(line['n_clusters'], 'cluster')}, "
-            f"{line['n_residual']:,} residual ({line['method']}, "
-            f"{plural(line['n_iterations'], 'iteration')}{encoder})",
-            (self.clusters, "cluster"),
-        ]
-
-    def _pictures(self, table: pd.DataFrame) -> dict[int, list[str]]:
-        numbers: list[int] = table["cluster"].tolist()
-        images = rank_images(self.images, numbers).groupby("cluster").head(_MOST_PICTURES)
-        pictures, _ = embedded_pictures(images, _SIDE, progress=False)
-        found: dict[int, list[str]] = {}
-        for cluster, image_id in zip(images["cluster"], images["image_id"], strict=True):
-            if image_id in pictures:
-                found.setdefault(numbers.index(cluster), []).append(pictures[image_id])
-        n = _MOST_PICTURES
-        while sum(len(text) for row in found.values() for text in row) > _MOST_BYTES:
-            n -= 1
-            found = {row: texts[:n] for row, texts in found.items()}
-        return found
-
-    def _check_encoder(self, given: Embeddings) -> None:
-        if not len(self.centroids):
-            raise ImagestrataError("The clustering has no cluster to predict.")
-        ours, theirs = (_identity(encoder) for encoder in (self.settings["encoder"], given.encoder))
-        width = given.matrix.shape[1]
-        if width != self.settings["width"] or (ours and theirs and ours != theirs):
-            raise ImagestrataError(
-                f"The clustering was made from vectors of {self.settings['width']} numbers by "
-                f"{ours or 'an unnamed encoder'}; these have {width}, by "
-                f"{theirs or 'an unnamed encoder'}.",
-                "Embed the images with the same encoder and weights.",
-            )
-
-
-def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:
-    """Row of the image that each row of a table names, -1 for none."""
-    known = Images(images)
-    names, asked = table, np.ones(len(table), dtype=bool)
-    if {"image_id", "duplicate_of"} <= {*table}:
-        kept = id_texts(table["duplicate_of"], "duplicate_of")
-        names = pd.DataFrame({"image_id": kept.fillna(id_texts(table["image_id"]))})
-    if "status" in table:
-        asked = (table["status"] != "rejected").to_numpy()
-    rows = known.rows_of(names, "the table")
-    known.report(names[asked], rows[asked], "the table")
-    return rows
-
-
-def check_clustering(clustering: Any) -> Clustering:
-    """Raise an error unless the argument is a clustering."""
-    if not isinstance(clustering, Clustering):
-        raise ImagestrataError(
-            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
-            f"Use the result of {verb('cluster_images')}, or "
-            f"{verb('Clustering.load', Name('folder'))}.",
-        )
-    return clustering
-
-
-def select_clusters(clustering: Clustering, clusters: int | Iterable[int] | None) -> list[int]:
-    """Checked numbers of clusters; all clusters if None."""
-    existing: list[int] = clustering.clusters["cluster"].tolist()
-    if clusters is None:
-        return existing
-    allowed = {*existing, *clustering.images["cluster"]}
-    asked = [clusters] if np.ndim(clusters) == 0 else list(clusters)  # type: ignore[arg-type]
-    numbers = list(dict.fromkeys(check_int("clusters", number) for number in asked))
-    unknown = [number for number in numbers if number not in allowed]
-    if unknown:
-        span = f"numbered 1 to {len(existing)}" if existing else "none"
-        residual = ", and -1 for the residual" if -1 in allowed else ", without a residual"
-        raise ImagestrataError(
-            f"There is no cluster {', '.join(map(str, unknown))}: "
-            f"the clusters are {span}{residual}."
-        )
-    return numbers
-
-
-def check_same_run(images: pd.DataFrame, out: str | os.PathLike[str] | None, what: str) -> None:
-    """Raise an error if ``out`` is in the run folder of another clustering."""
-    run = None if out is None else run_of(check_path("out", out))
-    if run is not None:
-        check_base(run, "cluster", clusters_fingerprint(images), what)
-
-
-def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
-    """The images of some clusters, in the order of ``clusters`` and then of silhouettes."""
-    place = {number: i for i, number in enumerate(clusters)}
-    chosen = images[images["cluster"].isin(clusters)]
-    return (
-        chosen.assign(_place=chosen["cluster"].map(place))
-        .sort_values(
-            ["_place", "silhouette", "distance", "image_id"],
-            ascending=[True, not typical, typical, True],
-            na_position="last",
-            ignore_index=True,
-        )
-        .drop(columns="_place")
-    )
-
-
-def clusters_fingerprint(images: pd.DataFrame) -> str:
-    """Fingerprint of a table of images and their clusters, whatever the order of its rows."""
-    ordered = images.sort_values("image_id")
-    cluster = ordered["cluster"]
-    numbers = cluster.astype("int64") if pd.api.types.is_numeric_dtype(cluster) else cluster
-    return fingerprint([ordered["image_id"].astype(str).tolist(), numbers.tolist()])
-
-
-def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of an encoder that must be equal for vectors to be comparable."""
-    names = ("name", "weights_sha256", "resize", "learnt_from", "inputs")
-    return {name: encoder[name] for name in names if encoder.get(name) is not None}
-
-
-def _stack(vectors: pd.Series, width: int) -> NDArray[np.float32]:
-    if type(width) is not int or width != max(map(len, vectors), default=width) or width < 1:
-        raise ValueError(f"its width is {width!r}")
-    return np.array(vectors.tolist(), dtype=np.float32).reshape(len(vectors), width)
+                images=images,
+                clusters=clusters,

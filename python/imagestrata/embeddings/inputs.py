@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
 from ..provenance import fingerprint
-from ..rows import rows_hash
+from ..rows import Rows, rows_hash
 from ..tables import from_elsewhere
 from ..wording import kind_of
 from .embeddings import Embeddings, check_finite
@@ -60,13 +61,18 @@ def is_vectors(given: Any) -> bool:
     return isinstance(given, np.ndarray)
 
 
-def embeddings_fingerprint(embeddings: Embeddings) -> str:
-    """Return a fingerprint that is the same if the same images are embedded again."""
+def embeddings_fingerprint(embeddings: Embeddings, rows: NDArray[np.intp] | None = None) -> str:
+    """Return a fingerprint that is the same if the same images are embedded again.
+
+    With ``rows``, it is that of embeddings of these images alone, in this order.
+    """
+    ids = embeddings.images["image_id"]
     content = {
-        "ids": embeddings.images["image_id"].tolist(),
+        "ids": (ids if rows is None else ids.take(rows)).tolist(),
         "encoder": encoder_key(embeddings.encoder),
     }
     if "name" not in embeddings.encoder:
         # Only the numbers identify a user's own vectors.
-        content["vectors"] = rows_hash(embeddings.matrix)
+        matrix = embeddings.matrix
+        content["vectors"] = rows_hash(matrix if rows is None else Rows(matrix, rows))
     return fingerprint(content)

@@ -15,7 +15,7 @@ from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
 from ..progress import Progress
-from ..provenance import Step, fingerprint, version
+from ..provenance import Step, bases_have_grown, fingerprint, version
 from ..sampling.sample import from_sample
 from ..shown import Page
 from ..tables import check_table
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _IMAGE_COLUMNS = (
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
+    "added", "wave",
 )  # fmt: skip
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
 #: Ratios of width to height beyond which images are cropped (not in the large view).
@@ -134,7 +135,16 @@ def image_gallery(
     if sample is not None:
         made_from["sample"] = from_sample(out, _with_clusters(sample, clustering.images))
     inputs = fingerprint([content, version()])
-    step = Step(out, "gallery", settings, inputs=inputs, made_from=made_from, overwrite=overwrite)
+    step = Step(
+        out,
+        "gallery",
+        settings,
+        inputs=inputs,
+        made_from=made_from,
+        overwrite=overwrite,
+        # The page of a grown clustering replaces the earlier one.
+        grows=lambda run: bases_have_grown(run, "gallery"),
+    )
     assert step.folder is not None
     page = Page(step.folder / "gallery" / "index.html")
 
@@ -320,6 +330,7 @@ def _summary(clustering: Clustering) -> str:
         "n_images": "{:,} images",
         "n_clusters": "{:,} clusters",
         "n_residual": "{:,} in the residual",
+        "n_added": "{:,} joined later",
         "n_iterations": "{:,} iterations",
         "mean_silhouette": "mean silhouette {:.2f}",
         "method": "method {}",
@@ -329,6 +340,6 @@ def _summary(clustering: Clustering) -> str:
     texts = [
         text.removesuffix("s" if line[name] == 1 else "").format(line[name])
         for name, text in parts.items()
-        if not pd.isna(line[name])
+        if not pd.isna(line[name]) and (name, line[name]) != ("n_added", 0)
     ]
     return "\u00a0· ".join(texts)  # lines break after the dots

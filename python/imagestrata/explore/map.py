@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..clustering.clustering import Clustering, check_clustering, check_same_run
+from ..clustering.clustering import Clustering, check_clustering, check_same_run, joined_later
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
 from ..errors import plural
@@ -219,5 +219,6 @@ def _write(axes: Any, place: NDArray[np.float64], text: str) -> None:
 def _caption(clustering: Clustering, method: str | None) -> str:
     n, n_clusters = len(clustering.images), len(clustering.clusters)
     residual = "; grey: in no cluster" if (clustering.images["cluster"] < 0).any() else ""
+    later = joined_later(clustering.images)
     name = f"{_NAMES.get(method, method)}: " if method else ""
-    return f"{name}{plural(n, 'image')}, {plural(n_clusters, 'cluster')}{residual}"
+    return f"{name}{plural(n, 'image')}, {plural(n_clusters, 'cluster')}{residual}{later}"

@@ -18,6 +18,7 @@ itself.
 from __future__ import annotations
 
 from .run import (
+    bases_have_grown,
     check_base,
     check_settings,
     find_step,
@@ -39,7 +40,7 @@ from .run import (
 from .step import Step
 
 __all__ = [
-    "Step", "check_base", "check_settings", "find_step", "fingerprint", "held_result", "one_of",
-    "part_of", "read_run", "read_table", "require_step", "run_of", "step_folder",
-    "table_hashes", "variant_folder", "variants_of", "version", "versions",
+    "Step", "bases_have_grown", "check_base", "check_settings", "find_step", "fingerprint",
+    "held_result", "one_of", "part_of", "read_run", "read_table", "require_step", "run_of",
+    "step_folder", "table_hashes", "variant_folder", "variants_of", "version", "versions",
 ]  # fmt: skip

@@ -145,6 +145,17 @@ def results_of(entry: Mapping[str, Any]) -> list[str]:
     return [*latest, *entry.get("earlier", [])]
 
 
+def bases_have_grown(folder: Path, name: str) -> bool:
+    """Whether a step uses earlier results of steps that have grown since, and no replaced ones."""
+    newer = []
+    for base, given in read_run(folder)["steps"][name].get("made_from", {}).items():
+        _, held = find_step(folder, base)
+        if held is None or not held["finished"] or given not in results_of(held):
+            return False
+        newer.append(given != held["result"])
+    return any(newer)
+
+
 def find_step(folder: Path, name: str) -> tuple[Path, dict[str, Any] | None]:
     """The folder of a step (the run folder, or the run around a variant) and its entry.
 

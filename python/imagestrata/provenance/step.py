@@ -163,6 +163,23 @@ class Step:
         write_run(self.folder, run)
 
     @property
+    def growing(self) -> bool:
+        """Whether the result will contain the one that is in the folder."""
+        return "grows" in self._entry()
+
+    @property
+    def earlier(self) -> list[str]:
+        """Fingerprints of the results from which a finished step grew."""
+        return list(self._entry().get("earlier", []))
+
+    def _entry(self) -> dict[str, Any]:
+        """The entry of this step in ``run.json``; empty if there is none."""
+        if self.folder is None:
+            return {}
+        entry: dict[str, Any] = read_run(self.folder)["steps"].get(self.name, {})
+        return entry
+
+    @property
     def parts(self) -> Parts | None:
         """The unfinished work of this step; None without a run folder."""
         if self.folder is None:

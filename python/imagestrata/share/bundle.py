@@ -58,7 +58,10 @@ _ADDRESS = re.compile(r"\S@\S|(?:^|\s)@\w|://|\bwww\.")
 _SCANNED = ("image_id", "format", "status", "reason", "duplicate_of", "n_copies")
 _SIZES = ("width", "height", "n_pages", "bytes")
 _EMBEDDED = ("image_id", "n_copies")
-_CLUSTERED = ("image_id", "cluster", "iteration", "silhouette", "distance", "n_copies")
+_CLUSTERED = (
+    "image_id", "cluster", "iteration", "silhouette", "distance", "n_copies",
+    "added", "wave",
+)  # fmt: skip
 _SAMPLED = (
     "image_id", "cluster", "N_h", "n_h", "inclusion_probability",
     "weight_corpus", "weight_cluster", "weight_share",
@@ -612,9 +615,11 @@ def _shared_clustering(
     vectors = as_rows(embeddings.matrix, settings.get("normalize"))
     rows = pd.Index(embeddings.images["image_id"]).get_indexer(images["image_id"])
     labels = np.full(len(vectors), -1)
-    labels[rows] = np.maximum(images["cluster"].to_numpy() - 1, -1)
-    means = centroids(vectors, labels, len(clustering.clusters))
     clusters = clustering.clusters
+    labels[rows] = pd.Index(clusters["cluster"]).get_indexer(images["cluster"])
+    first = labels.copy()
+    first[rows[images["added"]]] = -1
+    means = centroids(vectors, first, len(clusters))
     if embeddings.encoder.get("noise") is not None or "projection" in embeddings.encoder:
         # Those of the exact vectors would reveal the exact vectors.
         measure = pick_measure("auto", len(rows))

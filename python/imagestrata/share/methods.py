@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..clustering.join import has_residual
 from ..errors import ImagestrataError, plural, warn
 from ..files import read_json
 from ..provenance import find_step, read_run, require_step, variants_of, version
@@ -254,7 +255,8 @@ def _encoder(encoder: Mapping[str, Any], entry: Entry) -> str:
 
 def _cluster(entry: Entry, run: Path) -> str:
     n, settings = entry["counts"], entry["settings"]
-    images, residual = n["n_images"], n["n_residual"]
+    added, later = n.get("n_added", 0), n.get("n_added_residual", 0)
+    images, residual = n["n_images"] - added, n["n_residual"] - later
     if "neighbors" in settings:
         # The numbers that the defaults took, and the scaling that they imply.
         used = read_json(run / "clustering.json")
@@ -266,10 +268,24 @@ def _cluster(entry: Entry, run: Path) -> str:
         f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
     )
     text = _moved(settings.get("neighbors")) + text
-    if not residual:
+    if residual:
+        rest = f"{plural(residual, 'image')} ({_share(residual, images)})"
+        text += f" The residual, which belongs to no cluster, holds {rest}."
+    return text + _joined(added, later, settings) if added else text
+
+
+def _joined(added: int, later: int, settings: Mapping[str, Any]) -> str:
+    """Sentences on images that joined the clusters later, with a space before them."""
+    text = (
+        f" {plural(added, 'further image')} joined later, {added - later:,} of them in the "
+        "cluster with the nearest centroid; clusters and centroids stayed as they were."
+    )
+    if not has_residual(settings):
         return text
-    rest = f"{plural(residual, 'image')} ({_share(residual, images)})"
-    return f"{text} The residual, which belongs to no cluster, holds {rest}."
+    return (
+        f"{text} The other {plural(later, 'image')}, further from the nearest centroid than any "
+        "image of that cluster had been from the mean of the others, joined the residual."
+    )
 
 
 def _moved(neighbors: int | None) -> str:

@@ -79,7 +79,7 @@ def cluster_confidence(
     if clustering.clusters.empty:
         raise ImagestrataError("The clustering has no cluster: all images are noise.")
     images = clustering.images
-    found = images[(images["cluster"] > 0) & ~images["assigned"]]
+    found = images[(images["cluster"] > 0) & ~images["assigned"] & images["probability"].notna()]
     confident = found["probability"] > threshold
     found = found.assign(confident=confident, above=found["probability"].where(confident))
     by = _confidence(found.groupby("cluster")).reset_index()
