@@ -294,3 +294,159 @@ class Clustering(Shown):
             return cls(
                 images=images,
                 clusters=clusters,
+                trace=read_table(folder / "trace.parquet"),
+                centroids=_stack(centroids["centroid"], settings["width"]),
+                settings=settings,
+                searches=read_table(searches) if searches.exists() else search_table([]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ImagestrataError):
+                raise
+            raise damaged(folder / "clustering.json", error) from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ImagestrataError(
+                f"{quote(folder)} contains no clustering: {quote(error.filename)} is missing.",
+                f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
+            ) from None
+
+    def _parts(self) -> list[Part]:
+        line = self.summary.iloc[0]
+        encoder = f", encoder {line['encoder']}" if line["encoder"] else ""
+        return [
+            f"Clustering: {plural(line['n_images'], 'image')} in "
+            f"{plural(line['n_clusters'], 'cluster')}, "
+            f"{line['n_residual']:,} residual ({line['method']}, "
+            f"{plural(line['n_iterations'], 'iteration')}{encoder}){joined_later(self.images)}",
+            (self.clusters, "cluster"),
+        ]
+
+    def _pictures(self, table: pd.DataFrame) -> dict[int, list[str]]:
+        numbers: list[int] = table["cluster"].tolist()
+        images = rank_images(self.images, numbers).groupby("cluster").head(_MOST_PICTURES)
+        pictures, _ = embedded_pictures(images, _SIDE, progress=False)
+        found: dict[int, list[str]] = {}
+        for cluster, image_id in zip(images["cluster"], images["image_id"], strict=True):
+            if image_id in pictures:
+                found.setdefault(numbers.index(cluster), []).append(pictures[image_id])
+        n = _MOST_PICTURES
+        while sum(len(text) for row in found.values() for text in row) > _MOST_BYTES:
+            n -= 1
+            found = {row: texts[:n] for row, texts in found.items()}
+        return found
+
+    def _check_encoder(self, given: Embeddings) -> None:
+        if not len(self.centroids):
+            raise ImagestrataError("The clustering has no cluster to predict.")
+        ours, theirs = (_identity(encoder) for encoder in (self.settings["encoder"], given.encoder))
+        width = given.matrix.shape[1]
+        if width != self.settings["width"] or (ours and theirs and ours != theirs):
+            raise ImagestrataError(
+                f"The clustering was made from vectors of {self.settings['width']} numbers by "
+                f"{ours or 'an unnamed encoder'}; these have {width}, by "
+                f"{theirs or 'an unnamed encoder'}.",
+                "Embed the images with the same encoder and weights.",
+            )
+
+
+def joined_later(images: pd.DataFrame) -> str:
+    """Words on the images that joined a clustering later; empty if there are none."""
+    later = images[images["added"]] if "added" in images else images.iloc[:0]
+    if later.empty:
+        return ""
+    residual = int((later["cluster"] == -1).sum())
+    return f"; {plural(len(later), 'image')} joined later, {residual:,} of them residual"
+
+
+def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:
+    """Row of the image that each row of a table names, -1 for none."""
+    known = Images(images)
+    names, asked = table, np.ones(len(table), dtype=bool)
+    if {"image_id", "duplicate_of"} <= {*table}:
+        kept = id_texts(table["duplicate_of"], "duplicate_of")
+        names = pd.DataFrame({"image_id": kept.fillna(id_texts(table["image_id"]))})
+    if "status" in table:
+        asked = (table["status"] != "rejected").to_numpy()
+    rows = known.rows_of(names, "the table")
+    known.report(names[asked], rows[asked], "the table")
+    return rows
+
+
+def check_clustering(clustering: Any) -> Clustering:
+    """Raise an error unless the argument is a clustering."""
+    if not isinstance(clustering, Clustering):
+        raise ImagestrataError(
+            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
+            f"Use the result of {verb('cluster_images')}, or "
+            f"{verb('Clustering.load', Name('folder'))}.",
+        )
+    return clustering
+
+
+def select_clusters(clustering: Clustering, clusters: int | Iterable[int] | None) -> list[int]:
+    """Checked numbers of clusters; all clusters if None."""
+    existing: list[int] = clustering.clusters["cluster"].tolist()
+    if clusters is None:
+        return existing
+    allowed = {*existing, *clustering.images["cluster"]}
+    asked = [clusters] if np.ndim(clusters) == 0 else list(clusters)  # type: ignore[arg-type]
+    numbers = list(dict.fromkeys(check_int("clusters", number) for number in asked))
+    unknown = [number for number in numbers if number not in allowed]
+    if unknown:
+        span = numbered(existing)
+        residual = ", and -1 for the residual" if -1 in allowed else ", without a residual"
+        raise ImagestrataError(
+            f"There is no cluster {', '.join(map(str, unknown))}: "
+            f"the clusters are {span}{residual}."
+        )
+    return numbers
+
+
+def numbered(clusters: Sequence[int]) -> str:
+    """Words on the numbers of clusters, which need not follow each other."""
+    if len(clusters) and max(clusters) == len(clusters):
+        return f"numbered 1 to {len(clusters)}"
+    shown = ", ".join(map(str, clusters[:20])) + (", ..." if len(clusters) > 20 else "")
+    return f"numbered {shown}" if len(clusters) else "none"
+
+
+def check_same_run(images: pd.DataFrame, out: str | os.PathLike[str] | None, what: str) -> None:
+    """Raise an error if ``out`` is in the run folder of another clustering."""
+    run = None if out is None else run_of(check_path("out", out))
+    if run is not None:
+        check_base(run, "cluster", clusters_fingerprint(images), what)
+
+
+def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
+    """The images of some clusters, in the order of ``clusters`` and then of silhouettes."""
+    place = {number: i for i, number in enumerate(clusters)}
+    chosen = images[images["cluster"].isin(clusters)]
+    return (
+        chosen.assign(_place=chosen["cluster"].map(place))
+        .sort_values(
+            ["_place", "silhouette", "distance", "image_id"],
+            ascending=[True, not typical, typical, True],
+            na_position="last",
+            ignore_index=True,
+        )
+        .drop(columns="_place")
+    )
+
+
+def clusters_fingerprint(images: pd.DataFrame) -> str:
+    """Fingerprint of a table of images and their clusters, whatever the order of its rows."""
+    ordered = images.sort_values("image_id")
+    cluster = ordered["cluster"]
+    numbers = cluster.astype("int64") if pd.api.types.is_numeric_dtype(cluster) else cluster
+    return fingerprint([ordered["image_id"].astype(str).tolist(), numbers.tolist()])
+
+
+def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an encoder that must be equal for vectors to be comparable."""
+    names = ("name", "weights_sha256", "resize", "learnt_from", "inputs")
+    return {name: encoder[name] for name in names if encoder.get(name) is not None}
+
+
+def _stack(vectors: pd.Series, width: int) -> NDArray[np.float32]:
+    if type(width) is not int or width != max(map(len, vectors), default=width) or width < 1:
+        raise ValueError(f"its width is {width!r}")
+    return np.array(vectors.tolist(), dtype=np.float32).reshape(len(vectors), width)
