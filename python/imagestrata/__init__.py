@@ -15,6 +15,7 @@ _PUBLIC = {
     "ImagestrataError": "errors",
     "MissingWeightsError": "errors",
     "scan_images": "corpus.scan",
+    "relink": "corpus.relink",
     "crop_faces": "corpus.faces",
     "draw_demo_corpus": "demo.corpus",
     "list_encoders": "encoders.registry",

@@ -16,6 +16,7 @@ from .clustering.density import DensityClustering as DensityClustering
 from .clustering.iterative import IterativeKMeans as IterativeKMeans
 from .clustering.single import SingleKMeans as SingleKMeans
 from .corpus.faces import crop_faces as crop_faces
+from .corpus.relink import relink as relink
 from .corpus.scan import scan_images as scan_images
 from .demo.corpus import draw_demo_corpus as draw_demo_corpus
 from .embeddings.embed import embed_images as embed_images
@@ -140,6 +141,7 @@ __all__ = [
     "read_text",
     "reassign",
     "reduce_embeddings",
+    "relink",
     "sample_images",
     "sample_pairs",
     "scan_images",

@@ -343,6 +343,6 @@ def write_error(path: Path, error: OSError) -> ImagestrataError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ImagestrataError(
             f"No permission to write {quote(path)}.",
-            "Choose a folder of your own for the output.",
+            "Choose a folder of your own for the output, or copy this one and use the copy.",
         )
     return ImagestrataError(f"Could not write {quote(path)}: {error.strerror or error}.")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import getpass
 import json
 import os
 import socket
@@ -114,6 +115,8 @@ def _write_holder(file: int) -> None:
     """Write which process holds the lock. The lock also holds if the disk is full."""
     now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
     holder = {"process": os.getpid(), "machine": socket.gethostname(), "since": now}
+    with contextlib.suppress(OSError, KeyError, ImportError):  # a user without a name
+        holder["user"] = getpass.getuser()
     with contextlib.suppress(OSError):
         os.ftruncate(file, 0)
         os.lseek(file, 0, os.SEEK_SET)
@@ -132,6 +135,7 @@ def _holder(file: int) -> str:
     try:
         os.lseek(file, _START, os.SEEK_SET)
         holder = json.loads(os.read(file, 1000))
-        return "process {process} on {machine}, since {since}".format(**holder)
+        of = " of {user}".format(**holder) if "user" in holder else ""
+        return "process {process}{of} on {machine}, since {since}".format(of=of, **holder)
     except (OSError, ValueError, KeyError, TypeError):
         return "which one is unknown"

@@ -76,6 +76,7 @@ STEPS = {
     "reduce": "embed-text",
     "read-text": "scan a few",
     "crop-faces": "scan a few",
+    "relink": "scan a few",
     "tag": "scan a few",
     "tag by a service": "scan a few",
     "fine-tune": None,
@@ -151,6 +152,7 @@ class World:
                 *("--n-components", 2, "-q"),
             ],
             "read-text": ["read-text", out, "--side", 100, "--no-white-text", "-q"],
+            "relink": ["relink", out, "--images", self.few, "-q"],
             "crop-faces": ["crop-faces", out, "--min-size", 60, "-q"],
             "tag": [
                 *("tag", self.few, "--out", out, "--classifier", "squeezenet1_1"),

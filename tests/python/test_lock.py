@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import getpass
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,7 +55,8 @@ def other_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_process_is_told_who_is_at_work(tmp_path):
     with other_process(tmp_path) as process:
-        with pytest.raises(ImagestrataError, match=f"process {process.pid} on .*, since 20") as e:
+        who = f"process {process.pid} of {getpass.getuser()} on {socket.gethostname()}, since 20"
+        with pytest.raises(ImagestrataError, match=re.escape(who)) as e:
             Step(tmp_path, "embed", {}, inputs="x")
         assert "Another process is working in" in e.value.message
         assert "need not delete anything" in e.value.hint
@@ -119,7 +123,7 @@ def test_threads_of_one_process_share_the_lock(tmp_path):
         assert len(locks) == 1
         command = [sys.executable, "-c", HOLD, str(tmp_path)]
         shut_out = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert f"process {os.getpid()} on" in shut_out.stderr
+    assert f"process {os.getpid()} of" in shut_out.stderr
 
 
 def test_a_lock_in_a_folder_that_is_read_only(tmp_path, unprivileged):

@@ -1,4 +1,4 @@
-"""`scan`, `crop-faces`, `demo`."""
+"""`scan`, `relink`, `crop-faces`, `demo`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,26 @@ def scan(images: Pictures, out: Out, settings: Settings, folder: Folder = None) 
     """Check every file: a usable image, a copy of another one, or rejected with a reason."""
     found = imagestrata.scan_images(pictures(images, folder), **settings("scan_images", out=out))
     return _scan_summary(found), *scan_lines(found)
+
+
+def relink(
+    run_folder: RunFolder,
+    images: Annotated[
+        list[Path], typer.Option(help="The folder in which the images are now; may be repeated.")
+    ],
+    settings: Settings,
+) -> Said:
+    """Find the images of a run folder that were moved, renamed or sorted into other folders."""
+    places = imagestrata.relink(run_folder, images, **settings("relink"))
+    counts = places["status"].value_counts()
+    names = ("same", "moved", "missing", "extra")
+    summary = {f"n_{name}": int(counts.get(name, 0)) for name in names}
+    n_found = summary["n_same"] + summary["n_moved"]
+    n_images = n_found + summary["n_missing"]
+    return summary, (
+        f"{n_found:,} of {plural(n_images, 'image')} found, {summary['n_moved']:,} of them moved; "
+        f"{summary['n_missing']:,} missing; {plural(summary['n_extra'], 'other file')}"
+    )
 
 
 def crop_faces(run_folder: RunFolder, settings: Settings) -> Said:

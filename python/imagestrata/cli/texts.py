@@ -13,6 +13,7 @@ HELP = {
     "bias": "The initial biases of the new layer: shares (of labels, the default) or zero.",
     "budget": "The highest total cost of all answers.",
     "by": "The measure of certainty: probability, silhouette or distance.",
+    "check": "Read every file that may be an image, also if its name and size agree.",
     "class_weights": "Give rare labels the same total weight as common ones.",
     "clusters": "Only these clusters.",
     "codes": "An attribute to code: a name, or name=answer,answer.",

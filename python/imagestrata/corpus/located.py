@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ImagestrataError
-from ..provenance import find_step, read_run, read_table
+from ..provenance import find_step, finished_before, read_run, read_table
 
 #: An absolute path of Windows: on a drive or on a server.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -156,7 +156,8 @@ def _written_in(entry: Mapping[str, Any] | None) -> list[str]:
 def _relinked(folder: Path) -> dict[tuple[str, str], str]:
     """Return the paths that :func:`~imagestrata.relink` found, by id and stored path."""
     home, entry = find_step(folder, "relink")
-    if entry is None or not entry["finished"]:
+    entry = finished_before(entry)
+    if entry is None:
         return {}
     try:
         table = read_table(home / "places.parquet")

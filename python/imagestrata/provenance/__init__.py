@@ -23,6 +23,7 @@ from .run import (
     check_settings,
     find_step,
     fingerprint,
+    finished_before,
     held_result,
     one_of,
     part_of,
@@ -41,6 +42,7 @@ from .step import Step
 
 __all__ = [
     "Step", "bases_have_grown", "check_base", "check_settings", "find_step", "fingerprint",
-    "held_result", "one_of", "part_of", "read_run", "read_table", "require_step", "run_of",
-    "step_folder", "table_hashes", "variant_folder", "variants_of", "version", "versions",
+    "finished_before", "held_result", "one_of", "part_of", "read_run", "read_table",
+    "require_step", "run_of", "step_folder", "table_hashes", "variant_folder", "variants_of",
+    "version", "versions",
 ]  # fmt: skip
