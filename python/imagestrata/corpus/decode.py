@@ -34,6 +34,7 @@ from .depth import eight_bits, is_deep, is_exact, read_deep
 from .heif import Heif
 from .jpeg2000 import Jpeg2000
 from .reasons import Reason
+from .small import side_of_copy
 from .tiff import Tiff
 
 #: Largest picture that is decoded, in pixels; half as many for 16-bit colours. (It takes a
@@ -231,11 +232,13 @@ def read_scanned(image_id: str, path: str) -> bytes:
     """Read the file that was scanned under an id, or raise :class:`UnreadableImage`.
 
     Only this function checks that. A file that has changed is a failure: otherwise results of
-    the new picture would appear under the id of the old one.
+    the new picture would appear under the id of the old one. A small copy does not replace the
+    original, which is missing.
     """
     data = read_file(path)
     if not image_id or not hashlib.sha256(data).hexdigest().startswith(image_id):
-        raise UnreadableImage(Reason.CHANGED)
+        small = side_of_copy(image_id, path) is not None
+        raise UnreadableImage(Reason.NOT_FOUND if small else Reason.CHANGED)
     return data
 
 

@@ -2,7 +2,8 @@
 
 Tables of a run folder store absolute paths, and ``run.json`` stores the folder in which each step
 was written. If that folder is elsewhere now, images that moved together with it are expected at
-the same place relative to it. Paths that :func:`~imagestrata.relink` found replace the others.
+the same place relative to it. Paths that :func:`~imagestrata.relink` found replace the others. If
+originals are missing, tables that viewers show have the paths of small copies in the run folder.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..provenance import find_step, finished_before, read_run, read_table
+from ..tables import with_file
+from .small import small_copies
 
 #: An absolute path of Windows: on a drive or on a server.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -26,7 +29,12 @@ _PROBES = 16
 
 
 def located(
-    table: pd.DataFrame, folder: Path, step: str, columns: Mapping[str, str] | None = None
+    table: pd.DataFrame,
+    folder: Path,
+    step: str,
+    columns: Mapping[str, str] | None = None,
+    *,
+    small: bool = True,
 ) -> pd.DataFrame:
     """Return a table of a run folder with the current paths of its images.
 
@@ -39,6 +47,8 @@ def located(
         The step that wrote it.
     columns : mapping, optional
         Names of the columns of paths, each with the name of its column of image ids.
+    small : bool, default True
+        Whether small copies stand for missing originals. In the table of a scan, they never do.
     """
     columns = {"path": "image_id"} if columns is None else columns
     there = {path: one for path, one in columns.items() if path in table and one in table}
@@ -47,8 +57,8 @@ def located(
     was = _written_in(read_run(folder)["steps"].get(step))
     relinked = _relinked(folder)
     is_scan = step == "scan"
-    gone = any(_are_gone(table[path].tolist()) for path in there)
-    if not relinked and not _is_elsewhere(was, folder) and (is_scan or not gone):
+    known = is_scan or not any(_are_missing(table[path].tolist()) for path in there)
+    if known and not relinked and not _is_elsewhere(was, folder):
         return table
     by_id = {} if is_scan else _paths_of_images(folder, relinked)
     now: dict[str, pd.Series[Any]] = {}
@@ -60,7 +70,28 @@ def located(
             for one, old, new in rows
         ]
         now[path] = pd.Series(found, index=table.index, dtype=table[path].dtype)
-    return table.assign(**now)
+    table = table.assign(**now)
+    if "file" in table and "path" in now:
+        table = with_file(table)
+    return table if is_scan or not small else _with_small_copies(table, there, folder)
+
+
+def _with_small_copies(
+    table: pd.DataFrame, columns: Mapping[str, str], folder: Path
+) -> pd.DataFrame:
+    """Return the table with the paths of small copies where the originals are missing."""
+    if not any(_are_missing(table[path].tolist()) for path in columns):
+        return table
+    copies = small_copies(folder)
+    shown: dict[str, pd.Series[Any]] = {}
+    for path, image_id in columns.items() if copies else ():
+        pairs = zip(table[image_id].astype(str), table[path].tolist(), strict=True)
+        found = [
+            old if isinstance(old, str) and os.path.lexists(old) else copies.get(one, old)
+            for one, old in pairs
+        ]
+        shown[path] = pd.Series(found, index=table.index, dtype=table[path].dtype)
+    return table.assign(**shown)
 
 
 def reader(product: str, step: str) -> Callable[[Path], pd.DataFrame]:
@@ -175,7 +206,7 @@ def _paths_of_images(folder: Path, relinked: Mapping[tuple[str, str], str]) -> d
         images = None if entry is None else read_table(home / "images.parquet")
     except (ImagestrataError, OSError):
         images = None
-    if images is None:
+    if images is None or "path" not in images:
         return {image_id: path for (image_id, _), path in reversed([*relinked.items()])}
     images = located(images, home, "scan").dropna(subset="image_id")
     if "gone" in images:
@@ -184,11 +215,11 @@ def _paths_of_images(folder: Path, relinked: Mapping[tuple[str, str], str]) -> d
     return dict(zip(images["image_id"], images["path"], strict=True))
 
 
-def _are_gone(paths: Sequence[Any]) -> bool:
-    """Return whether some of a few files do not exist."""
-    return not all(map(os.path.lexists, _probes([one for one in paths if isinstance(one, str)])))
+def _are_missing(paths: Sequence[Any]) -> bool:
+    """Return whether some of a few files do not exist, or have no path."""
+    return not all(isinstance(path, str) and os.path.lexists(path) for path in _probes(paths))
 
 
-def _probes(paths: Sequence[str]) -> Sequence[str]:
+def _probes(paths: Sequence[Any]) -> Sequence[Any]:
     """Return a few paths, evenly spread."""
     return paths[:: max(1, len(paths) // _PROBES)][:_PROBES]

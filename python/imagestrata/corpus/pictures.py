@@ -13,6 +13,7 @@ from ..progress import Progress
 from ..work import Failed, open_work
 from .decode import UnreadableImage, as_rgb, open_image, read_file, read_scanned
 from .reasons import Reason
+from .small import side_of_copy, warn_of_small
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,8 @@ def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> 
     Parameters
     ----------
     file : tuple
-        Id and path. A user's own id does not depend on the content, and is not checked.
+        Id and path, which may be that of a small copy. A user's own id does not depend on the
+        content, and is not checked.
     side : int
         Smallest number of pixels that both sides keep.
     longer : bool
@@ -60,7 +62,8 @@ def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> 
     image_id, path = file
     if not isinstance(path, str):
         raise UnreadableImage(Reason.UNKNOWN)
-    data = read_scanned(image_id, path) if is_content_hash(image_id) else read_file(path)
+    is_original = is_content_hash(image_id) and side_of_copy(image_id, path) is None
+    data = read_scanned(image_id, path) if is_original else read_file(path)
     return open_image(data, min_pixels_side=side, longer=longer)
 
 
@@ -135,6 +138,7 @@ def embedded_pictures(
     def make(file: File) -> str:
         return as_jpeg_address(shown_picture(file, side, longer=True), side)
 
+    warn_of_small(images, side)
     made = make_all(make, images, progress, "Pictures")
     pictures, lost = {}, {}
     for (image_id, _), picture in zip(files_of(images), made, strict=True):

@@ -159,14 +159,17 @@ def _known(folder: Path) -> tuple[Path, pd.DataFrame]:
             "'clustering.parquet'.",
         )
     table = read_table(home / product)
-    rows = located(table, home, step).assign(was=table["path"])
+    if "path" not in table:  # a bundle
+        table["path"] = None
+    rows = located(table, home, step, small=False).assign(was=table["path"].fillna(""))
     if "bytes" not in rows:
         rows["bytes"] = None
-    rows = rows[rows["was"].notna() & rows["image_id"].map(is_content_hash, na_action="ignore")]
+    rows = rows.dropna(subset="image_id")
+    rows = rows[rows["image_id"].map(is_content_hash)]
     if rows.empty:
         raise ImagestrataError(
-            f"The images of {quote(home)} have no paths, or ids that do not come from the content "
-            "of files, so files cannot be compared with them.",
+            f"The ids of the images of {quote(home)} do not come from the content of files, so "
+            "files cannot be compared with them.",
             "Embed the files again at their new place.",
         )
     files = rows[["image_id", "was", "path", "bytes"]].drop_duplicates(ignore_index=True)

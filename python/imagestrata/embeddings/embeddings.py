@@ -181,8 +181,6 @@ class Embeddings(Shown):
                 else f"There are no embeddings in {quote(run)}.",
                 _MAKE_AGAIN if begun else f"Make them with {verb('embed_images')}.",
             )
-        loaded.images = located(loaded.images, run, "embed")
-        loaded.failures = located(loaded.failures, run, "embed")
         return loaded
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -257,11 +255,12 @@ def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
 
 
 def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | None:
-    """Read the embeddings in a folder of parts; None if any part is missing or damaged.
+    """Read the embeddings of a run; None if any part is missing or damaged.
 
     Parameters
     ----------
     folder : Path
+        The folder of parts in the run folder.
     every_part : bool, default False
         Check every byte of the parts, even if the vectors come from an intact file that was
         made from them.
@@ -270,6 +269,7 @@ def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | N
     if stored is None:
         return None
     images, settings = stored
+    images = located(images, folder.parent, "embed")
     state = None
     if "learnt_from" in settings:
         state = read_state(folder, settings["learnt_from"])

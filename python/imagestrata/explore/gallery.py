@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint, rank_images
+from ..corpus.small import longer_side, n_small, side_of_copy, small_folder
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
 from ..progress import Progress
-from ..provenance import Step, bases_have_grown, fingerprint, version
+from ..provenance import Step, bases_have_grown, fingerprint, read_run, version
 from ..sampling.sample import from_sample
 from ..shown import Page
 from ..tables import check_table
@@ -130,6 +131,7 @@ def image_gallery(
     if points is not None:
         content["map"] = _map(clustering, points, images, rows)
 
+    root, files = _originals(shown)
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}
     made_from = {"cluster": clusters_fingerprint(clustering.images)}
     if sample is not None:
@@ -147,19 +149,26 @@ def image_gallery(
     )
     assert step.folder is not None
     page = Page(step.folder / "gallery" / "index.html")
+    thumbnails = small_folder(step.folder, thumbnail)
+    bases = _bases(root, page.parent) if any(files) else []
+    originals = fingerprint([bases[:1], files])
 
-    def read(run: Path) -> Page:
+    def read(run: Path) -> Page | None:
+        """The page, unless the originals are at another place now."""
         page.stat()
-        return page
+        held = read_run(run)["steps"]["gallery"].get("originals")
+        return page if held in (None, originals) else None
 
     def make() -> Page:
-        thumbnails = f"thumbnails-{thumbnail}"
-        made = make_thumbnails(shown, page.parent / thumbnails, 2 * thumbnail, progress)
-        content["images"] |= _pictures(made)
+        made = make_thumbnails(shown, thumbnails, longer_side(thumbnail), progress)
+        content["images"] |= {"file": files, **_pictures(made)}
         content.update(
+            root=root,
+            separator=os.sep,
+            small=n_small(shown),
             key=fingerprint([content["images"]["id"], content["images"]["cluster"]]),
-            bases=_bases(content["root"], page.parent),
-            thumbnails=thumbnails,
+            bases=bases,
+            thumbnails=thumbnails.name,
             height=thumbnail,
             typical=n_typical,
         )
@@ -172,7 +181,7 @@ def image_gallery(
         not_shown = len(images) - len(shown) + len(content["images"]["missing"])
         return {"images": len(images), "not_shown": not_shown}
 
-    step.result(read, make, write).view(view)
+    step.result(read, make, write, note={"originals": originals}).view(view)
     return page
 
 
@@ -215,13 +224,10 @@ def _content(
 
     ``images`` are counted and ``shown`` are on the page, in the same order.
     """
-    paths = [path if isinstance(path, str) else None for path in shown["path"]]
-    root = _root([path for path in paths if path is not None])
     extra = [name for name in shown if name not in _IMAGE_COLUMNS]
     return {
         "images": {
             "id": [str(image_id) for image_id in shown["image_id"]],
-            "file": [None if path is None else path[len(root) :] for path in paths],
             "cluster": shown["cluster"].tolist(),
             "silhouette": _numbers(shown["silhouette"], 4),
             "distance": _numbers(shown["distance"], 4),
@@ -231,8 +237,6 @@ def _content(
         "sampled": sampled,
         "clusters": _groups(clustering, images, shown),
         "trace": {name: _numbers(clustering.trace[name], 1) for name in _TRACE_COLUMNS},
-        "root": root,
-        "separator": os.sep,
     }
 
 
@@ -303,6 +307,16 @@ def _texts(column: pd.Series[Any]) -> list[str | None]:
         None if missing else str(round(value, 3) if isinstance(value, float) else value)
         for value, missing in zip(column, column.isna(), strict=True)
     ]
+
+
+def _originals(images: pd.DataFrame) -> tuple[str, list[str | None]]:
+    """The folder of the originals, and their paths in it; None for missing originals."""
+    paths = [
+        path if isinstance(path, str) and side_of_copy(str(image_id), path) is None else None
+        for image_id, path in zip(images["image_id"], images["path"], strict=True)
+    ]
+    root = _root([path for path in paths if path is not None])
+    return root, [None if path is None else path[len(root) :] for path in paths]
 
 
 def _root(paths: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..corpus.pictures import File, as_jpeg, is_content_hash, make_all, shown_picture
+from ..corpus.small import small_file
 from ..files import ensure_folder, write_bytes
 from ..progress import Progress
 from ..work import Failed
@@ -39,7 +40,7 @@ def _thumbnail(folder: Path, side: int, file: File) -> Thumbnail:
     from PIL.JpegImagePlugin import JpegImageFile
 
     name = _name(*file)
-    target = folder / name[:2] / f"{name}.jpg"
+    target = small_file(folder, name)
     try:
         with JpegImageFile(target) as stored:
             if {segment for segment, _ in stored.applist} <= {"APP0"}:  # else with a comment

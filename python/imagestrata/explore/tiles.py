@@ -9,6 +9,7 @@ import numpy as np
 
 from ..corpus.decode import UnreadableImage
 from ..corpus.pictures import File, make_all, shown_picture
+from ..corpus.small import warn_of_small
 from .figure import INK, SOFT, figure
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int) ->
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
     row_of = {value: row for row, value in enumerate(rows)}
     columns = shown.groupby(by).cumcount()
+    warn_of_small(shown, TILE)
     tiles = make_all(_tile, shown, False, "Tiles")
     for value, column, tile in zip(shown[by], columns, tiles, strict=True):
         top = _offset(row_of[value])

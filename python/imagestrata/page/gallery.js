@@ -190,7 +190,7 @@
 
   function overview() {
     const largest = Math.max(...clusters.map((c) => c.share));
-    return el("div", {}, thinned(images.id.length, total), ...clusters.map((c) => {
+    return el("div", {}, withoutOriginals, thinned(images.id.length, total), ...clusters.map((c) => {
       const bar = el("div", { class: "bar" });
       bar.style.width = (100 * c.share) / largest + "%";
       const list = members.get(c.cluster);
@@ -208,6 +208,11 @@
   }
 
   const total = clusters.reduce((sum, c) => sum + c.size, 0);
+
+  /** A note if originals are missing. */
+  const withoutOriginals = data.small
+    ? el("p", { class: "soft thinned" }, `The originals of ${whole(data.small)} images are not here: small copies are shown.`)
+    : "";
 
   /** A note if not all images are on the page. */
   function thinned(here, all, where = "of each cluster ") {
