@@ -25,7 +25,8 @@ send_arguments <- function(given, verb, call) {
 # of their default.
 send_argument <- function(x, name, default, call) {
   switch(name,
-    images = send(x, name, call),
+    images = ,
+    videos = send(x, name, call),
     embeddings = send_vectors(x, call),
     clustering = send_clustering(
       check_class(x, "imagestrata_clustering", name, "cluster_images", call), call
@@ -63,7 +64,13 @@ send_argument <- function(x, name, default, call) {
     } else {
       check_number(x, name, null = TRUE, call = call)
     },
+    every = ,
     max_tokens = check_number(x, name, null = TRUE, call = call),
+    scene_changes = if (is.numeric(x)) {
+      check_number(x, name, call = call)
+    } else {
+      check_flag(x, name, call)
+    },
     split = check_split(x, call),
     grid = check_grid(x, call),
     weights = check_weights(x, call),
@@ -154,6 +161,10 @@ send_table <- function(x, name, call) {
     needs = "path",
     hint = "Rename the column that holds the files: {.code dplyr::rename(path = ...)}."
   )
+  # Videos without frames, which extract_frames() lists with the reason.
+  if (all(c("video_id", "video", "time", "scene", "reason") %in% names(x))) {
+    x <- x[!is.na(x$path) | is.na(x$reason), ]
+  }
   x$path <- absolute_path(check_paths(x$path, paste0(name, "$path"), call))
   list(kind = "table", table = encode_table(x, call))
 }

@@ -16,6 +16,7 @@ _PUBLIC = {
     "MissingWeightsError": "errors",
     "scan_images": "corpus.scan",
     "relink": "corpus.relink",
+    "extract_frames": "corpus.video",
     "crop_faces": "corpus.faces",
     "draw_demo_corpus": "demo.corpus",
     "list_encoders": "encoders.registry",

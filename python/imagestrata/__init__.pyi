@@ -18,6 +18,7 @@ from .clustering.single import SingleKMeans as SingleKMeans
 from .corpus.faces import crop_faces as crop_faces
 from .corpus.relink import relink as relink
 from .corpus.scan import scan_images as scan_images
+from .corpus.video import extract_frames as extract_frames
 from .demo.corpus import draw_demo_corpus as draw_demo_corpus
 from .embeddings.embed import embed_images as embed_images
 from .embeddings.embeddings import Embeddings as Embeddings
@@ -116,6 +117,7 @@ __all__ = [
     "export_packets",
     "export_pairs",
     "export_test",
+    "extract_frames",
     "find_images",
     "fine_tune",
     "image_gallery",

@@ -35,7 +35,7 @@ SEPARATORS = (",", ";", "\t")
 #: Columns with ids in the tables of this package: always text.
 ID_COLUMNS = (
     "image_id", "image_a", "image_b", "duplicate_of", "pair_id", "set_id", "packet_id",
-    "respondent_id", "annotator", "coder", "post_id", "author", "group",
+    "respondent_id", "annotator", "coder", "post_id", "author", "group", "video_id",
 )  # fmt: skip
 
 _MARKS = (

@@ -68,6 +68,9 @@ PRODUCTS = {
     "keywords": _table("keywords", "cluster_keywords", "clustering", "cluster", "rank", "term"),
     "points": _table("a map", "map_images", "embeddings", "image_id", "x", "y", "method"),
     "codes": _table("codes", "read_coding", None, "image_id", "coder", "code", "value"),
+    "frames": _table(
+        "frames of videos", "extract_frames", None, "path", "video_id", "video", "time", "scene"
+    ),
     "tags": _table("tags", "tag_images", None, "image_id", "rank", "label", "confidence"),
 }
 

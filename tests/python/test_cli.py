@@ -27,6 +27,7 @@ FILLED = {
     "cluster": {"images", "encoder", "weights", "out"},
     "coding-sheet": {"clustering", "out"},
     "compare": {"clusterings", "several"},
+    "extract-frames": {"videos", "out"},
     "crop-faces": {"images", "out"},
     "demo": {"out"},
     "describe": {"images", "provider", "out", "api_key"},

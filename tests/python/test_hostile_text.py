@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import imagestrata
 from clusterings import draw_images, hand_made
+from films import write_seconds
 from imagestrata import (
     Clustering,
     Embeddings,
@@ -29,6 +30,7 @@ from imagestrata import (
     export_packets,
     export_pairs,
     export_test,
+    extract_frames,
     image_gallery,
     read_pairs,
     read_ratings,
@@ -143,6 +145,9 @@ def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     export_test(clustering, out / "intruders.html", kind="intruders", progress=False)
     coding_sheet(clustering, out / "coding.html", ["=code", "@people"], progress=False)
     export_packets(packets, out / "rate", progress=False)
+    film = write_seconds(out.with_name("film.avi"), ["red"])
+    posts = pd.DataFrame({"path": [str(film)], "=caption": [HOSTILE[0]]})
+    extract_frames(posts, out / "frames", progress=False)
     elsewhere = out.with_name("elsewhere")  # these packets are not the run's
     address = "https://example.org"
     export_packets(

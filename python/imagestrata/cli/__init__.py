@@ -11,7 +11,7 @@ from typing import Any
 
 from .app import app, main
 from .clustering import cluster, compare, sweep
-from .corpus import crop_faces, demo, relink, scan
+from .corpus import crop_faces, demo, extract_frames, relink, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
 from .explore import coding_sheet, gallery, keywords, methods, share
@@ -30,6 +30,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (demo, ("draw_demo_corpus",), ()),
     (scan, ("scan_images",), ()),
     (relink, ("relink",), ()),
+    (extract_frames, ("extract_frames",), ()),
     (crop_faces, ("crop_faces",), ()),
     (embed, ("embed_images",), ()),
     (reduce, ("reduce_embeddings",), ()),

@@ -1,4 +1,4 @@
-"""`scan`, `relink`, `crop-faces`, `demo`."""
+"""`scan`, `extract-frames`, `relink`, `crop-faces`, `demo`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,35 @@ def relink(
         f"{n_found:,} of {plural(n_images, 'image')} found, {summary['n_moved']:,} of them moved; "
         f"{summary['n_missing']:,} missing; {plural(summary['n_extra'], 'other file')}"
     )
+
+
+def extract_frames(
+    videos: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of videos, or a CSV file with one row per video: its `path` or `file`, "
+            "and your own columns."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of the frames.")],
+    settings: Settings,
+    folder: Folder = None,
+) -> Said:
+    """Write frames of videos as images, and frames.csv, which `run` and `scan` take."""
+    frames = imagestrata.extract_frames(
+        pictures(videos, folder), **settings("extract_frames", out=out)
+    )
+    reasons = frames["reason"].dropna()
+    summary: dict[str, Any] = {
+        "n_videos": int(frames["video"].nunique()),
+        "n_frames": int(frames["path"].notna().sum()),
+        "not_used": reasons.value_counts().to_dict(),
+        "table": str(out / "frames.csv"),
+    }
+    line = f"{plural(summary['n_frames'], 'frame')} of {plural(summary['n_videos'], 'video')}"
+    if len(reasons):
+        line += f" ({', '.join(f'{n} {reason}' for reason, n in summary['not_used'].items())})"
+    return summary, f"{line}: {summary['table']}"
 
 
 def crop_faces(run_folder: RunFolder, settings: Settings) -> Said:

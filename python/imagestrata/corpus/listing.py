@@ -198,6 +198,9 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion, kind: Kind) -> Listing
             "Rename the column that holds the files.",
         )
     table = table.set_axis(names, axis=1)
+    if {"video_id", "video", "time", "scene", "reason"} <= {*names}:
+        # extract_frames() made the table: videos without frames have a reason and no path.
+        table = table[table["path"].notna() | table["reason"].isna()].drop(columns="reason")
     given = table["path"]
     missing = given.isna() | (given == "")
     if missing.any():

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """All values of the column ``reason`` of the images table, and two of other tables."""
+    """All values of the column ``reason`` of the images table, and some of other tables."""
 
     # The file could not be read.
     NOT_FOUND = "file not found"
@@ -26,6 +26,11 @@ class Reason(StrEnum):
     TOO_LARGE = "too large"
     FEW_BYTES = "below min_bytes"
     SMALL_SIDE = "below min_side"
+
+    # The file was read, but it is not a usable video.
+    NOT_A_VIDEO = "not a video"
+    NO_FRAME = "no frame can be decoded"
+    CUT_SHORT = "ends before its stated duration"
 
     # The image was usable when it was scanned (in tables that other verbs return).
     CHANGED = "changed since the scan"

@@ -1,0 +1,174 @@
+"""Decode videos: their frames, upright, each with its time.
+
+OpenCV decodes, with the FFmpeg that its package contains. Times are presentation time stamps, so
+that they are right for a variable frame rate, too. The content decides whether a file is a video,
+never its name: FFmpeg would also open playlists, which lead to other files.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..work import ItemError
+from .decode import image_format, read_head
+from .listing import Kind
+from .reasons import Reason
+
+Picture: TypeAlias = NDArray[np.uint8]
+
+#: Endings of videos, which are listed whatever their content. (".ts" is a program, too.)
+FILM_NAME = re.compile(
+    r"\.(mp4|m4v|mov|qt|3gp|3g2|mkv|webm|avi|divx|wmv|asf|flv|f4v|mpe?g|vob|m2ts|mts|ogv|mxf)$",
+    re.IGNORECASE,
+)
+
+#: Seconds by which the frames of a video may end before the duration that its file states.
+_SHORT = 0.5
+
+_SIGNATURES = (
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"\0\0\1\xba",  # MPEG
+    b"\0\0\1\xb3",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # Windows Media
+    b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
+)
+#: The first boxes of files of MP4, QuickTime and 3GP.
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_AUDIO_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
+
+
+def is_film(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a video."""
+    if image_format(head) is not None:
+        return False
+    if head.startswith(_SIGNATURES):
+        return True
+    if head[4:8] in _BOXES:
+        return head[8:12] not in _AUDIO_BRANDS
+    if head[:4] == b"RIFF":
+        return head[8:12] in (b"AVI ", b"AVIX")
+    if head[:4] == b"OggS":
+        return b"\x80theora" in head
+    # An MPEG transport stream, whose packets of 188 bytes may have 4 bytes before them.
+    starts = (head[0:377:188], head[4:389:192])
+    return any(len(start) == 3 and set(start) == {0x47} for start in starts)
+
+
+FILMS = Kind("video", FILM_NAME, is_film)
+
+
+class Frame(NamedTuple):
+    """A frame of a video."""
+
+    #: Seconds after the first frame.
+    time: float
+    #: Returns the upright picture: (height, width, 3), blue first.
+    picture: Callable[[], Picture]
+
+
+class Film:
+    """The frames of a video in their order, which can be read once.
+
+    Parameters
+    ----------
+    path : str
+    n_threads : int
+        Threads that decode.
+
+    Attributes
+    ----------
+    cut_short : bool
+        Whether the frames that could be decoded end before the duration that the file states.
+        Known when all frames were read.
+
+    Raises
+    ------
+    ItemError
+        If no frame can be decoded, with a :class:`Reason`; on opening, or with the first frame.
+    """
+
+    def __init__(self, path: str, n_threads: int = 1) -> None:
+        head = read_head(path)
+        if not head:
+            raise ItemError(Reason.EMPTY)
+        if not is_film(head):
+            raise ItemError(Reason.NOT_A_VIDEO)
+        self._capture = _open(path, n_threads)
+        self.cut_short = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        import cv2
+
+        capture, turn = self._capture, self._turn()
+        fps, n_frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
+        step = 1 / fps if math.isfinite(fps) and fps > 0 else 0.04
+        n, time, first = 0, -step, 0.0
+        while capture.grab():
+            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            first = first if n else stamp
+            # Where stamps are missing or start anew, the frame rate continues them.
+            time = stamp - first if stamp - first > time else time + step
+            n += 1
+            yield Frame(time, turn)
+        capture.release()
+        if not n:
+            raise ItemError(Reason.UNSUPPORTED if codec.lower() == b"av01" else Reason.NO_FRAME)
+        duration = n_frames * step
+        self.cut_short = n < n_frames - 2 and duration - (time + step) > _SHORT
+
+    def _turn(self) -> Callable[[], Picture]:
+        """Return a function that decodes the current frame as players show it.
+
+        Pixels of television are not square; players stretch them.
+        """
+        import cv2
+
+        capture = self._capture
+        above, below = (capture.get(p) for p in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        aspect = above / below if above > 0 and below > 0 else 1.0
+        lies = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
+
+        def picture() -> Picture:
+            whole, found = capture.retrieve()
+            if not whole:
+                raise ItemError(Reason.DAMAGED)
+            height, width = found.shape[:2]
+            if aspect != 1 and 0.1 < aspect < 10:
+                size = (width, round(height * aspect)) if lies else (round(width * aspect), height)
+                found = cv2.resize(found, size, interpolation=cv2.INTER_AREA)
+            return np.asarray(found, dtype=np.uint8)
+
+        return picture
+
+
+#: FFmpeg and OpenCV read their settings for messages from the process.
+_opening = threading.Lock()
+
+
+def _open(path: str, n_threads: int) -> Any:
+    """Open a video, and keep the messages of FFmpeg and OpenCV off the terminal."""
+    import cv2
+
+    with _opening:
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        logs = cv2.utils.logging
+        level = logs.getLogLevel()
+        logs.setLogLevel(logs.LOG_LEVEL_SILENT)
+        try:
+            capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, n_threads])
+        finally:
+            logs.setLogLevel(level)
+    if not capture.isOpened():
+        raise ItemError(Reason.NO_FRAME)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
