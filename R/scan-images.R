@@ -18,6 +18,11 @@
 #'   text, `?` one character and `[ab]` one of several. Patterns match names, such as
 #'   `"*_thumb.jpg"` or `"previews"`, or paths, such as `"2019/drafts/*"`. Case matters. A pattern
 #'   that matches nothing gives a warning.
+#' @param truncated Files that end too early, such as interrupted downloads: `"reject"` them, or
+#'   `"keep"` those that have at least half of their lines. Kept pictures are grey where lines are
+#'   missing, in all later steps. AVIF, HEIF and JPEG 2000 are not stored in lines and always
+#'   rejected, and so are interlaced PNGs and TIFFs whose header is at their end. A progressive JPEG
+#'   has all lines early, in less detail.
 #' @param out A run folder, in which results are stored. If you repeat an interrupted call, it
 #'   continues where it stopped; a finished one is loaded.
 #' @param overwrite Replace results of an earlier call with other settings in `out`, and the steps
@@ -31,9 +36,9 @@
 #' @param ... Must be empty. The error for a misspelt argument names the one that is meant.
 #'
 #' @returns A tibble with one row per file, sorted by path: `image_id`, `path`, `format`, `width`,
-#'   `height`, `n_pages` (pages of a TIFF, frames of an animation, pictures of a HEIF), `bytes`,
-#'   `status` (`"ok"`, `"duplicate"` or `"rejected"`), `reason`, `duplicate_of`,
-#'   `n_copies`, then columns of your own.
+#'   `height`, `n_pages` (pages of a TIFF, frames of an animation, pictures of a HEIF),
+#'   `truncated` (whether lines are missing from an image that is kept), `bytes`, `status` (`"ok"`,
+#'   `"duplicate"` or `"rejected"`), `reason`, `duplicate_of`, `n_copies`, then columns of your own.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -45,6 +50,7 @@ scan_images <- function(images,
                         min_side = 16,
                         near_duplicates = NULL,
                         exclude = NULL,
+                        truncated = "reject",
                         out = NULL,
                         overwrite = FALSE,
                         progress = TRUE,

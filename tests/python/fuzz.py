@@ -219,7 +219,7 @@ def _decode(start: int, stop: int, seed: int, progress: Path) -> dict[str, Any]:
             # Without a handler the signal ends the process, even inside of a C library.
             signal.setitimer(signal.ITIMER_PROF, HANG)
             try:
-                image = open_image(data, min_pixels_side=None if number % 2 else 32)
+                image = open_image(data, **_options(number))
                 assert image.mode == "RGB" and min(image.size) > 0
                 outcomes["read"] += 1
             except UnreadableImage as error:
@@ -231,6 +231,10 @@ def _decode(start: int, stop: int, seed: int, progress: Path) -> dict[str, Any]:
                 peak, hungriest = _peak(), number
     memory = peak - before
     return {"outcomes": outcomes, "wrong": wrong, "memory": memory, "hungriest": hungriest}
+
+
+def _options(number: int) -> dict[str, Any]:
+    return {"min_pixels_side": None if number % 2 else 32, "truncated": number % 4 > 1}
 
 
 def _peak() -> int:

@@ -198,9 +198,9 @@ def test_switches_of_a_session_decide_nothing(monkeypatch, tmp_path):
         if not done:
             ImageFile.LOAD_TRUNCATED_IMAGES = True
 
-    def decoded(data):
+    def decoded(data, **options):
         inside.append(ImageFile.LOAD_TRUNCATED_IMAGES)
-        return decode.decode(data)
+        return decode.decode(data, **options)
 
     monkeypatch.setattr(scan, "decode", decoded)
     with warnings.catch_warnings():

@@ -33,6 +33,35 @@ test_that("the run folder is kept as an absolute path", {
   expect_equal(attr(images, "folder"), file.path(absolute_path("."), "run"))
 })
 
+test_that("pictures of phones and of the web, and cut ones, are scanned by the real core", {
+  skip_if_no_core()
+  folder <- withr::local_tempdir()
+  python_run <- c(
+    "import pillow_heif, sys",
+    "from PIL import Image",
+    "shape = Image.radial_gradient('L').convert('RGB')",
+    "shape.save(sys.argv[1] + '/web.avif')",
+    "pillow_heif.from_pillow(shape.rotate(90)).save(sys.argv[1] + '/phone.jpg')",
+    "shape.save(sys.argv[1] + '/cut.bmp')"
+  )
+  script <- withr::local_tempfile(lines = python_run)
+  python <- reticulate::py_exe()
+  expect_equal(system2(python, shQuote(c(script, folder))), 0)
+  cut <- file.path(folder, "cut.bmp")
+  whole <- readBin(cut, "raw", file.size(cut))
+  writeBin(whole[seq_len(length(whole) * 0.8)], cut)
+
+  images <- scan_images(folder, progress = FALSE)
+  expect_equal(images$format, c("BMP", "HEIF", "AVIF"))
+  expect_equal(images$status, c("rejected", "ok", "ok"))
+  expect_equal(images$n_pages, c(NA, 1, 1))
+  expect_equal(images$truncated, c(FALSE, FALSE, FALSE))
+  images <- scan_images(folder, truncated = "keep", progress = FALSE)
+  expect_equal(images$status, c("ok", "ok", "ok"))
+  expect_equal(images$truncated, c(TRUE, FALSE, FALSE))
+  expect_error(scan_images(folder, truncated = "yes", progress = FALSE), "must be one of")
+})
+
 test_that("the real core scans the example, and columns travel along", {
   skip_if_no_core()
   folder <- imagestrata_example("images")

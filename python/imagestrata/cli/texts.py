@@ -161,6 +161,7 @@ HELP = {
     "sample_pairs.k": "The number of clusters of the k-means for strata.",
     "sample_pairs.n": "The number of pairs.",
     "scan_images.exclude": "A pattern of files to ignore, such as '*_thumb.jpg'.",
+    "scan_images.truncated": "Files that end too early: reject, or keep if half is there.",
     "share_bundle.noise": "Noise on embeddings, as a share of their standard deviation.",
     "sweep_clusters.method": "kmeans or hdbscan.",
     "tune_clusters.residual": "Treatment of images in no cluster: alone or drop.",

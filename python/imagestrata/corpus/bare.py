@@ -16,8 +16,8 @@ _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _JFIF, _EXIF, _ADOBE, _COMMENT, _SCAN = 0xE0, 0xE1, 0xEE, 0xFE, 0xDA
 
 #: Markers of JPEG frames. Pillow does not decode the odd ones: lossless, hierarchical, or both.
-_FRAMES = range(0xC0, 0xD0)
-_NO_FRAMES = (0xC4, 0xC8, 0xCC)
+FRAMES = range(0xC0, 0xD0)
+NO_FRAMES = (0xC4, 0xC8, 0xCC)
 _ODD_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 
 #: First bytes of the only extension of a GIF that affects pixels.
@@ -52,7 +52,7 @@ def _counted(parts: int) -> int:
 
 def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
     """Yield the file with less metadata: first with the orientation only, then without any."""
-    strip = {"PNG": _bare_png, "JPEG": _bare_jpeg, "GIF": _bare_gif, "WebP": _bare_webp,
+    strip = {"PNG": _bare_png, "JPEG": _bare_jpeg, "GIF": _bare_gif, "WebP": bare_webp,
              "TIFF": _bare_tiff}.get(format)  # fmt: skip
     last = data
     for orientation in (True, False):
@@ -86,7 +86,7 @@ def is_endless(format: str, data: bytes) -> bool:
 def is_odd_jpeg(data: bytes) -> bool:
     """Return whether a JPEG cannot be decoded because it is lossless or not 8 bits deep."""
     for marker, start, _ in _jpeg_segments(data):
-        if marker in _FRAMES and marker not in _NO_FRAMES:
+        if marker in FRAMES and marker not in NO_FRAMES:
             return marker in _ODD_FRAMES or data[start + 4 : start + 5] not in (b"\x08", b"")
     return False
 
@@ -157,7 +157,7 @@ def _bare_gif(data: bytes, orientation: bool) -> bytes:
     return b"".join([*parts, data[at:]])
 
 
-def _bare_webp(data: bytes, orientation: bool) -> bytes:
+def bare_webp(data: bytes, orientation: bool) -> bytes:
     parts, at, n_parts = [], 12, 0
     while at + 8 <= len(data):
         n_parts = _counted(n_parts)

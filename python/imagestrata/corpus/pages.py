@@ -73,18 +73,19 @@ def _tiff(data: bytes) -> Iterator[bool]:
 
 def _gif(data: bytes) -> Iterator[bool]:
     """Yield for each block whether it begins a frame."""
-    at = 13 + _palette_bytes(data[10])
+    at = 13 + palette_bytes(data[10])
     while data[at] in (0x21, 0x2C):
         frame = data[at] == 0x2C
         yield frame
-        at += 11 + _palette_bytes(data[at + 9]) if frame else 2
+        at += 11 + palette_bytes(data[at + 9]) if frame else 2
         while data[at]:
             yield False
             at += data[at] + 1
         at += 1
 
 
-def _palette_bytes(flags: int) -> int:
+def palette_bytes(flags: int) -> int:
+    """Return the size of the palette of a GIF or of its frame, from its flags."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 

@@ -43,7 +43,7 @@ def scanned_picture(file: File, side: int | None = None) -> Image.Image:
     side : int, optional
         Smallest number of pixels that both sides keep. By default the full size.
     """
-    return open_image(read_scanned(*file), min_pixels_side=side)
+    return open_image(read_scanned(*file), min_pixels_side=side, truncated=True)
 
 
 def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> Image.Image:
@@ -64,7 +64,7 @@ def shown_picture(file: tuple[str, Any], side: int, *, longer: bool = False) -> 
         raise UnreadableImage(Reason.UNKNOWN)
     is_original = is_content_hash(image_id) and side_of_copy(image_id, path) is None
     data = read_scanned(image_id, path) if is_original else read_file(path)
-    return open_image(data, min_pixels_side=side, longer=longer)
+    return open_image(data, min_pixels_side=side, longer=longer, truncated=is_original)
 
 
 def is_content_hash(image_id: str) -> bool:

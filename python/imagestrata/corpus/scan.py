@@ -20,7 +20,7 @@ from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..provenance import Step, fingerprint, part_of, read_table, step_folder
 from ..tables import keep_given, to_frame, with_file, with_text_ids
-from ..validate import check_bool, check_int, check_path
+from ..validate import check_bool, check_choice, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
 from ..work import counted, open_work
@@ -30,11 +30,12 @@ from .listing import Listing, check_listed, list_files, printable
 from .located import reader
 from .pages import count_pages
 from .reasons import Reason
+from .truncated import MIN_LINES
 
 #: The columns of the images table; those of a user's own table follow.
 COLUMNS = (
-    "image_id", "path", "file", "format", "width", "height", "n_pages", "bytes", "status",
-    "reason", "duplicate_of", "n_copies",
+    "image_id", "path", "file", "format", "width", "height", "n_pages", "truncated", "bytes",
+    "status", "reason", "duplicate_of", "n_copies",
 )  # fmt: skip
 
 #: Files per part of unfinished work.
@@ -50,7 +51,8 @@ _log = logging.getLogger("imagestrata")
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("path", "image_id", "format")]
     + [(name, pa.int64()) for name in ("width", "height", "n_pages", "bytes")]
-    + [("reason", pa.string()), ("pixels", pa.string()), ("eye", pa.uint64())]
+    + [("truncated", pa.bool_()), ("reason", pa.string())]
+    + [("pixels", pa.string()), ("eye", pa.uint64())]
 )
 
 
@@ -62,6 +64,7 @@ def scan_images(
     min_side: int = 16,
     near_duplicates: int | None = None,
     exclude: str | Sequence[str] | None = None,
+    truncated: str = "reject",
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
@@ -99,6 +102,12 @@ def scan_images(
         character and ``[ab]`` one of several characters: ``"*_thumb.jpg"`` or ``"previews"``
         for a name, ``"2019/drafts/*"`` for a path. Patterns are case-sensitive. A pattern
         that matches nothing gives a warning.
+    truncated : {"reject", "keep"}, default "reject"
+        Files that end too early, such as interrupted downloads: reject them, or keep those that
+        have at least half of their lines. Kept pictures are grey where lines are missing, in
+        all later steps. AVIF, HEIF and JPEG 2000 are not stored in lines and always rejected, and
+        so are interlaced PNGs and TIFFs whose header is at their end. A progressive JPEG has
+        all lines early, in less detail.
     out : path, optional
         Run folder. ``images.parquet`` is written there, an interrupted scan continues, and a
         finished one is loaded.
@@ -125,7 +134,8 @@ def scan_images(
         - ``width``, ``height``: in pixels, upright (EXIF orientation applied),
           missing if not decoded; ``n_pages``: pictures in the file (pages of a TIFF without
           smaller copies of a page, frames of an animation, pictures of a HEIF without
-          thumbnails); ``bytes``: size of the file
+          thumbnails); ``truncated``: whether lines are missing from an image that is kept;
+          ``bytes``: size of the file
         - ``status``: ``"ok"``, ``"duplicate"`` or ``"rejected"``
         - ``reason``: for the latter two, one of
           :class:`~imagestrata.corpus.reasons.Reason`
@@ -149,7 +159,7 @@ def scan_images(
     name is not UTF-8 is rejected, since a table cannot store the name; ``path`` shows the
     invalid bytes as escapes.
     """
-    settings = scan_settings(min_bytes, min_side, near_duplicates, exclude)
+    settings = scan_settings(min_bytes, min_side, near_duplicates, exclude, truncated)
     overwrite = check_bool("overwrite", overwrite)
     folder = None if out is None else check_path("out", out)
     listing = list_files(images, skip=folder, exclude=settings.get("exclude", ()))
@@ -158,7 +168,11 @@ def scan_images(
     passed_over = dict(sorted(listing.ignored.items()))
     eye = settings["near_duplicates"] is not None
     examine = partial(
-        _examine, min_bytes=settings["min_bytes"], min_side=settings["min_side"], eye=eye
+        _examine,
+        min_bytes=settings["min_bytes"],
+        min_side=settings["min_side"],
+        eye=eye,
+        keep="truncated" in settings,
     )
 
     def make() -> pd.DataFrame:
@@ -190,7 +204,11 @@ def scan_images(
 
 
 def scan_settings(
-    min_bytes: Any, min_side: Any, near_duplicates: Any, exclude: Any = None
+    min_bytes: Any,
+    min_side: Any,
+    near_duplicates: Any,
+    exclude: Any = None,
+    truncated: Any = "reject",
 ) -> dict[str, Any]:
     """Check the arguments of :func:`scan_images` that decide which images are usable."""
     if near_duplicates is not None:
@@ -203,8 +221,12 @@ def scan_settings(
         "near_duplicates": near_duplicates,
     }
     patterns = _check_patterns(exclude)
-    # Runs of earlier versions, which had no patterns, stay valid.
-    return settings | {"exclude": patterns} if patterns else settings
+    # Runs of earlier versions, which had neither, stay valid.
+    if patterns:
+        settings["exclude"] = patterns
+    if check_choice("truncated", truncated, ("reject", "keep")) == "keep":
+        settings["truncated"] = truncated
+    return settings
 
 
 def read_scanned(folder: Path) -> pd.DataFrame:
@@ -332,9 +354,10 @@ def check_unique(image_ids: pd.Series[str]) -> None:
         )
 
 
-def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str, Any]:
+def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool, keep: bool) -> dict[str, Any]:
     """Read and decode one file, once."""
     row: dict[str, Any] = {**dict.fromkeys(_SCHEMA.names), "path": printable(path)}
+    row["truncated"] = False
     try:
         if row["path"] != path:
             raise UnreadableImage(Reason.BAD_NAME)
@@ -343,7 +366,9 @@ def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str
         row["bytes"] = len(data)
         row["format"] = image_format(data[:HEAD_BYTES])
         with pillow_as_needed():
-            image, exact = decode(data)
+            image, exact, share = decode(data, truncated=keep)
+            if share is not None and share < MIN_LINES:
+                raise UnreadableImage(Reason.DAMAGED)
             row["width"], row["height"] = image.size
             row["n_pages"] = count_pages(row["format"], data)
             if len(data) < min_bytes:
@@ -352,6 +377,7 @@ def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool) -> dict[str
                 raise UnreadableImage(Reason.SMALL_SIDE)
             row["pixels"] = pixel_hash(exact)
             row["eye"] = eye_hash(image) if eye else None
+            row["truncated"] = share is not None
     except MemoryError:
         row["reason"] = str(Reason.TOO_LARGE)
     except UnreadableImage as error:
