@@ -84,6 +84,8 @@ def originals() -> dict[str, bytes]:
         "tiff 16": encode(grey16, "TIFF"),
         "tiff 16 colours": tiff(deep, 2),
         "tiff real": encode(real, "TIFF"),
+        "tiff real colours": tiff(SHAPE.astype("f4"), 2, sample_format=3),
+        "tiff double": tiff(SHAPE[:, :, 0], sample_format=3),
         "tiff pages": encode(frames[0], "TIFF", **later),
         "tiff exif": turned(shape, 8, "TIFF"),
         "avif": encode(shape, "AVIF"),

@@ -112,7 +112,7 @@ def test_sixteen_bits_keep_the_upper_eight(format):
 def test_values_without_a_range_are_stretched():
     values = np.array([[-1.0, 0.0, np.nan, 1.0]], dtype=np.float32)
     opened = open_image(images.encode(Image.fromarray(values), "TIFF"))
-    assert np.asarray(opened)[0, :, 0].tolist() == [0, 128, 128, 255]
+    assert np.asarray(opened)[0, :, 0].tolist() == [0, 128, 0, 255]
     for value, shown in ((7.0, 128), (0.0, 0), (200.0, 200), (0.6, 153)):
         constant = Image.fromarray(np.full((2, 2), value, dtype=np.float32))
         assert (np.asarray(open_image(images.encode(constant, "TIFF"))) == shown).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from io import BytesIO
@@ -14,7 +15,10 @@ import tifffile
 
 import images
 from deep_files import SHAPE, seen, tiff
+from imagestrata.corpus import decode
 from imagestrata.corpus.decode import UnreadableImage, open_image
+from imagestrata.corpus.depth import _blocks
+from imagestrata.corpus.duplicates import pixel_hash
 
 DTYPES = ("u1", "u2", "u4", "i1", "i2", "i4", "f2", "f4", "f8")
 INKS = ("minisblack", "miniswhite", "rgb", "separated")
@@ -141,3 +145,132 @@ def test_the_terminal_stays_quiet():
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def written(values, **options) -> bytes:
+    buffer = BytesIO()
+    rgb = "rgb" if values.ndim == 3 else "minisblack"
+    tifffile.imwrite(buffer, values, **{"photometric": rgb, "metadata": None, **options})
+    return buffer.getvalue()
+
+
+def by_opencv(values, compression: int, predictor: int) -> bytes:
+    import cv2
+
+    stored = values[:, :, ::-1] if values.ndim == 3 else values
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, compression, cv2.IMWRITE_TIFF_PREDICTOR, predictor]
+    return cv2.imencode(".tif", np.ascontiguousarray(stored), options)[1].tobytes()
+
+
+REALS = {
+    "single": SHAPE[:, :, 0].astype("f4"), "single colours": SHAPE.astype("f4"),
+    "double": SHAPE[:, :, 0], "double colours": SHAPE, "of 255": (SHAPE * 255).astype("f4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REALS)
+def test_real_numbers_are_read_however_they_are_stored(name):
+    values = REALS[name]
+    expected = SHAPE if values.ndim == 3 else SHAPE[:, :, :1]
+    ways = [
+        written(values), written(values, byteorder=">"), written(values, bigtiff=True),
+        written(values, compression="zlib", tile=(16, 16)), written(values, rowsperstrip=5),
+        *(by_opencv(values, packed, ahead) for packed in (1, 5, 8) for ahead in (1, 3)),
+    ]  # fmt: skip
+    for data in ways:
+        assert np.abs(seen(data) - expected).max() < 0.01
+    assert len({pixel_hash(decode.decode(data).exact) for data in ways}) == 1
+    other = values.copy()
+    other[3, 4] *= 1.0001
+    assert pixel_hash(decode.decode(written(other)).exact) != pixel_hash(
+        decode.decode(ways[0]).exact
+    )
+
+
+def test_signed_and_long_colours_are_read():
+    for values in (SHAPE * 32767, (SHAPE - 0.5) * 60000):
+        shown = seen(written(values.astype("i2")))
+        own = (values - values.min()) / np.ptp(values)
+        assert np.abs(shown - (SHAPE if values.min() >= 0 else own)).max() < 0.01
+    values = (SHAPE * (2**32 - 1)).astype("u4")
+    own = (SHAPE - SHAPE.min()) / np.ptp(SHAPE)
+    assert np.abs(seen(written(values)) - own).max() < 0.01
+    grey = (SHAPE[:, :, 0] * 32767).astype("i2")
+    assert np.abs(seen(written(grey)) - SHAPE[:, :, :1]).max() < 0.01
+
+
+def test_real_colours_lie_on_white_where_they_are_clear():
+    clear = np.where(SHAPE[:, :, :1] < 0.5, 0.0, 1.0)
+    values = np.dstack([SHAPE, clear]).astype("f4")
+    shown = seen(written(values, extrasamples=["unassalpha"]))
+    assert np.abs(shown - np.where(clear > 0, SHAPE, 1)).max() < 0.01
+    opaque = np.dstack([SHAPE, np.ones_like(clear)]).astype("f4")
+    assert pixel_hash(decode.decode(written(opaque, extrasamples=["unassalpha"])).exact) == (
+        pixel_hash(decode.decode(written(SHAPE.astype("f4"))).exact)
+    )
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_that_opencv_reads_are_upright(orientation):
+    turned = [(274, "H", 1, orientation, True)]
+    eight = written(np.rint(SHAPE * 255).astype("u1"), extratags=turned)
+    for dtype in ("f4", "f8"):
+        data = written(SHAPE.astype(dtype), extratags=turned)
+        assert np.abs(seen(data) - seen(eight)).max() < 0.01
+
+
+def test_limits_and_missing_values_that_a_file_states():
+    values = (SHAPE[:, :, 0] * 3000).astype("f4")
+    grey = SHAPE[:, :, 0]
+    own = (grey - grey.min()) / np.ptp(grey)
+    stated = [(340, "f", 1, 0.0, True), (341, "f", 1, 3000.0, True)]
+    assert np.abs(seen(written(values, extratags=stated))[:, :, 0] - grey).max() < 0.01
+    wrong = [(340, "f", 1, 0.0, True), (341, "f", 1, 100.0, True)]  # the values exceed them
+    assert np.abs(seen(written(values, extratags=wrong))[:, :, 0] - own).max() < 0.01
+    some = np.zeros(values.shape, bool)
+    some[3:5, 4:9] = True
+    for missing, tags in (
+        (-9999, [(42113, "s", 0, "-9999", True)]), (np.nan, []), (-np.inf, []),
+    ):  # fmt: skip
+        shown = seen(written(np.where(some, missing, values).astype("f4"), extratags=tags))
+        assert (shown[some] == 0).all()
+        assert np.abs(shown[~some][:, 0] - own[~some]).max() < 0.01
+
+
+def test_a_large_picture_of_real_numbers_is_refused(monkeypatch):
+    """Six times the bytes of a pixel of eight bits count as six pixels."""
+    data = written(SHAPE)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 48 * 32 * 6 - 1)
+    with pytest.raises(UnreadableImage, match="too many pixels"):
+        open_image(data)
+
+
+def test_cut_and_torn_real_numbers_are_damage():
+    data = written(SHAPE, rowsperstrip=4)
+    for share in (0.3, 0.9, 0.99):
+        with images.quiet(), pytest.raises(UnreadableImage, match="truncated or damaged"):
+            open_image(data[: int(len(data) * share)])
+
+
+def test_missing_strips_are_damage():
+    """Pillow shows black where a file names no strip."""
+    data = tiff(stored("u1", 1, "rgb")[:, :, 0])
+    lines = struct.pack("<HHII", 278, 4, 1, 32)
+    assert lines in data
+    with pytest.raises(UnreadableImage, match="truncated or damaged"):
+        open_image(data.replace(lines, struct.pack("<HHII", 278, 4, 1, 8)))
+
+
+def test_tall_pictures_are_read_in_few_steps():
+    assert len([*_blocks(np.empty((10**6, 2), "f4"))]) == 2
+    assert len([*_blocks(np.empty((2, 10**6), "f4"))]) == 2
+
+
+def test_messages_of_opencv_stay_as_they_were(capfd):
+    import cv2
+
+    before = cv2.utils.logging.getLogLevel()
+    with images.quiet(), pytest.raises(UnreadableImage):
+        open_image(written(SHAPE)[:-5])
+    assert cv2.utils.logging.getLogLevel() == before
+    assert capfd.readouterr() == ("", "")

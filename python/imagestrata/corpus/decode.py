@@ -14,7 +14,6 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,8 +170,8 @@ def open_image(
         bits is the smallest of 8, 10, 12, 14 and 16 bits that holds all of them; the upper 8
         bits are kept, so that 12-bit pictures stored in 16 bits are not black.
         Floating-point numbers that fill most of 0 to 1, 0 to 255 or 0 to 65535 are read on
-        that range. Other values are stretched from the lowest to the highest. Colour
-        profiles are not applied.
+        that range. Other values are stretched from the lowest to the highest, or between the
+        limits that the file states. Colour profiles are not applied.
 
     Raises
     ------
@@ -395,12 +394,14 @@ def _decode(
     image = open_file()
     deep = reader is not JpegImageFile and is_deep(image)
     weight = 2 if deep and len(image.getbands()) > 1 else 1  # two bytes a channel
+    if isinstance(image, Tiff) and image.for_opencv:
+        weight = -(-image.n_bytes // 4)
     height = max(image.height, cut.height or 0) if cut else image.height
     if image.width * height * weight > MAX_PIXELS:
         raise UnreadableImage(Reason.TOO_MANY_PIXELS)
 
     def upright(opened: Image.Image) -> Image.Image:
-        return _upright(opened, None if cut is None else partial(cut.complete, deep=deep))
+        return _upright(opened, cut, deep)
 
     if deep:
         values = read_deep(open_file, upright)
@@ -471,9 +472,7 @@ def strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
         yield 0, top, image.width, min(top + rows, image.height)
 
 
-def _upright(
-    image: Image.Image, complete: Callable[[Image.Image], Image.Image] | None = None
-) -> Image.Image:
+def _upright(image: Image.Image, cut: Cut | None, deep: bool) -> Image.Image:
     """Load a picture, complete it, and rotate it according to its EXIF orientation."""
     image.load()
     try:
@@ -481,6 +480,7 @@ def _upright(
     except Exception:
         # A picture with damaged EXIF is still a picture.
         method = None
-    if complete is not None:
-        image = complete(image)
+    if cut is not None:
+        image = cut.complete(image, deep)
+        method = _UPRIGHT.get(cut.orientation or 1, method)
     return image if method is None else image.transpose(method)

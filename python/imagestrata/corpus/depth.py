@@ -7,7 +7,7 @@ reading the file again in the other byte order gives the lower byte.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from .heif import Heif
 from .jpeg2000 import Jpeg2000
+from .tiff import Tiff, in_rawmode, rawmode_of
 
 #: Depths of pictures that are stored with 16 bits. The smallest that holds all values is used:
 #: cameras and scanners store 10, 12 or 14 bits in 16, and their pictures would appear black.
@@ -28,7 +29,8 @@ _RANGES = (1.0, 255.0, 65535.0)
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "L" if sys.byteorder == "big" else "B"}
 
 _WHITE_IS_ZERO = 0
-_PHOTOMETRIC, _SAMPLE_FORMAT, _SIGNED = 262, 339, 2
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT, _SIGNED = 258, 262, 339, 2
+_LEAST, _MOST, _NO_DATA = 340, 341, 42113  # the last is GDAL's
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
@@ -49,17 +51,20 @@ class Deep(NamedTuple):
     ----------
     values : ndarray of shape (height, width) or (height, width, channels)
         Unsigned 16-bit integers; in mode ``"F"``, 32-bit integers or floating-point numbers
-        without a fixed range. High values are white.
+        without a fixed range, of one, three or four channels. High values are white.
     mode : str
         Pillow's mode for the channels: ``"L"``, ``"LA"``, ``"RGB"``, ``"RGBA"``, ``"CMYK"`` or
         ``"F"``.
     bits : int or None
         The depth that the file states. A file of 16 bits may contain values of fewer: None.
+    limits : tuple of float, optional
+        Black and white in mode ``"F"``, if the file states them.
     """
 
     values: NDArray[Any]
     mode: str
     bits: int | None = None
+    limits: tuple[float, float] | None = None
 
 
 def read_deep(
@@ -81,8 +86,10 @@ def read_deep(
         values, mode = image.values()
         if mode == "RGBa":
             values, mode = _divided(values, image.bits), "RGBA"
+    elif isinstance(image, Tiff) and image.for_opencv:
+        values, mode = _numbers(image, image.values(), bits)
     elif image.mode == "L" or image.mode == "F" or image.mode.startswith("I"):
-        values, mode = _grey(image, np.asarray(upright(image)), bits)
+        values, mode = _numbers(image, _as_stored(image, np.asarray(upright(image))), bits)
     elif rawmode.startswith("LA"):  # four bytes a pixel, read as four channels
         upper_lower = np.asarray(upright(in_rawmode(image, "RGBA"))).astype(np.uint16)
         values, mode = upper_lower[:, :, 0::2] << 8 | upper_lower[:, :, 1::2], "LA"
@@ -105,7 +112,17 @@ def read_deep(
         opacity = values[:, :, -1]
         if opacity.min() == (1 << _depth(opacity, bits)) - 1:
             values, mode = values[:, :, :-1], mode[:-1]
-    return Deep(values[:, :, 0] if mode == "L" and values.ndim == 3 else values, mode, bits)
+    if mode == "L" and values.ndim == 3:
+        values = values[:, :, 0]
+    limits = None
+    if mode == "F":
+        none = _no_data(image)
+        if none is not None and (values == none).any():
+            values = np.where(values == none, np.nan, values)
+        if values.ndim == 3 and values.shape[2] == 4 and np.ptp(values[:, :, 3]) == 0:
+            values = np.ascontiguousarray(values[:, :, :3])
+        limits = _stated_limits(image)
+    return Deep(values, mode, bits, limits)
 
 
 def _divided(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
@@ -124,29 +141,57 @@ def _stated_bits(image: ImageFile.ImageFile) -> int | None:
     return 12 if rawmode_of(image) == "I;12" else None
 
 
-def _grey(
+def _as_stored(image: ImageFile.ImageFile, values: NDArray[Any]) -> NDArray[Any]:
+    """Return values with the signs that Pillow does not know."""
+    if values.dtype == np.uint8:
+        return values.view(np.int8)
+    unsigned = values.dtype == np.int32 and _tag(image, _SAMPLE_FORMAT) != _SIGNED
+    return values.view(np.uint32) if unsigned else values
+
+
+def _numbers(
     image: ImageFile.ImageFile, values: NDArray[Any], bits: int | None
 ) -> tuple[NDArray[Any], str]:
-    signed = _tag(image, _SAMPLE_FORMAT) == _SIGNED
+    """Return stored numbers with high values in white, and their mode."""
     negative = _tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO
-    if values.dtype == np.uint8:
-        values = values.view(np.int8).astype(np.int32)
-    elif values.dtype == np.int32 and not signed:
-        values = values.view(np.uint32)
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 2**16:
         values = values.astype(np.uint16)
-        return ((1 << _depth(values, bits)) - 1 - values if negative else values), "L"
+        if _tag(image, _SAMPLE_FORMAT) == _SIGNED and _depth(values, bits) == _tag(image, _BITS):
+            values <<= 1  # one of the bits is the sign
+        if negative:
+            values = (1 << _depth(values, bits)) - 1 - values
+        return values, "L" if values.ndim == 2 else "RGBA"[: values.shape[2]]
     if negative:
         low, high = _range(values)
         values = low + high - values.astype(np.float64)
     return values, "F"
 
 
+def _no_data(image: ImageFile.ImageFile) -> float | None:
+    """Return the value that means that there is none, which maps and elevations have."""
+    try:
+        return float(str(_tag(image, _NO_DATA)).strip(" \0"))
+    except ValueError:
+        return None
+
+
+def _stated_limits(image: ImageFile.ImageFile) -> tuple[float, float] | None:
+    low, high = _tag(image, _LEAST), _tag(image, _MOST)
+    try:
+        limits = float(low), float(high)
+    except (TypeError, ValueError):
+        return None
+    return limits if -np.inf < limits[0] < limits[1] < np.inf else None
+
+
 def eight_bits(deep: Deep) -> Image.Image:
     """Return a deep picture with 8 bits a channel."""
-    values, mode, bits = deep
+    values, mode, bits, limits = deep
     if mode == "F":
-        return Image.fromarray(_stretched(values))
+        shown = _stretched(values[:, :, :3] if values.ndim == 3 else values, limits)
+        if values.ndim == 3 and values.shape[2] == 4:
+            shown = np.dstack([shown, _stretched(values[:, :, 3], None)])
+        return Image.fromarray(shown)
     channels = np.atleast_3d(values)
     colours = channels.shape[2] - mode.endswith("A")
     shown = np.empty(channels.shape, dtype=np.uint8)
@@ -163,9 +208,16 @@ def is_exact(values: NDArray[Any], shown: Image.Image) -> bool:
         return False
     eight = np.asarray(shown).reshape(values.shape)
     return any(
-        all((row == few * np.uint16(factor)).all() for row, few in zip(values, eight, strict=True))
+        all((values[some] == eight[some] * np.uint16(factor)).all() for some in _blocks(values))
         for factor in (1, 257)
     )
+
+
+def _blocks(values: NDArray[Any]) -> Iterator[slice]:
+    """Yield lines of a million values, so that copies take little memory."""
+    lines = max(1, 2**20 * len(values) // values.size)
+    for top in range(0, len(values), lines):
+        yield slice(top, top + lines)
 
 
 def _depth(values: NDArray[Any], bits: int | None) -> int:
@@ -176,10 +228,15 @@ def _depth(values: NDArray[Any], bits: int | None) -> int:
 
 
 def _range(values: NDArray[Any]) -> tuple[float, float]:
-    lines = [finite for line in values if (finite := line[np.isfinite(line)]).size]
-    if not lines:
+    blocks = (values[some] for some in _blocks(values))
+    ends = [
+        (float(finite.min()), float(finite.max()))
+        for block in blocks
+        if (finite := block[np.isfinite(block)]).size
+    ]
+    if not ends:
         return 0.0, 0.0
-    low, high = min(float(line.min()) for line in lines), max(float(line.max()) for line in lines)
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     if low >= 0 and values.dtype.kind == "f":
         for most in _RANGES:
             if most / 4 < high <= most:
@@ -187,31 +244,18 @@ def _range(values: NDArray[Any]) -> tuple[float, float]:
     return low, high
 
 
-def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _stretched(values: NDArray[Any], limits: tuple[float, float] | None) -> NDArray[np.uint8]:
+    """Return values from 0 to 255. Values that are not numbers become black."""
     low, high = _range(values)
+    if limits is not None and limits[0] <= low and high <= limits[1]:
+        low, high = limits
     if low == high:  # a single value, whose brightness is unknown
         return np.full(values.shape, 0 if low == 0 else 128, dtype=np.uint8)
-    grey = np.empty(values.shape, dtype=np.uint8)
-    for row, line in enumerate(values):
-        real = np.nan_to_num(line.astype(np.float64), posinf=high, neginf=low)
-        grey[row] = np.rint((real.clip(low, high) - low) * (255 / (high - low)))
-    return grey
-
-
-def rawmode_of(image: ImageFile.ImageFile) -> str:
-    """Return Pillow's name for how the values of a picture that is not loaded are stored."""
-    args = image.tile[0][3] if image.tile else ""
-    return str(args[0] if isinstance(args, tuple) else args)
-
-
-def in_rawmode(image: ImageFile.ImageFile, rawmode: str) -> ImageFile.ImageFile:
-    """Make Pillow read a picture that is not loaded as if its values had this raw mode."""
-    tiles: list[Any] = []
-    for tile in image.tile:
-        args = (rawmode, *tile[3][1:]) if isinstance(tile[3], tuple) else rawmode
-        tiles.append(tile._replace(args=args))
-    image.tile = tiles
-    return image
+    shown = np.empty(values.shape, dtype=np.uint8)
+    for some in _blocks(values):
+        real = np.nan_to_num(values[some].astype(np.float64), nan=low, posinf=high, neginf=low)
+        shown[some] = np.rint((real.clip(low, high) - low) * (255 / (high - low)))
+    return shown
 
 
 def _tag(image: ImageFile.ImageFile, tag: int) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ..work import ItemError
 from .decode import image_format, read_head
 from .listing import Kind
+from .opencv import quiet_opencv
 from .reasons import Reason
 
 Picture: TypeAlias = NDArray[np.uint8]
@@ -151,23 +151,11 @@ class Film:
         return picture
 
 
-#: FFmpeg and OpenCV read their settings for messages from the process.
-_opening = threading.Lock()
-
-
 def _open(path: str, n_threads: int) -> Any:
     """Open a video, and keep the messages of FFmpeg and OpenCV off the terminal."""
-    import cv2
-
-    with _opening:
+    with quiet_opencv() as cv2:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-        logs = cv2.utils.logging
-        level = logs.getLogLevel()
-        logs.setLogLevel(logs.LOG_LEVEL_SILENT)
-        try:
-            capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, n_threads])
-        finally:
-            logs.setLogLevel(level)
+        capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, n_threads])
     if not capture.isOpened():
         raise ItemError(Reason.NO_FRAME)
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)

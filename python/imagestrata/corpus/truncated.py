@@ -54,6 +54,8 @@ class Cut:
         nearest one above.
     other : bytes, optional
         The same file with other bytes in the place of the missing ones.
+    orientation : int, optional
+        The EXIF orientation, if it is removed from ``data``.
     share : float
         The share of lines that the file has. It is known once they are completed.
     """
@@ -64,6 +66,7 @@ class Cut:
     bottom_up: bool = False
     rows: list[int] | None = None
     other: bytes | None = None
+    orientation: int | None = None
     share: float = 0.0
 
     def complete(self, image: Image.Image, deep: bool) -> Image.Image:
@@ -206,6 +209,8 @@ def _gif(data: bytes) -> Cut | None:
         at += 1
     top, width, height, flags = struct.unpack_from("<HHHB", data, at + 3)
     start = at + 10 + palette_bytes(flags)
+    if data[at] != 0x2C or data[start] > 8:
+        return None
     codes, place, last = [], start + 1, start
     while place < len(data):
         if not data[place]:
@@ -214,7 +219,7 @@ def _gif(data: bytes) -> Cut | None:
         codes.append(data[place + 1 : place + 1 + data[place]])
         place += data[place] + 1
     lines = min(_unpacked(b"".join(codes), data[start], width * height) // width, height)
-    if data[at] != 0x2C or not lines:
+    if not lines:
         return None
     (screen,) = struct.unpack_from("<H", data, 8)
     stated = bytearray(data)
@@ -224,7 +229,7 @@ def _gif(data: bytes) -> Cut | None:
     if not flags & _INTERLACED:
         return Cut(bytes(stated), top + lines, max(screen, top + height))
     stated[at + 9] ^= _INTERLACED
-    if lines < height // 2 or height < screen:
+    if 2 * lines < height or height < screen:
         return None
     order = [*range(0, height, 8), *range(4, height, 8), *range(2, height, 4), *range(1, height, 2)]
     places = {line: place for place, line in enumerate(order[:lines])}
@@ -310,7 +315,8 @@ def _bmp(data: bytes) -> Cut | None:
 
 def _tiff(data: bytes) -> Cut | None:
     image = Tiff(BytesIO(data))
-    tags, (width, height) = image.tag_v2, image.size
+    tags = image.tag_v2
+    width, height = tags[256], tags[257]
     if tags.get(284, 1) != 1 and tags.get(277, 1) > 1:
         return None  # each colour is stored apart, and the last are missing
     plain = image.tile[0].codec_name == "raw"
@@ -328,13 +334,18 @@ def _tiff(data: bytes) -> Cut | None:
         lines += max(0, len(data) - offsets[inside]) // line
     if not 0 < lines < height or max(ends) > _MOST_GROWTH * len(data):
         return None
+    turn = tags.get(_ORIENTATION, 1)
+    data = _with_tag(data, _ORIENTATION, 1)  # or Pillow would turn the picture before we see it
     if plain:
-        return Cut(data + bytes(max(ends) - len(data)), lines)
-    return Cut(_with_height(data, lines), lines, height)
+        return Cut(data + bytes(max(ends) - len(data)), lines, orientation=turn)
+    return Cut(_with_tag(data, 257, lines), lines, height, orientation=turn)
 
 
-def _with_height(data: bytes, height: int) -> bytes:
-    """Return a TIFF whose first directory states another number of lines."""
+_ORIENTATION = 274
+
+
+def _with_tag(data: bytes, tag: int, value: int) -> bytes:
+    """Return a TIFF whose first directory has another value of a tag that it contains."""
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     at, width, address, count = (8, 20, "Q", "Q") if big else (4, 12, "I", "H")
@@ -342,8 +353,8 @@ def _with_height(data: bytes, height: int) -> bytes:
     (n,) = struct.unpack_from(order + count, data, start)
     stated = bytearray(data)
     for entry in range(start + struct.calcsize(count), len(data), width)[:n]:
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag == 257:
+        found, kind = struct.unpack_from(order + "HH", data, entry)
+        if found == tag:
             number = {3: "H", 4: "I", 16: "Q"}[kind]
-            struct.pack_into(order + number, stated, entry + (12 if big else 8), height)
+            struct.pack_into(order + number, stated, entry + (12 if big else 8), value)
     return bytes(stated)
