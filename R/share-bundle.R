@@ -1,5 +1,8 @@
 #' Write a bundle for the replication of a study, without pictures, paths or names
 #'
+#' With `thumbnails = TRUE` it is a run folder for colleagues who may see the images but do not have
+#' the files: it also contains small copies of them, and the gallery.
+#'
 #' Writes ids, embeddings, clusters, the sample, the drawn pairs, ratings, and the settings and
 #' versions of every step to a folder that you can share. A `README.txt` in it lists the contents.
 #'
@@ -50,10 +53,17 @@
 #' @param new_ids Give images new random ids, and leave out the sizes of pictures and files?
 #' @param key The CSV file for the key to the new ids. By default `<name of out>-key.csv` beside
 #'   the run folder. Whoever has it can undo the new ids: never share it.
+#' @param thumbnails Include small copies of the images: JPEG files without metadata, whose longer
+#'   side has at most 320 pixels, and the gallery (`gallery/index.html`)? Galleries, montages,
+#'   [find_images()], coding sheets and pages for annotators then show these copies. `noise` and
+#'   `projection` are then refused, since the images can be seen.
+#' @param exclude With `thumbnails`: images of which no copy is included, as in [export_packets()].
+#'   Their rows remain, since estimates need them.
 #' @inheritParams scan_images
 #'
-#' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read it.
-#'   A warning always says what embeddings reveal.
+#' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read it,
+#'   and further steps can be stored in it. A warning always says what embeddings reveal, and of how
+#'   many images there are small copies.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -70,7 +80,10 @@ share_bundle <- function(run,
                          projection = NULL,
                          new_ids = FALSE,
                          key = NULL,
+                         thumbnails = FALSE,
+                         exclude = NULL,
                          overwrite = FALSE,
+                         progress = TRUE,
                          ...) {
   check_dots(...)
   run <- check_existing(run, "run")

@@ -49,6 +49,7 @@ FILLED = {
     "predict": {"images", "model"},
     "read-text": {"images", "out"},
     "reduce": {"embeddings", "out"},
+    "relink": {"run", "images"},
     "run": {
         "images",
         "out",

@@ -66,6 +66,7 @@ STEPS = {
     "sweep": "tune",
     "assign": "sweep",
     "share": "assign",
+    "share with copies": "assign",
     "scan again": "assign",
     "embed again": "assign",
     "cluster again": "assign",
@@ -89,10 +90,10 @@ STEPS = {
 ASKING = {"describe": 4, "embed-text": 4, "tag by a service": 4}
 
 #: What others get: once there, it is not made again by the same command.
-EXPORTS = ["pairs", "assign", "share"]
+EXPORTS = ["pairs", "assign", "share", "share with copies"]
 
 #: Those without a lock of their own on the run folder: they read it, and write one file or folder.
-UNLOCKED = ["assign", "predict", "share", "tune-model"]
+UNLOCKED = ["assign", "predict", "share", "share with copies", "tune-model"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,9 @@ class World:
             "sweep": ["sweep", out, "--value", 2, "--value", 3, "--value", 4, "-q"],
             "assign": ["assign", out, "--n-images", 2, "-q"],
             "share": ["share", out, out.with_name(f"{out.name}-bundle")],
+            "share with copies": [
+                *("share", out, out.with_name(f"{out.name}-bundle"), "--thumbnails", "-q"),
+            ],
             # Which replace what is there: the first finds the same images.
             "scan again": [
                 *("scan", self.corpus, "--out", out),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import shutil
 import socket
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,14 @@ from imagestrata import (
     Clustering,
     Embeddings,
     ImagestrataError,
+    assign_annotators,
     cluster_images,
     embed_images,
+    export_packets,
+    find_images,
+    image_gallery,
+    plot_montage,
+    relink,
     sample_images,
     sample_pairs,
     scan_images,
@@ -33,9 +41,10 @@ from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.vectors import as_vectors
 from imagestrata.files import file_hash
 from imagestrata.rows import unit_rows
-from imagestrata.sampling.pairs import pair_id
+from imagestrata.sampling.pairs import pair_id, read_drawn_pairs
 from imagestrata.sampling.sample import read_sample
 from imagestrata.share.bundle import MANIFEST, WARNING, linked_share, protected_matrix
+from pages import wait_until
 
 #: What a picture must not tell, in its EXIF.
 SECRETS = {0x013B: "Quetzal Photographer", 0x010E: "Geheimnis: at home", 0x8298: "Copyright Zebu"}
@@ -430,3 +439,162 @@ def test_the_warning_is_one_that_can_be_silenced(run, tmp_path):
         warnings.simplefilter("always")
         share_bundle(run, tmp_path / "bundle")
     assert [str(one.message) for one in said] == [WARNING]
+
+
+# ---- small copies ----
+
+
+@pytest.fixture
+def shown(run, tmp_path) -> Path:
+    """A bundle with small copies, after the run and its images are out of reach."""
+    project = tmp_path / "study-of-narwhals"
+    shutil.copytree(run.parent, project)
+    with pytest.warns(UserWarning, match=f"small copies of {N} images: give it only to people"):
+        bundle = share_bundle(project / "run", tmp_path / "bundle", thumbnails=True, progress=False)
+    shutil.rmtree(project)
+    return bundle
+
+
+@pytest.fixture
+def hidden(run) -> Iterator[None]:
+    """The run and its images are not there."""
+    away = run.parent.rename(run.parent.with_name("away"))
+    yield
+    away.rename(run.parent)
+
+
+def test_a_bundle_with_small_copies_tells_no_path_and_no_metadata(run, tmp_path):
+    bundle = tmp_path / "bundle"
+    with pytest.warns(UserWarning, match="small copies"):
+        share_bundle(run, bundle, thumbnails=True, progress=False)
+    told = every_byte(bundle)
+    for secret in what_must_not_be_told(run) | {str(tmp_path), str(run.parent.parent)}:
+        assert secret.encode() not in told, secret
+    assert b"Exif" not in told and b"http://ns.adobe.com" not in told
+    assert not [path for path in bundle.rglob("*") if path.suffix == ".png" or path.is_symlink()]
+    assert not (bundle / ".lock").exists() and not [*tmp_path.glob(".bundle*")]
+    described = json.loads((bundle / "run.json").read_text())["steps"]
+    assert {*described} == {"scan", "embed", "cluster", "sample", "pairs", "gallery"}
+    assert all("machine" not in step and "written_in" not in step for step in described.values())
+    times = re.findall(r'"(?:started|finished)": "([^"]*)"', (bundle / "run.json").read_text())
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", time) for time in times)
+    sizes = [Image.open(path).size for path in bundle.rglob("*.jpg")]
+    assert len(sizes) == N and all(max(size) <= 320 for size in sizes)
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    assert manifest["thumbnails"] == N
+    listed = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    assert {*manifest["sha256"]} == listed - {MANIFEST}
+
+
+def test_everything_that_shows_images_works_without_them(shown, hidden, tmp_path):
+    bundle = shown.rename(tmp_path / "received")
+    clustering = Clustering.load(bundle)
+    assert all(Path(path).is_relative_to(bundle) for path in clustering.images["path"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # The page is there, and further steps belong to the results of the bundle.
+        before = (bundle / "gallery" / "index.html").stat().st_mtime_ns
+        sample = read_sample(bundle)
+        page = image_gallery(clustering, bundle, sample=sample, view=False, progress=False)
+        assert page.stat().st_mtime_ns == before
+        image_gallery(clustering, tmp_path / "own", view=False, progress=False)
+        plot_montage(clustering, bundle / "montage.png")
+        packets = assign_annotators(sample, ["a"], n_images=2, out=bundle)
+        pairs = read_drawn_pairs(bundle)
+        cluster_images(
+            Embeddings.load(bundle), "kmeans", n_clusters=2, progress=False,
+            out=bundle / "variants" / "two",
+        )  # fmt: skip
+    for table, columns in ((find_images(clustering), ["path"]), (sample, ["path"]),
+                           (packets, ["path"]), (pairs, ["path_a", "path_b"])):  # fmt: skip
+        assert table[columns].map(lambda path: Path(path).is_file()).all(axis=None)
+    missing = f"originals of {len(sample)} of {len(sample)} images are missing: small copies"
+    with pytest.warns(UserWarning, match=missing):
+        export_packets(packets, tmp_path / "pages", progress=False)
+    montage = np.asarray(Image.open(bundle / "montage.png").convert("RGB")).astype(int)
+    assert (np.ptp(montage, axis=2) > 40).mean() > 0.1  # coloured pictures, not grey fields
+
+
+def test_the_same_calls_read_what_is_in_the_bundle(shown, hidden):
+    """The clusters, and the sample, with the paths of the small copies."""
+    embeddings, clustering = Embeddings.load(shown), Clustering.load(shown)
+    again = cluster_images(
+        embeddings, "kmeans", n_clusters=5, normalize="l2", out=shown, progress=False
+    )
+    pd.testing.assert_frame_equal(again.images, clustering.images)
+    before = (shown / "sample.csv").read_bytes()
+    drawn = sample_images(clustering, out=shown)
+    assert (shown / "sample.csv").read_bytes() == before
+    assert drawn["path"].map(lambda path: Path(path).is_file()).all()
+
+
+@pytest.mark.browser
+def test_its_gallery_opens_by_a_double_click(shown, hidden, visit, tmp_path):
+    bundle = shown.rename(tmp_path / "received bundle")
+    visit.goto((bundle / "gallery" / "index.html").as_uri())
+    wait_until(
+        visit,
+        "document.querySelectorAll('.tile img').length > 0 && "
+        "[...document.querySelectorAll('.tile img')].slice(0, 5).every((i) => i.naturalWidth > 0)",
+    )
+    assert visit.locator(".missing").count() == 0
+    assert f"The originals of {N} images are not here" in visit.locator("main").text_content()
+    assert visit.title().startswith("bundle")
+    visit.locator(".tile .open").first.click()
+    wait_until(visit, "document.getElementById('large').naturalWidth > 0")
+    assert "this is its thumbnail" in visit.locator("#note").text_content()
+
+
+def test_excluded_images_have_no_copy(run, tmp_path):
+    """Their rows remain, and an entry that fits no image is refused before anything is written."""
+    ids = Embeddings.load(run).images["image_id"]
+    with pytest.warns(UserWarning, match=f"small copies of {N - 2} images"):
+        bundle = share_bundle(
+            run, tmp_path / "bundle", thumbnails=True, exclude=[*ids[:2]], progress=False
+        )
+    assert {path.stem for path in bundle.rglob("*.jpg")} == {*ids[2:]}
+    clustering = Clustering.load(bundle)
+    assert len(clustering.images) == N and clustering.images["path"].isna().sum() == 2
+    assert f"small copies of {N - 2} images" in (bundle / "README.txt").read_text()
+    with pytest.raises(ImagestrataError, match="fit no image"):
+        share_bundle(run, tmp_path / "other", thumbnails=True, exclude=["typo"], progress=False)
+    assert not (tmp_path / "other").exists()
+
+
+def test_copies_of_the_gallery_are_used_where_originals_are_gone(run, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(run.parent, project)
+    clustering = Clustering.load(project / "run")
+    image_gallery(clustering, project / "run", view=False, progress=False)
+    stored = {path.name: path.read_bytes() for path in (project / "run").rglob("*.jpg")}
+    shutil.rmtree(project / "private collection")
+    with pytest.warns(UserWarning, match=f"small copies of {N} images"):
+        bundle = share_bundle(project / "run", tmp_path / "bundle", thumbnails=True, progress=False)
+    assert {path.name: path.read_bytes() for path in bundle.rglob("*.jpg")} == stored
+
+
+def test_new_ids_name_the_copies_as_well(run, tmp_path):
+    with pytest.warns(UserWarning, match="small copies"):
+        bundle = share_bundle(
+            run, tmp_path / "bundle", thumbnails=True, new_ids=True, key=tmp_path / "key.csv",
+            progress=False,
+        )  # fmt: skip
+    told = every_byte(bundle)
+    assert not any(one.encode() in told for one in Embeddings.load(run).images["image_id"])
+    paths = Clustering.load(bundle).images["path"]
+    assert all(Path(path).is_file() for path in paths)
+
+
+def test_protection_and_copies_exclude_each_other(run, tmp_path):
+    with pytest.raises(ImagestrataError, match=r"noise=1\.0 has no effect with"):
+        share_bundle(run, tmp_path / "bundle", thumbnails=True, noise=1)
+    with pytest.raises(ImagestrataError, match=r"exclude=.* has no effect without"):
+        share_bundle(run, tmp_path / "bundle", exclude=["a"])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_whoever_has_the_files_can_relink_a_bundle(run, shown):
+    """The paths are then those of the originals again."""
+    relink(shown, run.parent / "private collection", progress=False)
+    paths = Clustering.load(shown).images["path"]
+    assert all(Path(path).parent == run.parent / "private collection" for path in paths)

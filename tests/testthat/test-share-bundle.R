@@ -41,3 +41,44 @@ test_that("a bundle is read as a run is, and holds no path", {
   expect_error(share_bundle(run, out), "already holds a bundle", class = "imagestrata_error")
   expect_error(share_bundle(run, file.path(run, "x")), "run folder", class = "imagestrata_error")
 })
+
+test_that("a bundle with small copies is a run folder without the originals", {
+  skip_if_no_core()
+  place <- withr::local_tempdir()
+  images <- file.path(place, "images")
+  dir.create(images)
+  file.copy(utils::head(list.files(imagestrata_example("images"), full.names = TRUE), 20), images)
+  run <- file.path(place, "run")
+  clustering <- cluster_images(
+    images,
+    method = "kmeans", n_clusters = 3, encoder = "hog", out = run, progress = FALSE
+  )
+  drawn <- sample_images(clustering, n_per_cluster = 2, out = run)
+  bundle <- file.path(withr::local_tempdir(), "bundle")
+  hidden <- clustering$image_id[1]
+  expect_warning(
+    suppressMessages(
+      share_bundle(run, bundle, thumbnails = TRUE, exclude = hidden, progress = FALSE)
+    ),
+    "small copies of 19 images"
+  )
+  unlink(place, recursive = TRUE)
+  moved <- file.path(withr::local_tempdir(), "received")
+  file.rename(bundle, moved)
+  shared <- read_clustering(moved)
+  expect_equal(sum(file.exists(shared$path) %in% TRUE), 19)
+  expect_equal(shared$image_id[is.na(shared$path)], hidden)
+  expect_s3_class(plot_montage(shared), "ggplot")
+  expect_true(any(file.exists(find_images(shared)$path)))
+  again <- sample_images(shared, n_per_cluster = 2, out = moved)
+  expect_setequal(again$image_id, drawn$image_id)
+  suppressMessages(page <- image_gallery(shared, moved, again, view = FALSE, progress = FALSE))
+  expect_equal(unclass(page), file.path(moved, "gallery", "index.html"))
+  packets <- assign_annotators(again, "a", n_images = 2)
+  expect_warning(
+    suppressMessages(
+      export_packets(packets, file.path(withr::local_tempdir(), "pages"), progress = FALSE)
+    ),
+    "originals of .* images are missing"
+  )
+})

@@ -90,7 +90,10 @@ def share(
         list[Path] | None, typer.Option(help="A file with ratings, as read_ratings() takes it.")
     ] = None,
 ) -> Said:
-    """Write a folder with which others can check a study, without images, paths or names."""
+    """Write a folder with which others can check a study, without images, paths or names.
+
+    With --thumbnails it contains small copies of the images, for colleagues who may see them.
+    """
     rated = imagestrata.read_ratings([*ratings]) if ratings else None
     bundle = imagestrata.share_bundle(run_folder, out, ratings=rated, **settings("share_bundle"))
     return {"bundle": str(bundle)}, f"Bundle: {bundle}"

@@ -130,6 +130,7 @@ HELP = {
     "terms": "The number of words of a text that count (tfidf).",
     "threshold": 'The lowest probability of a label, or "calibrated".',
     "thumbnail": "The longer side of images on the page, in pixels.",
+    "thumbnails": "Include small copies of the images, for people who may see them.",
     "timeout": "The longest time to wait for an answer, in seconds.",
     "to": "The tool of the annotators: page, qualtrics, labelstudio or csv.",
     "tokens_per_image": "Tokens per image, for the estimate of the cost.",

@@ -161,7 +161,8 @@ def _known(folder: Path) -> tuple[Path, pd.DataFrame]:
     table = read_table(home / product)
     if "path" not in table:  # a bundle
         table["path"] = None
-    rows = located(table, home, step, small=False).assign(was=table["path"].fillna(""))
+    rows = located(table, home, step, small=False)
+    rows = rows.assign(path=rows["path"].fillna(""), was=table["path"].fillna(""))
     if "bytes" not in rows:
         rows["bytes"] = None
     rows = rows.dropna(subset="image_id")
@@ -275,7 +276,8 @@ def _tail(path: str, depth: int = 1) -> str:
 def _is_there(path: str, size: Any) -> bool:
     """Return whether a file exists and has a size, if that is known."""
     try:
-        return bool(pd.isna(size) or size == Path(path).stat().st_size) and Path(path).exists()
+        found = Path(path).stat().st_size
+        return path != "" and bool(pd.isna(size) or size == found)
     except (OSError, ValueError):
         return False
 

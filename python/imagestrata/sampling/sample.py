@@ -218,6 +218,12 @@ def from_sample(out: str | os.PathLike[str] | None, sample: pd.DataFrame) -> str
     return part_of(out, "sample", sample_fingerprint(sample), are_drawn)
 
 
+def sample_inputs(clustering: Clustering, shares: str) -> str:
+    """Fingerprint of the inputs of a sample of a clustering."""
+    images = _check_images(clustering, shares)
+    return _inputs(images, clusters_fingerprint(images), shares)
+
+
 def _inputs(images: pd.DataFrame, clusters: str, shares: str) -> str:
     """Fingerprint of the inputs of a sample: clusters, shares, and names of columns."""
     counts = pd.to_numeric(images.sort_values("image_id")[shares]).astype(float)

@@ -1,4 +1,4 @@
-"""Share a study without its images."""
+"""Share a study without its images, or with small copies of them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,40 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.base import centroid_distances, centroids
-from ..clustering.clustering import Clustering
+from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..clustering.silhouette import pick_measure, silhouettes
 from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
+from ..corpus.scan import read_scanned
+from ..corpus.small import longer_side, small_file, small_folder
 from ..embeddings.embeddings import Embeddings
+from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
-from ..files import file_hash, make_folder, write_json, write_table, write_text
-from ..provenance import find_step, read_table, require_step, step_folder, table_hashes, version
+from ..explore.gallery import image_gallery
+from ..explore.thumbnails import make_thumbnails
+from ..files import ensure_folder, file_hash, make_folder, write_json, write_table, write_text
+from ..lock import lock_folder
+from ..names import Exclude, excluded
+from ..progress import Progress
+from ..provenance import (
+    find_step,
+    fingerprint,
+    read_run,
+    read_table,
+    require_step,
+    step_folder,
+    table_hashes,
+    version,
+)
 from ..rows import as_rows
-from ..sampling.pairs import pair_id, read_drawn_pairs
-from ..sampling.sample import read_sample
+from ..sampling.pairs import pair_id, pairs_fingerprint, read_drawn_pairs
+from ..sampling.sample import read_sample, sample_fingerprint, sample_inputs
+from ..steps import step_kinds
 from ..tables import check_table
-from ..validate import check_bool, check_float, check_int, check_path
+from ..validate import check_bool, check_float, check_idle, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, shortened
+from ..work import Failed, warn_of
 
 #: The file that identifies a bundle and contains the hashes of its files; written last.
 MANIFEST = "bundle.json"
@@ -81,6 +100,9 @@ _NAMING = ("group", "item", "dimension")
 #: Columns that hold ids of images, in any table.
 _IDS = ("image_id", "duplicate_of", "image_a", "image_b")
 
+#: The height at which a gallery shows the small copies of a bundle: the default.
+_HEIGHT = 160
+
 #: The largest number of images on which the attack is measured.
 _ATTACKED = 1000
 
@@ -105,9 +127,15 @@ def share_bundle(
     projection: int | None = None,
     new_ids: bool = False,
     key: str | os.PathLike[str] | None = None,
+    thumbnails: bool = False,
+    exclude: Exclude = None,
     overwrite: bool = False,
+    progress: Progress = True,
 ) -> Path:
     """Write a folder with which others can check a study, without images, paths or names.
+
+    With ``thumbnails`` it is a run folder for colleagues who may see the images but do not have the
+    files.
 
     Parameters
     ----------
@@ -133,14 +161,24 @@ def share_bundle(
     key : path, optional
         The CSV file for the key to the new ids; by default ``<name of out>-key.csv`` beside the
         run folder. The key reveals the original ids: never share it.
+    thumbnails : bool, default False
+        Include small copies of the images: JPEG files without metadata, whose longer side has at
+        most 320 pixels, and the gallery. Galleries, montages, :func:`find_images`, coding sheets
+        and pages for annotators then show these copies.
+    exclude : sequence of str, path of a file, or DataFrame, optional
+        With ``thumbnails``: images of which no copy is included, as in :func:`export_packets`.
+        Their rows remain, since estimates need them.
     overwrite : bool, default False
         Replace an earlier bundle in ``out``.
+    progress : bool or callable, default True
+        See :data:`imagestrata.progress.Progress`.
 
     Returns
     -------
     Path
         The folder. :meth:`Embeddings.load` and :meth:`Clustering.load` read it, and its
-        ``README.txt`` lists the content.
+        ``README.txt`` lists the content. It is a run folder, so that further steps can be stored
+        in it. With thumbnails, ``gallery/index.html`` opens in a browser.
 
     Raises
     ------
@@ -153,7 +191,7 @@ def share_bundle(
     -----
     UserWarning
         Always, about what embeddings reveal; with ``new_ids`` also the share of images that can
-        still be linked to their files.
+        still be linked to their files; with ``thumbnails`` the number of images that can be seen.
 
     Notes
     -----
@@ -204,6 +242,17 @@ def share_bundle(
     if projection is not None:
         projection = check_int("projection", projection, minimum=1)
     new_ids, overwrite = check_bool("new_ids", new_ids), check_bool("overwrite", overwrite)
+    thumbnails = check_bool("thumbnails", thumbnails)
+    if thumbnails:
+        check_idle(
+            f"with {arg('thumbnails', True)}: the images can be seen",
+            noise=(noise, None),
+            projection=(projection, None),
+        )
+    else:
+        check_idle(
+            f"without {arg('thumbnails', True)}: no image is included", exclude=(exclude, None)
+        )
     require_step(source, "embed")
     target = _check_target(source, check_path("out", out), overwrite)
     key_file = _check_key(key, source, target, new_ids, overwrite)
@@ -222,6 +271,11 @@ def share_bundle(
     codes = _codes(tables, embeddings, new_ids)
     if new_ids and "images.parquet" in tables:
         tables["images.parquet"] = tables["images.parquet"].drop(columns=[*_SIZES])
+    shown = _shown(source, embeddings.images, exclude) if thumbnails else None
+    if shown is not None:
+        for name in ("sample.csv", "pairs.csv"):
+            if name in tables:
+                tables[name] = _with_empty_paths(tables[name])
     protected = {"noise": noise, "projection": projection, "new_ids": new_ids}
     linked = None
     own, embeddings = embeddings, _shared_embeddings(embeddings, codes, given, noise, projection)
@@ -232,25 +286,37 @@ def share_bundle(
         )
     clustering = _shared_clustering(source, steps, embeddings, codes, given)
 
-    building = target.with_name(f".{target.name}.tmp")
+    workshop = target.with_name(f".{target.name}.tmp")
+    building = workshop / target.name  # the name is the title of the gallery
+    lock = lock_folder(make_folder(workshop))
     shutil.rmtree(building, ignore_errors=True)  # of a killed process
     try:
         make_folder(building)
+        tables = {name: _recoded(table, codes) for name, table in tables.items()}
         for name, table in tables.items():
-            write_table(building / name, _recoded(table, codes))
+            write_table(building / name, table)
         embeddings.save(building)
         if clustering is not None:
             clustering.save(building)
+        _connect(steps, tables, embeddings, clustering)
         for name, entry in steps.items():
             entry["sha256"] = table_hashes(building, name)
         write_json(building / "run.json", {"imagestrata": version(), "steps": steps})
-        write_text(building / "README.txt", _readme(building, protected, len(embeddings), linked))
+        n_shown = None
+        if shown is not None:
+            n_shown = _write_copies(source, shown, codes, building, progress)
+            _write_gallery(building)
+        readme = _readme(building, protected, len(embeddings), linked, n_shown)
+        write_text(building / "README.txt", readme)
         hashes = {
             path.relative_to(building).as_posix(): file_hash(path)
             for path in sorted(building.rglob("*"))
             if path.is_file()
         }
-        manifest = {"imagestrata": version(), "protection": protected, "sha256": hashes}
+        manifest: dict[str, Any] = {"imagestrata": version(), "protection": protected}
+        manifest["sha256"] = hashes
+        if n_shown is not None:
+            manifest["thumbnails"] = n_shown
         write_json(building / MANIFEST, manifest)
         if key_file is not None:
             pairs = pd.DataFrame({"image_id": list(codes), "shared_id": list(codes.values())})
@@ -259,8 +325,9 @@ def share_bundle(
             shutil.rmtree(target)
         building.replace(target)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
-    warn(_warning(linked))
+        del lock
+        shutil.rmtree(workshop, ignore_errors=True)
+    warn(_warning(linked, n_shown))
     return target
 
 
@@ -303,12 +370,28 @@ def linked_share(
     return hits / max(1, len(attacked))
 
 
-def _warning(linked: float | None) -> str:
-    """What embeddings reveal, with the share of images that are linked despite new ids."""
-    return WARNING if linked is None else (
-        f"{WARNING} Anybody with the files can link {linked:.0%} of the images to their vectors "
-        "here, although the ids are new."
-    )  # fmt: skip
+def _warning(linked: float | None, n_shown: int | None) -> str:
+    """What the bundle reveals.
+
+    Parameters
+    ----------
+    linked : float or None
+        The share of images that are linked despite new ids.
+    n_shown : int or None
+        The number of images of which the bundle has small copies.
+    """
+    told = WARNING
+    if linked is not None:
+        told += (
+            f" Anybody with the files can link {linked:.0%} of the images to their vectors here, "
+            "although the ids are new."
+        )
+    if n_shown is not None:
+        told += (
+            f" The bundle shows small copies of {plural(n_shown, 'image')}: give it only to people "
+            "who may see them."
+        )
+    return told
 
 
 def _check_columns(columns: Sequence[str] | None) -> list[str]:
@@ -550,6 +633,91 @@ def _recoded(table: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
+def _connect(
+    steps: dict[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    embeddings: Embeddings,
+    clustering: Clustering | None,
+) -> None:
+    """Record the results of the bundle's steps, so that further steps can use them."""
+    results: dict[str, str] = {"embed": embeddings_fingerprint(embeddings)}
+    if "scan" in steps:
+        scanned = tables["images.parquet"]
+        results["scan"] = fingerprint(scanned.loc[scanned["status"] == "ok", "image_id"].tolist())
+    if clustering is not None:
+        results["cluster"] = clusters_fingerprint(clustering.images)
+        steps["cluster"]["inputs"] = results["embed"]
+    if "sample" in steps:
+        results["sample"] = sample_fingerprint(tables["sample.csv"])
+        shares = steps["sample"]["settings"]["shares"]
+        if clustering is not None and shares in clustering.images:
+            steps["sample"]["inputs"] = sample_inputs(clustering, shares)
+    if "pairs" in steps:
+        results["pairs"] = pairs_fingerprint(tables["pairs.csv"])
+    for name, entry in steps.items():
+        bases = [base for base in step_kinds()[name].after if base in results]
+        entry |= {"result": results[name], "made_from": {base: results[base] for base in bases}}
+
+
+def _with_empty_paths(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns for the paths of small copies, which readers fill in."""
+    paths = {"image_id": "path", "image_a": "path_a", "image_b": "path_b"}
+    there = [path for image_id, path in paths.items() if image_id in table]
+    empty = pd.Series([None] * len(table), index=table.index, dtype="str")
+    return table.assign(**dict.fromkeys(there, empty))
+
+
+def _shown(source: Path, images: pd.DataFrame, exclude: Exclude) -> pd.DataFrame:
+    """The images of which the bundle has small copies."""
+    scanned = step_folder(source, "scan") / "images.parquet"
+    known = read_scanned(source) if scanned.is_file() else images
+    hidden = excluded(known, exclude, "the run")
+    return images.loc[~images["image_id"].isin(hidden), ["image_id", "path"]]
+
+
+def _write_copies(
+    source: Path, images: pd.DataFrame, codes: Mapping[str, str], building: Path, progress: Progress
+) -> int:
+    """Write small copies of images, those of the run's gallery if it has some; return how many."""
+    made_in = building.with_name(f"{building.name}-copies")
+    shutil.rmtree(made_in, ignore_errors=True)
+    homes = dict.fromkeys([source, step_folder(source, "scan")])
+    for image_id in filter(is_content_hash, images["image_id"].astype(str)):
+        target = small_file(made_in, image_id)
+        for home in homes:
+            found = small_file(small_folder(home, _HEIGHT), image_id)
+            if found.is_file():
+                ensure_folder(target.parent)
+                shutil.copyfile(found, target)
+    made = make_thumbnails(images, made_in, longer_side(_HEIGHT), progress)
+    lost = [one.reason for one in made if isinstance(one, Failed)]
+    for image_id, one in zip(images["image_id"], made, strict=True):
+        if not isinstance(one, Failed):
+            target = small_file(small_folder(building, _HEIGHT), codes[str(image_id)])
+            ensure_folder(target.parent)
+            small_file(made_in, one.name).replace(target)
+    warn_of(lost, len(images), "copied")
+    return len(images) - len(lost)
+
+
+def _write_gallery(building: Path) -> None:
+    """Write the gallery of a bundle with clusters, and remove who made it, when and where."""
+    if "cluster" not in read_run(building)["steps"]:
+        return
+    sample = read_sample(building) if (building / "sample.csv").is_file() else None
+    clustering = Clustering.load(building)
+    image_gallery(
+        clustering, building, sample=sample, thumbnail=_HEIGHT, view=False, progress=False
+    )
+    run = read_run(building)
+    entry = run["steps"]["gallery"]
+    kept = ("settings", "inputs", "made_from", "versions", "counts", "sha256", "originals")
+    days = {name: _day(entry[name]) for name in ("started", "finished")}
+    run["steps"]["gallery"] = days | {name: entry[name] for name in kept}
+    write_json(building / "run.json", run)
+    (building / ".lock").unlink(missing_ok=True)
+
+
 def _shared_embeddings(
     embeddings: Embeddings,
     codes: Mapping[str, str],
@@ -630,7 +798,13 @@ def _shared_clustering(
     return replace(clustering, images=images, clusters=clusters, centroids=means, settings=settings)
 
 
-def _readme(folder: Path, protected: Mapping[str, Any], n_images: int, linked: float | None) -> str:
+def _readme(
+    folder: Path,
+    protected: Mapping[str, Any],
+    n_images: int,
+    linked: float | None,
+    n_shown: int | None,
+) -> str:
     """The README of the bundle, for its recipients."""
     there = {
         "images.parquet": "every file that was scanned, with its status and reason",
@@ -640,6 +814,7 @@ def _readme(folder: Path, protected: Mapping[str, Any], n_images: int, linked: f
         "sample.csv": "the images that were drawn, with weights",
         "pairs.csv": "the pairs of images that were drawn, with probabilities",
         "ratings.csv": "the answers of respondents, whose numbers are random",
+        "gallery": f"small copies of {n_shown} images; index.html shows the clusters in a browser",
         "run.json": "settings of each step, and versions of the software",
     }
     listed = "\n".join(
@@ -664,15 +839,16 @@ def _readme(folder: Path, protected: Mapping[str, Any], n_images: int, linked: f
     )
     changed = f"The embeddings are {vectors}. Silhouettes and distances are\n"
     changed = f"{changed}computed from these vectors.\n\n" if vectors else ""
-    return f"""A study of images, without the images
+    without = "no images" if n_shown is None else "small copies of images, no originals"
+    return f"""A study of images, without the {"images" if n_shown is None else "originals"}
 
-Made with imagestrata {version()}. It contains no images, no paths and no names of files.
+Made with imagestrata {version()}. It contains {without}, no paths and no names of files.
 
 {listed}
 
 {ids}
 
-{changed}{textwrap.fill(_warning(linked), 96)}
+{changed}{textwrap.fill(_warning(linked, n_shown), 96)}
 
 In Python:
   from imagestrata import Clustering, Embeddings
