@@ -3,22 +3,31 @@
 
 progress_bar <- function(progress, frame = parent.frame()) {
   if (is.function(progress)) {
-    return(guarded(progress))
+    return(guarded(\(step, done, total, pace) progress(step, done, total)))
   }
   if (!check_flag(progress, "progress", call = frame)) {
     return(FALSE)
   }
   bar <- NULL
   current <- ""
-  guarded(function(step, done, total) {
+  guarded(function(step, done, total, pace) {
     if (step != current) {
       current <<- step
-      bar <<- cli::cli_progress_bar(step, total = total %||% NA, .envir = frame)
+      bar <<- cli::cli_progress_bar(
+        step,
+        total = total %||% NA,
+        # The pace is that of the last half minute, without what an earlier call had done.
+        format = if (!is.null(total)) {
+          "{cli::pb_name}{cli::pb_bar} {cli::pb_current}/{cli::pb_total} {cli::pb_extra$pace}"
+        },
+        extra = list(pace = ""),
+        .envir = frame
+      )
     }
     if (identical(as.numeric(done), as.numeric(total))) {
       cli::cli_progress_done(bar, .envir = frame)
     } else {
-      cli::cli_progress_update(set = done, id = bar, .envir = frame)
+      cli::cli_progress_update(set = done, extra = list(pace = pace), id = bar, .envir = frame)
     }
   })
 }
@@ -27,10 +36,10 @@ progress_bar <- function(progress, frame = parent.frame()) {
 # call_core() raises a stored error when Python has stopped.
 guarded <- function(report) {
   the$failure <- NULL
-  function(step, done, total) {
+  function(step, done, total, pace = "") {
     tryCatch(
       {
-        report(step, done, total)
+        report(step, done, total, pace)
         Sys.sleep(0) # looks for Ctrl-C here, where it can be caught
         TRUE
       },

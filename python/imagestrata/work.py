@@ -74,6 +74,7 @@ def open_work(
     progress: Progress,
     engine: Any = None,
     *,
+    unit: str = "images",
     most_threads: int = MOST_THREADS,
     waiting_threads: int | None = None,
     stop: Event | None = None,
@@ -91,6 +92,8 @@ def open_work(
         See :data:`~imagestrata.progress.Progress`.
     engine : Client, str or Engine, optional
         See :func:`~imagestrata.engine.open_engine`.
+    unit : str
+        What progress counts in a second.
     most_threads : int
         Without a cluster: the largest number of threads that compute.
     waiting_threads : int, optional
@@ -109,7 +112,7 @@ def open_work(
     with opened as workers:
         for file in files:
             workers.check_file(file)
-        with track(progress, step, total) as advance:
+        with track(progress, step, total, unit) as advance:
             yield Work(workers, advance, stop)
 
 
@@ -156,6 +159,11 @@ class Work:
             if result is not None:  # else a later item has the error that ended the work
                 yield result[0]
 
+    def skip(self, n: int) -> None:
+        """Show that n images or texts were done by an earlier call."""
+        if n:
+            self._advance(n, already=True)
+
     def blocks(
         self,
         make: Callable[[_Item], _Result],
@@ -171,8 +179,7 @@ class Work:
         """
         todo = [blocks[number] for number in missing]
         done = set(range(len(blocks))) - {*missing}
-        if done:
-            self._advance(sum(size(item) for number in done for item in blocks[number]))
+        self.skip(sum(size(item) for number in done for item in blocks[number]))
         most = max(map(len, todo), default=1)
         results = self.each(make, chain.from_iterable(todo), at_once=most, size=size)
         for number, block in zip(missing, todo, strict=True):

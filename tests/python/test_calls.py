@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import imagestrata
+from imagestrata import progress
 from imagestrata.bridge import calls
 from imagestrata.bridge.codec import decode_matrix, decode_table, encode_table
 
@@ -101,14 +102,34 @@ def test_progress_comes_from_the_calling_thread_to_the_end(folder: Path) -> None
     answer = calls.call(
         "scan_images",
         paths(folder),
-        progress=lambda step, done, total: seen.append(
-            (threading.current_thread() is threading.main_thread(), done, total)
+        progress=lambda step, done, total, pace: seen.append(
+            (threading.current_thread() is threading.main_thread(), done, total, pace)
         ),
     )
     value(answer)
-    assert all(main for main, _, _ in seen)
-    assert seen[0][1:] == (0, 41)
-    assert seen[-1][1:] == (41, 41)
+    assert all(main for main, *_ in seen)
+    assert seen[0][1:] == (0, 41, "")
+    assert seen[-1][1:3] == (41, 41)
+
+
+def test_r_gets_the_pace(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    seen = []
+    reporter = calls._calm(lambda *heard: seen.append(heard))
+    with progress.track(reporter, "Scanning", 100, "images") as advance:
+        advance(50, already=True)
+        for _ in range(5):
+            now[0] += 2
+            advance(10)
+    assert seen == [
+        ("Scanning", 0, 100, ""),
+        ("Scanning", 60, 100, "5.0 images/s, 0:08 left"),
+        ("Scanning", 70, 100, "5.0 images/s, 0:06 left"),
+        ("Scanning", 80, 100, "5.0 images/s, 0:04 left"),
+        ("Scanning", 90, 100, "5.0 images/s, 0:02 left"),
+        ("Scanning", 100, 100, "5.0 images/s"),
+    ]
 
 
 def test_from_a_folder_to_the_gallery(folder: Path, tmp_path: Path) -> None:

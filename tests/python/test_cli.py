@@ -48,6 +48,7 @@ FILLED = {
     "pairs": {"embeddings", "clusterings", "out", "pairs"},
     "predict": {"images", "model"},
     "read-text": {"images", "out"},
+    "relink": {"run", "images"},
     "reduce": {"embeddings", "out"},
     "relink": {"run", "images"},
     "run": {
@@ -352,11 +353,11 @@ def test_the_settings_of_a_file_reach_every_verb_of_a_command(tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('seed = 7\n[tune]\nrule = "all"\ngraded = true\n[tune.grid]\nk = [2, 3]')
     command = COMMANDS["tune"]
-    settings = Settings(command, {"folds": 3}, read_config(file, COMMANDS), quiet=True)
+    settings = Settings(command, {"folds": 3}, read_config(file, COMMANDS), False)
     assert settings("consensus") == {"rule": "all"}
     assert settings("read_pairs") == {"graded": True}
     wanted = {"grid": {"k": [2, 3]}, "folds": 3, "seed": 7, "progress": False, "out": "run"}
     assert settings("tune_clusters", out="run") == wanted
-    run = Settings(COMMANDS["run"], {"n_clusters": 5}, {"gallery": {"n_clusters": 2}}, quiet=False)
+    run = Settings(COMMANDS["run"], {"n_clusters": 5}, {"gallery": {"n_clusters": 2}}, True)
     assert run("cluster_images")["n_clusters"] == 5
     assert run("plot_montage") == {"n_clusters": 2}

@@ -252,6 +252,24 @@ def test_few_images_are_all_kept_as_residual(n, tmp_path, invoke):
     )
 
 
+def test_progress_for_programs(tmp_path, corpus, invoke):
+    """With --json, standard error has one object per line: when a step begins, and when it ends."""
+    words = run_arguments(corpus, tmp_path / "run")[:-1]  # not quiet
+    code, shown, err = invoke(*words, "--json")
+    assert code == 0
+    n = json.loads(shown)["n_images"]
+    told = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    assert {tuple(one) for one in told} == {("step", "done", "total", "per_second", "seconds_left")}
+    for step in ("Scanning", "Embedding", "Clustering"):
+        some = [one for one in told if one["step"] == step]
+        assert (some[0]["done"], some[0]["seconds_left"]) == (0, None)
+        assert (some[-1]["done"], some[-1]["seconds_left"]) == (some[-1]["total"], 0)
+        assert some[-1]["per_second"] > 0
+        assert step != "Embedding" or some[-1]["total"] == n
+    code, _, err = invoke(*words, "--json", "--quiet")
+    assert (code, err) == (0, "")
+
+
 def test_equal_pictures_in_different_files(tmp_path, invoke):
     folder = tmp_path / "images"
     folder.mkdir()

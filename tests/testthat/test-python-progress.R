@@ -17,6 +17,20 @@ test_that("a bar follows what Python reports, step after step", {
   expect_match(log, " 0/NA created", all = FALSE)
 })
 
+test_that("the bar shows the pace", {
+  local_core(scan_images = function(..., progress) {
+    progress("Scanning", 0L, 100L, "")
+    progress("Scanning", 40L, 100L, "312 images/s, 0:48 left")
+    Sys.sleep(0.3)
+    progress("Scanning", 41L, 100L, "312 images/s, 0:47 left")
+    encode_table(toy_images())
+  })
+  withr::local_options(cli.progress_show_after = 0, cli.dynamic = FALSE, cli.ansi = FALSE)
+  folder <- withr::local_tempdir()
+  shown <- cli::cli_fmt(scan_images(folder), collapse = TRUE, strip_newline = FALSE)
+  expect_match(shown, "Scanning.*4[01]/100 312 images/s, 0:4[78] left")
+})
+
 test_that("progress is a flag or a function of one's own", {
   expect_false(progress_bar(FALSE))
   seen <- NULL

@@ -30,13 +30,14 @@ import imagestrata
 
 from ..clustering.clustering import rows_of_images
 from ..errors import ImagestrataError, Worded, plural
+from ..progress import Reporter, State
 from ..verbs import PRODUCTS
 from ..wording import quote, verb
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
 from .words import R
 
 Sent: TypeAlias = dict[str, Any]
-Report: TypeAlias = Callable[[str, int, "int | None"], Any]
+Report: TypeAlias = Callable[[str, int, "int | None", str], Any]
 
 #: The shortest time between two calls of R's progress function, in seconds.
 _REPORT_EVERY = 0.1
@@ -309,24 +310,25 @@ _HELPERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _calm(progress: Report | bool) -> Report | bool:
+def _calm(progress: Report | bool) -> Reporter | bool:
     """Call R's progress function at most ten times a second, and when a step begins or ends.
 
-    It returns whether to continue, since an interrupt inside it does not reach Python.
+    It receives the pace as text, too. It returns whether to continue, since an interrupt inside it
+    does not reach Python.
     """
     if not callable(progress):
         return progress
     report, latest = progress, 0.0
 
-    def call(step: str, done: int, total: int | None) -> None:
+    def call(state: State) -> None:
         nonlocal latest
         now = time.monotonic()
-        if done in (0, total) or now - latest >= _REPORT_EVERY:
+        if not state.ended and (state.done in (0, state.total) or now - latest >= _REPORT_EVERY):
             latest = now
-            if report(step, done, total) is False:
+            if report(state.step, state.done, state.total, state.pace()) is False:
                 raise KeyboardInterrupt
 
-    return call
+    return Reporter(call)
 
 
 def _error(error: BaseException, message: str, hint: str = "") -> Sent:

@@ -19,6 +19,7 @@ import typer
 
 import imagestrata
 
+from ..progress import Progress, json_lines
 from .config import read_config
 from .output import show
 from .run_folder import read_codes, read_grid
@@ -116,13 +117,17 @@ class Settings:
         Options of verbs on the command line.
     file : mapping
         Sections of a file, as :func:`~imagestrata.cli.config.read_config` returns them.
-    quiet : bool
+    progress : bool or Reporter
     """
 
     def __init__(
-        self, command: Command, typed: Mapping[str, Any], file: Mapping[str, Any], quiet: bool
+        self,
+        command: Command,
+        typed: Mapping[str, Any],
+        file: Mapping[str, Any],
+        progress: Progress,
     ) -> None:
-        self._command, self._typed, self._file, self._quiet = command, typed, file, quiet
+        self._command, self._typed, self._file, self._progress = command, typed, file, progress
         #: Defaults of the command for arguments of verbs, in place of those of the verb.
         self.defaults: dict[str, dict[str, Any]] = {}
 
@@ -137,7 +142,7 @@ class Settings:
             if name in self._typed and self._command.means(name, verb)
         }
         if "progress" in inspect.signature(getattr(imagestrata, verb)).parameters:
-            given["progress"] = not self._quiet and section.get("progress", True)
+            given["progress"] = section.get("progress", True) and self._progress
         return self.defaults.get(verb, {}) | given | filled
 
     def whole(self, verb: str) -> dict[str, Any]:
@@ -234,7 +239,8 @@ class Command:
             )),
             ("quiet", bool, False, typer.Option("--quiet", "-q", help="Do not show progress.")),
             ("as_json", bool, False, typer.Option(
-                "--json", help="Print a summary as one line of JSON."
+                "--json", help="Print a summary as one line of JSON, and progress as lines of "
+                "JSON on standard error."
             )),
         )  # fmt: skip
         parameters = [
@@ -253,7 +259,8 @@ class Command:
             own = {name: values[name] for name in self.own}
             if self.verbs:
                 file = ctx.meta.get("config", {})
-                own["settings"] = Settings(self, typed, file, values["quiet"])
+                progress = not values["quiet"] and (json_lines() if values["as_json"] else True)
+                own["settings"] = Settings(self, typed, file, progress)
             summary, *lines = self.function(**own)
             show(summary, values["as_json"], *lines)
 

@@ -248,9 +248,10 @@ def fit_all(
             candidate = candidates[row]
             one = encoders[candidate.encoder]
             make = partial(_fit, candidate, one, seed, shared, groups[row])
+            stored = None if parts is None else parts.read(candidate.key)
             table = make() if parts is None else parts.load(candidate.key, make).to_pandas()
             found[row] = table["cluster"].to_numpy()
-            advance()
+            advance(already=stored is not None)
     return [found[row] for row in range(len(candidates))]
 
 

@@ -171,9 +171,14 @@ def extract_frames(
     _check_settings(folder, {"every": every, "scene_changes": threshold or False}, overwrite)
     at_once, stop = min(_MOST_AT_ONCE, usable_cores(), len(listing)), threading.Event()
     extract = _Extract(folder, every, threshold, max(1, usable_cores() // at_once), stop)
-    with open_work("Frames", len(listing), progress, waiting_threads=at_once, stop=stop) as work:
-        found: list[pa.Table] = list(work.each(extract, listing.paths))
-    table = _frames_table(found, listing, folder)
+    found = {path: rows for path in listing.paths if (rows := extract.stored(path)) is not None}
+    new = [path for path in listing.paths if path not in found]
+    with open_work(
+        "Frames", len(listing), progress, unit="videos", waiting_threads=at_once, stop=stop
+    ) as work:
+        work.skip(len(found))
+        found |= zip(new, work.each(extract, new), strict=True)
+    table = _frames_table([found[path] for path in listing.paths], listing, folder)
     write_table(folder / "frames.csv", table)
     _warn(table)
     del lock
@@ -198,8 +203,14 @@ class _Extract:
         self._frames.list_once()
         self._busy: dict[str, threading.Lock] = {}
 
+    def stored(self, path: str) -> pa.Table | None:
+        """Return the rows of a video that is finished and has not changed since; else None."""
+        key = _state_of(path)
+        known = None if key is None else self._ids.read(key)
+        return None if known is None else self._finished(known["video_id"][0].as_py(), path)
+
     def __call__(self, path: str) -> pa.Table:
-        """Return the rows of a video, whose paths are relative to the folder."""
+        """Return the rows of a video. Paths of frames are relative to the folder."""
         video = {"video": printable(path)}
         try:
             if video["video"] != path:
@@ -210,32 +221,38 @@ class _Extract:
             return _as_table([video | {"reason": str(error.reason)}])
         # A copy waits until the frames are written, and is then read.
         with self._busy.setdefault(video_id, threading.Lock()):
-            rows = self._frames.read(video_id)
-            if rows is None or not self._has_files(video_id, rows):
-                made = [{"video_id": video_id, **row} for row in self._extracted(path, video_id)]
-                rows = _as_table(made)
-                if "path" in made[0]:  # otherwise another version may be able to decode it
+            rows = self._finished(video_id, path)
+            if rows is None:
+                made = self._extracted(path, video_id)
+                rows = _as_table([video | {"video_id": video_id} | row for row in made])
+                if rows["path"][0].is_valid:  # otherwise another version may be able to decode it
                     self._frames.write(video_id, rows)
-        column = pa.array([path] * len(rows), pa.string())
-        return rows.set_column(_SCHEMA.get_field_index("video"), "video", column)
+        return rows
+
+    def _finished(self, video_id: str, path: str) -> pa.Table | None:
+        """Return the stored rows of a video if its frames are there; the video may have moved."""
+        rows = self._frames.read(video_id)
+        if rows is None:
+            return None
+        there = {file.name for file in (self._folder / video_id).glob("*.jpg")}
+        if not {Path(one).name for one in rows["path"].drop_null().to_pylist()} <= there:
+            return None
+        video = pa.array([path] * len(rows), pa.string())
+        return rows.set_column(_SCHEMA.get_field_index("video"), "video", video)
 
     def _id_of(self, path: str) -> str:
         """Return the hash of a video, which is computed again only if the file has changed."""
+        key = _state_of(path)
+        known = None if key is None else self._ids.read(key)
+        if known is not None:
+            return str(known["video_id"][0].as_py())
         try:
-            state = Path(path).stat()
-            key = fingerprint([path, state.st_size, state.st_mtime_ns])[:20]
-            known = self._ids.read(key)
-            if known is not None:
-                return str(known["video_id"][0].as_py())
             video_id = file_hash(Path(path))[:20]
         except OSError:
             raise ItemError(Reason.UNREADABLE) from None
-        self._ids.write(key, pd.DataFrame({"video_id": [video_id]}))
+        if key is not None:
+            self._ids.write(key, pd.DataFrame({"video_id": [video_id]}))
         return video_id
-
-    def _has_files(self, video_id: str, rows: pa.Table) -> bool:
-        there = {file.name for file in (self._folder / video_id).glob("*.jpg")}
-        return {Path(one).name for one in rows["path"].drop_null().to_pylist()} <= there
 
     def _extracted(self, path: str, video_id: str) -> Iterator[dict[str, Any]]:
         """Write the frames of a video and yield their rows, then perhaps a row with a reason."""
@@ -281,6 +298,15 @@ def _chosen(
             due = ((frame.time + _ROUNDING) // every + 1) * every
         if begins or regular:
             yield frame, None if starts is None else max(scene, 1)
+
+
+def _state_of(path: str) -> str | None:
+    """Return a fingerprint of a file's name, size and time; None if it is not there."""
+    try:
+        state = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return fingerprint([printable(path), state.st_size, state.st_mtime_ns])[:20]
 
 
 def _as_table(rows: list[dict[str, Any]]) -> pa.Table:

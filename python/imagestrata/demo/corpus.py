@@ -87,7 +87,7 @@ def draw_demo_corpus(
     n_images = check_int("n_images", n_images, minimum=20, maximum=10_000)
     seed = check_seed(seed)
     target = make_folder(out, "out")
-    with track(progress, "Drawing", n_images) as advance:
+    with track(progress, "Drawing", n_images, "images") as advance:
         files = {}
         for name, file in _corpus(n_images, seed):
             files[name] = file

@@ -123,10 +123,10 @@ def train(
         weights = torch.from_numpy(class_weights(task, truth[train_rows])).to(device)
     compute = _Passes(model, load, task, truth, weights, recipe.max_gradient_norm, device, dtype)
     with (
-        track(progress, "Training", recipe.epochs) as advance,
+        track(progress, "Training", recipe.epochs, "epochs") as advance,
         _reproducible(recipe.seed) as restart,
     ):
-        advance(memory.epoch)
+        advance(memory.epoch, already=True)
         while memory.epoch < recipe.epochs and not _is_over(memory, recipe):
             restart(memory.epoch)
             order = np.random.default_rng([recipe.seed, memory.epoch]).permutation(train_rows)

@@ -14,7 +14,7 @@ from ..encoders.registry import DEFAULT_ENCODER, DEFAULT_RESIZE
 from ..errors import ImagestrataError
 from ..files import make_folder
 from ..progress import Progress, track
-from ..provenance import fingerprint
+from ..provenance import find_step, fingerprint
 from ..validate import check_bool, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote
@@ -142,9 +142,11 @@ def tune_model(
     with track(progress, "Tuning", len(points)) as advance:
         for point, arguments in zip(points, checked, strict=True):
             deciding = {k: arguments.get(k) for k in ("encoder", "weights", "resize", "precision")}
+            place = folder / "models" / fingerprint(arguments)
+            before = find_step(place, "fine-tune")[1] or {}
             model = fine_tune_labelled(
                 labelled, arguments, (given | point)["weights"], device=device, test=False,
-                out=folder / "models" / fingerprint(arguments), overwrite=overwrite,
+                out=place, overwrite=overwrite,
                 progress=False, engine=engine, vectors=folder / "vectors" / fingerprint(deciding),
             )  # fmt: skip
             seen = model.history.query("split == 'val' and epoch == @model.training['best_epoch']")
@@ -159,7 +161,7 @@ def tune_model(
                     "folder": str(model.folder.parent),
                 }
             )
-            advance()
+            advance(already=bool(before.get("finished")))
     return pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True)
 
 

@@ -302,7 +302,7 @@ def _sentence_model(
 
 def _from_model(model: Any, words: Sequence[str], progress: Progress) -> NDArray[Any]:
     blocks = []
-    with track(progress, "Embedding", len(words)) as advance:
+    with track(progress, "Embedding", len(words), "texts") as advance:
         for some in cut(list(words), _BATCH):
             blocks.append(model.encode(some, convert_to_numpy=True, show_progress_bar=False))
             advance(len(some))
@@ -330,9 +330,6 @@ def _from_server(
     connection = Connection(server, Purse(None), Usage(tokens, 0), stop)
 
     def encode(number: int) -> NDArray[Any]:
-        table = stored[keys[number]]
-        if table is not None:
-            return np.array(table["vector"].to_pylist(), dtype=np.float32)
         batch = batches[number]
         vectors: NDArray[Any]
         try:
@@ -351,12 +348,20 @@ def _from_server(
             parts.write(keys[number], pd.DataFrame({"vector": list(vectors)}))
         return vectors
 
+    blocks: list[Any] = [
+        None if table is None else np.array(table["vector"].to_pylist(), dtype=np.float32)
+        for table in (stored[key] for key in keys)
+    ]
+    missing = [number for number, block in enumerate(blocks) if block is None]
     with open_work(
-        "Embedding", len(words), progress, waiting_threads=server.concurrency, stop=stop
-    ) as work:
-        numbers = range(len(batches))
+        "Embedding", len(words), progress, unit="texts", waiting_threads=server.concurrency,
+        stop=stop,
+    ) as work:  # fmt: skip
+        work.skip(len(words) - n)
         size = [len(batch) for batch in batches].__getitem__
-        blocks: list[Any] = [*work.each(encode, numbers, at_once=len(numbers), size=size)]
+        made = work.each(encode, missing, at_once=len(missing), size=size)
+        for number, vectors in zip(missing, made, strict=True):
+            blocks[number] = vectors
     widths = sorted({block.shape[1] for block in blocks})
     if len(widths) > 1:
         raise ImagestrataError(

@@ -179,8 +179,9 @@ def sweep_clusters(
                     estimator.set_params(**{name: value})
                     one = partial(_row, method, value, estimator, space, seed, opened)
                     key = f"value-{value:07d}"
+                    stored = step.parts.read(key) if step.parts else None
                     rows.append(step.parts.load(key, one).to_pandas() if step.parts else one())
-                    advance()
+                    advance(already=stored is not None)
         swept: pd.DataFrame = pd.concat(rows, ignore_index=True)
         if method == "kmeans":
             _warn_of_few_distinct(swept)
