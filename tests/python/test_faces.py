@@ -17,6 +17,7 @@ from images import encode, write_files
 from imagestrata import ImagestrataError, cli, crop_faces, scan_images
 from imagestrata.corpus import faces as finding
 from imagestrata.corpus.faces import Face, _Crops, _cut
+from imagestrata.corpus.scan import read_scanned
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +218,18 @@ def test_without_the_library(folder, tmp_path, monkeypatch):
     with pytest.raises(ImagestrataError, match="'dlib', which is not installed") as caught:
         crop(folder, tmp_path / "run")
     assert "imagestrata[faces]" in caught.value.hint
+
+
+def test_crops_move_with_their_run(folder, tmp_path):
+    """The paths of images and crops are those of today, and nothing is cropped again."""
+    out = folder.parent / "run"
+    first = crop(folder, out)
+    project = tmp_path / "moved"
+    project.mkdir()
+    images, run = folder.rename(project / "pictures"), out.rename(project / "run")
+    times = {path: path.stat().st_mtime_ns for path in run.rglob("*.jpg")}
+    second = crop(read_scanned(run), run)
+    assert second["crop"].notna().sum() == first["crop"].notna().sum() == 3
+    assert {Path(path) for path in second["crop"].dropna()} == {*times}
+    assert all(Path(path).parent == images for path in second["path"])
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.jpg")} == times

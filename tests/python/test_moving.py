@@ -19,6 +19,7 @@ from imagestrata.errors import ImagestrataWarning
 from imagestrata.provenance import read_table
 from imagestrata.sampling.assign import read_packets
 from imagestrata.sampling.sample import read_sample
+from model_server import Server, model_server
 
 QUIET = {"progress": False}
 N = 24
@@ -32,7 +33,7 @@ LAYOUTS = {
 }
 
 
-def road(images: Path, run: Path, exports: Path) -> dict[str, pd.DataFrame]:
+def road(images: Path, run: Path, exports: Path, server: Server) -> dict[str, pd.DataFrame]:
     """All steps that store results in a run folder; returns the tables that name images."""
     scanned = (
         read_scanned(run)
@@ -54,6 +55,14 @@ def road(images: Path, run: Path, exports: Path) -> dict[str, pd.DataFrame]:
     model = ims.fine_tune(
         scanned, labels, encoder="hog", freeze="backbone", epochs=1, out=run, **QUIET
     )
+    judged = pairs.assign(annotator="a", judgement=[1, 0] * 3)
+    grid = {"method": ["kmeans"], "n_clusters": [2, 3]}
+    ims.tune_clusters(embeddings, judged, grid, folds=2, out=run, **QUIET)
+    described = ims.describe_images(scanned, ims.ModelServer("m", server.url), run, **QUIET)
+    other = run / "variants"
+    ims.embed_text(described, out=other / "texts", **QUIET)
+    short = ims.reduce_embeddings(embeddings, n_components=2, out=other / "short", **QUIET)
+    faces = ims.crop_faces(scanned, run, **QUIET)
     # What is written once, elsewhere:
     ims.export_packets(packets, exports / "packets", **QUIET)
     ims.export_pairs(pairs, exports / "pairs.html", **QUIET)
@@ -70,6 +79,9 @@ def road(images: Path, run: Path, exports: Path) -> dict[str, pd.DataFrame]:
         "pairs": pd.concat(ends),
         "model": model.predictions,
         "sheet": sheet,
+        "described": described,
+        "faces": faces,
+        "reduced": short.images,
         "found": ims.find_images(clustering),
         "predicted": ims.predict_labels(embeddings, model, **QUIET),
     }
@@ -97,14 +109,17 @@ def test_every_verb_goes_on_after_the_project_moved(layout, tmp_path):
     images, run = LAYOUTS[layout]
     here, there = tmp_path / "here", tmp_path / "far" / "away"
     write_pictures(here / images, N)
-    first = road(here / images, here / run, tmp_path / "first")
-    is_in(first, here)
-    there.parent.mkdir()
-    here.rename(there)
-    before = content(there / run)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        second = road(there / images, there / run, tmp_path / "second")
+    with model_server() as server:
+        server.answer = lambda number, _: f"A picture, number {number % 7}."
+        first = road(here / images, here / run, tmp_path / "first", server)
+        is_in(first, here)
+        there.parent.mkdir()
+        here.rename(there)
+        before, asked = content(there / run), len(server.requests)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            second = road(there / images, there / run, tmp_path / "second", server)
+        assert len(server.requests) == asked
     is_in(second, there)
     for name, table in first.items():
         plain = [

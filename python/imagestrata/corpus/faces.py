@@ -181,8 +181,11 @@ def crop_faces(
 def _with_crops(faces: pd.DataFrame, run: Path) -> pd.DataFrame:
     """Return the faces with the current paths of their crops."""
     folder = (run / "faces").resolve()
-    names = faces["crop"].str.replace(r".*[/\\]", "", regex=True)
-    return faces.assign(crop=names.map(lambda name: str(folder / name), na_action="ignore"))
+
+    def now(crop: str) -> str:
+        return str(folder / re.split(r"[/\\]", crop)[-1])
+
+    return faces.assign(crop=faces["crop"].map(now, na_action="ignore"))
 
 
 @dataclass(frozen=True)

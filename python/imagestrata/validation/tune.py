@@ -187,7 +187,8 @@ def tune_clusters(
 
     settings = {"grid": grids, "measure": measure, "baselines": baselines, **scoring}
     prints = {name: embeddings_fingerprint(given) for name, given in encoders.items()}
-    inputs = fingerprint([prints, pairs.astype(str).to_dict("list")])
+    told = pairs.drop(columns=["path_a", "path_b"], errors="ignore")  # images may have moved
+    inputs = fingerprint([prints, told.astype(str).to_dict("list")])
     folder = None if out is None else check_path("out", out) / "tuning"
     if out is not None:
         given = one_of(out, "embed", list(prints.values()))
