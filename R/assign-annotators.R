@@ -13,15 +13,20 @@
 #'   cluster, so that a packet has at most one of them. `"alone"`: each counts as a cluster of its
 #'   own.
 #' @param seed Seed for the assignment of images to packets and their order.
+#' @param keep All packets so far, if the sample was topped up since. They stay, and further packets
+#'   are made for the images that are in none of them. If `out` contains packets with the same
+#'   settings, and the sample was topped up since, those are kept.
 #' @inheritParams scan_images
 #'
 #' @details Ratings are put in a row, with the ratings of a cluster next to each other, and go to
 #' the packets in turn. Packets therefore differ by at most one image, and no packet gets two images
 #' of a cluster as long as the cluster has no more ratings than there are packets. If a cluster has
-#' more, no assignment is possible: the error then names numbers that work.
+#' more, no assignment is possible: the error then names numbers that work. (With `keep`, there are
+#' more and smaller packets instead.)
 #'
 #' @returns A tibble with one row per packet and image: `packet_id`, `group`, `position` (in the
-#'   packet), `image_id`, `cluster`, and `path` if the sample has it.
+#'   packet), `image_id`, `cluster`, and `path` if the sample has it. With `keep`, further packets
+#'   follow the earlier ones, with consecutive ids: export those alone.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -34,6 +39,7 @@ assign_annotators <- function(sample,
                               raters_per_group = 1,
                               residual = "together",
                               seed = 0,
+                              keep = NULL,
                               out = NULL,
                               overwrite = FALSE,
                               ...) {

@@ -115,7 +115,9 @@ plain_tibble <- function(x) {
 }
 
 # Columns about the sampling of images, in samples and in ratings.
-sample_columns <- c("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
+sample_columns <- c(
+  "cluster", "stratum", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share"
+)
 
 # For each class: the columns that it needs; the columns whose values must not change (`fixed`); and
 # the rows that may be left out: any ("some"), all rows of a cluster ("strata"), or none ("all").

@@ -127,7 +127,7 @@ check_planned_sample <- function(sample, given, weight, call = rlang::caller_env
   }
   if (weight == "cluster" && is_count(sample)) {
     cluster <- rep(seq_along(sample), sample)
-    return(list(cluster = cluster, weight = 1 / sample[cluster]))
+    return(list(cluster = cluster, stratum = cluster, weight = 1 / sample[cluster]))
   }
   column <- paste0("weight_", weight)
   if (!is_planned_table(sample, column)) {
@@ -139,7 +139,9 @@ check_planned_sample <- function(sample, given, weight, call = rlang::caller_env
     )
   }
   cluster <- number_levels(sample$cluster)
-  list(cluster = sort(cluster), weight = as.double(sample[[column]])[order(cluster)])
+  stratum <- number_levels(sample[["stratum"]] %||% cluster)
+  sample <- list(cluster = cluster, stratum = stratum, weight = as.double(sample[[column]]))
+  lapply(sample, \(x) x[order(cluster)])
 }
 
 is_count <- function(x) {
@@ -153,7 +155,7 @@ is_planned_table <- function(sample, column) {
 
 equal_sample <- function(design) {
   cluster <- rep(seq_len(design$n_clusters), each = design$images_per_cluster)
-  list(cluster = cluster, weight = rep(1, length(cluster)))
+  list(cluster = cluster, stratum = cluster, weight = rep(1, length(cluster)))
 }
 
 check_counts <- function(x, name, call = rlang::caller_env()) {
@@ -303,6 +305,7 @@ plan_answers <- function(design, sample, people, unrated) {
   answers$group <- rep(1:2, lengths(lapply(sides, `[[`, "image")))
   answers$respondent <- answers$person + people * (answers$group - 1)
   answers$cluster <- sample$cluster[answers$image]
+  answers$stratum <- sample$stratum[answers$image]
   answers$pair <- seq_along(answers$image)
   answers$measure <- answers$pairing <- rep(1L, length(answers$image))
   survey <- list(

@@ -37,6 +37,7 @@ send_argument <- function(x, name, default, call) {
     texts = send_texts(x, name, call),
     descriptions = ,
     keywords = ,
+    keep = ,
     points = encode_table(check_data_frame(x, name, call), call),
     sample = encode_table(check_data_frame(x, name, call, "sample_images"), call),
     packets = encode_table(check_data_frame(x, name, call, "assign_annotators"), call),

@@ -4,8 +4,9 @@
 # columns. Everything below is kept as plain vectors over answers, so that a million ratings
 # take seconds.
 
-# Returns a list: `answers` (measure, cell, rating, weight, share, respondent, image, pair, cluster:
-# all counted from 1), `images` (vectors with a place per image: cluster, domain, weight, of_all),
+# Returns a list: `answers` (measure, cell, rating, weight, share, respondent, image, pair, cluster,
+# stratum: all counted from 1), `images` (vectors with a place per image: cluster, stratum, domain,
+# weight, of_all),
 # `measures` and `cells` (tables, in the order of the results), counts of the design, the names of
 # the `by` columns, and whether each of them tells images apart (`of_images`).
 design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
@@ -18,13 +19,15 @@ design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
   respondent <- number_levels(ratings$respondent_id)
   image <- number_levels(ratings$image_id)
   cluster <- clusters_of(ratings, weight, call)
+  stratum <- strata_of(ratings, image, cluster)
   pair <- pair_up(respondent, image)
   check_once(ratings, pair, items$item, call)
   check_constant(ratings, pair, group$id, by, call)
   of_images <- vapply(by, tells_images_apart, NA, ratings, image, respondent, cluster)
   answers <- list(
     measure = items$item, group = group$id, rating = as.double(ratings$rating),
-    respondent = respondent, image = image, pair = pair, cluster = cluster
+    respondent = respondent, image = image, pair = pair, cluster = cluster,
+    stratum = stratum
   )
   answers <- add_dimensions(answers, items)
   answers$pairing <- rep(1L, length(answers$rating))
@@ -32,7 +35,7 @@ design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
     answers = answers, measures = items$measures, groups = group$table, by = names(by),
     of_images = of_images, weight = weight,
     images = images_of(
-      ratings, image, cluster, group$table[of_images][group$id, ], weights, weight
+      ratings, image, cluster, stratum, group$table[of_images][group$id, ], weights, weight
     ),
     ids = list(
       respondent = sort(unique(ratings$respondent_id)), image = sort(unique(ratings$image_id)),
@@ -340,6 +343,19 @@ clusters_of <- function(ratings, weight, call) {
   NULL
 }
 
+# The stratum from which the image of each rating was drawn: a part of its cluster, by default all
+# of it.
+strata_of <- function(ratings, image, cluster) {
+  stratum <- ratings[["stratum"]]
+  if (is.null(cluster) || is.null(stratum) || anyNA(stratum)) {
+    return(cluster)
+  }
+  stratum <- number_levels(stratum)
+  of_image <- all(stratum == stratum[match(image, image)])
+  nested <- all(cluster == cluster[match(stratum, stratum)])
+  if (of_image && nested) stratum else cluster
+}
+
 # TRUE if a column of `by` is about images (their cluster, their month), FALSE if it is about
 # respondents (their party). If no respondent rated images of two values, both are possible: a
 # column that is constant within clusters is then about images, except the respondents' `group`.
@@ -353,14 +369,15 @@ tells_images_apart <- function(column, ratings, image, respondent, cluster) {
     (column != "group" && !is.null(cluster) && constant(cluster))
 }
 
-# For each image its `cluster`, its `domain` (the values of `by` that are about images), its
-# `weight` in the sample, and `of_all`, the number of sampled images of its cluster that it
-# represents, including those without ratings.
-images_of <- function(ratings, image, cluster, columns, weights, weight,
+# For each image its `cluster` and `stratum`, its `domain` (the values of `by` that are about
+# images), its `weight` in the sample, and `of_all`, the number of sampled images of its stratum
+# that it represents, including those without ratings.
+images_of <- function(ratings, image, cluster, stratum, columns, weights, weight,
                       call = rlang::caller_env(2)) {
   first <- match(seq_len(max(image)), image)
   images <- list(
-    cluster = cluster[first], domain = number_rows(columns[first, ]), weight = weights[first]
+    cluster = cluster[first], stratum = stratum[first], domain = number_rows(columns[first, ]),
+    weight = weights[first]
   )
   if (is.null(cluster)) {
     return(images)
@@ -369,7 +386,7 @@ images_of <- function(ratings, image, cluster, columns, weights, weight,
     check_alike(ratings, weights, image, paste0("weight_", weight), call)
     check_alike(ratings, cluster, image, "cluster", call)
   }
-  rated <- tabulate(images$cluster)[images$cluster]
+  rated <- tabulate(images$stratum)[images$stratum]
   sampled <- ratings[["n_h"]] %||% (1 / ratings[["weight_cluster"]] %||% NA)
   images$of_all <- dplyr::coalesce(pmax(1, sampled[first] / rated), 1)
   images
@@ -388,18 +405,23 @@ check_alike <- function(ratings, x, image, name, call) {
   }
 }
 
-# In a cell each cluster has the weight that `weight` gives it. Its rated images share it in
-# proportion to their weights in the sample, and the ratings of an image share its weight equally.
+# In a cell each cluster has the weight that `weight` gives it. Its strata with ratings share it in
+# proportion to what they represent, the rated images of a stratum in proportion to their weights in
+# the sample, and the ratings of an image share its weight equally.
 weigh <- function(design, call) {
   answers <- design$answers
   images <- design$images
   unit <- pair_up(answers$cell, answers$image)
   weight <- images$weight[answers$image]
   if (design$weight != "none" && !is.null(images$cluster)) {
-    stratum <- pair_up(answers$cell, answers$cluster)
     first <- !duplicated(unit)
-    rated <- sum_by(weight[first], stratum[first], max(stratum))[stratum]
-    weight <- ifelse(rated > 0, cluster_totals(design)[answers$image] * weight / rated, 0)
+    divide <- function(weight, part, total) {
+      place <- pair_up(answers$cell, part)
+      rated <- sum_by(weight[first], place[first], max(place))[place]
+      ifelse(rated > 0, total[answers$image] * weight / rated, 0)
+    }
+    weight <- divide(weight, answers$stratum, totals_of(images, "stratum"))
+    weight <- divide(weight, answers$cluster, cluster_totals(design))
   }
   answers$weight <- weight / tabulate(unit)[unit]
   total <- sum_by(answers$weight, answers$cell, nrow(design$cells))
@@ -423,8 +445,13 @@ cluster_totals <- function(design) {
   if (design$weight %in% c("cluster", "none")) {
     return(rep(1, length(images$weight)))
   }
-  stratum <- pair_up(images$cluster, images$domain)
-  sum_by(images$weight * images$of_all, stratum, max(stratum))[stratum]
+  totals_of(images, "cluster")
+}
+
+# For each image what all images of its cluster or stratum, within `domain`, represent.
+totals_of <- function(images, part) {
+  place <- pair_up(images[[part]], images$domain)
+  sum_by(images$weight * images$of_all, place, max(place))[place]
 }
 
 # ---- Gaps -------------------------------------------------------------------------------

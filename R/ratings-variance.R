@@ -135,13 +135,13 @@ unit_totals <- function(scores, cell, unit) {
   )
 }
 
-# Scores of images, as distances from the mean score of the cell's images of their cluster: all
-# clusters are in the study, so only what differs within them is chance. `size`: the cluster's
-# images in the cell.
+# Scores of images, as distances from the mean score of the cell's images of their stratum (a
+# cluster, or a part of it): all strata are in the study, so only what differs within them is
+# chance. `size`: the stratum's images in the cell.
 image_totals <- function(scores, answers) {
   totals <- unit_totals(scores, answers$cell, answers$image)
   first <- match(totals$key, (answers$cell - 1) * totals$n_units + answers$image)
-  stratum <- pair_up(totals$cell, if (is.null(answers$cluster)) 1 else answers$cluster[first])
+  stratum <- pair_up(totals$cell, if (is.null(answers$stratum)) 1 else answers$stratum[first])
   totals$size <- tabulate(stratum)[stratum]
   centre <- sum_by(totals$total, stratum, max(stratum))[stratum, , drop = FALSE] / totals$size
   totals$total <- (totals$total - centre) *
@@ -152,7 +152,7 @@ image_totals <- function(scores, answers) {
   totals
 }
 
-# A cluster with one rated image has no variance between images and is given the average of the
+# A stratum with one rated image has no variance between images and is given the average of the
 # others, in proportion to the squared shares of images in the means.
 covariance_of_images <- function(totals, a, b) {
   shown <- covariance_of(totals, a, b)

@@ -6,7 +6,8 @@
 #' images that belong to no cluster: use `residual = "drop"` for that.
 #'
 #' @param clustering A clustering, from [cluster_images()], or a data frame with the columns
-#'   `image_id`, `path` and `cluster` (-1 for the residual).
+#'   `image_id`, `path` and `cluster` (-1 for the residual), and `wave` if images were added to the
+#'   clusters in waves (1, 2, ...).
 #' @param n_per_cluster Number of images per cluster. A cluster of N images gives `n_per_cluster` or
 #'   N - 1 images, whichever is smaller. By default 5.
 #' @param budget Total number of images, instead of `n_per_cluster`.
@@ -19,12 +20,40 @@
 #' @param shares Name of the column with the number of shares of each image.
 #' @param seed Seed of the random numbers. Each stratum has its own random stream, so the sample of
 #'   a cluster does not depend on other clusters.
+#' @param keep A sample of the same clusters, drawn before more images joined them, or with a
+#'   smaller number of images. Its images stay in the sample, and others are added. If `out`
+#'   contains a sample with the same settings, and images have joined the clusters since, that
+#'   sample is kept.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; the size of the
-#'   stratum `N_h` and of its sample `n_h`; `inclusion_probability` = n_h / N_h; and three weights:
-#'   `weight_corpus` gives every image of the corpus equal weight, `weight_cluster` every cluster,
-#'   `weight_share` every share of an image.
+#' @section Topping up:
+#' With `keep`, images drawn before stay drawn, and the probabilities are exact.
+#'
+#' If a larger `n_per_cluster` or `budget` asks for n' > n images of a stratum, n' - n are drawn at
+#' random from those that were not drawn. A simple random sample of n, and one of n' - n from the
+#' rest, together are a simple random sample of n' from N: each image has the probability n' / N. A
+#' smaller number changes nothing.
+#'
+#' Images that joined a cluster after the draw form a stratum of their own: the cluster in that
+#' wave. Images of the earlier stratum keep their probability n / N. From N' added images, n' are
+#' drawn: as large a share as in the first stratum of the cluster, rounded up, at least two (since
+#' one image has no variance), and at most as many as the most that were drawn from a first stratum.
+#' `n_per_cluster` and `budget` refer to first strata; a cluster without an image in `keep` is one.
+#'
+#' Estimates weighted by `weight_corpus` are therefore unbiased for all images, and [rating_means()]
+#' computes standard errors within these strata. A sample of *other* clusters (after clustering
+#' anew) cannot be topped up: draw a new one, in which images that happen to be drawn again keep
+#' their ratings.
+#'
+#' Images whose files are gone (`gone` is `TRUE`) stay in the sample and count in `N_h`, but are not
+#' drawn any more: the others of their stratum represent them.
+#'
+#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; `stratum`, the
+#'   images among which it was drawn: those of a cluster in a `wave` (always 1 if no images joined
+#'   the clusters later); `draw`, the number of the call that drew the image (1, and 2, 3, ... with
+#'   `keep`); the size of the stratum `N_h` and of its sample `n_h`; `inclusion_probability` =
+#'   n_h / N_h; and three weights: `weight_corpus` gives every image of the corpus equal weight,
+#'   `weight_cluster` every cluster, `weight_share` every share of an image.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -38,6 +67,7 @@ sample_images <- function(clustering,
                           singles = FALSE,
                           shares = "n_copies",
                           seed = 0,
+                          keep = NULL,
                           out = NULL,
                           overwrite = FALSE,
                           ...) {
@@ -59,16 +89,20 @@ tbl_sum.imagestrata_sample <- function(x, ...) {
   c(
     "A sample" = paste0(
       count_of(nrow(x), "image"), " from ",
-      count_of(length(unique(x$cluster)), "stratum", "strata"), ", representing ",
-      count_of(round(sum(x$weight_corpus)), "image")
+      count_of(length(unique(x[["stratum"]] %||% x$cluster)), "stratum", "strata"),
+      ", representing ", count_of(round(sum(x$weight_corpus)), "image")
     ),
+    "Drawn before" = if (any(x[["draw"]] < max(x[["draw"]], 1))) {
+      count_of(sum(x$draw < max(x$draw)), "image")
+    },
     "Run folder" = attr(x, "folder")
   )
 }
 
 #' @export
 summary.imagestrata_sample <- function(object, ...) {
-  strata <- dplyr::distinct(plain_tibble(object), .data$cluster, .data$N_h, .data$n_h)
+  columns <- intersect(c("cluster", "wave", "N_h", "n_h"), names(object))
+  strata <- dplyr::distinct(plain_tibble(object)[columns])
   taken <- range(object$inclusion_probability)
   new_summary(
     title = paste0("A sample: ", tbl_sum(object)[["A sample"]]),

@@ -55,3 +55,21 @@ def test_what_comes_first_or_is_missing_is_told(run_folder, tmp_path):
         call("assign", run_folder, "--base-url", "https://x.org")
     with pytest.raises(ImagestrataError, match=r"none\.txt' does not exist"):
         call("assign", run_folder, "--exclude", tmp_path / "none.txt")
+
+
+def test_a_topped_up_sample_is_handed_out_in_further_packets(run_folder):
+    assign = ("assign", run_folder, "--n-images", 2, "--group", "A", "--quiet")
+    call(*assign)
+    first = pd.read_csv(run_folder / "packets.csv")
+    answered = {page.name: page.read_bytes() for page in (run_folder / "rate-page").glob("*.html")}
+    said = call("sample", run_folder, "--keep", "--n-per-cluster", 4, "--quiet")
+    assert "12 images sampled, of which 6 were drawn before" in said
+    summary = json.loads(call(*assign, "--json"))
+    packets = pd.read_csv(run_folder / "packets.csv")
+    pd.testing.assert_frame_equal(packets.iloc[: len(first)], first)
+    assert summary["folder"] == str(run_folder / "rate-page-2")
+    further = {*packets["packet_id"]} - {*first["packet_id"]}
+    assert {page.stem for page in (run_folder / "rate-page-2").glob("p*.html")} == further
+    assert summary["costs"][0]["n_images"] == 6
+    now = {page.name: page.read_bytes() for page in (run_folder / "rate-page").glob("*.html")}
+    assert now == answered

@@ -23,7 +23,7 @@ from imagestrata.cli.texts import HELP
 
 #: What a command takes from the run folder, makes itself, or has as an argument of its own.
 FILLED = {
-    "assign": {"sample", "out", "packets"},
+    "assign": {"sample", "keep", "out", "packets"},
     "cluster": {"images", "encoder", "weights", "out"},
     "coding-sheet": {"clustering", "out"},
     "compare": {"clusterings", "several"},
@@ -53,6 +53,7 @@ FILLED = {
     "relink": {"run", "images"},
     "run": {
         "images",
+        "keep",
         "out",
         "clustering",
         "embeddings",
@@ -62,7 +63,7 @@ FILLED = {
         "path",
         "method",
     },
-    "sample": {"clustering", "out"},
+    "sample": {"clustering", "keep", "out"},
     "scan": {"images", "out"},
     "score": {"answers", "files", "pairs", "judgements", "clustering", "truth", "by", "embeddings"},
     "methods": {"run"},

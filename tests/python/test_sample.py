@@ -108,7 +108,9 @@ def test_written_sample_is_read_back_and_other_settings_are_refused(tmp_path):
     first = sample_images(images, out=tmp_path)
     again = sample_images(images, out=tmp_path)
     pd.testing.assert_frame_equal(first, again)
-    assert (tmp_path / "sample.csv").read_text().startswith("image_id,path,file,cluster,N_h,n_h,")
+    assert (
+        (tmp_path / "sample.csv").read_text().startswith("image_id,path,file,cluster,stratum,wave,")
+    )
     with pytest.raises(ImagestrataError, match="seed=0, not with seed=1"):
         sample_images(images, seed=1, out=tmp_path)
     replaced = sample_images(images, seed=1, out=tmp_path, overwrite=True)

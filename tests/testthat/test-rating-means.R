@@ -417,3 +417,37 @@ test_that("what limits an answer is said, and nothing is dropped in silence", {
   expect_equal(levels$group, factor(c("R", "D", "R", "D"), c("R", "D", "I")))
   expect_equal(equal$std.error, rep(0, 4))
 })
+
+test_that("strata of a topped-up sample share the weight of their cluster, as in survey", {
+  ratings <- tibble::tibble(
+    respondent_id = letters[1:9], group = "g", item = "joy", image_id = LETTERS[1:9],
+    cluster = rep(1:2, c(6, 3)), stratum = rep(c("w1c1", "w2c1", "w1c2"), c(4, 2, 3)),
+    N_h = rep(c(12L, 7L, 9L), c(4, 2, 3)), n_h = rep(c(4L, 2L, 3L), c(4, 2, 3)),
+    weight_corpus = N_h / n_h, weight_cluster = weight_corpus / rep(c(19, 9), c(6, 3)),
+    weight_share = weight_corpus * c(1, 3, 2, 1, 5, 1, 2, 2, 1),
+    rating = c(1, 2, 0, 3, 9, 7, 4, 6, 6)
+  )
+  for (weight in c("corpus", "cluster", "share")) {
+    design <- survey::svydesign(
+      ids = ~image_id, strata = ~stratum, weights = ratings[[paste0("weight_", weight)]],
+      data = ratings
+    )
+    fit <- survey::svymean(~rating, design)
+    means <- rating_means(ratings, by = NULL, weight = weight, variance = "image")
+    expect_equal(means$estimate, unname(coef(fit)))
+    expect_equal(means$std.error, as.vector(survey::SE(fit)))
+    expect_equal(means$df, 6)
+  }
+  weights <- suppressWarnings(rating_weights(ratings[-1, ], by = NULL, weight = "corpus"))
+  expect_equal(weights$weight, c(4, 4, 4, 3.5, 3.5, 3, 3, 3))
+  other <- dplyr::mutate(ratings[5:9, ], item = "anger", respondent_id = letters[11:15])
+  weights <- suppressWarnings(
+    rating_weights(rbind(ratings, other), by = NULL, weight = "cluster")
+  )
+  expect_equal(weights$weight[weights$item == "anger"], rep(c(1 / 2, 1 / 3), c(2, 3)))
+  own <- dplyr::mutate(ratings, stratum = rep(1:3, 3))
+  expect_equal(
+    rating_means(own, by = NULL, variance = "image"),
+    rating_means(dplyr::select(own, -stratum), by = NULL, variance = "image")
+  )
+})

@@ -59,3 +59,34 @@ test_that("a run folder takes the sample of its own clustering alone, and varian
   expect_false(file.exists(file.path(run, "sample.csv")))
   expect_length(list.files(file.path(run, "replaced"), "^sample.csv$", recursive = TRUE), 1)
 })
+
+test_that("a sample is topped up: images stay drawn, and additions are strata of their own", {
+  skip_if_no_core()
+  images <- tibble::tibble(
+    image_id = sprintf("i%02d", 1:24), path = image_id,
+    cluster = rep(c(1, 2, -1, 1), c(10, 4, 3, 7)), wave = rep(1:2, c(17, 7))
+  )
+  before <- sample_images(images[images$wave == 1, ], n_per_cluster = 4)
+  expect_equal(before$stratum, rep(c("w1c1", "w1c2", "w1c-1"), c(4, 3, 2)))
+  drawn <- sample_images(images, n_per_cluster = 4, keep = before)
+  expect_equal(
+    dplyr::count(drawn, cluster, wave, N_h, n_h),
+    tibble::tibble(
+      cluster = c(-1L, 1L, 1L, 2L), wave = c(1L, 1L, 2L, 1L), N_h = c(3L, 10L, 7L, 4L),
+      n_h = c(2L, 4L, 3L, 3L), n = c(2L, 4L, 3L, 3L)
+    )
+  )
+  expect_setequal(drawn$image_id[drawn$draw == 1], before$image_id)
+  expect_equal(sum(drawn$weight_corpus), 24)
+  expect_output(print(drawn), "12 images from 4 strata")
+  expect_output(print(drawn), "# Drawn before: *9 images")
+  expect_error(
+    sample_images(images, keep = before[-1, ]), "`keep` is not a sample of these clusters",
+    class = "imagestrata_error"
+  )
+
+  packets <- assign_annotators(before, groups = "g", n_images = 2)
+  more <- assign_annotators(drawn, groups = "g", n_images = 2, keep = packets)
+  expect_equal(more[seq_len(nrow(packets)), ], packets)
+  expect_setequal(more$image_id[-seq_len(nrow(packets))], drawn$image_id[drawn$draw == 2])
+})

@@ -21,7 +21,9 @@ from .packets import EMOTIONS, check_items
 _ASKED = Asked("image_id", "image", "rating", "rating", "respondent_id", ("item",), named=True)
 #: Names of the columns that are read; further columns of users have other names.
 _ROLES = ("respondent_id", "group", "packet_id", "image_id", "item", "rating")
-_OF_SAMPLE = ("cluster", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share")
+_OF_SAMPLE = (
+    "cluster", "stratum", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share",
+)  # fmt: skip
 
 
 @public

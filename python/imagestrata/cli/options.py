@@ -45,6 +45,13 @@ Name = Annotated[
     typer.Option(help="A variant of the run, for other clusters or encoders, in variants/NAME."),
 ]
 Texts = Annotated[Path | None, typer.Option(help="A CSV file with image_id and your own texts.")]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep", help="Keep the images of the run's sample, and add those that it lacks: for more "
+        "images per cluster, or a larger budget."
+    ),
+]  # fmt: skip
 Answers = Annotated[list[Path], typer.Argument(help="The files with the answers of annotators.")]
 Map = Annotated[str | None, typer.Option(help="Add a map of the images: umap or pca.")]
 Also = Annotated[
@@ -53,7 +60,7 @@ Also = Annotated[
 
 #: Arguments that are never options: results of earlier steps, and their folders.
 _BROUGHT = frozenset({
-    "clustering", "clusterings", "embeddings", "images", "judgements", "keywords", "out",
+    "clustering", "clusterings", "embeddings", "images", "judgements", "keep", "keywords", "out",
     "packets", "pairs", "path", "points", "progress", "provider", "ratings", "run", "sample",
     "several", "tuned",
 })  # fmt: skip

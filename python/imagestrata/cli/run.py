@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import imagestrata
 
-from ..errors import plural
 from .clustering import cluster_line, clustering_summary
 from .corpus import scan_lines
 from .explore import make_gallery
 from .options import Folder, Map, Name, Out, Pictures, Settings
 from .output import Said
 from .run_folder import pictures, placed
+from .sampling import sampled_line
 
 if TYPE_CHECKING:
     from ..clustering.base import ClusterEstimator
@@ -51,7 +51,7 @@ def run(
         summary | {"n_sampled": len(drawn), "gallery": str(page)},
         *scan_lines(scanned),
         cluster_line(clustering),
-        f"{plural(len(drawn), 'image')} sampled: {out / 'sample.csv'}",
+        f"{sampled_line(drawn)}: {out / 'sample.csv'}",
         f"Open the gallery in a browser: {page.resolve().as_uri()}",
     )
 

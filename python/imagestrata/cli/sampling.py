@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import imagestrata
 
 from ..errors import plural
-from .options import Name, RunFolder, Settings
+from .options import Keep, Name, RunFolder, Settings
 from .output import Said, records
 from .run_folder import excluded_images, load_clustering, placed, required_sample
 
 
-def sample(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
+def sample(
+    run_folder: RunFolder, settings: Settings, name: Name = None, keep: Keep = False
+) -> Said:
     """Draw images from every cluster of a run folder, with sampling weights."""
     run_folder = placed(run_folder, name)
     clustering = load_clustering(run_folder)
-    drawn = imagestrata.sample_images(clustering, **settings("sample_images", out=run_folder))
+    before = required_sample(run_folder) if keep else None
+    drawn = imagestrata.sample_images(
+        clustering, keep=before, **settings("sample_images", out=run_folder)
+    )
     summary = {"n_sampled": len(drawn), "n_strata": int(drawn["cluster"].nunique())}
-    return summary, f"{plural(len(drawn), 'image')} sampled: {run_folder / 'sample.csv'}"
+    return summary, f"{sampled_line(drawn)}: {run_folder / 'sample.csv'}"
+
+
+def sampled_line(drawn: Any) -> str:
+    """Words on the size of a sample, and on its images that were drawn before."""
+    before = int((drawn["draw"] < drawn["draw"].max()).sum())
+    kept = f", of which {before:,} were drawn before" if before else ""
+    return f"{plural(len(drawn), 'image')} sampled{kept}"
 
 
 def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Assign the sample of a run folder to annotators, and write their rating forms."""
     from ..annotation.export import check_base_url
     from ..annotation.exporters import EXPORTERS
+    from ..annotation.key import read_key
     from ..annotation.packets import check_items
     from ..validate import check_choice
 
@@ -35,7 +50,16 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     items = check_items(export.get("items"))
     export["exclude"] = excluded_images(run_folder, export.get("exclude"), drawn)
     packets = imagestrata.assign_annotators(drawn, **settings("assign_annotators", out=run_folder))
-    folder = imagestrata.export_packets(packets, run_folder / f"rate-{to}", **export)
+    # Packets that were exported before are with their annotators.
+    files = sorted(run_folder.glob(f"rate-{to}*-key.csv"))
+    needed = ("packet_id",)
+    keys = [read_key(one, needed, "packets", "assign_annotators", texts=needed) for one in files]
+    exported = {packet for key in keys for packet in key["packet_id"]}
+    further = packets[~packets["packet_id"].isin(exported)]
+    place = run_folder / f"rate-{to}"
+    if keys and len(further):
+        packets, place = further, run_folder / f"rate-{to}-{len(keys) + 1}"
+    folder = imagestrata.export_packets(packets, place, **export)
     asked = imagestrata.costs(packets, n_items=len(items))
     summary = {"packets": str(run_folder / "packets.csv"), "folder": str(folder)}
     return (

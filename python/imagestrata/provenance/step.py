@@ -65,6 +65,8 @@ class Step:
         it, which had the same settings. The step then grows: its result replaces the earlier one
         without ``overwrite``, and the steps that use the earlier one stay. By default no step
         grows.
+    other_settings : bool, default False
+        Whether the step may grow with other settings than before.
 
     Attributes
     ----------
@@ -101,6 +103,7 @@ class Step:
         made_from: Mapping[str, str] | None = None,
         overwrite: bool = False,
         grows: Callable[[Path], bool] | None = None,
+        other_settings: bool = False,
     ) -> None:
         self.name = name
         self.folder: Path | None = None
@@ -128,13 +131,14 @@ class Step:
         if not holds(self.folder, name, asked):
             for base, given in bases.items():
                 check_base(self.folder, base, given, name)
-        check_settings(self.folder, name, settings, overwrite)
+        check_settings(self.folder, name, settings, overwrite or other_settings)
         before = finished_before(old)
         growing = False
         if before is not None and not overwrite:
-            if grows is not None and before["settings"] == asked["settings"]:
-                growing = before["inputs"] == inputs or grows(self.folder)
-            other = before["inputs"] != inputs and not growing and bool(old and old["finished"])
+            equal = asked.items() <= before.items()
+            if grows is not None and (other_settings or before["settings"] == asked["settings"]):
+                growing = equal or grows(self.folder)
+            other = not equal and not growing and bool(old and old["finished"])
             if other and "made_from" not in before:
                 raise _of_older_version(self.folder, name)
             if other:

@@ -29,12 +29,13 @@ class Design:
     answers : DataFrame
         One row per answer to a measure (an item or a dimension): ``level``, ``item``,
         ``dimension``, the columns of ``by``, ``respondent_id``, ``image_id``, ``cluster``
-        (None if unknown), ``rating``, ``weight``; ``respondent`` and ``image``, as numbers.
+        (None if unknown), ``stratum`` (part of a cluster from which images were drawn),
+        ``rating``, ``weight``; ``respondent`` and ``image``, as numbers.
     images : DataFrame
-        One row per image, ``image_id`` in the index: ``cluster``, ``weight`` (in the sample),
-        ``of_all`` (number of sampled images that it represents if some images of its cluster
-        have no rating), ``total`` (weight of its cluster), and the columns of ``by`` that
-        describe images.
+        One row per image, ``image_id`` in the index: ``cluster``, ``stratum``, ``weight`` (in the
+        sample), ``of_all`` (number of sampled images that it represents if some images of its
+        stratum have no rating), ``of_stratum`` (weight of its stratum), ``total`` (weight of its
+        cluster), and the columns of ``by`` that describe images.
     measures : DataFrame
         ``level``, ``item``, ``dimension``, in the order of the results.
     by : list of str
@@ -82,6 +83,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
         if name not in table:
             table[name] = None
     _check_clusters(table, weight)
+    table["stratum"] = _strata(table)
     of_images = [name for name in by if _tells_images_apart(name, table)]
     images = _images(table, weight, of_images)
     measures = _measures(table)
@@ -229,6 +231,16 @@ def _check_clusters(ratings: pd.DataFrame, weight: str) -> None:
                 )
 
 
+def _strata(ratings: pd.DataFrame) -> pd.Series[Any]:
+    """The stratum of each rating: a part of its cluster, by default all of it."""
+    if "stratum" in ratings and ratings["stratum"].notna().all():
+        unit = ratings.groupby("image_id", observed=True)["stratum"].nunique()
+        part = ratings.groupby("stratum", observed=True)["cluster"].nunique(dropna=False)
+        if (unit == 1).all() and (part == 1).all():
+            return ratings["stratum"]
+    return ratings["cluster"]
+
+
 def _tells_images_apart(name: str, ratings: pd.DataFrame) -> bool:
     """Whether a column describes images (cluster, month), not respondents.
 
@@ -250,17 +262,17 @@ def _tells_images_apart(name: str, ratings: pd.DataFrame) -> bool:
 
 
 def _images(ratings: pd.DataFrame, weight: str, of_images: list[str]) -> pd.DataFrame:
-    columns = ["cluster", "weight", *of_images]
+    columns = ["cluster", "stratum", "weight", *of_images]
     columns += [name for name in ("n_h", "weight_cluster") if name in ratings]
     columns = [name for name in dict.fromkeys(columns) if name != "image_id"]
     images = ratings.drop_duplicates("image_id").set_index("image_id", drop=False)
     images = images[[*columns, *(["image_id"] if "image_id" in of_images else [])]].copy()
     images.index.name = None
     images["of_all"] = 1.0
-    images["total"] = 1.0
+    images["of_stratum"] = images["total"] = 1.0
     if images["cluster"].isna().any():
         return images
-    rated = images.groupby("cluster", observed=True)["weight"].transform("size")
+    rated = images.groupby("stratum", observed=True)["weight"].transform("size")
     if "n_h" in images:
         sampled = images["n_h"]
     elif "weight_cluster" in images:
@@ -268,10 +280,14 @@ def _images(ratings: pd.DataFrame, weight: str, of_images: list[str]) -> pd.Data
     else:
         sampled = pd.Series(np.nan, images.index)
     images["of_all"] = (sampled / rated).clip(lower=1).fillna(1.0)
+    stands = images.assign(total=images["weight"] * images["of_all"])
+    totals = {
+        name: stands.groupby([*dict.fromkeys([unit, *of_images])], observed=True)["total"]
+        for name, unit in (("of_stratum", "stratum"), ("total", "cluster"))
+    }
+    images["of_stratum"] = totals["of_stratum"].transform("sum")
     if weight in ("corpus", "share"):
-        stratum = [*dict.fromkeys(["cluster", *of_images])]
-        stands = images.assign(total=images["weight"] * images["of_all"])
-        images["total"] = stands.groupby(stratum, observed=True)["total"].transform("sum")
+        images["total"] = totals["total"].transform("sum")
     return images
 
 
@@ -279,8 +295,9 @@ def _weigh(design: Design) -> pd.Series[Any]:
     """Weights of answers.
 
     In a cell each cluster has the weight that ``weight`` gives it. It is divided among its
-    rated images in proportion to their weights in the sample, and the weight of an image
-    equally among its ratings.
+    strata with a rating in proportion to what they represent, then among the rated images of a
+    stratum in proportion to their weights in the sample, and the weight of an image equally among
+    its ratings.
     """
     answers = design.answers
     cell = ["level", "item", *design.by]
@@ -289,11 +306,12 @@ def _weigh(design: Design) -> pd.Series[Any]:
     weights = answers["weight"] / times
     if design.weight == "none" or not design.clustered:
         return weights
-    stratum = [*dict.fromkeys([*cell, "cluster"])]
-    rated = weights.groupby([answers[name] for name in stratum], observed=True).transform("sum")
-    total = answers["image_id"].map(design.images["total"]).astype(float)
-    shared: pd.Series[Any] = (total * weights / rated.where(rated > 0)).fillna(0.0)
-    return shared
+    for unit, total in (("stratum", "of_stratum"), ("cluster", "total")):
+        within = [answers[name] for name in dict.fromkeys([*cell, unit])]
+        rated = weights.groupby(within, observed=True).transform("sum")
+        whole = answers["image_id"].map(design.images[total]).astype(float)
+        weights = (whole * weights / rated.where(rated > 0)).fillna(0.0)
+    return weights
 
 
 def unrated(design: Design) -> list[tuple[dict[str, Any], dict[str, int]]]:
@@ -367,7 +385,8 @@ def _dimensions(items: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     known = items[items["dimension"].notna()]
     unit = ["respondent_id", "image_id", "dimension"]
     grouped = known.groupby(unit, observed=True, sort=False)
-    others = [name for name in dict.fromkeys([*by, "cluster", "weight"]) if name not in unit]
+    asked = dict.fromkeys([*by, "cluster", "stratum", "weight"])
+    others = [name for name in asked if name not in unit]
     first = grouped[others].first()
     means = first.assign(rating=grouped["rating"].mean()).reset_index()
     columns = ["level", "item", *unit, "rating", *first.columns]

@@ -96,6 +96,10 @@ def rating_means(
     respondent's answers to different images: V n / (n - 1) minus the same for single answers. If no
     cluster of a cell has two rated images, all methods use respondents only.
 
+    If images joined a cluster after the first draw, its images were drawn from several strata
+    (column ``stratum``, see :func:`sample_images`). These divide the weight of the cluster by the
+    numbers of images that they represent, and take the place of the cluster in "image".
+
     Intervals use the t distribution. Degrees of freedom are the number of respondents of the cell
     minus one ("respondent"), the number of rated images minus that of clusters with several of them
     ("image"), or the smaller of both. With one respondent the standard error is undefined.
@@ -402,9 +406,9 @@ class _Cell:
 
     ``people``, ``single`` (a respondent's rating of an image) and ``images`` are pairs of
     arrays, units and totals. Totals of images are distances from the mean of the images of
-    their cluster in the cell, times ``sqrt(m / (m - 1))`` for m images. ``shares`` are the
-    shares of images in the mean, ``several`` the same without clusters of one image. The
-    squares of ``degrees`` add up to the number of images minus that of clusters.
+    their stratum in the cell, times ``sqrt(m / (m - 1))`` for m images. ``shares`` are the
+    shares of images in the mean, ``several`` the same without strata of one image. The
+    squares of ``degrees`` add up to the number of images minus that of strata.
     """
 
     mean: float
@@ -429,10 +433,10 @@ def _cell(answers: pd.DataFrame) -> _Cell:
     scores = shares * (distance - shift)
     images, totals = _summed(image, scores)
     _, of_image = _summed(image, shares)
-    first = pd.Series(answers["cluster"].to_numpy(), image)
-    cluster = pd.factorize(first[~first.index.duplicated()].loc[images], use_na_sentinel=False)[0]
-    size = np.bincount(cluster)[cluster]
-    centre = np.bincount(cluster, totals)[cluster] / size
+    first = pd.Series(answers["stratum"].to_numpy(), image)
+    stratum = pd.factorize(first[~first.index.duplicated()].loc[images], use_na_sentinel=False)[0]
+    size = np.bincount(stratum)[stratum]
+    centre = np.bincount(stratum, totals)[stratum] / size
     scale = np.sqrt(np.where(size > 1, size / np.maximum(size - 1, 1), 0))
     return _Cell(
         ratings[0] + shift,
@@ -458,7 +462,7 @@ def _product(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
 
 
 def _of_images(first: _Cell, second: _Cell) -> float:
-    """Covariance due to images; a cluster with one image has the average of the others."""
+    """Covariance due to images; a stratum with one image has the average of the others."""
     shares = _product(first.shares, second.shares)
     if shares == 0:
         return 0.0
@@ -505,7 +509,7 @@ def _of_degrees(first: _Cell, second: _Cell) -> float:
 
 
 def _most_degrees(variance: str, first: _Cell, second: _Cell, n_people: int) -> float:
-    """Respondents minus one, and images minus clusters, over both cells together."""
+    """Respondents minus one, and images minus strata, over both cells together."""
     images = _of_degrees(first, first) + _of_degrees(second, second) - _of_degrees(first, second)
     return n_people - 1 if variance == "respondent" or images == 0 else min(n_people - 1, images)
 

@@ -34,6 +34,7 @@ def assign_annotators(
     *,
     residual: str = "together",
     seed: int = 0,
+    keep: pd.DataFrame | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -59,8 +60,12 @@ def assign_annotators(
     seed : int, default 0
         Seed of the assignment and of the order of images. Each group has its own random
         stream.
+    keep : DataFrame, optional
+        All packets so far, if the sample was topped up since. They stay, and further packets are
+        made for the images that are in none of them.
     out : path, optional
-        Run folder in which ``packets.csv`` is written.
+        Run folder in which ``packets.csv`` is written. If it contains packets with the same
+        settings, and the sample was topped up since, those packets are kept.
     overwrite : bool, default False
         Replace packets in that folder that have other settings.
 
@@ -69,13 +74,15 @@ def assign_annotators(
     DataFrame
         One row per packet and image, by packet: ``packet_id``, ``group``,
         ``position`` (1, 2, ... in the packet), ``image_id``, ``cluster``, and
-        ``path`` where the sample has it.
+        ``path`` where the sample has it. With ``keep``, further packets follow the earlier ones,
+        with consecutive ids: export those alone.
 
     Raises
     ------
     ImagestrataError
         If a cluster needs more ratings than there are packets, so that no assignment is
-        possible. The message names the cluster and settings that work.
+        possible. The message names the cluster and settings that work. (With ``keep``, there
+        are more and smaller packets instead.) Or if ``keep`` has images of other clusters.
 
     Notes
     -----
@@ -105,6 +112,8 @@ def assign_annotators(
     seed = check_seed(seed)
     groups = _check_groups(groups)
     images = _check_sample(sample)
+    if keep is not None:
+        keep = _check_kept(keep, images, groups)
 
     settings = {
         "groups": groups,
@@ -113,7 +122,8 @@ def assign_annotators(
         "residual": residual,
         "seed": seed,
     }
-    inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist()])
+    kept = [] if keep is None else [packets_fingerprint(keep)]
+    inputs = fingerprint([images["image_id"].tolist(), images["cluster"].tolist(), *kept])
     step = Step(
         out,
         "assign",
@@ -121,23 +131,87 @@ def assign_annotators(
         inputs=inputs,
         made_from={"sample": from_sample(out, images)},
         overwrite=overwrite,
+        grows=lambda run: _holds_part(run, images, groups, keep),
+        other_settings=keep is not None,
     )
 
     def make() -> pd.DataFrame:
+        before = keep
+        if step.folder is not None and step.growing:
+            stored = _check_kept(read_packets(step.folder), images, groups)
+            before = stored if keep is None or len(stored) > len(keep) else keep
+        return dealt_to(images) if before is None else _added(before)
+
+    def _added(before: pd.DataFrame) -> pd.DataFrame:
+        """The packets so far, and those of images that are in none of them."""
+        new = images[~images["image_id"].isin(before["image_id"])].reset_index(drop=True)
+        if new.empty:
+            return before
+        made = dealt_to(new, next_number(before))
+        return pd.concat([before, made], ignore_index=True)
+
+    def dealt_to(images: pd.DataFrame, first: int = 1) -> pd.DataFrame:
         needs = np.full(len(images), raters_per_group)
         kinds = kinds_of(images["cluster"], residual)
         n_packets = -(-len(images) * raters_per_group // n_images)
-        _check_feasible(images, kinds, raters_per_group, n_images, n_packets, residual)
+        entropy = [] if first == 1 else [first]
+        if first == 1:
+            _check_feasible(images, kinds, raters_per_group, n_images, n_packets, residual)
+        n_packets = max(n_packets, int(np.bincount(kinds, needs).max()))
         dealt = [
-            deal(kinds, needs, n_packets, np.random.default_rng([seed, place]))
+            deal(kinds, needs, n_packets, np.random.default_rng([seed, place, *entropy]))
             for place in range(len(groups))
         ]
-        return packets_table(images, groups, dealt)
+        return packets_table(images, groups, dealt, first)
 
     def counts(packets: pd.DataFrame) -> dict[str, int]:
-        return {"packets": packets["packet_id"].nunique(), "images": len(images)}
+        n_images = packets["image_id"].nunique()
+        return {"packets": packets["packet_id"].nunique(), "images": n_images}
 
     return step.table(make, counts, read=read_packets, identity=packets_fingerprint)
+
+
+def _check_kept(given: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    """Check packets of images of this sample, for these groups."""
+    packets = check_packets(given)
+    others = sorted({*packets["group"]} - {*groups})
+    if others:
+        raise ImagestrataError(
+            f"{arg('keep')} has packets for the group {quote(others[0])}, which is not among "
+            f"{arg('groups')}: {', '.join(groups)}.",
+            f"Give the same {arg('groups')} as before.",
+        )
+    now = images.set_index("image_id")["cluster"].reindex(packets["image_id"])
+    other = (now.astype(str) != packets["cluster"].astype(str).to_numpy()).to_numpy()
+    if other.any():
+        raise ImagestrataError(
+            f"{other.sum():,} of {plural(len(packets), 'row')} of {arg('keep')} are of images that "
+            f"are in another cluster of the sample, or not in it, "
+            f"{quote(packets['image_id'][other].iloc[0])} for one.",
+            "Give the packets that were made from this sample before it was topped up.",
+        )
+    return packets
+
+
+def _holds_part(
+    run: Path, images: pd.DataFrame, groups: list[str], keep: pd.DataFrame | None
+) -> bool:
+    """Whether the packets in a run folder stay if further ones are made for these images."""
+    stored = read_packets(run)
+    if keep is not None:
+        ids = [{*table["packet_id"]} for table in (stored, keep)]
+        return ids[0] <= ids[1] or ids[1] <= ids[0]
+    try:
+        _check_kept(stored, images, groups)
+    except ImagestrataError:
+        return False
+    return True
+
+
+def next_number(packets: pd.DataFrame) -> int:
+    """The number of the next packet."""
+    numbers = packets["packet_id"].astype("str").str.extract(r"(\d+)$")[0].dropna()
+    return int(numbers.astype(int).max()) + 1 if len(numbers) else 1
 
 
 def read_packets(folder: Path) -> pd.DataFrame:

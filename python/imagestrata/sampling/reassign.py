@@ -13,7 +13,7 @@ from ..tables import check_table
 from ..validate import check_int, check_residual, check_seed
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .assign import check_packets, deal, kinds_of, packets_table
+from .assign import check_packets, deal, kinds_of, next_number, packets_table
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -94,7 +94,7 @@ def reassign(
     seen = pd.concat([answers, _meant(packets, images)], ignore_index=True)
 
     kinds = kinds_of(images["cluster"], residual)
-    first = _next_number(packets)
+    first = next_number(packets)
     made = []
     for place, group in enumerate(groups):
         stream = np.random.default_rng([seed, place, first])
@@ -232,8 +232,3 @@ def _flow(of_kind: Array, allowed: Array, most: int) -> Array:
     flow = maximum_flow(network, 0, end).flow[1 : 1 + n_kinds, 1 + n_kinds : end]
     taken: Array = flow.toarray() > 0
     return taken
-
-
-def _next_number(packets: pd.DataFrame) -> int:
-    numbers = packets["packet_id"].astype("str").str.extract(r"(\d+)$")[0].dropna()
-    return int(numbers.astype(int).max()) + 1 if len(numbers) else 1

@@ -15,7 +15,7 @@ from ..corpus.located import located
 from ..errors import ImagestrataError, plural
 from ..files import damaged
 from ..provenance import Step, fingerprint, part_of, read_run, step_folder
-from ..tables import keep_given, read_typed, with_file, with_text_ids
+from ..tables import check_table, keep_given, read_typed, with_file, with_text_ids
 from ..validate import (
     check_bool,
     check_choice,
@@ -24,7 +24,7 @@ from ..validate import (
     check_residual,
     check_seed,
 )
-from ..verbs import public
+from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
 
 #: Allocations of a budget: proportional to the size of a stratum to this power.
@@ -32,7 +32,13 @@ ALLOCATIONS = {"equal": 0.0, "sqrt": 0.5, "proportional": 1.0}
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
+#: Columns of a sample beside those of the images.
+_DRAWN = ["stratum", "wave", "draw"]
 _WEIGHTS = ["N_h", "n_h", "inclusion_probability", "weight_corpus", "weight_cluster"]
+_OURS = [*_DRAWN, *_WEIGHTS, "weight_share"]
+
+#: Images of an addition to a cluster that are drawn at least, so that their variance is known.
+_LEAST_ADDED = 2
 
 
 @public
@@ -46,6 +52,7 @@ def sample_images(
     singles: bool = False,
     shares: str = "n_copies",
     seed: int = 0,
+    keep: pd.DataFrame | None = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -55,7 +62,8 @@ def sample_images(
     ----------
     clustering : Clustering or DataFrame
         The result of :func:`cluster_images`, or a table with the columns
-        ``image_id`` and ``cluster`` (-1 for the residual).
+        ``image_id`` and ``cluster`` (-1 for the residual), and ``wave`` if images were added
+        to the clusters in waves (1, 2, ...).
     n_per_cluster : int, optional
         Number of images drawn from a cluster: ``min(n_per_cluster, N - 1)`` of N images.
         By default 5, as in the published design: five from clusters of seven or more,
@@ -80,8 +88,12 @@ def sample_images(
     seed : int, default 0
         Seed of the sample. Each stratum has its own random stream, so that the sample of
         a cluster does not depend on other clusters or on the order of rows.
+    keep : DataFrame, optional
+        A sample of the same clusters, drawn before more images joined them, or with a smaller
+        number of images. Its images stay in the sample, and others are added; see Notes.
     out : path, optional
-        Run folder in which ``sample.csv`` is written.
+        Run folder in which ``sample.csv`` is written. If it contains a sample with the same
+        settings, and images have joined the clusters since, that sample is kept.
     overwrite : bool, default False
         Replace a sample in that folder that has other settings.
 
@@ -89,66 +101,130 @@ def sample_images(
     -------
     DataFrame
         One row per sampled image, by cluster: ``image_id``, ``path``,
-        ``cluster``; stratum size ``N_h`` and sample size ``n_h``;
-        ``inclusion_probability`` = n_h / N_h; ``weight_corpus`` = N_h / n_h
-        (every image of the corpus has equal weight); ``weight_cluster`` =
-        1 / n_h (every cluster, and the residual, has equal weight);
-        ``weight_share`` = weight_corpus times the image's shares; then the
-        further columns of the images.
+        ``cluster``; ``stratum``, the images among which it was drawn: those of a cluster in a
+        ``wave`` (always 1 if no images joined the clusters later); ``draw``, the number of the
+        call that drew the image (1, and 2, 3, ... with ``keep``); stratum size ``N_h`` and sample
+        size ``n_h``; ``inclusion_probability`` = n_h / N_h; ``weight_corpus`` = N_h / n_h
+        (every image of the corpus has equal weight); ``weight_cluster`` = weight_corpus divided
+        by the size of the cluster, which is 1 / n_h if a cluster is one stratum (every cluster,
+        and the residual, has equal weight); ``weight_share`` = weight_corpus times the image's
+        shares; then the further columns of the images.
 
     Raises
     ------
     ImagestrataError
         If there is no image to sample, a budget is smaller than the number of
         strata or larger than the number of images, or shares are missing or
-        negative.
+        negative; or if ``keep`` was drawn from other clusters or lacks images.
 
     Notes
     -----
     Equal numbers per cluster do not give clusters equal weight if small clusters have
     fewer images in the sample: use ``weight_cluster``.
+
+    *Topping up.* With ``keep``, images drawn before stay drawn. The probabilities are exact:
+
+    - If a larger ``n_per_cluster`` or ``budget`` asks for n' > n images of a stratum, n' - n are
+      drawn at random from those that were not drawn. A simple random sample of n, and one of
+      n' - n from the rest, together are a simple random sample of n' from N: each image has the
+      probability n' / N. A smaller number changes nothing.
+    - Images that joined a cluster after the draw form a stratum of their own (the cluster in
+      that wave). Those of the earlier stratum keep their probability n / N. From N' added images,
+      n' are drawn: as large a share as in the first stratum of the cluster, rounded up, at least
+      two (since one image has no variance), and at most as many as the most that were drawn from
+      a first stratum. ``n_per_cluster`` and ``budget`` refer to first strata; a cluster
+      without an image in ``keep`` is one.
+
+    Estimates weighted by ``weight_corpus`` are therefore unbiased for all images, and
+    :func:`rating_means` computes standard errors within these strata. A sample of *other*
+    clusters (after clustering anew) cannot be topped up: draw a new one, in which images that
+    happen to be drawn again keep their ratings.
+
+    Images whose files are gone (``gone`` is True) stay in the sample and count in ``N_h``, but are
+    not drawn any more: the others of their stratum represent them.
     """
     settings = sample_settings(
         n_per_cluster, budget=budget, allocation=allocation, residual=residual, singles=singles,
         shares=shares, seed=seed,
     )  # fmt: skip
-    images = keep_given(
-        _check_images(clustering, shares), [*_WEIGHTS, "weight_share"], verb("sample_images")
-    )
+    given = _check_images(clustering, shares)
+    waves = given["wave"] if "wave" in given else pd.Series(1, given.index)
+    images = keep_given(given.drop(columns="wave", errors="ignore"), _OURS, verb("sample_images"))
+    images["wave"] = waves
+    if keep is not None:
+        keep = _check_kept(keep, images)
     clusters = clusters_fingerprint(images)
     step = Step(
         out,
         "sample",
         settings,
-        inputs=_inputs(images, clusters, shares),
+        inputs=_inputs(images, clusters, shares, keep),
         made_from={"cluster": clusters},
         overwrite=overwrite,
+        grows=lambda run: _holds_part(run, images, keep),
+        other_settings=keep is not None,
     )
 
+    def make() -> pd.DataFrame:
+        kept = keep
+        if step.folder is not None and step.growing:
+            stored = _check_kept(read_sample(step.folder), images)
+            kept = stored if keep is None or len(stored) > len(keep) else keep
+        elif kept is None and step.earlier and not overwrite:
+            raise ImagestrataError(
+                f"{quote(step.folder)} held a sample that was topped up, and 'sample.csv' is "
+                "missing: the images that were drawn first cannot be drawn again.",
+                f"Restore the file, give the sample as {arg('keep')}, or use "
+                f"{arg('overwrite', True)} to draw anew.",
+            )
+        return _sample(images, settings, shares, kept)
+
     def counts(sample: pd.DataFrame) -> dict[str, Any]:
-        n_strata = sample["cluster"].nunique()
+        n_clusters = sample["cluster"].nunique()
+        latest = sample["draw"] == sample["draw"].max()
         return {
-            "strata": n_strata,
+            "strata": n_clusters,
             "sampled": len(sample),
-            "not_sampled_strata": images["cluster"].nunique() - n_strata,
+            "not_sampled_strata": images["cluster"].nunique() - n_clusters,
+            **({"kept": int((~latest).sum())} if not latest.all() else {}),
+            **({"added_strata": n} if (n := sample["stratum"].nunique() - n_clusters) else {}),
             # A CSV file does not record that "001" is text.
             "types": {str(name): str(column.dtype) for name, column in sample.items()},
         }
 
     return step.table(
-        lambda: _sample(images, settings, shares),
+        make,
         counts,
         read=read_sample,
         identity=sample_fingerprint,
     )
 
 
-def _sample(images: pd.DataFrame, settings: dict[str, Any], shares: str) -> pd.DataFrame:
+def _sample(
+    images: pd.DataFrame, settings: dict[str, Any], shares: str, keep: pd.DataFrame | None
+) -> pd.DataFrame:
     """Draw images of the strata that the settings allow, with weights."""
-    strata = images.groupby("cluster").size()
-    is_residual = strata.index.astype("str") == "-1"
-    kept = (strata > 1) | settings["singles"]
-    strata = strata[np.where(is_residual, settings["residual"] == "together", kept)]
+    images = images.sort_values("image_id", ignore_index=True)
+    images["wave"] = _waves_of(images, keep)
+    images["draw"] = 0
+    if keep is not None:
+        before = keep.set_index("image_id")["draw"].reindex(images["image_id"])
+        images["draw"] = before.fillna(0).astype("int64").to_numpy()
+    drawn = (images["draw"] > 0).to_numpy()
+    strata = (
+        images.assign(kept=drawn, free=~drawn & ~_gone(images))
+        .groupby(["cluster", "wave"])
+        .agg(N_h=("image_id", "size"), kept=("kept", "sum"), free=("free", "sum"))
+        .reset_index()
+    )
+    first = ~strata["cluster"].duplicated()
+    is_residual = strata["cluster"].astype("str") == "-1"
+    allowed = np.where(
+        is_residual, settings["residual"] == "together", (strata["N_h"] > 1) | settings["singles"]
+    )
+    strata["sampled"] = first & ((strata["kept"] > 0) | (allowed & (strata["free"] > 0)))
+    strata["sampled"] = strata.groupby("cluster")["sampled"].transform("any")
+    strata = strata[strata["sampled"] & (strata["kept"] + strata["free"] > 0)]
     if strata.empty:
         raise ImagestrataError(
             f"Nothing to sample: {plural(len(images), 'image')}, none in a cluster that the "
@@ -156,12 +232,107 @@ def _sample(images: pd.DataFrame, settings: dict[str, Any], shares: str) -> pd.D
             f"Use {arg('singles', True)} or {arg('residual', 'together')}, or cluster with other "
             "settings.",
         )
-    sizes = strata.to_numpy()
+    strata = strata.assign(n_h=_sizes(strata, settings))
+    return _draw(images, strata.reset_index(drop=True), shares, settings["seed"])
+
+
+def _waves_of(images: pd.DataFrame, keep: pd.DataFrame | None) -> Array:
+    """The wave of each image's stratum: the first draw from its cluster that could draw it.
+
+    An image that no draw could draw is in the latest wave.
+    """
+    waves = np.full(len(images), int(images["wave"].max()))
+    if keep is not None:
+        rows = images.groupby("cluster").indices
+        drawn = keep[["cluster", "wave"]].drop_duplicates().sort_values("wave", ascending=False)
+        for cluster, wave in drawn.itertuples(index=False):
+            known = rows[cluster]
+            waves[known[images["wave"].to_numpy()[known] <= wave]] = wave
+    return waves
+
+
+def _sizes(strata: pd.DataFrame, settings: dict[str, Any]) -> Array:
+    """Sample size of each stratum; see the notes of :func:`sample_images`."""
+    first = (~strata["cluster"].duplicated()).to_numpy()
+    big_n, kept = strata["N_h"].to_numpy(), strata["kept"].to_numpy()
+    most = kept + strata["free"].to_numpy()
+    sizes = big_n[first]
     if settings["budget"] is None:
-        drawn = np.where(sizes == 1, 1, np.minimum(settings["n_per_cluster"], sizes - 1))
+        asked = np.where(sizes == 1, 1, np.minimum(settings["n_per_cluster"], sizes - 1))
     else:
-        drawn = _allocate(settings["budget"], sizes, settings["allocation"])
-    return _draw(images, strata.index.to_numpy(), sizes, drawn, shares, settings["seed"])
+        least = np.maximum(kept[first], 1)
+        budget = settings["budget"]
+        budget = max(budget, int(least.sum())) if kept.any() else budget
+        asked = _allocate(budget, sizes, settings["allocation"], least)
+    asked = np.clip(asked, kept[first], most[first])
+    place = np.cumsum(first) - 1  # of the first stratum of the same cluster
+    rate = (asked / sizes)[place]
+    n = np.clip(np.ceil(rate * big_n - 1e-9), _LEAST_ADDED, asked.max()).astype(int)
+    n[first] = asked
+    drawn: Array = np.clip(n, kept, most)
+    return drawn
+
+
+def _check_kept(given: Any, images: pd.DataFrame) -> pd.DataFrame:
+    """Check that a sample was drawn from these images, or from those of earlier waves."""
+    check_product("keep", given, ("sample",))
+    needed = ("image_id", "cluster", "N_h", "n_h")
+    keep = with_draws(check_table("keep", given, needed, "sample_images", whole=needed))
+    now = images.set_index(images["image_id"].astype(str))["cluster"].reindex(keep["image_id"])
+    other = (now.isna() | (now.astype(str) != keep["cluster"].astype(str).to_numpy())).to_numpy()
+    if other.any():
+        raise ImagestrataError(
+            f"{other.sum():,} of {plural(len(keep), 'image')} of {arg('keep')} are in another "
+            f"cluster now, or in none, {quote(keep['image_id'][other].iloc[0])} for one. A sample "
+            "can be topped up if its clusters stay as they were and only gain images.",
+            "Draw a new sample from the new clusters; ratings of images that are drawn again can "
+            "be used.",
+        )
+    keep["cluster"] = now.to_numpy()
+    waves = pd.Series(_waves_of(images, keep), images.index)
+    sizes = images.groupby(["cluster", waves.rename("wave")]).size().rename("now")
+    strata = keep.groupby(["cluster", "wave"]).agg(
+        N_h=("N_h", "first"), n_h=("n_h", "first"), rows=("image_id", "size")
+    )
+    strata = strata.join(sizes)
+    for column, held, words in (
+        ("n_h", "rows", "images in the sample"), ("N_h", "now", "images")
+    ):  # fmt: skip
+        wrong = strata[strata[column] != strata[held]]
+        if len(wrong):
+            cluster, wave = wrong.index[0]
+            raise ImagestrataError(
+                f"{arg('keep')} is not a sample of these clusters: {quote(column)} says that "
+                f"cluster {cluster} has {wrong[column].iloc[0]:,} {words} (wave {wave}), but there "
+                f"are {wrong[held].iloc[0]:,}.",
+                "Give the whole sample, and the clustering from which it was drawn, or which has "
+                "grown from that. In your own table, a column 'wave' says when images joined.",
+            )
+    return keep
+
+
+def _holds_part(run: Path, images: pd.DataFrame, keep: pd.DataFrame | None) -> bool:
+    """Whether the sample in a run folder stays drawn if these images are kept."""
+    stored = read_sample(run)
+    if keep is not None:
+        lost = stored["image_id"][~stored["image_id"].isin(keep["image_id"])]
+        if len(lost) and not keep["image_id"].isin(stored["image_id"]).all():
+            raise ImagestrataError(
+                f"{quote(run)} holds a sample with {plural(len(lost), 'image')} that {arg('keep')} "
+                f"lacks, {quote(lost.iloc[0])} for one.",
+                f"Give that sample as {arg('keep')}, or another {arg('out')}.",
+            )
+        return True
+    try:
+        _check_kept(stored, images)
+    except ImagestrataError:
+        return False
+    return True
+
+
+def with_draws(sample: pd.DataFrame) -> pd.DataFrame:
+    """A sample with the columns that those of older versions lack."""
+    return sample.assign(**{name: 1 for name in ("wave", "draw") if name not in sample})
 
 
 def sample_settings(
@@ -224,10 +395,14 @@ def sample_inputs(clustering: Clustering, shares: str) -> str:
     return _inputs(images, clusters_fingerprint(images), shares)
 
 
-def _inputs(images: pd.DataFrame, clusters: str, shares: str) -> str:
-    """Fingerprint of the inputs of a sample: clusters, shares, and names of columns."""
+def _inputs(
+    images: pd.DataFrame, clusters: str, shares: str, keep: pd.DataFrame | None = None
+) -> str:
+    """Fingerprint of the inputs of a sample: clusters, shares, names of columns, kept images."""
     counts = pd.to_numeric(images.sort_values("image_id")[shares]).astype(float)
-    return fingerprint([clusters, counts.tolist(), sorted(map(str, images))])
+    names = sorted(str(name) for name in images if name != "wave")
+    kept = [] if keep is None else [sorted(keep["image_id"].tolist())]
+    return fingerprint([clusters, counts.tolist(), names, *kept])
 
 
 def read_sample(folder: Path) -> pd.DataFrame:
@@ -245,7 +420,8 @@ def _read_sample(folder: Path) -> pd.DataFrame:
     texts = [name for name, dtype in types.items() if dtype in ("str", "object", "category")]
     sample = read_typed(folder / "sample.csv", texts=texts, ours=True)
     times = [name for name, dtype in types.items() if dtype.startswith("datetime64")]
-    return sample.assign(**{name: pd.to_datetime(sample[name]) for name in times})
+    sample = sample.assign(**{name: pd.to_datetime(sample[name]) for name in times})
+    return with_draws(sample)
 
 
 def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.DataFrame:
@@ -280,6 +456,15 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
         raise ImagestrataError(
             f"{plural(twice, 'image id occurs', 'image ids occur')} more than once."
         )
+    if "wave" in images:
+        waves = pd.to_numeric(images["wave"], errors="coerce")
+        if not ((waves >= 1) & (waves % 1 == 0)).all():
+            raise ImagestrataError(
+                "The column 'wave' must contain whole numbers from 1, the waves in which images "
+                "joined the clusters.",
+                "Rename the column if it holds something else.",
+            )
+        images = images.assign(wave=waves.astype("int64"))
     clusters = images["cluster"]
     if not pd.api.types.is_numeric_dtype(clusters):
         clusters = clusters.astype("str")
@@ -296,8 +481,8 @@ def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.Data
     return images.assign(cluster=clusters.astype("int64"))
 
 
-def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
-    """Sample sizes between 1 and the size of each stratum that add up to the budget."""
+def _allocate(budget: int, sizes: Array, allocation: str, least: Array) -> Array:
+    """Sample sizes between ``least`` and the size of each stratum that add up to the budget."""
     n_strata, n_images = len(sizes), int(sizes.sum())
     if not n_strata <= budget <= n_images:
         raise ImagestrataError(
@@ -308,17 +493,25 @@ def _allocate(budget: int, sizes: Array, allocation: str) -> Array:
     low, high = 0.0, float((sizes / shape).max())
     for _ in range(100):  # bisection: the clipped total grows with the scale
         scale = (low + high) / 2
-        if np.clip(scale * shape, 1, sizes).sum() < budget:
+        if np.clip(scale * shape, least, sizes).sum() < budget:
             low = scale
         else:
             high = scale
-    ideal = np.clip(high * shape, 1, sizes)
+    ideal = np.clip(high * shape, least, sizes)
     drawn = np.floor(ideal + 1e-9).astype(int)
     by_remainder = np.argsort(-np.round(ideal - drawn, 9), kind="stable")
     missing = budget - int(drawn.sum())
     open_strata = by_remainder[drawn[by_remainder] < sizes[by_remainder]]
     drawn[open_strata[:missing]] += 1
     return drawn
+
+
+def _gone(images: pd.DataFrame) -> Array:
+    """Whether the file of each image is gone."""
+    if "gone" not in images:
+        return np.zeros(len(images), dtype=bool)
+    gone: Array = images["gone"].eq(True).to_numpy(dtype=bool)
+    return gone
 
 
 def _number_of(stratum: Any) -> list[int]:
@@ -328,36 +521,40 @@ def _number_of(stratum: Any) -> list[int]:
     return [int(stratum) + 1]
 
 
-def _draw(
-    images: pd.DataFrame,
-    strata: Array,
-    sizes: Array,
-    drawn: Array,
-    shares: str,
-    seed: int,
-) -> pd.DataFrame:
-    ordered = images.sort_values("image_id")
-    by_stratum = ordered.groupby("cluster").indices
-    rows = []
-    for stratum, n in zip(strata, drawn, strict=True):
-        stream = np.random.default_rng([seed, *_number_of(stratum)])
-        chosen = stream.choice(by_stratum[stratum], size=n, replace=False)
-        rows.append(np.sort(chosen))
-    # Clusters first, by number (largest first); the residual comes last.
-    named = [isinstance(stratum, str) for stratum in strata]
-    if any(named):
-        order = np.lexsort((strata, strata == "-1"))
-    else:
-        order = np.argsort(np.where(strata == -1, np.iinfo(np.int64).max, strata), kind="stable")
-    sample = ordered.iloc[np.concatenate([rows[i] for i in order])].reset_index(drop=True)
+def _draw(images: pd.DataFrame, strata: pd.DataFrame, shares: str, seed: int) -> pd.DataFrame:
+    """Draw from each stratum the images that it lacks; the table of all drawn images."""
+    is_first = ~strata["cluster"].duplicated()
+    by_stratum = images.groupby(["cluster", "wave"]).indices
+    draw = images["draw"].to_numpy().copy()
+    latest = draw.max() + 1
+    gone = _gone(images)
+    sizes = zip(is_first, strata["kept"].tolist(), strata["n_h"].tolist(), strict=True)
+    names = zip(strata["cluster"], strata["wave"].tolist(), strict=True)
+    for (cluster, wave), (first, kept, n) in zip(names, sizes, strict=True):
+        rows = by_stratum[cluster, wave]
+        free = rows[(draw[rows] == 0) & ~gone[rows]]
+        # A further draw is independent of those before it.
+        further = [] if first and not kept else [wave, kept]
+        stream = np.random.default_rng([seed, *_number_of(cluster), *further])
+        draw[stream.choice(free, size=n - kept, replace=False)] = latest
+    # Clusters first, by number; the residual comes last.
+    strata = strata.assign(
+        stratum="w" + strata["wave"].astype(str) + "c" + strata["cluster"].astype(str),
+        of_cluster=strata["N_h"] / strata.groupby("cluster")["N_h"].transform("sum"),
+    )
+    images = images.assign(draw=draw)[draw > 0]
+    sample = images.merge(
+        strata[["cluster", "wave", "stratum", "N_h", "n_h", "of_cluster"]], on=["cluster", "wave"]
+    )
+    sample = sample.assign(_last=sample["cluster"].astype(str) == "-1")
+    sample = sample.sort_values(
+        ["_last", "cluster", "wave", "image_id"], kind="stable", ignore_index=True
+    )
     sample = with_file(sample)
-    per_row = np.repeat(order, drawn[order])
-    big_n, small_n = sizes[per_row], drawn[per_row]
-    sample["N_h"], sample["n_h"] = big_n, small_n
-    sample["inclusion_probability"] = small_n / big_n
-    sample["weight_corpus"] = big_n / small_n
-    sample["weight_cluster"] = 1 / small_n
+    sample["inclusion_probability"] = sample["n_h"] / sample["N_h"]
+    sample["weight_corpus"] = sample["N_h"] / sample["n_h"]
+    sample["weight_cluster"] = sample["of_cluster"] / sample["n_h"]
     sample["weight_share"] = sample["weight_corpus"] * pd.to_numeric(sample[shares])
-    first = [name for name in ("image_id", "path", "file", "cluster") if name in sample]
-    first += [*_WEIGHTS, "weight_share"]
-    return sample[first + [name for name in sample if name not in first]]
+    ahead = [name for name in ("image_id", "path", "file", "cluster") if name in sample] + _OURS
+    rest = [name for name in sample if name not in (*ahead, "of_cluster", "_last")]
+    return sample[ahead + rest]

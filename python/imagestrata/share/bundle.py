@@ -82,12 +82,12 @@ _CLUSTERED = (
     "added", "wave",
 )  # fmt: skip
 _SAMPLED = (
-    "image_id", "cluster", "N_h", "n_h", "inclusion_probability",
+    "image_id", "cluster", "stratum", "wave", "draw", "N_h", "n_h", "inclusion_probability",
     "weight_corpus", "weight_cluster", "weight_share",
 )  # fmt: skip
 _RATED = (
     *("respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"),
-    *_SAMPLED[2:],
+    *("stratum", *_SAMPLED[5:]),
 )
 _PAIRED = ("pair_id", "image_a", "image_b", "stratum", "N_h", "probability")
 

@@ -335,6 +335,13 @@ def _sample(entry: Entry, run: Path) -> str:
             "stratum with more than one"
         )
     text += f"{_settings(settings)}."
+    if n.get("kept"):
+        text += f" {plural(n['kept'], 'image')} had been drawn before, and stayed."
+    if n.get("added_strata"):
+        text += (
+            f" Images that joined the clusters later were drawn as strata of their own "
+            f"({n['added_strata']:,}), at the rate of their cluster and at least two of each."
+        )
     if n.get("not_sampled_strata"):
         out = plural(n["not_sampled_strata"], "stratum", "strata")
         text += f" The sample leaves out {out} by these settings."
