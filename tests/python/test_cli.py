@@ -50,7 +50,6 @@ FILLED = {
     "read-text": {"images", "out"},
     "relink": {"run", "images"},
     "reduce": {"embeddings", "out"},
-    "relink": {"run", "images"},
     "run": {
         "images",
         "keep",
