@@ -13,10 +13,10 @@
 #' of less than half a second may be missed. If a scene fades in, its first clear frame is taken. A
 #' second pass through the video finds the scenes, so that all takes twice as long.
 #'
-#' OpenCV decodes. It cannot decode AV1, which YouTube offers beside other formats: such a video is
-#' a row with the reason `"format not supported"`. (Ask `yt-dlp` for `-S vcodec:h264`.) Colours of
-#' high dynamic range (HDR) look pale. If the file states no duration, as files that were streamed,
-#' a missing end cannot be noticed.
+#' OpenCV decodes. For AV1, which YouTube offers and `yt-dlp` prefers, PyAV is needed:
+#' `install_imagestrata(extras = "video")`. Without it, such a video is a row with the reason
+#' `"format not supported"`. Colours of high dynamic range (HDR) look pale. If the file states no
+#' duration, as files that were streamed, a missing end cannot be noticed.
 #'
 #' @param videos A folder, with all folders in it; a character vector of folders and files; or a
 #'   data frame with a column `path`, whose other columns are kept. In a folder, files with the name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from films import FORMATS, change_box, colour_of, last_for, plain, stretch, turn
 from images import encode, picture
 from imagestrata.corpus.film import FILMS, Film, is_film
 from imagestrata.work import ItemError
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 #: One colour per half second, at 10 frames a second.
 COLOURS = ("red", "green", "blue", "white", "black", "yellow")
@@ -119,6 +122,54 @@ def test_why_nothing_can_be_decoded(film, tmp_path):
     assert reason_of(path) == "empty file"
     assert reason_of(tmp_path / "none.mp4") == "file not found"
     assert reason_of(tmp_path) == "not a file"
+
+
+def test_av1_needs_pyav(tmp_path, monkeypatch):
+    """Three colours, two frames a second."""
+    import av  # noqa: F401
+
+    path = tmp_path / "film.mp4"
+    path.write_bytes((FIXTURES / "av1.mp4").read_bytes())
+    found = frames_of(path)
+    assert [time for time, *_ in found] == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5])
+    colours = ["red", "red", "green", "green", "blue", "blue"]
+    assert [colour for _, colour, _ in found] == colours
+    assert {shape for *_, shape in found} == {(64, 64, 3)}
+    stretch(path, 2, 1)
+    turn(path)
+    assert {shape for *_, shape in frames_of(path)} == {(128, 64, 3)}
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert reason_of(path) == "format not supported"
+
+
+def test_av1_is_turned_as_other_formats_are(tmp_path):
+    """The left half is red, the right half blue; turned clockwise, the upper half is red."""
+    import av
+
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libsvtav1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p"
+        stored = np.hstack([plain("red", (64, 64)), plain("blue", (64, 64))])
+        for n in range(5):
+            frame = av.VideoFrame.from_ndarray(stored, format="rgb24")
+            frame.pts = n
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    turn(path)
+    shown = next(iter(Film(str(path)))).picture()[:, :, ::-1]
+    assert shown.shape == (128, 64, 3)
+    assert [colour_of(shown[:56]), colour_of(shown[72:])] == ["red", "blue"]
+
+
+def test_an_av1_film_with_damage(tmp_path, capfd):
+    import av  # noqa: F401
+
+    path = tmp_path / "film.mp4"
+    path.write_bytes((FIXTURES / "av1.mp4").read_bytes())
+    change_box(path, "mdat", lambda old: bytes(len(old)))
+    assert reason_of(path) == "no frame can be decoded"
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def test_columns_of_a_table_are_kept(films, tmp_path):
     assert frames["time_given"].tolist() == ["night"] * 3 + ["noon"] * 2
 
 
-def test_what_cannot_be_decoded_is_a_row_with_the_reason(films, tmp_path):
+def test_what_cannot_be_decoded_is_a_row_with_the_reason(films, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)  # PyAV is not installed
     whole = (films / "clip.avi").read_bytes()
     write_files(
         films, {"half.avi": whole[: int(len(whole) * 0.7)], "no.mp4": b"words", "0.mov": b""}
@@ -169,9 +170,25 @@ def test_what_cannot_be_decoded_is_a_row_with_the_reason(films, tmp_path):
     assert half["time"].iloc[-1] == half["time"].iloc[-2]
     assert colours(half) == ["red", "green", "blue"][: len(half) - 1]
     assert "5 of 8 videos could not be decoded, or only in part" in warning
+    assert "pip install 'imagestrata[video]'" in warning
     copy, original = (frames[frames["video"].str.endswith(f"/{n}.avi")] for n in ("zcopy", "clip"))
     assert set(copy["video_id"]) <= set(original["video_id"])
     assert failed.set_index("reason")["video_id"].isna().to_dict()["broken link"]
+
+
+def test_a_video_is_tried_again_when_pyav_is_installed(films, tmp_path, monkeypatch):
+    import av  # noqa: F401
+
+    shutil.copy(FIXTURES / "av1.mp4", films)
+    with monkeypatch.context() as before:
+        before.setitem(sys.modules, "av", None)
+        frames, _ = told(films, tmp_path / "out")
+    assert frames["reason"].tolist()[0] == "format not supported"
+    again = extract(films, tmp_path / "out")
+    assert colours(again)[:3] == ["red", "green", "blue"]
+    pd.testing.assert_frame_equal(
+        again.iloc[3:].reset_index(drop=True), frames.iloc[1:].reset_index(drop=True)
+    )
 
 
 def test_nothing_to_decode_is_no_error(tmp_path):

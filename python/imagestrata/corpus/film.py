@@ -1,8 +1,10 @@
 """Decode videos: their frames, upright, each with its time.
 
-OpenCV decodes, with the FFmpeg that its package contains. Times are presentation time stamps, so
-that they are right for a variable frame rate, too. The content decides whether a file is a video,
-never its name: FFmpeg would also open playlists, which lead to other files.
+OpenCV decodes, with the FFmpeg that its package contains. PyAV, an optional package of 100 MB with
+an FFmpeg of its own, decodes AV1, which OpenCV cannot. (Both take the same time.) Times are
+presentation time stamps, so that they are right for a variable frame rate, too. The content decides
+whether a file is a video, never its name: FFmpeg would also open playlists, which lead to other
+files.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -102,34 +106,53 @@ class Film:
             raise ItemError(Reason.EMPTY)
         if not is_film(head):
             raise ItemError(Reason.NOT_A_VIDEO)
+        self._path, self._n_threads = path, n_threads
         self._capture = _open(path, n_threads)
         self.cut_short = False
 
     def __iter__(self) -> Iterator[Frame]:
         import cv2
 
-        capture, turn = self._capture, self._turn()
-        fps, n_frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
+        fps, n_frames = map(self._capture.get, (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         step = 1 / fps if math.isfinite(fps) and fps > 0 else 0.04
         n, time, first = 0, -step, 0.0
-        while capture.grab():
-            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        for stamp, picture in self._decoded():
             first = first if n else stamp
             # Where stamps are missing or start anew, the frame rate continues them.
             time = stamp - first if stamp - first > time else time + step
             n += 1
-            yield Frame(time, turn)
-        capture.release()
-        if not n:
-            raise ItemError(Reason.UNSUPPORTED if codec.lower() == b"av01" else Reason.NO_FRAME)
+            yield Frame(time, picture)
         duration = n_frames * step
         self.cut_short = n < n_frames - 2 and duration - (time + step) > _SHORT
 
-    def _turn(self) -> Callable[[], Picture]:
-        """Return a function that decodes the current frame as players show it.
+    def _decoded(self) -> Iterator[tuple[float, Callable[[], Picture]]]:
+        """Yield the time stamp of each frame and a function that returns its picture."""
+        import cv2
 
-        Pixels of television are not square; players stretch them.
+        capture, nothing = self._capture, True
+        codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
+        shape = self._shape()
+
+        def retrieved() -> Picture:
+            whole, found = capture.retrieve()
+            if not whole:
+                raise ItemError(Reason.DAMAGED)
+            return np.asarray(found, np.uint8)
+
+        while capture.grab():
+            nothing = False
+            yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, lambda: shape(retrieved())
+        capture.release()
+        if nothing and codec.lower() != b"av01":
+            raise ItemError(Reason.NO_FRAME)
+        if nothing:
+            for stamp, upright in _decoded_by_pyav(self._path, self._n_threads):
+                yield stamp, lambda upright=upright: shape(upright())  # type: ignore[misc]
+
+    def _shape(self) -> Callable[[Picture], Picture]:
+        """Return a function that gives upright pictures the proportions in which players show them.
+
+        The pixels of television are not square.
         """
         import cv2
 
@@ -138,17 +161,37 @@ class Film:
         aspect = above / below if above > 0 and below > 0 else 1.0
         lies = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
 
-        def picture() -> Picture:
-            whole, found = capture.retrieve()
-            if not whole:
-                raise ItemError(Reason.DAMAGED)
-            height, width = found.shape[:2]
-            if aspect != 1 and 0.1 < aspect < 10:
-                size = (width, round(height * aspect)) if lies else (round(width * aspect), height)
-                found = cv2.resize(found, size, interpolation=cv2.INTER_AREA)
-            return np.asarray(found, dtype=np.uint8)
+        def shape(picture: Picture) -> Picture:
+            height, width = picture.shape[:2]
+            if aspect == 1 or not 0.1 < aspect < 10:
+                return picture
+            size = (width, round(height * aspect)) if lies else (round(width * aspect), height)
+            return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
-        return picture
+        return shape
+
+
+def _decoded_by_pyav(path: str, n_threads: int) -> Iterator[tuple[float, Callable[[], Picture]]]:
+    """Yield time stamps and upright pictures, decoded with PyAV if it is installed."""
+    try:
+        import av
+    except ImportError:
+        raise ItemError(Reason.UNSUPPORTED) from None
+
+    def upright(frame: Any) -> Picture:
+        picture = frame.to_ndarray(format="bgr24")
+        return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)), np.uint8)
+
+    nothing = True
+    # The frames before an error are kept.
+    with suppress(av.FFmpegError), av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = n_threads
+        for frame in container.decode(stream):
+            nothing = False
+            yield frame.time or 0.0, partial(upright, frame)
+    if nothing:
+        raise ItemError(Reason.NO_FRAME)
 
 
 def _open(path: str, n_threads: int) -> Any:

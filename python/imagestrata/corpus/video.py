@@ -32,7 +32,7 @@ from ..provenance import fingerprint, version
 from ..tables import keep_given, to_frame
 from ..validate import check_bool, check_float, check_path
 from ..verbs import public
-from ..wording import arg, quote, setting, verb
+from ..wording import SAME_CALL, arg, install, quote, setting, verb
 from ..work import ItemError, Stopped, counted, open_work
 from .cuts import scene_starts
 from .decode import read_head
@@ -145,10 +145,10 @@ def extract_frames(
     of less than half a second may be missed. If a scene fades in, its first clear frame is taken. A
     second pass through the video finds the scenes, so that all takes twice as long.
 
-    OpenCV decodes. It cannot decode AV1, which YouTube offers beside other formats: such a video is
-    a row with the reason ``"format not supported"``. (Ask ``yt-dlp`` for ``-S vcodec:h264``.)
-    Colours of high dynamic range (HDR) look pale. If the file states no duration, as files that
-    were streamed, a missing end cannot be noticed.
+    OpenCV decodes. For AV1, which YouTube offers and ``yt-dlp`` prefers, PyAV is needed:
+    ``pip install 'imagestrata[video]'``. Without it, such a video is a row with the reason
+    ``"format not supported"``. Colours of high dynamic range (HDR) look pale. If the file states no
+    duration, as files that were streamed, a missing end cannot be noticed.
 
     Examples
     --------
@@ -367,5 +367,8 @@ def _warn(table: pd.DataFrame) -> None:
         n = table["video"].nunique()
         warn(
             f"{len(failed)} of {plural(n, 'video')} could not be decoded, or only in part: "
-            f"{counted(failed)}."
+            f"{counted(failed)}.",
+            f"For AV1, install PyAV with {install('video')} and run {SAME_CALL} again."
+            if (failed == Reason.UNSUPPORTED).any()
+            else "",
         )
