@@ -16,6 +16,7 @@
 #'   select images with a lasso.
 #' @param n_typical Number of images that are shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
+#' @param warning A text that is shown before the first image.
 #' @param view Open the page? In RStudio it opens in the viewer if it is inside [tempdir()], else in
 #'   the browser. By default it opens in interactive sessions.
 #' @inheritParams scan_images
@@ -34,6 +35,7 @@ image_gallery <- function(clustering,
                           points = NULL,
                           n_typical = 12,
                           thumbnail = 160,
+                          warning = NULL,
                           view = interactive(),
                           overwrite = FALSE,
                           progress = TRUE,

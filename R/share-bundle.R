@@ -59,6 +59,8 @@
 #'   `projection` are then refused, since the images can be seen.
 #' @param exclude With `thumbnails`: images of which no copy is included, as in [export_packets()].
 #'   Their rows remain, since estimates need them.
+#' @param warning With `thumbnails`: a text about the images, which `README.txt` contains and the
+#'   gallery shows before the first image.
 #' @inheritParams scan_images
 #'
 #' @returns The path of the folder, invisibly. [read_embeddings()] and [read_clustering()] read it,
@@ -82,6 +84,7 @@ share_bundle <- function(run,
                          key = NULL,
                          thumbnails = FALSE,
                          exclude = NULL,
+                         warning = NULL,
                          overwrite = FALSE,
                          progress = TRUE,
                          ...) {

@@ -194,6 +194,13 @@ def _no_name(name: str, value: Any, reason: str) -> ImagestrataError:
     )
 
 
+def check_text(name: str, value: Any) -> str | None:
+    """Check for a text, or None."""
+    if value is not None and not isinstance(value, str):
+        raise ImagestrataError(f"{arg(name)} must be a text, not {kind_of(value)}.")
+    return value
+
+
 def check_folder(name: str, value: Any) -> Path:
     """Check for an existing, readable folder, and expand ``~``."""
     path = check_path(name, value)

@@ -598,3 +598,24 @@ def test_whoever_has_the_files_can_relink_a_bundle(run, shown):
     relink(shown, run.parent / "private collection", progress=False)
     paths = Clustering.load(shown).images["path"]
     assert all(Path(path).parent == run.parent / "private collection" for path in paths)
+
+
+@pytest.mark.browser
+def test_a_warning_is_read_before_the_first_image(run, tmp_path, visit):
+    text = "Some images show <b>violence</b>."
+    with pytest.warns(UserWarning, match="small copies"):
+        bundle = share_bundle(
+            run, tmp_path / "bundle", thumbnails=True, warning=text, progress=False
+        )
+    assert text in (bundle / "README.txt").read_text()
+    visit.goto((bundle / "gallery" / "index.html").as_uri())
+    assert visit.locator(".warning").text_content() == text
+    assert visit.locator("img").count() == 0
+    visit.get_by_role("button", name="Show the images").click()
+    wait_until(visit, "document.querySelectorAll('.tile img').length > 0")
+    assert visit.locator(".warning").count() == 0
+    clustering, sample = Clustering.load(bundle), read_sample(bundle)
+    same = {"sample": sample, "warning": text, "view": False, "progress": False}
+    assert image_gallery(clustering, bundle, **same) == bundle / "gallery" / "index.html"
+    with pytest.raises(ImagestrataError, match="`warning` must be a text"):
+        image_gallery(clustering, tmp_path / "own", warning=1)

@@ -20,7 +20,7 @@ from ..provenance import Step, bases_have_grown, fingerprint, read_run, version
 from ..sampling.sample import from_sample
 from ..shown import Page
 from ..tables import check_table
-from ..validate import check_bool, check_int
+from ..validate import check_bool, check_int, check_text
 from ..verbs import public
 from ..wording import quote
 from .keywords import check_keywords
@@ -52,6 +52,7 @@ def image_gallery(
     points: pd.DataFrame | None = None,
     n_typical: int = 12,
     thumbnail: int = 160,
+    warning: str | None = None,
     view: bool | None = None,
     overwrite: bool = False,
     progress: Progress = True,
@@ -84,6 +85,8 @@ def image_gallery(
     thumbnail : int, default 160
         Height of the images on the page, in CSS pixels. The small copies are
         JPEG files, their longer side twice that.
+    warning : str, optional
+        A text that is shown before the first image.
     view : bool, optional
         Whether to open the page in a browser. By default only in an interactive session
         with a display; notebooks show a link, and scripts do not open the page.
@@ -119,12 +122,15 @@ def image_gallery(
     if view is not None:
         view = check_bool("view", view)
     overwrite = check_bool("overwrite", overwrite)
+    warning = check_text("warning", warning)
     images = rank_images(clustering.images, [*clustering.clusters["cluster"], -1])
     sampled = _sampled(sample, images)
     rows, n_shown_typical = thin_out(images["cluster"], sampled, MOST_SHOWN)
     shown = images.iloc[rows].reset_index(drop=True)
     content = _content(clustering, images, shown, np.searchsorted(rows, sampled).tolist())
     content["thinned"] = n_shown_typical
+    if warning is not None:
+        content["warning"] = warning
     words = check_keywords(keywords, N_KEYWORDS)
     for group in content["clusters"]:
         group["keywords"] = words.get(group["cluster"], [])

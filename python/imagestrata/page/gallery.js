@@ -643,10 +643,25 @@
 
   // ---- start ----
 
-  navigation();
-  readTicks();
-  store.onChange(readTicks);
-  addEventListener("hashchange", go);
-  history.scrollRestoration = "manual";
-  go();
+  function begin() {
+    navigation();
+    readTicks();
+    store.onChange(readTicks);
+    addEventListener("hashchange", go);
+    history.scrollRestoration = "manual";
+    go();
+  }
+
+  /** Show no image before the warning is read. */
+  function warn() {
+    const go = el("button", { type: "button", class: "main" }, "Show the images");
+    main.append(el("p", { class: "notice warning" }, data.warning), el("div", { class: "buttons" }, go));
+    go.addEventListener("click", () => {
+      main.replaceChildren();
+      begin();
+    });
+  }
+
+  if (data.warning) warn();
+  else begin();
 })();

@@ -47,7 +47,7 @@ from ..sampling.pairs import pair_id, pairs_fingerprint, read_drawn_pairs
 from ..sampling.sample import read_sample, sample_fingerprint, sample_inputs
 from ..steps import step_kinds
 from ..tables import check_table
-from ..validate import check_bool, check_float, check_idle, check_int, check_path
+from ..validate import check_bool, check_float, check_idle, check_int, check_path, check_text
 from ..verbs import public
 from ..wording import arg, quote, shortened
 from ..work import Failed, warn_of
@@ -129,6 +129,7 @@ def share_bundle(
     key: str | os.PathLike[str] | None = None,
     thumbnails: bool = False,
     exclude: Exclude = None,
+    warning: str | None = None,
     overwrite: bool = False,
     progress: Progress = True,
 ) -> Path:
@@ -168,6 +169,9 @@ def share_bundle(
     exclude : sequence of str, path of a file, or DataFrame, optional
         With ``thumbnails``: images of which no copy is included, as in :func:`export_packets`.
         Their rows remain, since estimates need them.
+    warning : str, optional
+        With ``thumbnails``: a text about the images, which ``README.txt`` contains and the gallery
+        shows before the first image.
     overwrite : bool, default False
         Replace an earlier bundle in ``out``.
     progress : bool or callable, default True
@@ -251,8 +255,11 @@ def share_bundle(
         )
     else:
         check_idle(
-            f"without {arg('thumbnails', True)}: no image is included", exclude=(exclude, None)
+            f"without {arg('thumbnails', True)}: no image is included",
+            exclude=(exclude, None),
+            warning=(warning, None),
         )
+    warning = check_text("warning", warning)
     require_step(source, "embed")
     target = _check_target(source, check_path("out", out), overwrite)
     key_file = _check_key(key, source, target, new_ids, overwrite)
@@ -305,8 +312,8 @@ def share_bundle(
         n_shown = None
         if shown is not None:
             n_shown = _write_copies(source, shown, codes, building, progress)
-            _write_gallery(building)
-        readme = _readme(building, protected, len(embeddings), linked, n_shown)
+            _write_gallery(building, warning)
+        readme = _readme(building, protected, len(embeddings), linked, n_shown, warning)
         write_text(building / "README.txt", readme)
         hashes = {
             path.relative_to(building).as_posix(): file_hash(path)
@@ -700,15 +707,16 @@ def _write_copies(
     return len(images) - len(lost)
 
 
-def _write_gallery(building: Path) -> None:
+def _write_gallery(building: Path, warning: str | None) -> None:
     """Write the gallery of a bundle with clusters, and remove who made it, when and where."""
     if "cluster" not in read_run(building)["steps"]:
         return
     sample = read_sample(building) if (building / "sample.csv").is_file() else None
     clustering = Clustering.load(building)
     image_gallery(
-        clustering, building, sample=sample, thumbnail=_HEIGHT, view=False, progress=False
-    )
+        clustering, building, sample=sample, thumbnail=_HEIGHT, warning=warning, view=False,
+        progress=False,
+    )  # fmt: skip
     run = read_run(building)
     entry = run["steps"]["gallery"]
     kept = ("settings", "inputs", "made_from", "versions", "counts", "sha256", "originals")
@@ -804,6 +812,7 @@ def _readme(
     n_images: int,
     linked: float | None,
     n_shown: int | None,
+    warning: str | None,
 ) -> str:
     """The README of the bundle, for its recipients."""
     there = {
@@ -839,12 +848,13 @@ def _readme(
     )
     changed = f"The embeddings are {vectors}. Silhouettes and distances are\n"
     changed = f"{changed}computed from these vectors.\n\n" if vectors else ""
+    first = "" if warning is None else f"{textwrap.fill(warning, 96)}\n\n"
     without = "no images" if n_shown is None else "small copies of images, no originals"
     return f"""A study of images, without the {"images" if n_shown is None else "originals"}
 
 Made with imagestrata {version()}. It contains {without}, no paths and no names of files.
 
-{listed}
+{first}{listed}
 
 {ids}
 
