@@ -10,6 +10,9 @@ from typing import Any
 #: OpenCV has one level of messages for the whole process.
 _silencing = threading.Lock()
 
+#: OpenCV's level at which nothing is written.
+_SILENT = 0
+
 
 @contextmanager
 def quiet_opencv() -> Iterator[Any]:
@@ -17,9 +20,10 @@ def quiet_opencv() -> Iterator[Any]:
     import cv2
 
     with _silencing:
-        logs = cv2.utils.logging
+        # In OpenCV 4, these functions are in the module itself.
+        logs: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
         level = logs.getLogLevel()
-        logs.setLogLevel(logs.LOG_LEVEL_SILENT)
+        logs.setLogLevel(_SILENT)
         try:
             yield cv2
         finally:
