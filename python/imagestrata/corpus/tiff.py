@@ -25,7 +25,7 @@ _NATIVE = {
 
 #: Number of bands of each photometric interpretation that has more than one.
 _BANDS = {2: 3, 5: 4, 6: 3, 8: 3}
-_RGB = 2
+_RGB, _YCBCR = 2, 6
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANES = 256, 257, 258, 262, 277, 284
 _COLORMAP, _EXTRA, _FORMAT = 320, 338, 339
@@ -59,7 +59,8 @@ class Tiff(TiffImageFile):
         bands, samples = _BANDS.get(photometric, 1), tags.get(_SAMPLES, 1)
         if tags.get(_PLANES) == _APART and samples > 1:
             opacity = photometric == _RGB and tags.get(_EXTRA, (0,)) != (0,)
-            if samples > bands + opacity or max(tags.get(_BITS, (8,))) > 8:
+            deep = max(tags.get(_BITS, (8,))) > 8
+            if samples > bands + opacity or deep or photometric == _YCBCR:
                 raise SyntaxError("unknown pixel mode")
         try:
             super()._setup()  # type: ignore[no-untyped-call, unused-ignore]
