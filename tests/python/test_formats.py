@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from io import BytesIO
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from PIL import AvifImagePlugin, Image
 
 import images
-from deep_files import SHAPE
+from deep_files import SHAPE, tiff
 from imagestrata.corpus.decode import UnreadableImage, decode, image_format, open_image
 from imagestrata.corpus.duplicates import pixel_hash
 from imagestrata.corpus.pages import count_pages
@@ -281,3 +283,55 @@ def test_pages_of_damaged_files_are_missing(tmp_path):
     )
     table = scan_images(tmp_path, progress=False)
     assert pd.isna(table["n_pages"][0]) and table["n_pages"][1] == 1
+
+
+MEASURED = """if True:
+    import re, sys
+    from pathlib import Path
+    from imagestrata.corpus import decode
+
+    def peak():
+        return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+    for path in sys.argv[1:]:
+        decode.decode(Path(path).read_bytes())
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far
+    before, data = peak(), Path(sys.argv[1]).with_suffix(".large").read_bytes()
+    weights = []
+    weight = decode._weight
+    decode._weight = lambda *given: weights.append(weight(*given)) or weights[-1]
+    decode.decode(data)
+    print(peak() - before - len(data), weights[-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by /proc")
+def test_no_format_takes_more_memory_than_is_stated(tmp_path):
+    """13 bytes for each pixel, by which the limit of pixels is weighted."""
+    size = (1600, 1200)
+
+    def written(image: Image.Image) -> dict[str, bytes]:
+        clear = image.convert("RGBA")
+        clear.putalpha(Image.linear_gradient("L").resize(image.size))
+        deep = np.asarray(clear) / 255
+        lossy = {"irreversible": True, "quality_layers": [30]}
+        return {
+            "webp": images.encode(image, "WEBP", method=0),
+            "webp-clear": images.encode(clear, "WEBP", method=0),
+            "avif": images.encode(clear, "AVIF", speed=10, subsampling="4:4:4"),
+            "heif": images.encode(clear, "HEIF", quality=30),
+            "heif-10": deep_heif(deep, "RGBA;16", 10),
+            "jp2": images.encode(clear, "JPEG2000", **lossy),
+            "jp2-grey": images.encode(image.convert("L"), "JPEG2000", **lossy),
+            "jp2-tiles": images.encode(image, "JPEG2000", tile_size=(256, 256), **lossy),
+            "real": tiff((np.asarray(image) / 255).astype("f4"), 2, sample_format=3),
+            "double": tiff(np.asarray(image)[:, :, 0] / 255, sample_format=3),
+        }
+
+    small = written(images.picture(1, (64, 48)))
+    for name, data in written(images.picture(2, size)).items():
+        path = images.write_files(tmp_path, {name: small[name], f"{name}.large": data}) / name
+        words = [sys.executable, "-c", MEASURED, str(path)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        taken, weight = map(float, done.stdout.split())
+        assert taken < 13 * weight * size[0] * size[1] + 8 * 2**20, (name, taken, weight)

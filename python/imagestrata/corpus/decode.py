@@ -38,10 +38,11 @@ from .small import side_of_copy
 from .tiff import Tiff
 from .truncated import Cut, repair
 
-#: Largest picture that is decoded, in pixels; half as many for 16-bit colours. (It takes a
-#: billion bytes in memory; decoding takes at most 13 bytes a pixel, which tests/python/fuzz.py
-#: measures.) The size is read from the header, so that a decompression bomb is rejected before
-#: it is decoded. Pillow's own limit is lower, only warns, and applies to the whole process.
+#: Largest picture that is decoded, in pixels; fewer where decoding takes more memory, such as half
+#: as many for 16-bit colours (see ``_weight``). (It takes a billion bytes in memory; decoding takes
+#: at most 13 bytes for each of so many pixels, which tests/python/fuzz.py measures.) The size is
+#: read from the header, so that a decompression bomb is rejected before it is decoded. Pillow's
+#: own limit is lower, only warns, and applies to the whole process.
 MAX_PIXELS = 250_000_000
 
 #: Largest file that is read, in bytes: the largest picture, uncompressed, with 16 bits a
@@ -389,15 +390,15 @@ def _decode(
     """Decode with a reader of Pillow; ``least`` has the lowest longer and shorter side."""
 
     def open_file() -> ImageFile.ImageFile:
-        return reader(BytesIO(data))
+        image = reader(BytesIO(data))
+        # Pillow would copy a line of many megabytes once for each block of it that it reads.
+        image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)
+        return image
 
     image = open_file()
     deep = reader is not JpegImageFile and is_deep(image)
-    weight = 2 if deep and len(image.getbands()) > 1 else 1  # two bytes a channel
-    if isinstance(image, Tiff) and image.for_opencv:
-        weight = -(-image.n_bytes // 4)
     height = max(image.height, cut.height or 0) if cut else image.height
-    if image.width * height * weight > MAX_PIXELS:
+    if image.width * height * _weight(image, deep) > MAX_PIXELS:
         raise UnreadableImage(Reason.TOO_MANY_PIXELS)
 
     def upright(opened: Image.Image) -> Image.Image:
@@ -418,6 +419,21 @@ def _decode(
     stored = upright(image)
     shown = as_rgb(stored)
     return Decoded(shown, _exact(stored, shown), cut.share if cut else None)
+
+
+def _weight(image: ImageFile.ImageFile, deep: bool) -> float:
+    """Return how much memory decoding a pixel takes, in units of 13 bytes.
+
+    ``test_no_format_takes_more_memory_than_is_stated`` measures it.
+    """
+    if isinstance(image, Tiff) and image.for_opencv:
+        return -(-image.n_bytes // 4)
+    if isinstance(image, WebPImageFile | AvifImageFile):
+        return 1.5
+    several = len(image.getbands()) > 1
+    if isinstance(image, Jpeg2000):
+        return 2 if several and not image.is_tiled else 1
+    return 2 if deep and several else 1
 
 
 def _is_unsupported(error: Exception, data: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from io import BytesIO
 
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
@@ -17,6 +19,13 @@ class Jpeg2000(Jpeg2KImageFile):
         """Bits of the first channel, before the picture is loaded."""
         start = _data(self).find(_SIZES)
         return (_data(self)[start + 42] & 0x7F) + 1 if start >= 0 else 8
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the picture is decoded in parts, which takes less memory."""
+        start = _data(self).find(_SIZES) + 24
+        tile = struct.unpack_from(">II", _data(self), start)
+        return bool(start > 24 and 2 * math.prod(tile) < math.prod(self.size))
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> None:
         """Choose the smallest stored size whose sides are at least ``size``."""
