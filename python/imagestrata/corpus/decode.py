@@ -427,7 +427,7 @@ def _weight(image: ImageFile.ImageFile, deep: bool) -> float:
     ``test_no_format_takes_more_memory_than_is_stated`` measures it.
     """
     if isinstance(image, Tiff) and image.for_opencv:
-        return -(-image.n_bytes // 4)
+        return -(-image.n_bytes // 3)
     if isinstance(image, WebPImageFile | AvifImageFile):
         return 1.5
     several = len(image.getbands()) > 1

@@ -214,8 +214,8 @@ def is_exact(values: NDArray[Any], shown: Image.Image) -> bool:
 
 
 def _blocks(values: NDArray[Any]) -> Iterator[slice]:
-    """Yield lines of a million values, so that copies take little memory."""
-    lines = max(1, 2**20 * len(values) // values.size)
+    """Yield lines of some hundred thousand values, so that copies take little memory."""
+    lines = max(1, 2**18 * len(values) // values.size)
     for top in range(0, len(values), lines):
         yield slice(top, top + lines)
 
