@@ -37,6 +37,10 @@ _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp", re.DOTALL)
 _FORMULA = re.compile(r"^(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])(?=['\"]*[=+\-@＝＋－＠])")
 #: The quote that guards such a place. Removing one quote always restores the original text.
 _GUARD = re.compile(r"^'(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])'(?=['\"]*[=+\-@＝＋－＠])")
+#: Numbered parts that stand in one folder.
+PARTS_PER_FOLDER = 10_000
+
+_NUMBERED = re.compile(r"part-(\d{5,})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -83,15 +87,19 @@ def ensure_folder(folder: Path) -> None:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary file beside ``path``, which is renamed to ``path`` if no error occurs."""
+def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary file beside ``path``, which is renamed to ``path`` if no error occurs.
+
+    Without ``durable``, the disk may write it later: it may be incomplete after a power cut.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # A killed process may have left the file; or it is a link to a file elsewhere.
         temporary.unlink(missing_ok=True)
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise write_error(path, error) from None
@@ -124,9 +132,9 @@ def remove_half_written(folder: Path, name: str = "") -> None:
             folders.clear()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file completely or not at all."""
-    with atomic(path) as temporary:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file completely or not at all, see :func:`atomic`."""
+    with atomic(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 
@@ -191,6 +199,9 @@ def bare(value: Any) -> Any:
 class Parts:
     """Blocks of rows that are stored in a folder as work proceeds, each completely or not at all.
 
+    Numbered blocks (:func:`part_name`) beyond :data:`PARTS_PER_FOLDER` are in subfolders, since
+    file systems and people are slow in folders of many files.
+
     Parameters
     ----------
     folder : Path
@@ -200,21 +211,41 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._seen: dict[str, list[Path]] | None = None
+        self._free = 0
 
     def list_once(self) -> None:
         """List the folder only once, which is faster if thousands of parts will be read.
 
         No other process may write into the folder afterwards.
         """
-        self._seen = {}
-        for path in sorted(self.folder.glob("*.*.parquet")):
+        self._seen, self._free = {}, 0
+        paths = [*self.folder.glob("*.*.parquet"), *self.folder.glob("[0-9]*/*.*.parquet")]
+        for path in sorted(paths):
             self._seen.setdefault(path.name.rsplit(".", 2)[0], []).append(path)
+
+    def numbered(self) -> list[str]:
+        """List the folder once, and return the names of all numbered blocks, in order."""
+        self.list_once()
+        numbers = {name: _number(name) for name in self._seen or {}}
+        found = [(number, name) for name, number in numbers.items() if number is not None]
+        return [name for _, name in sorted(found)]
+
+    def append(self, table: pd.DataFrame | pa.Table) -> str:
+        """Store a block under the first free number, and return its name."""
+        if self._seen is None:
+            self.list_once()
+        while part_name(self._free) in (self._seen or {}):
+            self._free += 1
+        key = part_name(self._free)
+        self.write(key, table)
+        return key
 
     def write(self, key: str, table: pd.DataFrame | pa.Table) -> Path:
         """Store the block ``key``, which replaces any older block of that key."""
-        ensure_folder(self.folder)
+        place = self._place(key)
+        ensure_folder(place)
         data = _parquet(table)
-        path = self.folder / f"{key}.{_digest(data)}.parquet"
+        path = place / f"{key}.{_digest(data)}.parquet"
         write_bytes(path, data)
         for old in self._paths(key):
             if old != path:
@@ -243,12 +274,26 @@ class Parts:
                 continue
             with contextlib.suppress(PermissionError):  # without write permission it remains
                 path.unlink(missing_ok=True)
+        if found is None and self._seen is not None:
+            self._seen.pop(key, None)
         return found
+
+    def remove(self, key: str) -> None:
+        """Remove the block ``key``."""
+        for path in self._paths(key):
+            path.unlink(missing_ok=True)
+        if self._seen is not None:
+            self._seen.pop(key, None)
 
     def _paths(self, key: str) -> list[Path]:
         if self._seen is None:
-            return sorted(self.folder.glob(f"{key}.*.parquet"))
+            return sorted(self._place(key).glob(f"{key}.*.parquet"))
         return self._seen.get(key, [])
+
+    def _place(self, key: str) -> Path:
+        """The folder of a block."""
+        thousands = (_number(key) or 0) // PARTS_PER_FOLDER
+        return self.folder / f"{thousands:03d}" if thousands else self.folder
 
     def load(self, key: str, make: Callable[[], pd.DataFrame | pa.Table]) -> pa.Table:
         """The block ``key``, which is computed and stored first if it is missing or damaged."""
@@ -258,6 +303,16 @@ class Parts:
             self.write(key, made)
             table = made if isinstance(made, pa.Table) else _table(made)
         return table
+
+
+def part_name(number: int) -> str:
+    """The name under which a numbered block is stored."""
+    return f"part-{number:05d}"
+
+
+def _number(name: str) -> int | None:
+    found = _NUMBERED.fullmatch(name)
+    return None if found is None else int(found[1])
 
 
 def _time_of_change(path: Path) -> int:

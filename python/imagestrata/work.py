@@ -35,7 +35,7 @@ import pyarrow as pa
 
 from .engine import MOST_THREADS, Engine, open_engine, open_threads
 from .errors import plural, warn
-from .files import Parts
+from .files import Parts, part_name
 from .progress import Progress, track
 
 _Item = TypeVar("_Item")
@@ -167,23 +167,30 @@ class Work:
     def blocks(
         self,
         make: Callable[[_Item], _Result],
-        blocks: Sequence[Sequence[_Item]],
-        missing: Sequence[int],
+        blocks: Iterable[Sequence[_Item]],
         *,
         size: Callable[[_Item], int] = lambda _: 1,
-    ) -> Iterator[tuple[int, list[Any]]]:
-        """The number of each missing block and the results of its items, block after block.
+    ) -> Iterator[tuple[Sequence[_Item], list[Any]]]:
+        """Each block with the results of its items, block after block.
 
-        Work continues while the caller stores a block. The items of a block go to a worker of a
-        cluster together.
+        Work continues while the caller stores a block, and few blocks are read ahead. The items
+        of a block go to a worker of a cluster together.
         """
-        todo = [blocks[number] for number in missing]
-        done = set(range(len(blocks))) - {*missing}
-        self.skip(sum(size(item) for number in done for item in blocks[number]))
-        most = max(map(len, todo), default=1)
-        results = self.each(make, chain.from_iterable(todo), at_once=most, size=size)
-        for number, block in zip(missing, todo, strict=True):
-            yield number, list(islice(results, len(block)))
+        rest = iter(blocks)
+        first = next(rest, None)
+        if first is None:
+            return
+        ahead: deque[Sequence[_Item]] = deque()
+
+        def items() -> Iterator[_Item]:
+            for block in chain([first], rest):
+                ahead.append(block)
+                yield from block
+
+        results = self.each(make, items(), at_once=len(first), size=size)
+        for result in results:
+            block = ahead.popleft()
+            yield block, [result, *islice(results, len(block) - 1)]
 
     def in_parts(
         self,
@@ -218,8 +225,10 @@ class Work:
             stored = map(parts.read, names)
             tables = [one if one is not None and is_whole(one) else None for one in stored]
         missing = [number for number, table in enumerate(tables) if table is None]
-        for number, results in self.blocks(make, blocks, missing):
-            tables[number] = as_table(blocks[number], results)
+        self.skip(len(items) - sum(len(blocks[number]) for number in missing))
+        made = self.blocks(make, (blocks[number] for number in missing))
+        for number, (block, results) in zip(missing, made, strict=True):
+            tables[number] = as_table(block, results)
             if parts is not None:
                 parts.write(names[number], tables[number])
         return pa.concat_tables(tables)
@@ -254,11 +263,6 @@ def attempt(make: Callable[[_Item], _Result], item: _Item) -> _Result | Failed:
 def cut(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
     """The items in blocks of one size; the last block may be smaller."""
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def part_name(number: int) -> str:
-    """The name under which a numbered part is stored."""
-    return f"part-{number:05d}"
 
 
 def counted(reasons: Iterable[str]) -> str:

@@ -64,8 +64,7 @@ _IMPORTED = [
 #: Blocks so small that a few images make several, between which a command can be struck.
 _SMALL = {
     "imagestrata.corpus.faces.PART_SIZE": 6,
-    "imagestrata.corpus.scan.PART_SIZE": 16,
-    "imagestrata.embeddings.embeddings.PART_SIZE": 16,
+    "imagestrata.corpus.known.PART_SIZE": 16,
     "imagestrata.embeddings.parts.PART_SIZE": 16,
     "imagestrata.text.embed._BATCH": 6,
     "imagestrata.text.read.PART_SIZE": 6,

@@ -61,9 +61,12 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def write_pictures(folder: Path, n: int, *, size: tuple[int, int] = (48, 32)) -> Path:
+def write_pictures(
+    folder: Path, n: int, *, size: tuple[int, int] = (48, 32), first: int = 0
+) -> Path:
     """``n`` different PNG files, 000.png and so on; returns ``folder``."""
-    return write_files(folder, {f"{i:03d}.png": encode(picture(i, size)) for i in range(n)})
+    numbers = range(first, first + n)
+    return write_files(folder, {f"{i:03d}.png": encode(picture(i, size)) for i in numbers})
 
 
 def bomb(side: int = 60_000) -> bytes:

@@ -13,7 +13,7 @@ from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 import images
-from imagestrata.corpus import decode, scan
+from imagestrata.corpus import decode, look
 from imagestrata.corpus.decode import UnreadableImage, image_format, open_image
 from imagestrata.corpus.reasons import Reason
 from imagestrata.corpus.scan import scan_images
@@ -202,7 +202,7 @@ def test_switches_of_a_session_decide_nothing(monkeypatch, tmp_path):
         inside.append(ImageFile.LOAD_TRUNCATED_IMAGES)
         return decode.decode(data, **options)
 
-    monkeypatch.setattr(scan, "decode", decoded)
+    monkeypatch.setattr(look, "decode", decoded)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pd.testing.assert_frame_equal(scan_images(files, progress=progress), before)

@@ -35,7 +35,7 @@ from imagestrata.encoders import registry
 from imagestrata.encoders.base import Encoder
 from imagestrata.encoders.hog import HogEncoder
 from imagestrata.encoders.portable import Portable
-from imagestrata.files import Parts, read_json
+from imagestrata.files import read_json
 
 N_IMAGES = 20
 
@@ -44,6 +44,7 @@ N_IMAGES = 20
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three parts where there would be one."""
     monkeypatch.setattr(parts, "PART_SIZE", 8)
+    monkeypatch.setattr("imagestrata.corpus.known.PART_SIZE", 8)
 
 
 @pytest.fixture
@@ -177,8 +178,10 @@ class TestVectors:
     def test_progress_counts_every_image(self, folder: Path) -> None:
         seen: list[tuple[str, int, int | None]] = []
         embed_images(folder, "hog", progress=lambda *report: seen.append(report))
-        steps = [(done, total) for step, done, total in seen if step == "Embedding"]
-        assert steps[-1] == (N_IMAGES, N_IMAGES)
+        assert seen[-1] == ("Scanning", N_IMAGES, N_IMAGES), "they are scanned and embedded at once"
+        scanned = scan_images(folder, progress=False)
+        embed_images(scanned, "hog", progress=lambda *report: seen.append(report))
+        assert seen[-1] == ("Embedding", N_IMAGES, N_IMAGES)
 
 
 class TestNewImages:
@@ -442,9 +445,10 @@ class TestRunFolder:
             "import sys, time\n"
             "from imagestrata import embed_images\n"
             "from imagestrata import engine\n"
+            "from imagestrata.corpus import known\n"
             "from imagestrata.embeddings import parts\n"
             "from imagestrata.encoders.hog import HogEncoder\n"
-            "parts.PART_SIZE = 4\n"
+            "parts.PART_SIZE = known.PART_SIZE = 4\n"
             "engine._cores = lambda: 1\n"
             "encode = HogEncoder.encode\n"
             "def slow(self, prepared):\n"
@@ -465,9 +469,7 @@ class TestRunFolder:
         assert 2 <= len(before) < 5
         subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
         assert {path: path.stat().st_mtime_ns for path in before} == before
-        # Read with the part size it was written with.
-        vectors = [parts.vectors_of_part(Parts(stored).read(f"part-{n:05d}"))[0] for n in range(5)]
-        assert np.array_equal(np.concatenate(vectors), embed(folder).matrix)
+        assert np.array_equal(Embeddings.load(run).matrix, embed(folder).matrix)
 
 
 def test_encoders_only_need_the_two_strides(folder: Path) -> None:

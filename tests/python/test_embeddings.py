@@ -124,8 +124,7 @@ class TestFiles:
             }
         ).astype(made.images.dtypes)
         with pytest.MonkeyPatch.context() as patch:
-            for module in ("parts", "embeddings"):
-                patch.setattr(f"imagestrata.embeddings.{module}.PART_SIZE", part_size)
+            patch.setattr(parts, "PART_SIZE", part_size)
             made.save(folder)
             loaded = Embeddings.load(folder)
         assert loaded.matrix.tobytes() == made.matrix.tobytes()

@@ -51,7 +51,7 @@ from imagestrata import (
     tag_images,
 )
 from imagestrata.clustering import base
-from imagestrata.corpus import faces, scan
+from imagestrata.corpus import faces, known
 from imagestrata.embeddings import parts
 from imagestrata.encoders import portable
 from imagestrata.encoders.portable import Portable
@@ -111,7 +111,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "PART_SIZE", PART)
+    monkeypatch.setattr(known, "PART_SIZE", PART)
     monkeypatch.setattr(parts, "PART_SIZE", PART)
 
 
@@ -384,7 +384,7 @@ class TestVerbs:
         assert told[-1] == ("Scanning", total, total)
 
     def test_a_killed_worker_costs_nothing(self, client: Any, corpus: Path, tmp_path: Path) -> None:
-        embed_images(corpus, "hog", progress=False, out=tmp_path / "here")
+        scan_and_embed(corpus, tmp_path / "here")
         killed = {}
 
         def kill(step: str, done: int, total: int | None) -> None:
@@ -393,9 +393,35 @@ class TestVerbs:
                 killed[step] = min(client.run(os.getpid).values())
                 os.kill(killed[step], signal.SIGKILL)
 
-        embed_images(corpus, "hog", progress=kill, out=tmp_path / "there", engine=client)
+        scan_and_embed(corpus, tmp_path / "there", progress=kill, engine=client)
         assert set(killed) == {"Scanning", "Embedding"}
         assert_same_files(tmp_path / "here", tmp_path / "there")
+
+    def test_one_look_at_each_file(self, client: Any, corpus: Path, tmp_path: Path) -> None:
+        embed_images(corpus, "hog", progress=False, out=tmp_path / "here")
+        killed = []
+
+        def kill(step: str, done: int, total: int | None) -> None:
+            if step == "Scanning" and done > 3 * PART and not killed:
+                killed.append(min(client.run(os.getpid).values()))
+                os.kill(killed[0], signal.SIGKILL)
+
+        embed_images(corpus, "hog", progress=kill, out=tmp_path / "there", engine=client)
+        assert_same_files(tmp_path / "here", tmp_path / "there")
+
+        class Stopped(BaseException):
+            pass
+
+        def stop(step: str, done: int, total: int | None) -> None:
+            if done > 3 * PART:
+                raise Stopped
+
+        again = tmp_path / "again"
+        with pytest.raises(Stopped):
+            embed_images(corpus, "hog", progress=stop, out=again, engine=client)
+        assert len(list((again / "embeddings").glob("part-*"))) == 3
+        embed_images(corpus, "hog", progress=False, out=again, engine=client)
+        assert_same_files(tmp_path / "here", again)
 
     def test_a_worker_that_dies_at_work(self, client: Any, tmp_path: Path) -> None:
         marks = [tmp_path / "first"] + [tmp_path / str(n) for n in range(6)]
@@ -409,17 +435,18 @@ class TestVerbs:
         self, client: Any, corpus: Path, tmp_path: Path, step: str
     ) -> None:
         """With the cluster or without it, and nothing is done twice."""
-        embed_images(corpus, "hog", progress=False, out=tmp_path / "never killed")
+        scan_and_embed(corpus, tmp_path / "never killed")
         script = (
             "import os, signal, sys\n"
-            "from imagestrata import embed_images\n"
-            "from imagestrata.corpus import scan\n"
+            "from imagestrata import embed_images, scan_images\n"
+            "from imagestrata.corpus import known\n"
             "from imagestrata.embeddings import parts\n"
-            f"scan.PART_SIZE = parts.PART_SIZE = {PART}\n"
+            f"known.PART_SIZE = parts.PART_SIZE = {PART}\n"
             "def kill(step, done, total):\n"
             f"    if step == sys.argv[4] and done > {3 * PART}:\n"
             "        os.kill(os.getpid(), signal.SIGKILL)\n"
-            "embed_images(sys.argv[1], 'hog', out=sys.argv[2], engine=sys.argv[3], progress=kill)\n"
+            "how = {'out': sys.argv[2], 'engine': sys.argv[3], 'progress': kill}\n"
+            "embed_images(scan_images(sys.argv[1], **how), 'hog', **how)\n"
         )
         run = tmp_path / "killed"
         arguments = [str(corpus), str(run), client.scheduler.address, step]
@@ -431,11 +458,10 @@ class TestVerbs:
             shutil.copytree(run, tmp_path / name)
             before = done_already(tmp_path / name)
             told = []
-            embed_images(
+            scan_and_embed(
                 corpus,
-                "hog",
+                tmp_path / name,
                 progress=lambda *said, told=told: told.append(said),
-                out=tmp_path / name,
                 engine=given,
             )
             first = 1 if step == "Scanning" else PART
@@ -626,6 +652,12 @@ class TestPortable:
         monkeypatch.chdir("/")  # where a worker is, relative paths mean nothing
         with pytest.raises(ImagestrataError, match="SHA-256"):
             pickle.loads(sent)()
+
+
+def scan_and_embed(corpus: Path, out: Path, **how: Any) -> None:
+    """In two steps, each of which opens every file."""
+    how = {"progress": False} | how
+    embed_images(scan_images(corpus, out=out, **how), "hog", out=out, **how)
 
 
 def assert_same_files(one: Path, other: Path) -> None:

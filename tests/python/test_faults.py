@@ -25,7 +25,7 @@ import pandas as pd
 import pytest
 
 import imagestrata
-import imagestrata.corpus.scan as scan_module
+import imagestrata.corpus.look as look_module
 import model_server as model_server_module
 import rekognition_server as rekognition_server_module
 from faulty import Command, Outcome, content, moments, run
@@ -539,7 +539,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     folder = write_pictures(tmp_path / "images", 6)
     old = {path.name: path.read_bytes() for path in folder.iterdir()}
     new = {name: encode(picture(100 + i)) for i, name in enumerate(sorted(old))}
-    read = scan_module.read_file
+    read = look_module.read_file
 
     def torn(given: str) -> bytes:
         path = Path(given)
@@ -550,9 +550,9 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
         # The first becomes a broken mixture, the second has been replaced in time.
         return old[path.name][:half] + new[path.name][half:] if "1" in path.name else read(path)
 
-    monkeypatch.setattr(scan_module, "read_file", torn)
+    monkeypatch.setattr(look_module, "read_file", torn)
     table = scan_images(folder, out=tmp_path / "run", progress=False)
-    monkeypatch.setattr(scan_module, "read_file", read)
+    monkeypatch.setattr(look_module, "read_file", read)
     rows = table.set_index(table["path"].map(lambda path: Path(path).name))
     assert rows.loc["001.png", "reason"] == Reason.DAMAGED
     sha = hashlib.sha256(new["002.png"]).hexdigest()

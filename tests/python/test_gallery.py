@@ -19,8 +19,8 @@ from PIL import Image
 
 from clusterings import draw_images, hand_made
 from imagestrata import ImagestrataError, image_gallery
+from imagestrata.corpus import thumbnails
 from imagestrata.explore import gallery as gallery_module
-from imagestrata.explore import thumbnails
 from imagestrata.page import write_page
 from imagestrata.provenance import read_run
 from pages import wait_until

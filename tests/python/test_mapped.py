@@ -50,10 +50,12 @@ def write(folder: Path, matrix: Any, reasons: list[str | None]) -> None:
     ).astype({"image_id": "str", "path": "str"})
     width = matrix.shape[1]
     encoder = ENCODER | {"width": width}
-    stored = VectorParts(folder / "embeddings", images["image_id"].tolist(), encoder_key(encoder))
-    for number, why in enumerate(stored.split(reasons)):
-        start = number * parts.PART_SIZE
-        stored.write(number, matrix[start : start + len(why)], why)
+    stored = VectorParts(folder / "embeddings", encoder_key(encoder))
+    stored.clear()
+    ids = images["image_id"].tolist()
+    for start in range(0, n, parts.PART_SIZE):
+        some = slice(start, start + parts.PART_SIZE)
+        stored.write(ids[some], matrix[some], reasons[some])
     finish(folder / "embeddings", images, encoder)
 
 
@@ -71,7 +73,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Corpora of any size are large, and have parts of 4 rows."""
     monkeypatch.setattr(mapped, "LARGEST_IN_MEMORY", 0)
     monkeypatch.setattr(parts, "PART_SIZE", 4)
-    monkeypatch.setattr("imagestrata.embeddings.embeddings.PART_SIZE", 4)
+    monkeypatch.setattr("imagestrata.corpus.known.PART_SIZE", 4)
 
 
 @pytest.fixture
@@ -266,13 +268,13 @@ def test_what_embeds_makes_damaged_parts_again(
     embed_images(folder, "hog", out=tmp_path / "run", progress=False)
     before = files(tmp_path / "run")
     damage(next((tmp_path / "run" / "embeddings").glob("part-00001.*")))
-    written: list[int] = []
+    written: list[list[str]] = []
     make = VectorParts.write
     monkeypatch.setattr(
         VectorParts, "write", lambda *given: (written.append(given[1]), make(*given))[1]
     )
     embed_images(folder, "hog", out=tmp_path / "run", progress=False)
-    assert written == [1]
+    assert [len(ids) for ids in written] == [4]
     assert files(tmp_path / "run") == before
 
 
@@ -300,7 +302,12 @@ def test_other_images_other_vectors(run: Path) -> None:
 def test_a_table_of_other_images_does_not_fit(run: Path) -> None:
     """No vector is ever taken for that of another image."""
     path = run / "embeddings" / "images.parquet"
-    write_table(path, read_table(path).iloc[::-1])
+    before, table = Embeddings.load(run), read_table(path)
+    write_table(path, table.iloc[::-1])
+    turned = Embeddings.load(run)
+    assert turned.images["image_id"].tolist() == before.images["image_id"].tolist()[::-1]
+    assert np.array_equal(turned.matrix, before.matrix[::-1])
+    write_table(path, table.assign(image_id=[*table["image_id"][:-1], "another"]))
     with pytest.raises(ImagestrataError, match="unfinished"):
         Embeddings.load(run)
 

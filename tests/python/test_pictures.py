@@ -26,7 +26,7 @@ from imagestrata import (
     sample_pairs,
 )
 from imagestrata.corpus.pictures import as_jpeg, plain_jpeg
-from imagestrata.explore.thumbnails import make_thumbnails
+from imagestrata.corpus.thumbnails import make_thumbnails
 
 SECRET = b"Jane Doe, ward 7"
 

@@ -20,7 +20,7 @@ from pandas.testing import assert_frame_equal
 
 import images
 from imagestrata import ImagestrataError, scan_images
-from imagestrata.corpus import scan
+from imagestrata.corpus import known, look, scan
 from imagestrata.corpus.reasons import Reason
 from imagestrata.provenance import read_run
 
@@ -41,13 +41,13 @@ def names(table: pd.DataFrame) -> list[str]:
 def decodes(monkeypatch):
     """Sizes of the files decoded, in whatever order the threads took them."""
     seen = []
-    real = scan.decode
+    real = look.decode
 
     def counting(data, **options):
         seen.append(len(data))
         return real(data, **options)
 
-    monkeypatch.setattr(scan, "decode", counting)
+    monkeypatch.setattr(look, "decode", counting)
     return seen
 
 
@@ -258,8 +258,9 @@ def test_tables_bring_their_columns(tmp_path, monkeypatch):
     assert result["reason"].tolist()[-1] == "file not found"
     assert_frame_equal(result, scanned(table, out="run"))
     assert_frame_equal(result, scanned(table[::-1], out="run"))
+    assert scanned(table.assign(shares=1), out="run")["shares"].tolist() == [1, 1, 1, 1]
     with pytest.raises(ImagestrataError, match="made from other"):
-        scanned(table.assign(shares=1), out="run")
+        scanned(table[:1], out="run")
 
 
 @pytest.mark.parametrize(
@@ -367,11 +368,11 @@ def test_finished_scans_are_loaded_and_recorded(tmp_path, decodes):
     assert_frame_equal(scanned(corpus, out=out), table)
     with pytest.raises(ImagestrataError, match="min_side"):
         scanned(corpus, out=out, min_side=20)
-    images.write_files(corpus, {"000.png": images.encode(images.picture(50))})
+    other = images.write_pictures(tmp_path / "other", 3, first=50)
     with pytest.raises(ImagestrataError, match="other images"):
-        scanned(corpus, out=out)
-    changed = scanned(corpus, out=out, overwrite=True)
-    assert changed["image_id"][0] != table["image_id"][0]
+        scanned(other, out=out)
+    changed = scanned(other, out=out, overwrite=True)
+    assert len(changed) == 3 and not changed["image_id"].isin(table["image_id"]).any()
 
 
 class Killed(BaseException):
@@ -387,7 +388,7 @@ def killed_after(n: int):
 
 
 def test_an_interrupted_scan_goes_on(tmp_path, monkeypatch, decodes):
-    monkeypatch.setattr(scan, "PART_SIZE", 4)
+    monkeypatch.setattr(known, "PART_SIZE", 4)
     corpus = images.write_pictures(tmp_path / "corpus", 18)
     images.write_files(
         corpus, {"page.jpg": images.HTML, "copy.png": images.encode(images.picture(2))}
@@ -404,12 +405,12 @@ def test_an_interrupted_scan_goes_on(tmp_path, monkeypatch, decodes):
         corpus, out=tmp_path / "run", progress=lambda step, done, total: seen.append(done)
     )
     assert seen == [0, *range(8, 21)]
-    assert len(decodes) == 12
+    assert len(decodes) in (11, 12), "the copy may be known by its bytes"
     assert_frame_equal(table, undisturbed)
 
 
 def test_a_damaged_part_is_made_again(tmp_path, monkeypatch, decodes):
-    monkeypatch.setattr(scan, "PART_SIZE", 4)
+    monkeypatch.setattr(known, "PART_SIZE", 4)
     corpus = images.write_pictures(tmp_path / "corpus", 12)
     with pytest.raises(Killed):
         scan_images(corpus, out=tmp_path / "run", progress=killed_after(10))
@@ -422,7 +423,7 @@ def test_a_damaged_part_is_made_again(tmp_path, monkeypatch, decodes):
 
 
 def test_a_file_changed_after_the_interruption_is_seen_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "PART_SIZE", 4)
+    monkeypatch.setattr(known, "PART_SIZE", 4)
     corpus = images.write_pictures(tmp_path / "corpus", 12)
     with pytest.raises(Killed):
         scan_images(corpus, out=tmp_path / "run", progress=killed_after(10))

@@ -114,7 +114,7 @@ def test_the_first_lines_are_the_picture_and_the_others_grey(name):
         with images.quiet(), pytest.raises(UnreadableImage, match="truncated or damaged"):
             open_image(data)
         with images.quiet():
-            shown, exact, there = decode(data, truncated=True)
+            shown, exact, _, there = decode(data, truncated=True)
         values = np.asarray(shown, int)
         assert values.shape == whole.shape
         assert there == pytest.approx(share, abs=0.17), "as many lines as bytes"
@@ -141,7 +141,7 @@ def test_progressive_jpegs_have_all_lines_early():
     whole = np.asarray(open_image(data), int)
     errors = []
     for share in (0.4, 0.7, 0.95):
-        shown, _, there = decode(data[: int(len(data) * share)], truncated=True)
+        shown, _, _, there = decode(data[: int(len(data) * share)], truncated=True)
         assert there == 1
         errors.append(np.abs(np.asarray(shown, int) - whole).mean())
     assert errors == sorted(errors, reverse=True) and errors[0] < 20
@@ -167,7 +167,7 @@ def test_a_copy_that_failed_ends_in_zeros():
     """Its file has the size of the whole picture."""
     data = FILES["jpeg"]
     n = int(len(data) * 0.8)
-    shown, _, there = decode(data[:n] + bytes(len(data) - n), truncated=True)
+    shown, _, _, there = decode(data[:n] + bytes(len(data) - n), truncated=True)
     assert there == pytest.approx(0.8, abs=0.15) and shown.size == (W, H)
 
 

@@ -32,7 +32,9 @@ def run(
     After an interruption, the same command continues where it stopped. With preset "paper", the
     encoder is resnet18, the network of the paper, unless you name another.
     """
-    from ..embeddings.embed import embed_for
+    from ..corpus.scan import scan_along
+    from ..corpus.thumbnails import thumbnails_along
+    from ..embeddings.embed import embed_for, vectors_along
     from ..encoders.registry import PAPER_ENCODER
 
     out = placed(out, name)
@@ -41,7 +43,11 @@ def run(
     if settings("cluster_images").get("preset") == "paper" and not named:
         settings.defaults["embed_images"] = {"encoder": PAPER_ENCODER}
     estimator = check_all(given, settings, out)
-    scanned = imagestrata.scan_images(given, **settings("scan_images", out=out))
+    thumbnails = thumbnails_along(out, settings.whole("image_gallery")["thumbnail"])
+    along = vectors_along(
+        estimator.check_arguments, thumbnails, **settings("embed_images", out=out)
+    )
+    scanned = scan_along(given, along, **settings("scan_images", out=out))
     embeddings = embed_for(estimator.check_arguments, scanned, **settings("embed_images", out=out))
     clustering = imagestrata.cluster_images(embeddings, **settings("cluster_images", out=out))
     drawn = imagestrata.sample_images(clustering, **settings("sample_images", out=out))

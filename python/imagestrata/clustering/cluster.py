@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..corpus.thumbnails import thumbnails_along
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings, embeddings_fingerprint, is_vectors
 from ..encoders.registry import DEFAULT_ENCODER
@@ -251,6 +252,7 @@ def cluster_images(
             overwrite=overwrite,
             progress=progress,
             engine=engine,
+            takers=thumbnails_along(out),
         )
 
     embeddings = as_embeddings(images, embed)

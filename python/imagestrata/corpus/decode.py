@@ -102,6 +102,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = {_UPRIGHT[tag] for tag in (5, 6, 7, 8)}
 
 
 #: Pillow's messages about intact files of a kind that it does not decode.
@@ -130,12 +131,15 @@ class Decoded(NamedTuple):
         The upright picture in its stored depth and colours (CMYK, Lab), with transparency.
         :func:`~imagestrata.corpus.duplicates.pixel_hash` compares it. It is ``shown`` itself
         if that contains the same information.
+    size : tuple of int
+        Width and height of the upright picture in its full size.
     share : float or None
         The share of its lines that a truncated file contains, None for a whole file.
     """
 
     shown: Image.Image
     exact: Image.Image | NDArray[Any]
+    size: tuple[int, int]
     share: float | None = None
 
 
@@ -410,15 +414,19 @@ def _decode(
         shown = as_rgb(eight)
         share = cut.share if cut else None
         if not is_exact(values.values, eight):
-            return Decoded(shown, values.values, share)
-        return Decoded(shown, _exact(eight, shown), share)
+            return Decoded(shown, values.values, shown.size, share)
+        return Decoded(shown, _exact(eight, shown), shown.size, share)
+    width, height = image.size
     if least is not None:
         longer, shorter = (max(1, side) for side in least)
         wide = image.width >= image.height
         image.draft(None, (longer, shorter) if wide else (shorter, longer))
+    is_reduced = image.size != (width, height)
     stored = upright(image)
     shown = as_rgb(stored)
-    return Decoded(shown, _exact(stored, shown), cut.share if cut else None)
+    size = (height, width) if _turn(image, cut) in _SIDEWAYS else (width, height)
+    share = cut.share if cut else None
+    return Decoded(shown, _exact(stored, shown), size if is_reduced else shown.size, share)
 
 
 def _weight(image: ImageFile.ImageFile, deep: bool) -> float:
@@ -491,12 +499,18 @@ def strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
 def _upright(image: Image.Image, cut: Cut | None, deep: bool) -> Image.Image:
     """Load a picture, complete it, and rotate it according to its EXIF orientation."""
     image.load()
-    try:
-        method = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:
-        # A picture with damaged EXIF is still a picture.
-        method = None
+    method = _turn(image, cut)
     if cut is not None:
         image = cut.complete(image, deep)
-        method = _UPRIGHT.get(cut.orientation or 1, method)
     return image if method is None else image.transpose(method)
+
+
+def _turn(image: Image.Image, cut: Cut | None) -> Image.Transpose | None:
+    """Return how a loaded picture has to be turned; None if it is upright."""
+    if cut is not None and cut.orientation in _UPRIGHT:
+        return _UPRIGHT[cut.orientation]
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:
+        # A picture with damaged EXIF is still a picture.
+        return None

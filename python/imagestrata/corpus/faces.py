@@ -22,9 +22,10 @@ from ..tables import to_frame
 from ..validate import check_bool, check_float, check_int
 from ..verbs import public
 from ..work import Failed, open_work, warn_of
+from .known import MOST_THREADS
 from .located import reader
 from .pictures import File, files_of, plain_jpeg, scanned_picture
-from .scan import MOST_THREADS, check_images, images_step, usable_images
+from .scan import check_images, images_step, usable_images
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -89,10 +89,22 @@ def plain_jpeg(image: Image.Image, quality: int) -> bytes:
 
 def as_jpeg(image: Image.Image, side: int) -> bytes:
     """Encode the image as a JPEG file whose longer side has at most ``side`` pixels."""
+    return plain_jpeg(shrunk(image, side), 82)
+
+
+def shrunk(image: Image.Image, side: int) -> Image.Image:
+    """Return the image with at most ``side`` pixels on its longer side.
+
+    Pillow's Hamming filter takes a third of the time of Lanczos, and nobody sees the difference at
+    the size of thumbnails.
+    """
     from PIL import Image
 
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return plain_jpeg(image, 82)
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(scale * length)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.HAMMING, reducing_gap=1.5)
 
 
 def as_jpeg_address(image: Image.Image, side: int) -> str:

@@ -21,10 +21,10 @@ from ..verbs import public
 from ..wording import arg, quote
 from ..work import open_work
 from .decode import UnreadableImage, read_file
+from .known import MOST_THREADS, PART_SIZE
 from .listing import composed, list_files, printable
 from .located import located
 from .pictures import is_content_hash
-from .scan import MOST_THREADS, PART_SIZE
 
 #: The tables that list the images of a run, with their steps; the first existing one is used.
 _TABLES = (

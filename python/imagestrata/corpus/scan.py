@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..engine import Engine, open_engine
 from ..errors import ImagestrataError, plural
+from ..files import write_table
 from ..progress import Progress
 from ..provenance import Step, fingerprint, part_of, read_table, step_folder
 from ..tables import keep_given, to_frame, with_file, with_text_ids
@@ -24,36 +24,32 @@ from ..validate import check_bool, check_choice, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
 from ..work import counted, open_work
-from .decode import HEAD_BYTES, UnreadableImage, decode, image_format, pillow_as_needed, read_file
-from .duplicates import MAX_DISTANCE, eye_hash, find_duplicates, pixel_hash
-from .listing import Listing, check_listed, list_files, printable
+from .duplicates import MAX_DISTANCE, find_duplicates
+from .known import FILES, Files, known_looks, look_at
+from .listing import check_listed, list_files
 from .located import reader
-from .pages import count_pages
+from .look import LOOKS, Look, Taker
 from .reasons import Reason
-from .truncated import MIN_LINES
+from .same import hash_all_pixels, same_pixels
+
+if TYPE_CHECKING:
+    from .pictures import File
 
 #: The columns of the images table; those of a user's own table follow.
 COLUMNS = (
     "image_id", "path", "file", "format", "width", "height", "n_pages", "truncated", "bytes",
-    "status", "reason", "duplicate_of", "n_copies",
+    "status", "reason", "duplicate_of", "n_copies", "gone",
 )  # fmt: skip
-
-#: Files per part of unfinished work.
-PART_SIZE = 512
-
-#: Largest number of threads that decode: each holds one file and one picture in full size.
-MOST_THREADS = 8
 
 STATUS = ("ok", "duplicate", "rejected")
 
 _log = logging.getLogger("imagestrata")
 
-_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("path", "image_id", "format")]
-    + [(name, pa.int64()) for name in ("width", "height", "n_pages", "bytes")]
-    + [("truncated", pa.bool_()), ("reason", pa.string())]
-    + [("pixels", pa.string()), ("eye", pa.uint64())]
-)
+
+def no_takers(n: int) -> Sequence[Taker]:
+    """Return no step that takes the pictures of n files along."""
+    del n
+    return ()
 
 
 @public
@@ -110,7 +106,8 @@ def scan_images(
         all lines early, in less detail.
     out : path, optional
         Run folder. ``images.parquet`` is written there, an interrupted scan continues, and a
-        finished one is loaded.
+        finished one is loaded. If files were added, changed or removed since, only new contents
+        are decoded, see Notes.
     overwrite : bool, default False
         Replace another scan in ``out``, and the steps built on it.
     progress : bool or callable, default True
@@ -142,6 +139,8 @@ def scan_images(
         - ``duplicate_of``: ``image_id`` of the image that is kept: the first of equal
           images by path, whose status is always ``"ok"``
         - ``n_copies``: 1 + its copies for an ``"ok"`` image, else 0
+        - ``gone``: whether an earlier scan in ``out`` found the file, which is not there any
+          more
         - then the columns of a table given as ``images``; a column with one of the names
           above is renamed with the suffix ``_given``, with a warning
 
@@ -158,38 +157,73 @@ def scan_images(
     Two images are exact copies if their bytes or their decoded pixels are equal. A file whose
     name is not UTF-8 is rejected, since a table cannot store the name; ``path`` shows the
     invalid bytes as escapes.
+
+    *Growing.* A corpus with a run folder may grow. Files with the same path, size and time of
+    change are not opened again, and contents that were seen before are not decoded, whatever the
+    names of their files. Images that were kept stay kept, even if a copy of them is added. The row
+    of a file that is gone stays, so that its vectors, clusters and ratings stay; a file that was
+    renamed or moved is not gone. If less than half of the earlier images are among the given ones,
+    these are another corpus, and ``out`` is refused.
+
+    *Comparing.* A large JPEG is decoded at a lower scale. Files that have some rows of pixels in
+    common, or the same size and mean colours, are decoded again in full and compared. (A JPEG and
+    its copy in another format may escape this if lines of single pixels in pure colours cover the
+    picture.)
     """
-    settings = scan_settings(min_bytes, min_side, near_duplicates, exclude, truncated)
+    return scan_along(
+        images, no_takers, min_bytes=min_bytes, min_side=min_side, near_duplicates=near_duplicates,
+        exclude=exclude, truncated=truncated, out=out, overwrite=overwrite, progress=progress,
+        engine=engine,
+    )  # fmt: skip
+
+
+def scan_along(
+    images: Any,
+    takers: Callable[[int], Sequence[Taker]],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+    engine: Any = None,
+    **deciding: Any,
+) -> pd.DataFrame:
+    """Scan images as :func:`scan_images` does, and let later steps take the pictures along.
+
+    ``takers`` is called with the number of files, if any have to be scanned.
+    """
+    settings = scan_settings(**deciding)
     overwrite = check_bool("overwrite", overwrite)
     folder = None if out is None else check_path("out", out)
     listing = list_files(images, skip=folder, exclude=settings.get("exclude", ()))
     listing.extras = keep_given(_without_file(listing.extras), COLUMNS, verb("scan_images"))
-    step = Step(folder, "scan", settings, inputs=_inputs(listing), overwrite=overwrite)
+    files = Files.of(listing.paths)
+    step = Step(
+        folder, "scan", settings, inputs=_inputs(files, listing.extras), overwrite=overwrite,
+        grows=partial(_are_more, files),
+    )  # fmt: skip
     passed_over = dict(sorted(listing.ignored.items()))
-    eye = settings["near_duplicates"] is not None
-    examine = partial(
-        _examine,
-        min_bytes=settings["min_bytes"],
-        min_side=settings["min_side"],
-        eye=eye,
-        keep="truncated" in settings,
-    )
 
     def make() -> pd.DataFrame:
-        with open_work(
-            "Scanning",
-            len(listing.paths),
-            progress,
-            engine,
-            most_threads=MOST_THREADS,
-            files=islice(filter(os.path.exists, listing.paths), 1),
-        ) as work:
-            examined = work.in_parts(examine, listing.paths, step.parts, PART_SIZE, _as_table)
-        frame = _images_table(examined, settings["near_duplicates"])
+        before = _before(step)
+        look = Look(
+            settings["min_bytes"],
+            settings["min_side"],
+            eye=settings["near_duplicates"] is not None,
+            lenient="truncated" in settings,
+            takers=takers(len(files.paths)),
+        )
+        with open_engine(engine) as workers:
+            known = known_looks(step, look)
+            looks, known = look_at(files, known, look, step.parts, progress, workers)
+            members = _with_gone(looks, before)
+            compare = partial(_compare, progress, workers)
+            frame = _images_table(members, known, settings, before, compare)
         _check_usable(frame)
         for kind, n in passed_over.items():
             _log.info("Passed over: %s (%d)", kind, n)
-        return _with_extras(frame, listing.extras)
+        if step.folder is not None:
+            write_table(step.folder / FILES, known)
+        return _with_extras(frame, listing.extras, before)
 
     def counts(table: pd.DataFrame) -> dict[str, Any]:
         ignored = {"ignored": sum(passed_over.values()), "passed_over": passed_over}
@@ -204,9 +238,9 @@ def scan_images(
 
 
 def scan_settings(
-    min_bytes: Any,
-    min_side: Any,
-    near_duplicates: Any,
+    min_bytes: Any = 0,
+    min_side: Any = 16,
+    near_duplicates: Any = None,
     exclude: Any = None,
     truncated: Any = "reject",
 ) -> dict[str, Any]:
@@ -261,6 +295,7 @@ def images_step(
     images: pd.DataFrame,
     overwrite: bool,
     made_from: Mapping[str, str] | None = None,
+    grows: Callable[[Path], bool] | None = None,
 ) -> Step:
     """Return a step that uses the images of a scan, and the steps named in ``made_from``."""
     ids = images["image_id"].tolist()
@@ -271,6 +306,7 @@ def images_step(
         inputs=fingerprint(ids),
         made_from=from_scan(out, ids) | dict(made_from or {}),
         overwrite=overwrite,
+        grows=grows,
     )
 
 
@@ -293,17 +329,10 @@ def _without_file(extras: pd.DataFrame) -> pd.DataFrame:
     return extras
 
 
-def _inputs(listing: Listing) -> str:
+def _inputs(files: Files, extras: pd.DataFrame) -> str:
     """Return a fingerprint of the files' names, sizes and times, and of the user's columns."""
-    files = []
-    for path in listing.paths:
-        try:
-            found = Path(path).stat()
-            files.append([path, found.st_size, found.st_mtime_ns])
-        except (OSError, ValueError):
-            files.append([path, None, None])
-    extras = listing.extras.to_csv() if len(listing.extras.columns) else None
-    return fingerprint([files, extras])
+    table = extras.to_csv() if len(extras.columns) else None
+    return fingerprint([files.fingerprint(), table])
 
 
 def usable_images(
@@ -312,14 +341,18 @@ def usable_images(
     overwrite: bool,
     progress: Progress,
     engine: Any = None,
+    takers: Callable[[int], Sequence[Taker]] = no_takers,
 ) -> pd.DataFrame:
     """Return the distinct usable images: image_id, path, file, n_copies, the user's columns.
 
     The parameters are those of the verbs that take images: the table that :func:`scan_images`
-    returned, or any other input of that function, which is scanned first.
+    returned, or any other input of that function, which is scanned first, and whose pictures
+    ``takers`` take along.
     """
     if not _is_scanned(images):
-        images = scan_images(images, out=out, overwrite=overwrite, progress=progress, engine=engine)
+        images = scan_along(
+            images, takers, out=out, overwrite=overwrite, progress=progress, engine=engine
+        )
     _check_any_ok(images)
     usable: pd.DataFrame = images[images["status"] == "ok"].reset_index(drop=True)
     check_unique(usable["image_id"])
@@ -354,76 +387,145 @@ def check_unique(image_ids: pd.Series[str]) -> None:
         )
 
 
-def _examine(path: str, *, min_bytes: int, min_side: int, eye: bool, keep: bool) -> dict[str, Any]:
-    """Read and decode one file, once."""
-    row: dict[str, Any] = {**dict.fromkeys(_SCHEMA.names), "path": printable(path)}
-    row["truncated"] = False
+def _are_more(files: Files, folder: Path) -> bool:
+    """Return whether the files are those of the scan in a run folder, and perhaps more.
+
+    At least half of the earlier images must be there: at the same path, or, of a few of them, with
+    the same content anywhere.
+    """
     try:
-        if row["path"] != path:
-            raise UnreadableImage(Reason.BAD_NAME)
-        data = read_file(path)
-        row["image_id"] = hashlib.sha256(data).hexdigest()[:20]
-        row["bytes"] = len(data)
-        row["format"] = image_format(data[:HEAD_BYTES])
-        with pillow_as_needed():
-            image, exact, share = decode(data, truncated=keep)
-            if share is not None and share < MIN_LINES:
-                raise UnreadableImage(Reason.DAMAGED)
-            row["width"], row["height"] = image.size
-            row["n_pages"] = count_pages(row["format"], data)
-            if len(data) < min_bytes:
-                raise UnreadableImage(Reason.FEW_BYTES)
-            if min(image.size) < min_side:
-                raise UnreadableImage(Reason.SMALL_SIDE)
-            row["pixels"] = pixel_hash(exact)
-            row["eye"] = eye_hash(image) if eye else None
-            row["truncated"] = share is not None
-    except MemoryError:
-        row["reason"] = str(Reason.TOO_LARGE)
-    except UnreadableImage as error:
-        row["reason"] = str(error.reason)
-    return row
+        before = read_scanned(folder)
+    except (ImagestrataError, OSError):
+        return False
+    there = before["path"].isin(files.paths)
+    return bool(there.mean() >= 0.5) or files.contain_most_of(before)
 
 
-def _as_table(_: Sequence[str], rows: list[Any]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+def _before(step: Step) -> pd.DataFrame | None:
+    """Return the images of the earlier scan from which this one grows."""
+    if not step.grows or step.folder is None:
+        return None
+    try:
+        return with_file(reader("images.parquet", "scan")(step.folder))
+    except FileNotFoundError:
+        return None
 
 
-def _images_table(looked: pa.Table, max_distance: int | None) -> pd.DataFrame:
-    """Return the table of images from the results of all files."""
-    reasons = looked["reason"].to_numpy()
-    usable = np.flatnonzero(looked["reason"].is_null().to_numpy())
-    looks = looked.take(pa.array(usable))
+def _with_gone(looks: pd.DataFrame, before: pd.DataFrame | None) -> pd.DataFrame:
+    """Add the images of an earlier scan whose files are gone, behind those that are there.
+
+    A file that has another name now is not gone.
+    """
+    looks = looks.assign(gone=False)
+    if before is None:
+        return looks
+    earlier = before[before["status"] != "rejected"]
+    here = pd.MultiIndex.from_frame(looks[["path", "image_id"]])
+    stayed = pd.MultiIndex.from_frame(earlier[["path", "image_id"]]).isin(here)
+    left = earlier[~stayed]
+    new = looks[~here.isin(pd.MultiIndex.from_frame(earlier[["path", "image_id"]]))]
+    renamed = new["image_id"].value_counts()
+    left = left.sort_values("status", ascending=False, kind="stable")  # the kept ones first
+    order = left.groupby("image_id").cumcount()
+    gone = left[order.to_numpy() >= left["image_id"].map(renamed).fillna(0).to_numpy()]
+    added = gone.sort_values("path")[["path", "image_id", "bytes"]].assign(gone=True)
+    return pd.concat([looks, added], ignore_index=True)
+
+
+def _compare(progress: Progress, engine: Engine, files: Sequence[File]) -> list[Any]:
+    with open_work("Comparing", len(files), progress, engine) as work:
+        return list(work.each(hash_all_pixels, files))
+
+
+def _images_table(
+    members: pd.DataFrame,
+    known: pd.DataFrame,
+    settings: Mapping[str, Any],
+    before: pd.DataFrame | None,
+    compare: Callable[[Sequence[File]], Sequence[Any]],
+) -> pd.DataFrame:
+    """Return the table of images.
+
+    Parameters
+    ----------
+    members : DataFrame
+        ``path``, ``image_id``, ``bytes``, ``gone``, and ``reason`` if the file could not be read.
+    known : DataFrame
+        Looks at all contents, of which those that are compared get the hash of their pixels.
+    """
+    contents = known.drop_duplicates("image_id", keep="last").set_index("image_id")
+    has_content = members["image_id"].isin(contents.index)
+    columns = LOOKS.names[LOOKS.names.index("width") :]
+    looks = members.join(
+        contents[["format", *columns, "reason"]].rename(columns={"reason": "why"}), "image_id"
+    )
+    reason = looks["reason"].where(~has_content, looks["why"]).astype(object)
+    few = looks["bytes"].lt(settings["min_bytes"]).fillna(False)
+    small = looks[["width", "height"]].min(axis=1).lt(settings["min_side"]).fillna(False)
+    reason = reason.mask(reason.isna() & few, str(Reason.FEW_BYTES))
+    reason = reason.mask(reason.isna() & small, str(Reason.SMALL_SIDE))
+    looks["reason"] = reason
+
+    usable = looks[reason.isna()]
+    # Images that were kept stay kept; of equal files, those that are there stand for the others.
+    kept_before = set() if before is None else {*before["image_id"][before["status"] == "ok"]}
+    is_new = ~usable["image_id"].isin(kept_before)
+    order = np.lexsort((np.arange(len(usable)), usable["gone"].to_numpy(), is_new.to_numpy()))
+    usable = usable.iloc[order]
+    distinct = usable[~usable["gone"]].drop_duplicates("image_id").copy()
+    pixels = same_pixels(distinct, compare)
+    compared = dict(zip(distinct["image_id"], distinct["pixels"], strict=True))
+    known["pixels"] = [
+        compared.get(one, old) for one, old in zip(known["image_id"], known["pixels"], strict=True)
+    ]
+    by_id = dict(zip(distinct["image_id"], pixels, strict=True))
+    keys = usable["image_id"].map(by_id).fillna(usable["pixels"]).fillna(usable["image_id"])
+    max_distance = settings["near_duplicates"]
     duplicates = find_duplicates(
-        looks["image_id"].to_pandas(),
-        looks["pixels"].to_pandas(),
-        None if max_distance is None else looks["eye"].to_numpy(),
+        usable["image_id"],
+        keys,
+        None if max_distance is None else usable["eye"].to_numpy(dtype=np.uint64),
         max_distance or 0,
     )
-    kept = usable[duplicates.kept]
-    again = kept != usable
-    reasons[usable[again]] = duplicates.reason[again]
-    status = np.full(len(looked), "rejected", dtype=object)
-    status[usable] = np.where(again, "duplicate", "ok")
-    duplicate_of = np.full(len(looked), -1)
-    duplicate_of[usable[again]] = kept[again]
-    table = looked.drop_columns(["reason", "pixels", "eye"])
-    made = {
-        "status": pa.array(status, pa.string()),
-        "reason": pa.array(reasons, pa.string()),
-        "duplicate_of": looked["image_id"].take(pa.array(duplicate_of, mask=duplicate_of < 0)),
-    }
-    for name, values in made.items():
-        table = table.append_column(name, values)
-    frame = to_frame(table)
-    frame = with_file(frame.assign(n_copies=np.bincount(kept, minlength=len(looked))))
-    return frame[[*COLUMNS]]
+    rows = usable.index.to_numpy()
+    kept = np.arange(len(looks))
+    kept[rows] = rows[duplicates.kept]
+    again = kept != np.arange(len(looks))
+    looks.loc[rows, "reason"] = duplicates.reason
+    status = np.where(looks["reason"].isna(), "ok", np.where(again, "duplicate", "rejected"))
+    ids = looks["image_id"].to_numpy(dtype=object)
+    n_copies = np.bincount(kept[rows], minlength=len(looks))
+    looks = looks.assign(
+        status=status,
+        duplicate_of=pd.Series(ids[kept], dtype=object).where(again, None),
+        n_copies=n_copies,
+        gone=looks["gone"].astype(bool),
+        truncated=looks["truncated"].fillna(False).astype(bool),
+    )
+    looks = with_file(looks)[[*COLUMNS]]
+    frame = to_frame(pa.Table.from_pandas(looks, preserve_index=False))
+    return frame.assign(n_copies=n_copies)
 
 
-def _with_extras(frame: pd.DataFrame, extras: pd.DataFrame) -> pd.DataFrame:
-    """Add the user's columns; the table is the same whether computed or loaded."""
+def _with_extras(
+    frame: pd.DataFrame, extras: pd.DataFrame, before: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Add the user's columns, those of an earlier table to images that are gone, and sort by path.
+
+    The table is the same whether computed or loaded.
+    """
+    extras = extras.reset_index(drop=True)
+    if before is not None and frame["gone"].any():
+        own = [name for name in before if name not in COLUMNS]
+        earlier = before.drop_duplicates(["path", "image_id"]).set_index(["path", "image_id"])[own]
+        left = frame.loc[frame["gone"], ["path", "image_id"]]
+        left = earlier.reindex(pd.MultiIndex.from_frame(left)).reset_index(drop=True)
+        extras = extras.reindex(range(int((~frame["gone"]).sum())))
+        extras = pd.concat([extras, left], ignore_index=True)
     for name in extras.columns:
         frame[name] = extras[name].array
+    if frame["gone"].any():
+        frame = frame.sort_values(["path", "gone"], kind="stable", ignore_index=True)
     try:
         stored: pd.DataFrame = pa.Table.from_pandas(frame, preserve_index=False).to_pandas()
         return stored

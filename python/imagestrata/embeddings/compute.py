@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..corpus.look import SIDE
 from ..corpus.pictures import File, scanned_picture
 from ..encoders.base import Encoder
 from ..encoders.portable import Portable
@@ -20,6 +21,9 @@ from ..provenance import fingerprint
 from ..wording import SAME_CALL, arg, quote
 from ..work import Failed, attempt, counted, cut, open_work
 from .parts import VectorParts, read_state
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 #: Number of images that a cluster's worker prepares together for learning.
 _DRAWN_AT_ONCE = 32
@@ -68,17 +72,23 @@ def compute(
     If a complete part fails (the last part may be smaller), a drive was disconnected or a
     folder was moved. This raises an error instead of recording thousands of failures.
     """
-    files_of_parts = parts.split(files)
-    batches = [cut(some, batch_size) for some in files_of_parts]
+    missing = parts.missing([image_id for image_id, _ in files])
+    if not missing:
+        parts.drop_others()
+        return
+    todo = parts.split([files[row] for row in missing])
     encode = partial(_encode, Portable(encoder))
     needed = _needed(encoder, files)
     with open_work("Embedding", len(files), progress, engine, files=needed) as work:
-        for number, encoded in work.blocks(encode, batches, parts.missing(), size=len):
-            vectors = np.concatenate([some for some, _ in encoded])
-            reasons = [reason for _, some in encoded for reason in some]
-            if None not in reasons and len(reasons) == len(files_of_parts[0]):
-                raise _all_failed(files_of_parts[number], reasons)
-            parts.write(number, vectors, reasons)
+        work.skip(len(files) - len(missing))
+        made = work.blocks(encode, (cut(some, batch_size) for some in todo), size=len)
+        for block, encoded in made:
+            some = [file for batch in block for file in batch]
+            vectors = np.concatenate([one for one, _ in encoded])
+            reasons = [reason for _, one in encoded for reason in one]
+            if None not in reasons and len(reasons) == len(todo[0]):
+                raise _all_failed(some, reasons)
+            parts.write([image_id for image_id, _ in some], vectors, reasons)
     parts.drop_others()
 
 
@@ -90,7 +100,15 @@ def _needed(encoder: Encoder, files: Sequence[File]) -> list[str]:
 def _prepare(portable: Portable, file: File) -> NDArray[Any]:
     """Return the encoder's input for a file."""
     encoder = portable()
-    return encoder.prepare(scanned_picture(file, encoder.decode_side))
+    return encoder.prepare(scanned_picture(file, _side(encoder)))
+
+
+def _side(encoder: Encoder) -> int | None:
+    """Return the smallest number of pixels that both sides of a picture keep.
+
+    Encoders that need less get the pictures of all others, from which thumbnails are made as well.
+    """
+    return None if encoder.decode_side is None else max(SIDE, encoder.decode_side)
 
 
 def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
@@ -101,7 +119,16 @@ def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
     good = [row for row, reason in enumerate(reasons) if reason is None]
     vectors = np.zeros((len(files), encoder.width), dtype=np.float32)
     if good:
-        vectors[good] = encoder.encode([one for one in batch if not isinstance(one, Failed)])
+        prepared = [one for one in batch if not isinstance(one, Failed)]
+        vectors[good] = _vectors(encoder, [files[row] for row in good], prepared)
+    return vectors, reasons
+
+
+def _vectors(
+    encoder: Encoder, files: Sequence[File], prepared: Sequence[NDArray[Any]]
+) -> NDArray[np.float32]:
+    """Return the vectors of a batch of prepared pictures, which are finite."""
+    vectors = encoder.encode(prepared)
     for (_, path), vector in zip(files, vectors, strict=True):
         if not np.isfinite(vector).all():
             raise ImagestrataError(
@@ -109,7 +136,54 @@ def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
                 f"from {quote(path)}.",
                 f"Check its weights; if they are intact, use {arg('precision', 'float32')}.",
             )
-    return vectors, reasons
+    return vectors
+
+
+class VectorTaker:
+    """Computes vectors while files are scanned, see :class:`~imagestrata.corpus.look.Taker`.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        One that does not learn from the corpus.
+    parts : VectorParts
+        Where the vectors are stored.
+    batch_size : int
+    """
+
+    def __init__(self, encoder: Encoder, parts: VectorParts, batch_size: int) -> None:
+        self.side = _side(encoder)
+        self.batch_size = batch_size
+        self._encoder = Portable(encoder)
+        self._parts: VectorParts | None = parts
+        self._stored: set[str] | None = None
+
+    def prepare(self, file: File, picture: Image.Image) -> NDArray[Any]:
+        return self._encoder().prepare(picture)
+
+    def finish(
+        self, files: Sequence[File], prepared: Sequence[NDArray[Any]]
+    ) -> tuple[list[str], NDArray[np.float32]]:
+        ids = [image_id for image_id, _ in files]
+        return ids, _vectors(self._encoder(), files, prepared)
+
+    def store(self, finished: Sequence[tuple[list[str], NDArray[np.float32]]]) -> None:
+        """Store a part with the vectors of all images that no part has yet."""
+        assert self._parts is not None
+        if self._stored is None:
+            self._stored = self._parts.stored_ids()
+        vectors = {
+            image_id: vector
+            for ids, some in finished
+            for image_id, vector in zip(ids, some, strict=True)
+            if image_id not in self._stored
+        }
+        if vectors:
+            self._parts.write([*vectors], np.stack([*vectors.values()]), [None] * len(vectors))
+            self._stored |= {*vectors}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_parts": None, "_stored": None}
 
 
 def _all_failed(files: Sequence[File], reasons: Sequence[str | None]) -> ImagestrataError:

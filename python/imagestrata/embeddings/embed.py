@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ..corpus.look import Taker
 from ..corpus.pictures import files_of
-from ..corpus.scan import check_images, images_step, usable_images
+from ..corpus.scan import check_images, images_step, no_takers, usable_images
 from ..encoders.base import Encoder
 from ..encoders.registry import (
     DEFAULT_ENCODER,
@@ -25,17 +26,32 @@ from ..encoders.registry import (
 from ..encoders.saved import SavedEncoder, model_folder, read_encoder
 from ..engine import open_engine
 from ..errors import ImagestrataError
-from ..files import make_folder
+from ..files import make_folder, read_json
 from ..progress import Progress
-from ..provenance import check_settings, find_step, held_result
+from ..provenance import (
+    check_settings,
+    find_step,
+    held_result,
+    is_variant,
+    plain,
+    read_run,
+    read_table,
+)
 from ..validate import check_bool, check_idle, check_int, check_path, check_seed
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from ..work import warn_of
-from .compute import compute, learn
+from .compute import VectorTaker, compute, learn
 from .embeddings import Embeddings, assemble, read_embeddings
 from .inputs import embeddings_fingerprint
-from .parts import VectorParts, begin, encoder_key, finish, write_state
+from .parts import (
+    VectorParts,
+    begin,
+    encoder_key,
+    finish,
+    read_state,
+    write_state,
+)
 
 
 @public
@@ -182,23 +198,35 @@ def embed_for(
     overwrite: bool = False,
     progress: Progress = True,
     engine: Any = None,
+    takers: Callable[[int], Sequence[Taker]] = no_takers,
     **deciding: Any,
 ) -> Embeddings:
-    """Embed images for a step that checks the shape of the vectors before they are computed."""
+    """Embed images for a step that checks the shape of the vectors before they are computed.
+
+    Images that are not scanned yet are scanned and embedded in one pass. ``takers`` returns other
+    steps that take their pictures along, see :func:`~imagestrata.corpus.scan.scan_along`.
+    """
     overwrite = check_bool("overwrite", overwrite)
     settings, get_encoder = embed_settings(encoder, batch_size=batch_size, seed=seed, **deciding)
-    load_encoder = functools.cache(get_encoder)
+    load_encoder = cache(get_encoder)
     check_embedding(images, settings, load_encoder, out, overwrite)
-    table = usable_images(images, out, overwrite, progress, engine)
-    step = images_step(out, "embed", settings, table, overwrite, _from_model(out, settings))
+    along = _Along(settings, load_encoder, batch_size, out, overwrite)
+    table = usable_images(
+        images, out, overwrite, progress, engine, along.takers(check_shape, takers)
+    )
+    step = images_step(
+        out, "embed", settings, table, overwrite, _from_model(out, settings),
+        grows=partial(_are_embedded, table["image_id"]),
+    )  # fmt: skip
 
     def make() -> Embeddings:
         if check_shape is not None:
-            check_shape((len(table), load_encoder().width))
+            check_shape((len(table), along.encoder.width))
         folder = None if step.folder is None else step.folder / "embeddings"
-        if folder is not None:
+        if folder is not None and not step.grows:
             begin(folder)
-        return _embed(table, load_encoder(), folder, batch_size, int(seed), progress, engine)
+        parts = along.parts if folder in (None, along.folder) else None
+        return _embed(table, along, folder, parts, int(seed), progress, engine)
 
     def write(result: Embeddings, run: Path) -> dict[str, Any]:
         finish(run / "embeddings", table, result.encoder)
@@ -206,6 +234,121 @@ def embed_for(
         return {"images": len(result), "failed": failed}
 
     return step.result(_stored, make, write, identity=embeddings_fingerprint)
+
+
+def vectors_along(
+    check_shape: Callable[[tuple[int, int]], None] | None,
+    takers: Callable[[int], Sequence[Taker]],
+    encoder: str | Embeddings = DEFAULT_ENCODER,
+    *,
+    batch_size: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+    engine: Any = None,
+    **deciding: Any,
+) -> Callable[[int], Sequence[Taker]]:
+    """Return the steps that take pictures along while they are scanned: this and others.
+
+    The other arguments are those of :func:`embed_for`, which then finds the vectors in ``out``.
+    """
+    del progress, engine
+    settings, load_encoder = embed_settings(encoder, batch_size=batch_size, seed=seed, **deciding)
+    along = _Along(settings, load_encoder, batch_size, out, overwrite)
+    return along.takers(check_shape, takers)
+
+
+class _Along:
+    """The encoder of a step, and the vectors that it computes while images are scanned.
+
+    Parameters
+    ----------
+    settings : mapping
+        Those of the step.
+    load_encoder : callable
+    batch_size : int or None
+    out : path or None
+    overwrite : bool
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        load_encoder: Callable[[], Encoder],
+        batch_size: int | None,
+        out: str | os.PathLike[str] | None,
+        overwrite: bool,
+    ) -> None:
+        self._settings = settings
+        self._load_encoder = load_encoder
+        self._batch_size = batch_size
+        self._overwrite = overwrite
+        self._run = None if out is None else check_path("out", out)
+        #: The folder of vectors that are taken along; None keeps them in memory.
+        self.folder = None if self._run is None else self._run / "embeddings"
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder; that of the vectors in the folder, if they are of the same step.
+
+        The same settings may mean another precision on another machine, and an encoder that
+        learns would learn anything else from a corpus that has grown.
+        """
+        encoder = self._load_encoder()
+        if self.folder is None or self._run is None or self._overwrite:
+            return encoder
+        entry = read_run(self._run)["steps"].get("embed")
+        if entry is None or entry["settings"] != plain(self._settings):
+            return encoder
+        try:
+            earlier = read_json(self.folder / "encoder.json")
+        except (ImagestrataError, OSError):
+            return encoder
+        state = read_state(self.folder, earlier["learnt_from"]) if "learnt_from" in earlier else {}
+        if state is None:
+            return encoder
+        return restore_encoder(earlier, state, weights=encoder.weights, device=encoder.device)
+
+    @cached_property
+    def parts(self) -> VectorParts:
+        return VectorParts(self.folder, encoder_key(self.encoder.settings))
+
+    @property
+    def batch_size(self) -> int:
+        return self._batch_size or self.encoder.batch_size
+
+    def takers(
+        self,
+        check_shape: Callable[[tuple[int, int]], None] | None,
+        others: Callable[[int], Sequence[Taker]],
+    ) -> Callable[[int], Sequence[Taker]]:
+        """Return which steps take n files along: this one first, if it can."""
+
+        def chosen(n: int) -> Sequence[Taker]:
+            if check_shape is not None:
+                check_shape((n, self.encoder.width))
+            if self._run is not None and is_variant(self._run):
+                return ()
+            if self.encoder.fit_size and not self.encoder.state():
+                return others(n)
+            own = VectorTaker(self.encoder, self.parts, self.batch_size)
+            sides = [other.side for other in others(n)]
+            enough = own.side is None or all(
+                side is not None and side <= own.side for side in sides
+            )
+            return (own, *others(n)) if enough else (own,)
+
+        return chosen
+
+
+def _are_embedded(ids: pd.Series[str], folder: Path) -> bool:
+    """Return whether the images whose vectors are in a run folder are among these."""
+    try:
+        stored = read_table(folder / "embeddings" / "images.parquet")
+    except (ImagestrataError, OSError):
+        return False
+    return bool(stored["image_id"].isin(ids).all())
 
 
 def check_embedding(
@@ -247,7 +390,7 @@ def embed_settings(
                 device=("auto" if device == "cpu" else device, "auto"),
             )
         given = {"weights": weights, "resize": resize, "precision": precision, "device": device}
-        return settings, functools.partial(make_encoder, encoder, **given, seed=seed)
+        return settings, partial(make_encoder, encoder, **given, seed=seed)
     check_idle(
         "with an encoder whose settings are given",
         resize=(resize, DEFAULT_RESIZE),
@@ -257,7 +400,7 @@ def embed_settings(
         check_idle(f"with {arg('model')}", encoder=(encoder, DEFAULT_ENCODER))
     earlier = _earlier(encoder) if model is None else read_encoder(model_folder(model))
     settings = {"encoder": {k: v for k, v in earlier.settings.items() if k != "weights"}}
-    return settings, functools.partial(restore_encoder, *earlier, weights=weights, device=device)
+    return settings, partial(restore_encoder, *earlier, weights=weights, device=device)
 
 
 def _from_model(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -303,22 +446,24 @@ def _stored(run: Path) -> Embeddings | None:
 
 def _embed(
     images: pd.DataFrame,
-    encoder: Encoder,
+    along: _Along,
     folder: Path | None,
-    batch_size: int | None,
+    parts: VectorParts | None,
     seed: int,
     progress: Progress,
     engine: Any,
 ) -> Embeddings:
     """Return the vectors of all images, of which those in ``folder`` are not computed again."""
-    files = files_of(images)
+    files, encoder = files_of(images), along.encoder
     with open_engine(engine) as workers:
         if encoder.fit_size and not encoder.state():
             learn(encoder, files, workers, folder, seed, progress)
+            parts = None  # their key contains what was learnt
         if encoder.fit_size and folder is not None:
             write_state(folder, encoder.settings["learnt_from"], encoder.state())
-        parts = VectorParts(folder, images["image_id"].tolist(), encoder_key(encoder.settings))
-        compute(encoder, files, workers, parts, batch_size or encoder.batch_size, progress)
+        if parts is None:
+            parts = VectorParts(folder, encoder_key(encoder.settings))
+        compute(encoder, files, workers, parts, along.batch_size, progress)
     result = assemble(images, parts, encoder.settings, encoder.state())
     reasons = result.failures["reason"].tolist()
     warn_of(reasons, len(images), "embedded", "; they are listed among the failures")

@@ -24,7 +24,6 @@ from ..validate import check_path, check_unmasked
 from ..wording import arg, kind_of, quote, verb
 from .mapped import file_of, load_vectors, map_vectors
 from .parts import (
-    PART_SIZE,
     MissingPartError,
     VectorParts,
     encoder_key,
@@ -242,13 +241,16 @@ def write_embeddings(embeddings: Embeddings, folder: Path) -> None:
     failures = embeddings.failures
     table = pd.concat([embeddings.images, failures.drop(columns="reason")], ignore_index=True)
     reasons = [None] * len(embeddings) + failures["reason"].tolist()
-    parts = VectorParts(folder, table["image_id"].tolist(), encoder_key(embeddings.encoder))
+    parts = VectorParts(folder, encoder_key(embeddings.encoder))
+    parts.clear()
+    ids = table["image_id"].tolist()
     width = embeddings.matrix.shape[1]
-    for number, why in enumerate(parts.split(reasons)):
-        vectors = embeddings.matrix[number * PART_SIZE :][: len(why)]
+    done = 0
+    for some, why in zip(parts.split(ids), parts.split(reasons), strict=True):
+        vectors = embeddings.matrix[done:][: len(why)]
         unset = np.zeros((len(why) - len(vectors), width), dtype=np.float32)
-        parts.write(number, np.concatenate([vectors, unset]), why)
-    parts.drop_others()
+        parts.write(some, np.concatenate([vectors, unset]), why)
+        done += len(why)
     if embeddings.state:
         write_state(folder, embeddings.encoder["learnt_from"], embeddings.state)
     finish(folder, table, embeddings.encoder)
@@ -275,7 +277,7 @@ def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | N
         state = read_state(folder, settings["learnt_from"])
         if state is None:
             return None
-    parts = VectorParts(folder, images["image_id"].tolist(), encoder_key(settings))
+    parts = VectorParts(folder, encoder_key(settings))
     if every_part and not parts.are_whole():
         return None
     try:
@@ -290,8 +292,8 @@ def assemble(
     settings: Mapping[str, Any],
     state: Mapping[str, NDArray[np.float32]] | None,
 ) -> Embeddings:
-    """Return embeddings from the parts of all images, including failed ones."""
-    vectors, reasons = load_vectors(parts, settings["width"])
+    """Return embeddings of all images, including failed ones, from their parts."""
+    vectors, reasons = load_vectors(parts, images["image_id"].tolist(), settings["width"])
     failed = np.array([reason is not None for reason in reasons])
     failures = images[failed].assign(reason=reasons[failed]).reset_index(drop=True)
     kept = images[~failed].reset_index(drop=True)

@@ -23,7 +23,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -44,6 +44,9 @@ LARGEST_IN_MEMORY = 256 * 2**20
 _NAME = re.compile(r"vectors\.([0-9a-f]{16})\.npy")
 _FILE = b"imagestrata.vectors"
 
+#: Rows that are moved together.
+_ROWS_AT_ONCE = 4096
+
 #: Threads that load the same embeddings wait for the first one. (Processes do not wait: each
 #: makes its own files, which are identical.)
 _ONE_AT_A_TIME = threading.Lock()
@@ -52,23 +55,22 @@ _ONE_AT_A_TIME = threading.Lock()
 Loaded: TypeAlias = tuple[NDArray[np.float32], NDArray[np.object_]]
 
 
-def load_vectors(parts: VectorParts, width: int) -> Loaded:
-    """Load the vectors of all parts: into memory, or mapped if they are large and in a folder.
+def load_vectors(parts: VectorParts, ids: Sequence[str], width: int) -> Loaded:
+    """Load the vectors of some images: into memory, or mapped if they are large and in a folder.
 
     Raises
     ------
     MissingPartError
         If a part is missing or damaged.
     """
-    n = parts.n_rows
-    if parts.folder is not None and n * width * 4 > LARGEST_IN_MEMORY:
+    if parts.folder is not None and len(ids) * width * 4 > LARGEST_IN_MEMORY:
         with _ONE_AT_A_TIME:
-            loaded = _read_file(parts.folder, n, parts.mark())
+            loaded = _read_file(parts.folder, len(ids), parts.mark(ids))
             if loaded is None:
-                loaded = _make_file(parts.folder, parts, width)
+                loaded = _make_file(parts.folder, parts, ids, width)
         if loaded is not None:
             return loaded
-    vectors, reasons = stack_parts(parts.tables(), width, n)
+    vectors, reasons = stack_parts(parts, ids, width)
     good = pd.isna(reasons)
     return (vectors if good.all() else vectors[good]), reasons
 
@@ -118,12 +120,12 @@ def _read_file(folder: Path, n: int, mark: str) -> Loaded | None:
     return map_vectors(path), reasons
 
 
-def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
+def _make_file(folder: Path, parts: VectorParts, ids: Sequence[str], width: int) -> Loaded | None:
     """Make both files from the parts; return None if they cannot be written here."""
-    mark = parts.mark()
+    mark = parts.mark(ids)
     try:
         with _temporary_file(folder) as file:
-            reasons = _write_rows(file, parts, width)
+            reasons = _write_rows(file, parts, ids, width)
             file.close()
             path = folder / _name(Path(file.name))
             Path(file.name).replace(path)
@@ -138,7 +140,7 @@ def _make_file(folder: Path, parts: VectorParts, width: int) -> Loaded | None:
         if isinstance(error, ImagestrataError) and not isinstance(error.__cause__, OSError):
             raise
         # Reading must also work without write permission.
-        size = parts.n_rows * width * 4 / 1e9
+        size = len(ids) * width * 4 / 1e9
         warn(
             f"{size:.1f} GB of vectors are loaded into memory, since no file to map them from can "
             f"be written to {quote(folder)} ({error})."
@@ -153,33 +155,56 @@ def _temporary_file(folder: Path) -> Iterator[BinaryIO]:
     # Its final name contains its hash, which is known only when everything is written.
     path = folder / f".vectors.npy.{os.getpid()}.tmp"
     try:
-        with path.open("wb") as file:
+        with path.open("w+b") as file:
             yield file
     finally:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def _write_rows(file: BinaryIO, parts: VectorParts, width: int) -> NDArray[np.object_]:
-    """Write the vectors of all parts, one at a time; return the reasons of images without one."""
-    reasons = np.full(parts.n_rows, None, dtype=object)
-    _write_header(file, parts.n_rows, width)
-    start = file.tell()
-    row = 0
-    n = 0
-    for table in parts.tables():
-        vectors, good = vectors_of_part(table)
-        file.write(np.ascontiguousarray(vectors, dtype="<f4").data)
-        reasons[row : row + len(table)] = table["reason"].to_pylist()
-        row += len(table)
-        n += int(good.sum())
+def _write_rows(
+    file: BinaryIO, parts: VectorParts, ids: Sequence[str], width: int
+) -> NDArray[np.object_]:
+    """Write the vectors of all images in their order; return the reasons of those without one.
+
+    Parts are read once. First every image has a row; then the rows without a vector are closed up.
+    """
+    reasons = np.full(len(ids), None, dtype=object)
+    _write_header(file, len(ids), width)
+    start, length = file.tell(), 4 * width
+    for rows, table in parts.rows(ids):
+        reasons[rows] = table["reason"].to_pylist()
+        vectors, good = vectors_of_part(table, width)
+        places = rows[good]
+        for some in np.split(np.arange(len(places)), np.flatnonzero(np.diff(places) != 1) + 1):
+            if len(some):
+                file.seek(start + int(places[some[0]]) * length)
+                file.write(np.ascontiguousarray(vectors[some], dtype="<f4").data)
+    kept = np.flatnonzero(pd.isna(reasons))
+    if len(kept) < len(ids):
+        _close_up(file, kept, start, length)
     file.seek(0)
-    _write_header(file, n, width)
+    _write_header(file, len(kept), width)
     # NumPy reserves space for any number of rows.
     assert file.tell() == start
+    file.truncate(start + len(kept) * length)
     file.flush()
     os.fsync(file.fileno())
     return reasons
+
+
+def _close_up(file: BinaryIO, kept: NDArray[np.intp], start: int, length: int) -> None:
+    """Move the kept rows to the beginning, block after block."""
+    target = 0
+    runs = np.split(kept, np.flatnonzero(np.diff(kept) != 1) + 1)
+    for run in runs:
+        for first in range(0, len(run), _ROWS_AT_ONCE):
+            some = run[first : first + _ROWS_AT_ONCE]
+            file.seek(start + int(some[0]) * length)
+            data = file.read(len(some) * length)
+            file.seek(start + target * length)
+            file.write(data)
+            target += len(some)
 
 
 def _write_header(file: BinaryIO, n: int, width: int) -> None:

@@ -1,13 +1,14 @@
 """Store embeddings on disk: the folder ``embeddings/`` of a run folder.
 
-Vectors are computed and stored in parts of 256 images. Each part is a file of its own, which
-is complete or absent. An interrupted run continues with the first missing part.
+Vectors are computed and stored in parts of at most 256 images. Each part is a file of its own,
+which is complete or absent. It names its images, so that a part stays valid when the corpus grows:
+an interrupted or a grown run computes only the vectors of images that no part has.
 
 ========================  =====================================================
 ``images.parquet``        the images to embed, one row per image
 ``part-00000.*.parquet``  image_id, vector, reason: one row per image, in the
-                          same order; a failed image has a reason and a vector
-                          of NaN
+                          order in which they were computed; a failed image has
+                          a reason and a vector of NaN
 ``state.*.parquet``       the arrays that the encoder learnt, if it learns
 ``encoder.json``          the encoder's settings; written last, so that
                           embeddings without it are unfinished
@@ -15,28 +16,37 @@ is complete or absent. An interrupted run continues with the first missing part.
 
 (A large corpus has a second copy of the vectors, see :mod:`~imagestrata.embeddings.mapped`.)
 
-Each part is marked with a hash of everything that decides its vectors. A part that is damaged
-(see :class:`~imagestrata.files.Parts`), or that comes from another encoder or other images,
-counts as missing. Only missing parts are computed again.
+Each part is marked with a hash of its images and of everything that decides their vectors. A part
+that is damaged (see :class:`~imagestrata.files.Parts`), or that comes from another encoder, counts
+as missing.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ..errors import ImagestrataError
-from ..files import Parts, damaged, file_hash, read_json, write_json, write_table
+from ..errors import ImagestrataError, plural
+from ..files import (
+    Parts,
+    damaged,
+    file_hash,
+    part_name,
+    read_json,
+    write_json,
+    write_table,
+)
 from ..provenance import fingerprint, read_table
 from ..wording import SAME_CALL, quote
-from ..work import cut, part_name
+from ..work import cut
 
 #: Images per part. It is small, since an interrupted run loses up to one part. It is fixed, since
 #: batches are cut within parts: a continued run computes the same batches as an undisturbed one.
@@ -52,86 +62,93 @@ class MissingPartError(ImagestrataError):
 
 
 class VectorParts:
-    """The vectors of all images in parts, in a folder or (if None) only in memory.
+    """Vectors of images in parts, in a folder or (if None) only in memory.
 
     Parameters
     ----------
     folder : Path or None
         ``embeddings/`` of a run.
-    ids : sequence of str
-        All images, in order.
     key : str
         Fingerprint of the encoder, including what it learnt.
-
-    Attributes
-    ----------
-    folder : Path or None
-    n_rows : int
-        Number of images in all parts.
     """
 
-    def __init__(self, folder: Path | None, ids: Sequence[str], key: str) -> None:
+    def __init__(self, folder: Path | None, key: str) -> None:
         self.folder = folder
-        self.n_rows = len(ids)
         self._parts = None if folder is None else Parts(folder)
-        self._held: dict[int, pa.Table] = {}
+        self._held: list[pa.Table] = []
         self._key = key
-        self._ids = self.split(ids)
+        self._useful: set[str] = set()
 
     @staticmethod
     def split(rows: Sequence[_T]) -> list[Sequence[_T]]:
         """Cut a sequence with one entry per image into parts."""
         return cut(rows, PART_SIZE)
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def read(self, number: int) -> pa.Table | None:
-        """Return the part, None if missing, damaged, or of other images or another encoder."""
-        if self._parts is None:
-            return self._held.get(number)
-        return if_marked(self._parts.read(part_name(number)), self._mark(number))
-
-    def missing(self) -> list[int]:
-        """Return the numbers of all missing parts."""
-        if self._parts is not None:
-            self._parts.list_once()
-        return [number for number in range(len(self)) if self.read(number) is None]
-
     def tables(self) -> Iterator[pa.Table]:
-        """Yield all parts in order.
+        """Yield all intact parts of this encoder, in the order in which they were written."""
+        return (table for _, table in self._named())
+
+    def stored_ids(self) -> set[str]:
+        """Return the images of all parts of this encoder, which are not checked."""
+        found: set[str] = set()
+        for path in self._paths():
+            with contextlib.suppress(pa.ArrowException, OSError):
+                table = pq.read_table(path, columns=["image_id"])
+                ids = table["image_id"].to_pylist()
+                if if_marked(table, self._mark(ids)):
+                    found.update(ids)
+        for table in self._held:
+            found.update(table["image_id"].to_pylist())
+        return found
+
+    def missing(self, ids: Sequence[str]) -> list[int]:
+        """Return the positions of the images that no part has."""
+        wanted, stored = set(ids), set[str]()
+        for name, table in self._named():
+            here = wanted.intersection(table["image_id"].to_pylist())
+            stored |= here
+            if here:
+                self._useful.add(name)
+        return [row for row, image_id in enumerate(ids) if image_id not in stored]
+
+    def rows(self, ids: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
+        """Yield the parts of these images, and for each of its rows the position of its image.
 
         Raises
         ------
         MissingPartError
-            If a part is missing.
+            At the end, if no part has some of the images.
         """
-        if self._parts is not None:
-            self._parts.list_once()
-        for number in range(len(self)):
-            table = self.read(number)
-            if table is None:
-                raise MissingPartError(
-                    f"{part_name(number)} in {quote(self.folder)} is missing or damaged.",
-                    f"Run {SAME_CALL} again: this part is computed again, the others are kept.",
-                )
-            yield table
+        places = pd.Index(np.asarray(ids, dtype=object))
+        found = np.zeros(len(places), dtype=bool)
+        for table in self.tables():
+            rows = places.get_indexer(table["image_id"].to_numpy(zero_copy_only=False))
+            wanted = np.flatnonzero(rows >= 0)
+            wanted = wanted[~found[rows[wanted]]]
+            if len(wanted):
+                found[rows[wanted]] = True
+                yield rows[wanted], table if len(wanted) == len(table) else table.take(wanted)
+        if not found.all():
+            raise MissingPartError(
+                f"The vectors of {plural(int((~found).sum()), 'image')} of {len(found)} in "
+                f"{quote(self.folder)} are missing or damaged.",
+                f"Run {SAME_CALL} again: these are computed again, the others are kept.",
+            )
 
-    def mark(self) -> str:
+    def mark(self, ids: Sequence[str]) -> str:
         """Return a fingerprint of the images, the encoder, and names and sizes of all parts.
 
         The names contain hashes of the content, so no file is read.
         """
         sizes = {path.name: path.stat().st_size for path in self._paths()}
-        ids = [image_id for some in self._ids for image_id in some]
-        return fingerprint([self._key, ids, sizes])
+        return fingerprint([self._key, list(ids), sizes])
 
     def are_whole(self) -> bool:
         """Return whether every byte of every part is as it was written."""
         return all(path.name.split(".")[1] == file_hash(path)[:16] for path in self._paths())
 
     def write(
-        self, number: int, vectors: NDArray[np.float32], reasons: Sequence[str | None]
+        self, ids: Sequence[str], vectors: NDArray[np.float32], reasons: Sequence[str | None]
     ) -> None:
         """Store a part; the vectors of rows with a reason are NaN.
 
@@ -141,28 +158,42 @@ class VectorParts:
         filled = np.where(failed[:, None], np.float32(np.nan), vectors)
         flat = pa.array(filled.reshape(-1), pa.float32())
         columns = {
-            "image_id": pa.array(self._ids[number], pa.string()),
+            "image_id": pa.array(ids, pa.string()),
             "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
             "reason": pa.array(reasons, pa.string()),
         }
-        table = pa.table(columns).replace_schema_metadata({_MARK: self._mark(number)})
+        table = pa.table(columns).replace_schema_metadata({_MARK: self._mark(ids)})
         if self._parts is None:
-            self._held[number] = table
+            self._held.append(table)
         else:
-            self._parts.write(part_name(number), table)
+            self._useful.add(self._parts.append(table))
 
     def drop_others(self) -> None:
-        """Remove parts beyond the last, which an earlier run with more images wrote."""
-        wanted = {part_name(number) for number in range(len(self))}
-        for path in self._paths():
-            if path.name.partition(".")[0] not in wanted:
-                path.unlink()
+        """Remove parts that were neither written here nor found useful by :meth:`missing`."""
+        if self._parts is not None:
+            for name in set(self._parts.numbered()) - self._useful:
+                self._parts.remove(name)
+
+    def clear(self) -> None:
+        """Remove all parts."""
+        self._useful.clear()
+        self.drop_others()
+
+    def _named(self) -> Iterator[tuple[str, pa.Table]]:
+        if self._parts is None:
+            yield from ((part_name(n), table) for n, table in enumerate(self._held))
+            return
+        for name in self._parts.numbered():
+            table = self._parts.read(name)
+            if table is not None and if_marked(table, self._mark(table["image_id"].to_pylist())):
+                yield name, table
 
     def _paths(self) -> list[Path]:
-        return [] if self.folder is None else sorted(self.folder.glob("part-*.*.parquet"))
+        found = [] if self.folder is None else self.folder.rglob("part-*.*.parquet")
+        return sorted(found, key=lambda path: path.name)
 
-    def _mark(self, number: int) -> str:
-        return fingerprint([self._key, list(self._ids[number])])
+    def _mark(self, ids: Sequence[str]) -> str:
+        return fingerprint([self._key, list(ids)])
 
 
 def encoder_key(settings: Mapping[str, Any]) -> str:
@@ -217,30 +248,25 @@ def read_finished(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
 
 
 def stack_parts(
-    tables: Iterable[pa.Table], width: int, n: int
+    parts: VectorParts, ids: Sequence[str], width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
-    """Return the vectors of all n images, 0 for missing ones, and the reasons of missing ones."""
-    vectors = np.zeros((0, width), dtype=np.float32)
-    reasons = np.empty(n, dtype=object)
-    start = 0
-    for table in tables:
-        held = table["vector"].type.list_size
-        if held != width:
-            raise ImagestrataError(
-                f"A part of the vectors has {held} numbers per row instead of {width}."
-            )
-        if not start:
-            vectors = np.zeros((n, width), dtype=np.float32)
-        stop = start + len(table)
-        reasons[start:stop] = table["reason"].to_pylist()
-        some, good = vectors_of_part(table)
-        vectors[start:stop][good] = some
-        start = stop
+    """Return the vectors of these images, 0 for failed ones, and the reasons of failed ones."""
+    vectors = np.zeros((len(ids), width), dtype=np.float32)
+    reasons = np.full(len(ids), None, dtype=object)
+    for rows, table in parts.rows(ids):
+        reasons[rows] = table["reason"].to_pylist()
+        some, good = vectors_of_part(table, width)
+        vectors[rows[good]] = some
     return vectors, reasons
 
 
-def vectors_of_part(table: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def vectors_of_part(table: pa.Table, width: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the vectors of a part, and for each of its images whether it has one."""
+    held = table["vector"].type.list_size
+    if held != width:
+        raise ImagestrataError(
+            f"A part of the vectors has {held} numbers per row instead of {width}."
+        )
     good = table["reason"].is_null().to_numpy()
     vectors = _as_array(table["vector"])
     return (vectors if good.all() else vectors[good]), good

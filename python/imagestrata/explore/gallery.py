@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint, rank_images
 from ..corpus.small import longer_side, n_small, side_of_copy, small_folder
+from ..corpus.thumbnails import HEIGHT, MOST_SHOWN, Thumbnail, make_thumbnails
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
@@ -25,8 +26,7 @@ from ..verbs import public
 from ..wording import quote
 from .keywords import check_keywords
 from .points import check_points, map_content, map_method
-from .thinning import MOST_SHOWN, thin_out
-from .thumbnails import Thumbnail, make_thumbnails
+from .thinning import thin_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def image_gallery(
     keywords: pd.DataFrame | None = None,
     points: pd.DataFrame | None = None,
     n_typical: int = 12,
-    thumbnail: int = 160,
+    thumbnail: int = HEIGHT,
     warning: str | None = None,
     view: bool | None = None,
     overwrite: bool = False,

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-#: With more images browsers open the page slowly, and small copies take hours.
-MOST_SHOWN = 50_000
-
 
 def thin_out(
     clusters: pd.Series[int], always: NDArray[np.int64], most: int

@@ -25,8 +25,10 @@ from .run import (
     fingerprint,
     finished_before,
     held_result,
+    is_variant,
     one_of,
     part_of,
+    plain,
     read_run,
     read_table,
     require_step,
@@ -42,7 +44,8 @@ from .step import Step
 
 __all__ = [
     "Step", "bases_have_grown", "check_base", "check_settings", "find_step", "fingerprint",
-    "finished_before", "held_result", "one_of", "part_of", "read_run", "read_table",
+    "finished_before", "held_result", "is_variant",
+    "one_of", "part_of", "plain", "read_run", "read_table",
     "require_step", "run_of", "step_folder", "table_hashes", "variant_folder", "variants_of",
     "version", "versions",
 ]  # fmt: skip

@@ -83,6 +83,11 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
     write_json(folder / "run.json", run)
 
 
+def is_variant(folder: Path) -> bool:
+    """Whether a folder is that of a variant of a run."""
+    return run_around(folder) is not None
+
+
 def run_around(folder: Path) -> Path | None:
     """The run folder around a variant; None for a folder that is not a variant."""
     where = folder.absolute()

@@ -74,6 +74,8 @@ class Step:
         The run folder. For a variant, it is the run around it if that has the same result.
     finished : bool
         Whether the result is stored and is read instead of computed, see :meth:`result`.
+    grows : bool
+        Whether the result contains an earlier one, which is still in the folder.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class Step:
         self.name = name
         self.folder: Path | None = None
         self.finished = False
+        self.grows = False
         self._overwrite = overwrite
         # Work on a growing corpus is stored by item, whatever the other items are.
         self._key = fingerprint({"settings": settings} | ({} if grows else {"inputs": inputs}))
@@ -149,11 +152,13 @@ class Step:
                 )
         if same_settings and old["inputs"] == inputs:
             self.finished = bool(old["finished"])
+            self.grows = bool(old.get("grows"))
             if self.finished:
                 # A process may have been killed just before it removed them.
                 _drop_parts(self.folder, name)
             return
         entry = asked | {"made_from": bases, "started": now(), "finished": None}
+        self.grows = growing
         if growing:
             entry |= {"grows": True, "replaces": before}
         elif old is not None and step_kinds()[name].waits:

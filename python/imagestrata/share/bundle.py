@@ -23,11 +23,11 @@ from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
 from ..corpus.scan import read_scanned
 from ..corpus.small import longer_side, small_file, small_folder
+from ..corpus.thumbnails import make_thumbnails
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
 from ..explore.gallery import image_gallery
-from ..explore.thumbnails import make_thumbnails
 from ..files import ensure_folder, file_hash, make_folder, write_json, write_table, write_text
 from ..lock import lock_folder
 from ..names import Exclude, excluded

@@ -185,14 +185,11 @@ def tag_images(
 
     def make() -> pd.DataFrame:
         parts = step.parts
-        scored = VectorParts(
-            None if parts is None else parts.folder,
-            table["image_id"].tolist(),
-            encoder_key(network.settings),
-        )
+        folder = None if parts is None else parts.folder
+        scored = VectorParts(folder, encoder_key(network.settings))
         size = batch_size or network.batch_size
         compute(network, files_of(table), engine, scored, size, progress)
-        scores, reasons = stack_parts(scored.tables(), network.width, len(table))
+        scores, reasons = stack_parts(scored, table["image_id"].tolist(), network.width)
         warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
         return _tags(table, scores, reasons, names, n_tags, min_confidence)
 
