@@ -38,7 +38,16 @@
 #' @returns A tibble with one row per file, sorted by path: `image_id`, `path`, `format`, `width`,
 #'   `height`, `n_pages` (pages of a TIFF, frames of an animation, pictures of a HEIF),
 #'   `truncated` (whether lines are missing from an image that is kept), `bytes`, `status` (`"ok"`,
-#'   `"duplicate"` or `"rejected"`), `reason`, `duplicate_of`, `n_copies`, then columns of your own.
+#'   `"duplicate"` or `"rejected"`), `reason`, `duplicate_of`, `n_copies`, `gone` (an earlier scan
+#'   in `out` found the file, which is not there any more), then columns of your own.
+#'
+#' @section A corpus that grows:
+#' Give the same run folder again. Files with the same path, size and time of change are not
+#' opened, and contents that were seen before are not decoded, whatever the names of their files.
+#' Images that were kept stay kept, even if a copy of them is added. The row of a file that is gone
+#' stays, so that its vectors, clusters and ratings stay; a file that was renamed or moved is not
+#' gone. If less than half of the earlier images are among the given ones, these are another corpus,
+#' and `out` is refused.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

@@ -68,11 +68,11 @@ FOLDER = Path(gettempdir()) / "imagestrata-photographs"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 #: Files that limits are measured on.
-SAMPLE = 400
+SAMPLE = 1000
 
 #: Step -> the function that `imagestrata run` calls for it, and where it looks for it.
 STEPS = {
-    "scan": "imagestrata:scan_images",
+    "scan": "imagestrata.corpus.scan:scan_along",
     "embed": "imagestrata.embeddings.embed:embed_for",
     "cluster": "imagestrata:cluster_images",
     "sample": "imagestrata:sample_images",
@@ -81,11 +81,12 @@ STEPS = {
 
 #: Part -> functions of the package that do it, wherever they are called from.
 PARTS = {
-    "list files": ["corpus.listing:list_files", "corpus.scan:_inputs"],
+    "list files": ["corpus.listing:list_files", "corpus.known:Files.fingerprint"],
     "read": ["corpus.decode:read_file"],
     "decode": ["corpus.decode:decode"],
     "hash pixels": ["corpus.duplicates:pixel_hash"],
     "hash looks": ["corpus.duplicates:eye_hash"],
+    "mean colours": ["corpus.look:tints"],
     "find duplicates": ["corpus.duplicates:find_duplicates"],
     "load the network": ["encoders.registry:make_encoder"],
     "resize": ["encoders.network:NetworkEncoder.prepare"],
@@ -113,10 +114,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="a network")
     parser.add_argument("--weights")
+    parser.add_argument("--against", type=Path, help="a checkout of another commit")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     images = draw_photographs(arguments.folder, arguments.images)
     files = sorted(images.rglob("*.jpg"))
+    told = []
+    if arguments.against is not None:
+        told = [against(arguments.against, images, arguments.encoder, arguments.weights)]
     with TemporaryDirectory() as out:
         clock = Clock()
         run_road(clock, images, Path(out), arguments.encoder, arguments.weights)
@@ -133,6 +138,10 @@ def main() -> None:
             f"{total / 60:.1f} minutes, {1000 * total / len(files):.1f} ms an image; "
             f"{sizes / 1e9:.1f} GB, {limits.bytes_per_pixel:.2f} bytes a pixel, "
             f"{limits.megapixels:.2f} megapixels on average.",
+            f"Decoding every file once takes {limits.floor[0]:.0f} s and the network "
+            f"{limits.floor[1]:.0f} s: the whole road takes "
+            f"{total / sum(limits.floor):.2f} times as long.",
+            *told,
             f"Load of the machine before (0: nothing else runs): {load:.1f}.",
             f"seconds: of the wall; of what runs in threads, processor time by {CORES} cores. "
             "rest: what the parts do not account for. cores: that worked for us, on average.",
@@ -360,6 +369,8 @@ class Limits:
 
     seconds: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    #: Decoding every file once, and the network, by all cores.
+    floor: tuple[float, float] = (0.0, 0.0)
     bytes_per_pixel: float = 0.0
     megapixels: float = 0.0
 
@@ -387,20 +398,55 @@ def measure_limits(
         "Pillow": both_cores(lambda one: Image.open(io.BytesIO(one)).load(), data),
     }
     full = _fastest(limits, "at full size", decoding, scale)
-    limits.seconds["scan", "decode"] = full
     encoder = make_encoder(encoder_name, weights=weights, device="cpu")
     side = encoder.decode_side
-    shrunk = _fastest(limits, "for the network", reduced(data, side, side), scale)
-    limits.seconds["embed", "decode"] = shrunk
-    limits.seconds["gallery", "decode"] = _fastest(
-        limits, "for thumbnails", reduced(data, THUMBNAIL, 1), scale
+    limits.seconds["scan", "decode"] = _fastest(
+        limits, "for the network", reduced(data, side, side), scale
     )
+    limits.floor = full[0], scale * network_alone(encoder, data)
+    limits.seconds["scan", "network"] = limits.floor[1], "the network alone"
     for step in ("scan", "embed", "gallery"):
         limits.seconds[step, "read"] = reading, "reading alone"
         limits.seconds[step, "hash bytes"] = hashing, "SHA-256 alone"
     network(limits, encoder, some, len(files))
     clustering(clock, limits)
     return limits
+
+
+def network_alone(encoder: Any, data: Sequence[bytes]) -> float:
+    """Seconds of the network on the pictures of some files, by all cores."""
+    squares = [
+        encoder.prepare(open_image(one, min_pixels_side=encoder.decode_side)) for one in data
+    ]
+    batches = [squares[n : n + encoder.batch_size] for n in range(0, len(data), encoder.batch_size)]
+    return both_cores(encoder.encode, batches)
+
+
+def against(checkout: Path, images: Path, encoder: str, weights: str | None) -> str:
+    """How many times as long the command of another checkout takes, run in turn with this one."""
+    here = Path(__file__).resolve().parents[1]
+    seconds: dict[Path, list[float]] = {here: [], checkout.resolve(): []}
+    for _ in range(2):
+        for folder, taken in seconds.items():
+            with TemporaryDirectory() as out:
+                typed = ["-m", "imagestrata", "run", str(images), "--out", out, "--quiet"]
+                typed += ["--encoder", encoder]
+                typed += [] if weights is None else ["--weights", weights]
+                environment = os.environ | {"PYTHONPATH": str(folder / "python")}
+                command = partial(
+                    subprocess.run, [sys.executable, *typed], check=True, env=environment,
+                    stdout=subprocess.DEVNULL,
+                )  # fmt: skip
+                taken.append(_seconds(command))
+    now, before = (min(taken) for taken in seconds.values())
+    commit = subprocess.run(
+        ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"],
+        capture_output=True, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
+    return (
+        f"The whole command takes {now:.0f} s, that of commit {commit} {before:.0f} s: "
+        f"{before / now:.2f} times as long (each twice in turn; the shorter time counts)."
+    )
 
 
 def start_up(clock: Clock, limits: Limits) -> None:
@@ -473,7 +519,10 @@ def network(limits: Limits, encoder: Any, files: Sequence[Path], n: int) -> None
     with FlopCounterMode(display=False) as counter:
         encoder.encode([encoder.prepare(image)])
     flops = counter.get_total_flops() * n
-    limits.seconds["embed", "network"] = flops / rate, f"{precision} at {rate / 1e9:.0f} Gflop/s"
+    limits.notes.append(
+        f"The arithmetic of the network alone, at the rate of products of large matrices in "
+        f"{precision} ({rate / 1e9:.0f} Gflop/s): {flops / rate:.1f} s."
+    )
 
 
 def product_rate(precision: torch.dtype) -> float:

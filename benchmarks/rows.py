@@ -40,11 +40,14 @@ from imagestrata import (
     scan_images,
     share_bundle,
 )
+from imagestrata.corpus.known import Files, _fresh_rows
 from imagestrata.corpus.listing import list_files
+from imagestrata.corpus.look import LOOKS
 from imagestrata.corpus.near import find_leaders
-from imagestrata.corpus.scan import _images_table, _inputs, _with_extras
+from imagestrata.corpus.scan import _images_table, _with_extras
 from imagestrata.files import write_table
-from imagestrata.provenance import Step, read_table
+from imagestrata.provenance import Step, read_table, version
+from imagestrata.tables import to_frame
 
 N_CLUSTERS = 300
 #: Of so many rows one is a picture, where pictures are scanned.
@@ -150,28 +153,41 @@ def blank_pages(n: int, changed: int) -> np.ndarray[Any, Any]:
     return drawn
 
 
-def looked_at(n: int) -> pa.Table:
-    """As the scan leaves it; one in ten is a copy of another, one in a hundred is broken."""
+def looked_at(n: int) -> pd.DataFrame:
+    """What looks at files found; one in ten is a copy of another, one in a hundred is broken."""
     rng = np.random.default_rng(7)
     original = np.arange(n)
     copies = rng.choice(n, size=n // 10, replace=False)
     original[copies] = rng.integers(n, size=len(copies))
     content = ids(n).to_numpy()[original]
     broken = rng.random(n) < 0.01
-    sizes = pa.array(rng.integers(100, 4000, n), mask=broken)
-    return pa.table(
-        {
-            "path": pa.array(paths(n), pa.string()),
-            "image_id": pa.array(content, pa.string()),
-            "format": pa.array(np.where(broken, None, "JPEG"), pa.string()),
-            "width": sizes,
-            "height": sizes,
-            "bytes": pa.array(rng.integers(10_000, 10**7, n)),
-            "reason": pa.array(np.where(broken, "truncated or damaged", None), pa.string()),
-            "pixels": pa.array(np.where(broken, None, content), pa.string()),
-            "eye": pa.array(hashes(n)[original], mask=broken),
-        }
-    )
+    sides = pa.array(rng.integers(100, 4000, n)[original], mask=broken)
+    columns = {
+        "path": pa.array(paths(n), pa.string()),
+        "bytes": pa.array(rng.integers(10_000, 10**7, n)[original]),
+        "modified": pa.array(np.full(n, 10**18)),
+        "image_id": pa.array(content, pa.string()),
+        "format": pa.array(np.where(broken, None, "JPEG"), pa.string()),
+        "reason": pa.array(np.where(broken, "truncated or damaged", None), pa.string()),
+        "width": sides,
+        "height": sides,
+        "n_pages": pa.array(np.ones(n, dtype=np.int64), mask=broken),
+        "truncated": pa.array(np.zeros(n, dtype=bool)),
+        "lenient": pa.array(np.zeros(n, dtype=bool)),
+        "scale": pa.array(np.full(n, 2), mask=broken),
+        "part": pa.array(np.where(broken, None, content), pa.string()),
+        "tints": pa.array([bytes(12)] * n, LOOKS.field("tints").type),
+        "eye": pa.array(hashes(n)[original], pa.uint64(), mask=broken),
+        "pixels": pa.array([None] * n, pa.string()),
+        "version": pa.array([version()] * n),
+    }
+    return to_frame(pa.table(columns, LOOKS)).astype({"eye": "UInt64"})
+
+
+def images_of(looks: pd.DataFrame, near_duplicates: int | None) -> pd.DataFrame:
+    members = looks[["path", "image_id", "bytes", "reason"]].assign(gone=False)
+    settings = {"min_bytes": 0, "min_side": 16, "near_duplicates": near_duplicates}
+    return _images_table(members, looks, settings, None, lambda files: [None] * len(files))
 
 
 # ---- the steps: each returns what is worth knowing besides ----
@@ -185,9 +201,9 @@ def listing(n: int, folder: Path) -> str:
         for i in range(start, min(n, start + 10_000)):
             (place / f"{i:08d}.jpg").touch()
     with timed():
-        found = list_files(folder / "pile")
-        _inputs(found)
-    return f"{len(found):,} files"
+        found = Files.of(list_files(folder / "pile").paths)
+        found.fingerprint()
+    return f"{len(found.paths):,} files"
 
 
 def scan(n: int, folder: Path) -> str:
@@ -207,7 +223,7 @@ def images_table(n: int, folder: Path) -> str:
     """Table of images, exact copies marked; write and read it"""
     looked = looked_at(n)
     with timed():
-        table = _with_extras(_images_table(looked, None), pd.DataFrame())
+        table = _with_extras(images_of(looked, None), pd.DataFrame(), None)
         write_table(folder / "images.parquet", table)
         read_table(folder / "images.parquet")
     return ""
@@ -217,8 +233,20 @@ def near_table(n: int, folder: Path) -> str:
     """The same with near-duplicates, distance 4"""
     looked = looked_at(n)
     with timed():
-        frame = _images_table(looked, 4)
+        frame = images_of(looked, 4)
     return f"{(frame['status'] == 'duplicate').sum():,} duplicates"
+
+
+def grown(n: int, folder: Path) -> str:
+    """Find the new files of a folder that grew by a thousandth, of looks at the others"""
+    looked = looked_at(n)
+    old = looked["path"].tolist()
+    new = [f"{path}.new" for path in old[:: max(1, n // 1000)]]
+    sizes = np.concatenate([looked["bytes"].to_numpy(dtype=np.int64), np.ones(len(new), int)])
+    files = Files(old + new, sizes, np.full(len(sizes), 10**18))
+    with timed():
+        rows = _fresh_rows(files, looked)
+    return f"{(rows < 0).sum():,} files to open"
 
 
 def near_4(n: int, folder: Path) -> str:
@@ -332,6 +360,7 @@ STEPS: dict[str, Callable[[int, Path], str]] = {
         scan,
         images_table,
         near_table,
+        grown,
         near_4,
         near_10,
         near_blank,
