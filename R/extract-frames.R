@@ -11,14 +11,18 @@
 #' white have a distance of 100.) The change must be sudden, or a fade of at most two seconds;
 #' other gradual changes are movement. Flashes of up to a fifth of a second are ignored, and scenes
 #' of less than half a second may be missed. If a scene fades in, its first clear frame is taken. A
-#' second pass through the video finds the scenes, so that all takes twice as long.
+#' pass of its own through the video finds the scenes, which takes two to three times as long.
 #'
 #' OpenCV decodes. For AV1, which YouTube offers and `yt-dlp` prefers, PyAV is needed:
 #' `install_imagestrata(extras = "video")`. Without it, such a video is a row with the reason
-#' `"format not supported"`. Colours of high dynamic range (HDR) look pale. If the file states no
-#' duration, as files that were streamed, a missing end cannot be noticed.
+#' `"format not supported"`. Colours of high dynamic range (HDR) look pale.
 #'
-#' @param videos A folder, with all folders in it; a character vector of folders and files; or a
+#' A video breaks off if its frames end before its stated duration. Files that state none, such as
+#' recordings of a stream, do not show that their end is missing. In Matroska, WebM and MPEG, the
+#' stated duration is also that of the sound: if that is half a second longer than the pictures, the
+#' video has the row with the reason, too.
+#'
+#' @param videos A folder, with all folders in it; a character vector of folders and videos; or a
 #'   data frame with a column `path`, whose other columns are kept. In a folder, files with the name
 #'   or the content of a video are read: MP4, QuickTime, 3GP, Matroska, WebM, AVI, MPEG, Windows
 #'   Media, Flash and Ogg. Animated GIF and WebP files are images: [scan_images()] reads their first

@@ -31,7 +31,8 @@ class Reporter:
 #: ``True`` draws a bar on a terminal, updates one line in a notebook and otherwise (in a log file)
 #: writes a line from time to time: how much is done, how much in a second, and how long the rest
 #: takes at the pace of the last half minute. ``False`` is silent. A function is called as
-#: ``f(step, done, total)``, always from the thread that called the verb.
+#: ``f(step, done, total)``, always from the thread that called the verb. :func:`json_lines` writes
+#: JSON for programs.
 #: In every case, the logger ``"imagestrata"`` receives the beginning and the end of each step.
 Progress: TypeAlias = bool | Callable[[str, int, int | None], None] | Reporter
 

@@ -82,6 +82,16 @@ def turn(path: Path) -> None:
     change_box(path, "moov/trak/tkhd", lambda old: old[:40] + matrix + old[76:])
 
 
+def trim(path: Path, start: float, seconds: float) -> None:
+    """Let an MP4 file say, as trimmed clips of phones do, that it shows only some of its frames."""
+    [ticks] = struct.unpack(">I", _inside(path, "moov/trak/mdia/mdhd")[12:16])
+    [scale] = struct.unpack(">I", _inside(path, "moov/mvhd")[12:16])
+    shown = struct.pack(">I", round(seconds * scale))
+    edit = struct.pack(">iI", round(start * ticks), 1 << 16)
+    change_box(path, "moov/trak/edts", lambda old: old[:16] + shown + edit)
+    change_box(path, "moov/trak/tkhd", lambda old: old[:20] + shown + old[24:])
+
+
 def last_for(path: Path, durations: Sequence[float]) -> list[float]:
     """Let each frame of an MP4 file last that many seconds; returns when each begins."""
     [scale] = struct.unpack(">I", _inside(path, "moov/trak/mdia/mdhd")[12:16])

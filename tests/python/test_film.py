@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from films import FORMATS, change_box, colour_of, last_for, plain, stretch, turn, write_film
+from films import (
+    FORMATS,
+    change_box,
+    colour_of,
+    last_for,
+    plain,
+    stretch,
+    trim,
+    turn,
+    write_film,
+)
 from images import encode, picture
 from imagestrata.corpus.film import FILMS, Film, is_film
 from imagestrata.work import ItemError
@@ -85,6 +96,40 @@ def test_pixels_of_television_are_stretched(film):
     assert {shape for *_, shape in frames_of(path)} == {(48, 96, 3)}
     turn(path)
     assert {shape for *_, shape in frames_of(path)} == {(96, 48, 3)}
+
+
+def test_a_trimmed_clip_is_whole(film):
+    path = film("film.mp4")
+    trim(path, 1, 1.5)
+    assert [colour for _, colour, _ in frames_of(path)] == [
+        c for c in COLOURS[2:5] for _ in "12345"
+    ]
+    opened = Film(str(path))
+    assert [frame.time for frame in opened] == pytest.approx(np.arange(15) / 10)
+    assert not opened.cut_short
+
+
+def test_half_an_mp4_film_whose_index_comes_first(film):
+    """As files on the web: the index is whole, and says how long the film is."""
+    path = film("film.mp4")
+    data = path.read_bytes()
+    at = data.index(b"moov") - 4
+    shift = len(data) - at
+
+    def moved(old):
+        n = struct.unpack(">I", old[4:8])[0]
+        places = struct.unpack(f">{n}I", old[8:])
+        return old[:8] + struct.pack(f">{n}I", *(place + shift for place in places))
+
+    path.write_bytes(data)
+    change_box(path, "moov/trak/mdia/minf/stbl/stco", moved)
+    changed = path.read_bytes()
+    first = changed.index(b"ftyp") - 4
+    head = struct.unpack(">I", changed[first : first + 4])[0]
+    path.write_bytes(changed[:head] + changed[at:] + changed[head : head + (at - head) // 2])
+    half = Film(str(path))
+    assert 0 < len(list(half)) < 28
+    assert half.cut_short
 
 
 @pytest.mark.parametrize("ending", [".avi", ".mkv", ".webm"])

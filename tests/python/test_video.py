@@ -86,6 +86,13 @@ def test_a_frame_a_second(films, tmp_path):
             assert (image.format, image.size) == ("JPEG", (64, 48))
 
 
+def test_a_video_a_list_and_a_folder(films, tmp_path):
+    one = extract(films / "clip.avi", tmp_path / "one")
+    assert colours(one) == ["red", "green", "blue"]
+    both = extract([str(films / "clip.avi"), films / "sub"], tmp_path / "both")
+    assert colours(both) == ["red", "green", "blue", "white", "black"]
+
+
 @pytest.mark.parametrize(
     ("every", "times"),
     [

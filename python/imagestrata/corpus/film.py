@@ -12,10 +12,12 @@ from __future__ import annotations
 import math
 import os
 import re
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +124,7 @@ class Film:
             time = stamp - first if stamp - first > time else time + step
             n += 1
             yield Frame(time, picture)
-        duration = n_frames * step
+        duration = _duration_of_mp4(self._path) or n_frames * step
         self.cut_short = n < n_frames - 2 and duration - (time + step) > _SHORT
 
     def _decoded(self) -> Iterator[tuple[float, Callable[[], Picture]]]:
@@ -169,6 +171,49 @@ class Film:
             return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
         return shape
+
+
+def _duration_of_mp4(path: str) -> float | None:
+    """Return for how many seconds an MP4 file shows pictures; None if it does not say.
+
+    OpenCV counts the frames that are stored, of which a clip that was trimmed on a phone shows
+    only some.
+    """
+    scale, longest = 0, 0
+    with suppress(OSError, struct.error), Path(path).open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        for place, _, version in _boxes(file, 0, end, (b"moov", b"mvhd")):
+            file.seek(place + (20 if version else 12))
+            scale = int.from_bytes(file.read(4), "big")
+        for place, size, version in _boxes(file, 0, end, (b"moov", b"trak", b"tkhd")):
+            file.seek(place + size - 8)
+            if any(file.read(8)):  # it has a width and a height: these are pictures
+                file.seek(place + (28 if version else 20))
+                [ticks] = struct.unpack(
+                    *((">Q", file.read(8)) if version else (">I", file.read(4)))
+                )
+                longest = max(longest, ticks)
+    return longest / scale if longest and scale else None
+
+
+def _boxes(
+    file: BinaryIO, place: int, end: int, names: tuple[bytes, ...]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield the place, the size and the version of the boxes of a path of names."""
+    while place + 8 <= end:
+        file.seek(place)
+        size, name = struct.unpack(">I4s", file.read(8))
+        head = 8
+        if size == 1:
+            head, [size] = 16, struct.unpack(">Q", file.read(8))
+        size = size or end - place
+        if size < head:
+            return
+        if name == names[0] and names[1:]:
+            yield from _boxes(file, place + head, place + size, names[1:])
+        elif name == names[0]:
+            yield place + head, size - head, file.read(1)[0]
+        place += size
 
 
 def _decoded_by_pyav(path: str, n_threads: int) -> Iterator[tuple[float, Callable[[], Picture]]]:

@@ -30,7 +30,7 @@ from ..lock import lock_folder
 from ..progress import Progress
 from ..provenance import fingerprint, version
 from ..tables import keep_given, to_frame
-from ..validate import check_bool, check_float, check_path
+from ..validate import check_bool, check_float, check_path, expand_home
 from ..verbs import public
 from ..wording import SAME_CALL, arg, install, quote, setting, verb
 from ..work import ItemError, Stopped, counted, open_work
@@ -81,11 +81,11 @@ def extract_frames(
     Parameters
     ----------
     videos : path, list of paths, or DataFrame
-        A folder, which is read with all its subfolders; a list of folders and files; or a table
-        with a column ``path``, whose other columns are kept. In a folder, files with the name *or*
-        the content of a video are read: MP4, QuickTime, 3GP, Matroska, WebM, AVI, MPEG, Windows
-        Media, Flash and Ogg. Animated GIF and WebP files are images: :func:`scan_images` reads
-        their first frame.
+        A folder, which is read with all its subfolders; a video; a list of folders and videos; or a
+        table with a column ``path``, whose other columns are kept. In a folder, files with the name
+        *or* the content of a video are read: MP4, QuickTime, 3GP, Matroska, WebM, AVI, MPEG,
+        Windows Media, Flash and Ogg. Animated GIF and WebP files are images:
+        :func:`scan_images` reads their first frame.
     out : path
         The folder of the frames. Frames are written to a folder per video there, and the table to
         ``frames.csv``. An interrupted call continues. The same call with more videos extracts only
@@ -142,13 +142,17 @@ def extract_frames(
     colours in CIELAB, averaged over 32 x 18 parts of the picture, is above the threshold. (Black
     and white have a distance of 100.) The change must be sudden, or a fade of at most two seconds;
     other gradual changes are movement. Flashes of up to a fifth of a second are ignored, and scenes
-    of less than half a second may be missed. If a scene fades in, its first clear frame is taken. A
-    second pass through the video finds the scenes, so that all takes twice as long.
+    of less than half a second may be missed. If a scene fades in, its first clear frame is taken.
+    A pass of its own through the video finds the scenes, which takes two to three times as long.
 
     OpenCV decodes. For AV1, which YouTube offers and ``yt-dlp`` prefers, PyAV is needed:
     ``pip install 'imagestrata[video]'``. Without it, such a video is a row with the reason
-    ``"format not supported"``. Colours of high dynamic range (HDR) look pale. If the file states no
-    duration, as files that were streamed, a missing end cannot be noticed.
+    ``"format not supported"``. Colours of high dynamic range (HDR) look pale.
+
+    A video breaks off if its frames end before its stated duration. Files that state none, such as
+    recordings of a stream, do not show that their end is missing. In Matroska, WebM and MPEG, the
+    stated duration is also that of the sound: if that is half a second longer than the pictures,
+    the video has the row with the reason, too.
 
     Examples
     --------
@@ -163,6 +167,8 @@ def extract_frames(
         )
     every = None if every is None else check_float("every", every, minimum=0.01)
     overwrite = check_bool("overwrite", overwrite)
+    if isinstance(videos, str | os.PathLike) and os.path.isfile(expand_home(videos)):  # noqa: PTH113
+        videos = [videos]
     listing = list_files(videos, skip=check_path("out", out), kind=FILMS)
     listing.extras = keep_given(listing.extras, COLUMNS, verb("extract_frames"))
     folder = make_folder(out).resolve()
