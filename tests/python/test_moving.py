@@ -305,6 +305,26 @@ def test_a_run_without_a_scan_moves_with_its_images(tmp_path):
         is_in({"images": found.images}, there)
 
 
+def test_weights_move_with_the_project(tmp_path):
+    """New images are embedded as the earlier ones were."""
+    import torch
+    import torchvision
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    write_pictures(here / "images", 4)
+    network = torchvision.models.shufflenet_v2_x0_5(weights=None)
+    torch.save(network.state_dict(), here / "weights.pth")
+    first = ims.embed_images(
+        here / "images", "shufflenet_v2_x0_5", weights=here / "weights.pth", precision="float32",
+        out=here / "run", **QUIET,
+    )  # fmt: skip
+    here.rename(there)
+    loaded = ims.Embeddings.load(there / "run")
+    assert loaded.encoder["weights"] == str(there / "weights.pth")
+    again = ims.embed_images(there / "images", loaded, **QUIET)
+    assert (again.matrix == first.matrix).all()
+
+
 def test_images_of_several_folders_some_of_which_stay(tmp_path):
     here, stays = tmp_path / "here", tmp_path / "stays" / "images"
     write_pictures(here / "a" / "images", 6)

@@ -99,6 +99,11 @@ def reader(product: str, step: str) -> Callable[[Path], pd.DataFrame]:
     return lambda folder: located(read_table(folder / product), folder, step)
 
 
+def located_file(path: Any, folder: Path, step: str) -> Any:
+    """Return the current path of another file that a step used, such as weights."""
+    return moved_along([path], _written_in(read_run(folder)["steps"].get(step)), folder)[0]
+
+
 def moved_along(paths: Sequence[Any], was: Sequence[str], now: Path) -> list[Any]:
     """Return where files are if they moved together with a folder.
 

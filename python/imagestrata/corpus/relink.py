@@ -250,6 +250,8 @@ def _places(
 
 def _nearest(paths: list[str], copies: list[str]) -> list[str]:
     """Return a copy for each path: the same path, else the one with the most names in common."""
+    if len(copies) == 1:
+        return copies * len(paths)
     given: dict[int, str] = {}
     free = dict.fromkeys(copies)
     for row, path in enumerate(paths):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..corpus.located import located
+from ..corpus.located import located, located_file
 from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
@@ -272,6 +272,8 @@ def read_embeddings(folder: Path, *, every_part: bool = False) -> Embeddings | N
         return None
     images, settings = stored
     images = located(images, folder.parent, "embed")
+    if "weights" in settings:
+        settings["weights"] = located_file(settings["weights"], folder.parent, "embed")
     state = None
     if "learnt_from" in settings:
         state = read_state(folder, settings["learnt_from"])

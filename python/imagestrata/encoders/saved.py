@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..corpus.located import located_file
 from ..errors import ImagestrataError
 from ..files import damaged, file_hash, read_json, write_bytes, write_json
 from ..validate import check_path
@@ -70,6 +71,8 @@ def read_encoder(folder: Path) -> SavedEncoder:
         state = load((folder / "state.safetensors").read_bytes())
     if (folder / "weights.safetensors").exists():
         settings["weights"] = str(folder / "weights.safetensors")
+    elif "weights" in settings:
+        settings["weights"] = located_file(settings["weights"], folder.parent, "fine-tune")
     return SavedEncoder(settings, state)
 
 
