@@ -14,6 +14,7 @@ import pytest
 from errands import double
 from imagestrata import ImagestrataError, engine
 from imagestrata.files import Parts
+from imagestrata.progress import Reporter
 from imagestrata.work import (
     Failed,
     ItemError,
@@ -265,3 +266,14 @@ def test_reasons_are_counted_and_told() -> None:
     with pytest.warns(UserWarning, match=r"^2 of 9 images could not be read: 2 odd\.$"):
         warn_of(["odd", "odd"], 9, "read")
     warn_of([], 9, "read")
+
+
+def test_stored_parts_say_nothing_about_the_pace(tmp_path):
+    """90 of 100 numbers are stored: they are done, and were not made by this call."""
+    heard = []
+    reporter = Reporter(lambda state: heard.append((state.done, state._made)))
+    for n, progress in ((90, False), (100, reporter)):
+        with open_work("Halving", n, progress) as work:
+            work.in_parts(half, range(n), Parts(tmp_path), 10, rows)
+    assert heard[:2] == [(0, 0), (90, 0)]
+    assert heard[2:] == [*((90 + n, n) for n in range(1, 11)), (100, 10)]
