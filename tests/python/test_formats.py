@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -335,3 +336,41 @@ def test_no_format_takes_more_memory_than_is_stated(tmp_path):
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         taken, weight = map(float, done.stdout.split())
         assert taken < 13 * weight * size[0] * size[1] + 8 * 2**20, (name, taken, weight)
+
+
+def test_metadata_never_decide():
+    """XMP repeats the orientation of the container, and EXIF may be damaged."""
+    turned = {"xmp": b'<x:xmpmeta tiff:Orientation="6"/>'}
+    assert error(open_image(written(PICTURE, "AVIF", **turned)), PICTURE) <= 4
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    for format in ("AVIF", "HEIF"):
+        data = written(PICTURE, format, exif=exif.tobytes()) if format == "AVIF" else heif(exif)
+        at = data.rindex(b"MM\0*") if b"MM\0*" in data else data.rindex(b"II*\0")
+        for garbage in (b"none", bytes(4), b"\xff" * 4):
+            wrong = data[:at] + garbage + data[at + 4 :]
+            assert error(open_image(wrong), PICTURE) <= WRITTEN[format][1]
+
+
+def heif(exif: Image.Exif) -> bytes:
+    file = pillow_heif.from_pillow(PICTURE)
+    file.info["exif"] = exif.tobytes()
+    buffer = BytesIO()
+    file.save(buffer, **images.LOSSLESS_HEIF)
+    return buffer.getvalue()
+
+
+def test_a_damaged_header_of_jpeg2000_does_not_cost_the_picture():
+    data = written(PICTURE, "JPEG2000")
+    assert error(open_image(data.replace(b"ihdr", b"\0\0\0\0")), PICTURE) == 0
+    with pytest.raises(UnreadableImage):  # colours that are not RGB
+        open_image(data.replace(b"ihdr", b"\0\0\0\0").replace(b"\0\0\0\x10", b"\0\0\0\x12"))
+
+
+@pytest.mark.parametrize("format", WRITTEN)
+def test_threads_read_at_the_same_time(format):
+    files = [written(images.picture(seed, (200, 150)), format) for seed in range(8)] * 5
+    expected = [np.asarray(open_image(data)) for data in files[:8]] * 5
+    with ThreadPoolExecutor(8) as pool:
+        for found, right in zip(pool.map(open_image, files), expected, strict=True):
+            assert np.array_equal(np.asarray(found), right)

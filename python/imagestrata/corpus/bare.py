@@ -5,6 +5,7 @@ No pixels are decoded here. A file whose parts cannot be distinguished is left u
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -39,6 +40,13 @@ _TIFF_KEPT = (
 )  # fmt: skip
 
 
+#: The description of an item of a container that is EXIF.
+_EXIF_ITEM = re.compile(rb"(infe.{8,10})Exif", re.DOTALL)
+
+#: A header of a JPEG 2000 that says that colours are RGB or grey, as in any other picture.
+_PLAIN_COLOURS = re.compile(rb"colr\x01..\x00\x00\x00[\x10\x11]", re.DOTALL)
+
+
 class _TooManyParts(Exception):
     """A file has more parts than any picture."""
 
@@ -52,8 +60,10 @@ def _counted(parts: int) -> int:
 
 def without_metadata(format: str, data: bytes) -> Iterator[bytes]:
     """Yield the file with less metadata: first with the orientation only, then without any."""
-    strip = {"PNG": _bare_png, "JPEG": _bare_jpeg, "GIF": _bare_gif, "WebP": bare_webp,
-             "TIFF": _bare_tiff}.get(format)  # fmt: skip
+    strip = {
+        "PNG": _bare_png, "JPEG": _bare_jpeg, "GIF": _bare_gif, "WebP": bare_webp,
+        "TIFF": _bare_tiff, "AVIF": _bare_avif, "JPEG 2000": _bare_jpeg2000,
+    }.get(format)  # fmt: skip
     last = data
     for orientation in (True, False):
         try:
@@ -187,3 +197,17 @@ def _bare_tiff(data: bytes, orientation: bool) -> bytes:
     kept = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] in _TIFF_KEPT]
     directory = struct.pack(order + count, len(kept)) + b"".join(kept) + bytes(8 if big else 4)
     return data[:start] + directory + data[start + len(directory) :]
+
+
+def _bare_avif(data: bytes, orientation: bool) -> bytes:
+    """Give EXIF a type that no decoder knows. The container itself states the orientation."""
+    del orientation
+    return _EXIF_ITEM.sub(rb"\1free", data)
+
+
+def _bare_jpeg2000(data: bytes, orientation: bool) -> bytes:
+    """Keep only the picture itself, if its colours do not need the header."""
+    del orientation
+    start = data.find(b"\xff\x4f\xff\x51")
+    plain = start > 0 and b"pclr" not in data[:start] and _PLAIN_COLOURS.search(data[:start])
+    return data[start:] if plain else data

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, GifImagePlugin, Image, ImageFile, TiffImagePlugin
-from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -29,6 +28,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import options as heif_options
 
 from ..work import ItemError
+from .avif import Avif
 from .bare import is_endless, is_odd_jpeg, without_metadata
 from .depth import eight_bits, is_deep, is_exact, read_deep
 from .heif import Heif
@@ -57,7 +57,7 @@ FORMATS: dict[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "WebP": WebPImageFile,
     "BMP": BmpImageFile,
     "TIFF": Tiff,
-    "AVIF": AvifImageFile,
+    "AVIF": Avif,
     "HEIF": Heif,
     "JPEG 2000": Jpeg2000,
 }
@@ -436,7 +436,7 @@ def _weight(image: ImageFile.ImageFile, deep: bool) -> float:
     """
     if isinstance(image, Tiff) and image.for_opencv:
         return -(-image.n_bytes // 3)
-    if isinstance(image, WebPImageFile | AvifImageFile):
+    if isinstance(image, WebPImageFile | Avif):
         return 1.5
     several = len(image.getbands()) > 1
     if isinstance(image, Jpeg2000):

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 
-from PIL.AvifImagePlugin import AvifImageFile
-
+from .avif import Avif
 from .heif import Heif
 
 #: Largest number of parts that are read, which takes a second. Other files are not counted.
@@ -37,7 +36,7 @@ def count_pages(format: str, data: bytes) -> int | None:
     if format == "HEIF":
         return int(Heif(BytesIO(data)).n_frames)
     if format == "AVIF":
-        return int(AvifImageFile(BytesIO(data)).n_frames)
+        return int(Avif(BytesIO(data)).n_frames)
     parts = {"TIFF": _tiff, "GIF": _gif, "PNG": _png, "WebP": _webp}.get(format)
     if parts is None:
         return 1
