@@ -100,11 +100,19 @@ def originals() -> dict[str, bytes]:
         "jp2": encode(shape, "JPEG2000"),
         "jp2 alpha": encode(clear, "JPEG2000"),
         "jp2 16": encode(grey16, "JPEG2000"),
+        "jp2 16 colours": jpeg2000_16(deep),
         "j2k lossy": encode(shape, "JPEG2000", no_jp2=True, irreversible=True),
         "j2k tiles": encode(shape, "JPEG2000", no_jp2=True, tile_size=(16, 20)),
         "bmp": encode(shape, "BMP"),
         "bmp palette": encode(shape.convert("P"), "BMP"),
     }  # fmt: skip
+
+
+def jpeg2000_16(values: Any) -> bytes:
+    """A JPEG 2000 of deep colours, which Pillow does not write."""
+    import cv2
+
+    return bytes(cv2.imencode(".jp2", values[:, :, ::-1].copy())[1].tobytes())
 
 
 def mutation(number: int, seed: int) -> tuple[str, bytes]:

@@ -167,6 +167,44 @@ def test_deep_jpeg2000():
     assert np.abs(np.asarray(open_image(data))[:, :, 0] / 255 - SHAPE[:, :, 0]).max() < 0.01
 
 
+def deep_jpeg2000(values: np.ndarray, bits: int = 16) -> bytes:
+    """A lossless JPEG 2000 of colours whose depth is 16 bits, or is said to be another."""
+    import cv2
+
+    # The decoder subtracts half of the range, which is smaller if the depth is.
+    stored = values + ((1 << 15) - (1 << (bits - 1)))
+    bands = [2, 1, 0, 3][: values.shape[2]]
+    lossless = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
+    data = bytearray(
+        cv2.imencode(".jp2", stored.astype(np.uint16)[:, :, bands].copy(), lossless)[1].tobytes()
+    )
+    data[data.index(b"ihdr") + 14] = bits - 1
+    start = data.index(b"\xff\x4f\xff\x51") + 42
+    data[start : start + 3 * values.shape[2] : 3] = bytes([bits - 1]) * values.shape[2]
+    return bytes(data)
+
+
+def test_colours_of_jpeg2000_keep_their_depth():
+    """Twelve bits in 16 are not black, and the lower bits tell pictures apart."""
+    twelve = np.rint(SHAPE * 4095).astype(np.uint16)
+    for data in (
+        deep_jpeg2000(np.rint(SHAPE * 65535).astype(np.uint16)), deep_jpeg2000(twelve),
+        deep_jpeg2000(twelve, 12),
+    ):  # fmt: skip
+        assert np.abs(np.asarray(open_image(data)) / 255 - SHAPE).max() < 0.01
+    assert np.array_equal(decode(deep_jpeg2000(twelve, 12)).exact, twelve)
+    dark = deep_jpeg2000(twelve // 8, 12)
+    assert np.abs(np.asarray(open_image(dark)) / 255 - SHAPE / 8).max() < 0.01
+    other = twelve.copy()
+    other[3, 4, 1] ^= 1
+    assert pixel_hash(decode(deep_jpeg2000(other)).exact) != pixel_hash(
+        decode(deep_jpeg2000(twelve)).exact
+    )
+    clear = np.dstack([twelve, np.where(SHAPE[:, :, :1] > 0.5, 4095, 0)]).astype(np.uint16)
+    shown = np.asarray(open_image(deep_jpeg2000(clear, 12))) / 255
+    assert np.abs(shown - np.where(clear[:, :, 3:] > 0, SHAPE, 1)).max() < 0.01
+
+
 @pytest.mark.parametrize("options", [{}, {"tile_size": (33, 77)}, {"no_jp2": True}])
 def test_jpeg2000_opens_in_a_smaller_stored_size(options):
     picture = images.picture(3, (641, 483))
@@ -324,6 +362,7 @@ def test_no_format_takes_more_memory_than_is_stated(tmp_path):
             "heif-10": deep_heif(deep, "RGBA;16", 10),
             "jp2": images.encode(clear, "JPEG2000", **lossy),
             "jp2-grey": images.encode(image.convert("L"), "JPEG2000", **lossy),
+            "jp2-16": deep_jpeg2000(np.rint(deep * 65535).astype(np.uint16)),
             "jp2-tiles": images.encode(image, "JPEG2000", tile_size=(256, 256), **lossy),
             "real": tiff((np.asarray(image) / 255).astype("f4"), 2, sample_format=3),
             "double": tiff(np.asarray(image)[:, :, 0] / 255, sample_format=3),

@@ -440,7 +440,7 @@ def _weight(image: ImageFile.ImageFile, deep: bool) -> float:
         return 1.5
     several = len(image.getbands()) > 1
     if isinstance(image, Jpeg2000):
-        return 2 if several and not image.is_tiled else 1
+        return 3 if image.for_opencv else 2 if several and not image.is_tiled else 1
     return 2 if deep and several else 1
 
 

@@ -41,6 +41,7 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
         or ";16" in rawmode_of(image)
         or (image.mode == "L" and _tag(image, _SAMPLE_FORMAT) == _SIGNED)
         or (isinstance(image, Heif) and image.bits > 8)
+        or (isinstance(image, Jpeg2000) and image.for_opencv)
     )
 
 
@@ -86,6 +87,9 @@ def read_deep(
         values, mode = image.values()
         if mode == "RGBa":
             values, mode = _divided(values, image.bits), "RGBA"
+    elif isinstance(image, Jpeg2000) and image.for_opencv:
+        values, mode = image.values(), image.mode
+        bits = image.bits if image.bits < 16 else None
     elif isinstance(image, Tiff) and image.for_opencv:
         values, mode = _numbers(image, image.values(), bits)
     elif image.mode == "L" or image.mode == "F" or image.mode.startswith("I"):

@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 import struct
 from io import BytesIO
+from typing import Any
 
+from numpy.typing import NDArray
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+from .opencv import read_with_opencv
+
+#: The description of colours as luminance and chrominance.
+_YCC = b"colr\x01\0\0\0\0\0\x12"
 
 _SIZES, _CODING, _TILE = b"\xff\x4f\xff\x51", b"\xff\x52", b"\xff\x90"
 
@@ -19,6 +26,18 @@ class Jpeg2000(Jpeg2KImageFile):
         """Bits of the first channel, before the picture is loaded."""
         start = _data(self).find(_SIZES)
         return (_data(self)[start + 42] & 0x7F) + 1 if start >= 0 else 8
+
+    @property
+    def for_opencv(self) -> bool:
+        """Whether OpenCV decodes the picture: of deeper colours, Pillow keeps the upper bits."""
+        return self.mode in ("RGB", "RGBA") and self.bits > 8 and _YCC not in _data(self)[:1000]
+
+    def values(self) -> NDArray[Any]:
+        """Return the values that OpenCV decodes."""
+        found = read_with_opencv(self.fp)
+        if found.ndim != 3 or found.shape[2] != len(self.mode):
+            raise OSError("unknown channels")
+        return found
 
     @property
     def is_tiled(self) -> bool:

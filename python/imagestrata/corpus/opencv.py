@@ -5,7 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 #: OpenCV has one level of messages for the whole process.
 _silencing = threading.Lock()
@@ -28,3 +32,22 @@ def quiet_opencv() -> Iterator[Any]:
             yield cv2
         finally:
             logs.setLogLevel(level)
+
+
+def read_with_opencv(file: Any) -> NDArray[Any]:
+    """Return the upright values of a picture, of one channel, or of red, green, blue and opacity.
+
+    Parameters
+    ----------
+    file : BytesIO
+        The content of the file.
+    """
+    assert isinstance(file, BytesIO)
+    data = np.frombuffer(file.getbuffer(), dtype=np.uint8)
+    with quiet_opencv() as cv2:
+        found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if found is None:
+        raise OSError("OpenCV cannot decode the file")
+    if found.ndim == 3:  # blue is first
+        found = np.ascontiguousarray(found[:, :, [2, 1, 0, 3][: found.shape[2]]])
+    return np.asarray(found)

@@ -6,15 +6,13 @@ import ctypes
 import logging
 from contextlib import suppress
 from functools import cache
-from io import BytesIO
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFile, ImagePalette, _imaging
 from PIL.TiffImagePlugin import TiffImageFile
 
-from .opencv import quiet_opencv
+from .opencv import read_with_opencv
 
 #: libtiff returns values in the machine's byte order, which Pillow respects in some modes only.
 _NATIVE = {
@@ -106,15 +104,7 @@ class Tiff(TiffImageFile):
 
     def values(self) -> NDArray[Any]:
         """Return the upright values that OpenCV decodes, of one, three or four channels."""
-        assert isinstance(self.fp, BytesIO)
-        data = np.frombuffer(self.fp.getbuffer(), dtype=np.uint8)
-        with quiet_opencv() as cv2:
-            found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        if found is None:
-            raise OSError("OpenCV cannot decode the file")
-        if found.ndim == 3:  # blue is first
-            found = np.ascontiguousarray(found[:, :, [2, 1, 0, 3][: found.shape[2]]])
-        return np.asarray(found)
+        return read_with_opencv(self.fp)
 
 
 def rawmode_of(image: ImageFile.ImageFile) -> str:
