@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -274,6 +276,31 @@ def test_an_interrupted_call_continues(films, tmp_path, opened, monkeypatch):
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_a_killed_call_continues(tmp_path):
+    for n in range(4):
+        pictures = [np.asarray(picture(10 * n + m, (320, 240))) for m in range(10)]
+        write_film(tmp_path / "films" / f"{n}.avi", pictures)
+    command = [sys.executable, "-m", "imagestrata", "extract-frames", str(tmp_path / "films")]
+    command += ["--every", "0.1", "--quiet", "--out"]
+    out = tmp_path / "out"
+    for n_frames in (3, 15, 33):
+        process = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(list(out.glob("*/*.jpg"))) < n_frames:
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+    subprocess.run([*command, str(out)], check=True, stdout=subprocess.DEVNULL)
+    extract(tmp_path / "films", tmp_path / "fresh", every=0.1)
+    frames, fresh = (
+        {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.jpg")}
+        for folder in (out, tmp_path / "fresh")
+    )
+    assert len(frames) == 40
+    assert frames == fresh
+    assert not list(out.rglob("*.tmp"))
+
+
 def test_an_interruption_does_not_wait_for_long_videos(tmp_path, monkeypatch):
     """The thread of the first video runs for ever, unless it is told to stop."""
     for name in ("a.avi", "b.avi"):
@@ -425,3 +452,34 @@ def test_from_the_command_line(films, tmp_path):
     scanned = pd.read_parquet(run / "images.parquet")
     assert scanned["author"].value_counts().to_dict() == {"x": 6, "y": 4}
     assert sorted(scanned["time"].unique()) == [0, 0.5, 1, 1.5, 2, 2.5]
+
+
+def test_a_file_of_settings_gives_the_threshold(films, tmp_path):
+    write_seconds(tmp_path / "pale.avi", ["white", "yellow"])
+    for threshold, n in ((90, 2), (99, 1)):
+        settings = tmp_path / "settings.toml"
+        settings.write_text(f'[extract-frames]\nevery = "none"\nscene_changes = {threshold}')
+        out = tmp_path / str(threshold)
+        said = CliRunner().invoke(
+            cli.app,
+            ["extract-frames", str(tmp_path / "pale.avi"), "--out", str(out), "--config",
+             str(settings), "--json", "--quiet"],
+            catch_exceptions=False,
+        )  # fmt: skip
+        assert json.loads(said.stdout)["n_frames"] == n
+
+
+def test_folders_that_moved(films, tmp_path, opened):
+    """The videos and the frames are elsewhere: nothing is decoded again."""
+    first = extract(films, tmp_path / "out")
+    films.rename(tmp_path / "archive")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    opened.clear()
+    again = extract(tmp_path / "archive", tmp_path / "moved")
+    assert opened == []
+    assert again["time"].tolist() == first["time"].tolist()
+    assert all(Path(path).is_relative_to(tmp_path / "moved") for path in again["path"])
+    assert colours(again) == ["red", "green", "blue", "white", "black"]
+    assert {Path(video).parent for video in again["video"]} == {
+        tmp_path / "archive", tmp_path / "archive" / "sub"
+    }  # fmt: skip
