@@ -165,6 +165,7 @@ def _bar(console: Console, state: State) -> Iterator[Callable[..., None]]:
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class PaceColumn(ProgressColumn):
@@ -176,7 +177,7 @@ def _bar(console: Console, state: State) -> Iterator[Callable[..., None]]:
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        PaceColumn(),
+        PaceColumn(Column(no_wrap=True)),  # where there is no space, the bar gets shorter
     ]
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(state.step, total=state.total)

@@ -175,6 +175,21 @@ def test_the_bar_of_a_terminal_shows_the_pace(monkeypatch, clock):
     assert "180/200" in shown
 
 
+def test_the_bar_stays_on_one_line(clock):
+    from rich.console import Console
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    state = State("Scanning", 1_000_000, "images")
+    with module._bar(console, state) as advance:
+        for _ in range(30):
+            clock(1)
+            advance(1234)
+    line = stream.getvalue().rpartition("\x1b[2K")[2].split("\n")[0]
+    assert "37020/1000000" in line
+    assert line.rstrip().endswith(" 1,234 images/s, 13:00 left")
+
+
 def test_a_log_gets_a_line_now_and_then(capsys, clock):
     with track(True, "Scanning", 4000) as advance:
         for _ in range(40):  # 40 minutes
