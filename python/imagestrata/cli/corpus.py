@@ -107,6 +107,9 @@ def _scan_summary(images: pd.DataFrame) -> dict[str, Any]:
         "n_files": len(images),
         "n_images": int(counts.get("ok", 0)),
         "n_duplicates": int(counts.get("duplicate", 0)),
+        "n_truncated": int((images["truncated"] & (images["status"] == "ok")).sum())
+        if "truncated" in images  # runs of earlier versions have no such column
+        else 0,
         "n_rejected": int(counts.get("rejected", 0)),
         "rejected": rejected.value_counts().to_dict(),
     }
@@ -115,6 +118,8 @@ def _scan_summary(images: pd.DataFrame) -> dict[str, Any]:
 def scan_lines(images: pd.DataFrame) -> list[str]:
     found = _scan_summary(images)
     line = f"{plural(found['n_files'], 'file')}: {plural(found['n_images'], 'distinct image')}"
+    if found["n_truncated"]:
+        line += f" ({found['n_truncated']} truncated)"
     if found["n_duplicates"]:
         line += f", {plural(found['n_duplicates'], 'copy', 'copies')}"
     if found["n_rejected"]:

@@ -74,7 +74,7 @@ _ADDRESS = re.compile(r"\S@\S|(?:^|\s)@\w|://|\bwww\.")
 
 #: Columns of tables that reveal neither people nor places. Sizes identify a file for those who
 #: have it.
-_SCANNED = ("image_id", "format", "status", "reason", "duplicate_of", "n_copies")
+_SCANNED = ("image_id", "format", "truncated", "status", "reason", "duplicate_of", "n_copies")
 _SIZES = ("width", "height", "n_pages", "bytes")
 _EMBEDDED = ("image_id", "n_copies")
 _CLUSTERED = (
