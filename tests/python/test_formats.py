@@ -208,7 +208,8 @@ def test_colours_of_jpeg2000_keep_their_depth():
 @pytest.mark.parametrize("options", [{}, {"tile_size": (33, 77)}, {"no_jp2": True}])
 def test_jpeg2000_opens_in_a_smaller_stored_size(options):
     picture = images.picture(3, (641, 483))
-    data = images.encode(picture, "JPEG2000", **options)
+    lossy = {"irreversible": True, "quality_layers": [10]}
+    data = images.encode(picture, "JPEG2000", **options, **lossy)
     for asked, size in ((None, (641, 483)), (242, (321, 242)), (243, (641, 483)), (1, (81, 61))):
         opened = open_image(data, min_pixels_side=asked)
         expected = picture.resize(size, Image.Resampling.BOX)
@@ -230,6 +231,27 @@ def test_same_pixels_in_any_format_are_copies(tmp_path):
         "", "same pixels", "same pixels", "same pixels", "", "same pixels", "same pixels"
     ]  # fmt: skip
     assert table["n_copies"].tolist() == [4, 0, 0, 0, 3, 0, 0]
+
+
+def test_copies_of_large_jpeg2000_are_found(tmp_path):
+    """Their smaller sizes differ, since tiles end at other places."""
+    noise = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
+    large = Image.fromarray(noise)
+    tiles = {"tile_size": (200, 300)}
+    lossless = {
+        "a.jp2": images.encode(large, "JPEG2000"),
+        "b.jp2": images.encode(large, "JPEG2000", **tiles),
+    }
+    table = scan_images(images.write_files(tmp_path / "lossless", lossless), progress=False)
+    assert table["n_copies"].tolist() == [2, 0]
+    data = images.encode(large, "JPEG2000", irreversible=True, quality_layers=[8])
+    lossy = {
+        "a.jp2": data,
+        "b.j2k": data[data.index(b"\xff\x4f\xff\x51") :],
+        "c.png": images.encode(open_image(data)),
+    }
+    table = scan_images(images.write_files(tmp_path / "lossy", lossy), progress=False)
+    assert table["n_copies"].tolist() == [3, 0, 0]
 
 
 def test_the_primary_picture_of_several_is_used():

@@ -157,9 +157,9 @@ def open_image(
     source : path or bytes
         A file, or its content.
     min_pixels_side : int, optional
-        Smallest number of pixels that both sides keep. A JPEG or JPEG 2000 is decoded at 1/2,
-        1/4 or 1/8 of its scale (several times faster) as long as it keeps them. By default
-        every picture is decoded in its full size.
+        Smallest number of pixels that both sides keep. A JPEG or lossy JPEG 2000 is decoded
+        at 1/2, 1/4 or 1/8 of its scale (several times faster) as long as it keeps them. By
+        default every picture is decoded in its full size.
     longer : bool, default False
         Apply ``min_pixels_side`` to the longer side only. (For thumbnails: decoding and
         shrinking then take 5.2 instead of 7.4 ms for photographs of 1.5 megapixels.)

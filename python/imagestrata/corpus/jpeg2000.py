@@ -74,10 +74,15 @@ def _halved(side: int, times: int) -> int:
 
 
 def _halvings(data: bytes) -> int:
-    """Return how often a file stores its picture at half the scale: what its header says."""
+    """Return how often a file stores its picture at half the scale, by its header.
+
+    Files without loss are decoded in full size only: the smaller sizes depend on how the file is
+    divided into tiles, and copies of a picture would differ in them.
+    """
     at = data.find(_SIZES) + 2
     while data[at : at + 1] == b"\xff" and data[at : at + 2] != _TILE:
         if data[at : at + 2] == _CODING:
-            return min(data[at + 9], 3) if at + 9 < len(data) else 0
+            lossy = data[at + 13 : at + 14] == b"\0"
+            return min(data[at + 9], 3) if lossy else 0
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
     return 0
