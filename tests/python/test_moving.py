@@ -35,11 +35,7 @@ LAYOUTS = {
 
 def road(images: Path, run: Path, exports: Path, server: Server) -> dict[str, pd.DataFrame]:
     """All steps that store results in a run folder; returns the tables that name images."""
-    scanned = (
-        read_scanned(run)
-        if (run / "images.parquet").exists()
-        else ims.scan_images(images, out=run, **QUIET)
-    )
+    scanned = ims.scan_images(images, out=run, **QUIET)
     embeddings = ims.embed_images(scanned, "hog", out=run, **QUIET)
     clustering = ims.cluster_images(embeddings, "kmeans", n_clusters=3, out=run, **QUIET)
     sample = ims.sample_images(clustering, 3, out=run)
@@ -104,8 +100,8 @@ def content(run: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_verb_goes_on_after_the_project_moved(layout, tmp_path):
-    """The same commands with the new paths read what is there, and change nothing."""
+def test_every_verb_goes_on_after_the_project_moved(layout, tmp_path, monkeypatch):
+    """The same commands with the new paths read what is there; the scan notes the new paths."""
     images, run = LAYOUTS[layout]
     here, there = tmp_path / "here", tmp_path / "far" / "away"
     write_pictures(here / images, N)
@@ -116,6 +112,7 @@ def test_every_verb_goes_on_after_the_project_moved(layout, tmp_path):
         there.parent.mkdir()
         here.rename(there)
         before, asked = content(there / run), len(server.requests)
+        monkeypatch.setattr("imagestrata.corpus.look.read_file", refuse)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             second = road(there / images, there / run, tmp_path / "second", server)
@@ -123,12 +120,53 @@ def test_every_verb_goes_on_after_the_project_moved(layout, tmp_path):
     is_in(second, there)
     for name, table in first.items():
         plain = [
-            one.drop(columns=[c for c in ("path",) if c in one]) for one in (table, second[name])
+            one.drop(columns=["path", "crop"], errors="ignore") for one in (table, second[name])
         ]
         pd.testing.assert_frame_equal(*plain)
     after = content(there / run)
     assert after.keys() == before.keys()
-    assert [name for name, data in after.items() if data != before[name]] == []
+    changed = {name for name, data in after.items() if data != before[name]}
+    assert changed == {"images.parquet", "files.parquet", "run.json"}
+    for file in ("images.parquet", "files.parquet"):
+        is_in({file: read_table(there / run / file)}, there)
+
+
+def refuse(path: str) -> bytes:
+    raise AssertionError(f"{path} is read again")
+
+
+@pytest.mark.parametrize("relinked", [True, False])
+def test_images_in_other_folders_under_other_names(relinked, tmp_path, monkeypatch):
+    """The images are in another order: clusters, sample and ids are those that they were."""
+    images, run, archive = tmp_path / "images", tmp_path / "run", tmp_path / "archive"
+    write_pictures(images, N)
+
+    def steps(folder: Path) -> dict[str, pd.DataFrame]:
+        scanned = ims.scan_images(folder, out=run, **QUIET)
+        embeddings = ims.embed_images(scanned, "hog", out=run, **QUIET)
+        clustering = ims.cluster_images(embeddings, "kmeans", n_clusters=3, out=run, **QUIET)
+        sample = ims.sample_images(clustering, 3, out=run)
+        ims.image_gallery(clustering, run, sample=sample, view=False, **QUIET)
+        return {"embed": embeddings.images, "cluster": clustering.images, "sample": sample}
+
+    first = steps(images)
+    for number, path in enumerate(sorted(images.iterdir())):
+        place = archive / f"{number % 5}" / f"{(7 * number) % N:02d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+    if relinked:
+        ims.relink(run, archive, **QUIET)
+        monkeypatch.setattr("imagestrata.corpus.look.read_file", refuse)
+    monkeypatch.setattr("imagestrata.encoders.hog.HogEncoder.encode", refuse)
+    second = steps(archive)
+    is_in(second, archive)
+    assert not read_scanned(run)["gone"].any()
+    for name, table in first.items():
+        plain = [
+            one.drop(columns=["path", "file"]).set_index("image_id").sort_index()
+            for one in (table, second[name])
+        ]
+        pd.testing.assert_frame_equal(*plain)
 
 
 # ---- where files are, by hand ----

@@ -145,6 +145,8 @@ def test_missing_images_keep_their_rows_and_others_are_told(project, tmp_path):
     assert all(path.startswith(str(project / "images")) for path in missing["path"])
     extra = places[places["status"] == "extra"].iloc[0]
     assert extra["path"] == str(archive / "new.png") and pd.isna(extra["image_id"])
+    scanned = read_scanned(run)
+    assert {*scanned.loc[scanned["gone"], "image_id"]} == {*missing["image_id"]}
     clustering = Clustering.load(run)
     assert len(clustering.images) == N
     assert {*missing["image_id"]} <= {*clustering.images["image_id"]}

@@ -54,7 +54,8 @@ def located(
     there = {path: one for path, one in columns.items() if path in table and one in table}
     if not there or table.empty:
         return table
-    was = _written_in(read_run(folder)["steps"].get(step))
+    entry = read_run(folder)["steps"].get(step)
+    was = _written_in(finished_before(entry) or entry)
     relinked = _relinked(folder)
     is_scan = step == "scan"
     known = is_scan or not any(_are_missing(table[path].tolist()) for path in there)
@@ -64,11 +65,14 @@ def located(
     now: dict[str, pd.Series[Any]] = {}
     for path, image_id in there.items():
         ids, stored = table[image_id].tolist(), table[path].tolist()
-        rows = zip(ids, stored, moved_along(stored, was, folder), strict=True)
-        found = [
-            relinked.get((one, old), new) if is_scan else by_id.get(one, new)
-            for one, old, new in rows
-        ]
+        keys = [*zip(ids, stored, strict=True)]
+        moved = zip(keys, moved_along(stored, was, folder), strict=True)
+        found = [(relinked.get(key) if is_scan else by_id.get(key[0])) or new for key, new in moved]
+        if is_scan and "gone" in table:
+            states = zip(keys, table["gone"], strict=True)
+            table = table.assign(
+                gone=[relinked[key] is None if key in relinked else gone for key, gone in states]
+            )
         now[path] = pd.Series(found, index=table.index, dtype=table[path].dtype)
     table = table.assign(**now)
     if "file" in table and "path" in now:
@@ -189,8 +193,11 @@ def _written_in(entry: Mapping[str, Any] | None) -> list[str]:
     return 2 * [str(around.joinpath(*up * ["?"]))]
 
 
-def _relinked(folder: Path) -> dict[tuple[str, str], str]:
-    """Return the paths that :func:`~imagestrata.relink` found, by id and stored path."""
+def _relinked(folder: Path) -> dict[tuple[str, str], str | None]:
+    """Return the paths that :func:`~imagestrata.relink` found, by id and stored path.
+
+    A file that it did not find has none.
+    """
     home, entry = find_step(folder, "relink")
     entry = finished_before(entry)
     if entry is None:
@@ -199,12 +206,16 @@ def _relinked(folder: Path) -> dict[tuple[str, str], str]:
         table = read_table(home / "places.parquet")
     except FileNotFoundError:
         return {}
-    table = table[table["status"].isin(("same", "moved"))]
-    paths = moved_along(table["path"].tolist(), _written_in(entry), home)
+    table = table[table["status"] != "extra"]
+    pairs = zip(table["path"], table["status"], strict=True)
+    there = [None if status == "missing" else path for path, status in pairs]
+    paths = moved_along(there, _written_in(entry), home)
     return dict(zip(zip(table["image_id"], table["was"], strict=True), paths, strict=True))
 
 
-def _paths_of_images(folder: Path, relinked: Mapping[tuple[str, str], str]) -> dict[str, str]:
+def _paths_of_images(
+    folder: Path, relinked: Mapping[tuple[str, str], str | None]
+) -> dict[str, str]:
     """Return the current path of each image of a run, by its id."""
     home, entry = find_step(folder, "scan")
     try:
@@ -212,7 +223,8 @@ def _paths_of_images(folder: Path, relinked: Mapping[tuple[str, str], str]) -> d
     except (ImagestrataError, OSError):
         images = None
     if images is None or "path" not in images:
-        return {image_id: path for (image_id, _), path in reversed([*relinked.items()])}
+        found = [(image_id, path) for (image_id, _), path in relinked.items() if path is not None]
+        return dict(reversed(found))
     images = located(images, home, "scan").dropna(subset="image_id")
     if "gone" in images:
         images = images.sort_values("gone", kind="stable")
