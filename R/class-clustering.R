@@ -6,7 +6,13 @@ new_clustering <- function(sent, folder = NULL) {
   new_object(
     tables[["images"]],
     "imagestrata_clustering",
-    tables = tables[intersect(c("clusters", "trace", "searches", "summary"), names(tables))],
+    tables = tables[intersect(
+      c(
+        "clusters", "trace", "searches", "summary",
+        if (isTRUE(nrow(tables[["renumbered"]]) > 0)) "renumbered"
+      ),
+      names(tables)
+    )],
     centroids = decode_matrix(sent[["centroids"]]),
     settings = sent[["settings"]],
     folder = folder
@@ -23,6 +29,9 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
       " in the residual"
     ),
     "Joined later" = if (n_added(x) > 0) sub(" joined later", "", joined_later(x)),
+    "Carried over" = if (!is.null(attr(x, "tables")[["renumbered"]])) {
+      paste0(count_of(sum(tidy(x, "renumbered")$carried), "number"), " of the clusters before")
+    },
     "Made by" = paste0(
       line$method, ", ", count_of(line$n_iterations, "iteration"),
       if (!is.na(line$encoder)) paste0(", encoder ", line$encoder),

@@ -48,7 +48,10 @@ new_result <- function(sent, class, main, ...) {
 #'   trace with `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`; or the
 #'   searches with `iteration`, `k`, `fit` (larger is better, so that inertia and Davies-Bouldin are
 #'   negated), `kept` and `criterion` (the `k_criterion`; `"silhouette"` where few groups were found
-#'   before the iterations). No rows if the number was given.
+#'   before the iterations). No rows if the number was given. After `recluster = TRUE`,
+#'   `"renumbered"` has the overlaps with the clusters before: `cluster_before`, `cluster` (-1 is
+#'   the residual), `n_shared` (images in both), `share_before` and `share` (`n_shared` as a share
+#'   of either), `jaccard` (of all images in either), `carried` (the number was carried over).
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, `added` (the image joined the
 #'   clusters later), `wave` (1, and 2, 3, ... for images that joined later), and columns of your

@@ -43,6 +43,15 @@
 #' of clusters include them, means of silhouettes do not. The time it takes is in proportion to the
 #' number of new images. Samples, packets and pairs that were drawn before stay in the folder.
 #'
+#' With `recluster = TRUE`, all images are clustered anew, and each cluster is paired with at most
+#' one of the clusters before, so that the pairs share as many images as possible (the Hungarian
+#' method). Images that joined the clusters before later do not count. A cluster that shares at least half of its own images, or half of those of its partner,
+#' with it gets its number and its `cluster_name`. All others get new numbers: a number never means
+#' two clusters. `tidy(topics, "renumbered")` shows all overlaps, so that splits and merges are
+#' visible. Results that use the clusters before, and these, move to `replaced/` as with
+#' `overwrite = TRUE`. Without an earlier clustering, or one that has not grown since, `recluster`
+#' has no effect.
+#'
 #' @references Coifman, R. R. and Lafon, S. (2006). Diffusion maps. *Applied and Computational
 #' Harmonic Analysis* 21(1), 5-30.
 #'
@@ -109,6 +118,8 @@
 #'   residual, cluster -1. `"nearest"`: each goes to the cluster with the nearest centroid.
 #' @param encoder,weights For images that are not embedded yet, see [embed_images()].
 #' @param seed Seed of the random numbers: the same seed gives the same result on the same machine.
+#' @param recluster `TRUE` clusters all images anew in a run folder with an earlier clustering, and
+#'   carries its numbers and names over to the clusters that overlap most; see *Growing*.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per image: `image_id`, `path`, `cluster` (1 is the largest, -1 the
@@ -161,6 +172,7 @@ cluster_images <- function(images,
                            encoder = "efficientnet_lite0",
                            weights = NULL,
                            seed = 0,
+                           recluster = FALSE,
                            out = NULL,
                            overwrite = FALSE,
                            progress = TRUE,

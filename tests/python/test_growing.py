@@ -204,10 +204,14 @@ class TestFolder:
         self, corpus, tmp_path
     ):
         cluster(part(corpus, np.arange(160)), tmp_path, method="kmeans", n_clusters=5)
-        cluster(corpus, tmp_path, method="kmeans", n_clusters=5)
+        grown = cluster(corpus, tmp_path, method="kmeans", n_clusters=5)
+        kept = (tmp_path / "clusters.parquet").read_bytes()
         (tmp_path / "clusters.parquet").unlink()
-        with pytest.raises(ImagestrataError, match="which images joined later, is missing"):
+        with pytest.raises(ImagestrataError, match="depends on an earlier clustering"):
             cluster(corpus, tmp_path, method="kmeans", n_clusters=5)
+        (tmp_path / "clusters.parquet").write_bytes(kept)
+        again = cluster(corpus, tmp_path, method="kmeans", n_clusters=5)
+        pd.testing.assert_frame_equal(again.images, grown.images)
 
     def test_a_clustering_of_an_older_version_has_no_additions(self, corpus, tmp_path):
         found = cluster(corpus, None, method="kmeans", n_clusters=5)

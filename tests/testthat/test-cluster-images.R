@@ -268,3 +268,35 @@ test_that("new images join a finished clustering, which says so", {
   expect_output(print(summary(grown)), "2 images joined later, 1 of them residual.")
   expect_identical(tidy(read_clustering(run)), tidy(grown))
 })
+
+test_that("clusters that are found anew keep the numbers of those they overlap most", {
+  skip_if_no_core()
+  run <- withr::local_tempdir()
+  place <- rep(c(0, 50, 100, 150), c(8, 6, 4, 9))
+  vectors <- cbind(place + seq_along(place) / 100, 0)
+  rownames(vectors) <- sprintf("i%02d", seq_along(place))
+  cluster <- function(rows, n, ...) {
+    cluster_images(
+      vectors[rows, ], "kmeans",
+      n_clusters = n, out = run, progress = FALSE, ...
+    )
+  }
+  before <- cluster(1:18, 3)
+  expect_equal(before$cluster, rep(1:3, c(8, 6, 4)))
+  expect_null(attr(before, "tables")[["renumbered"]])
+  cluster(1:27, 3)
+  anew <- cluster(1:27, 4, recluster = TRUE)
+  expect_equal(anew$cluster, rep(1:4, c(8, 6, 4, 9)))
+  expect_false(any(anew$added))
+  overlaps <- tidy(anew, "renumbered")
+  expect_equal(overlaps$carried, c(TRUE, TRUE, TRUE, FALSE))
+  expect_equal(overlaps$cluster_before, c(1:3, NA))
+  expect_output(print(anew), "# Carried over: *3 numbers of the clusters before")
+  expect_identical(tidy(read_clustering(run), "renumbered"), overlaps)
+  expect_equal(nrow(predict(anew, vectors)), 27)
+  expect_error(
+    cluster_images(vectors, "kmeans", n_clusters = 2, recluster = TRUE, progress = FALSE),
+    "recluster = TRUE needs `out`",
+    class = "imagestrata_error"
+  )
+})

@@ -98,6 +98,7 @@ HELP = {
     "psm": "Tesseract's page segmentation mode.",
     "question": "The question above the images.",
     "raters_per_group": "The number of respondents per image and group.",
+    "recluster": "Cluster all images anew; clusters keep the numbers of those they overlap most.",
     "region": "The AWS region.",
     "release_share": "The largest share of images that one iteration assigns; by default 0.2.",
     "requests_per_minute": "The largest number of requests per minute.",

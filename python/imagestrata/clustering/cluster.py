@@ -27,6 +27,7 @@ from .density import DensityClustering
 from .given import GivenLabels
 from .iterative import IterativeKMeans
 from .join import FIRST, counted, joined
+from .renumber import renumbered
 from .single import SingleKMeans
 
 #: Settings of the search for K, which have no effect if ``k`` is given.
@@ -87,6 +88,7 @@ def cluster_images(
     encoder: str = DEFAULT_ENCODER,
     weights: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    recluster: bool = False,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = True,
@@ -180,6 +182,9 @@ def cluster_images(
     seed : int, default 0
         The same seed gives the same result on one machine; with ``exact=True``, on any
         machine with the same versions of numpy, scipy and scikit-learn.
+    recluster : bool, default False
+        Cluster all images anew in a run folder with an earlier clustering, and carry its numbers
+        and names over to the clusters that overlap most, see Notes.
     out : path, optional
         Run folder. The tables are written there; an interrupted clustering continues after
         its last finished iteration, and a finished one is loaded. If ``images`` contain those
@@ -213,6 +218,15 @@ def cluster_images(
     and the ``iteration`` of their cluster; sizes and shares of clusters include them, means of
     silhouettes do not. ``docs/clustering.md`` compares the rule with clustering anew.
 
+    *Clustering anew.* With ``recluster=True``, all images are clustered, and each cluster is paired
+    with at most one of the clusters before, so that the pairs share as many images as possible
+    (the Hungarian method). Images that joined the clusters before later do not count. A cluster that shares at least half of its own images, or half of
+    those of its partner, with it gets its number and its ``cluster_name``. All others get new
+    numbers: a number never means two clusters. ``Clustering.renumbered`` shows all overlaps, so
+    that splits and merges are visible; it is also stored as ``renumbered.parquet``. Results that
+    use the clusters before, and these, move to ``replaced/`` as with ``overwrite=True``. Without
+    an earlier clustering, or one that has not grown since, ``recluster`` has no effect.
+
     Raises
     ------
     ImagestrataError
@@ -229,6 +243,13 @@ def cluster_images(
     """
     settings = given_settings(locals())
     overwrite = check_bool("overwrite", overwrite)
+    recluster = check_bool("recluster", recluster)
+    if recluster and out is None:
+        raise ImagestrataError(
+            f"{arg('recluster', True)} needs {arg('out')}, the run folder with the earlier "
+            "clustering.",
+            "Without a run folder there are no numbers to carry over: leave it out.",
+        )
     if isinstance(images, Embeddings) or is_vectors(images):
         check_idle(
             "on vectors, since it decides how images become vectors",
@@ -237,7 +258,9 @@ def cluster_images(
         )
     if neighbors == "auto" and isinstance(images, Embeddings) and is_map(images):
         settings["neighbors"] = None
-    estimator = check_clustering_settings(method, preset, settings, seed, out, overwrite)
+    estimator = check_clustering_settings(
+        method, preset, settings, seed, out, overwrite or recluster
+    )
 
     def embed(given: Any) -> Embeddings:
         from ..embeddings.embed import embed_for
@@ -259,7 +282,7 @@ def cluster_images(
     estimator.check_arguments(embeddings.matrix.shape)
     return fitted(
         estimator, embeddings, _arguments(method, estimator, seed), out=out, overwrite=overwrite,
-        progress=progress, engine=engine,
+        recluster=recluster, progress=progress, engine=engine,
     )  # fmt: skip
 
 
@@ -270,6 +293,7 @@ def fitted(
     *,
     out: str | os.PathLike[str] | None,
     overwrite: bool,
+    recluster: bool = False,
     progress: Progress = False,
     engine: Any = None,
 ) -> Clustering:
@@ -283,22 +307,30 @@ def fitted(
         made_from={"embed": inputs},
         overwrite=overwrite,
         grows=lambda run: _contains(embeddings, run),
+        remake=recluster,
     )
 
     def make() -> Clustering:
-        if step.folder is not None and step.growing:
+        if step.folder is not None and step.grows:
             return joined(Clustering.load(step.folder), embeddings)
-        if step.earlier and not overwrite:
+        if step.irreplaceable and not overwrite:
+            found = step.restored(Clustering.load, _identity)
+            if found is not None:
+                return found
             raise ImagestrataError(
-                f"A table of the clustering in {quote(step.folder)}, which images joined later, is "
-                "missing or damaged; it cannot be made again without the clusters as they were.",
+                f"A table of the clustering in {quote(step.folder)} is missing or damaged. It "
+                "depends on an earlier clustering and cannot be made again.",
                 f"Restore the table, or use {arg('overwrite', True)} to cluster all images anew.",
             )
+        before = _before(step) if step.replacing else None
         cached = _cache(step, inputs)
         fit_estimator(estimator, embeddings.matrix, cached=cached, progress=progress, engine=engine)
         clustering = _as_tables(estimator, embeddings, arguments)
         _warn_of_little(clustering, estimator, embeddings)
-        return clustering
+        if before is None:
+            return clustering
+        highest = int(before.pop("highest").max())
+        return renumbered(clustering, before, highest)
 
     def write(clustering: Clustering, folder: Path) -> dict[str, int]:
         clustering.save(folder)
@@ -308,11 +340,33 @@ def fitted(
             later = clustering.images[clustering.images["added"]]
             counts["n_added"] = len(later)
             counts["n_added_residual"] = int((later["cluster"] == -1).sum())
+        if len(clustering.renumbered):
+            counts["n_carried"] = int(clustering.renumbered["carried"].sum())
         return counts
 
-    return step.result(
-        Clustering.load, make, write, identity=lambda made: clusters_fingerprint(made.images)
-    )
+    return step.result(Clustering.load, make, write, identity=_identity)
+
+
+def _identity(clustering: Clustering) -> str:
+    return clusters_fingerprint(clustering.images)
+
+
+def _before(step: Step) -> pd.DataFrame:
+    """The clusters that a step replaces: of each image, and the highest number ever given."""
+
+    assert step.folder is not None and step.parts is not None
+    run = step.folder
+
+    def read() -> pd.DataFrame:
+        old = Clustering.load(run)
+        numbers = [old.settings.get("highest_number", 0), *old.clusters["cluster"]]
+        names = [name for name in ("image_id", "cluster", "cluster_name") if name in old.images]
+        # Images that joined later did not make the clusters what they are.
+        return old.images.loc[~old.images["added"], names].assign(highest=max(numbers))
+
+    # Kept with the unfinished work, since the new tables take the place of the old ones.
+    before: pd.DataFrame = step.parts.load("clusters-before", read).to_pandas()
+    return before
 
 
 def _contains(embeddings: Embeddings, run: Path) -> bool:

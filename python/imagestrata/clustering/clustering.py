@@ -25,6 +25,7 @@ from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
 from .join import FIRST
+from .renumber import overlap_table
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -69,6 +70,13 @@ class Clustering(Shown):
         criterion (the ``k_criterion``; "silhouette" where few groups were found before the
         iterations). No rows if the number was given, for other methods, and in run folders of
         older versions.
+    renumbered : DataFrame
+        After ``cluster_images(recluster=True)``, the overlaps with the clusters before, by the
+        images from which these were found:
+        cluster_before, cluster (-1 is the residual), n_shared (images in both), share_before and
+        share (n_shared as a share of either), jaccard (of all images in either), carried (the
+        number was carried over). One row per pair that shares images; a cluster that shares none
+        has a row without the other one. No rows otherwise.
     """
 
     images: pd.DataFrame
@@ -77,6 +85,7 @@ class Clustering(Shown):
     centroids: NDArray[np.float32]
     settings: dict[str, Any]
     searches: pd.DataFrame = field(default_factory=partial(search_table, []))
+    renumbered: pd.DataFrame = field(default_factory=overlap_table)
 
     @classmethod
     def from_labels(
@@ -270,6 +279,10 @@ class Clustering(Shown):
         write_table(folder / "trace.parquet", self.trace)
         write_table(folder / "searches.parquet", self.searches)
         write_table(folder / "centroids.parquet", centroids)
+        if len(self.renumbered):
+            write_table(folder / "renumbered.parquet", self.renumbered)
+        else:
+            (folder / "renumbered.parquet").unlink(missing_ok=True)
         write_json(folder / "clustering.json", self.settings)
 
     @classmethod
@@ -286,7 +299,7 @@ class Clustering(Shown):
             settings = read_json(folder / "clustering.json")
             centroids = read_table(folder / "centroids.parquet")
             # Older versions stored no searches.
-            searches = folder / "searches.parquet"
+            searches, overlaps = folder / "searches.parquet", folder / "renumbered.parquet"
             images = reader("clustering.parquet", "cluster")(folder)
             clusters = read_table(folder / "clusters.parquet")
             if "added" not in images:  # of an older version
@@ -298,6 +311,7 @@ class Clustering(Shown):
                 centroids=_stack(centroids["centroid"], settings["width"]),
                 settings=settings,
                 searches=read_table(searches) if searches.exists() else search_table([]),
+                renumbered=read_table(overlaps) if overlaps.exists() else overlap_table(),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ImagestrataError):
@@ -316,9 +330,17 @@ class Clustering(Shown):
             f"Clustering: {plural(line['n_images'], 'image')} in "
             f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
-            f"{plural(line['n_iterations'], 'iteration')}{encoder}){joined_later(self.images)}",
+            f"{plural(line['n_iterations'], 'iteration')}{encoder}){joined_later(self.images)}"
+            f"{self._carried()}",
             (self.clusters, "cluster"),
         ]
+
+    def _carried(self) -> str:
+        """Words on the numbers that come from an earlier clustering."""
+        if self.renumbered.empty:
+            return ""
+        n = int(self.renumbered["carried"].sum())
+        return f"; {plural(n, 'number')} carried over from the clusters before"
 
     def _pictures(self, table: pd.DataFrame) -> dict[int, list[str]]:
         numbers: list[int] = table["cluster"].tolist()

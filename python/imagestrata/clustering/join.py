@@ -142,6 +142,6 @@ def _warn_of_far(images: pd.DataFrame, new: NDArray[np.intp]) -> None:
     if len(new) and n_far / len(new) > usual + _MANY_FAR:
         warn(
             f"{n_far:,} of {plural(len(new), 'new image')} are far from all clusters and are in "
-            f"the residual: they may show new topics. {arg('overwrite', True)} clusters all "
+            f"the residual: they may show new topics. {arg('recluster', True)} clusters all "
             "images anew."
         )

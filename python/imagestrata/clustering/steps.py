@@ -16,6 +16,7 @@ STEPS = (
             "trace.parquet",
             "searches.parquet",
             "centroids.parquet",
+            "renumbered.parquet",
             "clustering.json",
         ),
         work=("coding-sheet*", "scores.csv"),

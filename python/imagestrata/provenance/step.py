@@ -67,6 +67,9 @@ class Step:
         grows.
     other_settings : bool, default False
         Whether the step may grow with other settings than before.
+    remake : bool, default False
+        Replace another result, or one that has grown, as with ``overwrite``, but keep it in the
+        folder, with what uses it, until the new result is known.
 
     Attributes
     ----------
@@ -106,12 +109,13 @@ class Step:
         overwrite: bool = False,
         grows: Callable[[Path], bool] | None = None,
         other_settings: bool = False,
+        remake: bool = False,
     ) -> None:
         self.name = name
         self.folder: Path | None = None
         self.finished = False
         self.grows = False
-        self._overwrite = overwrite
+        self._overwrite = overwrite = overwrite or remake
         # Work on a growing corpus is stored by item, whatever the other items are.
         self._key = fingerprint({"settings": settings} | ({} if grows else {"inputs": inputs}))
         self._lock: FolderLock | None = None
@@ -125,13 +129,15 @@ class Step:
             check_variant(self.folder)
             if name not in read_run(self.folder)["steps"] and holds(around, name, asked):
                 self.folder = around
-        if not holds(self.folder, name, asked):
+        has_grown = bool(read_run(self.folder)["steps"].get(name, {}).get("earlier"))
+        held = holds(self.folder, name, asked) and not (remake and has_grown)
+        if not held:
             self._enter(self.folder)
         # Read only now, since another process may have finished a step while it held the lock.
         run = read_run(self.folder)
         old = run["steps"].get(name)
         same_settings = old is not None and old["settings"] == asked["settings"]
-        if not holds(self.folder, name, asked):
+        if not held:
             for base, given in bases.items():
                 check_base(self.folder, base, given, name)
         check_settings(self.folder, name, settings, overwrite or other_settings)
@@ -150,7 +156,7 @@ class Step:
                     "images or earlier results than the given ones.",
                     OR_REPLACE,
                 )
-        if same_settings and old["inputs"] == inputs:
+        if same_settings and old["inputs"] == inputs and not (remake and has_grown):
             self.finished = bool(old["finished"])
             self.grows = bool(old.get("grows"))
             if self.finished:
@@ -161,8 +167,9 @@ class Step:
         self.grows = growing
         if growing:
             entry |= {"grows": True, "replaces": before}
-        elif old is not None and step_kinds()[name].waits:
+        elif old is not None and (remake or step_kinds()[name].waits):
             entry["replaces"] = before or {k: v for k, v in old.items() if k != "replaces"}
+            entry |= {"remade": True} if remake else {}
         elif old is not None:
             retire_all(self.folder, name, None)
             run = read_run(self.folder)
@@ -172,14 +179,16 @@ class Step:
         write_run(self.folder, run)
 
     @property
-    def growing(self) -> bool:
-        """Whether the result will contain the one that is in the folder."""
-        return "grows" in self._entry()
+    def replacing(self) -> bool:
+        """Whether the result will replace the one that is in the folder, see ``remake``."""
+        entry = self._entry()
+        return "replaces" in entry and "grows" not in entry
 
     @property
-    def earlier(self) -> list[str]:
-        """Fingerprints of the results from which a finished step grew."""
-        return list(self._entry().get("earlier", []))
+    def irreplaceable(self) -> bool:
+        """Whether the stored result depends on an earlier one, and cannot be made from inputs."""
+        entry = self._entry()
+        return bool(entry.get("earlier") or entry.get("remade")) and not self.replacing
 
     def _entry(self) -> dict[str, Any]:
         """The entry of this step in ``run.json``; empty if there is none."""
@@ -194,6 +203,15 @@ class Step:
         if self.folder is None:
             return None
         return Parts(self.folder / "partial" / self.name / self._key)
+
+    def restored(self, read: Callable[[Path], _T], identity: Callable[[_T], str]) -> _T | None:
+        """The stored result, if its files are as this step wrote them; None otherwise."""
+        try:
+            found = None if self.folder is None else read(self.folder)
+        except (ImagestrataError, OSError):
+            return None
+        wrote = self._entry().get("result")
+        return found if found is not None and identity(found) == wrote else None
 
     def result(
         self,
@@ -317,6 +335,8 @@ class Step:
             earlier = [one for one in results_of(entry["replaces"]) if one != result]
             self._record(folder, result=result, earlier=earlier)
             return
+        if entry.get("result", result) != result:
+            self._record(folder, earlier=[])
         retire_all(folder, self.name, result)
         self._record(folder, result=result)
 

@@ -137,7 +137,7 @@ def assign_annotators(
 
     def make() -> pd.DataFrame:
         before = keep
-        if step.folder is not None and step.growing:
+        if step.folder is not None and step.grows:
             stored = _check_kept(read_packets(step.folder), images, groups)
             before = stored if keep is None or len(stored) > len(keep) else keep
         return dealt_to(images) if before is None else _added(before)

@@ -167,10 +167,13 @@ def sample_images(
 
     def make() -> pd.DataFrame:
         kept = keep
-        if step.folder is not None and step.growing:
+        if step.folder is not None and step.grows:
             stored = _check_kept(read_sample(step.folder), images)
             kept = stored if keep is None or len(stored) > len(keep) else keep
-        elif kept is None and step.earlier and not overwrite:
+        elif kept is None and step.irreplaceable and not overwrite:
+            found = step.restored(read_sample, sample_fingerprint)
+            if found is not None:
+                return found
             raise ImagestrataError(
                 f"{quote(step.folder)} held a sample that was topped up, and 'sample.csv' is "
                 "missing: the images that were drawn first cannot be drawn again.",

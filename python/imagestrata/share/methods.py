@@ -268,6 +268,11 @@ def _cluster(entry: Entry, run: Path) -> str:
         f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
     )
     text = _moved(settings.get("neighbors")) + text
+    if "n_carried" in n:
+        text += (
+            f" {plural(n['n_carried'], 'cluster')} kept the number of the cluster of an earlier "
+            "clustering with which it shared most images (one-to-one, at least half of either)."
+        )
     if residual:
         rest = f"{plural(residual, 'image')} ({_share(residual, images)})"
         text += f" The residual, which belongs to no cluster, holds {rest}."

@@ -151,7 +151,10 @@ def cluster_stability(
     columns = ["kind", "refit", "n_images", "n_clusters", "share_residual"]
     columns += ["adjusted_rand", "adjusted_mutual_info"]
     table = pd.DataFrame(refits, columns=columns)
-    return Stability(_clusters(labels, table["kind"], np.array(overlaps)), table)
+    clusters = _clusters(labels, table["kind"], np.array(overlaps))
+    numbers = clustering.clusters["cluster"].to_numpy()
+    clusters["cluster"] = numbers[clusters["cluster"]]
+    return Stability(clusters, table)
 
 
 def best_jaccards(
@@ -175,7 +178,7 @@ def best_jaccards(
 
 
 def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
-    """Cluster (from 0, -1 residual) of each row of the clustered embeddings."""
+    """Place in the table of clusters (-1 residual) of each row of the clustered embeddings."""
     check_clustering(clustering)
     ids = pd.Index(clustering.images["image_id"])
     rows = ids.get_indexer(embeddings.images["image_id"])
@@ -188,8 +191,9 @@ def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
         )
     if clustering.clusters.empty:
         raise ImagestrataError("The clustering has no cluster.")
-    clusters: NDArray[np.intp] = clustering.images["cluster"].to_numpy()[rows]
-    return clusters - (clusters > 0)
+    clusters = clustering.images["cluster"].to_numpy()[rows]
+    places: NDArray[np.intp] = pd.Index(clustering.clusters["cluster"]).get_indexer(clusters)
+    return places
 
 
 def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
@@ -231,7 +235,7 @@ def _clusters(
         tables.append(
             pd.DataFrame(
                 {
-                    "cluster": np.arange(1, len(sizes) + 1),
+                    "cluster": np.arange(len(sizes)),
                     "size": sizes,
                     "kind": kind,
                     "jaccard": jaccard.mean(),
