@@ -45,12 +45,12 @@
 #'
 #' With `recluster = TRUE`, all images are clustered anew, and each cluster is paired with at most
 #' one of the clusters before, so that the pairs share as many images as possible (the Hungarian
-#' method). Images that joined the clusters before later do not count. A cluster that shares at least half of its own images, or half of those of its partner,
-#' with it gets its number and its `cluster_name`. All others get new numbers: a number never means
-#' two clusters. `tidy(topics, "renumbered")` shows all overlaps, so that splits and merges are
-#' visible. Results that use the clusters before, and these, move to `replaced/` as with
-#' `overwrite = TRUE`. Without an earlier clustering, or one that has not grown since, `recluster`
-#' has no effect.
+#' method). Images that joined the clusters before later do not count. A cluster that shares at
+#' least half of its own images, or half of those of its partner, with it gets its number and its
+#' `cluster_name`. All others get new numbers: a number never means two clusters. `tidy(topics,
+#' "renumbered")` shows all overlaps, so that splits and merges are visible. Results that use the
+#' clusters before, and these, move to `replaced/` as with `overwrite = TRUE`. Without an earlier
+#' clustering, or one that has not grown since, `recluster` has no effect.
 #'
 #' @references Coifman, R. R. and Lafon, S. (2006). Diffusion maps. *Applied and Computational
 #' Harmonic Analysis* 21(1), 5-30.

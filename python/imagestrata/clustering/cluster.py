@@ -220,12 +220,13 @@ def cluster_images(
 
     *Clustering anew.* With ``recluster=True``, all images are clustered, and each cluster is paired
     with at most one of the clusters before, so that the pairs share as many images as possible
-    (the Hungarian method). Images that joined the clusters before later do not count. A cluster that shares at least half of its own images, or half of
-    those of its partner, with it gets its number and its ``cluster_name``. All others get new
-    numbers: a number never means two clusters. ``Clustering.renumbered`` shows all overlaps, so
-    that splits and merges are visible; it is also stored as ``renumbered.parquet``. Results that
-    use the clusters before, and these, move to ``replaced/`` as with ``overwrite=True``. Without
-    an earlier clustering, or one that has not grown since, ``recluster`` has no effect.
+    (the Hungarian method). Images that joined the clusters before later do not count. A cluster
+    that shares at least half of its own images, or half of those of its partner, with it gets
+    its number and its ``cluster_name``. All others get new numbers: a number never means two
+    clusters. ``Clustering.renumbered`` shows all overlaps, so that splits and merges are visible;
+    it is also stored as ``renumbered.parquet``. Results that use the clusters before, and these,
+    move to ``replaced/`` as with ``overwrite=True``. Without an earlier clustering, or one that
+    has not grown since, ``recluster`` has no effect.
 
     Raises
     ------
