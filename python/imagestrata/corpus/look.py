@@ -197,4 +197,6 @@ PART_ROWS = 16
 
 def tints(picture: Image.Image) -> bytes:
     """Return the mean colours of four fields, which hardly depend on the scale."""
-    return picture.resize((TINTS, TINTS), Image.Resampling.BOX).tobytes()
+    small = picture.reduce(((picture.width + 1) // 2, (picture.height + 1) // 2))
+    fields = (TINTS, TINTS)
+    return (small if small.size == fields else small.resize(fields)).tobytes()

@@ -104,7 +104,7 @@ def shrunk(image: Image.Image, side: int) -> Image.Image:
     if scale >= 1:
         return image
     width, height = (max(1, round(scale * length)) for length in image.size)
-    return image.resize((width, height), Image.Resampling.HAMMING, reducing_gap=1.5)
+    return image.resize((width, height), Image.Resampling.HAMMING, reducing_gap=1.01)
 
 
 def as_jpeg_address(image: Image.Image, side: int) -> str:
