@@ -16,7 +16,7 @@ from ..errors import ImagestrataError, plural, warn
 from ..names import some
 from ..progress import Progress
 from ..provenance import Step, fingerprint, held_result, read_table, step_folder
-from ..validate import check_bool, check_folder
+from ..validate import check_bool, check_folder, check_path
 from ..verbs import public
 from ..wording import arg, quote
 from ..work import open_work
@@ -179,6 +179,12 @@ def _known(folder: Path) -> tuple[Path, pd.DataFrame]:
 
 def _listed(images: Any, home: Path) -> pd.DataFrame:
     """Return the files in ``images`` with their sizes and times."""
+    for one in images if isinstance(images, list | tuple) else ():
+        if isinstance(one, str | os.PathLike) and not check_path("images", one).exists():
+            raise ImagestrataError(
+                f"There is no file or folder {quote(one)}.",
+                "Check the spelling, or give the full path.",
+            )
     rows = []
     for path in list_files(images, skip=home).paths:
         if printable(path) == path:  # else no table can store it

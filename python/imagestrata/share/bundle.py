@@ -23,7 +23,7 @@ from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
 from ..corpus.scan import read_scanned
 from ..corpus.small import longer_side, small_file, small_folder
-from ..corpus.thumbnails import make_thumbnails
+from ..corpus.thumbnails import HEIGHT, make_thumbnails
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
@@ -100,8 +100,6 @@ _NAMING = ("group", "item", "dimension")
 #: Columns that hold ids of images, in any table.
 _IDS = ("image_id", "duplicate_of", "image_a", "image_b")
 
-#: The height at which a gallery shows the small copies of a bundle: the default.
-_HEIGHT = 160
 
 #: The largest number of images on which the attack is measured.
 _ATTACKED = 1000
@@ -692,15 +690,15 @@ def _write_copies(
     for image_id in filter(is_content_hash, images["image_id"].astype(str)):
         target = small_file(made_in, image_id)
         for home in homes:
-            found = small_file(small_folder(home, _HEIGHT), image_id)
+            found = small_file(small_folder(home, HEIGHT), image_id)
             if found.is_file():
                 ensure_folder(target.parent)
                 shutil.copyfile(found, target)
-    made = make_thumbnails(images, made_in, longer_side(_HEIGHT), progress)
+    made = make_thumbnails(images, made_in, longer_side(HEIGHT), progress)
     lost = [one.reason for one in made if isinstance(one, Failed)]
     for image_id, one in zip(images["image_id"], made, strict=True):
         if not isinstance(one, Failed):
-            target = small_file(small_folder(building, _HEIGHT), codes[str(image_id)])
+            target = small_file(small_folder(building, HEIGHT), codes[str(image_id)])
             ensure_folder(target.parent)
             small_file(made_in, one.name).replace(target)
     warn_of(lost, len(images), "copied")
@@ -714,7 +712,7 @@ def _write_gallery(building: Path, warning: str | None) -> None:
     sample = read_sample(building) if (building / "sample.csv").is_file() else None
     clustering = Clustering.load(building)
     image_gallery(
-        clustering, building, sample=sample, thumbnail=_HEIGHT, warning=warning, view=False,
+        clustering, building, sample=sample, thumbnail=HEIGHT, warning=warning, view=False,
         progress=False,
     )  # fmt: skip
     run = read_run(building)
