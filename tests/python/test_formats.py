@@ -283,6 +283,14 @@ def test_pages_are_counted(tmp_path):
         assert n == int(name[-1]), name
 
 
+def test_stray_bytes_between_frames_are_passed_over():
+    later = {"save_all": True, "append_images": [images.picture(seed, (40, 30)) for seed in (2, 3)]}
+    data = images.encode(images.picture(1, (40, 30)), "GIF", **later)
+    second = data.index(b"\0\x2c", 1000) + 1
+    assert count_pages("GIF", data) == 3
+    assert count_pages("GIF", data[:second] + bytes(5) + data[second:]) == 3
+
+
 def test_smaller_copies_of_a_page_are_no_pages():
     """Archives store pictures with smaller copies of them, and masks."""
     frames = [images.picture(seed, (40, 30)) for seed in range(4)]

@@ -73,9 +73,12 @@ def _tiff(data: bytes) -> Iterator[bool]:
 def _gif(data: bytes) -> Iterator[bool]:
     """Yield for each block whether it begins a frame."""
     at = 13 + palette_bytes(data[10])
-    while data[at] in (0x21, 0x2C):
+    while data[at] != 0x3B:  # the end
         frame = data[at] == 0x2C
         yield frame
+        if not frame and data[at] != 0x21:  # programs write stray zeros between blocks
+            at += 1
+            continue
         at += 11 + palette_bytes(data[at + 9]) if frame else 2
         while data[at]:
             yield False

@@ -26,8 +26,8 @@ from ..wording import SAME_CALL, arg, quote, setting, verb
 
 _PACKAGES = (
     "imagestrata", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "torch", "torchvision",
-    "pillow", "opencv-python-headless", "scikit-image", "ImageHash", "safetensors", "umap-learn",
-    "hdbscan",
+    "pillow", "pillow-heif", "opencv-python-headless", "scikit-image", "ImageHash", "safetensors",
+    "umap-learn", "hdbscan",
 )  # fmt: skip
 
 VARIANTS = "variants"
