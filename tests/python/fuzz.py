@@ -20,6 +20,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def originals() -> dict[str, bytes]:
         "tiff 16 colours": tiff(deep, 2),
         "tiff real": encode(real, "TIFF"),
         "tiff real colours": tiff(SHAPE.astype("f4"), 2, sample_format=3),
+        "tiff apart": apart(deep),
         "tiff double": tiff(SHAPE[:, :, 0], sample_format=3),
         "tiff pages": encode(frames[0], "TIFF", **later),
         "tiff exif": turned(shape, 8, "TIFF"),
@@ -106,6 +108,16 @@ def originals() -> dict[str, bytes]:
         "bmp": encode(shape, "BMP"),
         "bmp palette": encode(shape.convert("P"), "BMP"),
     }  # fmt: skip
+
+
+def apart(values: Any) -> bytes:
+    """A TIFF whose bands of 16 bits are stored one after the other."""
+    import tifffile
+
+    buffer = BytesIO()
+    planes = np.moveaxis(values, 2, 0)
+    tifffile.imwrite(buffer, planes, photometric="rgb", planarconfig="separate", metadata=None)
+    return buffer.getvalue()
 
 
 def jpeg2000_16(values: Any) -> bytes:

@@ -187,6 +187,29 @@ def test_real_numbers_are_read_however_they_are_stored(name):
     )
 
 
+@pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
+def test_bands_that_are_stored_apart(dtype):
+    scale = 65535 if dtype == "u2" else 1
+    clear = np.where(SHAPE[:, :, :1] < 0.5, 0.0, 1.0)
+    together = np.rint(SHAPE * scale).astype(dtype) if dtype == "u2" else SHAPE.astype(dtype)
+    four = np.dstack([together, (clear * scale).astype(dtype)])
+    for options in (
+        {}, {"rowsperstrip": 5}, {"tile": (16, 16)}, {"compression": "zlib", "byteorder": ">"},
+        {"bigtiff": True, "rowsperstrip": 8}, {"extratags": [(274, "H", 1, 6, True)]},
+    ):  # fmt: skip
+        apart, mixed = (
+            written(values, planarconfig=kind, **options)
+            for values, kind in ((np.moveaxis(together, 2, 0), "separate"), (together, "contig"))
+        )
+        assert np.array_equal(seen(apart), seen(mixed))
+        assert pixel_hash(decode.decode(apart).exact) == pixel_hash(decode.decode(mixed).exact)
+    bands = np.moveaxis(four, 2, 0)
+    data = written(bands, photometric="rgb", planarconfig="separate", extrasamples=["unassalpha"])
+    assert np.abs(seen(data) - np.where(clear > 0, SHAPE, 1)).max() < 0.01
+    with images.quiet(), pytest.raises(UnreadableImage, match="truncated or damaged"):
+        open_image(data[:-9])
+
+
 def test_signed_and_long_colours_are_read():
     for values in (SHAPE * 32767, (SHAPE - 0.5) * 60000):
         shown = seen(written(values.astype("i2")))

@@ -10,6 +10,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from .directory import Directory
+
 #: Chunks of a PNG that affect its pixels. Those in lower case are removed if damaged.
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
@@ -187,16 +189,8 @@ def bare_webp(data: bytes, orientation: bool) -> bytes:
 def _bare_tiff(data: bytes, orientation: bool) -> bytes:
     """Keep only the tags listed above in the first directory. No other bytes move."""
     del orientation  # it is among the tags that are kept
-    order = "<" if data[:1] == b"I" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    at, width, count = (8, 20, "Q") if big else (4, 12, "H")
-    (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, at)
-    (n,) = struct.unpack_from(order + count, data, start)
-    first = start + struct.calcsize(count)
-    entries = [data[first + width * i : first + width * (i + 1)] for i in range(min(n, 4096))]
-    kept = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] in _TIFF_KEPT]
-    directory = struct.pack(order + count, len(kept)) + b"".join(kept) + bytes(8 if big else 4)
-    return data[:start] + directory + data[start + len(directory) :]
+    directory = Directory(data)
+    return directory.with_entries(entry for entry in directory.entries if entry.tag in _TIFF_KEPT)
 
 
 def _bare_avif(data: bytes, orientation: bool) -> bytes:

@@ -434,7 +434,7 @@ def _weight(image: ImageFile.ImageFile, deep: bool) -> float:
 
     ``test_no_format_takes_more_memory_than_is_stated`` measures it.
     """
-    if isinstance(image, Tiff) and image.for_opencv:
+    if isinstance(image, Tiff) and (image.for_opencv or image.n_planes):
         return -(-image.n_bytes // 3)
     if isinstance(image, WebPImageFile | Avif):
         return 1.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,6 +91,11 @@ def read_deep(
     elif isinstance(image, Jpeg2000) and image.for_opencv:
         values, mode = image.values(), image.mode
         bits = image.bits if image.bits < 16 else None
+    elif isinstance(image, Tiff) and image.n_planes:
+        values, mode = _joined([
+            read_deep(partial(Tiff, image.plane(number)), upright).values
+            for number in range(image.n_planes)
+        ])  # fmt: skip
     elif isinstance(image, Tiff) and image.for_opencv:
         values, mode = _numbers(image, image.values(), bits)
     elif image.mode == "L" or image.mode == "F" or image.mode.startswith("I"):
@@ -127,6 +133,11 @@ def read_deep(
             values = np.ascontiguousarray(values[:, :, :3])
         limits = _stated_limits(image)
     return Deep(values, mode, bits, limits)
+
+
+def _joined(planes: list[NDArray[Any]]) -> tuple[NDArray[Any], str]:
+    values = np.dstack(planes)
+    return values, "RGBA"[: len(planes)] if values.dtype == np.uint16 else "F"
 
 
 def _divided(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:

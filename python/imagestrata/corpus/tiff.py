@@ -6,12 +6,14 @@ import ctypes
 import logging
 from contextlib import suppress
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 from numpy.typing import NDArray
 from PIL import ImageFile, ImagePalette, _imaging
 from PIL.TiffImagePlugin import TiffImageFile
 
+from .directory import Directory
 from .opencv import read_with_opencv
 
 #: libtiff returns values in the machine's byte order, which Pillow respects in some modes only.
@@ -27,6 +29,7 @@ _RGB, _YCBCR = 2, 6
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANES = 256, 257, 258, 262, 277, 284
 _COLORMAP, _EXTRA, _FORMAT = 320, 338, 339
+_STRIPS = (273, 279, 324, 325)
 _APART = 2
 
 #: Sample formats and bits that OpenCV reads: signed and unsigned integers, and real numbers.
@@ -39,10 +42,13 @@ class Tiff(TiffImageFile):
     Pillow does not know double precision, and colours that are real numbers or signed. OpenCV
     decodes them (see :meth:`values`), and turns them upright.
 
-    Separate bands are decoded if they have 8 bits and all belong to the picture itself. With
-    others, Pillow ignores extra bands, reads opacity as brightness, and loses the lower bytes
-    of 16-bit values.
+    Separate bands are decoded if all belong to the picture itself, those of more than 8 bits as
+    pictures of their own (see :meth:`plane`). With others, Pillow ignores extra bands, reads
+    opacity as brightness, and loses the lower bytes of 16-bit values.
     """
+
+    #: The number of bands that are decoded one by one.
+    n_planes = 0
 
     #: Whether OpenCV decodes the picture.
     for_opencv = False
@@ -56,6 +62,10 @@ class Tiff(TiffImageFile):
         photometric = tags.get(_PHOTOMETRIC, 0)
         bands, samples = _BANDS.get(photometric, 1), tags.get(_SAMPLES, 1)
         if tags.get(_PLANES) == _APART and samples > 1:
+            if self._is_apart_and_deep():
+                self.n_planes = samples
+                self._size, self._mode, self.tile = (tags[_WIDTH], tags[_HEIGHT]), "F", []
+                return
             opacity = photometric == _RGB and tags.get(_EXTRA, (0,)) != (0,)
             deep = max(tags.get(_BITS, (8,))) > 8
             if samples > bands + opacity or deep or photometric == _YCBCR:
@@ -85,6 +95,33 @@ class Tiff(TiffImageFile):
                 raise SyntaxError("compression not available") from None
             raise
 
+    def _is_apart_and_deep(self) -> bool:
+        tags = self.tag_v2
+        bits, kinds = {*tags.get(_BITS, (1,))}, {*tags.get(_FORMAT, (1,))}
+        return (
+            tags.get(_PHOTOMETRIC) == _RGB
+            and tags[_SAMPLES] in (3, 4)
+            and len(bits) == len(kinds) == 1
+            and (*kinds, *bits) in {(1, 16), (3, 32), (3, 64)}
+        )
+
+    def plane(self, number: int) -> BytesIO:
+        """Return a TIFF of one of the bands that are stored apart."""
+        assert isinstance(self.fp, BytesIO)
+        directory = Directory(self.fp.getvalue())
+        entries = []
+        for entry in directory.entries:
+            if entry.tag in (_BITS, _FORMAT):
+                entry = directory.some_values(entry, 0, 1)
+            elif entry.tag in (_PHOTOMETRIC, _SAMPLES, _PLANES):
+                entry = directory.with_value(entry, 1)
+            elif entry.tag in _STRIPS:
+                n = entry.n // self.n_planes
+                entry = directory.some_values(entry, n * number, n)
+            if entry.tag != _EXTRA:
+                entries.append(entry)
+        return BytesIO(directory.with_entries(entries))
+
     def _is_for_opencv(self) -> bool:
         tags = self.tag_v2
         bits, samples = tags.get(_BITS, (1,)), tags.get(_SAMPLES, 1)
@@ -99,7 +136,7 @@ class Tiff(TiffImageFile):
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of a pixel of a picture that OpenCV decodes."""
+        """Bytes of a pixel of a picture that Pillow alone does not decode."""
         return int(sum(self.tag_v2[_BITS]) // 8)
 
     def values(self) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from .bare import FRAMES, NO_FRAMES, bare_webp
+from .directory import Directory
 from .pages import palette_bytes
 from .tiff import Tiff
 
@@ -346,15 +347,8 @@ _ORIENTATION = 274
 
 def _with_tag(data: bytes, tag: int, value: int) -> bytes:
     """Return a TIFF whose first directory has another value of a tag that it contains."""
-    order = "<" if data[:1] == b"I" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    at, width, address, count = (8, 20, "Q", "Q") if big else (4, 12, "I", "H")
-    (start,) = struct.unpack_from(order + address, data, at)
-    (n,) = struct.unpack_from(order + count, data, start)
-    stated = bytearray(data)
-    for entry in range(start + struct.calcsize(count), len(data), width)[:n]:
-        found, kind = struct.unpack_from(order + "HH", data, entry)
-        if found == tag:
-            number = {3: "H", 4: "I", 16: "Q"}[kind]
-            struct.pack_into(order + number, stated, entry + (12 if big else 8), value)
-    return bytes(stated)
+    directory = Directory(data)
+    return directory.with_entries(
+        directory.with_value(entry, value) if entry.tag == tag else entry
+        for entry in directory.entries
+    )
