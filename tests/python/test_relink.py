@@ -270,9 +270,7 @@ def test_bad_arguments(project, tmp_path):
     with pytest.raises(ImagestrataError, match="does not exist"):
         relink(tmp_path / "nowhere", project / "images")
     for images in (tmp_path / "gone", [project / "images", tmp_path / "gone"]):
-        with pytest.raises(
-            ImagestrataError, match=r"gone' does not exist|no file or folder .*gone"
-        ):
+        with pytest.raises(ImagestrataError, match=r"gone. does not exist|no file or"):
             relink(project / "run", images)
     with pytest.raises(ImagestrataError, match="lists no images"):
         relink(project / "images", project / "images")
