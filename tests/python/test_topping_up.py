@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from images import write_pictures
 from imagestrata import (
     Embeddings,
     ImagestrataError,
@@ -300,6 +303,24 @@ class TestFolder:
         other = sample_images(clustered(90), seed=7)
         with pytest.raises(ImagestrataError, match="holds a sample with"):
             sample_images(clustered(90), 9, keep=other, out=run)
+
+    def test_the_scan_of_a_run_says_which_files_are_gone(self, tmp_path):
+        photos = write_pictures(tmp_path / "photos", 24)
+        run = tmp_path / "run"
+        given = {"encoder": "hog", "method": "kmeans", "n_clusters": 2, "progress": False}
+        topics = cluster_images(photos, out=run, **given)
+        before = sample_images(topics, 3, out=run)
+        others = topics.images["image_id"].isin(before["image_id"])
+        lost = [before["path"].iloc[0], *topics.images["path"][~others].iloc[:10]]
+        for path in lost:
+            Path(path).unlink()
+        again = cluster_images(photos, out=run, **given)
+        assert len(again.images) == 24
+        sample = sample_images(again, 12, keep=before, out=run)
+        assert {*before["image_id"]} <= {*sample["image_id"]}
+        assert sample["image_id"][sample["gone"]].tolist() == before["image_id"].tolist()[:1]
+        assert sample["N_h"].drop_duplicates().sum() >= 12
+        assert sample["weight_corpus"].sum() == pytest.approx(24)
 
     def test_a_lost_file_is_not_drawn_anew(self, runs):
         clustered, run = runs

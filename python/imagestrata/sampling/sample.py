@@ -12,15 +12,17 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..corpus.located import located
+from ..corpus.scan import read_scanned
 from ..errors import ImagestrataError, plural
 from ..files import damaged
-from ..provenance import Step, fingerprint, part_of, read_run, step_folder
+from ..provenance import Step, fingerprint, held_result, part_of, read_run, step_folder
 from ..tables import check_table, keep_given, read_typed, with_file, with_text_ids
 from ..validate import (
     check_bool,
     check_choice,
     check_idle,
     check_int,
+    check_path,
     check_residual,
     check_seed,
 )
@@ -140,8 +142,9 @@ def sample_images(
     clusters (after clustering anew) cannot be topped up: draw a new one, in which images that
     happen to be drawn again keep their ratings.
 
-    Images whose files are gone (``gone`` is True) stay in the sample and count in ``N_h``, but are
-    not drawn any more: the others of their stratum represent them.
+    Images whose files are gone stay in the sample and count in ``N_h``, but are not drawn any
+    more: the others of their stratum represent them. The scan in ``out`` knows which these are,
+    or a column ``gone`` of the images.
     """
     settings = sample_settings(
         n_per_cluster, budget=budget, allocation=allocation, residual=residual, singles=singles,
@@ -151,6 +154,9 @@ def sample_images(
     waves = given["wave"] if "wave" in given else pd.Series(1, given.index)
     images = keep_given(given.drop(columns="wave", errors="ignore"), _OURS, verb("sample_images"))
     images["wave"] = waves
+    gone: set[str] = set() if "gone" in images else _gone_in(out)
+    if gone:
+        images["gone"] = images["image_id"].isin(gone)
     if keep is not None:
         keep = _check_kept(keep, images)
     clusters = clusters_fingerprint(images)
@@ -403,7 +409,7 @@ def _inputs(
 ) -> str:
     """Fingerprint of the inputs of a sample: clusters, shares, names of columns, kept images."""
     counts = pd.to_numeric(images.sort_values("image_id")[shares]).astype(float)
-    names = sorted(str(name) for name in images if name != "wave")
+    names = sorted(str(name) for name in images if name not in ("wave", "gone"))
     kept = [] if keep is None else [sorted(keep["image_id"].tolist())]
     return fingerprint([clusters, counts.tolist(), names, *kept])
 
@@ -515,6 +521,17 @@ def _gone(images: pd.DataFrame) -> Array:
         return np.zeros(len(images), dtype=bool)
     gone: Array = images["gone"].eq(True).to_numpy(dtype=bool)
     return gone
+
+
+def _gone_in(out: str | os.PathLike[str] | None) -> set[str]:
+    """Ids of the images whose files are gone by the scan in a run folder."""
+    if out is None or held_result(out, "scan") is None:
+        return set()
+    scanned = read_scanned(check_path("out", out))
+    if "gone" not in scanned:
+        return set()
+    everywhere = scanned.groupby("image_id")["gone"].all()
+    return {*everywhere.index[everywhere]}
 
 
 def _number_of(stratum: Any) -> list[int]:
