@@ -10,7 +10,8 @@ tbl_sum.imagestrata_images <- function(x, ...) {
   c(
     "Scanned" = paste0(
       count_of(n$n_files, "file"), ", ", count_of(n$n_images, "distinct image"), ", ",
-      n$n_duplicates, " duplicate, ", n$n_rejected, " rejected"
+      n$n_duplicates, " duplicate, ", n$n_rejected, " rejected",
+      if (n$n_gone > 0) paste0("; ", n$n_gone, " gone")
     ),
     "Run folder" = attr(x, "folder")
   )
@@ -24,7 +25,8 @@ glance.imagestrata_images <- function(x, ...) {
     n_files = nrow(x),
     n_images = sum(x$status == "ok"),
     n_duplicates = sum(x$status == "duplicate"),
-    n_rejected = sum(x$status == "rejected")
+    n_rejected = sum(x$status == "rejected"),
+    n_gone = if ("gone" %in% names(x)) sum(x$gone) else 0L
   )
 }
 

@@ -12,6 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import images
+from commands import call
 from imagestrata import Embeddings, ImagestrataError, embed_images, scan_images
 from imagestrata.corpus import known, look
 from imagestrata.provenance import read_run
@@ -220,3 +221,41 @@ def test_images_that_are_gone_keep_their_vectors(corpus, tmp_path):
     grown = embed_images(corpus, "hog", out=run, progress=False)
     assert len(grown) == 7 and grown.failures.empty
     assert set(first.images["image_id"]) < set(grown.images["image_id"])
+
+
+def test_the_command_line_counts_what_is_gone(corpus, tmp_path):
+    call("scan", corpus, "--out", tmp_path / "run", "-q")
+    (corpus / "011.png").unlink()
+    assert "6 files: 6 distinct images; 1 file is gone" in call(
+        "scan", corpus, "--out", tmp_path / "run", "-q"
+    )
+
+
+@pytest.mark.parametrize("harm", ["cut", "remove"])
+def test_without_the_table_of_files_they_are_looked_at_again(corpus, tmp_path, decodes, harm):
+    before = scan(corpus, tmp_path)
+    del decodes[:]
+    path = tmp_path / "run" / known.FILES
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        path.unlink()
+    add(corpus, 40)
+    (corpus / "011.png").unlink()
+    table = scan(corpus, tmp_path)
+    assert len(decodes) == 6 and len(table) == 7
+    gone = table[table["gone"]]
+    assert gone["image_id"].tolist() == before["image_id"].tolist()[1:2]
+    assert gone["status"].tolist() == ["ok"]
+
+
+def test_near_duplicates_and_growth(corpus, tmp_path):
+    """The one that was kept stays kept, although a near-duplicate comes before it."""
+    before = scan(corpus, tmp_path, near_duplicates=4)
+    images.write_files(corpus, {"000.jpg": images.encode(images.picture(12), "JPEG", quality=95)})
+    table = scan(corpus, tmp_path, near_duplicates=4)
+    assert table["reason"].tolist()[0] == "near-duplicate"
+    assert table["duplicate_of"][0] == before["image_id"][2]
+    (corpus / "012.png").unlink()
+    table = scan(corpus, tmp_path, near_duplicates=4)
+    assert table["duplicate_of"][0] == before["image_id"][2] and table["gone"].sum() == 1

@@ -38,7 +38,7 @@ test_that("tidy, glance and augment give plain tibbles of the contract", {
   }
   expect_equal(tidy(toy_images())$n, c(2, 1, 1))
   expect_equal(glance(toy_images()), tibble::tibble(
-    n_files = 4L, n_images = 2L, n_duplicates = 1L, n_rejected = 1L
+    n_files = 4L, n_images = 2L, n_duplicates = 1L, n_rejected = 1L, n_gone = 0L
   ))
   expect_equal(glance(toy_embeddings())$encoder, "hog")
   expect_equal(tidy(toy_embeddings())$reason, "it changed since the scan")

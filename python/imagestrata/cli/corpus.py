@@ -112,6 +112,7 @@ def _scan_summary(images: pd.DataFrame) -> dict[str, Any]:
         else 0,
         "n_rejected": int(counts.get("rejected", 0)),
         "rejected": rejected.value_counts().to_dict(),
+        "n_gone": int(images["gone"].sum()) if "gone" in images else 0,
     }
 
 
@@ -125,4 +126,6 @@ def scan_lines(images: pd.DataFrame) -> list[str]:
     if found["n_rejected"]:
         reasons = ", ".join(f"{n} {reason}" for reason, n in found["rejected"].items())
         line += f", {found['n_rejected']} rejected ({reasons})"
+    if found["n_gone"]:
+        line += f"; {plural(found['n_gone'], 'file is', 'files are')} gone"
     return [line]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..engine import Engine
+from ..errors import ImagestrataError
 from ..files import Parts
 from ..progress import Progress
 from ..provenance import Step, read_table, version
@@ -109,12 +111,12 @@ def known_looks(step: Step, look: Look) -> pd.DataFrame:
     """Return what earlier scans, finished or not, have found in this run folder."""
     tables, unread = [], _as_frame(LOOKS.empty_table())
     if step.folder is not None:
-        try:
+        # Without this table, or if it is damaged, files are looked at again.
+        with suppress(ImagestrataError, FileNotFoundError):
             table = read_table(step.folder / FILES)
-            tables.append(_as_frame(pa.Table.from_pandas(table, LOOKS, preserve_index=False)))
-            tables[0] = located(tables[0], step.folder, "scan")
-        except FileNotFoundError:
-            pass
+            if {*LOOKS.names} <= {*table}:
+                table = _as_frame(pa.Table.from_pandas(table, LOOKS, preserve_index=False))
+                tables.append(located(table, step.folder, "scan"))
     if step.parts is not None:
         stored = map(step.parts.read, step.parts.numbered())
         begun = [_as_frame(one) for one in stored if one is not None and one.schema == LOOKS]

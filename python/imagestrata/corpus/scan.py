@@ -484,7 +484,7 @@ def _images_table(
     duplicates = find_duplicates(
         usable["image_id"],
         keys,
-        None if max_distance is None else usable["eye"].to_numpy(dtype=np.uint64),
+        None if max_distance is None else usable["eye"].to_numpy(dtype=np.uint64, na_value=0),
         max_distance or 0,
     )
     rows = usable.index.to_numpy()
