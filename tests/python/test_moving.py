@@ -442,6 +442,21 @@ def test_small_copies_stand_for_missing_originals(alone, tmp_path):
     assert "data:image/jpeg" in "".join(path.read_text() for path in export.glob("*.html"))
 
 
+def test_originals_that_come_back_are_used_again(whole):
+    """Also in tables that were written while they were away, on a drive that was not mounted."""
+    away = (whole.parent / "images").rename(whole.parent / "away")
+    variant = whole / "variants" / "two"
+    ims.cluster_images(ims.Embeddings.load(whole), "kmeans", n_clusters=2, out=variant, **QUIET)
+    sample = ims.sample_images(ims.Clustering.load(variant), 2, out=variant)
+    assert all("thumbnails-160" in path for path in sample["path"])
+    away.rename(whole.parent / "images")
+    is_in({"cluster": ims.Clustering.load(variant).images, "sample": read_sample(variant)},
+          whole.parent / "images")  # fmt: skip
+    assert ims.Clustering.load(variant).images["file"].tolist() == [
+        f"{i:03d}.png" for i in range(N)
+    ]
+
+
 def test_nothing_is_computed_from_a_small_copy(alone):
     """Vectors of a small picture would be others."""
     images = ims.Clustering.load(alone).images.assign(status="ok")

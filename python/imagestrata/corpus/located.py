@@ -19,7 +19,7 @@ import pandas as pd
 from ..errors import ImagestrataError
 from ..provenance import find_step, finished_before, read_run, read_table
 from ..tables import with_file
-from .small import small_copies
+from .small import is_small, small_copies
 
 #: An absolute path of Windows: on a drive or on a server.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -233,8 +233,11 @@ def _paths_of_images(
 
 
 def _are_missing(paths: Sequence[Any]) -> bool:
-    """Return whether some of a few files do not exist, or have no path."""
-    return not all(isinstance(path, str) and os.path.lexists(path) for path in _probes(paths))
+    """Return whether some of a few originals do not exist, or have no path."""
+    return not all(
+        isinstance(path, str) and os.path.lexists(path) and not is_small(path)
+        for path in _probes(paths)
+    )
 
 
 def _probes(paths: Sequence[Any]) -> Sequence[Any]:

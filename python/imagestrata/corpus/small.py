@@ -33,8 +33,17 @@ def small_file(folder: Path, name: str) -> Path:
 
 def side_of_copy(image_id: str, path: str) -> int | None:
     """Return the longer side of a small copy that stands for an image, None for an original."""
-    found = _FILE.fullmatch("/".join(re.split(r"[/\\]", path)[-3:]))
+    found = _small(path)
     return longer_side(int(found[1])) if found is not None and found[3] == image_id else None
+
+
+def is_small(path: str) -> bool:
+    """Return whether a path is that of a small copy of some image."""
+    return _small(path) is not None
+
+
+def _small(path: str) -> re.Match[str] | None:
+    return _FILE.fullmatch("/".join(re.split(r"[/\\]", path)[-3:]))
 
 
 def small_copies(run: Path) -> dict[str, str]:
