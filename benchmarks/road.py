@@ -18,6 +18,7 @@ import hashlib
 import importlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -104,6 +105,9 @@ PARTS = {
 #: Parts that wait for a disk.
 WAITING = ("read", "write")
 
+#: Photographs with which one run takes minutes.
+_MANY = 10_000
+
 #: Least longer side of pictures that thumbnails are made of, in pixels.
 THUMBNAIL = 320
 
@@ -125,6 +129,7 @@ def main() -> None:
     with TemporaryDirectory() as out:
         clock = Clock()
         run_road(clock, images, Path(out), arguments.encoder, arguments.weights)
+        told.append(grown(arguments, images, Path(out)))
         limits = measure_limits(clock, files, arguments.encoder, arguments.weights)
     name = "road" if arguments.encoder == DEFAULT_ENCODER else f"road_{arguments.encoder}"
     name = name.replace(":", "_").replace("/", "_")
@@ -164,11 +169,7 @@ def draw_photographs(folder: Path, n: int) -> Path:
     if done.exists():
         return target
     scenes = _scenes(folder / "scenes")
-    grain = np.random.default_rng(0).normal(size=(2, 2048, 2048, 3))
-    grains = {
-        quality: [np.clip(sd * half, 0, 255).astype(np.uint8) for half in grain]
-        for quality, sd in QUALITIES.items()
-    }
+    grains = _grains()
     for start in range(0, n, 1000):
         (target / f"{start // 1000:03d}").mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
@@ -177,6 +178,24 @@ def draw_photographs(folder: Path, n: int) -> Path:
             pass
     done.write_text("drawn by benchmarks/road.py\n")
     return target
+
+
+def draw_more(folder: Path, n: int, more: int) -> Path:
+    """A subfolder with further photographs, which the caller removes."""
+    scenes, grains = _scenes(folder / "scenes"), _grains()
+    place = folder / f"jpegs-{n}" / "added"
+    for number in range(n, n + more):
+        (place / f"{number // 1000:03d}").mkdir(parents=True, exist_ok=True)
+        _draw(place, scenes, grains, number)
+    return place
+
+
+def _grains() -> dict[int, list[NDArray[np.uint8]]]:
+    grain = np.random.default_rng(0).normal(size=(2, 2048, 2048, 3))
+    return {
+        quality: [np.clip(sd * half, 0, 255).astype(np.uint8) for half in grain]
+        for quality, sd in QUALITIES.items()
+    }
 
 
 def _scenes(folder: Path) -> list[NDArray[np.uint8]]:
@@ -422,22 +441,45 @@ def network_alone(encoder: Any, data: Sequence[bytes]) -> float:
     return both_cores(encoder.encode, batches)
 
 
+def grown(arguments: argparse.Namespace, images: Path, out: Path) -> str:
+    """How long the same command takes when a hundredth of new photographs has come."""
+    n, more = arguments.images, max(1, arguments.images // 100)
+    again = _command(Path(__file__).parents[1], images, out, arguments.encoder, arguments.weights)
+    nothing_new = _seconds(again)
+    place = draw_more(arguments.folder, n, more)
+    try:
+        taken = _seconds(again)
+    finally:
+        shutil.rmtree(place)
+    return (
+        f"The same command again takes {nothing_new:.1f} s, and {taken:.1f} s with {more} new "
+        f"photographs among {n:,}, start-up included."
+    )
+
+
+def _command(
+    checkout: Path, images: Path, out: Path, encoder: str, weights: str | None
+) -> Callable[[], Any]:
+    """The command of a checkout, in a process of its own."""
+    typed = ["-m", "imagestrata", "run", str(images), "--out", str(out), "--quiet"]
+    typed += ["--encoder", encoder]
+    typed += [] if weights is None else ["--weights", weights]
+    environment = os.environ | {"PYTHONPATH": str(checkout.resolve() / "python")}
+    return partial(
+        subprocess.run, [sys.executable, *typed], check=True, env=environment,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 def against(checkout: Path, images: Path, encoder: str, weights: str | None) -> str:
     """How many times as long the command of another checkout takes, run in turn with this one."""
     here = Path(__file__).resolve().parents[1]
     seconds: dict[Path, list[float]] = {here: [], checkout.resolve(): []}
-    for _ in range(2):
+    times = 1 if len(list(images.rglob("*.jpg"))) > _MANY else 2
+    for _ in range(times):
         for folder, taken in seconds.items():
             with TemporaryDirectory() as out:
-                typed = ["-m", "imagestrata", "run", str(images), "--out", out, "--quiet"]
-                typed += ["--encoder", encoder]
-                typed += [] if weights is None else ["--weights", weights]
-                environment = os.environ | {"PYTHONPATH": str(folder / "python")}
-                command = partial(
-                    subprocess.run, [sys.executable, *typed], check=True, env=environment,
-                    stdout=subprocess.DEVNULL,
-                )  # fmt: skip
-                taken.append(_seconds(command))
+                taken.append(_seconds(_command(folder, images, Path(out), encoder, weights)))
     now, before = (min(taken) for taken in seconds.values())
     commit = subprocess.run(
         ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"],
@@ -445,7 +487,7 @@ def against(checkout: Path, images: Path, encoder: str, weights: str | None) -> 
     ).stdout.strip()  # fmt: skip
     return (
         f"The whole command takes {now:.0f} s, that of commit {commit} {before:.0f} s: "
-        f"{before / now:.2f} times as long (each twice in turn; the shorter time counts)."
+        f"{before / now:.2f} times as long (each {times} times in turn; the shorter time counts)."
     )
 
 
