@@ -219,7 +219,10 @@ class Parts:
         No other process may write into the folder afterwards.
         """
         self._seen, self._free = {}, 0
-        paths = [*self.folder.glob("*.*.parquet"), *self.folder.glob("[0-9]*/*.*.parquet")]
+        paths = [
+            *self.folder.glob("*.*.parquet"),
+            *self.folder.glob("[0-9][0-9][0-9]*/*.*.parquet"),
+        ]
         for path in sorted(paths):
             self._seen.setdefault(path.name.rsplit(".", 2)[0], []).append(path)
 

@@ -150,3 +150,35 @@ def test_what_a_killed_process_left_of_a_file_goes(tmp_path):
         "scores.csv",
         "tuning.png",
     ]
+
+
+class TestNumberedParts:
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch):
+        monkeypatch.setattr("imagestrata.files.PARTS_PER_FOLDER", 3)
+
+    def test_beyond_a_number_they_are_in_subfolders(self, tmp_path):
+        parts = Parts(tmp_path)
+        names = [parts.append(TABLE) for _ in range(8)]
+        assert names == [f"part-{number:05d}" for number in range(8)]
+        places = [path.parent.name for path in sorted(tmp_path.rglob("*.parquet"))]
+        assert sorted(places) == [*3 * ["001"], *2 * ["002"], *3 * [tmp_path.name]]
+        again = Parts(tmp_path)
+        assert again.numbered() == names
+        for name in names:
+            pd.testing.assert_frame_equal(again.read(name).to_pandas(), TABLE)
+            pd.testing.assert_frame_equal(Parts(tmp_path).read(name).to_pandas(), TABLE)
+
+    def test_a_free_number_is_used_again(self, tmp_path):
+        parts = Parts(tmp_path)
+        names = [parts.append(TABLE) for _ in range(5)]
+        damaged = next(tmp_path.rglob("part-00004.*"))
+        damaged.write_bytes(damaged.read_bytes()[:-1])
+        again = Parts(tmp_path)
+        assert [name for name in again.numbered() if again.read(name) is not None] == names[:4]
+        again.remove("part-00001")
+        assert [again.append(TABLE) for _ in range(3)] == [
+            "part-00001",
+            "part-00004",
+            "part-00005",
+        ]
