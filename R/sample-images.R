@@ -45,8 +45,8 @@
 #' anew) cannot be topped up: draw a new one, in which images that happen to be drawn again keep
 #' their ratings.
 #'
-#' Images whose files are gone stay in the sample and count in `N_h`, but are not drawn any more: the
-#' others of their stratum represent them. The scan in `out` knows which these are, or a column
+#' Images whose files are gone stay in the sample and count in `N_h`, but are not drawn any more:
+#' the others of their stratum represent them. The scan in `out` knows which these are, or a column
 #' `gone` of the images.
 #'
 #' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; `stratum`, the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,7 @@ def fitted(
 ) -> Clustering:
     """The clustering of an estimator, read from ``out`` if it is finished there."""
     inputs = embeddings_fingerprint(embeddings)
+    stored = cache(Clustering.load)
     step = Step(
         out,
         "cluster",
@@ -307,13 +309,13 @@ def fitted(
         inputs=inputs,
         made_from={"embed": inputs},
         overwrite=overwrite,
-        grows=lambda run: _contains(embeddings, run),
+        grows=lambda run: _contains(embeddings, run, stored(run)),
         remake=recluster,
     )
 
     def make() -> Clustering:
         if step.folder is not None and step.grows:
-            return joined(Clustering.load(step.folder), embeddings)
+            return joined(stored(step.folder), embeddings)
         if step.irreplaceable and not overwrite:
             found = step.restored(Clustering.load, _identity)
             if found is not None:
@@ -370,12 +372,12 @@ def _before(step: Step) -> pd.DataFrame:
     return before
 
 
-def _contains(embeddings: Embeddings, run: Path) -> bool:
+def _contains(embeddings: Embeddings, run: Path, clustering: Clustering) -> bool:
     """Whether embeddings contain the images of the clustering in a run, with the same vectors."""
     entry = read_run(run)["steps"]["cluster"]
     if entry["settings"]["method"] not in METHODS:
         return False
-    known = Clustering.load(run).images["image_id"]
+    known = clustering.images["image_id"]
     rows = pd.Index(embeddings.images["image_id"]).get_indexer(known)
     if (rows < 0).any():
         return False
