@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -259,3 +260,9 @@ def test_near_duplicates_and_growth(corpus, tmp_path):
     (corpus / "012.png").unlink()
     table = scan(corpus, tmp_path, near_duplicates=4)
     assert table["duplicate_of"][0] == before["image_id"][2] and table["gone"].sum() == 1
+
+
+def test_many_contents_are_not_sent_to_other_machines():
+    few, many = look.Contents(["a", "b"]), look.Contents(map(str, range(2000)))
+    assert pickle.loads(pickle.dumps(few)) == few
+    assert pickle.loads(pickle.dumps(many)) == set()

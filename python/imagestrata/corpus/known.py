@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ..tables import to_frame
 from ..work import open_work
 from .decode import UnreadableImage, read_scanned
 from .located import located
-from .look import LOOKS, Listed, Look
+from .look import LOOKS, Contents, Listed, Look
 from .reasons import Reason
 
 #: The table of looks in a run folder.
@@ -192,7 +193,7 @@ def look_at(
             tables.append(_as_frame(table))
             for row in found:
                 if row["scale"] is not None:
-                    decoded.setdefault(row["bytes"], set()).add(row["image_id"])
+                    decoded[row["bytes"]].add(row["image_id"])
     known = pd.concat(tables, ignore_index=True)
     rows[new] = np.arange(len(known) - len(new), len(known))
     looks = known.loc[rows, ["path", "image_id", "bytes", "reason"]].reset_index(drop=True)
@@ -213,15 +214,17 @@ def _fresh_rows(files: Files, known: pd.DataFrame) -> NDArray[np.intp]:
     return rows
 
 
-def _decoded(known: pd.DataFrame, sizes: NDArray[np.int64]) -> dict[int, set[str]]:
-    """Return the ids of contents that were decoded, by their size, for some sizes."""
+def _decoded(known: pd.DataFrame, sizes: NDArray[np.int64]) -> defaultdict[int, Contents]:
+    """Return the contents that were decoded, by their size, for some sizes."""
     alike = known[known["bytes"].isin(np.unique(sizes))]
-    ids = alike.groupby(alike["bytes"].astype("int64"))["image_id"]
-    return {size: {*some} for size, some in ids}
+    found: defaultdict[int, Contents] = defaultdict(Contents)
+    for size, image_id in zip(alike["bytes"], alike["image_id"], strict=True):
+        found[int(size)].add(image_id)
+    return found
 
 
 def _blocks(
-    files: Files, new: NDArray[np.intp], decoded: dict[int, set[str]], batch: int
+    files: Files, new: NDArray[np.intp], decoded: defaultdict[int, Contents], batch: int
 ) -> Iterator[Sequence[Sequence[Listed]]]:
     """Yield the files to look at, in blocks of batches.
 
@@ -229,8 +232,8 @@ def _blocks(
     """
 
     def listed(row: int) -> Listed:
-        alike = decoded.get(int(files.sizes[row]), ())
-        return Listed(files.paths[row], int(files.modified[row]), tuple(alike))
+        alike = decoded[int(files.sizes[row])]
+        return Listed(files.paths[row], int(files.modified[row]), alike)
 
     for start in range(0, len(new), PART_SIZE):
         some = [listed(row) for row in new[start : start + PART_SIZE]]

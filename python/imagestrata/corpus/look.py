@@ -92,14 +92,25 @@ class Taker(Protocol):
         """
 
 
+#: Ids that are sent to another machine with a file.
+_MOST_SENT = 1000
+
+
+class Contents(set[str]):
+    """Ids of contents; threads share them, other machines get a copy unless they are many."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Contents, ([*self] if len(self) <= _MOST_SENT else [],)
+
+
 class Listed(NamedTuple):
     """A file to look at."""
 
     path: str
     #: Nanoseconds since 1970; -1 if unknown.
     modified: int
-    #: Ids of files of the same size that were decoded before.
-    known: tuple[str, ...] = ()
+    #: Contents of the same size that were decoded before.
+    known: Contents
 
 
 class Seen(NamedTuple):
