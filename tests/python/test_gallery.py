@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clusterings import draw_images, hand_made
+from images import encode, picture, write_files
 from imagestrata import ImagestrataError, image_gallery
 from imagestrata.corpus import thumbnails
 from imagestrata.explore import gallery as gallery_module
@@ -509,6 +510,22 @@ def test_what_cannot_be_shown_is_grey_with_the_reason(clustering, tmp_path, visi
     wait_until(page, "document.getElementById('large').naturalWidth > 0")
     assert all("ERR_FILE_NOT_FOUND" in complaint for complaint in visit.complaints)
     visit.complaints.clear()
+
+
+@pytest.mark.browser
+def test_formats_that_browsers_do_not_show_have_their_thumbnail(tmp_path, visit):
+    kinds = {"phone.heic": "HEIF", "scan.jp2": "JPEG2000", "web.avif": "AVIF"}
+    drawn = {name: encode(picture(1, (400, 300)), kind) for name, kind in kinds.items()}
+    folder = write_files(tmp_path / "images", drawn)
+    gallery = build(hand_made([str(folder / name) for name in kinds], [1] * 3), tmp_path / "run")
+    page = visit.open(gallery, "#cluster-1")
+    for i, name in enumerate(kinds):
+        visit.tiles().nth(i).click()
+        assert page.locator("#facts a").nth(1).get_attribute("href").endswith(name)
+        if name != "web.avif":
+            page.get_by_text("this is its thumbnail").wait_for()
+        wait_until(page, "document.getElementById('large').naturalWidth > 0")
+        page.keyboard.press("Escape")
 
 
 @pytest.mark.browser
