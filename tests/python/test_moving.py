@@ -488,6 +488,27 @@ def test_the_gallery_follows_images_that_moved_apart(project, tmp_path):
 # ---- without permission to write ----
 
 
+def test_finished_steps_are_read_without_permission_to_write(public_folder, unprivileged):
+    """The script of a colleague, who may read the run folder: all of it is finished."""
+    write_pictures(public_folder / "images", N)
+    run = public_folder / "run"
+
+    def script() -> list[pd.DataFrame]:
+        images = ims.scan_images(public_folder / "images", out=run, **QUIET)
+        embeddings = ims.embed_images(images, "hog", out=run, **QUIET)
+        clustering = ims.cluster_images(embeddings, "kmeans", n_clusters=3, out=run, **QUIET)
+        sample = ims.sample_images(clustering, 2, out=run)
+        packets = ims.assign_annotators(sample, ["a"], n_images=2, out=run)
+        ims.image_gallery(clustering, run, sample=sample, view=False, **QUIET)
+        return [images, embeddings.images, clustering.images, sample, packets]
+
+    first, before = script(), content(run)
+    with unprivileged():
+        for one, other in zip(first, script(), strict=True):
+            pd.testing.assert_frame_equal(one, other)
+    assert content(run) == before
+
+
 def test_reading_needs_no_permission_to_write(project, public_folder, unprivileged, tmp_path):
     """Whatever only reads writes and locks nothing in the run folder; writing says what to do."""
     shutil.copytree(project, public_folder / "project")
@@ -495,7 +516,8 @@ def test_reading_needs_no_permission_to_write(project, public_folder, unprivileg
     (public_folder / "own").mkdir()
     (public_folder / "own").chmod(0o777)
     before = content(run)
-    with unprivileged():
+
+    def read(out: Path) -> None:
         is_in(tables_of(run), public_folder)
         embeddings, clustering = ims.Embeddings.load(run), ims.Clustering.load(run)
         again = ims.cluster_images(embeddings, "kmeans", n_clusters=3, **QUIET)
@@ -503,12 +525,15 @@ def test_reading_needs_no_permission_to_write(project, public_folder, unprivileg
         ims.find_images(clustering)
         sample = ims.sample_images(clustering, 2)
         ims.methods_paragraph(run)
-        ims.plot_montage(clustering, public_folder / "own" / "montage.png")
-        ims.image_gallery(
-            clustering, public_folder / "own" / "page", sample=sample, view=False, **QUIET
-        )
-        ims.share_bundle(run, public_folder / "own" / "bundle")
+        ims.plot_montage(clustering, out / "montage.png")
+        ims.image_gallery(clustering, out / "page", sample=sample, view=False, **QUIET)
+        with pytest.warns(ImagestrataWarning, match="not anonymous"):
+            ims.share_bundle(run, out / "bundle", **QUIET)
+
+    read(tmp_path)  # also loads all libraries, which nobody may read here
+    with unprivileged():
+        read(public_folder / "own")
         with pytest.raises(ims.ImagestrataError, match="No permission to write") as told:
-            ims.sample_images(clustering, 3, out=run / "variants" / "three")
+            ims.sample_images(ims.Clustering.load(run), 3, out=run / "variants" / "three")
     assert "copy this one" in str(told.value)
     assert content(run) == before

@@ -17,6 +17,7 @@ from ..errors import ImagestrataError
 from ..files import Parts, make_folder, refuse_links, write_table
 from ..lock import FolderLock, lock_folder
 from ..steps import step_kinds
+from ..validate import check_path
 from ..wording import arg, quote
 from .replaced import finish_moving, keep_changed, retire_all
 from .run import (
@@ -123,7 +124,7 @@ class Step:
             return
         bases = dict(made_from or {})
         asked = {"settings": plain(settings), "inputs": inputs}
-        self.folder = make_folder(out)
+        self.folder = check_path("out", out)
         around = run_around(self.folder)
         if around is not None:
             check_variant(self.folder)
@@ -131,8 +132,8 @@ class Step:
                 self.folder = around
         has_grown = bool(read_run(self.folder)["steps"].get(name, {}).get("earlier"))
         held = holds(self.folder, name, asked) and not (remake and has_grown)
-        if not held:
-            self._enter(self.folder)
+        if not held:  # a finished step can be read without permission to write
+            self._enter(make_folder(self.folder))
         # Read only now, since another process may have finished a step while it held the lock.
         run = read_run(self.folder)
         old = run["steps"].get(name)
