@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import call
 from images import write_pictures
 from imagestrata import (
     Clustering,
@@ -20,6 +21,7 @@ from imagestrata import (
     sample_images,
 )
 from imagestrata.provenance import read_run
+from imagestrata.sampling.sample import read_sample
 
 #: Two clusters on a line; each has its mean at 0 or 100, and its farthest image 1 away.
 LINE = np.array([[-1.0, 0], [0, 0], [1, 0], [99, 0], [100, 0], [101, 0]])
@@ -234,3 +236,24 @@ class TestFolder:
             page = image_gallery(clustering, run, view=False, progress=False)
         assert "6 images" in page.read_text() and "2 joined later" in page.read_text()
         assert read_run(run)["steps"]["gallery"]["counts"]["images"] == 6
+
+
+def test_the_command_run_grows_and_clusters_anew(tmp_path):
+    photos, run = write_pictures(tmp_path / "photos", 24), tmp_path / "run"
+    command = ("run", photos, "--out", run, "--encoder", "hog", "--method", "kmeans",
+               "--n-clusters", 2, "--quiet")  # fmt: skip
+    call(*command)
+    before = read_sample(run)
+    for path in sorted(write_pictures(tmp_path / "more", 36).iterdir())[24:]:
+        path.rename(photos / f"new-{path.name}")
+    said = call(*command)
+    assert "12 images joined later, 0 of them residual" in said
+    assert f"of which {len(before)} were drawn before" in said
+    grown = Clustering.load(run)
+    assert {*before["image_id"]} < {*read_sample(run)["image_id"]}
+    assert grown.images["added"].sum() == 12
+    with pytest.warns(UserWarning, match="moved to"):
+        call(*command, "--recluster")
+    anew = Clustering.load(run)
+    assert not anew.images["added"].any() and len(anew.renumbered)
+    assert (read_sample(run)["draw"] == 1).all()
