@@ -289,6 +289,8 @@ def content(folder: Path) -> dict[str, Any]:
                 for table in ("trace.parquet", "faces.parquet"):  # compared by their content
                     step.get("sha256", {}).pop(table, None)
             found[name] = run
+        elif path.name == "frames.csv":  # names the frames in full
+            found[name] = path.read_text().replace(str(folder), "")
         elif path.name == "trace.parquet":
             found[name] = pd.read_parquet(path).drop(columns="seconds").to_json()
         elif path.name == "faces.parquet":

@@ -144,9 +144,12 @@ def test_the_order_of_rows_is_no_other_clustering(run):
     clustering = Clustering.load(run)
     turned = clustering.images.iloc[::-1]
     assert len(sample_images(turned, 2, out=run)) == len(read_sample(run))
-    shared = clustering.images.assign(n_copies=7)
-    with pytest.raises(ImagestrataError, match="made from other images or earlier results"):
-        sample_images(shared, 2, out=run)
+    before = read_sample(run)
+    shared = sample_images(clustering.images.assign(n_copies=7), 2, out=run)
+    assert shared["image_id"].tolist() == before["image_id"].tolist(), "copies were added"
+    assert (shared["n_copies"] == 7).all()
+    share = shared["weight_share"] * before["n_copies"] / (7 * before["weight_share"])
+    assert np.allclose(share, 1)
 
 
 # ---- what is replaced takes along what was built on it ----

@@ -202,6 +202,7 @@ def scan_along(
         grows=partial(_are_more, files),
     )  # fmt: skip
     passed_over = dict(sorted(listing.ignored.items()))
+    all_looks: list[pd.DataFrame] = []
 
     def make() -> pd.DataFrame:
         before = _before(step)
@@ -221,18 +222,19 @@ def scan_along(
         _check_usable(frame)
         for kind, n in passed_over.items():
             _log.info("Passed over: %s (%d)", kind, n)
-        if step.folder is not None:
-            write_table(step.folder / FILES, known)
+        all_looks.append(known)
         return _with_extras(frame, listing.extras, before)
 
-    def counts(table: pd.DataFrame) -> dict[str, Any]:
+    def write(table: pd.DataFrame, run: Path) -> dict[str, Any]:
+        write_table(run / FILES, all_looks[0])
+        write_table(run / "images.parquet", table)
         ignored = {"ignored": sum(passed_over.values()), "passed_over": passed_over}
         return _counts(table) | ignored
 
-    return step.table(
+    return step.result(
+        read_scanned,
         make,
-        counts,
-        read=read_scanned,
+        write,
         identity=lambda table: fingerprint(table.loc[table["status"] == "ok", "image_id"].tolist()),
     )
 

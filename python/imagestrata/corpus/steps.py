@@ -5,7 +5,13 @@ from __future__ import annotations
 from ..steps import StepKind
 
 STEPS = (
-    StepKind("scan", "scan_images", "images.parquet", tables=("images.parquet",), waits=True),
+    StepKind(
+        "scan",
+        "scan_images",
+        "images.parquet",
+        tables=("images.parquet", "files.parquet"),
+        waits=True,
+    ),
     StepKind(
         "relink", "relink", "places.parquet", after=("scan",), drawn=("places.parquet",), waits=True
     ),
