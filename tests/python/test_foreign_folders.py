@@ -85,7 +85,7 @@ def test_links_in_a_run_are_refused(run, corpus, mine, name):
         lambda: embed_images(images, "bovw", out=run, overwrite=True, **QUIET),
         lambda: sample_images(Clustering.load(run), 1, out=run, overwrite=True),
     ):
-        with pytest.raises(ImagestrataError, match="is a link|not the file that the step 'scan'"):
+        with pytest.raises(ImagestrataError, match=r"is a link|not the file that the step 'scan'"):
             step()
     assert as_it_was(mine) == before
 
