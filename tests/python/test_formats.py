@@ -336,7 +336,19 @@ def test_settings_of_a_session_stay(monkeypatch):
     monkeypatch.setattr(pillow_heif.options, "DECODE_THREADS", 3)
     open_image(written(PICTURE, "AVIF"))
     assert (AvifImagePlugin.DEFAULT_MAX_THREADS, pillow_heif.options.DECODE_THREADS) == (3, 3)
-    assert "HEIF" not in Image.OPEN, "pillow-heif is not registered with Pillow"
+
+
+def test_pillow_heif_is_not_registered_with_pillow(tmp_path):
+    """In a process of its own, since other libraries (imageio) do register it."""
+    (tmp_path / "a.heic").write_bytes(written(PICTURE, "HEIF"))
+    script = (
+        "import sys\n"
+        "from PIL import Image\n"
+        "from imagestrata.corpus.decode import open_image\n"
+        "open_image(sys.argv[1])\n"
+        "assert 'HEIF' not in Image.OPEN\n"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "a.heic"], check=True)
 
 
 def test_an_installation_without_the_codec_says_so(monkeypatch):

@@ -160,7 +160,7 @@ def test_a_whole_run_in_words(whole):
 
 
 def test_every_step_has_its_sentence():
-    assert {*_SENTENCES, *_TEMPLATES, "gallery"} == {*step_kinds()}
+    assert {*_SENTENCES, *_TEMPLATES, "gallery", "relink"} == {*step_kinds()}
 
 
 @pytest.mark.parametrize(
