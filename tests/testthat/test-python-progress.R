@@ -21,14 +21,15 @@ test_that("the bar shows the pace", {
   local_core(scan_images = function(..., progress) {
     progress("Scanning", 0L, 100L, "")
     progress("Scanning", 40L, 100L, "312 images/s, 0:48 left")
-    Sys.sleep(0.3)
-    progress("Scanning", 41L, 100L, "312 images/s, 0:47 left")
+    # Whether a bar is drawn at once depends on a clock of cli, which some sessions lack.
+    drawn <- environment(environment(progress)$report)
+    cli::cli_progress_update(set = 40, id = drawn$bar, force = TRUE, .envir = drawn$frame)
     encode_table(toy_images())
   })
   withr::local_options(cli.progress_show_after = 0, cli.dynamic = FALSE, cli.ansi = FALSE)
   folder <- withr::local_tempdir()
   shown <- cli::cli_fmt(scan_images(folder), collapse = TRUE, strip_newline = FALSE)
-  expect_match(shown, "Scanning.*4[01]/100 312 images/s, 0:4[78] left")
+  expect_match(shown, "Scanning.*40/100 312 images/s, 0:48 left")
 })
 
 test_that("progress is a flag or a function of one's own", {
