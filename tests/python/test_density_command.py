@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-import warnings
 
 import pandas as pd
-import pytest
 
-from imagestrata import Clustering, cli, draw_demo_corpus
-
-
-@pytest.fixture
-def invoke(monkeypatch, capsys):
-    """Run the command line in this process; gives exit code, output and messages."""
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["imagestrata", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(stopped.value.code or 0), shown.out, shown.err
-
-    return call
+from imagestrata import Clustering, draw_demo_corpus
 
 
 def test_reduce_sweep_and_cluster(invoke, tmp_path):

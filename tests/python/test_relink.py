@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +15,6 @@ from imagestrata import (
     Clustering,
     Embeddings,
     ImagestrataError,
-    cli,
     cluster_images,
     embed_images,
     relink,
@@ -32,22 +28,6 @@ from imagestrata.sampling.sample import read_sample
 
 QUIET = {"progress": False}
 N = 12
-
-
-@pytest.fixture
-def invoke(monkeypatch, capsys):
-    """Run the command line in this process; gives exit code, output and messages."""
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["imagestrata", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(stopped.value.code or 0), shown.out, shown.err
-
-    return call
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from imagestrata import Embeddings, FineTunedModel, cli, draw_demo_corpus
+from imagestrata import Embeddings, FineTunedModel, draw_demo_corpus
 from labelled import draw_labelled
 
 TABLES = ["images.parquet", "clusters.parquet", "clustering.parquet", "trace.parquet"]
@@ -28,23 +27,6 @@ def command(*arguments: object) -> list[str]:
 
 def run_arguments(folder: Path, out: Path) -> list[object]:
     return ["run", folder, "--out", out, "--encoder", "hog", "--quiet"]
-
-
-@pytest.fixture
-def invoke(monkeypatch, capsys):
-    """Run the command line in this process; gives exit code, output and messages."""
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["imagestrata", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        code = stopped.value.code
-        return (0 if code is None else int(code)), shown.out, shown.err
-
-    return call
 
 
 @pytest.fixture(scope="module")
