@@ -39,6 +39,7 @@ _PUBLIC = {
     "explain_labels": "finetune.explain",
     "label_ratings": "finetune.rules",
     "cluster_images": "clustering.cluster",
+    "edit_clusters": "clustering.edit",
     "Clustering": "clustering.clustering",
     "IterativeKMeans": "clustering.iterative",
     "SingleKMeans": "clustering.single",

@@ -13,6 +13,7 @@ from .annotation.ratings import read_ratings as read_ratings
 from .clustering.cluster import cluster_images as cluster_images
 from .clustering.clustering import Clustering as Clustering
 from .clustering.density import DensityClustering as DensityClustering
+from .clustering.edit import edit_clusters as edit_clusters
 from .clustering.iterative import IterativeKMeans as IterativeKMeans
 from .clustering.single import SingleKMeans as SingleKMeans
 from .corpus.faces import crop_faces as crop_faces

@@ -514,6 +514,7 @@ def _as_tables(
             "encoder": dict(embeddings.encoder),
             "width": embeddings.matrix.shape[1],
         },
+        source=embeddings,
     )
 
 

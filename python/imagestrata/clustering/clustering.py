@@ -25,6 +25,7 @@ from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
 from .join import FIRST
+from .ledger import ledger, read_ledger
 from .renumber import overlap_table
 
 if TYPE_CHECKING:
@@ -77,6 +78,12 @@ class Clustering(Shown):
         share (n_shared as a share of either), jaccard (of all images in either), carried (the
         number was carried over). One row per pair that shares images; a cluster that shares none
         has a row without the other one. No rows otherwise.
+    edits : DataFrame
+        The ledger of :func:`edit_clusters`: edit, action, clusters, image_id, into, name, note,
+        editor, applied, reason. No rows if no cluster was edited.
+    source : Embeddings, path or None
+        The vectors of the images, or the run folder in which they are, for
+        :func:`edit_clusters`. It is neither saved nor pickled.
     """
 
     images: pd.DataFrame
@@ -86,6 +93,11 @@ class Clustering(Shown):
     settings: dict[str, Any]
     searches: pd.DataFrame = field(default_factory=partial(search_table, []))
     renumbered: pd.DataFrame = field(default_factory=overlap_table)
+    edits: pd.DataFrame = field(default_factory=ledger)
+    source: Any = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"source": None}
 
     @classmethod
     def from_labels(
@@ -210,13 +222,27 @@ class Clustering(Shown):
         from .base import centroid_distances, nearest_centroids
 
         given = as_embeddings(embeddings)
-        self._check_encoder(given)
+        if not len(self.centroids):
+            raise ImagestrataError("The clustering has no cluster to predict.")
+        check_encoder(self, given)
         matrix = as_rows(given.matrix, self.settings.get("normalize"))
         nearest = nearest_centroids(matrix, self.centroids)
         found = with_file(given.images[["image_id", "path"]])
         found["cluster"] = self.clusters["cluster"].to_numpy()[nearest]
         found["distance"] = centroid_distances(matrix, self.centroids, nearest)
         return found
+
+    def vectors(self) -> Embeddings | None:
+        """The vectors of the images, if :attr:`source` knows them; None otherwise."""
+        from ..embeddings.embeddings import Embeddings
+
+        if not isinstance(self.source, str | os.PathLike):
+            found: Embeddings | None = self.source
+            return found
+        try:
+            return Embeddings.load(self.source)
+        except ImagestrataError:
+            return None
 
     def augment(self, table: pd.DataFrame) -> pd.DataFrame:
         """Join the clustering to a table that names images.
@@ -283,6 +309,10 @@ class Clustering(Shown):
             write_table(folder / "renumbered.parquet", self.renumbered)
         else:
             (folder / "renumbered.parquet").unlink(missing_ok=True)
+        if len(self.edits):
+            write_table(folder / "edits.csv", self.edits)
+        else:
+            (folder / "edits.csv").unlink(missing_ok=True)
         write_json(folder / "clustering.json", self.settings)
 
     @classmethod
@@ -300,6 +330,7 @@ class Clustering(Shown):
             centroids = read_table(folder / "centroids.parquet")
             # Older versions stored no searches.
             searches, overlaps = folder / "searches.parquet", folder / "renumbered.parquet"
+            edits = folder / "edits.csv"
             images = reader("clustering.parquet", "cluster")(folder)
             clusters = read_table(folder / "clusters.parquet")
             if "added" not in images:  # of an older version
@@ -312,6 +343,8 @@ class Clustering(Shown):
                 settings=settings,
                 searches=read_table(searches) if searches.exists() else search_table([]),
                 renumbered=read_table(overlaps) if overlaps.exists() else overlap_table(),
+                edits=read_ledger(edits) if edits.exists() else ledger(),
+                source=folder,
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ImagestrataError):
@@ -356,18 +389,20 @@ class Clustering(Shown):
             found = {row: texts[:n] for row, texts in found.items()}
         return found
 
-    def _check_encoder(self, given: Embeddings) -> None:
-        if not len(self.centroids):
-            raise ImagestrataError("The clustering has no cluster to predict.")
-        ours, theirs = (_identity(encoder) for encoder in (self.settings["encoder"], given.encoder))
-        width = given.matrix.shape[1]
-        if width != self.settings["width"] or (ours and theirs and ours != theirs):
-            raise ImagestrataError(
-                f"The clustering was made from vectors of {self.settings['width']} numbers by "
-                f"{ours or 'an unnamed encoder'}; these have {width}, by "
-                f"{theirs or 'an unnamed encoder'}.",
-                "Embed the images with the same encoder and weights.",
-            )
+
+def check_encoder(clustering: Clustering, given: Embeddings) -> None:
+    """Raise an error unless vectors are of the encoder from which a clustering was made."""
+    ours, theirs = (
+        _identity(encoder) for encoder in (clustering.settings["encoder"], given.encoder)
+    )
+    width = given.matrix.shape[1]
+    if width != clustering.settings["width"] or (ours and theirs and ours != theirs):
+        raise ImagestrataError(
+            f"The clustering was made from vectors of {clustering.settings['width']} numbers by "
+            f"{ours or 'an unnamed encoder'}; these have {width}, by "
+            f"{theirs or 'an unnamed encoder'}.",
+            "Embed the images with the same encoder and weights.",
+        )
 
 
 def joined_later(images: pd.DataFrame) -> str:
