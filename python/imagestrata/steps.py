@@ -41,6 +41,8 @@ class StepKind:
         Results that use it then remain until the new result is known.
     reuses : bool
         Whether the step uses its earlier figures when it runs again.
+    edits : str
+        The step whose result it changes: later steps use the edited result in its place.
     """
 
     name: str
@@ -52,6 +54,7 @@ class StepKind:
     drawn: tuple[str, ...] = ()
     waits: bool = False
     reuses: bool = False
+    edits: str = ""
 
 
 @cache

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples
 
-from imagestrata import Clustering, Embeddings, ImagestrataError, edit_clusters
+from imagestrata import (
+    Clustering,
+    Embeddings,
+    ImagestrataError,
+    cluster_images,
+    edit_clusters,
+    sample_images,
+)
+from imagestrata.provenance import read_run
 
 NAMES = list("abcdefghij")
 
@@ -364,3 +372,91 @@ class TestBadInput:
     def test_not_a_clustering(self):
         with pytest.raises(ImagestrataError, match="cluster_images"):
             edit_clusters(found().images, names={1: "x"})
+
+
+class TestRunFolder:
+    @staticmethod
+    def run(folder) -> tuple[Embeddings, Clustering]:
+        rng = np.random.default_rng(0)
+        matrix = np.repeat(np.eye(5) * 9, 6, axis=0) + rng.normal(size=(30, 5))
+        made = Embeddings.from_arrays(matrix.astype("float32"), [f"i{i:02d}" for i in range(30)])
+        return made, cluster_images(made, "kmeans", n_clusters=5, out=folder)
+
+    def test_edits_are_stored_and_go_on(self, tmp_path):
+        run = tmp_path / "run"
+        made, start = self.run(run)
+        first = edit_clusters(start, names={1: "West"}, merge=[1, 2], out=run)
+        same(Clustering.load(run), first)
+        loaded = Clustering.load(run)
+        with pytest.raises(ImagestrataError, match="does not know the vectors"):
+            edit_clusters(loaded, drop=["i00"], out=run)
+        second = edit_clusters(loaded, made, split={3: 2}, drop=["i00"], out=run)
+        same(Clustering.load(run), second)
+        # The clusters that were found are still there, and are returned with their edits.
+        same(cluster_images(made, "kmeans", n_clusters=5, out=run), second)
+        assert (run / "edits.csv").exists()
+        same(edit_clusters(start, edits=run / "edits.csv"), second)
+        entry = read_run(run)["steps"]["edit"]
+        assert entry["counts"]["n_edits"] == 4 and entry["finished"]
+
+    def test_fewer_edits_need_overwrite(self, tmp_path):
+        run = tmp_path / "run"
+        _, start = self.run(run)
+        first = edit_clusters(start, names={1: "West"}, out=run)
+        edit_clusters(first, drop=[2], out=run)
+        with pytest.raises(ImagestrataError, match="contains other edits"):
+            edit_clusters(start, edits=first.edits, out=run)
+        with pytest.warns(UserWarning, match=r"edits\.csv"):
+            edit_clusters(start, edits=first.edits, out=run, overwrite=True)
+        same(Clustering.load(run), first)
+
+    def test_later_steps_use_the_edited_clusters(self, tmp_path):
+        run = tmp_path / "run"
+        _, start = self.run(run)
+        sample = sample_images(start, n_per_cluster=2, out=run)
+        topics = edit_clusters(start, merge=[1, 2], out=run)
+        assert (run / "sample.csv").exists()
+        # The sample of the clusters before stays, and one of the edited clusters is another one.
+        with pytest.raises(ImagestrataError, match="overwrite"):
+            sample_images(topics, n_per_cluster=2, out=run)
+        pd.testing.assert_frame_equal(sample_images(start, n_per_cluster=2, out=run), sample)
+        with pytest.raises(ImagestrataError, match="edited result"):
+            sample_images(start, n_per_cluster=3, out=run, overwrite=True)
+        with pytest.warns(UserWarning, match=r"sample\.csv"):
+            drawn = sample_images(topics, n_per_cluster=2, out=run, overwrite=True)
+        assert {*drawn["cluster"]} == {*topics.clusters["cluster"]}
+
+    def test_new_images_follow(self, tmp_path):
+        run = tmp_path / "run"
+        made, start = self.run(run)
+        topics = edit_clusters(start, merge=[1, 2], names={1: "Both"}, out=run)
+        more = np.vstack([made.matrix, start.centroids[1]]).astype("float32")
+        grown = Embeddings.from_arrays(more, [*made.images["image_id"], "new"])
+        again = cluster_images(grown, "kmeans", n_clusters=5, out=run)
+        joined = again.images.set_index("image_id").loc["new"]
+        assert joined["cluster"] == 1 and joined["cluster_found"] == 2 and joined["added"]
+        assert joined["cluster_name"] == "Both"
+        pd.testing.assert_frame_equal(again.edits, topics.edits)
+        same(Clustering.load(run), again)
+        np.testing.assert_array_equal(again.centroids, topics.centroids)
+
+    def test_clustering_anew_keeps_names_and_moves_the_ledger(self, tmp_path):
+        run = tmp_path / "run"
+        made, start = self.run(run)
+        edit_clusters(start, merge=[1, 2], names={1: "Both"}, out=run)
+        grown = Embeddings.from_arrays(
+            np.vstack([made.matrix, start.centroids[1]]).astype("float32"),
+            [*made.images["image_id"], "new"],
+        )
+        with pytest.warns(UserWarning, match=r"edits\.csv"):
+            again = cluster_images(grown, "kmeans", n_clusters=5, out=run, recluster=True)
+        assert "Both" in {*again.clusters["cluster_name"]}
+        assert again.edits.empty and Clustering.load(run).edits.empty
+        assert len([*run.glob("replaced/*/edits.csv")]) == 1
+
+    def test_another_clustering_is_refused(self, tmp_path):
+        run = tmp_path / "run"
+        made, _ = self.run(run)
+        other = cluster_images(made, "kmeans", n_clusters=4)
+        with pytest.raises(ImagestrataError, match="another result of the step 'cluster'"):
+            edit_clusters(other, names={1: "x"}, out=run)

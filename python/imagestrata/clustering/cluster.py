@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from ..embeddings.inputs import as_embeddings, embeddings_fingerprint, is_vector
 from ..encoders.registry import DEFAULT_ENCODER
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
-from ..provenance import Step, check_settings, read_run
+from ..provenance import Step, check_settings, editing_of, find_step, read_run
 from ..rows import all_rows_equal
 from ..tables import keep_given, with_file
 from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
 from .base import ClusterEstimator, TableCache, fit_estimator, no_cache
-from .clustering import Clustering, clusters_fingerprint
+from .clustering import Clustering, clusters_fingerprint, load_found
+from .curated import has_edits, with_edits
 from .density import DensityClustering
 from .given import GivenLabels
 from .iterative import IterativeKMeans
@@ -301,7 +303,7 @@ def fitted(
 ) -> Clustering:
     """The clustering of an estimator, read from ``out`` if it is finished there."""
     inputs = embeddings_fingerprint(embeddings)
-    stored = cache(Clustering.load)
+    stored = cache(load_found)
     step = Step(
         out,
         "cluster",
@@ -317,7 +319,7 @@ def fitted(
         if step.folder is not None and step.grows:
             return joined(stored(step.folder), embeddings)
         if step.irreplaceable and not overwrite:
-            found = step.restored(Clustering.load, _identity)
+            found = step.restored(load_found, _identity)
             if found is not None:
                 return found
             raise ImagestrataError(
@@ -347,7 +349,24 @@ def fitted(
             counts["n_carried"] = int(clustering.renumbered["carried"].sum())
         return counts
 
-    return step.result(Clustering.load, make, write, identity=_identity)
+    found = step.result(load_found, make, write, identity=_identity)
+    return found if step.folder is None else followed(found, step.folder, embeddings)
+
+
+def followed(found: Clustering, folder: Path, embeddings: Embeddings) -> Clustering:
+    """The edited clusters if the run contains edits, which follow new images; else the given ones.
+
+    A new image has the cluster into which the one it joined was merged or otherwise changed.
+    """
+    if editing_of(folder, "cluster") is None:
+        return found
+    if has_edits(folder, found):
+        return with_edits(found, folder)
+    from .edit import edit_clusters
+
+    edits = find_step(folder, "edit")[0] / "edits.csv"
+    found = replace(found, source=embeddings)
+    return edit_clusters(found, edits=edits, out=folder)
 
 
 def _identity(clustering: Clustering) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -311,50 +312,24 @@ class Clustering(Shown):
             (folder / "renumbered.parquet").unlink(missing_ok=True)
         if len(self.edits):
             write_table(folder / "edits.csv", self.edits)
-        else:
-            (folder / "edits.csv").unlink(missing_ok=True)
         write_json(folder / "clustering.json", self.settings)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Clustering:
         """Read a clustering that :meth:`save` or ``cluster_images(out=...)`` wrote.
 
+        If the run folder contains edits of its clusters, these are the edited ones.
+
         Raises
         ------
         ImagestrataError
             If a file is missing or damaged.
         """
-        folder = step_folder(check_path("folder", folder), "cluster")
-        try:
-            settings = read_json(folder / "clustering.json")
-            centroids = read_table(folder / "centroids.parquet")
-            # Older versions stored no searches.
-            searches, overlaps = folder / "searches.parquet", folder / "renumbered.parquet"
-            edits = folder / "edits.csv"
-            images = reader("clustering.parquet", "cluster")(folder)
-            clusters = read_table(folder / "clusters.parquet")
-            if "added" not in images:  # of an older version
-                images, clusters = images.assign(**FIRST), clusters.assign(n_added=0)
-            return cls(
-                images=images,
-                clusters=clusters,
-                trace=read_table(folder / "trace.parquet"),
-                centroids=_stack(centroids["centroid"], settings["width"]),
-                settings=settings,
-                searches=read_table(searches) if searches.exists() else search_table([]),
-                renumbered=read_table(overlaps) if overlaps.exists() else overlap_table(),
-                edits=read_ledger(edits) if edits.exists() else ledger(),
-                source=folder,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, ImagestrataError):
-                raise
-            raise damaged(folder / "clustering.json", error) from None
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise ImagestrataError(
-                f"{quote(folder)} contains no clustering: {quote(error.filename)} is missing.",
-                f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
-            ) from None
+        from .curated import has_edits, with_edits
+
+        folder = check_path("folder", folder)
+        found = load_found(folder)
+        return with_edits(found, folder) if has_edits(folder, found) else found
 
     def _parts(self) -> list[Part]:
         line = self.summary.iloc[0]
@@ -388,6 +363,42 @@ class Clustering(Shown):
             n -= 1
             found = {row: texts[:n] for row, texts in found.items()}
         return found
+
+
+def load_found(folder: Path) -> Clustering:
+    """The clusters as they were found, without the edits of a run."""
+    folder = step_folder(folder, "cluster")
+    try:
+        settings = read_json(folder / "clustering.json")
+        centroids = read_table(folder / "centroids.parquet")
+        # Older versions stored no searches.
+        searches, overlaps = folder / "searches.parquet", folder / "renumbered.parquet"
+        edits = folder / "edits.csv"
+        images = reader("clustering.parquet", "cluster")(folder)
+        clusters = read_table(folder / "clusters.parquet")
+        if "added" not in images:  # of an older version
+            images, clusters = images.assign(**FIRST), clusters.assign(n_added=0)
+        return Clustering(
+            images=images,
+            clusters=clusters,
+            trace=read_table(folder / "trace.parquet"),
+            centroids=_stack(centroids["centroid"], settings["width"]),
+            settings=settings,
+            searches=read_table(searches) if searches.exists() else search_table([]),
+            renumbered=read_table(overlaps) if overlaps.exists() else overlap_table(),
+            # In a run folder, edits are a step of their own.
+            edits=read_ledger(edits) if "cluster_found" in images else ledger(),
+            source=folder,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ImagestrataError):
+            raise
+        raise damaged(folder / "clustering.json", error) from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImagestrataError(
+            f"{quote(folder)} contains no clustering: {quote(error.filename)} is missing.",
+            f"Make one with {verb('cluster_images', ..., out=Name('folder'))}.",
+        ) from None
 
 
 def check_encoder(clustering: Clustering, given: Embeddings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +14,22 @@ from numpy.typing import NDArray
 
 from ..engine import open_engine
 from ..errors import ImagestrataError, plural, warn
+from ..provenance import Step, check_base, find_step, fingerprint, remove_drawn
 from ..rows import Rows, as_rows
 from ..tables import id_texts
-from ..validate import check_int, check_seed, check_text
+from ..validate import check_bool, check_int, check_path, check_seed, check_text
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
 from .base import centroid_distances, centroids, inner_silhouettes
-from .clustering import Clustering, check_clustering, check_encoder
+from .clustering import (
+    Clustering,
+    check_clustering,
+    check_encoder,
+    clusters_fingerprint,
+)
+from .curated import store, with_edits
 from .join import FIRST, counted
-from .ledger import RESIDUAL, Edit, Editing, check_edit, read_edits, replay
+from .ledger import RESIDUAL, Edit, Editing, check_edit, read_edits, read_ledger, replay
 from .renumber import overlap_table
 
 if TYPE_CHECKING:
@@ -51,6 +59,8 @@ def edit_clusters(
     note: str | None = None,
     editor: str | None = None,
     seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Clustering:
     """Name, merge, split and drop clusters, and move images, with a record of every edit.
 
@@ -87,6 +97,13 @@ def edit_clusters(
         The person who makes them, for the ledger.
     seed : int, default 0
         Seed of the k-means of ``split``.
+    out : path, optional
+        Run folder with the clustering. The edits are stored there, the ledger as ``edits.csv``, and
+        :meth:`Clustering.load` then returns the edited clusters. Further edits need no
+        ``overwrite``. The clusters that were found stay in the folder.
+    overwrite : bool, default False
+        Replace the edits in ``out`` by others, such as fewer ones. The earlier ledger moves to
+        ``replaced/``.
 
     Returns
     -------
@@ -155,6 +172,11 @@ def edit_clusters(
     """
     clustering = check_clustering(clustering)
     check_seed(seed)
+    overwrite = check_bool("overwrite", overwrite)
+    if out is not None:
+        check_base(
+            check_path("out", out), "cluster", clusters_fingerprint(_as_found(clustering)), "edit"
+        )
     note, editor = check_text("note", note), check_text("editor", editor)
     state = _state(clustering, edits)
     own = clustering.edits
@@ -183,7 +205,66 @@ def edit_clusters(
         )
     _warn_of_same_names(state)
     made = pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
-    return edited(clustering, state, made, vectors)
+    result = edited(clustering, state, made, vectors)
+    return result if out is None else _stored(result, out, overwrite)
+
+
+def _as_found(clustering: Clustering) -> pd.DataFrame:
+    """Images with the numbers of their clusters before all edits."""
+    images = clustering.images
+    column = "cluster_found" if "cluster_found" in images else "cluster"
+    return images[["image_id"]].assign(cluster=images[column])
+
+
+def _stored(clustering: Clustering, out: str | os.PathLike[str], overwrite: bool) -> Clustering:
+    """The edited clustering, written to the run folder of the clusters that were found."""
+    made_from = clusters_fingerprint(_as_found(clustering))
+    edits = read_edits(clustering.edits)
+
+    def goes_on(run: Path) -> bool:
+        """Whether the run contains the first of these edits, or the same ones of fewer images."""
+        held = read_edits(read_ledger(run / "edits.csv"))
+        return len(held) <= len(edits) and all(map(Edit.same, held, edits))
+
+    folder = check_path("out", out)
+    place, entry = find_step(folder, "edit")
+    if entry is not None and not overwrite and not goes_on(place):
+        raise ImagestrataError(
+            f"{quote(place)} contains other edits than the given ones: their ledger is "
+            f"{quote(place / 'edits.csv')}.",
+            f"Read the edited clusters with {verb('Clustering.load', folder)} to go on from them, "
+            f"or replace the edits with {arg('overwrite', True)}.",
+        )
+    step = Step(
+        folder,
+        "edit",
+        {"edits": fingerprint(clustering.edits.astype(str).to_numpy().tolist())},
+        inputs=made_from,
+        made_from={"cluster": made_from},
+        overwrite=overwrite,
+        grows=goes_on,
+        other_settings=True,
+    )
+    assert step.folder is not None
+
+    def write(made: Clustering, run: Path) -> dict[str, int]:
+        store(made, run)
+        remove_drawn(run, "edit")
+        return {
+            "n_edits": made.edits["edit"].nunique(),
+            "n_not_applied": made.edits["edit"][~made.edits["applied"]].nunique(),
+            "n_clusters": len(made.clusters),
+            "n_residual": int((made.images["cluster"] == RESIDUAL).sum()),
+        }
+
+    def read(run: Path) -> Clustering | None:
+        """The edits in the folder are read only to check that their tables are whole."""
+        with_edits(clustering, run)
+        return clustering
+
+    return step.result(
+        read, lambda: clustering, write, identity=lambda made: clusters_fingerprint(made.images)
+    )
 
 
 def edited(
@@ -361,9 +442,11 @@ def _report(table: pd.DataFrame) -> None:
     if lines.empty:
         return
     said = [
-        f"edit {line.edit} ({line.action}{'' if pd.isna(line.clusters) else ' ' + line.clusters}"
-        f"{'' if line.applied else ', not applied'}): {line.reason}"
-        for line in lines.head(_SHOWN).itertuples()
+        f"edit {number} ({action}{'' if pd.isna(which) else f' {which}'}"
+        f"{'' if applied else ', not applied'}): {reason}"
+        for number, action, which, applied, reason in lines.head(_SHOWN)[
+            ["edit", "action", "clusters", "applied", "reason"]
+        ].itertuples(index=False)
     ]
     more = f" ({len(lines) - _SHOWN} more.)" if len(lines) > _SHOWN else ""
     verb_form = "does" if len(lines) == 1 else "do"
@@ -453,7 +536,9 @@ def _splits(given: Any, state: Editing, vectors: _Vectors, seed: int) -> Iterabl
         listed = [parts] if isinstance(parts, str) else [*parts]
         several = listed and all(np.ndim(one) == 1 for one in listed)
         groups = listed if several else [listed]
-        images = [(str(one), i) for i, group in enumerate(groups, 1) for one in group]
+        images: list[tuple[str, int | None]] = [
+            (str(one), i) for i, group in enumerate(groups, 1) for one in group
+        ]
         yield Edit("split", [number], images)
 
 
@@ -559,7 +644,7 @@ def _centers(
     return centers
 
 
-def _names_of(names: pd.Series[Any], clusters: pd.Series[Any]) -> NDArray[Any]:
+def _names_of(names: pd.Series[Any], clusters: pd.Series[Any]) -> Any:
     """The name of each cluster, missing where there is none."""
     found = clusters.map(names) if len(names) else pd.Series([None] * len(clusters))
-    return found.astype("str").where(found.notna(), None).to_numpy(dtype=object)
+    return found.astype("object").astype("str").array

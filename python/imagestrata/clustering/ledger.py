@@ -283,7 +283,9 @@ class Editing:
 
     def _drop(self, edit: Edit) -> tuple[Edit, str]:
         numbers, gone, lost = self._resolved(edit.clusters)
-        rows, missing, reason = np.array([], dtype=np.intp), [], ""
+        rows = np.array([], dtype=np.intp)
+        missing: list[str] = []
+        reason = ""
         if edit.images:
             rows, missing, reason = self._found(edit, needed=not numbers)
         elif not numbers:
@@ -376,7 +378,7 @@ def _lines(number: int, edit: Edit, applied: bool, reason: str) -> list[dict[str
     return [*first, *(line | {"image_id": name, "into": into} for name, into in edit.images)]
 
 
-def ledger(lines: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
+def ledger(lines: Sequence[Mapping[Any, Any]] = ()) -> pd.DataFrame:
     """Lines as a table with fixed column types, also without rows."""
     return pd.DataFrame([*lines], columns=list(EDITS)).astype(EDITS)
 

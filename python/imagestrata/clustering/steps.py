@@ -22,4 +22,14 @@ STEPS = (
         work=("coding-sheet*", "scores.csv"),
         drawn=("keywords.csv", "montage.png", "map.png", "trace.png", "searches.png"),
     ),
+    StepKind(
+        "edit",
+        "edit_clusters",
+        "edited.parquet",
+        after=("cluster",),
+        tables=("edited.parquet", "edited-clusters.parquet", "edited-centroids.parquet"),
+        work=("edits.csv",),
+        drawn=("keywords.csv", "montage.png", "map.png"),
+        edits="cluster",
+    ),
 )

@@ -17,7 +17,7 @@ from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
 from ..progress import Progress
-from ..provenance import Step, bases_have_grown, fingerprint, read_run, version
+from ..provenance import Step, bases_have_grown, edited_since, fingerprint, read_run, version
 from ..sampling.sample import from_sample
 from ..shown import Page
 from ..tables import check_table
@@ -151,7 +151,7 @@ def image_gallery(
         made_from=made_from,
         overwrite=overwrite,
         # The page of a grown clustering replaces the earlier one.
-        grows=lambda run: bases_have_grown(run, "gallery"),
+        grows=lambda run: bases_have_grown(run, "gallery") or edited_since(run, "gallery"),
     )
     assert step.folder is not None
     page = Page(step.folder / "gallery" / "index.html")

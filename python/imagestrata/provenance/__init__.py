@@ -17,10 +17,13 @@ itself.
 
 from __future__ import annotations
 
+from .replaced import remove_drawn
 from .run import (
     bases_have_grown,
     check_base,
     check_settings,
+    edited_since,
+    editing_of,
     find_step,
     fingerprint,
     finished_before,
@@ -43,9 +46,29 @@ from .run import (
 from .step import Step
 
 __all__ = [
-    "Step", "bases_have_grown", "check_base", "check_settings", "find_step", "fingerprint",
-    "finished_before", "held_result", "is_variant",
-    "one_of", "part_of", "plain", "read_run", "read_table",
-    "require_step", "run_of", "step_folder", "table_hashes", "variant_folder", "variants_of",
-    "version", "versions",
+    "Step",
+    "bases_have_grown",
+    "check_base",
+    "check_settings",
+    "edited_since",
+    "editing_of",
+    "find_step",
+    "fingerprint",
+    "finished_before",
+    "held_result",
+    "is_variant",
+    "one_of",
+    "part_of",
+    "plain",
+    "read_run",
+    "read_table",
+    "remove_drawn",
+    "require_step",
+    "run_of",
+    "step_folder",
+    "table_hashes",
+    "variant_folder",
+    "variants_of",
+    "version",
+    "versions",
 ]  # fmt: skip

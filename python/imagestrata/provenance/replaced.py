@@ -13,7 +13,7 @@ from ..files import damaged, make_folder, write_error, write_json
 from ..lock import lock_folder
 from ..steps import step_kinds
 from ..wording import quote
-from .run import made_from, now, read_run, variants_of, version, write_run
+from .run import made_from, now, read_run, results_of, variants_of, version, write_run
 
 REPLACED = "replaced"
 
@@ -44,6 +44,9 @@ def _resting_on(steps: Mapping[str, Any], name: str, same: Set[str | None]) -> l
 
     The results from which a step grew are contained in its latest one. None stands for no result.
     """
+    for step, kind in step_kinds().items():
+        if kind.edits == name and step in steps and steps[step]["made_from"].get(name) in same:
+            same = {*same, *results_of(steps[step])}
     lost: set[str] = set()
     for step in step_kinds():  # each behind the steps that it uses
         if step not in steps or step == name:
@@ -124,6 +127,12 @@ def finish_moving(folder: Path) -> None:
         )
     del run["moving"]
     write_run(folder, run)
+
+
+def remove_drawn(folder: Path, name: str) -> None:
+    """Remove figures and tables that show an earlier result of a step. The folder is locked."""
+    for path in _existing(folder, "drawn", [name]):
+        _remove(path)
 
 
 def keep_changed(folder: Path, path: Path) -> None:

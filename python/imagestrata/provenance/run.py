@@ -150,14 +150,37 @@ def results_of(entry: Mapping[str, Any]) -> list[str]:
     return [*latest, *entry.get("earlier", [])]
 
 
+def editing_of(folder: Path, base: str) -> dict[str, Any] | None:
+    """The entry of the step that edited a result in a run; None if there is none."""
+    names = [kind.name for kind in step_kinds().values() if kind.edits == base]
+    entries = [find_step(folder, name)[1] for name in names]
+    return next((entry for entry in entries if entry is not None and entry["finished"]), None)
+
+
+def usable_results(folder: Path, base: str, held: Mapping[str, Any]) -> list[str]:
+    """The results that steps in a run may use: first the latest, then those before it."""
+    edited = editing_of(folder, base)
+    return [*(results_of(edited) if edited is not None else []), *results_of(held)]
+
+
+def edited_since(folder: Path, name: str) -> bool:
+    """Whether a result that a finished step uses was edited after it finished."""
+    entry = read_run(folder)["steps"][name]
+    edits = [editing_of(folder, base) for base in entry.get("made_from", {})]
+    return any(one is not None and one["finished"] >= (entry["finished"] or "") for one in edits)
+
+
 def bases_have_grown(folder: Path, name: str) -> bool:
     """Whether a step uses earlier results of steps that have grown since, and no replaced ones."""
     newer = []
     for base, given in read_run(folder)["steps"][name].get("made_from", {}).items():
         _, held = find_step(folder, base)
-        if held is None or not held["finished"] or given not in results_of(held):
+        if held is None or not held["finished"]:
             return False
-        newer.append(given != held["result"])
+        results = usable_results(folder, base, held)
+        if given not in results:
+            return False
+        newer.append(given != results[0])
     return any(newer)
 
 
@@ -209,7 +232,7 @@ def require_step(folder: Path, name: str) -> dict[str, Any]:
         )
     for base, given in entry.get("made_from", {}).items():
         _, held = find_step(place, base)
-        known = held is None or "result" not in held or given in results_of(held)
+        known = held is None or "result" not in held or given in usable_results(place, base, held)
         if held is not None and not (held["finished"] and known):
             state = "has been replaced" if held["finished"] else "is being replaced"
             raise ImagestrataError(
@@ -266,7 +289,20 @@ def check_base(folder: Path, base: str, given: str, name: str) -> None:
         The step that uses it.
     """
     place, held = find_step(folder, base)
-    if held is None or given in results_of(held):
+    if held is None:
+        return
+    kind = step_kinds().get(name)
+    edits_it = kind is not None and kind.edits == base
+    edited = None if edits_it else editing_of(folder, base)
+    if edited is not None:
+        if given == edited["result"]:
+            return
+        raise ImagestrataError(
+            f"{quote(place)} holds an edited result of the step {quote(base)}, another than the "
+            f"one given for {quote(name)}: its tables would contradict each other.",
+            f"Read the edited result from the folder, or choose another {arg('out')}.",
+        )
+    if given in results_of(held):
         return
     if not held["finished"]:
         raise ImagestrataError(

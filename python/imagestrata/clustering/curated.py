@@ -1,0 +1,74 @@
+"""The edited clusters in a run folder, beside those that were found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import ImagestrataError
+from ..files import write_table
+from ..provenance import find_step, read_table
+from ..wording import quote, verb
+from .clustering import Clustering, clusters_fingerprint
+from .ledger import read_ledger
+
+#: Columns of images that edits change.
+_CHANGED = ("cluster", "cluster_name", "iteration", "silhouette", "distance", "cluster_found")
+
+
+def store(clustering: Clustering, folder: Path) -> None:
+    """Write what edits changed; the clusters that were found stay as they are."""
+    images = clustering.images[["image_id", *_CHANGED]]
+    width = clustering.centroids.shape[1]
+    vectors = pa.FixedSizeListArray.from_arrays(clustering.centroids.ravel(), width)
+    centroids = pa.table({"cluster": clustering.clusters["cluster"], "centroid": vectors})
+    write_table(folder / "edited.parquet", images)
+    write_table(folder / "edited-clusters.parquet", clustering.clusters)
+    write_table(folder / "edited-centroids.parquet", centroids)
+    write_table(folder / "edits.csv", clustering.edits)
+
+
+def has_edits(folder: Path, found: Clustering) -> bool:
+    """Whether a run contains edits of these clusters, which are finished and have followed them."""
+    place, entry = find_step(folder, "edit")
+    if entry is None:
+        return False
+    if not entry["finished"]:
+        raise ImagestrataError(
+            f"In {quote(place)} the step 'edit' was interrupted.",
+            f"Repeat the call of {verb('edit_clusters')} that made it.",
+        )
+    return bool(entry["inputs"] == clusters_fingerprint(found.images))
+
+
+def with_edits(found: Clustering, folder: Path) -> Clustering:
+    """The clusters that were found, with the edits that the run contains."""
+    place, _ = find_step(folder, "edit")
+    table = read_table(place / "edited.parquet").set_index("image_id")
+    table = table.reindex(found.images["image_id"]).reset_index(drop=True)
+    images = found.images.drop(columns="cluster_name", errors="ignore")
+    for name in ("cluster", "iteration", "silhouette", "distance", "cluster_found"):
+        images[name] = table[name].astype("int64" if name in _WHOLE else "float64").to_numpy()
+    names = table["cluster_name"].astype("object").astype("str")
+    images.insert([*images].index("cluster") + 1, "cluster_name", names.array)
+    clusters = read_table(place / "edited-clusters.parquet")
+    clusters["cluster_name"] = clusters["cluster_name"].astype("object").astype("str")
+    edits = read_ledger(place / "edits.csv")
+    centers = read_table(place / "edited-centroids.parquet")["centroid"]
+    width = found.centroids.shape[1]
+    highest = [int(found.settings.get("highest_number", 0)), *found.clusters["cluster"]]
+    highest += edits["into"].dropna().astype(int).tolist()
+    return replace(
+        found,
+        images=images,
+        clusters=clusters,
+        centroids=np.array(centers.tolist(), dtype=np.float32).reshape(len(centers), width),
+        edits=edits,
+        settings=found.settings | {"highest_number": int(max(highest))},
+    )
+
+
+_WHOLE = ("cluster", "iteration", "cluster_found")
