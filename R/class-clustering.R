@@ -1,7 +1,7 @@
 # A clustering: a tibble of images with their clusters. Its attributes are the tables of clusters,
 # of iterations and of the one-row summary, the centroids and the settings.
 
-new_clustering <- function(sent, folder = NULL) {
+new_clustering <- function(sent, folder = NULL, source = folder) {
   tables <- lapply(sent[["tables"]], decode_table)
   new_object(
     tables[["images"]],
@@ -9,13 +9,15 @@ new_clustering <- function(sent, folder = NULL) {
     tables = tables[intersect(
       c(
         "clusters", "trace", "searches", "summary",
-        if (isTRUE(nrow(tables[["renumbered"]]) > 0)) "renumbered"
+        if (isTRUE(nrow(tables[["renumbered"]]) > 0)) "renumbered",
+        if (isTRUE(nrow(tables[["edits"]]) > 0)) "edits"
       ),
       names(tables)
     )],
     centroids = decode_matrix(sent[["centroids"]]),
     settings = sent[["settings"]],
-    folder = folder
+    folder = folder,
+    source = source
   )
 }
 
@@ -31,6 +33,9 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
     "Joined later" = if (n_added(x) > 0) sub(" joined later", "", joined_later(x)),
     "Carried over" = if (!is.null(attr(x, "tables")[["renumbered"]])) {
       paste0(count_of(sum(tidy(x, "renumbered")$carried), "number"), " of the clusters before")
+    },
+    "Edited" = if (!is.null(attr(x, "tables")[["edits"]])) {
+      count_of(length(unique(tidy(x, "edits")$edit)), "edit")
     },
     "Made by" = paste0(
       line$method, ", ", count_of(line$n_iterations, "iteration"),

@@ -86,8 +86,8 @@ send_argument <- function(x, name, default, call) {
 
 # Arguments that are one text, or TRUE or FALSE, although their default is NULL.
 text_arguments <- c(
-  "allocation", "base_url", "batch_norm", "bias", "by", "encoder", "encoding", "endpoint_url",
-  "engine", "k_criterion", "label", "level", "noise", "normalize", "preset", "profile", "question",
+  "allocation", "base_url", "batch_norm", "bias", "by", "editor", "encoder", "encoding",
+  "endpoint_url", "engine", "k_criterion", "label", "level", "noise", "normalize", "note", "preset", "profile", "question",
   "selection", "sep", "separator", "silhouette", "task", "warning"
 )
 flag_arguments <- c("exact", "weighted")
@@ -184,13 +184,14 @@ send_embeddings <- function(x, name, call) {
 send_clustering <- function(x, call = rlang::caller_env()) {
   check_whole(x, call)
   # Results that an older version saved have no searches.
-  tables <- attr(x, "tables")[c("clusters", "trace", "searches", "renumbered")]
+  tables <- attr(x, "tables")[c("clusters", "trace", "searches", "renumbered", "edits")]
   tables <- c(list(images = x), Filter(Negate(is.null), tables))
   list(
     kind = "clustering",
     tables = lapply(tables, encode_table, call = call),
     centroids = encode_matrix(attr(x, "centroids")),
-    settings = as.character(attr(x, "settings"))
+    settings = as.character(attr(x, "settings")),
+    source = attr(x, "source")
   )
 }
 

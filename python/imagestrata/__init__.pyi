@@ -112,6 +112,7 @@ __all__ = [
     "crop_faces",
     "describe_images",
     "draw_demo_corpus",
+    "edit_clusters",
     "embed_images",
     "embed_text",
     "explain_labels",

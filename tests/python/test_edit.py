@@ -12,14 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples
 
+from commands import call
+from images import write_pictures
 from imagestrata import (
     Clustering,
     Embeddings,
     ImagestrataError,
     cluster_images,
     edit_clusters,
+    embed_images,
     sample_images,
 )
+from imagestrata.clustering.curated import to_edit
 from imagestrata.provenance import read_run
 
 NAMES = list("abcdefghij")
@@ -219,6 +223,13 @@ class TestLedger:
         assert in_letters(topics) == {1: "abcde", -1: "fghij"}
         with pytest.warns(UserWarning, match="do not apply"):
             same(edit_clusters(found(), edits=lines), topics)
+
+    def test_the_same_file_again_changes_nothing(self):
+        first = edit_clusters(found(), names={1: "West"})
+        more = pd.DataFrame({"action": ["merge", "move"], "clusters": ["2 3", "1"]})
+        more["image_id"] = ["", "h"]
+        second = edit_clusters(first, edits=more)
+        same(edit_clusters(second, edits=more), second)
 
 
 class TestOtherClusters:
@@ -460,3 +471,51 @@ class TestRunFolder:
         other = cluster_images(made, "kmeans", n_clusters=4)
         with pytest.raises(ImagestrataError, match="another result of the step 'cluster'"):
             edit_clusters(other, names={1: "x"}, out=run)
+
+    def test_interrupted(self, tmp_path, monkeypatch):
+        run = tmp_path / "run"
+        made, start = self.run(run)
+        made.save(run)
+        first = edit_clusters(start, names={1: "West"}, out=run)
+        file = tmp_path / "more.csv"
+        file.write_text("action,clusters\nmerge,2 3\ndrop,4\n")
+        undisturbed = edit_clusters(first, edits=file)
+
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("imagestrata.clustering.edit.remove_drawn", killed)
+            with pytest.raises(KeyboardInterrupt):
+                edit_clusters(first, edits=file, out=run)
+        with pytest.raises(ImagestrataError, match="was interrupted"):
+            Clustering.load(run)
+        ready = to_edit(run, anew=False)
+        again = edit_clusters(ready, made, edits=file, out=run)
+        same(again, undisturbed)
+        same(Clustering.load(run), undisturbed)
+
+
+def test_the_command(tmp_path):
+    # The command finds vectors in the run folder.
+    folder = tmp_path / "whole"
+    embed_images(write_pictures(tmp_path / "pictures", 24), "hog", out=folder, progress=False)
+    call("cluster", folder, "--method", "kmeans", "--n-clusters", 4, "-q")
+    file = tmp_path / "edits.csv"
+    file.write_text("edit,action,clusters,name\n1,name,1,West\n2,merge,1 2,\n3,drop,9,\n")
+    with pytest.warns(UserWarning, match="There is no cluster 9"):
+        said = call("edit", folder, file, "--editor", "Ada")
+    assert "3 edits, of which 1 do not apply" in said
+    topics = Clustering.load(folder)
+    assert topics.clusters["cluster"].tolist() == [1, 3, 4]
+    assert topics.clusters["cluster_name"].iloc[0] == "West"
+    assert {*topics.edits["editor"]} == {"Ada"}
+    call("edit", folder, file)
+    same(Clustering.load(folder), topics)
+    call("sample", folder, "--n-per-cluster", 2)
+    drawn = pd.read_csv(folder / "sample.csv")
+    assert {*drawn["cluster"]} == {1, 3, 4} and "West" in {*drawn["cluster_name"]}
+    file.write_text("edit,action,clusters,name\n1,name,1,East\n")
+    with pytest.warns(UserWarning, match=r"edits\.csv"):
+        call("edit", folder, file, "--overwrite")
+    assert Clustering.load(folder).clusters["cluster"].tolist() == [1, 2, 3, 4]

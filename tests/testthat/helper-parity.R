@@ -61,6 +61,7 @@ methods_of_classes <- tibble::tribble(
   "`Clustering.clusters`", "`tidy(x)`",
   "`Clustering.trace`", "`tidy(x, \"trace\")`",
   "`Clustering.searches`", "`tidy(x, \"searches\")`",
+  "`Clustering.edits`", "`tidy(x, \"edits\")`",
   "`Clustering.summary`", "`glance(x)`",
   "`Clustering.predict(embeddings)`", "`predict(x, new_data)`",
   "`FineTunedModel.load(folder)`", "`read_model(folder)`",

@@ -29,6 +29,7 @@ import pandas as pd
 import imagestrata
 
 from ..clustering.clustering import rows_of_images
+from ..clustering.ledger import ledger
 from ..errors import ImagestrataError, Worded, plural
 from ..progress import Reporter, State
 from ..verbs import PRODUCTS
@@ -122,8 +123,16 @@ def _receive_rows(sent: Sent) -> Any:
 
 
 def _receive_clustering(sent: Sent) -> Any:
+    tables = {name: decode_table(table) for name, table in sent["tables"].items()}
+    if "edits" in tables:  # a column without values has no type in R
+        tables["edits"] = ledger(tables["edits"].to_dict("records"))
+    for name in ("images", "clusters"):
+        if "cluster_name" in tables[name]:
+            names = tables[name]["cluster_name"].astype("object").astype("str")
+            tables[name]["cluster_name"] = names
     return imagestrata.Clustering(
-        **{name: decode_table(table) for name, table in sent["tables"].items()},
+        **tables,
+        source=sent.get("source"),
         centroids=decode_matrix(sent["centroids"]),
         settings=json.loads(sent["settings"]),
     )

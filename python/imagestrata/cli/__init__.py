@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .app import app, main
-from .clustering import cluster, compare, sweep
+from .clustering import cluster, compare, edit, sweep
 from .corpus import crop_faces, demo, extract_frames, relink, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
@@ -41,6 +41,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (fine_tune, ("fine_tune",), ()),
     (predict, ("predict_labels",), ()),
     (cluster, ("cluster_images",), ("encoder", "weights")),
+    (edit, ("edit_clusters",), ("drop", "merge", "move", "names", "note", "seed", "split")),
     (sweep, ("sweep_clusters",), ()),
     (compare, ("compare_clusterings",), ()),
     (gallery, ("image_gallery", "map_images", "plot_montage"), ("map_images.method",)),

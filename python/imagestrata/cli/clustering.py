@@ -32,6 +32,34 @@ def cluster(run_folder: RunFolder, settings: Settings, name: Name = None) -> Sai
     return clustering_summary(clustering), cluster_line(clustering)
 
 
+def edit(
+    run_folder: RunFolder,
+    edits: Annotated[
+        Path, typer.Argument(help="A CSV file with edits, such as the gallery writes.")
+    ],
+    settings: Settings,
+    name: Name = None,
+) -> Said:
+    """Name, merge, split, move and drop clusters of a run folder, as a CSV file says.
+
+    Edits that the run already has are not applied again. With
+    --overwrite, the edits in the file replace all others: leave out lines to undo them.
+    """
+    from ..clustering.curated import to_edit
+
+    run_folder = placed(run_folder, name)
+    given = settings("edit_clusters", out=run_folder)
+    clustering = to_edit(run_folder, anew=given.get("overwrite", False))
+    edited = imagestrata.edit_clusters(clustering, edits=edits, **given)
+    ledger = edited.edits.drop_duplicates("edit")
+    summary = clustering_summary(edited) | {
+        "n_edits": len(ledger),
+        "n_not_applied": int((~ledger["applied"]).sum()),
+    }
+    line = f"{plural(len(ledger), 'edit')}, of which {summary['n_not_applied']} do not apply"
+    return summary, f"{line}: {run_folder / 'edits.csv'}", cluster_line(edited)
+
+
 def sweep(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Compare numbers of clusters (kmeans), or minimum sizes of a cluster (hdbscan).
 

@@ -27,6 +27,7 @@ HELP = {
     "drop": "Words to leave out.",
     "dropout": "The share of a vector that training sets to 0 before the new layer.",
     "early_stopping": "Stop after this many epochs without a lower validation loss.",
+    "editor": "The person who makes these edits, for the ledger.",
     "encoder": "The encoder that turns images into vectors; `imagestrata doctor` lists all.",
     "encoding": "The encoding of the files, such as latin-1; by default it is detected.",
     "endpoint_url": "Another web address of the service.",

@@ -339,9 +339,14 @@ class Clustering(Shown):
             f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
             f"{plural(line['n_iterations'], 'iteration')}{encoder}){joined_later(self.images)}"
-            f"{self._carried()}",
+            f"{self._carried()}{self._edited()}",
             (self.clusters, "cluster"),
         ]
+
+    def _edited(self) -> str:
+        """Words on the edits of the clusters."""
+        n = self.edits["edit"].nunique()
+        return f"; {plural(n, 'edit')}" if n else ""
 
     def _carried(self) -> str:
         """Words on the numbers that come from an earlier clustering."""

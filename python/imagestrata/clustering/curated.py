@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from ..errors import ImagestrataError
 from ..files import write_table
-from ..provenance import find_step, read_table
-from ..wording import quote, verb
-from .clustering import Clustering, clusters_fingerprint
+from ..provenance import find_step, read_table, require_step
+from ..wording import arg, foreign, quote, verb
+from .clustering import Clustering, clusters_fingerprint, load_found
 from .ledger import read_ledger
 
 #: Columns of images that edits change.
@@ -25,10 +25,11 @@ def store(clustering: Clustering, folder: Path) -> None:
     width = clustering.centroids.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(clustering.centroids.ravel(), width)
     centroids = pa.table({"cluster": clustering.clusters["cluster"], "centroid": vectors})
+    # The ledger is written first: all else follows from it if the process is killed.
+    write_table(folder / "edits.csv", clustering.edits)
     write_table(folder / "edited.parquet", images)
     write_table(folder / "edited-clusters.parquet", clustering.clusters)
     write_table(folder / "edited-centroids.parquet", centroids)
-    write_table(folder / "edits.csv", clustering.edits)
 
 
 def has_edits(folder: Path, found: Clustering) -> bool:
@@ -39,9 +40,23 @@ def has_edits(folder: Path, found: Clustering) -> bool:
     if not entry["finished"]:
         raise ImagestrataError(
             f"In {quote(place)} the step 'edit' was interrupted.",
-            f"Repeat the call of {verb('edit_clusters')} that made it.",
+            f"Repeat {foreign('imagestrata edit')} with the same file, or give the ledger "
+            f"{quote(place / 'edits.csv')} as {arg('edits')} of {verb('edit_clusters')}.",
         )
     return bool(entry["inputs"] == clusters_fingerprint(found.images))
+
+
+def to_edit(folder: Path, *, anew: bool) -> Clustering:
+    """The clusters of a run for further edits; with ``anew``, as they were found."""
+    from .edit import edit_clusters
+
+    require_step(folder, "cluster")
+    place, entry = find_step(folder, "edit")
+    if not anew and (entry is None or entry["finished"]):
+        return Clustering.load(folder)
+    found = load_found(folder)
+    ledger = place / "edits.csv"
+    return found if anew or not ledger.exists() else edit_clusters(found, edits=ledger)
 
 
 def with_edits(found: Clustering, folder: Path) -> Clustering:
@@ -53,7 +68,7 @@ def with_edits(found: Clustering, folder: Path) -> Clustering:
     for name in ("cluster", "iteration", "silhouette", "distance", "cluster_found"):
         images[name] = table[name].astype("int64" if name in _WHOLE else "float64").to_numpy()
     names = table["cluster_name"].astype("object").astype("str")
-    images.insert([*images].index("cluster") + 1, "cluster_name", names.array)
+    images.insert([*images].index("cluster") + 1, "cluster_name", names)
     clusters = read_table(place / "edited-clusters.parquet")
     clusters["cluster_name"] = clusters["cluster_name"].astype("object").astype("str")
     edits = read_ledger(place / "edits.csv")

@@ -92,9 +92,9 @@ def edit_clusters(
         A ledger whose edits are applied first: a CSV file, a table such as ``Clustering.edits``, or
         the edited clustering itself, see Notes.
     note : str, optional
-        A note on the edits of this call, for the ledger.
+        A note on the edits of this call, for the ledger. Notes in ``edits`` stay.
     editor : str, optional
-        The person who makes them, for the ledger.
+        The person who makes them, for the ledger. Editors in ``edits`` stay.
     seed : int, default 0
         Seed of the k-means of ``split``.
     out : path, optional
@@ -171,7 +171,7 @@ def edit_clusters(
     [[1, 'name', '3', 'Dogs'], [2, 'merge', '1 2', 'Cats']]
     """
     clustering = check_clustering(clustering)
-    check_seed(seed)
+    seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
     if out is not None:
         check_base(
@@ -183,7 +183,9 @@ def edit_clusters(
     first = int(own["edit"].max()) + 1 if len(own) else 1
     tables = [own]
     if edits is not None:
-        found = _further(read_edits(_ledger_of(edits)), own)
+        found = _further(read_edits(_ledger_of(edits)), own, state)
+        for edit in found:
+            edit.note, edit.editor = edit.note or note, edit.editor or editor
         tables.append(replay(state, found, first))
         _report(tables[-1])
         first += len(found)
@@ -417,16 +419,23 @@ def _ledger_of(edits: Any) -> Any:
     return edits.edits
 
 
-def _further(given: list[Edit], own: pd.DataFrame) -> list[Edit]:
+def _further(given: list[Edit], own: pd.DataFrame, state: Editing) -> list[Edit]:
     """The edits of a ledger without those that the clustering has already."""
     if own.empty:
         return given
     done = read_edits(own)
+    for edit in given:
+        rows, place = state.rows(edit)
+        for row, i in zip(rows, place, strict=True):
+            edit.images[i] = (str(state.ids[row]), edit.images[i][1])
     common = 0
     while common < min(len(given), len(done)) and given[common].same(done[common]):
         common += 1
     if common == len(done):
         return given[common:]
+    # The same file again, of edits that were made to a clustering with edits.
+    if len(given) < len(done) and all(map(Edit.same, done[len(done) - len(given) :], given)):
+        return []
     if common and common == len(given):
         raise ImagestrataError(
             f"The clustering has the {plural(len(given), 'edit')} of {arg('edits')} already, and "
