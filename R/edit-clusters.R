@@ -54,8 +54,8 @@
 #' give fewer rows to the clustering before all edits. If a clustering was edited by the first edits
 #' of the ledger, only the others are applied.
 #'
-#' **Replay on new clusters.** After `cluster_images(recluster = TRUE)`, a number that no cluster has
-#' any longer means the cluster that has at least half of its images. For any other clustering of
+#' **Replay on new clusters.** After `cluster_images(recluster = TRUE)`, a number that no cluster
+#' has any longer means the cluster that has at least half of its images. For any other clustering of
 #' the same images, give the edited clustering as `edits`: each number then means the cluster with
 #' at least half of the images of the cluster that had it. Edits that no longer apply stay in the
 #' ledger with `applied = FALSE` and the reason, and a warning lists them.
@@ -91,7 +91,9 @@ edit_clusters <- function(clustering,
     merge = send_merge(merge),
     split = send_by_cluster(split, "split"),
     move = send_by_cluster(move, "move"),
-    drop = if (!is.null(drop)) send_json(unname(lapply(as.list(drop), jsonlite::unbox)), digits = NA),
+    drop = if (!is.null(drop)) {
+      send_json(unname(lapply(as.list(drop), jsonlite::unbox)), digits = NA)
+    },
     edits = if (inherits(edits, "imagestrata_clustering")) {
       send_clustering(edits)
     } else if (!is.null(edits)) {

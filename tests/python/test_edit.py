@@ -22,6 +22,7 @@ from imagestrata import (
     edit_clusters,
     embed_images,
     sample_images,
+    score_clustering,
 )
 from imagestrata.clustering.curated import to_edit
 from imagestrata.provenance import read_run
@@ -423,9 +424,9 @@ class TestRunFolder:
 
     def test_later_steps_use_the_edited_clusters(self, tmp_path):
         run = tmp_path / "run"
-        _, start = self.run(run)
+        made, start = self.run(run)
         sample = sample_images(start, n_per_cluster=2, out=run)
-        topics = edit_clusters(start, merge=[1, 2], out=run)
+        topics = edit_clusters(start, split={1: 2}, embeddings=made, out=run)
         assert (run / "sample.csv").exists()
         # The sample of the clusters before stays, and one of the edited clusters is another one.
         with pytest.raises(ImagestrataError, match="overwrite"):
@@ -436,6 +437,59 @@ class TestRunFolder:
         with pytest.warns(UserWarning, match=r"sample\.csv"):
             drawn = sample_images(topics, n_per_cluster=2, out=run, overwrite=True)
         assert {*drawn["cluster"]} == {*topics.clusters["cluster"]}
+
+    def test_a_sample_follows_merged_clusters(self, tmp_path):
+        run = tmp_path / "run"
+        _, start = self.run(run)
+        sample = sample_images(start, n_per_cluster=2, out=run)
+        topics = edit_clusters(start, merge=[1, 2], names={1: "Both"}, out=run)
+        drawn = sample_images(topics, n_per_cluster=2, out=run)
+        held = ["stratum", "N_h", "n_h", "inclusion_probability", "weight_corpus", "weight_share"]
+        one, other = (each.set_index("image_id").sort_index()[held] for each in (drawn, sample))
+        pd.testing.assert_frame_equal(one, other)
+        assert {*drawn["image_id"]} == {*sample["image_id"]}
+        assert drawn["cluster"].value_counts().to_dict() == {1: 4, 3: 2, 4: 2, 5: 2}
+        assert drawn["weight_corpus"].tolist() == [3.0] * 10
+        both = drawn[drawn["cluster"] == 1]
+        assert both["weight_cluster"].tolist() == [3 / 12] * 4
+        assert {*both["stratum"]} == {"w1c1", "w1c2"} and {*both["cluster_name"]} == {"Both"}
+        pd.testing.assert_frame_equal(sample_images(topics, n_per_cluster=2, out=run), drawn)
+        # It can be topped up, in the strata of the draw.
+        more = sample_images(topics, n_per_cluster=3, keep=drawn)
+        assert len(more) == 15 and more["cluster"].value_counts()[1] == 6
+        assert {*more["n_h"]} == {3} and {*drawn["image_id"]} < {*more["image_id"]}
+
+    def test_weights_of_merged_strata_are_unbiased(self):
+        sizes = [40, 10, 10]
+        rng = np.random.default_rng(1)
+        matrix = np.repeat(np.eye(3) * 9, sizes, axis=0) + rng.normal(size=(60, 3))
+        names = [f"i{i:02d}" for i in range(60)]
+        labels = np.repeat([1, 2, 3], sizes)
+        start = Clustering.from_labels(
+            Embeddings.from_arrays(matrix.astype("float32"), names), labels
+        )
+        topics = edit_clusters(start, merge=[1, 2])
+        value = pd.Series(rng.normal(size=60) + 5 * (labels == 2), names)
+        truth = value[(topics.images.set_index("image_id")["cluster"] == 1)[names]].mean()
+        means = []
+        for seed in range(150):
+            before = sample_images(start, n_per_cluster=4, seed=seed)
+            drawn = sample_images(topics, n_per_cluster=4, seed=seed, keep=before)
+            both = drawn[drawn["cluster"] == 1]
+            assert both["weight_cluster"].sum() == pytest.approx(1)
+            means.append((both["weight_cluster"] * both["image_id"].map(value)).sum())
+        assert abs(np.mean(means) - truth) < 3 * np.std(means) / np.sqrt(len(means))
+
+    def test_a_sample_that_represents_other_clusters_is_refused(self):
+        _, start = TestRunFolder.run(None)
+        before = sample_images(start, n_per_cluster=2)
+        moved = edit_clusters(start, move={1: ["i29"]})
+        with pytest.raises(ImagestrataError, match="divided cluster"):
+            sample_images(moved, n_per_cluster=2, keep=before)
+        fewer = before[before["cluster"] != 2]
+        merged = edit_clusters(start, merge=[1, 2])
+        with pytest.raises(ImagestrataError, match="none were drawn, to cluster 1"):
+            sample_images(merged, n_per_cluster=2, keep=fewer)
 
     def test_new_images_follow(self, tmp_path):
         run = tmp_path / "run"
@@ -519,3 +573,23 @@ def test_the_command(tmp_path):
     with pytest.warns(UserWarning, match=r"edits\.csv"):
         call("edit", folder, file, "--overwrite")
     assert Clustering.load(folder).clusters["cluster"].tolist() == [1, 2, 3, 4]
+
+
+def test_judged_pairs_are_scored_against_the_edited_clusters():
+    pairs = pd.DataFrame(
+        {
+            "pair_id": ["1", "2", "3"],
+            "image_a": ["a", "d", "a"],
+            "image_b": ["b", "f", "d"],
+            "judgement": [1, 1, 0],
+            "stratum": "all",
+            "probability": 1.0,
+        }
+    )
+
+    def recall(clustering):
+        scores = score_clustering(clustering, pairs, n_boot=10).set_index("measure")
+        return scores.loc["recall", "estimate"].iloc[0]
+
+    assert recall(found()) == 0.5
+    assert recall(edit_clusters(found(), merge=[2, 3])) == 1.0

@@ -137,6 +137,14 @@ def sample_images(
       a first stratum. ``n_per_cluster`` and ``budget`` refer to first strata; a cluster
       without an image in ``keep`` is one.
 
+    *After edits.* A sample that was drawn before :func:`edit_clusters` merged or dropped whole
+    clusters is kept as well (``keep``, or the sample in ``out``): ``stratum``, ``N_h``, ``n_h``
+    and probabilities remain those of the draw, ``cluster`` is the edited one, and
+    ``weight_cluster`` is ``weight_corpus`` divided by the size of the edited cluster, so that the
+    weighted mean of each merged cluster remains unbiased. If edits divided a cluster from which
+    images were drawn, or joined images that could not be drawn to one, the sample is refused: draw
+    anew.
+
     Estimates weighted by ``weight_corpus`` are therefore unbiased for all images, and
     :func:`rating_means` computes standard errors within these strata. A sample of *other*
     clusters (after clustering anew) cannot be topped up: draw a new one, in which images that
@@ -158,7 +166,7 @@ def sample_images(
     if gone:
         images["gone"] = images["image_id"].isin(gone)
     if keep is not None:
-        keep = _check_kept(keep, images)
+        keep = _of_these(keep, images)
     clusters = clusters_fingerprint(images)
     step = Step(
         out,
@@ -174,7 +182,7 @@ def sample_images(
     def make() -> pd.DataFrame:
         kept = keep
         if step.folder is not None and step.grows:
-            stored = _check_kept(read_sample(step.folder), images)
+            stored = _of_these(read_sample(step.folder), images)
             kept = stored if keep is None or len(stored) > len(keep) else keep
         elif kept is None and step.irreplaceable and not overwrite:
             found = step.restored(read_sample, sample_fingerprint)
@@ -186,7 +194,10 @@ def sample_images(
                 f"Restore the file, give the sample as {arg('keep')}, or use "
                 f"{arg('overwrite', True)} to draw anew.",
             )
-        return _sample(images, settings, shares, kept)
+        if kept is None or _is_of(kept, images):
+            return _sample(images, settings, shares, kept)
+        strata = images.assign(cluster=images["cluster_found"])
+        return _with_edits(_sample(strata, settings, shares, kept), images)
 
     def counts(sample: pd.DataFrame) -> dict[str, Any]:
         n_clusters = sample["cluster"].nunique()
@@ -333,10 +344,79 @@ def _holds_part(run: Path, images: pd.DataFrame, keep: pd.DataFrame | None) -> b
             )
         return True
     try:
-        _check_kept(stored, images)
+        _of_these(stored, images)
     except ImagestrataError:
         return False
     return True
+
+
+def _is_of(keep: pd.DataFrame, images: pd.DataFrame) -> bool:
+    """Whether the strata of a checked sample are these clusters, not those before edits."""
+    now = images.set_index(images["image_id"].astype(str))["cluster"].reindex(keep["image_id"])
+    sizes = keep["cluster"].map(images["cluster"].value_counts())
+    whole = keep.drop_duplicates(["cluster", "wave"]).groupby("cluster")["N_h"].sum()
+    same = now.astype(str).to_numpy() == keep["cluster"].astype(str).to_numpy()
+    return bool(same.all() and (keep["cluster"].map(whole) <= sizes).all())
+
+
+def _of_these(given: Any, images: pd.DataFrame) -> pd.DataFrame:
+    """Check a sample of these images; one from before the edits has the clusters of its draw."""
+    if "cluster_found" not in images:
+        return _check_kept(given, images)
+    try:
+        return _check_kept(given, images)
+    except ImagestrataError as error:
+        found = images.set_index(images["image_id"].astype(str))["cluster_found"]
+        known = isinstance(given, pd.DataFrame) and "image_id" in given
+        if not known or not given["image_id"].astype(str).isin(found.index).all():
+            raise
+        drawn = given.assign(cluster=given["image_id"].astype(str).map(found))
+        try:
+            keep = _check_kept(drawn, images.assign(cluster=images["cluster_found"]))
+        except ImagestrataError:
+            raise error from None
+    _check_nested(keep, images)
+    return keep
+
+
+def _check_nested(keep: pd.DataFrame, images: pd.DataFrame) -> None:
+    """Refuse a sample from before edits that divided its strata, or joined others to them."""
+    pairs = images[["cluster_found", "cluster"]].drop_duplicates()
+    drawn = pairs["cluster_found"].isin(keep["cluster"])
+    divided = pairs[drawn & pairs["cluster_found"].duplicated(keep=False)]
+    covered = pairs[pairs["cluster"].isin(pairs["cluster"][drawn]) & ~drawn]
+    if len(divided):
+        number = divided["cluster_found"].iloc[0]
+        what = f"The edits divided cluster {number}, from which the sample was drawn"
+    elif len(covered):
+        row = covered.iloc[0]
+        what = (
+            f"The edits joined images of cluster {row['cluster_found']}, from which none were "
+            f"drawn, to cluster {row['cluster']}"
+        )
+    else:
+        return
+    raise ImagestrataError(
+        f"{what}: its weights do not represent the edited clusters.",
+        f"Draw a new sample from these, with {arg('overwrite', True)} or another {arg('out')}; "
+        "ratings of images that are drawn again can be used.",
+    )
+
+
+def _with_edits(sample: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """A sample that was drawn before the edits, with the clusters after them.
+
+    Strata, and the probabilities in them, are those of the draw. ``weight_cluster`` divides the
+    corpus weight by the size of the edited cluster.
+    """
+    now = images.set_index("image_id")["cluster"]
+    sizes = images["cluster"].value_counts()
+    sample = sample.assign(cluster=sample["image_id"].map(now).to_numpy())
+    sample["weight_cluster"] = sample["weight_corpus"] / sample["cluster"].map(sizes)
+    last = sample["cluster"] == -1
+    order = ["_last", "cluster", "wave", "stratum", "image_id"]
+    sample = sample.assign(_last=last).sort_values(order, kind="stable", ignore_index=True)
+    return sample.drop(columns="_last")
 
 
 def with_draws(sample: pd.DataFrame) -> pd.DataFrame:
