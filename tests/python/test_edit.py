@@ -21,6 +21,7 @@ from imagestrata import (
     cluster_images,
     edit_clusters,
     embed_images,
+    methods_paragraph,
     sample_images,
     score_clustering,
 )
@@ -458,6 +459,22 @@ class TestRunFolder:
         more = sample_images(topics, n_per_cluster=3, keep=drawn)
         assert len(more) == 15 and more["cluster"].value_counts()[1] == 6
         assert {*more["n_h"]} == {3} and {*drawn["image_id"]} < {*more["image_id"]}
+
+    def test_the_paragraph_for_the_paper(self, tmp_path):
+        _, start = self.run(tmp_path / "run")
+        edit_clusters(start, names={1: "a", 3: "b"}, merge=[1, 2], out=tmp_path / "run")
+        assert (
+            "The clusters were edited by hand (2 names, 1 merge), which gave 4 clusters and 0 "
+            "images in none; a ledger records every edit."
+        ) in methods_paragraph(tmp_path / "run")
+
+    def test_variants(self, tmp_path):
+        run = tmp_path / "run"
+        _, start = self.run(run)
+        one = edit_clusters(start, merge=[1, 2], out=run)
+        other = edit_clusters(start, drop=[4], out=run / "variants" / "dropped")
+        same(Clustering.load(run), one)
+        same(Clustering.load(run / "variants" / "dropped"), other)
 
     def test_weights_of_merged_strata_are_unbiased(self):
         sizes = [40, 10, 10]

@@ -71,6 +71,7 @@ STEPS = {
     "scan again": "assign",
     "embed again": "assign",
     "cluster again": "assign",
+    "edit": "assign",
     "sample again": "assign",
     "scan a few": None,
     "describe": "scan a few",
@@ -152,6 +153,7 @@ class World:
                 *("cluster", out, "--method", "kmeans", "--n-clusters", 4),
                 *("--overwrite", "-q"),
             ],
+            "edit": ["edit", out, out.parent / "edits.csv"],
             "sample again": ["sample", out, "--n-per-cluster", 2, "--overwrite"],
             "describe": ["describe", out, "--model", "m", "--base-url", self.model.url, "-q"],
             "embed-text": ["embed-text", out, "--encoder", "m", "--base-url", self.model.url, "-q"],
@@ -296,7 +298,8 @@ def states(world, tmp_path_factory) -> dict[str, State]:
 
 
 def judge(out: Path) -> None:
-    """Somebody's answers to the pairs of a run, where it has some, and a small grid."""
+    """Somebody's answers to the pairs of a run, where it has some, a small grid, and edits."""
+    (out.parent / "edits.csv").write_text("action,clusters,name\nmerge,1 2,\nname,1,Both\n")
     if (out / "pairs.csv").exists():
         pairs = pd.read_csv(out / "pairs.csv")
         answers = pairs[["pair_id"]].assign(annotator="a", judgement=[1, 0] * (len(pairs) // 2))

@@ -392,7 +392,7 @@ def load_found(folder: Path) -> Clustering:
             searches=read_table(searches) if searches.exists() else search_table([]),
             renumbered=read_table(overlaps) if overlaps.exists() else overlap_table(),
             # In a run folder, edits are a step of their own.
-            edits=read_ledger(edits) if "cluster_found" in images else ledger(),
+            edits=read_ledger(edits) if "cluster_found" in images and edits.exists() else ledger(),
             source=folder,
         )
     except (KeyError, TypeError, ValueError) as error:

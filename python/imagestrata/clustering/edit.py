@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..engine import open_engine
 from ..errors import ImagestrataError, plural, warn
-from ..provenance import Step, check_base, find_step, fingerprint, remove_drawn
+from ..provenance import Step, check_base, fingerprint, read_run, remove_drawn
 from ..rows import Rows, as_rows
 from ..tables import id_texts
 from ..validate import check_bool, check_int, check_path, check_seed, check_text
@@ -29,7 +29,7 @@ from .clustering import (
 )
 from .curated import store, with_edits
 from .join import FIRST, counted
-from .ledger import RESIDUAL, Edit, Editing, check_edit, read_edits, read_ledger, replay
+from .ledger import ACTIONS, RESIDUAL, Edit, Editing, check_edit, read_edits, read_ledger, replay
 from .renumber import overlap_table
 
 if TYPE_CHECKING:
@@ -229,11 +229,11 @@ def _stored(clustering: Clustering, out: str | os.PathLike[str], overwrite: bool
         return len(held) <= len(edits) and all(map(Edit.same, held, edits))
 
     folder = check_path("out", out)
-    place, entry = find_step(folder, "edit")
-    if entry is not None and not overwrite and not goes_on(place):
+    own = "edit" in read_run(folder)["steps"] and (folder / "edits.csv").exists()
+    if own and not overwrite and not goes_on(folder):
         raise ImagestrataError(
-            f"{quote(place)} contains other edits than the given ones: their ledger is "
-            f"{quote(place / 'edits.csv')}.",
+            f"{quote(folder)} contains other edits than the given ones: their ledger is "
+            f"{quote(folder / 'edits.csv')}.",
             f"Read the edited clusters with {verb('Clustering.load', folder)} to go on from them, "
             f"or replace the edits with {arg('overwrite', True)}.",
         )
@@ -252,8 +252,10 @@ def _stored(clustering: Clustering, out: str | os.PathLike[str], overwrite: bool
     def write(made: Clustering, run: Path) -> dict[str, int]:
         store(made, run)
         remove_drawn(run, "edit")
+        done = made.edits[made.edits["applied"]].drop_duplicates("edit")["action"]
         return {
             "n_edits": made.edits["edit"].nunique(),
+            **{f"n_{action}": int((done == action).sum()) for action in ACTIONS},
             "n_not_applied": made.edits["edit"][~made.edits["applied"]].nunique(),
             "n_clusters": len(made.clusters),
             "n_residual": int((made.images["cluster"] == RESIDUAL).sum()),

@@ -113,6 +113,7 @@ class Editing:
     ) -> None:
         self.ids = images["image_id"].astype(str).to_numpy(dtype=object)
         self.cluster: NDArray[np.int64] = images["cluster"].to_numpy(dtype=np.int64).copy()
+        self._numbers: list[int] | None = None
         self.names = dict(names)
         self.highest = highest
         self._known = Images(images)
@@ -137,7 +138,14 @@ class Editing:
     @property
     def numbers(self) -> list[int]:
         """Numbers of all clusters, without the residual."""
-        return [int(number) for number in np.unique(self.cluster) if number != RESIDUAL]
+        if self._numbers is None:
+            found = np.unique(self.cluster)
+            self._numbers = [int(number) for number in found if number != RESIDUAL]
+        return self._numbers
+
+    def _put(self, rows: Any, number: int) -> None:
+        self.cluster[rows] = number
+        self._numbers = None
 
     def resolve(self, number: int) -> int:
         """The cluster here that a number of the ledger means."""
@@ -146,9 +154,9 @@ class Editing:
         elif self._earlier_first:
             here = self._overlaps(number)
         else:
-            exists = (self.cluster == number).any()
+            exists = number in self.numbers
             here = number if exists or number in self._fate else self._overlaps(number)
-        if here is not None and (self.cluster == here).any() and here != RESIDUAL:
+        if here is not None and here in self.numbers and here != RESIDUAL:
             return here
         if here in self._fate:
             raise NotApplicable(f"Cluster {number} is gone: {self._fate[here]}.")
@@ -216,7 +224,7 @@ class Editing:
                 raise NotApplicable(lost)
             raise NotApplicable(f"They are one cluster already: {numbers[0]}.")
         keep, *rest = numbers
-        self.cluster[np.isin(self.cluster, rest)] = keep
+        self._put(np.isin(self.cluster, rest), keep)
         named = [self.names[number] for number in numbers if number in self.names]
         for number in rest:
             self._fate[number] = f"it was merged into cluster {keep}"
@@ -251,7 +259,7 @@ class Editing:
         into, largest = 0, max(range(len(groups)), key=lambda i: len(groups[i][1]))
         for i, (label, group) in enumerate(groups):
             self.highest += 1
-            self.cluster[group] = self.highest
+            self._put(group, self.highest)
             if label is not None and edit.into is not None:
                 self._made[label] = self.highest
             if i == largest:
@@ -268,7 +276,7 @@ class Editing:
         else:
             target = self.resolve(edit.clusters[0]) if edit.clusters else self.highest + 1
         rows, missing, reason = self._found(edit)
-        self.cluster[rows] = target
+        self._put(rows, target)
         if not edit.clusters:
             self.highest = target
             self.forget(edit)
@@ -290,8 +298,8 @@ class Editing:
             rows, missing, reason = self._found(edit, needed=not numbers)
         elif not numbers:
             raise NotApplicable(lost)
-        self.cluster[rows] = RESIDUAL
-        self.cluster[np.isin(self.cluster, numbers)] = RESIDUAL
+        self._put(rows, RESIDUAL)
+        self._put(np.isin(self.cluster, numbers), RESIDUAL)
         for number in numbers:
             self._fate[number] = "it was dropped"
         images: list[tuple[str, int | None]] = [(str(name), RESIDUAL) for name in self.ids[rows]]

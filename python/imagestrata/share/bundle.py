@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..clustering.base import centroid_distances, centroids
 from ..clustering.clustering import Clustering, clusters_fingerprint
+from ..clustering.ledger import ledger
 from ..clustering.silhouette import pick_measure, silhouettes
 from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
@@ -801,7 +802,11 @@ def _shared_clustering(
         images["distance"] = centroid_distances(vectors, means, labels)[rows]
         mean = images.groupby("cluster")["silhouette"].mean()
         clusters = clusters.assign(silhouette=clusters["cluster"].map(mean).to_numpy())
-    return replace(clustering, images=images, clusters=clusters, centroids=means, settings=settings)
+    # The ledger contains notes, names of people, and images that are not shared.
+    return replace(
+        clustering, images=images, clusters=clusters, centroids=means, settings=settings,
+        edits=ledger(),
+    )  # fmt: skip
 
 
 def _readme(

@@ -279,6 +279,26 @@ def _cluster(entry: Entry, run: Path) -> str:
     return text + _joined(added, later, settings) if added else text
 
 
+def _edit(entry: Entry, _: Path) -> str:
+    counts = entry["counts"]
+    done = [
+        words
+        for words in (
+            plural(counts["n_name"], "name"),
+            plural(counts["n_merge"], "merge"),
+            plural(counts["n_split"], "split"),
+            plural(counts["n_move"], "move of images", "moves of images"),
+            plural(counts["n_drop"], "removal"),
+        )
+        if not words.startswith("0 ")
+    ]
+    return (
+        f"The clusters were edited by hand ({', '.join(done)}), which gave "
+        f"{plural(counts['n_clusters'], 'cluster')} and "
+        f"{plural(counts['n_residual'], 'image')} in none; a ledger records every edit."
+    )
+
+
 def _joined(added: int, later: int, settings: Mapping[str, Any]) -> str:
     """Sentences on images that joined the clusters later, with a space before them."""
     text = (
@@ -360,6 +380,7 @@ _SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
     "scan": _scan,
     "embed": _embed,
     "cluster": _cluster,
+    "edit": _edit,
     "sample": _sample,
     "sweep": _sweep,
 }
