@@ -55,8 +55,8 @@
 #' of the ledger, only the others are applied.
 #'
 #' **Replay on new clusters.** After `cluster_images(recluster = TRUE)`, a number that no cluster
-#' has any longer means the cluster that has at least half of its images. For any other clustering of
-#' the same images, give the edited clustering as `edits`: each number then means the cluster with
+#' has any longer means the cluster that has at least half of its images. For any other clustering
+#' of the same images, give the edited clustering as `edits`: each number then means the cluster with
 #' at least half of the images of the cluster that had it. Edits that no longer apply stay in the
 #' ledger with `applied = FALSE` and the reason, and a warning lists them.
 #'
