@@ -78,7 +78,10 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   ours <- setdiff(names(images), keys)
   if (all(c("status", "duplicate_of") %in% names(data))) {
     # These columns of the clustering came from this table.
-    ours <- setdiff(ours, setdiff(names(data), c("cluster", "iteration", "silhouette", "distance")))
+    found_here <- c(
+      "cluster", "iteration", "silhouette", "distance", "second_cluster", "margin"
+    )
+    ours <- setdiff(ours, setdiff(names(data), found_here))
   }
   data <- keep_given(data, ours, "the clustering")
   if (!"image_id" %in% names(data)) {
@@ -121,8 +124,8 @@ summary.imagestrata_clustering <- function(object, ...) {
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image: `image_id`, `path`, the nearest `cluster` and the
-#'   `distance` to its centroid.
+#' @returns A tibble with a row per image: `image_id`, `path`, `file`, the nearest `cluster`, the
+#'   `distance` to its centroid, and `second_cluster` and `margin` as in [augment()][tidiers].
 #' @export
 #' @examplesIf imagestrata_ready()
 #' predict(demo_topics(), imagestrata_example("images"), progress = FALSE)

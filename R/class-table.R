@@ -53,9 +53,13 @@ new_result <- function(sent, class, main, ...) {
 #'   the residual), `n_shared` (images in both), `share_before` and `share` (`n_shared` as a share
 #'   of either), `jaccard` (of all images in either), `carried` (the number was carried over).
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
-#'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, `added` (the image joined the
-#'   clusters later), `wave` (1, and 2, 3, ... for images that joined later), and columns of your
-#'   own.
+#'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, `second_cluster` (of the other
+#'   clusters, the one with the nearest centroid), `margin`, `added` (the image joined the clusters
+#'   later), `wave` (1, and 2, 3, ... for images that joined later), and columns of your own. The
+#'   margin says how clearly an image belongs to its cluster: (d2 - d1) / max(d1, d2), with the
+#'   distances d1 to the centroid of its cluster and d2 to that of the second one. It is 1 at the
+#'   centroid of its cluster, 0 at equal distance from both, below 0 (at least -1) if the other one
+#'   is nearer, and missing for the residual. Run folders of older versions have neither column.
 #' - `glance()` of a scan: `n_files`, `n_images`, `n_duplicates`, `n_rejected`.
 #' - `tidy()` of a scan: the number `n` of files with each `status` and `reason`.
 #' - `glance()` of embeddings: `n_images`, `width`, `encoder`, `n_failures`.
@@ -134,7 +138,8 @@ table_rules <- list(
   imagestrata_clustering = list(
     needs = c("image_id", "path", "cluster", "iteration", "silhouette", "distance", "n_copies"),
     fixed = c(
-      "image_id", "cluster", "iteration", "silhouette", "distance", "n_copies", "added", "wave"
+      "image_id", "cluster", "iteration", "silhouette", "distance", "n_copies", "second_cluster",
+      "margin", "added", "wave"
     ),
     rows = "all"
   ),

@@ -5,14 +5,19 @@
 #'   (`NULL`) all clusters.
 #' @param n Number of images per cluster; a smaller cluster returns all its images.
 #' @param order `"typical"`: the images with the highest silhouettes; `"atypical"`: those with the
-#'   lowest.
+#'   lowest; `"doubtful"`: those with the lowest margins, which are close to another cluster or
+#'   beyond (see [augment()][tidiers]); `"random"`: images at random.
+#' @param seed Seed of `order = "random"`. The order of a cluster does not depend on which others
+#'   are asked for.
 #' @inheritParams scan_images
 #'
-#' @returns A tibble: `cluster`, `rank`, `image_id`, `path`, `silhouette`, `distance`.
+#' @returns A tibble: `cluster`, `rank`, `image_id`, `path`, `file`, `silhouette`, `distance`,
+#'   `second_cluster`, `margin`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
 #' find_images(demo_topics(), clusters = 1:2, n = 3)
-find_images <- function(clustering, clusters = NULL, n = 9, order = "typical", ...) {
+find_images <- function(clustering, clusters = NULL, n = 9, order = "typical", seed = 0,
+                        ...) {
   decode_table(call_verb("find_images"))
 }

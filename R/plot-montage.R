@@ -1,4 +1,4 @@
-#' Plot a row of typical images for each cluster
+#' Plot a row of images for each cluster
 #'
 #' Draws the paper's Figure 8 as a ggplot.
 #'
@@ -6,11 +6,13 @@
 #' @param out File in which the figure is also stored, in its original size: a name that ends in
 #'   `.png`, `.pdf` or `.svg`. (`ggsave()` scales it to the size of its page.)
 #' @param n_clusters Number of clusters, the largest first, if `clusters` does not name them.
-#' @param n_images Number of images per cluster, the most typical first.
+#' @param n_images Number of images per cluster.
 #' @param clusters Numbers of the clusters to show, in this order, in place of the largest;
 #'   -1 is the residual.
 #' @param keywords The result of [cluster_keywords()]: the first terms of each cluster replace its
 #'   share below its size.
+#' @param order,seed Which images of each cluster, as in [find_images()]. (The paper's Figure 8
+#'   shows random ones, which give a fair impression of how coherent a cluster is.)
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot that holds the picture.
@@ -24,6 +26,8 @@ plot_montage <- function(clustering,
                          n_images = 10,
                          clusters = NULL,
                          keywords = NULL,
+                         order = "typical",
+                         seed = 0,
                          ...) {
   check_dots(...)
   given <- if (!missing(n_clusters)) n_clusters

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from clusterings import colour, draw_images, hand_made
-from imagestrata import ImagestrataError, plot_montage
+from imagestrata import ImagestrataError, find_images, plot_montage
 from imagestrata.explore.tiles import GAP, LABELS, MARGIN, TILE
 
 CLUSTERS = [1] * 6 + [2] * 4 + [3] * 2 + [-1]
@@ -128,3 +128,25 @@ def test_colours_in_a_notebook_are_those_of_the_images(clustering):
     scale = small.width / (2 * MARGIN + LABELS + 10 * TILE + 9 * GAP)
     at = [round(scale * (MARGIN + LABELS + TILE / 2)), round(scale * (MARGIN + TILE / 2))]
     assert np.abs(np.subtract(small.getpixel(tuple(at)), ImageColor.getrgb(colour(1)))).max() < 6
+
+
+def test_random_and_doubtful_images_in_their_order(tmp_path):
+    colours = ["#ff0000", "#00ff00", "#0000ff", "#ffff00", "#00ffff", "#ff00ff"]
+    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    for path, one in zip(paths, colours, strict=True):
+        Image.new("RGB", (60, 60), one).save(path)
+    margins = [0.3, 0.1, -0.2, 0.5, 0.4, 0.2]
+    clustering = hand_made(list(map(str, paths)), [1] * 6, margin=margins)
+
+    def shown(**arguments):
+        image = saved(clustering, tmp_path / "montage.png", n_images=6, **arguments)
+        return [colours.index("#{:02x}{:02x}{:02x}".format(*pixel(image, 0, i))) for i in range(6)]
+
+    assert shown(order="doubtful") == [2, 1, 5, 0, 4, 3]
+    assert shown(order="random", seed=1) == shown(order="random", seed=1)
+    assert len({tuple(shown(order="random", seed=seed)) for seed in range(6)}) > 3
+    for seed in (0, 1):
+        found = find_images(clustering, order="random", seed=seed)["path"]
+        assert [str(paths[i]) for i in shown(order="random", seed=seed)] == found.tolist()
+    with pytest.raises(ImagestrataError, match="must be one of"):
+        plot_montage(clustering, order="best")

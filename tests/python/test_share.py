@@ -326,6 +326,12 @@ def test_noise_is_as_strong_as_said_and_new_each_time(run, tmp_path):
     np.testing.assert_allclose(clustering.images["silhouette"], own, atol=1e-6)
     distances = np.linalg.norm(noisy - clustering.centroids[clusters - 1], axis=1)
     np.testing.assert_allclose(clustering.images["distance"], distances, atol=1e-5)
+    away = np.linalg.norm(noisy[:, None] - clustering.centroids, axis=2)
+    away[np.arange(len(away)), clusters - 1] = np.inf
+    other = away.min(axis=1)
+    assert clustering.images["second_cluster"].tolist() == (away.argmin(axis=1) + 1).tolist()
+    margins = (other - distances) / np.maximum(other, distances)
+    np.testing.assert_allclose(clustering.images["margin"], margins, atol=1e-5)
     means = clustering.images.groupby("cluster")["silhouette"].mean()
     np.testing.assert_allclose(clustering.clusters["silhouette"], means)
     assert "noise added, its standard deviation 0.5" in (tmp_path / "a" / "README.txt").read_text()

@@ -170,7 +170,14 @@ test_that("new images go to the clusters of their likes", {
   folder <- imagestrata_example("images")
   topics <- cluster_images(folder, encoder = "hog", progress = FALSE)
   placed <- predict(topics, folder, progress = FALSE)
-  expect_named(placed, c("image_id", "path", "file", "cluster", "distance"))
+  expect_named(
+    placed, c("image_id", "path", "file", "cluster", "distance", "second_cluster", "margin")
+  )
+  expect_type(placed$second_cluster, "integer")
+  expect_true(all(placed$second_cluster != placed$cluster))
+  expect_true(all(augment(topics)$second_cluster %in% tidy(topics)$cluster))
+  inside <- topics$cluster > 0
+  expect_true(all(abs(topics$margin[inside]) <= 1) && all(is.na(topics$margin[!inside])))
   both <- dplyr::inner_join(placed, augment(topics), by = "image_id")
   both <- dplyr::filter(both, cluster.y > 0)
   expect_gt(mean(both$cluster.x == both$cluster.y), 0.5)

@@ -40,7 +40,7 @@ _ASKED = Asked("image_id", "image", "value", "code", "coder", ("code",))
 #: Columns of a clustering's images that are not metadata of the user.
 _OWN = {
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
-    "probability", "outlier_score", "assigned", "added", "wave",
+    "second_cluster", "margin", "probability", "outlier_score", "assigned", "added", "wave",
 }  # fmt: skip
 
 

@@ -155,6 +155,7 @@ HELP = {
     "plot_montage.clusters": "A cluster in the montage; by default the largest ones.",
     "plot_montage.n_clusters": "The number of clusters in the montage.",
     "plot_montage.n_images": "The number of images of each cluster in the montage.",
+    "plot_montage.order": "The images in the montage: typical, atypical, doubtful or random.",
     "predict_labels.batch_size": "The number of images that pass the network together.",
     "read_text.side": "The longer side to which smaller images are enlarged, in pixels.",
     "reduce_embeddings.method": "pca or umap.",

@@ -226,7 +226,10 @@ def fit_estimator(
     estimator.silhouettes_ = found.silhouettes
     estimator.iterations_ = np.where(found.labels == -1, 0, found.iterations)
     estimator.cluster_centers_ = centroids(X, estimator.labels_, len(order) - 1)
-    estimator.distances_ = centroid_distances(X, estimator.cluster_centers_, estimator.labels_)
+    membership = memberships(X, estimator.cluster_centers_, estimator.labels_)
+    estimator.distances_ = membership.distances
+    estimator.second_labels_ = membership.second
+    estimator.margins_ = membership.margins
     estimator.trace_ = found.trace
     estimator.searches_ = found.searches
     estimator.n_iter_ = len(found.trace)
@@ -333,10 +336,69 @@ def centroid_distances(
     """Euclidean distance of each row to the centroid of its cluster; NaN for the residual."""
     distances = np.full(len(X), np.nan)
     for block in blocks(len(X)):
-        rows = np.flatnonzero(labels[block] >= 0) + block.start
-        differences = X[rows].astype(np.float64) - centers[labels[rows]]
-        distances[rows] = np.sqrt(np.einsum("ij,ij->i", differences, differences))
+        rows = np.flatnonzero(labels[block] >= 0)
+        distances[rows + block.start] = _to_own(X[rows + block.start], centers, labels[block][rows])
     return distances
+
+
+def _to_own(
+    rows: NDArray[Any], centers: NDArray[Any], labels: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    differences = rows - centers[labels].astype(np.float64)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", differences, differences)))
+
+
+class Membership(NamedTuple):
+    """How clearly each of n rows belongs to its cluster, by Euclidean distances to centroids.
+
+    Attributes
+    ----------
+    distances : ndarray of shape (n,)
+        Distance d1 to the centroid of its cluster; NaN for the residual.
+    second : ndarray of shape (n,)
+        The nearest of the other centroids, at the distance d2; of all centroids for a row of the
+        residual; -1 if there is none.
+    margins : ndarray of shape (n,)
+        (d2 - d1) / max(d1, d2): 1 at the centroid of its cluster, 0 halfway to another one,
+        negative if another one is nearer. NaN for the residual, and if there is one cluster.
+    """
+
+    distances: NDArray[np.float64]
+    second: NDArray[np.intp]
+    margins: NDArray[np.float64]
+
+
+def memberships(X: Rows, centers: NDArray[Any], labels: NDArray[np.intp]) -> Membership:
+    """The :class:`Membership` of rows with these labels (-1 for the residual)."""
+    n, k = len(X), len(centers)
+    found = Membership(np.full(n, np.nan), np.full(n, -1, dtype=np.intp), np.full(n, np.nan))
+    points = centers.astype(np.float64)
+    norms = np.einsum("ij,ij->i", points, points)
+    for block in blocks(n):
+        rows, own = X[block].astype(np.float64), labels[block]
+        inside = np.flatnonzero(own >= 0)
+        first = np.full(len(rows), np.nan)
+        first[inside] = _to_own(rows[inside], points, own[inside])
+        found.distances[block] = first
+        if k:
+            # Without the norms of the rows, which are the same for all centroids.
+            squares = norms - 2 * rows @ points.T
+            squares[inside, own[inside]] = np.inf
+            second = squares.argmin(axis=1)
+            other = _to_own(rows, points, second)
+            larger = np.maximum(first, other)
+            found.second[block] = second
+            found.margins[block] = (other - first) / np.where(larger == 0, 1.0, larger)
+    if k == 1:
+        found.second[labels == 0] = -1
+        found.margins[:] = np.nan
+    return found
+
+
+def second_numbers(second: NDArray[np.intp], numbers: NDArray[Any]) -> Any:
+    """A column with the numbers of second-best clusters; missing where there is none."""
+    found = pd.Series(np.append(numbers, -1)[second]).astype("Int64")
+    return found.mask(second < 0).array
 
 
 def _order_by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..corpus.thumbnails import thumbnails_along
@@ -23,7 +24,7 @@ from ..tables import keep_given, with_file
 from ..validate import check_bool, check_choice, check_idle, check_seed
 from ..verbs import COMMON, public, suggest
 from ..wording import arg, quote, verb
-from .base import ClusterEstimator, TableCache, fit_estimator, no_cache
+from .base import ClusterEstimator, TableCache, fit_estimator, no_cache, second_numbers
 from .clustering import Clustering, clusters_fingerprint, load_found
 from .curated import has_edits, with_edits
 from .density import DensityClustering
@@ -493,6 +494,7 @@ def _as_tables(
     estimator: ClusterEstimator, embeddings: Embeddings, arguments: Mapping[str, Any]
 ) -> Clustering:
     cluster = estimator.labels_ + (estimator.labels_ >= 0)
+    numbers = np.arange(1, len(estimator.cluster_centers_) + 1)
     found = {
         "cluster": cluster,
         "iteration": estimator.iterations_,
@@ -500,10 +502,15 @@ def _as_tables(
         "distance": estimator.distances_,
         **estimator.image_columns(),
     }
+    further = {
+        "second_cluster": second_numbers(estimator.second_labels_, numbers),
+        "margin": estimator.margins_,
+        **FIRST,
+    }
     # Columns of an earlier clustering must not be mistaken for those of this one.
-    given = keep_given(with_file(embeddings.images), [*found, *FIRST], verb("cluster_images"))
+    given = keep_given(with_file(embeddings.images), [*found, *further], verb("cluster_images"))
     images = given[["image_id", "path", "file"]].assign(
-        **found, n_copies=given["n_copies"], **FIRST
+        **found, n_copies=given["n_copies"], **further
     )
     images = images.join(given[[name for name in given if name not in images]])
     clusters = (

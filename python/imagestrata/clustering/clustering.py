@@ -25,7 +25,7 @@ from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_
 from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
-from .join import FIRST
+from .join import FIRST, MEMBERSHIP
 from .ledger import ledger, read_ledger
 from .renumber import overlap_table
 
@@ -48,6 +48,7 @@ class Clustering(Shown):
         One row per image: image_id, path, file (its name), cluster (1..C, largest first when
         they were found; -1 for the residual), iteration (in which the cluster left; 0 for the
         residual), silhouette, distance (to the centroid; NaN for the residual), n_copies,
+        second_cluster and margin (see Notes),
         added (whether the image joined the clusters after they were found; its silhouette is
         NaN), wave (1 for the images that were clustered, 2 for those that joined first, and so
         on), and the further columns of the images. With the method "hdbscan", whose
@@ -85,6 +86,20 @@ class Clustering(Shown):
     source : Embeddings, path or None
         The vectors of the images, or the run folder in which they are, for
         :func:`edit_clusters`. It is neither saved nor pickled.
+
+    Notes
+    -----
+    *Doubtful images.* ``second_cluster`` is the number of the second-best cluster of an image: of
+    all clusters but its own, the one with the nearest centroid. ``margin`` says how clearly the
+    image belongs to its own one: (d2 - d1) / max(d1, d2), with the Euclidean distances d1 to the
+    centroid of its cluster (``distance``) and d2 to that of the second-best one, both of vectors
+    scaled as for the clustering. It has no unit and lies between -1 and 1: 1 at the centroid of
+    its cluster, 0 at equal distance from both, and below 0 if the other centroid is nearer, which
+    is possible where images do not belong to the nearest centroid (after the neighbourhood
+    step, with "hdbscan", for given labels, and after edits). For images of the residual,
+    ``second_cluster`` is the cluster with the nearest centroid, and ``margin`` is missing. Both
+    are missing if there is no other cluster, and in run folders of older versions. The margin is
+    the simplified silhouette (Hruschka, de Castro and Campello 2004) of one image.
     """
 
     images: pd.DataFrame
@@ -210,8 +225,9 @@ class Clustering(Shown):
         Returns
         -------
         DataFrame
-            Columns image_id, path, file, cluster and distance, one row per image. No image is
-            assigned to the residual, however distant it is: check ``distance``.
+            Columns image_id, path, file, cluster, distance, second_cluster and margin, one row per
+            image, as in :attr:`images`. No image is assigned to the residual, however distant it
+            is: check ``distance``.
 
         Raises
         ------
@@ -220,7 +236,7 @@ class Clustering(Shown):
         """
         from ..embeddings.inputs import as_embeddings
         from ..rows import as_rows
-        from .base import centroid_distances, nearest_centroids
+        from .base import memberships, nearest_centroids, second_numbers
 
         given = as_embeddings(embeddings)
         if not len(self.centroids):
@@ -229,9 +245,14 @@ class Clustering(Shown):
         matrix = as_rows(given.matrix, self.settings.get("normalize"))
         nearest = nearest_centroids(matrix, self.centroids)
         found = with_file(given.images[["image_id", "path"]])
-        found["cluster"] = self.clusters["cluster"].to_numpy()[nearest]
-        found["distance"] = centroid_distances(matrix, self.centroids, nearest)
-        return found
+        numbers = self.clusters["cluster"].to_numpy()
+        membership = memberships(matrix, self.centroids, nearest)
+        return found.assign(
+            cluster=numbers[nearest],
+            distance=membership.distances,
+            second_cluster=second_numbers(membership.second, numbers),
+            margin=membership.margins,
+        )
 
     def vectors(self) -> Embeddings | None:
         """The vectors of the images, if :attr:`source` knows them; None otherwise."""
@@ -282,7 +303,7 @@ class Clustering(Shown):
         ours = [name for name in ours if name != "n_copies" or not is_scan]
         given = with_text_ids(table)
         if is_scan:  # further columns of the images come from this table
-            found_here = {"cluster", "iteration", "silhouette", "distance"}
+            found_here = {"cluster", "iteration", "silhouette", "distance", *MEMBERSHIP}
             ours = [name for name in ours if name in found_here or name not in given]
         given = keep_given(given, ours, "the clustering")
         found = self.images[ours].take(np.maximum(rows, 0)).set_axis(given.index)
@@ -489,20 +510,42 @@ def check_same_run(images: pd.DataFrame, out: str | os.PathLike[str] | None, wha
         check_base(run, "cluster", clusters_fingerprint(images), what)
 
 
-def rank_images(images: pd.DataFrame, clusters: list[int], *, typical: bool = True) -> pd.DataFrame:
-    """The images of some clusters, in the order of ``clusters`` and then of silhouettes."""
+#: Orders of the images of a cluster, with the columns that decide and whether they ascend.
+ORDERS: dict[str, dict[str, bool]] = {
+    "typical": {"silhouette": False, "distance": True},
+    "atypical": {"silhouette": True, "distance": False},
+    "doubtful": {"margin": True, "silhouette": True},
+    "random": {"_drawn": True},
+}
+
+
+def rank_images(
+    images: pd.DataFrame, clusters: list[int], order: str = "typical", seed: int = 0
+) -> pd.DataFrame:
+    """The images of some clusters, in the order of ``clusters`` and then in one of `ORDERS`.
+
+    The random order of a cluster depends on its number and the seed alone.
+    """
     place = {number: i for i, number in enumerate(clusters)}
     chosen = images[images["cluster"].isin(clusters)]
-    return (
-        chosen.assign(_place=chosen["cluster"].map(place))
-        .sort_values(
-            ["_place", "silhouette", "distance", "image_id"],
-            ascending=[True, not typical, typical, True],
-            na_position="last",
-            ignore_index=True,
+    if order == "doubtful" and "margin" not in images:
+        raise ImagestrataError(
+            "The clustering has no margins, since an older version of imagestrata made it.",
+            f"Call {verb('cluster_images')} again to order images by {quote(order)}.",
         )
-        .drop(columns="_place")
+    chosen = chosen.assign(_place=chosen["cluster"].map(place))
+    if order == "random":
+        chosen = chosen.sort_values(["_place", "image_id"])
+        chosen["_drawn"] = [
+            value
+            for number, size in chosen.groupby("cluster", sort=False).size().items()
+            for value in np.random.default_rng([seed, int(str(number)) + 1]).permutation(size)
+        ]
+    by = {"_place": True, **ORDERS[order], "image_id": True}
+    ranked = chosen.sort_values(
+        [*by], ascending=[*by.values()], na_position="last", ignore_index=True
     )
+    return ranked.drop(columns=["_place", "_drawn"], errors="ignore")
 
 
 def clusters_fingerprint(images: pd.DataFrame) -> str:

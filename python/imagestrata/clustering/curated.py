@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +16,17 @@ from ..wording import arg, foreign, quote, verb
 from .clustering import Clustering, clusters_fingerprint, load_found
 from .ledger import read_ledger
 
-#: Columns of images that edits change.
-_CHANGED = ("cluster", "cluster_name", "iteration", "silhouette", "distance", "cluster_found")
+#: Columns of images that edits change, and their types.
+_CHANGED: dict[str, Any] = {
+    "cluster": "int64", "cluster_name": "str", "iteration": "int64", "silhouette": "float64",
+    "distance": "float64", "second_cluster": "Int64", "margin": "float64", "cluster_found": "int64",
+}  # fmt: skip
 
 
 def store(clustering: Clustering, folder: Path) -> None:
     """Write what edits changed; the clusters that were found stay as they are."""
-    images = clustering.images[["image_id", *_CHANGED]]
+    images = clustering.images
+    images = images[["image_id", *(name for name in _CHANGED if name in images)]]
     width = clustering.centroids.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(clustering.centroids.ravel(), width)
     centroids = pa.table({"cluster": clustering.clusters["cluster"], "centroid": vectors})
@@ -65,8 +70,9 @@ def with_edits(found: Clustering, folder: Path) -> Clustering:
     table = read_table(place / "edited.parquet").set_index("image_id")
     table = table.reindex(found.images["image_id"]).reset_index(drop=True)
     images = found.images.drop(columns="cluster_name", errors="ignore")
-    for name in ("cluster", "iteration", "silhouette", "distance", "cluster_found"):
-        images[name] = table[name].astype("int64" if name in _WHOLE else "float64").to_numpy()
+    for name, kind in _CHANGED.items():
+        if name in table and name != "cluster_name":
+            images[name] = table[name].astype(kind).array
     names = table["cluster_name"].astype("object").astype("str")
     images.insert([*images].index("cluster") + 1, "cluster_name", names)
     clusters = read_table(place / "edited-clusters.parquet")
@@ -84,6 +90,3 @@ def with_edits(found: Clustering, folder: Path) -> Clustering:
         edits=edits,
         settings=found.settings | {"highest_number": int(max(highest))},
     )
-
-
-_WHOLE = ("cluster", "iteration", "cluster_found")

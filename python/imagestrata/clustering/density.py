@@ -97,6 +97,12 @@ class DensityClustering(ClusterEstimator):
         1; 0 for noise.
     distances_ : ndarray of shape (n_samples,)
         Euclidean distance to the centroid of its cluster; NaN for noise.
+    second_labels_ : ndarray of shape (n_samples,)
+        The cluster with the nearest of the other centroids; of all centroids for noise;
+        -1 if there is none.
+    margins_ : ndarray of shape (n_samples,)
+        (d2 - d1) / max(d1, d2), with the distances d1 to the centroid of its cluster and d2 to
+        that of the second-best one. NaN for noise and if there is one cluster.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Mean vector of each cluster, assigned noise included (of the normalised vectors,
         with ``normalize``).

@@ -20,7 +20,7 @@ from ..tables import id_texts
 from ..validate import check_bool, check_int, check_path, check_seed, check_text
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .base import centroid_distances, centroids, inner_silhouettes
+from .base import centroids, inner_silhouettes, memberships, second_numbers
 from .clustering import (
     Clustering,
     check_clustering,
@@ -298,9 +298,11 @@ def edited(
         )
         centers = _centers(rows, labels, added, numbers, changed, clustering)
         again = np.isin(state.cluster, changed)
-        distance = images["distance"].to_numpy(dtype=float, copy=True)
-        distance[again] = centroid_distances(rows, centers, np.where(again, labels, -1))[again]
-        images["distance"] = distance
+        found = memberships(rows, centers, labels)
+        # The distances of the other images do not change, not even by rounding.
+        images["distance"] = np.where(again, found.distances, images["distance"])
+        images["second_cluster"] = second_numbers(found.second, numbers)
+        images["margin"] = found.margins
         inner = np.where(added, -1, labels)
         measure = clustering.settings.get("silhouette") or "auto"
         with open_engine() as engine:

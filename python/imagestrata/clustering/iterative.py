@@ -130,6 +130,12 @@ class IterativeKMeans(ClusterEstimator):
         Iteration, from 1, in which the image left; 0 for the residual.
     distances_ : ndarray of shape (n_samples,)
         Euclidean distance to the centroid of its cluster; NaN for the residual.
+    second_labels_ : ndarray of shape (n_samples,)
+        The cluster with the nearest of the other centroids; of all centroids for the residual;
+        -1 if there is none.
+    margins_ : ndarray of shape (n_samples,)
+        (d2 - d1) / max(d1, d2), with the distances d1 to the centroid of its cluster and d2 to
+        that of the second-best one. NaN for the residual and if there is one cluster.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Mean vector of each cluster (of vectors of length one, with ``neighbors`` or
         ``normalize``).

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Columns of images that a clustering without additions has as well, with their values there.
 FIRST = {"added": False, "wave": 1}
 
+#: Columns of images on their second-best clusters, which older versions did not have.
+MEMBERSHIP = ("second_cluster", "margin")
+
 #: Distance, relative to the length of a centroid, that rounding in float32 can leave.
 _ROUNDING = 1e-6
 
@@ -48,12 +51,12 @@ def joined(clustering: Clustering, embeddings: Embeddings) -> Clustering:
     given = keep_given(given, ours, verb("cluster_images"))
     found = before[ours].take(np.maximum(place, 0)).reset_index(drop=True)
     if len(new):
-        cluster, distance = _places(clustering, embeddings, new)
+        cluster, found_there = _places(clustering, embeddings, new)
         of_cluster = clustering.clusters.set_index("cluster")
         values: dict[str, Any] = {
             "cluster": cluster,
             "iteration": of_cluster["iteration"].reindex(cluster).fillna(0).astype("int64"),
-            "distance": distance,
+            **found_there,
             "added": True,
             "wave": int(before["wave"].max()) + 1,
         }
@@ -65,9 +68,9 @@ def joined(clustering: Clustering, embeddings: Embeddings) -> Clustering:
             value = values.get(name, False if is_flag else np.nan)
             found.loc[new, name] = np.asarray(value) if np.ndim(value) else value
     first = given[["image_id", "path", "file"]]
-    ahead = [name for name in found if name not in FIRST]
-    images = first.join(found[ahead])
-    images = images.assign(n_copies=given["n_copies"]).join(found[[*FIRST]])
+    last = [name for name in (*MEMBERSHIP, *FIRST) if name in found]
+    images = first.join(found.drop(columns=last))
+    images = images.assign(n_copies=given["n_copies"]).join(found[last])
     images = images.join(given[[name for name in given if name not in images]])
     _warn_of_far(images, new)
     return replace(clustering, images=images, clusters=counted(clustering.clusters, images))
@@ -88,7 +91,7 @@ def counted(clusters: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
 def _of_clustering(clustering: Clustering) -> list[str]:
     """Columns of images that belong to the clustering; others come with the images."""
-    known = ["cluster", "iteration", "silhouette", "distance", *FIRST]
+    known = ["cluster", "iteration", "silhouette", "distance", *MEMBERSHIP, *FIRST]
     of_method = {"hdbscan": ["probability", "outlier_score", "assigned"]}
     known += of_method.get(clustering.settings["method"], [])
     return known + ["cluster_name"] * ("cluster_name" in clustering.clusters)
@@ -96,20 +99,27 @@ def _of_clustering(clustering: Clustering) -> list[str]:
 
 def _places(
     clustering: Clustering, embeddings: Embeddings, new: NDArray[np.intp]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cluster of each new image, -1 for the residual, and its distance to the centroid."""
-    from .base import centroid_distances, nearest_centroids
+) -> tuple[NDArray[np.int64], dict[str, Any]]:
+    """Cluster of each new image, -1 for the residual, and its distance and margin."""
+    from .base import memberships, nearest_centroids, second_numbers
 
     rows = as_rows(embeddings.matrix[new], clustering.settings.get("normalize"))
     centroids = clustering.centroids
     nearest = nearest_centroids(rows, centroids)
-    distance = centroid_distances(rows, centroids, nearest)
-    numbers = np.append(clustering.clusters["cluster"].to_numpy(dtype=np.int64), -1)
+    found = memberships(rows, centroids, nearest)
+    second = found.second
+    numbers = clustering.clusters["cluster"].to_numpy(dtype=np.int64)
     if has_residual(clustering.settings) and len(centroids):
-        far = distance > reach(clustering)[nearest]
+        far = found.distances > reach(clustering)[nearest]
+        second = np.where(far, nearest, second)
         nearest = np.where(far, -1, nearest)
-        distance[far] = np.nan
-    return numbers[nearest], distance
+        found.distances[far] = np.nan
+        found.margins[far] = np.nan
+    return np.append(numbers, -1)[nearest], {
+        "distance": found.distances,
+        "second_cluster": second_numbers(second, numbers),
+        "margin": found.margins,
+    }
 
 
 def has_residual(settings: Mapping[str, Any]) -> bool:

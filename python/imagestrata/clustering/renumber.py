@@ -99,6 +99,8 @@ def renumbered(clustering: Clustering, before: pd.DataFrame, highest: int) -> Cl
     fresh = [number for number in clustering.clusters["cluster"] if number not in found]
     numbers = found | {number: highest + i for i, number in enumerate(fresh, 1)} | {-1: -1}
     images = clustering.images.assign(cluster=clustering.images["cluster"].map(numbers))
+    if "second_cluster" in images:
+        images["second_cluster"] = images["second_cluster"].map(numbers).astype("Int64")
     clusters = clustering.clusters.assign(cluster=clustering.clusters["cluster"].map(numbers))
     if "cluster_name" in before:
         names = before.drop_duplicates("cluster").set_index("cluster")["cluster_name"]

@@ -59,6 +59,11 @@ class SingleKMeans(ClusterEstimator):
         1 for every image.
     distances_ : ndarray of shape (n_samples,)
         Euclidean distance to the centroid of its cluster.
+    second_labels_ : ndarray of shape (n_samples,)
+        The cluster with the nearest of the other centroids; -1 if there is none.
+    margins_ : ndarray of shape (n_samples,)
+        (d2 - d1) / max(d1, d2), with the distances d1 to the centroid of its cluster and d2 to
+        that of the second-best one. NaN if there is one cluster.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Mean vector of each cluster (of the normalised vectors, with ``normalize``).
     trace_ : DataFrame

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _IMAGE_COLUMNS = (
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
-    "added", "wave",
+    "second_cluster", "margin", "added", "wave",
 )  # fmt: skip
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
 #: Ratios of width to height beyond which images are cropped (not in the large view).

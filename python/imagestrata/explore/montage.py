@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..clustering.clustering import (
+    ORDERS,
     Clustering,
     check_clustering,
     check_same_run,
@@ -14,7 +15,7 @@ from ..clustering.clustering import (
     select_clusters,
 )
 from ..errors import ImagestrataError, plural
-from ..validate import check_idle, check_int
+from ..validate import check_choice, check_idle, check_int, check_seed
 from ..verbs import public
 from ..wording import arg
 from .keywords import check_keywords
@@ -37,8 +38,10 @@ def plot_montage(
     n_images: int = 10,
     clusters: Iterable[int] | None = None,
     keywords: pd.DataFrame | None = None,
+    order: str = "typical",
+    seed: int = 0,
 ) -> Figure:
-    """Draw the most typical images of clusters, a row per cluster: the paper's Figure 8.
+    """Draw images of clusters, a row per cluster: the paper's Figure 8.
 
     Parameters
     ----------
@@ -49,13 +52,18 @@ def plot_montage(
     n_clusters : int, default 20
         Number of clusters, the largest first. (The paper shows 20 at random.)
     n_images : int, default 10
-        Number of images per cluster, cropped to squares, the highest silhouette first.
+        Number of images per cluster, cropped to squares.
     clusters : sequence of int, optional
         Numbers of the clusters to show, in this order, instead of the largest; -1 is the
         residual.
     keywords : DataFrame, optional
         The result of :func:`cluster_keywords`: the first terms of each cluster are written
         under its size, instead of its share.
+    order : {"typical", "atypical", "doubtful", "random"}, default "typical"
+        Which images of each cluster, as in :func:`find_images`. (The paper's Figure 8 shows
+        random ones, which give a fair impression of how coherent a cluster is.)
+    seed : int, default 0
+        Seed of ``order="random"``.
 
     Returns
     -------
@@ -73,6 +81,7 @@ def plot_montage(
     n_images = check_int("n_images", n_images, minimum=1, maximum=50)
     if clusters is not None:
         check_idle(f"with {arg('clusters')}, which names them", n_clusters=(n_clusters, 20))
+    order, seed = check_choice("order", order, ORDERS), check_seed(seed)
     chosen = select_clusters(clustering, clusters)
     if clusters is None:
         chosen = chosen[:n_clusters] or [-1]
@@ -81,7 +90,8 @@ def plot_montage(
             f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
         )
     check_same_run(clustering.images, out, "montage")
-    shown = rank_images(clustering.images, chosen).groupby("cluster").head(n_images)
+    ranked = rank_images(clustering.images, chosen, order, seed)
+    shown = ranked.groupby("cluster").head(n_images)
     sizes = clustering.images["cluster"].value_counts()
     terms = check_keywords(keywords, N_KEYWORDS)
     words = {}

@@ -510,6 +510,10 @@ def _read_sample(folder: Path) -> pd.DataFrame:
     sample = read_typed(folder / "sample.csv", texts=texts, ours=True)
     times = [name for name, dtype in types.items() if dtype.startswith("datetime64")]
     sample = sample.assign(**{name: pd.to_datetime(sample[name]) for name in times})
+    # Numbers that can be missing have types of their own, also if none is.
+    nullable = ("Int", "UInt", "Float")
+    numbers = {name: dtype for name, dtype in types.items() if dtype.startswith(nullable)}
+    sample = sample.astype(numbers)
     return with_draws(sample)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..clustering.base import centroid_distances, centroids
+from ..clustering.base import centroids, memberships, second_numbers
 from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..clustering.ledger import ledger
 from ..clustering.silhouette import pick_measure, silhouettes
@@ -80,7 +80,7 @@ _SIZES = ("width", "height", "n_pages", "bytes")
 _EMBEDDED = ("image_id", "n_copies")
 _CLUSTERED = (
     "image_id", "cluster", "iteration", "silhouette", "distance", "n_copies",
-    "added", "wave",
+    "second_cluster", "margin", "added", "wave",
 )  # fmt: skip
 _SAMPLED = (
     "image_id", "cluster", "stratum", "wave", "draw", "N_h", "n_h", "inclusion_probability",
@@ -799,7 +799,11 @@ def _shared_clustering(
         # Those of the exact vectors would reveal the exact vectors.
         measure = pick_measure("auto", len(rows))
         images["silhouette"] = silhouettes(as_vectors(vectors), labels, measure)[rows]
-        images["distance"] = centroid_distances(vectors, means, labels)[rows]
+        found = memberships(vectors, means, labels)
+        images["distance"] = found.distances[rows]
+        if "margin" in images:
+            second = second_numbers(found.second, clusters["cluster"].to_numpy())
+            images["second_cluster"], images["margin"] = second[rows], found.margins[rows]
         mean = images.groupby("cluster")["silhouette"].mean()
         clusters = clusters.assign(silhouette=clusters["cluster"].map(mean).to_numpy())
     # The ledger contains notes, names of people, and images that are not shared.
