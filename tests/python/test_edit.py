@@ -610,3 +610,37 @@ def test_judged_pairs_are_scored_against_the_edited_clusters():
 
     assert recall(found()) == 0.5
     assert recall(edit_clusters(found(), merge=[2, 3])) == 1.0
+
+
+class TestFurtherEdits:
+    """Files of pages contain the edits after those that the page showed, numbered on."""
+
+    def further(self, *rows: tuple[int, str, str, str]) -> pd.DataFrame:
+        return pd.DataFrame(rows, columns=["edit", "action", "clusters", "name"])
+
+    @pytest.fixture
+    def edited(self) -> Clustering:
+        return edit_clusters(edit_clusters(found(), names={1: "A"}), names={1: "B"})
+
+    def test_an_edit_like_an_earlier_one_is_a_further_one(self, edited):
+        again = edit_clusters(edited, edits=self.further((3, "name", "1", "A")))
+        assert again.clusters["cluster_name"].iloc[0] == "A"
+        assert again.edits["name"].tolist() == ["A", "B", "A"]
+        same(edit_clusters(again, edits=self.further((3, "name", "1", "A"))), again)
+
+    def test_more_edits_after_some_that_were_applied(self, edited):
+        one = self.further((3, "merge", "2 3", ""))
+        two = self.further((3, "merge", "2 3", ""), (4, "name", "2", "C"))
+        both = edit_clusters(edit_clusters(edited, edits=one), edits=two)
+        assert both.edits["action"].tolist() == ["name", "name", "merge", "name"]
+        assert both.edits["applied"].all()
+        with pytest.raises(ImagestrataError, match="has the 1 edit of `edits` already, and 1 more"):
+            edit_clusters(both, edits=one)
+
+    def test_a_list_that_was_changed_after_it_was_applied_is_refused(self, edited):
+        changed = self.further((1, "name", "1", "A"), (2, "name", "2", "C"))
+        with pytest.raises(ImagestrataError, match="has 1 other edit than `edits` from number 2"):
+            edit_clusters(edited, edits=changed)
+        changed = self.further((2, "name", "1", "C"))
+        with pytest.raises(ImagestrataError, match="has 1 other edit than `edits` from number 2"):
+            edit_clusters(edited, edits=changed)

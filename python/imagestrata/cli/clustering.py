@@ -43,13 +43,14 @@ def edit(
     """Name, merge, split, move and drop clusters of a run folder, as a CSV file says.
 
     Edits that the run already has are not applied again. With
-    --overwrite, the edits in the file replace all others: leave out lines to undo them.
+    --overwrite, the edits in the file replace all others: leave out lines to undo them. If they
+    are numbered from a later number than 1, they replace those from this number on.
     """
     from ..clustering.curated import to_edit
 
     run_folder = placed(run_folder, name)
     given = settings("edit_clusters", out=run_folder)
-    clustering = to_edit(run_folder, anew=given.get("overwrite", False))
+    clustering = to_edit(run_folder, edits, anew=given.get("overwrite", False))
     edited = imagestrata.edit_clusters(clustering, edits=edits, **given)
     ledger = edited.edits.drop_duplicates("edit")
     summary = clustering_summary(edited) | {

@@ -14,7 +14,7 @@ from ..files import write_table
 from ..provenance import find_step, read_table, require_step
 from ..wording import arg, foreign, quote, verb
 from .clustering import Clustering, clusters_fingerprint, load_found
-from .ledger import read_ledger
+from .ledger import read_edits, read_ledger
 
 #: Columns of images that edits change, and their types.
 _CHANGED: dict[str, Any] = {
@@ -51,8 +51,13 @@ def has_edits(folder: Path, found: Clustering) -> bool:
     return bool(entry["inputs"] == clusters_fingerprint(found.images))
 
 
-def to_edit(folder: Path, *, anew: bool) -> Clustering:
-    """The clusters of a run for further edits; with ``anew``, as they were found."""
+def to_edit(folder: Path, edits: Any = None, *, anew: bool = False) -> Clustering:
+    """The clusters of a run for further edits.
+
+    With ``anew``, as they were found, for edits that replace the others. If ``edits`` begins with a
+    later number than 1, as the file of a page does that showed edited clusters, the earlier edits
+    with smaller numbers stay.
+    """
     from .edit import edit_clusters
 
     require_step(folder, "cluster")
@@ -60,8 +65,14 @@ def to_edit(folder: Path, *, anew: bool) -> Clustering:
     if not anew and (entry is None or entry["finished"]):
         return Clustering.load(folder)
     found = load_found(folder)
-    ledger = place / "edits.csv"
-    return found if anew or not ledger.exists() else edit_clusters(found, edits=ledger)
+    if not (place / "edits.csv").exists():
+        return found
+    ledger = read_ledger(place / "edits.csv")
+    if anew:
+        first = next((edit.number for edit in read_edits(edits)), None) or 1
+        next_one = int(ledger["edit"].max()) + 1
+        ledger = ledger[ledger["edit"] < (first if first <= next_one else 1)]
+    return edit_clusters(found, edits=ledger) if len(ledger) else found
 
 
 def with_edits(found: Clustering, folder: Path) -> Clustering:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ..rows import Rows, as_rows
 from ..tables import id_texts
 from ..validate import check_bool, check_int, check_path, check_seed, check_text
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, foreign, kind_of, quote, verb
 from .base import centroids, inner_silhouettes, memberships, second_numbers
 from .clustering import (
     Clustering,
@@ -387,7 +388,6 @@ def _state(clustering: Clustering, edits: Any) -> Editing:
         names = dict(
             zip(known["cluster"].astype(int), known["cluster_name"].astype(str), strict=True)
         )
-    found = [int(clustering.settings.get("highest_number", 0)), *clusters["cluster"].astype(int)]
     overlaps, other = None, False
     if isinstance(edits, Clustering):
         earlier = edits.images
@@ -398,11 +398,21 @@ def _state(clustering: Clustering, edits: Any) -> Editing:
     elif len(clustering.renumbered):
         overlaps = _most(clustering.renumbered)
     state = Editing(
-        images, names, max(found), None if overlaps is None else overlaps.get, earlier_first=other
+        images,
+        names,
+        highest_number(clustering),
+        None if overlaps is None else overlaps.get,
+        earlier_first=other,
     )
     if len(clustering.edits):
         state.recall(read_edits(clustering.edits))
     return state
+
+
+def highest_number(clustering: Clustering) -> int:
+    """The highest number that a cluster ever had."""
+    known = clustering.clusters["cluster"].tolist()
+    return max(int(number) for number in [clustering.settings.get("highest_number", 0), *known])
 
 
 def _most(table: pd.DataFrame) -> dict[int, int]:
@@ -432,21 +442,35 @@ def _further(given: list[Edit], own: pd.DataFrame, state: Editing) -> list[Edit]
         rows, place = state.rows(edit)
         for row, i in zip(rows, place, strict=True):
             edit.images[i] = (str(state.ids[row]), edit.images[i][1])
-    common = 0
-    while common < min(len(given), len(done)) and given[common].same(done[common]):
-        common += 1
-    if common == len(done):
+    # Pages number the edits after those that they show, and hand out these only.
+    first = given[0].number if given else None
+    start = first - 1 if first and 1 <= first <= len(done) + 1 else 0
+    common = _n_common(given, done[start:])
+    if start + common == len(done):
         return given[common:]
     # The same file again, of edits that were made to a clustering with edits.
     if len(given) < len(done) and all(map(Edit.same, done[len(done) - len(given) :], given)):
         return []
-    if common and common == len(given):
+    if common or start:
+        n_more = len(done) - start - common
+        if common == len(given):
+            said = f"has the {plural(common, 'edit')} of {arg('edits')} already, and {n_more} more."
+        else:
+            others = plural(n_more, "other edit")
+            said = f"has {others} than {arg('edits')} from number {start + common + 1} on."
+        before = "the clustering before these edits" if start else "the clustering before all edits"
         raise ImagestrataError(
-            f"The clustering has the {plural(len(given), 'edit')} of {arg('edits')} already, and "
-            f"{len(done) - common} more.",
-            f"To undo these, give {arg('edits')} to the clustering before all edits.",
+            f"The clustering {said}",
+            f"To undo these, give {arg('edits')} to {before}; in a run folder, "
+            f"{foreign('imagestrata edit RUN edits.csv --overwrite')} does that.",
         )
     return given
+
+
+def _n_common(some: list[Edit], others: list[Edit]) -> int:
+    """The number of edits at the beginning of both lists that are the same."""
+    pairs = zip(some, others, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0].same(pair[1]), pairs))
 
 
 def _report(table: pd.DataFrame) -> None:

@@ -58,6 +58,8 @@ class Edit:
     name, note, editor : str or None
     line : int or None
         Line of the file, for messages.
+    number : int or None
+        Number in the ledger from which it was read.
     """
 
     action: str
@@ -68,6 +70,7 @@ class Edit:
     note: str | None = None
     editor: str | None = None
     line: int | None = None
+    number: int | None = None
 
     def same(self, other: Edit) -> bool:
         """Whether two edits do the same."""
@@ -437,6 +440,7 @@ def read_edits(given: Any) -> list[Edit]:
     if "edit" in table:
         given_numbers = as_number(texts["edit"].astype("str"))
         key = texts["edit"].where(given_numbers.notna())
+        texts["number"] = given_numbers
         key = key.fillna(pd.Series([f"line {line}" for line in lines]))
     else:
         key = pd.Series([f"line {line}" for line in lines])
@@ -473,6 +477,8 @@ def _edit(group: pd.DataFrame, lines: Sequence[int], what: str) -> Edit:
         if image_id is not None:
             images.append((str(image_id), number))
     edit = Edit(action, clusters, images, into, line=lines[0])
+    if "number" in group and pd.notna(group["number"].iloc[0]):
+        edit.number = int(group["number"].iloc[0])
     for name in ("name", "note", "editor"):
         values = [value for value in group[name] if value is not None]
         setattr(edit, name, str(values[0]) if values else None)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint, rank_images
+from ..clustering.edit import highest_number
 from ..corpus.small import longer_side, n_small, side_of_copy, small_folder
 from ..corpus.thumbnails import HEIGHT, MOST_SHOWN, Thumbnail, make_thumbnails
 from ..errors import ImagestrataError
@@ -26,18 +27,20 @@ from ..verbs import public
 from ..wording import quote
 from .keywords import check_keywords
 from .points import check_points, map_content, map_method
+from .similar import near_clusters, neighbors_content, vectors_of
 from .thinning import thin_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IMAGE_COLUMNS = (
-    "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
-    "second_cluster", "margin", "added", "wave",
+    "image_id", "path", "file", "cluster", "cluster_name", "iteration", "silhouette", "distance",
+    "second_cluster", "margin", "n_copies", "added", "wave",
 )  # fmt: skip
 _TRACE_COLUMNS = ("iteration", "n_remaining", "k", "n_cohesive", "mean_size")
 #: Ratios of width to height beyond which images are cropped (not in the large view).
 _RATIOS = (0.5, 2.5)
+_WORDS_OF_EDITS = ("name", "note", "editor")
 #: Number of terms beside a cluster.
 N_KEYWORDS = 8
 
@@ -63,6 +66,9 @@ def image_gallery(
     of size with their typical images, all images of a cluster, the residual, the sample,
     and the iterations. You can select images, and copy their ids or save them as CSV (in
     which a path that a spreadsheet program would read as a formula has a quote before it).
+
+    You can also edit the clusters there: name them, merge them, move images, and drop
+    clusters and images. See Notes.
 
     Parameters
     ----------
@@ -114,6 +120,22 @@ def image_gallery(
     typical ones of each cluster, the whole sample, and others drawn at random with a fixed
     seed. Sizes, shares and the numbers on the map describe all images.
 
+    *Edits.* The page shows the clusters after your edits and lists these; each can have a
+    note, and be undone. They stay in the browser until you download them as ``edits.csv``,
+    which ``edit_clusters(clustering, edits="edits.csv")`` or ``imagestrata edit`` applies. Then
+    write the page again: it goes on from the edited clusters. Edits that the browser has
+    stored for other clusters are not applied; the page offers them. The most similar
+    clusters beside each cluster are those with the nearest centroids. The key ``?`` lists all
+    keys.
+
+    *More like this* shows the 12 most similar images of any cluster, by the cosine of their
+    vectors. It needs the vectors: those that the clustering knows, or those of the run folder.
+    With more than 128 dimensions, the 12 are the best of 48 candidates, which are found in 64
+    principal components.
+
+    *Order.* The page can show the most doubtful images of each cluster first: those with the
+    smallest ``margin`` to another cluster, otherwise those with the lowest silhouettes.
+
     An interrupted call continues when you repeat it: existing small copies are used again.
     """
     check_clustering(clustering)
@@ -154,21 +176,29 @@ def image_gallery(
         grows=lambda run: bases_have_grown(run, "gallery") or edited_since(run, "gallery"),
     )
     assert step.folder is not None
+    run_name = step.folder.resolve().name
     page = Page(step.folder / "gallery" / "index.html")
     thumbnails = small_folder(step.folder, thumbnail)
     bases = _bases(root, page.parent) if any(files) else []
     originals = fingerprint([bases[:1], files])
 
+    vectors = vectors_of(clustering, shown, step.folder)
+
     def read(run: Path) -> Page | None:
-        """The page, unless the originals are at another place now."""
+        """The page, unless the originals are at another place now, or there are vectors now."""
         page.stat()
-        held = read_run(run)["steps"]["gallery"].get("originals")
-        return page if held in (None, originals) else None
+        held = read_run(run)["steps"]["gallery"]
+        as_then = held.get("originals") in (None, originals)
+        return page if as_then and held.get("vectors", False) >= (vectors is not None) else None
 
     def make() -> Page:
         made = make_thumbnails(shown, thumbnails, longer_side(thumbnail), progress)
         content["images"] |= {"file": files, **_pictures(made)}
+        content["editing"]["key"] = fingerprint(
+            [run_name, made_from["cluster"], content["editing"], content["clusters"]]
+        )
         content.update(
+            neighbours=None if vectors is None else neighbors_content(vectors),
             root=root,
             separator=os.sep,
             small=n_small(shown),
@@ -182,12 +212,14 @@ def image_gallery(
 
     def write(page: Page, run: Path) -> dict[str, int]:
         ensure_folder(page.parent)
-        title = f"{run.resolve().name}: visual topics"
+        title = f"{run_name}: visual topics"
         write_page(page, "gallery", content, title=title, summary=_summary(clustering))
         not_shown = len(images) - len(shown) + len(content["images"]["missing"])
         return {"images": len(images), "not_shown": not_shown}
 
-    step.result(read, make, write, note={"originals": originals}).view(view)
+    step.result(
+        read, make, write, note={"originals": originals, "vectors": vectors is not None}
+    ).view(view)
     return page
 
 
@@ -231,6 +263,7 @@ def _content(
     ``images`` are counted and ``shown`` are on the page, in the same order.
     """
     extra = [name for name in shown if name not in _IMAGE_COLUMNS]
+    doubt = {"second": "second_cluster", "margin": "margin"}
     return {
         "images": {
             "id": [str(image_id) for image_id in shown["image_id"]],
@@ -238,12 +271,37 @@ def _content(
             "silhouette": _numbers(shown["silhouette"], 4),
             "distance": _numbers(shown["distance"], 4),
             "copies": _numbers(shown["n_copies"]),
+            **{key: _numbers(shown[name], 4) for key, name in doubt.items() if name in shown},
         },
         "extra": {str(name): _texts(shown[name]) for name in extra},
         "sampled": sampled,
         "clusters": _groups(clustering, images, shown),
+        "editing": {
+            "highest": highest_number(clustering),
+            "first": int(clustering.edits["edit"].max()) + 1 if len(clustering.edits) else 1,
+            "ledger": _ledger(clustering.edits, shown),
+        },
         "trace": {name: _numbers(clustering.trace[name], 1) for name in _TRACE_COLUMNS},
     }
+
+
+def _ledger(edits: pd.DataFrame, shown: pd.DataFrame) -> list[list[Any]]:
+    """The edits that the clustering has: for each its number, action, clusters, number of images,
+    places of those that are on the page, name, note, editor, and whether it applied."""
+    place = {str(image_id): i for i, image_id in enumerate(shown["image_id"])}
+    found: list[list[Any]] = []
+    for number, lines in edits.groupby("edit"):
+        first = lines.iloc[0]
+        texts = [None if pd.isna(first[name]) else first[name] for name in _WORDS_OF_EDITS]
+        numbers = " ".join(dict.fromkeys(lines["clusters"].dropna())).split()
+        ids = lines["image_id"].dropna()
+        # Splits may have very many images, and are not made on pages.
+        here = [] if first["action"] == "split" else [place[one] for one in ids if one in place]
+        found.append(
+            [number, first["action"], [*map(int, numbers)], len(ids), here, *texts,
+             bool(first["applied"])]
+        )  # fmt: skip
+    return found
 
 
 def _map(
@@ -263,20 +321,27 @@ def _groups(
     numbers = [*table["cluster"].tolist(), *([-1] if len(residual) else [])]
     silhouettes = [*table["silhouette"], *([residual.mean()] if len(residual) else [])]
     iterations = [*table["iteration"], *([None] if len(residual) else [])]
+    names = _texts(table["cluster_name"]) if "cluster_name" in table else [None] * len(table)
+    names += [None] if len(residual) else []
+    near = [*near_clusters(clustering.centroids), *([[]] if len(residual) else [])]
     sizes, n_shown = images["cluster"].value_counts(), shown["cluster"].value_counts()
     groups: list[dict[str, Any]] = []
     first = 0
-    for number, silhouette, iteration in zip(numbers, silhouettes, iterations, strict=True):
+    for number, name, silhouette, iteration, others in zip(
+        numbers, names, silhouettes, iterations, near, strict=True
+    ):
         size, here = int(sizes[number]), int(n_shown[number])
         groups.append(
             {
                 "cluster": number,
+                "name": name,
                 "first": first,
                 "shown": here,
                 "size": size,
                 "share": size / len(images),
                 "silhouette": None if pd.isna(silhouette) else round(float(silhouette), 4),
                 "iteration": None if pd.isna(iteration) else int(iteration),
+                "near": others,
             }
         )
         first += here

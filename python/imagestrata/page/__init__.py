@@ -28,12 +28,12 @@ from ..provenance import fingerprint, version
 
 _FOLDER = Path(__file__).parent
 #: Scripts between that of the kit and that of the page: pages with tasks for annotators share one,
-#: and the gallery has one for its map.
+#: and the gallery has some for its map and for edits.
 _SHARED = {
     "pairs": ("annotate",),
     "sets": ("annotate",),
     "ratings": ("annotate",),
-    "gallery": ("scatter",),
+    "gallery": ("scatter", "edits", "curate"),
 }
 
 #: Pages for answers, with a ``data["key"]`` that identifies their tasks.

@@ -5,8 +5,9 @@
   const { images, clusters, trace } = data;
   const everything = images.id.map((_, i) => i);
   const sampled = new Set(data.sampled);
-  const groups = new Map(clusters.map((c) => [c.cluster, c]));
-  const members = new Map(clusters.map((c) => [c.cluster, everything.slice(c.first, c.first + c.shown)]));
+  const groups = new Map(clusters.map((c) => [c.cluster, c])); // as they were found
+  const RESIDUAL = -1;
+  const model = kit.edits({ ids: images.id, cluster: images.cluster, groups: clusters, ...data.editing });
   const byId = (id) => document.getElementById(id);
   const main = byId("main");
 
@@ -16,10 +17,18 @@
   const count = (n, one, many = one + "s") => `${whole(n)} ${n === 1 ? one : many}`;
   const decimals = (x, digits) => (x === null ? "–" : x.toFixed(digits).replace("-", "−"));
   const percent = (x) => (100 * x).toFixed(x < 0.001 ? 2 : 1) + "%";
-  const label = (cluster) => (cluster === -1 ? "Residual" : `Cluster ${cluster}`);
-  const address = (cluster) => (cluster === -1 ? "#residual" : `#cluster-${cluster}`);
+  const numbered = (cluster) => (cluster === RESIDUAL ? "Residual" : `Cluster ${cluster}`);
+  const title = (cluster) => model.name(cluster) ?? numbered(cluster);
+  const label = (cluster) => (model.name(cluster) ? `${model.name(cluster)} (cluster ${cluster})` : numbered(cluster));
+  const address = (cluster) => (cluster === RESIDUAL ? "#residual" : `#cluster-${cluster}`);
   const path = (i) => (images.file[i] === null ? null : data.root + images.file[i]);
   const name = (i) => path(i)?.split(/[\\/]/).pop() || images.id[i];
+
+  /** Whole numbers of 16 bits, lowest byte first, from base64. */
+  function numbers16(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return Uint16Array.from({ length: bytes.length / 2 }, (_, at) => bytes[2 * at] + 256 * bytes[2 * at + 1]);
+  }
 
   // ---- addresses of pictures ----
 
@@ -66,7 +75,7 @@
     byId("count").textContent = `${count(ticked.size, "image")} ticked`;
     byId("tick").checked = ticked.has(shown.list[shown.at]);
     map?.draw();
-    document.body.classList.toggle("has-ticks", ticked.size > 0);
+    document.body.classList.toggle("has-ticks", ticked.size + chosen.size > 0);
   }
 
   const inOrder = (set) => [...set].sort((a, b) => a - b);
@@ -77,7 +86,7 @@
     say(done ? `Copied ${count(ids.length, "id")}.` : "This browser does not let pages copy: download the CSV.");
   });
   byId("save").addEventListener("click", () => {
-    const rows = inOrder(ticked).map((i) => [images.id[i], path(i), images.cluster[i]]);
+    const rows = inOrder(ticked).map((i) => [images.id[i], path(i), model.of(i)]);
     download("ticked.csv", csv([["image_id", "path", "cluster"], ...rows]));
   });
   byId("clear").addEventListener("click", () => {
@@ -86,6 +95,40 @@
     main.focus({ preventScroll: true });
     say(`Cleared ${count(before.length, "tick")}.`, () => tick(before, true));
   });
+
+  // ---- the order of images ----
+
+  let order = "typical";
+  const ordered = new Map(); // images of clusters in this order, as far as they were asked for
+
+  /** Compare by values of a column, missing ones last. */
+  const by = (values, sign) => (a, b) => {
+    const [x, y] = [values[a] ?? null, values[b] ?? null];
+    return x === y ? 0 : x === null ? 1 : y === null ? -1 : sign * (x - y);
+  };
+  const first = (...compare) => (a, b) => compare.reduce((found, one) => found || one(a, b), 0) || a - b;
+  const typical = first(by(images.silhouette, -1), by(images.distance, 1));
+  const doubtful = first(images.margin ? by(images.margin, 1) : () => 0, by(images.silhouette, 1), by(images.distance, -1));
+
+  /** The images of a cluster; as they are in the data if no edit changed it. */
+  function members(cluster) {
+    if (!ordered.has(cluster)) {
+      const list = model.members(cluster);
+      const sorted = order === "typical" && !model.isChanged(cluster);
+      ordered.set(cluster, sorted ? list : [...list].sort(order === "typical" ? typical : doubtful));
+    }
+    return ordered.get(cluster);
+  }
+
+  function reorder(wanted) {
+    order = byId("order").value = wanted;
+    ordered.clear();
+    for (const view of [...kept.keys()]) view !== "map" && kept.delete(view);
+    redraw();
+    say(wanted === "typical" ? "The most typical images come first."
+      : images.margin ? "Images come first that are nearly as close to another cluster."
+      : "Images with the lowest silhouettes come first.");
+  }
 
   // ---- tiles in full rows ----
 
@@ -97,7 +140,7 @@
     { rootMargin: "1200px 0px" },
   );
 
-  function tile(i) {
+  function tile(i, note) {
     const open = el("button", { type: "button", class: "open", "aria-label": `Open ${name(i)}`, title: name(i) });
     const reason = images.missing[i];
     open.append(
@@ -109,7 +152,9 @@
     box.checked = ticked.has(i);
     const element = el("div", { class: "tile", "data-image": i }, open, box);
     element.classList.toggle("on", box.checked);
-    if (sampled.has(i)) element.append(el("span", { class: "badge" }, "sampled"));
+    const badge = model.from(i) ? "dropped" : sampled.has(i) ? "sampled" : note?.(i);
+    if (badge) element.append(el("span", { class: "badge" }, badge));
+    element.classList.toggle("gone", model.from(i) > 0);
     element.style.flexGrow = images.ratio[i];
     return element;
   }
@@ -133,8 +178,8 @@
     });
   }
 
-  /** Tiles of a list; the viewer pages through `context`. */
-  function grid(list, context = list, size = 1) {
+  /** Tiles of a list; the viewer pages through `context`, and `note(i)` is written on tile i. */
+  function grid(list, context = list, size = 1, note = null) {
     const element = el("div", { class: "grid" });
     let width = 0;
     element.context = context;
@@ -158,7 +203,7 @@
       return result;
     };
     const drawn = (row, height, filler) => {
-      const result = el("div", { class: "row" }, ...row.map(tile));
+      const result = el("div", { class: "row" }, ...row.map((i) => tile(i, note)));
       result.style.aspectRatio = String(width / height);
       if (filler > 0.01) {
         const rest = el("span");
@@ -178,36 +223,77 @@
 
   // ---- views ----
 
-  function facts({ size, share, silhouette, iteration }) {
-    const found = [
-      ["Images", whole(size)],
-      ["Share", percent(share)],
-      ["Silhouette", decimals(silhouette, 2)],
+  const total = clusters.reduce((sum, c) => sum + c.size, 0);
+
+  /** Numbers of the clusters in the order of the page: as found, then new ones, then the residual. */
+  function shownClusters() {
+    const known = new Set(clusters.map((c) => c.cluster));
+    const fresh = model.numbers.filter((number) => !known.has(number)).sort((a, b) => a - b);
+    const dropped = [...model.dropped.keys()].filter((number) => !known.has(number));
+    return [...clusters.map((c) => c.cluster).filter((number) => number !== RESIDUAL), ...fresh, ...dropped, RESIDUAL]
+      .filter((number) => model.has(number) || model.dropped.has(number));
+  }
+
+  const share = (cluster) => model.size(cluster) / total;
+
+  function facts(cluster) {
+    const found = groups.get(cluster);
+    const changed = model.isChanged(cluster) || !found;
+    const iterations = model.parts(cluster).map((part) => groups.get(part).iteration).filter((one) => one !== null);
+    const list = [
+      ["Images", whole(model.size(cluster))],
+      ["Share", percent(share(cluster))],
+      ["Silhouette", changed ? "–" : decimals(found.silhouette, 2)],
     ];
-    if (iteration !== null) found.push(["Iteration", iteration]);
-    return found;
+    if (iterations.length && cluster !== RESIDUAL) list.push(["Iteration", Math.min(...iterations)]);
+    return list;
+  }
+
+  /** The first terms of a cluster, in turn of those that were merged into it. */
+  function keywords(cluster) {
+    const lists = (groups.has(cluster) || model.parts(cluster).length > 1 ? model.parts(cluster) : []).map((part) => groups.get(part).keywords);
+    const longest = Math.max(0, ...lists.map((list) => list.length));
+    const mixed = Array.from({ length: longest }, (_, k) => lists.map((list) => list[k])).flat().filter(Boolean);
+    return [...new Set(mixed)].slice(0, 8);
+  }
+
+  const words = (cluster) => (keywords(cluster).length ? el("p", { class: "words" }, keywords(cluster).join(", ")) : "");
+
+  const largest = () => Math.max(...shownClusters().map(share));
+
+  function card(cluster, most = largest()) {
+    const dropped = model.dropped.has(cluster);
+    const bar = el("div", { class: "bar" });
+    bar.style.width = (100 * share(cluster)) / most + "%";
+    const list = members(cluster);
+    const size = model.size(cluster);
+    const all = list.length < size ? `See ${whole(list.length)} of ${whole(size)}` : `See all ${whole(size)}`;
+    const result = el("section", { class: "card", "data-cluster": cluster, "aria-label": label(cluster) },
+      el("div", { class: "about" },
+        heading(cluster, el("a", { href: address(cluster), draggable: dropped || cluster === RESIDUAL ? null : "true" }, title(cluster))),
+        el("div", { class: "share", "aria-hidden": "true" }, bar),
+        words(cluster),
+        table(facts(cluster)),
+        el("a", { class: "more", href: address(cluster) }, all),
+        tools(cluster)),
+      el("div", { class: "pictures" }, grid(list.slice(0, data.typical), list, 0.75), similar(cluster, 3)));
+    result.classList.toggle("gone", dropped);
+    result.classList.toggle("on", chosen.has(cluster));
+    return result;
+  }
+
+  /** The heading, with the number of a named cluster below, and what becomes of a dropped one. */
+  function heading(cluster, content) {
+    const below = model.name(cluster) ? el("p", { class: "soft number" }, numbered(cluster)) : "";
+    const fate = model.dropped.has(cluster) ? el("p", { class: "number" }, "Dropped: its images go to the residual.") : "";
+    return el("div", { class: "title", "data-cluster": cluster }, el("h2", {}, content), below, fate);
   }
 
   function overview() {
-    const largest = Math.max(...clusters.map((c) => c.share));
-    return el("div", {}, withoutOriginals, thinned(images.id.length, total), ...clusters.map((c) => {
-      const bar = el("div", { class: "bar" });
-      bar.style.width = (100 * c.share) / largest + "%";
-      const list = members.get(c.cluster);
-      const all = c.shown < c.size ? `See ${whole(c.shown)} of ${whole(c.size)}` : `See all ${whole(c.size)}`;
-      const more = el("a", { class: "more", href: address(c.cluster) }, all);
-      return el("section", { class: "card", "aria-label": label(c.cluster) },
-        el("div", { class: "about" },
-          el("h2", {}, el("a", { href: address(c.cluster) }, label(c.cluster))),
-          el("div", { class: "share", "aria-hidden": "true" }, bar),
-          words(c),
-          table(facts(c)),
-          more),
-        grid(list.slice(0, data.typical), list, 0.75));
-    }));
+    const most = largest();
+    return el("div", {}, withoutOriginals, thinned(images.id.length, total),
+      ...shownClusters().map((cluster) => card(cluster, most)));
   }
-
-  const total = clusters.reduce((sum, c) => sum + c.size, 0);
 
   /** A note if originals are missing. */
   const withoutOriginals = data.small
@@ -222,25 +308,29 @@
       `${where}${typical}${sampled.size ? " and the sample" : ""}, the others drawn at random.`);
   }
 
-  const words = ({ keywords }) => (keywords.length ? el("p", { class: "words" }, keywords.join(", ")) : "");
-
   function table(pairs) {
     return el("dl", { class: "facts" }, ...pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
   }
 
   function oneCluster(cluster) {
-    const at = clusters.findIndex((c) => c.cluster === cluster);
-    const step = (to, text) => (to ? el("a", { href: address(to.cluster), class: "button" }, text) : "");
+    const all = shownClusters();
+    const at = all.indexOf(cluster);
+    const step = (to, text) => (to === undefined ? "" : el("a", { href: address(to), class: "button" }, text));
     const onMap = el("a", { href: "#map", class: "button" }, "On the map");
     onMap.addEventListener("click", () => highlight(String(cluster)));
-    return listing(label(cluster), members.get(cluster), facts(clusters[at]), [
-      data.map ? onMap : "",
-      step(clusters[at - 1], "← Previous"),
-      step(clusters[at + 1], "Next →"),
-    ], words(clusters[at]), thinned(clusters[at].shown, clusters[at].size, ""));
+    const list = members(cluster);
+    const view = listing(heading(cluster, title(cluster)), list, facts(cluster), [
+      tools(cluster),
+      data.map && model.has(cluster) ? onMap : "",
+      step(all[at - 1], "← Previous"),
+      step(all[at + 1], "Next →"),
+    ], words(cluster), thinned(list.length, model.size(cluster), ""), similar(cluster, 6));
+    view.dataset.cluster = cluster;
+    view.classList.toggle("gone", model.dropped.has(cluster));
+    return view;
   }
 
-  function listing(title, list, pairs, links = [], note = "", below = "") {
+  function listing(title, list, pairs, links = [], note = "", below = "", further = "", badge = null) {
     const all = el("button", { type: "button" }, below ? "Tick all shown" : "Tick all");
     all.addEventListener("click", () => {
       const fresh = list.filter((i) => !ticked.has(i));
@@ -248,16 +338,18 @@
       say(`Ticked ${count(fresh.length, "more image", "more images")}.`, () => tick(fresh, false));
     });
     return el("div", {},
-      el("div", { class: "head" }, el("h2", {}, title), table(pairs), note, el("div", { class: "buttons" }, ...links, list.length ? all : "")),
+      el("div", { class: "head" }, typeof title === "string" ? el("h2", {}, title) : title, table(pairs), note,
+        el("div", { class: "buttons" }, ...links, list.length ? all : "")),
+      further,
       below,
-      list.length ? grid(list) : el("p", { class: "soft" }, "There is nothing here yet."));
+      list.length ? grid(list, list, 1, badge) : el("p", { class: "soft" }, "There is nothing here yet."));
   }
 
   const plain = (list) => [["Images", whole(list.length)]];
 
   const views = {
     clusters: overview,
-    residual: () => groups.has(-1) && oneCluster(-1),
+    residual: () => model.has(RESIDUAL) && oneCluster(RESIDUAL),
     sampled: () => listing("Sampled images", inOrder(sampled), plain([...sampled])),
     ticked: () => listing("Ticked images", inOrder(ticked), plain([...ticked])),
     trace: drawTrace,
@@ -265,8 +357,9 @@
   };
 
   function make(route) {
-    const cluster = /^cluster-(\d+)$/.exec(route);
-    if (cluster) return groups.has(Number(cluster[1])) && oneCluster(Number(cluster[1]));
+    const [, what, number] = /^(cluster|like)-(\d+)$/.exec(route) ?? [];
+    if (what === "like") return images.id[number] !== undefined && alike(Number(number));
+    if (what) return (model.has(Number(number)) || model.dropped.has(Number(number))) && oneCluster(Number(number));
     return Object.hasOwn(views, route) && views[route]();
   }
 
@@ -277,13 +370,27 @@
   function go() {
     const wanted = location.hash.slice(1) || "clusters";
     if (wanted === "main") return;
+    const moved = route !== null;
     if (route) scrolled.set(route, scrollY);
+    if (!open(wanted)) return;
+    if (moved) main.focus({ preventScroll: true });
+    scrollTo(0, scrolled.get(route) ?? 0);
+  }
+
+  /** Make the view anew after something in it has changed. */
+  function redraw() {
+    const at = scrollY;
+    kept.delete(route);
+    if (open(route)) scrollTo(0, at);
+  }
+
+  function open(wanted) {
     if (route !== "clusters" && route !== "map") kept.delete(route);
     for (const view of main.children) view.hidden = true;
     main.replaceChildren(...kept.values());
     if (!kept.has(wanted)) {
       const view = make(wanted);
-      if (!view) return location.replace("#clusters");
+      if (!view) return void location.replace(successor(wanted));
       view.dataset.view = wanted;
       kept.set(wanted, view);
       main.append(view);
@@ -291,24 +398,438 @@
     kept.get(wanted).hidden = false;
     layAll();
     showTicks(everything);
-    const moved = route !== null;
     route = wanted;
     for (const link of byId("nav").children) {
       const here = link.hash.slice(1) === route || (link.hash === "#clusters" && route.startsWith("cluster-"));
       here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
     }
-    if (moved) main.focus({ preventScroll: true });
-    scrollTo(0, scrolled.get(route) ?? 0);
+    return true;
+  }
+
+  /** Where the images of a cluster are that is gone, or the overview. */
+  function successor(route) {
+    const number = Number(/^cluster-(\d+)$/.exec(route)?.[1] ?? NaN);
+    const heir = model.heir(number);
+    return heir !== number && model.has(heir) ? address(heir) : "#clusters";
   }
 
   function navigation() {
     const link = (to, text) => el("a", { href: to }, text);
     byId("nav").append(link("#clusters", "Clusters"));
-    if (groups.has(-1)) byId("nav").append(link("#residual", "Residual"));
+    const residual = link("#residual", "Residual");
+    residual.hidden = !model.has(RESIDUAL);
+    byId("nav").append(residual);
     if (data.map) byId("nav").append(link("#map", "Map"));
     if (sampled.size) byId("nav").append(link("#sampled", "Sample"));
     byId("nav").append(link("#ticked", "Ticked"));
     if (trace.iteration.length > 1) byId("nav").append(link("#trace", "Trace"));
+  }
+
+  // ---- images like one: its neighbours among the vectors ----
+
+  const NO_VECTORS = "The page was written without the vectors of the images. Write it again with the clustering of the run folder.";
+  let nearest = null;
+
+  function neighbors(i) {
+    const { each, packed } = data.neighbours;
+    nearest ??= numbers16(packed);
+    return Array.from(nearest.subarray(i * each, (i + 1) * each));
+  }
+
+  function more(i) {
+    if (!data.neighbours) return say(NO_VECTORS);
+    viewer.close();
+    location.hash = `#like-${i}`;
+  }
+
+  function alike(i) {
+    if (!data.neighbours) return false;
+    const list = neighbors(i);
+    const from = new Set(list.map(model.of));
+    const back = el("a", { href: address(model.of(i)), class: "button" }, "Its cluster");
+    const view = listing(`More like ${name(i)}`, list, [["Nearest images", whole(list.length)], ["From", count(from.size, "cluster")]],
+      [back], "", "", grid([i], [i, ...list]), (one) => (model.of(one) === model.of(i) ? null : title(model.of(one))));
+    view.classList.add("alike");
+    return view;
+  }
+
+  // ---- clusters like one: those with the nearest centroids, with pictures, to be merged ----
+
+  const byPlace = clusters.map((c) => c.cluster);
+
+  /** Clusters near a cluster or near one of those merged into it, the nearest first. */
+  function near(cluster) {
+    const best = new Map();
+    for (const part of model.parts(cluster)) {
+      const here = [[byPlace.indexOf(part), 0], ...(groups.get(part)?.near ?? [])];
+      for (const [place, away] of here) {
+        const other = model.heir(byPlace[place]);
+        if (other === cluster || other === RESIDUAL || !model.has(other)) continue;
+        best.set(other, Math.min(away, best.get(other) ?? Infinity));
+      }
+    }
+    return [...best.keys()].sort((a, b) => best.get(a) - best.get(b));
+  }
+
+  function minis(list) {
+    const seen = list.filter((i) => !images.missing[i]).slice(0, 3);
+    return el("span", { class: "minis", "aria-hidden": "true" },
+      ...seen.map((i) => el("img", { src: thumbnail(i), loading: "lazy", decoding: "async", alt: "" })));
+  }
+
+  /** The strip of similar clusters, filled when it is less than two screens away. */
+  function similar(cluster, n) {
+    const found = model.has(cluster) && cluster !== RESIDUAL ? near(cluster).slice(0, n) : [];
+    if (!found.length) return "";
+    const strip = el("div", { class: "similar", role: "group", "aria-label": `Similar to ${label(cluster)}` });
+    strip.build = () => {
+      nearby.unobserve(strip);
+      strip.build = null;
+      strip.append(el("span", { class: "soft" }, "Similar"), ...found.map((other) => {
+        const button = el("button", { type: "button", "aria-label": `Merge ${label(other)} with ${label(cluster)}` }, "Merge");
+        button.addEventListener("click", () => merge([cluster, other]));
+        return el("div", { class: "near", "data-cluster": other }, minis(members(other)),
+          el("span", {}, el("a", { href: address(other) }, title(other)), el("span", { class: "soft" }, count(model.size(other), "image"))),
+          button);
+      }));
+    };
+    strip.mentions = found;
+    nearby.observe(strip);
+    return strip;
+  }
+
+  // ---- edits ----
+
+  const chosen = new Set(); // ticked clusters
+  const quoted = (text) => `“${text}”`;
+
+  function sentence({ action, clusters: numbers, images: list, into, name: text }) {
+    const several = numbers.length > 1
+      ? `Clusters ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`
+      : numbers.map(numbered).join("");
+    const called = text ? `, ${quoted(text)}` : "";
+    switch (action) {
+      case "name": return text ? `${several} is named ${quoted(text)}` : `${several} has no name any more`;
+      case "merge": return `${several} are one cluster${called}`;
+      case "move": return `${count(list.length, "image")} moved to ${numbers.length ? several : `the new cluster ${into ?? ""}`.trim()}${called}`;
+      case "drop": return `Dropped: ${numbers.length ? several : count(list.length, "image")}`;
+      default: return `${several}: ${action}`;
+    }
+  }
+
+  /** Show what an edit changed, or say why it did not. */
+  function done({ touched, problem }, text) {
+    if (problem) return say(problem);
+    refresh(touched);
+    const last = model.list.at(-1);
+    say(text, last && (() => model.list.at(-1) === last && undo()));
+  }
+
+  function act(edit) {
+    const before = model.list.length;
+    const result = model.add(edit);
+    if (before === 0 && result.touched && innerWidth >= 1100) editList.open(true, false);
+    done(result, result.problem ? "" : `${sentence(model.list.at(-1))}.`);
+  }
+
+  function undo() {
+    const last = model.list.at(-1);
+    if (!last) return say("There is no edit to undo.");
+    const { touched, problem } = model.undo();
+    if (problem) return say(problem);
+    refresh(touched);
+    say(`Undone: ${sentence(last)}.`);
+  }
+
+  const editList = kit.editList({
+    model, sentence, position,
+    pictures: minis,
+    onUndo: undo,
+    onRemove(at) {
+      const edit = model.list[at];
+      const { touched, problem } = model.remove(at);
+      if (problem) return say(problem);
+      refresh(touched);
+      byId("undo-edit").focus();
+      say(`Removed: ${sentence(edit)}.`);
+    },
+  });
+
+  /** Draw the clusters anew that changed, and keep the focus and what is on the screen in place. */
+  function refresh(touched) {
+    const focus = keepFocus();
+    for (const number of touched) ordered.delete(number);
+    for (const number of chosen) model.has(number) || chosen.delete(number);
+    for (const view of [...kept.keys()]) view !== "clusters" && kept.delete(view);
+    if (!kept.has("map")) map = null;
+    const cards = kept.get("clusters");
+    if (cards) refreshCards(cards, touched);
+    byId("nav").querySelector("[href='#residual']").hidden = !model.has(RESIDUAL);
+    editList.draw();
+    if (route !== "clusters") redraw();
+    layAll();
+    showTicks(everything);
+    showChosen();
+    if (viewer.open) show(shown.list, shown.at);
+    focus();
+  }
+
+  function refreshCards(view, touched) {
+    const most = largest();
+    const here = shownClusters();
+    const cards = new Map([...view.querySelectorAll(".card")].map((card) => [Number(card.dataset.cluster), card]));
+    for (const number of touched) {
+      if (!here.includes(number)) cards.get(number)?.remove();
+      else if (cards.has(number)) cards.get(number).replaceWith(card(number, most));
+      else {
+        const next = here.slice(here.indexOf(number) + 1).map((one) => view.querySelector(`.card[data-cluster="${one}"]`)).find(Boolean);
+        view.insertBefore(card(number, most), next ?? null);
+      }
+    }
+    for (const one of view.querySelectorAll(".card")) {
+      const number = Number(one.dataset.cluster);
+      one.querySelector(".bar").style.width = (100 * share(number)) / most + "%";
+      const strip = one.querySelector(".similar");
+      if (!touched.has(number) && strip?.mentions.some((other) => touched.has(other))) strip.replaceWith(similar(number, 3));
+    }
+  }
+
+  /** Remember where the focus is in the view; the result puts it back. */
+  function keepFocus() {
+    const at = document.activeElement;
+    if (!main.contains(at) || at === main) return () => {};
+    const within = at.closest("[data-view]");
+    const places = (selector) => [...(main.querySelector(`[data-view="${within?.dataset.view}"]`)?.querySelectorAll(selector) ?? [])];
+    const selector = at.matches(".open") ? ".open" : ".title a, .head .tools button";
+    const own = at.matches(".open") ? at : at.closest(".card, [data-view]").querySelector(selector);
+    const place = places(selector).indexOf(own);
+    return () => {
+      if (main.contains(document.activeElement) && document.activeElement !== main) return;
+      const now = places(selector);
+      (now[Math.min(place, now.length - 1)] ?? main).focus({ preventScroll: true });
+    };
+  }
+
+  const merge = (numbers) => act({ action: "merge", clusters: numbers });
+  const moveTo = (indices, cluster, text = "") => {
+    act({ action: "move", clusters: cluster === null ? [] : [cluster], images: indices.map((i) => images.id[i]), name: cluster === null ? text : "" });
+    tick(indices, false);
+  };
+
+  function dropImages(indices) {
+    if (indices.length === 1 && model.from(indices[0])) return done(model.keepImage(indices[0]), "The image is back in its cluster.");
+    const fresh = indices.filter((i) => model.of(i) !== RESIDUAL);
+    if (!fresh.length) return say("They are in the residual already.");
+    act({ action: "drop", images: fresh.map((i) => images.id[i]) });
+    tick(fresh, false);
+  }
+
+  function dropCluster(cluster) {
+    if (model.dropped.has(cluster)) return done(model.keepCluster(cluster), `${label(cluster)} is back.`);
+    act({ action: "drop", clusters: [cluster] });
+  }
+
+  /** Clusters to choose from: the given ones first. */
+  function choices(likely, without) {
+    const rest = shownClusters().filter((cluster) => model.has(cluster) && cluster !== RESIDUAL);
+    return [...new Set([...likely, ...rest])].filter((cluster) => !without.includes(cluster)).map((cluster) => ({
+      value: cluster,
+      title: title(cluster),
+      about: [model.name(cluster) ? numbered(cluster) : "", count(model.size(cluster), "image"), keywords(cluster).slice(0, 4).join(", ")].filter(Boolean).join(" · "),
+      pictures: () => minis(members(cluster)),
+      words: `${label(cluster)} ${keywords(cluster).join(" ")}`.toLowerCase(),
+    }));
+  }
+
+  const pick = kit.picker();
+
+  function askMerge(cluster) {
+    pick(`Merge ${label(cluster)} with`, {
+      choices: choices(near(cluster), [cluster]),
+      onChoice: (other) => merge([cluster, other]),
+    });
+  }
+
+  function askMove(indices) {
+    const from = [...new Set(indices.map(model.of))];
+    pick(`Move ${count(indices.length, "image")} to`, {
+      choices: choices(from.flatMap((cluster) => (model.has(cluster) ? near(cluster) : [])), from.length === 1 ? from : []),
+      own: (text) => ({ value: null, title: text ? `New cluster ${quoted(text)}` : "New cluster", about: text ? "" : "type its name, or leave it without one" }),
+      onChoice: (cluster, text) => moveTo(indices, cluster, text),
+    });
+  }
+
+  /** Replace a heading by a field for the name. */
+  function askName(holder) {
+    const cluster = Number(holder.dataset.cluster);
+    if (!model.has(cluster) || cluster === RESIDUAL || holder.querySelector("input")) return;
+    const field = el("input", { type: "text", "aria-label": `Name of ${numbered(cluster)}`, placeholder: "Name", autocomplete: "off", spellcheck: "true" });
+    const before = model.name(cluster) ?? "";
+    const content = holder.querySelector("h2");
+    field.value = before;
+    content.hidden = true;
+    holder.prepend(field);
+    field.select();
+    field.focus();
+    let over = false;
+    const finish = (save, focus) => {
+      if (over) return;
+      over = true;
+      const text = field.value.trim().replace(/\s+/g, " ");
+      content.hidden = false;
+      if (focus) (content.querySelector("a") ?? main).focus({ preventScroll: true });
+      field.remove();
+      if (save && text !== before) act({ action: "name", clusters: [cluster], name: text });
+    };
+    field.addEventListener("keydown", (event) => {
+      if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+      event.preventDefault();
+      finish(event.key === "Enter", true);
+    });
+    field.addEventListener("blur", () => finish(true, false));
+  }
+
+  function tools(cluster) {
+    if (cluster === RESIDUAL) return "";
+    const button = (text, action, words) => {
+      const made = el("button", { type: "button", "aria-label": `${words} ${label(cluster)}` }, text);
+      made.addEventListener("click", () => action(made));
+      return made;
+    };
+    const dropped = model.dropped.has(cluster);
+    const drop = button(dropped ? "Keep" : "Drop", () => dropCluster(cluster), dropped ? "Keep" : "Drop");
+    if (dropped) return el("div", { class: "tools" }, drop);
+    const box = el("input", { type: "checkbox", "aria-label": `Choose ${label(cluster)}`, title: "Tick clusters to merge them" });
+    box.checked = chosen.has(cluster);
+    box.addEventListener("change", () => choose(cluster, box.checked));
+    return el("div", { class: "tools" }, box,
+      button("Name", (made) => askName(made.closest(".card, [data-view]").querySelector(".title")), "Name"),
+      button("Merge", () => askMerge(cluster), "Merge"), drop);
+  }
+
+  function choose(cluster, on = !chosen.has(cluster)) {
+    if (!model.has(cluster) || cluster === RESIDUAL) return;
+    on ? chosen.add(cluster) : chosen.delete(cluster);
+    showChosen();
+  }
+
+  function showChosen() {
+    for (const element of main.querySelectorAll(".card, [data-view][data-cluster]")) {
+      const on = chosen.has(Number(element.dataset.cluster));
+      element.classList.toggle("on", on);
+      const box = element.querySelector(".tools input");
+      if (box) box.checked = on;
+    }
+    byId("chosen").hidden = chosen.size === 0;
+    byId("n-chosen").textContent = `${count(chosen.size, "cluster")} ticked`;
+    byId("merge-chosen").disabled = chosen.size < 2;
+    document.body.classList.toggle("has-ticks", ticked.size + chosen.size > 0);
+  }
+
+  function untick() {
+    chosen.clear();
+    showChosen();
+  }
+
+  function mergeChosen() {
+    const numbers = [...chosen];
+    untick();
+    merge(numbers);
+  }
+
+  byId("merge-chosen").addEventListener("click", mergeChosen);
+  byId("drop-chosen").addEventListener("click", () => act({ action: "drop", clusters: [...chosen] }));
+  byId("untick").addEventListener("click", untick);
+  byId("move").addEventListener("click", () => askMove(inOrder(ticked)));
+  byId("drop").addEventListener("click", () => dropImages(inOrder(ticked)));
+  byId("order").addEventListener("change", () => reorder(byId("order").value));
+
+  // ---- dragging: a heading onto a cluster merges, an image onto a cluster moves ----
+
+  let dragged = null;
+
+  main.addEventListener("dragstart", (event) => {
+    const heading = event.target.closest(".title a");
+    const tile = event.target.closest(".tile");
+    dragged = null;
+    if (heading) {
+      const cluster = Number(heading.closest(".title").dataset.cluster);
+      dragged = { clusters: chosen.has(cluster) ? [...chosen] : [cluster] };
+    } else if (tile) {
+      const i = Number(tile.dataset.image);
+      dragged = { images: ticked.has(i) ? inOrder(ticked) : [i] };
+    }
+    if (dragged) event.dataTransfer.effectAllowed = "move";
+  });
+
+  /** The element of the cluster on which what is dragged can be dropped. */
+  function target(event) {
+    const element = event.target.closest(".near, .card");
+    const cluster = Number(element?.dataset.cluster);
+    if (!dragged || !element || !model.has(cluster) || cluster === RESIDUAL) return null;
+    const all = dragged.clusters ? dragged.clusters.every((one) => one === cluster) : dragged.images.every((i) => model.of(i) === cluster);
+    return all ? null : element;
+  }
+
+  let over = null;
+  function mark(element) {
+    if (over === element) return;
+    over?.classList.remove("over");
+    over = element;
+    over?.classList.add("over");
+  }
+
+  main.addEventListener("dragover", (event) => {
+    mark(target(event));
+    if (over) event.preventDefault();
+  });
+  main.addEventListener("drop", (event) => {
+    const element = target(event);
+    if (!element) return;
+    event.preventDefault();
+    const cluster = Number(element.dataset.cluster);
+    const what = dragged;
+    mark(null);
+    dragged = null;
+    if (what.images) return moveTo(what.images, cluster);
+    untick();
+    merge([cluster, ...what.clusters]);
+  });
+  addEventListener("dragend", () => mark((dragged = null)));
+
+  // ---- edits that were made for another state of the clusters ----
+
+  function showOthers() {
+    const others = model.others();
+    const applied = others.filter((other) => other.applied);
+    for (const other of applied) other.remove();
+    const n = applied.reduce((sum, other) => sum + other.edits.length, 0);
+    if (n) say(`${count(n, "edit")} made in this browser ${n === 1 ? "is" : "are"} part of these clusters now.`);
+    byId("others").replaceChildren(...others.filter((other) => !other.applied).map((other) => {
+      const notice = el("div", { class: "notice" });
+      const button = (text, action) => {
+        const made = el("button", { type: "button" }, text);
+        made.addEventListener("click", action);
+        return made;
+      };
+      const use = () => {
+        const results = other.edits.map((edit) => model.add(edit));
+        const lost = results.filter(({ problem }) => problem);
+        refresh(new Set(results.flatMap(({ touched }) => [...(touched ?? [])])));
+        editList.open(true);
+        say(lost.length ? `${count(lost.length, "edit does", "edits do")} not fit: ${lost[0].problem}` : `Added ${count(results.length, "edit")}.`);
+        if (lost.length) return;
+        other.remove();
+        notice.remove();
+      };
+      notice.append(
+        el("p", {}, `This browser has ${count(other.edits.length, "edit")} that ${other.edits.length === 1 ? "was" : "were"} made on an earlier page of other clusters, or of the same ones before edits. They are not applied here.`),
+        el("div", { class: "buttons" },
+          button("Download them", () => editList.save(other.edits)),
+          button("Add them here", use),
+          button("Delete them", () => (other.remove(), notice.remove()))));
+      return notice;
+    }));
   }
 
   // ---- the trace: images remaining, clusters fitted and kept, their mean size ----
@@ -380,7 +901,7 @@
     highlighted = what;
     const choice = byId("highlight");
     if (choice) choice.value = what;
-    const cluster = members.get(Number(what || NaN));
+    const cluster = model.has(Number(what || NaN));
     const all = byId("all-of-it");
     if (all) {
       all.hidden = !cluster;
@@ -393,22 +914,24 @@
     highlighted === "" ? true
     : highlighted === "sampled" ? sampled.has(i)
     : highlighted === "ticked" ? ticked.has(i)
-    : images.cluster[i] === Number(highlighted);
+    : model.of(i) === Number(highlighted);
 
-  /** Pairs of 16 bits, lowest byte first, as x and y. */
+  /** Pairs of numbers as x and y. */
   function unpacked(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const whole = (at) => bytes[at] + 256 * bytes[at + 1];
-    return {
-      x: Uint16Array.from(images.id, (_, i) => whole(4 * i)),
-      y: Uint16Array.from(images.id, (_, i) => whole(4 * i + 2)),
-    };
+    const pairs = numbers16(text);
+    return { x: pairs.filter((_, at) => at % 2 === 0), y: pairs.filter((_, at) => at % 2 === 1) };
   }
 
   function drawMap() {
     const { points, palette, colours, labels, method } = data.map;
-    const real = clusters.filter((c) => c.cluster !== -1);
-    const colour = new Map(real.map((c, at) => [c.cluster, palette[colours[at]]]));
+    const real = shownClusters().filter((cluster) => model.has(cluster) && cluster !== RESIDUAL);
+    const { x, y } = unpacked(points);
+    const found = new Map(clusters.map((c, at) => [c.cluster, { colour: palette[colours[at]], label: labels[at] }]));
+    const colour = (cluster) => found.get(cluster)?.colour ?? palette[cluster % palette.length];
+    const middle = (values, list) => list.map((i) => values[i]).sort((a, b) => a - b)[list.length >> 1];
+    const place = (cluster) => (model.isChanged(cluster)
+      ? [middle(x, members(cluster)), middle(y, members(cluster))]
+      : found.get(cluster).label);
     const peek = el("div", { class: "peek", "aria-live": "polite", hidden: true });
     const peekAt = (i, at, size) => {
       peek.hidden = i === null;
@@ -416,7 +939,7 @@
       const reason = images.missing[i];
       peek.replaceChildren(
         reason ? el("span", { class: "missing" }, reason) : el("img", { src: thumbnail(i), alt: "" }),
-        el("b", {}, label(images.cluster[i])), " ", name(i));
+        el("b", {}, label(model.of(i))), " ", name(i));
       // On the side of the point with more room.
       const [right, below] = [at.x < size.width / 2, at.y < size.height / 2];
       peek.style.left = right ? at.x + 16 + "px" : "";
@@ -426,17 +949,18 @@
     };
 
     map = kit.scatter({
-      ...unpacked(points),
+      x,
+      y,
       // The residual is at the bottom, the smallest cluster on top.
-      order: [...(members.get(-1) ?? []), ...real.flatMap((c) => members.get(c.cluster))],
-      colours: images.cluster.map((cluster) => colour.get(cluster) ?? null),
-      labels: real.map((c, at) => ({
-        x: labels[at][0], y: labels[at][1], group: c.cluster,
-        name: String(c.cluster), word: c.keywords[0],
+      order: [...members(RESIDUAL), ...real.flatMap(members)],
+      colours: everything.map((i) => (model.of(i) === RESIDUAL ? null : colour(model.of(i)))),
+      labels: real.filter((cluster) => members(cluster).length).map((cluster) => ({
+        x: place(cluster)[0], y: place(cluster)[1], group: cluster,
+        name: model.name(cluster) ?? String(cluster), word: model.name(cluster) ? null : keywords(cluster)[0],
       })),
       name: "Map of the images. Arrow keys move it, plus and minus zoom; the image in the middle is shown. Enter opens it, X ticks it.",
       isBright: isHighlighted,
-      isLabelled: (cluster) => !members.has(Number(highlighted || NaN)) || cluster === Number(highlighted),
+      isLabelled: (cluster) => !model.has(Number(highlighted || NaN)) || cluster === Number(highlighted),
       isTicked: (i) => ticked.has(i),
       onPoint: peekAt,
       onOpen: openOnMap,
@@ -468,7 +992,7 @@
   }
 
   const openOnMap = (i) => {
-    const list = members.get(images.cluster[i]);
+    const list = members(model.of(i));
     show(list, list.indexOf(i));
   };
 
@@ -482,9 +1006,9 @@
     const choice = el("select", { id: "highlight" }, option("", "All images"));
     if (sampled.size) choice.append(option("sampled", `Sample (${whole(sampled.size)})`));
     choice.append(option("ticked", "Ticked"));
-    for (const c of clusters) {
-      const about = c.keywords.length ? `: ${c.keywords.slice(0, 3).join(", ")}` : "";
-      choice.append(option(c.cluster, `${label(c.cluster)} (${whole(c.size)})${about}`));
+    for (const cluster of shownClusters().filter(model.has)) {
+      const about = keywords(cluster).length ? `: ${keywords(cluster).slice(0, 3).join(", ")}` : "";
+      choice.append(option(cluster, `${label(cluster)} (${whole(model.size(cluster))})${about}`));
     }
     choice.addEventListener("change", () => highlight(choice.value));
     const lasso = (element) => {
@@ -517,13 +1041,21 @@
     byId("previous").disabled = at === 0;
     byId("next").disabled = at === list.length - 1;
     byId("tick").checked = ticked.has(i);
+    byId("drop-one").textContent = model.from(i) ? "Keep" : "Drop";
+    byId("drop-one").disabled = model.of(i) === RESIDUAL && !model.from(i);
     byId("facts").replaceChildren(...details(i));
     picture(i);
     if (!viewer.open) viewer.showModal();
   }
 
+  /** Another cluster of an image, as a link. */
+  const second = (cluster) => {
+    const here = model.heir(cluster);
+    return model.has(here) ? el("a", { href: address(here) }, label(here)) : numbered(cluster);
+  };
+
   function details(i) {
-    const cluster = images.cluster[i];
+    const cluster = model.of(i);
     const link = el("a", { href: address(cluster) }, label(cluster));
     // With another extension a browser could open a picture as a page and run its content.
     const file = /\.(jpe?g|jfif|png|gif|webp|avif|bmp|tiff?|hei[cf]|hif|jp2)$/i.test(path(i)) ? originals(i)[0] : null;
@@ -531,7 +1063,10 @@
       ["Cluster", link],
       ["Image id", el("code", {}, images.id[i])],
       ["File", path(i) === null ? null : file ? el("a", { href: file, target: "_blank", rel: "noopener" }, path(i)) : path(i)],
+      ["Dropped", model.from(i) ? `from ${label(model.from(i))}` : null],
       ["Silhouette", decimals(images.silhouette[i], 3)],
+      ["Second cluster", images.second?.[i] ? second(images.second[i]) : null],
+      ["Margin to it", images.margin ? decimals(images.margin[i], 3) : null],
       ["Distance to the centre", decimals(images.distance[i], 2)],
       ["Copies in the corpus", images.copies[i] === null ? null : whole(images.copies[i])],
       ["Sampled", sampled.has(i) ? "yes" : null],
@@ -577,9 +1112,25 @@
   byId("close").addEventListener("click", () => viewer.close());
   byId("tick").addEventListener("change", toggle);
   byId("facts").addEventListener("click", (event) => event.target.closest("a[href^='#']") && viewer.close());
-  viewer.addEventListener("close", () => large.remove());
+  viewer.addEventListener("close", () => {
+    large.remove();
+    // What had the focus before may be gone: an image that was moved, or a view that was drawn anew.
+    if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
+  });
   viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
-  onKeys(viewer, { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), x: toggle });
+  const showing = () => shown.list[shown.at];
+  byId("like-one").addEventListener("click", () => more(showing()));
+  byId("move-one").addEventListener("click", () => askMove([showing()]));
+  byId("drop-one").addEventListener("click", () => dropImages([showing()]));
+  onKeys(viewer, {
+    ArrowLeft: () => turn(-1),
+    ArrowRight: () => turn(1),
+    x: toggle,
+    l: () => more(showing()),
+    m: () => askMove([showing()]),
+    d: () => dropImages([showing()]),
+    u: undo,
+  });
 
   // ---- mouse and keyboard on tiles ----
 
@@ -641,12 +1192,104 @@
     },
   });
 
+  // ---- keys of the page: they act on the image, or else on the cluster, that has the focus ----
+
+  /** The images that a key means: all ticked ones if the image with the focus is one of them. */
+  function focused() {
+    const at = document.activeElement.closest(".tile");
+    if (!at) return null;
+    const i = imageOf(at);
+    return ticked.has(i) ? inOrder(ticked) : [i];
+  }
+
+  const focusedTitle = () => (document.activeElement.closest(".card") ?? main.querySelector("[data-view][data-cluster]:not([hidden])"))?.querySelector(".title");
+
+  /** Call an action with the cluster that a key means, or say that there is none. */
+  function onCluster(action) {
+    const title = focusedTitle();
+    if (!title) return say("Choose a cluster first: J and K go from one to the next.");
+    action(Number(title.dataset.cluster), title);
+  }
+
+  /** Go to the next or previous cluster. */
+  function step(by) {
+    if (route !== "clusters") {
+      const all = shownClusters();
+      const at = all.indexOf(Number(focusedTitle()?.dataset.cluster ?? NaN));
+      if (at >= 0 && all[at + by] !== undefined) location.hash = address(all[at + by]);
+      return;
+    }
+    const cards = [...kept.get("clusters").querySelectorAll(".card")];
+    const here = cards.indexOf(document.activeElement.closest(".card"));
+    const visible = cards.findIndex((card) => card.getBoundingClientRect().bottom > 80);
+    const next = cards[here < 0 ? Math.max(0, visible) : here + by];
+    next?.querySelector(".title a").focus({ preventScroll: true });
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
+  const KEYS = [
+    [["J", "K"], "next and previous cluster"],
+    [["←", "→", "↑", "↓"], "from image to image"],
+    [["Enter"], "see the image, or the cluster, larger"],
+    [["N"], "name the cluster"],
+    [["T"], "tick the cluster"],
+    [["M"], "merge the cluster with another one, or all ticked clusters; on an image: move it, or all ticked images"],
+    [["D"], "drop the cluster; on an image: drop it, or all ticked images. Again: keep"],
+    [["X"], "tick the image"],
+    [["L"], "more images like this one"],
+    [["U", "Ctrl Z"], "undo the last edit"],
+    [["E"], "the list of edits, with a note on each"],
+    [["O"], "most typical or most doubtful images first"],
+    [["S"], "download the edits"],
+    [["?"], "this list"],
+  ];
+
+  function help() {
+    byId("keys").replaceChildren(...KEYS.map(([keys, text]) =>
+      el("div", {}, el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, text))));
+    byId("help").showModal();
+  }
+
+  byId("open-help").addEventListener("click", help);
+  byId("close-help").addEventListener("click", () => byId("help").close());
+  byId("help").addEventListener("click", (event) => event.target === byId("help") && byId("help").close());
+
+  function editKeys() {
+    const free = (action) => (event) => (event.target.closest("dialog[open]") ? false : action(event));
+    onKeys(document.body, Object.fromEntries(Object.entries({
+      j: () => step(1),
+      k: () => step(-1),
+      n: () => onCluster((_, title) => askName(title)),
+      t: () => onCluster((cluster) => choose(cluster)),
+      m: () => (focused() ? askMove(focused()) : chosen.size > 1 ? mergeChosen() : onCluster((cluster) => model.has(cluster) && cluster !== RESIDUAL && askMerge(cluster))),
+      d: () => (focused() ? dropImages(focused()) : onCluster((cluster) => cluster !== RESIDUAL && dropCluster(cluster))),
+      l: () => (focused() ? more(imageOf(document.activeElement)) : say("Choose an image first.")),
+      u: undo,
+      e: () => editList.open(true),
+      o: () => reorder(order === "typical" ? "doubtful" : "typical"),
+      s: () => (model.list.length ? editList.save(model.list) : say("There are no edits yet.")),
+      "?": help,
+    }).map(([key, action]) => [key, free(action)])));
+    addEventListener("keydown", (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
+      if (event.target.matches("input[type=text], textarea")) return;
+      event.preventDefault();
+      undo();
+    });
+  }
+
   // ---- start ----
 
   function begin() {
     navigation();
+    model.read();
+    editList.draw();
     readTicks();
     store.onChange(readTicks);
+    model.onChange(refresh);
+    byId("controls").hidden = false;
+    editKeys();
+    showOthers();
     addEventListener("hashchange", go);
     history.scrollRestoration = "manual";
     go();

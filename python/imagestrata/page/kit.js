@@ -67,6 +67,9 @@ const kit = (() => {
   /** Show a message for a few seconds; `undo` adds a button that calls it. */
   function say(text, undo) {
     const message = document.getElementById("message");
+    // What is outside an open dialog can be neither clicked nor read aloud.
+    const around = document.querySelector("dialog[open]") ?? document.body;
+    if (message.parentElement !== around) around.append(message);
     message.replaceChildren(text);
     if (undo) {
       const button = el("button", { type: "button" }, "Undo");
