@@ -659,10 +659,8 @@ def test_the_most_doubtful_come_first(tmp_path, visit):
     plain = clustered(tmp_path)
     visit.goto(build(plain, tmp_path / "plain", n_typical=3).as_uri())
     assert titles(visit, 1) == "abc"
-    visit.get_by_label("Order").select_option("most doubtful first")
+    visit.get_by_role("button", name="Doubtful images first").click()
     assert titles(visit, 1) == "edc"  # the lowest silhouettes
-    visit.keyboard.press("Escape")
-    visit.get_by_role("heading", name="Visual topics").click()
     visit.keyboard.press("o")
     assert titles(visit, 1) == "abc"
 
@@ -670,7 +668,7 @@ def test_the_most_doubtful_come_first(tmp_path, visit):
     seconds = [4] * 12 + [None]
     with_margin = clustered(tmp_path, margin=margins, second_cluster=seconds)
     visit.goto(build(with_margin, tmp_path / "margins").as_uri())
-    visit.get_by_label("Order").select_option("most doubtful first")
+    visit.get_by_role("button", name="Doubtful images first").click()
     assert titles(visit, 1) == "bedac"  # unknown ones last
     visit.locator('.card[data-cluster="1"] .open').first.click()
     facts = visit.locator("#facts")

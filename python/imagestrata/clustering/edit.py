@@ -131,7 +131,7 @@ def edit_clusters(
     *Ledger.* One row per edit, or per image of an edit: edit (number, in order), action (name,
     merge, split, move, drop), clusters (numbers, separated by spaces; the target of "move"),
     image_id, into (the cluster that results from the row), name, note, editor, applied, reason.
-    ``edits.to_csv("edits.csv", index=False)`` stores it. Splits are stored by their images, so that
+    It can be stored as a CSV file, and given as ``edits``. Splits are stored by their images, so that
     a replay depends neither on vectors nor on k-means. In a table of your own, action and clusters
     are enough; rows with the same number in ``edit`` are one edit.
 

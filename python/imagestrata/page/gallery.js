@@ -98,7 +98,7 @@
 
   // ---- the order of images ----
 
-  let order = "typical";
+  let isDoubtfulFirst = false;
   const ordered = new Map(); // images of clusters in this order, as far as they were asked for
 
   /** Compare by values of a column, missing ones last. */
@@ -114,18 +114,19 @@
   function members(cluster) {
     if (!ordered.has(cluster)) {
       const list = model.members(cluster);
-      const sorted = order === "typical" && !model.isChanged(cluster);
-      ordered.set(cluster, sorted ? list : [...list].sort(order === "typical" ? typical : doubtful));
+      const sorted = !isDoubtfulFirst && !model.isChanged(cluster);
+      ordered.set(cluster, sorted ? list : [...list].sort(isDoubtfulFirst ? doubtful : typical));
     }
     return ordered.get(cluster);
   }
 
-  function reorder(wanted) {
-    order = byId("order").value = wanted;
+  function reorder() {
+    isDoubtfulFirst = !isDoubtfulFirst;
+    byId("order").setAttribute("aria-pressed", String(isDoubtfulFirst));
     ordered.clear();
     for (const view of [...kept.keys()]) view !== "map" && kept.delete(view);
     redraw();
-    say(wanted === "typical" ? "The most typical images come first."
+    say(!isDoubtfulFirst ? "The most typical images come first."
       : images.margin ? "Images come first that are nearly as close to another cluster."
       : "Images with the lowest silhouettes come first.");
   }
@@ -742,7 +743,7 @@
   byId("untick").addEventListener("click", untick);
   byId("move").addEventListener("click", () => askMove(inOrder(ticked)));
   byId("drop").addEventListener("click", () => dropImages(inOrder(ticked)));
-  byId("order").addEventListener("change", () => reorder(byId("order").value));
+  byId("order").addEventListener("click", reorder);
 
   // ---- dragging: a heading onto a cluster merges, an image onto a cluster moves ----
 
@@ -1239,7 +1240,7 @@
     [["L"], "more images like this one"],
     [["U", "Ctrl Z"], "undo the last edit"],
     [["E"], "the list of edits, with a note on each"],
-    [["O"], "most typical or most doubtful images first"],
+    [["O"], "the most doubtful images first, or the most typical ones"],
     [["S"], "download the edits"],
     [["?"], "this list"],
   ];
@@ -1266,7 +1267,7 @@
       l: () => (focused() ? more(imageOf(document.activeElement)) : say("Choose an image first.")),
       u: undo,
       e: () => editList.open(true),
-      o: () => reorder(order === "typical" ? "doubtful" : "typical"),
+      o: reorder,
       s: () => (model.list.length ? editList.save(model.list) : say("There are no edits yet.")),
       "?": help,
     }).map(([key, action]) => [key, free(action)])));
