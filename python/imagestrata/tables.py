@@ -75,7 +75,7 @@ def from_elsewhere(given: Any) -> Any:
         if all(one is other for one, other in zip(values, made, strict=True)):
             return given
         return dict(zip(given, made, strict=True)) if isinstance(given, dict) else made
-    known = ("builtins", "numpy", "pandas", "imagestrata")
+    known = ("builtins", "numpy", "pandas", "imagestrata", "PIL")
     if isinstance(given, pd.DataFrame) or type(given).__module__.partition(".")[0] in known:
         return given
     if hasattr(given, "collect_schema") and hasattr(given, "collect"):  # a lazy query of polars

@@ -46,6 +46,7 @@ FILLED = {
     },
     "embed": {"images", "out"},
     "embed-text": {"texts", "out"},
+    "find": {"clustering", "embeddings", "like", "text"},
     "fine-tune": {"images", "out"},
     "gallery": {
         "clustering",

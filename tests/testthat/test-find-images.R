@@ -37,3 +37,41 @@ test_that("doubtful images have the lowest margins, random ones depend on the se
     find_images(demo_topics(), order = "doubtful"), "margin", class = "imagestrata_error"
   )
 })
+
+test_that("images like a picture are found from the run folder or from embeddings", {
+  skip_if_no_core()
+  run <- withr::local_tempdir()
+  folder <- imagestrata_example("images")
+  topics <- cluster_images(
+    folder, method = "kmeans", n_clusters = 5, encoder = "hog", out = run, progress = FALSE
+  )
+  files <- list.files(folder, full.names = TRUE)
+  found <- find_images(topics, like = files[3], n = 4)
+  expect_named(
+    found, c("query", "rank", "image_id", "path", "file", "cluster", "similarity")
+  )
+  expect_equal(found$file[1], basename(files[3]))
+  expect_equal(found$similarity[1], 1)
+  expect_equal(found$rank, 1:4)
+  vectors <- as.matrix(read_embeddings(run))
+  row <- match(found$image_id[1], rownames(vectors))
+  units <- vectors / sqrt(rowSums(vectors^2))
+  close <- sort((units %*% units[row, ])[, 1], decreasing = TRUE)[1:4]
+  expect_equal(found$similarity, unname(close), tolerance = 1e-6)
+  expect_equal(found$image_id, names(close))
+
+  elsewhere <- withr::local_tempfile(fileext = ".png")
+  png::writePNG(array(stats::runif(40 * 60 * 3), c(40, 60, 3)), elsewhere)
+  several <- find_images(topics, like = c(elsewhere, found$image_id[1]), n = 2)
+  expect_equal(several$query, rep(c(elsewhere, found$image_id[1]), each = 2))
+  expect_lt(several$similarity[1], 1)
+  expect_equal(find_images(topics, like = found[1, ], n = 2)$image_id, found$image_id[1:2])
+  expect_true(all(find_images(topics, 2, like = files[3])$cluster == 2))
+
+  lost <- topics
+  attr(lost, "source") <- NULL
+  expect_error(find_images(lost, like = files[3]), "embeddings", class = "imagestrata_error")
+  expect_equal(find_images(lost, like = files[3], n = 4, embeddings = read_embeddings(run)), found)
+  expect_error(find_images(topics, like = "no.jpg"), "no.jpg", class = "imagestrata_error")
+  expect_error(find_images(topics, text = "a cat"), "hog", class = "imagestrata_error")
+})

@@ -1,4 +1,4 @@
-"""`gallery`, `keywords`, `coding-sheet`, `share`, `methods`."""
+"""`gallery`, `keywords`, `find`, `coding-sheet`, `share`, `methods`."""
 
 from __future__ import annotations
 
@@ -65,6 +65,27 @@ def keywords(
         f"{cluster:>4}  {', '.join(group['term'])}" for cluster, group in words.groupby("cluster")
     ]
     return {"keywords": records(words)}, *lines
+
+
+def find(
+    run_folder: RunFolder,
+    settings: Settings,
+    name: Name = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="A picture, or the image_id of an image of the run.")
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="Words, for vectors of a clip: encoder.")
+    ] = None,
+) -> Said:
+    """Find the images that are like a picture or like words, or the typical images of clusters."""
+    clustering = load_clustering(placed(run_folder, name))
+    found = imagestrata.find_images(
+        clustering, like=like or None, text=text or None, **settings("find_images")
+    )
+    shown = [one for one in ("query", "cluster", "cluster_name", "rank", "similarity", "path")
+             if one in found]  # fmt: skip
+    return {"images": records(found)}, found[shown].round(3).to_string(index=False)
 
 
 def coding_sheet(run_folder: RunFolder, settings: Settings) -> Said:

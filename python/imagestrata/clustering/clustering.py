@@ -427,6 +427,34 @@ def load_found(folder: Path) -> Clustering:
         ) from None
 
 
+def vectors_of(
+    clustering: Clustering, given: Any, need: str
+) -> tuple[Embeddings, NDArray[np.intp]]:
+    """The vectors of a clustering, given or those it knows, and their row for each image.
+
+    ``need`` says in an error what the vectors are for.
+    """
+    from ..embeddings.inputs import as_embeddings
+
+    given = clustering.vectors() if given is None else given
+    if given is None:
+        raise ImagestrataError(
+            f"The clustering does not know the vectors of its images, {need}.",
+            f"Give them as {arg('embeddings')}, the result of {verb('embed_images')}.",
+        )
+    embeddings = as_embeddings(given)
+    check_encoder(clustering, embeddings)
+    ids = id_texts(embeddings.images["image_id"])
+    order = pd.Index(ids).get_indexer(id_texts(clustering.images["image_id"]))
+    if (order < 0).any():
+        raise ImagestrataError(
+            f"{arg('embeddings')} lacks {plural(int((order < 0).sum()), 'image')} of the "
+            f"clustering, which has {plural(len(order), 'image')}.",
+            f"Give the {arg('embeddings')} from which it was made.",
+        )
+    return embeddings, order
+
+
 def check_encoder(clustering: Clustering, given: Embeddings) -> None:
     """Raise an error unless vectors are of the encoder from which a clustering was made."""
     ours, theirs = (

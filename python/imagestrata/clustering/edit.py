@@ -17,7 +17,6 @@ from ..engine import open_engine
 from ..errors import ImagestrataError, plural, warn
 from ..provenance import Step, check_base, fingerprint, read_run, remove_drawn
 from ..rows import Rows, as_rows
-from ..tables import id_texts
 from ..validate import check_bool, check_int, check_path, check_seed, check_text
 from ..verbs import public
 from ..wording import arg, foreign, kind_of, quote, verb
@@ -25,8 +24,8 @@ from .base import centroids, inner_silhouettes, memberships, second_numbers
 from .clustering import (
     Clustering,
     check_clustering,
-    check_encoder,
     clusters_fingerprint,
+    vectors_of,
 )
 from .curated import store, with_edits
 from .join import FIRST, counted
@@ -354,26 +353,8 @@ class _Vectors:
         return self._rows
 
     def _find(self) -> Rows:
-        from ..embeddings.inputs import as_embeddings
-
         clustering = self._clustering
-        given = clustering.vectors() if self._given is None else self._given
-        if given is None:
-            raise ImagestrataError(
-                "The clustering does not know the vectors of its images, which edits other than "
-                "names need.",
-                f"Give them as {arg('embeddings')}, the result of {verb('embed_images')}.",
-            )
-        embeddings = as_embeddings(given)
-        check_encoder(clustering, embeddings)
-        ids = id_texts(embeddings.images["image_id"])
-        order = pd.Index(ids).get_indexer(id_texts(clustering.images["image_id"]))
-        if (order < 0).any():
-            raise ImagestrataError(
-                f"{arg('embeddings')} lacks {plural(int((order < 0).sum()), 'image')} of the "
-                f"clustering, which has {plural(len(order), 'image')}.",
-                f"Give the {arg('embeddings')} from which it was made.",
-            )
+        embeddings, order = vectors_of(clustering, self._given, "which edits other than names need")
         rows = as_rows(embeddings.matrix, clustering.settings.get("normalize"))
         same = len(order) == len(rows) and bool((order == np.arange(len(order))).all())
         return rows if same else rows.select(order)

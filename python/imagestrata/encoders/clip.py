@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ImagestrataError
 from ..extras import require
 from ..files import file_hash, read_json
 from ..validate import expand_home
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .network import NetworkEncoder, Preparation
-from .weights import fill, hub_weights, names_a_path, published_weights, read_weights, weights_in
+from .weights import (
+    check_same_weights,
+    fill,
+    hub_weights,
+    names_a_path,
+    published_weights,
+    read_weights,
+    weights_in,
+)
 
 #: The weights of the paper (Radford et al. 2021), for networks that have them.
 DEFAULT_TAG = "openai"
@@ -63,19 +73,7 @@ class ClipEncoder(NetworkEncoder):
     def _load(
         self, name: str, *, weights: str | os.PathLike[str] | None, resize: str
     ) -> tuple[nn.Module, dict[str, Any]]:
-        library = require("open_clip", "encoders", f"The encoder {name!r}")
-        network = name.removeprefix("clip:")
-        _check_known(library, name, network)
-        tag = None
-        if weights is not None and names_a_path(weights):
-            weights = expand_home(weights).absolute()
-            path = weights_in(weights)
-            quick, config = _stored(path.parent / "open_clip_config.json")
-        else:
-            tag = _tag(library, network, weights)
-            config = library.get_pretrained_cfg(network, tag)
-            quick = bool(config.get("quick_gelu"))
-            path = _published(name, config)
+        library, network, tag, quick, config, path = _found(name, weights)
         with _quiet(), torch.random.fork_rng(devices=[]):
             model = library.create_model(network, force_quick_gelu=quick, text_cfg=_NO_TEXT)
         tower = model.visual
@@ -86,12 +84,90 @@ class ClipEncoder(NetworkEncoder):
         return _Tower(tower), {
             "name": name,
             "width": int(library.get_model_config(network)["embed_dim"]),
-            "weights": str(weights) if tag is None else tag,
+            "weights": tag or str(expand_home(str(weights)).absolute()),
             "weights_sha256": file_hash(path),
             "published": tag,
             "quick_gelu": quick,
             **prepared,
         }
+
+
+class _Found(NamedTuple):
+    """A network of open_clip and its weights."""
+
+    library: Any
+    network: str
+    #: The tag of published weights, None for others.
+    tag: str | None
+    quick_gelu: bool
+    config: dict[str, Any]
+    path: Path
+
+
+def _found(name: str, weights: str | os.PathLike[str] | None) -> _Found:
+    library = require("open_clip", "encoders", f"The encoder {name!r}")
+    network = name.removeprefix("clip:")
+    _check_known(library, name, network)
+    if weights is not None and names_a_path(weights):
+        path = weights_in(expand_home(weights).absolute())
+        quick, config = _stored(path.parent / "open_clip_config.json")
+        return _Found(library, network, None, quick, config, path)
+    tag = _tag(library, network, weights)
+    config = library.get_pretrained_cfg(network, tag)
+    return _Found(
+        library, network, tag, bool(config.get("quick_gelu")), config, _published(name, config)
+    )
+
+
+def text_vectors(
+    settings: Mapping[str, Any],
+    texts: Sequence[str],
+    weights: str | os.PathLike[str] | None = None,
+) -> NDArray[np.float32]:
+    """Return the vectors of texts by the text tower that was trained with an image tower.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``encoder`` of embeddings that :class:`ClipEncoder` made.
+    texts : sequence of str
+        They are cut where they exceed the length that the network was trained on.
+    weights : path, optional
+        Current location of the weights, if they have moved.
+
+    Returns
+    -------
+    ndarray of shape (len(texts), width), float32
+        open_clip's ``encode_text``, not scaled to length 1.
+
+    Raises
+    ------
+    ImagestrataError
+        If the weights are others than those of the images, or contain no text tower.
+    """
+    name = settings["name"]
+    found = _found(name, settings["weights"] if weights is None else weights)
+    check_same_weights(settings, file_hash(found.path), found.path)
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        model = found.library.create_model(
+            found.network, force_quick_gelu=bool(settings["quick_gelu"])
+        )
+    both = found.library.factory.convert_state_dict(model, read_weights(found.path))
+    if "positional_embedding" in both and not hasattr(model, "positional_embedding"):
+        both = found.library.model.convert_to_custom_text_state_dict(both)
+    both = {key: both[key] for key in model.state_dict() if key in both}
+    if not any(not key.startswith(("visual.", "logit_")) for key in both):
+        raise ImagestrataError(
+            f"{quote(found.path)} contains the image tower of {name} alone, without the text tower "
+            "that turns words into vectors.",
+            f"Give a file with both towers as {arg('weights')} of {verb('embed_images')}, or "
+            f"search by a picture, with {arg('like')}.",
+        )
+    fill(model, both, found.path, name)
+    tokens = found.library.get_tokenizer(found.network)([*texts])
+    with torch.inference_mode():
+        vectors: NDArray[np.float32] = model.eval().encode_text(tokens).float().numpy()
+    return vectors
 
 
 @contextmanager

@@ -20,7 +20,14 @@ from ..wording import arg, quote
 from .base import Encoder
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
 from .resize import RESIZE_MODES
-from .weights import checkpoint_folder, given_weights, names_a_path, on_hub_cache, weights_hash
+from .weights import (
+    check_same_weights,
+    checkpoint_folder,
+    given_weights,
+    names_a_path,
+    on_hub_cache,
+    weights_hash,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,14 +240,8 @@ def restore_encoder(
         encoder: Encoder = make_classifier(name, **given)
     else:
         encoder = make_encoder(name, seed=settings.get("seed", 0), **given)
-    then, now = settings.get("weights_sha256"), encoder.settings.get("weights_sha256")
-    if then != now:
-        raise ImagestrataError(
-            f"The embeddings were made with weights whose SHA-256 begins with {str(then)[:12]}; "
-            f"those in {quote(encoder.settings['weights'] or 'the package')} begin with "
-            f"{str(now)[:12]}.",
-            f"Give the same weights file as {arg('weights')}.",
-        )
+    now = encoder.settings.get("weights_sha256")
+    check_same_weights(settings, now, encoder.settings.get("weights"))
     if state:
         encoder.load_state(state)
     encoder.settings = dict(settings)

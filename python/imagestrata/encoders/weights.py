@@ -233,6 +233,17 @@ def descended_from(weights: str | os.PathLike[str]) -> str | None:
         return None  # reading the weights reports the error
 
 
+def check_same_weights(settings: Mapping[str, Any], now: str | None, where: Any) -> None:
+    """Refuse weights other than those of the settings of earlier embeddings, by their hash."""
+    then = settings.get("weights_sha256")
+    if then != now:
+        raise ImagestrataError(
+            f"The embeddings were made with weights whose SHA-256 begins with {str(then)[:12]}; "
+            f"those in {quote(where or 'the package')} begin with {str(now)[:12]}.",
+            f"Give the same weights file as {arg('weights')}.",
+        )
+
+
 def fill(model: nn.Module, weights: dict[str, Tensor], path: Path, name: str) -> None:
     """Load weights into a network, all of which are replaced, or report how the two differ."""
     wanted = model.state_dict()
