@@ -10,7 +10,8 @@ new_clustering <- function(sent, folder = NULL, source = folder) {
       c(
         "clusters", "trace", "searches", "summary",
         if (isTRUE(nrow(tables[["renumbered"]]) > 0)) "renumbered",
-        if (isTRUE(nrow(tables[["edits"]]) > 0)) "edits"
+        if (isTRUE(nrow(tables[["edits"]]) > 0)) "edits",
+        if (isTRUE(nrow(tables[["themes"]]) > 0)) c("themes", "tree")
       ),
       names(tables)
     )],
@@ -36,6 +37,9 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
     },
     "Edited" = if (!is.null(attr(x, "tables")[["edits"]])) {
       count_of(length(unique(tidy(x, "edits")$edit)), "edit")
+    },
+    "Grouped" = if (!is.null(attr(x, "tables")[["themes"]])) {
+      count_of(nrow(tidy(x, "themes")), "theme")
     },
     "Made by" = paste0(
       line$method, ", ", count_of(line$n_iterations, "iteration"),

@@ -43,6 +43,10 @@
 #' against the images that remained, and after the neighbourhood step in its space: they are
 #' therefore not comparable with those of the edited clusters. Names alone change no number.
 #'
+#' **Themes.** If the clusters were grouped by [group_clusters()], the themes follow: if images move,
+#' each cluster is in the theme of most of the images that had one, and a warning lists the clusters
+#' whose images had several themes or none. The tree over the clusters is removed.
+#'
 #' **Ledger.** One row per edit, or per image of an edit: `edit` (number, in order), `action` (name,
 #' merge, split, move, drop), `clusters` (numbers, separated by spaces; the target of "move"),
 #' `image_id`, `into` (the cluster that results from the row), `name`, `note`, `editor`, `applied`,
@@ -104,13 +108,14 @@ edit_clusters <- function(clustering,
 }
 
 # A named vector or list by number of cluster. Numbers, and texts if `scalars`, are single values.
-send_by_cluster <- function(x, name, scalars = FALSE, call = rlang::caller_env()) {
+send_by_cluster <- function(x, name, scalars = FALSE, what = "clusters",
+                            call = rlang::caller_env()) {
   if (is.null(x)) {
     return(NULL)
   }
   if (!rlang::is_named(x) || !is.atomic(x) && !is.list(x)) {
     abort_imagestrata(
-      "{.arg {name}} must be a vector or list whose names are numbers of clusters, not {seen(x)}.",
+      "{.arg {name}} must be a vector or list whose names are numbers of {what}, not {seen(x)}.",
       hint = "For instance {.code list(\"7\" = ...)}.",
       call = call
     )

@@ -184,7 +184,7 @@ send_embeddings <- function(x, name, call) {
 send_clustering <- function(x, call = rlang::caller_env()) {
   check_whole(x, call)
   # Results that an older version saved have no searches.
-  tables <- attr(x, "tables")[c("clusters", "trace", "searches", "renumbered", "edits")]
+  tables <- attr(x, "tables")[c("clusters", "trace", "searches", "renumbered", "edits", "tree")]
   tables <- c(list(images = x), Filter(Negate(is.null), tables))
   list(
     kind = "clustering",

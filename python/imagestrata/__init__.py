@@ -79,6 +79,7 @@ _PUBLIC = {
     "map_images": "explore.map",
     "plot_map": "explore.map",
     "cluster_metadata": "explore.metadata",
+    "group_clusters": "explore.themes",
     "coding_sheet": "annotation.coding",
     "read_coding": "annotation.coding",
     "image_gallery": "explore.gallery",

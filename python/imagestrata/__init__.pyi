@@ -35,6 +35,7 @@ from .explore.map import plot_map as plot_map
 from .explore.metadata import cluster_metadata as cluster_metadata
 from .explore.mistakes import plot_mistakes as plot_mistakes
 from .explore.montage import plot_montage as plot_montage
+from .explore.themes import group_clusters as group_clusters
 from .explore.trace import plot_trace as plot_trace
 from .explore.training import plot_confusion as plot_confusion
 from .explore.training import plot_training as plot_training
@@ -122,6 +123,7 @@ __all__ = [
     "extract_frames",
     "find_images",
     "fine_tune",
+    "group_clusters",
     "image_gallery",
     "label_ratings",
     "list_encoders",

@@ -58,6 +58,7 @@ FILLED = {
         "path",
         "method",
     },
+    "group": {"clustering", "keywords", "names", "out"},
     "keywords": {"clustering", "texts"},
     "pairs": {"embeddings", "clusterings", "out", "pairs"},
     "predict": {"images", "model"},

@@ -62,6 +62,7 @@ methods_of_classes <- tibble::tribble(
   "`Clustering.trace`", "`tidy(x, \"trace\")`",
   "`Clustering.searches`", "`tidy(x, \"searches\")`",
   "`Clustering.edits`", "`tidy(x, \"edits\")`",
+  "`Clustering.themes`, `.tree`", "`tidy(x, \"themes\")`, `tidy(x, \"tree\")`",
   "`Clustering.summary`", "`glance(x)`",
   "`Clustering.predict(embeddings)`", "`predict(x, new_data)`",
   "`FineTunedModel.load(folder)`", "`read_model(folder)`",

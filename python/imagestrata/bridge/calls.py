@@ -30,6 +30,7 @@ import imagestrata
 
 from ..clustering.clustering import rows_of_images
 from ..clustering.ledger import ledger
+from ..clustering.themes import FOUND, THEME, tree_table
 from ..errors import ImagestrataError, Worded, plural
 from ..progress import Reporter, State
 from ..verbs import PRODUCTS
@@ -127,9 +128,12 @@ def _receive_clustering(sent: Sent) -> Any:
     if "edits" in tables:  # a column without values has no type in R
         tables["edits"] = ledger(tables["edits"].to_dict("records"))
     for name in ("images", "clusters"):
-        if "cluster_name" in tables[name]:
-            names = tables[name]["cluster_name"].astype("object").astype("str")
-            tables[name]["cluster_name"] = names
+        for column in {"cluster_name", "theme_name"} & {*tables[name]}:
+            tables[name][column] = tables[name][column].astype("object").astype("str")
+        for column in {THEME, FOUND} & {*tables[name]} if "theme_name" in tables[name] else ():
+            tables[name][column] = tables[name][column].astype("Int64")
+    if "tree" in tables:
+        tables["tree"] = tree_table(tables["tree"].itertuples(index=False))
     return imagestrata.Clustering(
         **tables,
         source=sent.get("source"),

@@ -14,7 +14,7 @@ from .clustering import cluster, compare, edit, sweep
 from .corpus import crop_faces, demo, extract_frames, relink, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
-from .explore import coding_sheet, find, gallery, keywords, methods, share
+from .explore import coding_sheet, find, gallery, group, keywords, methods, share
 from .finetune import fine_tune, predict
 from .options import Command
 from .run import run
@@ -47,6 +47,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (gallery, ("image_gallery", "map_images", "plot_montage"), ("map_images.method",)),
     (keywords, ("cluster_keywords",), ()),
     (find, ("find_images",), ()),
+    (group, ("group_clusters",), ("names",)),
     (coding_sheet, ("coding_sheet",), ()),
     (pairs, ("sample_pairs", "export_pairs"), ()),
     (score, ("score_clustering", "read_pairs", "consensus", "agreement"), _SCORED := (

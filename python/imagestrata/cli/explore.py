@@ -88,6 +88,27 @@ def find(
     return {"images": records(found)}, found[shown].round(3).to_string(index=False)
 
 
+def group(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
+    """Group the clusters of a run folder into themes.
+
+    Themes are named by the keywords of their clusters, if `imagestrata keywords` found any.
+    """
+    run_folder = placed(run_folder, name)
+    words = run_folder / "keywords.csv"
+    grouped = imagestrata.group_clusters(
+        load_clustering(run_folder),
+        keywords=read_csv(words) if words.exists() else None,
+        **settings("group_clusters", out=run_folder),
+    )
+    themes = grouped.themes
+    lines = [
+        f"{line['theme']:>4}  {line['theme_name']}: {plural(line['n_clusters'], 'cluster')}, "
+        f"{plural(line['size'], 'image')} ({line['share']:.1%})"
+        for line in themes.to_dict("records")
+    ]
+    return {"themes": records(themes)}, *lines
+
+
 def coding_sheet(run_folder: RunFolder, settings: Settings) -> Said:
     """Write a page for coding the most and the least certain images of each cluster."""
     given = settings("coding_sheet")

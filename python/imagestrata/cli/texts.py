@@ -155,6 +155,7 @@ HELP = {
     "fine_tune.labels": "A CSV file with labels; by default the names of folders are the labels.",
     "fine_tune.preset": '"element" for the settings of *Images as Data*.',
     "fine_tune.step_size": "The number of epochs after which the learning rate falls.",
+    "group_clusters.n": "The number of themes; by default a rule decides.",
     "plot_montage.clusters": "A cluster in the montage; by default the largest ones.",
     "plot_montage.n_clusters": "The number of clusters in the montage.",
     "plot_montage.n_images": "The number of images of each cluster in the montage.",

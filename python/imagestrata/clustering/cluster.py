@@ -33,6 +33,7 @@ from .iterative import IterativeKMeans
 from .join import FIRST, counted, joined
 from .renumber import renumbered
 from .single import SingleKMeans
+from .themes import with_themes
 
 #: Settings of the search for K, which have no effect if ``k`` is given.
 _SEARCH = ("k_criterion", "k_tolerance", "k_max", "sample_size", "step_size", "converge_window")
@@ -351,7 +352,9 @@ def fitted(
         return counts
 
     found = step.result(load_found, make, write, identity=_identity)
-    return found if step.folder is None else followed(found, step.folder, embeddings)
+    if step.folder is None:
+        return found
+    return with_themes(followed(found, step.folder, embeddings), step.folder)
 
 
 def followed(found: Clustering, folder: Path, embeddings: Embeddings) -> Clustering:

@@ -28,6 +28,7 @@ from .base import search_table
 from .join import FIRST, MEMBERSHIP
 from .ledger import ledger, read_ledger
 from .renumber import overlap_table
+from .themes import THEME, has_themes, themes_table, tree_table, with_themes
 
 if TYPE_CHECKING:
     from ..embeddings.embeddings import Embeddings
@@ -83,6 +84,11 @@ class Clustering(Shown):
     edits : DataFrame
         The ledger of :func:`edit_clusters`: edit, action, clusters, image_id, into, name, note,
         editor, applied, reason. No rows if no cluster was edited.
+    tree : DataFrame
+        The tree of :func:`group_clusters` over the clusters, one row per merge, the nearest first:
+        merge (its number), left and right (what it joins: minus the number of a cluster, or the
+        number of an earlier merge), height (the mean distance between the clusters on both sides),
+        n_clusters (on both sides). No rows if the clusters were not grouped, or edited since.
     source : Embeddings, path or None
         The vectors of the images, or the run folder in which they are, for
         :func:`edit_clusters`. It is neither saved nor pickled.
@@ -110,6 +116,7 @@ class Clustering(Shown):
     searches: pd.DataFrame = field(default_factory=partial(search_table, []))
     renumbered: pd.DataFrame = field(default_factory=overlap_table)
     edits: pd.DataFrame = field(default_factory=ledger)
+    tree: pd.DataFrame = field(default_factory=tree_table)
     source: Any = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -213,6 +220,15 @@ class Clustering(Shown):
             "n_added": int(self.images["added"].sum()) if "added" in self.images else 0,
         }
         return pd.DataFrame([row])
+
+    @property
+    def themes(self) -> pd.DataFrame:
+        """The themes of :func:`group_clusters`, one row each; no rows without themes.
+
+        The columns are theme, theme_name, n_clusters, size (images), share (of all images), and
+        clusters (their numbers, separated by spaces).
+        """
+        return themes_table(self.clusters)
 
     def predict(self, embeddings: Embeddings | NDArray[Any]) -> pd.DataFrame:
         """Find the nearest centroid of further images.
@@ -333,13 +349,16 @@ class Clustering(Shown):
             (folder / "renumbered.parquet").unlink(missing_ok=True)
         if len(self.edits):
             write_table(folder / "edits.csv", self.edits)
+        if has_themes(self):
+            write_table(folder / "tree.parquet", self.tree)
         write_json(folder / "clustering.json", self.settings)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Clustering:
         """Read a clustering that :meth:`save` or ``cluster_images(out=...)`` wrote.
 
-        If the run folder contains edits of its clusters, these are the edited ones.
+        If the run folder contains edits of its clusters, these are the edited ones; if it contains
+        themes, they have these.
 
         Raises
         ------
@@ -350,7 +369,8 @@ class Clustering(Shown):
 
         folder = check_path("folder", folder)
         found = load_found(folder)
-        return with_edits(found, folder) if has_edits(folder, found) else found
+        found = with_edits(found, folder) if has_edits(folder, found) else found
+        return with_themes(found, folder)
 
     def _parts(self) -> list[Part]:
         line = self.summary.iloc[0]
@@ -360,7 +380,7 @@ class Clustering(Shown):
             f"{plural(line['n_clusters'], 'cluster')}, "
             f"{line['n_residual']:,} residual ({line['method']}, "
             f"{plural(line['n_iterations'], 'iteration')}{encoder}){joined_later(self.images)}"
-            f"{self._carried()}{self._edited()}",
+            f"{self._carried()}{self._edited()}{self._grouped()}",
             (self.clusters, "cluster"),
         ]
 
@@ -368,6 +388,10 @@ class Clustering(Shown):
         """Words on the edits of the clusters."""
         n = self.edits["edit"].nunique()
         return f"; {plural(n, 'edit')}" if n else ""
+
+    def _grouped(self) -> str:
+        """Words on the themes of the clusters."""
+        return f"; {plural(len(self.themes), 'theme')}" if has_themes(self) else ""
 
     def _carried(self) -> str:
         """Words on the numbers that come from an earlier clustering."""
@@ -399,7 +423,7 @@ def load_found(folder: Path) -> Clustering:
         centroids = read_table(folder / "centroids.parquet")
         # Older versions stored no searches.
         searches, overlaps = folder / "searches.parquet", folder / "renumbered.parquet"
-        edits = folder / "edits.csv"
+        edits, tree = folder / "edits.csv", folder / "tree.parquet"
         images = reader("clustering.parquet", "cluster")(folder)
         clusters = read_table(folder / "clusters.parquet")
         if "added" not in images:  # of an older version
@@ -414,6 +438,7 @@ def load_found(folder: Path) -> Clustering:
             renumbered=read_table(overlaps) if overlaps.exists() else overlap_table(),
             # In a run folder, edits are a step of their own.
             edits=read_ledger(edits) if "cluster_found" in images and edits.exists() else ledger(),
+            tree=read_table(tree) if THEME in clusters and tree.exists() else tree_table(),
             source=folder,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ from ..provenance import find_step, read_table, require_step
 from ..wording import arg, foreign, quote, verb
 from .clustering import Clustering, clusters_fingerprint, load_found
 from .ledger import read_edits, read_ledger
+from .themes import without_columns
 
 #: Columns of images that edits change, and their types.
 _CHANGED: dict[str, Any] = {
@@ -33,7 +34,7 @@ def store(clustering: Clustering, folder: Path) -> None:
     # The ledger is written first: all else follows from it if the process is killed.
     write_table(folder / "edits.csv", clustering.edits)
     write_table(folder / "edited.parquet", images)
-    write_table(folder / "edited-clusters.parquet", clustering.clusters)
+    write_table(folder / "edited-clusters.parquet", without_columns(clustering.clusters))
     write_table(folder / "edited-centroids.parquet", centroids)
 
 

@@ -20,6 +20,7 @@ from ..rows import Rows, as_rows
 from ..validate import check_bool, check_int, check_path, check_seed, check_text
 from ..verbs import public
 from ..wording import arg, foreign, kind_of, quote, verb
+from . import themes
 from .base import centroids, inner_silhouettes, memberships, second_numbers
 from .clustering import (
     Clustering,
@@ -127,6 +128,10 @@ def edit_clusters(
     Images that joined later have no silhouette and no part in centroids, as before, unless
     a cluster contains no other images.
 
+    *Themes.* If the clusters were grouped (:func:`group_clusters`), the themes follow: if images
+    move, each cluster is in the theme of most of the images that had one, and a warning lists the
+    clusters whose images had several themes or none. The tree over the clusters is removed.
+
     *Ledger.* One row per edit, or per image of an edit: edit (number, in order), action (name,
     merge, split, move, drop), clusters (numbers, separated by spaces; the target of "move"),
     image_id, into (the cluster that results from the row), name, note, editor, applied, reason.
@@ -208,6 +213,8 @@ def edit_clusters(
     _warn_of_same_names(state)
     made = pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
     result = edited(clustering, state, made, vectors)
+    grouped = clustering if out is None else themes.with_themes(clustering, check_path("out", out))
+    result = themes.followed(grouped, result)
     return result if out is None else _stored(result, out, overwrite)
 
 
@@ -266,9 +273,10 @@ def _stored(clustering: Clustering, out: str | os.PathLike[str], overwrite: bool
         with_edits(clustering, run)
         return clustering
 
-    return step.result(
+    made = step.result(
         read, lambda: clustering, write, identity=lambda made: clusters_fingerprint(made.images)
     )
+    return themes.with_themes(made, step.folder)
 
 
 def edited(

@@ -29,7 +29,15 @@ STEPS = (
         after=("cluster",),
         tables=("edited.parquet", "edited-clusters.parquet", "edited-centroids.parquet"),
         work=("edits.csv",),
-        drawn=("keywords.csv", "montage.png", "map.png"),
+        drawn=("keywords.csv", "montage.png", "map.png", "themes.png"),
         edits="cluster",
+    ),
+    StepKind(
+        "group",
+        "group_clusters",
+        "themes.parquet",
+        after=("cluster",),
+        tables=("themes.parquet", "tree.parquet"),
+        drawn=("montage.png", "map.png", "themes.png"),
     ),
 )

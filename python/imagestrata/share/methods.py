@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clustering.join import has_residual
+from ..clustering.themes import NEAR
 from ..errors import ImagestrataError, plural, warn
 from ..files import read_json
 from ..provenance import find_step, read_run, require_step, variants_of, version
@@ -299,6 +300,23 @@ def _edit(entry: Entry, _: Path) -> str:
     )
 
 
+#: Distances between clusters.
+_DISTANCES = {
+    "cosine": "the cosine distances of their centroids about the mean of these",
+    "euclidean": "the Euclidean distances of their centroids",
+}
+
+
+def _group(entry: Entry, _: Path) -> str:
+    n, settings = entry["counts"], entry["settings"]
+    return (
+        f"The {plural(n['n_clusters'], 'cluster')} were grouped into "
+        f"{plural(n['n_themes'], 'theme')} by average linkage of "
+        f"{_DISTANCES[settings['distance']]}"
+        + (f", joined up to {NEAR:.0%} of the mean of all." if settings["n"] is None else ".")
+    )
+
+
 def _joined(added: int, later: int, settings: Mapping[str, Any]) -> str:
     """Sentences on images that joined the clusters later, with a space before them."""
     text = (
@@ -381,6 +399,7 @@ _SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
     "embed": _embed,
     "cluster": _cluster,
     "edit": _edit,
+    "group": _group,
     "sample": _sample,
     "sweep": _sweep,
 }
