@@ -174,6 +174,7 @@ def verbs(run, tmp_path):
             topics, tmp_path / "i.html", kind="intruders", n_sets=1, n_images=4, **quiet
         ),
         "edit_clusters": lambda: imagestrata.edit_clusters(topics, merge=[1, 2]).images,
+        "group_clusters": lambda: imagestrata.group_clusters(topics, 2).images,
         "predict": lambda: topics.predict(embeddings),
         "augment": lambda: topics.augment(texts),
         "share_bundle": lambda: imagestrata.share_bundle(folder, tmp_path / "bundle"),
