@@ -4,8 +4,8 @@
 #' ledger can be stored as CSV, applied again, shortened to undo edits, and applied to clusters that
 #' were found anew.
 #'
-#' @param clustering A clustering, from [cluster_images()]. It does not change: the edited clustering
-#'   is returned.
+#' @param clustering A clustering, from [cluster_images()]. It does not change: the edited
+#'   clustering is returned.
 #' @param embeddings The vectors of its images, from [embed_images()], or a matrix. They are not
 #'   needed for names, nor if the clustering is in a run folder with its vectors.
 #' @param names Names of clusters by number: `c("7" = "Protest")`. An empty text removes a name.
@@ -43,8 +43,8 @@
 #' against the images that remained, and after the neighbourhood step in its space: they are
 #' therefore not comparable with those of the edited clusters. Names alone change no number.
 #'
-#' **Themes.** If the clusters were grouped by [group_clusters()], the themes follow: if images move,
-#' each cluster is in the theme of most of the images that had one, and a warning lists the clusters
+#' **Themes.** If the clusters were grouped by [group_clusters()], the themes follow: if images
+#' move, each cluster is in the theme of most of the images that had one, and a warning lists the clusters
 #' whose images had several themes or none. The tree over the clusters is removed.
 #'
 #' **Ledger.** One row per edit, or per image of an edit: `edit` (number, in order), `action` (name,
@@ -60,8 +60,8 @@
 #'
 #' **Replay on new clusters.** After `cluster_images(recluster = TRUE)`, a number that no cluster
 #' has any longer means the cluster that has at least half of its images. For any other clustering
-#' of the same images, give the edited clustering as `edits`: each number then means the cluster with
-#' at least half of the images of the cluster that had it. Edits that no longer apply stay in the
+#' of the same images, give the edited clustering as `edits`: each number then means the cluster
+#' with at least half of the images of the cluster that had it. Edits that no longer apply stay in the
 #' ledger with `applied = FALSE` and the reason, and a warning lists them.
 #'
 #' @returns A clustering as [cluster_images()] returns it. Images and clusters have a column

@@ -20,15 +20,15 @@
 #' **Tree.** The distance of two clusters is one minus the cosine of the directions in which their
 #' centroids lie from the mean of all centroids, after these were scaled to length one. (It is the
 #' Euclidean distance of the centroids for vectors that UMAP placed and for those of fewer than 10
-#' dimensions, whose angles mean nothing.) The two groups of clusters with the smallest mean distance
-#' are joined, until all are one: average linkage. On photographs with known categories, this agreed
-#' better with these than Ward's, complete and single linkage, than centroids about the mean image,
-#' and than distances after the neighbourhood step, which keeps clusters apart but forgets which of
-#' them are similar.
+#' dimensions, whose angles mean nothing.) The two groups of clusters with the smallest mean
+#' distance are joined, until all are one: average linkage. On photographs with known categories,
+#' this agreed better with these than Ward's, complete and single linkage, than centroids about the
+#' mean image, and than distances after the neighbourhood step, which keeps clusters apart but
+#' forgets which of them are similar.
 #'
 #' **Number.** Without `n`, groups are joined while their mean distance is below 95 percent of the
-#' mean distance of all clusters. Clusters that are similar to no others are themes of their own. The
-#' largest gap between the heights of merges, and the highest silhouette of the clusters, agreed
+#' mean distance of all clusters. Clusters that are similar to no others are themes of their own.
+#' The largest gap between the heights of merges, and the highest silhouette of the clusters, agreed
 #' less well with the categories.
 #'
 #' **Names.** A theme is named by its three first keywords: those with the highest mean of 1 / rank
@@ -41,8 +41,8 @@
 #'
 #' @returns A clustering as [cluster_images()] returns it, with the same clusters. Images and
 #'   clusters have the columns `theme` (1 is the theme with most images) and `theme_name`. The
-#'   residual is no cluster: its images have no theme. `tidy(x, "themes")` has one row per theme, and
-#'   `tidy(x, "tree")` the tree.
+#'   residual is no cluster: its images have no theme. `tidy(x, "themes")` has one row per theme,
+#'   and `tidy(x, "tree")` the tree.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
