@@ -44,8 +44,8 @@
 #' therefore not comparable with those of the edited clusters. Names alone change no number.
 #'
 #' **Themes.** If the clusters were grouped by [group_clusters()], the themes follow: if images
-#' move, each cluster is in the theme of most of the images that had one, and a warning lists the clusters
-#' whose images had several themes or none. The tree over the clusters is removed.
+#' move, each cluster is in the theme of most of the images that had one, and a warning lists the
+#' clusters whose images had several themes or none. The tree over the clusters is removed.
 #'
 #' **Ledger.** One row per edit, or per image of an edit: `edit` (number, in order), `action` (name,
 #' merge, split, move, drop), `clusters` (numbers, separated by spaces; the target of "move"),
@@ -61,8 +61,8 @@
 #' **Replay on new clusters.** After `cluster_images(recluster = TRUE)`, a number that no cluster
 #' has any longer means the cluster that has at least half of its images. For any other clustering
 #' of the same images, give the edited clustering as `edits`: each number then means the cluster
-#' with at least half of the images of the cluster that had it. Edits that no longer apply stay in the
-#' ledger with `applied = FALSE` and the reason, and a warning lists them.
+#' with at least half of the images of the cluster that had it. Edits that no longer apply stay in
+#' the ledger with `applied = FALSE` and the reason, and a warning lists them.
 #'
 #' @returns A clustering as [cluster_images()] returns it. Images and clusters have a column
 #'   `cluster_name`, missing for clusters without a name; images have `cluster_found`, the number

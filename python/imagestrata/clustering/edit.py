@@ -135,9 +135,9 @@ def edit_clusters(
     *Ledger.* One row per edit, or per image of an edit: edit (number, in order), action (name,
     merge, split, move, drop), clusters (numbers, separated by spaces; the target of "move"),
     image_id, into (the cluster that results from the row), name, note, editor, applied, reason.
-    It can be stored as a CSV file, and given as ``edits``. Splits are stored by their images, so that
-    a replay depends neither on vectors nor on k-means. In a table of your own, action and clusters
-    are enough; rows with the same number in ``edit`` are one edit.
+    It can be stored as a CSV file, and given as ``edits``. Splits are stored by their images, so
+    that a replay depends neither on vectors nor on k-means. In a table of your own, action and
+    clusters are enough; rows with the same number in ``edit`` are one edit.
 
     *Replay and undo.* ``edit_clusters(found, edits=ledger)`` on the same clustering makes the same
     clusters. To undo, give fewer rows: ``edits=ledger[ledger["edit"] <= 3]`` to the clustering
