@@ -518,28 +518,26 @@
     }
   }
 
-  /** Show what an edit changed, or say why it did not. */
-  function done({ touched, problem }, text) {
+  /** Show what a change of the edits changed, or say why it did not. */
+  function done({ touched, problem }, text, back) {
     if (problem) return say(problem);
     refresh(touched);
-    const last = model.list.at(-1);
-    say(text, last && (() => model.list.at(-1) === last && undo()));
+    say(text, back);
   }
 
-  function act(edit) {
-    const before = model.list.length;
-    const result = model.add(edit);
-    if (before === 0 && result.touched && innerWidth >= 1100) editList.open(true, false);
-    done(result, result.problem ? "" : `${sentence(model.list.at(-1))}.`);
+  function act(given) {
+    const isFirst = !model.list.length;
+    const result = model.add(given);
+    if (result.problem) return say(result.problem);
+    const edit = model.list.at(-1);
+    if (isFirst && innerWidth >= 1100) editList.open(true, false);
+    done(result, `${sentence(edit)}.`, () => model.list.at(-1) === edit && undo());
   }
 
   function undo() {
     const last = model.list.at(-1);
     if (!last) return say("There is no edit to undo.");
-    const { touched, problem } = model.undo();
-    if (problem) return say(problem);
-    refresh(touched);
-    say(`Undone: ${sentence(last)}.`);
+    done(model.undo(), `Undone: ${sentence(last)}.`);
   }
 
   const editList = kit.editList({
@@ -547,12 +545,8 @@
     pictures: minis,
     onUndo: undo,
     onRemove(at) {
-      const edit = model.list[at];
-      const { touched, problem } = model.remove(at);
-      if (problem) return say(problem);
-      refresh(touched);
-      byId("undo-edit").focus();
-      say(`Removed: ${sentence(edit)}.`);
+      done(model.remove(at), `Removed: ${sentence(model.list[at])}.`);
+      (byId("undo-edit").closest("[hidden]") ? byId("edits") : byId("undo-edit")).focus();
     },
   });
 
@@ -566,13 +560,22 @@
     const cards = kept.get("clusters");
     if (cards) refreshCards(cards, touched);
     byId("nav").querySelector("[href='#residual']").hidden = !model.has(RESIDUAL);
-    editList.draw();
+    showList();
     if (route !== "clusters") redraw();
     layAll();
     showTicks(everything);
     showChosen();
     if (viewer.open) show(shown.list, shown.at);
     focus();
+  }
+
+  /** The list of edits, and above the page how many clusters there are after them. */
+  function showList() {
+    editList.draw();
+    const n = model.numbers.filter((number) => number !== RESIDUAL).length;
+    byId("after").hidden = !model.list.length;
+    byId("after").textContent = `After ${count(model.list.length, "edit")} on this page: ` +
+      `${count(n, "cluster")}, ${whole(model.size(RESIDUAL))} in the residual.`;
   }
 
   function refreshCards(view, touched) {
@@ -957,7 +960,7 @@
       colours: everything.map((i) => (model.of(i) === RESIDUAL ? null : colour(model.of(i)))),
       labels: real.filter((cluster) => members(cluster).length).map((cluster) => ({
         x: place(cluster)[0], y: place(cluster)[1], group: cluster,
-        name: model.name(cluster) ?? String(cluster), word: model.name(cluster) ? null : keywords(cluster)[0],
+        name: shortened(model.name(cluster) ?? String(cluster)), word: model.name(cluster) ? null : keywords(cluster)[0],
       })),
       name: "Map of the images. Arrow keys move it, plus and minus zoom; the image in the middle is shown. Enter opens it, X ticks it.",
       isBright: isHighlighted,
@@ -978,6 +981,8 @@
         "Shift + drag, or the lasso, ticks images; the keys are arrows, ", el("kbd", {}, "+"), " ", el("kbd", {}, "−"), " ",
         el("kbd", {}, "0"), ", ", el("kbd", {}, "Enter"), " and ", el("kbd", {}, "X"), "."));
   }
+
+  const shortened = (text) => (text.length > 24 ? text.slice(0, 22).trimEnd() + "…" : text);
 
   const MAP_NOTES = {
     umap: "UMAP: neighbours are alike; how large a group is, and how far apart two groups are, means little.",
@@ -1284,7 +1289,7 @@
   function begin() {
     navigation();
     model.read();
-    editList.draw();
+    showList();
     readTicks();
     store.onChange(readTicks);
     model.onChange(refresh);
