@@ -545,7 +545,8 @@
     pictures: minis,
     onUndo: undo,
     onRemove(at) {
-      done(model.remove(at), `Removed: ${sentence(model.list[at])}.`);
+      const text = `Removed: ${sentence(model.list[at])}.`;
+      done(model.remove(at), text);
       (byId("undo-edit").closest("[hidden]") ? byId("edits") : byId("undo-edit")).focus();
     },
   });

@@ -718,7 +718,16 @@ def _write_gallery(building: Path, warning: str | None) -> None:
     )  # fmt: skip
     run = read_run(building)
     entry = run["steps"]["gallery"]
-    kept = ("settings", "inputs", "made_from", "versions", "counts", "sha256", "originals", "vectors")
+    kept = (
+        "settings",
+        "inputs",
+        "made_from",
+        "versions",
+        "counts",
+        "sha256",
+        "originals",
+        "vectors",
+    )
     days = {name: _day(entry[name]) for name in ("started", "finished")}
     run["steps"]["gallery"] = days | {name: entry[name] for name in kept}
     write_json(building / "run.json", run)
