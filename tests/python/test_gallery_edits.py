@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from clusterings import draw_images, hand_made
@@ -23,6 +24,7 @@ from imagestrata import (
     edit_clusters,
     embed_images,
     image_gallery,
+    sample_images,
 )
 from imagestrata.explore.similar import near_clusters, nearest_images
 from imagestrata.page import write_page
@@ -105,6 +107,12 @@ class Editor:
         with self.file().open(newline="", encoding="utf-8") as file:
             return [*csv.DictReader(file)]
 
+    def similar(self, number: int, n: int) -> list[str]:
+        """Numbers of the n similar clusters beside one, which are drawn when it comes near."""
+        near = self.card(number).locator(".near")
+        near.nth(n - 1).wait_for()
+        return near.evaluate_all("all => all.map((a) => a.dataset.cluster)")
+
     def sentences(self) -> list[str]:
         return self.page.locator("#list li p").all_inner_texts()
 
@@ -156,8 +164,7 @@ def test_merge_by_ticking(clustering, editor, visit):
     expect(editor.card(2).locator("h2")).to_have_text("Cats")
     assert editor.card(2).locator("dd").all_inner_texts()[:2] == ["7", "53.8%"]
     # Its images are shown together, the most typical first.
-    opened = editor.card(2).locator(".open").evaluate_all("all => all.map((a) => a.title)")
-    assert opened == [f"{LETTERS.index(one):04d}.png" for one in "fghijkl"]
+    assert titles(visit, 2) == "fghijkl"
     topics = applied(clustering, editor)
     assert groups(topics) == {-1: "m", 1: "abcde", 2: "fghijkl"}
     assert names(topics) == {2: "Cats"}
@@ -188,17 +195,14 @@ def test_merge_with_a_similar_cluster(clustering, editor, visit):
 
     strip = editor.card(1).locator(".similar")
     # The nearest centroid first: 4, then 3 at (9, 7), then 2 at (9, 9).
-    near = strip.locator(".near")
-    expect(near).to_have_count(3)
-    assert near.evaluate_all("all => all.map((a) => a.dataset.cluster)") == ["4", "3", "2"]
-    assert near.first.locator("img").count() == 2
+    assert editor.similar(1, 3) == ["4", "3", "2"]
+    assert strip.locator(".near").first.locator("img").count() == 2
     strip.get_by_role("button", name="Merge Cluster 4 with Cluster 1").click()
     expect(editor.card(4)).to_have_count(0)
-    assert near.evaluate_all("all => all.map((a) => a.dataset.cluster)") == ["3", "2"]
+    assert editor.similar(1, 2) == ["3", "2"]
     # Strips of other clusters know it, too.
-    others = editor.card(2).locator(".near")
-    assert others.evaluate_all("all => all.map((a) => a.dataset.cluster)") == ["3", "1"]
-    assert others.nth(1).locator(".soft").inner_text() == "7 images"
+    assert editor.similar(2, 2) == ["3", "1"]
+    assert editor.card(2).locator(".near .soft").nth(1).inner_text() == "7 images"
     # M asks with what to merge, the most similar first; a number that is typed comes first.
     editor.go_to(2)
     editor.press("m")
@@ -509,7 +513,9 @@ def test_a_run_is_edited_and_the_page_goes_on(tmp_path, visit):
     vectors = embed_images(folder, "hog", out=out, progress=False)
     topics = cluster_images(vectors, "kmeans", n_clusters=4, out=out, progress=False)
     assert len(topics.clusters) == 4
-    editor = Editor(visit, build(topics, out))
+    sample_images(topics, 3, out=out)
+    call("gallery", out)
+    editor = Editor(visit, out / "gallery" / "index.html")
     editor.name(1, "A")
     editor.go_to(3)
     editor.press("m")
@@ -522,9 +528,10 @@ def test_a_run_is_edited_and_the_page_goes_on(tmp_path, visit):
     assert edited.clusters["cluster"].tolist() == [1, 2, 4]
 
     # The page of the edited clusters has these edits, so that the browser lets go of them.
-    page = build(edited, out)
+    # The sample of before is marked on it.
+    call("gallery", out)
     visit.goto("about:blank")
-    visit.goto(page.as_uri())
+    visit.goto(editor.gallery.as_uri())
     expect(visit.locator("#message")).to_have_text(
         "2 edits made in this browser are part of these clusters now."
     )
@@ -542,7 +549,8 @@ def test_a_run_is_edited_and_the_page_goes_on(tmp_path, visit):
     assert [(row["edit"], row["name"]) for row in editor.rows()] == [("3", "B")]
     call("edit", out, editor.file())
     visit.goto("about:blank")
-    visit.goto(build(Clustering.load(out), out).as_uri())
+    call("gallery", out)
+    visit.goto(editor.gallery.as_uri())
     # Back to an earlier name: the same edit as the first one, and yet a further one.
     editor.name(1, "A")
     call("edit", out, editor.file())
@@ -595,6 +603,37 @@ def test_edits_of_other_clusters_are_not_applied_silently(clustering, tmp_path, 
     visit.goto(build(clustering, tmp_path / "other").as_uri())
     expect(visit.locator("#others .notice")).to_have_count(0)
     expect(editor.card(1).locator("h2")).to_have_text("Cluster 1")
+
+
+@pytest.mark.browser
+def test_a_page_with_more_on_it_keeps_the_edits(clustering, tmp_path, visit):
+    from playwright.sync_api import expect
+
+    editor = Editor(visit, build(clustering, tmp_path / "run"))
+    editor.name(1, "Mine")
+    words = pd.DataFrame({"cluster": [1], "rank": [1], "term": ["sea"], "score": [1.0]})
+    places = clustering.images[["image_id"]].assign(x=range(13), y=0.0)
+    visit.goto("about:blank")
+    page = build(
+        clustering, tmp_path / "run", keywords=words, points=places, n_typical=3, overwrite=True
+    )
+    visit.goto(page.as_uri())
+    expect(editor.card(1).locator("h2")).to_have_text("Mine")
+    expect(visit.locator("#others .notice")).to_have_count(0)
+    # The map has the clusters after the edits.
+    editor.go_to(2)
+    editor.press("m", "Enter")  # with cluster 3
+    visit.get_by_role("link", name="Map", exact=True).click()
+    options = visit.locator("#highlight option").all_inner_texts()
+    assert options[2:] == [
+        "Mine (cluster 1) (5): sea",
+        "Cluster 2 (5)",
+        "Cluster 4 (2)",
+        "Residual (1)",
+    ]
+    visit.locator("#highlight").select_option("2")
+    editor.press("u")
+    expect(visit.locator("#highlight")).to_have_value("2")
 
 
 @pytest.mark.browser
@@ -727,6 +766,7 @@ def test_more_like_this(tmp_path, visit):
     visit.get_by_label("Open 0000.png").first.focus()
     visit.keyboard.press("l")
     expect(visit.locator(".head h2")).to_have_text("More like 0000.png")
+    visit.locator(".alike .open").nth(12).wait_for()
     shown = visit.locator(".alike .open").evaluate_all("all => all.map((a) => a.title)")
     assert "".join(LETTERS[int(name[:4])] for name in shown) == "ambcdefghlkji"
     badges = visit.locator(".alike .badge").all_inner_texts()

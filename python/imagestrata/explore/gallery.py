@@ -146,7 +146,7 @@ def image_gallery(
     overwrite = check_bool("overwrite", overwrite)
     warning = check_text("warning", warning)
     images = rank_images(clustering.images, [*clustering.clusters["cluster"], -1])
-    sampled = _sampled(sample, images)
+    sampled = _sampled(sample, images, clustering.edits)
     rows, n_shown_typical = thin_out(images["cluster"], sampled, MOST_SHOWN)
     shown = images.iloc[rows].reset_index(drop=True)
     content = _content(clustering, images, shown, np.searchsorted(rows, sampled).tolist())
@@ -163,7 +163,9 @@ def image_gallery(
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}
     made_from = {"cluster": clusters_fingerprint(clustering.images)}
     if sample is not None:
-        made_from["sample"] = from_sample(out, _with_clusters(sample, clustering.images))
+        made_from["sample"] = from_sample(
+            out, _with_clusters(sample, clustering.images, clustering.edits)
+        )
     inputs = fingerprint([content, version()])
     step = Step(
         out,
@@ -194,9 +196,9 @@ def image_gallery(
     def make() -> Page:
         made = make_thumbnails(shown, thumbnails, longer_side(thumbnail), progress)
         content["images"] |= {"file": files, **_pictures(made)}
-        content["editing"]["key"] = fingerprint(
-            [run_name, made_from["cluster"], content["editing"], content["clusters"]]
-        )
+        names = [group["name"] for group in content["clusters"]]
+        ledger = clustering.edits.astype(str).to_numpy().tolist()
+        content["editing"]["key"] = fingerprint([run_name, made_from["cluster"], names, ledger])
         content.update(
             neighbours=None if vectors is None else neighbors_content(vectors),
             root=root,
@@ -223,7 +225,9 @@ def image_gallery(
     return page
 
 
-def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.int64]:
+def _sampled(
+    sample: pd.DataFrame | None, images: pd.DataFrame, edits: pd.DataFrame
+) -> NDArray[np.int64]:
     """Rows of the sampled images."""
     if sample is None:
         return np.array([], dtype=np.int64)
@@ -236,16 +240,25 @@ def _sampled(sample: pd.DataFrame | None, images: pd.DataFrame) -> NDArray[np.in
             f"{quote(unknown[0])} for one.",
             "Draw the sample from this clustering.",
         )
-    _with_clusters(sample, images)
+    _with_clusters(sample, images, edits)
     return np.flatnonzero(images["image_id"].isin(sample["image_id"]))
 
 
-def _with_clusters(sample: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The sample with the clusters of its images; an error if its own clusters differ."""
-    cluster = sample["image_id"].map(images.set_index("image_id")["cluster"])
+def _with_clusters(sample: pd.DataFrame, images: pd.DataFrame, edits: pd.DataFrame) -> pd.DataFrame:
+    """The sample with the clusters of its images; an error if its own clusters differ.
+
+    Those of a sample from before edits may differ: they are the clusters that were found, or that
+    some of the edits made.
+    """
+    table = images.set_index("image_id")
+    cluster = sample["image_id"].map(table["cluster"])
     if "cluster" not in sample:
         return sample.assign(cluster=cluster)
-    other = sample["cluster"].astype(str) != cluster.astype(str)
+    own = sample["cluster"].astype(str)
+    other = own != cluster.astype(str)
+    if "cluster_found" in table:
+        other &= own != sample["image_id"].map(table["cluster_found"]).astype(str)
+        other &= ~own.isin(edits["into"].dropna().astype(str))
     if other.any():
         raise ImagestrataError(
             f"{other.sum()} of {len(sample)} sampled images are in another cluster of this "

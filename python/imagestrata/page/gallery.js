@@ -120,6 +120,9 @@
     return ordered.get(cluster);
   }
 
+  /** The most typical images of a cluster, in either order. */
+  const examples = (cluster) => (isDoubtfulFirst ? [...members(cluster)].sort(typical) : members(cluster));
+
   function reorder() {
     isDoubtfulFirst = !isDoubtfulFirst;
     byId("order").setAttribute("aria-pressed", String(isDoubtfulFirst));
@@ -489,7 +492,7 @@
       strip.append(el("span", { class: "soft" }, "Similar"), ...found.map((other) => {
         const button = el("button", { type: "button", "aria-label": `Merge ${label(other)} with ${label(cluster)}` }, "Merge");
         button.addEventListener("click", () => merge([cluster, other]));
-        return el("div", { class: "near", "data-cluster": other }, minis(members(other)),
+        return el("div", { class: "near", "data-cluster": other }, minis(examples(other)),
           el("span", {}, el("a", { href: address(other) }, title(other)), el("span", { class: "soft" }, count(model.size(other), "image"))),
           button);
       }));
@@ -557,7 +560,8 @@
     for (const number of touched) ordered.delete(number);
     for (const number of chosen) model.has(number) || chosen.delete(number);
     for (const view of [...kept.keys()]) view !== "clusters" && kept.delete(view);
-    if (!kept.has("map")) map = null;
+    map = null;
+    if (highlighted !== "" && !isNaN(highlighted) && !model.has(Number(highlighted))) highlighted = "";
     const cards = kept.get("clusters");
     if (cards) refreshCards(cards, touched);
     byId("nav").querySelector("[href='#residual']").hidden = !model.has(RESIDUAL);
@@ -641,7 +645,7 @@
       value: cluster,
       title: title(cluster),
       about: [model.name(cluster) ? numbered(cluster) : "", count(model.size(cluster), "image"), keywords(cluster).slice(0, 4).join(", ")].filter(Boolean).join(" · "),
-      pictures: () => minis(members(cluster)),
+      pictures: () => minis(examples(cluster)),
       words: `${label(cluster)} ${keywords(cluster).join(" ")}`.toLowerCase(),
     }));
   }
@@ -1017,6 +1021,7 @@
       const about = keywords(cluster).length ? `: ${keywords(cluster).slice(0, 3).join(", ")}` : "";
       choice.append(option(cluster, `${label(cluster)} (${whole(model.size(cluster))})${about}`));
     }
+    choice.value = highlighted;
     choice.addEventListener("change", () => highlight(choice.value));
     const lasso = (element) => {
       const on = element.getAttribute("aria-pressed") !== "true";
@@ -1026,7 +1031,7 @@
     };
     return el("div", { class: "buttons" },
       el("label", { class: "check" }, "Show", choice),
-      el("a", { id: "all-of-it", hidden: true }, "See its images"),
+      el("a", { id: "all-of-it", href: address(Number(highlighted)), hidden: !model.has(Number(highlighted || NaN)) }, "See its images"),
       button("Lasso", lasso, { "aria-pressed": "false", title: "Draw a line around images to tick them" }),
       button("Tick all in view", () => tickAll(map.inView())),
       button("+", () => map.zoom(1.5), { "aria-label": "Zoom in" }),
