@@ -611,7 +611,9 @@ def test_a_page_with_more_on_it_keeps_the_edits(clustering, tmp_path, visit):
 
     editor = Editor(visit, build(clustering, tmp_path / "run"))
     editor.name(1, "Mine")
-    words = pd.DataFrame({"cluster": [1], "rank": [1], "term": ["sea"], "score": [1.0]})
+    words = pd.DataFrame(
+        {"cluster": [1, 1, 2], "rank": [1, 2, 1], "term": ["sea", "sky", "car"], "score": 1.0}
+    )
     places = clustering.images[["image_id"]].assign(x=range(13), y=0.0)
     visit.goto("about:blank")
     page = build(
@@ -626,14 +628,24 @@ def test_a_page_with_more_on_it_keeps_the_edits(clustering, tmp_path, visit):
     visit.get_by_role("link", name="Map", exact=True).click()
     options = visit.locator("#highlight option").all_inner_texts()
     assert options[2:] == [
-        "Mine (cluster 1) (5): sea",
-        "Cluster 2 (5)",
+        "Mine (cluster 1) (5): sea, sky",
+        "Cluster 2 (5): car",
         "Cluster 4 (2)",
         "Residual (1)",
     ]
     visit.locator("#highlight").select_option("2")
     editor.press("u")
     expect(visit.locator("#highlight")).to_have_value("2")
+    # Terms of clusters that are merged stand in turn; a new cluster has none.
+    visit.get_by_role("link", name="Clusters", exact=True).click()
+    editor.card(4).locator(".open").first.focus()
+    editor.press("m", "Enter")
+    expect(editor.card(5).locator(".words")).to_have_count(0)
+    editor.go_to(1)
+    editor.press("m")
+    visit.keyboard.type("2")
+    editor.press("Enter")
+    expect(editor.card(1).locator(".words")).to_have_text("sea, car, sky")
 
 
 @pytest.mark.browser

@@ -243,7 +243,7 @@
   function facts(cluster) {
     const found = groups.get(cluster);
     const changed = model.isChanged(cluster) || !found;
-    const iterations = model.parts(cluster).map((part) => groups.get(part).iteration).filter((one) => one !== null);
+    const iterations = contents(cluster).map((part) => groups.get(part).iteration).filter((one) => one !== null);
     const list = [
       ["Images", whole(model.size(cluster))],
       ["Share", percent(share(cluster))],
@@ -253,9 +253,13 @@
     return list;
   }
 
+  /** The clusters as found that are in a cluster as a whole. */
+  const contents = (cluster) =>
+    model.parts(cluster).filter((part) => model.dropped.has(cluster) || model.heir(part) === cluster);
+
   /** The first terms of a cluster, in turn of those that were merged into it. */
   function keywords(cluster) {
-    const lists = (groups.has(cluster) || model.parts(cluster).length > 1 ? model.parts(cluster) : []).map((part) => groups.get(part).keywords);
+    const lists = contents(cluster).map((part) => groups.get(part).keywords);
     const longest = Math.max(0, ...lists.map((list) => list.length));
     const mixed = Array.from({ length: longest }, (_, k) => lists.map((list) => list[k])).flat().filter(Boolean);
     return [...new Set(mixed)].slice(0, 8);
