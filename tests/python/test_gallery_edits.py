@@ -478,7 +478,7 @@ def test_any_sequence_of_edits_means_the_same_in_the_browser(clustering, tmp_pat
     visit.goto(gallery.as_uri())
     rng = random.Random(0)
     n_edits = 0
-    for _ in range(150):
+    for _ in range(60):
         steps = some_steps(rng)
         found = visit.evaluate(PLAY, [content, steps])
         assert {**found["again"]} == {key: found[key] for key in found["again"]}, steps
@@ -498,7 +498,7 @@ def test_any_sequence_of_edits_means_the_same_in_the_browser(clustering, tmp_pat
         sizes = cluster.value_counts().to_dict()
         assert found["sizes"] == {str(n): size for n, size in sizes.items()}, steps
         assert found["highest"] == max(4, topics.settings["highest_number"])
-    assert n_edits > 300
+    assert n_edits > 120
 
 
 # ---- from the page to a run folder and back ----
@@ -830,13 +830,18 @@ def test_three_hundred_clusters(tmp_path, visit):
     visit.goto(page.as_uri())
     visit.locator(".card").nth(299).wait_for(state="attached")
     assert visit.locator(".tile").count() < 2000
-    before = visit.evaluate("performance.now()")
+    # An edit draws the clusters anew that it changes, and no others.
+    visit.evaluate("document.querySelectorAll('.card').forEach((card) => (card.old = true))")
     visit.evaluate("document.querySelector('.card[data-cluster=\"150\"] h2 a').focus()")
     visit.keyboard.press("m")
     visit.keyboard.press("Enter")
     visit.get_by_role("button", name="Edits (1)").wait_for()
-    assert visit.evaluate("performance.now()") - before < 5000  # about 0.3 s on an idle machine
+    new = "[...document.querySelectorAll('.card')].filter((card) => !card.old).length"
     assert visit.locator(".card").count() == 299
+    assert visit.evaluate(new) == 1
+    visit.keyboard.press("u")
+    visit.locator(".card").nth(299).wait_for(state="attached")
+    assert visit.evaluate(new) == 2
 
 
 def large_content(n: int, k: int, rng: np.random.Generator) -> dict[str, Any]:
