@@ -818,6 +818,41 @@ def test_the_page_is_written_again_once_there_are_vectors(tmp_path):
     assert page.stat().st_mtime_ns == written
 
 
+# ---- proposed names ----
+
+
+@pytest.mark.browser
+def test_a_proposed_name_is_accepted(tmp_path, visit):
+    from playwright.sync_api import expect
+
+    content = large_content(40, 4, np.random.default_rng(0))
+    for group in content["clusters"]:
+        group["proposal"] = f"<b>proposal</b> {group['cluster']}"
+    editor = Editor(
+        visit, write_page(tmp_path / "p.html", "gallery", content, title="", summary="")
+    )
+    heading = editor.card(1).locator("h2")
+    expect(editor.card(1).locator(".number")).to_contain_text("Proposed: “<b>proposal</b> 1”")
+    # A proposal is no name, and looking at it in the field does not make it one.
+    editor.go_to(1)
+    editor.press("n", "Tab")
+    expect(heading).to_have_text("Cluster 1")
+    editor.go_to(1)
+    editor.press("n", "Enter")
+    expect(heading).to_have_text("<b>proposal</b> 1")
+    editor.card(2).get_by_role("button", name="Accept").click()
+    editor.name(3, "Mine")
+    editor.go_to(4)
+    editor.press("m", "Enter")
+    assert [(row["action"], row["name"]) for row in editor.rows()] == [
+        ("name", "<b>proposal</b> 1"),
+        ("name", "<b>proposal</b> 2"),
+        ("name", "Mine"),
+        ("merge", ""),
+    ]
+    expect(visit.get_by_role("button", name="Accept")).to_have_count(0)
+
+
 # ---- 300 clusters stay smooth ----
 
 

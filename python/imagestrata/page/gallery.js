@@ -294,7 +294,19 @@
   function heading(cluster, content) {
     const below = model.name(cluster) ? el("p", { class: "soft number" }, numbered(cluster)) : "";
     const fate = model.dropped.has(cluster) ? el("p", { class: "number" }, "Dropped: its images go to the residual.") : "";
-    return el("div", { class: "title", "data-cluster": cluster }, el("h2", {}, content), below, fate);
+    return el("div", { class: "title", "data-cluster": cluster }, el("h2", {}, content), below, fate, proposed(cluster));
+  }
+
+  /** The name that was proposed for a cluster which has neither a name nor other images since. */
+  const proposal = (cluster) =>
+    (model.name(cluster) || model.isChanged(cluster) || !model.has(cluster) ? "" : groups.get(cluster)?.proposal ?? "");
+
+  function proposed(cluster) {
+    const text = proposal(cluster);
+    if (!text) return "";
+    const accept = el("button", { type: "button", "aria-label": `Accept ${quoted(text)} as the name of ${numbered(cluster)}` }, "Accept");
+    accept.addEventListener("click", () => act({ action: "name", clusters: [cluster], name: text }));
+    return el("p", { class: "soft number" }, `Proposed: ${quoted(text)} `, accept);
   }
 
   function overview() {
@@ -679,7 +691,7 @@
     const field = el("input", { type: "text", "aria-label": `Name of ${numbered(cluster)}`, placeholder: "Name", autocomplete: "off", spellcheck: "true" });
     const before = model.name(cluster) ?? "";
     const content = holder.querySelector("h2");
-    field.value = before;
+    field.value = before || proposal(cluster);
     content.hidden = true;
     holder.prepend(field);
     field.select();
@@ -692,7 +704,8 @@
       content.hidden = false;
       if (focus) (content.querySelector("a") ?? main).focus({ preventScroll: true });
       field.remove();
-      if (save && text !== before) act({ action: "name", clusters: [cluster], name: text });
+      // Leaving the field does not accept a proposed name; Enter does.
+      if (save && text !== (focus ? before : before || proposal(cluster))) act({ action: "name", clusters: [cluster], name: text });
     };
     field.addEventListener("keydown", (event) => {
       if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
@@ -1247,7 +1260,7 @@
     [["J", "K"], "next and previous cluster"],
     [["←", "→", "↑", "↓"], "from image to image"],
     [["Enter"], "see the image, or the cluster, larger"],
-    [["N"], "name the cluster"],
+    [["N"], "name the cluster; Enter accepts a proposed name"],
     [["T"], "tick the cluster"],
     [["M"], "merge the cluster with another one, or all ticked clusters; on an image: move it, or all ticked images"],
     [["D"], "drop the cluster; on an image: drop it, or all ticked images. Again: keep"],
