@@ -80,6 +80,7 @@ _PUBLIC = {
     "plot_map": "explore.map",
     "cluster_metadata": "explore.metadata",
     "group_clusters": "explore.themes",
+    "plot_themes": "explore.tree",
     "coding_sheet": "annotation.coding",
     "read_coding": "annotation.coding",
     "image_gallery": "explore.gallery",

@@ -39,6 +39,7 @@ from .explore.themes import group_clusters as group_clusters
 from .explore.trace import plot_trace as plot_trace
 from .explore.training import plot_confusion as plot_confusion
 from .explore.training import plot_training as plot_training
+from .explore.tree import plot_themes as plot_themes
 from .explore.tuning import plot_tuning as plot_tuning
 from .finetune.explain import explain_labels as explain_labels
 from .finetune.fine_tune import fine_tune as fine_tune
@@ -133,6 +134,7 @@ __all__ = [
     "plot_map",
     "plot_mistakes",
     "plot_montage",
+    "plot_themes",
     "plot_trace",
     "plot_training",
     "plot_tuning",

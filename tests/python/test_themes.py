@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
+from clusterings import draw_images, hand_made
 from commands import call
 from images import write_pictures
 from imagestrata import (
@@ -25,11 +27,14 @@ from imagestrata import (
     edit_clusters,
     embed_images,
     group_clusters,
+    image_gallery,
     methods_paragraph,
+    plot_themes,
     sample_images,
 )
 from imagestrata.clustering.themes import THEME, cut_tree, distances, grow_tree, usual_number
 from imagestrata.provenance import read_run
+from test_gallery import data_of
 
 #: Two pairs of clusters in the plane, four, three, two and one images, and one image apart.
 PLACES = [*[(0, 0)] * 4, *[(9, 0)] * 3, *[(0, 1)] * 2, (9, 2), (50, 50)]
@@ -54,7 +59,8 @@ def many(n: int, width: int = 20, seed: int = 0) -> Clustering:
     regions = rng.normal(size=(max(2, n // 4), width))
     centres = regions[rng.integers(len(regions), size=n)] + rng.normal(size=(n, width)) / 2
     rows = np.repeat(centres, 5, axis=0) + rng.normal(size=(5 * n, width)) / 20
-    return Clustering.from_labels(rows.astype("float32"), np.repeat(np.arange(n), 5))
+    names = [f"c{i}" for i in range(n)]
+    return Clustering.from_labels(rows.astype("float32"), np.repeat(names, 5))
 
 
 def themes_of(clustering: Clustering) -> dict[int, list[int]]:
@@ -517,18 +523,84 @@ def test_the_command(tmp_path):
     said = call("group", run, "--n", 2)
     assert "Theme 1" in said and "clusters" in said
     topics = Clustering.load(run)
-    assert len(topics.themes) == 2
+    assert len(topics.themes) == 2 and (run / "themes.png").exists()
     call("group", run, "--n", 2)
     same(Clustering.load(run), topics)
     file = tmp_path / "edits.csv"
     file.write_text("action,clusters\nmerge,1 2\n")
     with pytest.warns(UserWarning, match="The themes follow"):
         call("edit", run, file)
+    assert not (run / "themes.png").exists()
     call("group", run)
     assert len(Clustering.load(run).tree) == 2
     words = topics.clusters[["cluster"]].assign(rank=1, term=["dog", "cat", "bus", "car"])
     words.to_csv(run / "keywords.csv", index=False)
     assert "dog" in call("group", run, "--n", 1, "--overwrite")
+
+
+class TestFigure:
+    @staticmethod
+    def texts(drawn) -> list[str]:
+        return [text.get_text() for text in drawn.axes[0].texts]
+
+    @pytest.mark.parametrize("n", [1, 2, 10, 120])
+    def test_every_cluster_and_theme_has_its_row(self, n, tmp_path):
+        topics = group_clusters(many(n), max(1, n // 5))
+        drawn = plot_themes(topics, tmp_path / "tree.png", n_images=0)
+        texts = self.texts(drawn)
+        assert {*map(str, topics.clusters["cluster_name"])} <= {*texts}
+        assert sum(name.replace(" ", "") in {t.replace("\n", "").replace(" ", "") for t in texts}
+                   for name in topics.themes["theme_name"]) == len(topics.themes)  # fmt: skip
+        width, height = drawn.get_size_inches()
+        assert height >= 0.25 * n and width < 7
+        # Each row is as high as its text, so that none covers another.
+        names = {*topics.clusters["cluster_name"]}
+        shown = [text for text in drawn.axes[0].texts if text.get_text() in names]
+        plain = [text for text in shown if text.get_weight() == "normal"]
+        places = sorted(text.get_position()[1] for text in plain)
+        assert len(places) == n and np.diff(places).min(initial=1) > 0.2
+
+    def test_branches_end_at_the_heights_of_the_tree(self):
+        topics = group_clusters(in_plane(), 2)
+        drawn = plot_themes(topics, n_images=0)
+        lines = [line.get_xydata() for line in drawn.axes[0].lines]
+        upright = {round(float(xy[0, 0]), 6) for xy in lines if xy[0, 0] == xy[-1, 0]}
+        highest = topics.tree["height"].max()
+        for height in topics.tree["height"]:
+            x = 2.2 - 2.0 * height / highest
+            assert any(abs(x - one) < 1e-5 for one in upright)
+
+    def test_pictures(self, tmp_path):
+        run = tmp_path / "run"
+        folder = write_pictures(tmp_path / "pictures", 24)
+        made = embed_images(folder, "hog", out=run, progress=False)
+        topics = cluster_images(made, "kmeans", n_clusters=4, progress=False)
+        drawn = plot_themes(group_clusters(topics, 2), tmp_path / "tree.pdf", n_images=3)
+        pixels = [image.get_array() for image in drawn.axes[0].images]
+        assert len(pixels) == 4
+        sizes = topics.clusters["size"].clip(upper=3)
+        assert sorted(p.shape[1] // 96 for p in pixels) == sorted(sizes)
+        assert all(len(np.unique(p)) > 5 for p in pixels)
+
+    def test_labels(self):
+        topics = group_clusters(edit_clusters(in_plane(), names={1: "Dogs"}), 2)
+        assert {"Dogs", "Cluster 2"} <= {*self.texts(plot_themes(topics, n_images=0))}
+        drawn = plot_themes(topics, n_images=0, labels={1: "Puppies", 2: "Buses"})
+        assert {"Puppies", "Buses"} <= {*self.texts(drawn)}
+
+    def test_refused(self, tmp_path):
+        with pytest.raises(ImagestrataError, match="were not grouped"):
+            plot_themes(in_plane())
+        topics = group_clusters(in_plane(), 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            moved = edit_clusters(topics, move={2: ["a"]})
+        with pytest.raises(ImagestrataError, match="edited after they were grouped"):
+            plot_themes(moved)
+        with pytest.raises(ImagestrataError, match="between 0 and 10"):
+            plot_themes(topics, n_images=11)
+        with pytest.raises(ImagestrataError, match="does not have"):
+            plot_themes(topics, labels={9: "x"})
 
 
 @pytest.mark.parametrize(
@@ -562,3 +634,84 @@ def test_squareform_order():
     clustering = many(6)
     square = squareform(distances(clustering))
     assert square.shape == (6, 6) and np.allclose(square, square.T)
+
+
+# ---- the gallery ----
+
+CLUSTERS = [1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, -1]
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """A page of clusters 1 and 3, of one theme, 2 and 4, of another one, and the residual."""
+    paths = draw_images(tmp_path / "images", CLUSTERS)
+    made = hand_made(paths, CLUSTERS)
+    centroids = np.array([[0, 0], [9, 0], [0, 1], [9, 2]], dtype="float32")
+    topics = group_clusters(replace(made, centroids=centroids), 2, names={2: "Traffic"})
+    points = pd.DataFrame({"image_id": topics.images["image_id"], "x": range(12), "y": 0.0})
+    return image_gallery(topics, tmp_path / "run", points=points, progress=False), topics
+
+
+def test_data_of_the_page(gallery):
+    data = data_of(gallery[0])
+    assert data["themes"] == {"names": {"1": "Theme 1", "2": "Traffic"}, "of": [1, 2, 1, 2, None]}
+    assert not {"theme", "theme_name"} & {*data["extra"]}
+
+
+@pytest.mark.browser
+def test_sections_of_the_page(gallery, visit):
+    from playwright.sync_api import expect
+
+    page = visit
+    page.goto(gallery[0].as_uri())
+    headings = page.locator(".theme")
+    assert headings.all_inner_texts() == [
+        "Theme 1 2 clusters, 6 images", "Traffic 2 clusters, 5 images", "In no cluster 1 image",
+    ]  # fmt: skip
+    order = "els => els.map(e => e.dataset.cluster ?? '#')"
+    parts = page.locator(".theme, .card")
+    assert parts.evaluate_all(order) == ["#", "1", "3", "#", "2", "4", "#", "-1"]
+    page.locator(".themes").get_by_role("button", name="Traffic").click()
+    assert page.evaluate("document.activeElement.textContent").startswith("Traffic")
+    # Most images of the merged cluster were in theme 2.
+    for cluster in (2, 3):
+        page.locator(f'.card[data-cluster="{cluster}"] .tools input').check()
+    page.locator("#merge-chosen").click()
+    expect(parts).to_have_count(7)
+    assert parts.evaluate_all(order) == ["#", "1", "#", "2", "4", "#", "-1"]
+    page.locator("#undo-edit").click()
+    expect(parts).to_have_count(8)
+    for cluster in (3, 4, 2):
+        page.locator(f'.card[data-cluster="{cluster}"] .tools input').check()
+    page.locator("#merge-chosen").click()
+    expect(parts).to_have_count(6)
+    assert parts.evaluate_all(order) == ["#", "1", "#", "2", "#", "-1"]
+    page.locator("#undo-edit").click()
+    # A cluster of theme 1 keeps its number, and comes into theme 2.
+    for cluster in (1, 2, 4):
+        page.locator(f'.card[data-cluster="{cluster}"] .tools input').check()
+    page.locator("#merge-chosen").click()
+    expect(parts).to_have_count(6)
+    assert parts.evaluate_all(order) == ["#", "3", "#", "1", "#", "-1"]
+
+
+@pytest.mark.browser
+def test_a_theme_on_the_map_of_the_page(gallery, visit):
+    visit.goto(gallery[0].as_uri() + "#map")
+    visit.locator("#highlight").select_option("theme-2")
+    shown = visit.locator("#highlight option:checked").inner_text()
+    assert shown == "Theme: Traffic (2 clusters)"
+    visit.goto(gallery[0].as_uri() + "#cluster-3")
+    facts = visit.locator("[data-view]:not([hidden]) .head .facts").inner_text()
+    assert "Theme 1" in facts
+
+
+def test_the_gallery_is_written_again_after_grouping(tmp_path):
+    run = tmp_path / "run"
+    folder = write_pictures(tmp_path / "pictures", 24)
+    made = embed_images(folder, "hog", out=run, progress=False)
+    topics = cluster_images(made, "kmeans", n_clusters=4, out=run, progress=False)
+    page = image_gallery(topics, run, progress=False)
+    assert "themes" not in data_of(page)
+    grouped = group_clusters(topics, 2, out=run)
+    assert len(data_of(image_gallery(grouped, run, progress=False))["themes"]["names"]) == 2

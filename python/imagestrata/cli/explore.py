@@ -100,13 +100,15 @@ def group(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
         keywords=read_csv(words) if words.exists() else None,
         **settings("group_clusters", out=run_folder),
     )
+    picture = run_folder / "themes.png"
+    imagestrata.plot_themes(grouped, picture)
     themes = grouped.themes
     lines = [
         f"{line['theme']:>4}  {line['theme_name']}: {plural(line['n_clusters'], 'cluster')}, "
         f"{plural(line['size'], 'image')} ({line['share']:.1%})"
         for line in themes.to_dict("records")
     ]
-    return {"themes": records(themes)}, *lines
+    return {"themes": records(themes)}, *lines, f"Tree: {picture}"
 
 
 def coding_sheet(run_folder: RunFolder, settings: Settings) -> Said:

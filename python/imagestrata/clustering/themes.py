@@ -44,7 +44,7 @@ TREE = {
 }  # fmt: skip
 
 #: Columns of images and clusters, and that of images whose cluster is in another theme now.
-THEME, NAME, FOUND = "theme", "theme_name", "theme_found"
+COLUMNS = THEME, NAME, FOUND = "theme", "theme_name", "theme_found"
 
 #: Without a number of themes, clusters are joined whose mean distance is below this share of the
 #: mean distance of all clusters.
@@ -184,7 +184,7 @@ def with_columns(
     """
     images = clustering.images
     if not has_themes(clustering):
-        images = keep_given(images, [THEME, NAME, FOUND], verb("group_clusters"))
+        images = keep_given(images, COLUMNS, verb("group_clusters"))
     images, clusters = (_put(table, theme_of, names) for table in (images, clustering.clusters))
     if origin is not None:
         origin = origin.astype("Int64").set_axis(images.index)
@@ -200,7 +200,7 @@ def with_columns(
 
 def without_columns(table: pd.DataFrame) -> pd.DataFrame:
     """A table of images or clusters without their themes."""
-    return table.drop(columns=[THEME, NAME, FOUND], errors="ignore")
+    return table.drop(columns=[*COLUMNS], errors="ignore")
 
 
 def _put(

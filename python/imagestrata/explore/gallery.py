@@ -12,13 +12,23 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering, clusters_fingerprint, rank_images
 from ..clustering.edit import highest_number
+from ..clustering.themes import COLUMNS as THEMES
+from ..clustering.themes import has_themes, names_of, pairs_of
 from ..corpus.small import longer_side, n_small, side_of_copy, small_folder
 from ..corpus.thumbnails import HEIGHT, MOST_SHOWN, Thumbnail, make_thumbnails
 from ..errors import ImagestrataError
 from ..files import ensure_folder
 from ..page import write_page
 from ..progress import Progress
-from ..provenance import Step, bases_have_grown, edited_since, fingerprint, read_run, version
+from ..provenance import (
+    Step,
+    bases_have_grown,
+    edited_since,
+    fingerprint,
+    made_since,
+    read_run,
+    version,
+)
 from ..sampling.sample import from_sample
 from ..shown import Page
 from ..tables import check_table
@@ -128,6 +138,9 @@ def image_gallery(
     clusters beside each cluster are those with the nearest centroids. The key ``?`` lists all
     keys.
 
+    *Themes.* If the clusters were grouped (:func:`group_clusters`), clusters are in sections by
+    theme, and the map can show one theme.
+
     *More like this* shows the 12 most similar images of any cluster, by the cosine of their
     vectors. It needs the vectors: those that the clustering knows, or those of the run folder.
     With more than 128 dimensions, the 12 are the best of 48 candidates, which are found in 64
@@ -156,6 +169,8 @@ def image_gallery(
     words = check_keywords(keywords, N_KEYWORDS)
     for group in content["clusters"]:
         group["keywords"] = words.get(group["cluster"], [])
+    if has_themes(clustering):
+        content["themes"] = _themes(clustering, content["clusters"])
     if points is not None:
         content["map"] = _map(clustering, points, images, rows)
 
@@ -175,7 +190,11 @@ def image_gallery(
         made_from=made_from,
         overwrite=overwrite,
         # The page of a grown clustering replaces the earlier one.
-        grows=lambda run: bases_have_grown(run, "gallery") or edited_since(run, "gallery"),
+        grows=lambda run: (
+            bases_have_grown(run, "gallery")
+            or edited_since(run, "gallery")
+            or made_since(run, "gallery", "group")
+        ),
     )
     assert step.folder is not None
     run_name = step.folder.resolve().name
@@ -275,7 +294,8 @@ def _content(
 
     ``images`` are counted and ``shown`` are on the page, in the same order.
     """
-    extra = [name for name in shown if name not in _IMAGE_COLUMNS]
+    ours = [*_IMAGE_COLUMNS, *(THEMES if has_themes(clustering) else ())]
+    extra = [name for name in shown if name not in ours]
     doubt = {"second": "second_cluster", "margin": "margin"}
     return {
         "images": {
@@ -359,6 +379,15 @@ def _groups(
         )
         first += here
     return groups
+
+
+def _themes(clustering: Clustering, groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Names of themes by number, and the theme of each cluster."""
+    theme_of = pairs_of(clustering.clusters)
+    return {
+        "names": names_of(clustering),
+        "of": [theme_of.get(group["cluster"]) for group in groups],
+    }
 
 
 def _pictures(made: list[Any]) -> dict[str, Any]:

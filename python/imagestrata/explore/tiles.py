@@ -85,11 +85,11 @@ def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int) ->
     row_of = {value: row for row, value in enumerate(rows)}
     columns = shown.groupby(by).cumcount()
     warn_of_small(shown, TILE)
-    tiles = make_all(_tile, shown, False, "Tiles")
-    for value, column, tile in zip(shown[by], columns, tiles, strict=True):
+    tiles = make_all(tile, shown, False, "Tiles")
+    for value, column, picture in zip(shown[by], columns, tiles, strict=True):
         top = _offset(row_of[value])
         left = MARGIN + LABELS + column * (TILE + GAP)
-        canvas[top : top + TILE, left : left + TILE] = np.asarray(tile)
+        canvas[top : top + TILE, left : left + TILE] = np.asarray(picture)
     return canvas
 
 
@@ -97,17 +97,17 @@ def _offset(row: int) -> int:
     return MARGIN + row * (TILE + GAP)
 
 
-def _tile(file: File) -> Image.Image:
+def tile(file: File, side: int = TILE) -> Image.Image:
     """The middle of an image as a square, or a grey square with the reason why it is missing."""
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
     try:
-        return ImageOps.fit(shown_picture(file, TILE), (TILE, TILE), Image.Resampling.LANCZOS)
+        return ImageOps.fit(shown_picture(file, side), (side, side), Image.Resampling.LANCZOS)
     except UnreadableImage as error:
         text = "\n".join(str(error).split())
-    tile = Image.new("RGB", (TILE, TILE), "#f3f4f5")
-    ImageDraw.Draw(tile).multiline_text(
-        (TILE / 2, TILE / 2), text, fill=SOFT, anchor="mm", align="center",
-        font=ImageFont.load_default(17),
+    grey = Image.new("RGB", (side, side), "#f3f4f5")
+    ImageDraw.Draw(grey).multiline_text(
+        (side / 2, side / 2), text, fill=SOFT, anchor="mm", align="center",
+        font=ImageFont.load_default(17 * side / TILE),
     )  # fmt: skip
-    return tile
+    return grey

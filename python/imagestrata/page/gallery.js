@@ -229,13 +229,67 @@
 
   const total = clusters.reduce((sum, c) => sum + c.size, 0);
 
-  /** Numbers of the clusters in the order of the page: as found, then new ones, then the residual. */
+  /** Numbers of the clusters in the order of the page: as found, then new ones, then the residual; by theme. */
   function shownClusters() {
     const known = new Set(clusters.map((c) => c.cluster));
     const fresh = model.numbers.filter((number) => !known.has(number)).sort((a, b) => a - b);
     const dropped = [...model.dropped.keys()].filter((number) => !known.has(number));
-    return [...clusters.map((c) => c.cluster).filter((number) => number !== RESIDUAL), ...fresh, ...dropped, RESIDUAL]
+    const all = [...clusters.map((c) => c.cluster).filter((number) => number !== RESIDUAL), ...fresh, ...dropped, RESIDUAL]
       .filter((number) => model.has(number) || model.dropped.has(number));
+    if (!data.themes) return all;
+    const rank = new Map(all.map((number) => [number, number === RESIDUAL ? Infinity : themeOf(number) ?? Number.MAX_VALUE]));
+    return all.sort((a, b) => (rank.get(a) === rank.get(b) ? 0 : rank.get(a) - rank.get(b)));
+  }
+
+  // ---- themes: groups of clusters ----
+
+  const themeOfFound = new Map(clusters.map((c, at) => [c.cluster, data.themes?.of[at] ?? null]));
+
+  /** The theme of a cluster: after edits, that of most images of the clusters found in it; null for none. */
+  function themeOf(cluster) {
+    const sizes = new Map();
+    for (const part of model.parts(cluster)) {
+      const theme = themeOfFound.get(part);
+      if (theme) sizes.set(theme, (sizes.get(theme) ?? 0) + groups.get(part).size);
+    }
+    return [...sizes.keys()].sort((a, b) => sizes.get(b) - sizes.get(a) || a - b)[0] ?? null;
+  }
+
+  /** The themes of some clusters, with their clusters, in their order. */
+  function byTheme(numbers) {
+    const found = new Map();
+    if (data.themes) for (const number of numbers) {
+      const theme = number === RESIDUAL ? RESIDUAL : themeOf(number);
+      found.set(theme, [...(found.get(theme) ?? []), number]);
+    }
+    return found;
+  }
+
+  const themeName = (theme) => data.themes.names[theme] ?? (theme === RESIDUAL ? "In no cluster" : "In no theme");
+
+  /** A heading before the first cluster of each theme, and above all of them links to these. */
+  function addThemes(view) {
+    view.querySelectorAll(".theme, .themes").forEach((one) => one.remove());
+    if (!data.themes) return;
+    // An edit may have put a cluster into another theme.
+    const cards = [...view.querySelectorAll(".card")];
+    const place = new Map(shownClusters().map((number, at) => [number, at]));
+    const sorted = [...cards].sort((a, b) => place.get(Number(a.dataset.cluster)) - place.get(Number(b.dataset.cluster)));
+    if (sorted.some((card, at) => card !== cards[at])) view.append(...sorted);
+    const links = el("nav", { class: "themes buttons", "aria-label": "Themes" });
+    for (const [theme, numbers] of byTheme(shownClusters())) {
+      const size = numbers.reduce((sum, number) => sum + model.size(number), 0);
+      const about = theme === RESIDUAL ? count(size, "image") : `${count(numbers.length, "cluster")}, ${count(size, "image")}`;
+      const heading = el("h2", { class: "theme", tabindex: "-1" }, themeName(theme), " ", el("span", { class: "soft" }, about));
+      view.insertBefore(heading, view.querySelector(`.card[data-cluster="${numbers[0]}"]`));
+      const link = el("button", { type: "button" }, themeName(theme));
+      link.addEventListener("click", () => {
+        heading.scrollIntoView();
+        heading.focus({ preventScroll: true });
+      });
+      links.append(link);
+    }
+    if (links.children.length) view.prepend(links);
   }
 
   const share = (cluster) => model.size(cluster) / total;
@@ -311,8 +365,10 @@
 
   function overview() {
     const most = largest();
-    return el("div", {}, withoutOriginals, thinned(images.id.length, total),
+    const view = el("div", {}, withoutOriginals, thinned(images.id.length, total),
       ...shownClusters().map((cluster) => card(cluster, most)));
+    addThemes(view);
+    return view;
   }
 
   /** A note if originals are missing. */
@@ -339,7 +395,9 @@
     const onMap = el("a", { href: "#map", class: "button" }, "On the map");
     onMap.addEventListener("click", () => highlight(String(cluster)));
     const list = members(cluster);
-    const view = listing(heading(cluster, title(cluster)), list, facts(cluster), [
+    const theme = data.themes && themeOf(cluster);
+    const known = theme ? [...facts(cluster), ["Theme", themeName(theme)]] : facts(cluster);
+    const view = listing(heading(cluster, title(cluster)), list, known, [
       tools(cluster),
       data.map && model.has(cluster) ? onMap : "",
       step(all[at - 1], "← Previous"),
@@ -617,6 +675,7 @@
       const strip = one.querySelector(".similar");
       if (!touched.has(number) && strip?.mentions.some((other) => touched.has(other))) strip.replaceWith(similar(number, 3));
     }
+    addThemes(view);
   }
 
   /** Remember where the focus is in the view; the result puts it back. */
@@ -921,10 +980,13 @@
 
   // ---- the map ----
 
-  let highlighted = ""; // the number of a cluster, "sampled", "ticked", or "" for all
+  let highlighted = ""; // the number of a cluster, "theme-2", "sampled", "ticked", or "" for all
+
+  let highlightedTheme = new Set(); // its clusters
 
   function highlight(what) {
     highlighted = what;
+    highlightedTheme = new Set(byTheme(model.numbers).get(Number(/^theme-(\d+)$/.exec(what)?.[1] ?? NaN)));
     const choice = byId("highlight");
     if (choice) choice.value = what;
     const cluster = model.has(Number(what || NaN));
@@ -940,6 +1002,7 @@
     highlighted === "" ? true
     : highlighted === "sampled" ? sampled.has(i)
     : highlighted === "ticked" ? ticked.has(i)
+    : highlighted.startsWith("theme-") ? highlightedTheme.has(model.of(i))
     : model.of(i) === Number(highlighted);
 
   /** Pairs of numbers as x and y. */
@@ -1034,6 +1097,9 @@
     const choice = el("select", { id: "highlight" }, option("", "All images"));
     if (sampled.size) choice.append(option("sampled", `Sample (${whole(sampled.size)})`));
     choice.append(option("ticked", "Ticked"));
+    for (const [theme, numbers] of byTheme(shownClusters().filter(model.has))) {
+      if (theme > 0) choice.append(option(`theme-${theme}`, `Theme: ${themeName(theme)} (${count(numbers.length, "cluster")})`));
+    }
     for (const cluster of shownClusters().filter(model.has)) {
       const about = keywords(cluster).length ? `: ${keywords(cluster).slice(0, 3).join(", ")}` : "";
       choice.append(option(cluster, `${label(cluster)} (${whole(model.size(cluster))})${about}`));

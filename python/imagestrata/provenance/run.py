@@ -170,6 +170,12 @@ def edited_since(folder: Path, name: str) -> bool:
     return any(one is not None and one["finished"] >= (entry["finished"] or "") for one in edits)
 
 
+def made_since(folder: Path, name: str, other: str) -> bool:
+    """Whether another step finished after a finished step of a run."""
+    entry, newer = read_run(folder)["steps"][name], find_step(folder, other)[1]
+    return newer is not None and (newer["finished"] or "") >= (entry["finished"] or "")
+
+
 def bases_have_grown(folder: Path, name: str) -> bool:
     """Whether a step uses earlier results of steps that have grown since, and no replaced ones."""
     newer = []

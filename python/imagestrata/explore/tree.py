@@ -1,0 +1,242 @@
+"""A figure of the tree over clusters, with pictures and themes."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..clustering.clustering import Clustering, check_clustering, check_same_run, rank_images
+from ..clustering.named import cluster_labels, label_of
+from ..clustering.themes import cut_tree, has_themes, names_of, pairs_of
+from ..corpus.pictures import make_all
+from ..corpus.small import warn_of_small
+from ..errors import ImagestrataError
+from ..validate import check_int
+from ..verbs import public
+from ..wording import verb
+from .figure import INK, SOFT, figure
+from .points import PALETTE
+from .tiles import DPI, shortened, tile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+#: Inches: width of the figure, ends of the tree, where pictures begin; widths of sizes and themes.
+_WIDTH, _ROOT, _LEAF, _PICTURES = 7.0, 0.2, 2.2, 2.3
+_SIZES, _THEMES = 0.42, 1.15
+#: Height of a row, and that of many; between themes, above all rows and below.
+_ROW, _SMALL_ROW, _MANY = 0.34, 0.26, 40
+_BETWEEN, _ABOVE, _BELOW = 0.1, 0.15, 0.6
+#: Pixels of a picture, letters of the name of a cluster and of a line of that of a theme, and the
+#: height of such a line in inches.
+_PIXELS, _LETTERS, _WRAP, _LINE = 96, 26, 19, 0.125
+#: matplotlib draws at most 2^16 pixels in height.
+_MOST = 1000
+
+
+@public
+def plot_themes(
+    clustering: Clustering,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    n_images: int = 4,
+    labels: Mapping[int, str] | pd.DataFrame | None = None,
+) -> Figure:
+    """Draw the tree over the clusters, with typical images, coloured by theme.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        The result of :func:`group_clusters`.
+    out : path, optional
+        File for the figure, with a name that ends in .png, .pdf or .svg.
+    n_images : int, default 4
+        Number of images per cluster, cropped to squares, the highest silhouette first; 0 for none.
+    labels : dict of int to str or DataFrame, optional
+        Texts for clusters by their numbers, or a table with ``cluster`` and ``cluster_name``. By
+        default the names that :func:`edit_clusters` gave.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        7 inches wide; its height grows with the number of clusters (4.5 inches for 10, 33 for 120).
+        Each row is a cluster: its images, its size and its name, and to the right its theme. Two
+        branches of the tree meet at the mean distance between their clusters. The dashed line is
+        where the tree was cut.
+
+    Raises
+    ------
+    ImagestrataError
+        If the clusters were not grouped, or edited since; if there are more than 1,000; or if the
+        file cannot be written.
+    """
+    check_clustering(clustering)
+    n_images = check_int("n_images", n_images, minimum=0, maximum=10)
+    numbers = clustering.clusters["cluster"].astype(int).tolist()
+    if not has_themes(clustering):
+        raise ImagestrataError(
+            "The clusters were not grouped into themes.", f"Call {verb('group_clusters')} first."
+        )
+    if len(clustering.tree) != len(numbers) - 1:
+        raise ImagestrataError(
+            "The clusters were edited after they were grouped: the tree does not describe them.",
+            f"Call {verb('group_clusters')} again.",
+        )
+    if len(numbers) > _MOST:
+        raise ImagestrataError(
+            f"A figure has room for {_MOST:,} clusters, not {len(numbers):,}.",
+        )
+    check_same_run(clustering.images, out, "themes")
+    texts = cluster_labels(clustering, labels)
+    rows = _rows(clustering, cut_tree(clustering.tree, numbers, 1)[0])
+    shown = rank_images(clustering.images, rows.clusters).groupby("cluster").head(n_images)
+    width = _WIDTH + (n_images - 4) * rows.height
+    with figure(width, rows.bottom + _BELOW, out, dpi=DPI) as drawn:
+        from .small import NotebookCanvas
+
+        NotebookCanvas(drawn)
+        axes = drawn.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(rows.bottom + _BELOW, 0))
+        axes.set_axis_off()
+        _draw_tree(axes, clustering.tree, rows)
+        _draw_pictures(axes, shown, rows, n_images)
+        _write_names(axes, clustering, rows, texts, _PICTURES + n_images * rows.height)
+        _write_themes(axes, names_of(clustering), rows, width - _THEMES - 0.2)
+    return drawn
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The clusters from top to bottom, their themes and places, and the height of a row."""
+
+    clusters: list[int]
+    themes: list[int]
+    places: list[float]
+    height: float
+
+    @property
+    def bottom(self) -> float:
+        return self.places[-1] + self.height / 2
+
+    def colour(self, theme: int) -> str:
+        """Neighbouring themes have different colours."""
+        order = [*dict.fromkeys(self.themes)]
+        return PALETTE[order.index(theme) % len(PALETTE)]
+
+
+def _rows(clustering: Clustering, clusters: list[int]) -> _Rows:
+    theme_of = pairs_of(clustering.clusters)
+    themes = [theme_of[number] for number in clusters]
+    height = _ROW if len(clusters) <= _MANY else _SMALL_ROW
+    places, place = [], _ABOVE + height / 2
+    for before, theme in zip([themes[0], *themes], themes, strict=False):
+        place += _BETWEEN if theme != before else 0
+        places.append(place)
+        place += height
+    return _Rows(clusters, themes, places, height)
+
+
+def _draw_tree(axes: Axes, tree: pd.DataFrame, rows: _Rows) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    if tree.empty:
+        return
+    highest = float(tree["height"].iloc[-1]) or 1.0
+
+    def across(height: float) -> float:
+        return _LEAF - (_LEAF - _ROOT) * height / highest
+
+    #: Of each branch: its place, its height, and its theme (0 for several).
+    ends = {
+        -number: (place, 0.0, theme)
+        for number, place, theme in zip(rows.clusters, rows.places, rows.themes, strict=True)
+    }
+    for merge, left, right, height in tree[["merge", "left", "right", "height"]].itertuples(
+        index=False
+    ):
+        one, other = ends.pop(int(left)), ends.pop(int(right))
+        theme = one[2] if one[2] == other[2] else 0
+        colour = rows.colour(theme) if theme else SOFT
+        for place, below, own in (one, other):
+            side = rows.colour(own) if own else SOFT
+            axes.plot([across(below), across(height)], [place, place], color=side, linewidth=1)
+        axes.plot([across(height)] * 2, [one[0], other[0]], color=colour, linewidth=1)
+        ends[int(merge)] = ((one[0] + other[0]) / 2, float(height), theme)
+    bottom = rows.bottom + 0.12
+    n_themes = len({*rows.themes})
+    if n_themes > 1:
+        heights = [0.0, *tree["height"]]
+        cut = across((heights[-n_themes] + heights[1 - n_themes]) / 2)
+        axes.plot([cut, cut], [_ABOVE, bottom], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.plot([_ROOT, _LEAF], [bottom, bottom], color=SOFT, linewidth=0.7)
+    for tick in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, highest):
+        if 0 <= tick <= highest:
+            x = across(tick)
+            axes.plot([x, x], [bottom, bottom + 0.04], color=SOFT, linewidth=0.7)
+            axes.text(x, bottom + 0.07, f"{tick:g}", ha="center", va="top", color=SOFT, fontsize=7)
+    axes.text(
+        (_ROOT + _LEAF) / 2, bottom + 0.24, "Mean distance between clusters",
+        ha="center", va="top", color=SOFT, fontsize=7.5,
+    )  # fmt: skip
+
+
+def _draw_pictures(axes: Axes, shown: pd.DataFrame, rows: _Rows, n_images: int) -> None:
+    if not n_images:
+        return
+    warn_of_small(shown, _PIXELS)
+    tiles = make_all(partial(tile, side=_PIXELS), shown, False, "Pictures")
+    side = 0.92 * rows.height
+    place_of = dict(zip(rows.clusters, rows.places, strict=True))
+    pictures: dict[int, list[NDArray[Any]]] = {}
+    for number, picture in zip(shown["cluster"], tiles, strict=True):
+        pictures.setdefault(int(number), []).append(np.asarray(picture))
+    for number, row in pictures.items():
+        gap = np.full((_PIXELS, round(_PIXELS * (rows.height / side - 1)), 3), 255, np.uint8)
+        strip = np.hstack([part for picture in row for part in (picture, gap)][:-1])
+        top = place_of[number] - side / 2
+        wide = side * strip.shape[1] / _PIXELS
+        axes.imshow(
+            strip, extent=(_PICTURES, _PICTURES + wide, top + side, top), aspect="auto",
+            interpolation="antialiased", zorder=2,
+        )  # fmt: skip
+
+
+def _write_names(
+    axes: Axes, clustering: Clustering, rows: _Rows, texts: Mapping[int, str], left: float
+) -> None:
+    """The size and the name of each cluster."""
+    sizes = dict(zip(clustering.clusters["cluster"], clustering.clusters["size"], strict=True))
+    font = 7.5 if rows.height == _ROW else 6.5
+    plain: Any = {"va": "center", "parse_math": False, "fontsize": font}
+    for number, place in zip(rows.clusters, rows.places, strict=True):
+        axes.text(left + _SIZES, place, f"{sizes[number]:,}", ha="right", color=SOFT, **plain)
+        name = shortened(label_of(number, texts), _LETTERS)
+        axes.text(left + _SIZES + 0.08, place, name, color=INK, **plain)
+    axes.text(left + _SIZES, rows.bottom + 0.19, "Images", ha="right", va="top", color=SOFT,
+              fontsize=7)  # fmt: skip
+
+
+def _write_themes(axes: Axes, names: Mapping[int, str], rows: _Rows, left: float) -> None:
+    """A bar beside the clusters of each theme, and its name."""
+    for theme in dict.fromkeys(rows.themes):
+        inside = [p for p, t in zip(rows.places, rows.themes, strict=True) if t == theme]
+        top, bottom = min(inside) - rows.height / 2, max(inside) + rows.height / 2
+        colour = rows.colour(theme)
+        axes.fill_between(
+            [left, left + 0.05], top + 0.015, bottom - 0.015, color=colour, linewidth=0
+        )
+        most = max(1, int((bottom - top) / _LINE))
+        lines = textwrap.wrap(names[theme], _WRAP, max_lines=most, placeholder=" …")
+        axes.text(
+            left + 0.12, (top + bottom) / 2, "\n".join(lines), color=INK, fontsize=7.5,
+            weight="bold", va="center", linespacing=1.15, parse_math=False,
+        )  # fmt: skip
