@@ -585,8 +585,6 @@ class TestFigure:
     def test_labels(self):
         topics = group_clusters(edit_clusters(in_plane(), names={1: "Dogs"}), 2)
         assert {"Dogs", "Cluster 2"} <= {*self.texts(plot_themes(topics, n_images=0))}
-        drawn = plot_themes(topics, n_images=0, labels={1: "Puppies", 2: "Buses"})
-        assert {"Puppies", "Buses"} <= {*self.texts(drawn)}
 
     def test_refused(self, tmp_path):
         with pytest.raises(ImagestrataError, match="were not grouped"):
@@ -599,8 +597,6 @@ class TestFigure:
             plot_themes(moved)
         with pytest.raises(ImagestrataError, match="between 0 and 10"):
             plot_themes(topics, n_images=11)
-        with pytest.raises(ImagestrataError, match="does not have"):
-            plot_themes(topics, labels={9: "x"})
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,13 @@ test_that("wrong arguments are refused", {
   expect_error(group_clusters(found(), 2, names = c("7" = "North")), "the themes are 1 to 2")
   expect_error(group_clusters(places), "cluster_images")
 })
+
+test_that("the tree is drawn", {
+  skip_if_no_core()
+  topics <- group_clusters(found(), n = 2)
+  file <- withr::local_tempfile(fileext = ".png")
+  plot <- plot_themes(topics, file, n_images = 0)
+  expect_s3_class(plot, "ggplot")
+  expect_gt(file.size(file), 5000)
+  expect_error(plot_themes(found()), "group_clusters", class = "imagestrata_error")
+})

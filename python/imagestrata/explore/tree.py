@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, rank_images
-from ..clustering.named import cluster_labels, label_of
 from ..clustering.themes import cut_tree, has_themes, names_of, pairs_of
 from ..corpus.pictures import make_all
 from ..corpus.small import warn_of_small
@@ -49,7 +48,6 @@ def plot_themes(
     out: str | os.PathLike[str] | None = None,
     *,
     n_images: int = 4,
-    labels: Mapping[int, str] | pd.DataFrame | None = None,
 ) -> Figure:
     """Draw the tree over the clusters, with typical images, coloured by theme.
 
@@ -61,9 +59,6 @@ def plot_themes(
         File for the figure, with a name that ends in .png, .pdf or .svg.
     n_images : int, default 4
         Number of images per cluster, cropped to squares, the highest silhouette first; 0 for none.
-    labels : dict of int to str or DataFrame, optional
-        Texts for clusters by their numbers, or a table with ``cluster`` and ``cluster_name``. By
-        default the names that :func:`edit_clusters` gave.
 
     Returns
     -------
@@ -96,7 +91,7 @@ def plot_themes(
             f"A figure has room for {_MOST:,} clusters, not {len(numbers):,}.",
         )
     check_same_run(clustering.images, out, "themes")
-    texts = cluster_labels(clustering, labels)
+    texts = _names(clustering.clusters)
     rows = _rows(clustering, cut_tree(clustering.tree, numbers, 1)[0])
     shown = rank_images(clustering.images, rows.clusters).groupby("cluster").head(n_images)
     width = _WIDTH + (n_images - 4) * rows.height
@@ -112,6 +107,16 @@ def plot_themes(
         _write_names(axes, clustering, rows, texts, _PICTURES + n_images * rows.height)
         _write_themes(axes, names_of(clustering), rows, width - _THEMES - 0.2)
     return drawn
+
+
+def _names(clusters: pd.DataFrame) -> dict[int, str]:
+    """The name or number of each cluster."""
+    numbers = clusters["cluster"].astype(int).tolist()
+    names = clusters["cluster_name"] if "cluster_name" in clusters else [None] * len(clusters)
+    return {
+        number: str(name) if isinstance(name, str) else f"Cluster {number}"
+        for number, name in zip(numbers, names, strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ def _write_names(
     plain: Any = {"va": "center", "parse_math": False, "fontsize": font}
     for number, place in zip(rows.clusters, rows.places, strict=True):
         axes.text(left + _SIZES, place, f"{sizes[number]:,}", ha="right", color=SOFT, **plain)
-        name = shortened(label_of(number, texts), _LETTERS)
+        name = shortened(texts[number], _LETTERS)
         axes.text(left + _SIZES + 0.08, place, name, color=INK, **plain)
     axes.text(left + _SIZES, rows.bottom + 0.19, "Images", ha="right", va="top", color=SOFT,
               fontsize=7)  # fmt: skip
