@@ -161,6 +161,7 @@ def verbs(run, tmp_path):
         "image_gallery": lambda: imagestrata.image_gallery(topics, folder, sample=sample, **quiet),
         "plot_map": lambda: imagestrata.plot_map(topics, points),
         "plot_montage": lambda: imagestrata.plot_montage(topics),
+        "plot_themes": lambda: imagestrata.plot_themes(imagestrata.group_clusters(topics, 2)),
         "plot_trace": lambda: imagestrata.plot_trace(topics),
         "compare_clusterings": lambda: imagestrata.compare_clusterings(a=topics, b=topics),
         "score_clustering": lambda: [
