@@ -11,7 +11,8 @@ new_clustering <- function(sent, folder = NULL, source = folder) {
         "clusters", "trace", "searches", "summary",
         if (isTRUE(nrow(tables[["renumbered"]]) > 0)) "renumbered",
         if (isTRUE(nrow(tables[["edits"]]) > 0)) "edits",
-        if (isTRUE(nrow(tables[["themes"]]) > 0)) c("themes", "tree")
+        if (isTRUE(nrow(tables[["themes"]]) > 0)) c("themes", "tree"),
+        if (isTRUE(nrow(tables[["proposals"]]) > 0)) "proposals"
       ),
       names(tables)
     )],
@@ -35,8 +36,9 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
     "Carried over" = if (!is.null(attr(x, "tables")[["renumbered"]])) {
       paste0(count_of(sum(tidy(x, "renumbered")$carried), "number"), " of the clusters before")
     },
-    "Edited" = if (!is.null(attr(x, "tables")[["edits"]])) {
-      count_of(length(unique(tidy(x, "edits")$edit)), "edit")
+    "Edited" = if (n_edits(x) > 0) count_of(n_edits(x), "edit"),
+    "Proposed" = if (!is.null(attr(x, "tables")[["proposals"]])) {
+      paste0(count_of(nrow(tidy(x, "proposals")), "name"), ", which nobody has accepted yet")
     },
     "Grouped" = if (!is.null(attr(x, "tables")[["themes"]])) {
       count_of(nrow(tidy(x, "themes")), "theme")
@@ -52,6 +54,12 @@ tbl_sum.imagestrata_clustering <- function(x, ...) {
 
 # Images that joined the clusters after these were found; clusterings of older versions have none.
 n_added <- function(x) glance(x)[["n_added"]] %||% 0L
+
+# Edits of the ledger; proposed names change nothing and do not count.
+n_edits <- function(x) {
+  edits <- attr(x, "tables")[["edits"]]
+  length(unique(edits$edit[edits$action != "propose"]))
+}
 
 joined_later <- function(x) {
   residual <- sum(x$cluster == -1 & x$added)
@@ -115,8 +123,12 @@ summary.imagestrata_clustering <- function(object, ...) {
   }
   n <- nrow(clusters)
   heading <- if (n > 10) paste("The largest 10 of", n, "clusters") else "Clusters"
-  tables <- list(utils::head(clusters, 10), Iterations = tidy(object, "trace"))
+  proposed <- attr(object, "tables")[["proposals"]]
+  tables <- list(
+    utils::head(clusters, 10), "Proposed names" = proposed, Iterations = tidy(object, "trace")
+  )
   names(tables)[1] <- heading
+  tables <- Filter(Negate(is.null), tables)
   new_summary(paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]), lines, tables)
 }
 

@@ -52,9 +52,10 @@ new_result <- function(sent, class, main, ...) {
 #'   the overlaps with the clusters before: `cluster_before`, `cluster` (-1 is the residual),
 #'   `n_shared` (images in both), `share_before` and `share` (`n_shared` as a share of either),
 #'   `jaccard` (of all images in either), `carried` (the number was carried over). After
-#'   [edit_clusters()], `"edits"` is the ledger. After [group_clusters()], `"themes"` has the
-#'   themes: `theme`, `theme_name`, `n_clusters`, `size`, `share`, `clusters` (their numbers); and
-#'   `"tree"` the tree over the clusters, one row per merge, the nearest first: `merge` (its
+#'   [edit_clusters()], `"edits"` is the ledger; after [propose_names()], `"proposals"` has the names
+#'   that nobody has accepted yet: `cluster`, `proposal`, `editor`. After [group_clusters()],
+#'   `"themes"` has the themes: `theme`, `theme_name`, `n_clusters`, `size`, `share`, `clusters` (their
+#'   numbers); and `"tree"` the tree over the clusters, one row per merge, the nearest first: `merge` (its
 #'   number), `left` and `right` (what it joins: minus the number of a cluster, or the number of an
 #'   earlier merge), `height` (the mean distance between the clusters on both sides), `n_clusters`.
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the

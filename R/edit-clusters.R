@@ -9,6 +9,8 @@
 #' @param embeddings The vectors of its images, from [embed_images()], or a matrix. They are not
 #'   needed for names, nor if the clustering is in a run folder with its vectors.
 #' @param names Names of clusters by number: `c("7" = "Protest")`. An empty text removes a name.
+#' @param accept `TRUE` gives clusters the names that [propose_names()] proposed; or the numbers of
+#'   those that get them.
 #' @param merge Groups of clusters, each of which becomes one with the smallest number among them:
 #'   `c(3, 7)` or `list(c(3, 7), c(4, 9))`. The names of a list are those of the merged clusters;
 #'   otherwise the name is that of the smallest number that has one.
@@ -78,6 +80,7 @@
 edit_clusters <- function(clustering,
                           embeddings = NULL,
                           names = NULL,
+                          accept = FALSE,
                           merge = NULL,
                           split = NULL,
                           move = NULL,
@@ -92,6 +95,7 @@ edit_clusters <- function(clustering,
   sent <- call_verb(
     "edit_clusters",
     names = send_by_cluster(names, "names", scalars = TRUE),
+    accept = if (rlang::is_bool(accept)) accept else check_clusters(accept, "accept"),
     merge = send_merge(merge),
     split = send_by_cluster(split, "split"),
     move = send_by_cluster(move, "move"),

@@ -76,6 +76,7 @@ _PUBLIC = {
     "rating_weights": "ratings.estimates",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
+    "propose_names": "explore.propose",
     "map_images": "explore.map",
     "plot_map": "explore.map",
     "cluster_metadata": "explore.metadata",

@@ -35,6 +35,7 @@ from .explore.map import plot_map as plot_map
 from .explore.metadata import cluster_metadata as cluster_metadata
 from .explore.mistakes import plot_mistakes as plot_mistakes
 from .explore.montage import plot_montage as plot_montage
+from .explore.propose import propose_names as propose_names
 from .explore.themes import group_clusters as group_clusters
 from .explore.trace import plot_trace as plot_trace
 from .explore.training import plot_confusion as plot_confusion
@@ -139,6 +140,7 @@ __all__ = [
     "plot_training",
     "plot_tuning",
     "predict_labels",
+    "propose_names",
     "rating_gaps",
     "rating_means",
     "rating_weights",

@@ -32,6 +32,7 @@ FILLED = {
     "demo": {"out"},
     "describe": {"images", "provider", "out", "api_key"},
     "edit": {
+        "accept",
         "clustering",
         "drop",
         "edits",
@@ -48,6 +49,7 @@ FILLED = {
     "embed-text": {"texts", "out"},
     "find": {"clustering", "embeddings", "like", "text"},
     "fine-tune": {"images", "out"},
+    "propose": {"by", "clustering", "keywords", "out", "api_key", "model"},
     "gallery": {
         "clustering",
         "out",

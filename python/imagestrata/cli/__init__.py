@@ -14,7 +14,7 @@ from .clustering import cluster, compare, edit, sweep
 from .corpus import crop_faces, demo, extract_frames, relink, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
-from .explore import coding_sheet, find, gallery, group, keywords, methods, share
+from .explore import coding_sheet, find, gallery, group, keywords, methods, propose, share
 from .finetune import fine_tune, predict
 from .options import Command
 from .run import run
@@ -41,11 +41,14 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (fine_tune, ("fine_tune",), ()),
     (predict, ("predict_labels",), ()),
     (cluster, ("cluster_images",), ("encoder", "weights")),
-    (edit, ("edit_clusters",), ("drop", "merge", "move", "names", "note", "seed", "split")),
+    (edit, ("edit_clusters",), (
+        "accept", "drop", "merge", "move", "names", "note", "seed", "split",
+    )),
     (sweep, ("sweep_clusters",), ()),
     (compare, ("compare_clusterings",), ()),
     (gallery, ("image_gallery", "map_images", "plot_montage"), ("map_images.method",)),
     (keywords, ("cluster_keywords",), ()),
+    (propose, ("propose_names", "ModelServer"), ("by", "api_key")),
     (find, ("find_images",), ()),
     (group, ("group_clusters",), ("names",)),
     (coding_sheet, ("coding_sheet",), ()),

@@ -1,4 +1,4 @@
-"""`gallery`, `keywords`, `find`, `coding-sheet`, `share`, `methods`."""
+"""`gallery`, `keywords`, `propose`, `find`, `coding-sheet`, `share`, `methods`."""
 
 from __future__ import annotations
 
@@ -65,6 +65,32 @@ def keywords(
         f"{cluster:>4}  {', '.join(group['term'])}" for cluster, group in words.groupby("cluster")
     ]
     return {"keywords": records(words)}, *lines
+
+
+def propose(
+    run_folder: RunFolder,
+    settings: Settings,
+    name: Name = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model on a server; without it, keywords are the names.")
+    ] = None,
+) -> Said:
+    """Propose names for the clusters of a run folder, by keywords or by a model that sees them.
+
+    Keywords are those of `imagestrata keywords`. To accept a proposal, write "name" in place of
+    "propose" in RUN/edits.csv and apply it with `imagestrata edit RUN edits.csv`.
+    """
+    run_folder = placed(run_folder, name)
+    words = run_folder / "keywords.csv"
+    keywords = read_csv(words) if words.exists() else None
+    server = settings("ModelServer")
+    by = "keywords" if model is None else imagestrata.ModelServer(model, **server)
+    found = imagestrata.propose_names(
+        load_clustering(run_folder), by, keywords=keywords,
+        **settings("propose_names", out=run_folder),
+    ).proposals  # fmt: skip
+    lines = found.to_string(index=False), f"Ledger: {run_folder / 'edits.csv'}"
+    return {"proposals": records(found)}, *lines
 
 
 def find(

@@ -26,7 +26,7 @@ from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
 from .join import FIRST, MEMBERSHIP
-from .ledger import ledger, read_ledger
+from .ledger import ledger, n_edits, proposals, read_ledger
 from .renumber import overlap_table
 from .themes import THEME, has_themes, themes_table, tree_table, with_themes
 
@@ -230,6 +230,14 @@ class Clustering(Shown):
         """
         return themes_table(self.clusters)
 
+    @property
+    def proposals(self) -> pd.DataFrame:
+        """Names that :func:`propose_names` proposed and nobody has accepted or replaced.
+
+        The columns are cluster, proposal, editor ("keywords", or the model that proposed it).
+        """
+        return proposals(self.edits)
+
     def predict(self, embeddings: Embeddings | NDArray[Any]) -> pd.DataFrame:
         """Find the nearest centroid of further images.
 
@@ -386,8 +394,9 @@ class Clustering(Shown):
 
     def _edited(self) -> str:
         """Words on the edits of the clusters."""
-        n = self.edits["edit"].nunique()
-        return f"; {plural(n, 'edit')}" if n else ""
+        n, proposed = n_edits(self.edits), len(self.proposals)
+        words = f"; {plural(n, 'edit')}" if n else ""
+        return words + (f"; {plural(proposed, 'proposed name')}" if proposed else "")
 
     def _grouped(self) -> str:
         """Words on the themes of the clusters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -30,7 +30,18 @@ from .clustering import (
 )
 from .curated import store, with_edits
 from .join import FIRST, counted
-from .ledger import ACTIONS, RESIDUAL, Edit, Editing, check_edit, read_edits, read_ledger, replay
+from .ledger import (
+    ACTIONS,
+    RESIDUAL,
+    Edit,
+    Editing,
+    check_edit,
+    n_edits,
+    proposals,
+    read_edits,
+    read_ledger,
+    replay,
+)
 from .renumber import overlap_table
 
 if TYPE_CHECKING:
@@ -52,6 +63,7 @@ def edit_clusters(
     embeddings: Any = None,
     *,
     names: Mapping[int, str] | None = None,
+    accept: bool | Sequence[int] = False,
     merge: Any = None,
     split: Mapping[int, Any] | None = None,
     move: Mapping[Any, Any] | None = None,
@@ -75,6 +87,8 @@ def edit_clusters(
         folder finds them there. Names need no vectors.
     names : dict of int to str, optional
         Names of clusters by number; an empty text removes a name.
+    accept : bool or list of int, default False
+        Give clusters the names that :func:`propose_names` proposed: all, or those of some numbers.
     merge : list of list of int, dict of str to list of int, optional
         Groups of clusters, each of which becomes one with the smallest number among them. A single
         group is a list of numbers. The keys of a dictionary are the names of the merged clusters;
@@ -117,8 +131,9 @@ def edit_clusters(
     Notes
     -----
     *Order.* A call applies its arguments in the order of the signature, but ``edits`` first: the
-    ledger, then names, merge, split, move and drop. Every number means the cluster that has it at
-    that moment. A number never means two clusters: new ones follow the highest number ever given.
+    ledger, then names, accepted names, merge, split, move and drop. Every number means the cluster
+    that has it at that moment. A number never means two clusters: new ones follow the highest
+    number ever given.
 
     *Statistics.* If an edit moves images between clusters, the silhouettes of all images are
     computed anew from the vectors, scaled as for the clustering, against all other clusters, as
@@ -133,11 +148,12 @@ def edit_clusters(
     clusters whose images had several themes or none. The tree over the clusters is removed.
 
     *Ledger.* One row per edit, or per image of an edit: edit (number, in order), action (name,
-    merge, split, move, drop), clusters (numbers, separated by spaces; the target of "move"),
-    image_id, into (the cluster that results from the row), name, note, editor, applied, reason.
-    It can be stored as a CSV file, and given as ``edits``. Splits are stored by their images, so
-    that a replay depends neither on vectors nor on k-means. In a table of your own, action and
-    clusters are enough; rows with the same number in ``edit`` are one edit.
+    merge, split, move, drop; propose for a proposed name, which changes nothing), clusters
+    (numbers, separated by spaces; the target of "move"), image_id, into (the cluster that results
+    from the row), name, note, editor, applied, reason. It can be stored as a CSV file, and given
+    as ``edits``. Splits are stored by their images, so that a replay depends neither on vectors nor
+    on k-means. In a table of your own, action and clusters are enough; rows with the same number
+    in ``edit`` are one edit.
 
     *Replay and undo.* ``edit_clusters(found, edits=ledger)`` on the same clustering makes the same
     clusters. To undo, give fewer rows: ``edits=ledger[ledger["edit"] <= 3]`` to the clustering
@@ -179,9 +195,7 @@ def edit_clusters(
     seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
     if out is not None:
-        check_base(
-            check_path("out", out), "cluster", clusters_fingerprint(_as_found(clustering)), "edit"
-        )
+        check_run(clustering, check_path("out", out))
     note, editor = check_text("note", note), check_text("editor", editor)
     state = _state(clustering, edits)
     own = clustering.edits
@@ -196,8 +210,10 @@ def edit_clusters(
         first += len(found)
     vectors = _Vectors(clustering, embeddings)
     asked = 0
-    for make in (_names(names), _merges(merge), _splits(split, state, vectors, seed),
-                 _moves(move), _drops(drop)):  # fmt: skip
+    for make in (
+        _names(names), _accepted(accept, tables), _merges(merge),
+        _splits(split, state, vectors, seed), _moves(move), _drops(drop),
+    ):  # fmt: skip
         for edit in make:
             asked += 1
             edit.note, edit.editor = note, editor
@@ -207,8 +223,8 @@ def edit_clusters(
     if edits is None and not asked:
         raise ImagestrataError(
             "No edit is given.",
-            f"Give at least one of {arg('names')}, {arg('merge')}, {arg('split')}, {arg('move')}, "
-            f"{arg('drop')} and {arg('edits')}.",
+            f"Give at least one of {arg('names')}, {arg('accept')}, {arg('merge')}, "
+            f"{arg('split')}, {arg('move')}, {arg('drop')} and {arg('edits')}.",
         )
     _warn_of_same_names(state)
     made = pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
@@ -216,6 +232,11 @@ def edit_clusters(
     grouped = clustering if out is None else themes.with_themes(clustering, check_path("out", out))
     result = themes.followed(grouped, result)
     return result if out is None else _stored(result, out, overwrite)
+
+
+def check_run(clustering: Clustering, folder: Path) -> None:
+    """Refuse a run folder of other clusters for edits of these."""
+    check_base(folder, "cluster", clusters_fingerprint(_as_found(clustering)), "edit")
 
 
 def _as_found(clustering: Clustering) -> pd.DataFrame:
@@ -261,7 +282,7 @@ def _stored(clustering: Clustering, out: str | os.PathLike[str], overwrite: bool
         remove_drawn(run, "edit")
         done = made.edits[made.edits["applied"]].drop_duplicates("edit")["action"]
         return {
-            "n_edits": made.edits["edit"].nunique(),
+            "n_edits": n_edits(made.edits),
             **{f"n_{action}": int((done == action).sum()) for action in ACTIONS},
             "n_not_applied": made.edits["edit"][~made.edits["applied"]].nunique(),
             "n_clusters": len(made.clusters),
@@ -535,6 +556,30 @@ def _names(given: Any) -> Iterable[Edit]:
             )
         text = " ".join((text or "").split())
         yield Edit("name", [_number("names", key)], name=text or None)
+
+
+def _accepted(given: Any, tables: Sequence[pd.DataFrame]) -> Iterable[Edit]:
+    """Names that were proposed in the ledger so far, as edits."""
+    if given is False or given is None:
+        return
+    known = proposals(pd.concat([*tables])).set_index("cluster")["proposal"]
+    if given is True:
+        if known.empty:
+            raise ImagestrataError(
+                "No name is proposed for any cluster.",
+                f"Call {verb('propose_names')} first, or give {arg('names')}.",
+            )
+        numbers = known.index.tolist()
+    else:
+        numbers = [_number("accept", one) for one in dict.fromkeys(_list("accept", given))]
+    for number in numbers:
+        if number not in known:
+            which = ", ".join(map(str, known.index)) or "none"
+            raise ImagestrataError(
+                f"No name is proposed for cluster {number}.",
+                f"The clusters with a proposed name are: {which}.",
+            )
+        yield Edit("name", [number], name=str(known[number]))
 
 
 def _merges(given: Any) -> Iterable[Edit]:

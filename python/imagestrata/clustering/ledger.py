@@ -30,7 +30,7 @@ EDITS = {
     "name": "str", "note": "str", "editor": "str", "applied": "bool", "reason": "str",
 }  # fmt: skip
 
-ACTIONS = ("name", "merge", "split", "move", "drop")
+ACTIONS = ("name", "merge", "split", "move", "drop", "propose")
 
 #: Number of the residual.
 RESIDUAL = -1
@@ -48,8 +48,8 @@ class Edit:
     ----------
     action : str
     clusters : list of int
-        The clusters that are named, merged, split or dropped; for "move" the target, or none for a
-        new cluster.
+        The clusters that are named (or for which a name is proposed), merged, split or dropped;
+        for "move" the target, or none for a new cluster.
     images : list of (str, int or None)
         Images that are split off, moved or dropped, with the label of their part (split).
     into : int or None
@@ -220,6 +220,11 @@ class Editing:
             self.names.pop(number, None)
         return Edit("name", [number], into=number, name=edit.name), ""
 
+    def _propose(self, edit: Edit) -> tuple[Edit, str]:
+        """A proposal changes nothing; :func:`proposals` reads it from the ledger."""
+        number = self.resolve(edit.clusters[0])
+        return Edit("propose", [number], into=number, name=edit.name), ""
+
     def _merge(self, edit: Edit) -> tuple[Edit, str]:
         numbers, gone, lost = self._resolved(edit.clusters)
         if len(numbers) < 2:
@@ -382,11 +387,40 @@ def _lines(number: int, edit: Edit, applied: bool, reason: str) -> list[dict[str
         "applied": applied,
         "reason": reason or None,
     }
-    whole = edit.action in ("name", "merge", "split") or (edit.action == "drop" and edit.clusters)
+    whole = edit.action not in ("move", "drop") or (edit.action == "drop" and edit.clusters)
     first = [line] if whole else []
     if edit.action == "drop" and edit.clusters:
         line = line | {"clusters": None}
     return [*first, *(line | {"image_id": name, "into": into} for name, into in edit.images)]
+
+
+def proposals(edits: pd.DataFrame) -> pd.DataFrame:
+    """The proposed names of clusters that no later edit has named, merged, split or dropped.
+
+    Returns
+    -------
+    DataFrame
+        cluster, proposal and editor (who proposed it), by cluster.
+    """
+    found: dict[int, tuple[str, Any]] = {}
+    done = edits[edits["applied"] & edits["clusters"].notna()].drop_duplicates("edit")
+    columns = ["action", "clusters", "name", "editor"]
+    for action, clusters, name, editor in done[columns].itertuples(index=False):
+        for number in map(int, clusters.split()):
+            if action == "propose":
+                found[number] = name, editor
+            elif action != "move":
+                found.pop(number, None)
+    table = pd.DataFrame(
+        [(number, *found[number]) for number in sorted(found)],
+        columns=["cluster", "proposal", "editor"],
+    )
+    return table.astype({"cluster": "int64", "proposal": "str", "editor": "str"})
+
+
+def n_edits(edits: pd.DataFrame) -> int:
+    """The number of edits of a ledger; proposals change nothing and do not count."""
+    return int(edits.loc[edits["action"] != "propose", "edit"].nunique())
 
 
 def ledger(lines: Sequence[Mapping[Any, Any]] = ()) -> pd.DataFrame:
@@ -489,8 +523,10 @@ def _edit(group: pd.DataFrame, lines: Sequence[int], what: str) -> Edit:
 def check_edit(edit: Edit, at: str) -> None:
     """Refuse an edit that says too little or too much, whatever the clusters are."""
     n, wrong = len(edit.clusters), ""
-    if edit.action in ("name", "split") and n != 1:
+    if edit.action in ("name", "split", "propose") and n != 1:
         wrong = f"needs one cluster, not {n}"
+    elif edit.action == "propose" and not edit.name:
+        wrong = "proposes no name"
     elif edit.action == "merge" and n < 2:
         wrong = f"needs at least two clusters, not {n}"
     elif edit.action == "move" and n > 1:
@@ -499,7 +535,7 @@ def check_edit(edit: Edit, at: str) -> None:
         wrong = "names no image"
     elif edit.action == "drop" and not (n or edit.images):
         wrong = "names neither a cluster nor an image"
-    elif edit.action in ("name", "merge") and edit.images:
+    elif edit.action in ("name", "merge", "propose") and edit.images:
         wrong = "takes whole clusters, not images"
     elif edit.action != "move" and RESIDUAL in edit.clusters:
         wrong = "takes clusters, not the residual (-1)"

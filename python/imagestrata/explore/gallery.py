@@ -359,6 +359,7 @@ def _groups(
     near = [*near_clusters(clustering.centroids), *([[]] if len(residual) else [])]
     sizes, n_shown = images["cluster"].value_counts(), shown["cluster"].value_counts()
     groups: list[dict[str, Any]] = []
+    proposed = clustering.proposals.set_index("cluster")["proposal"].to_dict()
     first = 0
     for number, name, silhouette, iteration, others in zip(
         numbers, names, silhouettes, iterations, near, strict=True
@@ -368,6 +369,7 @@ def _groups(
             {
                 "cluster": number,
                 "name": name,
+                "proposal": proposed.get(number),
                 "first": first,
                 "shown": here,
                 "size": size,

@@ -97,12 +97,19 @@ def _offset(row: int) -> int:
     return MARGIN + row * (TILE + GAP)
 
 
+def square(file: File, side: int = TILE) -> Image.Image:
+    """The middle of an image as a square; UnreadableImage if it cannot be read."""
+    from PIL import Image, ImageOps
+
+    return ImageOps.fit(shown_picture(file, side), (side, side), Image.Resampling.LANCZOS)
+
+
 def tile(file: File, side: int = TILE) -> Image.Image:
     """The middle of an image as a square, or a grey square with the reason why it is missing."""
-    from PIL import Image, ImageDraw, ImageFont, ImageOps
+    from PIL import Image, ImageDraw, ImageFont
 
     try:
-        return ImageOps.fit(shown_picture(file, side), (side, side), Image.Resampling.LANCZOS)
+        return square(file, side)
     except UnreadableImage as error:
         text = "\n".join(str(error).split())
     grey = Image.new("RGB", (side, side), "#f3f4f5")

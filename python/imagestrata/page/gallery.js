@@ -588,6 +588,7 @@
     const called = text ? `, ${quoted(text)}` : "";
     switch (action) {
       case "name": return text ? `${several} is named ${quoted(text)}` : `${several} has no name any more`;
+      case "propose": return `${quoted(text)} is proposed as the name of ${several}`;
       case "merge": return `${several} are one cluster${called}`;
       case "move": return `${count(list.length, "image")} moved to ${numbers.length ? several : `the new cluster ${into ?? ""}`.trim()}${called}`;
       case "drop": return `Dropped: ${numbers.length ? several : count(list.length, "image")}`;

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: The number of failures in a row after which the work stops.
 _MOST_FAILURES = 10
 
-#: A function that takes a picture and returns the fields of an answer.
-Ask: TypeAlias = "Callable[[Image.Image], dict[str, Any]]"
+#: A function that takes a picture and its id, and returns the fields of an answer.
+Ask: TypeAlias = "Callable[[Image.Image, str], dict[str, Any]]"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def ask_all(
     images : DataFrame
         ``image_id`` and ``path``.
     ask : callable
-        Takes a picture and returns the fields of an answer.
+        Takes a picture and its id, and returns the fields of an answer.
     answers : Answers
         Stores the answers. ``images`` contains only images without an answer.
     stop : threading.Event
@@ -88,7 +88,7 @@ def ask_all(
         if side is not None:
             picture.thumbnail((side, side), Image.Resampling.LANCZOS)
         try:
-            answer = ask(picture)
+            answer = ask(picture, file[0])
         except Unanswered as error:
             # If other images have answers, the image is the cause of an invalid request.
             return _NoAnswer(str(error), by_server=error.passing or not answers.found)

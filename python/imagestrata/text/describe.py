@@ -179,6 +179,44 @@ def describe_images(
     )
 
 
+def ask_about(
+    images: pd.DataFrame,
+    provider: Provider,
+    folder: Path,
+    prompts: Mapping[str, str],
+    *,
+    prompt: str,
+    max_tokens: int | None,
+    temperature: float | None,
+    side: int,
+    budget: float | None,
+    consent: bool,
+    progress: Progress,
+) -> pd.DataFrame:
+    """The answers of a model to a prompt for each image, in the columns of :func:`describe_images`.
+
+    Parameters
+    ----------
+    images : DataFrame
+        A scan.
+    folder : Path
+        Run folder, in which answers are stored as they arrive, beside those of descriptions.
+    prompts : mapping of str to str
+        The prompt for each image, by id. The id must depend on it, since answers are stored by id.
+    prompt, max_tokens, temperature, side, budget, consent, progress
+        See :func:`describe_images`.
+    """
+    settings, images = _prepare(
+        images, provider, None, prompt, max_tokens, temperature, side, False, progress
+    )
+    budget = _check_budget(budget, provider, settings["max_tokens"])
+    answers = _stored(folder, settings)
+    # The longest prompt, for the estimate of the cost.
+    longest = settings | {"prompt": max([prompt, *prompts.values()], key=len)}
+    failed = _describe(images, provider, longest, answers, budget, consent, progress, prompts)
+    return _table(images, answers, failed, has_price=provider.price is not None)
+
+
 def description_costs(
     images: Any,
     provider: Provider,
@@ -296,8 +334,12 @@ def _describe(
     budget: float | None,
     consent: bool,
     progress: Progress,
+    prompts: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Ask for images without an answer; return the reasons of those still without one."""
+    """Ask for images without an answer; return the reasons of those still without one.
+
+    ``prompts`` are those of single images, by id, in place of the one of all.
+    """
     todo = images[~images["image_id"].isin(answers.found)]
     if todo.empty:
         return {}
@@ -313,7 +355,7 @@ def _describe(
     stop = threading.Event()
     return ask_all(
         todo,
-        _asker(provider, settings, answers, budget, stop),
+        _asker(provider, settings, answers, budget, stop, prompts or {}),
         answers,
         stop,
         side=settings["side"],
@@ -332,6 +374,7 @@ def _asker(
     answers: Answers,
     budget: float | None,
     stop: threading.Event,
+    prompts: Mapping[str, str],
 ) -> Ask:
     """The function that asks the model about a picture."""
     cut = CUT_BY_MODEL if settings["max_tokens"] is None else CUT_OFF
@@ -339,8 +382,8 @@ def _asker(
         words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
         describer = LocalDescriber(provider, *words)
 
-        def ask_here(picture: Image.Image) -> dict[str, Any]:
-            text, cut_off, usage = describer.ask(picture)
+        def ask_here(picture: Image.Image, image_id: str) -> dict[str, Any]:
+            text, cut_off, usage = describer.ask(picture, prompts.get(image_id))
             reason = cut if cut_off else None
             return _interpret(text, None, reason, settings["model"]) | usage._asdict()
 
@@ -350,8 +393,9 @@ def _asker(
     purse = Purse(budget, answers.spent, answers.add_lost)
     connection = Connection(provider, purse, at_most, stop)
 
-    def ask(picture: Image.Image) -> dict[str, Any]:
-        request = _request(_data_url(picture), settings, provider)
+    def ask(picture: Image.Image, image_id: str) -> dict[str, Any]:
+        prompt = prompts.get(image_id, settings["prompt"])
+        request = _request(_data_url(picture), {**settings, "prompt": prompt}, provider)
         answer, usage, cost = connection.ask(
             lambda client: client.chat.completions.create(**request),
             lambda response: _read(response, cut),

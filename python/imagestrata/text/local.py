@@ -113,11 +113,15 @@ class LocalDescriber:
         self._options: dict[str, Any] = {"max_new_tokens": longest, "do_sample": bool(temperature)}
         self._options |= {"temperature": temperature} if temperature else {}
 
-    def ask(self, picture: Image.Image) -> tuple[str, bool, Usage]:
-        """The answer for a picture, whether it is cut off, and its tokens."""
+    def ask(self, picture: Image.Image, prompt: str | None = None) -> tuple[str, bool, Usage]:
+        """The answer for a picture, whether it is cut off, and its tokens.
+
+        A ``prompt`` replaces that of all pictures.
+        """
         import torch
 
-        content = [{"type": "image", "image": picture}, {"type": "text", "text": self._prompt}]
+        text = prompt or self._prompt
+        content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
         inputs = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,
@@ -129,6 +133,6 @@ class LocalDescriber:
             tokens = self._model.generate(**inputs, **self._options)
         asked = inputs["input_ids"].shape[1]
         answered = tokens[0, asked:]
-        text: str = self._processor.decode(answered, skip_special_tokens=True)
+        answer: str = self._processor.decode(answered, skip_special_tokens=True)
         cut_off = len(answered) == self._options["max_new_tokens"]
-        return text, cut_off, Usage(asked, len(answered))
+        return answer, cut_off, Usage(asked, len(answered))

@@ -67,7 +67,7 @@ def ask_service(
     connection = RekognitionConnection(service, purse, stop)
     return ask_all(
         todo,
-        connection.ask,
+        lambda picture, _: connection.ask(picture),
         answers,
         stop,
         side=None,
