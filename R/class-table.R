@@ -43,8 +43,8 @@ new_result <- function(sent, class, main, ...) {
 #'
 #' - `glance()` of a clustering: `n_images`, `n_clusters`, `n_residual`, `n_iterations`,
 #'   `mean_silhouette`, `method`, `encoder`, `seed`, `n_added`, the images that joined later.
-#' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`, `n_added`, the
-#'   images among them that joined later and that the silhouette leaves out; or the trace with
+#' - `tidy()` of a clustering: `cluster`, `size`, `share`, `silhouette`, `iteration`, `n_added`,
+#'   the images among them that joined later and that the silhouette leaves out; or the trace with
 #'   `iteration`, `n_remaining`, `k`, `n_cohesive`, `mean_size`, `seconds`; or the searches with
 #'   `iteration`, `k`, `fit` (larger is better, so that inertia and Davies-Bouldin are negated),
 #'   `kept` and `criterion` (the `k_criterion`; `"silhouette"` where few groups were found before
@@ -52,12 +52,13 @@ new_result <- function(sent, class, main, ...) {
 #'   the overlaps with the clusters before: `cluster_before`, `cluster` (-1 is the residual),
 #'   `n_shared` (images in both), `share_before` and `share` (`n_shared` as a share of either),
 #'   `jaccard` (of all images in either), `carried` (the number was carried over). After
-#'   [edit_clusters()], `"edits"` is the ledger; after [propose_names()], `"proposals"` has the names
-#'   that nobody has accepted yet: `cluster`, `proposal`, `editor`. After [group_clusters()],
-#'   `"themes"` has the themes: `theme`, `theme_name`, `n_clusters`, `size`, `share`, `clusters` (their
-#'   numbers); and `"tree"` the tree over the clusters, one row per merge, the nearest first: `merge` (its
-#'   number), `left` and `right` (what it joins: minus the number of a cluster, or the number of an
-#'   earlier merge), `height` (the mean distance between the clusters on both sides), `n_clusters`.
+#'   [edit_clusters()], `"edits"` is the ledger; after [propose_names()], `"proposals"` has the
+#'   names that nobody has accepted yet: `cluster`, `proposal`, `editor`. After [group_clusters()],
+#'   `"themes"` has the themes: `theme`, `theme_name`, `n_clusters`, `size`, `share`, `clusters`
+#'   (their numbers); and `"tree"` the tree over the clusters, one row per merge, the nearest
+#'   first: `merge` (its number), `left` and `right` (what it joins: minus the number of a cluster,
+#'   or the number of an earlier merge), `height` (the mean distance between the clusters on both
+#'   sides), `n_clusters`.
 #' - `augment()` of a clustering: `image_id`, `path`, `file`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration`, `silhouette`, `distance`, `n_copies`, `second_cluster` (of the other
 #'   clusters, the one with the nearest centroid), `margin`, `added` (the image joined the clusters

@@ -85,7 +85,7 @@ def propose_names(
         Number of keywords in a name. A name that two clusters would share has more.
     prompt : str
         The question to a model. If there are keywords, a sentence with them is appended.
-    max_tokens, temperature, budget, consent
+    max_tokens, temperature, budget, consent : optional
         As in :func:`describe_images`, for a model. What leaves this machine is one collage per
         cluster, and its keywords.
     out : path, optional
