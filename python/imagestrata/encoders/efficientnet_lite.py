@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from ..errors import ImagestrataError, MissingWeightsError
@@ -154,6 +153,8 @@ class EfficientNetLiteClassifier(EfficientNetLiteEncoder):
                 "Give the weights of a whole classifier.",
             )
         n = len(own["classifier.weight"])
+        import torchvision  # takes a second, which only tags need
+
         # The classes of ImageNet have the same order as in torchvision.
         known = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
         self.classes = list(known) if n == len(known) else None

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL.Image import Resampling
 from torch import nn
+from torch.nn.functional import interpolate
 
 from ..errors import ImagestrataError
 from ..wording import arg, quote
 from .base import Encoder
 from .batches import FittingBatches, best_batch
 from .inference import optimise, pick_device, pick_dtype
-from .resize import DEFAULT_RESIZE, decode_side, resize
+from .resize import DEFAULT_RESIZE, Frame, decode_side, resize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,8 +73,11 @@ class NetworkEncoder(Encoder):
         self._dtype = pick_dtype(precision, self._device)
         settings["precision"] = str(self._dtype).removeprefix("torch.")
         self._model = optimise(model, self._device, self._dtype)
-        self._mean = 255 * torch.tensor(settings["mean"], device=self._device).view(3, 1, 1)
-        self._sd = 255 * torch.tensor(settings["sd"], device=self._device).view(3, 1, 1)
+        # One value for each number of a row of pixels.
+        self._mean, self._sd = (
+            255 * torch.tensor(settings[name], device=self._device).repeat(settings["input_size"])
+            for name in ("mean", "sd")
+        )
         self.decode_side = decode_side(settings["resize"], settings["short_side"])
 
     @abstractmethod
@@ -89,7 +94,7 @@ class NetworkEncoder(Encoder):
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return the picture as the network's square, of shape (size, size, 3)."""
-        return np.asarray(input_square(image, self.settings))
+        return input_square(image, self.settings)
 
     @cached_property
     def batch_size(self) -> int:  # type: ignore[override]
@@ -131,11 +136,12 @@ class NetworkEncoder(Encoder):
     @torch.inference_mode()
     def _compute(self, squares: NDArray[np.uint8]) -> torch.Tensor:
         """Return vectors of squares of shape (n, size, size, 3), on the device."""
+        # Convert first: torch is three times as slow at subtracting floats from integers. It is
+        # six times as fast at whole rows as at the three colours of each pixel.
+        rows = torch.from_numpy(squares).to(self._device).flatten(2).float()
+        batch = rows.sub_(self._mean).div_(self._sd).view(squares.shape).to(self._dtype)
         # Rows, columns, colours: this order in memory is already channels last.
-        pixels = torch.from_numpy(squares).to(self._device).permute(0, 3, 1, 2)
-        # Convert first: torch is three times as slow at subtracting floats from integers.
-        batch = pixels.float().sub_(self._mean).div_(self._sd)
-        vectors: torch.Tensor = self._model(batch.to(self._dtype))
+        vectors: torch.Tensor = self._model(batch.permute(0, 3, 1, 2))
         return vectors
 
     def _seconds(self, n: int) -> float:
@@ -150,12 +156,40 @@ class NetworkEncoder(Encoder):
         return min(times[1:])
 
 
-def input_square(image: Image.Image, settings: Mapping[str, Any]) -> Image.Image:
+def input_square(image: Image.Image, settings: Mapping[str, Any]) -> NDArray[np.uint8]:
     """Resize a picture to the square that a network with these settings needs."""
-    return resize(
-        image, settings["resize"], settings["input_size"], settings["short_side"],
-        bicubic=settings["interpolation"] == "bicubic",
-    )  # fmt: skip
+    mode, size, short_side = (settings[key] for key in ("resize", "input_size", "short_side"))
+    if mode == "rescale_crop" and _is_for_torch(image):
+        frame = Frame.of(image.size, size, short_side)
+        rows, columns = (slice(start, start + size) for start in (frame.top, frame.left))
+        return np.ascontiguousarray(whole_frame(image, settings)[rows, columns])
+    bicubic = settings["interpolation"] == "bicubic"
+    return np.asarray(resize(image, mode, size, short_side, bicubic=bicubic))
+
+
+def whole_frame(image: Image.Image, settings: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Resize a picture so that its centre is the square of ``"rescale_crop"``."""
+    frame = Frame.of(image.size, settings["input_size"], settings["short_side"])
+    method: str = settings["interpolation"]
+    if _is_for_torch(image):
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        size = (frame.height, frame.width)
+        scaled = interpolate(pixels, size, mode=method, antialias=True)
+        return np.asarray(scaled[0].permute(1, 2, 0).numpy())
+    return np.asarray(image.resize((frame.width, frame.height), Resampling[method.upper()]))
+
+
+#: Ratio of the sides of a picture beyond which most of its frame would be cut off again.
+_LONG = 3
+
+
+def _is_for_torch(image: Image.Image) -> bool:
+    """Return whether torch resizes a picture: in half of Pillow's time, by AVX2.
+
+    Without these instructions it takes three times as long. The two differ by rounding.
+    """
+    fast = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+    return fast and max(image.size) <= _LONG * min(image.size)
 
 
 class Preparation(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -11,6 +11,22 @@ if TYPE_CHECKING:
 RESIZE_MODES = ("rescale_crop", "squish", "crop", "pad")
 
 DEFAULT_RESIZE = "rescale_crop"
+
+
+class Frame(NamedTuple):
+    """Size of a picture whose short side was scaled, and where its centre begins; in pixels."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+
+    @classmethod
+    def of(cls, picture: tuple[int, int], size: int, short_side: int) -> Frame:
+        """Return the frame of a picture of this width and height; both are rounded as
+        torchvision rounds them."""
+        full = [short_side * side // min(picture) for side in picture]
+        return cls(*full, *(round((side - size) / 2) for side in full))
 
 
 def resize(
@@ -35,7 +51,7 @@ def resize(
     Notes
     -----
     Pillow widens its filter when it shrinks, which prevents aliasing. ``"rescale_crop"`` gives
-    the pixels of torchvision's ``Resize`` and ``CenterCrop`` (up to one grey level, by
+    the pixels of torchvision's ``Resize`` and ``CenterCrop`` (up to a few grey levels, by
     rounding).
     """
     from PIL import Image
@@ -45,11 +61,9 @@ def resize(
     if mode == "squish":
         return image.resize((size, size), method)
     if mode == "rescale_crop":
-        short = min(width, height)
-        # Sizes are rounded as in torchvision.
-        full = (short_side * width // short, short_side * height // short)
-        left, top = (round((side - size) / 2) for side in full)
-        across, down = width / full[0], height / full[1]
+        frame = Frame.of(image.size, size, short_side)
+        left, top = frame.left, frame.top
+        across, down = width / frame.width, height / frame.height
         window = (left * across, top * down, (left + size) * across, (top + size) * down)
         # Only the pixels of the window are computed.
         return image.resize((size, size), method, box=window)

@@ -51,7 +51,7 @@ def draw_tiles(
     out : path or None
         File for the figure.
     """
-    from .small import NotebookCanvas
+    from .photographs import Canvas, NotebookCanvas
 
     canvas = _canvas(shown, by, [*words], n_images)
     height, width = canvas.shape[:2]
@@ -59,7 +59,10 @@ def draw_tiles(
         axes = drawn.add_axes((0, 0, 1, 1))
         NotebookCanvas(drawn)
         axes.set_axis_off()
-        axes.imshow(canvas, extent=(0, width, height, 0), interpolation="none", aspect="auto")
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        pixels = Canvas(axes, interpolation="none", extent=(0, width, height, 0))
+        pixels.set_data(canvas)
+        axes.add_image(pixels)
         longest = max(len(name) for name, _ in words.values())
         size = min(14.0, 14 * _FITTING / longest)
         for row, (name, about) in enumerate(words.values()):

@@ -26,7 +26,6 @@ from .task import probabilities
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
 _OPACITY = 0.45
 
@@ -146,7 +145,7 @@ class _Seer:
         from ..encoders.network import input_square
 
         square = input_square(scanned_picture(file), self._settings)
-        pixels = torch.from_numpy(np.asarray(square).copy()).to(self._device)
+        pixels = torch.tensor(square).to(self._device)
         mean, sd = (
             torch.tensor(self._settings[name], device=self._device) for name in ("mean", "sd")
         )
@@ -196,13 +195,14 @@ def _output(task: str, column: int) -> int:
     return 1 if task == "binary" else column
 
 
-def _overlay(square: Image.Image, heat: NDArray[np.float32]) -> bytes:
+def _overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> bytes:
     """Return a PNG file of the square, without and with the heat map."""
     import io
 
     import matplotlib
     from PIL import Image
 
+    square = Image.fromarray(pixels)
     size = square.size
     scaled = heat / heat.max() if heat.max() > 0 else heat
     smooth = Image.fromarray(scaled.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)

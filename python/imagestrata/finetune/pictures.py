@@ -114,17 +114,9 @@ def training_picture(image: Image.Image, look: dict[str, Any]) -> NDArray[np.uin
     For ``"rescale_crop"`` it is the whole picture, with a short side of 256 pixels for most
     networks. For other choices it is the encoder's input square.
     """
-    from PIL import Image as pil
+    from ..encoders.network import input_square, whole_frame
 
-    from ..encoders.network import input_square
-
-    if look["resize"] != "rescale_crop":
-        return np.asarray(input_square(image, look))
-    bicubic = look["interpolation"] == "bicubic"
-    method = pil.Resampling.BICUBIC if bicubic else pil.Resampling.BILINEAR
-    least = min(image.size)
-    width, height = (look["short_side"] * side // least for side in image.size)
-    return np.asarray(image.resize((width, height), method))
+    return (whole_frame if look["resize"] == "rescale_crop" else input_square)(image, look)
 
 
 def centre(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
