@@ -395,8 +395,8 @@ def _decode(
 
     def open_file() -> ImageFile.ImageFile:
         image = reader(BytesIO(data))
-        # Pillow would copy a line of many megabytes once for each block of it that it reads.
-        image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)
+        # In blocks, Pillow would copy what it has not decoded yet once for each of them.
+        image.decodermaxblock = len(data)
         return image
 
     image = open_file()

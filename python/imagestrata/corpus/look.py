@@ -79,8 +79,18 @@ class Taker(Protocol):
     side: int | None
     batch_size: int
 
-    def prepare(self, file: File, picture: Image.Image) -> Any:
-        """Return what the step needs of a picture, in little memory."""
+    def frame(self, picture: Image.Image) -> Image.Image:
+        """Return the picture, or a smaller one that the step makes of it anyway.
+
+        Later takers use the smaller one if it is large enough for them.
+        """
+
+    def prepare(self, file: File, sizes: Sequence[Image.Image]) -> Any:
+        """Return what the step needs of a picture, in little memory.
+
+        The picture comes as it was decoded, followed by a smaller one if the first taker has made
+        one.
+        """
 
     def finish(self, files: Sequence[File], prepared: Sequence[Any]) -> Any:
         """Return what is stored of a batch of pictures."""
@@ -155,12 +165,12 @@ class Look:
         rows, files = [], []
         prepared: list[list[Any]] = [[] for _ in self.takers]
         for file in batch:
-            row, picture = self._examine(file)
+            row, sizes = self._examine(file)
             rows.append(row)
-            if picture is not None and self._is_wanted(row):
+            if sizes and self._is_wanted(row):
                 files.append((row["image_id"], file.path))
                 for taker, some in zip(self.takers, prepared, strict=True):
-                    some.append(taker.prepare(files[-1], picture))
+                    some.append(taker.prepare(files[-1], sizes))
         finished = zip(self.takers, prepared, strict=True)
         return Seen(rows, [taker.finish(files, some) for taker, some in finished if files])
 
@@ -168,12 +178,17 @@ class Look:
         side: int = min(row["width"], row["height"])
         return len(self.takers) > 0 and side >= self.min_side and row["bytes"] >= self.min_bytes
 
-    def _examine(self, file: Listed) -> tuple[dict[str, Any], Image.Image | None]:
+    def _sizes(self, row: dict[str, Any], picture: Image.Image) -> list[Image.Image]:
+        """Return the picture, and a smaller one if the first taker makes one of it."""
+        frame = self.takers[0].frame(picture) if self._is_wanted(row) else picture
+        return [picture] if frame is picture else [picture, frame]
+
+    def _examine(self, file: Listed) -> tuple[dict[str, Any], list[Image.Image]]:
         """Return the look at a file, and its picture unless there is none or it is known."""
         row: dict[str, Any] = dict.fromkeys(LOOKS.names)
         row |= {"path": printable(file.path), "modified": file.modified}
         row |= {"truncated": False, "lenient": self.lenient}
-        picture = None
+        sizes: list[Image.Image] = []
         try:
             if row["path"] != file.path:
                 raise UnreadableImage(Reason.BAD_NAME)
@@ -181,7 +196,7 @@ class Look:
             row["bytes"] = len(data)
             row["image_id"] = image_id = hashlib.sha256(data).hexdigest()[:20]
             if image_id in file.known:
-                return row, None
+                return row, []
             row["format"] = image_format(data[:HEAD_BYTES])
             with pillow_as_needed():
                 picture, exact, (width, height), share = decode(
@@ -193,13 +208,14 @@ class Look:
                 row |= {"width": width, "height": height, "scale": round(width / picture.width)}
                 row["n_pages"] = count_pages(row["format"], data)
                 row["part"] = pixel_hash(exact, n_rows=PART_ROWS)
-                row["tints"] = tints(picture)
+                sizes = self._sizes(row, picture)
+                row["tints"] = tints(sizes[-1])
                 row["eye"] = eye_hash(picture) if self.eye else None
         except MemoryError:
             row["reason"] = str(Reason.TOO_LARGE)
         except UnreadableImage as error:
             row["reason"] = str(error.reason)
-        return row, picture if row["reason"] is None else None
+        return row, sizes if row["reason"] is None else []
 
 
 #: Rows of a picture that are hashed to find files which may have the same pixels.

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import numpy as np
+
 from ..cores import usable_cores
 from ..progress import Progress
 from ..work import Failed, open_work
@@ -91,16 +93,19 @@ def as_jpeg(image: Image.Image, side: int) -> bytes:
 def shrunk(image: Image.Image, side: int) -> Image.Image:
     """Return the image with at most ``side`` pixels on its longer side.
 
-    Means of boxes take a quarter of the time of Lanczos, and nobody sees the difference at the
-    size of thumbnails.
+    Pillow averages whole boxes of pixels, and OpenCV interpolates what is left of the scale. This
+    takes half the time of a filter of Pillow's, at about the same distance from Lanczos.
     """
+    import cv2
     from PIL import Image
 
-    scale = side / max(image.size)
-    if scale >= 1:
+    ratio = max(image.size) / side
+    if ratio <= 1:
         return image
-    width, height = (max(1, round(scale * length)) for length in image.size)
-    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=1.01)
+    width, height = (max(1, round(length / ratio)) for length in image.size)
+    reduced = image.reduce(int(ratio))
+    pixels = cv2.resize(np.asarray(reduced), (width, height), interpolation=cv2.INTER_LINEAR)
+    return Image.fromarray(pixels)
 
 
 def as_jpeg_address(image: Image.Image, side: int) -> str:

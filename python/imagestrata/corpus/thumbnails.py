@@ -82,8 +82,12 @@ class ThumbnailTaker:
         self._longer = side
         self._folder = folder
 
-    def prepare(self, file: File, picture: Image.Image) -> bytes:
-        return as_jpeg(picture, self._longer)
+    def frame(self, picture: Image.Image) -> Image.Image:
+        return picture
+
+    def prepare(self, file: File, sizes: Sequence[Image.Image]) -> bytes:
+        large_enough = [one for one in sizes if max(one.size) >= self._longer]
+        return as_jpeg([sizes[0], *large_enough][-1], self._longer)
 
     def finish(self, files: Sequence[File], prepared: Sequence[bytes]) -> list[tuple[str, bytes]]:
         return [(image_id, data) for (image_id, _), data in zip(files, prepared, strict=True)]

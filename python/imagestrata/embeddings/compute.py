@@ -158,8 +158,11 @@ class VectorTaker:
         self._parts: VectorParts | None = parts
         self._stored: set[str] | None = None
 
-    def prepare(self, file: File, picture: Image.Image) -> NDArray[Any]:
-        return self._encoder().prepare(picture)
+    def frame(self, picture: Image.Image) -> Image.Image:
+        return self._encoder().frame(picture)
+
+    def prepare(self, file: File, sizes: Sequence[Image.Image]) -> NDArray[Any]:
+        return self._encoder().prepare(sizes[-1])
 
     def finish(
         self, files: Sequence[File], prepared: Sequence[NDArray[Any]]

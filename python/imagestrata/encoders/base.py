@@ -50,6 +50,13 @@ class Encoder(ABC):
     weights: str | None = None
     device: str = "auto"
 
+    def frame(self, image: Image.Image) -> Image.Image:
+        """Return the picture, or a smaller one from which :meth:`prepare` makes the same.
+
+        Small copies for viewers are made of the smaller one.
+        """
+        return image
+
     @abstractmethod
     def prepare(self, image: Image.Image) -> NDArray[Any]:
         """Return the input of :meth:`encode` for one RGB picture, in little memory."""

@@ -12,11 +12,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from PIL.Image import Resampling
+from PIL.Image import Resampling, fromarray
 from torch import nn
 from torch.nn.functional import interpolate
+from torch.utils.dlpack import from_dlpack
 
 from ..errors import ImagestrataError
 from ..wording import arg, quote
@@ -91,6 +93,17 @@ class NetworkEncoder(Encoder):
         weights again), ``weights_sha256``, ``published`` (the name of the published weights
         that they equal or descend from, or None), and those of :meth:`Preparation.settings`.
         """
+
+    def frame(self, image: Image.Image) -> Image.Image:
+        """Return the picture with the short side that its square needs, unless it is smaller."""
+        short_side = self.settings["short_side"]
+        if (
+            self.settings["resize"] != "rescale_crop"
+            or min(image.size) <= short_side
+            or not _is_for_torch(image)
+        ):
+            return image
+        return fromarray(whole_frame(image, self.settings))
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return the picture as the network's square, of shape (size, size, 3)."""
@@ -170,12 +183,13 @@ def input_square(image: Image.Image, settings: Mapping[str, Any]) -> NDArray[np.
 def whole_frame(image: Image.Image, settings: Mapping[str, Any]) -> NDArray[np.uint8]:
     """Resize a picture so that its centre is the square of ``"rescale_crop"``."""
     frame = Frame.of(image.size, settings["input_size"], settings["short_side"])
+    if image.size == (frame.width, frame.height):
+        return np.asarray(image)
     method: str = settings["interpolation"]
     if _is_for_torch(image):
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         size = (frame.height, frame.width)
-        scaled = interpolate(pixels, size, mode=method, antialias=True)
-        return np.asarray(scaled[0].permute(1, 2, 0).numpy())
+        scaled = interpolate(_as_tensor(image), size, mode=method, antialias=True)
+        return np.asarray(scaled[0, :3].permute(1, 2, 0).contiguous().numpy())
     return np.asarray(image.resize((frame.width, frame.height), Resampling[method.upper()]))
 
 
@@ -190,6 +204,17 @@ def _is_for_torch(image: Image.Image) -> bool:
     """
     fast = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
     return fast and max(image.size) <= _LONG * min(image.size)
+
+
+def _as_tensor(image: Image.Image) -> torch.Tensor:
+    """Return the pixels of a picture in RGB, of shape (1, 3 or 4, height, width)."""
+    try:
+        # Pillow stores four numbers a pixel, which Arrow takes over without a copy.
+        numbers = from_dlpack(pa.array(image).values)
+        pixels = numbers.view(image.height, image.width, 4)
+    except ValueError:  # a large picture is in several pieces
+        pixels = torch.from_numpy(np.array(image))
+    return pixels.permute(2, 0, 1)[None]
 
 
 class Preparation(NamedTuple):

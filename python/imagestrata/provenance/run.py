@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -402,8 +403,9 @@ def fingerprint(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@cache
 def version() -> str:
-    """The version of this package."""
+    """The version of this package, whose metadata take a millisecond to read."""
     return metadata.version("imagestrata")
 
 
