@@ -90,7 +90,7 @@ PARTS = {
     "mean colours": ["corpus.look:tints"],
     "find duplicates": ["corpus.duplicates:find_duplicates"],
     "load the network": ["encoders.registry:make_encoder"],
-    "resize": ["encoders.network:NetworkEncoder.prepare"],
+    "resize": ["encoders.network:NetworkEncoder.frame", "encoders.network:NetworkEncoder.prepare"],
     "network": ["encoders.network:NetworkEncoder.encode"],
     "put together": ["embeddings.embeddings:assemble"],
     "search k": ["clustering.choose_k:search_k"],
