@@ -12,6 +12,9 @@
 #'   default all of them, or the first two.
 #' @param n_clusters Number of clusters that are drawn for each clustering, the largest first.
 #'   Smaller ones are drawn as one (`"others"`).
+#' @param labels Texts for clusters, for each clustering by its name: `list(fine = c("5" =
+#'   "protesters"))`, or a table with the columns `cluster` and `cluster_name` in place of the
+#'   vector. By default the names that [edit_clusters()] gave.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -27,6 +30,7 @@ autoplot.imagestrata_comparison <- function(object,
                                             type = c("flow", "heatmap"),
                                             clusterings = NULL,
                                             n_clusters = 15,
+                                            labels = NULL,
                                             ...) {
   check_dots(...)
   type <- rlang::arg_match(type)
@@ -45,11 +49,42 @@ autoplot.imagestrata_comparison <- function(object,
     )
   }
   flows <- tidy(object, "flows")
+  texts <- texts_of_flows(flows, known, labels)
   if (type == "flow") {
-    plot_flows(flows, clusterings, n_clusters)
+    plot_flows(flows, clusterings, n_clusters, texts)
   } else {
-    plot_shares(flows, clusterings, n_clusters)
+    plot_shares(flows, clusterings, n_clusters, texts)
   }
+}
+
+# The texts of the clusters of each clustering.
+texts_of_flows <- function(flows, clusterings, labels, call = rlang::caller_env()) {
+  wrong <- !is.null(labels) && (!rlang::is_named(labels) || is.data.frame(labels) ||
+    !is.list(labels) || !all(names(labels) %in% clusterings))
+  if (wrong) {
+    abort_imagestrata(
+      "{.arg labels} must be a list with the names of clusterings, {.val {clusterings}}.",
+      hint = "The same number is another cluster in each of them: {.code labels =
+              list({clusterings[1]} = c(\"5\" = \"protesters\"))}.",
+      call = call
+    )
+  }
+  sides <- lapply(c("a", "b"), \(side) {
+    tibble::tibble(
+      clustering = flows[[side]], cluster = flows[[paste0("cluster_", side)]],
+      cluster_name = flows[[paste0("cluster_name_", side)]] %||% NA_character_
+    )
+  })
+  sides <- dplyr::bind_rows(sides)
+  lapply(rlang::set_names(clusterings), \(name) {
+    texts_of_clusters(labels[[name]], sides[sides$clustering == name, ], call = call)
+  })
+}
+
+# Names of rows or columns, among which "others" and "residual" may be.
+label_flows <- function(names, texts) {
+  names[names == "residual" & "-1" %in% names(texts)] <- "-1"
+  make.unique(label_clusters(names, texts, 30), " ")
 }
 
 # Images by cluster of `a` (rows, by size) and of `b` (columns, in the order of the rows from
@@ -84,8 +119,9 @@ shown_clusters <- function(clusters, n, n_clusters) {
   factor(text, intersect(c(large, "others", "residual"), text))
 }
 
-plot_shares <- function(flows, clusterings, n_clusters) {
+plot_shares <- function(flows, clusterings, n_clusters, texts) {
   counts <- count_flows(flows, clusterings[1], clusterings[2], n_clusters)
+  dimnames(counts) <- Map(label_flows, dimnames(counts), texts[clusterings])
   sizes <- rowSums(counts)
   rows <- paste0(rownames(counts), "  (", format(sizes, big.mark = ",", trim = TRUE), ")")
   cells <- tibble::tibble(
@@ -119,7 +155,7 @@ flow_bar <- 0.1
 flow_gap <- 0.006
 flow_lowest <- 0.016
 
-plot_flows <- function(flows, clusterings, n_clusters) {
+plot_flows <- function(flows, clusterings, n_clusters, texts) {
   steps <- seq_len(length(clusterings) - 1)
   tables <- lapply(steps, \(i) {
     count_flows(flows, clusterings[i], clusterings[i + 1], n_clusters)
@@ -137,6 +173,10 @@ plot_flows <- function(flows, clusterings, n_clusters) {
   }
   last <- length(clusterings)
   bars[[last]] <- flow_bars(last, colSums(counts), fills)
+  bars <- Map(\(bar, text) {
+    bar$name <- label_flows(bar$name, text)
+    bar
+  }, bars, texts[clusterings])
   draw_flows(dplyr::bind_rows(bars), dplyr::bind_rows(ribbons), clusterings)
 }
 

@@ -1,6 +1,6 @@
 # The map of a clustering: the twin of the core's plot_map().
 
-plot_points <- function(object, points, keywords, call = rlang::caller_env()) {
+plot_points <- function(object, points, keywords, texts, call = rlang::caller_env()) {
   places <- on_a_square(check_points(points, object, call))
   images <- tibble::tibble(cluster = object$cluster, x = places[, 1], y = places[, 2])
   clusters <- tidy(object)$cluster
@@ -14,10 +14,16 @@ plot_points <- function(object, points, keywords, call = rlang::caller_env()) {
   images$colour[is.na(images$colour)] <- colours[["pale"]]
   # The residual first, beneath the clusters; of these the smallest last, on top.
   images <- images[order(images$cluster > 0, images$cluster), ]
+  words <- first_terms(keywords, clusters, call)
+  shown <- map_labels(centres, clusters, texts, words)
+  size <- label_size(length(clusters))
   labels <- tibble::tibble(
-    x = centres[, 1], y = centres[, 2],
-    label = fitting_labels(centres, clusters, first_terms(keywords, clusters, call))
+    x = inside_map(centres[, 1], shown$labels, size), y = centres[, 2], label = shown$labels
   )
+  named <- tibble::tibble(
+    x = centres[, 1], y = centres[, 2], colour = palette, entry = shown$entries
+  )
+  named <- named[!is.na(named$entry), ]
   ggplot2::ggplot(images, ggplot2::aes(.data$x, .data$y)) +
     ggplot2::geom_point(
       colour = images$colour, shape = 16, alpha = 0.75,
@@ -28,13 +34,74 @@ plot_points <- function(object, points, keywords, call = rlang::caller_env()) {
       data = labels[!is.na(labels$label), ],
       # A little above, where it does not hide a small group.
       nudge_y = 0.024,
-      size = 2.9, fill = "#ffffffcc", label.size = 0, label.padding = ggplot2::unit(0.1, "lines")
+      size = 2.9 * size, fill = "#ffffffcc", label.size = 0, label.padding = ggplot2::unit(0.1, "lines")
     ) +
+    draw_key(named) +
     ggplot2::coord_equal() +
     ggplot2::labs(x = NULL, y = NULL, caption = map_note(object, points)) +
     theme_strata() +
-    ggplot2::theme(axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank())
+    ggplot2::theme(
+      axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank(),
+      legend.position = if (nrow(named) > 0) "right" else "bottom",
+      legend.justification = "top",
+      plot.caption.position = if (nrow(named) > 0) "plot" else "panel",
+      plot.caption = ggplot2::element_text(hjust = if (nrow(named) > 0) 0 else 1),
+      legend.text = ggplot2::element_text(size = ggplot2::rel(0.75)),
+      legend.key.size = ggplot2::unit(0.55, "lines")
+    )
 }
+
+# Names beside the map, in columns of at most 42, as in the core.
+draw_key <- function(named, most = 42) {
+  if (nrow(named) == 0) {
+    return(NULL)
+  }
+  entries <- factor(named$entry, named$entry)
+  list(
+    # The points of the key are invisible on the map.
+    ggplot2::geom_point(
+      ggplot2::aes(colour = entries),
+      data = named, size = 1.5, shape = NA, na.rm = TRUE
+    ),
+    ggplot2::scale_colour_manual(
+      values = named$colour, name = NULL,
+      guide = ggplot2::guide_legend(
+        ncol = ceiling(nrow(named) / most), override.aes = list(shape = 16)
+      )
+    )
+  )
+}
+
+# Labels on the map, and entries of the key (NA for none). If all names fit, they are the labels.
+map_labels <- function(centres, clusters, texts, words, longest = 44) {
+  none <- rep(NA_character_, length(clusters))
+  if (length(texts) == 0) {
+    return(list(labels = fitting_labels(centres, clusters, words), entries = none))
+  }
+  number <- as.character(clusters)
+  text <- unname(texts[number])
+  words[!is.na(text)] <- NA
+  names <- dplyr::coalesce(text, number)
+  labels <- fitting_labels(centres, names, words)
+  if (all(nchar(names) <= longest) && !anyNA(labels)) {
+    return(list(labels = labels, entries = none))
+  }
+  entries <- ifelse(names == number, NA, shorten(paste0(number, "  ", text), longest))
+  list(labels = fitting_labels(centres, clusters, words), entries = entries)
+}
+
+# Labels of many clusters are smaller.
+label_size <- function(n) min(1, max(0.6, sqrt(40 / max(n, 1))))
+
+# The place of a label, moved sideways so that all of it is on the map.
+inside_map <- function(x, text, size) {
+  half <- pmin(map_letter * size * nchar(text) / 2, 0.5)
+  pmin(pmax(x, half - 0.02), 1.02 - half)
+}
+
+# Width of a letter and height of a line, as shares of the side.
+map_letter <- 0.0125
+map_line <- 0.032
 
 # The colours of the core's map.
 map_colours <- c(
@@ -94,15 +161,15 @@ spread_colours <- function(places, n) {
 # A name that overlaps an earlier one is left out (NA); a word is added to its name if there is
 # room.
 fitting_labels <- function(centres, names, words) {
-  letter <- 0.0125
-  line <- 0.032
+  size <- label_size(length(names))
   texts <- rep(NA_character_, nrow(centres))
   fits <- function(row, text) {
     others <- setdiff(which(!is.na(texts)), row)
-    width <- letter * (nchar(texts[others]) + nchar(text) + 2) / 2
+    width <- map_letter * size * (nchar(texts[others]) + nchar(text) + 2) / 2
+    places <- inside_map(centres[others, 1], texts[others], size)
     !any(
-      abs(centres[others, 1] - centres[row, 1]) < width &
-        abs(centres[others, 2] - centres[row, 2]) < line
+      abs(places - inside_map(centres[row, 1], text, size)) < width &
+        abs(centres[others, 2] - centres[row, 2]) < map_line * size
     )
   }
   for (row in seq_along(texts)) {

@@ -81,6 +81,7 @@ measure_names <- c(
 #' Dashed lines mark Hennig's (2007) limits for stable (.75) and dissolved (.5) clusters.
 #'
 #' @param object The result of [cluster_stability()].
+#' @inheritParams plot_montage
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -90,13 +91,14 @@ measure_names <- c(
 #' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
 #' topics <- cluster_images(embeddings, progress = FALSE)
 #' autoplot(cluster_stability(topics, embeddings, n_refits = 3, progress = FALSE))
-autoplot.imagestrata_stability <- function(object, ...) {
+autoplot.imagestrata_stability <- function(object, labels = NULL, ...) {
   check_dots(...)
   clusters <- tidy(object, "clusters")
+  texts <- texts_of_clusters(labels, clusters)
   clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
   bounds <- c(0.5, 0.75)
   lines <- ggplot2::geom_hline(yintercept = bounds, colour = colours[["soft"]], linetype = "dashed")
-  plot_clusters(clusters, "jaccard", "jaccard_low", "jaccard", lines, "Jaccard") +
+  plot_clusters(clusters, "jaccard", "jaccard_low", "jaccard", lines, "Jaccard", texts) +
     ggplot2::facet_wrap(ggplot2::vars(.data$kind), ncol = 1) +
     ggplot2::coord_cartesian(ylim = c(0, 1))
 }
@@ -108,6 +110,7 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #' drawn as the share of intruders found in each cluster, with 95% intervals and a line at chance.
 #'
 #' @param object The result of [read_test()].
+#' @inheritParams plot_montage
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -126,35 +129,40 @@ autoplot.imagestrata_stability <- function(object, ...) {
 #'   row.names = FALSE
 #' )
 #' autoplot(read_test(answers, key))
-autoplot.imagestrata_cluster_test <- function(object, ...) {
+autoplot.imagestrata_cluster_test <- function(object, labels = NULL, ...) {
   check_dots(...)
-  if (is_matching(object)) plot_confused_sets(object) else plot_found_intruders(object)
+  texts <- texts_of_clusters(labels, tidy(object, "clusters"))
+  if (is_matching(object)) plot_confused_sets(object, texts) else plot_found_intruders(object, texts)
 }
 
-plot_confused_sets <- function(object) {
+plot_confused_sets <- function(object, texts) {
   clusters <- tidy(object, "clusters")
   confusion <- tidy(object, "confusion")
   total <- tapply(confusion$n, confusion$cluster, sum)
   confusion$share <- confusion$n / as.vector(total[as.character(confusion$cluster)])
-  names <- paste(clusters$cluster, shorten(clusters$description, 34))
+  short <- label_clusters(clusters$cluster, texts, 34)
+  names <- paste0(short, if (length(texts) > 0) ": " else " ", shorten(clusters$description, 34))
   confusion$row <- factor(names[match(confusion$cluster, clusters$cluster)], rev(names))
-  confusion$column <- factor(confusion$label, clusters$cluster)
+  confusion$column <- factor(confusion$label, clusters$cluster, make.unique(short))
   confusion$label <- confusion$n
   plot_cells(confusion, size = 3) +
     ggplot2::scale_x_discrete(drop = FALSE) +
     ggplot2::scale_y_discrete(drop = FALSE) +
     ggplot2::labs(
       x = "Description chosen", y = NULL, caption = "Shade: share of the cluster's sets"
-    )
+    ) +
+    if (length(texts) > 0) {
+      ggplot2::theme(axis.text.x = ggplot2::element_text(angle = 90, hjust = 1, vjust = 0.5))
+    }
 }
 
-plot_found_intruders <- function(object) {
+plot_found_intruders <- function(object, texts) {
   clusters <- tidy(object, "clusters")
   clusters$size <- clusters$n_sets
   chance <- ggplot2::geom_hline(
     yintercept = glance(object)$chance, colour = colours[["bright"]], linetype = "dashed"
   )
-  plot_clusters(clusters, "share_found", "conf.low", "conf.high", chance, "Share found") +
+  plot_clusters(clusters, "share_found", "conf.low", "conf.high", chance, "Share found", texts) +
     ggplot2::coord_cartesian(ylim = c(0, 1)) +
     ggplot2::labs(x = "Cluster", size = "Sets", caption = "Dashed line: chance")
 }

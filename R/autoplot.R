@@ -14,6 +14,8 @@
 #' @param points For `"map"`: the result of [map_images()].
 #' @param keywords For `"map"`: the result of [cluster_keywords()]. The first term of each cluster
 #'   is beside its number if there is room.
+#' @param labels For `"sizes"`, `"silhouettes"` and `"map"`: see [plot_montage()]. On the map, names
+#'   take the place of numbers if all of them fit; otherwise they are in a key beside it.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -29,12 +31,15 @@ autoplot.imagestrata_clustering <- function(
     type = c("trace", "sizes", "silhouettes", "map", "searches"),
     points = NULL,
     keywords = NULL,
+    labels = NULL,
     ...) {
   check_dots(...)
   type <- rlang::arg_match(type)
   check_unused(type == "map", 'type = "map"', points = points, keywords = keywords)
+  check_unused(!type %in% c("trace", "searches"), 'type = "sizes"', labels = labels)
+  texts <- texts_of_clusters(labels, tidy(object))
   if (type == "map") {
-    return(plot_points(object, points, keywords))
+    return(plot_points(object, points, keywords, texts))
   }
   if (type == "searches") {
     return(plot_searches(object))
@@ -47,8 +52,8 @@ autoplot.imagestrata_clustering <- function(
   }
   switch(type,
     trace = plot_trace(object),
-    sizes = plot_sizes(object),
-    silhouettes = plot_silhouettes(object)
+    sizes = plot_sizes(object, texts),
+    silhouettes = plot_silhouettes(object, texts)
   )
 }
 
@@ -139,9 +144,9 @@ bars_of <- function(trace, column, panel, what) {
   )
 }
 
-plot_sizes <- function(object) {
+plot_sizes <- function(object, texts) {
   clusters <- tidy(object)
-  places <- place_clusters(clusters)
+  places <- place_clusters(clusters, texts)
   reached <- clusters_to_reach(clusters$share, c(0.5, 0.75, 0.9))
   reached$x <- places$x[reached$place] + 0.5
   ggplot2::ggplot(dplyr::bind_cols(places["x"], clusters), ggplot2::aes(.data$x, .data$size)) +
@@ -171,7 +176,7 @@ clusters_to_reach <- function(share, goals) {
   )
 }
 
-plot_silhouettes <- function(object) {
+plot_silhouettes <- function(object, texts) {
   images <- dplyr::filter(plain_tibble(object), .data$cluster > 0)
   spread <- dplyr::summarise(
     dplyr::group_by(images, .data$cluster),
@@ -180,7 +185,7 @@ plot_silhouettes <- function(object) {
   )
   plot_clusters(
     dplyr::left_join(tidy(object), spread, by = "cluster"), "silhouette", "low", "high",
-    ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]), "Silhouette"
+    ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]), "Silhouette", texts
   )
 }
 

@@ -121,6 +121,7 @@ summary.imagestrata_clustering <- function(object, ...) {
       sprintf("The mean silhouette of the clustered images is %.2f.", line$mean_silhouette)
     )
   }
+  lines <- c(lines, words_on_edits(object))
   n <- nrow(clusters)
   heading <- if (n > 10) paste("The largest 10 of", n, "clusters") else "Clusters"
   proposed <- attr(object, "tables")[["proposals"]]
@@ -132,6 +133,26 @@ summary.imagestrata_clustering <- function(object, ...) {
   new_summary(paste0("Visual topics: ", tbl_sum(object)[["Visual topics"]]), lines, tables)
 }
 
+# How many edits of each kind, and the names of the clusters.
+words_on_edits <- function(object) {
+  edits <- attr(object, "tables")[["edits"]]
+  names <- names_of_clusters(tidy(object))
+  actions <- table(edits$action[edits$applied & !duplicated(edits$edit)])
+  kinds <- c(name = "name", merge = "merge", split = "split", move = "move", drop = "drop")
+  kinds <- kinds[names(kinds) %in% names(actions)]
+  n <- vapply(names(kinds), \(kind) count_of(actions[[kind]], kinds[[kind]]), "")
+  c(
+    if (length(n) > 0) {
+      paste0(count_of(length(unique(edits$edit)), "edit"), ": ", toString(n), ".")
+    },
+    if (length(names) > 0) {
+      shown <- paste(utils::head(names, 10), collapse = "; ")
+      more <- if (length(names) > 10) paste0(" (and ", length(names) - 10, " more)")
+      paste0(count_of(length(names), "cluster"), " with a name: ", shown, more, ".")
+    }
+  )
+}
+
 #' Assign new images to the clusters of an earlier clustering
 #'
 #' @param object A clustering, from [cluster_images()].
@@ -140,8 +161,9 @@ summary.imagestrata_clustering <- function(object, ...) {
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image: `image_id`, `path`, `file`, the nearest `cluster`, the
-#'   `distance` to its centroid, and `second_cluster` and `margin` as in [augment()][tidiers].
+#' @returns A tibble with a row per image: `image_id`, `path`, `file`, the nearest `cluster` (with its
+#'   name), the `distance` to its centroid, and `second_cluster` and `margin` as in
+#'   [augment()][tidiers].
 #' @export
 #' @examplesIf imagestrata_ready()
 #' predict(demo_topics(), imagestrata_example("images"), progress = FALSE)

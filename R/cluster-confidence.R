@@ -15,6 +15,9 @@
 #' equal weight, `mean_confident` every image. `mean_probability` is lower than both, because it
 #' includes images below the threshold.
 #'
+#' After [edit_clusters()], the probability of an image is still that in the cluster in which it was
+#' found; noise that was moved to a cluster does not count.
+#'
 #' @returns A tibble with one row: `n_images`; `n_clusters`; `n_clustered`, the images in clusters
 #'   without noise (assigned or not); `n_confident`; `share_confident`, the share of confident
 #'   images among the clustered; `share_of_all`, their share among all images; and three means of

@@ -9,8 +9,9 @@
 #' @param n Number of clusters to draw if `clusters` does not name them; by default 10.
 #' @param level Content of the panels: `"dimension"` or `"item"`. Filter `gaps` to draw only some of
 #'   them.
-#' @param labels Names that replace the numbers of clusters, as `c("5" = "protesters")`, or a table
-#'   with the columns `cluster` and `cluster_name`.
+#' @param labels Texts for clusters by their numbers, as `c("5" = "protesters")`, or a table with
+#'   the columns `cluster` and `cluster_name`. By default the names in the column `cluster_name` of
+#'   `gaps`. Beside names, clusters without one are called "Cluster 7".
 #' @inheritParams plot_rating_heatmap
 #' @inheritParams plot_rating_gaps
 #' @inheritParams scan_images
@@ -38,7 +39,7 @@ plot_cluster_gaps <- function(gaps,
   check_unused(is.null(clusters), "clusters = NULL", n = if (!missing(n)) n)
   n <- check_count(n, "n")
   check_share(alpha, "alpha")
-  labels <- check_labels(labels %||% names_of_clusters(clusters), gaps)
+  texts <- texts_of_clusters(labels %||% labels_in(clusters), gaps)
   caption <- caption_of(gaps)
   gaps <- plain_tibble(gaps)[gaps$level == level & !is.na(gaps$estimate), ]
   check_cells(gaps, "gaps", level, "Filter it to one contrast.")
@@ -52,7 +53,7 @@ plot_cluster_gaps <- function(gaps,
   gaps <- gaps[gaps$cluster %in% clusters, ]
   gaps$panel <- factor(gaps$item, unique(gaps$item))
   gaps$y <- length(clusters) + 1 - match(gaps$cluster, clusters)
-  names <- label_clusters(clusters, unname(labels[as.character(clusters)]))
+  names <- label_clusters(clusters, texts, 40)
   ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
     ggplot2::geom_vline(xintercept = 0, colour = colours[["soft"]], linewidth = 0.4) +
     draw_gaps(gaps, alpha) +
@@ -63,7 +64,7 @@ plot_cluster_gaps <- function(gaps,
       limits = c(0.5, length(clusters) + 0.5), expand = ggplot2::expansion()
     ) +
     ggplot2::coord_cartesian(clip = "off") +
-    ggplot2::labs(x = gap_title(gaps), y = if (is.null(labels)) "Cluster", caption = caption) +
+    ggplot2::labs(x = gap_title(gaps), y = if (length(texts) == 0) "Cluster", caption = caption) +
     theme_estimates() +
     ggplot2::theme(
       panel.spacing.x = ggplot2::unit(0.9, "lines"),
@@ -83,31 +84,9 @@ widest_gaps <- function(gaps, n) {
 }
 
 # `clusters = c(protest = 5)` names that cluster.
-names_of_clusters <- function(clusters) {
+labels_in <- function(clusters) {
   named <- clusters[nzchar(names(clusters) %||% character())]
   if (length(named) > 0) rlang::set_names(names(named), named)
-}
-
-# Names of clusters, named by their numbers.
-check_labels <- function(labels, gaps, call = rlang::caller_env()) {
-  if (is.data.frame(labels) && all(c("cluster", "cluster_name") %in% names(labels))) {
-    labels <- rlang::set_names(as.character(labels$cluster_name), labels$cluster)
-  }
-  if (!is.null(labels) && (!is.character(labels) || !rlang::is_named(labels))) {
-    abort_imagestrata(
-      "{.arg labels} must be a vector of names for clusters, such as {.code c(\"5\" = \"flags\")},
-       or a table with the columns {.field cluster} and {.field cluster_name}, not {seen(labels)}.",
-      call = call
-    )
-  }
-  if (!is.null(labels) && !any(names(labels) %in% gaps$cluster)) {
-    abort_imagestrata(
-      "{.arg labels} names no cluster of {.arg gaps}: it names {.val {names(labels)}}.",
-      hint = "{.arg gaps} has the clusters {.val {unique(gaps$cluster)}}.",
-      call = call
-    )
-  }
-  labels
 }
 
 # Left of the first panel, between the axis and its labels.

@@ -13,6 +13,9 @@
 #'   share below its size.
 #' @param order,seed Which images of each cluster, as in [find_images()]. (The paper's Figure 8
 #'   shows random ones, which give a fair impression of how coherent a cluster is.)
+#' @param labels Texts for clusters by their numbers, as `c("5" = "protesters")`, or a table with
+#'   the columns `cluster` and `cluster_name`. By default the names that [edit_clusters()] gave.
+#'   Beside names, clusters without one are called "Cluster 7".
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot that holds the picture.
@@ -28,11 +31,12 @@ plot_montage <- function(clustering,
                          keywords = NULL,
                          order = "typical",
                          seed = 0,
+                         labels = NULL,
                          ...) {
   check_dots(...)
   given <- if (!missing(n_clusters)) n_clusters
   check_unused(is.null(clusters), "clusters = NULL", n_clusters = given)
-  draw_picture("plot_montage", check_arguments())
+  draw_picture("plot_montage", check_arguments(labels = send_cluster_labels(labels, clustering)))
 }
 
 # A picture that Python draws, as a plot; `out` also stores it in its original size.

@@ -6,6 +6,7 @@
 #' @param gaps The result of [rating_gaps()], or some of its rows. Contrasts, and further columns
 #'   of its `by`, get panels of their own.
 #' @param alpha Level of significance.
+#' @inheritParams plot_rating_means
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -13,14 +14,14 @@
 #' @export
 #' @examples
 #' plot_rating_gaps(rating_gaps(simulated_ratings))
-plot_rating_gaps <- function(gaps, alpha = 0.05, ...) {
+plot_rating_gaps <- function(gaps, alpha = 0.05, labels = NULL, ...) {
   check_dots(...)
   check_estimates(gaps, "gaps", "rating_gaps", c("contrast", "estimate", "p.adjusted"))
   check_share(alpha, "alpha")
   rows <- rows_of_measures(gaps)
   caption <- caption_of(gaps)
   panels <- c(if (length(unique(gaps$contrast)) > 1) "contrast", by_of(gaps))
-  gaps <- plain_tibble(gaps)
+  gaps <- show_clusters(plain_tibble(gaps), labels)
   # Panels in the order of the table, not of the alphabet.
   gaps$contrast <- factor(gaps$contrast, unique(gaps$contrast))
   gaps$y <- rows$y[match_measures(gaps, rows)]

@@ -16,6 +16,9 @@
 #'   with the clusters' numbers as names. Pictures are PNG, or JPEG if the package jpeg is
 #'   installed. Clusters with thumbnails are marked.
 #' @param level Content of the rows: `"item"` or `"dimension"`.
+#' @param labels Texts for clusters by their numbers, as `c("5" = "protesters")`, or a table with
+#'   the columns `cluster` and `cluster_name`. By default the names in the column `cluster_name` of
+#'   `clusters` or `means`. Beside names, clusters without one are called "Cluster 7".
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -29,6 +32,7 @@ plot_rating_heatmap <- function(means,
                                 mark = NULL,
                                 thumbnails = NULL,
                                 level = "item",
+                                labels = NULL,
                                 ...) {
   check_dots(...)
   check_estimates(means, "means", "rating_means", c("cluster", "estimate"))
@@ -36,7 +40,7 @@ plot_rating_heatmap <- function(means,
   means <- plain_tibble(means)[means$level == level, ]
   hint <- "Use {.code rating_means(by = cluster)}, or filter one group."
   check_cells(means, "means", level, hint)
-  columns <- columns_of(means, clusters)
+  columns <- columns_of(means, clusters, labels)
   thumbnails <- check_thumbnails(thumbnails)
   marked <- check_marks(union(mark, thumbnails$cluster), columns)
   rows <- heatmap_rows(means)
@@ -89,7 +93,7 @@ check_cells <- function(estimates, name, level, hint, call = rlang::caller_env()
 }
 
 # The place of each cluster: by size, the residual last; with its share of all images.
-columns_of <- function(means, clusters, call = rlang::caller_env()) {
+columns_of <- function(means, clusters, labels = NULL, call = rlang::caller_env()) {
   if (is.null(clusters)) {
     cluster <- sort(unique(means$cluster))
     columns <- tibble::tibble(cluster = cluster, size = NA_real_, share = NA_real_)
@@ -98,7 +102,9 @@ columns_of <- function(means, clusters, call = rlang::caller_env()) {
     columns <- check_sizes(clusters, means, call)
     columns <- columns[order(is_residual(columns$cluster), -columns$size, columns$cluster), ]
   }
-  dplyr::bind_cols(place_clusters(columns), columns["share"])
+  named <- if (any(!is.na(columns[["cluster_name"]]))) columns else means
+  texts <- c(check_labels(labels, columns$cluster, call), names_of_clusters(named))
+  dplyr::bind_cols(place_clusters(columns, texts[!duplicated(names(texts))]), columns["share"])
 }
 
 check_sizes <- function(clusters, means, call) {

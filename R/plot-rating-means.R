@@ -8,6 +8,9 @@
 #' @param colours One colour per group: by name, as in `c(Republican = "red", Democrat = "blue")`,
 #'   or without names in the order of the groups (factor levels, else alphabetical). Colour-blind
 #'   readers can distinguish the default colours, also in greyscale.
+#' @param labels If `by` names `cluster`: texts for clusters by their numbers, as `c("5" =
+#'   "protesters")`, or a table with the columns `cluster` and `cluster_name`. By default the names
+#'   in the column `cluster_name`. Beside names, clusters without one are called "Cluster 7".
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot, to which you can add your own `theme()`, `labs()` or scales.
@@ -20,13 +23,13 @@
 #'   dplyr::filter(cluster %in% c(5, 8)) |>
 #'   rating_means(by = c(group, cluster)) |>
 #'   plot_rating_means()
-plot_rating_means <- function(means, colours = NULL, ...) {
+plot_rating_means <- function(means, colours = NULL, labels = NULL, ...) {
   check_dots(...)
   check_estimates(means, "means", "rating_means", "estimate")
   by <- by_of(means)
   rows <- rows_of_measures(means)
   caption <- caption_of(means)
-  means <- plain_tibble(means)
+  means <- show_clusters(plain_tibble(means), labels)
   means$side <- if (length(by) > 0) as_groups(means[[by[1]]]) else factor("all")
   groups <- levels(means$side)
   colours <- check_colours(colours, groups)
@@ -128,6 +131,7 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
 # Columns that were added later are not groups.
 by_of <- function(estimates) {
   names <- setdiff(names(estimates), estimate_columns)
+  if ("cluster" %in% names) names <- setdiff(names, "cluster_name")
   by <- attr(estimates, "by")
   if (is.null(by)) names else intersect(by, names)
 }
@@ -184,6 +188,18 @@ caption_of <- function(estimates) {
   if (length(lines) > 0) paste0(sentence(paste(lines, collapse = ";\n")), ".")
 }
 
+# Clusters as factors with their texts, if they have any.
+show_clusters <- function(estimates, labels, call = rlang::caller_env()) {
+  check_unused("cluster" %in% names(estimates), "by = cluster", labels = labels, .call = call)
+  texts <- texts_of_clusters(labels, estimates, call = call)
+  if (length(texts) > 0) {
+    clusters <- sort(unique(estimates$cluster))
+    shown <- make.unique(label_clusters(clusters, texts, 40), " ")
+    estimates$cluster <- factor(shown[match(estimates$cluster, clusters)], shown)
+  }
+  estimates
+}
+
 one_of_a_kind <- function(x) length(unique(x)) == 1
 
 panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
@@ -198,5 +214,16 @@ panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
       call = call
     )
   }
-  ggplot2::facet_wrap(ggplot2::vars(!!!rlang::syms(by)), labeller = ggplot2::label_both)
+  ggplot2::facet_wrap(ggplot2::vars(!!!rlang::syms(by)), labeller = name_panels)
 }
+
+# "month: May", but a cluster with a name needs no "cluster:".
+name_panels <- structure(function(labels) {
+  texts <- ggplot2::label_both(labels)
+  place <- match("cluster", names(labels))
+  if (is.factor(labels[["cluster"]])) {
+    lines <- strwrap(as.character(labels$cluster), 28, simplify = FALSE)
+    texts[[place]] <- vapply(lines, paste, "", collapse = "\n")
+  }
+  texts
+}, class = c("function", "labeller"))

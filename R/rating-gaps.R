@@ -78,7 +78,7 @@ rating_gaps <- function(ratings,
   table$weight <- weight
   table$variance <- options$variance
   table$adjust <- adjust
-  new_estimates(table, "gaps", design, c(options, adjust = adjust))
+  new_estimates(name_clusters(table, ratings), "gaps", design, c(options, adjust = adjust))
 }
 
 # Every pair of the values of the first `by` column.

@@ -56,7 +56,8 @@
 #' clusters.
 #'
 #' @returns A tibble with one row per measure and group: `level` (`"item"` or `"dimension"`), `item`
-#'   (for a dimension its name), `dimension`, the columns of `by`, `estimate`, `std.error`, `df`,
+#'   (for a dimension its name), `dimension`, the columns of `by` (and the names of clusters, if they
+#'   have any), `estimate`, `std.error`, `df`,
 #'   `conf.low`, `conf.high`, `n_ratings`, `n_respondents`, `n_images`, `n_clusters`, `weight`,
 #'   `variance`. Items that nobody rated have no rows. `glance()` returns one row about the whole
 #'   survey.
@@ -94,7 +95,7 @@ rating_means <- function(ratings,
   )
   means$weight <- weight
   means$variance <- if (shrink) "mixed model" else variance
-  new_estimates(means, "means", design, options)
+  new_estimates(name_clusters(means, ratings), "means", design, options)
 }
 
 check_estimate <- function(weight, variance, shrink, conf_level, call = rlang::caller_env()) {

@@ -49,13 +49,14 @@ rating_reliability <- function(ratings, by = NULL, conf_level = 0.95, ...) {
     alpha = alpha_of(unit, size, square, total)
   )
   agreement$cronbach <- cronbach_of(design)
-  dplyr::bind_cols(
+  table <- dplyr::bind_cols(
     design$measures[design$cells$measure, ],
     design$groups[design$cells$group, ],
     agreement,
     n_ratings = spread$ratings, n_images = spread$images,
     raters_per_image = spread$ratings / spread$images
   )
+  name_clusters(table, ratings)
 }
 
 warn_single_raters <- function(spread, design) {

@@ -50,6 +50,7 @@ rating_weights <- function(ratings, by = "group", weight = "cluster", of = "mean
     cluster = if (!is.null(answers$cluster)) design$ids$cluster[answers$cluster],
     rating = answers$rating, weight = answers$weight
   )
+  table <- name_clusters(table, ratings)
   if (is.null(answers$comparable)) {
     return(table)
   }

@@ -6,7 +6,8 @@
 #'
 #' @param files Paths of files, a folder of them, or a data frame.
 #' @param sample The result of [sample_images()]: its clusters and weights are joined by `image_id`.
-#'   `NULL` for ratings that already have these columns.
+#'   In ratings that were read before, they replace those of an earlier sample. `NULL` for ratings
+#'   that already have these columns.
 #' @param items A table with the columns `item` and `dimension`, one row per item: the order of its
 #'   rows is the order of items in results. An optional column `column` has the names of the items
 #'   in the files. By default (`NULL`) the ten emotions, [emotion_items].
@@ -25,6 +26,10 @@
 #'   detected: a comma, a semicolon or a tab.
 #' @param encoding Encoding of the files. By default (`NULL`) UTF-8, or that of a byte order mark;
 #'   other text is read as Windows-1252, with a warning.
+#' @param clustering The clusters as [edit_clusters()] left them, if they were edited since the
+#'   sample was drawn: the ratings get these clusters, their names, and weights that represent them.
+#'   `files` can also be ratings that were read before the edits. This needs Python; see the
+#'   details.
 #' @param too_fast Respondents whose duration is below this share of the median are flagged. The
 #'   default is a rule of thumb and does not come from the paper.
 #' @inheritParams scan_images
@@ -33,8 +38,14 @@
 #' item. A table with one row per respondent, as Qualtrics exports a loop over images, is read with
 #' `rating_columns` and `image_columns`. The two extra header rows of Qualtrics are skipped.
 #'
+#' **After edits.** With `clustering`, the sample keeps its strata and probabilities, and
+#' `weight_cluster` becomes `weight_corpus` divided by the size of the edited cluster: the weighted
+#' mean of a merged cluster is the stratified estimate, which is unbiased. If edits divided clusters
+#' from which images were drawn, or joined images that could not be drawn to them, an error says so:
+#' draw a new sample, in which images that are drawn again keep their ratings.
+#'
 #' @returns A tibble with one row per usable rating: `respondent_id`, `group`, `image_id`,
-#'   `cluster`, `item`, `dimension` (factors in the order of `items`), `rating`, the weights of the
+#'   `cluster` and its names, `item`, `dimension` (factors in the order of `items`), `rating`, the weights of the
 #'   sample, `straight_lining` and `too_fast` (flags of the respondent), and the further columns in
 #'   `columns`.
 #' @family ratings
@@ -63,10 +74,11 @@ read_ratings <- function(files,
                          too_fast = 1 / 3,
                          sep = NULL,
                          encoding = NULL,
+                         clustering = NULL,
                          ...) {
   check_dots(...)
   items <- check_items(items %||% imagestrata::emotion_items)
-  sample <- check_sample(sample)
+  sample <- follow_clusters(check_sample(sample), clustering)
   columns <- check_columns(columns)
   scale <- check_scale(scale)
   too_fast <- check_number(too_fast, "too_fast")
@@ -150,6 +162,24 @@ check_sample <- function(sample, call = rlang::caller_env()) {
     )
   }
   with_text_ids(sample, call)
+}
+
+# The sample with the clusters after edits, and the weights that represent them.
+follow_clusters <- function(sample, clustering, call = rlang::caller_env()) {
+  if (is.null(clustering)) {
+    return(sample)
+  }
+  check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images", call)
+  if (is.null(sample)) {
+    abort_imagestrata(
+      "{.arg clustering} needs the {.arg sample} that was rated: its strata say which images the
+       ratings represent.",
+      hint = "Give what {.fn sample_images} returned.",
+      call = call
+    )
+  }
+  sent <- encode_table(sample, call)
+  decode_table(call_core("follow_sample", sent, send_clustering(clustering, call), call = call))
 }
 
 check_columns <- function(columns, call = rlang::caller_env()) {
@@ -338,8 +368,12 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
   ratings$straight_lining <- flags$straight_lining[person]
   ratings$too_fast <- flags$too_fast[person]
   if (!is.null(sample)) {
-    joined <- intersect(sample_columns, names(sample))
+    joined <- intersect(c(sample_columns, names_in(sample)), names(sample))
     at <- match(ratings$image_id, sample$image_id)
+    # No file of answers has these columns: the ratings were read before.
+    if (all(c("N_h", "n_h", "weight_corpus", "weight_cluster") %in% names(ratings))) {
+      ratings <- ratings[setdiff(names(ratings), c(sample_columns, names_in(ratings)))]
+    }
     brought <- intersect(joined, names(ratings))
     differs <- !vapply(brought, \(name) same_values(ratings[[name]], sample[[name]][at]), NA)
     ratings <- keep_given(ratings, brought[differs], "the sample")
@@ -349,8 +383,8 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
     ratings$duration <- NULL
   }
   first <- c(
-    "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating",
-    setdiff(sample_columns, "cluster")
+    "respondent_id", "group", "image_id", "cluster", if (!is.null(sample)) names_in(sample),
+    "item", "dimension", "rating", setdiff(sample_columns, "cluster")
   )
   left <- setdiff(names(ratings), c("value", "preview", "file", "row", "problem"))
   ratings[c(intersect(first, left), setdiff(left, first))]

@@ -76,7 +76,12 @@ sample_images <- function(clustering,
   if (!is.data.frame(clustering)) {
     check_class(clustering, "imagestrata_clustering", "clustering", "cluster_images")
   }
-  sent <- list(kind = "table", table = encode_table(clustering))
+  # The ledger of a clustering says what a sample from before some edits represents.
+  sent <- if (inherits(clustering, "imagestrata_clustering")) {
+    send_clustering(clustering)
+  } else {
+    list(kind = "table", table = encode_table(clustering))
+  }
   table <- call_verb("sample_images", clustering = sent)
   new_sample(decode_table(table), absolute_path(out))
 }

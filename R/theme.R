@@ -56,8 +56,8 @@ plot_cells <- function(cells, labelled = cells, size = 3.2) {
 }
 
 # A point for each cluster with its range from `low` to `high`, and lines beneath.
-plot_clusters <- function(clusters, value, low, high, lines, title) {
-  places <- place_clusters(dplyr::distinct(clusters["cluster"]))
+plot_clusters <- function(clusters, value, low, high, lines, title, texts = character()) {
+  places <- place_clusters(dplyr::distinct(clusters["cluster"]), texts)
   clusters$x <- places$x[match(clusters$cluster, places$cluster)]
   ggplot2::ggplot(clusters, ggplot2::aes(.data$x, .data[[value]])) +
     lines +
@@ -75,21 +75,16 @@ plot_clusters <- function(clusters, value, low, high, lines, title) {
 # ---- Clusters on an axis ------------------------------------------------------------------
 
 # Positions and labels of clusters that are shown side by side, in the order of the rows of a table.
-# Labels are their names if the table has any, else their numbers. The residual is last, with a gap
-# before it.
-place_clusters <- function(table) {
+# Labels are their names if the table has any, or other `texts`, else their numbers. The residual is
+# last, with a gap before it.
+place_clusters <- function(table, texts = names_of_clusters(table)) {
   cluster <- table$cluster
   residual <- is_residual(cluster)
   x <- cumsum(!residual) + ifelse(residual & !all(residual), 1.5, 0)
-  tibble::tibble(cluster = cluster, label = label_clusters(cluster, table[["cluster_name"]]), x = x)
+  tibble::tibble(cluster = cluster, label = label_clusters(cluster, texts, 30), x = x)
 }
 
 is_residual <- function(cluster) as.character(cluster) %in% "-1"
-
-label_clusters <- function(cluster, name = NULL) {
-  label <- ifelse(is_residual(cluster), "residual", as.character(cluster))
-  if (is.null(name)) label else dplyr::coalesce(as.character(name), label)
-}
 
 # With many clusters, those at round positions are labelled.
 scale_x_clusters <- function(places, most = 25, ...) {

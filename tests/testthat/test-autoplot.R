@@ -23,7 +23,7 @@ test_that("clusters stand side by side under their own numbers", {
   expect_equal(places$label, c("3", "40", "7"))
   apart <- place_clusters(data.frame(cluster = c(3, 7, -1), cluster_name = c("flags", NA, NA)))
   expect_equal(apart$x, c(1, 2, 3.5))
-  expect_equal(apart$label, c("flags", "7", "residual"))
+  expect_equal(apart$label, c("flags", "Cluster 7", "residual"))
   expect_equal(place_clusters(data.frame(cluster = -1))$x, 0)
   topics <- toy_clustering()
   attr(topics, "tables")$clusters$cluster <- c(4L, 9L)

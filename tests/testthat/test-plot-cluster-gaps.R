@@ -37,16 +37,16 @@ test_that("clusters may have names, and the residual has one", {
   numbered <- few_gaps(by = c(group, cluster))
   names <- data.frame(cluster = c(5, 8), cluster_name = c("march", NA))
   plot <- plot_cluster_gaps(numbered, c(5, 8, 2), labels = names)
-  expect_equal(plot$scales$get_scales("y")$labels, c("march", "8", "2"))
+  expect_equal(plot$scales$get_scales("y")$labels, c("march", "Cluster 8", "Cluster 2"))
   expect_error(
     plot_cluster_gaps(numbered, c(5, 8), n = 3), "`n` has an effect only with",
     class = "imagestrata_error"
   )
   named <- plot_cluster_gaps(numbered, c(march = 5, 8))
-  expect_equal(named$scales$get_scales("y")$labels, c("march", "8"))
+  expect_equal(named$scales$get_scales("y")$labels, c("march", "Cluster 8"))
   expect_error(plot_cluster_gaps(numbered, labels = "x"), "`labels`", class = "imagestrata_error")
   expect_error(
-    plot_cluster_gaps(numbered, labels = c(`99` = "x")), "names no cluster of `gaps`",
+    plot_cluster_gaps(numbered, labels = c(`99` = "x")), "names 1 cluster that is not there",
     class = "imagestrata_error"
   )
 })

@@ -42,7 +42,7 @@ test_that("the axis shows the clusters' own numbers, or names, and not their pla
   expect_equal(axis_of(plot), c(`17` = 1, `300` = 2, `5` = 3, `182` = 4))
   sizes$cluster_name <- c("flags", "police", NA, "memes")
   expect_equal(names(axis_of(plot_rating_heatmap(means, sizes))), c(
-    "police", "memes", "flags", "182"
+    "police", "memes", "flags", "Cluster 182"
   ))
   many <- axis_of(plot_rating_heatmap(means, simulated_clusters))
   expect_equal(names(many), as.character(c(1, 50, 100, 150, 200, 250, 300)))

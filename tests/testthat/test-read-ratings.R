@@ -426,3 +426,49 @@ test_that("columns of yours are kept under other names where the sample says oth
   expect_equal(ratings$cluster, 1:2)
   expect_equal(ratings$cluster_given, c(7, 8))
 })
+
+test_that("ratings follow clusters that were edited after the draw", {
+  skip_if_no_core()
+  # Clusters 1 (6 images), 2 (3 images) and 3; all but one image of each are drawn.
+  vectors <- cbind(rep(c(0, 9, 20), c(6, 3, 3)), seq_len(12) / 10)
+  rownames(vectors) <- sprintf("i%02d", 1:12)
+  found <- as_clustering(vectors, rep(1:3, c(6, 3, 3)))
+  sample <- sample_images(found, n_per_cluster = 2)
+  topics <- edit_clusters(found, vectors, merge = list(Both = c(1, 2)))
+  answers <- data.frame(
+    respondent_id = rep(c("r1", "r2"), each = 6), group = rep(c("D", "R"), each = 6),
+    image_id = sample$image_id, item = "angry", rating = c(1, 4, 9)[sample$cluster]
+  )
+  items <- data.frame(item = "angry", dimension = NA)
+  read <- \(...) suppressMessages(read_ratings(..., items = items))
+  ratings <- read(answers, sample, clustering = topics)
+  expect_equal(unique(ratings$cluster_name[ratings$cluster == 1]), "Both")
+  means <- quietly(rating_means(ratings, by = c(group, cluster), variance = "respondent"))
+  # (6 * 1 + 3 * 4) / 9
+  expect_equal(means$estimate, c(2, 9, 2, 9))
+  expect_equal(quietly(rating_means(ratings))$estimate, c(5.5, 5.5))
+  gaps <- quietly(rating_gaps(ratings, by = c(group, cluster)))
+  expect_equal(gaps$estimate, c(0, 0))
+  # Ratings that were read before the edits, and the sample that followed.
+  before <- read(answers, sample)
+  expect_equal(before$cluster, rep(sample$cluster, 2))
+  expect_no_warning(again <- read(before, sample, clustering = topics))
+  expect_equal(plain_tibble(again)[names(ratings)], plain_tibble(ratings))
+  followed <- sample_images(topics, n_per_cluster = 2, keep = sample)
+  expect_equal(followed$stratum, sample$stratum)
+  expect_equal(followed$cluster, c(1L, 1L, 1L, 1L, 3L, 3L))
+  expect_equal(followed$weight_cluster[1:4], c(3, 3, 1.5, 1.5) / 9)
+  expect_equal(plain_tibble(read(before, followed))[names(ratings)], plain_tibble(ratings))
+  # A second edit after the draw from edited clusters.
+  later <- edit_clusters(topics, vectors, merge = list(All = c(1, 3)))
+  late <- sample_images(topics, n_per_cluster = 2)
+  one <- read(answers[answers$image_id %in% late$image_id, ], late, clustering = later)
+  expect_equal(unique(one$cluster), 1L)
+  expect_setequal(one$stratum, c("w1c1", "w1c3"))
+  expect_equal(sample_images(later, n_per_cluster = 2, keep = late)$cluster, rep(1L, 4))
+  # Refused.
+  split <- edit_clusters(found, vectors, split = list("1" = 2))
+  expect_error(read(answers, sample, clustering = split), "divided", class = "imagestrata_error")
+  expect_error(read(answers, clustering = topics), "needs the `sample`")
+  expect_error(read(answers, sample, clustering = sample), "clustering")
+})

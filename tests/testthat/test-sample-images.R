@@ -2,7 +2,7 @@ test_that("a clustering or a table is sent with all its columns", {
   calls <- local_core(sample_images = \(...) encode_table(toy_sample()))
   drawn <- sample_images(toy_clustering(), n_per_cluster = 2)
   expect_s3_class(drawn, "imagestrata_sample")
-  expect_equal(decode_table(calls$sample_images[[1]]$table), augment(toy_clustering()))
+  expect_equal(decode_table(calls$sample_images[[1]]$tables$images), augment(toy_clustering()))
   sample_images(data.frame(image_id = "a", path = "b", cluster = 1), budget = 1)
   expect_equal(calls$sample_images$budget, 1)
 })

@@ -17,6 +17,7 @@ from ..clustering.clustering import (
     check_same_run,
     select_clusters,
 )
+from ..clustering.named import names_in, with_names
 from ..errors import ImagestrataError, plural, warn
 from ..names import Exclude, excluded
 from ..progress import Progress
@@ -48,7 +49,8 @@ class ClusterTest(Shown):
     ----------
     kind : {"matching", "intruders"}
     clusters : DataFrame
-        One row per cluster: cluster and n_sets (answered). For a matching test description,
+        One row per cluster: cluster (and cluster_name, if clusters have names) and n_sets
+        (answered). For a matching test description,
         precision (share of the sets labelled with this description that are from the
         cluster) and recall (share of the sets of the cluster that are labelled with its
         description); precision is missing if a description was never chosen, recall if no
@@ -222,7 +224,7 @@ def export_test(
         options = [(int(cluster), described[cluster]) for cluster in rng.permutation(tested)]
     else:
         drawn, options = list(intruders.draw(images, by_cluster, members, rng)), []
-    key = _name_sets(drawn, rng)
+    key = with_names(_name_sets(drawn, rng), clustering.clusters)
     of_set = key.drop_duplicates("set_id").set_index("set_id")["cluster"]
 
     def page(tasks: pd.DataFrame, pictures: Pictures) -> dict[str, Any]:
@@ -338,6 +340,8 @@ def read_test(
     check_known(answers, table["set_id"].unique(), _ASKED)
     answers = once(answers, _ASKED)
     found = (matching if kind == "matching" else intruders).score(table, answers)
+    for part in ({"clusters", "sets", "confusion"} & found.keys()) if names_in(table) else ():
+        found[part] = with_names(found[part], table)
     agreed = _agreement(answers, found.pop("codes"), check_seed(seed))
     common = {
         "n_sets": len(found["sets"]),

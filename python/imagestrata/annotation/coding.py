@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from ..clustering.clustering import (
     check_same_run,
     select_clusters,
 )
+from ..clustering.named import names_in, with_names
 from ..errors import ImagestrataError
 from ..files import write_table
 from ..names import Exclude, excluded
@@ -41,6 +42,7 @@ _ASKED = Asked("image_id", "image", "value", "code", "coder", ("code",))
 _OWN = {
     "image_id", "path", "file", "cluster", "iteration", "silhouette", "distance", "n_copies",
     "second_cluster", "margin", "probability", "outlier_score", "assigned", "added", "wave",
+    "cluster_found",
 }  # fmt: skip
 
 
@@ -105,7 +107,8 @@ def coding_sheet(
     Returns
     -------
     DataFrame
-        One row per image: ``cluster``; ``certainty``, "most" or "least"; ``rank``, from 1
+        One row per image: ``cluster``; its names, if it has any, which neither the page nor the
+        CSV shows unless ``columns`` lists them; ``certainty``, "most" or "least"; ``rank``, from 1
         at that end; ``image_id``, ``path``; the measure of certainty; metadata; and an empty
         column for each code. In the CSV, text that a spreadsheet program would read as a
         formula has a quote before it.
@@ -132,13 +135,16 @@ def coding_sheet(
     by = _check_measure(clustering.images, by)
     check_same_run(clustering.images, out, "coding sheet")
     given = keep_given(clustering.images, ("certainty", "rank"), verb("coding_sheet"))
-    names = _check_columns(given, columns)
+    # Names of clusters would tell coders what to see.
+    named = names_in(clustering.clusters)
+    ours = {*_OWN, *named}
+    names = _check_columns(given, columns, ours)
     hidden = excluded(given, exclude, "the clustering")
     images = given[~given["image_id"].astype(str).isin(hidden)]
     sheet = _sheet(images, chosen, n, by, names)
     if sheet.empty:
         raise ImagestrataError("No image is left to be coded.")
-    taken = [code for code in asked if code in {*sheet.columns, "coder"}]
+    taken = [code for code in asked if code in {*sheet.columns, *named, "coder"}]
     if taken:
         raise ImagestrataError(
             f"{quote(taken[0])} cannot be a code: the sheet has a column of that name already.",
@@ -160,7 +166,7 @@ def coding_sheet(
         page=lambda tasks, pictures: _page(tasks, pictures, sizes, asked, by),
         person=_ASKED.person,
         wanting=True,
-        key=sheet.assign(**empty),
+        key=with_names(sheet.assign(**empty), clustering.clusters),
     )
     # Somebody may have filled in the table of an earlier page.
     replace = check_bool("overwrite", overwrite)
@@ -169,7 +175,8 @@ def coding_sheet(
     form = export(
         form, out, thumbnail=thumbnail, usual=400, overwrite=overwrite, progress=progress
     )[1]
-    write_table(beside, form.key)
+    shown = [*sheet, *asked]
+    write_table(beside, form.key[shown])
     return form.key
 
 
@@ -204,7 +211,7 @@ def read_coding(
     Returns
     -------
     DataFrame
-        One row per image, coder and code with a value: ``cluster``, ``certainty``,
+        One row per image, coder and code with a value: ``cluster`` and its names, ``certainty``,
         ``rank``, ``image_id``, ``coder``, ``code``, ``value`` (text); in the order of the
         sheet. It joins to the clustering by ``image_id``.
 
@@ -233,7 +240,8 @@ def read_coding(
     """
     table = read_key(sheet, _KEYS, "sheet", "coding_sheet")
     named = _codes_of(table, codes)
-    known = table[[*_KEYS]].astype({"cluster": int, "rank": int})
+    keys = ["cluster", *names_in(table), *_KEYS[1:]]
+    known = table[keys].astype({"cluster": int, "rank": int})
     coded = []
     for one in read_tables(files, ("image_id", "coder", *named), sep=sep, encoding=encoding):
         need_columns(one, ("image_id", *named), _ASKED)
@@ -245,7 +253,7 @@ def read_coding(
     merged = known.assign(_place=range(len(known))).merge(answers, on="image_id")
     merged["_code"] = merged["code"].map({name: i for i, name in enumerate(named)})
     merged = merged.sort_values(["_place", "coder", "_code"], ignore_index=True)
-    return merged[[*_KEYS, "coder", "code", "value"]]
+    return merged[[*keys, "coder", "code", "value"]]
 
 
 def _check_codes(codes: Any) -> dict[str, list[str] | None]:
@@ -296,10 +304,10 @@ def _check_measure(images: pd.DataFrame, by: Any) -> str:
     return asked
 
 
-def _check_columns(images: pd.DataFrame, columns: Any) -> list[str]:
+def _check_columns(images: pd.DataFrame, columns: Any, ours: Collection[str]) -> list[str]:
     """Metadata to be shown: columns that have a value."""
     if columns is None:
-        names = [name for name in images if name not in _OWN]
+        names = [name for name in images if name not in ours]
     else:
         if isinstance(columns, str):
             raise ImagestrataError(
@@ -386,7 +394,7 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
 def _codes_of(sheet: pd.DataFrame, codes: Any) -> list[str]:
     """Names of the codes: those in ``codes``, or the empty columns of the sheet."""
     named = (
-        [str(name) for name in sheet if _texts(sheet[name]).eq("").all()]
+        [str(one) for one in sheet if one not in names_in(sheet) and not _texts(sheet[one]).any()]
         if codes is None
         else list(codes)
     )

@@ -8,12 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.named import names_in
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.assign import check_packets
+from ..sampling.sample import follow
 from ..tables import as_number, check_table, keep_given, typed
 from ..validate import check_scale
 from ..verbs import public
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .answers import Asked, answered, once, read_tables, refuse
 from .key import read_key
 from .packets import EMOTIONS, check_items
@@ -24,6 +27,8 @@ _ROLES = ("respondent_id", "group", "packet_id", "image_id", "item", "rating")
 _OF_SAMPLE = (
     "cluster", "stratum", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share",
 )  # fmt: skip
+#: Columns that no file of answers has.
+_JOINED = ("N_h", "n_h", "weight_corpus", "weight_cluster")
 
 
 @public
@@ -31,6 +36,7 @@ def read_ratings(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame,
     sample: pd.DataFrame | None = None,
     *,
+    clustering: Clustering | None = None,
     packets: pd.DataFrame | str | os.PathLike[str] | None = None,
     items: Sequence[str] | pd.DataFrame | None = None,
     columns: Mapping[str, str] | None = None,
@@ -53,7 +59,11 @@ def read_ratings(
         ``group`` or ``packet_id``. Columns are separated by commas, semicolons or tabs.
     sample : DataFrame, optional
         The result of :func:`sample_images`, whose clusters and weights are joined by
-        ``image_id``.
+        ``image_id``. In ratings that were read before, they replace those of an earlier sample.
+    clustering : Clustering, optional
+        The clusters as :func:`edit_clusters` left them, if they were edited since the sample was
+        drawn: the ratings get these clusters, their names, and weights that represent them.
+        ``files`` can also be ratings that were read before the edits. See Notes.
     packets : DataFrame or path, optional
         The result of :func:`assign_annotators`, or the file ``...-key.csv`` beside the export:
         the group of each ``packet_id``, if the files have no groups.
@@ -78,7 +88,7 @@ def read_ratings(
     -------
     DataFrame
         One row per rating: ``respondent_id``, ``group`` (if known; with the categories of a
-        given table), ``image_id``, ``cluster``, ``item`` and ``dimension`` (categories in the
+        given table), ``image_id``, ``cluster`` and its names, ``item`` and ``dimension`` (categories in the
         order of ``items``), ``rating``, the weights of the sample, and further ``columns``.
 
     Raises
@@ -92,6 +102,12 @@ def read_ratings(
     -----
     Without groups all respondents form one group, with a warning. A repeated rating counts
     once. Rows without a rating (skipped images) are left out, and a warning counts them.
+
+    *After edits.* With ``clustering``, the sample keeps its strata and probabilities, and
+    ``weight_cluster`` becomes ``weight_corpus`` divided by the size of the edited cluster: the
+    weighted mean of a merged cluster is the stratified estimate, which is unbiased. If edits
+    divided clusters from which images were drawn, or joined images that could not be drawn to them,
+    an error says so: draw a new sample, in which images that are drawn again keep their ratings.
     """
     low, high = check_scale(scale)
     names = check_items(items)
@@ -115,8 +131,14 @@ def read_ratings(
     table["rating"] = numbers.astype(float)
     before = list(table)
     if sample is not None:
-        table = _join(table, sample)
-    own = [name for name in table if name not in (*before, *_OF_SAMPLE)]
+        table = _join(table, sample, clustering)
+    elif clustering is not None:
+        raise ImagestrataError(
+            f"{arg('clustering')} needs the {arg('sample')} that was rated: its strata say which "
+            "images the ratings represent.",
+            f"Give what {verb('sample_images')} returned.",
+        )
+    own = [name for name in table if name not in (*before, *_OF_SAMPLE, *names_in(table))]
     own += [name for name in named if name not in _ROLES]
     table = once(table, _ASKED)
     _check_one_group(table)
@@ -128,7 +150,9 @@ def read_ratings(
     of_item = _dimensions(items, names)
     known = list(dict.fromkeys(filter(None, of_item.values())))
     table["dimension"] = pd.Categorical(table["item"].astype("str").map(of_item), known)
-    first = ["respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"]
+    named_clusters = names_in(table) if sample is not None else []
+    first = ["respondent_id", "group", "image_id", "cluster", *named_clusters]
+    first += ["item", "dimension", "rating"]
     kept = [name for name in dict.fromkeys((*first, *_OF_SAMPLE[1:], *own)) if name in table]
     result: pd.DataFrame = table[kept].reset_index(drop=True)
     return result
@@ -207,10 +231,12 @@ def _groups(table: pd.DataFrame, packets: Any) -> pd.Series[Any]:
     return groups
 
 
-def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
+def _join(table: pd.DataFrame, sample: pd.DataFrame, clustering: Clustering | None) -> pd.DataFrame:
     named = ("image_id", "cluster")
     sample = check_table("sample", sample, named, "sample_images", whole=("image_id",))
-    columns = [name for name in _OF_SAMPLE if name in sample]
+    if clustering is not None:
+        sample = follow(sample, check_clustering(clustering))
+    columns = [name for name in (*names_in(sample), *_OF_SAMPLE) if name in sample]
     known = sample.set_index("image_id")[columns]
     if known.index.has_duplicates:
         raise ImagestrataError("The sample has image ids more than once.")
@@ -225,6 +251,8 @@ def _join(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     refuse(table, outside, "are of images outside the sample", "image_id", "rating", hint)
     ours = known.reindex(table["image_id"])
     repeated = [name for name in columns if name in table and _same(table[name], ours[name])]
+    if table.columns.isin(_JOINED).sum() == len(_JOINED):  # ratings that were read before
+        repeated = [name for name in (*names_in(table), *_OF_SAMPLE) if name in table]
     own = keep_given(table.drop(columns=repeated), columns, "the sample")
     return own.join(known, on="image_id")
 

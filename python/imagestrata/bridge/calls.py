@@ -275,6 +275,13 @@ def _rows_of_clustering(images: pd.DataFrame, names: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")})
 
 
+def _follow_sample(sample: pd.DataFrame, clustering: Any) -> pd.DataFrame:
+    """A sample with the clusters after edits."""
+    from ..sampling.sample import follow
+
+    return follow(sample, clustering)
+
+
 def _signatures() -> pd.DataFrame:
     """One row per argument of each public function, with its default as JSON ("" for none)."""
     rows = [
@@ -317,6 +324,7 @@ _HELPERS: dict[str, Callable[..., Any]] = {
     "signatures": _signatures,
     # The results of verbs: the name that messages use, and the verb.
     "products": lambda: pd.DataFrame(PRODUCTS.values())[["called", "maker"]],
+    "follow_sample": _follow_sample,
     "examine": _examine,
     # For tests of the codec.
     "echo": _as_it_is,

@@ -27,6 +27,7 @@ from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
 from .join import FIRST, MEMBERSHIP
 from .ledger import ledger, n_edits, proposals, read_ledger
+from .named import with_names
 from .renumber import overlap_table
 from .themes import THEME, has_themes, themes_table, tree_table, with_themes
 
@@ -249,9 +250,9 @@ class Clustering(Shown):
         Returns
         -------
         DataFrame
-            Columns image_id, path, file, cluster, distance, second_cluster and margin, one row per
-            image, as in :attr:`images`. No image is assigned to the residual, however distant it
-            is: check ``distance``.
+            Columns image_id, path, file, cluster (with names cluster_name), distance,
+            second_cluster and margin, one row per image, as in :attr:`images`. No image is assigned
+            to the residual, however distant it is: check ``distance``.
 
         Raises
         ------
@@ -271,12 +272,13 @@ class Clustering(Shown):
         found = with_file(given.images[["image_id", "path"]])
         numbers = self.clusters["cluster"].to_numpy()
         membership = memberships(matrix, self.centroids, nearest)
-        return found.assign(
+        found = found.assign(
             cluster=numbers[nearest],
             distance=membership.distances,
             second_cluster=second_numbers(membership.second, numbers),
             margin=membership.margins,
         )
+        return with_names(found, self.clusters)
 
     def vectors(self) -> Embeddings | None:
         """The vectors of the images, if :attr:`source` knows them; None otherwise."""

@@ -373,6 +373,35 @@ def replay(
     return ledger(lines)
 
 
+def stages(images: pd.DataFrame, edits: pd.DataFrame) -> list[pd.Series[int]]:
+    """The clusters of images before all edits, and after each that changed them; the latest first.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Of an edited clustering, with ``cluster_found``.
+    edits : DataFrame
+        Its ledger, which holds the results of all edits.
+    """
+    now = pd.Series(images["cluster_found"].to_numpy(dtype=np.int64), id_texts(images["image_id"]))
+    found = [now]
+    done = edits[edits["applied"] & (edits["action"] != "name")]
+    for _, lines in done.groupby("edit", sort=True):
+        before, now = now, now.copy()
+        for action, which, into in lines.loc[
+            lines["image_id"].isna(), ["action", "clusters", "into"]
+        ].itertuples(index=False):
+            # "0" names no cluster.
+            numbers = [int(number) for number in str(which if pd.notna(which) else 0).split()]
+            now[before.isin(numbers)] = RESIDUAL if action == "drop" else int(into)
+        moved = lines.dropna(subset=["image_id", "into"]).set_index("image_id")["into"]
+        moved = moved[moved.index.isin(now.index)]
+        now.loc[moved.index] = moved.astype("int64").to_numpy()
+        if not now.equals(before):
+            found.append(now)
+    return [one.set_axis(images.index) for one in reversed(found)]
+
+
 def _lines(number: int, edit: Edit, applied: bool, reason: str) -> list[dict[str, Any]]:
     """The lines of an edit: one per image, and one for the clusters or the remaining images."""
     line = {

@@ -18,6 +18,7 @@ from ..clustering.clustering import (
     vectors_of,
 )
 from ..clustering.join import MEMBERSHIP
+from ..clustering.named import with_names
 from ..errors import ImagestrataError
 from ..rows import Rows
 from ..tables import with_file
@@ -78,12 +79,12 @@ def find_images(
     Returns
     -------
     DataFrame
-        ``cluster``, ``rank`` (from 1 within the cluster), ``image_id``,
-        ``path``, ``file``, ``silhouette``, ``distance``, ``second_cluster`` and ``margin``; in the
-        order of ``clusters``. With ``like`` and ``text``: ``query`` (the name, the text, or
-        "picture 1"), ``rank`` (from 1 within the query), ``image_id``, ``path``, ``file``,
-        ``cluster``, ``cluster_name`` if clusters have names, and ``similarity``; most similar
-        first.
+        ``cluster`` (with names ``cluster_name``), ``rank`` (from 1 within the cluster),
+        ``image_id``, ``path``, ``file``, ``silhouette``, ``distance``, ``second_cluster`` and
+        ``margin``; in the order of ``clusters``. With ``like`` and ``text``: ``query`` (the name,
+        the text, or "picture 1"), ``rank`` (from 1 within the query), ``image_id``, ``path``,
+        ``file``, ``cluster``, ``cluster_name`` if clusters have names, and ``similarity``; most
+        similar first.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def find_images(
         ranked = with_file(ranked)
         columns = ["cluster", "rank", "image_id", "path", "file", "silhouette", "distance"]
         columns += [name for name in MEMBERSHIP if name in ranked]
-        return ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
+        found = ranked.loc[ranked["rank"] <= n, columns].reset_index(drop=True)
+        return with_names(found, clustering.clusters)
     if like is not None and text is not None:
         raise ImagestrataError(
             f"{arg('like')} and {arg('text')} are two searches.", "Give one of them."

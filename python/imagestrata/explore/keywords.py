@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural
 from ..names import KEYS, Images
 from ..tables import check_table
@@ -91,7 +92,8 @@ def cluster_keywords(
     DataFrame
         One row per cluster and term, best first:
 
-        - ``cluster``, ``rank`` (from 1), ``term`` (in lower case);
+        - ``cluster`` (and ``cluster_name``, if clusters have names), ``rank`` (from 1),
+          ``term`` (in lower case);
         - ``n``: frequency in the cluster's texts;
         - ``n_images`` with the term, and their ``share`` of the cluster's images with a text;
         - ``ctfidf``: class-based TF-IDF, see Notes;
@@ -153,7 +155,8 @@ def cluster_keywords(
     texts_per_cluster = found.groupby("cluster")["image_id"].nunique()
     scored = _scores(counts)
     scored["share"] = scored["n_images"] / scored["cluster"].map(texts_per_cluster)
-    return _best(scored, n, "n" if order == "frequency" else order)
+    best = _best(scored, n, "n" if order == "frequency" else order)
+    return with_names(best, clustering.clusters)
 
 
 def check_keywords(keywords: Any, n: int) -> dict[int, list[str]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, joined_later
+from ..clustering.named import cluster_labels
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
 from ..errors import plural
@@ -19,6 +21,7 @@ from ..wording import arg
 from .figure import INK, PALE, SOFT, figure
 from .keywords import check_keywords
 from .points import PALETTE, check_points, map_method, medians, on_a_square, spread_colours
+from .tiles import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +33,10 @@ _SIDE = 6.5
 #: Width of a letter of a label, height of its line, and its distance above its place, as shares
 #: of the side. The distance keeps small groups visible.
 _LETTER, _LINE, _ABOVE = 0.0125, 0.032, 0.024
+#: With more clusters, labels are smaller.
+_MANY = 40
+#: The key: number of rows of a column, letters of a row, and the width of a letter in inches.
+_ROWS, _LETTERS, _WIDTH = 42, 44, 0.062
 
 
 @public
@@ -114,6 +121,7 @@ def plot_map(
     out: str | os.PathLike[str] | None = None,
     *,
     keywords: pd.DataFrame | None = None,
+    labels: Mapping[int, str] | pd.DataFrame | None = None,
 ) -> Figure:
     """Draw the map of the images, in the colours of their clusters.
 
@@ -128,13 +136,18 @@ def plot_map(
     keywords : DataFrame, optional
         The result of :func:`cluster_keywords`: the first term of each cluster is written
         beside its number if there is room.
+    labels : dict of int to str or DataFrame, optional
+        Texts for clusters by their numbers, or a table with ``cluster`` and ``cluster_name``. By
+        default the names that :func:`edit_clusters` gave.
 
     Returns
     -------
     matplotlib.figure.Figure
         6.5 x 6.8 inches. The number of a cluster is above the median of its images, unless
-        it would cover that of a larger cluster. Clusters share eight colours; clusters with
-        the same colour are far from each other where possible. The residual is grey.
+        it would cover that of a larger cluster. If clusters have names, these take the place of
+        the numbers; if they do not all fit, the numbers stay and a key beside the map has the
+        names. Clusters share eight colours; clusters with the same colour are far from each other
+        where possible. The residual is grey.
 
     Raises
     ------
@@ -145,16 +158,23 @@ def plot_map(
     check_same_run(clustering.images, out, "map")
     places = on_a_square(check_points(points, clustering.images))
     words = check_keywords(keywords, 1)
+    texts = cluster_labels(clustering, labels)
     numbers: list[int] = clustering.clusters["cluster"].tolist()
     clusters = clustering.images["cluster"]
     centres = medians(places, clusters, numbers)
     colour_of = dict(zip(numbers, spread_colours(centres), strict=True))
     colours = [PALETTE[colour_of[c]] if c in colour_of else PALE for c in clusters]
+    colours_of = [PALETTE[colour_of[number]] for number in numbers]
     terms = {row: words[number][0] for row, number in enumerate(numbers) if words.get(number)}
     # The residual is drawn first, then clusters; the smallest cluster is on top.
     order = np.lexsort((clusters, clusters > 0))
-    with figure(_SIDE, _SIDE + 0.3, out) as drawn:
-        axes = drawn.add_axes((0.02, 0.06, 0.96, 0.92))
+    placed, entries = map_labels(centres, numbers, texts, terms)
+    columns = -(-len(entries) // _ROWS)
+    of_column = _WIDTH * (3 + max((len(text) for text in entries.values()), default=0))
+    width = _SIDE + columns * of_column
+    with figure(width, _SIDE + 0.3, out) as drawn:
+        share = _SIDE / width
+        axes = drawn.add_axes((0.02 * share, 0.06, 0.96 * share, 0.92))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         axes.set_axis_off()
         axes.scatter(
@@ -166,15 +186,57 @@ def plot_map(
             alpha=0.75,
             rasterized=True,  # vector files with a path per image open slowly
         )
-        for row, text in fitting_labels(centres, [*map(str, numbers)], terms).items():
-            _write(axes, centres[row] + (0, _ABOVE), text)
-        drawn.text(0.03, 0.02, _caption(clustering, map_method(points)), color=SOFT)
+        for row, text in placed.items():
+            place = inside(centres[row], text, len(numbers))
+            _write(axes, place + np.array((0, _ABOVE)), text, len(numbers))
+        if entries:
+            key = drawn.add_axes((share, 0.06, 1 - share, 0.92))
+            _draw_key(key, [(colours_of[row], text) for row, text in entries.items()])
+        drawn.text(0.03 * share, 0.02, _caption(clustering, map_method(points)), color=SOFT)
     return drawn
 
 
 def dot_area(n: int) -> float:
     """Area of a dot in points squared, smaller for larger numbers of dots."""
     return float(np.clip(6000 / n, 3, 30))
+
+
+def map_labels(
+    centres: NDArray[np.float64],
+    numbers: Sequence[int],
+    texts: Mapping[int, str],
+    words: dict[int, str],
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Labels on the map by row, and entries of the key by row.
+
+    If all names fit, they are the labels, and there is no key. Otherwise numbers are the labels.
+    """
+    plain = [*map(str, numbers)]
+    unnamed = {row: word for row, word in words.items() if numbers[row] not in texts}
+    if not texts:
+        return fitting_labels(centres, plain, words), {}
+    names = [texts.get(number, str(number)) for number in numbers]
+    if max(map(len, names)) <= _LETTERS:
+        placed = fitting_labels(centres, names, unnamed)
+        if len(placed) == len(names):
+            return placed, {}
+    entries = {
+        row: shortened(f"{number}  {texts[number]}", _LETTERS)
+        for row, number in enumerate(numbers)
+        if texts.get(number, str(number)) != str(number)
+    }
+    return fitting_labels(centres, plain, unnamed), entries
+
+
+def _size(n: int) -> float:
+    """The size of labels, as a share of the usual one."""
+    return float(np.clip(np.sqrt(_MANY / max(n, 1)), 0.6, 1))
+
+
+def inside(centre: NDArray[np.float64], text: str, n: int) -> NDArray[np.float64]:
+    """The place of one of ``n`` labels, moved sideways so that all of it is on the map."""
+    half = _LETTER * _size(n) * len(text) / 2
+    return np.array([np.clip(centre[0], min(half, 0.5) - 0.02, 1.02 - min(half, 0.5)), centre[1]])
 
 
 def fitting_labels(
@@ -186,12 +248,15 @@ def fitting_labels(
     there is room.
     """
     texts: dict[int, str] = {}
+    size, n = _size(len(names)), len(names)
 
     def fits(row: int, text: str) -> bool:
         others = [other for other in texts if other != row]
-        away = np.abs(centres[others] - centres[row])
-        widths = _LETTER * (np.array([len(texts[other]) for other in others]) + len(text) + 2)
-        return not ((away[:, 0] < widths / 2) & (away[:, 1] < _LINE)).any()
+        places = np.array([inside(centres[other], texts[other], n) for other in others])
+        away = np.abs(places.reshape(-1, 2) - inside(centres[row], text, n))
+        widths = np.array([len(texts[other]) for other in others]) + len(text) + 2
+        near = away[:, 0] < _LETTER * size * widths / 2
+        return not (near & (away[:, 1] < _LINE * size)).any()
 
     for row, name in enumerate(names):
         if fits(row, name):
@@ -202,13 +267,26 @@ def fitting_labels(
     return texts
 
 
-def _write(axes: Any, place: NDArray[np.float64], text: str) -> None:
+def _draw_key(axes: Any, entries: Sequence[tuple[str, str]]) -> None:
+    """A dot and a text for each entry, in columns."""
+    rows = min(len(entries), _ROWS)
+    places = np.array([divmod(i, rows) for i in range(len(entries))], dtype=float)
+    columns = places[-1, 0] + 1
+    axes.set(xlim=(0, columns), ylim=(max(rows, 20), -0.5))
+    axes.set_axis_off()
+    axes.scatter(places[:, 0] + 0.04, places[:, 1], s=18, c=[c for c, _ in entries], linewidths=0)
+    for (column, row), (_, text) in zip(places, entries, strict=True):
+        axes.text(column + 0.08, row, text, fontsize=7.2, va="center", parse_math=False)
+
+
+def _write(axes: Any, place: NDArray[np.float64], text: str, n: int) -> None:
     from matplotlib.patheffects import withStroke
 
     axes.text(
         *place,
         text,
         color=INK,
+        fontsize=8.5 * _size(n),
         ha="center",
         va="center",
         parse_math=False,

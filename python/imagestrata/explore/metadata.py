@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
 from ..validate import check_choice, check_int
@@ -61,7 +62,8 @@ def cluster_metadata(
     DataFrame
         One row per cluster and value, those of the residual (cluster -1) last:
 
-        - ``cluster``, its ``size`` in images, ``rank`` (from 1), ``value``;
+        - ``cluster`` (and ``cluster_name``, if clusters have names), its ``size`` in images,
+          ``rank`` (from 1), ``value``;
         - ``n_images`` of the cluster with the value, and ``n`` with any value;
         - ``share``, their ratio, with ``conf_low`` and ``conf_high`` (95%, Wilson);
         - ``share_corpus``: the same share among all images with any value, including the
@@ -126,7 +128,8 @@ def cluster_metadata(
             f"value that occurs in at least {plural(min_images, 'image')}.",
             f"Lower {arg('min_images')}, or give the separator of values as {arg('separator')}.",
         )
-    return _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
+    best = _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
+    return with_names(best, clustering.clusters)
 
 
 def _count(found: pd.DataFrame, separator: str | None, min_images: int) -> pd.DataFrame:

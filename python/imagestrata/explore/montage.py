@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..clustering.clustering import (
@@ -14,6 +14,7 @@ from ..clustering.clustering import (
     rank_images,
     select_clusters,
 )
+from ..clustering.named import cluster_labels, label_of
 from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_idle, check_int, check_seed
 from ..verbs import public
@@ -40,6 +41,7 @@ def plot_montage(
     keywords: pd.DataFrame | None = None,
     order: str = "typical",
     seed: int = 0,
+    labels: Mapping[int, str] | pd.DataFrame | None = None,
 ) -> Figure:
     """Draw images of clusters, a row per cluster: the paper's Figure 8.
 
@@ -64,6 +66,10 @@ def plot_montage(
         random ones, which give a fair impression of how coherent a cluster is.)
     seed : int, default 0
         Seed of ``order="random"``.
+    labels : dict of int to str or DataFrame, optional
+        Texts for clusters by their numbers, or a table with ``cluster`` and ``cluster_name``. By
+        default the names that :func:`edit_clusters` gave. Beside names, clusters without one are
+        called "Cluster 7"; without any names, numbers stand alone.
 
     Returns
     -------
@@ -94,11 +100,11 @@ def plot_montage(
     shown = ranked.groupby("cluster").head(n_images)
     sizes = clustering.images["cluster"].value_counts()
     terms = check_keywords(keywords, N_KEYWORDS)
+    texts = cluster_labels(clustering, labels)
     words = {}
     for number in chosen:
         size = int(sizes[number])
         about = [shortened(term, _LETTERS) for term in terms.get(number, [])]
         about = about or [f"{size / len(clustering.images):.1%}"]
-        name = "Residual" if number == -1 else str(number)
-        words[number] = name, "\n".join([plural(size, "image"), *about])
+        words[number] = label_of(number, texts), "\n".join([plural(size, "image"), *about])
     return draw_tiles(shown, "cluster", words, n_images, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 TILE, GAP, MARGIN, LABELS = 160, 8, 40, 200
 DPI = 200
 
-#: Number of letters of a name that fit in its largest size.
-_FITTING = 7
+#: Number of letters of a line that fit beside the tiles in the largest and in the smallest size;
+#: longer names have two lines, of at most so many letters, and more room.
+_FITTING, _NARROW, _WIDE = 7, 12, 26
 
 #: matplotlib draws at most 2^16 pixels in height.
 MOST_ROWS = 200
@@ -53,7 +55,10 @@ def draw_tiles(
     """
     from .photographs import Canvas, NotebookCanvas
 
-    canvas = _canvas(shown, by, [*words], n_images)
+    names = [_lines(name) for name, _ in words.values()]
+    longest = max(len(line) for lines in names for line in lines)
+    room = round(LABELS * max(1, longest / _NARROW))
+    canvas = _canvas(shown, by, [*words], n_images, room)
     height, width = canvas.shape[:2]
     with figure(width / DPI, height / DPI, out, dpi=DPI) as drawn:
         axes = drawn.add_axes((0, 0, 1, 1))
@@ -63,14 +68,17 @@ def draw_tiles(
         pixels = Canvas(axes, interpolation="none", extent=(0, width, height, 0))
         pixels.set_data(canvas)
         axes.add_image(pixels)
-        longest = max(len(name) for name, _ in words.values())
-        size = min(14.0, 14 * _FITTING / longest)
-        for row, (name, about) in enumerate(words.values()):
-            middle = _offset(row) + TILE / 2
-            top = middle - 16 * len(about.splitlines())
-            axes.text(MARGIN, top, name, color=INK, fontsize=size, weight="bold", va="center")
+        size = 14 * min(1, _FITTING / min(longest, _NARROW))
+        plain: Any = {"va": "center", "parse_math": False}
+        for row, (lines, (_, about)) in enumerate(zip(names, words.values(), strict=True)):
+            # A second line of the name moves the words below it down, and the name up.
+            middle = _offset(row) + TILE / 2 + 8 * (len(lines) - 1)
+            top = middle - 16 * len(about.splitlines()) - size * 1.7 * (len(lines) - 1)
             axes.text(
-                MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, va="center", linespacing=1.4
+                MARGIN, top, "\n".join(lines), color=INK, fontsize=size, weight="bold", **plain
+            )
+            axes.text(
+                MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, linespacing=1.4, **plain
             )
     return drawn
 
@@ -80,10 +88,16 @@ def shortened(text: str, n: int) -> str:
     return text if len(text) <= n else text[: n - 1] + "…"
 
 
-def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int) -> Any:
+def _lines(name: str) -> list[str]:
+    """A name in one line or two, of similar lengths."""
+    width = len(name) if len(name) <= _NARROW else max(_NARROW, min(_WIDE, len(name) * 5 // 8))
+    return textwrap.wrap(name, width, max_lines=2, placeholder="…") or [name]
+
+
+def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int, room: int) -> Any:
     """White pixels with the images in rows: height x width x 3, uint8."""
     height = _offset(len(rows)) - GAP + MARGIN
-    width = MARGIN + LABELS + n_images * (TILE + GAP) - GAP + MARGIN
+    width = MARGIN + room + n_images * (TILE + GAP) - GAP + MARGIN
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
     row_of = {value: row for row, value in enumerate(rows)}
     columns = shown.groupby(by).cumcount()
@@ -91,7 +105,7 @@ def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int) ->
     tiles = make_all(tile, shown, False, "Tiles")
     for value, column, picture in zip(shown[by], columns, tiles, strict=True):
         top = _offset(row_of[value])
-        left = MARGIN + LABELS + column * (TILE + GAP)
+        left = MARGIN + room + column * (TILE + GAP)
         canvas[top : top + TILE, left : left + TILE] = np.asarray(picture)
     return canvas
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_conf_level
 from ..verbs import public
@@ -63,9 +64,9 @@ def rating_means(
     -------
     DataFrame
         One row per measure and group: ``level`` ("item" or "dimension"), ``item``,
-        ``dimension``, the columns of ``by``, ``estimate``, ``std_error``, ``df``,
-        ``conf_low``, ``conf_high``, ``n_ratings``, ``n_respondents``, ``n_images``,
-        ``n_clusters``, ``weight``, ``variance``.
+        ``dimension``, the columns of ``by`` (and the names of clusters, if they have any),
+        ``estimate``, ``std_error``, ``df``, ``conf_low``, ``conf_high``, ``n_ratings``,
+        ``n_respondents``, ``n_images``, ``n_clusters``, ``weight``, ``variance``.
 
     Raises
     ------
@@ -124,7 +125,8 @@ def rating_means(
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
     _warn_alone(table, design.by, "in")
     _warn_no_spread(table)
-    return _in_order(table, ratings, design.by).assign(weight=weight, variance=variance)
+    table = _in_order(table, ratings, design.by).assign(weight=weight, variance=variance)
+    return _with_names(table, ratings)
 
 
 @public
@@ -227,7 +229,15 @@ def rating_gaps(
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
     table = _in_order(table, ratings, design.by[1:])
-    return table.assign(weight=weight, variance=variance, adjust=adjust)
+    return _with_names(table.assign(weight=weight, variance=variance, adjust=adjust), ratings)
+
+
+def _with_names(table: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of clusters, if the ratings have them."""
+    names = ["cluster", "cluster_name"]
+    if not {*names} <= {*ratings} or "cluster" not in table or "cluster_name" in table:
+        return table
+    return with_names(table, ratings[names])
 
 
 def _in_order(table: pd.DataFrame, ratings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -297,7 +307,7 @@ def rating_weights(
             _check_compared(design)
         warn_unrated(design)
         parts = [answers for _, _, answers in _cells(design)]
-        return pd.concat(parts)[columns].reset_index(drop=True)
+        return _with_names(pd.concat(parts)[columns].reset_index(drop=True), ratings)
     tables: list[pd.DataFrame] = []
     left_out: dict[str, list[pd.DataFrame]] = {}
     for _, _, sides in _comparisons(design):
@@ -308,7 +318,8 @@ def rating_weights(
                 left_out.setdefault(contrast, []).append(out)
                 tables += [side.assign(contrast=contrast) for side in alike]
     warn_unrated(design, _left_out(left_out))
-    return pd.concat(tables)[[*columns, "contrast"]].reset_index(drop=True)
+    found = pd.concat(tables)[[*columns, "contrast"]].reset_index(drop=True)
+    return _with_names(found, ratings)
 
 
 def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:

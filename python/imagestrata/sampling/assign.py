@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..clustering.named import names_in
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
 from ..files import damaged
@@ -23,6 +24,7 @@ from .sample import from_sample
 Array: TypeAlias = np.ndarray[Any, Any]
 
 _COLUMNS = ["packet_id", "group", "position", "image_id", "cluster"]
+_PLACE = _COLUMNS.index("cluster")
 
 
 @public
@@ -73,9 +75,9 @@ def assign_annotators(
     -------
     DataFrame
         One row per packet and image, by packet: ``packet_id``, ``group``,
-        ``position`` (1, 2, ... in the packet), ``image_id``, ``cluster``, and
-        ``path`` where the sample has it. With ``keep``, further packets follow the earlier ones,
-        with consecutive ids: export those alone.
+        ``position`` (1, 2, ... in the packet), ``image_id``, ``cluster``, and its names
+        and ``path`` where the sample has them. With ``keep``, further packets follow the earlier
+        ones, with consecutive ids: export those alone.
 
     Raises
     ------
@@ -181,8 +183,11 @@ def _check_kept(given: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataF
             f"{arg('groups')}: {', '.join(groups)}.",
             f"Give the same {arg('groups')} as before.",
         )
-    now = images.set_index("image_id")["cluster"].reindex(packets["image_id"])
-    other = (now.astype(str) != packets["cluster"].astype(str).to_numpy()).to_numpy()
+    known = images.set_index("image_id").reindex(packets["image_id"])
+    other = known["cluster"].isna().to_numpy()
+    if "cluster_found" not in images:  # packets that were made before edits get the clusters of now
+        given = packets["cluster"].astype(str).to_numpy()
+        other = other | (known["cluster"].astype(str).to_numpy() != given)
     if other.any():
         raise ImagestrataError(
             f"{other.sum():,} of {plural(len(packets), 'row')} of {arg('keep')} are of images that "
@@ -190,7 +195,11 @@ def _check_kept(given: Any, images: pd.DataFrame, groups: list[str]) -> pd.DataF
             f"{quote(packets['image_id'][other].iloc[0])} for one.",
             "Give the packets that were made from this sample before it was topped up.",
         )
-    return packets
+    names = {name: known[name].array for name in ("cluster", *names_in(images))}
+    names["cluster"] = known["cluster"].astype(images["cluster"].dtype).array
+    order = [name for name in packets if name not in names]
+    order[_PLACE:_PLACE] = [*names]
+    return packets.assign(**names)[order]
 
 
 def _holds_part(
@@ -286,7 +295,8 @@ def packets_table(
     names = [f"p{number:0{digits}d}" for number in range(first, first + len(hands))]
     of_group = np.repeat(np.array(groups, dtype=object), [len(hands) for hands in dealt])
     rows = np.concatenate([*hands, np.empty(0, int)]).astype(int)
-    columns = [name for name in ("image_id", "cluster", "path", "file") if name in images]
+    known = ("image_id", "cluster", *names_in(images), "path", "file")
+    columns = [name for name in known if name in images]
     table = images[columns].iloc[rows].reset_index(drop=True)
     table["packet_id"] = pd.Series(np.repeat(names, sizes), dtype="str")
     table["group"] = pd.Series(np.repeat(of_group, sizes), dtype="str")

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..clustering.named import names_in
 from ..errors import ImagestrataError, plural
 from ..tables import check_table
 from ..validate import check_int, check_residual, check_seed
@@ -87,7 +88,9 @@ def reassign(
     residual = check_residual(residual, "together", "alone")
     seed = check_seed(seed)
     groups = packets["group"].unique().tolist()
-    columns = [name for name in ("image_id", "cluster", "path") if name in packets]
+    columns = [
+        name for name in ("image_id", "cluster", *names_in(packets), "path") if name in packets
+    ]
     images = packets[columns].drop_duplicates("image_id", ignore_index=True)
     answers = _check_ratings(ratings, images, groups)
     people = _check_respondents(respondents, answers)

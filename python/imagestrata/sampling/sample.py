@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ..clustering.clustering import Clustering, clusters_fingerprint
+from ..clustering.ledger import stages
+from ..clustering.named import names_in
 from ..corpus.located import located
 from ..corpus.scan import read_scanned
 from ..errors import ImagestrataError, plural
@@ -27,7 +30,7 @@ from ..validate import (
     check_seed,
 )
 from ..verbs import check_product, public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import Name, arg, kind_of, quote, verb
 
 #: Allocations of a budget: proportional to the size of a stratum to this power.
 ALLOCATIONS = {"equal": 0.0, "sqrt": 0.5, "proportional": 1.0}
@@ -103,9 +106,9 @@ def sample_images(
     -------
     DataFrame
         One row per sampled image, by cluster: ``image_id``, ``path``,
-        ``cluster``; ``stratum``, the images among which it was drawn: those of a cluster in a
-        ``wave`` (always 1 if no images joined the clusters later); ``draw``, the number of the
-        call that drew the image (1, and 2, 3, ... with ``keep``); stratum size ``N_h`` and sample
+        ``cluster`` (and its names, if it has any); ``stratum``, the images among which it was
+        drawn: those of a cluster in a ``wave`` (always 1 if no images joined the clusters
+        later); ``draw``, the number of the call that drew the image (1, and 2, 3, ... with ``keep``); stratum size ``N_h`` and sample
         size ``n_h``; ``inclusion_probability`` = n_h / N_h; ``weight_corpus`` = N_h / n_h
         (every image of the corpus has equal weight); ``weight_cluster`` = weight_corpus divided
         by the size of the cluster, which is 1 / n_h if a cluster is one stratum (every cluster,
@@ -165,8 +168,9 @@ def sample_images(
     gone: set[str] = set() if "gone" in images else _gone_in(out)
     if gone:
         images["gone"] = images["image_id"].isin(gone)
+    earlier = _earlier(clustering)
     if keep is not None:
-        keep = _of_these(keep, images)
+        keep, _ = _of_these(keep, images, earlier)
     clusters = clusters_fingerprint(images)
     step = Step(
         out,
@@ -175,14 +179,14 @@ def sample_images(
         inputs=_inputs(images, clusters, shares, keep),
         made_from={"cluster": clusters},
         overwrite=overwrite,
-        grows=lambda run: _holds_part(run, images, keep),
+        grows=lambda run: _holds_part(run, images, keep, earlier),
         other_settings=keep is not None,
     )
 
     def make() -> pd.DataFrame:
         kept = keep
         if step.folder is not None and step.grows:
-            stored = _of_these(read_sample(step.folder), images)
+            stored, _ = _of_these(read_sample(step.folder), images, earlier)
             kept = stored if keep is None or len(stored) > len(keep) else keep
         elif kept is None and step.irreplaceable and not overwrite:
             found = step.restored(read_sample, sample_fingerprint)
@@ -194,10 +198,11 @@ def sample_images(
                 f"Restore the file, give the sample as {arg('keep')}, or use "
                 f"{arg('overwrite', True)} to draw anew.",
             )
-        if kept is None or _is_of(kept, images):
-            return _sample(images, settings, shares, kept)
-        strata = images.assign(cluster=images["cluster_found"])
-        return _with_edits(_sample(strata, settings, shares, kept), images)
+        if kept is None:
+            return _sample(images, settings, shares, None)
+        _, drawn = _of_these(kept, images, earlier)
+        strata = images.assign(cluster=drawn.to_numpy())
+        return _with_edits(_sample(strata, settings, shares, kept), images, drawn)
 
     def counts(sample: pd.DataFrame) -> dict[str, Any]:
         n_clusters = sample["cluster"].nunique()
@@ -331,7 +336,12 @@ def _check_kept(given: Any, images: pd.DataFrame) -> pd.DataFrame:
     return keep
 
 
-def _holds_part(run: Path, images: pd.DataFrame, keep: pd.DataFrame | None) -> bool:
+def _holds_part(
+    run: Path,
+    images: pd.DataFrame,
+    keep: pd.DataFrame | None,
+    earlier: Sequence[pd.Series[Any]],
+) -> bool:
     """Whether the sample in a run folder stays drawn if these images are kept."""
     stored = read_sample(run)
     if keep is not None:
@@ -344,44 +354,83 @@ def _holds_part(run: Path, images: pd.DataFrame, keep: pd.DataFrame | None) -> b
             )
         return True
     try:
-        _of_these(stored, images)
+        _of_these(stored, images, earlier)
     except ImagestrataError:
         return False
     return True
 
 
-def _is_of(keep: pd.DataFrame, images: pd.DataFrame) -> bool:
-    """Whether the strata of a checked sample are these clusters, not those before edits."""
-    now = images.set_index(images["image_id"].astype(str))["cluster"].reindex(keep["image_id"])
-    sizes = keep["cluster"].map(images["cluster"].value_counts())
-    whole = keep.drop_duplicates(["cluster", "wave"]).groupby("cluster")["N_h"].sum()
-    same = now.astype(str).to_numpy() == keep["cluster"].astype(str).to_numpy()
-    return bool(same.all() and (keep["cluster"].map(whole) <= sizes).all())
+def follow(given: Any, clustering: Clustering) -> pd.DataFrame:
+    """A sample with the clusters after edits, and the weights that represent them.
+
+    Raises
+    ------
+    ImagestrataError
+        If its strata do not represent these clusters.
+    """
+    images = _check_images(clustering, "n_copies")
+    keep, drawn = _of_these(given, images, _earlier(clustering))
+    if "stratum" not in keep:
+        keep["stratum"] = "w" + keep["wave"].astype(str) + "c" + keep["cluster"].astype(str)
+    sample = _with_edits(keep, images, drawn)
+    represented = sample.groupby("cluster")["weight_corpus"].sum().round().astype("int64")
+    sizes = images["cluster"].value_counts().reindex(represented.index)
+    if (lacking := sizes - represented).any():
+        number = lacking.index[lacking != 0][0]
+        raise ImagestrataError(
+            f"The sample represents {represented[number]:,} of "
+            f"{plural(sizes[number], 'image')} in cluster {number}: others joined it since.",
+            f"Draw images from these with {verb('sample_images', keep=Name('sample'))}.",
+        )
+    return sample
 
 
-def _of_these(given: Any, images: pd.DataFrame) -> pd.DataFrame:
-    """Check a sample of these images; one from before the edits has the clusters of its draw."""
+def _earlier(clustering: Any) -> list[pd.Series[Any]]:
+    """The clusters of the images before edits, the latest first; none if there are no edits."""
+    images, edits = getattr(clustering, "images", clustering), getattr(clustering, "edits", None)
     if "cluster_found" not in images:
-        return _check_kept(given, images)
+        return []
+    if edits is not None:
+        found = stages(images, edits)
+        if found[0].equals(images["cluster"].astype("int64")):
+            return found[1:]
+    return [images["cluster_found"]]
+
+
+def _of_these(
+    given: Any, images: pd.DataFrame, earlier: Sequence[pd.Series[Any]]
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Check a sample of these images, and find the clusters from which it was drawn.
+
+    Returns
+    -------
+    DataFrame
+        The sample with the clusters of its draw.
+    Series
+        These clusters of all images.
+    """
     try:
-        return _check_kept(given, images)
+        return _check_kept(given, images), images["cluster"]
     except ImagestrataError as error:
-        found = images.set_index(images["image_id"].astype(str))["cluster_found"]
+        ids = images["image_id"].astype(str)
         known = isinstance(given, pd.DataFrame) and "image_id" in given
-        if not known or not given["image_id"].astype(str).isin(found.index).all():
+        if not known or not given["image_id"].astype(str).isin(ids).all():
             raise
-        drawn = given.assign(cluster=given["image_id"].astype(str).map(found))
-        try:
-            keep = _check_kept(drawn, images.assign(cluster=images["cluster_found"]))
-        except ImagestrataError:
-            raise error from None
-    _check_nested(keep, images)
-    return keep
+        for clusters in earlier:
+            then = clusters.set_axis(ids)
+            drawn = given.assign(cluster=given["image_id"].astype(str).map(then))
+            try:
+                keep = _check_kept(drawn, images.assign(cluster=clusters.to_numpy()))
+            except ImagestrataError:
+                continue
+            _check_nested(keep, images, clusters)
+            return keep, clusters
+        raise error from None
 
 
-def _check_nested(keep: pd.DataFrame, images: pd.DataFrame) -> None:
+def _check_nested(keep: pd.DataFrame, images: pd.DataFrame, clusters: pd.Series[Any]) -> None:
     """Refuse a sample from before edits that divided its strata, or joined others to them."""
-    pairs = images[["cluster_found", "cluster"]].drop_duplicates()
+    pairs = images[["cluster"]].assign(cluster_found=clusters.to_numpy()).drop_duplicates()
     drawn = pairs["cluster_found"].isin(keep["cluster"])
     divided = pairs[drawn & pairs["cluster_found"].duplicated(keep=False)]
     covered = pairs[pairs["cluster"].isin(pairs["cluster"][drawn]) & ~drawn]
@@ -403,15 +452,22 @@ def _check_nested(keep: pd.DataFrame, images: pd.DataFrame) -> None:
     )
 
 
-def _with_edits(sample: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """A sample that was drawn before the edits, with the clusters after them.
+def _with_edits(sample: pd.DataFrame, images: pd.DataFrame, drawn: pd.Series[Any]) -> pd.DataFrame:
+    """A sample that was drawn before the edits, with the clusters after them and their names.
 
     Strata, and the probabilities in them, are those of the draw. ``weight_cluster`` divides the
     corpus weight by the size of the edited cluster.
     """
-    now = images.set_index("image_id")["cluster"]
+    of_image = images.set_index(images["image_id"].astype(str))
+    for name in ["cluster", *names_in(images)]:
+        values = of_image[name].reindex(sample["image_id"]).array
+        if name in sample:
+            sample = sample.assign(**{name: values})
+        else:
+            sample.insert([*sample].index("cluster") + 1, name, values)
+    if drawn.equals(images["cluster"]):
+        return sample
     sizes = images["cluster"].value_counts()
-    sample = sample.assign(cluster=sample["image_id"].map(now).to_numpy())
     sample["weight_cluster"] = sample["weight_corpus"] / sample["cluster"].map(sizes)
     last = sample["cluster"] == -1
     order = ["_last", "cluster", "wave", "stratum", "image_id"]
@@ -659,6 +715,7 @@ def _draw(images: pd.DataFrame, strata: pd.DataFrame, shares: str, seed: int) ->
     sample["weight_corpus"] = sample["N_h"] / sample["n_h"]
     sample["weight_cluster"] = sample["of_cluster"] / sample["n_h"]
     sample["weight_share"] = sample["weight_corpus"] * pd.to_numeric(sample[shares])
-    ahead = [name for name in ("image_id", "path", "file", "cluster") if name in sample] + _OURS
+    known = ("image_id", "path", "file", "cluster", *names_in(sample))
+    ahead = [name for name in known if name in sample] + _OURS
     rest = [name for name in sample if name not in (*ahead, "of_cluster", "_last")]
     return sample[ahead + rest]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..clustering.base import centroids, memberships, second_numbers
 from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..clustering.ledger import ledger
+from ..clustering.named import names_in
 from ..clustering.silhouette import pick_measure, silhouettes
 from ..clustering.vectors import as_vectors
 from ..corpus.pictures import is_content_hash
@@ -83,12 +84,12 @@ _CLUSTERED = (
     "second_cluster", "margin", "added", "wave",
 )  # fmt: skip
 _SAMPLED = (
-    "image_id", "cluster", "stratum", "wave", "draw", "N_h", "n_h", "inclusion_probability",
+    "image_id", "cluster", "cluster_name", "stratum", "wave", "draw", "N_h", "n_h", "inclusion_probability",
     "weight_corpus", "weight_cluster", "weight_share",
 )  # fmt: skip
 _RATED = (
-    *("respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating"),
-    *("stratum", *_SAMPLED[5:]),
+    *("respondent_id", "group", "image_id", "cluster", "cluster_name", "item", "dimension"),
+    *("rating", "stratum", *_SAMPLED[6:]),
 )
 _PAIRED = ("pair_id", "image_a", "image_b", "stratum", "N_h", "probability")
 
@@ -790,7 +791,8 @@ def _shared_clustering(
     if "cluster" not in steps:
         return None
     clustering = Clustering.load(source)
-    images = _without_paths(_only(clustering.images, _CLUSTERED, columns), codes)
+    ours = [*_CLUSTERED, *names_in(clustering.clusters)]
+    images = _without_paths(_only(clustering.images, ours, columns), codes)
     images = images.sort_values("image_id", kind="stable", ignore_index=True)
     settings = {
         key: _settled(value) for key, value in clustering.settings.items() if key != "encoder"

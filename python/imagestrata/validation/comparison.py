@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..clustering.named import names_of
 from ..errors import ImagestrataError, plural
 from ..shown import Part, Shown
 from ..validate import check_choice, check_residual
@@ -32,7 +33,8 @@ class Comparison(Shown):
         pair of clusters that share an image: ``a``, ``b``, ``cluster_a``,
         ``cluster_b``, ``n`` images, ``share_a`` and ``share_b`` (``n`` as a share of
         either cluster). The largest clusters come first, the residual (-1) last, as one
-        cluster. Clusters are numbers, or all text if one clustering has text.
+        cluster. Clusters are numbers, or all text if one clustering has text. If a clustering
+        has names, also ``cluster_name_a`` and ``cluster_name_b``.
     summary : DataFrame
         One row per clustering: ``clustering`` (its name), ``n_images``,
         ``n_left_out`` (images that another clustering lacks), ``n_clusters``,
@@ -136,11 +138,10 @@ def compare_clusterings(
         for name, one in labels.items()
     ]
     couples = list(combinations(labels, 2))
+    flows = pd.concat([_flows(a, b, labels) for a, b in couples], ignore_index=True)
     return Comparison(
         pairs=pd.DataFrame([_agreement(a, b, labels, residual) for a, b in couples]),
-        flows=_as_one_kind(
-            pd.concat([_flows(a, b, labels) for a, b in couples], ignore_index=True)
-        ),
+        flows=_with_names(_as_one_kind(flows), clusterings),
         summary=pd.DataFrame(summary),
         settings={"residual": residual, "images": images},
     )
@@ -262,6 +263,24 @@ def _flows(a: str, b: str, labels: Mapping[str, pd.Series[Any]]) -> pd.DataFrame
     order = ["_last_a", "_size_a", "cluster_a", "_n", "_last_b", "_size_b", "cluster_b"]
     flows = flows.sort_values(order, ignore_index=True).assign(a=a, b=b)
     return flows[["a", "b", "cluster_a", "cluster_b", "n", "share_a", "share_b"]]
+
+
+def _with_names(flows: pd.DataFrame, clusterings: Mapping[str, Any]) -> pd.DataFrame:
+    """The flows with the names of clusters, if any of the clusterings has names."""
+    tables = {name: getattr(given, "images", given) for name, given in clusterings.items()}
+    named = {
+        name: {str(one).removesuffix(".0"): text for one, text in names_of(images).items()}
+        for name, images in tables.items()
+        if isinstance(images, pd.DataFrame)
+    }
+    if not any(named.values()):
+        return flows
+    for side in ("b", "a"):
+        which = zip(flows[side], flows[f"cluster_{side}"].astype(str), strict=True)
+        texts = [named.get(name, {}).get(number) for name, number in which]
+        column = pd.Series(texts, flows.index, dtype="str")
+        flows.insert([*flows].index("cluster_b") + 1, f"cluster_name_{side}", column)
+    return flows
 
 
 def _as_one_kind(flows: pd.DataFrame) -> pd.DataFrame:

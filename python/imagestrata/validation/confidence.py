@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.named import with_names
 from ..errors import ImagestrataError
 from ..validate import check_bool, check_float
 from ..verbs import public
@@ -51,6 +52,9 @@ def cluster_confidence(
     The probability measures, as a share, how close an image is to the densest part of its
     cluster: the images in the densest part of every cluster have 1, whatever its density.
 
+    After edits, the probability of an image is still that in the cluster in which it was found;
+    noise that was moved to a cluster does not count.
+
     Table A2 of the study gives the share of points above the threshold and the "average
     high confidence point probability across clusters": mean_confident_clusters if every
     cluster has equal weight, mean_confident if every image has. mean_probability is lower
@@ -80,11 +84,14 @@ def cluster_confidence(
         raise ImagestrataError("The clustering has no cluster: all images are noise.")
     images = clustering.images
     found = images[(images["cluster"] > 0) & ~images["assigned"] & images["probability"].notna()]
+    if "cluster_found" in found:  # noise that an edit moved to a cluster
+        found = found[found["cluster_found"] > 0]
     confident = found["probability"] > threshold
     found = found.assign(confident=confident, above=found["probability"].where(confident))
     by = _confidence(found.groupby("cluster")).reset_index()
     if by_cluster:
-        return clustering.clusters[["cluster", "size"]].merge(by, on="cluster")
+        table = clustering.clusters[["cluster", "size"]].merge(by, on="cluster")
+        return with_names(table, clustering.clusters)
     line = _confidence(found.groupby(lambda _: 0)).reset_index(drop=True)
     line.insert(0, "n_images", len(images))
     line.insert(1, "n_clusters", len(clustering.clusters))

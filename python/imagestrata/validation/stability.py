@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..clustering.base import ClusterEstimator
 from ..clustering.cluster import METHODS, make_estimator
 from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.named import with_names
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings
 from ..errors import ImagestrataError, plural
@@ -154,7 +155,7 @@ def cluster_stability(
     clusters = _clusters(labels, table["kind"], np.array(overlaps))
     numbers = clustering.clusters["cluster"].to_numpy()
     clusters["cluster"] = numbers[clusters["cluster"]]
-    return Stability(clusters, table)
+    return Stability(with_names(clusters, clustering.clusters), table)
 
 
 def best_jaccards(
