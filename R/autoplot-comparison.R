@@ -83,6 +83,7 @@ texts_of_flows <- function(flows, clusterings, labels, call = rlang::caller_env(
 
 # Names of rows or columns, among which "others" and "residual" may be.
 label_flows <- function(names, texts) {
+  texts <- texts %||% character()
   names[names == "residual" & "-1" %in% names(texts)] <- "-1"
   make.unique(label_clusters(names, texts, 30), " ")
 }
@@ -119,9 +120,10 @@ shown_clusters <- function(clusters, n, n_clusters) {
   factor(text, intersect(c(large, "others", "residual"), text))
 }
 
-plot_shares <- function(flows, clusterings, n_clusters, texts) {
+plot_shares <- function(flows, clusterings, n_clusters, texts = list()) {
   counts <- count_flows(flows, clusterings[1], clusterings[2], n_clusters)
-  dimnames(counts) <- Map(label_flows, dimnames(counts), texts[clusterings])
+  dimnames(counts) <- Map(\(names, one) label_flows(names, texts[[one]]),
+                          dimnames(counts), clusterings)
   sizes <- rowSums(counts)
   rows <- paste0(rownames(counts), "  (", format(sizes, big.mark = ",", trim = TRUE), ")")
   cells <- tibble::tibble(
@@ -155,7 +157,7 @@ flow_bar <- 0.1
 flow_gap <- 0.006
 flow_lowest <- 0.016
 
-plot_flows <- function(flows, clusterings, n_clusters, texts) {
+plot_flows <- function(flows, clusterings, n_clusters, texts = list()) {
   steps <- seq_len(length(clusterings) - 1)
   tables <- lapply(steps, \(i) {
     count_flows(flows, clusterings[i], clusterings[i + 1], n_clusters)
@@ -173,10 +175,10 @@ plot_flows <- function(flows, clusterings, n_clusters, texts) {
   }
   last <- length(clusterings)
   bars[[last]] <- flow_bars(last, colSums(counts), fills)
-  bars <- Map(\(bar, text) {
-    bar$name <- label_flows(bar$name, text)
+  bars <- Map(\(bar, one) {
+    bar$name <- label_flows(bar$name, texts[[one]])
     bar
-  }, bars, texts[clusterings])
+  }, bars, clusterings)
   draw_flows(dplyr::bind_rows(bars), dplyr::bind_rows(ribbons), clusterings)
 }
 

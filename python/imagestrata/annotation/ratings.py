@@ -88,8 +88,9 @@ def read_ratings(
     -------
     DataFrame
         One row per rating: ``respondent_id``, ``group`` (if known; with the categories of a
-        given table), ``image_id``, ``cluster`` and its names, ``item`` and ``dimension`` (categories in the
-        order of ``items``), ``rating``, the weights of the sample, and further ``columns``.
+        given table), ``image_id``, ``cluster`` and its names, ``item`` and ``dimension``
+        (categories in the order of ``items``), ``rating``, the weights of the sample, and
+        further ``columns``.
 
     Raises
     ------

@@ -185,11 +185,17 @@ def make_gallery(
 ) -> Path:
     """Write the gallery, a montage, the figures of the iterations and, if asked for, a map."""
     points = None
+    about = settings("plot_montage")
+    if isinstance(about.get("labels"), str):
+        about["labels"] = read_csv(Path(about["labels"]))
     if map is not None:
         points = imagestrata.map_images(embedded(run_folder), map, **settings("map_images"))
-        imagestrata.plot_map(clustering, points, run_folder / "map.png", keywords=keywords)
+        imagestrata.plot_map(
+            clustering, points, run_folder / "map.png", keywords=keywords,
+            labels=about.get("labels"),
+        )  # fmt: skip
     montage = run_folder / "montage.png"
-    imagestrata.plot_montage(clustering, montage, keywords=keywords, **settings("plot_montage"))
+    imagestrata.plot_montage(clustering, montage, keywords=keywords, **about)
     if len(clustering.trace) > 1:
         imagestrata.plot_trace(clustering, run_folder / "trace.png")
     if len(clustering.searches):

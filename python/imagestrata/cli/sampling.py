@@ -39,10 +39,12 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     from ..annotation.exporters import EXPORTERS
     from ..annotation.key import read_key
     from ..annotation.packets import check_items
+    from ..clustering.named import with_names
     from ..validate import check_choice
 
     run_folder = placed(run_folder, name)
-    drawn = required_sample(run_folder)
+    # Clusters may have got names since.
+    drawn = with_names(required_sample(run_folder), load_clustering(run_folder).clusters)
     export = settings("export_packets")
     # Check the export before packets are written.
     to = check_choice("to", export.get("to", "page"), EXPORTERS)

@@ -157,6 +157,8 @@ HELP = {
     "fine_tune.step_size": "The number of epochs after which the learning rate falls.",
     "group_clusters.n": "The number of themes; by default a rule decides.",
     "plot_montage.clusters": "A cluster in the montage; by default the largest ones.",
+    "plot_montage.labels": "A CSV file with the columns cluster and cluster_name, for the montage "
+    "and the map; by default the names of edits.",
     "plot_montage.n_clusters": "The number of clusters in the montage.",
     "plot_montage.n_images": "The number of images of each cluster in the montage.",
     "plot_montage.order": "The images in the montage: typical, atypical, doubtful or random.",

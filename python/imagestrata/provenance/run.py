@@ -283,6 +283,21 @@ def part_of(
     return held if is_part(check_path("out", out)) else given
 
 
+def _refuse_unedited(folder: Path, name: str, entry: Mapping[str, Any]) -> None:
+    """Refuse a step that uses a result which was edited since."""
+    kind = step_kinds().get(name)
+    for base, used in entry.get("made_from", {}).items():
+        edited = editing_of(folder, base)
+        if kind is None or kind.edits == base or edited is None or edited["result"] == used:
+            continue
+        raise ImagestrataError(
+            f"In {quote(folder)} the step {quote(name)} uses the result of the step {quote(base)} "
+            "before it was edited.",
+            f"Run {verb(kind.verb)} again with the same settings and the edited result: it keeps "
+            "what it can.",
+        )
+
+
 def check_base(folder: Path, base: str, given: str, name: str) -> None:
     """Refuse a result of the step ``base`` other than the one in the folder.
 
@@ -310,6 +325,7 @@ def check_base(folder: Path, base: str, given: str, name: str) -> None:
             f"Read the edited result from the folder, or choose another {arg('out')}.",
         )
     if given in results_of(held):
+        _refuse_unedited(folder, base, held)
         return
     if not held["finished"]:
         raise ImagestrataError(

@@ -108,11 +108,12 @@ def sample_images(
         One row per sampled image, by cluster: ``image_id``, ``path``,
         ``cluster`` (and its names, if it has any); ``stratum``, the images among which it was
         drawn: those of a cluster in a ``wave`` (always 1 if no images joined the clusters
-        later); ``draw``, the number of the call that drew the image (1, and 2, 3, ... with ``keep``); stratum size ``N_h`` and sample
-        size ``n_h``; ``inclusion_probability`` = n_h / N_h; ``weight_corpus`` = N_h / n_h
-        (every image of the corpus has equal weight); ``weight_cluster`` = weight_corpus divided
-        by the size of the cluster, which is 1 / n_h if a cluster is one stratum (every cluster,
-        and the residual, has equal weight); ``weight_share`` = weight_corpus times the image's
+        later); ``draw``, the number of the call that drew the image (1, and 2, 3, ... with
+        ``keep``); stratum size ``N_h`` and sample size ``n_h``; ``inclusion_probability`` =
+        n_h / N_h; ``weight_corpus`` = N_h / n_h (every image of the corpus has equal weight);
+        ``weight_cluster`` = weight_corpus divided by the size of the cluster, which is 1 / n_h if a
+        cluster is one stratum (every cluster, and the residual, has equal weight);
+        ``weight_share`` = weight_corpus times the image's
         shares; then the further columns of the images.
 
     Raises

@@ -84,8 +84,8 @@ _CLUSTERED = (
     "second_cluster", "margin", "added", "wave",
 )  # fmt: skip
 _SAMPLED = (
-    "image_id", "cluster", "cluster_name", "stratum", "wave", "draw", "N_h", "n_h", "inclusion_probability",
-    "weight_corpus", "weight_cluster", "weight_share",
+    "image_id", "cluster", "cluster_name", "stratum", "wave", "draw", "N_h", "n_h",
+    "inclusion_probability", "weight_corpus", "weight_cluster", "weight_share",
 )  # fmt: skip
 _RATED = (
     *("respondent_id", "group", "image_id", "cluster", "cluster_name", "item", "dimension"),
