@@ -14,7 +14,7 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' plot_themes(group_clusters(demo_topics(), n = 3))
-plot_themes <- function(clustering, out = NULL, n_images = 4, ...) {
+plot_themes <- function(clustering, out = NULL, n_images = 4, labels = NULL, ...) {
   check_dots(...)
-  draw_picture("plot_themes", check_arguments())
+  draw_picture("plot_themes", check_arguments(labels = send_cluster_labels(labels, clustering)))
 }

@@ -585,6 +585,8 @@ class TestFigure:
     def test_labels(self):
         topics = group_clusters(edit_clusters(in_plane(), names={1: "Dogs"}), 2)
         assert {"Dogs", "Cluster 2"} <= {*self.texts(plot_themes(topics, n_images=0))}
+        given = plot_themes(topics, n_images=0, labels={2: "Birds"})
+        assert {"Dogs", "Birds"} <= {*self.texts(given)}
 
     def test_refused(self, tmp_path):
         with pytest.raises(ImagestrataError, match="were not grouped"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, rank_images
+from ..clustering.named import cluster_labels
 from ..clustering.themes import cut_tree, has_themes, names_of, pairs_of
 from ..corpus.pictures import make_all
 from ..corpus.small import warn_of_small
@@ -48,6 +49,7 @@ def plot_themes(
     out: str | os.PathLike[str] | None = None,
     *,
     n_images: int = 4,
+    labels: Mapping[int, str] | pd.DataFrame | None = None,
 ) -> Figure:
     """Draw the tree over the clusters, with typical images, coloured by theme.
 
@@ -59,6 +61,8 @@ def plot_themes(
         File for the figure, with a name that ends in .png, .pdf or .svg.
     n_images : int, default 4
         Number of images per cluster, cropped to squares, the highest silhouette first; 0 for none.
+    labels : dict of int to str or DataFrame, optional
+        Texts for clusters, as in :func:`plot_montage`.
 
     Returns
     -------
@@ -91,7 +95,8 @@ def plot_themes(
             f"A figure has room for {_MOST:,} clusters, not {len(numbers):,}.",
         )
     check_same_run(clustering.images, out, "themes")
-    texts = _names(clustering.clusters)
+    given = cluster_labels(clustering, labels)
+    texts = {number: given.get(number, f"Cluster {number}") for number in numbers}
     rows = _rows(clustering, cut_tree(clustering.tree, numbers, 1)[0])
     shown = rank_images(clustering.images, rows.clusters).groupby("cluster").head(n_images)
     width = _WIDTH + (n_images - 4) * rows.height
@@ -107,16 +112,6 @@ def plot_themes(
         _write_names(axes, clustering, rows, texts, _PICTURES + n_images * rows.height)
         _write_themes(axes, names_of(clustering), rows, width - _THEMES - 0.2)
     return drawn
-
-
-def _names(clusters: pd.DataFrame) -> dict[int, str]:
-    """The name or number of each cluster."""
-    numbers = clusters["cluster"].astype(int).tolist()
-    names = clusters["cluster_name"] if "cluster_name" in clusters else [None] * len(clusters)
-    return {
-        number: str(name) if isinstance(name, str) else f"Cluster {number}"
-        for number, name in zip(numbers, names, strict=True)
-    }
 
 
 @dataclass(frozen=True)
