@@ -26,9 +26,12 @@ from imagestrata import (
     image_gallery,
     sample_images,
 )
+from imagestrata.explore import gallery as gallery_module
 from imagestrata.explore.similar import near_clusters, nearest_images
 from imagestrata.page import write_page
 from imagestrata.rows import Rows
+from imagestrata.sampling.sample import read_sample
+from test_gallery import data_of
 
 # Cluster 1 has a to e, cluster 2 f to h, cluster 3 i and j, cluster 4 k and l; m is the residual.
 LETTERS = "abcdefghijklm"
@@ -471,8 +474,6 @@ def some_steps(rng: random.Random) -> list[Any]:
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore:Clusters .* have the same name")
 def test_any_sequence_of_edits_means_the_same_in_the_browser(clustering, tmp_path, visit):
-    from test_gallery import data_of
-
     gallery = build(clustering, tmp_path / "run")
     content = data_of(gallery)
     visit.goto(gallery.as_uri())
@@ -537,6 +538,7 @@ def test_a_run_is_edited_and_the_page_goes_on(tmp_path, visit):
     )
     expect(editor.card(1).locator("h2")).to_have_text("A")
     expect(visit.get_by_role("button", name="Edits", exact=True)).to_be_visible()
+    assert len(data_of(editor.gallery)["sampled"]) == len(read_sample(out)) == 12
     editor.press("e")
     expect(visit.locator("#earlier summary")).to_have_text(
         "2 earlier edits, part of these clusters"
@@ -805,8 +807,6 @@ def test_without_vectors_the_page_says_why(tmp_path, visit):
 
 
 def test_the_page_is_written_again_once_there_are_vectors(tmp_path):
-    from test_gallery import data_of
-
     clustering = clustered(tmp_path)
     page = build(replace(clustering, source=None), tmp_path / "run")
     assert data_of(page)["neighbours"] is None
@@ -816,6 +816,25 @@ def test_the_page_is_written_again_once_there_are_vectors(tmp_path):
     build(clustering, tmp_path / "run")
     build(replace(clustering, source=None), tmp_path / "run")
     assert page.stat().st_mtime_ns == written
+
+
+@pytest.mark.browser
+def test_edits_of_clusters_apply_to_images_that_are_not_shown(
+    clustering, tmp_path, visit, monkeypatch
+):
+    from playwright.sync_api import expect
+
+    monkeypatch.setattr(gallery_module, "MOST_SHOWN", 6)
+    editor = Editor(visit, build(clustering, tmp_path / "run"))
+    assert len(data_of(editor.gallery)["images"]["id"]) == 6
+    editor.go_to(2)
+    editor.press("m", "Enter")  # with cluster 3
+    expect(editor.card(2).locator("dd").first).to_have_text("5")
+    expect(editor.card(2).locator(".more")).to_have_text(re.compile("See . of 5"))
+    editor.go_to(1)
+    editor.press("d")
+    expect(editor.card(-1).locator("dd").first).to_have_text("6")
+    assert groups(applied(clustering, editor)) == {-1: "abcdem", 2: "fghij", 4: "kl"}
 
 
 # ---- proposed names ----
