@@ -57,7 +57,9 @@ def edit(
         "n_edits": len(ledger),
         "n_not_applied": int((~ledger["applied"]).sum()),
     }
-    line = f"{plural(len(ledger), 'edit')}, of which {summary['n_not_applied']} do not apply"
+    line, lost = plural(len(ledger), "edit"), summary["n_not_applied"]
+    if lost:
+        line += f", of which {lost} {'does' if lost == 1 else 'do'} not apply"
     return summary, f"{line}: {run_folder / 'edits.csv'}", cluster_line(edited)
 
 

@@ -101,7 +101,7 @@ def plot_themes(
     shown = rank_images(clustering.images, rows.clusters).groupby("cluster").head(n_images)
     width = _WIDTH + (n_images - 4) * rows.height
     with figure(width, rows.bottom + _BELOW, out, dpi=DPI) as drawn:
-        from .small import NotebookCanvas
+        from .photographs import NotebookCanvas
 
         NotebookCanvas(drawn)
         axes = drawn.add_axes((0, 0, 1, 1))
