@@ -576,7 +576,7 @@ def test_the_command(tmp_path):
     file.write_text("edit,action,clusters,name\n1,name,1,West\n2,merge,1 2,\n3,drop,9,\n")
     with pytest.warns(UserWarning, match="There is no cluster 9"):
         said = call("edit", folder, file, "--editor", "Ada")
-    assert "3 edits, of which 1 do not apply" in said
+    assert "3 edits, of which 1 does not apply" in said
     topics = Clustering.load(folder)
     assert topics.clusters["cluster"].tolist() == [1, 3, 4]
     assert topics.clusters["cluster_name"].iloc[0] == "West"
