@@ -569,6 +569,16 @@ def test_a_run_is_edited_and_the_page_goes_on(tmp_path, visit):
     call("edit", out, editor.file(), "--overwrite")
     assert Clustering.load(out).edits["name"].dropna().tolist() == ["A", "B", "C"]
     assert names(Clustering.load(out)) == {1: "C"}
+    # The strata of the sample are divided now, so that a new one must be drawn; the page marks it.
+    call("gallery", out)
+    visit.goto("about:blank")
+    visit.goto(editor.gallery.as_uri())
+    visit.locator(".card .open").first.focus()
+    editor.press("m", "Enter")
+    call("edit", out, editor.file())
+    call("gallery", out)
+    assert len(data_of(editor.gallery)["sampled"]) == 12
+    assert len(data_of(editor.gallery)["clusters"]) == 4
 
 
 @pytest.mark.browser

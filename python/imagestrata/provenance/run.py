@@ -325,7 +325,9 @@ def check_base(folder: Path, base: str, given: str, name: str) -> None:
             f"Read the edited result from the folder, or choose another {arg('out')}.",
         )
     if given in results_of(held):
-        _refuse_unedited(folder, base, held)
+        # A page that is drawn again at any time only marks images of an earlier result.
+        if kind is None or kind.product.partition("/")[0] not in kind.drawn:
+            _refuse_unedited(folder, base, held)
         return
     if not held["finished"]:
         raise ImagestrataError(
