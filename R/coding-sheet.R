@@ -36,7 +36,8 @@
 #'   in. If a file has no column `coder`, the name of the file names the coder.
 #' @param sheet The result of `coding_sheet()`, or the file `...-key.csv` beside its page.
 #'
-#' @returns `coding_sheet()`: invisibly, a tibble with one row per image: `cluster`; `certainty`,
+#' @returns `coding_sheet()`: invisibly, a tibble with one row per image: `cluster`; its names, if it
+#'   has any, which neither the page nor the CSV shows unless `columns` lists them; `certainty`,
 #'   `"most"` or `"least"`; `rank`, which starts at 1 with the most or the least certain image;
 #'   `image_id`, `path`; the measure of certainty; metadata; an empty column for each code. In the
 #'   CSV file, a quote precedes text that a spreadsheet would treat as a formula.

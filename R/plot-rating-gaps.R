@@ -21,7 +21,13 @@ plot_rating_gaps <- function(gaps, alpha = 0.05, labels = NULL, ...) {
   rows <- rows_of_measures(gaps)
   caption <- caption_of(gaps)
   panels <- c(if (length(unique(gaps$contrast)) > 1) "contrast", by_of(gaps))
-  gaps <- show_clusters(plain_tibble(gaps), labels)
+  of_clusters <- identical(attr(gaps, "by")[1], "cluster")
+  gaps <- plain_tibble(gaps)
+  if (of_clusters) {
+    gaps$contrast <- name_contrasts(gaps$contrast, labels)
+  } else {
+    gaps <- show_clusters(gaps, labels)
+  }
   # Panels in the order of the table, not of the alphabet.
   gaps$contrast <- factor(gaps$contrast, unique(gaps$contrast))
   gaps$y <- rows$y[match_measures(gaps, rows)]
@@ -32,6 +38,13 @@ plot_rating_gaps <- function(gaps, alpha = 0.05, labels = NULL, ...) {
     ggplot2::labs(x = gap_title(gaps), y = NULL, caption = caption) +
     panels_of(gaps, panels)
   dress_rows(plot, rows)
+}
+
+# "5 - 8" with the texts of the clusters.
+name_contrasts <- function(contrasts, labels, call = rlang::caller_env()) {
+  pairs <- strsplit(as.character(contrasts), " - ", fixed = TRUE)
+  texts <- check_labels(labels, unique(unlist(pairs)), call)
+  vapply(pairs, \(pair) paste(label_clusters(pair, texts, 30), collapse = " - "), "")
 }
 
 gap_title <- function(gaps) {

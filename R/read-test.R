@@ -2,7 +2,9 @@
 #'
 #' @param files The files that annotators downloaded from the page of [export_test()]: CSV with the
 #'   columns `set_id`, `annotator` and `judgement`; or a folder of these.
-#' @param key The result of [export_test()], or the file `...-key.csv` beside its page.
+#' @param key The result of [export_test()], or the file `...-key.csv` beside its page. If that file
+#'   is in a run folder whose clusters have changed since, a warning says that the result is about
+#'   the clusters that annotators saw.
 #' @param seed Seed of the bootstrap for the agreement.
 #' @param sep The character that separates the columns of CSV files. By default (`NULL`) it is
 #'   detected: a comma, a semicolon or a tab.

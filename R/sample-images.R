@@ -45,12 +45,19 @@
 #' anew) cannot be topped up: draw a new one, in which images that happen to be drawn again keep
 #' their ratings.
 #'
+#' **After edits.** A sample that was drawn before [edit_clusters()] merged or dropped whole clusters
+#' is kept as well (`keep`, or the sample in `out`): `stratum`, `N_h`, `n_h` and probabilities remain
+#' those of the draw, `cluster` is the edited one, and `weight_cluster` is `weight_corpus` divided by
+#' the size of the edited cluster, so that the weighted mean of each merged cluster remains unbiased.
+#' If edits divided a cluster from which images were drawn, or joined images that could not be drawn
+#' to one, the sample is refused: draw anew. [read_ratings()] joins ratings of such a sample.
+#'
 #' Images whose files are gone stay in the sample and count in `N_h`, but are not drawn any more:
 #' the others of their stratum represent them. The scan in `out` knows which these are, or a column
 #' `gone` of the images.
 #'
-#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster`; `stratum`, the
-#'   images among which it was drawn: those of a cluster in a `wave` (always 1 if no images joined
+#' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster` (and its names,
+#'   if it has any); `stratum`, the images among which it was drawn: those of a cluster in a `wave` (always 1 if no images joined
 #'   the clusters later); `draw`, the number of the call that drew the image (1, and 2, 3, ... with
 #'   `keep`); the size of the stratum `N_h` and of its sample `n_h`; `inclusion_probability` =
 #'   n_h / N_h; and three weights: `weight_corpus` gives every image of the corpus equal weight,

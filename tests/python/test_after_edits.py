@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from images import write_pictures
 from imagestrata import (
     Clustering,
     Embeddings,
@@ -15,11 +16,16 @@ from imagestrata import (
     assign_annotators,
     cluster_confidence,
     cluster_images,
+    coding_sheet,
     edit_clusters,
+    embed_images,
+    export_test,
     rating_gaps,
     rating_means,
     rating_weights,
+    read_coding,
     read_ratings,
+    read_test,
     sample_images,
 )
 from imagestrata.clustering.ledger import stages
@@ -346,3 +352,32 @@ class TestRunFolder:
         assert len(assign_annotators(followed, ["D"], 2, out=variant)) == len(sample)
         # The run around it is as it was.
         assert len(assign_annotators(sample, ["D"], 4, out=run)) == len(sample)
+
+
+def test_tests_and_codes_from_before_the_edits_say_so(tmp_path):
+    pictures, run = tmp_path / "pictures", tmp_path / "run"
+    write_pictures(pictures, 12)
+    made = embed_images(pictures, "hog", out=run, progress=False)
+    start = cluster_images(made, "kmeans", n_clusters=2, out=run, progress=False)
+    page, sheet = run / "intruders.html", run / "coding.html"
+    key = export_test(start, page, kind="intruders", n_sets=1, n_images=3, progress=False)
+    codes = coding_sheet(start, sheet, ["protest"], n=2, progress=False)
+    first = key[key["place"] == 1].astype(str)
+    answers = pd.DataFrame({"set_id": first["set_id"], "annotator": "a"})
+    answers["judgement"] = first["image_id"]
+    coded = codes.assign(protest="yes", coder="a")
+
+    def read():
+        return read_test(answers, page), read_coding(coded, sheet.with_name("coding-key.csv"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = read()
+        edit_clusters(start, names={1: "First"}, out=run)
+        read()
+    edit_clusters(Clustering.load(run), made, merge=[1, 2], out=run)
+    with pytest.warns(UserWarning, match="in other clusters of") as said:
+        after = read()
+    assert len(said) == 2
+    pd.testing.assert_frame_equal(after[0].clusters, before[0].clusters)
+    pd.testing.assert_frame_equal(after[1], before[1])

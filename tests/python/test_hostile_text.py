@@ -27,6 +27,7 @@ from imagestrata import (
     ImagestrataError,
     assign_annotators,
     coding_sheet,
+    edit_clusters,
     export_packets,
     export_pairs,
     export_test,
@@ -134,6 +135,10 @@ def test_numbers_stay_numbers(tmp_path):
 def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     """Every CSV file that this package writes of these images."""
     rng = np.random.default_rng(0)
+    clustering = edit_clusters(
+        clustering, names=dict(enumerate(HOSTILE[:4], 1)), note=HOSTILE[0], editor="=editor"
+    )
+    clustering.save(out / "edited")
     images = clustering.images
     embeddings = Embeddings(images.drop(columns="cluster"), rng.normal(size=(32, 8)), {"width": 8})
     drawn = sample_images(clustering, 3, out=out)

@@ -102,6 +102,11 @@ test_that("plots of ratings show names", {
   expect_equal(strips(plot), wanted[c(3, 1, 2)])
   expect_equal(strips(plot_rating_gaps(both)), paste("cluster:", c(2, 5, 8)))
   expect_error(plot_rating_means(few_means(), labels = labels), "only with")
+  pairs <- quietly(rating_gaps(dplyr::filter(simulated_ratings, cluster %in% c(5, 8)), by = cluster))
+  expect_equal(levels(plot_rating_gaps(pairs)$data$contrast), "5 - 8")
+  shown <- plot_rating_gaps(pairs, labels = labels)
+  expect_equal(levels(shown$data$contrast), "Protest marches - \u00c9lections")
+  expect_equal(shown$labels$x, "Gap: Protest marches - \u00c9lections")
 })
 
 test_that("names in ratings travel to means, gaps and weights, and to their plots", {

@@ -31,7 +31,7 @@ from .agreement import agreement
 from .answers import Asked, answered, check_known, once, read_tables
 from .export import export
 from .form import Form, Pictures
-from .key import read_key
+from .key import read_key, warn_of_edits
 
 _ASKED = Asked("set_id", "set", said="answer")
 #: By kind: default number of sets per cluster, default, smallest and largest number of images in
@@ -305,7 +305,8 @@ def read_test(
     Warns
     -----
     UserWarning
-        If some sets have no answer.
+        If some sets have no answer, or if ``key`` is a file in a run folder whose clusters have
+        changed since: the result is about the clusters that annotators saw.
 
     Notes
     -----
@@ -328,6 +329,7 @@ def read_test(
     table = read_key(
         key, ["set_id", "cluster", "image_id"], "key", "export_test", texts=["description"]
     )
+    warn_of_edits(key, table)
     kind = next((kind for kind, name in _TOLD_BY.items() if name in table), None)
     if kind is None:
         raise ImagestrataError(

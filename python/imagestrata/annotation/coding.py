@@ -27,7 +27,7 @@ from ..wording import arg, quote, verb
 from .answers import Asked, answered, check_known, need_columns, once, read_tables
 from .export import check_file, export
 from .form import Form, Pictures
-from .key import read_key
+from .key import read_key, warn_of_edits
 
 QUESTION = "What does each image show?"
 
@@ -224,7 +224,8 @@ def read_coding(
     Warns
     -----
     UserWarning
-        If some images have no code.
+        If some images have no code, or if ``sheet`` is a file in a run folder whose clusters have
+        changed since: the codes are about the clusters that coders saw.
 
     Examples
     --------
@@ -239,6 +240,7 @@ def read_coding(
         )
     """
     table = read_key(sheet, _KEYS, "sheet", "coding_sheet")
+    warn_of_edits(sheet, table)
     named = _codes_of(table, codes)
     keys = ["cluster", *names_in(table), *_KEYS[1:]]
     known = table[keys].astype({"cluster": int, "rank": int})

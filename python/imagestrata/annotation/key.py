@@ -13,7 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..clustering.clustering import Clustering
+from ..errors import ImagestrataError, plural, warn
+from ..provenance import run_of
 from ..tables import check_table, read_typed
 from ..validate import check_path
 from ..wording import quote
@@ -51,3 +53,25 @@ def read_key(
             file = key_file(file)
         given = read_typed(file, columns, texts=texts)
     return check_table(name, given, columns, maker)
+
+
+def warn_of_edits(given: Any, key: pd.DataFrame) -> None:
+    """Warn if images of an export are in other clusters of its run folder now."""
+    run = run_of(check_path("key", given)) if isinstance(given, str | os.PathLike) else None
+    if run is None:
+        return
+    try:
+        images = Clustering.load(run).images
+    except ImagestrataError:  # without clusters, or while they are being made
+        return
+    shown = key.drop_duplicates("image_id")
+    now = images.set_index(images["image_id"].astype(str))["cluster"]
+    now = now.reindex(shown["image_id"].astype(str))
+    then = shown["image_cluster" if "image_cluster" in shown else "cluster"]
+    n = int((now.astype(str).to_numpy() != then.astype(str).to_numpy()).sum())
+    if n:
+        warn(
+            f"{n:,} of {plural(len(shown), 'image')} of {quote(given)} are in other clusters of "
+            f"{quote(run)} now than when annotators saw them: the result is about the clusters of "
+            "that time."
+        )

@@ -64,7 +64,8 @@ def assign_annotators(
         stream.
     keep : DataFrame, optional
         All packets so far, if the sample was topped up since. They stay, and further packets are
-        made for the images that are in none of them.
+        made for the images that are in none of them. If clusters were edited since, all packets
+        get the clusters of the sample.
     out : path, optional
         Run folder in which ``packets.csv`` is written. If it contains packets with the same
         settings, and the sample was topped up since, those packets are kept.
