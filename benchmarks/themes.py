@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,16 @@ def main() -> None:
     truth = labels.loc[embeddings.images["image_id"]].to_numpy()
     rows, numbers = [], []
     for seed in range(n_seeds):
-        for name, clustering, rows_of in clusterings(embeddings, truth, seed):
+        vectors, found = clusterings(embeddings, truth, seed)
+        unit = as_rows(vectors.matrix, "l2")
+        spaces = {
+            "directions from the mean image": unit[:],
+            "after the neighbourhood step": neighborhood_rows(unit)[:],
+            "after its shorter walk": neighborhood_rows(unit, short=True)[:],
+        }
+        for name, clustering in found.items():
             categories = categories_of(clustering, truth, embeddings)
-            for distance, apart in compared(clustering, rows_of).items():
+            for distance, apart in compared(clustering, spaces).items():
                 for method in LINKAGES:
                     measured = measure(apart, method, categories)
                     key = {"clusters": name, "distance": distance, "linkage": method}
@@ -96,8 +104,8 @@ def main() -> None:
 
 def clusterings(
     embeddings: Embeddings, truth: Any, seed: int
-) -> list[tuple[str, Clustering, Embeddings]]:
-    """Clusterings of a part of the photographs, and the vectors of that part."""
+) -> tuple[Embeddings, dict[str, Clustering]]:
+    """The vectors of a part of the photographs, and clusterings of these."""
     rng = np.random.default_rng(seed)
     known = np.array(sorted(CATEGORY))
     drawn = rng.choice(known, int(0.85 * len(known)), replace=False)
@@ -105,10 +113,10 @@ def clusterings(
     part = np.sort(rng.choice(part, int(0.7 * len(part)), replace=False))
     images = embeddings.images.iloc[part].reset_index(drop=True)
     vectors = Embeddings(images, embeddings.matrix[part], embeddings.encoder)
-    found = [("true classes", Clustering.from_labels(vectors, truth[part]), vectors)]
+    found = {"true classes": Clustering.from_labels(vectors, truth[part])}
     for name, given in CLUSTERINGS.items():
-        found.append((name, cluster_images(vectors, seed=seed, progress=False, **given), vectors))
-    return found
+        found[name] = cluster_images(vectors, seed=seed, progress=False, **given)
+    return vectors, found
 
 
 def categories_of(clustering: Clustering, truth: Any, embeddings: Embeddings) -> Any:
@@ -121,10 +129,8 @@ def categories_of(clustering: Clustering, truth: Any, embeddings: Embeddings) ->
     )
 
 
-def compared(clustering: Clustering, vectors: Embeddings) -> dict[str, Any]:
+def compared(clustering: Clustering, spaces: Mapping[str, Any]) -> dict[str, Any]:
     """Distances between clusters by their names."""
-    unit = as_rows(vectors.matrix, "l2")
-    moved = {short: neighborhood_rows(unit, short=short)[:] for short in (False, True)}
     cluster = clustering.images["cluster"].to_numpy()
     numbers = clustering.clusters["cluster"]
 
@@ -135,9 +141,7 @@ def compared(clustering: Clustering, vectors: Embeddings) -> dict[str, Any]:
     raw = replace(clustering, settings=clustering.settings | {"encoder": {"reduced_by": "umap"}})
     return {
         "directions from the mean centroid": distances(clustering),
-        "directions from the mean image": about_images(unit[:]),
-        "after the neighbourhood step": about_images(moved[False]),
-        "after its shorter walk": about_images(moved[True]),
+        **{name: about_images(rows) for name, rows in spaces.items()},
         "Euclidean": distances(raw),
     }
 
