@@ -1,9 +1,15 @@
 # The map of a clustering: the twin of the core's plot_map().
 
-plot_points <- function(object, points, keywords, texts, call = rlang::caller_env()) {
+plot_points <- function(object, points, keywords, texts, by, call = rlang::caller_env()) {
   places <- on_a_square(check_points(points, object, call))
   images <- tibble::tibble(cluster = object$cluster, x = places[, 1], y = places[, 2])
   clusters <- tidy(object)$cluster
+  if (by == "theme") {
+    themes <- themes_of(object, call)
+    images$cluster <- dplyr::coalesce(object$theme, -1L)
+    clusters <- themes$theme
+    texts <- rlang::set_names(themes$theme_name, themes$theme)
+  }
   inside <- images[images$cluster %in% clusters, ]
   middles <- function(values) {
     unname(vapply(split(values, factor(inside$cluster, clusters)), stats::median, 0))
@@ -38,7 +44,7 @@ plot_points <- function(object, points, keywords, texts, call = rlang::caller_en
     ) +
     draw_key(named) +
     ggplot2::coord_equal() +
-    ggplot2::labs(x = NULL, y = NULL, caption = map_note(object, points)) +
+    ggplot2::labs(x = NULL, y = NULL, caption = map_note(object, points, by)) +
     theme_strata() +
     ggplot2::theme(
       axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank(),
@@ -199,15 +205,25 @@ first_terms <- function(keywords, clusters, call) {
   keywords$term[match(clusters, keywords$cluster)]
 }
 
-map_note <- function(object, points) {
+themes_of <- function(object, call) {
+  attr(object, "tables")[["themes"]] %||% abort_imagestrata(
+    "The clusters were not grouped into themes.",
+    hint = "Use {.fn group_clusters} first.",
+    call = call
+  )
+}
+
+map_note <- function(object, points, by) {
   line <- glance(object)
   method <- unique(points[["method"]])
   name <- if (length(method) == 1) {
     switch(method, umap = "UMAP: ", pca = "Principal components 1 and 2: ", paste0(method, ": "))
   }
-  residual <- if (line$n_residual > 0) "; grey: in no cluster"
+  grey <- if (by == "theme") is.na(object$theme) else object$cluster < 0
   paste0(
-    name, count_of(line$n_images, "image"), ", ", count_of(line$n_clusters, "cluster"), residual,
+    name, count_of(line$n_images, "image"), ", ", count_of(line$n_clusters, "cluster"),
+    if (by == "theme") paste(" in", count_of(nrow(tidy(object, "themes")), "theme")),
+    if (any(grey)) paste("; grey: in no", by),
     if (n_added(object) > 0) paste0("; ", joined_later(object))
   )
 }

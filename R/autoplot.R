@@ -16,6 +16,7 @@
 #'   is beside its number if there is room.
 #' @param labels For `"sizes"`, `"silhouettes"` and `"map"`: see [plot_montage()]. On the map, names
 #'   take the place of numbers if all of them fit; otherwise they are in a key beside it.
+#' @param by For `"map"`: colour and label clusters, or the themes of [group_clusters()].
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -32,14 +33,18 @@ autoplot.imagestrata_clustering <- function(
     points = NULL,
     keywords = NULL,
     labels = NULL,
+    by = c("cluster", "theme"),
     ...) {
   check_dots(...)
   type <- rlang::arg_match(type)
+  by <- rlang::arg_match(by)
+  check_unused(type == "map", 'type = "map"', by = if (by == "theme") by)
+  check_unused(by == "cluster", 'by = "cluster"', keywords = keywords, labels = labels)
   check_unused(type == "map", 'type = "map"', points = points, keywords = keywords)
   check_unused(!type %in% c("trace", "searches"), 'type = "sizes"', labels = labels)
   texts <- texts_of_clusters(labels, tidy(object))
   if (type == "map") {
-    return(plot_points(object, points, keywords, texts))
+    return(plot_points(object, points, keywords, texts, by))
   }
   if (type == "searches") {
     return(plot_searches(object))

@@ -5,7 +5,9 @@
 #' @param clustering A clustering, from [cluster_images()].
 #' @param out File in which the figure is also stored, in its original size: a name that ends in
 #'   `.png`, `.pdf` or `.svg`. (`ggsave()` scales it to the size of its page.)
-#' @param n_clusters Number of clusters, the largest first, if `clusters` does not name them.
+#' @param n_clusters Number of clusters, the largest first, if `clusters` does not name them. If
+#'   [group_clusters()] grouped them, they are in the order of their themes, with a heading above
+#'   the first of each.
 #' @param n_images Number of images per cluster.
 #' @param clusters Numbers of the clusters to show, in this order, in place of the largest;
 #'   -1 is the residual.

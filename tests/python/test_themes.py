@@ -24,12 +24,18 @@ from imagestrata import (
     ImagestrataError,
     cluster_images,
     cluster_keywords,
+    cluster_metadata,
     edit_clusters,
     embed_images,
+    find_images,
     group_clusters,
     image_gallery,
     methods_paragraph,
+    plot_map,
+    plot_montage,
     plot_themes,
+    rating_means,
+    read_ratings,
     sample_images,
 )
 from imagestrata.clustering.themes import THEME, cut_tree, distances, grow_tree, usual_number
@@ -587,6 +593,8 @@ class TestFigure:
         assert {"Dogs", "Cluster 2"} <= {*self.texts(plot_themes(topics, n_images=0))}
         given = plot_themes(topics, n_images=0, labels={2: "Birds"})
         assert {"Dogs", "Birds"} <= {*self.texts(given)}
+        drawn = plot_themes(topics, n_images=0, labels={1: "Puppies", 2: "Buses"})
+        assert {"Puppies", "Buses"} <= {*self.texts(drawn)}
 
     def test_refused(self, tmp_path):
         with pytest.raises(ImagestrataError, match="were not grouped"):
@@ -599,6 +607,8 @@ class TestFigure:
             plot_themes(moved)
         with pytest.raises(ImagestrataError, match="between 0 and 10"):
             plot_themes(topics, n_images=11)
+        with pytest.raises(ImagestrataError, match="does not have"):
+            plot_themes(topics, labels={9: "x"})
 
 
 @pytest.mark.parametrize(
@@ -632,6 +642,80 @@ def test_squareform_order():
     clustering = many(6)
     square = squareform(distances(clustering))
     assert square.shape == (6, 6) and np.allclose(square, square.T)
+
+
+# ---- montage and map ----
+
+
+def test_the_montage_has_headings(tmp_path):
+    paths = draw_images(tmp_path / "images", CLUSTERS)
+    made = hand_made(paths, CLUSTERS)
+    centroids = np.array([[0, 0], [9, 0], [0, 1], [9, 2]], dtype="float32")
+    topics = group_clusters(replace(made, centroids=centroids), 2, names={2: "Traffic"})
+
+    def rows(drawn) -> list[str]:
+        texts = sorted(drawn.axes[0].texts, key=lambda text: text.get_position()[1])
+        return [text.get_text() for text in texts if text.get_weight() == "bold"]
+
+    plain, themed = plot_montage(made, n_images=2), plot_montage(topics, n_images=2)
+    assert rows(plain) == ["1", "2", "3", "4"]
+    assert rows(themed) == ["Theme 1", "1", "3", "Traffic", "2", "4"]
+    pixels = [np.asarray(drawn.axes[0].images[0].get_array()) for drawn in (plain, themed)]
+    assert pixels[1].shape[0] == pixels[0].shape[0] + 2 * 72
+    # The same pictures in another order.
+    first = 40 + 160 + 8
+    np.testing.assert_array_equal(
+        pixels[0][first + 168 : first + 328], pixels[1][first + 72 : first + 232]
+    )
+    # Clusters that were asked for keep their order.
+    assert rows(plot_montage(topics, clusters=[2, 1, -1], n_images=2)) == ["2", "1", "Residual"]
+    assert rows(plot_montage(topics, n_clusters=2, n_images=2)) == ["Theme 1", "1", "Traffic", "2"]
+
+
+def test_the_map_of_themes():
+    topics = group_clusters(in_plane(), 2, names={1: "Animals"})
+    points = pd.DataFrame({"image_id": IDS, "x": range(11), "y": range(11)})
+    drawn = plot_map(topics, points, by="theme")
+    dots = drawn.axes[0].collections[0]
+    colours = {tuple(colour) for colour in dots.get_facecolor()}
+    assert len(colours) == 3  # of two themes and the residual
+    assert {"Animals", "Theme 2"} <= {text.get_text() for text in drawn.axes[0].texts}
+    said = drawn.texts[0].get_text()
+    assert said == "11 images, 4 clusters in 2 themes; grey: in no theme"
+    assert (
+        len({tuple(c) for c in plot_map(topics, points).axes[0].collections[0].get_facecolor()})
+        == 5
+    )
+    with pytest.raises(ImagestrataError, match="not grouped into themes"):
+        plot_map(in_plane(), points, by="theme")
+    with pytest.raises(ImagestrataError, match="has no effect with"):
+        plot_map(topics, points, by="theme", labels={1: "x"})
+    with pytest.raises(ImagestrataError, match="must be one of"):
+        plot_map(topics, points, by="size")
+
+
+def test_ratings_by_theme(tmp_path):
+    topics = group_clusters(many(8), 3, names={1: "First"})
+    drawn = sample_images(topics, 3, seed=1, out=tmp_path / "run")
+    rows = [
+        {"respondent_id": f"r{k}", "group": "ab"[k % 2], "image_id": one, "anger": (k + i) % 7}
+        for k in range(4)
+        for i, one in enumerate(drawn["image_id"])
+    ]
+    ratings = read_ratings(pd.DataFrame(rows), drawn, items=["anger"])
+    found = rating_means(ratings, by="theme_name").set_index("theme_name")
+    of_image = drawn.set_index("image_id")["theme_name"]
+    wanted = pd.DataFrame(rows).assign(theme=lambda t: t["image_id"].map(of_image))
+    inside = wanted[wanted["theme"] == "First"]
+    cluster = inside["image_id"].map(drawn.set_index("image_id")["cluster"])
+    mean = inside.groupby(cluster)["anger"].mean().mean()
+    items = found[found["level"] == "item"]
+    assert items.loc["First", "estimate"] == pytest.approx(mean)
+    assert len(items) == 3
+    assert {*rating_means(ratings, by=["group", "theme"])["theme"].dropna()} == {1, 2, 3}
+    counted = cluster_metadata(topics, column="theme_name")
+    assert (counted["share"] == 1).all()
+    assert {"theme", "theme_name"} <= {*find_images(topics, n=2)}
 
 
 # ---- the gallery ----

@@ -302,6 +302,8 @@ def _clusters(numbers: list[int]) -> str:
 
 def pairs_of(clusters: pd.DataFrame) -> dict[int, int]:
     """The theme of each cluster that has one."""
+    if THEME not in clusters:
+        return {}
     inside = clusters.dropna(subset=[THEME])
     return dict(zip(inside["cluster"].astype(int), inside[THEME].astype(int), strict=True))
 

@@ -11,13 +11,14 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, joined_later
 from ..clustering.named import cluster_labels
+from ..clustering.themes import THEME, has_themes, names_of
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.reduce import reduce_embeddings
-from ..errors import plural
+from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..validate import check_choice, check_idle
 from ..verbs import public
-from ..wording import arg
+from ..wording import arg, verb
 from .figure import INK, PALE, SOFT, figure
 from .keywords import check_keywords
 from .points import PALETTE, check_points, map_method, medians, on_a_square, spread_colours
@@ -122,8 +123,9 @@ def plot_map(
     *,
     keywords: pd.DataFrame | None = None,
     labels: Mapping[int, str] | pd.DataFrame | None = None,
+    by: str = "cluster",
 ) -> Figure:
-    """Draw the map of the images, in the colours of their clusters.
+    """Draw the map of the images, in the colours of their clusters or themes.
 
     Parameters
     ----------
@@ -139,6 +141,8 @@ def plot_map(
     labels : dict of int to str or DataFrame, optional
         Texts for clusters by their numbers, or a table with ``cluster`` and ``cluster_name``. By
         default the names that :func:`edit_clusters` gave.
+    by : {"cluster", "theme"}, default "cluster"
+        Colour and label clusters, or the themes of :func:`group_clusters`.
 
     Returns
     -------
@@ -158,9 +162,7 @@ def plot_map(
     check_same_run(clustering.images, out, "map")
     places = on_a_square(check_points(points, clustering.images))
     words = check_keywords(keywords, 1)
-    texts = cluster_labels(clustering, labels)
-    numbers: list[int] = clustering.clusters["cluster"].tolist()
-    clusters = clustering.images["cluster"]
+    numbers, clusters, texts = _groups(clustering, by, keywords, labels)
     centres = medians(places, clusters, numbers)
     colour_of = dict(zip(numbers, spread_colours(centres), strict=True))
     colours = [PALETTE[colour_of[c]] if c in colour_of else PALE for c in clusters]
@@ -192,8 +194,29 @@ def plot_map(
         if entries:
             key = drawn.add_axes((share, 0.06, 1 - share, 0.92))
             _draw_key(key, [(colours_of[row], text) for row, text in entries.items()])
-        drawn.text(0.03 * share, 0.02, _caption(clustering, map_method(points)), color=SOFT)
+        drawn.text(0.03 * share, 0.02, _caption(clustering, map_method(points), by), color=SOFT)
     return drawn
+
+
+def _groups(
+    clustering: Clustering, by: str, keywords: pd.DataFrame | None, labels: Any
+) -> tuple[list[int], pd.Series[int], dict[int, str]]:
+    """Numbers of the groups that have colours, the group of each image, and texts of groups."""
+    if check_choice("by", by, ("cluster", "theme")) == "cluster":
+        numbers: list[int] = clustering.clusters["cluster"].tolist()
+        return numbers, clustering.images["cluster"], cluster_labels(clustering, labels)
+    for name, given in (("keywords", keywords), ("labels", labels)):
+        if given is not None:
+            raise ImagestrataError(
+                f"{arg(name)} is about clusters and has no effect with {arg('by', by)}.",
+                f"Leave it out; {arg('names')} of {verb('group_clusters')} renames themes.",
+            )
+    if not has_themes(clustering):
+        raise ImagestrataError(
+            "The clusters were not grouped into themes.", f"Call {verb('group_clusters')} first."
+        )
+    names = names_of(clustering)
+    return [*names], clustering.images[THEME].fillna(-1).astype("int64"), names
 
 
 def dot_area(n: int) -> float:
@@ -294,9 +317,13 @@ def _write(axes: Any, place: NDArray[np.float64], text: str, n: int) -> None:
     )
 
 
-def _caption(clustering: Clustering, method: str | None) -> str:
-    n, n_clusters = len(clustering.images), len(clustering.clusters)
-    residual = "; grey: in no cluster" if (clustering.images["cluster"] < 0).any() else ""
+def _caption(clustering: Clustering, method: str | None, by: str) -> str:
+    n, groups = len(clustering.images), plural(len(clustering.clusters), "cluster")
+    column = "cluster"
+    if by == "theme":
+        column, groups = THEME, f"{groups} in {plural(len(clustering.themes), 'theme')}"
+    grey = clustering.images[column].fillna(-1) < 0
+    residual = f"; grey: in no {by}" if grey.any() else ""
     later = joined_later(clustering.images)
     name = f"{_NAMES.get(method, method)}: " if method else ""
-    return f"{name}{plural(n, 'image')}, {plural(n_clusters, 'cluster')}{residual}{later}"
+    return f"{name}{plural(n, 'image')}, {groups}{residual}{later}"

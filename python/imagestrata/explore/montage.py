@@ -15,6 +15,7 @@ from ..clustering.clustering import (
     select_clusters,
 )
 from ..clustering.named import cluster_labels, label_of
+from ..clustering.themes import names_of, pairs_of
 from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_idle, check_int, check_seed
 from ..verbs import public
@@ -52,7 +53,9 @@ def plot_montage(
     out : path, optional
         File for the figure, with a name that ends in .png, .pdf or .svg.
     n_clusters : int, default 20
-        Number of clusters, the largest first. (The paper shows 20 at random.)
+        Number of clusters, the largest first. (The paper shows 20 at random.) If the clusters were
+        grouped (:func:`group_clusters`), they are in the order of their themes, with a heading
+        above the first of each.
     n_images : int, default 10
         Number of images per cluster, cropped to squares.
     clusters : sequence of int, optional
@@ -89,8 +92,11 @@ def plot_montage(
         check_idle(f"with {arg('clusters')}, which names them", n_clusters=(n_clusters, 20))
     order, seed = check_choice("order", order, ORDERS), check_seed(seed)
     chosen = select_clusters(clustering, clusters)
+    headings: dict[str, list[int]] = {}
     if clusters is None:
         chosen = chosen[:n_clusters] or [-1]
+        headings = _themes(clustering, chosen)
+        chosen = [number for numbers in headings.values() for number in numbers] or chosen
     if not 1 <= len(chosen) <= MOST_ROWS:
         raise ImagestrataError(
             f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
@@ -107,4 +113,16 @@ def plot_montage(
         about = [shortened(term, _LETTERS) for term in terms.get(number, [])]
         about = about or [f"{size / len(clustering.images):.1%}"]
         words[number] = label_of(number, texts), "\n".join([plural(size, "image"), *about])
-    return draw_tiles(shown, "cluster", words, n_images, out)
+    above = {numbers[0]: name for name, numbers in headings.items()}
+    return draw_tiles(shown, "cluster", words, n_images, out, above)
+
+
+def _themes(clustering: Clustering, clusters: list[int]) -> dict[str, list[int]]:
+    """The themes of some clusters by name, in order, with these clusters."""
+    theme_of, names = pairs_of(clustering.clusters), names_of(clustering)
+    found: dict[str, list[int]] = {}
+    for number in sorted(clusters, key=lambda one: theme_of.get(one, len(names) + 1)):
+        if theme_of:
+            name = names.get(theme_of.get(number, 0), "In no theme")
+            found.setdefault(name, []).append(number)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-#: Pixels of a tile, between tiles, around them, and for the words.
-TILE, GAP, MARGIN, LABELS = 160, 8, 40, 200
+#: Pixels of a tile, between tiles, around them, for the words, and for a heading.
+TILE, GAP, MARGIN, LABELS, HEADING = 160, 8, 40, 200, 72
 DPI = 200
 
 #: Number of letters of a line that fit beside the tiles in the largest and in the smallest size;
@@ -38,6 +38,7 @@ def draw_tiles(
     words: dict[Any, tuple[str, str]],
     n_images: int,
     out: str | os.PathLike[str] | None,
+    headings: Mapping[Any, str] | None = None,
 ) -> Figure:
     """Draw rows of images, with a name and a few words to the left of each row.
 
@@ -52,13 +53,17 @@ def draw_tiles(
         Largest number of images per row.
     out : path or None
         File for the figure.
+    headings : mapping, optional
+        Texts above some of the rows, by the value of these.
     """
     from .photographs import Canvas, NotebookCanvas
 
     names = [_lines(name) for name, _ in words.values()]
     longest = max(len(line) for lines in names for line in lines)
     room = round(LABELS * max(1, longest / _NARROW))
-    canvas = _canvas(shown, by, [*words], n_images, room)
+    headings = headings or {}
+    tops = _tops([*words], headings)
+    canvas = _canvas(shown, by, tops, n_images, room)
     height, width = canvas.shape[:2]
     with figure(width / DPI, height / DPI, out, dpi=DPI) as drawn:
         axes = drawn.add_axes((0, 0, 1, 1))
@@ -70,12 +75,18 @@ def draw_tiles(
         axes.add_image(pixels)
         size = 14 * min(1, _FITTING / min(longest, _NARROW))
         plain: Any = {"va": "center", "parse_math": False}
-        for row, (lines, (_, about)) in enumerate(zip(names, words.values(), strict=True)):
-            # A second line of the name moves the words below it down, and the name up.
-            middle = _offset(row) + TILE / 2 + 8 * (len(lines) - 1)
-            top = middle - 16 * len(about.splitlines()) - size * 1.7 * (len(lines) - 1)
+        for value, text in headings.items():
             axes.text(
-                MARGIN, top, "\n".join(lines), color=INK, fontsize=size, weight="bold", **plain
+                MARGIN, tops[value] - HEADING / 2, shortened(text, (width - 2 * MARGIN) // 18),
+                color=INK, fontsize=12, weight="bold", **plain,
+            )  # fmt: skip
+            axes.plot([MARGIN, width - MARGIN], [tops[value] - 12] * 2, color=SOFT, linewidth=0.8)
+        for top, lines, (_, about) in zip(tops.values(), names, words.values(), strict=True):
+            # A second line of the name moves the words below it down, and the name up.
+            middle = top + TILE / 2 + 8 * (len(lines) - 1)
+            above = middle - 16 * len(about.splitlines()) - size * 1.7 * (len(lines) - 1)
+            axes.text(
+                MARGIN, above, "\n".join(lines), color=INK, fontsize=size, weight="bold", **plain
             )
             axes.text(
                 MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, linespacing=1.4, **plain
@@ -94,24 +105,29 @@ def _lines(name: str) -> list[str]:
     return textwrap.wrap(name, width, max_lines=2, placeholder="…") or [name]
 
 
-def _canvas(shown: pd.DataFrame, by: str, rows: Sequence[Any], n_images: int, room: int) -> Any:
+def _canvas(shown: pd.DataFrame, by: str, tops: Mapping[Any, int], n_images: int, room: int) -> Any:
     """White pixels with the images in rows: height x width x 3, uint8."""
-    height = _offset(len(rows)) - GAP + MARGIN
+    height = max(tops.values()) + TILE + MARGIN
     width = MARGIN + room + n_images * (TILE + GAP) - GAP + MARGIN
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
-    row_of = {value: row for row, value in enumerate(rows)}
     columns = shown.groupby(by).cumcount()
     warn_of_small(shown, TILE)
     tiles = make_all(tile, shown, False, "Tiles")
     for value, column, picture in zip(shown[by], columns, tiles, strict=True):
-        top = _offset(row_of[value])
+        top = tops[value]
         left = MARGIN + room + column * (TILE + GAP)
         canvas[top : top + TILE, left : left + TILE] = np.asarray(picture)
     return canvas
 
 
-def _offset(row: int) -> int:
-    return MARGIN + row * (TILE + GAP)
+def _tops(rows: Sequence[Any], headings: Mapping[Any, str]) -> dict[Any, int]:
+    """The upper edge of each row in pixels."""
+    tops, top = {}, MARGIN
+    for value in rows:
+        top += HEADING if value in headings else 0
+        tops[value] = top
+        top += TILE + GAP
+    return tops
 
 
 def square(file: File, side: int = TILE) -> Image.Image:

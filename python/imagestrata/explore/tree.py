@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, rank_images
-from ..clustering.named import cluster_labels
+from ..clustering.named import cluster_labels, label_of
 from ..clustering.themes import cut_tree, has_themes, names_of, pairs_of
 from ..corpus.pictures import make_all
 from ..corpus.small import warn_of_small
@@ -95,8 +95,7 @@ def plot_themes(
             f"A figure has room for {_MOST:,} clusters, not {len(numbers):,}.",
         )
     check_same_run(clustering.images, out, "themes")
-    given = cluster_labels(clustering, labels)
-    texts = {number: given.get(number, f"Cluster {number}") for number in numbers}
+    texts = cluster_labels(clustering, labels)
     rows = _rows(clustering, cut_tree(clustering.tree, numbers, 1)[0])
     shown = rank_images(clustering.images, rows.clusters).groupby("cluster").head(n_images)
     width = _WIDTH + (n_images - 4) * rows.height
@@ -219,7 +218,7 @@ def _write_names(
     plain: Any = {"va": "center", "parse_math": False, "fontsize": font}
     for number, place in zip(rows.clusters, rows.places, strict=True):
         axes.text(left + _SIZES, place, f"{sizes[number]:,}", ha="right", color=SOFT, **plain)
-        name = shortened(texts[number], _LETTERS)
+        name = shortened(label_of(number, texts), _LETTERS)
         axes.text(left + _SIZES + 0.08, place, name, color=INK, **plain)
     axes.text(left + _SIZES, rows.bottom + 0.19, "Images", ha="right", va="top", color=SOFT,
               fontsize=7)  # fmt: skip
