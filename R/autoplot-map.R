@@ -40,7 +40,8 @@ plot_points <- function(object, points, keywords, texts, by, call = rlang::calle
       data = labels[!is.na(labels$label), ],
       # A little above, where it does not hide a small group.
       nudge_y = 0.024,
-      size = 2.9 * size, fill = "#ffffffcc", label.size = 0, label.padding = ggplot2::unit(0.1, "lines")
+      size = 2.9 * size, fill = "#ffffffcc", label.size = 0,
+      label.padding = ggplot2::unit(0.1, "lines")
     ) +
     draw_key(named) +
     ggplot2::coord_equal() +

@@ -91,3 +91,35 @@ test_that("the tree is drawn", {
   expect_gt(file.size(file), 5000)
   expect_error(plot_themes(found()), "group_clusters", class = "imagestrata_error")
 })
+
+test_that("the map has colours and names of themes", {
+  skip_if_no_core()
+  topics <- group_clusters(found(), n = 2, names = c("1" = "Animals"))
+  points <- data.frame(image_id = topics$image_id, x = seq_len(9), y = seq_len(9))
+  plot <- autoplot(topics, "map", points = points, by = "theme")
+  built <- ggplot2::ggplot_build(plot)
+  expect_length(unique(built$data[[1]]$colour), 3)
+  expect_setequal(built$data[[2]]$label, c("Animals", "2, 4"))
+  expect_identical(plot$labels$caption, "9 images, 4 clusters in 2 themes; grey: in no theme")
+  expect_length(unique(ggplot2::ggplot_build(autoplot(topics, "map", points))$data[[1]]$colour), 5)
+  expect_error(autoplot(found(), "map", points, by = "theme"), "group_clusters")
+  expect_error(autoplot(topics, by = "theme"), "by")
+  expect_error(autoplot(topics, "map", points, labels = c("1" = "x"), by = "theme"), "labels")
+})
+
+test_that("ratings are estimated by theme", {
+  skip_if_no_core()
+  topics <- group_clusters(found(), n = 2, names = c("1" = "Animals"))
+  drawn <- sample_images(topics, n_per_cluster = 2, seed = 1)
+  rows <- expand.grid(
+    respondent_id = c("r1", "r2", "r3"), image_id = drawn$image_id, stringsAsFactors = FALSE
+  )
+  rows$group <- c("a", "b", "a")[match(rows$respondent_id, c("r1", "r2", "r3"))]
+  rows$anger <- seq_len(nrow(rows)) %% 5
+  items <- data.frame(item = "anger", dimension = "feelings")
+  ratings <- read_ratings(rows, drawn, items = items)
+  expect_true(all(c("theme", "theme_name") %in% names(ratings)))
+  expect_error(rating_means(ratings, by = "theme_name"), "have no theme_name")
+  means <- rating_means(ratings[!is.na(ratings$theme_name), ], by = "theme_name")
+  expect_true(all(c("Animals", "2, 4") %in% means$theme_name))
+})
