@@ -24,6 +24,7 @@ from imagestrata import (
     edit_clusters,
     embed_images,
     image_gallery,
+    propose_names,
     sample_images,
 )
 from imagestrata.explore import gallery as gallery_module
@@ -880,6 +881,19 @@ def test_a_proposed_name_is_accepted(tmp_path, visit):
         ("merge", ""),
     ]
     expect(visit.get_by_role("button", name="Accept")).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore:2 of 4 clusters have no proposal")
+def test_what_propose_names_proposes_is_accepted_on_the_page(clustering, tmp_path, visit):
+    words = pd.DataFrame({"cluster": [1, 2], "rank": 1, "term": ["sea", "car"], "score": 1.0})
+    proposed = propose_names(clustering, keywords=words)
+    editor = Editor(visit, build(proposed, tmp_path / "run"))
+    editor.card(2).get_by_role("button", name="Accept").click()
+    topics = applied(proposed, editor)
+    assert names(topics) == {2: "car"}
+    assert topics.proposals["proposal"].tolist() == ["sea"]
+    assert topics.edits["action"].tolist() == ["propose", "propose", "name"]
 
 
 # ---- 300 clusters stay smooth ----
