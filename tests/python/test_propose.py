@@ -223,12 +223,13 @@ class TestModel:
         assert {*proposed.proposals["editor"]} == {"stub-1"}
         assert proposed.clusters["cluster_name"].isna().all()
         # Stored in the run folder, and accepted there.
+        assert "3 names proposed by machine await a decision." in methods_paragraph(run)
         loaded = Clustering.load(run)
         assert names_of(loaded.proposals) == names
         accepted = edit_clusters(loaded, accept=True, out=run)
         assert accepted.clusters["cluster_name"].tolist() == [*names.values()]
         assert Clustering.load(run).proposals.empty
-        assert "3 names" in methods_paragraph(run)
+        assert "by hand (3 names, 3 of which were proposed by machine)" in methods_paragraph(run)
 
     def test_answers_are_stored_and_never_paid_for_twice(self, server, run):
         topics = Clustering.load(run)

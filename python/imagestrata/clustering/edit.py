@@ -36,6 +36,7 @@ from .ledger import (
     Edit,
     Editing,
     check_edit,
+    n_accepted,
     n_edits,
     proposals,
     read_edits,
@@ -284,6 +285,7 @@ def _stored(clustering: Clustering, out: str | os.PathLike[str], overwrite: bool
         return {
             "n_edits": n_edits(made.edits),
             **{f"n_{action}": int((done == action).sum()) for action in ACTIONS},
+            "n_accepted": n_accepted(made.edits),
             "n_not_applied": made.edits["edit"][~made.edits["applied"]].nunique(),
             "n_clusters": len(made.clusters),
             "n_residual": int((made.images["cluster"] == RESIDUAL).sum()),

@@ -431,7 +431,18 @@ def proposals(edits: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         cluster, proposal and editor (who proposed it), by cluster.
     """
+    return _proposed(edits)[0]
+
+
+def n_accepted(edits: pd.DataFrame) -> int:
+    """The number of names that were given as a machine had proposed them."""
+    return _proposed(edits)[1]
+
+
+def _proposed(edits: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Open proposals, and the number of accepted ones."""
     found: dict[int, tuple[str, Any]] = {}
+    accepted = 0
     done = edits[edits["applied"] & edits["clusters"].notna()].drop_duplicates("edit")
     columns = ["action", "clusters", "name", "editor"]
     for action, clusters, name, editor in done[columns].itertuples(index=False):
@@ -439,12 +450,13 @@ def proposals(edits: pd.DataFrame) -> pd.DataFrame:
             if action == "propose":
                 found[number] = name, editor
             elif action != "move":
-                found.pop(number, None)
+                proposed, _ = found.pop(number, (None, None))
+                accepted += action == "name" and proposed is not None and name == proposed
     table = pd.DataFrame(
         [(number, *found[number]) for number in sorted(found)],
         columns=["cluster", "proposal", "editor"],
     )
-    return table.astype({"cluster": "int64", "proposal": "str", "editor": "str"})
+    return table.astype({"cluster": "int64", "proposal": "str", "editor": "str"}), accepted
 
 
 def n_edits(edits: pd.DataFrame) -> int:

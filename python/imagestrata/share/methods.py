@@ -293,6 +293,12 @@ def _edit(entry: Entry, _: Path) -> str:
         )
         if not words.startswith("0 ")
     ]
+    accepted = counts.get("n_accepted", 0)
+    if accepted:
+        words = "1 of which was" if accepted == 1 else f"{accepted} of which were"
+        done[0] += f", {words} proposed by machine"
+    if not done:
+        return f"{plural(counts['n_propose'], 'name')} proposed by machine await a decision."
     return (
         f"The clusters were edited by hand ({', '.join(done)}), which gave "
         f"{plural(counts['n_clusters'], 'cluster')} and "
