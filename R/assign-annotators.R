@@ -15,7 +15,8 @@
 #' @param seed Seed for the assignment of images to packets and their order.
 #' @param keep All packets so far, if the sample was topped up since. They stay, and further packets
 #'   are made for the images that are in none of them. If `out` contains packets with the same
-#'   settings, and the sample was topped up since, those are kept.
+#'   settings, and the sample was topped up since, those are kept. If clusters were edited since,
+#'   all packets get the clusters of the sample.
 #' @inheritParams scan_images
 #'
 #' @details Ratings are put in a row, with the ratings of a cluster next to each other, and go to

@@ -16,6 +16,7 @@ from imagestrata import (
     assign_annotators,
     cluster_confidence,
     cluster_images,
+    cluster_stability,
     coding_sheet,
     edit_clusters,
     embed_images,
@@ -27,6 +28,7 @@ from imagestrata import (
     read_ratings,
     read_test,
     sample_images,
+    share_bundle,
 )
 from imagestrata.clustering.ledger import stages
 from imagestrata.sampling.sample import follow
@@ -381,3 +383,34 @@ def test_tests_and_codes_from_before_the_edits_say_so(tmp_path):
     assert len(said) == 2
     pd.testing.assert_frame_equal(after[0].clusters, before[0].clusters)
     pd.testing.assert_frame_equal(after[1], before[1])
+
+
+def test_stability_of_edited_clusters_says_what_it_compares():
+    made, _ = corpus()
+    start = cluster_images(made, "kmeans", n_clusters=5, progress=False)
+    named = edit_clusters(start, names={1: "First"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cluster_stability(named, made, n_refits=1, progress=False)
+    merged = edit_clusters(start, made, merge=[1, 2])
+    with pytest.warns(UserWarning, match="refits are not"):
+        found = cluster_stability(merged, made, n_refits=1, progress=False)
+    assert {*found.clusters["cluster"]} == {*merged.clusters["cluster"]}
+
+
+def test_a_bundle_takes_only_ratings_of_its_clusters(tmp_path):
+    run = tmp_path / "run"
+    write_pictures(tmp_path / "pictures", 12)
+    made = embed_images(tmp_path / "pictures", "hog", out=run, progress=False)
+    start = cluster_images(made, "kmeans", n_clusters=3, out=run, progress=False)
+    sample = sample_images(start, n_per_cluster=2, out=run)
+    given = answers(sample, pd.Series(5.0, sample["image_id"]))
+    rated = quietly(read_ratings, given, sample, items=["angry", "bitter"])
+    topics = edit_clusters(start, made, merge=[1, 2], out=run)
+    sample_images(topics, n_per_cluster=2, out=run)
+    with pytest.raises(ImagestrataError, match="in another cluster of the run than in"):
+        quietly(share_bundle, run, tmp_path / "one", ratings=rated)
+    followed = quietly(read_ratings, rated, sample, clustering=topics, items=["angry", "bitter"])
+    bundle = quietly(share_bundle, run, tmp_path / "two", ratings=followed)
+    shared = pd.read_csv(bundle / "ratings.csv")
+    assert {*shared["cluster"]} == {*topics.clusters["cluster"]}

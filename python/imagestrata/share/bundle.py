@@ -51,7 +51,7 @@ from ..steps import step_kinds
 from ..tables import check_table
 from ..validate import check_bool, check_float, check_idle, check_int, check_path, check_text
 from ..verbs import public
-from ..wording import arg, quote, shortened
+from ..wording import Name, arg, quote, shortened, verb
 from ..work import Failed, warn_of
 
 #: The file that identifies a bundle and contains the hashes of its files; written last.
@@ -272,9 +272,9 @@ def share_bundle(
         )
     steps = _steps(source, given)
     tables = _tables(source, steps, given)
-    _check_story(source, steps, tables, embeddings)
     if ratings is not None:
         tables["ratings.csv"] = _ratings(ratings)
+    _check_story(source, steps, tables, embeddings)
     codes = _codes(tables, embeddings, new_ids)
     if new_ids and "images.parquet" in tables:
         tables["images.parquet"] = tables["images.parquet"].drop(columns=[*_SIZES])
@@ -547,6 +547,23 @@ def _check_story(
         _check_same("sampled images", sample["image_id"], held["cluster"], known)
     for name in ("image_a", "image_b") if "pairs.csv" in tables else ():
         _check_same("images of pairs", tables["pairs.csv"][name], ids, True)
+    rated = tables.get("ratings.csv", pd.DataFrame())
+    if "cluster" in steps and "cluster" in rated:
+        _check_rated(rated.drop_duplicates("image_id"), held["cluster"])
+
+
+def _check_rated(rated: pd.DataFrame, held: pd.Series[Any]) -> None:
+    """Refuse ratings whose images are in other clusters of the run."""
+    now = rated["image_id"].map(held)
+    other = now.notna() & (now.astype(str) != rated["cluster"].astype(str))
+    if other.any():
+        first = rated["image_id"][other].iloc[0]
+        raise ImagestrataError(
+            f"{int(other.sum())} of {plural(len(rated), 'rated image')} are in another cluster of "
+            f"the run than in {arg('ratings')}; the first is {quote(first)}.",
+            "Join the ratings to the clusters of the run with "
+            f"{verb('read_ratings', ..., clustering=Name('clustering'))}.",
+        )
 
 
 def _check_same(what: str, image_ids: pd.Series[str], held: pd.Series[Any], given: Any) -> None:

@@ -15,7 +15,7 @@ from ..clustering.clustering import Clustering, check_clustering
 from ..clustering.named import with_names
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress, track
 from ..shown import Part, Shown
 from ..validate import check_float, check_int, check_seed
@@ -112,6 +112,11 @@ def cluster_stability(
         If the clustering has no cluster, the embeddings are not of its images,
         or a subset would be too small.
 
+    Warns
+    -----
+    UserWarning
+        If clusters were edited, since refits are not.
+
     Notes
     -----
     A cluster is compared with the most similar cluster of the refit by the Jaccard
@@ -128,6 +133,11 @@ def cluster_stability(
     subsample = check_float("subsample", subsample, minimum=0.05, maximum=0.99)
     seed = check_seed(seed)
     labels = labels_for(clustering, given)
+    if (clustering.edits["applied"] & (clustering.edits["action"] != "name")).any():
+        warn(
+            "The clusters were edited, and refits are not: each edited cluster is compared with "
+            "the most similar one that the method finds."
+        )
     n = len(labels)
     n_drawn = round(subsample * n)
     if n_drawn < 2:
