@@ -280,6 +280,8 @@ class TestModel:
             ("**Street protest.**", "Street protest"),
             ("“Street protest”.\n\nBecause ...", "Street protest"),
             ("x" * 300, "x" * 80),
+            ("\x1b[31mStreet\u202e protest\x07", "[31mStreet protest"),
+            ("=HYPERLINK(1)", "=HYPERLINK(1)"),
         ],
     )
     def test_answers_are_tidied(self, server, run, answer, name):

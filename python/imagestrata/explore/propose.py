@@ -304,7 +304,11 @@ def _collages(
 
 
 def _tidied(text: str) -> str:
-    """The name in an answer: its first line, without quotation marks and the final stop."""
-    lines = text.strip().splitlines() or [""]
+    """The name in an answer: its first line, without quotation marks and the final stop.
+
+    Nor does it have characters that cannot be seen, which could move text on terminals.
+    """
+    lines = "".join(one for one in text if one.isprintable() or one.isspace()).strip().splitlines()
+    lines = lines or [""]
     name = " ".join(lines[0].split()).strip("*_# \"'“”„«»‘’").rstrip(".").strip("\"'“”„«»‘’ ")
     return name[:_LETTERS].strip()
