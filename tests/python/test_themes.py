@@ -380,9 +380,10 @@ class TestRunFolder:
             same(edit_clusters(topics, merge=[1, 2], drop=[3]), edited)
         assert edited.tree.empty and "First" in {*edited.themes["theme_name"]}
         # Fewer edits: themes and tree are there again.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             undone = edit_clusters(start, names={1: "One"}, out=run, overwrite=True)
+        assert not [one for one in caught if "themes follow" in str(one.message)]
         pd.testing.assert_frame_equal(undone.tree, topics.tree)
         pd.testing.assert_frame_equal(Clustering.load(run).themes, topics.themes)
 
@@ -500,6 +501,42 @@ class TestRunFolder:
         assert joined["theme"].tolist() == wanted[["i03", "i07"]].tolist()
         text = methods_paragraph(run)
         assert "6 clusters were grouped into 3 themes" in text
+
+    def test_a_sample_in_the_run_has_the_latest_names(self, tmp_path):
+        run = tmp_path / "run"
+        _, start = run_with_clusters(run)
+        before = sample_images(start, n_per_cluster=2, out=run)
+        topics = group_clusters(start, 3, out=run)
+        drawn = sample_images(topics, n_per_cluster=2, out=run)
+        assert drawn["image_id"].tolist() == before["image_id"].tolist()
+        assert "Theme 1" in {*drawn["theme_name"]}
+        renamed = group_clusters(topics, names={1: "First"}, out=run)
+        drawn = sample_images(renamed, n_per_cluster=2, out=run)
+        assert "First" in {*drawn["theme_name"]} and "Theme 1" not in {*drawn["theme_name"]}
+        named = edit_clusters(renamed, names={1: "West"}, out=run)
+        named = edit_clusters(named, names={1: "East"}, out=run)
+        drawn = sample_images(named, n_per_cluster=2, out=run)
+        assert {*drawn.loc[drawn["cluster"] == 1, "cluster_name"]} == {"East"}
+        assert drawn["weight_corpus"].tolist() == before["weight_corpus"].tolist()
+
+    def test_new_images_of_edited_and_grouped_clusters(self, tmp_path):
+        run = tmp_path / "run"
+        made, start = run_with_clusters(run)
+        edited = edit_clusters(start, merge=[1, 3], out=run)
+        topics = group_clusters(edited, 3, names={1: "First"}, out=run)
+        rows = np.vstack([made.matrix, start.centroids[2]]).astype("float32")
+        grown = Embeddings.from_arrays(rows, [*made.images["image_id"], "new"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again = cluster_images(grown, "kmeans", n_clusters=6, out=run)
+        joined = again.images.set_index("image_id").loc["new"]
+        assert (joined["cluster"], joined["cluster_found"]) == (1, 3)
+        assert joined["theme"] == topics.clusters["theme"][0]
+        pd.testing.assert_frame_equal(again.tree, topics.tree)
+        same(Clustering.load(run), again)
+        with pytest.warns(UserWarning, match=r"themes\.parquet"):
+            anew = cluster_images(grown, "kmeans", n_clusters=6, recluster=True, out=run)
+        assert anew.themes.empty and Clustering.load(run).themes.empty
 
 
 def test_saved_and_pickled(tmp_path):
@@ -775,6 +812,18 @@ def test_sections_of_the_page(gallery, visit):
     page.locator("#merge-chosen").click()
     expect(parts).to_have_count(6)
     assert parts.evaluate_all(order) == ["#", "3", "#", "1", "#", "-1"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "</script><b>x", "'=1+1\u202e"])
+def test_names_of_themes_are_only_text(gallery, tmp_path, visit, name):
+    page = image_gallery(
+        group_clusters(gallery[1], names={1: name}), tmp_path / "other", progress=False
+    )
+    visit.goto(page.as_uri())
+    shown = visit.locator(".theme").first.evaluate("e => e.firstChild.data")
+    assert shown == name
+    assert visit.locator(".theme img, .theme b, .themes img, .themes b").count() == 0
 
 
 @pytest.mark.browser

@@ -232,7 +232,9 @@ def edit_clusters(
     result = edited(clustering, state, made, vectors)
     grouped = clustering if out is None else themes.with_themes(clustering, check_path("out", out))
     result = themes.followed(grouped, result)
-    return result if out is None else _stored(result, out, overwrite)
+    result = result if out is None else _stored(result, out, overwrite)
+    themes.report(grouped, result)
+    return result
 
 
 def check_run(clustering: Clustering, folder: Path) -> None:

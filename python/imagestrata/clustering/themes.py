@@ -260,7 +260,7 @@ def follow(cluster: pd.Series[Any], origin: pd.Series[Any]) -> tuple[dict[int, i
 
 
 def followed(before: Clustering, after: Clustering) -> Clustering:
-    """An edited clustering with the themes that it had before; a warning says what changed.
+    """An edited clustering with the themes that it had before.
 
     Names of clusters change no theme. If edits moved images, each cluster is in the theme of most
     of its images, and the tree is gone.
@@ -269,17 +269,23 @@ def followed(before: Clustering, after: Clustering) -> Clustering:
         return after
     after = replace(after, images=without_columns(after.images))
     origin, names = origin_of(before), names_of(before)
-    if bool((before.images["cluster"].to_numpy() == after.images["cluster"].to_numpy()).all()):
-        theme_of = pairs_of(before.clusters)
-        return with_columns(after, theme_of, names, origin, before.tree)
-    theme_of, mixed = follow(after.images["cluster"], origin)
-    result = with_columns(after, theme_of, names, origin)
+    if _same_clusters(before, after):
+        return with_columns(after, pairs_of(before.clusters), names, origin, before.tree)
+    theme_of, _ = follow(after.images["cluster"], origin)
+    return with_columns(after, theme_of, names, origin)
+
+
+def report(before: Clustering, after: Clustering) -> None:
+    """Warn of what edits changed in the themes of a clustering, and that its tree is gone."""
+    if not has_themes(after) or len(after.tree) or _same_clusters(before, after):
+        return
+    theme_of, mixed = follow(after.images["cluster"], origin_of(after))
     said = []
     if mixed:
         said.append(
             f"{_clusters(mixed)} images of several themes, and {_is(mixed)} in the theme of most."
         )
-    alone = [int(n) for n in result.clusters["cluster"] if int(n) not in theme_of]
+    alone = [int(n) for n in after.clusters["cluster"] if int(n) not in theme_of]
     if alone:
         said.append(f"{_clusters(alone)} no image that had a theme, and {_is(alone)} in none.")
     warn(
@@ -288,7 +294,10 @@ def followed(before: Clustering, after: Clustering) -> Clustering:
         f"longer describes the clusters and was removed; {verb('group_clusters')} makes themes and "
         "tree anew."
     )
-    return result
+
+
+def _same_clusters(one: Clustering, other: Clustering) -> bool:
+    return bool((one.images["cluster"].to_numpy() == other.images["cluster"].to_numpy()).all())
 
 
 def _is(clusters: list[int]) -> str:
@@ -326,7 +335,8 @@ def with_themes(clustering: Clustering, folder: Path) -> Clustering:
     theme_of, _ = follow(images["cluster"], origin)
     # The tree describes the clusters if no image but new ones came or went.
     cluster, then = images["cluster"].to_numpy(), held["cluster"].to_numpy()
-    stays = np.where(np.isnan(then), (cluster < 0) | images["added"], cluster == then)
+    added = images.get("added", False)
+    stays = np.where(np.isnan(then), (cluster < 0) | added, cluster == then)
     tree = read_table(place / "tree.parquet") if stays.all() else None
     return with_columns(clustering, theme_of, names, origin, tree)
 

@@ -544,10 +544,16 @@ def sample_inputs(clustering: Clustering, shares: str) -> str:
 def _inputs(
     images: pd.DataFrame, clusters: str, shares: str, keep: pd.DataFrame | None = None
 ) -> str:
-    """Fingerprint of the inputs of a sample: clusters, shares, names of columns, kept images."""
+    """Fingerprint of the inputs of a sample: clusters, shares, names of columns, kept images.
+
+    Names that were given to clusters and themes count, since they are in the sample.
+    """
     counts = pd.to_numeric(images.sort_values("image_id")[shares]).astype(float)
     names = sorted(str(name) for name in images if name not in ("wave", "gone"))
     kept = [] if keep is None else [sorted(keep["image_id"].tolist())]
+    if {"cluster_found", "theme"} & {*names}:  # edited or grouped
+        given = images[["cluster", *names_in(images)]].drop_duplicates().astype(str)
+        kept.append(sorted(map(list, given.itertuples(index=False))))
     return fingerprint([clusters, counts.tolist(), names, *kept])
 
 
