@@ -306,6 +306,22 @@ def test_tables_to_fill_in_come_back(packets, tmp_path, hosted):
         read_ratings(blank, items=["proud", "angry"])
 
 
+def test_an_export_without_its_key_is_not_finished(packets, tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("imagestrata.annotation.export.key_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export("pages", packets, tmp_path / "out")
+    assert not (tmp_path / "out-key.csv").exists()
+    # The same call goes on, without overwrite.
+    export("pages", packets, tmp_path / "out")
+    assert (tmp_path / "out-key.csv").exists()
+    with pytest.raises(ImagestrataError, match="already contains an export"):
+        export("pages", packets, tmp_path / "out")
+
+
 def test_the_key_lies_beside_the_folder(packets, tmp_path):
     hidden = packets["image_id"].iloc[0]
     export("pages", packets, tmp_path / "out", exclude=[hidden])

@@ -98,9 +98,10 @@ def export(
     if in_folder:
         _write_folder(place, files, to, form)
     else:
+        # The key is first: an export without one, of a killed process, could not be read.
+        write_table(key_file(place), form.key)
         for number, (name, write) in enumerate(files.items()):
             write(place if number == 0 else place.with_name(f"{place.stem}-{name}"))
-    write_table(key_file(place), form.key)
     return Page(place), form
 
 
@@ -134,12 +135,17 @@ def check_folder(out: Any, overwrite: bool) -> Path:
             f"{quote(folder)} contains other files ({', '.join(here[:3])}).",
             "Choose a new folder.",
         )
-    if not overwrite and not _manifest(folder).get("unfinished"):
+    if not overwrite and not is_interrupted(folder):
         raise ImagestrataError(
             f"{quote(folder)} already contains an export, which annotators may be using.",
             f"Choose another folder, or use {arg('overwrite', True)} to replace it.",
         )
     return folder
+
+
+def is_interrupted(folder: Path) -> bool:
+    """Whether an export to a folder was not finished."""
+    return bool(_manifest(folder).get("unfinished"))
 
 
 def check_base_url(base_url: Any, to: str) -> str | None:
@@ -241,6 +247,8 @@ def _write_folder(folder: Path, files: Files, to: str, form: Form) -> None:
     for name, write in files.items():
         make_folder((folder / name).parent)
         write(folder / name)
+    # An export without its key is unfinished.
+    write_table(key_file(folder), form.key)
     finish(folder, to, sorted(files), form)
 
 

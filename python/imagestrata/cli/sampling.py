@@ -35,7 +35,7 @@ def sampled_line(drawn: Any) -> str:
 
 def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Assign the sample of a run folder to annotators, and write their rating forms."""
-    from ..annotation.export import check_base_url
+    from ..annotation.export import check_base_url, is_interrupted
     from ..annotation.exporters import EXPORTERS
     from ..annotation.key import read_key
     from ..annotation.packets import check_items
@@ -53,7 +53,11 @@ def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said
     export["exclude"] = excluded_images(run_folder, export.get("exclude"), drawn)
     packets = imagestrata.assign_annotators(drawn, **settings("assign_annotators", out=run_folder))
     # Packets that were exported before are with their annotators.
-    files = sorted(run_folder.glob(f"rate-{to}*-key.csv"))
+    files = [
+        file
+        for file in sorted(run_folder.glob(f"rate-{to}*-key.csv"))
+        if not is_interrupted(file.with_name(file.name.removesuffix("-key.csv")))
+    ]
     needed = ("packet_id",)
     keys = [read_key(one, needed, "packets", "assign_annotators", texts=needed) for one in files]
     exported = {packet for key in keys for packet in key["packet_id"]}
