@@ -73,6 +73,7 @@ STEPS = {
     "cluster again": "assign",
     "edit": "assign",
     "group": "assign",
+    "propose": "assign",
     "sample again": "assign",
     "scan a few": None,
     "describe": "scan a few",
@@ -91,7 +92,7 @@ STEPS = {
 }
 
 #: Those that ask a service, and how many requests they may have under way.
-ASKING = {"describe": 4, "embed-text": 4, "tag by a service": 4}
+ASKING = {"propose": 4, "describe": 4, "embed-text": 4, "tag by a service": 4}
 
 #: What others get: once there, it is not made again by the same command.
 EXPORTS = ["pairs", "assign", "share", "share with copies"]
@@ -156,6 +157,7 @@ class World:
             ],
             "edit": ["edit", out, out.parent / "edits.csv"],
             "group": ["group", out, "--n", 2],
+            "propose": ["propose", out, "--model", "m", "--base-url", self.model.url, "-q"],
             "sample again": ["sample", out, "--n-per-cluster", 2, "--overwrite"],
             "describe": ["describe", out, "--model", "m", "--base-url", self.model.url, "-q"],
             "embed-text": ["embed-text", out, "--encoder", "m", "--base-url", self.model.url, "-q"],
@@ -343,6 +345,7 @@ def test_all_steps_and_commands_are_struck(states):
         "doctor",
         "compare",
         "keywords",
+        "find",
         "coding-sheet",
         "score",
         "methods",

@@ -444,7 +444,7 @@ test_that("ratings follow clusters that were edited after the draw", {
   ratings <- read(answers, sample, clustering = topics)
   expect_equal(unique(ratings$cluster_name[ratings$cluster == 1]), "Both")
   means <- quietly(rating_means(ratings, by = c(group, cluster), variance = "respondent"))
-  # (6 * 1 + 3 * 4) / 9
+  # The means 1 and 4 of clusters with 6 and 3 images are 2 together.
   expect_equal(means$estimate, c(2, 9, 2, 9))
   expect_equal(quietly(rating_means(ratings))$estimate, c(5.5, 5.5))
   gaps <- quietly(rating_gaps(ratings, by = c(group, cluster)))

@@ -10,7 +10,7 @@ import typer
 import imagestrata
 
 from ..errors import ImagestrataError, plural
-from ..wording import arg
+from ..wording import arg, quote
 from .options import Map, Name, RunFolder, Settings, Texts
 from .output import Said, records
 from .run_folder import (
@@ -80,13 +80,20 @@ def propose(
     Keywords are those of `imagestrata keywords`. To accept a proposal, write "name" in place of
     "propose" in RUN/edits.csv and apply it with `imagestrata edit RUN edits.csv`.
     """
+    from ..clustering.curated import to_edit
+
     run_folder = placed(run_folder, name)
     words = run_folder / "keywords.csv"
     keywords = read_csv(words) if words.exists() else None
+    if keywords is None and model is None:
+        raise ImagestrataError(
+            f"{quote(run_folder)} contains no keywords.csv, whose words become names.",
+            "Run `imagestrata keywords` first, or give a --model that sees the images.",
+        )
     server = settings("ModelServer")
     by = "keywords" if model is None else imagestrata.ModelServer(model, **server)
     found = imagestrata.propose_names(
-        load_clustering(run_folder), by, keywords=keywords,
+        to_edit(run_folder), by, keywords=keywords,
         **settings("propose_names", out=run_folder),
     ).proposals  # fmt: skip
     lines = found.to_string(index=False), f"Ledger: {run_folder / 'edits.csv'}"

@@ -17,6 +17,7 @@ from ..corpus.located import reader
 from ..corpus.pictures import plain_jpeg
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
+from ..files import make_folder
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import keep_given
@@ -210,7 +211,7 @@ def ask_about(
         images, provider, None, prompt, max_tokens, temperature, side, False, progress
     )
     budget = _check_budget(budget, provider, settings["max_tokens"])
-    answers = _stored(folder, settings)
+    answers = _stored(make_folder(folder), settings)
     # The longest prompt, for the estimate of the cost.
     longest = settings | {"prompt": max([prompt, *prompts.values()], key=len)}
     failed = _describe(images, provider, longest, answers, budget, consent, progress, prompts)
