@@ -148,6 +148,9 @@ def verbs(run, tmp_path):
     names = topics.clusters.set_index("cluster")["cluster_name"].to_dict()
     sample = sample_images(topics, 2, out=folder)
     quiet = {"progress": False}
+    rated = pd.DataFrame({"image_id": sample["image_id"], "respondent_id": "a", "group": "D"})
+    rated = rated.assign(item="angry", rating=3)
+    words = imagestrata.cluster_keywords(topics, texts)
     return {
         "sample_images": lambda: sample,
         "find_images": lambda: imagestrata.find_images(topics, 1, n=2),
@@ -175,6 +178,12 @@ def verbs(run, tmp_path):
             topics, tmp_path / "i.html", kind="intruders", n_sets=1, n_images=4, **quiet
         ),
         "edit_clusters": lambda: imagestrata.edit_clusters(topics, merge=[1, 2]).images,
+        "propose_names": lambda: (
+            imagestrata.propose_names(topics, keywords=words, clusters=[1]).edits
+        ),
+        "read_ratings": lambda: imagestrata.read_ratings(
+            rated, sample, items=["angry"], clustering=topics
+        ),
         "group_clusters": lambda: imagestrata.group_clusters(topics, 2).images,
         "predict": lambda: topics.predict(embeddings),
         "augment": lambda: topics.augment(texts),

@@ -447,12 +447,18 @@
 
   function go() {
     const wanted = location.hash.slice(1) || "clusters";
-    if (wanted === "main") return;
+    if (wanted === "main" || wanted === route) return;
     const moved = route !== null;
     if (route) scrolled.set(route, scrollY);
     if (!open(wanted)) return;
     if (moved) main.focus({ preventScroll: true });
     scrollTo(0, scrolled.get(route) ?? 0);
+  }
+
+  /** Go to another view at once: a key that follows quickly means what is there then. */
+  function goTo(address) {
+    location.hash = address;
+    go();
   }
 
   /** Make the view anew after something in it has changed. */
@@ -517,7 +523,7 @@
   function more(i) {
     if (!data.neighbours) return say(NO_VECTORS);
     viewer.close();
-    location.hash = `#like-${i}`;
+    goTo(`#like-${i}`);
   }
 
   function alike(i) {
@@ -1312,7 +1318,7 @@
     if (route !== "clusters") {
       const all = shownClusters();
       const at = all.indexOf(Number(focusedTitle()?.dataset.cluster ?? NaN));
-      if (at >= 0 && all[at + by] !== undefined) location.hash = address(all[at + by]);
+      if (at >= 0 && all[at + by] !== undefined) goTo(address(all[at + by]));
       return;
     }
     const cards = [...kept.get("clusters").querySelectorAll(".card")];
