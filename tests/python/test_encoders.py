@@ -16,9 +16,11 @@ from torch import nn
 
 from imagestrata import ImagestrataError, MissingWeightsError, list_encoders
 from imagestrata.encoders import cnn, inference
+from imagestrata.encoders.network import input_square, whole_frame
 from imagestrata.encoders.registry import ENCODERS, NETWORK, make_encoder, restore_encoder
 from imagestrata.encoders.resize import RESIZE_MODES, resize
 from imagestrata.encoders.weights import checkpoint_folder, published_weights
+from imagestrata.finetune.pictures import centre
 
 #: A small network (5 MB) with batch norm, grouped convolutions and a head named `fc`.
 NET = "shufflenet_v2_x0_5"
@@ -114,6 +116,30 @@ class TestResize:
         ours = resize(image, "rescale_crop", 224, 256)
         difference = np.abs(np.asarray(ours, dtype=int) - np.asarray(theirs, dtype=int))
         assert difference.max() <= 1
+
+    @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+    @pytest.mark.parametrize(
+        "size",
+        [(300, 200), (199, 333), (224, 224), (256, 384), (700, 300), (90, 100), (3000, 2000)],
+    )
+    def test_networks_get_the_same_pixels_on_any_processor(
+        self, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], interpolation: str
+    ) -> None:
+        """Up to rounding between passes; the last picture is stored in several pieces."""
+        noise = np.random.default_rng(3).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        image = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+        settings = {
+            "resize": "rescale_crop", "input_size": 224, "short_side": 256,
+            "interpolation": interpolation,
+        }  # fmt: skip
+        made = []
+        for kind in ("AVX2", "DEFAULT"):
+            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda kind=kind: kind)
+            frame = whole_frame(image, settings)
+            made.append(input_square(image, settings).astype(int))
+            assert np.abs(centre(frame, 224).astype(int) - made[-1]).max() <= 2
+            assert (input_square(Image.fromarray(frame), settings) == centre(frame, 224)).all()
+        assert np.abs(made[0] - made[1]).max() <= 3
 
 
 class TestCut:

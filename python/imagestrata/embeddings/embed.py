@@ -179,6 +179,11 @@ def embed_images(
     MobileNetV2's published weights, the mean cosine was .998 (lowest .993), and k-means from
     the same start gave clusters with an adjusted Rand index of .98 (from another start with
     the same vectors: .63).
+
+    Networks resize pictures by torch on processors with AVX2 and by Pillow on others, whose
+    pixels differ by rounding. In 400 photographs with ``efficientnet_lite0`` in float32, the mean
+    cosine of the two vectors was .99998 (lowest .9991). Even so, such differences can move
+    images between clusters: share the run folder to share results.
     """
     return embed_for(
         None, images, encoder, model=model, weights=weights, resize=resize, precision=precision,

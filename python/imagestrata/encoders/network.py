@@ -200,7 +200,9 @@ _LONG = 3
 def _is_for_torch(image: Image.Image) -> bool:
     """Return whether torch resizes a picture: in half of Pillow's time, by AVX2.
 
-    Without these instructions it takes three times as long. The two differ by rounding.
+    Without these instructions it takes three times as long. The two differ by rounding between
+    their passes over rows and columns: by up to 3 grey levels in 400 photographs, and by up to 18
+    at hard edges of drawings.
     """
     fast = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
     return fast and max(image.size) <= _LONG * min(image.size)

@@ -51,8 +51,8 @@ def resize(
     Notes
     -----
     Pillow widens its filter when it shrinks, which prevents aliasing. ``"rescale_crop"`` gives
-    the pixels of torchvision's ``Resize`` and ``CenterCrop`` (up to a few grey levels, by
-    rounding).
+    the pixels of torchvision's ``Resize`` and ``CenterCrop`` (up to rounding, a few grey
+    levels except at hard edges).
     """
     from PIL import Image
 
