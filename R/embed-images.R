@@ -35,10 +35,11 @@
 #'   folder, or in the object if there is none. You can filter and sort rows: vectors are found by
 #'   `image_id`. `tidy()` lists the images that failed.
 #' @section Other machines: Vectors depend a little on the processor: on whether it is faster in
-#'   bfloat16 (`precision = "float32"` decides that), and on whether it has AVX2, with which networks
-#'   resize pictures by torch instead of Pillow. The two differ by rounding: in 400 photographs
-#'   with `efficientnet_lite0` the mean cosine of the vectors was .99998 (lowest .9991). Even so, such
-#'   differences can move images between clusters: share the run folder to share results.
+#'   bfloat16 (`precision = "float32"` decides that), and on whether it has AVX2, with which
+#'   networks resize pictures by torch instead of Pillow. The two differ by rounding: in 400
+#'   photographs with `efficientnet_lite0` the mean cosine of the vectors was .99998 (lowest .9991).
+#'   Even so, such differences can move images between clusters: share the run folder to share
+#'   results.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

@@ -57,7 +57,8 @@
 #' `gone` of the images.
 #'
 #' @returns A tibble with one row per sampled image: `image_id`, `path`, `cluster` (and its names,
-#'   if it has any); `stratum`, the images among which it was drawn: those of a cluster in a `wave` (always 1 if no images joined
+#'   if it has any); `stratum`, the images among which it was drawn: those of a cluster in a `wave`
+#'   (always 1 if no images joined
 #'   the clusters later); `draw`, the number of the call that drew the image (1, and 2, 3, ... with
 #'   `keep`); the size of the stratum `N_h` and of its sample `n_h`; `inclusion_probability` =
 #'   n_h / N_h; and three weights: `weight_corpus` gives every image of the corpus equal weight,
