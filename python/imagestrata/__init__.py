@@ -74,6 +74,8 @@ _PUBLIC = {
     "rating_means": "ratings.estimates",
     "rating_gaps": "ratings.estimates",
     "rating_weights": "ratings.estimates",
+    "link_posts": "posts.link",
+    "read_posts": "posts.read",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "propose_names": "explore.propose",

@@ -29,6 +29,7 @@ ROAD = [
     "annotation",
     "validation",
     "ratings",
+    "posts",
     "explore",
     "share",
 ]

@@ -282,6 +282,22 @@ def _follow_sample(sample: pd.DataFrame, clustering: Any) -> pd.DataFrame:
     return follow(sample, clustering)
 
 
+def _link_posts(topics: Any, post_ids: pd.DataFrame, names: pd.DataFrame, **given: Any) -> Any:
+    """The rows of linked posts, whose other columns stay in R, and why some have no image."""
+    from ..posts.link import linked_rows, unmatched_of
+
+    found = linked_rows(
+        topics, post_ids["post_id"], names["row"].to_numpy() - 1, names["name"], **given
+    )
+    return {"rows": found.assign(row=found["row"] + 1), "unmatched": unmatched_of(found)}
+
+
+def _read_posts(files: Any, **given: Any) -> Any:
+    """Posts, and what was found about their columns."""
+    posts = imagestrata.read_posts(files, **given)
+    return {"posts": posts, "found": json.dumps(posts.attrs)}
+
+
 def _signatures() -> pd.DataFrame:
     """One row per argument of each public function, with its default as JSON ("" for none)."""
     rows = [
@@ -325,6 +341,8 @@ _HELPERS: dict[str, Callable[..., Any]] = {
     # The results of verbs: the name that messages use, and the verb.
     "products": lambda: pd.DataFrame(PRODUCTS.values())[["called", "maker"]],
     "follow_sample": _follow_sample,
+    "link_posts": _link_posts,
+    "read_posts": _read_posts,
     "examine": _examine,
     # For tests of the codec.
     "echo": _as_it_is,

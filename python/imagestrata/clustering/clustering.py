@@ -529,11 +529,11 @@ def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int6
     return rows
 
 
-def check_clustering(clustering: Any) -> Clustering:
+def check_clustering(clustering: Any, name: str = "clustering") -> Clustering:
     """Raise an error unless the argument is a clustering."""
     if not isinstance(clustering, Clustering):
         raise ImagestrataError(
-            f"{arg('clustering')} must be a Clustering, not {kind_of(clustering)}.",
+            f"{arg(name)} must be a Clustering, not {kind_of(clustering)}.",
             f"Use the result of {verb('cluster_images')}, or "
             f"{verb('Clustering.load', Name('folder'))}.",
         )

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..validate import as_stored, check_folder, expand_home
-from ..wording import arg, kind_of, quote
+from ..wording import arg, kind_of, quote, verb
 from .decode import UnreadableImage, image_format, read_head
 
 #: Files in a folder with these endings are always scanned, so that the table lists damaged
@@ -213,22 +213,46 @@ def _from_table(table: pd.DataFrame, exclude: _Exclusion, kind: Kind) -> Listing
     if wrong:
         raise ImagestrataError(f"The column 'path' must hold text; it holds {quote(wrong[0])}.")
     paths = pd.Index([_absolute(path) for path in given], dtype=object)
-    again = paths[paths.duplicated()]
-    if len(again):
-        raise ImagestrataError(
-            f"{len(again)} of {plural(len(table), 'row')} of the {called} repeat the file "
-            f"of an earlier row; the first is {quote(again[0])}.",
-            "Keep one row per file.",
-        )
     if table.empty:
         raise ImagestrataError(f"The {called} has no rows.")
-    extras = table.drop(columns="path").set_axis(paths, axis=0).sort_index()
+    extras = table.drop(columns="path").set_axis(paths, axis=0).sort_index(kind="stable")
+    extras = _one_per_file(extras, called)
     kept = extras[[path not in exclude for path in extras.index]]
     exclude.warn()
     if not len(kept):
         raise ImagestrataError(f"{arg('exclude')} leaves none of {plural(len(extras), kind.noun)}.")
     ignored = Counter({"excluded": len(extras) - len(kept)})
     return Listing(kept.index.to_list(), extras=kept, ignored=+ignored)
+
+
+def _one_per_file(extras: pd.DataFrame, called: str) -> pd.DataFrame:
+    """Keep one row per file, with the columns in which all rows of a file agree."""
+    again = extras.index.duplicated()
+    if not again.any():
+        return extras
+    file = pd.factorize(extras.index)[0]
+    differ = [
+        name
+        for name in extras
+        if pd.DataFrame({"file": file, "value": _comparable(extras[name])})
+        .drop_duplicates()["file"]
+        .duplicated()
+        .any()
+    ]
+    if differ:
+        warn(
+            f"{again.sum()} of {plural(len(extras), 'row')} of the {called} repeat the file of "
+            f"another row, with other values in {', '.join(map(quote, differ))}: a table of images "
+            "has one row per file and leaves these columns out.",
+            f"Keep your table: {verb('link_posts')} links each of its rows to the clusters.",
+        )
+    return extras[~again].drop(columns=differ)
+
+
+def _comparable(column: pd.Series[Any]) -> Any:
+    """The values of a column, of which those that are lists become text."""
+    texts = column.map(repr) if column.dtype == object else column
+    return texts.mask(column.isna(), None).to_numpy() if column.dtype == object else texts.array
 
 
 def _walk(

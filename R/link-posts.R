@@ -1,0 +1,142 @@
+#' Link posts to the clusters of their images
+#'
+#' Copies count: a post that shows a copy of an image has the cluster of the image that was kept.
+#'
+#' @section Names:
+#' A name is compared as an id; as the end of a path, where `\` and `/` are equal, and the encodings
+#' of letters with accents; without what follows `?` or `#`; then without regard to case; and at
+#' last without the extension of an image, since downloads change it. The first comparison in which
+#' it fits decides. It must then fit files of one image (copies are one image), otherwise the row is
+#' ambiguous: nothing is guessed. Folders in a name must agree with those of the file. An address on
+#' the web is compared by its last part; if different addresses end in the same name, they are
+#' ambiguous.
+#'
+#' A post that shows an image twice, or two copies of it, has two rows.
+#'
+#' @section Weights:
+#' To give images the weight of the posts that show them, add the column to the images of the
+#' clustering, with 0 for images that no post shows:
+#'
+#' ```r
+#' shown <- dplyr::distinct(linked, image_id, n_posts)
+#' topics$n_posts <- dplyr::coalesce(shown$n_posts[match(topics$image_id, shown$image_id)], 0L)
+#' sample_images(topics, shares = "n_posts")
+#' ```
+#'
+#' @param topics A clustering, from [cluster_images()] or [edit_clusters()].
+#' @param posts A data frame with the column `post_id`, such as [read_posts()] returns: one row per
+#'   post and image, or one row per post with several images in a cell (a list column, or names in
+#'   one text).
+#' @param by The column of `posts` with the images: ids, paths, ends of paths, names of files or
+#'   addresses on the web, also mixed. By default (`NULL`) the first of `media`, `image_id`, `path`
+#'   and `file` that exists.
+#' @param images The result of [scan_images()], or a run folder with it, in which copies and
+#'   rejected files are looked up. By default (`NULL`) the run folder of the clustering.
+#' @param separator What separates names in a text. By default (`NULL`) a text that is not the name
+#'   of a file is divided at commas, semicolons, `|` and line breaks if it holds names of images.
+#' @inheritParams scan_images
+#'
+#' @returns A tibble with one row per post and image, in the order of `posts`: `post_id`; `image_id`
+#'   of the kept image, missing if there is none; `cluster` (-1 is the residual) and `cluster_name`,
+#'   then `theme` and `theme_name` if clusters are grouped; `n_posts`, the number of these posts that
+#'   show the image; `unmatched`, why a row has no image, missing if it has one: `"no image"` (the
+#'   cell is empty), `"not in the scan"`, `"ambiguous"` (the name fits several images),
+#'   `"rejected: ..."` with the reason of the scan, or `"not in the clustering"` (the image has no
+#'   vector, or its cluster was dropped); then the columns of `posts`, of which `by` has one name
+#'   per row. No post is left out. `tidy(x, "unmatched")` has the numbers of rows (`n`) and posts
+#'   (`n_posts`) and `examples` for each `reason`; a warning has them, too.
+#' @family verbs
+#' @export
+#' @examplesIf imagestrata_ready()
+#' topics <- demo_topics()
+#' posts <- data.frame(
+#'   post_id = c("1", "2", "3"),
+#'   party = c("A", "B", "B"),
+#'   image_id = c(topics$image_id[1:2], NA)
+#' )
+#' linked <- suppressWarnings(link_posts(topics, posts))
+#' linked
+#' tidy(linked, "unmatched")
+link_posts <- function(topics, posts, by = NULL, images = NULL, separator = NULL, ...) {
+  check_dots(...)
+  check_class(topics, "imagestrata_clustering", "topics", "cluster_images")
+  by <- check_posts(posts, by)
+  ids <- tibble::tibble(post_id = id_text(posts$post_id, "post_id"))
+  sent <- call_core(
+    "link_posts", send_clustering(topics), encode_table(ids), encode_table(names_of_posts(posts, by)),
+    by = by, images = send_scan(images), separator = check_string(separator, "separator", null = TRUE)
+  )
+  found <- decode_table(sent[["rows"]])
+  own <- plain_columns(posts)[found$row, setdiff(names(posts), "post_id"), drop = FALSE]
+  if (by == "image_id") {
+    same <- identical(found$name, found$image_id)
+    own[[by]] <- NULL
+    if (!same) own$image_id_given <- found$name
+  } else {
+    own[[by]] <- found$name
+  }
+  ours <- found[setdiff(names(found), c("row", "name"))]
+  linked <- vctrs::vec_cbind(ours, keep_given(own, names(ours), "{.fn link_posts}"))
+  tibble::new_tibble(
+    linked,
+    nrow = nrow(linked), class = "imagestrata_posts", unmatched = decode_table(sent[["unmatched"]])
+  )
+}
+
+#' @rdname link_posts
+#' @param x The result of `link_posts()`.
+#' @param table `"unmatched"`, the only table.
+#' @export
+tidy.imagestrata_posts <- function(x, table = "unmatched", ...) {
+  check_dots(...)
+  rlang::arg_match0(table, "unmatched")
+  attr(x, "unmatched")
+}
+
+plain_columns <- function(data) {
+  tibble::new_tibble(as.list(data), nrow = nrow(data))
+}
+
+check_posts <- function(posts, by, call = rlang::caller_env()) {
+  posts <- check_data_frame(posts, "posts", call, "read_posts", needs = "post_id")
+  if (nrow(posts) == 0) {
+    abort_imagestrata("{.arg posts} has no rows.", call = call)
+  }
+  usual <- c("media", "image_id", "path", "file")
+  by <- check_string(by, "by", null = TRUE, call = call) %||% intersect(usual, names(posts))[1]
+  if (is.na(by)) {
+    abort_imagestrata(
+      "{.arg posts} has none of the columns {.field {usual}}; it has {.field {names(posts)}}.",
+      hint = "Name the column with the images in {.arg by}.",
+      call = call
+    )
+  }
+  if (!by %in% setdiff(names(posts), "post_id")) {
+    abort_imagestrata(
+      "{.arg by} must be the column of {.arg posts} with the images, not {.val {by}}; the columns
+       are {.field {names(posts)}}.",
+      call = call
+    )
+  }
+  by
+}
+
+# The names of images one by one, with the rows of their posts; a missing one if there are none.
+names_of_posts <- function(posts, by) {
+  column <- posts[[by]]
+  row <- seq_len(nrow(posts))
+  if (is.list(column)) {
+    column[lengths(column) == 0] <- list(NA)
+    row <- rep(row, lengths(column))
+    column <- unlist(lapply(column, \(cell) id_text(cell, by)))
+  }
+  tibble::tibble(row = row, name = as.character(id_text(column, by)))
+}
+
+send_scan <- function(images, call = rlang::caller_env()) {
+  if (is.null(images) || is.data.frame(images)) {
+    if (!is.null(images)) encode_table(plain_columns(images), call)
+  } else {
+    check_existing(images, "images", call)
+  }
+}

@@ -1,0 +1,1 @@
+"""Posts: who showed which image, when."""

@@ -1,0 +1,391 @@
+"""Link posts to the clusters of their images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.named import with_names
+from ..corpus.scan import read_scanned
+from ..errors import ImagestrataError, plural, warn
+from ..tables import id_texts, keep_given, with_text_ids
+from ..validate import check_path
+from ..verbs import public
+from ..wording import arg, kind_of, quote, verb
+from .match import AMBIGUOUS, NOT_FOUND, Files, is_name, pieces_of, split
+
+#: Columns of posts that hold images, in the order in which they are looked up.
+IMAGE_COLUMNS = ("media", "image_id", "path", "file")
+
+#: Why a row has no image, by outcome; files have further reasons.
+_WHYS = {NOT_FOUND: "not in the scan", AMBIGUOUS: "ambiguous"}
+_EMPTY = "no image"
+
+#: The number of examples of a reason.
+_SHOWN = 5
+
+Rows = NDArray[np.int64]
+
+
+@public
+def link_posts(
+    topics: Clustering,
+    posts: pd.DataFrame,
+    *,
+    by: str | None = None,
+    images: Any = None,
+    separator: str | None = None,
+) -> pd.DataFrame:
+    """Link posts to the clusters of the images that they show.
+
+    Copies count: a post that shows a copy of an image has the cluster of the image that was kept.
+
+    Parameters
+    ----------
+    topics : Clustering
+        The result of :func:`cluster_images` or :func:`edit_clusters`.
+    posts : DataFrame
+        Posts with the column ``post_id``, such as :func:`read_posts` returns: one row per post and
+        image, or one row per post with several images in a cell (a list, or names in one text).
+    by : str, optional
+        The column of ``posts`` with the images: ids, paths, ends of paths, names of files or
+        addresses on the web, also mixed. By default the first of ``media``, ``image_id``,
+        ``path`` and ``file`` that exists.
+    images : DataFrame or path, optional
+        The table of :func:`scan_images`, or a run folder with it, in which copies and rejected
+        files are looked up. By default the run folder of the clustering.
+    separator : str, optional
+        What separates names in a text. By default a text that is not the name of a file is divided
+        at commas, semicolons, ``|`` and line breaks if it holds names of images.
+
+    Returns
+    -------
+    DataFrame
+        One row per post and image, in the order of ``posts``:
+
+        - ``post_id``;
+        - ``image_id`` of the kept image, missing if there is none;
+        - ``cluster`` (-1 is the residual) and ``cluster_name``, then ``theme`` and ``theme_name``
+          if clusters are grouped;
+        - ``n_posts``: the number of these posts that show the image;
+        - ``unmatched``: why a row has no image, missing if it has one: "no image" (the cell is
+          empty), "not in the scan", "ambiguous" (the name fits several images), "rejected: ..."
+          with the reason of the scan, or "not in the clustering" (the image has no vector, or its
+          cluster was dropped);
+        - then the columns of ``posts``; the one named in ``by`` has one name per row.
+
+        No post is left out. ``attrs["unmatched"]`` has one entry per reason: ``reason``, ``n``
+        (rows), ``n_posts``, ``examples``.
+
+    Raises
+    ------
+    ImagestrataError
+        If a column is missing, a post has no id, an id was read as a number and lost digits, or no
+        row has an image of the clustering.
+
+    Warns
+    -----
+    UserWarning
+        If some rows have no image, with numbers, reasons and examples; or if copies cannot be
+        looked up, because there is no scan.
+
+    Notes
+    -----
+    *Names.* A name is compared as an id; as the end of a path, where ``\\`` and ``/`` are equal, and
+    the encodings of letters with accents; without what follows ``?`` or ``#``; then without regard
+    to case; and at last without the extension of an image, since downloads change it. The first
+    comparison in which it fits decides. It must then fit files of one image (copies are one
+    image), otherwise the row is ambiguous: nothing is guessed. Folders in a name must agree with
+    those of the file. An address on the web is compared by its last part; if different addresses
+    end in the same name, they are ambiguous.
+
+    *Repeated images.* A post that shows an image twice, or two copies of it, has two rows.
+
+    *Weights.* To give images the weight of the posts that show them, add the column to the
+    images of the clustering, with 0 for images that no post shows, and use
+    ``sample_images(topics, shares="n_posts")``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from imagestrata import Embeddings, cluster_images, link_posts
+    >>> points = Embeddings.from_arrays([[0.0], [0.1], [9.0], [9.1]], ["a", "b", "c", "d"])
+    >>> topics = cluster_images(points, method="kmeans", n_clusters=2, progress=False)
+    >>> posts = pd.DataFrame({"post_id": ["1", "2"], "image_id": ["a", "b,c"]})
+    >>> link_posts(topics, posts)[["post_id", "image_id", "n_posts"]].values.tolist()
+    [['1', 'a', 1], ['2', 'b', 1], ['2', 'c', 1]]
+    """
+    check_clustering(topics, "topics")
+    by = _check_posts(posts, by)
+    ids = id_texts(posts["post_id"], "post_id")
+    rows, names = _names_of(posts[by], by)
+    found = linked_rows(topics, ids, rows, names, by, images=images, separator=separator)
+    given = with_text_ids(posts).iloc[found["row"].to_numpy()].reset_index(drop=True)
+    given = given.drop(columns="post_id")
+    if by == "image_id":
+        same = found["name"].equals(found["image_id"])
+        given = given.drop(columns=by) if same else given.rename(columns={by: f"{by}_given"})
+        by = None if same else f"{by}_given"
+    if by is not None:
+        given[by] = found["name"]
+    ours = found.drop(columns=["row", "name"])
+    given = keep_given(given, [*ours], verb("link_posts"))
+    linked = pd.concat([ours, given], axis=1)
+    linked.attrs = {"unmatched": unmatched_of(found).to_dict("records")}
+    return linked
+
+
+def linked_rows(
+    topics: Clustering,
+    post_ids: pd.Series[Any],
+    rows: Rows,
+    names: pd.Series[Any],
+    by: str,
+    *,
+    images: Any = None,
+    separator: Any = None,
+) -> pd.DataFrame:
+    """The rows of :func:`link_posts` without the columns of the posts.
+
+    Parameters
+    ----------
+    topics, images, separator : see :func:`link_posts`
+    post_ids : Series of str
+        One per post.
+    rows, names : array and Series of equal length
+        The position of a post, and the text that names one or several of its images.
+    by : str
+        The column of the texts, for messages.
+
+    Returns
+    -------
+    DataFrame
+        ``post_id``, ``image_id``, ``cluster``, names, ``n_posts``, ``unmatched``; and ``row``, the
+        position of the post, and ``name``, a single name.
+    """
+    if separator is not None and (not isinstance(separator, str) or not separator):
+        raise ImagestrataError(
+            f"{arg('separator')} must be the text between names, such as a comma, not "
+            f"{quote(separator)}."
+        )
+    missing = post_ids.isna() | (post_ids.str.strip() == "")
+    if missing.any():
+        raise ImagestrataError(
+            f"{missing.sum()} of {plural(len(post_ids), 'row')} of {arg('posts')} have no "
+            f"'post_id' (the first is row {int(missing.to_numpy().argmax()) + 1}).",
+            "Give each post an id.",
+        )
+    scanned, is_whole = _scanned(topics, images)
+    files = Files(scanned, topics.images["image_id"].tolist())
+    found = _matched(files, rows, names, separator)
+    found.insert(0, "post_id", post_ids.to_numpy()[found["row"].to_numpy()])
+    shown = found.dropna(subset="image_id").groupby("image_id")["post_id"].nunique()
+    found["n_posts"] = found["image_id"].map(shown).astype("Int64")
+    number = topics.images.set_index("image_id")["cluster"]
+    found.insert(2, "cluster", found["image_id"].map(number).astype("Int64"))
+    source = topics.clusters
+    if "cluster_name" not in source:
+        source = source.assign(cluster_name=pd.Series(None, source.index, dtype="str"))
+    found = with_names(found, source)
+    _report(found, topics, by, is_whole)
+    order = ["unmatched", "row", "name"]
+    return found[[*found.columns.drop(order), *order]]
+
+
+def unmatched_of(found: pd.DataFrame) -> pd.DataFrame:
+    """Why rows have no image: ``reason``, ``n`` rows, ``n_posts``, ``examples``."""
+    lost = found.dropna(subset="unmatched")
+    groups = lost.groupby("unmatched", sort=False)
+    table = pd.DataFrame(
+        [
+            {
+                "reason": str(reason),
+                "n": len(group),
+                "n_posts": int(group["post_id"].nunique()),
+                "examples": ", ".join(group["name"].dropna().drop_duplicates()[:_SHOWN]),
+            }
+            for reason, group in groups
+        ],
+        columns=["reason", "n", "n_posts", "examples"],
+    )
+    return table.sort_values(["n", "reason"], ascending=[False, True], ignore_index=True)
+
+
+def _check_posts(posts: Any, by: Any) -> str:
+    """Check the posts, and return the column with their images."""
+    if not isinstance(posts, pd.DataFrame):
+        raise ImagestrataError(
+            f"{arg('posts')} must be a table with the column 'post_id', not {kind_of(posts)}.",
+            f"{verb('read_posts')} reads files of posts.",
+        )
+    listed = ", ".join(map(quote, map(str, posts))) or "(none)"
+    twice = posts.columns[posts.columns.duplicated()]
+    if len(twice):
+        raise ImagestrataError(f"{arg('posts')} has more than one column {quote(str(twice[0]))}.")
+    if "post_id" not in posts:
+        raise ImagestrataError(
+            f"{arg('posts')} lacks the column 'post_id'; it has {listed}.",
+            "Rename the column that identifies posts.",
+        )
+    if posts.empty:
+        raise ImagestrataError(f"{arg('posts')} has no rows.")
+    if by is None:
+        by = next((name for name in IMAGE_COLUMNS if name in posts), None)
+        if by is None:
+            raise ImagestrataError(
+                f"{arg('posts')} has none of the columns {', '.join(map(quote, IMAGE_COLUMNS))}; "
+                f"it has {listed}.",
+                f"Name the column with the images in {arg('by')}.",
+            )
+    if not isinstance(by, str) or by not in posts or by == "post_id":
+        raise ImagestrataError(
+            f"{arg('by')} must be the column of {arg('posts')} with the images, not {quote(by)}; "
+            f"the columns are {listed}."
+        )
+    return by
+
+
+def _names_of(column: pd.Series[Any], name: str) -> tuple[Rows, pd.Series[Any]]:
+    """The texts of a column, those in lists one by one, and the positions of their rows."""
+    column = column.reset_index(drop=True)
+    is_text = isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype)
+    if column.dtype == object and not is_text:
+        lists = column.map(lambda cell: pd.api.types.is_list_like(cell) and not _is_dict(cell))
+        if lists.any():
+            column = column.explode()
+    texts = id_texts(column, name)
+    return column.index.to_numpy(dtype=np.int64), texts.reset_index(drop=True)
+
+
+def _is_dict(cell: Any) -> bool:
+    return isinstance(cell, dict)
+
+
+def _scanned(topics: Clustering, images: Any) -> tuple[pd.DataFrame, bool]:
+    """All files that may be named, and whether copies are among them."""
+    needed = ["image_id", "path", "status", "reason", "duplicate_of"]
+    own = topics.images[["image_id"]].assign(
+        path=topics.images["path"] if "path" in topics.images else None,
+        status="ok", reason=None, duplicate_of=None,
+    )  # fmt: skip
+    source = topics.source
+    if images is None and isinstance(source, str | os.PathLike):
+        try:
+            images = read_scanned(Path(source))
+        except (ImagestrataError, OSError, KeyError):
+            images = None  # a clustering of vectors or texts has no scan
+    if images is None:
+        return own, False
+    if isinstance(images, str | os.PathLike):
+        images = read_scanned(check_path("images", images))
+    if not isinstance(images, pd.DataFrame) or not {*needed} <= {*images}:
+        raise ImagestrataError(
+            f"{arg('images')} must be the result of {verb('scan_images')}, or a run folder with "
+            f"it, not {kind_of(images)}"
+            + (f" with the columns {', '.join(map(str, images))}." if len(images) else "."),
+        )
+    scanned = with_text_ids(images)[needed]
+    others = own[~own["image_id"].isin(scanned["image_id"])]
+    return pd.concat([scanned.astype(object), others.astype(object)], ignore_index=True), True
+
+
+def _matched(files: Files, rows: Rows, names: pd.Series[Any], separator: str | None) -> pd.DataFrame:
+    """``image_id``, ``unmatched``, ``row``, ``name``: texts are divided into names."""
+    texts = names.str.strip().replace("", None)
+    codes, cells = pd.factorize(texts)
+    divided = [split(cell, separator) for cell in cells] if separator else [[c] for c in cells]
+    if separator is None:
+        whole = files.match([*cells])
+        for i in np.flatnonzero(whole == NOT_FOUND):
+            pieces = pieces_of(cells[i])
+            if len(pieces) > 1 or pieces != [cells[i]]:
+                divided[i] = pieces
+        divided = _worth_dividing(files, [*cells], divided)
+    divided.append([None])  # the code of missing texts is -1
+    counts = np.array([len(pieces) for pieces in divided])
+    row = np.repeat(rows, counts[codes])
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    within = np.arange(len(row)) - np.repeat(np.cumsum(counts[codes]) - counts[codes], counts[codes])
+    flat = pd.Series([piece for pieces in divided for piece in pieces], dtype="str")
+    name = flat.iloc[np.repeat(starts[codes], counts[codes]) + within].reset_index(drop=True)
+    name_codes, distinct = pd.factorize(name)
+    outcomes = files.match([*distinct])
+    ids = [files.kept[one] or None if one >= 0 else None for one in outcomes]
+    whys = [_WHYS[one] if one < 0 else files.whys[one] or None for one in outcomes]
+    return pd.DataFrame(
+        {
+            "image_id": pd.Series([*ids, None], dtype="str").iloc[name_codes].to_numpy(),
+            "unmatched": pd.Series([*whys, _EMPTY], dtype="str").iloc[name_codes].to_numpy(),
+            "row": row,
+            "name": name,
+        }
+    )
+
+
+def _worth_dividing(
+    files: Files, cells: list[str], divided: list[list[str | None]]
+) -> list[list[str | None]]:
+    """Divide texts only if a piece is known, or all look like names of images."""
+    tried = {
+        piece
+        for cell, pieces in zip(cells, divided, strict=True)
+        if pieces != [cell]
+        for piece in pieces
+        if piece is not None
+    }
+    names = [*tried]
+    known = {
+        name for name, one in zip(names, files.match(names), strict=True) if one != NOT_FOUND
+    }
+    return [
+        pieces
+        if pieces == [None]
+        or any(piece in known for piece in pieces)
+        or all(piece is not None and is_name(piece) for piece in pieces)
+        else [cell]
+        for cell, pieces in zip(cells, divided, strict=True)
+    ]
+
+
+def _report(found: pd.DataFrame, topics: Clustering, by: str, is_whole: bool) -> None:
+    """Warn about rows without an image; raise an error if no row has one."""
+    lost = unmatched_of(found)
+    n_lost = int(lost["n"].sum())
+    reasons = "; ".join(
+        f"{line.reason}, {plural(line.n, 'row')} of {plural(line.n_posts, 'post')}"
+        + (f" ({line.examples})" if line.examples else "")
+        for line in lost.itertuples()
+    )
+    hint = ""
+    if not is_whole:
+        hint = (
+            "The clustering has no run folder with a scan, in which copies and rejected files are "
+            f"looked up: give the result of {verb('scan_images')} as {arg('images')}."
+        )
+    if n_lost == len(found):
+        known = _known(topics.images)
+        raise ImagestrataError(
+            f"No row of {arg('posts')} has an image of the clustering. The column {quote(by)}: "
+            f"{reasons}. The images are {known}.",
+            hint or f"Name the column with the images in {arg('by')}.",
+        )
+    if n_lost:
+        n_posts = found.loc[found["unmatched"].notna(), "post_id"].nunique()
+        warn(
+            f"{n_lost:,} of {plural(len(found), 'row')} ({plural(n_posts, 'post')}) have no image "
+            f"of the clustering: {reasons}.",
+            hint,
+        )
+
+
+def _known(images: pd.DataFrame) -> str:
+    column = "file" if "file" in images and images["file"].notna().any() else "image_id"
+    shown: Iterable[Any] = images[column].dropna()[:3]
+    return f"{', '.join(map(str, shown))}, ..."
