@@ -261,6 +261,8 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
+    if isinstance(values.dtype, pd.StringDtype) or pd.api.types.is_integer_dtype(values.dtype):
+        return values.astype("str")
     if pd.api.types.is_float_dtype(values):
         numbers = values.dropna().astype("float64")
         rounded = numbers[(numbers.abs() >= _EXACT) | (numbers % 1 != 0)]

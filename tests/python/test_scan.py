@@ -268,7 +268,6 @@ def test_tables_bring_their_columns(tmp_path, monkeypatch):
     [
         ({"file": ["x"], "kind": ["y"]}, "must have a column 'path'; its columns are 'file', 'ki"),
         ({"path": ["a", None, float("nan"), ""]}, r"3 of 4 rows .* no path \(the first is row 2"),
-        ({"path": ["a.png", "./a.png", "b.png"]}, "1 of 3 rows .* repeat the file"),
         ({"path": [1, 2]}, "'path' must hold text; it holds 1"),
         ({"path": []}, "no rows"),
     ],

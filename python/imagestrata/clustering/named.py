@@ -40,7 +40,7 @@ def with_names(table: pd.DataFrame, source: pd.DataFrame, number: str = "cluster
     ending = number.removeprefix("cluster")
     known = source.drop_duplicates("cluster").set_index("cluster")
     for name in reversed([name for name in NAMES if name in known]):
-        values = known[name].reindex(table[number]).to_numpy()
+        values = known[name].reindex(table[number].astype(object)).to_numpy()  # may be missing
         column = pd.Series(values, table.index, dtype=known[name].dtype)
         table = table.drop(columns=f"{name}{ending}", errors="ignore")
         table.insert([*table].index(number) + 1, f"{name}{ending}", column)

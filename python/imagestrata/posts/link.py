@@ -187,9 +187,9 @@ def linked_rows(
     found = _matched(files, rows, names, separator)
     found.insert(0, "post_id", post_ids.to_numpy()[found["row"].to_numpy()])
     shown = found.dropna(subset="image_id").groupby("image_id")["post_id"].nunique()
-    found["n_posts"] = found["image_id"].map(shown).astype("Int64")
+    found["n_posts"] = _mapped(found["image_id"], shown)
     number = topics.images.set_index("image_id")["cluster"]
-    found.insert(2, "cluster", found["image_id"].map(number).astype("Int64"))
+    found.insert(2, "cluster", _mapped(found["image_id"], number))
     source = topics.clusters
     if "cluster_name" not in source:
         source = source.assign(cluster_name=pd.Series(None, source.index, dtype="str"))
@@ -300,14 +300,16 @@ def _matched(files: Files, rows: Rows, names: pd.Series[Any], separator: str | N
     """``image_id``, ``unmatched``, ``row``, ``name``: texts are divided into names."""
     texts = names.str.strip().replace("", None)
     codes, cells = pd.factorize(texts)
-    divided = [split(cell, separator) for cell in cells] if separator else [[c] for c in cells]
     if separator is None:
-        whole = files.match([*cells])
-        for i in np.flatnonzero(whole == NOT_FOUND):
-            pieces = pieces_of(cells[i])
-            if len(pieces) > 1 or pieces != [cells[i]]:
-                divided[i] = pieces
+        # Several addresses are not one with a long path.
+        several = np.array([cell.count("://") > 1 for cell in cells], dtype=bool)
+        unknown = (files.match([*cells]) == NOT_FOUND) | several
+        divided = [
+            pieces_of(cell) if lost else [cell] for cell, lost in zip(cells, unknown, strict=True)
+        ]
         divided = _worth_dividing(files, [*cells], divided)
+    else:
+        divided = [split(cell, separator) for cell in cells]
     divided.append([None])  # the code of missing texts is -1
     counts = np.array([len(pieces) for pieces in divided])
     row = np.repeat(rows, counts[codes])
@@ -321,8 +323,8 @@ def _matched(files: Files, rows: Rows, names: pd.Series[Any], separator: str | N
     whys = [_WHYS[one] if one < 0 else files.whys[one] or None for one in outcomes]
     return pd.DataFrame(
         {
-            "image_id": pd.Series([*ids, None], dtype="str").iloc[name_codes].to_numpy(),
-            "unmatched": pd.Series([*whys, _EMPTY], dtype="str").iloc[name_codes].to_numpy(),
+            "image_id": pd.Series([*ids, None], dtype="str").array[name_codes],
+            "unmatched": pd.Series([*whys, _EMPTY], dtype="str").array[name_codes],
             "row": row,
             "name": name,
         }
@@ -352,6 +354,12 @@ def _worth_dividing(
         else [cell]
         for cell, pieces in zip(cells, divided, strict=True)
     ]
+
+
+def _mapped(ids: pd.Series[Any], numbers: pd.Series[Any]) -> pd.Series[Any]:
+    """The number of each id; missing for missing ids."""
+    rows = pd.Index(numbers.index, dtype=object).get_indexer(ids.astype(object))
+    return pd.Series([*numbers, pd.NA], dtype="Int64").take(rows).set_axis(ids.index)
 
 
 def _report(found: pd.DataFrame, topics: Clustering, by: str, is_whole: bool) -> None:

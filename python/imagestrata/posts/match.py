@@ -94,12 +94,14 @@ class Files:
 
     def _look_up(self, outcomes: Outcomes, names: list[str], keys: Iterable[str]) -> None:
         """Set the outcomes of names that are not found yet and equal a key."""
+        open_ones = np.flatnonzero(outcomes == NOT_FOUND)
+        if not len(open_ones):
+            return
         table = pd.DataFrame({"key": [*keys], "outcome": self._outcomes})
         table = table[table["key"] != ""].drop_duplicates()
         unclear = table["key"].duplicated(keep=False)
         known = table["outcome"].mask(unclear, AMBIGUOUS).set_axis(table["key"])
         known = known[~known.index.duplicated()]
-        open_ones = np.flatnonzero(outcomes == NOT_FOUND)
         wanted = pd.Index([names[i] for i in open_ones], dtype=object)
         rows = known.index.astype(object).get_indexer(wanted)
         found = rows >= 0

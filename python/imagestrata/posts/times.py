@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -48,7 +49,7 @@ def read_times(given: pd.Series[Any], zone: str) -> pd.Series[Any]:
     times = pd.Series(pd.NaT, distinct.index, dtype="datetime64[us, UTC]")
     numbers = distinct.str.fullmatch(_NUMBER)
     if numbers.any():
-        times[numbers] = distinct[numbers].map(_from_number)
+        times[numbers] = _made(_from_number, distinct[numbers])
     parts = distinct.str.extract(rf"^(?P<whole>{_ISO.pattern})$", flags=re.IGNORECASE)
     iso = parts["whole"].notna() & ~numbers
     has_zone = iso & parts["zone"].notna()
@@ -68,8 +69,13 @@ def read_times(given: pd.Series[Any], zone: str) -> pd.Series[Any]:
         )
     rest = ~numbers & ~iso
     if rest.any():
-        times[rest] = distinct[rest].map(_from_words)
+        times[rest] = _made(_from_words, distinct[rest])
     return times.reindex(codes).set_axis(given.index)  # missing texts have the code -1
+
+
+def _made(make: Callable[[str], Any], texts: pd.Series[Any]) -> pd.Series[Any]:
+    made = [make(text) for text in texts]
+    return pd.Series(pd.DatetimeIndex(made, tz="UTC").as_unit("us"), index=texts.index)
 
 
 def _text(value: Any) -> str | None:
