@@ -137,6 +137,7 @@ def _receive_clustering(sent: Sent) -> Any:
     return imagestrata.Clustering(
         **tables,
         source=sent.get("source"),
+        folder=sent.get("source"),
         centroids=decode_matrix(sent["centroids"]),
         settings=json.loads(sent["settings"]),
     )

@@ -354,6 +354,7 @@ def fitted(
     found = step.result(load_found, make, write, identity=_identity)
     if step.folder is None:
         return found
+    found = replace(found, folder=step.folder)
     return with_themes(followed(found, step.folder, embeddings), step.folder)
 
 

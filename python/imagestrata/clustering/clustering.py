@@ -93,6 +93,8 @@ class Clustering(Shown):
     source : Embeddings, path or None
         The vectors of the images, or the run folder in which they are, for
         :func:`edit_clusters`. It is neither saved nor pickled.
+    folder : path or None
+        The run folder, in whose scan :func:`link_posts` finds copies. It is not pickled.
 
     Notes
     -----
@@ -119,9 +121,10 @@ class Clustering(Shown):
     edits: pd.DataFrame = field(default_factory=ledger)
     tree: pd.DataFrame = field(default_factory=tree_table)
     source: Any = field(default=None, repr=False)
+    folder: Any = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"source": None}
+        return self.__dict__ | {"source": None, "folder": None}
 
     @classmethod
     def from_labels(
@@ -451,6 +454,7 @@ def load_found(folder: Path) -> Clustering:
             edits=read_ledger(edits) if "cluster_found" in images and edits.exists() else ledger(),
             tree=read_table(tree) if THEME in clusters and tree.exists() else tree_table(),
             source=folder,
+            folder=folder,
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, ImagestrataError):

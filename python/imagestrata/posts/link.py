@@ -275,10 +275,9 @@ def _scanned(topics: Clustering, images: Any) -> tuple[pd.DataFrame, bool]:
         path=topics.images["path"] if "path" in topics.images else None,
         status="ok", reason=None, duplicate_of=None,
     )  # fmt: skip
-    source = topics.source
-    if images is None and isinstance(source, str | os.PathLike):
+    if images is None and topics.folder is not None:
         try:
-            images = read_scanned(Path(source))
+            images = read_scanned(Path(topics.folder))
         except (ImagestrataError, OSError, KeyError):
             images = None  # a clustering of vectors or texts has no scan
     if images is None:
