@@ -49,6 +49,8 @@ from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
+from .posts.link import link_posts as link_posts
+from .posts.read import read_posts as read_posts
 from .ratings.estimates import rating_gaps as rating_gaps
 from .ratings.estimates import rating_means as rating_means
 from .ratings.estimates import rating_weights as rating_weights
@@ -128,6 +130,7 @@ __all__ = [
     "group_clusters",
     "image_gallery",
     "label_ratings",
+    "link_posts",
     "list_encoders",
     "map_images",
     "methods_paragraph",
@@ -146,6 +149,7 @@ __all__ = [
     "rating_weights",
     "read_coding",
     "read_pairs",
+    "read_posts",
     "read_ratings",
     "read_test",
     "read_text",

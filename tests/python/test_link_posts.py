@@ -225,13 +225,21 @@ def test_posts_are_the_unit_of_weights():
     ("posts", "options", "message"),
     [
         (["a"], {}, "must be a table with the column 'post_id', not a list"),
-        (pd.DataFrame({"id": ["1"], "media": ["aa"]}), {}, "lacks the column 'post_id'; it has 'id'"),
+        (
+            pd.DataFrame({"id": ["1"], "media": ["aa"]}),
+            {},
+            "lacks the column 'post_id'; it has 'id'",
+        ),
         (pd.DataFrame({"post_id": [], "media": []}), {}, "has no rows"),
         (pd.DataFrame({"post_id": ["1"], "photo": ["aa"]}), {}, "none of the columns 'media'"),
         (pd.DataFrame({"post_id": ["1"], "media": ["aa"]}), {"by": "foto"}, "not 'foto'"),
         (pd.DataFrame({"post_id": ["1", None], "media": ["aa", "aa"]}), {}, "1 of 2 rows .* row 2"),
         (pd.DataFrame({"post_id": [1.5e18], "media": ["aa"]}), {}, "may have lost digits"),
-        (pd.DataFrame({"post_id": ["1"], "media": ["q.jpg"]}), {}, "No row .* not in the scan, 1 r"),
+        (
+            pd.DataFrame({"post_id": ["1"], "media": ["q.jpg"]}),
+            {},
+            "No row .* not in the scan, 1 r",
+        ),
         (pd.DataFrame({"post_id": ["1"], "media": ["aa"]}), {"separator": ""}, "between names"),
         (pd.DataFrame({"post_id": ["1"], "media": ["aa"]}), {"images": [1]}, "scan_images"),
     ],

@@ -127,7 +127,8 @@ def test_numbers_in_json_stay_whole(tmp_path):
 
 def test_columns_are_named(tmp_path):
     file = written(
-        tmp_path / "a.csv", "key,who,said,when,foto1,foto2,text\n1,anna,hi,2024-01-01,a.jpg,b.jpg,T\n"
+        tmp_path / "a.csv",
+        "key,who,said,when,foto1,foto2,text\n1,anna,hi,2024-01-01,a.jpg,b.jpg,T\n",
     )
     columns = {
         "post_id": "key", "author": "who", "time": "when", "text": "said",
@@ -160,7 +161,11 @@ NEW = {
     "from_dataset": "k",
     "processor_type": "image-downloader",
     "items": {
-        entry["filename"]: {"filename": entry["filename"], "post_ids": entry["post_ids"], "url": url}
+        entry["filename"]: {
+            "filename": entry["filename"],
+            "post_ids": entry["post_ids"],
+            "url": url,
+        }
         for url, entry in OLD.items()
         if entry["success"]
     },
@@ -264,7 +269,12 @@ def test_times_that_cannot_be_read_are_counted(tmp_path):
     ("name", "text", "options", "message"),
     [
         ("a.csv", "key,x\n1,2\n", {}, "no column of ids.*It has key, x"),
-        ("a.csv", "id,x\n1,2\n,3\n", {}, r"1 of 2 posts .* have no id in 'id' \(the first is post 2"),
+        (
+            "a.csv",
+            "id,x\n1,2\n,3\n",
+            {},
+            r"1 of 2 posts .* have no id in 'id' \(the first is post 2",
+        ),
         ("a.csv", "id,x\n1.23457E+18,2\n", {}, "have lost digits: '1.23457E.18'"),
         ("a.csv", "id,x\n", {}, "no posts"),
         ("a.csv", "id\n1\n", {"columns": {"text": "body"}}, "no column 'body'; it has id"),

@@ -295,7 +295,9 @@ def _scanned(topics: Clustering, images: Any) -> tuple[pd.DataFrame, bool]:
     return pd.concat([scanned.astype(object), others.astype(object)], ignore_index=True), True
 
 
-def _matched(files: Files, rows: Rows, names: pd.Series[Any], separator: str | None) -> pd.DataFrame:
+def _matched(
+    files: Files, rows: Rows, names: pd.Series[Any], separator: str | None
+) -> pd.DataFrame:
     """``image_id``, ``unmatched``, ``row``, ``name``: texts are divided into names."""
     texts = names.str.strip().replace("", None)
     codes, cells = pd.factorize(texts)
@@ -313,7 +315,9 @@ def _matched(files: Files, rows: Rows, names: pd.Series[Any], separator: str | N
     counts = np.array([len(pieces) for pieces in divided])
     row = np.repeat(rows, counts[codes])
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    within = np.arange(len(row)) - np.repeat(np.cumsum(counts[codes]) - counts[codes], counts[codes])
+    within = np.arange(len(row)) - np.repeat(
+        np.cumsum(counts[codes]) - counts[codes], counts[codes]
+    )
     flat = pd.Series([piece for pieces in divided for piece in pieces], dtype="str")
     name = flat.iloc[np.repeat(starts[codes], counts[codes]) + within].reset_index(drop=True)
     name_codes, distinct = pd.factorize(name)
@@ -342,9 +346,7 @@ def _worth_dividing(
         if piece is not None
     }
     names = [*tried]
-    known = {
-        name for name, one in zip(names, files.match(names), strict=True) if one != NOT_FOUND
-    }
+    known = {name for name, one in zip(names, files.match(names), strict=True) if one != NOT_FOUND}
     return [
         pieces
         if pieces == [None]

@@ -45,9 +45,7 @@ class Files:
     """
 
     def __init__(self, scanned: pd.DataFrame, clustered: Sequence[str]) -> None:
-        kept = scanned["duplicate_of"].where(
-            scanned["duplicate_of"].notna(), scanned["image_id"]
-        )
+        kept = scanned["duplicate_of"].where(scanned["duplicate_of"].notna(), scanned["image_id"])
         rejected = (scanned["status"] == "rejected").to_numpy()
         left_out = ~kept.isin(clustered).to_numpy() & ~rejected
         reasons = "rejected: " + scanned["reason"].fillna("").astype(str)
@@ -77,9 +75,7 @@ class Files:
         addresses = [one[2] for one in read]
         return np.where(_clash(outcomes, addresses), AMBIGUOUS, outcomes)
 
-    def _by_path(
-        self, outcomes: Outcomes, names: list[str], alter: Callable[[str], str]
-    ) -> None:
+    def _by_path(self, outcomes: Outcomes, names: list[str], alter: Callable[[str], str]) -> None:
         depths = np.array([name.count("/") + 1 for name in names], dtype=np.int64)
         for depth in np.unique(depths[outcomes == NOT_FOUND]):
             ends = [

@@ -177,7 +177,9 @@ def _check_columns(columns: Any) -> dict[str, list[str]]:
     wanted = {name: [used] if isinstance(used, str) else [*used] for name, used in columns.items()}
     for name, used in wanted.items():
         if not used or not all(isinstance(one, str) for one in used):
-            raise ImagestrataError(f"{arg('columns')} must give {quote(name)} the name of a column.")
+            raise ImagestrataError(
+                f"{arg('columns')} must give {quote(name)} the name of a column."
+            )
         if len(used) > 1 and name != "media":
             raise ImagestrataError(
                 f"{arg('columns')} gives {quote(name)} {len(used)} columns; only 'media' can have "
@@ -310,7 +312,9 @@ def _standard(
         cells = [[*dict.fromkeys(one for cell in row for one in cell)] for row in zip(*lists)]
         return pd.Series(cells or [[] for _ in index], index=index, dtype=object)
     if not given:
-        return pd.Series([None] * len(index), index=index, dtype=object if name == "time" else "str")
+        return pd.Series(
+            [None] * len(index), index=index, dtype=object if name == "time" else "str"
+        )
     column = given[0]
     if name == "time":
         return column.astype(object)
@@ -364,9 +368,11 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
             return column.astype("Int64") if len(known) < len(column) else column.astype("int64")
         return column.astype("float64")
     texts = column.map(
-        lambda one: one
-        if isinstance(one, str) or one is None or one != one
-        else json.dumps(one, ensure_ascii=False)
+        lambda one: (
+            one
+            if isinstance(one, str) or one is None or one != one
+            else json.dumps(one, ensure_ascii=False)
+        )
     )
     return texts.astype("str")
 

@@ -23,6 +23,7 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 
+
 def check_zone(zone: Any) -> str:
     try:
         if isinstance(zone, str) and zone:
