@@ -6,8 +6,9 @@
 #' of its bytes, so it stays the same if the file moves.
 #'
 #' @param images A folder, with all folders in it; a character vector of folders and files; or a
-#'   data frame with a column `path`, whose other columns are kept in all results. Paths may contain
-#'   `~` and, on Windows, backslashes. Hidden files are skipped, and so are folders that systems and
+#'   data frame with a column `path`, whose other columns are kept in all results. If a file has
+#'   several rows, columns in which these differ are left out, with a warning. Paths may contain `~`
+#'   and, on Windows, backslashes. Hidden files are skipped, and so are folders that systems and
 #'   network storage make, such as `@eaDir`, `#recycle` and `$RECYCLE.BIN`.
 #' @param min_bytes Reject smaller files, in bytes.
 #' @param min_side Reject images with a side shorter than this, in pixels.

@@ -300,7 +300,7 @@ def test_bad_metadata(tmp_path):
     file = written(tmp_path / "a.csv", "id\n1\n")
     folder = tmp_path / "images"
     folder.mkdir()
-    with pytest.raises(ImagestrataError, match="no file '.metadata.json'"):
+    with pytest.raises(ImagestrataError, match=r"no file '\.metadata\.json'"):
         read_posts(file, images=folder)
     for text, message in [
         ("{", "not valid JSON"),

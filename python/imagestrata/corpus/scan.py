@@ -76,7 +76,8 @@ def scan_images(
     ----------
     images : path, list of paths, or DataFrame
         A folder, which is read with all its subfolders; a list of folders and files; or a
-        table with a column ``path``, whose other columns are kept. Relative paths start at
+        table with a column ``path``, whose other columns are kept. If a file has several rows,
+        columns in which these differ are left out, with a warning. Relative paths start at
         the working directory. In a folder, files with the name *or* the content of an image
         are scanned. Other files and hidden files are ignored, and so are run folders of this
         package and folders that systems and network storage create (``@eaDir``, ``#recycle``,
@@ -148,7 +149,7 @@ def scan_images(
     ------
     ImagestrataError
         If there are no images, or none is usable; if the table has no column ``path``, or a
-        path is missing or repeated; if an argument is out of range; if ``out`` cannot be
+        path is missing; if an argument is out of range; if ``out`` cannot be
         written or holds another scan; if the cluster cannot be reached, or its workers do not
         see the files.
 

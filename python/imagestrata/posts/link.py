@@ -368,9 +368,9 @@ def _report(found: pd.DataFrame, topics: Clustering, by: str, is_whole: bool) ->
     lost = unmatched_of(found)
     n_lost = int(lost["n"].sum())
     reasons = "; ".join(
-        f"{line.reason}, {plural(line.n, 'row')} of {plural(line.n_posts, 'post')}"
-        + (f" ({line.examples})" if line.examples else "")
-        for line in lost.itertuples()
+        f"{line['reason']}, {plural(line['n'], 'row')} of {plural(line['n_posts'], 'post')}"
+        + (f" ({line['examples']})" if line["examples"] else "")
+        for line in lost.to_dict("records")
     )
     hint = ""
     if not is_whole:

@@ -245,9 +245,8 @@ def _columns_of(path: Path, sep: str | None, encoding: str | None) -> pd.DataFra
         table = table.mask(table == "", None)
         table.attrs = {}
         return table
-    records = _records(path, encoding)
-    flat = [_flat(record) for record in records]
-    names = dict.fromkeys(name for one in flat for name in one)
+    flat = [_flat(record) for record in _records(path, encoding)]
+    names: dict[str, None] = dict.fromkeys(name for one in flat for name in one)
     return pd.DataFrame(
         {name: pd.Series([one.get(name) for one in flat], dtype=object) for name in names}
     )
@@ -257,14 +256,15 @@ def _records(path: Path, encoding: str | None) -> list[dict[str, Any]]:
     text = text_of(path, encoding)
     if not text.strip():
         raise ImagestrataError(f"{quote(path)} is empty.", "Ask for the file again.")
+    records: list[Any] = []
+    lines: list[int] = []
     if text.lstrip().startswith("["):
         try:
             records = json.loads(text)
         except ValueError as error:
             raise ImagestrataError(f"{quote(path)} is not valid JSON ({error}).") from None
-        lines = range(1, len(records) + 1)
+        lines = [*range(1, len(records) + 1)]
     else:
-        records, lines = [], []
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 try:
@@ -309,7 +309,10 @@ def _standard(
 ) -> pd.Series[Any]:
     if name == "media":
         lists = [column.map(_media).tolist() for column in given]
-        cells = [[*dict.fromkeys(one for cell in row for one in cell)] for row in zip(*lists)]
+        cells = [
+            [*dict.fromkeys(one for cell in row for one in cell)]
+            for row in zip(*lists, strict=True)
+        ]
         return pd.Series(cells or [[] for _ in index], index=index, dtype=object)
     if not given:
         return pd.Series(
@@ -408,8 +411,8 @@ def _once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     table["media"] = new.where(new.notna(), table["media"])
     shown = ", ".join(quote(one) for one in ids[:_SHOWN])
     warn(
-        f"{plural(len(ids), 'post is', 'posts are')} repeated in {int(again.sum()):,} further rows, "
-        f"{differing:,} of which have other values: the first row of each is kept, with the images "
+        f"{plural(len(ids), 'post is', 'posts are')} repeated in {int(again.sum()):,} further "
+        f"rows, {differing:,} of which have other values: the first row of each is kept, with the images "
         f"of all: {shown}."
     )
     return table, ids
