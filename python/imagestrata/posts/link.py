@@ -98,8 +98,8 @@ def link_posts(
 
     Notes
     -----
-    *Names.* A name is compared as an id; as the end of a path, where ``\\`` and ``/`` are equal, and
-    the encodings of letters with accents; without what follows ``?`` or ``#``; then without regard
+    *Names.* A name is compared as an id; as the end of a path, where ``\\`` and ``/`` are equal,
+    and the encodings of letters with accents; without what follows ``?`` or ``#``; then without regard
     to case; and at last without the extension of an image, since downloads change it. The first
     comparison in which it fits decides. It must then fit files of one image (copies are one
     image), otherwise the row is ambiguous: nothing is guessed. Folders in a name must agree with
@@ -272,7 +272,7 @@ def _scanned(topics: Clustering, images: Any) -> tuple[pd.DataFrame, bool]:
     """All files that may be named, and whether copies are among them."""
     needed = ["image_id", "path", "status", "reason", "duplicate_of"]
     own = topics.images[["image_id"]].assign(
-        path=topics.images["path"] if "path" in topics.images else None,
+        path=topics.images.get("path"),
         status="ok", reason=None, duplicate_of=None,
     )  # fmt: skip
     if images is None and topics.folder is not None:

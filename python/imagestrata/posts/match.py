@@ -84,7 +84,10 @@ class Files:
             ]
             self._look_up(
                 outcomes,
-                [alter(name) if own == depth else "" for name, own in zip(names, depths)],
+                [
+                    alter(name) if own == depth else ""
+                    for name, own in zip(names, depths, strict=True)
+                ],
                 ends,
             )
 

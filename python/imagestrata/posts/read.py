@@ -246,10 +246,9 @@ def _columns_of(path: Path, sep: str | None, encoding: str | None) -> pd.DataFra
         table.attrs = {}
         return table
     flat = [_flat(record) for record in _records(path, encoding)]
-    names: dict[str, None] = dict.fromkeys(name for one in flat for name in one)
-    return pd.DataFrame(
-        {name: pd.Series([one.get(name) for one in flat], dtype=object) for name in names}
-    )
+    names = [*dict.fromkeys(name for one in flat for name in one)]
+    columns = [pd.Series([one.get(name) for one in flat], dtype=object) for name in names]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
 
 def _records(path: Path, encoding: str | None) -> list[dict[str, Any]]:
@@ -412,8 +411,8 @@ def _once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     shown = ", ".join(quote(one) for one in ids[:_SHOWN])
     warn(
         f"{plural(len(ids), 'post is', 'posts are')} repeated in {int(again.sum()):,} further "
-        f"rows, {differing:,} of which have other values: the first row of each is kept, with the images "
-        f"of all: {shown}."
+        f"rows, {differing:,} of which have other values: the first row of each is kept, with the "
+        f"images of all: {shown}."
     )
     return table, ids
 
