@@ -104,6 +104,11 @@ def test_strict_comparisons_come_first():
     assert of_names(names, images=scan) == ["aa", "bb", "ambiguous", "ambiguous"]
 
 
+def test_an_extension_is_ignored_only_if_posts_use_one_of_them():
+    assert of_names(["Photo.png", "Photo", "bb"]) == ["aa", "aa", "bb"]
+    assert of_names(["Photo.png", "Photo.jpg"]) == ["ambiguous", "aa"]
+
+
 def test_addresses_that_end_in_the_same_name_are_ambiguous():
     one = ["https://a.org/1/photo.jpg", "http://b.org/1/photo.jpg?x=1"]
     assert of_names(one) == ["aa", "aa"]

@@ -68,9 +68,14 @@ class Files:
         read = [_read(name) for name in names]
         outcomes = np.full(len(names), NOT_FOUND)
         self._look_up(outcomes, [*names], self._ids)
-        for alter in (str, str.casefold, without_extension):
+        for alter in (str, str.casefold):
             for variant in (0, 1):
                 self._by_path(outcomes, [one[variant] for one in read], alter)
+        strict = outcomes != NOT_FOUND
+        for variant in (0, 1):
+            self._by_path(outcomes, [one[variant] for one in read], without_extension)
+        loose = ~strict & (outcomes >= 0)
+        outcomes[loose & _other_extensions([one[1] for one in read])] = AMBIGUOUS
         self._look_up(outcomes, [name.casefold() for name in names], map(str.casefold, self._ids))
         addresses = [one[2] for one in read]
         return np.where(_clash(outcomes, addresses), AMBIGUOUS, outcomes)
@@ -161,6 +166,16 @@ def _read(name: str) -> tuple[str, str, str]:
 def _without_query(name: str) -> str:
     text = unquote(re.split(r"[?#]", name, maxsplit=1)[0])
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _other_extensions(names: list[str]) -> NDArray[np.bool_]:
+    """Which names differ from others in the extension only: they may name different images."""
+    whole = pd.Series([name.rpartition("/")[2].casefold() for name in names], dtype=object)
+    stems = whole.map(without_extension)
+    has_extension = whole != stems
+    n_extensions = whole[has_extension].groupby(stems[has_extension]).nunique()
+    several = n_extensions.index[n_extensions > 1]
+    return np.asarray(has_extension & stems.isin(several), dtype=bool)
 
 
 def _clash(outcomes: Outcomes, addresses: list[str]) -> NDArray[np.bool_]:

@@ -232,8 +232,8 @@ def _read(
     ]
     rest = raw.drop(columns=list(dict.fromkeys(gone)))
     rest = keep_given(rest, [*STANDARD], verb("read_posts"))
-    others = {name: _typed(str(name), column) for name, column in rest.items()}
-    return pd.DataFrame({**made, **others}, index=raw.index), used
+    made |= {str(name): _typed(str(name), column) for name, column in rest.items()}
+    return pd.DataFrame(made, index=raw.index), used
 
 
 def _columns_of(path: Path, sep: str | None, encoding: str | None) -> pd.DataFrame:
