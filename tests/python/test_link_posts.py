@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagestrata import (
+    Clustering,
     Embeddings,
     ImagestrataError,
     cluster_images,
@@ -208,6 +209,9 @@ def test_the_run_folder_has_the_copies(tmp_path):
         table = link_posts(topics, posts)
         assert table["image_id"].nunique() == 1 and table["image_id"].notna().sum() == 2
         assert table["unmatched"].iloc[2].startswith("rejected: ")
+        edited = edit_clusters(topics, merge=[1, 2], out=tmp_path / "run")
+        for later in (edited, Clustering.load(tmp_path / "run")):
+            assert link_posts(later, posts)["cluster"].dropna().tolist() == [1, 1]
         lone = cluster_images(folder, **options)
     with pytest.warns(UserWarning, match="no run folder with a scan"):
         link_posts(lone, posts)

@@ -100,11 +100,11 @@ def link_posts(
     -----
     *Names.* A name is compared as an id; as the end of a path, where ``\\`` and ``/`` are equal,
     and the encodings of letters with accents; without what follows ``?`` or ``#``; then without
-    regard to case; and at last without the extension of an image, since downloads change it (unless
-    posts name it with several extensions). The first comparison in which it fits decides. It must then fit files of one image (copies are one
-    image), otherwise the row is ambiguous: nothing is guessed. Folders in a name must agree with
-    those of the file. An address on the web is compared by its last part; if different addresses
-    end in the same name, they are ambiguous.
+    regard to case; and at last without the extension of an image, since downloads change it
+    (unless posts name it with several extensions). The first comparison in which it fits decides.
+    It must then fit files of one image (copies are one image), otherwise the row is ambiguous:
+    nothing is guessed. Folders in a name must agree with those of the file. An address on the web
+    is compared by its last part; if different addresses end in the same name, they are ambiguous.
 
     *Repeated images.* A post that shows an image twice, or two copies of it, has two rows.
 
