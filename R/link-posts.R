@@ -6,10 +6,10 @@
 #' A name is compared as an id; as the end of a path, where `\` and `/` are equal, and the encodings
 #' of letters with accents; without what follows `?` or `#`; then without regard to case; and at
 #' last without the extension of an image, since downloads change it (unless posts name it with
-#' several extensions). The first comparison in which it fits decides. It must then fit files of one image (copies are one image), otherwise the row is
-#' ambiguous: nothing is guessed. Folders in a name must agree with those of the file. An address on
-#' the web is compared by its last part; if different addresses end in the same name, they are
-#' ambiguous.
+#' several extensions). The first comparison in which it fits decides. It must then fit files of
+#' one image (copies are one image), otherwise the row is ambiguous: nothing is guessed. Folders in
+#' a name must agree with those of the file. An address on the web is compared by its last part; if
+#' different addresses end in the same name, they are ambiguous.
 #'
 #' A post that shows an image twice, or two copies of it, has two rows.
 #'
@@ -38,8 +38,8 @@
 #'
 #' @returns A tibble with one row per post and image, in the order of `posts`: `post_id`; `image_id`
 #'   of the kept image, missing if there is none; `cluster` (-1 is the residual) and `cluster_name`,
-#'   then `theme` and `theme_name` if clusters are grouped; `n_posts`, the number of these posts that
-#'   show the image; `unmatched`, why a row has no image, missing if it has one: `"no image"` (the
+#'   then `theme` and `theme_name` if clusters are grouped; `n_posts`, the number of these posts
+#'   that show the image; `unmatched`, why a row has no image, missing if it has one: `"no image"` (the
 #'   cell is empty), `"not in the scan"`, `"ambiguous"` (the name fits several images),
 #'   `"rejected: ..."` with the reason of the scan, or `"not in the clustering"` (the image has no
 #'   vector, or its cluster was dropped); then the columns of `posts`, of which `by` has one name
@@ -63,8 +63,11 @@ link_posts <- function(topics, posts, by = NULL, images = NULL, separator = NULL
   by <- check_posts(posts, by)
   ids <- tibble::tibble(post_id = id_text(posts$post_id, "post_id"))
   sent <- call_core(
-    "link_posts", send_clustering(topics), encode_table(ids), encode_table(names_of_posts(posts, by)),
-    by = by, images = send_scan(images), separator = check_string(separator, "separator", null = TRUE)
+    "link_posts",
+    send_clustering(topics), encode_table(ids), encode_table(names_of_posts(posts, by)),
+    by = by,
+    images = send_scan(images),
+    separator = check_string(separator, "separator", null = TRUE)
   )
   found <- decode_table(sent[["rows"]])
   own <- plain_columns(posts)[found$row, setdiff(names(posts), "post_id"), drop = FALSE]

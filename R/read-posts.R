@@ -22,7 +22,8 @@
 #'   "record.text")`. By default (`NULL`) the names that 4CAT and other tools use; `attr(x,
 #'   "columns")` has those found.
 #' @param images The folder of images that 4CAT downloaded, unpacked, with its file
-#'   `.metadata.json`, which says whose post each file is. `media` are then the paths of these files.
+#'   `.metadata.json`, which says whose post each file is. `media` are then the paths of these
+#'   files.
 #' @param time_zone The zone of times that state none, such as `"Europe/Berlin"`.
 #' @inheritParams read_pairs
 #'
