@@ -39,8 +39,8 @@
 #' @returns A tibble with one row per post and image, in the order of `posts`: `post_id`; `image_id`
 #'   of the kept image, missing if there is none; `cluster` (-1 is the residual) and `cluster_name`,
 #'   then `theme` and `theme_name` if clusters are grouped; `n_posts`, the number of these posts
-#'   that show the image; `unmatched`, why a row has no image, missing if it has one: `"no image"` (the
-#'   cell is empty), `"not in the scan"`, `"ambiguous"` (the name fits several images),
+#'   that show the image; `unmatched`, why a row has no image, missing if it has one: `"no image"`
+#'   (the cell is empty), `"not in the scan"`, `"ambiguous"` (the name fits several images),
 #'   `"rejected: ..."` with the reason of the scan, or `"not in the clustering"` (the image has no
 #'   vector, or its cluster was dropped); then the columns of `posts`, of which `by` has one name
 #'   per row. No post is left out. `tidy(x, "unmatched")` has the numbers of rows (`n`) and posts
