@@ -27,7 +27,8 @@
 #'   an image was shared. The files that `path` names do not exist.
 #'
 #'   `simulated_clusters`, one row per cluster: `cluster`, `size`, `share` of all images, and
-#'   `shows`, the content of five clusters that the paper describes.
+#'   `shows`, the content of five clusters that the paper describes; `party_gap` and `event` are
+#'   explained with [simulated_posts].
 #' @family data
 #' @examples
 #' simulated_ratings
@@ -40,3 +41,39 @@
 
 #' @rdname simulated_ratings
 "simulated_clusters"
+
+#' Simulated posts with the images of the study
+#'
+#' **Simulated: nobody posted anything, and the accounts do not exist.** 18,751 posts of 2018 by 199
+#' accounts, 97 of Democrats, 98 of Republicans and 4 of Independents, which show all 18,096 images
+#' of the simulated study ([simulated_sample], [simulated_clusters]), some of them several times.
+#' Accounts are uneven (one has a tenth of all posts), post in bursts, and have topics of their own.
+#' The script is `data-raw/simulated_posts.R` in the repository.
+#'
+#' @details What was simulated, for comparison with what you find:
+#'
+#' * **Parties.** `simulated_clusters$party_gap` is the logarithm of a topic's share of the images
+#'   that Democrats post, divided by its share of those that Republicans post, as expected over the
+#'   year and over accounts. It is 0 for a third of the topics.
+#' * **Events.** In the month `simulated_clusters$event` (a number, missing for four topics in
+#'   five), a topic is six times as frequent in the party with the larger share, twice in the other
+#'   one, and four times for Independents or if the gap is 0; in the month that follows, half of
+#'   that on the logarithmic scale.
+#' * **Retweets.** They have a negative binomial distribution with the dispersion parameter 1 (its
+#'   variance is the mean plus the squared mean). One point more of the enthusiasm that the images
+#'   of a post evoke, as in [simulated_ratings], multiplies the mean by `exp(0.18)`, one point of
+#'   aversion by `exp(0.1)`, and anxiety does not matter. The mean is proportional to the square
+#'   root of `followers`, and differs between accounts.
+#'
+#' @format As [link_posts()] returns it, 27,739 rows, one per post and image, in the order of time:
+#'   `post_id`, `image_id`, `cluster`, `cluster_name` (five topics have names), `n_posts` (never
+#'   more than `n_shares` in [simulated_sample], which counts anybody's), `unmatched` (3,000 posts
+#'   have no image, and 90 files could not be used); and of the posts `author`, `party` (a factor),
+#'   `time` (UTC), `media` (the names of files), `hashtags` (separated by a space, missing without
+#'   any), `followers` of the account, and `retweets`.
+#' @family data
+#' @examples
+#' simulated_posts
+#' tidy(simulated_posts, "unmatched")
+#' dplyr::distinct(simulated_posts, author, party) |> dplyr::count(party)
+"simulated_posts"

@@ -1,6 +1,7 @@
 # Makes data/: a simulated study in the shape of the published one (309 clusters of 18,096
 # images, 1,087 of them sampled, ten emotions, 360 + 360 respondents). Nothing here was said
-# by a person. Run it in the root of the repository: Rscript data-raw/partisan_emotions.R
+# by a person. Run it in the root of the repository: Rscript data-raw/partisan_emotions.R, and then
+# data-raw/simulated_posts.R, which adds columns to simulated_clusters.
 
 set.seed(18096)
 
