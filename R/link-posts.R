@@ -13,20 +13,19 @@
 #'
 #' A post that shows an image twice, or two copies of it, has two rows.
 #'
-#' @section Weights:
-#' To give images the weight of the posts that show them, add the column to the images of the
-#' clustering, with 0 for images that no post shows:
+#' @section After edits:
+#' Linked posts keep the clusters from before [edit_clusters()] or [group_clusters()].
+#' `link_posts(topics, linked)` finds the clusters anew by `image_id`, with their names and themes,
+#' and counts `n_posts` anew. Rows without an image keep their reason: link the posts themselves
+#' again after images have joined the clusters.
 #'
-#' ```r
-#' shown <- dplyr::distinct(linked, image_id, n_posts)
-#' topics$n_posts <- dplyr::coalesce(shown$n_posts[match(topics$image_id, shown$image_id)], 0L)
-#' sample_images(topics, shares = "n_posts")
-#' ```
+#' @section Weights:
+#' `sample_images(topics, shares = linked)` draws images with the weight of the posts that show them.
 #'
 #' @param topics A clustering, from [cluster_images()] or [edit_clusters()].
 #' @param posts A data frame with the column `post_id`, such as [read_posts()] returns: one row per
 #'   post and image, or one row per post with several images in a cell (a list column, or names in
-#'   one text).
+#'   one text). Or linked posts, which get the clusters of `topics`; see below.
 #' @param by The column of `posts` with the images: ids, paths, ends of paths, names of files or
 #'   addresses on the web, also mixed. By default (`NULL`) the first of `media`, `image_id`, `path`
 #'   and `file` that exists.
@@ -60,8 +59,17 @@
 link_posts <- function(topics, posts, by = NULL, images = NULL, separator = NULL, ...) {
   check_dots(...)
   check_class(topics, "imagestrata_clustering", "topics", "cluster_images")
+  whys <- NA_character_
+  if (all(c("post_id", "image_id", "cluster", "unmatched") %in% names(posts))) {
+    by <- check_string(by, "by", null = TRUE) %||% "image_id"
+    again <- by == "image_id"
+    if (again) whys <- ifelse(is.na(posts$image_id), posts$unmatched, NA)
+    themes <- c("theme", "theme_name", "theme_found")
+    added <- c("cluster", "cluster_name", themes, "n_posts", "unmatched", if (!again) "image_id")
+    posts <- plain_columns(posts)[setdiff(names(posts), added)]
+  }
   by <- check_posts(posts, by)
-  ids <- tibble::tibble(post_id = id_text(posts$post_id, "post_id"))
+  ids <- tibble::tibble(post_id = id_text(posts$post_id, "post_id"), unmatched = whys)
   sent <- call_core(
     "link_posts",
     send_clustering(topics), encode_table(ids), encode_table(names_of_posts(posts, by)),
@@ -72,7 +80,8 @@ link_posts <- function(topics, posts, by = NULL, images = NULL, separator = NULL
   found <- decode_table(sent[["rows"]])
   own <- plain_columns(posts)[found$row, setdiff(names(posts), "post_id"), drop = FALSE]
   if (by == "image_id") {
-    same <- identical(found$name, found$image_id)
+    # Linked posts that are linked again may have the ids that were given.
+    same <- identical(found$name, found$image_id) || "image_id_given" %in% names(own)
     own[[by]] <- NULL
     if (!same) own$image_id_given <- found$name
   } else {
@@ -96,11 +105,23 @@ tidy.imagestrata_posts <- function(x, table = "unmatched", ...) {
   attr(x, "unmatched")
 }
 
+# Linked posts; other columns may have been joined to them, by functions that drop their class.
+check_linked <- function(x, name = "linked", needs = NULL, call = rlang::caller_env()) {
+  refuse_sheet(x, call)
+  if (!is.data.frame(x) || !all(c("post_id", "image_id") %in% names(x))) {
+    abort_product(x, "imagestrata_posts", name, "link_posts", call)
+  }
+  check_data_frame(x, name, call, "link_posts", needs = needs)
+}
+
 plain_columns <- function(data) {
   tibble::new_tibble(as.list(data), nrow = nrow(data))
 }
 
 check_posts <- function(posts, by, call = rlang::caller_env()) {
+  if (!"post_id" %in% names(posts) && !is.null(product_of(posts))) {
+    abort_product(posts, "posts", "posts", "read_posts", call)
+  }
   posts <- check_data_frame(posts, "posts", call, "read_posts", needs = "post_id")
   if (nrow(posts) == 0) {
     abort_imagestrata("{.arg posts} has no rows.", call = call)

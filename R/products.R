@@ -11,6 +11,8 @@ products <- list(
   imagestrata_sample = list(
     called = "a sample", maker = "sample_images", of = "imagestrata_clustering"
   ),
+  imagestrata_posts = list(called = "linked posts", maker = "link_posts", of = "posts"),
+  posts = list(called = "posts", maker = "read_posts", of = NULL),
   imagestrata_ratings = list(called = "ratings", maker = "read_ratings", of = NULL),
   imagestrata_model = list(called = "a fine-tuned model", maker = "fine_tune", of = NULL),
   imagestrata_tuning = list(called = "a tuning", maker = "tune_clusters", of = NULL),
@@ -32,7 +34,11 @@ product_of <- function(x) {
     return(list(called = kind, maker = paste0("rating_", kind)))
   }
   known <- intersect(class(x), names(products))
-  if (length(known) > 0) products[[known[[1]]]]
+  if (length(known) > 0) {
+    products[[known[[1]]]]
+  } else if (is.data.frame(x) && all(c("post_id", "author", "time", "text", "media") %in% names(x))) {
+    products$posts
+  }
 }
 
 # The name of a result, for messages.
@@ -48,7 +54,7 @@ what_is <- function(x) {
 # The verbs that lead from an object to a class; none if there is no such sequence.
 makers_between <- function(x, class) {
   makers <- character()
-  while (!is.null(class) && !inherits(x, class)) {
+  while (!is.null(class) && !identical(product_of(x), products[[class]])) {
     makers <- c(products[[class]]$maker, makers)
     class <- products[[class]]$of
   }

@@ -17,7 +17,9 @@
 #'   `"drop"`, the published design: they are left out, and the weights represent clustered images
 #'   only.
 #' @param singles Include clusters of one image?
-#' @param shares Name of the column with the number of shares of each image.
+#' @param shares Name of the column with the number of shares of each image. Or the result of
+#'   [link_posts()]: an image counts as often as posts show it, in the column `n_posts`, which is 0
+#'   for images that none shows.
 #' @param seed Seed of the random numbers. Each stratum has its own random stream, so the sample of
 #'   a cluster does not depend on other clusters.
 #' @param keep A sample of the same clusters, drawn before more images joined them, or with a
@@ -90,7 +92,12 @@ sample_images <- function(clustering,
   } else {
     list(kind = "table", table = encode_table(clustering))
   }
-  table <- call_verb("sample_images", clustering = sent)
+  shares <- if (is.character(shares) || is.factor(shares)) {
+    check_string(shares, "shares")
+  } else {
+    encode_table(plain_columns(check_linked(shares, "shares"))[c("post_id", "image_id")])
+  }
+  table <- call_verb("sample_images", clustering = sent, shares = shares)
   new_sample(decode_table(table), absolute_path(out))
 }
 

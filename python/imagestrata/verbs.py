@@ -52,6 +52,10 @@ PRODUCTS = {
     "comparison": _object("a comparison", "compare_clusterings", "clustering", "Comparison"),
     "test": _object("results of a test of clusters", "read_test", None, "ClusterTest"),
     "tag comparison": _object("a comparison of tags", "compare_tags", "tags", "TagComparison"),
+    "linked posts": _table(
+        "linked posts", "link_posts", "posts", "post_id", "image_id", "cluster", "unmatched"
+    ),
+    "posts": _table("posts", "read_posts", None, "post_id", "author", "time", "text", "media"),
     "ratings": _table("ratings", "read_ratings", None, "respondent_id", "item", "rating"),
     "judgements": _table(
         "judged pairs", "read_pairs", "pairs", "pair_id", "image_a", "image_b", "judgement"
@@ -155,6 +159,8 @@ def check_product(name: str, given: Any, wanted: Sequence[str] | None = None) ->
     found = None if wanted is None or given is None else recognise(given)
     if wanted is None or found is None or found in wanted:
         return
+    if "linked posts" in wanted and {"post_id", "image_id"} <= {*getattr(given, "columns", ())}:
+        return  # linked posts, to which other columns were joined
     product, seen = PRODUCTS[wanted[0]], PRODUCTS[found]
     missing = makers_between(found, wanted[0])
     if missing:

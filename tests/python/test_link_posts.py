@@ -18,7 +18,11 @@ from imagestrata import (
     ImagestrataError,
     cluster_images,
     edit_clusters,
+    group_clusters,
     link_posts,
+    rating_means,
+    read_ratings,
+    sample_images,
     scan_images,
 )
 
@@ -219,15 +223,100 @@ def test_the_run_folder_has_the_copies(tmp_path):
 
 
 def test_posts_are_the_unit_of_weights():
-    from imagestrata import sample_images
-
+    """Three posts show aa, one by a copy, one twice; one shows bb; the image of one is unknown."""
     topics, _ = clustered()
-    table = linked(pd.DataFrame({"post_id": list("1234"), "media": ["aa", "ee", "bb", "cc"]}))
-    shown = table.drop_duplicates("image_id").set_index("image_id")["n_posts"]
-    topics.images["n_posts"] = topics.images["image_id"].map(shown).fillna(0).astype(int)
-    drawn = sample_images(topics, n_per_cluster=1, shares="n_posts")
-    posts = drawn["image_id"].map({"aa": 2, "bb": 1, "cc": 1, "dd": 0})
-    assert drawn["weight_share"].tolist() == (2 * posts).tolist()  # one of two images was drawn
+    posts = pd.DataFrame(
+        {"post_id": [1, 2, 3, 4, 4, 5], "media": ["aa", "ee", "bb", "aa", "ff", "no.jpg"]}
+    )
+    table = linked(posts)
+    drawn = sample_images(topics, n_per_cluster=1, shares=table)
+    shown = {"aa": 3, "bb": 1, "cc": 0, "dd": 0}
+    assert drawn["n_posts"].tolist() == drawn["image_id"].map(shown).tolist()
+    # One of two images was drawn.
+    assert drawn["weight_share"].tolist() == (2 * drawn["n_posts"]).tolist()
+    own = topics.images.assign(n_posts=topics.images["image_id"].map(shown))
+    pd.testing.assert_frame_equal(drawn, sample_images(own, n_per_cluster=1, shares="n_posts"))
+    fewer = sample_images(topics, n_per_cluster=1, shares=table[table["post_id"] != "4"])
+    shown["aa"] = 2
+    assert fewer["n_posts"].tolist() == fewer["image_id"].map(shown).tolist()
+    for shares in (posts, TOPICS, 5, None):
+        with pytest.raises(ImagestrataError, match=r"(?s)`shares` .*link_posts"):
+            sample_images(topics, shares=shares)
+    with pytest.raises(ImagestrataError, match="shows no image of the clustering"):
+        sample_images(topics, shares=table.assign(image_id="zz"))
+    with pytest.warns(UserWarning, match="1 image of 2 images .* not in the clustering, 'bb'"):
+        sample_images(topics.images[topics.images["image_id"] != "bb"], 1, shares=table)
+
+
+def test_means_weighted_by_posts():
+    """Images aa, bb (cluster A) and cc, dd (cluster B), all drawn but one by cluster."""
+    topics, number = clustered()
+    posts = pd.DataFrame({"post_id": range(6), "media": ["aa"] * 3 + ["bb", "cc", "dd"]})
+    drawn = sample_images(topics, budget=4, allocation="proportional", shares=linked(posts))
+    assert {*drawn["image_id"]} == {"aa", "bb", "cc", "dd"}
+    value = {"aa": 1.0, "bb": 5.0, "cc": 3.0, "dd": 7.0}
+    rows = drawn[["image_id"]].assign(respondent_id="r", group="D", item="angry")
+    rows["rating"] = rows["image_id"].map(value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ratings = read_ratings(rows, drawn, items=["angry"])
+        means = rating_means(ratings, None, weight="share", variance="image")
+        by_cluster = rating_means(ratings, ["cluster"], weight="share", variance="image")
+    assert means["estimate"].tolist() == pytest.approx([(3 * 1 + 5 + 3 + 7) / 6])
+    found = by_cluster.set_index("cluster")["estimate"]
+    assert found[number["aa"]] == pytest.approx(8 / 4) and found[number["cc"]] == 5
+
+
+class TestAfterEdits:
+    """Clusters are merged, renamed and dropped after the posts were linked."""
+
+    posts = pd.DataFrame(
+        {
+            "post_id": list("12345"),
+            "media": ["aa", ["bb", "cc"], "dd", None, "hh"],
+            "party": list("xyzxy"),
+        }
+    )
+
+    def test_linked_posts_get_the_edited_clusters(self):
+        before = linked(self.posts)
+        topics = edit_clusters(TOPICS, merge=[1, 2], names={1: "Both"})
+        with pytest.warns(UserWarning, match="no image, 1 row of 1 post; not in the clus"):
+            after = link_posts(topics, before)
+        assert after["cluster"].tolist()[:4] == [1] * 4
+        assert after["cluster_name"].tolist()[:4] == ["Both"] * 4
+        assert after["unmatched"].tolist()[4:] == ["no image", "not in the clustering"]
+        same = [*before.columns.drop(["cluster", "cluster_name"])]
+        pd.testing.assert_frame_equal(after[same], before[same])
+        assert [*after] == [*before]
+        again = linked(before)
+        pd.testing.assert_frame_equal(again, before)
+        # The posts themselves give the same, and so does the name of their column.
+        fresh = linked(self.posts, images=SCAN)
+        assert fresh.equals(before) and linked(before, by="media").equals(before)
+
+    def test_posts_are_counted_anew(self):
+        before = linked(pd.DataFrame({"post_id": list("123"), "media": ["aa", "aa", "bb"]}))
+        assert linked(before[1:])["n_posts"].tolist() == [1, 1]
+
+    def test_themes_follow(self):
+        topics = group_clusters(TOPICS, 1, names={1: "All"})
+        after = link_posts(topics, linked(self.posts[:3]))
+        assert after["theme_name"].tolist() == ["All"] * 4
+        assert "theme" not in linked(after)
+
+    def test_ids_that_were_given_stay(self):
+        before = linked(pd.DataFrame({"post_id": ["1", "2"], "image_id": ["ee", "bb"]}))
+        pd.testing.assert_frame_equal(linked(before), before)
+
+    def test_images_of_other_clusters(self):
+        other = Embeddings.from_arrays([[0.0], [0.1], [9.0]], ["aa", "bb", "x"])
+        topics = cluster_images(other, method="kmeans", n_clusters=2, progress=False)
+        with pytest.warns(UserWarning, match="cc, dd"):
+            after = link_posts(topics, linked(self.posts))
+        assert after["image_id"].fillna("-").tolist() == ["aa", "bb", "-", "-", "-", "-"]
+        assert after["unmatched"].tolist()[2] == "not in the scan"
+        assert linked(after)["image_id_given"].fillna("-").tolist()[2:4] == ["cc", "dd"]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,27 @@ def test_results_are_recognised(topics, drawn):
     assert recognise(5) is None
 
 
+def test_posts_are_told_from_linked_posts(topics, drawn):
+    posts = pd.DataFrame(
+        [["1", "ann", None, "x", ["0"]]], columns=["post_id", "author", "time", "text", "media"]
+    )
+    ids = topics.images["image_id"].iloc[0]
+    linked = imagestrata.link_posts(topics, posts.assign(media=[[ids]]))
+    assert (recognise(posts), recognise(linked)) == ("posts", "linked posts")
+    assert makers_between("posts", "linked posts") == ["link_posts"]
+    with pytest.raises(ImagestrataError, match="linked posts, which link_posts") as caught:
+        assign_annotators(linked)
+    assert caught.value.code == "wrong_step"
+    for wrong, seen in ((posts, "not posts, which read_posts"), (drawn, "not a sample, which")):
+        with pytest.raises(ImagestrataError, match=seen) as caught:
+            sample_images(topics, shares=wrong)
+        assert "link_posts()" in caught.value.render(R)
+    # Columns of other products may be joined.
+    sample_images(topics, shares=linked.assign(rank=1, label="a", confidence=1).iloc[:, [0, 1, -1]])
+    with pytest.raises(ImagestrataError, match=r"`posts` must be .* not a sample"):
+        imagestrata.link_posts(topics, drawn)
+
+
 def test_the_way_between_products():
     assert makers_between("sample", "packets") == ["assign_annotators"]
     assert makers_between("clustering", "packets") == ["sample_images", "assign_annotators"]

@@ -49,16 +49,50 @@ test_that("texts hold several names, and ids keep their digits", {
   expect_equal(linked$n_posts, c(2, 1, 2))
 })
 
+test_that("linked posts get the edited clusters", {
+  skip_if_no_core()
+  points <- matrix(c(0, 0.1, 9, 9.1, 30, 30.1), dimnames = list(letters[1:6], NULL))
+  topics <- cluster_images(points, method = "kmeans", n_clusters = 3, progress = FALSE)
+  posts <- tibble::tibble(
+    post_id = c("1", "2", "3", "4"), party = factor(c("A", "B", "A", "B")),
+    file = c("a", "c", NA, "no.jpg")
+  )
+  expect_warning(before <- link_posts(topics, posts), "no image, 1 row")
+  merged <- edit_clusters(topics, points, merge = list(c(1, 2)), names = c("1" = "Both"))
+  expect_warning(after <- link_posts(merged, before), "no image, 1 row")
+  now <- merged$cluster[match(before$image_id, merged$image_id)]
+  expect_equal(after$cluster, now)
+  expect_equal(after$cluster_name, merged$cluster_name[match(before$image_id, merged$image_id)])
+  same <- setdiff(names(before), c("cluster", "cluster_name"))
+  columns <- function(x) lapply(x, identity)
+  expect_identical(columns(after)[same], columns(before)[same])
+  expect_named(after, names(before))
+  suppressWarnings({
+    expect_identical(columns(link_posts(topics, before)), columns(before))
+    expect_identical(columns(link_posts(topics, before, by = "file")), columns(before))
+    # dplyr may drop the class, and rows may go.
+    plain <- dplyr::filter(tibble::as_tibble(before), party == "B")
+    expect_equal(link_posts(merged, plain)$cluster, now[c(2, 4)])
+  })
+})
+
 test_that("posts are the unit of weights", {
   skip_if_no_core()
   topics <- demo_topics()
-  posts <- data.frame(post_id = 1:3, image_id = topics$image_id[c(1, 1, 2)])
+  posts <- data.frame(post_id = c(1, 2, 2, 3), image_id = topics$image_id[c(1, 1, 1, 2)])
   linked <- link_posts(topics, posts)
-  shown <- dplyr::distinct(linked, image_id, n_posts)
-  topics$n_posts <- dplyr::coalesce(shown$n_posts[match(topics$image_id, shown$image_id)], 0L)
-  expect_equal(topics$n_posts[1:3], c(2, 1, 0))
-  drawn <- sample_images(topics, n_per_cluster = 1, shares = "n_posts")
+  drawn <- sample_images(topics, n_per_cluster = 1, shares = linked)
+  topics$n_posts <- c(2, 1, rep(0, nrow(topics) - 2))
+  expect_equal(drawn, sample_images(topics, n_per_cluster = 1, shares = "n_posts"))
   expect_equal(drawn$weight_share, drawn$weight_corpus * drawn$n_posts)
+  wrong <- function(shares) rlang::catch_cnd(sample_images(topics, shares = shares))
+  expect_s3_class(wrong(drawn), "wrong_step")
+  expect_match(wrong(drawn)$message, "shares.* must be the result of .*link_posts.*not a sample")
+  read <- tibble::tibble(post_id = 1, author = "a", time = NA, text = "x", media = list("y"))
+  expect_match(wrong(read)$message, "not posts, which .*read_posts")
+  expect_match(wrong(read)$hint, "Call link_posts()", fixed = TRUE)
+  expect_match(wrong(5)$message, "link_posts")
+  expect_match(rlang::catch_cnd(link_posts(topics, drawn))$message, "not a sample")
 })
 
 test_that("bad input is refused in words", {

@@ -287,8 +287,9 @@ def _link_posts(topics: Any, post_ids: pd.DataFrame, names: pd.DataFrame, **give
     """The rows of linked posts, whose other columns stay in R, and why some have no image."""
     from ..posts.link import linked_rows, unmatched_of
 
+    whys = post_ids.get("unmatched")
     found = linked_rows(
-        topics, post_ids["post_id"], names["row"].to_numpy() - 1, names["name"], **given
+        topics, post_ids["post_id"], names["row"].to_numpy() - 1, names["name"], whys=whys, **given
     )
     return {"rows": found.assign(row=found["row"] + 1), "unmatched": unmatched_of(found)}
 

@@ -12,12 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.linked import is_linked
 from ..clustering.named import with_names
+from ..clustering.themes import COLUMNS as THEMES
 from ..corpus.scan import read_scanned
 from ..errors import ImagestrataError, plural, warn
 from ..tables import id_texts, keep_given, with_text_ids
 from ..validate import check_path
-from ..verbs import public
+from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
 from .match import AMBIGUOUS, NOT_FOUND, Files, is_name, pieces_of, split
 
@@ -27,6 +29,9 @@ IMAGE_COLUMNS = ("media", "image_id", "path", "file")
 #: Why a row has no image, by outcome; files have further reasons.
 _WHYS = {NOT_FOUND: "not in the scan", AMBIGUOUS: "ambiguous"}
 _EMPTY = "no image"
+
+#: Columns that linking adds.
+_ADDED = ("cluster", "cluster_name", *THEMES, "n_posts", "unmatched")
 
 #: The number of examples of a reason.
 _SHOWN = 5
@@ -54,6 +59,7 @@ def link_posts(
     posts : DataFrame
         Posts with the column ``post_id``, such as :func:`read_posts` returns: one row per post and
         image, or one row per post with several images in a cell (a list, or names in one text).
+        Or linked posts, which get the clusters of ``topics``; see Notes.
     by : str, optional
         The column of ``posts`` with the images: ids, paths, ends of paths, names of files or
         addresses on the web, also mixed. By default the first of ``media``, ``image_id``,
@@ -108,9 +114,13 @@ def link_posts(
 
     *Repeated images.* A post that shows an image twice, or two copies of it, has two rows.
 
-    *Weights.* To give images the weight of the posts that show them, add the column to the
-    images of the clustering, with 0 for images that no post shows, and use
-    ``sample_images(topics, shares="n_posts")``.
+    *After edits.* Linked posts keep the clusters from before :func:`edit_clusters` or
+    :func:`group_clusters`. ``link_posts(topics, linked)`` finds the clusters anew by
+    ``image_id``, with their names and themes, and counts ``n_posts`` anew. Rows without an image
+    keep their reason: link the posts themselves again after images have joined the clusters.
+
+    *Weights.* ``sample_images(topics, shares=linked)`` draws images with the weight of the posts
+    that show them.
 
     Examples
     --------
@@ -123,14 +133,22 @@ def link_posts(
     [['1', 'a', 1], ['2', 'b', 1], ['2', 'c', 1]]
     """
     check_clustering(topics, "topics")
+    whys = None
+    if isinstance(posts, pd.DataFrame) and is_linked(posts):
+        if by in (None, "image_id"):
+            by, whys = "image_id", posts["unmatched"].where(posts["image_id"].isna())
+        else:
+            posts = posts.drop(columns="image_id")
+        posts = posts.drop(columns=[name for name in _ADDED if name in posts])
     by = _check_posts(posts, by)
     ids = id_texts(posts["post_id"], "post_id")
     rows, names = _names_of(posts[by], by)
-    found = linked_rows(topics, ids, rows, names, by, images=images, separator=separator)
+    found = linked_rows(topics, ids, rows, names, by, images=images, separator=separator, whys=whys)
     given = with_text_ids(posts).iloc[found["row"].to_numpy()].reset_index(drop=True)
     given = given.drop(columns="post_id")
     if by == "image_id":
         same = found["name"].equals(found["image_id"])
+        same = same or "image_id_given" in given  # linked posts that are linked again
         given = given.drop(columns=by) if same else given.rename(columns={by: f"{by}_given"})
         by = None if same else f"{by}_given"
     if by is not None:
@@ -151,6 +169,7 @@ def linked_rows(
     *,
     images: Any = None,
     separator: Any = None,
+    whys: pd.Series[Any] | None = None,
 ) -> pd.DataFrame:
     """The rows of :func:`link_posts` without the columns of the posts.
 
@@ -163,6 +182,8 @@ def linked_rows(
         The position of a post, and the text that names one or several of its images.
     by : str
         The column of the texts, for messages.
+    whys : Series of str, optional
+        Why posts have no image, if that is known; one per post.
 
     Returns
     -------
@@ -185,6 +206,9 @@ def linked_rows(
     scanned, is_whole = _scanned(topics, images)
     files = Files(scanned, topics.images["image_id"].tolist())
     found = _matched(files, rows, names, separator)
+    if whys is not None:
+        known = pd.Series(whys.astype("str").to_numpy()[found["row"].to_numpy()], dtype="str")
+        found["unmatched"] = found["unmatched"].where(found["name"].notna() | known.isna(), known)
     found.insert(0, "post_id", post_ids.to_numpy()[found["row"].to_numpy()])
     shown = found.dropna(subset="image_id").groupby("image_id")["post_id"].nunique()
     found["n_posts"] = _mapped(found["image_id"], shown)
@@ -220,6 +244,8 @@ def unmatched_of(found: pd.DataFrame) -> pd.DataFrame:
 
 def _check_posts(posts: Any, by: Any) -> str:
     """Check the posts, and return the column with their images."""
+    if "post_id" not in getattr(posts, "columns", ()):
+        check_product("posts", posts, ("posts",))
     if not isinstance(posts, pd.DataFrame):
         raise ImagestrataError(
             f"{arg('posts')} must be a table with the column 'post_id', not {kind_of(posts)}.",

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..clustering.clustering import Clustering, clusters_fingerprint
 from ..clustering.ledger import stages
+from ..clustering.linked import check_linked, n_posts_of
 from ..clustering.named import names_in
 from ..corpus.located import located
 from ..corpus.scan import read_scanned
@@ -55,7 +56,7 @@ def sample_images(
     allocation: str | None = None,
     residual: str = "together",
     singles: bool = False,
-    shares: str = "n_copies",
+    shares: str | pd.DataFrame = "n_copies",
     seed: int = 0,
     keep: pd.DataFrame | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -87,9 +88,10 @@ def sample_images(
         Whether clusters of one image are sampled (a residual of one image always is).
         The published design leaves them out; the weights then do not represent
         them.
-    shares : str, default "n_copies"
+    shares : str or DataFrame, default "n_copies"
         Column with the number of times that an image was shared; by default the number
-        of its copies in the corpus.
+        of its copies in the corpus. Or the result of :func:`link_posts`: an image counts as
+        often as posts show it, in the column ``n_posts``, which is 0 for images that none shows.
     seed : int, default 0
         Seed of the sample. Each stratum has its own random stream, so that the sample of
         a cluster does not depend on other clusters or on the order of rows.
@@ -158,11 +160,13 @@ def sample_images(
     more: the others of their stratum represent them. The scan in ``out`` knows which these are,
     or a column ``gone`` of the images.
     """
+    linked = None if isinstance(shares, str) else check_linked("shares", shares)
+    shares = shares if isinstance(shares, str) else "n_posts"
     settings = sample_settings(
         n_per_cluster, budget=budget, allocation=allocation, residual=residual, singles=singles,
         shares=shares, seed=seed,
     )  # fmt: skip
-    given = _check_images(clustering, shares)
+    given = _check_images(clustering, shares, linked)
     waves = given["wave"] if "wave" in given else pd.Series(1, given.index)
     images = keep_given(given.drop(columns="wave", errors="ignore"), _OURS, verb("sample_images"))
     images["wave"] = waves
@@ -580,13 +584,17 @@ def _read_sample(folder: Path) -> pd.DataFrame:
     return with_draws(sample)
 
 
-def _check_images(clustering: Clustering | pd.DataFrame, shares: str) -> pd.DataFrame:
+def _check_images(
+    clustering: Clustering | pd.DataFrame, shares: str, linked: pd.DataFrame | None = None
+) -> pd.DataFrame:
     images = getattr(clustering, "images", clustering)
     if not isinstance(images, pd.DataFrame):
         raise ImagestrataError(
             f"{arg('clustering')} must be a clustering or a table, not {kind_of(clustering)}."
         )
     images = with_text_ids(images)
+    if linked is not None and "image_id" in images:
+        images = images.assign(n_posts=n_posts_of(linked, images["image_id"], "shares"))
     missing = [name for name in ("image_id", "cluster", shares) if name not in images]
     if missing == [shares] == ["n_copies"]:
         images, missing = images.assign(n_copies=1), []
