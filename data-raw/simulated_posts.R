@@ -1,6 +1,6 @@
-# Makes data/simulated_posts.rda: posts of a year that show the 18,096 images of the simulated study,
-# linked to its clusters; and adds to simulated_clusters what was simulated about them. Accounts are
-# invented. Run it in the root of the repository: Rscript data-raw/simulated_posts.R
+# Makes data/simulated_posts.rda: posts of a year that show the 18,096 images of the simulated
+# study, linked to its clusters; and adds to simulated_clusters what was simulated about them.
+# Accounts are invented. Run it in the root of the repository: Rscript data-raw/simulated_posts.R
 # Needs the core's packages, because link_posts() links the posts.
 
 source("data-raw/partisan_emotions.R")
@@ -147,11 +147,6 @@ other <- tibble::tibble(
   part = 0,
   file = c(rep(NA, n_without), sprintf("%s-%02d.jpg", lost, seq_along(lost)))
 )
-paths <- c(
-  simulated_sample$path,
-  sprintf("simulated/%04d.jpg", seq_len(n_images)[-seq_len(n_sampled)])
-)
-shown$file <- basename(paths[shown$image])
 # A third of the files that could not be used belong to posts that show other images, too.
 with_others <- which(!is.na(other$file))[seq_along(lost) %% 3 == 0]
 other[with_others, c("author", "day", "post", "part")] <-
@@ -176,10 +171,21 @@ posts <- dplyr::group_by(rows, author, day, post, part)
 posts <- dplyr::summarise(
   posts,
   image = list(image[!is.na(image)]),
-  media = if (all(is.na(file))) NA_character_ else paste(file, collapse = ","),
+  file = list(file[!is.na(file)]),
   .groups = "drop"
 )
 n_posts <- nrow(posts)
+# Most posts are of daytime; minutes are enough.
+posts$time <- as.POSIXct("2018-01-01", tz = "UTC") + 86400 * (posts$day - 1) +
+  60 * round(1439 * rbeta(n_posts, 4, 2.5))
+posts <- posts[order(posts$time), ]
+# Images that are not in the sample have numbers in the order of time.
+number <- integer(n_images)
+number[c(seq_len(n_sampled), setdiff(unlist(posts$image), seq_len(n_sampled)))] <-
+  seq_len(n_images)
+paths <- sprintf("simulated/%04d.jpg", number)
+stopifnot(identical(paths[seq_len(n_sampled)], simulated_sample$path))
+
 topic <- vapply(posts$image, \(x) image_cluster[x[1]], 0L)
 some <- function(words, p) ifelse(runif(n_posts) < p, words, NA)
 tags <- cbind(
@@ -189,13 +195,13 @@ tags <- cbind(
 )
 mean_of <- function(x) vapply(posts$image, \(i) if (length(i) > 0) mean(x[i]) else mean(x), 0)
 account <- authors[posts$author, ]
+media <- Map(\(image, file) c(basename(paths[image]), file), posts$image, posts$file)
 posts <- tibble::tibble(
+  post_id = sprintf("p%05d", seq_len(n_posts)),
   author = account$author,
   party = account$party,
-  # Most posts are of daytime; minutes are enough.
-  time = as.POSIXct("2018-01-01", tz = "UTC") + 86400 * (posts$day - 1) +
-    60 * round(1439 * rbeta(n_posts, 4, 2.5)),
-  media = posts$media,
+  time = posts$time,
+  media = vapply(media, \(x) if (length(x) > 0) paste(x, collapse = ",") else NA_character_, ""),
   hashtags = apply(tags, 1, \(x) if (all(is.na(x))) NA else paste(x[!is.na(x)], collapse = " ")),
   followers = account$followers,
   retweets = as.integer(rnbinom(n_posts, size = 1, mu = exp(
@@ -203,8 +209,6 @@ posts <- tibble::tibble(
       0.5 * log(account$followers / 30000) + account$liked
   )))
 )
-posts <- posts[order(posts$time), ]
-posts <- tibble::add_column(posts, post_id = sprintf("p%05d", seq_len(n_posts)), .before = 1)
 
 # ---- The clusters of their images -------------------------------------------------------------
 
