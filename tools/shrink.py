@@ -10,6 +10,9 @@ from PIL import Image
 #: Above this many bytes a picture shows images rather than lines and letters.
 DRAWN = 16_000
 
+#: Above this many bytes it shows many images, and gets fewer pixels.
+LARGE = 30_000
+
 
 def shrink(path: str) -> str:
     """Replaces a PNG by a WebP of at most 800 pixels: exact if that is small, as plots are."""
@@ -17,12 +20,19 @@ def shrink(path: str) -> str:
     with Image.open(source) as image:
         small = image.convert("RGB")
     small.thumbnail((800, 800))
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", lossless=True, method=6)
-    if buffer.tell() > DRAWN:
-        buffer = io.BytesIO()
-        small.save(buffer, "WEBP", quality=70, method=6)
+    found = _encoded(small, lossless=True)
+    if len(found) > DRAWN:
+        found = _encoded(small, quality=60)
+    if len(found) > LARGE:
+        small.thumbnail((640, 640))
+        found = _encoded(small, quality=60)
     target = source.with_suffix(".webp")
-    target.write_bytes(buffer.getvalue())
+    target.write_bytes(found)
     source.unlink()
     return str(target)
+
+
+def _encoded(image: Image.Image, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", method=6, **options)
+    return buffer.getvalue()

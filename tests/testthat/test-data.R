@@ -19,7 +19,7 @@ test_that("simulated posts are linked posts of the simulated study", {
   expect_true(all(sampled$n_posts <= simulated_sample$n_shares))
   expect_equal(posts$cluster_name, simulated_clusters$shows[posts$cluster])
 
-  # What is said of a post is the same in all of its rows, and the counts are those of distinct posts.
+  # All rows of a post say the same of it, and counts are those of distinct posts.
   one_per_post <- dplyr::distinct(
     posts, post_id, author, party, time, hashtags, followers, retweets
   )
