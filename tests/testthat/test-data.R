@@ -63,6 +63,16 @@ test_that("link_posts() makes the simulated posts of what was posted", {
   )
   expect_warning(linked <- link_posts(topics, posts, images = images), "3,090 of 27,739 rows")
   expect_identical(linked, simulated_posts)
+
+  # Hashtags go with topics, as metadata and as words.
+  known <- plain_tibble(simulated_posts[is.na(simulated_posts$unmatched), ])
+  tags <- cluster_metadata(
+    topics, known,
+    column = "hashtags", separator = " ", n = 1, order = "lift"
+  )
+  expect_equal(tags$value[tags$cluster %in% c(5, 8)], c("#MarchForFamilies", "#NoKidsInCages"))
+  words <- cluster_keywords(topics, known, column = "hashtags", n = 1)
+  expect_equal(words$term[words$cluster %in% c(5, 8)], c("#marchforfamilies", "#nokidsincages"))
 })
 
 test_that("simulated posts are as their help page says", {
