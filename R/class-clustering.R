@@ -84,8 +84,7 @@ augment.imagestrata_clustering <- function(x, data = NULL, ...) {
   )
   data <- with_text_ids(plain_tibble(tibble::as_tibble(data)))
   names <- data[intersect(c(keys, "duplicate_of", "status"), names(data))]
-  known <- images[intersect(keys, names(images))]
-  found <- call_core("rows_of_clustering", encode_table(known), encode_table(names))
+  found <- call_core("rows_of_clustering", send_clustering(x), encode_table(names))
   rows <- decode_table(found)$row
   ours <- setdiff(names(images), keys)
   if (all(c("status", "duplicate_of") %in% names(data))) {

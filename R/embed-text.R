@@ -4,8 +4,9 @@
 #' posts.
 #'
 #' @param texts A data frame with `image_id` and a column of texts: the result of
-#'   [describe_images()], or captions or posts of yours. The texts of several rows of one image are
-#'   joined.
+#'   [describe_images()] or [link_posts()], or captions of yours. The texts of several rows of one
+#'   image are joined. Columns in which these rows differ are left out with a warning, as are rows
+#'   without `image_id`.
 #' @param encoder `"tfidf"`, the weights of the words that are most typical of each text, which
 #'   needs no model; `"text:<name>"`, a model of the Python library sentence-transformers, such as
 #'   `"text:all-MiniLM-L6-v2"`; or a [model_server()] with a model for embeddings.

@@ -87,8 +87,8 @@ send_argument <- function(x, name, default, call) {
 # Arguments that are one text, or TRUE or FALSE, although their default is NULL.
 text_arguments <- c(
   "allocation", "base_url", "batch_norm", "bias", "by", "editor", "encoder", "encoding",
-  "endpoint_url", "engine", "k_criterion", "label", "level", "noise", "normalize", "note", "preset",
-  "profile", "question", "selection", "sep", "separator", "silhouette", "task", "warning"
+  "endpoint_url", "engine", "k_criterion", "label", "level", "noise", "normalize", "note",
+  "period", "preset", "profile", "question", "selection", "sep", "separator", "silhouette", "task", "warning"
 )
 flag_arguments <- c("exact", "weighted")
 

@@ -11,6 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,7 +38,7 @@ class Images:
     Parameters
     ----------
     table : DataFrame
-        ``image_id`` and, where known, ``path``.
+        ``image_id`` and, where known, ``path`` and ``duplicate_of``: copies are one image.
     root : Path, optional
         A folder at which relative names may start, besides the working directory.
     """
@@ -51,8 +52,12 @@ class Images:
             if isinstance(image_id, str):
                 self._ids[image_id] = row
         self._kept = {**{_plain(name): row for name, row in self._ids.items()}, **self._ids}
-        # Files with the same bytes have the same id, which finds only the first of them.
-        self._same_as = [self._ids.get(i, row) for row, i in enumerate(ids)]
+        # Files with the same bytes have the same id, which finds only the first of them; a scan
+        # also says which files are copies of an image with another id.
+        kept = ids
+        if "duplicate_of" in table:
+            kept = id_texts(table["duplicate_of"], "duplicate_of").fillna(ids)
+        self._same_as = [self._ids.get(i, row) for row, i in enumerate(kept)]
         paths = table["path"] if "path" in table else [None] * len(table)
         self._exact: dict[str, int] = {}
         self._paths: dict[str, int] = {}
@@ -99,9 +104,10 @@ class Images:
         found = np.array([self._ids.get(name, -1) for name in columns[0]], dtype=np.int64)
         rest = np.flatnonzero(found < 0)
         torn: list[tuple[str, list[int]]] = []
+        find = cache(self.find)  # a table of posts has a name many times
         for row in rest:
             given = [column[row] for column in columns]
-            fits = [(name, self.find(name)) for name in given if isinstance(name, str) and name]
+            fits = [(name, find(name)) for name in given if isinstance(name, str) and name]
             one = next((several[0] for _, several in fits if self._is_one(several)), -1)
             found[row] = one
             if one < 0:
@@ -119,13 +125,17 @@ class Images:
     def _is_one(self, rows: Sequence[int]) -> bool:
         return len({self._same_as[row] for row in rows}) == 1
 
-    def report(self, names: pd.DataFrame | Iterable[Any], rows: Any, what: str) -> None:
+    def report(
+        self, names: pd.DataFrame | Iterable[Any], rows: Any, what: str, hint: str = ""
+    ) -> None:
         """Report the names that were not found: an error if none was found, otherwise a warning.
 
         Parameters
         ----------
         names, what : see :meth:`rows_of`
         rows : the value of :meth:`rows_of`
+        hint : str
+            Further advice.
         """
         lost = np.flatnonzero(np.asarray(rows) < 0)
         if not len(lost):
@@ -143,7 +153,8 @@ class Images:
                 self._hint(given),
             )
         warn(
-            f"{len(lost)} of {n} rows of {what} identify no image and are left out: {some(given)}."
+            f"{len(lost)} of {n} rows of {what} identify no image and are left out: {some(given)}.",
+            hint,
         )
 
     def _hint(self, given: Sequence[Any]) -> str:
@@ -230,6 +241,20 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
     if "duplicate_of" in chosen:
         ids = id_texts(chosen["duplicate_of"], "duplicate_of").fillna(ids)
     return set(ids)
+
+
+def one_each(what: str, values: pd.Series[Any]) -> pd.Series[Any]:
+    """One value per image, from rows that agree, as those of a table with a row per post do."""
+    pairs = pd.DataFrame({"image": values.index, "value": values.to_numpy()}).drop_duplicates()
+    torn = pairs.loc[pairs["image"].duplicated(), "image"]
+    if len(torn):
+        found = " and ".join(map(quote, pairs.loc[pairs["image"] == torn.iloc[0], "value"]))
+        raise ImagestrataError(
+            f"{what} contradicts itself for {plural(torn.nunique(), 'image')}: "
+            f"{quote(torn.iloc[0])} has {found}.",
+            "Keep one value for each image.",
+        )
+    return values[~values.index.duplicated()]
 
 
 def some(values: Iterable[Any]) -> str:

@@ -286,6 +286,25 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
     return plain.where(plain.notna(), None).astype("str")
 
 
+def varying(table: pd.DataFrame, keys: Any) -> list[Any]:
+    """The columns of a table in which rows with the same key have different values."""
+    key = pd.factorize(keys)[0]
+    return [
+        name
+        for name in table
+        if pd.DataFrame({"key": key, "value": _comparable(table[name])})
+        .drop_duplicates()["key"]
+        .duplicated()
+        .any()
+    ]
+
+
+def _comparable(column: pd.Series[Any]) -> Any:
+    """The values of a column, of which those that are lists become text."""
+    texts = column.map(repr) if column.dtype == object else column
+    return texts.mask(column.isna(), None).to_numpy() if column.dtype == object else texts.array
+
+
 def check_table(
     name: str, given: Any, needed: Sequence[str], maker: str, *, whole: Sequence[str] = ()
 ) -> pd.DataFrame:

@@ -63,10 +63,20 @@ def test_several_rows_of_an_image_are_one_text():
     tags = pd.DataFrame(
         {"image_id": ["a", "b", "a", "c"], "tag": ["red", "red", "flag", "flag"], "n": [1, 2, 3, 4]}
     )
-    result = embed(tags, column="tag")
+    tags["party"] = ["x", "y", "x", "x"]
+    with pytest.warns(UserWarning, match="have other values in 'n'"):
+        result = embed(tags, column="tag")
     assert result.images["image_id"].tolist() == ["a", "b", "c"]
-    assert result.images["n"].tolist() == [1, 2, 4]
+    assert result.images["party"].tolist() == ["x", "y", "x"]
+    assert "n" not in result.images  # the value of one row would be wrong for the others
     assert (result.matrix > 0).sum(axis=1).tolist() == [2, 1, 1]
+    without = pd.concat([tags, pd.DataFrame({"image_id": [None], "tag": ["red"]})])
+    with pytest.warns(UserWarning, match="1 of 5 rows of `texts` have no image_id"):
+        again = embed(without, column="tag")
+    assert again.images["image_id"].tolist() == ["a", "b", "c"]
+    assert again.matrix.tolist() == result.matrix.tolist()
+    with pytest.raises(ImagestrataError, match=r"No row of `texts` \(1 row\) has an image_id"):
+        embed(without.tail(1), column="tag")
 
 
 def test_images_without_words_are_failures_with_a_reason():

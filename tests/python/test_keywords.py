@@ -110,6 +110,46 @@ def test_missing_texts_count_for_nothing(clustering):
     assert line(keywords(clustering, table), 1, "cat")["share"] == 1
 
 
+POSTS = pd.DataFrame(
+    {
+        "post_id": ["1", "1", "2", "2", "3", "4"],
+        "image": [0, 1, 0, 3, 0, 5],  # images 0 and 1 are in one cluster
+        "author": ["ann", "ann", "ben", "ben", "ann", "ben"],
+        "text": ["cat tree", "cat tree", "tree", "tree", "cat", "dog"],
+    }
+)
+
+
+def test_the_text_of_a_post_counts_once_for_a_cluster():
+    """Posts 1 to 3 show cluster 1, post 2 cluster 2 as well, and post 4 the residual."""
+    clustering = clustering_of([1, 1, 1, 2, 2, -1], TEXTS)
+    ids = clustering.images["image_id"]
+    posts = POSTS.assign(image_id=ids[POSTS["image"]].to_numpy())
+    posts = pd.concat([posts, posts[:1]])  # a post with two copies of an image has two rows
+    columns = ["cluster", "term", "n", "n_images", "share"]
+    by_image = keywords(clustering, posts, column="text")
+    assert by_image[columns].values.tolist() == [
+        [1, "cat", 3, 2, 1.0],  # posts 1 and 3 with image 0, post 1 with image 1
+        [1, "tree", 3, 2, 1.0],
+        [2, "tree", 1, 1, 1.0],
+    ]
+    by_post = keywords(clustering, posts, column="text", unit="post", residual="together")
+    assert by_post[[*columns[:4], "n_posts", "share"]].values.tolist() == [
+        [-1, "dog", 1, 1, 1, 1.0],
+        [1, "cat", 2, 2, 2, 2 / 3],
+        [1, "tree", 2, 2, 2, 2 / 3],
+        [2, "tree", 1, 1, 1, 1.0],
+    ]
+    by_author = keywords(clustering, posts, column="text", unit="author")
+    assert by_author[["cluster", "term", "n", "n_authors", "share"]].values.tolist() == [
+        [1, "cat", 2, 1, 1 / 2],
+        [1, "tree", 2, 2, 1.0],
+        [2, "tree", 1, 1, 1.0],
+    ]
+    rare = keywords(clustering, posts, column="text", unit="author", min_images=2)
+    assert set(rare["term"]) == {"tree"}
+
+
 @settings(max_examples=30)
 @given(
     texts=st.lists(
@@ -141,6 +181,8 @@ def test_scores_are_sound(texts, seed):
         ({"order": "tfidf"}, "`order` must be one of"),
         ({"separator": ""}, "`separator` must be a text"),
         ({"n": 0}, "`n` must be at least 1"),
+        ({"unit": "post"}, "must have the column 'post_id'"),
+        ({"residual": "alone"}, "`residual` must be one of"),
     ],
 )
 def test_bad_arguments(clustering, options, message):

@@ -265,8 +265,10 @@ def test_bad_input():
     assert "1 of 6 pairs have an image that is not in the clustering, 'i6'" in complaint(
         clusters.head(6), pairs
     )
-    assert "2 image ids occur more than once" in complaint(
-        pd.concat([clusters, clusters.head(2)]), pairs
+    twice = pd.concat([clusters, clusters.head(2)])  # as in a table with a row per post
+    pd.testing.assert_frame_equal(score_clustering(twice, pairs), score_clustering(clusters, pairs))
+    assert "The clustering contradicts itself for 2 images" in complaint(
+        pd.concat([clusters, clusters.head(2).assign(cluster=99)]), pairs
     )
     assert "6 of 6 are not, 3 for one" in complaint(clusters, pairs.assign(judgement=3))
     assert "6 of 6 are not, 'same' for one" in complaint(clusters, pairs.assign(judgement="same"))

@@ -63,6 +63,20 @@ def test_images_without_a_label_do_not_count():
     )
 
 
+def test_rows_of_an_image_that_agree_count_once():
+    """A table with one row per post repeats the labels of an image."""
+    labels = ["x", "x", None, "y", "y"]
+    truth = CLUSTERS[["image_id"]].assign(label=labels)
+    expected = score_clustering(CLUSTERS, truth)
+    twice = pd.concat([truth, truth[1:3], truth[:1].assign(label=None)])
+    pd.testing.assert_frame_equal(score_clustering(CLUSTERS, twice), expected)
+    pd.testing.assert_frame_equal(
+        score_clustering(pd.concat([CLUSTERS, CLUSTERS]), truth), expected
+    )
+    with pytest.raises(ImagestrataError, match=r"`truth` contradicts itself for 1 image: .* has"):
+        score_clustering(CLUSTERS, pd.concat([truth, truth[:1].assign(label="z")]))
+
+
 def test_the_residual_is_alone_or_left_out():
     dropped = by_measure(CLUSTERS, LABELS, residual="drop")
     assert set(dropped["n_images"]) == {4}

@@ -47,6 +47,40 @@ def test_images_are_described_clustered_by_the_words_and_named_by_them(run_folde
     assert "sofa" in (run_folder / "gallery" / "index.html").read_text()
 
 
+def test_posts_are_counted(run_folder, tmp_path):
+    ids = pd.read_parquet(run_folder / "images.parquet")["image_id"]
+    posts = pd.DataFrame(
+        {
+            "post_id": ["001", "001", "002", *map(str, range(7))],
+            "image_id": [*ids[:2], ids[0], *ids[:7]],
+            "time": ["2024-01-31T10:00:00Z"] * 3 + ["2024-02-01"] * 7,
+            "tags": ["#a #b"] * 3 + ["#b"] * 7,
+        }
+    )
+    posts.to_csv(tmp_path / "posts.csv", index=False)
+    call("embed", run_folder, "--encoder", "hog", "--quiet")
+    call("cluster", run_folder, "--method", "kmeans", "--n-clusters", 2, "--quiet")
+    given = ("--metadata", tmp_path / "posts.csv", "--unit", "post", "--json")
+    found = json.loads(call("metadata", run_folder, *given, "--column", "tags", "--separator", " "))
+    table = pd.DataFrame(found["metadata"])
+    assert table.groupby("value")["n_posts"].sum()["#b"] >= 9
+    assert table.equals(pd.read_csv(run_folder / "metadata.csv").astype(table.dtypes))
+    months = json.loads(
+        call("metadata", run_folder, *given, "--column", "time", "--period", "month")
+    )
+    assert {row["value"] for row in months["metadata"]} == {"2024-01", "2024-02"}
+    words = json.loads(
+        call(
+            "keywords", run_folder, "--texts", tmp_path / "posts.csv", "--column", "tags",
+            "--unit", "post", "--json",
+        )
+    )  # fmt: skip
+    assert {row["term"] for row in words["keywords"]} == {"#a", "#b"}
+    assert all(row["n_posts"] <= row["n"] for row in words["keywords"])
+    with pytest.raises(ImagestrataError, match="must name the column to count"):
+        call("metadata", run_folder)
+
+
 def test_texts_of_ones_own(run_folder, tmp_path):
     ids = pd.read_parquet(run_folder / "images.parquet")["image_id"]
     table = pd.DataFrame({"image_id": ids, "hashtags": ["#cats;#home", "#march;#flags"] * 4})

@@ -53,3 +53,54 @@ test_that("a column that is missing is told", {
     class = "imagestrata_error"
   )
 })
+
+test_that("posts and authors are counted, with copies and the residual", {
+  skip_if_no_core()
+  topics <- toy_clustering()
+  posts <- tibble::tibble(
+    post_id = c("1", "2", "3", "4"),
+    author = factor(c("ann", "ann", "ben", "ben")),
+    tags = list(c("#u", "#v"), "#u", "#v", "#w"),
+    time = as.POSIXct(c("2024-01-01 23:30", "2024-01-08", "2024-02-29", "2024-03-01"), tz = "UTC"),
+    media = list(c("a", "b", "c"), "twin.jpg", "e", "nowhere.jpg")
+  )
+  scan <- tibble::tibble(
+    image_id = c(letters[1:6], "t"), path = c(topics$path, "/q/twin.jpg"),
+    status = rep(c("ok", "duplicate"), c(6, 1)), reason = NA_character_,
+    duplicate_of = c(rep(NA, 6), "a")
+  )
+  linked <- suppressWarnings(link_posts(topics, posts, images = scan))
+  expect_warning(
+    counted <- cluster_metadata(topics, linked, column = "tags", unit = "post"),
+    "1 of 4 posts"
+  )
+  expect_equal(counted$cluster, c(1, 1, 2, 2, -1))
+  expect_equal(counted$value, c("#u", "#v", "#u", "#v", "#v"))
+  expect_equal(counted$n_posts, c(2, 1, 1, 1, 1))
+  expect_equal(counted$n_images, c(2, 2, 1, 1, 1))
+  expect_equal(counted$n, c(2, 2, 1, 1, 1))
+  expect_equal(counted$share_corpus, c(2, 2, 2, 2, 2) / 3)
+  linked <- dplyr::filter(linked, is.na(unmatched)) # drops the class
+  months <- cluster_metadata(topics, linked, column = "time", unit = "post", period = "month")
+  expect_equal(months$value, c("2024-01", "2024-01", "2024-02"))
+  expect_equal(months$n_posts, c(2, 1, 1))
+  days <- cluster_metadata(topics, linked, column = "time")
+  expect_equal(sort(unique(days$value)), c("2024-01-01", "2024-01-08", "2024-02-29"))
+  authors <- cluster_metadata(topics, linked, column = "tags", unit = "author")
+  expect_equal(authors$n_authors, c(1, 1, 1, 1, 1))
+  words <- cluster_keywords(
+    topics, linked,
+    column = "tags", unit = "post", min_images = 1, residual = "together", separator = " "
+  )
+  expect_equal(words$cluster, c(-1, 1, 1, 2, 2))
+  expect_equal(words$n_posts, c(1, 2, 1, 1, 1))
+
+  # A table with names of files finds copies, too; so does augment() through the run folder.
+  files <- data.frame(file = c("twin.jpg", "a.jpg"), party = c("x", "y"))
+  found <- cluster_metadata(topics, files, column = "party", images = scan)
+  expect_equal(found$cluster, c(1, 1))
+  expect_error(
+    cluster_metadata(topics, files, column = "party", unit = "post"), "post_id.*file, party",
+    class = "imagestrata_error"
+  )
+})

@@ -28,7 +28,7 @@ import pandas as pd
 
 import imagestrata
 
-from ..clustering.clustering import rows_of_images
+from ..clustering.copies import all_files, rows_of_images, scan_of
 from ..clustering.ledger import ledger
 from ..clustering.themes import FOUND, THEME, tree_table
 from ..errors import ImagestrataError, Worded, plural
@@ -270,9 +270,10 @@ def _read_matrix(folder: str) -> Any:
     return {"ids": embeddings.images[["image_id"]], "matrix": encode_matrix(embeddings.matrix)}
 
 
-def _rows_of_clustering(images: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+def _rows_of_clustering(clustering: Any, names: pd.DataFrame) -> pd.DataFrame:
     """The row (from 1) of a clustering that each row of a table identifies."""
-    rows = rows_of_images(images, names)
+    files = all_files(clustering, scan_of(clustering))
+    rows = rows_of_images(clustering.images, names, "the table", files)
     return pd.DataFrame({"row": pd.Series(rows + 1).mask(rows < 0).astype("Int64")})
 
 

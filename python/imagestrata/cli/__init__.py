@@ -14,7 +14,7 @@ from .clustering import cluster, compare, edit, sweep
 from .corpus import crop_faces, demo, extract_frames, relink, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
-from .explore import coding_sheet, find, gallery, group, keywords, methods, propose, share
+from .explore import coding_sheet, find, gallery, group, keywords, metadata, methods, propose, share
 from .finetune import fine_tune, predict
 from .options import Command
 from .run import run
@@ -48,6 +48,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (compare, ("compare_clusterings",), ()),
     (gallery, ("image_gallery", "map_images", "plot_montage"), ("map_images.method",)),
     (keywords, ("cluster_keywords",), ()),
+    (metadata, ("cluster_metadata",), ()),
     (propose, ("propose_names", "ModelServer"), ("by", "api_key")),
     (find, ("find_images",), ()),
     (group, ("group_clusters",), ("names",)),

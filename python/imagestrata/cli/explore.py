@@ -1,4 +1,4 @@
-"""`gallery`, `keywords`, `propose`, `find`, `coding-sheet`, `share`, `methods`."""
+"""`gallery`, `keywords`, `metadata`, `propose`, `find`, `coding-sheet`, `share`, `methods`."""
 
 from __future__ import annotations
 
@@ -65,6 +65,34 @@ def keywords(
         f"{cluster:>4}  {', '.join(group['term'])}" for cluster, group in words.groupby("cluster")
     ]
     return {"keywords": records(words)}, *lines
+
+
+def metadata(
+    run_folder: RunFolder,
+    settings: Settings,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV file with image_id, path or file and your own columns, such as hashtags; "
+            "to count posts also with post_id. By default the columns of the scan."
+        ),
+    ] = None,
+) -> Said:
+    """Count hashtags, authors or days in each cluster of a run folder."""
+    from ..files import write_table
+
+    given = settings("cluster_metadata")
+    if "column" not in given:
+        raise ImagestrataError(
+            f"{arg('column')} must name the column to count, such as hashtags or author."
+        )
+    table = None if metadata is None else read_csv(metadata)
+    counts = imagestrata.cluster_metadata(load_clustering(run_folder), table, **given)
+    write_table(run_folder / "metadata.csv", counts)
+    lines = [
+        f"{cluster:>4}  {', '.join(group['value'])}" for cluster, group in counts.groupby("cluster")
+    ]
+    return {"metadata": records(counts)}, *lines
 
 
 def propose(

@@ -102,13 +102,20 @@ _TEXTS = {
 }
 
 
+#: Columns of a table of texts, such as linked posts, that are no texts.
+_NOT_TEXTS = {
+    "image_id", "path", "file", "post_id", "author", "time", "cluster", "cluster_name", "theme",
+    "theme_name", "n_posts", "unmatched",
+}  # fmt: skip
+
+
 def find_texts(run_folder: Path, given: Path | None) -> tuple[pd.DataFrame, str, str]:
     """A table of texts, its source, and its column of texts."""
     from ..provenance import find_step, read_table
 
     if given is not None:
         table = read_csv(given)
-        others = [name for name in table if name not in ("image_id", "path")]
+        others = [name for name in table if name not in _NOT_TEXTS]
         return table, "given", str(others[0]) if others else "text"
     for step, (name, column) in _TEXTS.items():
         place, entry = find_step(run_folder, step)

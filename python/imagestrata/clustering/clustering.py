@@ -18,13 +18,14 @@ from ..corpus.located import reader
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural
 from ..files import damaged, make_folder, read_json, write_json, write_table
-from ..names import KEYS, Images
+from ..names import KEYS
 from ..provenance import check_base, fingerprint, read_table, run_of, step_folder
 from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
 from ..wording import Name, arg, kind_of, quote, verb
 from .base import search_table
+from .copies import all_files, rows_of_images, scan_of
 from .join import FIRST, MEMBERSHIP
 from .ledger import ledger, n_edits, proposals, read_ledger
 from .named import with_names
@@ -326,7 +327,7 @@ class Clustering(Shown):
         table = from_elsewhere(table)
         if not isinstance(table, pd.DataFrame):
             raise ImagestrataError(f"A table is expected, not {kind_of(table)}.")
-        rows = rows_of_images(self.images, table)
+        rows = rows_of_images(self.images, table, "the table", all_files(self, scan_of(self)))
         is_scan = {"status", "duplicate_of"} <= {*table}
         ours = [str(name) for name in self.images if name not in KEYS]
         ours = [name for name in ours if name != "n_copies" or not is_scan]
@@ -517,20 +518,6 @@ def joined_later(images: pd.DataFrame) -> str:
         return ""
     residual = int((later["cluster"] == -1).sum())
     return f"; {plural(len(later), 'image')} joined later, {residual:,} of them residual"
-
-
-def rows_of_images(images: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.int64]:
-    """Row of the image that each row of a table names, -1 for none."""
-    known = Images(images)
-    names, asked = table, np.ones(len(table), dtype=bool)
-    if {"image_id", "duplicate_of"} <= {*table}:
-        kept = id_texts(table["duplicate_of"], "duplicate_of")
-        names = pd.DataFrame({"image_id": kept.fillna(id_texts(table["image_id"]))})
-    if "status" in table:
-        asked = (table["status"] != "rejected").to_numpy()
-    rows = known.rows_of(names, "the table")
-    known.report(names[asked], rows[asked], "the table")
-    return rows
 
 
 def check_clustering(clustering: Any, name: str = "clustering") -> Clustering:

@@ -20,7 +20,14 @@ STEPS = (
             "clustering.json",
         ),
         work=("coding-sheet*", "scores.csv"),
-        drawn=("keywords.csv", "montage.png", "map.png", "trace.png", "searches.png"),
+        drawn=(
+            "keywords.csv",
+            "metadata.csv",
+            "montage.png",
+            "map.png",
+            "trace.png",
+            "searches.png",
+        ),
     ),
     StepKind(
         "edit",
@@ -29,7 +36,7 @@ STEPS = (
         after=("cluster",),
         tables=("edited.parquet", "edited-clusters.parquet", "edited-centroids.parquet"),
         work=("edits.csv",),
-        drawn=("keywords.csv", "montage.png", "map.png", "themes.png"),
+        drawn=("keywords.csv", "metadata.csv", "montage.png", "map.png", "themes.png"),
         edits="cluster",
     ),
     StepKind(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
+from ..tables import varying
 from ..validate import as_stored, check_folder, expand_home
 from ..wording import arg, kind_of, quote, verb
 from .decode import UnreadableImage, image_format, read_head
@@ -230,15 +231,7 @@ def _one_per_file(extras: pd.DataFrame, called: str) -> pd.DataFrame:
     again = extras.index.duplicated()
     if not again.any():
         return extras
-    file = pd.factorize(extras.index)[0]
-    differ = [
-        name
-        for name in extras
-        if pd.DataFrame({"file": file, "value": _comparable(extras[name])})
-        .drop_duplicates()["file"]
-        .duplicated()
-        .any()
-    ]
+    differ = varying(extras, extras.index)
     if differ:
         warn(
             f"{again.sum()} of {plural(len(extras), 'row')} of the {called} repeat the file of "
@@ -247,12 +240,6 @@ def _one_per_file(extras: pd.DataFrame, called: str) -> pd.DataFrame:
             f"Keep your table: {verb('link_posts')} links each of its rows to the clusters.",
         )
     return extras[~again].drop(columns=differ)
-
-
-def _comparable(column: pd.Series[Any]) -> Any:
-    """The values of a column, of which those that are lists become text."""
-    texts = column.map(repr) if column.dtype == object else column
-    return texts.mask(column.isna(), None).to_numpy() if column.dtype == object else texts.array
 
 
 def _walk(

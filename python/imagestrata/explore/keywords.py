@@ -12,11 +12,11 @@ import pandas as pd
 from ..clustering.clustering import Clustering, check_clustering
 from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural
-from ..names import KEYS, Images
+from ..posts.values import UNITS, values_of_clusters
 from ..tables import check_table
 from ..validate import check_choice, check_int
 from ..verbs import public
-from ..wording import arg, kind_of, quote
+from ..wording import arg, quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,6 +55,10 @@ def cluster_keywords(
     min_images: int = 2,
     stop_words: str | Iterable[str] | None = "english",
     drop: Iterable[str] | None = None,
+    unit: str = "image",
+    author: str = "author",
+    residual: str = "drop",
+    images: Any = None,
 ) -> pd.DataFrame:
     """Find the words that are typical of each cluster.
 
@@ -64,9 +68,9 @@ def cluster_keywords(
         The result of :func:`cluster_images`.
     texts : DataFrame, optional
         The texts and a column ``image_id``, ``path`` or ``file``: the result of
-        :func:`describe_images` or :func:`tag_images`, or your own table. The texts of several
-        rows of one image are joined. By default the texts are a column of the clustering's
-        images.
+        :func:`describe_images`, :func:`tag_images` or :func:`link_posts`, or your own table. The
+        texts of several rows of one image are joined; those of a copy belong to the image that was
+        kept. By default the texts are a column of the clustering's images.
     column : str, default "description"
         Column with the texts (``"label"`` in the result of :func:`tag_images`).
     separator : str, optional
@@ -78,14 +82,25 @@ def cluster_keywords(
     order : {"ctfidf", "frex", "frequency"}, default "ctfidf"
         Score by which the terms of a cluster are selected and ordered; see below.
     min_images : int, default 2
-        Smallest number of images with a term; rarer terms, such as misspellings and names,
-        are left out.
+        Smallest number of images (posts or authors, by ``unit``) with a term; rarer terms, such as
+        misspellings and names, are left out.
     stop_words : "english", sequence of str, or None; default "english"
         Words to leave out. ``"english"`` is the list of scikit-learn and words that are
         common in descriptions of images (*conveys*, *suggests*, *image*). Give a sequence
         for other languages.
     drop : sequence of str, optional
         Further words to leave out.
+    unit : {"image", "post", "author"}, default "image"
+        What is counted. The text of a post counts once for an image, and, with ``"post"`` and
+        ``"author"``, once for a cluster, however many of its images the post shows.
+    author : str, default "author"
+        The column of authors, for ``unit="author"``.
+    residual : {"drop", "together"}, default "drop"
+        The residual is no topic, and its texts are left out; ``"together"`` makes it a further
+        group (cluster -1), with which the clusters are compared as well.
+    images : DataFrame or path, optional
+        The table of :func:`scan_images`, or a run folder with it, in which copies are looked up. By
+        default the run folder of the clustering.
 
     Returns
     -------
@@ -95,11 +110,13 @@ def cluster_keywords(
         - ``cluster`` (and ``cluster_name``, if clusters have names), ``rank`` (from 1),
           ``term`` (in lower case);
         - ``n``: frequency in the cluster's texts;
-        - ``n_images`` with the term, and their ``share`` of the cluster's images with a text;
+        - ``n_images`` with the term; ``n_posts`` or ``n_authors``, if ``unit`` says so;
+        - ``share`` of units with the term among the cluster's units with a text;
         - ``ctfidf``: class-based TF-IDF, see Notes;
         - ``exclusivity``: rate of the term in this cluster as a share of the sum of its rates
           in all clusters; 1 for a term that occurs in no other cluster;
-        - ``frex``: combination of frequency and exclusivity, between 0 and 1.
+        - ``frex``: combination of frequency and exclusivity, between 0 and 1;
+        - ``unit``.
 
     Raises
     ------
@@ -117,8 +134,6 @@ def cluster_keywords(
     ``frex`` is the harmonic mean of two ranks among the cluster's terms, as shares: the
     ranks of rate and of exclusivity (Bischof and Airoldi 2012; with equal weights, as
     in the R package stm).
-
-    The residual is not a topic: its texts are neither shown nor used for comparison.
 
     Examples
     --------
@@ -143,20 +158,24 @@ def cluster_keywords(
     ignored = _stop_words(stop_words) | {
         word.lower() for word in _words("drop", [] if drop is None else drop)
     }
-    found = values_of_clusters(clustering, texts, column)
-    counts = _count_terms(found, _cutter(separator, ignored), min_images)
+    residual = check_choice("residual", residual, ("drop", "together"))
+    found = values_of_clusters(
+        clustering, texts, column, name="texts", residual=residual, unit=unit, author=author,
+        images=images,
+    )  # fmt: skip
+    counts = _count_terms(found, _cutter(separator, ignored), min_images, unit)
     if counts.empty:
         raise ImagestrataError(
-            f"The column {quote(column)} of {plural(len(found), 'image')} in clusters leaves no "
-            f"terms that occur in at least {plural(min_images, 'image')}.",
+            f"The column {quote(column)} of {plural(found['unit'].nunique(), unit)} in clusters "
+            f"leaves no terms that occur in at least {plural(min_images, unit)}.",
             f"Lower {arg('min_images')}, or check whether {arg('stop_words')} or {arg('drop')} "
             "contain all words.",
         )
-    texts_per_cluster = found.groupby("cluster")["image_id"].nunique()
+    texts_per_cluster = found.groupby("cluster")["unit"].nunique()
     scored = _scores(counts)
-    scored["share"] = scored["n_images"] / scored["cluster"].map(texts_per_cluster)
+    scored["share"] = scored[f"n_{unit}s"] / scored["cluster"].map(texts_per_cluster)
     best = _best(scored, n, "n" if order == "frequency" else order)
-    return with_names(best, clustering.clusters)
+    return with_names(best.assign(unit=unit), clustering.clusters)
 
 
 def check_keywords(keywords: Any, n: int) -> dict[int, list[str]]:
@@ -190,70 +209,6 @@ def _stop_words(stop_words: Any) -> set[str]:
     return {word.lower() for word in _words("stop_words", stop_words)}
 
 
-def values_of_clusters(
-    clustering: Clustering,
-    table: pd.DataFrame | None,
-    column: str,
-    *,
-    name: str = "texts",
-    residual: str = "drop",
-) -> pd.DataFrame:
-    """``image_id``, ``cluster`` and ``text`` for each row with a text.
-
-    Cells that are lists or arrays have a row for each element.
-
-    Parameters
-    ----------
-    clustering : Clustering
-    table : DataFrame or None
-        ``image_id`` and the column; None for the clustering's images.
-    column : str
-    name : str
-        The argument of the table, for messages.
-    residual : {"drop", "together"}
-        Whether images in no cluster are left out or form one group.
-    """
-    where = "the clustering's images" if table is None else arg(name)
-    if table is None:
-        table = clustering.images
-    if not isinstance(table, pd.DataFrame):
-        raise ImagestrataError(
-            f"{arg(name)} must be a table with image_id and a column of {name}, not "
-            f"{kind_of(table)}."
-        )
-    absent = [one for one in (column,) if one not in table]
-    if not {*KEYS} & {*table}:
-        absent = ["image_id", *absent]
-    if absent:
-        raise ImagestrataError(
-            f"There is no column {quote(absent[0])} in {where}; there are "
-            f"{', '.join(map(str, table.columns))}.",
-            f"Give the name of the column with the {name} as {arg('column')}, or a table as "
-            f"{arg(name)}.",
-        )
-    inside = clustering.images[["image_id", "cluster"]]
-    if residual == "drop":
-        inside = inside[inside["cluster"] > 0]
-    known = Images(clustering.images)
-    rows = known.rows_of(table, where)
-    known.report(table, rows, where)
-    ids = clustering.images["image_id"].to_numpy()
-    given = pd.DataFrame(
-        {"image_id": ids[rows[rows >= 0]], "text": table[column].to_numpy()[rows >= 0]}
-    )
-    given = given.explode("text").dropna()
-    given["text"] = given["text"].astype(str)
-    found = inside.merge(given[given["text"].str.strip() != ""], on="image_id")
-    if found.empty:
-        one = "a text" if name == "texts" else "a value"
-        raise ImagestrataError(
-            f"None of {plural(len(inside), 'image')} in clusters has {one}: {where} has "
-            f"{len(given)} {name} in the column {quote(column)}.",
-            f"The {name} must have the same image_id as the clustering.",
-        )
-    return found
-
-
 def check_separator(separator: Any) -> str | None:
     """The checked separator of entries in a text that is a list."""
     if separator is not None and (not isinstance(separator, str) or not separator):
@@ -279,14 +234,30 @@ def _cutter(separator: str | None, ignored: set[str]) -> Callable[[str], list[st
 
 
 def _count_terms(
-    found: pd.DataFrame, cut: Callable[[str], list[str]], min_images: int
+    found: pd.DataFrame, cut: Callable[[str], list[str]], min_images: int, unit: str
 ) -> pd.DataFrame:
-    """``cluster``, ``term``, ``n`` and ``n_images`` of terms that occur in enough images."""
-    rows = found.assign(term=found["text"].map(cut)).explode("term").dropna(subset="term")
-    images_with = rows.groupby("term")["image_id"].nunique()
-    rows = rows[rows["term"].map(images_with) >= min_images]
-    grouped = rows.groupby(["cluster", "term"])["image_id"]
-    return grouped.agg(n="size", n_images="nunique").reset_index()
+    """``cluster``, ``term``, ``n``, ``n_images`` and the number of units, of frequent terms."""
+    codes, texts = pd.factorize(found["text"])
+    terms = pd.Series([cut(text) for text in texts], dtype=object).explode().dropna()
+    coded, vocabulary = pd.factorize(terms)
+    found = found.assign(
+        text=codes, unit=pd.factorize(found["unit"])[0], image=pd.factorize(found["image_id"])[0]
+    )
+    # A post has its text once for each of its images, or once for a cluster.
+    own = ["image"] if unit == "image" else []
+    found["first"] = ~found.duplicated(["cluster", "post", "place", "text", *own])
+    rows = found[["cluster", "unit", "image", "text", "first"]].merge(
+        pd.DataFrame({"text": terms.index, "term": coded}), on="text"
+    )
+    units_with = rows[["term", "unit"]].drop_duplicates()["term"].value_counts()
+    rows = rows[rows["term"].map(units_with) >= min_images]
+    group = ["cluster", "term"]
+    counts = rows.groupby(group)["first"].sum().rename("n").to_frame()
+    for name in dict.fromkeys(("image", unit)):
+        distinct = rows[[*group, "image" if name == "image" else "unit"]].drop_duplicates()
+        counts[f"n_{name}s"] = distinct.groupby(group).size()
+    counts = counts.reset_index()
+    return counts.assign(term=np.asarray(vocabulary, dtype=object)[counts["term"]])
 
 
 def _scores(counts: pd.DataFrame) -> pd.DataFrame:
@@ -317,7 +288,9 @@ def _best(scored: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
         ["cluster", by, "n", "term"], ascending=[True, False, False, True], ignore_index=True
     )
     ordered["rank"] = ordered.groupby("cluster").cumcount() + 1
+    numbers = [f"n_{unit}s" for unit in UNITS if f"n_{unit}s" in ordered]
     columns = [
-        "cluster", "rank", "term", "n", "n_images", "share", "ctfidf", "exclusivity", "frex",
+        "cluster", "rank", "term", "n", *numbers, "share", "ctfidf", "exclusivity",
+        "frex",
     ]  # fmt: skip
     return ordered.loc[ordered["rank"] <= n, columns].reset_index(drop=True)

@@ -12,10 +12,11 @@ from ..clustering.clustering import Clustering, check_clustering
 from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import wilson
+from ..posts.values import UNITS, values_of_clusters
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import arg, quote
-from .keywords import check_separator, values_of_clusters
+from .keywords import check_separator
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,10 @@ def cluster_metadata(
     n: int = 10,
     order: str = "frequency",
     min_images: int = 1,
+    unit: str = "image",
+    author: str = "author",
+    period: str | None = None,
+    images: Any = None,
 ) -> pd.DataFrame:
     """Count values of metadata in each cluster, and compare them with the whole corpus.
 
@@ -40,10 +45,12 @@ def cluster_metadata(
     clustering : Clustering
         The result of :func:`cluster_images`.
     metadata : DataFrame, optional
-        Table with the column and ``image_id``, ``path`` or ``file`` (a unique end of the path
-        suffices); an image can have several rows. By default the images of the clustering.
+        The result of :func:`link_posts`, or a table with the column and ``image_id``, ``path`` or
+        ``file`` (a unique end of the path suffices); an image can have several rows. Rows of a copy
+        belong to the image that was kept. By default the images of the clustering, with the copies
+        in the scan of the run folder.
     column : str
-        Name of the column, such as author, day, party or hashtags. Its values are read as
+        Name of the column, such as author, time, party or hashtags. Its values are read as
         text; divide numbers into groups first. Every element of a cell that is a list or
         array is a value.
     separator : str, optional
@@ -52,10 +59,24 @@ def cluster_metadata(
     n : int, default 10
         Number of values per cluster; a cluster can have fewer.
     order : {"frequency", "lift"}, default "frequency"
-        Order by which values are selected: by number of images, or by ``lift_low``, the lower
-        end of the interval of the lift (since rare values have high lifts by chance).
+        Order by which values are selected: by number of images (posts or authors), or by
+        ``lift_low``, the lower end of the interval of the lift (since rare values have high lifts
+        by chance).
     min_images : int, default 1
-        Smallest number of images of the corpus with a value; rarer values are left out.
+        Smallest number of images (posts or authors, by ``unit``) of the corpus with a value; rarer
+        values are left out.
+    unit : {"image", "post", "author"}, default "image"
+        What is counted: distinct images, posts (column ``post_id``) or authors. An image has the
+        values of all posts that show it, and an author those of all the author's posts.
+    author : str, default "author"
+        The column of authors, for ``unit="author"``.
+    period : {"day", "week", "month", "year"}, optional
+        The values of a column of times: the day, the first day of the week (Monday), the month or
+        the year. Texts are read as times as :func:`read_posts` does. By default, columns of times
+        are counted by day, in their own time zone, and texts as they are.
+    images : DataFrame or path, optional
+        The table of :func:`scan_images`, or a run folder with it, in which copies are looked up. By
+        default the run folder of the clustering.
 
     Returns
     -------
@@ -64,20 +85,32 @@ def cluster_metadata(
 
         - ``cluster`` (and ``cluster_name``, if clusters have names), its ``size`` in images,
           ``rank`` (from 1), ``value``;
-        - ``n_images`` of the cluster with the value, and ``n`` with any value;
-        - ``share``, their ratio, with ``conf_low`` and ``conf_high`` (95%, Wilson);
-        - ``share_corpus``: the same share among all images with any value, including the
+        - ``n_images`` of the cluster with the value; ``n_posts`` or ``n_authors``, if ``unit``
+          says so;
+        - ``n``: the units that show the cluster and have any value;
+        - ``share``: the units with the value divided by ``n``, with ``conf_low`` and ``conf_high``
+          (95%, Wilson);
+        - ``share_corpus``: the same share among all units with any value, including the
           residual;
         - ``lift``: ``share / share_corpus``, with ``lift_low`` and ``lift_high`` (95%);
-          above 1, the value is over-represented.
+          above 1, the value is over-represented;
+        - ``unit``.
 
-        An image counts once for a value. Images without any value do not count.
+        A unit counts once for a value and a cluster. A post that shows several clusters counts for
+        each of them, so shares of a value need not add up over clusters. Units without any value
+        do not count.
 
     Raises
     ------
     ImagestrataError
         If the column does not exist, has no value for images of the clustering, or has no
-        value with ``min_images`` images.
+        value with ``min_images`` images; if ids of posts or authors are missing that ``unit``
+        needs; if texts are no times although ``period`` is given.
+
+    Warns
+    -----
+    UserWarning
+        If rows name no image of the clustering, or have no id of the unit, with their number.
 
     Notes
     -----
@@ -90,8 +123,9 @@ def cluster_metadata(
     increases with the ratio p / q: its interval is the transformed interval of the ratio.
     That interval is computed from Wilson's intervals of p and q (MOVER-R; Donner and Zou
     2012, Newcombe 2016), which, unlike Katz's logarithm, needs no correction if a count is
-    zero. Intervals assume that images are drawn independently. Images of one author or one
-    day are not, and many values are compared: use the intervals for exploration only.
+    zero. Intervals assume that images (posts) are drawn independently. Those of one author or one
+    day are not, and many values are compared: use the intervals for exploration only. With
+    ``unit="author"`` each author counts once.
 
     Examples
     --------
@@ -118,47 +152,64 @@ def cluster_metadata(
     n = check_int("n", n, minimum=1)
     min_images = check_int("min_images", min_images, minimum=1)
     order = check_choice("order", order, _ORDERS)
-    found = values_of_clusters(clustering, metadata, column, name="metadata", residual="together")
+    found = values_of_clusters(
+        clustering, metadata, column, name="metadata", residual="together", unit=unit,
+        author=author, images=images, period=period,
+    )  # fmt: skip
     sizes = clustering.images["cluster"].value_counts()
     counts = _count(found, separator, min_images)
     counts.insert(1, "size", counts["cluster"].map(sizes))
     if counts.empty:
         raise ImagestrataError(
-            f"The column {quote(column)} of {plural(found['image_id'].nunique(), 'image')} has no "
-            f"value that occurs in at least {plural(min_images, 'image')}.",
+            f"The column {quote(column)} of {plural(found['unit'].nunique(), unit)} has no value "
+            f"that occurs in at least {plural(min_images, unit)}.",
             f"Lower {arg('min_images')}, or give the separator of values as {arg('separator')}.",
         )
-    best = _best(_measured(counts), n, "n_images" if order == "frequency" else "lift_low")
+    measured = _measured(counts).assign(unit=unit, **{f"n_{unit}s": counts["n_units"]})
+    best = _best(measured, n, "n_units" if order == "frequency" else "lift_low")
     return with_names(best, clustering.clusters)
 
 
 def _count(found: pd.DataFrame, separator: str | None, min_images: int) -> pd.DataFrame:
-    """``cluster``, ``value``, ``n_images``, ``n``, and both counts in the whole corpus."""
+    """``cluster``, ``value``, ``n_images``, ``n_units``, ``n``, and both in the whole corpus.
+
+    The units that show a cluster are compared with the others, so that a unit's values count for
+    all of its clusters.
+    """
 
     def cut(text: str) -> list[str]:
         pieces = [text] if separator is None else text.split(separator)
         return [" ".join(piece.split()) for piece in pieces if piece.strip()]
 
-    rows = found.assign(value=found["text"].map(cut)).explode("value").dropna(subset="value")
-    rows = rows.drop_duplicates(["image_id", "value"])
-    known = rows.drop_duplicates("image_id")
-    in_corpus = rows["value"].value_counts()
-    counts = rows.groupby(["cluster", "value"]).size().rename("n_images").reset_index()
-    counts["n"] = counts["cluster"].map(known["cluster"].value_counts())
-    counts["n_images_corpus"] = counts["value"].map(in_corpus)
-    counts["n_corpus"] = len(known)
-    return counts[counts["n_images_corpus"] >= min_images].reset_index(drop=True)
+    codes, texts = pd.factorize(found["text"])
+    values = pd.Series([cut(text) for text in texts], dtype=object).explode().dropna()
+    coded, known = pd.factorize(values)
+    rows = found.assign(text=codes, unit=pd.factorize(found["unit"])[0]).merge(
+        pd.DataFrame({"text": values.index, "value": coded}), on="text"
+    )
+    pairs = rows[["unit", "value"]].drop_duplicates()
+    shown = rows[["unit", "cluster"]].drop_duplicates()
+    group = ["cluster", "value"]
+    both = shown.merge(pairs, on="unit").groupby(group).size().rename("n_units")
+    images = rows[[*group, "image_id"]].drop_duplicates().groupby(group).size()
+    counts = both.reset_index()
+    counts["n_images"] = images.reindex(both.index, fill_value=0).to_numpy()
+    counts["n"] = counts["cluster"].map(shown["cluster"].value_counts())
+    counts["n_units_corpus"] = counts["value"].map(pairs["value"].value_counts())
+    counts["n_corpus"] = pairs["unit"].nunique()
+    counts = counts[counts["n_units_corpus"] >= min_images].reset_index(drop=True)
+    return counts.assign(value=np.asarray(known, dtype=object)[counts["value"]])
 
 
 def _measured(counts: pd.DataFrame) -> pd.DataFrame:
     """The counts with shares, lifts and their intervals."""
-    part, whole = counts["n_images"].to_numpy(), counts["n"].to_numpy()
-    rest_part = counts["n_images_corpus"].to_numpy() - part
+    part, whole = counts["n_units"].to_numpy(), counts["n"].to_numpy()
+    rest_part = counts["n_units_corpus"].to_numpy() - part
     rest_whole = counts["n_corpus"].to_numpy() - whole
     low, high = wilson(part, whole)
     ratio_low, ratio_high = ratio_interval(part, whole, rest_part, rest_whole)
     weight = whole / counts["n_corpus"].to_numpy()
-    share_corpus = counts["n_images_corpus"] / counts["n_corpus"]
+    share_corpus = counts["n_units_corpus"] / counts["n_corpus"]
     return counts.assign(
         share=part / whole,
         conf_low=low,
@@ -208,8 +259,9 @@ def _best(measured: pd.DataFrame, n: int, by: str) -> pd.DataFrame:
         ignore_index=True,
     )
     ordered["rank"] = ordered.groupby("cluster").cumcount() + 1
+    numbers = [f"n_{unit}s" for unit in UNITS if f"n_{unit}s" in ordered]
     columns = [
-        "cluster", "size", "rank", "value", "n_images", "n", "share", "conf_low", "conf_high",
-        "share_corpus", "lift", "lift_low", "lift_high",
+        "cluster", "size", "rank", "value", *numbers, "n", "share", "conf_low", "conf_high",
+        "share_corpus", "lift", "lift_low", "lift_high", "unit",
     ]  # fmt: skip
     return ordered.loc[ordered["rank"] <= n, columns].reset_index(drop=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..clustering.clustering import Clustering, check_clustering
+from ..clustering.copies import all_files, scan_of
 from ..clustering.linked import is_linked
 from ..clustering.named import with_names
 from ..clustering.themes import COLUMNS as THEMES
-from ..corpus.scan import read_scanned
 from ..errors import ImagestrataError, plural, warn
 from ..tables import id_texts, keep_given, with_text_ids
-from ..validate import check_path
 from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
 from .match import AMBIGUOUS, NOT_FOUND, Files, is_name, pieces_of, split
@@ -203,8 +200,8 @@ def linked_rows(
             f"'post_id' (the first is row {int(missing.to_numpy().argmax()) + 1}).",
             "Give each post an id.",
         )
-    scanned, is_whole = _scanned(topics, images)
-    files = Files(scanned, topics.images["image_id"].tolist())
+    scan = scan_of(topics, images)
+    files = Files(all_files(topics, scan), topics.images["image_id"].tolist())
     found = _matched(files, rows, names, separator)
     if whys is not None:
         known = pd.Series(whys.astype("str").to_numpy()[found["row"].to_numpy()], dtype="str")
@@ -218,7 +215,7 @@ def linked_rows(
     if "cluster_name" not in source:
         source = source.assign(cluster_name=pd.Series(None, source.index, dtype="str"))
     found = with_names(found, source)
-    _report(found, topics, by, is_whole)
+    _report(found, topics, by, scan is not None)
     order = ["unmatched", "row", "name"]
     return found[[*found.columns.drop(order), *order]]
 
@@ -292,33 +289,6 @@ def _names_of(column: pd.Series[Any], name: str) -> tuple[Rows, pd.Series[Any]]:
 
 def _is_dict(cell: Any) -> bool:
     return isinstance(cell, dict)
-
-
-def _scanned(topics: Clustering, images: Any) -> tuple[pd.DataFrame, bool]:
-    """All files that may be named, and whether copies are among them."""
-    needed = ["image_id", "path", "status", "reason", "duplicate_of"]
-    own = topics.images[["image_id"]].assign(
-        path=topics.images.get("path"),
-        status="ok", reason=None, duplicate_of=None,
-    )  # fmt: skip
-    if images is None and topics.folder is not None:
-        try:
-            images = read_scanned(Path(topics.folder))
-        except (ImagestrataError, OSError, KeyError):
-            images = None  # a clustering of vectors or texts has no scan
-    if images is None:
-        return own, False
-    if isinstance(images, str | os.PathLike):
-        images = read_scanned(check_path("images", images))
-    if not isinstance(images, pd.DataFrame) or not {*needed} <= {*images}:
-        raise ImagestrataError(
-            f"{arg('images')} must be the result of {verb('scan_images')}, or a run folder with "
-            f"it, not {kind_of(images)}"
-            + (f" with the columns {', '.join(map(str, images))}." if len(images) else "."),
-        )
-    scanned = with_text_ids(images)[needed]
-    others = own[~own["image_id"].isin(scanned["image_id"])]
-    return pd.concat([scanned.astype(object), others.astype(object)], ignore_index=True), True
 
 
 def _matched(

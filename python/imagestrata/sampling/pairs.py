@@ -14,6 +14,7 @@ import pandas as pd
 from ..corpus.located import located
 from ..errors import ImagestrataError, plural
 from ..files import damaged
+from ..names import one_each
 from ..progress import Progress
 from ..provenance import Step, fingerprint, one_of, step_folder
 from ..tables import check_table, read_typed
@@ -462,14 +463,7 @@ def clusters_by_image(clustering: Any) -> pd.Series[Any]:
             f"{arg('clustering')} must be a clustering, or a table with the columns image_id and "
             f"cluster; {columns_of(images)}."
         )
-    clusters = images.set_index("image_id")["cluster"]
-    if not clusters.index.is_unique:
-        twice = int(clusters.index.duplicated().sum())
-        raise ImagestrataError(
-            f"{plural(twice, 'image id occurs', 'image ids occur')} more than once in the "
-            "clustering."
-        )
-    return clusters
+    return one_each("The clustering", images.set_index("image_id")["cluster"])
 
 
 def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:

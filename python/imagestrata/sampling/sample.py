@@ -618,7 +618,9 @@ def _check_images(
     twice = int(images["image_id"].duplicated().sum())
     if twice:
         raise ImagestrataError(
-            f"{plural(twice, 'image id occurs', 'image ids occur')} more than once."
+            f"{plural(twice, 'image id occurs', 'image ids occur')} more than once.",
+            "Give the clustering, or keep one row for each image: the number of its posts can be "
+            f"its {arg('shares')}.",
         )
     if "wave" in images:
         waves = pd.to_numeric(images["wave"], errors="coerce")

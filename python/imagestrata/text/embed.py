@@ -18,15 +18,15 @@ from ..corpus.scan import images_step
 from ..embeddings.embeddings import Embeddings, read_embeddings, write_embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..embeddings.parts import begin
-from ..errors import ImagestrataError, MissingWeightsError, first_line, plural
+from ..errors import ImagestrataError, MissingWeightsError, first_line, plural, warn
 from ..extras import require
 from ..files import Parts, hash_of_files
 from ..progress import Progress, track
 from ..provenance import fingerprint
-from ..tables import with_file, with_text_ids
+from ..tables import varying, with_file, with_text_ids
 from ..validate import check_bool, check_int, expand_home
 from ..verbs import public
-from ..wording import SAME_CALL, arg, kind_of, quote
+from ..wording import SAME_CALL, arg, kind_of, quote, verb
 from ..work import cut, open_work
 from .consent import ask_consent
 from .origin import from_texts
@@ -63,9 +63,10 @@ def embed_text(
     Parameters
     ----------
     texts : DataFrame
-        ``image_id`` and a column of texts: the result of :func:`describe_images`, or your own
-        table with captions or posts. If an image has several rows, their texts are joined, and
-        other columns keep the value of its first row.
+        ``image_id`` and a column of texts: the result of :func:`describe_images` or
+        :func:`link_posts`, or your own table with captions. If an image has several rows, their
+        texts are joined, and columns in which these rows differ are left out, with a warning. Rows
+        without ``image_id``, such as those of posts without an image, are left out as well.
     encoder : str or ModelServer, default "tfidf"
         - ``"tfidf"``: the weights of the most typical words of each text; needs no model;
         - ``"text:<name>"``: a model of the library sentence-transformers, such as
@@ -156,6 +157,12 @@ def embed_text(
 _Encode = Callable[[Sequence[str], Parts | None, Progress], tuple[NDArray[Any], dict[str, Any]]]
 
 
+#: Columns of an image of which the first value is kept: the others are those of copies.
+_OF_FILES = ("path", "file", "n_copies", "reason")
+#: Columns of the result of tag_images() that describe a row.
+_OF_TAGS = ("rank", "confidence")
+
+
 def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
     """The images, with a ``reason`` for those without a text, and the texts."""
     if not isinstance(texts, pd.DataFrame):
@@ -171,6 +178,15 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
             f"Give the name of the column with the texts as {arg('column')}.",
         )
     table = with_text_ids(texts.reset_index(drop=True))
+    lost = int(table["image_id"].isna().sum())
+    if lost == len(table):
+        raise ImagestrataError(f"No row of {arg('texts')} ({plural(lost, 'row')}) has an image_id.")
+    if lost:
+        warn(
+            f"{lost:,} of {plural(len(table), 'row')} of {arg('texts')} have no image_id and are "
+            "left out."
+        )
+        table = table[table["image_id"].notna()]
     joined = table.groupby("image_id", sort=False)[column].agg(
         lambda some: " ".join(text for text in map(str, some.dropna()) if text.strip())
     )
@@ -179,7 +195,17 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
         raise ImagestrataError(
             f"None of {plural(len(joined), 'image')} has a text in the column {quote(column)}."
         )
-    images = table.drop_duplicates("image_id").drop(columns=column).reset_index(drop=True)
+    others = table.drop(columns=[column, *(name for name in _OF_FILES if name in table)])
+    differ = varying(others, others["image_id"])
+    torn = [name for name in differ if name not in _OF_TAGS]
+    if torn:
+        warn(
+            f"Rows of the same image have other values in {', '.join(map(quote, torn))}: the "
+            "images have one row each and leave these columns out.",
+            f"Keep your table: {verb('link_posts')} links each of its rows to the clusters.",
+        )
+    images = table.drop_duplicates("image_id").drop(columns=[column, *differ])
+    images = images.reset_index(drop=True)
     if "path" not in images:
         images["path"] = pd.Series([None] * len(images), dtype="str")
     if "n_copies" not in images:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..clustering.clustering import Clustering
+from ..clustering.copies import all_files, rows_of_images, scan_of
 from ..clustering.given import by_image, check_positions
 from ..errors import ImagestrataError, plural
-from ..names import Images
+from ..names import Images, one_each
 from ..tables import id_texts, with_text_ids
 from ..validate import check_unmasked, columns_of
 from ..wording import arg, kind_of, quote
@@ -134,7 +136,7 @@ def _checked(name: str, clusters: pd.Series[Any]) -> pd.Series[Any]:
             f"{missing} of {plural(len(clusters), 'image')} in {quote(name)} have no cluster.",
             "Images of the residual have the cluster -1.",
         )
-    _check_unique(quote(name), clusters)
+    clusters = one_each(quote(name), clusters)
     if not pd.api.types.is_numeric_dtype(clusters) or clusters.dtype == bool:
         return clusters.astype(str)
     broken = clusters[clusters % 1 != 0]
@@ -143,16 +145,6 @@ def _checked(name: str, clusters: pd.Series[Any]) -> pd.Series[Any]:
             f"Clusters must be whole numbers or text; {quote(name)} has {quote(broken.iloc[0])}."
         )
     return clusters.astype(np.int64)
-
-
-def _check_unique(what: str, values: pd.Series[Any]) -> None:
-    twice = values.index[values.index.duplicated()]
-    if len(twice):
-        raise ImagestrataError(
-            f"{what} has {plural(len(twice.unique()), 'image')} more than once, {quote(twice[0])} "
-            "for one.",
-            "Keep one row for each image.",
-        )
 
 
 def classes_of(
@@ -177,12 +169,11 @@ def classes_of(
             )
         found = _column(quote(first), table, truth)
     elif isinstance(truth, pd.DataFrame):
-        found = _classes(truth, getattr(clusterings[first], "images", clusterings[first]))
+        found = _classes(truth, clusterings[first])
     else:
         check_positions(by_image(clusterings[first]), quote(first))
         found = _by_position(arg("truth"), truth, labels[first].index)
-    _check_unique(arg("truth"), found)
-    known = found.dropna().astype(str)
+    known = one_each(arg("truth"), found.dropna().astype(str))
     known = known[known.index.isin(common)]
     if known.empty:
         raise ImagestrataError(
@@ -193,13 +184,15 @@ def classes_of(
     return known
 
 
-def _classes(truth: pd.DataFrame, images: Any) -> pd.Series[Any]:
-    """The column ``label`` by ``image_id``, from a table that names images by id or path."""
+def _classes(truth: pd.DataFrame, clustering: Any) -> pd.Series[Any]:
+    """The column ``label`` by ``image_id``, from a table that names images or their copies."""
+    images = getattr(clustering, "images", clustering)
     if not isinstance(images, pd.DataFrame) or "label" not in truth:
         return _column(arg("truth"), truth, "label")
-    known = Images(images)
-    rows = known.rows_of(truth, arg("truth"))
-    known.report(truth, rows, arg("truth"))
+    files = None
+    if isinstance(clustering, Clustering):
+        files = all_files(clustering, scan_of(clustering))
+    rows = rows_of_images(images, truth, arg("truth"), files)
     ids = id_texts(images["image_id"]).to_numpy()
     return pd.Series(truth["label"].to_numpy()[rows >= 0], index=ids[rows[rows >= 0]])
 
