@@ -85,8 +85,8 @@ new_result <- function(sent, class, main, ...) {
 #' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
 #' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
 #'   `decision` for all images with labels, one row per image and label.
-#' - `tidy()` of [rating_means()] and [rating_gaps()]: the table, with the item or dimension as
-#'   first column `term`, which packages that plot and tabulate models expect.
+#' - `tidy()` of [rating_means()], [rating_gaps()], [topic_prevalence()] and [topic_gaps()]: the
+#'   table, with the item, dimension or topic as first column `term`, which packages that plot and tabulate models expect.
 #' - `tidy()` of labels ([label_ratings()], [consensus()]): the counts of the rule that made
 #'   them.
 #'
@@ -163,6 +163,14 @@ table_rules <- list(
     fixed = c(
       "estimate", "std.error", "df", "statistic", "p.value", "p.adjusted", "conf.low",
       "conf.high", "weight", "variance", "adjust"
+    ),
+    rows = "some"
+  ),
+  imagestrata_prevalence = list(
+    needs = c("estimate", "std.error", "conf.low", "conf.high", "unit"),
+    fixed = c(
+      "cluster", "theme", "estimate", "std.error", "std.error.adjusted", "df", "statistic",
+      "p.value", "p.adjusted", "conf.low", "conf.high", "n_posts", "n_authors", "unit", "adjust"
     ),
     rows = "some"
   ),

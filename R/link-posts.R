@@ -91,7 +91,8 @@ link_posts <- function(topics, posts, by = NULL, images = NULL, separator = NULL
   linked <- vctrs::vec_cbind(ours, keep_given(own, names(ours), "{.fn link_posts}"))
   tibble::new_tibble(
     linked,
-    nrow = nrow(linked), class = "imagestrata_posts", unmatched = decode_table(sent[["unmatched"]])
+    nrow = nrow(linked), class = "imagestrata_posts", unmatched = decode_table(sent[["unmatched"]]),
+    topics = topics_seen(topics, linked)
   )
 }
 
@@ -112,6 +113,15 @@ check_linked <- function(x, name = "linked", needs = NULL, call = rlang::caller_
     abort_product(x, "imagestrata_posts", name, "link_posts", call)
   }
   check_data_frame(x, name, call, "link_posts", needs = needs)
+}
+
+# The topics of the clustering with the number of their rows, so that topics without posts are known.
+topics_seen <- function(topics, linked) {
+  clusters <- tidy(topics)
+  names <- intersect(c("cluster", "cluster_name", "theme", "theme_name"), names(clusters))
+  seen <- plain_tibble(clusters)[names]
+  seen$n_rows <- tabulate(match(linked$cluster, seen$cluster), nrow(seen))
+  seen
 }
 
 plain_columns <- function(data) {

@@ -33,6 +33,10 @@ product_of <- function(x) {
     kind <- attr(x, "kind")
     return(list(called = kind, maker = paste0("rating_", kind)))
   }
+  if (inherits(x, "imagestrata_prevalence")) {
+    kind <- attr(x, "kind")
+    return(list(called = kind, maker = paste0("topic_", kind)))
+  }
   known <- intersect(class(x), names(products))
   if (length(known) > 0) {
     products[[known[[1]]]]
