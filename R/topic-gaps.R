@@ -21,17 +21,17 @@
 #' [topic_prevalence()]) by the method of variance estimates recovery (Zou and Donner 2008): each
 #' limit is as far from the gap as the two corresponding limits are from the shares, with their
 #' correlation if groups have authors in common. The quantile is that of the t distribution with
-#' Welch's degrees of freedom from those of the two shares, at most the number of authors minus one.
-#' `statistic` is the t for which the interval ends at 0, so that the test and the interval agree; in
-#' large samples it is `estimate / std.error`. If no author of either group shows the topic, or all
-#' do in all posts, nothing can be tested, and the p value is missing.
+#' Welch's degrees of freedom from those of the two shares, at most the number of authors minus
+#' one. `statistic` is the t for which the interval ends at 0, so that the test and the interval
+#' agree; in large samples it is `estimate / std.error`. If no author of either group shows the
+#' topic, or all do in all posts, nothing can be tested, and the p value is missing.
 #'
 #' `docs/posts.md` in the repository has the coverage of these intervals with few, uneven and bursty
 #' authors.
 #'
-#' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster` and
-#'   `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D - R"
-#'   is the first minus the second), `estimate`, `std.error`, `df`, `statistic`, `p.value`,
+#' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster`
+#'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D
+#'   - R" is the first minus the second), `estimate`, `std.error`, `df`, `statistic`, `p.value`,
 #'   `p.adjusted`, `conf.low` and `conf.high` (not adjusted), `n_posts` and `n_authors` of both
 #'   groups together, `unit`, `adjust`. If a group has no posts, its gaps are missing (`NA`).
 #' @references Zou, G. Y., and Donner, A. (2008). Construction of confidence limits about effect

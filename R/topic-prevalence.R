@@ -29,9 +29,9 @@
 #' the last.
 #'
 #' **Time.** From the first to the last period of all posts, every period has a row for every
-#' combination of the other columns that occurs. If a group has posts in a period but none shows the
-#' topic, its share is 0. If it has no posts, there is nothing to take a share of: `n_posts` is 0 and
-#' the estimate is missing (`NA`).
+#' combination of the other columns that occurs. If a group has posts in a period but none shows
+#' the topic, its share is 0. If it has no posts, there is nothing to take a share of: `n_posts` is
+#' 0 and the estimate is missing (`NA`).
 #'
 #' **Missing values.** Posts without an author, a time or a value of `by` are left out, with a
 #' warning that counts them.
@@ -43,13 +43,13 @@
 #' out one author at a time, and at least that of independent posts (the design effect is at least
 #' 1). It makes the intervals.
 #'
-#' **Intervals** are those of the t distribution on the logit scale. The degrees of freedom `df` are
-#' the number of authors minus one, or 2 m - 1 if that is smaller. Here m is the effective number of
-#' authors who show the topic (or, if smaller, of those who do not): so many authors with equal
-#' numbers of such posts would be as uneven. So a topic that few authors show has a wide interval
-#' even among many authors. A share of 0 has an upper bound, a share of 1 a lower bound: that of the exact
-#' binomial interval for as many posts as there are effective authors in the group, since a single
-#' author with other habits could change the share.
+#' **Intervals** are those of the t distribution on the logit scale. The degrees of freedom `df`
+#' are the number of authors minus one, or 2 m - 1 if that is smaller. Here m is the effective
+#' number of authors who show the topic (or, if smaller, of those who do not): so many authors with
+#' equal numbers of such posts would be as uneven. So a topic that few authors show has a wide
+#' interval even among many authors. A share of 0 has an upper bound, a share of 1 a lower bound:
+#' that of the exact binomial interval for as many posts as there are effective authors in the
+#' group, since a single author with other habits could change the share.
 #'
 #' In simulated corpora with 10 to 80 authors of very different activity who post in bursts, 95%
 #' intervals covered the truth in 93 to 97% for most shares from .03 to .5. They cover more often
@@ -60,12 +60,12 @@
 #' @returns A tibble with one row per topic and group: `cluster` and `cluster_name` (or `theme` and
 #'   `theme_name`), the columns of `by`, `estimate`, `std.error`, `std.error.adjusted`, `df`,
 #'   `conf.low`, `conf.high`, `n_shown` (the posts, images or authors that show the topic),
-#'   `n_posts`, `n_images` and `n_authors` of the group (those that are counted), `unit`. `glance()`
-#'   returns one row: `n_posts` and `n_authors` that are counted, `n_topics`, `n_groups`, `n_unknown`
-#'   (posts without a known image), `n_partly` (posts of which some images are not in the
-#'   clustering), `n_left_out` (posts with missing values), `n_repeated` (rows that repeat an image of
-#'   a post), `unit`, `level`, `denominator`, `conf_level`. `tidy()` adds the name of the topic as the
-#'   first column, `term`.
+#'   `n_posts`, `n_images` and `n_authors` of the group (those that are counted), `unit`.
+#'   `glance()` returns one row: `n_posts` and `n_authors` that are counted, `n_topics`,
+#'   `n_groups`, `n_unknown` (posts without a known image), `n_partly` (posts of which some images
+#'   are not in the clustering), `n_left_out` (posts with missing values), `n_repeated` (rows that
+#'   repeat an image of a post), `unit`, `level`, `denominator`, `conf_level`. `tidy()` adds the
+#'   name of the topic as the first column, `term`.
 #' @family posts
 #' @export
 #' @examples
