@@ -21,6 +21,15 @@
 #' With more than 50,000 images the page shows 50,000 of them, with a note: the most typical images
 #' of each cluster, the whole sample, and others drawn at random, with the same result every time.
 #'
+#' @section Posts:
+#' With `posts`, the page counts posts, and has a timeline of them: click a month, or drag over
+#' several, to see the images and clusters that posts of this time show. A line beside each cluster
+#' has its share of posts. A post shows a cluster if it shows any of its images, and is counted
+#' once. Shares are of all posts with an image of the clustering, in the same days, weeks (from
+#' Monday), months or years, and of the same group. The page says how many posts have no such image,
+#' or no time. Edits on the page change the counts. The page contains the days of posts, their images
+#' and groups, but no texts or ids of posts; accounts only with `author`.
+#'
 #' @param clustering A clustering, from [cluster_images()].
 #' @param out The run folder; the page is written to `gallery/index.html` in it, with small
 #'   copies of the images beside it.
@@ -29,6 +38,13 @@
 #'   beside it.
 #' @param points The result of [map_images()]: the page gets a map, on which you can zoom, and
 #'   select images with a lasso.
+#' @param posts The result of [link_posts()]: the page counts posts, and has a timeline of them.
+#' @param time The column of `posts` with times, which are compared by their day in UTC. `NULL`:
+#'   posts are counted, without a timeline.
+#' @param by A column of `posts` with at most 50 groups, such as parties, to which the page can be
+#'   limited.
+#' @param author The column of `posts` with accounts that the page shows beside the images that they
+#'   posted. By default (`NULL`) the page takes no account from `posts`.
 #' @param n_typical Number of images that are shown for each cluster at first.
 #' @param thumbnail Height of the images on the page, in pixels.
 #' @param warning A text that is shown before the first image.
@@ -48,6 +64,10 @@ image_gallery <- function(clustering,
                           sample = NULL,
                           keywords = NULL,
                           points = NULL,
+                          posts = NULL,
+                          time = "time",
+                          by = NULL,
+                          author = NULL,
                           n_typical = 12,
                           thumbnail = 160,
                           warning = NULL,
@@ -59,7 +79,14 @@ image_gallery <- function(clustering,
   check_flag(view, "view")
   page <- structure(
     # R opens the page, because Python cannot use RStudio's viewer.
-    call_verb("image_gallery", view = FALSE),
+    call_verb(
+      "image_gallery",
+      view = FALSE,
+      posts = send_linked(posts, time, by, author),
+      time = check_string(time, "time", null = TRUE),
+      by = check_string(by, "by", null = TRUE),
+      author = check_string(author, "author", null = TRUE)
+    ),
     class = "imagestrata_page"
   )
   cli::cli_inform(c("v" = "The gallery is ready: {.file {page}}"))
@@ -67,6 +94,16 @@ image_gallery <- function(clustering,
     view_page(page)
   }
   invisible(page)
+}
+
+# Linked posts with the columns that the core needs; others stay in R.
+send_linked <- function(posts, ..., call = rlang::caller_env()) {
+  if (is.null(posts)) {
+    return(NULL)
+  }
+  columns <- c("post_id", "image_id", ...)
+  posts <- plain_columns(check_linked(posts, "posts", call = call))
+  encode_table(posts[intersect(names(posts), columns)], call)
 }
 
 # RStudio's viewer shows files of the session's temporary folder only.

@@ -95,7 +95,7 @@ sample_images <- function(clustering,
   shares <- if (is.character(shares) || is.factor(shares)) {
     check_string(shares, "shares")
   } else {
-    encode_table(plain_columns(check_linked(shares, "shares"))[c("post_id", "image_id")])
+    send_linked(check_linked(shares, "shares"))
   }
   table <- call_verb("sample_images", clustering = sent, shares = shares)
   new_sample(decode_table(table), absolute_path(out))

@@ -244,7 +244,7 @@ def test_posts_are_the_unit_of_weights():
             sample_images(topics, shares=shares)
     with pytest.raises(ImagestrataError, match="shows no image of the clustering"):
         sample_images(topics, shares=table.assign(image_id="zz"))
-    with pytest.warns(UserWarning, match="1 image of 2 images .* not in the clustering, 'bb'"):
+    with pytest.warns(UserWarning, match="1 of 2 images .* not in the clustering, 'bb'"):
         sample_images(topics.images[topics.images["image_id"] != "bb"], 1, shares=table)
 
 

@@ -52,3 +52,33 @@ test_that("a page prints as a link", {
   withr::local_options(cli.hyperlink = TRUE)
   expect_output(print(page), "\033]8;;file:///run/gallery/index.html", fixed = TRUE)
 })
+
+test_that("posts are on the page, without accounts unless they are asked for", {
+  skip_if_no_core()
+  topics <- demo_topics()
+  posts <- tibble::tibble(
+    post_id = c("1", "2", "3"), author = c("an account", "b", "b"),
+    party = factor(c("red", "blue", "blue")),
+    time = as.POSIXct(c("2024-01-05 23:30:00", NA, "2024-03-01 00:00:00"), tz = "America/New_York"),
+    image_id = topics$image_id[c(1, 1, 2)]
+  )
+  linked <- link_posts(topics, posts)
+  write <- function(posts, ...) {
+    page <- suppressMessages(image_gallery(
+      topics, withr::local_tempdir(.local_envir = parent.frame()),
+      posts = posts, progress = FALSE, ...
+    ))
+    text <- readLines(page, warn = FALSE, encoding = "UTF-8")
+    json <- sub(".*id=\"data\">(.*?)</script>.*", "\\1", paste(text, collapse = " "), perl = TRUE)
+    jsonlite::fromJSON(json)$posts
+  }
+  data <- write(linked, by = "party")
+  expect_equal(data$n, 3)
+  expect_equal(data$first, as.integer(as.Date("2024-01-06"))) # in UTC
+  expect_equal(data$groups$values, c("blue", "red"))
+  expect_null(data$authors)
+  expect_equal(write(linked, author = "author")$authors$values, c("b", "an account"))
+  expect_false(write(linked[c("post_id", "image_id")], time = NULL)$timed)
+  expect_error(write(posts[-5]), "must be the result of .*link_posts", class = "imagestrata_error")
+  expect_error(write(linked, by = "x"), "no column", class = "imagestrata_error")
+})

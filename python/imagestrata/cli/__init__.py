@@ -17,6 +17,7 @@ from .embeddings import embed, reduce
 from .explore import coding_sheet, find, gallery, group, keywords, metadata, methods, propose, share
 from .finetune import fine_tune, predict
 from .options import Command
+from .posts import posts
 from .run import run
 from .sampling import assign, sample
 from .text import describe, embed_text, read_text, tag
@@ -58,6 +59,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
         "answers", "by", "files", "truth",
     )),
     (tune, ("tune_clusters", "read_pairs", "consensus"), _SCORED),
+    (posts, ("read_posts", "link_posts"), ("columns", "topics")),
     (sample, ("sample_images",), ()),
     (assign, ("assign_annotators", "export_packets"), ()),
     (share, ("share_bundle",), ()),
@@ -78,7 +80,16 @@ COMMANDS = {
     made.name: made
     for made in (
         Command(
-            run, _STEPS, ("cluster_images.encoder", "cluster_images.weights", "map_images.method")
+            run,
+            _STEPS,
+            (
+                "cluster_images.encoder",
+                "cluster_images.weights",
+                "map_images.method",
+                "image_gallery.author",
+                "image_gallery.by",
+                "image_gallery.time",
+            ),
         ),
         *(
             Command(function, dict.fromkeys(verbs, function.__name__.replace("_", "-")), without)

@@ -13,6 +13,7 @@ from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
 from .options import Map, Name, RunFolder, Settings, Texts
 from .output import Said, records
+from .posts import linked_posts
 from .run_folder import (
     drawn_sample,
     embedded,
@@ -35,12 +36,17 @@ def gallery(
     name: Name = None,
     map: Map = None,
 ) -> Said:
-    """Write a page that shows the clusters of a run folder."""
+    """Write a page that shows the clusters of a run folder.
+
+    With the posts of `imagestrata posts`, it has a timeline.
+    """
     run_folder = placed(run_folder, name)
     words = run_folder / "keywords.csv"
     drawn = drawn_sample(run_folder)
     keywords = read_csv(words) if words.exists() else None
-    page = make_gallery(load_clustering(run_folder), run_folder, drawn, settings, map, keywords)
+    clustering = load_clustering(run_folder)
+    posts = linked_posts(run_folder, clustering)
+    page = make_gallery(clustering, run_folder, drawn, settings, map, keywords, posts)
     return {"gallery": str(page)}, f"Open in a browser: {page.resolve().as_uri()}"
 
 
@@ -217,6 +223,7 @@ def make_gallery(
     settings: Settings,
     map: str | None,
     keywords: pd.DataFrame | None = None,
+    posts: pd.DataFrame | None = None,
 ) -> Path:
     """Write the gallery, a montage, the figures of the iterations and, if asked for, a map."""
     points = None
@@ -236,6 +243,6 @@ def make_gallery(
     if len(clustering.searches):
         imagestrata.plot_trace(clustering, run_folder / "searches.png", type="searches")
     return imagestrata.image_gallery(
-        clustering, run_folder, sample=drawn, keywords=keywords, points=points,
+        clustering, run_folder, sample=drawn, keywords=keywords, points=points, posts=posts,
         **settings("image_gallery"),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import imagestrata
 from ..errors import plural
 from .options import Keep, Name, RunFolder, Settings
 from .output import Said, records
+from .posts import required_posts
 from .run_folder import excluded_images, load_clustering, placed, required_sample
 
 
@@ -19,9 +20,10 @@ def sample(
     run_folder = placed(run_folder, name)
     clustering = load_clustering(run_folder)
     before = required_sample(run_folder) if keep else None
-    drawn = imagestrata.sample_images(
-        clustering, keep=before, **settings("sample_images", out=run_folder)
-    )
+    asked = settings("sample_images", out=run_folder)
+    if asked.get("shares") == "n_posts" and "n_posts" not in clustering.images:
+        asked["shares"] = required_posts(run_folder, clustering)
+    drawn = imagestrata.sample_images(clustering, keep=before, **asked)
     summary = {"n_sampled": len(drawn), "n_strata": int(drawn["cluster"].nunique())}
     return summary, f"{sampled_line(drawn)}: {run_folder / 'sample.csv'}"
 

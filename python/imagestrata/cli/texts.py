@@ -119,7 +119,8 @@ HELP = {
     "sep": "The separator of the columns of the files; by default it is detected.",
     "separator": 'The separator of terms, such as ";"; by default texts are split into words.',
     "share_within": "The share of pairs within clusters.",
-    "shares": "The column with the number of times that an image was shared.",
+    "shares": "The column with the number of times that an image was shared; n_posts counts the "
+    "posts of `imagestrata posts`.",
     "side": "The longer side of the images that are sent, in pixels.",
     "silhouette": "How silhouettes are computed: auto, exact, sampled or squared.",
     "similarity_threshold": "The mean silhouette above which a cluster is cohesive.",
@@ -135,6 +136,8 @@ HELP = {
     "threshold": 'The lowest probability of a label, or "calibrated".',
     "thumbnail": "The longer side of images on the page, in pixels.",
     "thumbnails": "Include small copies of the images, for people who may see them.",
+    "time": "The column of posts with their times.",
+    "time_zone": "The zone of times that state none, such as Europe/Berlin.",
     "timeout": "The longest time to wait for an answer, in seconds.",
     "to": "The tool of the annotators: page, qualtrics, labelstudio or csv.",
     "tokens_per_image": "Tokens per image, for the estimate of the cost.",
@@ -164,6 +167,11 @@ HELP = {
     "fine_tune.preset": '"element" for the settings of *Images as Data*.',
     "fine_tune.step_size": "The number of epochs after which the learning rate falls.",
     "group_clusters.n": "The number of themes; by default a rule decides.",
+    "image_gallery.author": "The column of posts with accounts that the page shows; by default "
+    "none.",
+    "image_gallery.by": "A column of posts with groups, to which the page can be limited.",
+    "link_posts.by": "The column with the images of posts; by default media.",
+    "link_posts.separator": "What separates several images in a cell; by default it is detected.",
     "plot_montage.clusters": "A cluster in the montage; by default the largest ones.",
     "plot_montage.labels": "A CSV file with the columns cluster and cluster_name, for the montage "
     "and the map; by default the names of edits.",

@@ -13,14 +13,18 @@ COMMANDS = {
     "doctor": "doctor",
     "export_packets": "assign",
     "export_pairs": "pairs",
+    "link_posts": "posts",
     "list_encoders": "doctor",
+    "read_posts": "posts",
 }
 #: Other names of arguments in commands; the first existing one is used.
 OPTIONS = {
     "clusterings": ("run_folders",),
     "embeddings": ("run_folder",),
     "clustering": ("run_folder",),
+    "columns": ("column",),
     "files": ("answers",),
+    "posts": ("files",),
     "images": ("run_folder",),
     "method": ("map",),
     "out": ("run_folder",),
@@ -28,6 +32,7 @@ OPTIONS = {
     "provider": ("model",),
     "run": ("run_folder",),
     "sample": ("run_folder",),
+    "topics": ("run_folder",),
 }
 _KINDS = {
     "DataFrame": "a table",

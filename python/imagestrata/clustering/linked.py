@@ -24,8 +24,8 @@ def check_linked(name: str, linked: Any) -> pd.DataFrame:
     return table.assign(post_id=id_texts(table["post_id"], "post_id"))
 
 
-def n_posts_of(linked: pd.DataFrame, image_ids: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """The number of linked posts that show each image: 0 for images that none shows.
+def known_rows(linked: pd.DataFrame, image_ids: pd.Series[Any], name: str) -> pd.DataFrame:
+    """The rows of linked posts that show images of a clustering.
 
     Parameters
     ----------
@@ -36,19 +36,24 @@ def n_posts_of(linked: pd.DataFrame, image_ids: pd.Series[Any], name: str) -> pd
         The argument of the posts, for messages.
     """
     shown = linked.dropna(subset="image_id")
-    counts = shown.groupby("image_id")["post_id"].nunique()
-    unknown = counts.index[~counts.index.isin(image_ids)]
-    if len(unknown) == len(counts):
-        example = f", such as {quote(unknown[0])}" if len(unknown) else ""
+    known = shown["image_id"].isin(image_ids)
+    lost, n = shown["image_id"][~known].unique(), shown["image_id"].nunique()
+    if len(lost) == n:
+        example = f", such as {quote(lost[0])}" if n else ""
         raise ImagestrataError(
-            f"{arg(name)} shows no image of the clustering; it has "
-            f"{plural(len(counts), 'image')}{example}.",
+            f"{arg(name)} shows no image of the clustering; it has {plural(n, 'image')}{example}.",
             f"Link the posts to this clustering with {verb('link_posts')}.",
         )
-    if len(unknown):
+    if len(lost):
         warn(
-            f"{plural(len(unknown), 'image')} of {plural(len(counts), 'image')} that {arg(name)} "
-            f"shows are not in the clustering, {quote(unknown[0])} for one: they are left out.",
+            f"{len(lost):,} of {plural(n, 'image')} that {arg(name)} shows are not in the "
+            f"clustering, {quote(lost[0])} for one: they are left out.",
             f"Link the posts to this clustering with {verb('link_posts')}.",
         )
+    return shown[known]
+
+
+def n_posts_of(linked: pd.DataFrame, image_ids: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """The number of linked posts that show each image: 0 for images that none shows."""
+    counts = known_rows(linked, image_ids, name).groupby("image_id")["post_id"].nunique()
     return counts.reindex(image_ids).fillna(0).astype("int64").set_axis(image_ids.index)

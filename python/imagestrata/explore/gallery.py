@@ -32,13 +32,14 @@ from ..provenance import (
 from ..sampling.sample import from_sample
 from ..shown import Page
 from ..tables import check_table
-from ..validate import check_bool, check_int, check_text
+from ..validate import check_bool, check_idle, check_int, check_text
 from ..verbs import public
-from ..wording import quote
+from ..wording import arg, quote
 from .keywords import check_keywords
 from .points import check_points, map_content, map_method
 from .similar import near_clusters, neighbors_content, vectors_of
 from .thinning import thin_out
+from .timeline import posts_content
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +64,10 @@ def image_gallery(
     sample: pd.DataFrame | None = None,
     keywords: pd.DataFrame | None = None,
     points: pd.DataFrame | None = None,
+    posts: pd.DataFrame | None = None,
+    time: str | None = "time",
+    by: str | None = None,
+    author: str | None = None,
     n_typical: int = 12,
     thumbnail: int = HEIGHT,
     warning: str | None = None,
@@ -95,6 +100,18 @@ def image_gallery(
     points : DataFrame, optional
         The result of :func:`map_images`: the page has a map in which you can zoom and
         select images with a lasso.
+    posts : DataFrame, optional
+        The result of :func:`link_posts`: the page counts posts, and has a timeline of them that
+        filters clusters and images.
+    time : str, default "time"
+        The column of ``posts`` with times, which are compared by their day in UTC. None: posts are
+        counted, without a timeline.
+    by : str, optional
+        A column of ``posts`` with at most 50 groups, such as parties, to which the page can be
+        limited.
+    author : str, optional
+        The column of ``posts`` with accounts that the page shows beside the images that they
+        posted. By default the page takes no account from ``posts``.
     n_typical : int, default 12
         Number of images shown for each cluster at first, those with the highest
         silhouettes.
@@ -141,6 +158,12 @@ def image_gallery(
     *Themes.* If the clusters were grouped (:func:`group_clusters`), clusters are in sections by
     theme, and the map can show one theme.
 
+    *Posts.* A post shows a cluster if it shows any of its images, and is counted once. Shares are
+    of all posts with an image of the clustering, in the same days, weeks (from Monday), months or
+    years, and of the same group. The page says how many posts have no such image, or no time. Edits
+    on the page change the counts. The page contains the days of posts, their images and groups,
+    but no texts or ids of posts; accounts only with ``author``.
+
     *More like this* shows the 12 most similar images of any cluster, by the cosine of their
     vectors. It needs the vectors: those that the clustering knows, or those of the run folder.
     With more than 128 dimensions, the 12 are the best of 48 candidates, which are found in 64
@@ -173,6 +196,13 @@ def image_gallery(
         content["themes"] = _themes(clustering, content["clusters"])
     if points is not None:
         content["map"] = _map(clustering, points, images, rows)
+    if posts is not None:
+        numbers = [group["cluster"] for group in content["clusters"]]
+        content["posts"] = posts_content(
+            posts, images, rows, numbers, time=time, by=by, author=author
+        )
+    else:
+        check_idle(f"without {arg('posts')}", by=(by, None), author=(author, None))
 
     root, files = _originals(shown)
     settings = {"n_typical": n_typical, "thumbnail": thumbnail}

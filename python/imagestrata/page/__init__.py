@@ -28,12 +28,12 @@ from ..provenance import fingerprint, version
 
 _FOLDER = Path(__file__).parent
 #: Scripts between that of the kit and that of the page: pages with tasks for annotators share one,
-#: and the gallery has some for its map and for edits.
+#: and the gallery has some for its map, edits and posts.
 _SHARED = {
     "pairs": ("annotate",),
     "sets": ("annotate",),
     "ratings": ("annotate",),
-    "gallery": ("scatter", "edits", "curate"),
+    "gallery": ("scatter", "edits", "curate", "timeline"),
 }
 
 #: Pages for answers, with a ``data["key"]`` that identifies their tasks.

@@ -10,6 +10,7 @@
   const model = kit.edits({ ids: images.id, cluster: images.cluster, groups: clusters, ...data.editing });
   const byId = (id) => document.getElementById(id);
   const main = byId("main");
+  const posts = data.posts && kit.timeline({ posts: data.posts, n: images.id.length, groups: clusters, model, onChange: limited });
 
   // ---- words and numbers ----
 
@@ -118,6 +119,37 @@
       ordered.set(cluster, sorted ? list : [...list].sort(isDoubtfulFirst ? doubtful : typical));
     }
     return ordered.get(cluster);
+  }
+
+  // ---- posts: the time and group to which the page is limited ----
+
+  const isLimited = () => Boolean(posts?.isLimited());
+  const inTime = (list) => (isLimited() ? list.filter(posts.isShown) : list);
+
+  /** The clusters of the overview: those that posts of the chosen time show. */
+  const overviewed = () => shownClusters().filter((cluster) => !isLimited() || posts.has(cluster));
+
+  /** Draw what another choice of time or group changes. */
+  function limited(changed = true) {
+    for (const view of [...kept.keys()]) view !== "map" && kept.delete(view);
+    redraw();
+    map?.draw();
+    if (changed) say(isLimited() ? `Posts of ${posts.words()}.` : "All posts.");
+  }
+
+  /** A note if clusters are not shown that no post of the chosen time shows. */
+  function leftOut() {
+    const n = shownClusters().length - overviewed().length;
+    return n ? el("p", { class: "soft thinned" }, `${count(n, "cluster is", "clusters are")} not shown: no post of ${posts.words()} shows ${n === 1 ? "it" : "them"}.`) : "";
+  }
+
+  /** The timeline above a view: of all posts, of those that show a cluster, or none. */
+  function showTimeline() {
+    if (!posts) return;
+    const [, number] = /^cluster-(\d+)$/.exec(route) ?? [];
+    const cluster = route === "residual" ? RESIDUAL : number ? Number(number) : null;
+    posts.show(cluster !== null || route === "clusters" || route === "map");
+    posts.draw(cluster, cluster === null ? "" : title(cluster));
   }
 
   /** The most typical images of a cluster, in either order. */
@@ -277,7 +309,7 @@
     const sorted = [...cards].sort((a, b) => place.get(Number(a.dataset.cluster)) - place.get(Number(b.dataset.cluster)));
     if (sorted.some((card, at) => card !== cards[at])) view.append(...sorted);
     const links = el("nav", { class: "themes buttons", "aria-label": "Themes" });
-    for (const [theme, numbers] of byTheme(shownClusters())) {
+    for (const [theme, numbers] of byTheme(overviewed())) {
       const size = numbers.reduce((sum, number) => sum + model.size(number), 0);
       const about = theme === RESIDUAL ? count(size, "image") : `${count(numbers.length, "cluster")}, ${count(size, "image")}`;
       const heading = el("h2", { class: "theme", tabindex: "-1" }, themeName(theme), " ", el("span", { class: "soft" }, about));
@@ -304,6 +336,7 @@
       ["Silhouette", changed ? "–" : decimals(found.silhouette, 2)],
     ];
     if (iterations.length && cluster !== RESIDUAL) list.push(["Iteration", Math.min(...iterations)]);
+    if (posts && !model.dropped.has(cluster)) list.splice(2, 0, ...posts.facts(cluster));
     return list;
   }
 
@@ -327,13 +360,14 @@
     const dropped = model.dropped.has(cluster);
     const bar = el("div", { class: "bar" });
     bar.style.width = (100 * share(cluster)) / most + "%";
-    const list = members(cluster);
+    const list = inTime(members(cluster));
     const size = model.size(cluster);
     const all = list.length < size ? `See ${whole(list.length)} of ${whole(size)}` : `See all ${whole(size)}`;
     const result = el("section", { class: "card", "data-cluster": cluster, "aria-label": label(cluster) },
       el("div", { class: "about" },
         heading(cluster, el("a", { href: address(cluster), draggable: dropped || cluster === RESIDUAL ? null : "true" }, title(cluster))),
         el("div", { class: "share", "aria-hidden": "true" }, bar),
+        posts && !dropped ? posts.sparkline(cluster) : "",
         words(cluster),
         table(facts(cluster)),
         el("a", { class: "more", href: address(cluster) }, all),
@@ -365,8 +399,8 @@
 
   function overview() {
     const most = largest();
-    const view = el("div", {}, withoutOriginals, thinned(images.id.length, total),
-      ...shownClusters().map((cluster) => card(cluster, most)));
+    const view = el("div", {}, withoutOriginals, thinned(images.id.length, total), leftOut(),
+      ...overviewed().map((cluster) => card(cluster, most)));
     addThemes(view);
     return view;
   }
@@ -394,7 +428,7 @@
     const step = (to, text) => (to === undefined ? "" : el("a", { href: address(to), class: "button" }, text));
     const onMap = el("a", { href: "#map", class: "button" }, "On the map");
     onMap.addEventListener("click", () => highlight(String(cluster)));
-    const list = members(cluster);
+    const list = inTime(members(cluster));
     const theme = data.themes && themeOf(cluster);
     const known = theme ? [...facts(cluster), ["Theme", themeName(theme)]] : facts(cluster);
     const view = listing(heading(cluster, title(cluster)), list, known, [
@@ -402,7 +436,7 @@
       data.map && model.has(cluster) ? onMap : "",
       step(all[at - 1], "← Previous"),
       step(all[at + 1], "Next →"),
-    ], words(cluster), thinned(list.length, model.size(cluster), ""), similar(cluster, 6));
+    ], words(cluster), thinned(members(cluster).length, model.size(cluster), ""), similar(cluster, 6));
     view.dataset.cluster = cluster;
     view.classList.toggle("gone", model.dropped.has(cluster));
     return view;
@@ -483,6 +517,7 @@
     layAll();
     showTicks(everything);
     route = wanted;
+    showTimeline();
     for (const link of byId("nav").children) {
       const here = link.hash.slice(1) === route || (link.hash === "#clusters" && route.startsWith("cluster-"));
       here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
@@ -639,6 +674,7 @@
   function refresh(touched) {
     const focus = keepFocus();
     for (const number of touched) ordered.delete(number);
+    posts?.recount();
     for (const number of chosen) model.has(number) || chosen.delete(number);
     for (const view of [...kept.keys()]) view !== "clusters" && kept.delete(view);
     map = null;
@@ -648,6 +684,7 @@
     byId("nav").querySelector("[href='#residual']").hidden = !model.has(RESIDUAL);
     showList();
     if (route !== "clusters") redraw();
+    else showTimeline();
     layAll();
     showTicks(everything);
     showChosen();
@@ -666,7 +703,7 @@
 
   function refreshCards(view, touched) {
     const most = largest();
-    const here = shownClusters();
+    const here = overviewed();
     const cards = new Map([...view.querySelectorAll(".card")].map((card) => [Number(card.dataset.cluster), card]));
     for (const number of touched) {
       if (!here.includes(number)) cards.get(number)?.remove();
@@ -1055,7 +1092,7 @@
         name: shortened(model.name(cluster) ?? String(cluster)), word: model.name(cluster) ? null : keywords(cluster)[0],
       })),
       name: "Map of the images. Arrow keys move it, plus and minus zoom; the image in the middle is shown. Enter opens it, X ticks it.",
-      isBright: isHighlighted,
+      isBright: (i) => isHighlighted(i) && (!isLimited() || posts.isShown(i)),
       isLabelled: (cluster) => !model.has(Number(highlighted || NaN)) || cluster === Number(highlighted),
       isTicked: (i) => ticked.has(i),
       onPoint: peekAt,
@@ -1172,6 +1209,7 @@
       ["Distance to the centre", decimals(images.distance[i], 2)],
       ["Copies in the corpus", images.copies[i] === null ? null : whole(images.copies[i])],
       ["Sampled", sampled.has(i) ? "yes" : null],
+      ...(posts ? posts.about(i) : []),
       ...Object.entries(data.extra).map(([column, values]) => [column, values[i]]),
     ];
     return pairs.filter(([, value]) => value !== null && value !== "").map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)));
@@ -1343,6 +1381,7 @@
     [["E"], "the list of edits, with a note on each"],
     [["O"], "the most doubtful images first, or the most typical ones"],
     [["S"], "download the edits"],
+    ...(posts ? [[["←", "→"], "on the timeline: the time before or after; with Shift: until later or earlier; Esc: all times"]] : []),
     [["?"], "this list"],
   ];
 

@@ -204,7 +204,7 @@ def linked_rows(
     files = Files(all_files(topics, scan), topics.images["image_id"].tolist())
     found = _matched(files, rows, names, separator)
     if whys is not None:
-        known = pd.Series(whys.astype("str").to_numpy()[found["row"].to_numpy()], dtype="str")
+        known = id_texts(whys).iloc[found["row"]].reset_index(drop=True)
         found["unmatched"] = found["unmatched"].where(found["name"].notna() | known.isna(), known)
     found.insert(0, "post_id", post_ids.to_numpy()[found["row"].to_numpy()])
     shown = found.dropna(subset="image_id").groupby("image_id")["post_id"].nunique()

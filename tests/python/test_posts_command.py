@@ -1,0 +1,100 @@
+"""`imagestrata posts`: posts are linked in a run folder, and used by other commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from commands import call
+from images import encode, picture, write_files
+from imagestrata import Clustering, ImagestrataError, edit_clusters
+from test_gallery import data_of
+
+POSTS = """key,who,when,body,pics
+1234567890123456789,007,2024-05-01 18:30:00,=1+1,0.png
+2,ann,2024-05-02 00:10:00,x,"0.png,1.png"
+3,ann,2024-06-01 00:00:00,x,nothing.png
+4,bo,,x,2.png
+"""
+NAMES = ["post_id=key", "author=who", "time=when", "text=body", "media=pics"]
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    write_files(tmp_path / "images", {f"{i}.png": encode(picture(i)) for i in range(12)})
+    call("run", tmp_path / "images", "--out", tmp_path / "run", "--encoder", "hog", "--method",
+         "kmeans", "--n-clusters", 2, "--n-per-cluster", 2, "-q")  # fmt: skip
+    return tmp_path / "run"
+
+
+def link(run: Path, *options: object) -> dict:
+    file = run.parent / "their posts.csv"
+    file.write_text(POSTS)
+    columns = [part for name in NAMES for part in ("--column", name)]
+    with pytest.warns(UserWarning, match="not in the scan, 1 row"):
+        return json.loads(call("posts", run, file, *columns, *options, "--json", "-q"))
+
+
+def ids(run: Path) -> dict[str, str]:
+    images = Clustering.load(run).images
+    return dict(zip(images["image_id"], images["file"], strict=True))
+
+
+def test_posts_are_linked_and_stored(run):
+    made = link(run, "--time-zone", "Europe/Berlin")
+    assert (made["n_posts"], made["n_linked"], made["n_rows"]) == (4, 3, 5)
+    assert made["unmatched"][0]["examples"] == "nothing.png"
+    table = pd.read_csv(run / "posts.csv", dtype=str)
+    assert table["post_id"].tolist() == ["1234567890123456789", "2", "2", "3", "4"]
+    assert table["author"].tolist() == ["007", "ann", "ann", "ann", "bo"]
+    assert table["time"][1].startswith("2024-05-01 22:10:00")
+    assert table["text"][0] == "'=1+1"  # no formula for a spreadsheet program
+    assert table["image_id"].map(ids(run))[:3].tolist() == ["0.png", "0.png", "1.png"]
+    assert "3 posts of 4 show images" in _quiet(run)
+
+
+def _quiet(run: Path) -> str:
+    with pytest.warns(UserWarning):
+        return call("posts", run)
+
+
+def test_the_gallery_counts_them_after_edits_too(run):
+    link(run)
+    clusters = Clustering.load(run)
+    edit_clusters(clusters, merge=[1, 2], names={1: "Both"}, out=run)
+    with pytest.warns(UserWarning, match="not in the scan"):
+        call("gallery", run, "--overwrite", "--by", "author", "--author", "author", "-q")
+    posts = data_of(run / "gallery" / "index.html")["posts"]
+    assert (posts["n"], posts["unlinked"]) == (3, 1)
+    assert posts["authors"]["values"] == ["007", "ann", "bo"]
+    # Without files, the table gets the edited clusters.
+    before = pd.read_csv(run / "posts.csv", dtype=str)
+    _quiet(run)
+    after = pd.read_csv(run / "posts.csv", dtype=str)
+    assert after["cluster"].dropna().tolist() == ["1"] * 4
+    assert after["cluster_name"].dropna().tolist() == ["Both"] * 4
+    same = [name for name in before if name not in ("cluster", "cluster_name")]
+    pd.testing.assert_frame_equal(after[same], before[same])
+
+
+def test_samples_are_weighted_by_them(run):
+    link(run)
+    with pytest.warns(UserWarning, match="not in the scan"):
+        call("sample", run, "--shares", "n_posts", "--n-per-cluster", 6, "--overwrite")
+    drawn = pd.read_csv(run / "sample.csv")
+    shown = drawn["image_id"].map(ids(run)).map({"0.png": 2, "1.png": 1, "2.png": 1}).fillna(0)
+    assert drawn["n_posts"].tolist() == shown.tolist()
+    weights = drawn["weight_corpus"] * shown
+    assert drawn["weight_share"].tolist() == pytest.approx(weights.tolist())
+
+
+def test_what_is_missing_is_named(run):
+    for words in (["posts", run], ["sample", run, "--shares", "n_posts", "--overwrite"]):
+        with pytest.raises(ImagestrataError, match=r"contains no posts\.csv"):
+            call(*words)
+    (run.parent / "their posts.csv").write_text(POSTS)
+    with pytest.raises(ImagestrataError, match="'text' does not name a column"):
+        call("posts", run, run.parent / "their posts.csv", "--column", "text")
