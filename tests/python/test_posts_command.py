@@ -11,6 +11,8 @@ import pytest
 from commands import call
 from images import encode, picture, write_files
 from imagestrata import Clustering, ImagestrataError, edit_clusters
+from imagestrata.cli import COMMANDS
+from imagestrata.cli.words import ShellWords
 from test_gallery import data_of
 
 POSTS = """key,who,when,body,pics
@@ -96,5 +98,6 @@ def test_what_is_missing_is_named(run):
         with pytest.raises(ImagestrataError, match=r"contains no posts\.csv"):
             call(*words)
     (run.parent / "their posts.csv").write_text(POSTS)
-    with pytest.raises(ImagestrataError, match="'text' does not name a column"):
+    with pytest.raises(ImagestrataError, match="'text' does not name a column") as said:
         call("posts", run, run.parent / "their posts.csv", "--column", "text")
+    assert "Give --column our name" in said.value.render(ShellWords(COMMANDS, "posts"))

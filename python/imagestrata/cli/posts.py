@@ -11,7 +11,7 @@ import typer
 import imagestrata
 
 from ..errors import ImagestrataError, plural
-from ..wording import quote, verb
+from ..wording import arg, quote, verb
 from .options import Name, RunFolder, Settings
 from .output import Said
 from .run_folder import load_clustering, placed
@@ -79,7 +79,7 @@ def read_columns(given: list[str] | None) -> dict[str, Any] | None:
         if not (ours and equals and theirs):
             raise ImagestrataError(
                 f"{quote(one)} does not name a column.",
-                "Write our name and that in the files, such as --column text=body.",
+                f"Give {arg('columns')} our name and that in the files, with = between them.",
             )
         found.setdefault(ours, []).append(theirs)
     return {ours: many[0] if len(many) == 1 else many for ours, many in found.items()} or None

@@ -70,7 +70,7 @@ def posts_content(
     whole = shown.drop_duplicates("post_id").reset_index(drop=True)
     for name, column in (("time", time), ("by", by), ("author", author)):
         several = 0
-        if column is not None:
+        if column not in (None, "post_id"):
             pairs = shown[["post_id", column]].drop_duplicates()
             several = int((pairs.groupby("post_id").size() > 1).sum())
         if several:
