@@ -17,9 +17,10 @@ as_words <- function(value) {
   toString(vapply(value, format, "", scientific = FALSE, digits = 15))
 }
 
+# R's pdf() cannot draw the single character for three dots.
 shorten <- function(text, width) {
   long <- nchar(text) > width
-  text[long] <- paste0(substr(text[long], 1, width - 1), "\u2026")
+  text[long] <- paste0(trimws(substr(text[long], 1, width - 3), "right"), "...")
   text
 }
 

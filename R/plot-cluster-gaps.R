@@ -35,7 +35,6 @@ plot_cluster_gaps <- function(gaps,
   check_dots(...)
   check_estimates(gaps, "gaps", "rating_gaps", c("cluster", "contrast", "estimate", "p.adjusted"))
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
-  thumbnails <- check_thumbnails(thumbnails)
   check_unused(is.null(clusters), "clusters = NULL", n = if (!missing(n)) n)
   n <- check_count(n, "n")
   check_share(alpha, "alpha")
@@ -54,13 +53,16 @@ plot_cluster_gaps <- function(gaps,
   gaps$panel <- factor(gaps$item, unique(gaps$item))
   gaps$y <- length(clusters) + 1 - match(gaps$cluster, clusters)
   names <- label_clusters(clusters, texts, 40)
+  thumbnails <- check_thumbnails(thumbnails, clusters)
+  paths <- thumbnails$path[match(clusters, thumbnails$cluster)]
+  y <- rev(seq_along(clusters))
+  facet <- ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1)
   ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
     ggplot2::geom_vline(xintercept = 0, colour = colours[["soft"]], linewidth = 0.4) +
     draw_gaps(gaps, alpha) +
-    pictures_on_axis(clusters, thumbnails, levels(gaps$panel)[1]) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1) +
+    pictures_on_axis(facet, y[!is.na(paths)], paths[!is.na(paths)]) +
     ggplot2::scale_y_continuous(
-      breaks = rev(seq_along(clusters)), labels = names,
+      breaks = y, labels = names,
       limits = c(0.5, length(clusters) + 0.5), expand = ggplot2::expansion()
     ) +
     ggplot2::coord_cartesian(clip = "off") +
@@ -69,14 +71,9 @@ plot_cluster_gaps <- function(gaps,
     ggplot2::theme(
       panel.spacing.x = ggplot2::unit(0.9, "lines"),
       strip.text = ggplot2::element_text(size = ggplot2::rel(0.75)),
-      axis.text.y = ggplot2::element_text(
-        margin = ggplot2::margin(r = if (nrow(thumbnails) > 0) picture_width + 4 else 2)
-      )
+      axis.text.y = ggplot2::element_text(margin = ggplot2::margin(r = 2))
     )
 }
-
-# In points.
-picture_width <- 26
 
 widest_gaps <- function(gaps, n) {
   ranked <- gaps$cluster[order(-abs(gaps$estimate))]
@@ -87,22 +84,4 @@ widest_gaps <- function(gaps, n) {
 labels_in <- function(clusters) {
   named <- clusters[nzchar(names(clusters) %||% character())]
   if (length(named) > 0) rlang::set_names(names(named), named)
-}
-
-# Left of the first panel, between the axis and its labels.
-pictures_on_axis <- function(clusters, thumbnails, panel) {
-  shown <- which(clusters %in% thumbnails$cluster)
-  lapply(shown, function(i) {
-    y <- length(clusters) + 1 - i
-    grob <- square_grob(
-      thumbnails$path[match(clusters[i], thumbnails$cluster)],
-      x = ggplot2::unit(-3, "pt"), just = "right", width = NULL,
-      height = min(ggplot2::unit(picture_width, "pt"), ggplot2::unit(1, "npc"))
-    )
-    ggplot2::layer(
-      geom = ggplot2::GeomCustomAnn, stat = "identity", position = "identity",
-      data = data.frame(panel = factor(panel)), inherit.aes = FALSE,
-      params = list(grob = grob, xmin = -Inf, xmax = Inf, ymin = y - 0.46, ymax = y + 0.46)
-    )
-  })
 }

@@ -12,9 +12,10 @@
 #'   rated clusters are drawn, in the order of their numbers, without lines.
 #' @param mark Numbers of clusters to mark with a dot.
 #' @param thumbnails A picture for each marked cluster: a table with the columns `cluster` and
-#'   `path`, as [find_images()] returns it (the first picture of each cluster is used), or paths
-#'   with the clusters' numbers as names. Pictures are PNG, or JPEG if the package jpeg is
-#'   installed. Clusters with thumbnails are marked.
+#'   `path`, as [find_images()] returns it (the first picture of each cluster is used); paths with
+#'   the clusters' numbers as names; or the clustering, of which the most typical image of each
+#'   cluster in `mark` is drawn (without `mark`, of the first six). Pictures are PNG, or JPEG if the package jpeg is installed. Clusters with
+#'   thumbnails are marked.
 #' @param level Content of the rows: `"item"` or `"dimension"`.
 #' @param labels Texts for clusters by their numbers, as `c("5" = "protesters")`, or a table with
 #'   the columns `cluster` and `cluster_name`. By default the names in the column `cluster_name` of
@@ -41,7 +42,7 @@ plot_rating_heatmap <- function(means,
   hint <- "Use {.code rating_means(by = cluster)}, or filter one group."
   check_cells(means, "means", level, hint)
   columns <- columns_of(means, clusters, labels)
-  thumbnails <- check_thumbnails(thumbnails)
+  thumbnails <- check_thumbnails(thumbnails, mark %||% utils::head(columns$cluster, 6))
   marked <- check_marks(union(mark, thumbnails$cluster), columns)
   rows <- heatmap_rows(means)
   means$x <- columns$x[match(means$cluster, columns$cluster)]

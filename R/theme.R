@@ -8,6 +8,11 @@ colours <- c(
 # Readers with any kind of colour vision can distinguish these (Okabe and Ito's palette).
 group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
 
+# Blue is darker than red: in grey, too, they differ.
+party_colours <- c(Democrat = "#1f5fa8", Republican = "#d6403a", Independent = "#8a8a8a")
+
+other_colours <- c("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#595959")
+
 split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
 
 encoder_colours <- c("#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8")

@@ -45,5 +45,5 @@ test_that("sets go to people and their answers come back", {
 })
 
 test_that("long descriptions are cut", {
-  expect_equal(shorten(c("short", "rather long"), 7), c("short", "rather\u2026"))
+  expect_equal(shorten(c("short", "rather long"), 7), c("short", "rath..."))
 })

@@ -13,7 +13,7 @@ test_that("every row and group is drawn where it belongs", {
   expect_equal(points$x, means$estimate)
   expect_equal(round(points$y), rep(13:1, each = 2))
   expect_true(all(diff(points$y) < 0))
-  expect_equal(unique(points$colour), group_colours[1:2])
+  expect_equal(unique(points$colour), unname(party_colours[c("Democrat", "Republican")]))
   expect_equal(plot$labels$caption, "95% intervals; every cluster has equal weight.")
 })
 
