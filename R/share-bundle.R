@@ -40,6 +40,9 @@
 #' bundles of one study has less noise, so share only one. With `noise` or `projection`,
 #' silhouettes, distances and centroids are computed again from the shared vectors.
 #'
+#' Posts are never included. If a sample was weighted by posts, its `weight_share` remains: an image
+#' that very many posts show may be recognised by it.
+#'
 #' @param run A run folder with embeddings. Its clusters, sample and pairs are included if they
 #'   exist.
 #' @param out A new folder for the bundle, not in the run folder.

@@ -5,6 +5,7 @@ clusters have their place and the first frame is drawn. An edit takes from the c
 end of the next frame.
 
     python benchmarks/gallery.py [--images 20000] [--clusters 300] [--neighbors 50000]
+        [--posts 100000]
 """
 
 from __future__ import annotations
@@ -68,11 +69,17 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--clusters", type=int, default=300)
     parser.add_argument("--neighbors", type=int, default=50_000)
+    parser.add_argument("--posts", type=int, default=100_000)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = gallery(asked.images, asked.clusters, Path(folder))
         megabytes = page.stat().st_size / 1e6
         times = {"open": opened(page), **edited(page, 25)}
+        posts = f"{asked.posts:,} posts"
+        page = gallery(asked.images, asked.clusters, Path(folder) / "posts", asked.posts)
+        more = page.stat().st_size / 1e6 - megabytes
+        times |= {f"open, with {posts}": opened(page)}
+        times |= {f"{what}, with {posts}": found for what, found in chosen(page, 25).items()}
     rows = [
         {
             "what": what,
@@ -87,14 +94,16 @@ def main() -> None:
     nearest_images(Rows(vectors), N_NEIGHBORS)
     seconds = time.perf_counter() - begun
     notes = [
-        f"{asked.images:,} images in {asked.clusters} clusters; the page has {megabytes:.1f} MB.",
+        f"{asked.images:,} images in {asked.clusters} clusters; the page has {megabytes:.1f} MB, "
+        f"and {more:.1f} MB more with {posts} over four years.",
         f"The {N_NEIGHBORS} neighbours of each of {asked.neighbors:,} images, 512 numbers each, "
         f"are found in {seconds:.0f} s when the page is written.",
     ]
     write_result("gallery", rows, notes=notes, title="Opening and editing a gallery")
 
 
-def gallery(n: int, k: int, folder: Path) -> Path:
+def gallery(n: int, k: int, folder: Path, n_posts: int = 0) -> Path:
+    folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     cluster = np.concatenate([np.arange(k), rng.integers(k, size=n - k)])
     places = rng.normal(size=(k, 64))[cluster] + 0.3 * rng.normal(size=(n, 64))
@@ -109,7 +118,17 @@ def gallery(n: int, k: int, folder: Path) -> Path:
     images = pd.DataFrame({"image_id": ids, "path": paths, "n_copies": 1})
     embeddings = Embeddings(images, places.astype("float32"), {"name": "hog"})
     clustering = Clustering.from_labels(embeddings, [f"{c:03d}" for c in cluster])
-    return image_gallery(clustering, folder / "run", progress=False)
+    shown = np.concatenate([np.arange(n_posts), rng.integers(max(n_posts, 1), size=n_posts // 2)])
+    days = pd.to_timedelta(rng.integers(1461, size=n_posts), unit="D")
+    posts = pd.DataFrame(
+        {
+            "post_id": shown.astype(str),
+            "image_id": np.array(ids)[rng.integers(n, size=len(shown))],
+            "time": (pd.Timestamp("2020-01-01", tz="UTC") + days)[shown],
+        }
+    )
+    given = {"posts": posts} if n_posts else {}
+    return image_gallery(clustering, folder / "run", progress=False, **given)
 
 
 def opened(page: Path, repeats: int = 5) -> list[float]:
@@ -132,7 +151,35 @@ def opened(page: Path, repeats: int = 5) -> list[float]:
     return times
 
 
-def edited(page: Path, repeats: int) -> dict[str, list[float]]:
+CHOICES = """async (repeats) => {
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const plot = document.getElementById("plot");
+  const found = { "choose a month": [], merge: [] };
+  for (let at = 0; at < repeats; at++) {
+    const timed = async (action) => {
+      const begun = performance.now();
+      action();
+      await drawn();
+      return performance.now() - begun;
+    };
+    const key = (key) => plot.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    found["choose a month"].push(await timed(() => key("ArrowRight")));
+    key("Escape");
+    await drawn();
+    const card = document.querySelectorAll(".card")[3 * at + 1];
+    card.scrollIntoView();
+    await new Promise((done) => setTimeout(done, 100));
+    found.merge.push(await timed(() => card.querySelector(".near button").click()));
+  }
+  return found;
+}"""
+
+
+def chosen(page: Path, repeats: int) -> dict[str, list[float]]:
+    return edited(page, repeats, CHOICES)
+
+
+def edited(page: Path, repeats: int, script: str = EDITS) -> dict[str, list[float]]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -140,7 +187,7 @@ def edited(page: Path, repeats: int) -> dict[str, list[float]]:
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
         tab.on("pageerror", lambda error: sys.stderr.write(f"{error}\n"))
         tab.goto(page.as_uri())
-        found: dict[str, list[float]] = tab.evaluate(EDITS, repeats)
+        found: dict[str, list[float]] = tab.evaluate(script, repeats)
         browser.close()
     return found
 

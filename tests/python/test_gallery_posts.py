@@ -208,6 +208,9 @@ def test_a_month_is_chosen_and_limits_clusters_and_images(timeline, visit):
     visit.get_by_role("link", name="See 2 of 3").click()
     assert timeline.caption() == "Cluster 1: 1 of 2 posts, January 2024"
     expect_soon(visit.locator("[data-view]:not([hidden]) .tile")).to_have_count(2)
+    expect_soon(visit.get_by_text("Showing 2 images of posts: January 2024.")).to_be_visible()
+    visit.get_by_role("button", name="Tick all shown").click()
+    expect_soon(visit.locator("#count")).to_have_text("2 images ticked")
     visit.go_back()
     visit.mouse.click(*timeline.at(0.1))  # again: all posts
     assert timeline.posts() == {1: "2", 2: "3", 3: "2", -1: "1"}

@@ -30,6 +30,7 @@ from imagestrata import (
     export_packets,
     find_images,
     image_gallery,
+    link_posts,
     plot_montage,
     relink,
     sample_images,
@@ -357,6 +358,27 @@ def test_protected_vectors_are_not_taken_for_the_encoders_own(run, tmp_path):
     bundle = share(run, tmp_path / "bundle", noise=0.1)
     with pytest.raises(ImagestrataError, match=r"hog \(protected\)"):
         Clustering.load(bundle).predict(Embeddings.load(run))
+
+
+def test_no_post_gets_out(run, tmp_path):
+    study = tmp_path / "study" / "run"
+    shutil.copytree(run, study)
+    topics = Clustering.load(study)
+    posts = pd.DataFrame({"post_id": ["quagga-1", "quagga-2"], "author": "handle-okapi"})
+    posts["time"], posts["image_id"] = "1987-06-05", topics.images["image_id"][:2].tolist()
+    linked = link_posts(topics, posts)
+    linked.to_csv(study / "posts.csv", index=False)
+    sample_images(topics, shares=linked, out=study, overwrite=True)
+    image_gallery(topics, study, posts=linked, author="author", by="post_id", progress=False)
+    assert "okapi" in (study / "gallery" / "index.html").read_text()
+    for thumbnails in (False, True):
+        out = share_bundle(study, tmp_path / f"bundle-{thumbnails}", thumbnails=thumbnails)
+        for file in filter(Path.is_file, out.rglob("*")):
+            content = file.read_bytes() + str(file.relative_to(out)).encode()
+            for secret in (b"okapi", b"quagga", b"1987", b"posts.csv", b"n_posts,"):
+                assert secret not in content, file
+        drawn = read_sample(out).set_index("image_id")["weight_share"]
+        assert drawn.to_dict() == read_sample(study).set_index("image_id")["weight_share"].to_dict()
 
 
 def test_columns_go_along_only_when_named(run, tmp_path):

@@ -143,6 +143,9 @@
     return n ? el("p", { class: "soft thinned" }, `${count(n, "cluster is", "clusters are")} not shown: no post of ${posts.words()} shows ${n === 1 ? "it" : "them"}.`) : "";
   }
 
+  const onlyThese = (list) =>
+    el("p", { class: "soft thinned" }, `Showing ${count(list.length, "image")} of posts: ${posts.words()}.`);
+
   /** The timeline above a view: of all posts, of those that show a cluster, or none. */
   function showTimeline() {
     if (!posts) return;
@@ -436,7 +439,7 @@
       data.map && model.has(cluster) ? onMap : "",
       step(all[at - 1], "← Previous"),
       step(all[at + 1], "Next →"),
-    ], words(cluster), thinned(members(cluster).length, model.size(cluster), ""), similar(cluster, 6));
+    ], words(cluster), isLimited() ? onlyThese(list) : thinned(list.length, model.size(cluster), ""), similar(cluster, 6));
     view.dataset.cluster = cluster;
     view.classList.toggle("gone", model.dropped.has(cluster));
     return view;

@@ -237,7 +237,8 @@ def share_bundle(
     the shared vectors. These silhouettes compare all clusters and not those of one iteration. Ids
     of pairs are derived from the new ids, tables are sorted by ids, and times are reduced to days.
     ``n_copies`` and the sizes of clusters remain, since estimates need them: an image with an
-    unusual number of copies may be recognised by it.
+    unusual number of copies may be recognised by it. The same holds for ``weight_share`` of a
+    sample that was weighted by posts. Posts themselves are never included.
     """
     source = check_path("run", run)
     given = _check_columns(columns)
