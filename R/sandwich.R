@@ -49,8 +49,14 @@ parts_of_authors <- function(z, author) {
   k <- ncol(z)
   rows <- split(seq_along(author), author)
   alone <- list()
+  identity <- diag(k)
   parts <- vapply(seq_along(rows), function(g) {
-    share <- eigen(crossprod(z[rows[[g]], , drop = FALSE]), symmetric = TRUE)
+    own <- crossprod(z[rows[[g]], , drop = FALSE])
+    if (sum(diag(own)) < 0.05) {
+      adjust <- inverse_root(own, identity)
+      return(c(adjust, own %*% adjust))
+    }
+    share <- eigen(own, symmetric = TRUE)
     rest <- 1 - share$values
     full <- rest < 1e-8
     if (any(full)) {
@@ -72,14 +78,25 @@ parts_of_authors <- function(z, author) {
   )
 }
 
+# (I - A)^(-1/2) by its binomial series, which is faster than eigenvalues where A is small.
+inverse_root <- function(part, identity) {
+  n_terms <- ceiling(log(1e-14) / log(sum(diag(part))))
+  sum <- identity
+  for (j in rev(seq_len(n_terms))) {
+    sum <- identity + ((2 * j - 1) / (2 * j)) * (part %*% sum)
+  }
+  sum
+}
+
 # `std.error` and `df` of contrasts of the coefficients, one per row of `contrasts`. `alone` is the
-# author without whom a contrast cannot be estimated; it then has no standard error.
+# author without whom a contrast cannot be estimated; it then has no standard error. That counts if
+# more than 1% of the variance that the contrast has with independent posts is due to the author.
 contrast_errors <- function(sandwich, contrasts) {
   at <- backsolve(sandwich$root, t(contrasts), transpose = TRUE)
-  size <- sqrt(colSums(at^2))
+  size <- colSums(at^2)
   alone <- rep(NA_character_, nrow(contrasts))
   for (i in rev(seq_along(sandwich$alone$author))) {
-    depends <- abs(crossprod(sandwich$alone$direction[, i], at)) > 1e-6 * size
+    depends <- drop(crossprod(sandwich$alone$direction[, i], at))^2 > 0.01 * size
     alone[depends] <- sandwich$alone$author[i]
   }
   found <- is.na(alone) & size > 0
