@@ -12,6 +12,9 @@ products <- list(
     called = "a sample", maker = "sample_images", of = "imagestrata_clustering"
   ),
   imagestrata_posts = list(called = "linked posts", maker = "link_posts", of = "posts"),
+  imagestrata_topic_model = list(
+    called = "a model of topics", maker = "topic_model", of = "imagestrata_posts"
+  ),
   posts = list(called = "posts", maker = "read_posts", of = NULL),
   imagestrata_ratings = list(called = "ratings", maker = "read_ratings", of = NULL),
   imagestrata_model = list(called = "a fine-tuned model", maker = "fine_tune", of = NULL),

@@ -36,7 +36,8 @@
 #' @examples
 #' set.seed(1)
 #' linked <- data.frame(
-#'   post_id = as.character(1:600), cluster = sample(c(1:3, -1), 600, TRUE),
+#'   post_id = as.character(1:600), image_id = as.character(1:600),
+#'   cluster = sample(c(1:3, -1), 600, TRUE),
 #'   author = rep(sprintf("author%02d", 1:30), each = 20),
 #'   party = rep(c("A", "B"), each = 300),
 #'   time = as.Date("2020-01-01") + sample(0:364, 600, TRUE)
@@ -74,7 +75,7 @@ topic_effects <- function(model,
   conf_level <- check_share(conf_level %||% model$conf_level, "conf_level")
   which <- pick_topics(model, topics)
   at <- values_at(model, variable, method, values, n_points)
-  moderator <- if (!is.null(by)) values_at(model, by, "pointestimate", NULL, n_points)
+  moderator <- if (!is.null(by)) few_values(model, by)
   grid <- expand.grid(
     value = seq_along(at), by = seq_len(max(1, length(moderator)))
   )
@@ -154,6 +155,20 @@ values_at <- function(model, variable, method, values, n_points, call = rlang::c
     abort_imagestrata("{.arg values} must be two or more values to compare.", call = call)
   }
   given
+}
+
+# All values of a moderator.
+few_values <- function(model, by, call = rlang::caller_env()) {
+  x <- model$data[[by]]
+  seen <- if (is.factor(x)) factor(levels(x), levels(x)) else sort(unique(x))
+  if (is_continuous(model, by) && length(seen) > 10) {
+    abort_imagestrata(
+      "{.arg by} must be a covariate with at most 10 values, but {.field {by}} has {length(seen)}.",
+      hint = "Give it as {.arg variable}, and the other covariate as {.arg by}.",
+      call = call
+    )
+  }
+  seen
 }
 
 typed_values <- function(values, x) {

@@ -97,7 +97,8 @@
 #' @examples
 #' set.seed(1)
 #' linked <- data.frame(
-#'   post_id = as.character(1:600), cluster = sample(c(1:3, -1), 600, TRUE),
+#'   post_id = as.character(1:600), image_id = as.character(1:600),
+#'   cluster = sample(c(1:3, -1), 600, TRUE),
 #'   author = rep(sprintf("author%02d", 1:30), each = 20),
 #'   party = rep(c("A", "B"), each = 300),
 #'   time = as.Date("2020-01-01") + sample(0:364, 600, TRUE)

@@ -50,6 +50,9 @@ from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
 from .posts.link import link_posts as link_posts
+from .posts.model import TopicModel as TopicModel
+from .posts.model import topic_effects as topic_effects
+from .posts.model import topic_model as topic_model
 from .posts.read import read_posts as read_posts
 from .ratings.estimates import rating_gaps as rating_gaps
 from .ratings.estimates import rating_means as rating_means
@@ -99,6 +102,7 @@ __all__ = [
     "SingleKMeans",
     "Stability",
     "TagComparison",
+    "TopicModel",
     "Tuning",
     "agreement",
     "assign_annotators",
@@ -165,6 +169,8 @@ __all__ = [
     "sweep_clusters",
     "tag_frequencies",
     "tag_images",
+    "topic_effects",
+    "topic_model",
     "tune_clusters",
     "tune_model",
 ]

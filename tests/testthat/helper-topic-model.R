@@ -9,7 +9,7 @@ toy_linked <- function(n = 900, n_authors = 25, seed = 1) {
     day <- as.Date("2020-01-10") + sample(0:360, n, TRUE)
     p <- stats::plogis(-1 + 0.6 * (party == "B") + 0.3 * followers[by] + effect[by])
     posts <- tibble::tibble(
-      post_id = paste0("p", seq_len(n)),
+      post_id = paste0("p", seq_len(n)), image_id = paste0("i", seq_len(n)),
       cluster = ifelse(stats::runif(n) < p, 1L, sample(c(2L, 3L, -1L), n, TRUE)),
       author = paste0("a", by), party = party, followers = followers[by], time = day,
       size = stats::runif(n, 0.5, 2)

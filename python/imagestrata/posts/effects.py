@@ -15,14 +15,14 @@ from ..wording import arg, quote
 from .logit import Logit
 
 if TYPE_CHECKING:
-    from .model import Design
+    from .regression import Regressions
 
 Floats = NDArray[np.float64]
 Fits = Sequence[Logit | None]
 
 #: The number of values of numbers and dates in the table of predictions.
 _N_PREDICTIONS = 20
-_NO_SPAN = pd.Timedelta(days=30)
+_UNIT = pd.Timedelta(days=30)
 
 
 class Averages(NamedTuple):
@@ -37,12 +37,12 @@ class Averages(NamedTuple):
     infinite: Floats
 
 
-def is_continuous(design: Design, variable: str) -> bool:
+def is_continuous(design: Regressions, variable: str) -> bool:
     return variable not in design.categorical
 
 
 def scenario_averages(
-    design: Design, fits: Fits, scenarios: Sequence[dict[str, Any]]
+    design: Regressions, fits: Fits, scenarios: Sequence[dict[str, Any]]
 ) -> Averages:
     """The mean probability if some covariates had given values and the others were as they are."""
     result = _empty(design, fits, len(scenarios))
@@ -68,7 +68,7 @@ def scenario_averages(
     return result
 
 
-def slope_averages(design: Design, fits: Fits, variable: str) -> Averages:
+def slope_averages(design: Regressions, fits: Fits, variable: str) -> Averages:
     """The mean slope of the probability in a number (per unit) or a date (per 30 days)."""
     result = _empty(design, fits, 1)
     data, n = _distinct(design, ())
@@ -99,7 +99,7 @@ def joined(parts: Sequence[Averages]) -> Averages:
     return Averages(*(np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True)))
 
 
-def marginal_effects(design: Design, fits: Fits) -> tuple[Averages, pd.DataFrame]:
+def marginal_effects(design: Regressions, fits: Fits) -> tuple[Averages, pd.DataFrame]:
     """Differences from the reference, and slopes."""
     parts, labels = [], []
     for name in design.variables:
@@ -116,18 +116,22 @@ def marginal_effects(design: Design, fits: Fits) -> tuple[Averages, pd.DataFrame
     return _together(parts, labels)
 
 
-def predicted_prevalence(design: Design, fits: Fits) -> tuple[Averages, pd.DataFrame]:
+def predicted_prevalence(design: Regressions, fits: Fits) -> tuple[Averages, pd.DataFrame]:
     """Predictions at the values of each covariate."""
     parts, labels = [], []
     for name in design.variables:
-        at = _levels(design, name) if not is_continuous(design, name) else _grid(design, name, 20)
+        at = (
+            _levels(design, name)
+            if not is_continuous(design, name)
+            else _grid(design, name, _N_PREDICTIONS)
+        )
         parts.append(scenario_averages(design, fits, [{name: value} for value in at]))
         labels += [{"term": name, "value": text} for text in values_as_text(at)]
     return _together(parts, labels)
 
 
 def given_values(
-    design: Design, variable: str, method: str, values: Any, n_points: int
+    design: Regressions, variable: str, method: str, values: Any, n_points: int
 ) -> list[Any]:
     """The values at which prevalences are predicted."""
     n_points = check_int("n_points", n_points, minimum=1)
@@ -151,7 +155,19 @@ def given_values(
     return typed
 
 
-def _default_values(design: Design, variable: str, method: str, n_points: int) -> list[Any]:
+def few_values(design: Regressions, by: str) -> list[Any]:
+    """All values of a moderator."""
+    seen = _levels(design, by)
+    if is_continuous(design, by) and len(seen) > 10:
+        raise ImagestrataError(
+            f"{arg('by')} must be a covariate with at most 10 values, but {quote(by)} has "
+            f"{len(seen)}.",
+            f"Give it as {arg('variable')}, and the other covariate as {arg('by')}.",
+        )
+    return seen
+
+
+def _default_values(design: Regressions, variable: str, method: str, n_points: int) -> list[Any]:
     if not is_continuous(design, variable):
         return _levels(design, variable)
     if method == "continuous":
@@ -177,14 +193,14 @@ def values_as_text(values: Sequence[Any]) -> list[str]:
     return [text(value) for value in values]
 
 
-def _levels(design: Design, variable: str) -> list[Any]:
+def _levels(design: Regressions, variable: str) -> list[Any]:
     column = design.data[variable]
     if isinstance(column.dtype, pd.CategoricalDtype):
         return [*column.cat.categories]
     return [*np.sort(column.unique())] if column.dtype == bool else sorted(column.unique())
 
 
-def _grid(design: Design, variable: str, n_points: int) -> list[Any]:
+def _grid(design: Regressions, variable: str, n_points: int) -> list[Any]:
     """Values from the lowest to the highest; those that occur if they are fewer."""
     seen = _levels(design, variable)
     if len(seen) <= n_points:
@@ -194,12 +210,12 @@ def _grid(design: Design, variable: str, n_points: int) -> list[Any]:
     return [*np.linspace(seen[0], seen[-1], n_points)]
 
 
-def _slope(design: Design, data: pd.DataFrame, variable: str) -> Floats:
+def _slope(design: Regressions, data: pd.DataFrame, variable: str) -> Floats:
     """The derivative of the rows of the model matrix by a covariate."""
     x = data[variable]
     dates = pd.api.types.is_datetime64_any_dtype(x.dtype)
     h: Any = 1e-4 * (x.max() - x.min())
-    step = h / _NO_SPAN if dates else h
+    step = h / _UNIT if dates else h
 
     def moved(by: Any) -> Floats:
         return design.rows(data.assign(**{variable: x + by}))
@@ -213,7 +229,7 @@ def _slope(design: Design, data: pd.DataFrame, variable: str) -> Floats:
     return np.asarray(slope)
 
 
-def _distinct(design: Design, fixed: tuple[str, ...]) -> tuple[pd.DataFrame, Floats]:
+def _distinct(design: Regressions, fixed: tuple[str, ...]) -> tuple[pd.DataFrame, Floats]:
     """The posts of the model by their covariates other than ``fixed``, with their weights."""
     others = [name for name in design.variables if name not in fixed]
     if not others:
@@ -221,10 +237,10 @@ def _distinct(design: Design, fixed: tuple[str, ...]) -> tuple[pd.DataFrame, Flo
     group = design.data.groupby(others, sort=False, observed=True).ngroup().to_numpy()
     first = np.unique(group, return_index=True)[1]
     data = design.data[others].iloc[first].reset_index(drop=True)
-    return data, np.bincount(group, design.n)
+    return data, np.bincount(group, design.n).astype(float)
 
 
-def _empty(design: Design, fits: Fits, n: int) -> Averages:
+def _empty(design: Regressions, fits: Fits, n: int) -> Averages:
     shape = (len(fits), n)
     rank = design.z.shape[1]
     return Averages(np.full(shape, np.nan), np.full((*shape, rank), np.nan), np.zeros(shape))

@@ -28,8 +28,7 @@ def in_days(x: Any) -> Any:
         return x
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    days: Floats = (series - pd.Timestamp(0)) / pd.Timedelta(days=1)
-    return np.asarray(days, dtype=float)
+    return ((series - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=float)
 
 
 def natural_spline(x: Floats, knots: Floats, ends: tuple[float, float]) -> Floats:
@@ -156,7 +155,7 @@ def split_formula(formula: str) -> tuple[list[Any] | None, str]:
     if not topics or not all(isinstance(topic, int | str) for topic in topics):
         raise ImagestrataError(
             f"The left side of the formula must be numbers or names of topics, not {quote(left)}.",
-            "For example \"c(1, 4) ~ party\"; without a left side all topics are modelled.",
+            'For example "c(1, 4) ~ party"; without a left side all topics are modelled.',
         )
     return list(dict.fromkeys(topics)), right.strip()
 
@@ -164,9 +163,9 @@ def split_formula(formula: str) -> tuple[list[Any] | None, str]:
 def names_in(code: str) -> set[str]:
     """The variables that a piece of a formula uses; not functions or modules."""
     tree = ast.parse(code, mode="eval")
-    called = {
-        id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)
-    } | {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)} | {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    }
     return {
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
     }

@@ -1,15 +1,16 @@
 """Standard errors clustered on authors, for regressions.
 
-The estimates solve "the sum of x * residual is zero". All is in coordinates in which the information
-is the identity matrix I; A_g is the part of author g in it, and s_g the author's sum of scores.
+The estimates solve "the sum of x * residual is zero". All is in coordinates in which the
+information is the identity matrix I; A_g is the part of author g in it, and s_g the author's sum of
+scores.
 
-``"CR2"``: the variance is the sum of the squares of (I - A_g)^(-1/2) s_g, which is unbiased if posts
-are independent (Bell and McCaffrey 2002; Pustejovsky and Tipton 2018), with Satterthwaite's degrees
-of freedom for each contrast. If a contrast cannot be estimated without author g, then A_g has an
-eigenvalue of 1, and the contrast has no standard error.
+``"CR2"``: the variance is the sum of the squares of (I - A_g)^(-1/2) s_g, which is unbiased if
+posts are independent (Bell and McCaffrey 2002; Pustejovsky and Tipton 2018), with Satterthwaite's
+degrees of freedom for each contrast. If a contrast cannot be estimated without author g, then A_g
+has an eigenvalue of 1, and the contrast has no standard error.
 
-``"sandwich"``: the sum of the squares of s_g, times G / (G - 1) for G authors, with G - 1 degrees of
-freedom.
+``"sandwich"``: the sum of the squares of s_g, times G / (G - 1) for G authors, with G - 1 degrees
+of freedom.
 """
 
 from __future__ import annotations
@@ -63,14 +64,14 @@ class Sandwich:
         self.alone = np.zeros((0, k))
         self.alone_author = np.zeros(0, dtype=np.int64)
         if variance == "CR2":
-            self._correct(scaled @ back, number)
-            scores = np.einsum("gij,gj->gi", self.adjust, scores)
+            adjust = self._correct(scaled @ back, number)
+            scores = np.einsum("gij,gj->gi", adjust, scores)
         else:
             scores = scores * np.sqrt(n / (n - 1))
         half = back @ scores.T
         self.covariance = half @ half.T
 
-    def _correct(self, z: Floats, number: Ints) -> None:
+    def _correct(self, z: Floats, number: Ints) -> Floats:
         """For each author (I - A_g)^(-1/2), and A_g times it."""
         order = np.argsort(number, kind="stable")
         ends = np.cumsum(np.bincount(number))
@@ -79,11 +80,13 @@ class Sandwich:
         full = 1 - values < 1e-8
         by = np.where(full, 0, 1 / np.sqrt(np.maximum(1 - values, 1e-8)))
         turned = np.swapaxes(vectors, 1, 2)
-        self.adjust = vectors @ (by[:, :, None] * turned)
+        adjust: Floats = vectors @ (by[:, :, None] * turned)
         self.leverage = vectors @ ((by * values)[:, :, None] * turned)
         which, column = np.nonzero(full)
         self.alone = vectors[which, :, column]
         self.alone_author = self.authors[which]
+        self.adjust = adjust
+        return adjust
 
     def errors(self, contrasts: Floats) -> Errors:
         """Of contrasts of the coefficients, one per row."""

@@ -1,0 +1,259 @@
+"""Regressions of topics on the covariates of posts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import patsy
+import scipy.stats
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from ..errors import ImagestrataError, plural
+from ..validate import columns_of
+from ..wording import arg, quote
+from .covariates import Posts
+from .formula import FUNCTIONS, in_days, names_in, term_names
+from .logit import Logit, fit_logit
+from .sandwich import Sandwich
+
+Floats = NDArray[np.float64]
+
+
+class Regressions:
+    """The model matrix. A cell is the posts of an author that have the same covariates.
+
+    Attributes
+    ----------
+    z : array of shape (cells, rank)
+        The model matrix of cells times ``turn``; its columns are orthogonal.
+    data : DataFrame
+        The covariates of cells.
+    """
+
+    def __init__(self, posts: Posts, right: str, env: Any, variance: str) -> None:
+        self.variance = variance
+        self.variables = [*posts.data]
+        self.post_id, self.shown, self.weight = posts.post_id, posts.shown, posts.weight
+        self.topics, self.n_left_out = posts.topics, posts.n_left_out
+        x = self._matrix(posts.data, right, env)
+        keys = pd.concat([posts.author.rename(".author"), posts.data], axis=1)
+        self.cell = keys.groupby([*keys], sort=False, observed=True).ngroup().to_numpy()
+        first = np.unique(self.cell, return_index=True)[1]
+        if (np.abs(x - x[first[self.cell]]) > 1e-9 * np.abs(x).max()).any():
+            raise ImagestrataError(
+                f"Posts with the same covariates have different values in {arg('formula')}.",
+                f"It must use columns of {arg('linked')}, not other arrays or random numbers.",
+            )
+        self.data = posts.data.iloc[first].reset_index(drop=True)
+        self.author, names = pd.factorize(posts.author.iloc[first])
+        self.author_names = names
+        if len(names) < 2:
+            raise ImagestrataError(
+                f"All posts are by {quote(names[0])}, and nothing is known of differences between "
+                "authors."
+            )
+        self.n = np.bincount(self.cell, posts.weight).astype(float)
+        self.turn = _turn(x[first] * np.sqrt(self.n)[:, None]) * np.sqrt(self.n.sum())
+        self.z = x[first] @ self.turn
+
+    def _matrix(self, data: pd.DataFrame, right: str, env: Any) -> Floats:
+        desc = patsy.ModelDesc.from_formula(right)
+        if not desc.rhs_termlist:
+            raise ImagestrataError(f"{arg('formula')} has neither an intercept nor covariates.")
+        factors = [factor for term in desc.rhs_termlist for factor in term.factors]
+        self._bare = {factor.code for factor in factors} & {*data}
+        env = patsy.EvalEnvironment([dict(FUNCTIONS), env.namespace])
+        try:
+            matrix = patsy.dmatrix(
+                desc, self._plain(data), env, patsy.NAAction(NA_types=[]), "matrix"
+            )
+        except ImagestrataError:
+            raise
+        except Exception as error:
+            raise ImagestrataError(f"{arg('formula')} cannot be evaluated: {error}") from None
+        self.info = matrix.design_info
+        infos = self.info.factor_infos
+        self.categorical = {
+            name
+            for factor, about in infos.items()
+            if about.type == "categorical"
+            for name in names_in(factor.code) & {*data}
+        }
+        terms = sorted(desc.rhs_termlist, key=lambda term: len(term.factors))
+        slices = [self.info.term_slices[term] for term in terms]
+        self._order = np.concatenate([np.arange(part.start, part.stop) for part in slices])
+        self.names = [name for part in slices for name in term_names(self.info, part)]
+        x = np.broadcast_to(np.asarray(matrix, dtype=float), (len(data), len(self._order)))
+        x = x[:, self._order]
+        bad = ~np.isfinite(x).all(axis=0)
+        if bad.any():
+            count = int((~np.isfinite(x).all(axis=1)).sum())
+            name = self.names[int(bad.argmax())]
+            raise ImagestrataError(
+                f"{quote(name)} is infinite or missing for {count} of {plural(len(x), 'post')}.",
+                "The logarithm of 0 is infinite: use log1p()." if "log" in name else "",
+            )
+        return x
+
+    def _plain(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Dates that are terms of their own as numbers of days."""
+        return data.assign(**{name: in_days(data[name]) for name in self._bare})
+
+    def rows(self, data: pd.DataFrame) -> Floats:
+        """Rows of the model matrix for new data, in the coordinates of ``z``."""
+        (matrix,) = patsy.build_design_matrices(
+            [self.info], self._plain(data), patsy.NAAction(NA_types=[])
+        )
+        x = np.broadcast_to(np.asarray(matrix, dtype=float), (len(data), len(self._order)))
+        return np.asarray(x[:, self._order] @ self.turn)
+
+    def like(self, data: pd.DataFrame) -> pd.DataFrame:
+        """New data with the types of the covariates of the model."""
+        lacking = [name for name in self.variables if name not in data]
+        if lacking:
+            raise ImagestrataError(
+                f"{arg('data')} has no column {quote(lacking[0])}; {columns_of(data)}."
+            )
+        typed = {}
+        for name in self.variables:
+            column, model = data[name].reset_index(drop=True), self.data[name]
+            if isinstance(model.dtype, pd.CategoricalDtype):
+                unknown = set(column.dropna().astype(str)) - set(model.cat.categories.astype(str))
+                if unknown:
+                    raise ImagestrataError(
+                        f"{quote(name)} has {quote(min(unknown))}, which no post of the model has."
+                    )
+                column = column.astype(model.dtype)
+            else:
+                try:
+                    column = column.astype(model.dtype)
+                except (TypeError, ValueError):
+                    raise ImagestrataError(
+                        f"{quote(name)} must be {model.dtype} as in the model, not {column.dtype}."
+                    ) from None
+            if column.isna().any():
+                raise ImagestrataError(f"{quote(name)} has missing values.")
+            typed[name] = column
+        return pd.DataFrame(typed, index=range(len(data)))
+
+    def y(self, place: int) -> Floats:
+        """For each cell the weight of the posts that show a topic."""
+        posts = self.shown[place]
+        return np.bincount(self.cell[posts], self.weight[posts], len(self.n)).astype(float)
+
+    def fit(self, place: int) -> tuple[Logit | None, pd.DataFrame, str | None]:
+        """The regression of a topic, its coefficients, and why estimates are missing."""
+        rank = self.z.shape[1]
+        collinear = ~(self.turn != 0).any(axis=1)
+        reason = np.full(len(collinear), None, dtype=object)
+        reason[collinear] = "collinear"
+        shown = len(self.shown[place])
+        rarer = min(shown, len(self.cell) - shown)
+        refused = None
+        if rarer < rank:
+            refused = (
+                f"{plural(rarer, 'post')} {'without' if rarer < shown else 'with'} it, fewer than "
+                f"the {plural(rank, 'coefficient')}"
+            )
+        fit = None if refused else fit_logit(self.z, self.n, self.y(place))
+        empty = np.full(len(self.names), np.nan)
+        about = self.topics.iloc[np.full(len(self.names), place), :2].reset_index(drop=True)
+        about["term"] = self.names
+        if fit is None:
+            why = refused or "the estimates did not converge"
+            return None, about.assign(estimate=empty, std_error=empty, df=empty, reason=why), why
+        infinite = _outside(self.turn, fit)
+        error, df, why_missing = self.contrast_errors(fit, place, self.turn, infinite)
+        estimate = self.turn @ (fit.basis @ fit.gamma)
+        lost = collinear | infinite
+        estimate[lost], error[lost], df[lost] = np.nan, np.nan, np.nan
+        reason[~collinear] = why_missing[~collinear]
+        table = about.assign(estimate=estimate, std_error=error, df=df, reason=reason)
+        return fit, table, self._reason(fit, place, reason)
+
+    def contrast_errors(
+        self, fit: Logit, place: int, contrasts: Floats, infinite: Any
+    ) -> tuple[Floats, Floats, NDArray[np.object_]]:
+        """Standard errors, degrees of freedom and reasons why they are missing."""
+        n, kept = len(contrasts), fit.kept
+        infinite = np.asarray(infinite, dtype=bool)
+        error, df = np.full(n, np.nan), np.full(n, np.nan)
+        alone = np.full(n, self.author[kept[0]] if len(kept) else 0)
+        if fit.basis.shape[1] and len(np.unique(self.author[kept])) > 1:
+            z = self.z[kept]
+            p = expit(z @ (fit.basis @ fit.gamma))
+            sandwich = Sandwich(
+                z @ fit.basis, self.y(place)[kept] - self.n[kept] * p,
+                self.n[kept] * p * (1 - p), self.author[kept], self.variance,
+            )  # fmt: skip
+            error, df, alone = sandwich.errors(contrasts @ fit.basis)
+        error, df = np.where(infinite, np.nan, error), np.where(infinite, np.nan, df)
+        reason = np.full(n, None, dtype=object)
+        for i in np.flatnonzero(alone >= 0):
+            reason[i] = f"rests on the author {self.author_names[alone[i]]}"
+        reason[infinite] = "infinite"
+        return error, df, reason
+
+    def _reason(self, fit: Logit, place: int, reasons: NDArray[np.object_]) -> str | None:
+        """Why estimates of a topic are missing; None if none is."""
+        if not fit.directions:
+            rests = [one for one in reasons if one is not None and one.startswith("rests")]
+            return f"an estimate {rests[0]}" if rests else None
+        y = self.y(place)
+        for name in self.variables:
+            column = self.data[name]
+            if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != bool:
+                continue
+            if pd.api.types.is_datetime64_any_dtype(column.dtype):
+                continue
+            sums = pd.DataFrame({"y": y, "n": self.n}).groupby(column.astype(str)).sum()
+            none = sums.index[sums["y"] == 0]
+            every = sums.index[sums["n"] - sums["y"] < 1e-9 * sums["n"]]
+            if len(none):
+                return f"infinite: no post with {name} {', '.join(none)} shows it"
+            if len(every):
+                return f"infinite: all posts with {name} {', '.join(every)} show it"
+        return "infinite: combinations of covariates separate the posts that show it"
+
+
+def _turn(x: Floats) -> Floats:
+    """Columns that orthogonalise a matrix; a row of zeros for a column that others determine."""
+    kept = np.arange(x.shape[1])
+    while True:
+        root = np.linalg.qr(x[:, kept], mode="r")
+        lost = np.abs(np.diag(root)) < 1e-7 * np.linalg.norm(x[:, kept], axis=0)
+        if not lost.any():
+            break
+        kept = np.delete(kept, int(lost.argmax()))
+    turn = np.zeros((x.shape[1], len(kept)))
+    turn[kept] = np.linalg.inv(root)
+    return turn
+
+
+def _outside(contrasts: Floats, fit: Logit) -> NDArray[np.bool_]:
+    """Contrasts that the finite part of the likelihood does not determine."""
+    rest = contrasts - contrasts @ fit.basis @ fit.basis.T
+    far = np.linalg.norm(rest, axis=1) > 1e-6 * np.linalg.norm(contrasts, axis=1)
+    return np.asarray(far)
+
+
+def add_tests(table: pd.DataFrame, conf_level: float, scale: str) -> pd.DataFrame:
+    """Add tests and intervals to ``estimate``, ``std_error`` and ``df``."""
+    reason = table.pop("reason").astype("str").reset_index(drop=True)
+    error, df = table["std_error"], table.pop("df")
+    half = scipy.stats.t.ppf((1 + conf_level) / 2, df)
+    if scale == "logit":
+        p = table["estimate"].to_numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            half = half * error / (p * (1 - p))
+            low, high = expit(logit(p) - half), expit(logit(p) + half)
+        table["df"] = df
+    else:
+        table["statistic"] = table["estimate"] / error.where(error > 0)
+        table["df"] = df
+        table["p_value"] = 2 * scipy.stats.t.sf(table["statistic"].abs(), df)
+        low, high = table["estimate"] - half * error, table["estimate"] + half * error
+    return table.assign(conf_low=low, conf_high=high, reason=reason)
