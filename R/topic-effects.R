@@ -21,7 +21,7 @@
 #'   from the lowest to the highest, or those that occur if they are fewer.
 #' @param n_points The largest number of values.
 #' @param topics Numbers or names of topics, by default (`NULL`) all.
-#' @param conf_level Confidence level, by default (`NULL`) that of the model.
+#' @param conf_level Confidence level of intervals.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per topic and value: `cluster`, `cluster_name` (or `theme`,
@@ -53,7 +53,7 @@ topic_effects <- function(model,
                           values = NULL,
                           n_points = 50,
                           topics = NULL,
-                          conf_level = NULL,
+                          conf_level = 0.95,
                           ...) {
   check_dots(...)
   check_class(model, "imagestrata_topic_model", "model", "topic_model")
@@ -72,7 +72,7 @@ topic_effects <- function(model,
     )
   }
   n_points <- check_count(n_points, "n_points")
-  conf_level <- check_share(conf_level %||% model$conf_level, "conf_level")
+  conf_level <- check_share(conf_level, "conf_level")
   which <- pick_topics(model, topics)
   at <- values_at(model, variable, method, values, n_points)
   moderator <- if (!is.null(by)) few_values(model, by)

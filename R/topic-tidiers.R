@@ -78,10 +78,10 @@ augment.imagestrata_topic_model <- function(x, topics = NULL, ...) {
 #' @param type `"response"`, probabilities, or `"link"`, log odds.
 #' @export
 predict.imagestrata_topic_model <- function(object, newdata, topics = NULL, type = "response",
-                                            conf_level = NULL, ...) {
+                                            conf_level = 0.95, ...) {
   check_dots(...)
   check_choice(type, "type", c("response", "link"), rlang::current_env())
-  level <- check_share(conf_level %||% object$conf_level, "conf_level")
+  level <- check_share(conf_level, "conf_level")
   check_data_frame(newdata, "newdata", needs = names(object$data))
   z <- rows_at(object, covariates_like(newdata, object$data))
   which <- pick_topics(object, topics)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
 from ..validate import columns_of
-from ..wording import arg, foreign, quote, verb
+from ..wording import arg, quote, verb
 from .formula import FUNCTIONS, names_in
 
 Floats = NDArray[np.float64]
@@ -179,8 +179,7 @@ def _period(column: pd.Series[Any], name: str, time: str, time_zone: str) -> pd.
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         raise ImagestrataError(
             f"{quote(time)} must be times, not {column.dtype}.",
-            f"{verb('read_posts')} and {foreign('pandas.to_datetime(..., utc=True)')} make times "
-            "from text.",
+            f"{verb('read_posts')} makes times from text.",
         )
     zoned = column.dt.tz_localize("UTC") if column.dt.tz is None else column
     try:

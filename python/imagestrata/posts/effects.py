@@ -140,7 +140,10 @@ def given_values(
     column = design.data[variable]
     listed = [values] if isinstance(values, str) or not hasattr(values, "__iter__") else [*values]
     try:
-        typed = [*pd.Series(listed).astype(column.dtype)]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            typed = listed
+        else:
+            typed = [*pd.Series(listed).astype(column.dtype)]
     except (TypeError, ValueError):
         typed = []
     seen = is_continuous(design, variable) or all(value in set(column) for value in typed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,14 +71,21 @@ class TopicModel(Shown):
     coefficients: pd.DataFrame
     _design: Regressions = field(repr=False)
     _fits: list[Logit | None] = field(repr=False)
+    _tables: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
-    @cached_property
+    @property
     def effects(self) -> pd.DataFrame:
-        return self._finish(*marginal_effects(self._design, self._fits), "linear")
+        if "effects" not in self._tables:
+            found = marginal_effects(self._design, self._fits)
+            self._tables["effects"] = self._finish(*found, "linear")
+        return self._tables["effects"]
 
-    @cached_property
+    @property
     def predictions(self) -> pd.DataFrame:
-        return self._finish(*predicted_prevalence(self._design, self._fits), "logit")
+        if "predictions" not in self._tables:
+            found = predicted_prevalence(self._design, self._fits)
+            self._tables["predictions"] = self._finish(*found, "logit")
+        return self._tables["predictions"]
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -127,7 +133,7 @@ class TopicModel(Shown):
         data: pd.DataFrame,
         topics: Any = None,
         type: str = "response",
-        conf_level: float | None = None,
+        conf_level: float = 0.95,
     ) -> pd.DataFrame:
         """One row per row of ``data`` and topic: ``row`` (from 1), the topic, and the prediction.
 
@@ -153,7 +159,7 @@ class TopicModel(Shown):
             parts.append(table.assign(estimate=estimate, std_error=error, df=df, reason=reason))
         found = add_tests(
             pd.concat(parts, ignore_index=True),
-            self.conf_level if conf_level is None else check_conf_level(conf_level),
+            check_conf_level(conf_level),
             "logit" if type == "response" else "linear",
         )
         return found.drop(columns=["statistic", "p_value"], errors="ignore")
@@ -337,7 +343,7 @@ def topic_effects(
     values: Any = None,
     n_points: int = 50,
     topics: Any = None,
-    conf_level: float | None = None,
+    conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Predict the prevalence of topics at values of a covariate, or its differences.
 
@@ -364,8 +370,8 @@ def topic_effects(
         The largest number of values.
     topics : list, optional
         Numbers or names of topics; by default all.
-    conf_level : float, optional
-        By default that of the model.
+    conf_level : float
+        Confidence level of intervals.
 
     Returns
     -------
@@ -419,7 +425,7 @@ def topic_effects(
             "as a category.",
             f"Use {arg('method', 'pointestimate')}.",
         )
-    level = model.conf_level if conf_level is None else check_conf_level(conf_level)
+    conf_level = check_conf_level(conf_level)
     places = pick_topics(model.topics, topics)
     at = given_values(design, variable, method, values, n_points)
     moderators = None if by is None else few_values(design, by)
@@ -440,7 +446,7 @@ def topic_effects(
             for gap, i in zip(gaps, further, strict=True)
         ]
     scale = "linear" if method == "difference" else "logit"
-    return model._finish(averages, pd.DataFrame(labels), scale, places, level)
+    return model._finish(averages, pd.DataFrame(labels), scale, places, conf_level)
 
 
 def _tell(model: TopicModel) -> None:
@@ -467,9 +473,8 @@ def _tell(model: TopicModel) -> None:
         warn(
             f"Some estimates of {some.sum()} of {plural(len(some), level)} are missing "
             f"({example(some)}).",
-            "The column 'reason' of the tables says why. Put small groups together, or report "
-            f"{verb('topic_prevalence')}, which has an upper bound for groups without any post of "
-            "a topic.",
+            "The column 'reason' of the tables says why. Put small groups together, or report shares, "
+            "which have an upper bound for groups without any post of a topic.",
         )
     collinear = model.coefficients["term"][model.coefficients["reason"] == "collinear"].unique()
     if len(collinear):
