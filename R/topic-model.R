@@ -173,7 +173,7 @@ model_posts <- function(linked, formula, level, author, time, time_zone, weights
   data <- variables_of(linked, formula, time, time_zone, call)
   post <- number_values(linked$post_id)
   check_author(linked, post, number_values(linked[[author]]), author, call)
-  weight <- if (!is.null(weights)) weights_of(linked, weights, call)
+  weight <- if (!is.null(weights)) post_weights(linked, weights, call)
   constant <- c(data, weight[setdiff(weights, names(data))])
   for (name in names(constant)) check_in_post(constant[[name]], name, linked$post_id, post, call)
   lacks <- lapply(c(linked[author], constant[setdiff(names(constant), author)]), is.na)
@@ -255,7 +255,7 @@ variables_of <- function(linked, formula, time, time_zone, call) {
   data
 }
 
-weights_of <- function(linked, weights, call) {
+post_weights <- function(linked, weights, call) {
   weight <- linked[[weights]]
   if (!is.numeric(weight) || any(weight <= 0 | is.infinite(weight), na.rm = TRUE)) {
     wrong <- if (is.numeric(weight)) weight[which(weight <= 0 | is.infinite(weight))[1]] else weight

@@ -52,6 +52,7 @@ PRODUCTS = {
     "comparison": _object("a comparison", "compare_clusterings", "clustering", "Comparison"),
     "test": _object("results of a test of clusters", "read_test", None, "ClusterTest"),
     "tag comparison": _object("a comparison of tags", "compare_tags", "tags", "TagComparison"),
+    "topic model": _object("a model of topics", "topic_model", "linked posts", "TopicModel"),
     "linked posts": _table(
         "linked posts", "link_posts", "posts", "post_id", "image_id", "cluster", "unmatched"
     ),

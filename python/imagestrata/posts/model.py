@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError, plural, warn
 from ..shown import Part, Shown
 from ..validate import check_choice, check_conf_level
-from ..verbs import public
-from ..wording import arg, quote, verb
+from ..verbs import check_product, public
+from ..wording import arg, kind_of, quote, verb
 from .covariates import pick_topics, read_covariates
 from .effects import (
     Averages,
@@ -403,9 +403,10 @@ def topic_effects(
     >>> effects[["party", "estimate"]].round(3).values.tolist()
     [['A', 0.6], ['B', 0.2]]
     """
+    check_product("model", model, ("topic model",))
     if not isinstance(model, TopicModel):
         raise ImagestrataError(
-            f"{arg('model')} must be the result of {verb('topic_model')}, not {quote(model)}."
+            f"{arg('model')} must be the result of {verb('topic_model')}, not {kind_of(model)}."
         )
     design = model._design
     for name, given in (("variable", variable), ("by", by)):
@@ -473,8 +474,8 @@ def _tell(model: TopicModel) -> None:
         warn(
             f"Some estimates of {some.sum()} of {plural(len(some), level)} are missing "
             f"({example(some)}).",
-            "The column 'reason' of the tables says why. Put small groups together, or report shares, "
-            "which have an upper bound for groups without any post of a topic.",
+            "The column 'reason' of the tables says why. Put small groups together, or report "
+            "shares, which have an upper bound for groups without any post of a topic.",
         )
     collinear = model.coefficients["term"][model.coefficients["reason"] == "collinear"].unique()
     if len(collinear):
