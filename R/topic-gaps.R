@@ -30,9 +30,9 @@
 #' authors.
 #'
 #' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster`
-#'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`,
-#'   `contrast` ("D - R" is the first minus the second), `estimate`, `std.error`, `df`, `statistic`,
-#'   `p.value`, `p.adjusted`, `conf.low` and `conf.high` (not adjusted), `n_posts` and `n_authors` of both
+#'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D -
+#'   R" is the first minus the second), `estimate`, `std.error`, `df`, `statistic`, `p.value`,
+#'   `p.adjusted`, `conf.low` and `conf.high` (not adjusted), `n_posts` and `n_authors` of both
 #'   groups together, `unit`, `adjust`. If a group has no posts, its gaps are missing (`NA`).
 #' @references Zou, G. Y., and Donner, A. (2008). Construction of confidence limits about effect
 #'   measures: A general approach. *Statistics in Medicine*, 27(10), 1693-1702.

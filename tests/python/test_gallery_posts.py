@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from clusterings import draw_images, hand_made
-from imagestrata import Clustering, ImagestrataError, image_gallery, link_posts
+from imagestrata import Clustering, ImagestrataError, group_clusters, image_gallery, link_posts
 from imagestrata.explore.timeline import posts_content
 from imagestrata.page import write_page
 from test_gallery import data_of, expect_soon
@@ -352,3 +352,20 @@ def test_many_posts_are_soon_on_the_page(tmp_path, visit):
     visit.locator("#plot").focus()
     visit.keyboard.press("End")
     expect_soon(visit.locator("#timeline h2")).to_contain_text(" 2024")
+
+
+@pytest.mark.browser
+def test_themes_without_such_posts_have_no_heading(clustering, tmp_path, visit):
+    topics = group_clusters(clustering, n=3, names={i: f"Theme {i}" for i in (1, 2, 3)})
+    timeline = Timeline(visit, build(topics, tmp_path / "run"))
+    timeline.choose("By", "month")
+    headings = visit.locator("h2.theme")
+    expect_soon(headings).to_have_count(4)
+    timeline.choose("To", "January 2024")
+    expect_soon(headings).to_have_count(2)
+    # After an edit, too: clusters 1 and 2 are one, and no post of January shows cluster 3.
+    for number in (1, 2):
+        visit.locator(f".card[data-cluster='{number}'] .tools input").check()
+    visit.locator("#merge-chosen").click()
+    expect_soon(headings).to_have_count(1)
+    assert timeline.posts() == {1: "2"}

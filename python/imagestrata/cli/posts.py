@@ -110,10 +110,13 @@ def required_posts(run_folder: Path, clustering: Clustering) -> pd.DataFrame:
 
 def linked_posts(run_folder: Path, clustering: Clustering) -> pd.DataFrame | None:
     """The linked posts of a run folder with the clusters of today; None if there are none."""
+    from ..posts.times import read_times
     from ..tables import read_typed
 
     path = run_folder / TABLE
     if not path.exists():
         return None
     stored = read_typed(path, ("post_id", "image_id"), texts=("author", "time", "text"), ours=True)
+    if "time" in stored:
+        stored["time"] = read_times(stored["time"], "UTC")
     return imagestrata.link_posts(clustering, stored)
