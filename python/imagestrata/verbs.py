@@ -86,6 +86,7 @@ TAKES = {
     "embeddings": ("embeddings",),
     "judgements": ("judgements",),
     "keywords": ("keywords",),
+    "linked": ("linked posts",),
     "packets": ("packets",),
     "pairs": ("pairs", "judgements"),
     "points": ("points",),
@@ -160,7 +161,8 @@ def check_product(name: str, given: Any, wanted: Sequence[str] | None = None) ->
     found = None if wanted is None or given is None else recognise(given)
     if wanted is None or found is None or found in wanted:
         return
-    if "linked posts" in wanted and {"post_id", "image_id"} <= {*getattr(given, "columns", ())}:
+    columns = {*getattr(given, "columns", ())}
+    if "linked posts" in wanted and "post_id" in columns and {"image_id", "cluster"} & columns:
         return  # linked posts, to which other columns were joined
     product, seen = PRODUCTS[wanted[0]], PRODUCTS[found]
     missing = makers_between(found, wanted[0])

@@ -98,6 +98,10 @@ def test_posts_are_told_from_linked_posts(topics, drawn):
         assert "link_posts()" in caught.value.render(R)
     # Columns of other products may be joined.
     sample_images(topics, shares=linked.assign(rank=1, label="a", confidence=1).iloc[:, [0, 1, -1]])
+    for wrong, seen in ((posts, "posts, which read_posts"), (drawn, "a sample"), (topics, "a c")):
+        with pytest.raises(ImagestrataError, match=f"`linked` must be .* not {seen}") as caught:
+            imagestrata.topic_model(wrong, "1 ~ party")
+        assert "link_posts()" in caught.value.render(R)
     with pytest.raises(ImagestrataError, match=r"`posts` must be .* not a sample"):
         imagestrata.link_posts(topics, drawn)
 
