@@ -174,6 +174,10 @@ table_rules <- list(
     ),
     rows = "some"
   ),
+  imagestrata_share_model = list(
+    needs = c("outcome", "term", "estimate", "std.error", "df", "conf.low", "conf.high"),
+    rows = "some"
+  ),
   imagestrata_sweep = list(
     needs = c("n_clusters", "silhouette"), rows = "some"
   ),

@@ -54,6 +54,7 @@ what_is <- function(x) {
     imagestrata_labels = "labels made by a rule",
     imagestrata_plan = "a plan",
     imagestrata_sweep = "a sweep",
+    imagestrata_share_model = "a model of shares",
     "a result"
   )
 }

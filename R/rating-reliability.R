@@ -17,7 +17,9 @@
 #'
 #' @returns A tibble with one row per item and dimension (and group): `level`, `item`, `dimension`,
 #'   the columns of `by`, `icc`, `conf.low`, `conf.high`, `icc_average`, `alpha`, `cronbach`
-#'   (dimensions only), `n_ratings`, `n_images`, `raters_per_image`.
+#'   (dimensions only), `n_ratings`, `n_images`, `raters_per_image`. Without `by`, the attribute
+#'   `error_correlation` has the correlations between the errors of images' mean ratings, which
+#'   [share_model()] uses.
 #' @family ratings
 #' @export
 #' @examples
@@ -56,7 +58,22 @@ rating_reliability <- function(ratings, by = NULL, conf_level = 0.95, ...) {
     n_ratings = spread$ratings, n_images = spread$images,
     raters_per_image = spread$ratings / spread$images
   )
-  name_clusters(table, ratings)
+  table <- name_clusters(table, ratings)
+  if (length(design$by) == 0) attr(table, "error_correlation") <- error_correlation(design)
+  table
+}
+
+# Correlations between the errors of images' mean ratings: deviations of answers from the mean of
+# their image, of the same respondents. An item that others answered has errors of its own.
+error_correlation <- function(design) {
+  answers <- design$answers
+  unit <- pair_up(answers$measure, answers$image)
+  mean <- sum_by(answers$rating, unit, max(unit)) / tabulate(unit)
+  names <- design$measures$item
+  error <- matrix(0, max(answers$pair), length(names), dimnames = list(NULL, names))
+  error[cbind(answers$pair, answers$measure)] <- answers$rating - mean[unit]
+  covariance <- crossprod(error)
+  covariance / tcrossprod(sqrt(diag(covariance)))
 }
 
 warn_single_raters <- function(spread, design) {

@@ -79,6 +79,8 @@ _PUBLIC = {
     "topic_effects": "posts.model",
     "TopicModel": "posts.model",
     "read_posts": "posts.read",
+    "share_model": "posts.engagement",
+    "ShareModel": "posts.engagement",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "propose_names": "explore.propose",

@@ -49,6 +49,8 @@ from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
+from .posts.engagement import ShareModel as ShareModel
+from .posts.engagement import share_model as share_model
 from .posts.link import link_posts as link_posts
 from .posts.model import TopicModel as TopicModel
 from .posts.model import topic_effects as topic_effects
@@ -99,6 +101,7 @@ __all__ = [
     "MissingWeightsError",
     "ModelServer",
     "Rekognition",
+    "ShareModel",
     "SingleKMeans",
     "Stability",
     "TagComparison",
@@ -165,6 +168,7 @@ __all__ = [
     "scan_images",
     "score_clustering",
     "share_bundle",
+    "share_model",
     "suggest_threshold",
     "sweep_clusters",
     "tag_frequencies",

@@ -109,24 +109,71 @@ golden_gaps <- function(ratings) {
   )))
 }
 
-# The images of the vignette "Do evoked emotions predict sharing?", and its model.
+# Posts with one or two images, some of them without ratings or unknown, of authors who differ.
 golden_shares <- function() {
-  images <- quietly(tidy(rating_means(simulated_ratings, by = image_id, weight = "none")))
-  images <- dplyr::filter(images, level == "dimension")
-  images <- dplyr::select(images, image_id, dimension, estimate)
-  images <- tidyr::pivot_wider(images, names_from = dimension, values_from = estimate)
-  images[-1] <- round(images[-1], 4)
-  at <- match(images$image_id, simulated_sample$image_id)
-  images$cluster <- simulated_sample$cluster[at]
-  images$shares <- simulated_sample$n_shares[at] - 1L
-  images[-1]
+  withr::local_seed(21)
+  n <- 240
+  images <- golden_share_ratings()
+  image <- sample(c(images$image_id, "u1", "u2", NA), n, TRUE, prob = c(rep(1, 60), 3, 3, 4))
+  author <- sample(25, n, TRUE, prob = 1 / seq_len(25))
+  effect <- stats::rnorm(25)[author]
+  posts <- tibble::tibble(
+    post_id = sprintf("p%03d", seq_len(n)), image_id = image,
+    followers = as.integer(signif(exp(5 + stats::qnorm((author - 0.5) / 25)), 2)),
+    party = c("D", "R", "I")[1 + author %% 3], author = sprintf("a%02d", author)
+  )
+  hopeful <- dplyr::coalesce(images$hopeful[match(image, images$image_id)], 3)
+  mean <- exp(0.25 * hopeful + 0.5 * log(posts$followers) - 3 + 0.4 * effect)
+  posts$retweets <- stats::rnbinom(n, mu = mean, size = 1.2)
+  posts$likes <- stats::rnbinom(n, mu = 2 * mean, size = 2)
+  twice <- posts[seq(1, n, by = 9), ]
+  twice$image_id <- sample(images$image_id, nrow(twice), TRUE)
+  posts <- dplyr::bind_rows(posts, twice)
+  posts$cluster <- images$cluster[match(posts$image_id, images$image_id)]
+  posts[order(posts$post_id), ]
 }
 
-golden_sharing <- function(images) {
-  model <- MASS::glm.nb(shares ~ enthusiasm + aversion + anxiety, images)
+golden_share_ratings <- function() {
+  withr::local_seed(5)
+  n <- 60
+  common <- stats::rnorm(n)
   tibble::tibble(
-    term = names(stats::coef(model)), estimate = unname(stats::coef(model)),
-    std.error = unname(sqrt(diag(sandwich::vcovCL(model, cluster = ~cluster)))),
-    theta = model$theta
+    image_id = sprintf("i%02d", seq_len(n)), hopeful = round(4 + common + stats::rnorm(n), 2),
+    angry = round(3 - common + stats::rnorm(n), 2), crowd = rep(c(1, 0, 0), length.out = n),
+    cluster = rep(c(1:14, -1), length.out = n), weight_corpus = rep(c(3, 5.5, 8, 1), length.out = n)
   )
+}
+
+# Arguments of share_model(), which the Python test repeats.
+golden_share_cases <- function() {
+  both <- cbind(retweets, likes) ~ hopeful + angry + log(followers) + party
+  list(
+    post = list(formula = both, reliability = c(hopeful = 0.7, angry = 0.8)),
+    sandwich = list(formula = both, variance = "sandwich"),
+    author = list(formula = retweets ~ hopeful * party, cluster = "author", family = "poisson"),
+    exposure = list(formula = retweets ~ hopeful + crowd, exposure = "followers"),
+    topic = list(formula = likes ~ hopeful + angry, unit = "image", cluster = "topic"),
+    weighted = list(formula = likes ~ hopeful + log(followers), weight = "corpus"),
+    image = list(
+      formula = retweets ~ hopeful + angry + log(followers) + n_posts, unit = "image",
+      reliability = c(hopeful = 0.7, angry = 0.8)
+    ),
+    each = list(formula = retweets ~ hopeful, unit = "image", exposure = "n_posts")
+  )
+}
+
+golden_share_models <- function(posts, ratings) {
+  posts$n_posts <- 1L
+  predictors <- ratings[setdiff(names(ratings), c("cluster", "weight_corpus"))]
+  cases <- golden_share_cases()
+  dplyr::bind_rows(lapply(names(cases), function(case) {
+    given <- c(list(linked = posts, ratings = predictors), cases[[case]])
+    if (!is.null(given$weight)) given$sample <- ratings
+    fit <- quietly(do.call(share_model, given))
+    tables <- list(coefficients = tidy(fit), effects = tidy(fit, "effects"))
+    if (!is.null(given$reliability)) tables$corrected <- tidy(fit, "corrected")
+    found <- dplyr::bind_rows(tables, .id = "table")
+    line <- glance(fit)[c("outcome", "theta", "logLik", "deviance", "n_posts", "n_images")]
+    dplyr::left_join(tibble::add_column(found, case = case, .before = 1), line, by = "outcome")
+  }))
 }

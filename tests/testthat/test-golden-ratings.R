@@ -13,11 +13,11 @@ test_that("the tables that both languages test are what R computes", {
   )
 })
 
-test_that("the model of sharing that both languages test is what R computes", {
-  skip_if_not_installed("MASS")
-  skip_if_not_installed("sandwich")
-  skip_if_not_installed("tidyr")
-  images <- read_golden("shares")
-  expect_equal(images, golden_shares(), ignore_attr = TRUE)
-  expect_equal(read_golden("sharing"), golden_sharing(images), tolerance = 1e-6)
+test_that("the models of shares that both languages test are what R computes", {
+  posts <- read_golden("shares")
+  ratings <- read_golden("share-ratings")
+  expect_equal(posts, golden_shares(), ignore_attr = TRUE)
+  expect_equal(ratings, golden_share_ratings(), ignore_attr = TRUE)
+  expected <- read_golden("share-models")
+  expect_equal(expected, golden_share_models(posts, ratings), tolerance = 1e-7, ignore_attr = TRUE)
 })
