@@ -215,7 +215,7 @@ effects_of <- function(side, model, frame, errors, conf_level) {
     frame[[name]] <- value
     mean_of(frame)
   }
-  rows <- unlist(lapply(variables_of(side, frame), function(name) {
+  rows <- unlist(lapply(predictors_of(side, frame), function(name) {
     x <- frame[[name]]
     values <- if (is.factor(x)) levels(droplevels(x)) else sort(unique(x))
     if (is.numeric(x) && !all(values %in% c(0, 1))) {

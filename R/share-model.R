@@ -144,7 +144,7 @@ share_model <- function(linked,
                         conf_level = 0.95,
                         ...) {
   check_dots(...)
-  sides <- sides_of(formula)
+  sides <- outcomes_of(formula)
   options <- check_share_options(
     unit, family, cluster, variance, author, exposure, sample, weight, conf_level
   )
@@ -190,7 +190,7 @@ check_share_options <- function(unit, family, cluster, variance, author, exposur
 # ---- Formulas ---------------------------------------------------------------------------
 
 # For each outcome, named by it: `outcome` (an expression), `rhs` and the environment `env`.
-sides_of <- function(formula, call = rlang::caller_env()) {
+outcomes_of <- function(formula, call = rlang::caller_env()) {
   formulas <- if (rlang::is_formula(formula)) list(formula) else formula
   right <- is.list(formulas) && length(formulas) > 0 &&
     all(vapply(formulas, rlang::is_formula, NA, lhs = TRUE))
@@ -248,7 +248,7 @@ formula_of <- function(side, label, exposure = NULL) {
   rlang::new_formula(as.name(label), rhs, env = side$env)
 }
 
-variables_of <- function(side, data) intersect(all.vars(side$rhs), names(data))
+predictors_of <- function(side, data) intersect(all.vars(side$rhs), names(data))
 
 # ---- Result -----------------------------------------------------------------------------
 

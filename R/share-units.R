@@ -21,7 +21,7 @@ share_units <- function(linked, sides, ratings, sample, options, call = rlang::c
   weight <- weights_of_sample(linked, sample, options, call)
   why <- why_left_out(linked, values, names(sides), where, weight, options)
   kept <- which(is.na(why))
-  tell_left_out(why, linked, call)
+  tell_lost_posts(why, linked, call)
   id_column <- c(post = "post_id", image = "image_id")[[options$unit]]
   unit <- linked[[id_column]][kept]
   id <- unique(unit)
@@ -206,7 +206,7 @@ count_left_out <- function(why, linked) {
   table[order(-table$n_posts, table$reason), ]
 }
 
-tell_left_out <- function(why, linked, call) {
+tell_lost_posts <- function(why, linked, call) {
   n <- length(unique(linked$post_id))
   lost <- n - length(unique(linked$post_id[is.na(why)]))
   table <- count_left_out(why, linked)
