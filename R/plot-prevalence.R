@@ -1,12 +1,12 @@
 #' Plot the prevalence of topics by group and over time
 #'
-#' Draws the table of [topic_prevalence()]. If it has a column of dates, each topic is a panel with a
-#' line and a band for every group. Otherwise each topic is a row with a point and an interval for
+#' Draws the table of [topic_prevalence()]. If it has a column of dates, each topic is a panel with
+#' a line and a band for every group. Otherwise each topic is a row with a point and an interval for
 #' every group.
 #'
 #' A line is interrupted in periods without any post of its group, and a cross marks them: their
-#' prevalence is unknown. In a period with posts of which none shows the topic, the point is open and
-#' the band ends at the upper bound. Without dates, an arrow leads from the upper bound to zero.
+#' prevalence is unknown. In a period with posts of which none shows the topic, the point is open
+#' and the band ends at the upper bound. Without dates, an arrow leads from the upper bound to zero.
 #'
 #' The interval of a group of few authors can be so wide that the shares of all others would be
 #' crowded at zero. If it is more than 2.5 times as high as the highest share, the axis ends before
@@ -15,15 +15,16 @@
 #' @section Sizes:
 #' Two columns of a journal are 7 inches (178 mm) wide, one column is 3.5 inches (89 mm). Panels
 #' need about 1.4 inches of height a row of panels, in one column with `n_columns = 2`; rows of
-#' topics about 0.35 inches a topic. Store a figure with, for instance, `ggplot2::ggsave("topics.pdf",
-#' plot, width = 7, height = 5)`, and with `device = cairo_pdf` if names are not in Latin letters. For
-#' one column add `ggplot2::theme(text = ggplot2::element_text(size = 9))`.
+#' topics about 0.35 inches a topic. Store a figure with, for instance,
+#' `ggplot2::ggsave("topics.pdf", plot, width = 7, height = 5)`, and with `device = cairo_pdf` if
+#' names are not in Latin letters. For one column add
+#' `ggplot2::theme(text = ggplot2::element_text(size = 9))`.
 #'
 #' @param prevalence The result of [topic_prevalence()], or some of its rows. Colour, type of line
 #'   and shape show the first column of its `by` that is not a date; further columns give panels.
 #' @param topics Numbers or names of the topics to draw, in this order; names of the vector, as in
-#'   `c(protesters = 5)`, are shown. By default (`NULL`) the first `n` topics in `order`, without the
-#'   residual (-1).
+#'   `c(protesters = 5)`, are shown. By default (`NULL`) the first `n` topics in `order`, without
+#'   the residual (-1).
 #' @param n Number of topics if `topics` does not name them.
 #' @param order `"size"`: the topic that most posts show first. `"difference"`: the topics in
 #'   which the groups differ most are drawn; those of two groups stand from the largest
@@ -32,8 +33,8 @@
 #'   most typical image of each cluster is drawn (the first of [find_images()] that is PNG or JPEG);
 #'   a table with the columns `cluster` and `path`; or paths with the clusters' numbers as names.
 #'   JPEG files need the package jpeg.
-#' @param colours One colour per group: by name, as in `c(Labour = "red", Conservative = "blue")`, or
-#'   without names in the order of the groups (factor levels, else alphabetical). By default
+#' @param colours One colour per group: by name, as in `c(Labour = "red", Conservative = "blue")`,
+#'   or without names in the order of the groups (factor levels, else alphabetical). By default
 #'   Democrats are blue and Republicans red; other groups get colours that colour-blind readers can
 #'   distinguish.
 #' @param labels Texts for clusters by their numbers, as `c("5" = "protesters")`, or a table with
@@ -49,8 +50,11 @@
 #' @family plots
 #' @export
 #' @examples
-#' prevalence <- topic_prevalence(simulated_posts, by = party)
-#' plot_prevalence(prevalence, n = 8)
+#' posts <- dplyr::filter(simulated_posts, party != "Independent")
+#' plot_prevalence(topic_prevalence(posts, by = party), n = 8, order = "difference")
+#'
+#' months <- topic_prevalence(posts, by = c(party, month))
+#' plot_prevalence(months, topics = c("a wave" = 1, 2, 4, 12))
 plot_prevalence <- function(prevalence,
                             topics = NULL,
                             n = 12,

@@ -6,8 +6,9 @@
 #' @param means The result of [rating_means()], or some of its rows. Colour and shape show the first
 #'   column of its `by`; further columns give panels.
 #' @param colours One colour per group: by name, as in `c(Republican = "red", Democrat = "blue")`,
-#'   or without names in the order of the groups (factor levels, else alphabetical). Colour-blind
-#'   readers can distinguish the default colours, also in greyscale.
+#'   or without names in the order of the groups (factor levels, else alphabetical). By default
+#'   Democrats are blue and Republicans red. Colour-blind readers can distinguish the default
+#'   colours, also in greyscale.
 #' @param labels If `by` names `cluster`: texts for clusters by their numbers, as `c("5" =
 #'   "protesters")`, or a table with the columns `cluster` and `cluster_name`. By default the names
 #'   in the column `cluster_name`. Beside names, clusters without one are called "Cluster 7".
@@ -120,8 +121,10 @@ are_colours <- function(x) {
   vapply(x, \(one) !is.na(one) && !inherits(try(grDevices::col2rgb(one), TRUE), "try-error"), NA)
 }
 
+# factor() of dates would be missing.
 as_groups <- function(x) {
-  if (is.factor(x)) droplevels(x) else factor(x, sort(unique(x)))
+  values <- sort(unique(x))
+  if (is.factor(x)) droplevels(x) else factor(match(x, values), seq_along(values), values)
 }
 
 # ---- Shared by the plots of ratings -------------------------------------------------------

@@ -20,8 +20,8 @@
 #' @family plots
 #' @export
 #' @examples
-#' gaps <- topic_gaps(simulated_posts, by = party)
-#' plot_topic_gaps(gaps, n = 8)
+#' posts <- dplyr::filter(simulated_posts, party != "Independent")
+#' plot_topic_gaps(topic_gaps(posts, by = party), n = 8)
 plot_topic_gaps <- function(gaps,
                             topics = NULL,
                             n = 12,
@@ -102,10 +102,13 @@ difference_title <- function(table) {
 }
 
 open_points <- function(data, alpha) {
-  adjust <- unique(data[["adjust"]])
-  names <- c(holm = "Holm", BH = "Benjamini and Hochberg")
-  how <- if (length(adjust) == 1 && adjust %in% names(names)) paste0(" (", names[[adjust]], ")")
-  paste0("Open points: p is not below ", format(alpha), how)
+  adjust <- c(unique(data[["adjust"]]), if (is.null(data[["p.adjusted"]])) "none")
+  how <- c(
+    holm = " (adjusted by Holm)", BH = " (adjusted by Benjamini and Hochberg)",
+    none = " (not adjusted)"
+  )
+  how <- if (length(adjust) == 1 && adjust %in% names(how)) how[[adjust]]
+  paste0("Open points: p", how, " is not below ", format(alpha))
 }
 
 alt_gaps <- function(table, data, topics, ahead) {

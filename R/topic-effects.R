@@ -208,6 +208,9 @@ default_values <- function(model, x, variable, method, n_points, call) {
 values_as_text <- function(x) {
   if (is.numeric(x) && !is.object(x)) {
     vapply(x, format, "", digits = 15, scientific = FALSE)
+  } else if (is.factor(x) || is.character(x)) {
+    # format() would pad them to equal width.
+    as.character(x)
   } else {
     format(x, trim = TRUE)
   }

@@ -320,7 +320,7 @@ test_that("the tables of the verbs are drawn as they are", {
   expect_setequal(layers_of(plot)$Ribbon$ymax, shown$conf.high)
   size <- sort(tapply(prevalence$n_shown, prevalence$cluster, sum)[as.character(1:5)])
   expect_setequal(unique(plot$data$cluster), as.numeric(names(utils::tail(size, 3))))
-  expect_match(caption_on_one_line(plot), "^Bands: 90% intervals, clustered on authors; unit: posts")
+  expect_match(caption_on_one_line(plot), "^Bands: 90% intervals, clustered on authors;")
   expect_equal(layers_of(plot_prevalence(tidy(prevalence), n = 3)), layers_of(plot))
   values <- plot$scales$get_scales("colour")$palette(2)
   expect_equal(unname(values), unname(party_colours[c("Democrat", "Republican")]))

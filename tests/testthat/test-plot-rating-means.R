@@ -100,3 +100,10 @@ test_that("tidy() gives what can be drawn", {
   gaps <- rating_gaps(simulated_ratings, by = group)
   expect_equal(drawn(plot_rating_gaps(tidy(gaps))), drawn(plot_rating_gaps(gaps)))
 })
+
+test_that("groups may be dates", {
+  dates <- as.Date(c("2018-10-01", "2018-01-01", NA))
+  expect_equal(as_groups(dates), factor(as.character(dates)))
+  expect_equal(as_groups(c(2, 10, 2)), factor(c(2, 10, 2)))
+  expect_equal(as_groups(c("b", "a")), factor(c("b", "a")))
+})

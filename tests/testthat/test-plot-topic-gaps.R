@@ -25,6 +25,8 @@ test_that("topics stand from one side to the other, in the colours of the sides"
   expect_equal(
     plot_topic_gaps(gaps, n = 1)$scales$get_scales("y")$labels, "protest"
   )
+  holm <- plot_topic_gaps(dplyr::mutate(gaps, adjust = "holm"))
+  expect_match(caption_on_one_line(holm), "Open points: p .adjusted by Holm. is not below 0.05")
   all <- plot_topic_gaps(gaps, topics = c(2, 3))
   expect_no_match(caption_on_one_line(all), "Open")
 })
