@@ -33,12 +33,14 @@ from imagestrata import (
     export_test,
     extract_frames,
     image_gallery,
+    link_posts,
     read_pairs,
     read_ratings,
     sample_images,
     sample_pairs,
 )
 from imagestrata.annotation.key import read_key
+from imagestrata.cli.posts import write_linked
 from imagestrata.encoders.weights import read_weights
 from imagestrata.files import unguarded, write_table
 from imagestrata.sampling.assign import read_packets
@@ -150,6 +152,8 @@ def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     export_test(clustering, out / "intruders.html", kind="intruders", progress=False)
     coding_sheet(clustering, out / "coding.html", ["=code", "@people"], progress=False)
     export_packets(packets, out / "rate", progress=False)
+    posts = drawn[["image_id"]].assign(post_id="-1", text=HOSTILE[0], media=[HOSTILE] * len(drawn))
+    write_linked(out, link_posts(clustering, posts, by="image_id"))
     film = write_seconds(out.with_name("film.avi"), ["red"])
     posts = pd.DataFrame({"path": [str(film)], "=caption": [HOSTILE[0]]})
     extract_frames(posts, out / "frames", progress=False)
@@ -285,7 +289,11 @@ def every_page(clustering: Clustering, text: str, out: Path) -> dict[str, Path]:
     packets = assign_annotators(drawn, [f"a{text}", f"b{text}"], 2)
     words = pd.DataFrame({"cluster": [1, 2], "term": text, "score": 1.0, "rank": 1})
     asked = {"question": text or "?", "warning": text or "!"}
-    image_gallery(given, out, sample=drawn, keywords=words, progress=False)
+    columns = {"by": f"{text}?", "author": f"{text}@"}
+    posts = images[["image_id"]].assign(post_id="p", **dict.fromkeys(columns.values(), text or "x"))
+    image_gallery(
+        given, out, sample=drawn, keywords=words, posts=posts, time=None, **columns, progress=False
+    )
     pairs = sample_pairs(embeddings, 8, 4)
     export_pairs(pairs, out / "pairs.html", **asked, progress=False)
     told = [f"{text}{i}" for i in "abcd"]
