@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ from ..wording import arg, quote, verb
 MOST_GROUPS = 50
 
 _NO_GROUP = "(none)"
-_EPOCH = date(1970, 1, 1).toordinal()
+#: The day of an unknown time.
+_UNKNOWN = np.iinfo(np.int64).min
 
 
 def posts_content(
@@ -67,53 +67,69 @@ def posts_content(
                 + (f", or use {arg('time', None)}." if name == "time" else "."),
             )
     shown = known_rows(linked, images["image_id"], "posts").drop_duplicates(["post_id", "image_id"])
-    whole = shown.drop_duplicates("post_id").reset_index(drop=True)
+    post, ids = pd.factorize(shown["post_id"])
+    firsts = np.unique(post, return_index=True)[1]
     for name, column in (("time", time), ("by", by), ("author", author)):
-        several = 0
-        if column not in (None, "post_id"):
-            pairs = shown[["post_id", column]].drop_duplicates()
-            several = int((pairs.groupby("post_id").size() > 1).sum())
-        if several:
-            raise ImagestrataError(
-                f"{plural(several, 'post has', 'posts have')} several values in the column "
-                f"{quote(column)}, which must be one of posts.",
-                f"Name another column in {arg(name)}.",
-            )
-    days = _days(whole[time], time) if time is not None else pd.Series(0, whole.index)
-    first = int(days[days > 0].min()) if (days > 0).any() else 0
-    days = days.where(days == 0, days - first + 1)
-    order = days.argsort(kind="stable")
-    whole, days = whole.iloc[order].reset_index(drop=True), days.iloc[order]
+        if column is not None:
+            _check_one_value(shown[column], post, firsts, name, column)
+    whole = shown.iloc[firsts]
+    days = _days(whole[time], time) if time is not None else np.zeros(len(ids), dtype=np.int64)
+    known = days > _UNKNOWN
+    first = int(days[known].min()) if time is not None and known.any() else 0
+    days = np.where(known, days - first + 1, 0) if time is not None else days
+    order = np.argsort(days, kind="stable")
+    whole = whole.iloc[order]
 
     place = np.full(len(images), -1)
     place[rows] = np.arange(len(rows))
     cluster = pd.Index(numbers).get_indexer(pd.Index(images["cluster"]))
     place = np.where(place < 0, len(rows) + cluster, place)
     row = pd.Index(images["image_id"]).get_indexer(pd.Index(shown["image_id"]))
-    post = pd.Index(whole["post_id"]).get_indexer(pd.Index(shown["post_id"]))
+    post = np.argsort(order)[post]
     by_post = np.argsort(post, kind="stable")
-    content = {
-        "n": len(whole),
-        "unlinked": linked["post_id"].nunique() - len(whole),
-        "first": first - _EPOCH,
-        "days": _packed(days),
-        "counts": _packed(np.bincount(post, minlength=len(whole))),
+    content: dict[str, Any] = {
+        "n": len(ids),
+        "unlinked": linked["post_id"].nunique() - len(ids),
+        "first": first,
+        "days": _packed(days[order]),
+        "counts": _packed(np.bincount(post, minlength=len(ids))),
         "images": _packed(place[row[by_post]]),
         "timed": time is not None,
     }
     if by is not None:
-        content["groups"] = {"name": by} | _coded(_group_texts(whole[by], by))
+        content["groups"] = {"name": by} | _coded(whole[by], _NO_GROUP)
+        n = len(content["groups"]["values"])
+        if n > MOST_GROUPS:
+            raise ImagestrataError(
+                f"The column {quote(by)} of {arg('posts')} has {n:,} values; the page has at most "
+                f"{MOST_GROUPS} groups.",
+                f"Name a column with fewer values in {arg('by')}.",
+            )
     if author is not None:
-        content["authors"] = _coded(whole[author].astype("object").map(str, na_action="ignore"))
+        content["authors"] = _coded(whole[author])
     return content
 
 
-def _days(times: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """Days since 1 January of the year 1 in UTC, from 1; 0 if the time is unknown."""
+def _check_one_value(
+    values: pd.Series[Any], post: Any, firsts: Any, name: str, column: str
+) -> None:
+    """Raise an error unless each post has one value."""
+    codes = pd.factorize(values)[0]
+    several = len(np.unique(post[codes != codes[firsts][post]]))
+    if several:
+        raise ImagestrataError(
+            f"{plural(several, 'post has', 'posts have')} several values in the column "
+            f"{quote(column)}, which must be one of posts.",
+            f"Name another column in {arg(name)}.",
+        )
+
+
+def _days(times: pd.Series[Any], name: str) -> NDArray[np.int64]:
+    """Days since 1970 in UTC; the smallest number if the time is unknown."""
     if isinstance(times.dtype, pd.DatetimeTZDtype):
-        found = times.dt.tz_convert("UTC")
-    elif pd.api.types.is_datetime64_dtype(times):
         found = times
+    elif pd.api.types.is_datetime64_dtype(times):
+        found = times.dt.tz_localize("UTC")
     else:
         found = read_times(times, "UTC")
     if times.notna().any() and not found.notna().any():
@@ -123,26 +139,25 @@ def _days(times: pd.Series[Any], name: str) -> pd.Series[Any]:
             f"Give times, such as {verb('read_posts')} reads, or name another column in "
             f"{arg('time')}.",
         )
-    days = pd.Series([0 if pd.isna(one) else one.toordinal() for one in found.dt.date.unique()])
-    codes = pd.factorize(found.dt.date, use_na_sentinel=False)[0]
-    return pd.Series(days.to_numpy()[codes], dtype="int64")
+    utc = found.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    days: NDArray[np.int64] = utc.astype("datetime64[D]").astype(np.int64)
+    return days
 
 
-def _group_texts(groups: pd.Series[Any], name: str) -> pd.Series[Any]:
-    texts = groups.astype("object").map(str, na_action="ignore").fillna(_NO_GROUP)
-    if texts.nunique() > MOST_GROUPS:
-        raise ImagestrataError(
-            f"The column {quote(name)} of {arg('posts')} has {texts.nunique():,} values; the page "
-            f"has at most {MOST_GROUPS} groups.",
-            f"Name a column with fewer values in {arg('by')}.",
-        )
-    return texts
+def _coded(values: pd.Series[Any], missing: str | None = None) -> dict[str, Any]:
+    """Distinct values as texts, the most frequent first, and the place (from 1) of each.
 
-
-def _coded(texts: pd.Series[Any]) -> dict[str, Any]:
-    """Distinct texts, the most frequent first, and the place (from 1) of each; 0 is missing."""
-    values = texts.value_counts().sort_index().sort_values(ascending=False, kind="stable").index
-    return {"values": [*values], "of": _packed(values.get_indexer(pd.Index(texts)) + 1)}
+    Missing values have the place 0, or are called ``missing``.
+    """
+    codes, distinct = pd.factorize(values)
+    texts = [str(value) for value in distinct]
+    if missing is not None and (codes < 0).any():
+        codes, texts = np.where(codes < 0, len(texts), codes), [*texts, missing]
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    order = sorted(range(len(texts)), key=lambda at: (-counts[at], texts[at]))
+    places = np.empty(len(texts) + 1, dtype=np.int64)
+    places[order], places[-1] = np.arange(1, len(texts) + 1), 0
+    return {"values": [texts[at] for at in order], "of": _packed(places[codes])}
 
 
 def _packed(numbers: Any) -> str:
