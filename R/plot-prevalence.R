@@ -113,10 +113,11 @@ plot_periods <- function(table, topics, scales, n_columns) {
   data$panel <- panels_of_topics(data, topics, table$by[-1])
   zero <- data[data$estimate %in% 0, ]
   none <- data[is.na(data$estimate), ]
+  many <- length(unique(data$x)) > 60
   room <- if (scales == "fixed") room_for_shares(data)
   draw_lines(data, topics, scales, n_columns) +
-    draw_marks_of_periods(zero, shape = 21, fill = "white", size = 1.1) +
-    draw_marks_of_periods(none, ggplot2::aes(y = 0), shape = 4, size = 0.9) +
+    draw_marks_of_periods(zero, shape = 21, fill = "white", size = if (many) 0.5 else 1.1) +
+    draw_marks_of_periods(none, ggplot2::aes(y = 0), shape = 4, size = if (many) 0.5 else 0.9) +
     ggplot2::scale_y_continuous(
       labels = percents, n.breaks = 4, limits = c(0, NA),
       expand = ggplot2::expansion(mult = c(0.03, 0.05))

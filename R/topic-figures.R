@@ -25,10 +25,11 @@ topic_table <- function(x, name, made_by, needs = NULL, call = rlang::caller_env
       "{.arg {name}} has more than one column of dates: {.field {time}}.", call = call
     )
   }
-  twice <- anyDuplicated(data[c("cluster", intersect("contrast", names(data)), by)])
-  if (twice > 0) {
+  key <- data[c("cluster", intersect("contrast", names(data)), by)]
+  twice <- which(vctrs::vec_duplicate_detect(key))
+  if (length(twice) > 0) {
     abort_imagestrata(
-      "{.arg {name}} has several rows for topic {.val {data$cluster[twice]}} with equal values of
+      "{.arg {name}} has several rows for topic {.val {data$cluster[twice[1]]}} with equal values of
        its other columns.",
       hint = "Filter it to one row for each.",
       call = call
@@ -250,9 +251,10 @@ wrap_titles <- function(texts, width, most) {
 scale_of_dates <- function(x) {
   expand <- ggplot2::expansion(mult = 0.03)
   # A label at the end of a panel would meet that at the beginning of the next one.
-  breaks <- function(limits) {
-    breaks <- pretty(limits, 3)
-    breaks[breaks <= limits[1] + 0.95 * (limits[2] - limits[1])]
+  breaks <- function(limits, n = 3) {
+    breaks <- pretty(limits, n)
+    inside <- breaks >= limits[1] & breaks <= limits[1] + 0.95 * (limits[2] - limits[1])
+    if (sum(inside) < 2 && n < 12) Recall(limits, 2 * n) else breaks[inside]
   }
   if (inherits(x, "Date")) {
     ggplot2::scale_x_date(breaks = breaks, labels = short_dates, expand = expand)

@@ -89,6 +89,16 @@ test_that("dates are in English, with the year where it begins", {
   expect_equal(short_dates(as.Date(c("2020-02-03", "2020-02-10"))), c("3 Feb\n2020", "10 Feb"))
 })
 
+test_that("the last label of a panel has room, and there are two at least", {
+  breaks <- scale_of_dates(as.Date("2018-01-01"))$breaks
+  year <- as.numeric(as.Date(c("2018-01-01", "2018-12-31")))
+  for (limits in list(year, year + c(0, 300), c(year[1], year[1] + 9), c(17000, 19500))) {
+    found <- breaks(as.Date(limits, "1970-01-01"))
+    expect_gte(length(found), 2)
+    expect_true(all(found >= limits[1] & found <= limits[1] + 0.95 * diff(limits)))
+  }
+})
+
 test_that("only regular periods are filled", {
   as_days <- \(...) as.Date(c(...))
   filled <- \(...) all_periods(as_days(...))
