@@ -69,7 +69,8 @@ def values_of(expression: str, data: pd.DataFrame) -> Any:
         return data[expression]
     try:
         names = {str(name): data[name] for name in data}
-        return eval(expression, {**FUNCTIONS, "I": lambda x: x}, names)
+        known = {**FUNCTIONS, "I": lambda x: x}
+        return patsy.EvalEnvironment([names, known]).eval(expression)
     except Exception as error:
         raise ImagestrataError(
             f"The outcome {quote(expression)} cannot be computed: {error}."
