@@ -30,7 +30,8 @@
 #'   `estimate`, `std.error`, `df`, `conf.low`, `conf.high` and `reason`, why a value is missing.
 #'   Intervals of prevalences are on the logit scale. Differences also have `statistic` and
 #'   `p.value`. If no post with a value shows the topic, its estimate is 0 without an interval:
-#'   `topic_prevalence()` has an upper bound.
+#'   [topic_prevalence()] has an upper bound. An average in which more than 5% of the posts have a
+#'   probability of 0 or 1 for such reasons has no interval either.
 #' @family posts
 #' @export
 #' @examples
@@ -206,7 +207,9 @@ default_values <- function(model, x, variable, method, n_points, call) {
 }
 
 values_as_text <- function(x) {
-  if (is.numeric(x) && !is.object(x)) {
+  if (is.factor(x)) {
+    as.character(x)
+  } else if (is.numeric(x) && !is.object(x)) {
     vapply(x, format, "", digits = 15, scientific = FALSE)
   } else if (is.factor(x) || is.character(x)) {
     # format() would pad them to equal width.
@@ -218,8 +221,13 @@ values_as_text <- function(x) {
 
 # ---- Averages over posts -----------------------------------------------------------------------
 
+# An average has no standard error if a larger share of its posts has infinite linear predictors,
+# whose probabilities of 0 or 1 have no errors.
+most_infinite <- 0.05
+
 # For each topic and scenario (values of some covariates) the mean probability of all posts, with
-# their other covariates as they are; and its derivative by the coefficients.
+# their other covariates as they are; its derivative by the coefficients; and the share of posts with
+# infinite linear predictors.
 average_scenarios <- function(model, scenarios, which) {
   posts <- list()
   fill_averages(model, which, length(scenarios), function(i) {
@@ -234,7 +242,7 @@ average_scenarios <- function(model, scenarios, which) {
       list(
         estimate = sum(weight * at$p),
         gradient = crossprod(z, weight * at$p * (1 - at$p)),
-        infinite = any(at$infinite)
+        infinite = sum(weight[at$infinite])
       )
     }
   })
@@ -255,7 +263,7 @@ average_slopes <- function(model, variables, which) {
         estimate = sum(weight * spread * eta),
         gradient = crossprod(slope, weight * spread) +
           crossprod(z, weight * spread * (1 - 2 * at$p) * eta),
-        infinite = any(at$infinite)
+        infinite = sum(weight[at$infinite])
       )
     }
   })
@@ -343,7 +351,7 @@ finish_averages <- function(model, averages, which, labels, conf_level, scale) {
     }
     gradient <- matrix(averages$gradient[t, , ], n)
     found <- estimate_contrasts(model, fit, sandwich_of(model, fit, i), gradient)
-    infinite <- averages$infinite[t, ] == 1
+    infinite <- averages$infinite[t, ] > most_infinite
     fine <- !infinite & is.na(found$alone)
     table$std.error[fine] <- found$std.error[fine]
     table$df[fine] <- found$df[fine]

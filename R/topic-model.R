@@ -38,7 +38,7 @@
 #' infinite. They are missing; the others are estimated without the posts of that party, which is
 #' the limit of the likelihood. `reason` says so for each coefficient, `tidy(x, "topics")` for each
 #' topic, and a warning counts them. Put small groups together, or report
-#' `topic_prevalence(by = party)`, whose intervals have an upper bound for groups without any post
+#' [topic_prevalence()], whose intervals have an upper bound for groups without any post
 #' of the topic.
 #'
 #' @param linked The result of [link_posts()], or a data frame with its columns. A post shows a
@@ -599,7 +599,11 @@ reason_of <- function(model, fit, i, table) {
     return(if (length(rests) > 0) paste("an estimate", rests[1]) else NA_character_)
   }
   found <- lapply(names(model$data), level_apart, model, shown_in_cells(model, i))
-  found <- unlist(found)[1] %||% "combinations of covariates separate the posts that show it"
+  terms <- table$term[table$reason %in% "infinite"]
+  more <- if (length(terms) > 1) paste(" and", count_of(length(terms) - 1, "more coefficient"))
+  found <- unlist(found)[1] %||% paste0(
+    terms[1], more, ", since combinations of covariates separate the posts that show it"
+  )
   paste0("infinite: ", found)
 }
 

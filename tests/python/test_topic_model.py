@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from scipy.optimize import linprog
 from scipy.special import expit, logit
 
 from imagestrata import ImagestrataError, topic_effects, topic_model
 from imagestrata.posts.formula import FUNCTIONS, natural_spline
+from imagestrata.posts.logit import fit_logit
+from imagestrata.posts.regression import _turn
 from imagestrata.posts.sandwich import Sandwich
 from test_golden import golden
 
@@ -246,3 +249,27 @@ def test_bad_requests_of_effects(linked):
             topic_effects(model, **arguments)
     with pytest.raises(ImagestrataError, match="must be the result of"):
         topic_effects(linked, "party")
+
+
+def test_infinite_estimates_are_those_that_linear_programming_finds():
+    """Separation has a certificate: a direction that lowers no post with the topic."""
+    rng = np.random.default_rng(1)
+    counts = {True: 0, False: 0}
+    for _ in range(150):
+        n = int(rng.integers(15, 120))
+        group, number = rng.integers(0, 3, n), rng.normal(size=n)
+        x = np.column_stack([np.ones(n), group == 1, group == 2, number, (group == 1) * number])
+        y = (rng.random(n) < rng.choice([0.06, 0.3])).astype(float)
+        z = x @ _turn(x) * np.sqrt(n)
+        if min(y.sum(), n - y.sum()) < z.shape[1]:
+            continue
+        signed = x * (2 * y - 1)[:, None]
+        found = linprog(
+            -signed.sum(axis=0), np.vstack([-signed, signed]), np.repeat([0, 1], n),
+            bounds=[(None, None)] * 5,
+        )  # fmt: skip
+        fit = fit_logit(z, np.ones(n), y)
+        assert fit is not None
+        assert bool(fit.directions) == (found.fun < -1e-6)
+        counts[bool(fit.directions)] += 1
+    assert min(counts.values()) > 10

@@ -333,3 +333,29 @@ test_that("summary() prints a table for each topic", {
     summary(topic_model(linked, c(1, -1) ~ party + followers))
   })
 })
+
+test_that("the tables that both languages test are what R computes", {
+  read <- function(name) {
+    path <- testthat::test_path("..", "fixtures", paste0("golden-", name, ".csv"))
+    tibble::as_tibble(utils::read.csv(path, na.strings = ""))
+  }
+  posts <- golden_linked()
+  posts$time <- as.character(posts$time)
+  expect_equal(read("posts"), posts, ignore_attr = TRUE)
+  model <- suppressWarnings(golden_model(read("posts")))
+  for (table in c("coefficients", "effects", "predictions")) {
+    expect_equal(read(paste0("topic-", table)), tidy(model, table), ignore_attr = TRUE)
+  }
+})
+
+test_that("effects over all posts stay if few of them are infinite", {
+  linked <- toy_linked(1000, 60)
+  linked$party[linked$author %in% c("a7", "a8")] <- "D"
+  small <- linked$party == "D"
+  linked <- rbind(linked[!small, ], linked[small, ][1:20, ])
+  linked$cluster[linked$party == "D" & linked$cluster == 3] <- 2L
+  model <- suppressWarnings(topic_model(linked, 3 ~ party + followers))
+  effects <- tidy(model, "effects")
+  expect_equal(is.na(effects$std.error), effects$contrast == "D - A")
+  expect_equal(effects$contrast[1:2], c("B - A", "C - A"))
+})

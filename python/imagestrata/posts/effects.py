@@ -29,7 +29,7 @@ class Averages(NamedTuple):
     """Averages of all posts, by topic and scenario, and their derivatives by the coefficients.
 
     ``estimate`` and ``infinite`` have the shape (topics, scenarios), ``gradient`` (topics,
-    scenarios, rank). Where ``infinite`` is not 0, the linear predictor of some posts is infinite.
+    scenarios, rank); ``infinite`` is the share of posts whose linear predictor is infinite.
     """
 
     estimate: Floats
@@ -64,7 +64,7 @@ def scenario_averages(
             p, infinite = fit.at(z)
             result.estimate[t, i] = weight @ p
             result.gradient[t, i] = z.T @ (weight * p * (1 - p))
-            result.infinite[t, i] = infinite.any()
+            result.infinite[t, i] = weight[infinite].sum()
     return result
 
 
@@ -83,7 +83,7 @@ def slope_averages(design: Regressions, fits: Fits, variable: str) -> Averages:
         result.gradient[t, 0] = slope.T @ (weight * spread) + z.T @ (
             weight * spread * (1 - 2 * p) * eta
         )
-        result.infinite[t, 0] = infinite.any()
+        result.infinite[t, 0] = weight[infinite].sum()
     return result
 
 

@@ -380,7 +380,9 @@ def topic_effects(
         the values in a column with the name of ``variable``, or ``contrast`` ("B - A" is the
         prevalence at B minus that at A); the column of ``by``; ``estimate``, ``std_error``, ``df``,
         ``conf_low``, ``conf_high`` (of prevalences on the logit scale) and ``reason``. Differences
-        also have ``statistic`` and ``p_value``.
+        also have ``statistic`` and ``p_value``. If no post with a value shows the topic, its
+        estimate is 0 without an interval; neither has an average in which more than 5% of the posts
+        have a probability of 0 or 1 for such reasons.
 
     Raises
     ------

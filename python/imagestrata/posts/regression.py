@@ -21,6 +21,10 @@ from .sandwich import Sandwich
 
 Floats = NDArray[np.float64]
 
+#: An average has no standard error if a larger share of its posts has infinite linear predictors,
+#: whose probabilities of 0 or 1 have no errors.
+MOST_INFINITE = 0.05
+
 
 class Regressions:
     """The model matrix. A cell is the posts of an author that have the same covariates.
@@ -172,14 +176,14 @@ class Regressions:
         estimate[lost], error[lost], df[lost] = np.nan, np.nan, np.nan
         reason[~collinear] = why_missing[~collinear]
         table = about.assign(estimate=estimate, std_error=error, df=df, reason=reason)
-        return fit, table, self._reason(fit, place, reason)
+        return fit, table, self._reason(fit, place, reason, lost & ~collinear)
 
     def contrast_errors(
         self, fit: Logit, place: int, contrasts: Floats, infinite: Any
     ) -> tuple[Floats, Floats, NDArray[np.object_]]:
         """Standard errors, degrees of freedom and reasons why they are missing."""
         n, kept = len(contrasts), fit.kept
-        infinite = np.asarray(infinite, dtype=bool)
+        infinite = np.asarray(infinite, dtype=float) > MOST_INFINITE
         error, df = np.full(n, np.nan), np.full(n, np.nan)
         alone = np.full(n, self.author[kept[0]] if len(kept) else 0)
         if fit.basis.shape[1] and len(np.unique(self.author[kept])) > 1:
@@ -197,7 +201,9 @@ class Regressions:
         reason[infinite] = "infinite"
         return error, df, reason
 
-    def _reason(self, fit: Logit, place: int, reasons: NDArray[np.object_]) -> str | None:
+    def _reason(
+        self, fit: Logit, place: int, reasons: NDArray[np.object_], infinite: NDArray[np.bool_]
+    ) -> str | None:
         """Why estimates of a topic are missing; None if none is."""
         if not fit.directions:
             rests = [one for one in reasons if one is not None and one.startswith("rests")]
@@ -216,7 +222,12 @@ class Regressions:
                 return f"infinite: no post with {name} {', '.join(none)} shows it"
             if len(every):
                 return f"infinite: all posts with {name} {', '.join(every)} show it"
-        return "infinite: combinations of covariates separate the posts that show it"
+        terms = [self.names[i] for i in np.flatnonzero(infinite)]
+        more = f" and {plural(len(terms) - 1, 'more coefficient')}" if len(terms) > 1 else ""
+        return (
+            f"infinite: {terms[0]}{more}, since combinations of covariates separate the posts that "
+            "show it"
+        )
 
 
 def _turn(x: Floats) -> Floats:
@@ -224,7 +235,7 @@ def _turn(x: Floats) -> Floats:
     kept = np.arange(x.shape[1])
     while True:
         root = np.linalg.qr(x[:, kept], mode="r")
-        lost = np.abs(np.diag(root)) < 1e-7 * np.linalg.norm(x[:, kept], axis=0)
+        lost = np.abs(np.diag(root)) <= 1e-7 * np.linalg.norm(x[:, kept], axis=0)
         if not lost.any():
             break
         kept = np.delete(kept, int(lost.argmax()))
