@@ -354,13 +354,13 @@ tell_unmatched <- function(rows, denominator) {
   all <- length(unique(rows$post))
   lines <- c(
     "!" = if (counts$n_unknown > 0) {
-      text <- "{big(counts$n_unknown)} of {count_of(all, 'post')} show no known image, and "
-      paste0(text, if (denominator == "known") {
-        "are not counted: shares are those of the other posts. {.code denominator = \"all\"} counts
-         them."
+      text <- "{big(counts$n_unknown)} of {count_of(all, 'post')}"
+      if (denominator == "known") {
+        paste0("Posts that show no known image do not count: ", text, ". Shares are those of the
+               others; {.code denominator = \"all\"} counts them.")
       } else {
-        "are counted as showing no topic."
-      })
+        paste0("Posts that show no known image count as showing no topic: ", text, ".")
+      }
     },
     "!" = if (counts$n_partly > 0) {
       "{big(counts$n_partly)} {cli::qty(counts$n_partly)}post{?s} show{?s/} known images and images

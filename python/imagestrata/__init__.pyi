@@ -51,10 +51,12 @@ from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
 from .posts.engagement import ShareModel as ShareModel
 from .posts.engagement import share_model as share_model
+from .posts.gaps import topic_gaps as topic_gaps
 from .posts.link import link_posts as link_posts
 from .posts.model import TopicModel as TopicModel
 from .posts.model import topic_effects as topic_effects
 from .posts.model import topic_model as topic_model
+from .posts.prevalence import topic_prevalence as topic_prevalence
 from .posts.read import read_posts as read_posts
 from .ratings.estimates import rating_gaps as rating_gaps
 from .ratings.estimates import rating_means as rating_means
@@ -174,7 +176,9 @@ __all__ = [
     "tag_frequencies",
     "tag_images",
     "topic_effects",
+    "topic_gaps",
     "topic_model",
+    "topic_prevalence",
     "tune_clusters",
     "tune_model",
 ]

@@ -38,3 +38,31 @@ tiny_posts <- function() {
     "5", "y", 2, "cem", "R"
   )
 }
+
+# What both languages compute from the golden posts.
+golden_linked <- function() {
+  linked <- made_posts(400, 14)
+  # Nobody posts in March.
+  linked <- linked[format(linked$time, "%m") != "03", ]
+  linked$time <- format(linked$time, "%Y-%m-%dT%H:%M:%SZ")
+  linked
+}
+
+golden_prevalence <- function(linked) {
+  linked$time <- as.POSIXct(linked$time, "UTC", format = "%Y-%m-%dT%H:%M:%SZ")
+  units <- c("post", "image", "author")
+  quietly(dplyr::bind_rows(lapply(units, \(unit) {
+    plain_tibble(topic_prevalence(
+      linked, c(party, month), unit = unit, time_zone = "America/New_York",
+      denominator = if (unit == "image") "all" else "known"
+    ))
+  })))
+}
+
+golden_topic_gaps <- function(linked) {
+  linked$time <- as.POSIXct(linked$time, "UTC", format = "%Y-%m-%dT%H:%M:%SZ")
+  quietly(dplyr::bind_rows(
+    plain_tibble(topic_gaps(linked, c(party, month), adjust = "BH")),
+    plain_tibble(topic_gaps(linked, c(month, party), unit = "author"))
+  ))
+}

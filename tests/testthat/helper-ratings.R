@@ -93,6 +93,12 @@ golden_options <- function() {
   )
 }
 
+# A table that the tests of both languages read.
+read_golden <- function(name) {
+  path <- testthat::test_path("..", "fixtures", paste0("golden-", name, ".csv"))
+  tibble::as_tibble(utils::read.csv(path, na.strings = ""))
+}
+
 golden_means <- function(ratings) {
   options <- golden_options()
   quietly(dplyr::bind_rows(Map(

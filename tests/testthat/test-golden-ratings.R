@@ -1,8 +1,3 @@
-read_golden <- function(name) {
-  path <- testthat::test_path("..", "fixtures", paste0("golden-", name, ".csv"))
-  tibble::as_tibble(utils::read.csv(path, na.strings = ""))
-}
-
 test_that("the tables that both languages test are what R computes", {
   ratings <- read_golden("ratings")
   expect_equal(read_golden("means"), golden_means(ratings), ignore_attr = TRUE)

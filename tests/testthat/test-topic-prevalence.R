@@ -136,8 +136,8 @@ test_that("periods are made from times, and those without posts are told from sh
 test_that("what is not counted is said", {
   linked <- made_posts()
   said <- capture_messages(topic_prevalence(linked))
-  expect_match(paste(said, collapse = ""), "of 600 posts show no known image")
-  expect_match(paste(said, collapse = ""), "images\\s+that are not in the clustering")
+  expect_match(paste(said, collapse = ""), "no known image do not\\s+count: 21 of 600 posts")
+  expect_match(paste(said, collapse = ""), "images\\s+that\\s+are\\s+not\\s+in\\s+the\\s+clustering")
   linked$author[linked$post_id %in% c("p0001", "p0002")] <- NA
   linked$party[linked$post_id == "p0003"] <- NA
   expect_warning(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..clustering.clustering import Clustering, check_clustering
 from ..clustering.copies import all_files, scan_of
 from ..clustering.linked import is_linked
-from ..clustering.named import with_names
+from ..clustering.named import NAMES, with_names
 from ..clustering.themes import COLUMNS as THEMES
 from ..errors import ImagestrataError, plural, warn
 from ..tables import id_texts, keep_given, with_text_ids
@@ -85,7 +85,8 @@ def link_posts(
         - then the columns of ``posts``; the one named in ``by`` has one name per row.
 
         No post is left out. ``attrs["unmatched"]`` has one entry per reason: ``reason``, ``n``
-        (rows), ``n_posts``, ``examples``.
+        (rows), ``n_posts``, ``examples``. ``attrs["topics"]`` has the topics of the clustering
+        with their ``n_rows`` here.
 
     Raises
     ------
@@ -153,8 +154,21 @@ def link_posts(
     ours = found.drop(columns=["row", "name"])
     given = keep_given(given, [*ours], verb("link_posts"))
     linked = pd.concat([ours, given], axis=1)
-    linked.attrs = {"unmatched": unmatched_of(found).to_dict("records")}
+    linked.attrs = {
+        "unmatched": unmatched_of(found).to_dict("records"),
+        "topics": _seen(topics, linked).to_dict("records"),
+    }
     return linked
+
+
+def _seen(topics: Clustering, linked: pd.DataFrame) -> pd.DataFrame:
+    """The topics of the clustering with their ``n_rows``: some may be in no post."""
+    clusters = topics.clusters
+    columns = [name for name in ("cluster", *NAMES) if name in clusters]
+    n_rows = linked["cluster"].value_counts()
+    return clusters[columns].assign(
+        n_rows=clusters["cluster"].map(n_rows).fillna(0).astype("int64")
+    )
 
 
 def linked_rows(

@@ -224,7 +224,7 @@ def rating_gaps(
     _warn_no_spread(table)
     table["statistic"] = table["estimate"] / table["std_error"].where(table["std_error"] > 0)
     table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
-    table["p_adjusted"] = table.groupby("level")["p_value"].transform(_adjusted, adjust)
+    table["p_adjusted"] = table.groupby("level")["p_value"].transform(adjusted, adjust)
     counts = table[["n_ratings", "n_respondents"]]
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
@@ -570,16 +570,17 @@ def _with_interval(
     return table
 
 
-def _adjusted(p_values: pd.Series[float], adjust: str) -> pd.Series[float]:
+def adjusted(p_values: pd.Series[float], adjust: str) -> pd.Series[float]:
+    """P values of one family, adjusted; missing ones are no part of it."""
     from statsmodels.stats.multitest import multipletests
 
     method = ADJUSTMENTS[adjust]
     known = p_values.notna()
     if method is None or not known.any():
         return p_values
-    adjusted = p_values.copy()
-    adjusted[known] = multipletests(p_values[known], method=method)[1]
-    return adjusted
+    found = p_values.copy()
+    found[known] = multipletests(p_values[known], method=method)[1]
+    return found
 
 
 def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
