@@ -110,7 +110,7 @@ topics_of <- function(linked, topic, level) {
   list(topic = table$topic, table = rlang::set_names(table, c(level, name)))
 }
 
-# ---- Columns of `by` ------------------------------------------------------------------------------
+# ---- Columns of `by` ----------------------------------------------------------------------
 
 # The first day of the period of a day; weeks begin on Monday.
 periods <- list(
@@ -233,7 +233,8 @@ complete_rows <- function(linked, columns, author, post, call) {
   }
   warn_imagestrata(
     paste0(
-      "{big(n_out)} of {count_of(n_posts, 'post')} {cli::qty(n_out)}{?is/are} left out: ", parts, "."
+      "{big(n_out)} of {count_of(n_posts, 'post')} {cli::qty(n_out)}{?is/are} left out: ", parts,
+      "."
     ),
     "To keep them, give them a value, such as {.val unknown}."
   )
@@ -303,7 +304,7 @@ cells_of <- function(table, steps, n_topics, call) {
   list(id = vctrs::vec_match(table, cells), table = cells)
 }
 
-# ---- Counts ---------------------------------------------------------------------------------------
+# ---- Counts -------------------------------------------------------------------------------
 
 # A unit counts once, whatever its number of rows; it shows a topic if one of its rows does.
 count_units <- function(rows, unit, denominator, n_cells) {

@@ -1,11 +1,11 @@
 # Shares and their variances.
 #
-# The share of a cell is sum(y) / sum(n) over its authors. Its linearised scores are u = (y - share *
-# n) / sum(n), and survey's svydesign(ids = ~author) has the variance A / (A - 1) * sum(u^2), with the
-# authors A of all cells. If few authors have many posts, this is too small. The jackknife, which
-# leaves out one author at a time, has the scores u / (1 - w), with the author's share w of the
-# units. Authors who do not show a topic have u = -share * n / sum(n), so their sum needs no row
-# for each of them.
+# The share of a cell is sum(y) / sum(n) over its authors. Its linearised scores are
+# u = (y - share * n) / sum(n), and survey's svydesign(ids = ~author) has the variance
+# A / (A - 1) * sum(u^2), with the authors A of all cells. If few authors have many posts, this is
+# too small. The jackknife, which leaves out one author at a time, has the scores u / (1 - w), with
+# the author's share w of the units. Authors who do not show a topic have u = -share * n / sum(n),
+# so that their sum needs no row for each of them.
 
 # A table with a row per topic and cell (topics vary fastest).
 estimate_shares <- function(design) {
@@ -58,8 +58,8 @@ weigh_places <- function(design) {
 # The number of authors with equal contributions that would be as uneven (Kish).
 effective <- function(sum, squares) ifelse(sum > 0, sum^2 / squares, NA)
 
-# The limits of shares for a quantile `t` of the t distribution: logit intervals; for a share of 0 or
-# 1 a bound by the exact binomial interval of as many posts as there are effective authors.
+# The limits of shares for a quantile `t` of the t distribution: logit intervals; for a share of 0
+# or 1 a bound by the exact binomial interval of as many posts as there are effective authors.
 limits_of <- function(shares, t, df = shares$df) {
   p <- shares$estimate
   none <- p %in% 0

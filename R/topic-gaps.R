@@ -231,9 +231,8 @@ covariances <- function(design, shares, pairs) {
     }, cell, here)
     n <- lapply(here, \(x) places$n[x])
     units <- prod(vapply(cell, \(x) sum(places$n[places_in[[x]]]), 0))
-    both <- match(
-      (rows[[1]]$at - 1) * n_topics + rows[[1]]$topic, (rows[[2]]$at - 1) * n_topics + rows[[2]]$topic
-    )
+    keys <- lapply(rows, \(rows) (rows$at - 1) * n_topics + rows$topic)
+    both <- match(keys[[1]], keys[[2]])
     covariance <- function(factor) {
       weight <- factor[here[[1]]] * factor[here[[2]]]
       total <- function(rows, x) sum_by(weight[rows$at] * rows$y * x, rows$topic, n_topics)

