@@ -312,12 +312,14 @@ def _uncounted(rows: pd.DataFrame, denominator: str) -> dict[str, Any]:
     n_unknown, n_partly = len(every) - len(known), len(np.intersect1d(known, lost))
     n_repeated = int((rows["known"] & rows.duplicated(["post", "image"])).sum())
     if n_unknown:
-        then = "are not counted: shares are those of the other posts"
-        then = then if denominator == "known" else "are counted as showing no topic"
-        hint = f"{arg('denominator', 'all')} counts them." if denominator == "known" else ""
-        warn(
-            f"{n_unknown:,} of {plural(len(every), 'post')} show no known image, and {then}.", hint
-        )
+        of = f"{n_unknown:,} of {plural(len(every), 'post')}"
+        if denominator == "known":
+            warn(
+                f"Posts that show no known image do not count: {of}. Shares are those of the others.",
+                f"{arg('denominator', 'all')} counts them.",
+            )
+        else:
+            warn(f"Posts that show no known image count as showing no topic: {of}.")
     if n_partly:
         warn(
             f"{plural(n_partly, 'post shows', 'posts show')} known images and images that are not "
