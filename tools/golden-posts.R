@@ -13,6 +13,6 @@ store <- function(table, name) {
   utils::write.csv(table, path, row.names = FALSE, na = "", quote = FALSE)
   message(path, ": ", nrow(table), " rows")
 }
-store(golden_linked(), "linked")
-store(golden_prevalence(golden_linked()), "prevalence")
-store(golden_topic_gaps(golden_linked()), "topic-gaps")
+store(golden_shown(), "linked")
+store(golden_prevalence(golden_shown()), "prevalence")
+store(golden_topic_gaps(golden_shown()), "topic-gaps")

@@ -40,7 +40,7 @@ tiny_posts <- function() {
 }
 
 # What both languages compute from the golden posts.
-golden_linked <- function() {
+golden_shown <- function() {
   linked <- made_posts(400, 14)
   # Nobody posts in March.
   linked <- linked[format(linked$time, "%m") != "03", ]

@@ -315,7 +315,8 @@ def _uncounted(rows: pd.DataFrame, denominator: str) -> dict[str, Any]:
         of = f"{n_unknown:,} of {plural(len(every), 'post')}"
         if denominator == "known":
             warn(
-                f"Posts that show no known image do not count: {of}. Shares are those of the others.",
+                f"Posts that show no known image do not count: {of}. Shares are those of the "
+                "others.",
                 f"{arg('denominator', 'all')} counts them.",
             )
         else:
