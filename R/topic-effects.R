@@ -209,6 +209,9 @@ default_values <- function(model, x, variable, method, n_points, call) {
 values_as_text <- function(x) {
   if (is.factor(x)) {
     as.character(x)
+  } else if (inherits(x, "POSIXct")) {
+    text <- format(round(x, "secs"), "%Y-%m-%d %H:%M:%S")
+    if (all(endsWith(text, "00:00:00"))) substr(text, 1, 10) else text
   } else if (is.numeric(x) && !is.object(x)) {
     vapply(x, format, "", digits = 15, scientific = FALSE)
   } else if (is.factor(x) || is.character(x)) {
@@ -226,8 +229,8 @@ values_as_text <- function(x) {
 most_infinite <- 0.05
 
 # For each topic and scenario (values of some covariates) the mean probability of all posts, with
-# their other covariates as they are; its derivative by the coefficients; and the share of posts with
-# infinite linear predictors.
+# their other covariates as they are; its derivative by the coefficients; and the share of posts
+# with infinite linear predictors.
 average_scenarios <- function(model, scenarios, which) {
   posts <- list()
   fill_averages(model, which, length(scenarios), function(i) {

@@ -101,9 +101,9 @@ predict.imagestrata_topic_model <- function(object, newdata, topics = NULL, type
     table$estimate <- if (type == "response") at$p else stats::qlogis(at$p)
     table$std.error <- ifelse(lost, NA, errors$std.error * spread)
     table$df <- ifelse(lost, NA, errors$df)
-    table$reason <- ifelse(
-      at$infinite, "infinite", ifelse(lost, paste("rests on the author", errors$alone), NA)
-    )
+    table$reason <- rep(NA_character_, n)
+    table$reason[lost] <- paste("rests on the author", errors$alone[lost])
+    table$reason[at$infinite] <- "infinite"
     table
   }))
   found <- add_tests(found, level, if (type == "response") "logit" else "linear")

@@ -172,6 +172,13 @@ def test_covariates_of_any_kind(linked):
     ordered = pd.Categorical(linked["party"], ["C", "B", "A", "D"], ordered=True)
     terms = quietly(linked.assign(party=ordered), "1 ~ party").coefficients["term"]
     assert terms.tolist() == ["(Intercept)", "partyB", "partyA"]
+    times = linked.assign(time=linked["time"] + pd.Timedelta(hours=5))
+    values = quietly(times, "1 ~ s(time, df=2)").predictions["value"]
+    assert values.iloc[0] == f"{times['time'].min():%Y-%m-%d} 05:00:00"
+    whole = linked.assign(m=linked["time"].dt.month)
+    products = quietly(whole, "1 ~ factor(m):followers").coefficients["term"]
+    assert products[1] == "factor(m)1:followers"
+    assert quietly(whole, "1 ~ m").predictions["value"].tolist()[:2] == ["1", "2"]
     zoned = linked.assign(time=linked["time"].dt.tz_localize("UTC"))
     same(fitted("s(month)"), quietly(zoned, "1 ~ s(month)").augment()["fitted"])
     assert "s" in FUNCTIONS

@@ -69,6 +69,10 @@ test_that("s() is ns() with the degrees of freedom of stm, and other splines wor
   linked$time <- as.POSIXct(format(linked$time), tz = "UTC")
   same(1 ~ time, y ~ day)
   same(1 ~ s(time, df = 2), y ~ splines::ns(day, 2))
+  linked$time <- linked$time + 5 * 3600
+  values <- tidy(topic_model(linked, 1 ~ s(time, df = 2)), "predictions")$value
+  expect_equal(values[1], format(min(linked$time), "%Y-%m-%d 05:00:00"))
+  linked$time <- linked$time - 5 * 3600
   # Quantiles that are equal are one knot.
   linked$tied <- c(0, 0, 0, 1, 2, 3)[1 + (match(linked$post_id, linked$post_id) %% 6)]
   expect_false(anyNA(suppressWarnings(tidy(topic_model(linked, 1 ~ s(tied))))$estimate))
@@ -243,6 +247,7 @@ test_that("predict() and augment() are those of glm()", {
   new <- posts[c(3, 40, 7), ]
   found <- predict(model, new, topics = 1)
   expect_equal(found$estimate, unname(stats::predict(fit, new, type = "response")))
+  expect_equal(found$reason, rep(NA_character_, 3))
   link <- predict(model, new, topics = 1, type = "link")
   x <- stats::model.matrix(fit)[c(3, 40, 7), ]
   errors <- contrast_errors(glm_sandwich(fit, posts$author), x)

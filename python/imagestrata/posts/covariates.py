@@ -244,6 +244,10 @@ def _tell_left_out(lacks: dict[str, pd.Series[Any]], first: Ints, n_posts: int) 
     return n_unknown + n_out
 
 
+def _plain_type(column: pd.Series[Any]) -> type:
+    return int if pd.api.types.is_integer_dtype(column.dtype) else float
+
+
 def _prepare(data: dict[str, pd.Series[Any]], n: int) -> pd.DataFrame:
     """Text becomes a category, in the order of the alphabet."""
     prepared = {}
@@ -260,7 +264,7 @@ def _prepare(data: dict[str, pd.Series[Any]], n: int) -> pd.DataFrame:
         elif pd.api.types.is_bool_dtype(column.dtype):
             column = column.astype(bool)
         elif pd.api.types.is_numeric_dtype(column.dtype):
-            column = column.astype(float)
+            column = pd.Series(column.to_numpy(dtype=_plain_type(column)))
         if column.nunique() < 2:
             raise ImagestrataError(
                 f"{quote(name)} is {quote(column.iloc[0])} in all posts of the model.",

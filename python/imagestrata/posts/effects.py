@@ -52,10 +52,7 @@ def scenario_averages(
         if key not in posts:
             posts[key] = _distinct(design, key)
         data, n = posts[key]
-        typed = {
-            name: pd.Series([value] * len(n), dtype=design.data[name].dtype)
-            for name, value in fixed.items()
-        }
+        typed = {name: _repeated(design, name, value, len(n)) for name, value in fixed.items()}
         z = design.rows(data.assign(**typed))
         weight = n / n.sum()
         for t, fit in enumerate(fits):
@@ -66,6 +63,13 @@ def scenario_averages(
             result.gradient[t, i] = z.T @ (weight * p * (1 - p))
             result.infinite[t, i] = weight[infinite].sum()
     return result
+
+
+def _repeated(design: Regressions, variable: str, value: Any, n: int) -> pd.Series[Any]:
+    """A value of a covariate in rows; numbers between those that occur need not be whole."""
+    dtype = design.data[variable].dtype
+    whole = pd.api.types.is_integer_dtype(dtype)
+    return pd.Series([value] * n, dtype=float if whole else dtype)
 
 
 def slope_averages(design: Regressions, fits: Fits, variable: str) -> Averages:
@@ -126,7 +130,8 @@ def predicted_prevalence(design: Regressions, fits: Fits) -> tuple[Averages, pd.
             else _grid(design, name, _N_PREDICTIONS)
         )
         parts.append(scenario_averages(design, fits, [{name: value} for value in at]))
-        labels += [{"term": name, "value": text} for text in values_as_text(at)]
+        texts = values_as_text(at, are_dates(design.data[name]))
+        labels += [{"term": name, "value": text} for text in texts]
     return _together(parts, labels)
 
 
@@ -142,6 +147,8 @@ def given_values(
     try:
         if isinstance(column.dtype, pd.CategoricalDtype):
             typed = listed
+        elif pd.api.types.is_integer_dtype(column.dtype):
+            typed = [*pd.Series(listed).astype(float)]
         else:
             typed = [*pd.Series(listed).astype(column.dtype)]
     except (TypeError, ValueError):
@@ -185,15 +192,25 @@ def _default_values(design: Regressions, variable: str, method: str, n_points: i
     return seen
 
 
-def values_as_text(values: Sequence[Any]) -> list[str]:
+def values_as_text(values: Sequence[Any], dates: bool = False) -> list[str]:
+    """Values as R writes them: times to the second, without midnights."""
+    times = [value.round("s") for value in values if isinstance(value, pd.Timestamp)]
+    dates = dates or all(value == value.normalize() for value in times)
+
     def text(value: Any) -> str:
         if isinstance(value, pd.Timestamp):
-            return value.strftime("%Y-%m-%d" if value == value.normalize() else "%Y-%m-%d %H:%M:%S")
+            return f"{value:%Y-%m-%d}" if dates else f"{value.round('s'):%Y-%m-%d %H:%M:%S}"
         if isinstance(value, bool | np.bool_):
             return str(value).upper()
         return f"{value:.15g}" if isinstance(value, float | np.floating) else str(value)
 
     return [text(value) for value in values]
+
+
+def are_dates(column: pd.Series[Any]) -> bool:
+    """Whether all times are midnights."""
+    is_time = pd.api.types.is_datetime64_any_dtype(column.dtype)
+    return is_time and bool((column == column.dt.normalize()).all())
 
 
 def _levels(design: Regressions, variable: str) -> list[Any]:

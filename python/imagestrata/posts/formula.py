@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,6 @@ import pandas as pd
 import patsy
 import scipy.linalg
 from numpy.typing import NDArray
-from patsy.splines import BS
 from scipy.interpolate import BSpline
 
 from ..errors import ImagestrataError
@@ -112,14 +112,23 @@ class Polynomial(_Transform):
         return np.asarray((powers @ self._turn)[:, 1:])
 
 
-class BasisSpline(BS):  # type: ignore[misc]
-    """``bs(x, df)`` of patsy, which is R's."""
+class BasisSpline(_Transform):
+    """``bs(x, df, degree)``: R's B-splines."""
 
-    def memorize_chunk(self, x: Any, *args: Any, **options: Any) -> None:
-        super().memorize_chunk(_numbers(x, "bs"), *args, **options)
+    def memorize_chunk(self, x: Any, df: int | None = None, degree: int = 3) -> None:
+        values = _numbers(x, "bs")
+        n_knots = 0 if df is None else df - degree
+        if n_knots < 0:
+            raise ImagestrataError(
+                f"df of bs() must be at least its degree, {degree}, not {quote(df)}."
+            )
+        inside = np.quantile(values, np.arange(1, n_knots + 1) / (n_knots + 1))
+        ends = [values.min()] * (degree + 1), [values.max()] * (degree + 1)
+        knots = np.concatenate([ends[0], inside, ends[1]])
+        self._splines = BSpline(knots, np.eye(len(knots) - degree - 1), degree)
 
-    def transform(self, x: Any, *args: Any, **options: Any) -> Any:
-        return super().transform(_numbers(x, "bs"), *args, **options)
+    def transform(self, x: Any, df: int | None = None, degree: int = 3) -> Floats:
+        return np.asarray(self._splines(_numbers(x, "bs"))[:, 1:])
 
 
 def _numbers(x: Any, name: str) -> Floats:
@@ -171,15 +180,25 @@ def names_in(code: str) -> set[str]:
     }
 
 
-def term_names(info: Any, sliced: slice) -> list[str]:
-    """The names of columns as R has them: ``partyB:s(month)1``."""
-    return [_r_name(name) for name in info.column_names[sliced]]
+def term_names(info: Any, term: Any) -> list[str]:
+    """The names of the columns of a term as R has them: ``partyB:s(month)1``."""
+    names = []
+    for part in info.term_codings[term]:
+        columns = [_column_names(info, part, factor) for factor in part.factors]
+        # As in R, the first factor varies fastest.
+        combinations = itertools.product(*reversed(columns))
+        names += [":".join(reversed(one)) or "(Intercept)" for one in combinations]
+    return names
 
 
-def _r_name(name: str) -> str:
-    if name == "Intercept":
-        return "(Intercept)"
-    name = re.sub(r"\[(\d+)\]", lambda found: str(int(found[1]) + 1), name)
-    name = re.sub(r"\[(?:T\.)?([^\[\]]*)\]", r"\1", name)
-    name = re.sub(r"True(?=$|:)", "TRUE", name)
-    return re.sub(r"(?<![=<>!])=(?!=)", " = ", name)
+def _column_names(info: Any, part: Any, factor: Any) -> list[str]:
+    name = re.sub(r"(?<![=<>! ])=(?!=)", " = ", factor.name())
+    if factor in part.contrast_matrices:
+        about = info.factor_infos[factor]
+        suffixes = part.contrast_matrices[factor].column_suffixes
+        levels = [re.sub(r"^\[(?:T\.)?(.*)\]$", r"\1", suffix) for suffix in suffixes]
+        if set(about.categories) <= {True, False}:
+            levels = [level.upper() for level in levels]
+        return [f"{name}{level}" for level in levels]
+    count = info.factor_infos[factor].num_columns
+    return [name] if count == 1 else [f"{name}{i}" for i in range(1, count + 1)]

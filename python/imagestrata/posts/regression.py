@@ -89,7 +89,7 @@ class Regressions:
         terms = sorted(desc.rhs_termlist, key=lambda term: len(term.factors))
         slices = [self.info.term_slices[term] for term in terms]
         self._order = np.concatenate([np.arange(part.start, part.stop) for part in slices])
-        self.names = [name for part in slices for name in term_names(self.info, part)]
+        self.names = [name for term in terms for name in term_names(self.info, term)]
         x = np.broadcast_to(np.asarray(matrix, dtype=float), (len(data), len(self._order)))
         x = x[:, self._order]
         bad = ~np.isfinite(x).all(axis=0)
@@ -132,8 +132,9 @@ class Regressions:
                     )
                 column = column.astype(model.dtype)
             else:
+                whole = pd.api.types.is_integer_dtype(model.dtype)
                 try:
-                    column = column.astype(model.dtype)
+                    column = column.astype(float if whole else model.dtype)
                 except (TypeError, ValueError):
                     raise ImagestrataError(
                         f"{quote(name)} must be {model.dtype} as in the model, not {column.dtype}."
