@@ -131,6 +131,14 @@ columns_by <- function(linked, by, time, time_zone, level, call) {
   steps <- steps[steps %in% made]
   table <- plain_columns(linked)[setdiff(selected, made)]
   names(table) <- names(selected)[!selected %in% made]
+  lists <- names(table)[vapply(table, is.list, NA)]
+  if (length(lists) > 0) {
+    abort_imagestrata(
+      "{.arg by} must name columns with one value per row, unlike {.field {lists}}.",
+      hint = "{.fn cluster_metadata} counts the values of lists, such as hashtags.",
+      call = call
+    )
+  }
   if (length(steps) > 0) {
     day <- days_of(linked[[time]], time, time_zone, call)
     days <- sort(unique(day))

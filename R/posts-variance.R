@@ -27,15 +27,16 @@ estimate_shares <- function(design) {
     weight <- factor^2
     some <- total(weight[of] * (shown$y - share[row] * places$n[of])^2)
     rest <- whole(weight * places$n^2) - total((weight * places$n^2)[of])
-    ifelse(share %in% c(0, 1), 0 * share, some + ifelse(showing < authors, share^2 * rest, 0)) /
-      units^2
+    spread <- some + ifelse(showing < authors, share^2 * rest, 0)
+    # One author does not tell how authors differ.
+    ifelse(share %in% c(0, 1), 0, ifelse(authors > 1, spread / units^2, NA))
   }
   squares <- total(shown$y^2)
   others <- whole(places$n^2) - 2 * total(shown$y * places$n[of]) + squares
   few <- pmin(effective(y, squares), effective(units - y, others), na.rm = TRUE)
   tibble::tibble(
     topic = rep(seq_len(n_topics), n_cells), cell = cell, estimate = share,
-    std.error = ifelse(units > 0, sqrt(variance(rep(drawn(design), length(places$n)))), NA),
+    std.error = sqrt(variance(rep(drawn(design), length(places$n)))),
     std.error.adjusted = sqrt(pmax(variance(places$jackknife), share * (1 - share) / units)),
     df = ifelse(units > 0, pmax(pmin(authors - 1, 2 * few - 1), 1), NA),
     effective = effective(units, whole(places$n^2)),

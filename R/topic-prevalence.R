@@ -41,7 +41,8 @@
 #' `svyby(..., svymean)`, in which authors outside of a group count as zero. If few authors write
 #' many of the posts, it is too small. `std.error.adjusted` is that of the jackknife, which leaves
 #' out one author at a time, and at least that of independent posts (the design effect is at least
-#' 1). It makes the intervals.
+#' 1). It makes the intervals. A group of
+#' one author has no standard error, where survey's is 0.
 #'
 #' **Intervals** are those of the t distribution on the logit scale. The degrees of freedom `df`
 #' are the number of authors minus one, or 2 m - 1 if that is smaller. Here m is the effective

@@ -182,11 +182,12 @@ def test_topics_without_posts_have_rows() -> None:
         ({"unit": "posts"}, "'unit'|unit"),
         ({"level": "theme"}, "no column 'theme'"),
         ({"by": "image_id"}, "groups of posts"),
+        ({"by": "tags"}, "one value per row"),
     ],
 )
 def test_wrong_input_is_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ImagestrataError, match=text):
-        quietly(topic_prevalence, posts(), **options)
+        quietly(topic_prevalence, posts().assign(tags=[["a", "b"]] * 580), **options)
 
 
 def test_ids_of_posts_that_repeat_are_refused() -> None:

@@ -95,6 +95,14 @@ test_that("a share of 0 has an upper bound, from the effective number of authors
   uneven$cluster[25] <- NA
   uneven <- quietly(topic_prevalence(uneven))
   expect_equal(uneven$conf.low, 0.025^(404 / 24^2))
+  # One author does not tell how authors differ.
+  alone <- data.frame(
+    post_id = 1:6, image_id = 1:6, cluster = c(1, 1, 2), author = rep(c("a", "b"), each = 3),
+    party = rep(c("A", "B"), each = 3)
+  )
+  alone <- quietly(topic_prevalence(alone, by = party))
+  expect_equal(alone$std.error, rep(NA_real_, 4))
+  expect_equal(alone$conf.low, rep(NA_real_, 4))
   # All authors alike: the standard error is at least that of independent posts.
   alike <- data.frame(
     post_id = 1:20, image_id = 1:20, author = rep(letters[1:10], each = 2), cluster = c(1, 2)
@@ -198,6 +206,7 @@ test_that("wrong input is refused with a remedy", {
   refused("the same in all rows", dplyr::mutate(linked, author = seq_along(.data$author)))
   refused("the same in all rows", dplyr::mutate(linked, x = seq_along(.data$author)), by = x)
   refused("has no rows", linked[0, ])
+  refused("one value per row", dplyr::mutate(linked, x = list(1:2)), by = x)
   refused("No row", dplyr::mutate(linked, cluster = NA_real_))
   linked$time[1] <- as.POSIXct("0970-01-01", tz = "UTC")
   refused("are all of them right", linked, by = c(party, author, day))

@@ -203,6 +203,12 @@ def _columns(
                 else f"Use {arg('by', None)} for all posts together.",
             )
     columns = table[[name for name in names if name in table]].copy()
+    for name, column in columns.items():
+        if column.dtype == object and column.map(pd.api.types.is_list_like).any():
+            raise ImagestrataError(
+                f"{arg('by')} must name columns with one value per row, unlike {quote(str(name))}.",
+                f"{verb('cluster_metadata')} counts the values of lists, such as hashtags.",
+            )
     if made:
         days = _days(table[time], time, zone)
         for name in made:

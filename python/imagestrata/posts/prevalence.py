@@ -95,7 +95,8 @@ def topic_prevalence(
     drawn. ``std_error`` is that of R's ``svydesign(ids = ~author)`` and ``svyby(..., svymean)``, in
     which authors outside of a group count as zero. If few authors write many of the posts, it is
     too small. ``std_error_adjusted`` is that of the jackknife, which leaves out one author at a
-    time, and at least that of independent posts. It makes the intervals.
+    time, and at least that of independent posts. It makes the intervals. A group of one author has
+    no standard error, where survey's is 0.
 
     *Intervals* are those of the t distribution on the logit scale. ``df`` is the number of authors
     minus one, or 2 m - 1 if that is smaller. Here m is the effective number of authors who show the

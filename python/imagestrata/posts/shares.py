@@ -73,7 +73,9 @@ def shares_of(design: Design) -> Shares:
             some = total(weight[at] * (y - share.ravel()[row] * n[at]) ** 2)
             rest = whole(weight * n**2) - total((weight * n**2)[at])
             spread = some + np.where(everyone, 0, share**2 * rest)
-            return np.asarray(np.where(certain, 0, spread) / units**2)
+            # One author does not tell how authors differ.
+            known = np.where(authors > 1, spread / units**2, np.nan)
+            return np.asarray(np.where(certain, 0, known))
 
         squares = total(y**2)
         others = whole(n**2) - 2 * total(y * n[at]) + squares
