@@ -1,6 +1,6 @@
 # Coverage of the 95% intervals of topic_model() in simulated corpora: few, uneven and bursty
 # authors; effects of covariates of authors (party, followers) and of posts (time); average marginal
-# effects. Writes topic_model_coverage.md.
+# effects. Writes results/topic_model_coverage.md.
 #
 #   Rscript benchmarks/topic_model_coverage.R [number of corpora]
 
@@ -103,4 +103,4 @@ lines <- c(
     percent(table$followers), percent(table$time), percent(table$`effect of party`)
   )
 )
-writeLines(lines, file.path("benchmarks", "topic_model_coverage.md"))
+writeLines(lines, file.path("benchmarks", "results", "topic_model_coverage.md"))

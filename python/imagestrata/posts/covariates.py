@@ -11,15 +11,14 @@ import patsy
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
-from ..validate import columns_of
-from ..wording import arg, quote, verb
+from ..wording import arg, quote
+from .design import check_author, check_topics_linked, days_of, topics_of, topics_of_rows
 from .formula import FUNCTIONS, names_in
+from .times import check_zone
+from .values import PERIODS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-#: Periods that are made from times, by the code of pandas.
-_PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}
 
 
 @dataclass(eq=False)
@@ -47,28 +46,14 @@ def read_covariates(
     weights: str | None,
 ) -> Posts:
     """One row per post that is complete, in the order of the table."""
-    if not isinstance(linked, pd.DataFrame) or not {"post_id", level} <= {*linked}:
-        raise ImagestrataError(
-            f"{arg('linked')} must be a table with the columns 'post_id' and {quote(level)}; "
-            f"{columns_of(linked)}.",
-            f"{verb('link_posts')} links posts to the clusters of their images.",
-        )
-    if author not in linked:
-        raise ImagestrataError(
-            f"{arg('linked')} has no column {quote(author)}; {columns_of(linked)}.",
-            f"Name the column of those who post in {arg('author')}.",
-        )
-    linked = linked.reset_index(drop=True)
-    post = pd.Series(pd.factorize(linked["post_id"])[0])
-    if (post < 0).any():
-        raise ImagestrataError(
-            f"{plural(int((post < 0).sum()), 'row')} of posts have no 'post_id'."
-        )
-    topic = linked[level].astype("Int64")
-    if level == "theme" and "cluster" in linked:
-        # Images of the residual have no theme.
-        topic = topic.mask(topic.isna() & linked["cluster"].notna(), -1)
-    topics = _topics(linked, topic, level, wanted)
+    table = check_topics_linked(linked, level, author)
+    topic = topics_of_rows(table, level)
+    topics = topics_of(table, topic, level, linked.attrs.get("topics", []))
+    if wanted is not None:
+        topics = topics.iloc[pick_topics(topics, wanted)].reset_index(drop=True)
+    post_codes = pd.factorize(table["post_id"])[0]
+    check_author(table, post_codes, pd.factorize(table[author])[0], author)
+    linked, post = table, pd.Series(post_codes)
     data = _variables(linked, right, env, time, time_zone)
     constant = {author: linked[author], **data}
     if weights is not None:
@@ -85,7 +70,7 @@ def read_covariates(
     pairs = pd.DataFrame(
         {
             "post": post.map(place),
-            "topic": pd.Index(topics[level]).get_indexer(topic.fillna(-(2**40)).astype("int64")),
+            "topic": pd.Index(topics[level]).get_indexer(topic.astype(float)),
         }
     )
     pairs = pairs[(pairs["topic"] >= 0) & pairs["post"].notna()].drop_duplicates().astype("int64")
@@ -103,23 +88,6 @@ def read_covariates(
         _prepare({name: column.iloc[rows] for name, column in data.items()}, len(rows)),
         linked["post_id"].iloc[rows].reset_index(drop=True), by, weight, topics, shown, n_left_out,
     )  # fmt: skip
-
-
-def _topics(
-    linked: pd.DataFrame, topic: pd.Series[Any], level: str, wanted: list[Any] | None
-) -> pd.DataFrame:
-    """The number and name of each topic that is modelled; the residual is the last."""
-    name = f"{level}_name"
-    names = linked[name] if name in linked else pd.Series(None, linked.index, dtype="str")
-    table = pd.DataFrame({level: topic, name: names.astype("str")})
-    table = table.dropna(subset=level).drop_duplicates(level).astype({level: "int64"})
-    if table.empty:
-        raise ImagestrataError(f"No row of {arg('linked')} has a {level}.")
-    table = table.sort_values(level, key=lambda number: number.where(number != -1, np.inf))
-    table = table.reset_index(drop=True)
-    if wanted is None:
-        return table
-    return table.iloc[pick_topics(table, wanted)].reset_index(drop=True)
 
 
 def pick_topics(topics: pd.DataFrame, wanted: Any) -> list[int]:
@@ -156,13 +124,14 @@ def _variables(
     for name in dict.fromkeys(names):
         if name in linked:
             data[name] = linked[name]
-        elif name in _PERIODS and time in linked:
-            data[name] = _period(linked[time], name, time, time_zone)
+        elif name in PERIODS and time in linked:
+            days = days_of(linked[time], time, check_zone(time_zone))
+            data[name] = days.dt.to_period(PERIODS[name]).dt.start_time
         elif name in FUNCTIONS or name in env.namespace:
             continue
         else:
             hint = f"Its columns are {', '.join(map(str, linked))}."
-            if name in _PERIODS:
+            if name in PERIODS:
                 hint = (
                     f"It would be made from times, but there is no column {quote(time)}: name it "
                     f"in {arg('time')}."
@@ -172,25 +141,6 @@ def _variables(
                 hint,
             )
     return data
-
-
-def _period(column: pd.Series[Any], name: str, time: str, time_zone: str) -> pd.Series[Any]:
-    """The first day of the period of each time."""
-    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
-        raise ImagestrataError(
-            f"{quote(time)} must be times, not {column.dtype}.",
-            f"{verb('read_posts')} makes times from text.",
-        )
-    zoned = column.dt.tz_localize("UTC") if column.dt.tz is None else column
-    try:
-        local = zoned.dt.tz_convert(time_zone).dt.tz_localize(None)
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise ImagestrataError(
-            f"{arg('time_zone')} must be the name of a time zone, not {quote(time_zone)}.",
-            "For example UTC, Europe/Berlin or America/New_York.",
-        ) from None
-    starts: pd.Series[Any] = local.dt.to_period(_PERIODS[name]).dt.start_time
-    return starts
 
 
 def _weights(linked: pd.DataFrame, weights: str) -> pd.Series[Any]:

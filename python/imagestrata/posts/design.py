@@ -89,14 +89,14 @@ def design_posts(
         raise ImagestrataError(
             f"{arg('time')} must be the name of the column of times, not {quote(time)}."
         )
-    table = _check_posts(linked, level, author)
-    topic = _topics_of_rows(table, level)
-    topics = _topics(table, topic, level, linked.attrs.get("topics", []))
+    table = check_topics_linked(linked, level, author)
+    topic = topics_of_rows(table, level)
+    topics = topics_of(table, topic, level, linked.attrs.get("topics", []))
     columns, periods = _columns(table, by, time, check_zone(time_zone))
     post = pd.factorize(table["post_id"])[0]
     who = pd.factorize(table[author])[0]
     kept = _complete(columns.assign(**{author: table[author]}), post)
-    _check_author(table, post, who, author)
+    check_author(table, post, who, author)
     cell, cells = _cells(columns[kept], periods, len(topics))
     rows = pd.DataFrame(
         {
@@ -132,7 +132,7 @@ def design_posts(
     return Design(cells, topics, places, shown, counts, summary)
 
 
-def _check_posts(linked: Any, level: str, author: str) -> pd.DataFrame:
+def check_topics_linked(linked: Any, level: str, author: str) -> pd.DataFrame:
     table = check_linked("linked", linked).reset_index(drop=True)
     listed = ", ".join(map(quote, map(str, table)))
     if level not in table:
@@ -156,14 +156,14 @@ def _check_posts(linked: Any, level: str, author: str) -> pd.DataFrame:
     return table
 
 
-def _topics_of_rows(table: pd.DataFrame, level: str) -> pd.Series[Any]:
+def topics_of_rows(table: pd.DataFrame, level: str) -> pd.Series[Any]:
     topic = table[level].astype("Float64")
     if level == "theme" and "cluster" in table:  # images of the residual have no theme
         topic = topic.mask(topic.isna() & table["cluster"].notna(), -1)
     return topic
 
 
-def _topics(
+def topics_of(
     table: pd.DataFrame, topic: pd.Series[Any], level: str, seen: list[dict[str, Any]]
 ) -> pd.DataFrame:
     """Topics of the rows, and those that no post showed when they were linked."""
@@ -210,13 +210,13 @@ def _columns(
                 f"{verb('cluster_metadata')} counts the values of lists, such as hashtags.",
             )
     if made:
-        days = _days(table[time], time, zone)
+        days = days_of(table[time], time, zone)
         for name in made:
             columns[name] = days.dt.to_period(PERIODS[name]).dt.start_time
     return columns[names], {name: PERIODS[name] for name in made}
 
 
-def _days(column: pd.Series[Any], time: str, zone: str) -> pd.Series[Any]:
+def days_of(column: pd.Series[Any], time: str, zone: str) -> pd.Series[Any]:
     if pd.api.types.infer_dtype(column, skipna=True) in ("date", "datetime"):
         column = pd.to_datetime(column)
     if not pd.api.types.is_datetime64_any_dtype(column):
@@ -253,7 +253,7 @@ def _complete(columns: pd.DataFrame, post: Array) -> Array:
     return ~out
 
 
-def _check_author(table: pd.DataFrame, post: Array, who: Array, author: str) -> None:
+def check_author(table: pd.DataFrame, post: Array, who: Array, author: str) -> None:
     first = pd.Series(who).groupby(post).transform("first").to_numpy()
     differs = np.flatnonzero((who != first) & (who >= 0) & (first >= 0))
     if len(differs):

@@ -16,6 +16,7 @@ from ..validate import check_choice, check_conf_level
 from ..verbs import check_product, public
 from ..wording import arg, kind_of, quote, verb
 from .covariates import pick_topics, read_covariates
+from .design import LEVELS
 from .effects import (
     Averages,
     differences,
@@ -243,7 +244,8 @@ def topic_model(
     author, time : str
         The columns with authors and times.
     time_zone : str
-        The time zone in which days begin. Times without a zone are in UTC.
+        The time zone in which days begin. Times without a zone are taken as
+        they are.
     weights : str, optional
         The column with weights of posts. By default all posts count the same.
     variance : {"CR2", "sandwich"}
@@ -297,6 +299,7 @@ def topic_model(
     >>> linked = pd.DataFrame(
     ...     {
     ...         "post_id": [str(i) for i in range(40)],
+    ...         "image_id": [str(i) for i in range(40)],
     ...         "cluster": [1, 2, 2, 2, 1, 2, 1, 2] * 5,
     ...         "author": [f"a{i % 10}" for i in range(40)],
     ...         "party": ["A", "B"] * 20,
@@ -306,7 +309,7 @@ def topic_model(
     >>> model.coefficients[["term", "estimate"]].round(3).values.tolist()
     [['(Intercept)', 0.405], ['partyB', -1.792]]
     """
-    check_choice("level", level, ["cluster", "theme"])
+    check_choice("level", level, LEVELS)
     check_choice("variance", variance, ["CR2", "sandwich"])
     conf_level = check_conf_level(conf_level)
     if not isinstance(formula, str) or not formula.strip():
@@ -396,6 +399,7 @@ def topic_effects(
     >>> linked = pd.DataFrame(
     ...     {
     ...         "post_id": [str(i) for i in range(40)],
+    ...         "image_id": [str(i) for i in range(40)],
     ...         "cluster": [1, 2, 2, 2, 1, 2, 1, 2] * 5,
     ...         "author": [f"a{i % 10}" for i in range(40)],
     ...         "party": ["A", "B"] * 20,
@@ -477,7 +481,8 @@ def _tell(model: TopicModel) -> None:
             f"Some estimates of {some.sum()} of {plural(len(some), level)} are missing "
             f"({example(some)}).",
             "The column 'reason' of the tables says why. Put small groups together, or report "
-            "shares, which have an upper bound for groups without any post of a topic.",
+            f"{verb('topic_prevalence')}, which has an upper bound for groups without any post of "
+            "a topic.",
         )
     collinear = model.coefficients["term"][model.coefficients["reason"] == "collinear"].unique()
     if len(collinear):
