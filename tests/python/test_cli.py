@@ -67,6 +67,7 @@ FILLED = {
     "pairs": {"embeddings", "clusterings", "out", "pairs"},
     "posts": {"columns", "files", "images", "posts", "topics"},
     "predict": {"images", "model"},
+    "prevalence": {"linked"},
     "read-text": {"images", "out"},
     "relink": {"run", "images"},
     "reduce": {"embeddings", "out"},

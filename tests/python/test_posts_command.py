@@ -93,6 +93,23 @@ def test_samples_are_weighted_by_them(run):
     assert drawn["weight_share"].tolist() == pytest.approx(weights.tolist())
 
 
+def test_prevalence_by_month_after_edits(run):
+    """Posts 1 (May), 2 (May) and 4 (no time) show images; the clusters are one after the edit."""
+    link(run)
+    edit_clusters(Clustering.load(run), merge=[1, 2], names={1: "Both"}, out=run)
+    with pytest.warns(UserWarning, match="time"):
+        said = call("prevalence", run, "--by", "month")
+    table = pd.read_csv(run / "prevalence.csv")
+    assert table["cluster_name"].tolist() == ["Both"] and table["month"].tolist() == ["2024-05-01"]
+    assert table[["estimate", "n_posts", "n_authors"]].values.tolist() == [[1, 2, 2]]
+    assert "Both" in said and "prevalence.csv" in said
+    with pytest.warns(UserWarning):
+        call("prevalence", run, "--by", "author,text", "--unit", "image")
+    assert {"author", "text"} <= {*pd.read_csv(run / "prevalence.csv")}
+    edit_clusters(Clustering.load(run), names={1: "All"}, out=run)
+    assert not (run / "prevalence.csv").exists()
+
+
 def test_what_is_missing_is_named(run):
     for words in (["posts", run], ["sample", run, "--shares", "n_posts", "--overwrite"]):
         with pytest.raises(ImagestrataError, match=r"contains no posts\.csv"):

@@ -1,4 +1,4 @@
-"""`posts`."""
+"""`posts`, `prevalence`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import imagestrata
 from ..errors import ImagestrataError, plural
 from ..wording import arg, quote, verb
 from .options import Name, RunFolder, Settings
-from .output import Said
+from .output import Said, records
 from .run_folder import load_clustering, placed
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..clustering.clustering import Clustering
+
+_INTERVAL = ("conf_low", "conf_high")
+#: The number of rows of a table that a command prints.
+_MOST_LINES = 40
 
 #: The table of linked posts in a run folder.
 TABLE = "posts.csv"
@@ -69,6 +73,39 @@ def posts(
         f"clusters: {run_folder / TABLE}"
     ]
     return summary, *lines
+
+
+def prevalence(
+    run_folder: RunFolder,
+    settings: Settings,
+    name: Name = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column of groups, or day, week, month or year; several with commas between."
+        ),
+    ] = None,
+) -> Said:
+    """Estimate how often posts show each topic: RUN/prevalence.csv.
+
+    The posts are those of `imagestrata posts`, with the clusters after edits.
+    """
+    from ..files import write_table
+
+    run_folder = placed(run_folder, name)
+    linked = required_posts(run_folder, load_clustering(run_folder))
+    # A name of a column may contain a comma.
+    groups = [
+        part for one in by or [] for part in ([one] if one in linked else one.split(","))
+    ]  # fmt: skip
+    table = imagestrata.topic_prevalence(linked, groups or None, **settings("topic_prevalence"))
+    write_table(run_folder / "prevalence.csv", table)
+    shown = [*table.columns[: table.columns.get_loc("estimate") + 1], *_INTERVAL, "n_posts"]
+    lines = [
+        table[shown].head(_MOST_LINES).to_string(index=False, float_format="{:.3f}".format),
+        f"{plural(len(table), 'row')}: {run_folder / 'prevalence.csv'}",
+    ]
+    return {"prevalence": records(table)}, *lines
 
 
 def read_columns(given: list[str] | None) -> dict[str, Any] | None:

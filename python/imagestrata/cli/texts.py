@@ -24,6 +24,7 @@ HELP = {
     "conf_level": "The confidence level of intervals.",
     "consent": "Allow images or texts to leave this machine.",
     "converge_window": "The search for K compares means of this many fits; by default 3.",
+    "denominator": "Shares among posts with a known image (known), or among all posts (all).",
     "device": "The device for networks: auto, cpu, cuda or mps.",
     "drop": "Words to leave out.",
     "dropout": "The share of a vector that training sets to 0 before the new layer.",
@@ -193,6 +194,9 @@ HELP = {
     "scan_images.truncated": "Files that end too early: reject, or keep if half is there.",
     "share_bundle.noise": "Noise on embeddings, as a share of their standard deviation.",
     "sweep_clusters.method": "kmeans or hdbscan.",
+    "topic_prevalence.level": "cluster or theme.",
+    "topic_prevalence.time_zone": "The time zone in which days begin.",
+    "topic_prevalence.unit": "Shares of what: post, image or author.",
     "tune_clusters.residual": "Treatment of images in no cluster: alone or drop.",
 }
 

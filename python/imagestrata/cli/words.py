@@ -16,6 +16,7 @@ COMMANDS = {
     "link_posts": "posts",
     "list_encoders": "doctor",
     "read_posts": "posts",
+    "topic_prevalence": "prevalence",
 }
 #: Other names of arguments in commands; the first existing one is used.
 OPTIONS = {
@@ -26,6 +27,7 @@ OPTIONS = {
     "files": ("answers",),
     "posts": ("files",),
     "images": ("run_folder",),
+    "linked": ("run_folder",),
     "method": ("map",),
     "out": ("run_folder",),
     "progress": ("quiet",),

@@ -23,6 +23,7 @@ STEPS = (
         drawn=(
             "keywords.csv",
             "metadata.csv",
+            "prevalence.csv",
             "montage.png",
             "map.png",
             "trace.png",
@@ -36,7 +37,14 @@ STEPS = (
         after=("cluster",),
         tables=("edited.parquet", "edited-clusters.parquet", "edited-centroids.parquet"),
         work=("edits.csv",),
-        drawn=("keywords.csv", "metadata.csv", "montage.png", "map.png", "themes.png"),
+        drawn=(
+            "keywords.csv",
+            "metadata.csv",
+            "prevalence.csv",
+            "montage.png",
+            "map.png",
+            "themes.png",
+        ),
         edits="cluster",
     ),
     StepKind(
@@ -45,6 +53,6 @@ STEPS = (
         "themes.parquet",
         after=("cluster",),
         tables=("themes.parquet", "tree.parquet"),
-        drawn=("montage.png", "map.png", "themes.png"),
+        drawn=("prevalence.csv", "montage.png", "map.png", "themes.png"),
     ),
 )
