@@ -97,11 +97,13 @@ def test_prevalence_by_month_after_edits(run):
     """Posts 1 (May), 2 (May) and 4 (no time) show images; the clusters are one after the edit."""
     link(run)
     edit_clusters(Clustering.load(run), merge=[1, 2], names={1: "Both"}, out=run)
-    with pytest.warns(UserWarning, match="time"):
+    with pytest.warns(UserWarning, match="1 without 'month'"):
         said = call("prevalence", run, "--by", "month")
     table = pd.read_csv(run / "prevalence.csv")
-    assert table["cluster_name"].tolist() == ["Both"] and table["month"].tolist() == ["2024-05-01"]
-    assert table[["estimate", "n_posts", "n_authors"]].values.tolist() == [[1, 2, 2]]
+    assert table["cluster_name"].tolist() == ["Both"] * 2
+    assert table["month"].tolist() == ["2024-05-01", "2024-06-01"]
+    assert table[["n_posts", "n_authors"]].values.tolist() == [[2, 2], [0, 0]]
+    assert table["estimate"].fillna(-1).tolist() == [1, -1]  # no post of June has a known image
     assert "Both" in said and "prevalence.csv" in said
     with pytest.warns(UserWarning):
         call("prevalence", run, "--by", "author,text", "--unit", "image")

@@ -61,8 +61,8 @@ Also = Annotated[
 #: Arguments that are never options: results of earlier steps, and their folders.
 _BROUGHT = frozenset({
     "clustering", "clusterings", "embeddings", "images", "judgements", "keep", "keywords",
-    "linked", "out", "packets", "pairs", "path", "points", "posts", "progress", "provider", "ratings", "run",
-    "sample", "several", "tuned",
+    "linked", "out", "packets", "pairs", "path", "points", "posts", "progress", "provider",
+    "ratings", "run", "sample", "several", "tuned",
 })  # fmt: skip
 #: Arguments without a type for a shell, and the functions that read them.
 _READERS: dict[str, Callable[[Any], Any]] = {"codes": read_codes, "grid": read_grid}
