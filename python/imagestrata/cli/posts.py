@@ -100,7 +100,8 @@ def prevalence(
     ]  # fmt: skip
     table = imagestrata.topic_prevalence(linked, groups or None, **settings("topic_prevalence"))
     write_table(run_folder / "prevalence.csv", table)
-    shown = [*table.columns[: table.columns.get_loc("estimate") + 1], *_INTERVAL, "n_posts"]
+    names = [*table]
+    shown = [*names[: names.index("estimate") + 1], *_INTERVAL, "n_posts"]
     lines = [
         table[shown].head(_MOST_LINES).to_string(index=False, float_format="{:.3f}".format),
         f"{plural(len(table), 'row')}: {run_folder / 'prevalence.csv'}",
