@@ -63,12 +63,15 @@ def test_no_verb_takes_another_word_for_the_residual(word):
     clusters = pd.DataFrame({"image_id": list("abcd"), "cluster": [1, 1, 2, -1]})
     vectors = np.eye(4, dtype=np.float32)
     sample = clusters.assign(path="x.png")
+    found = ims.Clustering.from_labels(vectors, [1, 1, 2, -1])
+    texts = pd.DataFrame({"image_id": found.images["image_id"], "text": "a word"})
     calls: dict[str, Any] = {
         "sample_images": lambda: ims.sample_images(clusters, residual=given),
         "assign_annotators": lambda: ims.assign_annotators(sample, residual=given),
         "reassign": lambda: ims.reassign(PACKETS, RATINGS, residual=given),
         "score_clustering": lambda: ims.score_clustering(clusters, list("xxyy"), residual=given),
         "compare_clusterings": lambda: ims.compare_clusterings(clusters, clusters, residual=given),
+        "cluster_keywords": lambda: ims.cluster_keywords(found, texts, residual=given),
         "tune_clusters": lambda: ims.tune_clusters(
             vectors, JUDGED, {"k": [2]}, residual=given, progress=False
         ),

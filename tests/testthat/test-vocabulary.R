@@ -18,10 +18,12 @@ test_that("arguments are called by our words", {
     arguments <- formals_of(name)
     expect_length(intersect(names(arguments), others), 0)
     if ("residual" %in% names(arguments)) {
-      expect_true(is.null(arguments$residual) || arguments$residual %in% c("together", "alone"))
+      words <- c("together", "alone", "drop")
+      expect_true(is.null(arguments$residual) || arguments$residual %in% words)
     }
     if ("conf_level" %in% names(arguments)) {
-      expect_equal(arguments$conf_level, 0.95)
+      # A figure of a model has the level of the model.
+      expect_true(is.null(arguments$conf_level) || arguments$conf_level == 0.95)
     }
     if (identical(name, "read_ratings") || grepl("^(export_packets|label_ratings)$", name)) {
       expect_equal(eval(arguments$scale), c(0, 10))
