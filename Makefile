@@ -63,6 +63,8 @@ bench: .venv/dev
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R
 	Rscript benchmarks/ratings.R
 	Rscript benchmarks/coverage.R
+	Rscript benchmarks/topic_model_coverage.R
+	Rscript benchmarks/topic_model.R full
 
 docs: .venv/dev
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata

@@ -83,24 +83,17 @@ rows <- lapply(seq_len(nrow(settings)), function(i) {
 })
 table <- dplyr::bind_rows(rows)
 percent <- function(x) sprintf("%.1f", 100 * x)
-lines <- c(
-  "# Coverage of the intervals of topic_model()",
-  "",
-  paste("Share of", n_corpora, "simulated corpora (benchmarks/topic_model_coverage.R) in which a 95%"),
-  "interval covers the truth, in percent, with a standard error of about 1. Authors have 40 posts on",
-  "average; `unevenness` is the squared coefficient of variation of their numbers. `spread` and",
-  "`burst` are the standard deviations of effects of authors and of their months, in log odds;",
-  "`rate` is the log odds of the topic.",
-  "",
-  paste(
-    "| authors | in party B | unevenness | spread | burst | rate | variance | party | followers |",
-    "time | effect of party |"
-  ),
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-  sprintf(
-    "| %d | %d | %g | %g | %g | %g | %s | %s | %s | %s | %s |", as.integer(table$authors), as.integer(table$in_b),
-    table$unevenness, table$spread, table$burst, table$rate, table$variance, percent(table$party),
-    percent(table$followers), percent(table$time), percent(table$`effect of party`)
-  )
+text <- c(
+  "# Coverage of the intervals of topic_model()", "",
+  paste0(
+    "Share of ", n_corpora, " simulated corpora in which a 95% interval covers the truth, in ",
+    "percent, with a standard error of about 1. Authors have 40 posts on average; `unevenness` is ",
+    "the squared coefficient of variation of their numbers. `spread` and `burst` are the standard ",
+    "deviations of effects of authors and of their months, in log odds; `rate` is the log odds of ",
+    "the topic. Party and followers belong to authors, time to posts."
+  ), "",
+  knitr::kable(dplyr::mutate(table, dplyr::across("party":"effect of party", percent)), "pipe")
 )
-writeLines(lines, file.path("benchmarks", "results", "topic_model_coverage.md"))
+folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
+writeLines(text, file.path(folder, "topic_model_coverage.md"))
+writeLines(text)
