@@ -35,18 +35,10 @@
 #' @family posts
 #' @export
 #' @examples
-#' set.seed(1)
-#' linked <- data.frame(
-#'   post_id = as.character(1:600), image_id = as.character(1:600),
-#'   cluster = sample(c(1:3, -1), 600, TRUE),
-#'   author = rep(sprintf("author%02d", 1:30), each = 20),
-#'   party = rep(c("A", "B"), each = 300),
-#'   time = as.Date("2020-01-01") + sample(0:364, 600, TRUE)
-#' )
-#' model <- topic_model(linked, ~ party * s(month, df = 3))
-#' topic_effects(model, "party", topics = 1)
+#' model <- topic_model(simulated_posts, c(1, 4) ~ party * s(month, df = 3))
+#' topic_effects(model, "party")
 #' topic_effects(model, "party", method = "difference")
-#' topic_effects(model, "month", by = "party", topics = c(1, 2))
+#' topic_effects(model, "month", by = "party")
 topic_effects <- function(model,
                           variable,
                           method = NULL,

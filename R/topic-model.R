@@ -95,18 +95,10 @@
 #' @seealso [topic_effects()]
 #' @export
 #' @examples
-#' set.seed(1)
-#' linked <- data.frame(
-#'   post_id = as.character(1:600), image_id = as.character(1:600),
-#'   cluster = sample(c(1:3, -1), 600, TRUE),
-#'   author = rep(sprintf("author%02d", 1:30), each = 20),
-#'   party = rep(c("A", "B"), each = 300),
-#'   time = as.Date("2020-01-01") + sample(0:364, 600, TRUE)
-#' )
-#' model <- topic_model(linked, c(1, 2) ~ party + s(month, df = 3))
-#' model
+#' model <- topic_model(simulated_posts, c(1, 4) ~ party + s(month, df = 4) + log1p(followers))
 #' summary(model)
 #' tidy(model, "effects")
+#' topic_effects(model, "month")
 topic_model <- function(linked,
                         formula,
                         level = "cluster",
@@ -182,6 +174,7 @@ model_posts <- function(linked, formula, level, author, time, time_zone, weights
   complete <- !Reduce(`|`, lacks)[first]
   rows <- first[complete]
   n_left_out <- tell_left_out(lacks, first, length(unique(post)), call)
+  tell_partly(linked, post, known)
   shown <- vctrs::new_data_frame(list(
     post = match(post, post[rows]), topic = match(topic, topics[[level]])
   ))
@@ -229,7 +222,7 @@ variables_of <- function(linked, formula, time, time_zone, call) {
   env <- rlang::f_env(formula)
   made <- intersect(setdiff(named, names(linked)), names(periods))
   absent <- setdiff(named, c(names(linked), made))
-  absent <- absent[!vapply(absent, exists, NA, envir = env)]
+  absent <- absent[vapply(absent, \(name) is.function(get0(name, env) %||% c), NA)]
   if (length(absent) > 0 || (length(made) > 0 && !time %in% names(linked))) {
     abort_imagestrata(
       "{.arg formula} has {.field {c(absent, made)[1]}}, which is not a column of {.arg linked}.",
@@ -308,6 +301,18 @@ tell_left_out <- function(lacks, first, n_posts, call) {
     )))
   }
   n_unknown + n_out
+}
+
+# Reports posts whose topics are known in part.
+tell_partly <- function(linked, post, known) {
+  lost <- !known & !(linked[["unmatched"]] %||% rep(NA, length(known))) %in% "no image"
+  n <- length(intersect(post[known], post[lost]))
+  if (n > 0) {
+    cli::cli_inform(c("!" = paste0(
+      count_of(n, "post shows", "posts show"), " known images and images that are not in the ",
+      "clustering. The topics of the latter are not counted."
+    )))
+  }
 }
 
 # Text becomes a factor, in the order of the alphabet on every computer.

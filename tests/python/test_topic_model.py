@@ -129,6 +129,12 @@ def test_effects_are_averages_over_posts(linked):
     assert len(months) == 3 * months["month"].nunique()
 
 
+def test_formulas_use_variables_around_them(linked):
+    degree = 2  # noqa: F841
+    found = topic_model(linked, "1 ~ poly(followers, degree)").coefficients
+    assert found["term"].tolist()[1:] == [f"poly(followers, degree){i}" for i in (1, 2)]
+
+
 def test_predictions_for_new_posts(linked):
     model = quietly(linked, "c(1, 2) ~ party + followers")
     posts = posts_of(linked, 1)
@@ -207,6 +213,9 @@ def test_what_is_left_out_is_counted(linked):
     )
     with pytest.warns(UserWarning, match="2 of 400 posts are left out: 1 without a known image, 1"):
         model = topic_model(rest, "1 ~ party + followers")
+    partly = pd.concat([linked, linked.iloc[[5]].assign(cluster=np.nan, unmatched="ambiguous")])
+    with pytest.warns(UserWarning, match="1 post shows known images and images that are not in"):
+        topic_model(partly, "1 ~ party")
     assert model.summary["n_posts"][0] == 398
     assert model.summary["n_left_out"][0] == 2
     with pytest.warns(UserWarning, match="cluster 4: 2 posts with it, fewer than the 4"):

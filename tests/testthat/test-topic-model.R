@@ -108,6 +108,15 @@ test_that("posts without known images, authors or covariates are left out and co
     model <- topic_model(rbind(linked, more), 1 ~ party + followers),
     "4 of 902 posts are left out: 2 without a known image, 1 without author, 1 without followers"
   )
+  partly <- linked[5, ]
+  partly$cluster <- NA
+  partly$unmatched <- "ambiguous"
+  expect_message(
+    topic_model(rbind(linked[-(20:21), ], partly), 1 ~ party),
+    "1 post shows known images and images that are not in the clustering"
+  )
+  partly$unmatched <- "no image"
+  expect_message(topic_model(rbind(linked[-(20:21), ], partly), 1 ~ party), NA)
   expect_equal(glance(model)$n_posts, 898)
   expect_equal(glance(model)$n_left_out, 4)
   complete <- topic_model(linked[-(20:21), ], 1 ~ party + followers)
@@ -308,6 +317,7 @@ test_that("bad input gets an error that names it", {
     topic_model(linked, "party")
     topic_model(linked, ~.)
     topic_model(linked, ~ parti)
+    topic_model(linked[names(linked) != "time"], ~ time)
     topic_model(linked[names(linked) != "time"], ~ s(month))
     topic_model(linked, ~ party, weights = "party")
     topic_model(zero, ~ log(size - 0.5))

@@ -65,6 +65,7 @@ def read_covariates(
     lacks = {name: column.isna() for name, column in constant.items()}
     complete = ~np.logical_or.reduce([lack.to_numpy()[first] for lack in lacks.values()])
     n_left_out = _tell_left_out(lacks, first, int(post.nunique()))
+    _tell_partly(linked, post, known)
     rows = first[complete]
     place = pd.Series(np.arange(len(rows)), index=post.iloc[rows].to_numpy())
     pairs = pd.DataFrame(
@@ -192,6 +193,17 @@ def _tell_left_out(lacks: dict[str, pd.Series[Any]], first: Ints, n_posts: int) 
             f"{n_unknown + n_out:,} of {plural(n_posts, 'post')} are left out: {', '.join(parts)}."
         )
     return n_unknown + n_out
+
+
+def _tell_partly(linked: pd.DataFrame, post: pd.Series[Any], known: pd.Series[Any]) -> None:
+    """Report posts whose topics are known in part."""
+    lost = ~known & (linked.get("unmatched", known) != "no image")
+    n = len(np.intersect1d(post[known], post[lost]))
+    if n:
+        warn(
+            f"{plural(n, 'post shows', 'posts show')} known images and images that are not in the "
+            "clustering. The topics of the latter are not counted."
+        )
 
 
 def _plain_type(column: pd.Series[Any]) -> type:
