@@ -1,10 +1,10 @@
-# The class of results of topic_prevalence() and topic_gaps(): a tibble with a summary of its posts.
+# The class of results of topic_prevalence(), topic_gaps() and topic_odds(): a tibble with a summary of its posts.
 
 # All columns but those of `by`.
 prevalence_columns <- c(
   "cluster", "cluster_name", "theme", "theme_name", "term", "contrast", "estimate", "std.error",
   "std.error.adjusted", "df", "statistic", "p.value", "p.adjusted", "conf.low", "conf.high",
-  "n_shown", "n_posts", "n_images", "n_authors", "unit", "adjust"
+  "share", "share_other", "n_shown", "n_posts", "n_images", "n_authors", "unit", "adjust"
 )
 
 new_prevalence <- function(data, kind, design, options) {
@@ -23,12 +23,13 @@ new_prevalence <- function(data, kind, design, options) {
 #' @export
 tbl_sum.imagestrata_prevalence <- function(x, ...) {
   posts <- glance(x)
+  kind <- attr(x, "kind")
   heading <- paste0(
     count_of(posts$n_topics, posts$level), " in ", count_of(posts$n_posts, "post"), " by ",
-    count_of(posts$n_authors, "author"), "; shares of ", posts$unit, "s; ",
-    100 * posts$conf_level, "% intervals by author"
+    count_of(posts$n_authors, "author"), "; ", if (kind == "odds") "log odds" else "shares", " of ",
+    posts$unit, "s; ", 100 * posts$conf_level, "% intervals by author"
   )
-  rlang::set_names(heading, if (attr(x, "kind") == "gaps") "Gaps" else "Prevalence")
+  rlang::set_names(heading, sentence(kind))
 }
 
 #' @rdname tidiers

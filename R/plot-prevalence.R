@@ -217,5 +217,9 @@ draw_bounds <- function(data) {
 #' @importFrom ggplot2 autoplot
 #' @export
 autoplot.imagestrata_prevalence <- function(object, ...) {
-  if (attr(object, "kind") == "gaps") plot_topic_gaps(object, ...) else plot_prevalence(object, ...)
+  switch(attr(object, "kind"),
+    prevalence = plot_prevalence(object, ...),
+    gaps = plot_topic_gaps(object, ...),
+    odds = plot_topic_odds(object, ...)
+  )
 }

@@ -51,14 +51,25 @@ plot_topic_gaps <- function(gaps,
 }
 
 plot_gaps_by_topic <- function(table, topics, pairs, palette, alpha) {
-  topics <- rows_of_topics(topics)
   data <- table$data[!is.na(table$data$estimate), ]
+  p <- data[["p.adjusted"]] %||% data[["p.value"]]
+  sure <- if (is.null(p)) rep(TRUE, nrow(data)) else !is.na(p) & p < alpha
+  draw_contrasts(
+    table, data, topics, pairs, palette, sure,
+    title = difference_title(table), notes = if (!all(sure)) open_points(data, alpha),
+    alt = alt_gaps,
+    scale = \(n) ggplot2::scale_x_continuous(labels = percentage_points, n.breaks = n)
+  )
+}
+
+# A row for each topic, with arrows to the side of each group.
+draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, notes, alt,
+                           scale) {
+  topics <- rows_of_topics(topics)
   data$y <- topics$y[match(data$cluster, topics$cluster)]
   ahead <- matrix(unlist(pairs), 2)[
     cbind(ifelse(data$estimate >= 0, 1, 2), as.integer(data$contrast))
   ]
-  p <- data[["p.adjusted"]] %||% data[["p.value"]]
-  sure <- if (is.null(p)) rep(TRUE, nrow(data)) else !is.na(p) & p < alpha
   data$colour <- unname(palette[ahead])
   data$fill <- ifelse(sure, data$colour, "white")
   panels <- c(if (length(pairs) > 1) "contrast", table$by)
@@ -72,16 +83,11 @@ plot_gaps_by_topic <- function(table, topics, pairs, palette, alpha) {
     ggplot2::geom_point(ggplot2::aes(fill = .data$fill), shape = 21, size = 2, stroke = 0.7) +
     ggplot2::scale_colour_identity() +
     ggplot2::scale_fill_identity() +
-    ggplot2::scale_x_continuous(
-      labels = percentage_points, n.breaks = if (own) 4 else if (length(pairs) > 1) 3 else 5
-    ) +
+    scale(if (own) 4 else if (length(pairs) > 1) 3 else 5) +
     ggplot2::labs(
-      x = difference_title(table), y = NULL,
-      caption = caption_of_topics(
-        table, "", if (!all(sure)) open_points(data, alpha),
-        if (own) "Each panel has its own axis"
-      ),
-      alt = alt_gaps(table, data, topics, ahead)
+      x = title, y = NULL,
+      caption = caption_of_topics(table, "", notes, if (own) "Each panel has its own axis"),
+      alt = alt(table, data, topics, ahead)
     )
   facet <- panels_across(data, panels, if (own) "free_x" else "fixed")
   dress_topics(plot, topics, point_directions(facet, pairs, palette))

@@ -16,3 +16,4 @@ store <- function(table, name) {
 store(golden_shown(), "linked")
 store(golden_prevalence(golden_shown()), "prevalence")
 store(golden_topic_gaps(golden_shown()), "topic-gaps")
+store(golden_topic_odds(golden_shown()), "topic-odds")

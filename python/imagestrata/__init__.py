@@ -81,6 +81,8 @@ _PUBLIC = {
     "read_posts": "posts.read",
     "share_model": "posts.engagement",
     "ShareModel": "posts.engagement",
+    "topic_odds": "posts.odds",
+    "export_network": "posts.network",
     "topic_prevalence": "posts.prevalence",
     "topic_gaps": "posts.gaps",
     "find_images": "explore.find",

@@ -56,6 +56,8 @@ from .posts.link import link_posts as link_posts
 from .posts.model import TopicModel as TopicModel
 from .posts.model import topic_effects as topic_effects
 from .posts.model import topic_model as topic_model
+from .posts.network import export_network as export_network
+from .posts.odds import topic_odds as topic_odds
 from .posts.prevalence import topic_prevalence as topic_prevalence
 from .posts.read import read_posts as read_posts
 from .ratings.estimates import rating_gaps as rating_gaps
@@ -130,6 +132,7 @@ __all__ = [
     "embed_images",
     "embed_text",
     "explain_labels",
+    "export_network",
     "export_packets",
     "export_pairs",
     "export_test",
@@ -178,6 +181,7 @@ __all__ = [
     "topic_effects",
     "topic_gaps",
     "topic_model",
+    "topic_odds",
     "topic_prevalence",
     "tune_clusters",
     "tune_model",

@@ -64,6 +64,7 @@ FILLED = {
     "group": {"clustering", "keywords", "names", "out"},
     "keywords": {"clustering", "images", "texts"},
     "metadata": {"clustering", "images", "metadata"},
+    "network": {"linked", "out"},
     "pairs": {"embeddings", "clusterings", "out", "pairs"},
     "posts": {"columns", "files", "images", "posts", "topics"},
     "predict": {"images", "model"},

@@ -120,3 +120,31 @@ def test_what_is_missing_is_named(run):
     with pytest.raises(ImagestrataError, match="'text' does not name a column") as said:
         call("posts", run, run.parent / "their posts.csv", "--column", "text")
     assert "Give --column our name" in said.value.render(ShellWords(COMMANDS, "posts"))
+
+
+def test_networks_and_counts_of_posts(run, tmp_path):
+    import networkx as nx
+
+    link(run)
+    table = pd.read_csv(run / "posts.csv", dtype=str)
+    tags = ['["#a", "#b c"]', '["#a"]', '["#a"]', None, '["#b c"]']
+    table.assign(hashtags=tags).to_csv(run / "posts.csv", index=False)
+    with pytest.warns(UserWarning, match="1 of 4 posts show no image"):
+        call("network", run, tmp_path / "n.gexf", "--node", "author", "--node", "hashtag", "-q")
+    graph = nx.read_gexf(tmp_path / "n.gexf")
+    assert {frozenset(edge) for edge in graph.edges} == {
+        frozenset({"author:007", "hashtag:#a"}), frozenset({"author:007", "hashtag:#b c"}),
+        frozenset({"author:ann", "hashtag:#a"}), frozenset({"author:bo", "hashtag:#b c"}),
+    }  # fmt: skip
+    with pytest.warns(UserWarning, match="1 of 4 posts"):
+        said = call("metadata", run, "--column", "hashtags", "--unit", "post", "--json", "-q")
+    counts = pd.DataFrame(json.loads(said)["metadata"])
+    assert set(counts["value"]) == {"#a", "#b c"}
+    with pytest.warns(UserWarning, match="1 of 4 posts"):
+        days = json.loads(call("metadata", run, "--column", "time", "--json", "-q"))
+    assert {row["value"] for row in days["metadata"]} == {"2024-05-01", "2024-05-02"}
+    with pytest.warns(UserWarning, match="1 of 4 posts"):
+        words = json.loads(
+            call("keywords", run, "--unit", "author", "--column", "hashtags", "--json")
+        )
+    assert {"#a"} <= {row["term"] for row in words["keywords"]}

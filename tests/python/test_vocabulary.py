@@ -37,7 +37,7 @@ def arguments_of(name: str) -> dict[str, inspect.Parameter]:
 
 
 def test_there_are_few_public_names():
-    assert len(ims.__all__) <= 90
+    assert len(ims.__all__) <= 92
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -65,7 +65,9 @@ def test_no_verb_takes_another_word_for_the_residual(word):
     sample = clusters.assign(path="x.png")
     found = ims.Clustering.from_labels(vectors, [1, 1, 2, -1])
     texts = pd.DataFrame({"image_id": found.images["image_id"], "text": "a word"})
+    posts = clusters.assign(post_id=range(4), hashtags="#a")
     calls: dict[str, Any] = {
+        "export_network": lambda: ims.export_network(posts, "x.gexf", residual=given),
         "sample_images": lambda: ims.sample_images(clusters, residual=given),
         "assign_annotators": lambda: ims.assign_annotators(sample, residual=given),
         "reassign": lambda: ims.reassign(PACKETS, RATINGS, residual=given),

@@ -59,6 +59,16 @@ golden_prevalence <- function(linked) {
   })))
 }
 
+golden_topic_odds <- function(linked) {
+  linked$time <- as.POSIXct(linked$time, "UTC", format = "%Y-%m-%dT%H:%M:%SZ")
+  quietly(dplyr::bind_rows(
+    plain_tibble(topic_odds(linked, c(party, month))),
+    plain_tibble(topic_odds(linked, c(month, party), unit = "image")),
+    plain_tibble(topic_odds(linked, month, unit = "author")),
+    plain_tibble(topic_odds(linked, month, compare = "pairs", conf_level = 0.9))
+  ))
+}
+
 golden_topic_gaps <- function(linked) {
   linked$time <- as.POSIXct(linked$time, "UTC", format = "%Y-%m-%dT%H:%M:%SZ")
   quietly(dplyr::bind_rows(

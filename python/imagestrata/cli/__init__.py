@@ -17,7 +17,7 @@ from .embeddings import embed, reduce
 from .explore import coding_sheet, find, gallery, group, keywords, metadata, methods, propose, share
 from .finetune import fine_tune, predict
 from .options import Command
-from .posts import posts, prevalence
+from .posts import network, posts, prevalence
 from .run import run
 from .sampling import assign, sample
 from .text import describe, embed_text, read_text, tag
@@ -61,6 +61,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (tune, ("tune_clusters", "read_pairs", "consensus"), _SCORED),
     (posts, ("read_posts", "link_posts"), ("columns", "topics")),
     (prevalence, ("topic_prevalence",), ()),
+    (network, ("export_network",), ("linked",)),
     (sample, ("sample_images",), ()),
     (assign, ("assign_annotators", "export_packets"), ()),
     (share, ("share_bundle",), ()),

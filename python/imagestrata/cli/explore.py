@@ -13,7 +13,7 @@ from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
 from .options import Map, Name, RunFolder, Settings, Texts
 from .output import Said, records
-from .posts import linked_posts
+from .posts import linked_posts, required_posts
 from .run_folder import (
     drawn_sample,
     embedded,
@@ -58,12 +58,16 @@ def keywords(
     """Find the typical words of each cluster of a run folder.
 
     The words come from your texts (--texts); without them from descriptions, from text in the
-    images or from tags, in this order. `imagestrata gallery` shows the words.
+    images or from tags, in this order; with --unit post or author from the posts of `imagestrata
+    posts`. `imagestrata gallery` shows the words.
     """
     from ..files import write_table
 
     clustering = load_clustering(run_folder)
-    table, source, column = find_texts(run_folder, texts)
+    if texts is None and settings("cluster_keywords").get("unit", "image") != "image":
+        table, source, column = required_posts(run_folder, clustering), "posts", "text"
+    else:
+        table, source, column = find_texts(run_folder, texts)
     usual = {"column": column, "separator": ";" if source == "tags" else None}
     words = imagestrata.cluster_keywords(clustering, table, **usual | settings("cluster_keywords"))
     write_table(run_folder / "keywords.csv", words)
@@ -80,7 +84,7 @@ def metadata(
         Path | None,
         typer.Option(
             help="A CSV file with image_id, path or file and your own columns, such as hashtags; "
-            "to count posts also with post_id. By default the columns of the scan."
+            "to count posts also with post_id. By default RUN/posts.csv, or the scan."
         ),
     ] = None,
 ) -> Said:
@@ -92,8 +96,11 @@ def metadata(
         raise ImagestrataError(
             f"{arg('column')} must name the column to count, such as hashtags or author."
         )
-    table = None if metadata is None else read_csv(metadata)
-    counts = imagestrata.cluster_metadata(load_clustering(run_folder), table, **given)
+    clustering = load_clustering(run_folder)
+    table = linked_posts(run_folder, clustering) if metadata is None else read_csv(metadata)
+    if metadata is None and table is not None and given["column"] not in table:
+        table = None
+    counts = imagestrata.cluster_metadata(clustering, table, **given)
     write_table(run_folder / "metadata.csv", counts)
     lines = [
         f"{cluster:>4}  {', '.join(group['value'])}" for cluster, group in counts.groupby("cluster")

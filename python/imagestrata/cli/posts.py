@@ -1,4 +1,4 @@
-"""`posts`, `prevalence`."""
+"""`posts`, `prevalence`, `network`."""
 
 from __future__ import annotations
 
@@ -109,6 +109,19 @@ def prevalence(
     return {"prevalence": records(table)}, *lines
 
 
+def network(
+    run_folder: RunFolder,
+    out: Annotated[Path, typer.Argument(help="The file: network.graphml or network.gexf.")],
+    settings: Settings,
+    name: Name = None,
+) -> Said:
+    """Write a network of the posts of a run folder, such as topics and hashtags, for Gephi."""
+    run_folder = placed(run_folder, name)
+    linked = required_posts(run_folder, load_clustering(run_folder))
+    path = imagestrata.export_network(linked, out, **settings("export_network"))
+    return {"network": str(path)}, f"Network: {path}"
+
+
 def read_columns(given: list[str] | None) -> dict[str, Any] | None:
     """Names of columns in files: several for one of ours if it is repeated."""
     found: dict[str, list[str]] = {}
@@ -157,4 +170,18 @@ def linked_posts(run_folder: Path, clustering: Clustering) -> pd.DataFrame | Non
     stored = read_typed(path, ("post_id", "image_id"), texts=("author", "time", "text"), ours=True)
     if "time" in stored:
         stored["time"] = read_times(stored["time"], "UTC")
+    for column in stored.select_dtypes(["str", "object"]):
+        lists = stored[column].astype(object).map(_list_of, na_action="ignore")
+        if lists.notna().any() and lists.dropna().map(lambda one: isinstance(one, list)).all():
+            stored[column] = lists
     return imagestrata.link_posts(clustering, stored)
+
+
+def _list_of(text: Any) -> Any:
+    """The list that a cell of the stored table holds as JSON; any other cell as it is."""
+    if isinstance(text, str) and text.startswith("[") and text.endswith("]"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass
+    return text

@@ -89,7 +89,7 @@ def topic_gaps(
 
     adjust = check_choice("adjust", adjust, ADJUSTMENTS)
     design = design_posts(linked, by, unit, level, denominator, author, time, time_zone, conf_level)
-    contrasts, cells = _pairs(design)
+    contrasts, cells = pairs_of_cells(design)
     warn_few(design)
     first, second = cells[:, 0], cells[:, 1]
     shares = shares_of(design)
@@ -135,7 +135,7 @@ def topic_gaps(
     return table
 
 
-def _pairs(design: Design) -> tuple[list[str], Array]:
+def pairs_of_cells(design: Design) -> tuple[list[str], Array]:
     """Contrasts and the cells of both sides (-1 if there is no such cell)."""
     cells = design.cells
     if not len(cells.columns):
