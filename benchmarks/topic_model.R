@@ -10,7 +10,7 @@ posts_of <- function(n, n_authors, n_topics = 300) {
   by <- sample(n_authors, n, TRUE, prob = stats::rexp(n_authors))
   followers <- stats::rlnorm(n_authors, 7)
   tibble::tibble(
-    post_id = as.character(seq_len(n)), author = paste0("a", by),
+    post_id = as.character(seq_len(n)), image_id = post_id, author = paste0("a", by),
     party = c("A", "B")[1 + by %% 2], followers = log(followers[by]),
     time = as.POSIXct("2020-01-01", tz = "UTC") + 86400 * sample(0:729, n, TRUE),
     # Topics of very different size; a few images are in the residual.
