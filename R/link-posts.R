@@ -16,8 +16,8 @@
 #' @section After edits:
 #' Linked posts keep the clusters from before [edit_clusters()] or [group_clusters()].
 #' `link_posts(topics, linked)` finds the clusters anew by `image_id`, with their names and themes,
-#' and counts `n_posts` anew. Rows without an image keep their reason: link the posts themselves
-#' again after images have joined the clusters.
+#' and counts `n_posts` anew. Rows without an image keep their reason, of which no warning is given
+#' again: link the posts themselves again after images have joined the clusters.
 #'
 #' @section Weights:
 #' `sample_images(topics, shares = linked)` draws images with the weight of the posts that show them.

@@ -97,8 +97,8 @@ def link_posts(
     Warns
     -----
     UserWarning
-        If some rows have no image, with numbers, reasons and examples; or if copies cannot be
-        looked up, because there is no scan.
+        If some rows have no image, with numbers, reasons and examples (only new ones, if linked
+        posts are linked again); or if copies cannot be looked up, because there is no scan.
 
     Notes
     -----
@@ -217,9 +217,11 @@ def linked_rows(
     scan = scan_of(topics, images)
     files = Files(all_files(topics, scan), topics.images["image_id"].tolist())
     found = _matched(files, rows, names, separator)
+    is_told = pd.Series(False, found.index)
     if whys is not None:
         known = id_texts(whys).iloc[found["row"]].reset_index(drop=True)
-        found["unmatched"] = found["unmatched"].where(found["name"].notna() | known.isna(), known)
+        is_told = found["name"].isna() & known.notna()
+        found["unmatched"] = found["unmatched"].mask(is_told, known)
     found.insert(0, "post_id", post_ids.to_numpy()[found["row"].to_numpy()])
     shown = found.dropna(subset="image_id").groupby("image_id")["post_id"].nunique()
     found["n_posts"] = _mapped(found["image_id"], shown)
@@ -229,7 +231,7 @@ def linked_rows(
     if "cluster_name" not in source:
         source = source.assign(cluster_name=pd.Series(None, source.index, dtype="str"))
     found = with_names(found, source)
-    _report(found, topics, by, scan is not None)
+    _report(found if is_told.all() else found[~is_told], topics, by, scan is not None)
     order = ["unmatched", "row", "name"]
     return found[[*found.columns.drop(order), *order]]
 
