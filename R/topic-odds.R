@@ -76,7 +76,7 @@ topic_odds <- function(linked,
   )
   pairs <- pairs_of_cells(design)
   tell_few_authors(design)
-  sides <- sides_of(design, pairs, compare)
+  sides <- compared_sides(design, pairs, compare)
   odds <- odds_of(pool_cells(design, sides$cells, unit), conf_level)
   odds <- odds[order(odds$topic, odds$pair), ]
   table <- dplyr::bind_cols(
@@ -91,7 +91,7 @@ topic_odds <- function(linked,
 
 # The groups that are compared: `contrast`, a cell `of` each comparison, and `cells`, which cell of
 # the design belongs to which side (1 and 2 of the first comparison, 3 and 4 of the second, ...).
-sides_of <- function(design, pairs, compare) {
+compared_sides <- function(design, pairs, compare) {
   value <- number_levels(design$cells[[1]])
   if (compare == "pairs" || max(value) == 2) {
     of <- dplyr::coalesce(pairs$first, pairs$second)
