@@ -65,6 +65,7 @@ bench: .venv/dev
 	Rscript benchmarks/coverage.R
 	Rscript benchmarks/topic_model_coverage.R
 	Rscript benchmarks/topic_model.R full
+	Rscript benchmarks/engagement.R
 
 docs: .venv/dev
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata
