@@ -14,11 +14,11 @@
 # "sandwich": the sum of the squares of s_g, times G / (G - 1) for G authors, with G - 1 degrees of
 # freedom. The variance equals that of sandwich::vcovCL(type = "HC0") and survey::svyglm().
 
-author_sandwich <- function(x, residual, weight, author, variance = "CR2") {
+author_sandwich <- function(x, residual, weight, author, variance = "CR2",
+                            root = chol(crossprod(x * sqrt(weight)))) {
   author <- factor(author, unique(author))
   n_authors <- nlevels(author)
   k <- ncol(x)
-  root <- chol(crossprod(x * sqrt(weight)))
   z <- x %*% backsolve(root, diag(k))
   scores <- rowsum(z * residual, as.integer(author))
   parts <- list(alone = list(author = character(), direction = matrix(0, k, 0)))

@@ -137,16 +137,47 @@ check_fit <- function(model, frame, name, call) {
 
 # `vcov`, and the sandwiches of the groups, for degrees of freedom.
 errors_of <- function(model, groups, variance) {
-  # With thousands of groups the correction changes nothing, and takes long.
-  kind <- \(group) if (max(group) > 20000) "sandwich" else variance
-  parts <- lapply(groups, \(group) glm_sandwich(model, group, kind(group)))
-  vcov <- Reduce(`+`, lapply(parts, `[[`, "vcov"))
-  if (length(groups) == 2) {
-    common <- pair_up(groups[[1]], groups[[2]])
-    vcov <- vcov - glm_sandwich(model, common, "sandwich")$vcov
-    vcov <- no_negative_variance(vcov)
+  x <- stats::model.matrix(model)
+  weight <- stats::weights(model, "working")
+  residual <- weight * stats::residuals(model, "working")
+  root <- chol(crossprod(x * sqrt(weight)))
+  sandwich_of <- function(group, variance) {
+    # With thousands of groups the correction changes nothing, and takes long.
+    if (max(group$part) > 20000) variance <- "sandwich"
+    at <- group$unit
+    author_sandwich(x[at, , drop = FALSE], residual[at], weight[at], group$part, variance, root)
   }
-  list(vcov = vcov, parts = parts)
+  several <- function(group, set) {
+    # Rows of both are in the order of the first observation of a set.
+    times <- tabulate(group$unit)[!duplicated(set)] - 1
+    scores <- rowsum(x * residual, set, reorder = FALSE) * sqrt(times)
+    tcrossprod(backsolve(root, backsolve(root, t(scores), transpose = TRUE)))
+  }
+  parts <- lapply(groups, sandwich_of, variance)
+  vcov <- Reduce(`+`, lapply(parts, `[[`, "vcov"))
+  set <- lapply(groups, set_of_parts)
+  for (name in names(groups)) {
+    vcov <- vcov - several(groups[[name]], set[[name]])
+  }
+  if (length(groups) == 2) {
+    author <- groups$author$part
+    both <- groups$image
+    both$part <- pair_up(author[both$unit], both$part)
+    common <- sandwich_of(both, "sandwich")$vcov
+    vcov <- vcov - common + several(both, pair_up(author, set$image))
+  }
+  list(vcov = no_negative_variance(vcov), parts = parts)
+}
+
+# Numbers of observations with the same parts, from 1 in the order of observations. If these are
+# several, the sum over parts counts the observations several times, also as pairs.
+set_of_parts <- function(group) {
+  if (!anyDuplicated(group$unit)) {
+    return(group$part[order(group$unit)])
+  }
+  place <- order(group$unit, group$part)
+  texts <- vapply(split(group$part[place], group$unit[place]), paste, "", collapse = " ")
+  match(texts, unique(texts))
 }
 
 # A difference of covariance matrices can have negative eigenvalues, which become zero.
@@ -167,7 +198,7 @@ warn_inestimable <- function(terms, contrasts, errors, groups) {
     alone <- contrast_errors(errors$parts[[name]], contrasts)$alone
     at <- which(!is.na(alone))
     if (length(at) > 0) {
-      who <- attr(groups[[name]], "labels")[as.integer(alone[at])]
+      who <- groups[[name]]$labels[as.integer(alone[at])]
       warn_imagestrata(
         "{.code {terms[at]}} cannot be estimated without the {name} {.val {unique(who)}}:
          {cli::qty(length(at))}{?it has/they have} no standard error{?s}."
@@ -260,7 +291,7 @@ summarise_share <- function(model, data, options) {
     AIC = if (weighted) NA_real_ else stats::AIC(likelihood),
     BIC = if (weighted) NA_real_ else stats::BIC(likelihood),
     deviance = stats::deviance(model), df.residual = stats::df.residual(model),
-    cluster = options$cluster, n_groups = min(vapply(data$groups, max, 0L)),
+    cluster = options$cluster, n_groups = min(lengths(lapply(data$groups, `[[`, "labels"))),
     weight = options$weight, conf_level = options$conf_level
   )
 }

@@ -26,9 +26,9 @@
 #' An image is rated once however many posts show it, and posts of one author resemble each other.
 #' With `cluster = "both"`, the variance is the sum of the variances by author and by image less
 #' that by their combinations (Cameron, Gelbach and Miller 2011). Errors by author alone are too
-#' small if posts share images. A post with several images is in one group with all posts that show
-#' one of them, directly or through others; a warning tells you if a group has more than a quarter
-#' of all posts.
+#' small if posts share images. Posts with several images depend on all posts that show one of
+#' them: the variance by image sums over the pairs of such posts. (Posts with different images that
+#' have two or more in common are counted as often as that, which makes errors a little too large.)
 #'
 #' With `variance = "CR2"`, the default, the variances by author and by image are corrected for
 #' small numbers of groups and unequal groups, and intervals are of the t distribution with

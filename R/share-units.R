@@ -328,12 +328,13 @@ images_with <- function(linked, own, ratings) {
 
 # ---- Groups -----------------------------------------------------------------------------
 
+# For each kind of group its members: the observations `unit` and their groups `part`, numbered. An
+# observation with several images is in several groups. `labels` are the names of groups.
 groups_of_units <- function(unit, author, image, topic, options, call) {
-  first <- !duplicated(unit)
-  # Numbers of groups, with the names of their first members.
   grouped <- function(by) {
-    group <- connect(unit, match(by, unique(by)))
-    structure(group, labels = by[first][!duplicated(group)])
+    part <- match(by, unique(by))
+    once <- !duplicated(cbind(unit, part))
+    list(unit = unit[once], part = part[once], labels = unique(by))
   }
   groups <- list()
   if (options$cluster %in% c("author", "both")) {
@@ -346,49 +347,13 @@ groups_of_units <- function(unit, author, image, topic, options, call) {
     # An image of the residual resembles no other.
     groups$topic <- grouped(ifelse(topic %in% c(NA, -1), image, topic))
   }
-  if (min(vapply(groups, max, 0L)) < 2) {
+  single <- names(groups)[lengths(lapply(groups, `[[`, "labels")) < 2]
+  if (length(single) > 0) {
     abort_imagestrata(
-      "Standard errors need at least two groups, but all {options$unit}s are of one
-       {names(groups)[vapply(groups, max, 0L) < 2][1]}.",
+      "Standard errors need at least two groups, but all {options$unit}s are of one {single[1]}.",
       hint = "Choose another {.arg cluster}.",
       call = call
     )
   }
-  warn_large_group(groups, options)
   groups
-}
-
-# Numbers of groups of units that share parts, directly or through others.
-connect <- function(unit, part) {
-  if (!anyDuplicated(unit)) {
-    return(match(part, unique(part)))
-  }
-  lowest <- function(label, by) {
-    place <- order(by, label)
-    label[place][!duplicated(by[place])]
-  }
-  label <- seq_len(max(unit))
-  repeat {
-    new <- lowest(lowest(label[unit], part)[part], unit)
-    # A label is a unit, whose own label is at least as low.
-    new <- new[new]
-    if (identical(new, label)) {
-      return(match(label, unique(label)))
-    }
-    label <- new
-  }
-}
-
-warn_large_group <- function(groups, options) {
-  for (name in setdiff(names(groups), "author")) {
-    share <- max(tabulate(groups[[name]])) / length(groups[[name]])
-    n <- max(groups[[name]])
-    if (n >= 8 && share > 0.25) {
-      warn_imagestrata(
-        "{round(100 * share)}% of all {options$unit}s depend on each other, since they share
-         {name}s directly or through others: standard errors by {name} are imprecise.",
-        "Compare with {.code cluster = \"author\"}."
-      )
-    }
-  }
 }

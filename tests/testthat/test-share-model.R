@@ -166,12 +166,42 @@ test_that("average marginal effects and predictions follow from the coefficients
   expect_error(predict(fit, transform(zero, party = "X")), "X", class = "imagestrata_error")
 })
 
-test_that("images that posts share join their posts to one group", {
-  expect_equal(connect(c(1, 2, 2, 3, 4), c(1, 1, 2, 2, 3)), c(1, 1, 1, 2))
-  expect_equal(connect(1:3, c(2, 1, 2)), c(1, 2, 1))
-  # A chain of 500 posts.
-  n <- 500
-  expect_equal(connect(rep(seq_len(n), 2), c(seq_len(n), seq_len(n) + 1)), rep(1, n))
+test_that("posts depend on all posts that show one of their images", {
+  shown <- list("a", c("a", "b"), "b", c("c", "d"), c("c", "d"), "d", "e", "f", c("e", "g"), "h")
+  author <- c("u", "v", "v", "u", "w", "x", "x", "y", "w", "y")
+  linked <- tibble::tibble(
+    post_id = rep(as.character(1:10), lengths(shown)), image_id = unlist(shown),
+    author = rep(author, lengths(shown)), x = rep(c(1, 4, 2, 3, 0, 5, 2, 2, 6, 1), lengths(shown)),
+    n = rep(c(3, 1, 0, 8, 4, 0, 2, 6, 9, 1), lengths(shown))
+  )
+  by_image <- outer(shown, shown, Vectorize(\(x, y) any(x %in% y)))
+  by_author <- outer(author, author, `==`)
+  model <- glm(
+    n ~ x, poisson, dplyr::distinct(linked, post_id, x, n),
+    control = glm.control(epsilon = 1e-14, maxit = 100)
+  )
+  scores <- model.matrix(model) * (model$y - fitted(model))
+  pairs <- \(depends) t(scores) %*% depends %*% scores
+  # G / (G - 1) multiplies the sums over groups, which count posts with two images twice.
+  scaled <- function(depends, twice, n_groups) {
+    (pairs(depends) + pairs(twice)) * n_groups / (n_groups - 1) - pairs(twice)
+  }
+  twice <- outer(shown, shown, Vectorize(\(x, y) identical(x, y) && length(x) == 2))
+  each <- length(unique(paste(linked$author, linked$image_id)))
+  expected <- list(
+    author = scaled(by_author, 0 * twice, 5), image = scaled(by_image, twice, 8),
+    both = scaled(by_author, 0 * twice, 5) + scaled(by_image, twice, 8) -
+      scaled(by_image & by_author, twice & by_author, each)
+  )
+  for (cluster in names(expected)) {
+    data <- share_units(
+      linked, list(n = list(outcome = quote(n), rhs = quote(x), env = globalenv())), NULL, NULL,
+      list(unit = "post", cluster = cluster, author = "author", weight = "none")
+    )
+    found <- errors_of(model, data$groups, "sandwich")$vcov
+    by_hand <- no_negative_variance(vcov(model) %*% expected[[cluster]] %*% vcov(model))
+    expect_equal(found, by_hand, tolerance = 1e-6)
+  }
 })
 
 test_that("counts that vary little are Poisson", {

@@ -18,7 +18,7 @@ from scipy.special import digamma, gammaln
 from ..errors import ImagestrataError, plural, warn
 from ..wording import arg, quote
 from .formula import term_names
-from .observations import WEIGHT, Observations
+from .observations import WEIGHT, Group, Observations
 from .outcomes import Side, matrix_of
 from .sandwich import Sandwich
 
@@ -85,20 +85,7 @@ def fit_counts(side: Side, frame: pd.DataFrame, data: Observations, options: Any
             )
     working = weight * fitted / (1 + fitted / theta)
     residual = working * (y - fitted) / fitted
-
-    def clustered(numbers: Array, variance: str) -> Sandwich:
-        # With thousands of groups the correction changes nothing, and takes long.
-        many = int(numbers.max()) + 1 > 20000
-        return Sandwich(scaled, residual, working, numbers, "sandwich" if many else variance)
-
-    sandwiches = {
-        name: clustered(numbers, options.variance) for name, (numbers, _) in data.groups.items()
-    }
-    vcov = np.sum([one.covariance for one in sandwiches.values()], axis=0)
-    if len(sandwiches) == 2:
-        first, second = (numbers for numbers, _ in data.groups.values())
-        both = pd.factorize(first.astype(np.int64) * (int(second.max()) + 1) + second)[0]
-        vcov = _no_negative_variance(vcov - clustered(both, "sandwich").covariance)
+    sandwiches, vcov = _errors(scaled, residual, working, data.groups, options.variance)
     return Fit(
         side=side,
         terms=terms,
@@ -145,7 +132,7 @@ def warn_inestimable(fit: Fit, data: Observations) -> None:
         alone = one.errors(np.eye(len(fit.coef)) / fit.scale).alone
         terms = [term for term, group in zip(fit.terms, alone, strict=True) if group >= 0]
         if terms:
-            labels = data.groups[name][1]
+            labels = data.groups[name].labels
             who = dict.fromkeys(str(labels[group]) for group in alone if group >= 0)
             warn(
                 f"{', '.join(map(quote, terms))} cannot be estimated without the {name} "
@@ -200,7 +187,7 @@ def summary_of(fit: Fit, frame: pd.DataFrame, data: Observations, options: Any) 
         "deviance": fit.deviance,
         "df_residual": len(y) - len(fit.coef),
         "cluster": options.cluster,
-        "n_groups": min(int(numbers.max()) + 1 for numbers, _ in data.groups.values()),
+        "n_groups": min(len(group.labels) for group in data.groups.values()),
         "weight": options.weight,
         "conf_level": options.conf_level,
     }
@@ -332,6 +319,51 @@ def _check_fit(
             f"{quote(name)} of 0 from the others: its effect has no finite estimate.",
             "Leave it out, or combine its categories.",
         )
+
+
+def _errors(
+    x: Array, residual: Array, weight: Array, groups: dict[str, Group], variance: str
+) -> tuple[dict[str, Sandwich], Array]:
+    """The sandwiches of the groups, and the covariance matrix of coefficients."""
+    root = scipy.linalg.cholesky((x * weight[:, None]).T @ x)
+
+    def sandwich(group: Group, variance: str) -> Sandwich:
+        # With thousands of groups the correction changes nothing, and takes long.
+        kind = "sandwich" if int(group.part.max()) + 1 > 20000 else variance
+        at = group.unit
+        return Sandwich(x[at], residual[at], weight[at], group.part, kind, root)
+
+    def several(group: Group, sets: Array) -> Array:
+        """What a sum over parts counts too often for observations with several of them."""
+        scores = pd.DataFrame(x * residual[:, None]).groupby(sets, sort=False).sum().to_numpy()
+        times = np.bincount(group.unit)[~pd.Series(sets).duplicated().to_numpy()] - 1
+        half = scipy.linalg.cho_solve((root, False), scores.T * np.sqrt(times))
+        product: Array = half @ half.T
+        return product
+
+    sandwiches = {name: sandwich(group, variance) for name, group in groups.items()}
+    sets = {name: _sets(group) for name, group in groups.items()}
+    vcov: Array = np.zeros_like(root)
+    for name, group in groups.items():
+        vcov = vcov + sandwiches[name].covariance - several(group, sets[name])
+    if len(groups) == 2:
+        author, image = groups["author"].part, groups["image"]
+        n = int(image.part.max()) + 1
+        part = pd.factorize(author[image.unit].astype(np.int64) * n + image.part)[0]
+        both = Group(image.unit, part, image.labels)
+        n = int(sets["image"].max()) + 1
+        together = pd.factorize(author.astype(np.int64) * n + sets["image"])[0]
+        vcov = vcov - sandwich(both, "sandwich").covariance + several(both, together)
+    return sandwiches, _no_negative_variance(vcov)
+
+
+def _sets(group: Group) -> Array:
+    """Numbers of observations with the same parts."""
+    if len(np.unique(group.unit)) == len(group.unit):
+        return group.part[np.argsort(group.unit)]
+    order = np.lexsort((group.part, group.unit))
+    parts = pd.Series(group.part[order]).groupby(group.unit[order]).agg(tuple)
+    return pd.factorize(parts)[0]
 
 
 def _no_negative_variance(vcov: Array) -> Array:

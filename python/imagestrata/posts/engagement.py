@@ -240,11 +240,12 @@ def share_model(
     *Standard errors* use the expected information, as R's package sandwich does (statsmodels'
     ``NegativeBinomial`` uses the observed one). With ``cluster="both"`` the variance is the sum of
     those by author and by image less that by their combinations (Cameron, Gelbach and Miller
-    2011). A post with several images is in one group with all posts that show one of them,
-    directly or through others. "CR2" corrects for small numbers of groups (Bell and McCaffrey
-    2002), with Satterthwaite's degrees of freedom, the smaller of the two; "sandwich" has G - 1
-    degrees of freedom for the smaller number G of groups. More than 20,000 groups have the second
-    kind.
+    2011). Posts with several images depend on all posts that show one of them: the variance by
+    image sums over the pairs of such posts. (Posts with different images that have two or more in
+    common are counted as often as that, which makes errors a little too large.) "CR2" corrects for
+    small numbers of groups (Bell and McCaffrey 2002), with Satterthwaite's degrees of freedom, the
+    smaller of the two; "sandwich" has G - 1 degrees of freedom for the smaller number G of groups.
+    More than 20,000 groups have the second kind.
 
     *Samples.* The weight of a post is the sum of the weights of its rated, sampled images, divided
     by the number of all its images (Lavallee 2007).

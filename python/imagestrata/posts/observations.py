@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..errors import ImagestrataError, plural, warn
 from ..tables import check_table, id_texts
@@ -23,6 +21,17 @@ Array = NDArray[Any]
 WEIGHT = "weight of observation"
 
 
+class Group(NamedTuple):
+    """Members of groups: observations and their groups, from 0, and the names of groups.
+
+    An observation with several images is in several groups.
+    """
+
+    unit: Array
+    part: Array
+    labels: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Observations:
     """Observations with the groups on which they may depend.
@@ -31,8 +40,7 @@ class Observations:
     ----------
     frame : DataFrame
         One row per observation: its id, outcomes, predictors, exposure, and ``WEIGHT``.
-    groups : dict of str to (array of int, array of str)
-        Numbers of the group of each observation, from 0, and names of groups.
+    groups : dict of str to Group
     n_rated : array of int
         Number of images of each observation.
     images : DataFrame
@@ -44,7 +52,7 @@ class Observations:
     """
 
     frame: pd.DataFrame
-    groups: dict[str, tuple[Array, Array]]
+    groups: dict[str, Group]
     n_rated: Array
     images: dict[str, pd.Series[Any]]
     counts: dict[str, Any]
@@ -324,21 +332,14 @@ def _images(
     return found
 
 
-def _groups(unit: Array, rows: pd.DataFrame, options: Any) -> dict[str, tuple[Array, Array]]:
-    first = np.unique(unit, return_index=True)[1]
+def _groups(unit: Array, rows: pd.DataFrame, options: Any) -> dict[str, Group]:
+    def grouped(by: pd.Series[Any]) -> Group:
+        part, names = pd.factorize(by)
+        pairs = pd.DataFrame({"unit": unit, "part": part}).drop_duplicates()
+        labels = np.asarray(names.astype(str), dtype=object)
+        return Group(pairs["unit"].to_numpy(), pairs["part"].to_numpy(), labels)
 
-    def grouped(by: pd.Series[Any]) -> tuple[Array, Array]:
-        codes, names = pd.factorize(by)
-        n_units, n_parts = int(unit.max()) + 1, len(names)
-        links = coo_array(
-            (np.ones(len(unit)), (unit, n_units + codes)), shape=(n_units + n_parts,) * 2
-        )
-        label = connected_components(links, directed=False)[1][:n_units]
-        numbers, firsts = pd.factorize(label)
-        starts = np.unique(numbers, return_index=True)[1]
-        return numbers, np.asarray(by.iloc[first].astype(str))[starts[: len(firsts)]]
-
-    groups: dict[str, tuple[Array, Array]] = {}
+    groups: dict[str, Group] = {}
     if options.cluster in ("author", "both"):
         groups["author"] = grouped(rows[options.author])
     if options.cluster in ("image", "both"):
@@ -347,20 +348,12 @@ def _groups(unit: Array, rows: pd.DataFrame, options: Any) -> dict[str, tuple[Ar
         topic = rows["cluster"].astype(object)
         alone = topic.isna() | (topic == -1)
         groups["topic"] = grouped(topic.where(~alone, rows["image_id"]))
-    for name, (numbers, _) in groups.items():
-        n = int(numbers.max()) + 1
-        if n < 2:
+    for name, group in groups.items():
+        if len(group.labels) < 2:
             raise ImagestrataError(
                 f"Standard errors need at least two groups, but all {options.unit}s are of one "
                 f"{name}.",
                 f"Choose another {arg('cluster')}.",
-            )
-        share = np.bincount(numbers).max() / len(numbers)
-        if name != "author" and n >= 8 and share > 0.25:
-            warn(
-                f"{100 * share:.0f}% of all {options.unit}s depend on each other, since they share "
-                f"{name}s directly or through others: standard errors by {name} are imprecise.",
-                f"Compare with {arg('cluster', 'author')}.",
             )
     return groups
 

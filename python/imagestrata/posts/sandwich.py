@@ -47,15 +47,23 @@ class Sandwich:
     author : array of shape (n,)
         Positions of authors; not all need occur.
     variance : {"CR2", "sandwich"}
+    root : array of shape (k, k), optional
+        The upper Cholesky factor of the information, if rows occur several times.
     """
 
     def __init__(
-        self, x: Floats, residual: Floats, weight: Floats, author: Ints, variance: str
+        self,
+        x: Floats,
+        residual: Floats,
+        weight: Floats,
+        author: Ints,
+        variance: str,
+        root: Floats | None = None,
     ) -> None:
         self.authors, number = np.unique(author, return_inverse=True)
         n, k = len(self.authors), x.shape[1]
         scaled = x * np.sqrt(weight)[:, None]
-        self.root = scipy.linalg.cholesky(scaled.T @ scaled)
+        self.root = scipy.linalg.cholesky(scaled.T @ scaled) if root is None else root
         back = scipy.linalg.solve_triangular(self.root, np.eye(k))
         scores = np.zeros((n, k))
         np.add.at(scores, number, (x @ back) * residual[:, None])
