@@ -150,7 +150,10 @@ test_that("average marginal effects and predictions follow from the coefficients
   slope <- fit$estimate[fit$outcome == "likes" & fit$term == "hopeful"]
   expect_equal(effects$estimate[effects$term == "hopeful"], slope * mean(likes$.fitted))
   model <- attr(fit, "models")$likes
-  as_party <- \(party) mean(predict(model, dplyr::mutate(likes, party = .env$party), type = "response"))
+  as_party <- function(party) {
+    likes$party <- party
+    mean(predict(model, likes, type = "response"))
+  }
   expect_equal(
     effects$estimate[effects$contrast == "R - D"], as_party("R") - as_party("D")
   )
