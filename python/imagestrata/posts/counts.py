@@ -17,9 +17,8 @@ from scipy.special import digamma, gammaln
 
 from ..errors import ImagestrataError, plural, warn
 from ..wording import arg, quote
-from .formula import term_names
 from .observations import WEIGHT, Group, Observations
-from .outcomes import Side, matrix_of
+from .outcomes import Side, columns_of, matrix_of
 from .sandwich import Sandwich
 
 Array = NDArray[Any]
@@ -62,7 +61,7 @@ def fit_counts(side: Side, frame: pd.DataFrame, data: Observations, options: Any
     y = frame[side.outcome].to_numpy(dtype=float)
     x = _design(side, frame, y, options)
     design = x.design_info
-    terms = term_names(design, slice(None))
+    terms = columns_of(design)
     weight = frame[WEIGHT].to_numpy(dtype=float)
     offset = offset_of(frame, options)
     scale = np.sqrt((np.asarray(x) ** 2).mean(axis=0))
@@ -213,7 +212,7 @@ def _design(side: Side, frame: pd.DataFrame, y: Array, options: Any) -> Any:
                 f"Leave it out of {arg('formula')}.",
             )
     x = matrix_of(side.rhs, frame, options.env)
-    names = term_names(x.design_info, slice(None))
+    names = columns_of(x.design_info)
     finite = np.isfinite(np.asarray(x))
     if not finite.all():
         column = int((~finite).any(axis=0).argmax())

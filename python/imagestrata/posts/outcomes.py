@@ -13,7 +13,7 @@ import patsy
 
 from ..errors import ImagestrataError
 from ..wording import arg, quote
-from .formula import FUNCTIONS, names_in
+from .formula import FUNCTIONS, names_in, term_names
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ def matrix_of(rhs: Any, data: pd.DataFrame, env: Any = None) -> Any:
             env = patsy.EvalEnvironment([dict(FUNCTIONS), env.namespace])
             return patsy.dmatrix(rhs, plain, eval_env=env, NA_action=keep)
         return patsy.build_design_matrices([rhs], plain, NA_action=keep)[0]
+
+
+def columns_of(info: Any) -> list[str]:
+    """The names of the columns of a design matrix, as R has them."""
+    return [name for term in info.terms for name in term_names(info, term)]
 
 
 def values_of(expression: str, data: pd.DataFrame) -> Any:
