@@ -300,14 +300,14 @@ def topic_model(
     ...     {
     ...         "post_id": [str(i) for i in range(40)],
     ...         "image_id": [str(i) for i in range(40)],
-    ...         "cluster": [1, 2, 2, 2, 1, 2, 1, 2] * 5,
+    ...         "cluster": [1, 2, 2, 1, 1, 2, 1, 2] * 5,
     ...         "author": [f"a{i % 10}" for i in range(40)],
     ...         "party": ["A", "B"] * 20,
     ...     }
     ... )
     >>> model = topic_model(linked, "1 ~ party")
     >>> model.coefficients[["term", "estimate"]].round(3).values.tolist()
-    [['(Intercept)', 0.405], ['partyB', -1.792]]
+    [['(Intercept)', 1.099], ['partyB', -2.197]]
     """
     check_choice("level", level, LEVELS)
     check_choice("variance", variance, ["CR2", "sandwich"])
@@ -400,14 +400,14 @@ def topic_effects(
     ...     {
     ...         "post_id": [str(i) for i in range(40)],
     ...         "image_id": [str(i) for i in range(40)],
-    ...         "cluster": [1, 2, 2, 2, 1, 2, 1, 2] * 5,
+    ...         "cluster": [1, 2, 2, 1, 1, 2, 1, 2] * 5,
     ...         "author": [f"a{i % 10}" for i in range(40)],
     ...         "party": ["A", "B"] * 20,
     ...     }
     ... )
     >>> effects = topic_effects(topic_model(linked, "1 ~ party"), "party")
     >>> effects[["party", "estimate"]].round(3).values.tolist()
-    [['A', 0.6], ['B', 0.2]]
+    [['A', 0.75], ['B', 0.25]]
     """
     check_product("model", model, ("topic model",))
     if not isinstance(model, TopicModel):
