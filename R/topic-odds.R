@@ -35,7 +35,7 @@
 #' Topics that are chosen because their estimates are the largest of many are covered less often:
 #' the eight largest of 60 in 90 to 96%, and in 81% if no topic is partisan (`docs/posts.md` in the
 #' repository). Stronger shrinkage, towards a normal distribution of all topics, gave intervals
-#' that missed most partisan topics.
+#' that missed half of the partisan topics or more.
 #'
 #' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster`
 #'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D

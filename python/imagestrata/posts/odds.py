@@ -100,8 +100,8 @@ def topic_odds(
     covered the truth in 96 to 98% of topics; if posts are taken as independent, in 46 to 81%.
     Topics that are chosen because their estimates are the largest of many are covered less often:
     the eight largest of 60 in 90 to 96%, and in 81% if no topic is partisan (``docs/posts.md``).
-    Stronger shrinkage, towards a normal distribution of all topics, gave intervals that missed half of
-    the partisan topics or more.
+    Stronger shrinkage, towards a normal distribution of all topics, gave intervals that missed half
+    of the partisan topics or more.
 
     References
     ----------
