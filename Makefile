@@ -66,6 +66,7 @@ bench: .venv/dev
 	Rscript benchmarks/topic_model_coverage.R
 	Rscript benchmarks/topic_model.R full
 	Rscript benchmarks/engagement.R
+	Rscript benchmarks/prevalence.R
 
 docs: .venv/dev
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata

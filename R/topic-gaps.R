@@ -26,8 +26,9 @@
 #' agree; in large samples it is `estimate / std.error`. If no author of either group shows the
 #' topic, or all do in all posts, nothing can be tested, and the p value is missing.
 #'
-#' `docs/posts.md` in the repository has the coverage of these intervals with few, uneven and bursty
-#' authors.
+#' In simulated corpora with 10 to 40 authors of very different activity, who favour few topics and
+#' post in bursts, 95% intervals of gaps between topics with shares of .10 to .50 held the truth in
+#' 94 to 99%, those of rarer topics in 94 to 100%. See `docs/posts.md` in the repository.
 #'
 #' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster`
 #'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D -

@@ -1,0 +1,144 @@
+# How often 95% intervals of the prevalence of topics hold the truth, in simulated corpora of posts
+# by few, uneven and bursty authors; and how long a million posts take. Run it in the root of the
+# repository:  Rscript benchmarks/prevalence.R [corpora]
+
+pkgload::load_all(quiet = TRUE)
+
+n_corpora <- as.integer(c(commandArgs(TRUE), 1000)[1])
+
+# The shares of six topics in two parties, the last of them the residual.
+shares <- list(
+  A = c(0.01, 0.03, 0.1, 0.25, 0.5, 0.11),
+  B = c(0.02, 0.03, 0.15, 0.25, 0.35, 0.2)
+)
+
+# Posts of an author: lognormal, or the heavier tail of a Pareto distribution.
+numbers_of_posts <- list(
+  lognormal = \(n) pmax(1, round(stats::rlnorm(n, log(15), 1))),
+  Pareto = \(n) pmin(5000, round(5 * stats::runif(n)^(-1 / 1.3)))
+)
+
+scenarios <- expand.grid(
+  burst = c(1, 3), favour = c("moderate", "strong"), posts = names(numbers_of_posts),
+  authors = c(5, 10, 20, 40),
+  stringsAsFactors = FALSE
+)
+
+# Each author has shares of topics of their own (Dirichlet: the smaller the concentration, the more
+# each author favours few topics) and posts one by one, or in bursts of three posts of one topic.
+draw_posts <- function(scenario) {
+  n <- scenario$authors * n_corpora * 2
+  authors <- data.frame(
+    author = seq_len(n), party = rep(names(shares), each = n / 2),
+    corpus = rep(seq_len(n_corpora), n / n_corpora)
+  )
+  concentration <- c(moderate = 5, strong = 1)[[scenario$favour]]
+  favour <- do.call(rbind, shares)[authors$party, ]
+  favour <- matrix(stats::rgamma(length(favour), favour * concentration), n)
+  # Gammas with tiny parameters underflow to 0 together.
+  favour[rowSums(favour) == 0, 6] <- 1
+  reach <- t(apply(favour / rowSums(favour), 1, cumsum))
+  bursts <- ceiling(numbers_of_posts[[scenario$posts]](n) / scenario$burst)
+  author <- rep(seq_len(n), bursts)
+  drawn <- stats::runif(length(author))
+  topic <- 1 + rowSums(drawn > reach[author, 1:5, drop = FALSE])
+  row <- rep(seq_along(author), each = scenario$burst)
+  posts <- authors[author[row], ]
+  posts$cluster <- ifelse(topic == 6, -1, topic)[row]
+  # Half of the bursts are of the second month.
+  posts$half <- sample(1:2, length(author), TRUE)[row]
+  posts$post_id <- posts$image_id <- seq_len(nrow(posts))
+  posts
+}
+
+covers <- function(table, truth) {
+  known <- !is.na(table$conf.low)
+  100 * mean(table$conf.low[known] <= truth + 1e-9 & table$conf.high[known] >= truth - 1e-9)
+}
+
+# Coverage in one scenario: a column per share, and for gaps between parties and between halves.
+coverage_of <- function(scenario) {
+  posts <- draw_posts(scenario)
+  quiet <- function(code) suppressMessages(suppressWarnings(code))
+  prevalence <- plain_tibble(quiet(topic_prevalence(posts, by = c(party, corpus))))
+  gaps <- plain_tibble(quiet(topic_gaps(posts, by = c(party, corpus), adjust = "none")))
+  of_a <- posts[posts$party == "A", ]
+  halves <- plain_tibble(quiet(topic_gaps(of_a, by = c(half, corpus), adjust = "none")))
+  found <- list()
+  for (topic in 1:5) {
+    truth <- shares$A[topic]
+    mine <- prevalence[prevalence$cluster == topic & prevalence$party == "A", ]
+    found[[paste("share", truth)]] <- covers(mine, truth)
+    # survey's standard error with the t distribution, on the logit scale as well.
+    p <- mine$estimate
+    width <- stats::qt(0.975, mine$n_authors - 1) * mine$std.error / (p * (1 - p))
+    naive <- data.frame(
+      conf.low = stats::plogis(stats::qlogis(p) - width),
+      conf.high = stats::plogis(stats::qlogis(p) + width)
+    )
+    found[[paste("survey", truth)]] <- covers(naive[p > 0 & p < 1, ], truth)
+    found[[paste("zero", truth)]] <- 100 * mean(p == 0)
+    of_topic <- gaps[gaps$cluster == topic, ]
+    gap <- shares$A[topic] - shares$B[topic]
+    found[[paste("gap", gap, "of", truth)]] <- covers(of_topic, gap)
+    found[[paste("halves", truth)]] <- covers(halves[halves$cluster == topic, ], 0)
+  }
+  cbind(scenario, as.data.frame(found, check.names = FALSE, optional = TRUE), row.names = NULL)
+}
+
+# Seconds for a million posts of 5,000 authors, 300 topics, 2 parties and 12 months.
+time_it <- function(n = 1e6) {
+  author <- sample(5000, n, TRUE, prob = stats::rlnorm(5000))
+  posts <- tibble::tibble(
+    post_id = seq_len(n), image_id = seq_len(n), author = author,
+    party = c("A", "B")[1 + author %% 2], cluster = sample(300, n, TRUE, prob = 1 / (1:300)),
+    time = as.POSIXct("2024-01-01", tz = "UTC") + stats::runif(n, 0, 365.9 * 86400)
+  )
+  seconds <- function(code) round(system.time(code)[["elapsed"]], 1)
+  c(
+    prevalence = seconds(topic_prevalence(posts, by = c(party, month))),
+    gaps_of_parties = seconds(topic_gaps(posts, by = c(party, month))),
+    gaps_of_months = seconds(topic_gaps(posts, by = c(month, party)))
+  )
+}
+
+set.seed(20260729)
+table <- do.call(rbind, lapply(seq_len(nrow(scenarios)), \(i) coverage_of(scenarios[i, ])))
+seconds <- time_it()
+folder <- file.path("benchmarks", "results")
+jsonlite::write_json(
+  list(corpora = n_corpora, coverage = table, seconds = as.list(seconds)),
+  file.path(folder, "prevalence.json"),
+  auto_unbox = TRUE, pretty = TRUE, digits = 2
+)
+
+shown <- function(table, what) {
+  columns <- grep(paste0("^", what, " "), names(table), value = TRUE)
+  values <- lapply(table[columns], sprintf, fmt = "%.1f")
+  names(values) <- sub(paste0("^", what, " "), "", columns)
+  cbind(
+    authors = as.character(table$authors), posts = table$posts, `favour topics` = table$favour,
+    burst = as.character(table$burst),
+    as.data.frame(values, check.names = FALSE)
+  )
+}
+titles <- c(
+  share = "Shares", survey = "Shares, by survey's standard error and authors minus one",
+  zero = "Corpora in which no post shows the topic", gap = "Gaps between parties",
+  halves = "Gaps between two periods (of 0) with the same authors"
+)
+lines <- c(
+  paste(
+    format(n_corpora, big.mark = ","), "simulated corpora per row; percent of 95% intervals that",
+    "hold the truth."
+  ),
+  unlist(lapply(names(titles), \(what) {
+    c("", titles[[what]], "", knitr::kable(shown(table, what), row.names = FALSE))
+  })),
+  "",
+  paste0(
+    "A million posts, 300 topics, 2 parties, 12 months: ",
+    paste(gsub("_", " ", names(seconds)), seconds, "s", collapse = ", "), "."
+  )
+)
+writeLines(lines, file.path(folder, "prevalence.md"))
