@@ -291,7 +291,8 @@ summarise_share <- function(model, data, options) {
     AIC = if (weighted) NA_real_ else stats::AIC(likelihood),
     BIC = if (weighted) NA_real_ else stats::BIC(likelihood),
     deviance = stats::deviance(model), df.residual = stats::df.residual(model),
-    cluster = options$cluster, n_groups = min(lengths(lapply(data$groups, `[[`, "labels"))),
+    cluster = options$cluster, variance = options$variance,
+    n_groups = min(lengths(lapply(data$groups, `[[`, "labels"))),
     weight = options$weight, conf_level = options$conf_level
   )
 }

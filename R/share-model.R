@@ -102,7 +102,8 @@
 #'   - `tidy(x, "left_out")` counts what was left out, by `reason`.
 #'   - `glance()` has one row per outcome: `outcome`, `unit`, `family`, `nobs`, `n_posts`,
 #'     `n_authors`, `n_images`, `mean` (of the counts), `theta`, `logLik`, `AIC` and `BIC` (missing
-#'     with weights), `deviance`, `df.residual`, `cluster`, `n_groups`, `weight`, `conf_level`.
+#'     with weights), `deviance`, `df.residual`, `cluster`, `variance`,
+#'     `n_groups`, `weight`, `conf_level`.
 #'   - `augment()` has the observations with `.observed`, `.fitted` and `.resid` (Pearson).
 #'   - `predict()` has expected counts for new observations, with intervals.
 #' @references Cameron, A. C., Gelbach, J. B., and Miller, D. L. (2011). Robust inference with

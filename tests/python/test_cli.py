@@ -91,7 +91,7 @@ FILLED = {
     "sample": {"clustering", "keep", "out"},
     "scan": {"images", "out"},
     "score": {"answers", "files", "pairs", "judgements", "clustering", "truth", "by", "embeddings"},
-    "methods": {"run"},
+    "methods": {"run", "results"},
     "share": {"run", "out", "ratings"},
     "sweep": {"embeddings", "out"},
     "tag": {"images", "classifier", "out", "operation"},

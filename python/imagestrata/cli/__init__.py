@@ -65,7 +65,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (sample, ("sample_images",), ()),
     (assign, ("assign_annotators", "export_packets"), ()),
     (share, ("share_bundle",), ()),
-    (methods, ("methods_paragraph",), ()),
+    (methods, ("methods_paragraph",), ("results",)),
     (doctor, (), ()),
 ]  # fmt: skip
 _STEPS = {

@@ -13,7 +13,11 @@ from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
 from .options import Map, Name, RunFolder, Settings, Texts
 from .output import Said, records
+<<<<<<< HEAD
 from .posts import linked_posts, required_posts
+=======
+from .posts import TABLE, linked_posts
+>>>>>>> d6aaa0af (The methods paragraph describes analyses of posts, with the same words in both languages)
 from .run_folder import (
     drawn_sample,
     embedded,
@@ -218,8 +222,10 @@ def share(
 
 
 def methods(run_folder: RunFolder, settings: Settings) -> Said:
-    """Write the methods paragraph of a paper from the records of a run folder."""
-    text = imagestrata.methods_paragraph(run_folder, **settings("methods_paragraph"))
+    """Write the methods paragraph of a paper from the records of a run folder and its posts."""
+    linked = (run_folder / TABLE).exists()
+    posts = linked_posts(run_folder, load_clustering(run_folder)) if linked else None
+    text = imagestrata.methods_paragraph(run_folder, posts, **settings("methods_paragraph"))
     return {"methods": text}, text
 
 

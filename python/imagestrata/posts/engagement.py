@@ -66,7 +66,7 @@ class ShareModel(Shown):
     summary : DataFrame
         One row per outcome: outcome, unit, family, nobs, n_posts, n_authors, n_images, mean (of
         the counts), theta, log_lik, aic and bic (missing with weights), deviance, df_residual,
-        cluster, n_groups, weight, conf_level.
+        cluster, variance, n_groups, weight, conf_level.
     data : DataFrame
         One row per outcome and observation: its id, columns of the model, observed, fitted.
     """

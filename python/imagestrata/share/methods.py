@@ -18,7 +18,7 @@ from ..provenance import find_step, read_run, require_step, variants_of, version
 from ..steps import step_kinds
 from ..validate import check_path
 from ..verbs import public
-from ..wording import SAME_CALL, quote, verb
+from ..wording import SAME_CALL, arg, quote, verb
 
 Entry = Mapping[str, Any]
 
@@ -48,14 +48,18 @@ _SOFTWARE = (
 
 
 @public
-def methods_paragraph(run: str | os.PathLike[str]) -> str:
+def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = None) -> str:
     """Write the methods paragraph of a paper from the records of a run folder.
 
     Parameters
     ----------
-    run : path
+    run : path, optional
         A run folder. For a variant (``run/variants/NAME``), the paragraph includes the steps of
-        the surrounding run that the variant uses.
+        the surrounding run that the variant uses. By default only ``results`` are described.
+    results : result or list of results, optional
+        Analyses of posts: results of :func:`link_posts`, :func:`topic_prevalence`,
+        :func:`topic_gaps`, :func:`topic_odds`, :func:`topic_model` or :func:`share_model`, in the
+        order of the text.
 
     Returns
     -------
@@ -64,8 +68,8 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
         duplicates and of rejected files with reasons; the encoder with the SHA-256 of its
         weights; the clustering method with all its settings, and the numbers of clusters and of
         images outside clusters; the sample; pairs, packets, texts and labels, if there are any;
-        versions of the software. A paragraph for each variant of the run follows, and a last
-        line with the reference to cite.
+        versions of the software. A paragraph for each variant of the run follows, one for the
+        analyses of posts, and a last line with the reference to cite.
 
     Raises
     ------
@@ -80,8 +84,8 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
 
     Notes
     -----
-    All numbers come from ``run.json``. The paragraph reports what was done, but not why: add your
-    reasons, and remove details that your readers do not need.
+    All numbers come from ``run.json`` and from the results. The paragraph reports what was done,
+    but not why: add your reasons, and remove details that your readers do not need.
 
     Examples
     --------
@@ -90,6 +94,14 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
     >>> topics = cluster_images(corpus, out="run")  # doctest: +SKIP
     >>> print(methods_paragraph("run"))  # doctest: +SKIP
     """
+    posts = [] if results is None else [_of_posts(results)]
+    if run is None:
+        if not posts:
+            raise ImagestrataError(
+                "There is nothing to describe.",
+                f"Give a run folder as {arg('run')}, or analyses of posts as {arg('results')}.",
+            )
+        return "\n\n".join([*posts, _citation([])])
     folder = check_path("run", run)
     steps = _finished(folder, step_kinds())
     texts = [" ".join(_sentences(folder, steps))] if steps else []
@@ -104,7 +116,14 @@ def methods_paragraph(run: str | os.PathLike[str]) -> str:
             f"Run {verb('scan_images', out='run')} or {verb('cluster_images', out='run')} first.",
         )
     texts[0] += f" {_software(steps.values())}"
-    return "\n\n".join([*texts, _citation(steps.values())])
+    return "\n\n".join([*texts, *posts, _citation(steps.values())])
+
+
+def _of_posts(results: Any) -> str:
+    # Models of posts import statsmodels and patsy, which takes a second.
+    from .posts import describe_results
+
+    return describe_results(results)
 
 
 def _finished(folder: Path, names: Iterable[str]) -> dict[str, Entry]:
@@ -425,6 +444,7 @@ def _software(entries: Iterable[Entry]) -> str:
 
 def _citation(entries: Iterable[Entry]) -> str:
     known = {entry.get("versions", {}).get("imagestrata", version()) for entry in entries}
+    known = known or {version()}
     what = metadata.metadata("imagestrata")["Summary"]
     return (
         f"Reference: The imagestrata authors. imagestrata: {what}. Version "
