@@ -118,7 +118,6 @@ def test_what_is_missing_is_named(run):
     assert "Give --column our name" in said.value.render(ShellWords(COMMANDS, "posts"))
 
 
-<<<<<<< HEAD
 def test_networks_and_counts_of_posts(run, tmp_path):
     import networkx as nx
 
@@ -145,16 +144,15 @@ def test_networks_and_counts_of_posts(run, tmp_path):
             call("keywords", run, "--unit", "author", "--column", "hashtags", "--json")
         )
     assert {"#a"} <= {row["term"] for row in words["keywords"]}
-=======
+
+
 def test_the_methods_paragraph_tells_of_them(run):
     assert "posts" not in call("methods", run)
     link(run)
-    with pytest.warns(UserWarning, match="not in the scan"):
-        _, posts, reference = call("methods", run).split("\n\n")
+    _, posts, reference = call("methods", run).split("\n\n")
     assert posts.startswith(
         "We linked posts to the clusters of the images that they show, counting a copy as the "
         "image that was kept. Of 4 posts by 3 authors (2024-05-01 to 2024-06-01), 3 (75.0%) show "
         "3 distinct images of"
     )
     assert reference.startswith("Reference: ")
->>>>>>> d6aaa0af (The methods paragraph describes analyses of posts, with the same words in both languages)

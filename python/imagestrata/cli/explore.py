@@ -13,11 +13,7 @@ from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
 from .options import Map, Name, RunFolder, Settings, Texts
 from .output import Said, records
-<<<<<<< HEAD
-from .posts import linked_posts, required_posts
-=======
-from .posts import TABLE, linked_posts
->>>>>>> d6aaa0af (The methods paragraph describes analyses of posts, with the same words in both languages)
+from .posts import TABLE, linked_posts, required_posts
 from .run_folder import (
     drawn_sample,
     embedded,

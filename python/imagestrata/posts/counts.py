@@ -186,12 +186,8 @@ def summary_of(fit: Fit, frame: pd.DataFrame, data: Observations, options: Any) 
         "deviance": fit.deviance,
         "df_residual": len(y) - len(fit.coef),
         "cluster": options.cluster,
-<<<<<<< HEAD
-        "n_groups": min(len(group.labels) for group in data.groups.values()),
-=======
         "variance": options.variance,
-        "n_groups": min(int(numbers.max()) + 1 for numbers, _ in data.groups.values()),
->>>>>>> d6aaa0af (The methods paragraph describes analyses of posts, with the same words in both languages)
+        "n_groups": min(len(group.labels) for group in data.groups.values()),
         "weight": options.weight,
         "conf_level": options.conf_level,
     }
