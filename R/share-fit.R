@@ -54,6 +54,13 @@ check_design <- function(formula, frame, name, options, call) {
       call = call
     )
   }
+  if (options$variance == "CR2" && ncol(x) > 2 * most_levels) {
+    abort_imagestrata(
+      "With {ncol(x)} coefficients, {.code variance = \"CR2\"} takes too long.",
+      hint = "Use {.code variance = \"sandwich\"}.",
+      call = call
+    )
+  }
   scaled <- sweep(x, 2, pmax(sqrt(colMeans(x^2)), .Machine$double.xmin), "/")
   decomposed <- qr(scaled)
   if (decomposed$rank < ncol(x)) {
@@ -234,6 +241,9 @@ design_of <- function(model, data) {
   )
 }
 
+# Categories of more levels have no average effects, and CR2 takes long with as many coefficients.
+most_levels <- 50
+
 # Average marginal effects on expected counts.
 effects_of <- function(side, model, frame, errors, conf_level) {
   weight <- frame[[weight_column]] / sum(frame[[weight_column]])
@@ -249,9 +259,12 @@ effects_of <- function(side, model, frame, errors, conf_level) {
   rows <- unlist(lapply(predictors_of(side, frame), function(name) {
     x <- frame[[name]]
     values <- if (is.factor(x)) levels(droplevels(x)) else sort(unique(x))
-    if (is.numeric(x) && !all(values %in% c(0, 1))) {
-      step <- 1e-5 * stats::sd(x)
+    is_number <- is.numeric(x) || inherits(x, c("Date", "POSIXt"))
+    if (is_number && !all(values %in% c(0, 1))) {
+      step <- 1e-5 * stats::sd(as.double(x))
       pairs <- list(list(high = x + step, low = x - step, by = 2 * step, contrast = "slope"))
+    } else if (length(values) > most_levels) {
+      pairs <- list()
     } else {
       pairs <- lapply(values[-1], \(value) list(
         high = like(x, value), low = like(x, values[1]), by = 1,
@@ -267,6 +280,9 @@ effects_of <- function(side, model, frame, errors, conf_level) {
       )
     })
   }), recursive = FALSE)
+  if (length(rows) == 0) {
+    return(tibble::tibble(term = character(), contrast = character()))
+  }
   gradient <- do.call(rbind, lapply(rows, `[[`, "gradient"))
   tibble::tibble(
     term = vapply(rows, `[[`, "", "term"), contrast = vapply(rows, `[[`, "", "contrast"),

@@ -36,7 +36,11 @@
 #' and Tipton 2018). `"sandwich"` has the errors of [sandwich::vcovCL()], each part times
 #' G / (G - 1) for G groups, with G - 1 degrees of freedom for the smaller G; with few groups its
 #' intervals are too narrow. Both use the expected information. More than 20,000 groups have the
-#' second kind, which is then the same in practice.
+#' second kind, which is then the same in practice; CR2 is refused for more than 100 coefficients.
+#'
+#' If a few authors write most posts and effects differ between authors, intervals are too narrow
+#' even with CR2: about 90% instead of 95% in simulations with 12 and 40 very unequal authors
+#' (`benchmarks/results/engagement.md` in the repository).
 #'
 #' @section Samples of images:
 #' If images were sampled, `sample` and `weight` make the model describe the posts (or images) of
@@ -74,8 +78,8 @@
 #' @param cluster Observations that may depend on each other: those of an `"author"`, of an
 #'   `"image"`, or of `"both"`, the default for posts. Images are independent by default; with
 #'   `"topic"` images (or posts) of one cluster are not.
-#' @param variance `"CR2"`, for any number of authors and images; or `"sandwich"`, the usual robust
-#'   errors.
+#' @param variance `"CR2"`, corrected for small numbers of authors and images; or `"sandwich"`, the
+#'   usual robust errors.
 #' @param author The column with the authors of posts.
 #' @param exposure The column with the number of opportunities (followers, views, `n_posts` of an
 #'   image), whose logarithm has the coefficient 1: rates of shares per opportunity are then
@@ -97,6 +101,7 @@
 #'     count by. `std.error` remains that of the logarithm.
 #'   - `tidy(x, "effects")` has average marginal effects in counts: of one point more (the
 #'     derivative) or, for categories and 1 or 0, of the difference between two values (`contrast`).
+#'     Categories of more than 50 levels have none.
 #'   - `tidy(x, "corrected")` has the corrected estimates; `reliability` `"none"` are those without
 #'     correction.
 #'   - `tidy(x, "left_out")` counts what was left out, by `reason`.

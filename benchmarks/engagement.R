@@ -57,98 +57,90 @@ means_of <- function(evokes) data.frame(image_id = paste0("i", seq_len(nrow(evok
 model <- retweets ~ hopeful + angry + log(followers)
 quietly <- function(code) suppressMessages(suppressWarnings(code))
 
-exact <- function(scenario, n_authors, n_images, n_posts) {
-  made <- make_posts(n_authors, n_images, n_posts)
-  fit <- \(...) tidy(quietly(share_model(made$posts, model, means_of(made$evokes), ...)))
-  dplyr::bind_rows(
-    judge(fit(), scenario, "author and image, CR2"),
-    judge(fit(variance = "sandwich"), scenario, "author and image, sandwich"),
-    judge(fit(cluster = "author"), scenario, "author, CR2"),
-    judge(fit(cluster = "image"), scenario, "image, CR2"),
-    judge(fit(family = "poisson"), scenario, "Poisson, author and image, CR2")
-  )
+exact <- function(scenario, n_authors, methods) {
+  made <- make_posts(n_authors, 300, 1000)
+  dplyr::bind_rows(lapply(names(methods), function(method) {
+    given <- list(linked = made$posts, formula = model, ratings = means_of(made$evokes))
+    judge(quietly(do.call(share_model, c(given, methods[[method]]))), scenario, method)
+  }))
 }
 
-noisy <- function(scenario, n_authors, n_images, n_posts, unit) {
-  made <- make_posts(n_authors, n_images, n_posts)
+noisy <- function(scenario) {
+  made <- make_posts(200, 600, 2000)
   ratings <- rate(made$evokes)
   means <- aggregate(rating ~ image_id + item, ratings, mean)
   names(means)[3] <- "estimate"
-  reliability <- quietly(rating_reliability(ratings))
-  alone <- reliability
-  attr(alone, "error_correlation") <- NULL
+  found <- quietly(rating_reliability(ratings))
+  alone <- rlang::set_names(found$icc_average, found$item)
+  known <- structure(alone, error_correlation = attr(found, "error_correlation"))
   fit <- function(reliability) {
-    fit <- quietly(share_model(made$posts, model, means, unit = unit, reliability = reliability))
-    tidy(fit, "corrected")
+    tidy(quietly(share_model(made$posts, model, means, reliability = reliability)), "corrected")
   }
-  table <- fit(reliability)
+  table <- fit(known)
+  corrected <- \(table) table[table$reliability == "estimate", ]
   dplyr::bind_rows(
     judge(table[table$reliability == "none", ], scenario, "not corrected"),
-    judge(table[table$reliability == "estimate", ], scenario, "corrected"),
-    judge(table[table$reliability == "low", ], scenario, "corrected, lower end of reliability"),
-    judge(table[table$reliability == "high", ], scenario, "corrected, upper end of reliability"),
-    judge(
-      dplyr::filter(fit(alone), .data$reliability == "estimate"), scenario,
-      "corrected, correlation of errors unknown"
-    )
+    judge(corrected(table), scenario, "corrected"),
+    judge(corrected(fit(alone)), scenario, "corrected, correlation of errors unknown")
+  )
+}
+
+cr2 <- list("author and image, CR2" = list())
+sandwich <- list("author and image, sandwich" = list(variance = "sandwich"))
+author <- list("author, CR2" = list(cluster = "author"))
+image <- list("image, CR2" = list(cluster = "image"))
+
+report <- function(found, minutes) {
+  n_corpora <- nrow(unique(found["corpus"]))
+  table <- dplyr::summarise(
+    dplyr::group_by(found, .data$scenario, .data$method, .data$term),
+    bias = mean(.data$estimate) - slopes[[.data$term[1]]], covered = mean(.data$covered),
+    ratio = mean(.data$std.error) / stats::sd(.data$estimate),
+    .groups = "drop"
+  )
+  place <- unique(found[c("scenario", "method", "term")])
+  table <- table[vctrs::vec_match(place, table[names(place)]), ]
+  shown <- tidyr::pivot_wider(
+    dplyr::transmute(
+      table, .data$scenario, .data$method, .data$term,
+      shown = sprintf("%+.3f, %.1f%% (%.2f)", .data$bias, 100 * .data$covered, .data$ratio)
+    ),
+    names_from = "term", values_from = "shown"
+  )
+  names(shown)[3:4] <- sprintf("%s (true %s)", names(slopes), slopes)
+  machine <- paste0("R ", getRversion(), ", ", round(minutes, 1), " minutes")
+  chance <- 100 * (0.95 + c(-1, 1) * 1.96 * sqrt(0.95 * 0.05 / n_corpora))
+  text <- c(
+    "# Bias and coverage of share_model()", "",
+    paste0(
+      format(n_corpora, big.mark = ","), " simulated corpora a scenario ",
+      "(`benchmarks/engagement.R`). Authors post unequally often, differ in how much they are ",
+      "retweeted and in how this depends on hope; images are shown unequally often. Cells: bias, ",
+      "share of 95% intervals that hold the true effect, and in brackets the mean standard error ",
+      "as a multiple of the true one. Chance alone makes ",
+      sprintf("%.1f to %.1f%% of a coverage of 95%%.", chance[1], min(chance[2], 100))
+    ), "",
+    knitr::kable(shown, format = "pipe"), "",
+    paste0("Measured with ", machine, ".")
+  )
+  folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
+  writeLines(text, file.path(folder, "engagement.md"))
+  jsonlite::write_json(
+    list(machine = machine, corpora = n_corpora, results = table),
+    file.path(folder, "engagement.json"),
+    pretty = TRUE, auto_unbox = TRUE, digits = 4
   )
 }
 
 set.seed(21)
 started <- Sys.time()
-found <- dplyr::bind_rows(lapply(seq_len(n_corpora), function(i) {
-  dplyr::bind_rows(
-    exact("12 authors", 12, 300, 1000),
-    exact("40 authors", 40, 300, 1000),
-    exact("200 authors", 200, 600, 2000),
-    noisy("200 authors, five ratings an image", 200, 600, 2000, "post"),
-    noisy("images, five ratings an image", 200, 600, 2000, "image")
+found <- NULL
+for (i in seq_len(n_corpora)) {
+  new <- dplyr::bind_rows(
+    exact("12 authors, ratings without error", 12, c(cr2, sandwich)),
+    exact("40 authors, ratings without error", 40, c(cr2, sandwich, author, image)),
+    noisy("200 authors, five ratings an image")
   )
-}))
-minutes <- as.double(Sys.time() - started, units = "mins")
-
-table <- dplyr::summarise(
-  dplyr::group_by(found, .data$scenario, .data$method, .data$term),
-  bias = mean(.data$estimate) - slopes[[.data$term[1]]],
-  covered = mean(.data$covered), ratio = mean(.data$std.error) / stats::sd(.data$estimate),
-  .groups = "drop"
-)
-place <- unique(found[c("scenario", "method", "term")])
-table <- table[vctrs::vec_match(place, table[names(place)]), ]
-shown <- tidyr::pivot_wider(
-  dplyr::transmute(
-    table, .data$scenario, .data$method, .data$term,
-    shown = sprintf("%+.3f, %.1f%% (%.2f)", .data$bias, 100 * .data$covered, .data$ratio)
-  ),
-  names_from = "term", values_from = "shown"
-)
-names(shown)[3:4] <- sprintf("%s (true %s)", names(slopes), slopes)
-machine <- paste0("R ", getRversion(), ", ", round(minutes, 1), " minutes of one core")
-text <- c(
-  "# Bias and coverage of share_model()", "",
-  paste0(
-    format(n_corpora, big.mark = ","), " simulated corpora a scenario (`benchmarks/engagement.R`). ",
-    "Authors post unequally often, differ in how much they are retweeted and in how this depends ",
-    "on hope; images are shown unequally often. Cells: bias, share of 95% intervals that hold the ",
-    "true effect, and in brackets the mean standard error as a multiple of the true one. Chance ",
-    sprintf(
-      "alone makes %.1f to %.1f%% of 95%%.", 100 * (0.95 - 1.96 * sqrt(0.95 * 0.05 / n_corpora)),
-      100 * (0.95 + 1.96 * sqrt(0.95 * 0.05 / n_corpora))
-    )
-  ), "",
-  knitr::kable(shown, format = "pipe"), "",
-  "- Errors by author or by image alone are too small where posts share both.",
-  paste0(
-    "- Ratings by five people (reliability about 0.7, correlation of errors about 0.5) bias the ",
-    "effect towards zero. The correction recovers it, if the correlation of errors is known, as ",
-    "`rating_reliability()` returns it; without it, the wrong item has an effect."
-  ),
-  "", paste0("Measured with ", machine, ".")
-)
-folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
-writeLines(text, file.path(folder, "engagement.md"))
-jsonlite::write_json(
-  list(machine = machine, corpora = n_corpora, results = table),
-  file.path(folder, "engagement.json"), pretty = TRUE, auto_unbox = TRUE, digits = 4
-)
-writeLines(text)
+  found <- dplyr::bind_rows(found, tibble::tibble(corpus = i, new))
+  if (i %% 10 == 0) report(found, as.double(Sys.time() - started, units = "mins"))
+}

@@ -93,9 +93,9 @@ test_that("a post has the mean of its rated images", {
   expect_equal(
     sum(tidy(fit, "left_out")$n_posts), length(unique(posts$post_id)) - nrow(found)
   )
-  long <- tidyr::pivot_longer(
-    ratings, c(hopeful, angry),
-    names_to = "item", values_to = "estimate"
+  long <- dplyr::bind_rows(
+    dplyr::transmute(ratings, image_id, item = "hopeful", estimate = hopeful),
+    dplyr::transmute(ratings, image_id, item = "angry", estimate = angry)
   )
   joined <- quietly(share_model(posts, both, long))
   expect_equal(joined$estimate, fit$estimate)
@@ -269,6 +269,24 @@ test_that("bad input has an error that says what to do", {
       unit = "image", reliability = c(hopeful = 0.1)
     ),
     "too unreliable"
+  )
+})
+
+test_that("times and fixed effects of authors can be predictors", {
+  posts <- dplyr::filter(share_posts(), image_id %in% share_ratings_of()$image_id)
+  hour <- as.integer(sub("p", "", posts$post_id))
+  posts$time <- as.POSIXct("2018-01-01", tz = "UTC") + 3600 * hour
+  fit <- share_model(posts, retweets ~ hopeful + time, share_ratings_of(), cluster = "author")
+  expect_equal(tidy(fit, "effects")$contrast, c("slope", "slope"))
+  expect_equal(
+    tidy(fit, "effects")$estimate[2] / mean(augment(fit)$.fitted), fit$estimate[3],
+    tolerance = 1e-5
+  )
+  posts$label <- sprintf("l%03d", seq_len(nrow(posts)) %% 110)
+  posts <- dplyr::filter(posts, !duplicated(post_id))
+  expect_error(
+    share_model(posts, likes ~ label, cluster = "author", family = "poisson"), "sandwich",
+    class = "imagestrata_error"
   )
 })
 

@@ -23,6 +23,9 @@ from .sandwich import Sandwich
 
 Array = NDArray[Any]
 
+#: Categories of more levels have no average effects; CR2 takes long with many coefficients.
+MOST_LEVELS = 50
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -206,6 +209,11 @@ def _design(side: Side, frame: pd.DataFrame, y: Array, options: Any) -> Any:
     if not y.any():
         raise ImagestrataError(f"{quote(side.outcome)} is 0 for all {units} of the model.")
     for name in side.names:
+        if pd.api.types.is_datetime64_any_dtype(frame[name]):
+            raise ImagestrataError(
+                f"{quote(name)} holds times, which cannot be a predictor.",
+                "Make a number of days, or a category such as the month, of it.",
+            )
         if frame[name].nunique(dropna=False) == 1:
             raise ImagestrataError(
                 f"{quote(name)} is constant: {quote(frame[name].iloc[0])} for all {units} of the "
@@ -224,6 +232,11 @@ def _design(side: Side, frame: pd.DataFrame, y: Array, options: Any) -> Any:
         )
     if x.shape[0] <= x.shape[1]:
         raise ImagestrataError(f"{units} are too few for {plural(x.shape[1], 'coefficient')}.")
+    if options.variance == "CR2" and x.shape[1] > 2 * MOST_LEVELS:
+        raise ImagestrataError(
+            f"With {x.shape[1]} coefficients, {arg('variance', 'CR2')} takes too long.",
+            f"Use {arg('variance', 'sandwich')}.",
+        )
     scaled = np.asarray(x) / np.maximum(np.sqrt((np.asarray(x) ** 2).mean(axis=0)), 1e-300)
     alike = []
     base = np.empty((len(y), 0))
@@ -386,6 +399,9 @@ def _changes(column: pd.Series[Any]) -> list[tuple[Any, Any, float, str]]:
     if pd.api.types.is_numeric_dtype(column) and not is_bool and not set(values) <= {0, 1}:
         step = 1e-5 * column.std()
         return [(column + step, column - step, 2 * step, "slope")]
+
+    if len(values) > MOST_LEVELS:
+        return []
 
     def like(value: Any) -> Any:
         return pd.Series([value] * len(column), column.index, dtype=column.dtype)
