@@ -34,6 +34,7 @@ ELSEWHERE = {
     "cli/texts.py",
     "cli/words.py",
     "bridge/words.py",
+    "posts/graph_files.py",
     "wording.py",
     "__init__.py",
 }
