@@ -1,4 +1,5 @@
-# The class of results of topic_prevalence(), topic_gaps() and topic_odds(): a tibble with a summary of its posts.
+# The class of results of topic_prevalence(), topic_gaps() and topic_odds(): a tibble with a summary
+# of its posts.
 
 # All columns but those of `by`.
 prevalence_columns <- c(

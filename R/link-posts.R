@@ -43,7 +43,8 @@
 #'   `"rejected: ..."` with the reason of the scan, or `"not in the clustering"` (the image has no
 #'   vector, or its cluster was dropped); then the columns of `posts`, of which `by` has one name
 #'   per row. No post is left out. `tidy(x, "unmatched")` has the numbers of rows (`n`) and posts
-#'   (`n_posts`) and `examples` for each `reason`; a warning has them, too.
+#'   (`n_posts`) and `examples` for each `reason`; a warning has them, too. `attr(x, "topics")` has
+#'   the topics of the clustering with their rows here (`n_rows`).
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
