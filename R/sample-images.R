@@ -47,11 +47,11 @@
 #' anew) cannot be topped up: draw a new one, in which images that happen to be drawn again keep
 #' their ratings.
 #'
-#' **After edits.** A sample that was drawn before [edit_clusters()] merged or dropped whole clusters
-#' is kept as well (`keep`, or the sample in `out`): `stratum`, `N_h`, `n_h` and probabilities remain
-#' those of the draw, `cluster` is the edited one, and `weight_cluster` is `weight_corpus` divided by
-#' the size of the edited cluster, so that the weighted mean of each merged cluster remains unbiased.
-#' If edits divided a cluster from which images were drawn, or joined images that could not be drawn
+#' **After edits.** A sample that was drawn before [edit_clusters()] merged or dropped whole
+#' clusters is kept as well (`keep`, or the sample in `out`): `stratum`, `N_h`, `n_h` and
+#' probabilities remain those of the draw, `cluster` is the edited one, and `weight_cluster` is
+#' `weight_corpus` divided by the size of the edited cluster, so that the weighted mean of each
+#' merged cluster remains unbiased. If edits divided a cluster from which images were drawn, or joined images that could not be drawn
 #' to one, the sample is refused: draw anew. [read_ratings()] joins ratings of such a sample.
 #'
 #' Images whose files are gone stay in the sample and count in `N_h`, but are not drawn any more:

@@ -29,8 +29,9 @@ test_that("it tells a run with its own numbers", {
   expect_match(text, "imagestrata: Visual topics", fixed = TRUE)
 })
 
-# Ten authors with twelve posts each, one of them without an image; tests/python/test_methods_posts.py
-# has the same table, and fixtures/methods-posts.txt what both languages say of its analyses.
+# Ten authors with twelve posts each, one of them without an image. The test of Python,
+# test_methods_posts.py, has the same table, and fixtures/methods-posts.txt what both languages say
+# of its analyses.
 shown_by <- function() {
   i <- 0:119
   posts <- data.frame(
