@@ -133,8 +133,7 @@ describe_prevalence <- function(x) {
     " by ", count_of(line$n_authors, "author"), ".", left_out_words(line),
     " Standard errors account for the dependence of posts of the same author. The ",
     100 * line$conf_level, "% intervals use the jackknife over authors and the t distribution on ",
-    "the logit scale; for shares of 0 and 1 they are exact binomial intervals for the effective ",
-    "number of authors."
+    "the logit scale, limited by exact binomial intervals for the effective number of authors."
   )
 }
 

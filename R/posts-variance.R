@@ -59,16 +59,20 @@ weigh_places <- function(design) {
 # The number of authors with equal contributions that would be as uneven (Kish).
 effective <- function(sum, squares) ifelse(sum > 0, sum^2 / squares, NA)
 
-# The limits of shares for a quantile `t` of the t distribution: logit intervals; for a share of 0
-# or 1 a bound by the exact binomial interval of as many posts as there are effective authors.
+# The limits of shares for a quantile `t` of the t distribution: logit intervals, but never beyond the
+# exact binomial interval of as many posts as there are effective authors. That interval holds if
+# every author shows either nothing but the topic or nothing of it; authors cannot differ more. It
+# alone bounds shares of 0 and 1, and it bounds topics that one or two authors show.
 limits_of <- function(shares, t, df = shares$df) {
   p <- shares$estimate
-  none <- p %in% 0
-  all <- p %in% 1
-  width <- ifelse(none | all, 0, t * shares$std.error.adjusted / (p * (1 - p)))
-  bound <- stats::pt(-t, df)^(1 / shares$effective)
-  alone <- shares$n_authors < 2 & !none & !all
-  low <- ifelse(none, 0, ifelse(all, bound, stats::plogis(stats::qlogis(p) - width)))
-  high <- ifelse(all, 1, ifelse(none, 1 - bound, stats::plogis(stats::qlogis(p) + width)))
+  n <- shares$effective
+  width <- t * shares$std.error.adjusted / (p * (1 - p))
+  tail <- stats::pt(-t, df)
+  least <- stats::qbeta(tail, n * p, n * (1 - p) + 1)
+  most <- stats::qbeta(tail, n * p + 1, n * (1 - p), lower.tail = FALSE)
+  # Shares of 0 and 1 have no logit.
+  low <- pmax(stats::plogis(stats::qlogis(p) - width), least, na.rm = TRUE)
+  high <- pmin(stats::plogis(stats::qlogis(p) + width), most, na.rm = TRUE)
+  alone <- shares$n_authors < 2 & !p %in% 0:1
   list(low = replace(low, alone, NA), high = replace(high, alone, NA))
 }

@@ -190,7 +190,7 @@ statistic_of <- function(a, b, df) {
   gap <- a$estimate - b$estimate
   low <- numeric(length(gap))
   high <- rep(1000, length(gap))
-  for (step in seq_len(60)) {
+  for (step in seq_len(50)) {
     t <- (low + high) / 2
     limits <- limits_of_gap(a, b, t, df)
     differs <- ifelse(gap > 0, limits$low, -limits$high) > 0

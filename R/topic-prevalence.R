@@ -48,9 +48,10 @@
 #' are the number of authors minus one, or 2 m - 1 if that is smaller. Here m is the effective
 #' number of authors who show the topic (or, if smaller, of those who do not): so many authors with
 #' equal numbers of such posts would be as uneven. So a topic that few authors show has a wide
-#' interval even among many authors. A share of 0 has an upper bound, a share of 1 a lower bound:
-#' that of the exact binomial interval for as many posts as there are effective authors in the
-#' group, since a single author with other habits could change the share.
+#' interval even among many authors. No interval reaches beyond the exact binomial interval for as
+#' many posts as there are effective authors in the group: it holds even if every author shows
+#' either nothing but the topic or nothing of it. It is the bound of shares of 0 and 1, and of
+#' topics that a single author shows.
 #'
 #' In simulated corpora with 10 to 40 authors of very different activity, who favour few topics and
 #' post in bursts, 95% intervals of shares of .25 and .50 held the truth in 93 to 98%, of .10 in 93

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from scipy import stats
 
 from imagestrata import (
     Embeddings,
@@ -95,6 +96,16 @@ def test_gaps_are_those_of_r() -> None:
     for ours in (parties, months):
         same = theirs[theirs["unit"] == ours["unit"][0]].reset_index(drop=True)[[*ours]]
         assert_frame_equal(ours, same, check_dtype=False, rtol=1e-6, atol=1e-9)
+
+
+def test_a_topic_of_a_single_author_has_the_exact_bound() -> None:
+    posts = pd.DataFrame(
+        {"post_id": range(400), "image_id": range(400), "author": np.repeat(range(20), 20)}
+    )
+    posts["cluster"] = np.where(posts["post_id"] == 0, 2, 1)
+    once = topic_prevalence(posts).iloc[1]
+    exact = stats.beta.ppf(0.975, 20 / 400 + 1, 20 - 20 / 400)
+    np.testing.assert_allclose(once["conf_high"], exact, rtol=1e-12)
 
 
 def test_standard_errors_are_those_of_statsmodels() -> None:

@@ -75,6 +75,28 @@ test_that("the adjusted standard error is that of the jackknife", {
   )
 })
 
+test_that("no interval is wider than that of authors who show a topic always or never", {
+  # Each of ten authors shows one topic only, three of them the first.
+  posts <- data.frame(
+    post_id = 1:40, image_id = 1:40, author = rep(letters[1:10], each = 4),
+    cluster = rep(c(1, 2), c(12, 28))
+  )
+  x <- topic_prevalence(posts, unit = "author")
+  expect_equal(x$estimate, c(0.3, 0.7))
+  exact <- binom.test(3, 10)$conf.int
+  expect_true(all(x$conf.low >= c(exact[1], 1 - exact[2]) - 1e-12))
+  expect_true(all(x$conf.high <= c(exact[2], 1 - exact[1]) + 1e-12))
+  # A single author with a topic does not make it likelier that all have it: one post of 400.
+  posts <- data.frame(
+    post_id = 1:400, image_id = 1:400, author = rep(letters[1:20], each = 20), cluster = 1
+  )
+  posts$cluster[1] <- 2
+  once <- topic_prevalence(posts)[2, ]
+  expect_equal(once$conf.high, qbeta(0.975, 20 / 400 + 1, 20 - 20 / 400))
+  expect_lt(once$conf.high, 0.2)
+  expect_gt(once$conf.low, 0)
+})
+
 test_that("a share of 0 has an upper bound, from the effective number of authors", {
   posts <- data.frame(
     post_id = 1:40, image_id = 1:40, author = rep(letters[1:10], each = 4), cluster = 1,

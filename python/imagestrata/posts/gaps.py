@@ -216,7 +216,7 @@ def _statistic(a: Shares, b: Shares, r: Array, df: Array) -> Array:
     """The t for which the interval ends at 0, by bisection; missing if both are 0 or 1."""
     gap = a.estimate - b.estimate
     low, high = np.zeros_like(gap), np.full_like(gap, 1000.0)
-    for _ in range(60):
+    for _ in range(50):
         t = (low + high) / 2
         lower, upper = _limits(a, b, r, t, df)
         differs = np.where(gap > 0, lower, -upper) > 0

@@ -118,20 +118,24 @@ def jackknife_factor(design: Design) -> Array:
 def limits_of(shares: Shares, t: Array, df: Array) -> tuple[Array, Array]:
     """Limits of shares for a quantile of the t distribution.
 
-    Logit intervals; for a share of 0 or 1 a bound by the exact binomial interval of as many posts
-    as there are effective authors.
+    Logit intervals, but never beyond the exact binomial interval of as many posts as there are
+    effective authors. That interval holds if every author shows either nothing but the topic or
+    nothing of it; authors cannot differ more.
     """
     from scipy import special, stats
 
-    p = shares.estimate
+    p, n = shares.estimate, shares.effective
     none, every = p == 0, p == 1
+    tail = stats.t.sf(t, df)
     with np.errstate(divide="ignore", invalid="ignore"):
-        width = np.where(none | every, 0, t * shares.std_error_adjusted / (p * (1 - p)))
-        low, high = special.expit(special.logit(p) - width), special.expit(special.logit(p) + width)
-        bound = stats.t.sf(t, df) ** (1 / shares.effective)
+        width = t * shares.std_error_adjusted / (p * (1 - p))
+        least = special.betaincinv(n * p, n * (1 - p) + 1, tail)
+        most = special.betainccinv(n * p + 1, n * (1 - p), tail)
+        # Shares of 0 and 1 have no logit.
+        low = np.fmax(special.expit(special.logit(p) - width), least)
+        high = np.fmin(special.expit(special.logit(p) + width), most)
+    low, high = np.where(none, 0, low), np.where(every, 1, high)
     alone = (shares.n_authors < 2) & ~none & ~every
-    low = np.where(none, 0, np.where(every, bound, low))
-    high = np.where(every, 1, np.where(none, 1 - bound, high))
     return np.where(alone, np.nan, low), np.where(alone, np.nan, high)
 
 

@@ -114,8 +114,8 @@ def _prevalence(table: pd.DataFrame) -> str:
         f"{_UNITS[line['unit']]}, from {plural(line['n_posts'], 'post')} by "
         f"{plural(line['n_authors'], 'author')}.{_left_out(line)} Standard errors account for the "
         f"dependence of posts of the same author. The {100 * line['conf_level']:g}% intervals use "
-        "the jackknife over authors and the t distribution on the logit scale; for shares of 0 and "
-        "1 they are exact binomial intervals for the effective number of authors."
+        "the jackknife over authors and the t distribution on the logit scale, limited by exact "
+        "binomial intervals for the effective number of authors."
     )
 
 
