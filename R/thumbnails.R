@@ -195,11 +195,14 @@ pictures_on_axis <- function(facet, y, paths, side = 26) {
     row <- grid::unit(0.94 * min(diff(sort(c(y, y[1] + 1)))[1], 1) / diff(range), "npc")
     # A file of a picture is drawn as high as its row, up to `side` points.
     height <- min(grid::unit(side, "pt"), row)
-    grobs <- Map(\(picture, at) grid::rasterGrob(picture, y = at, height = height), pictures, place)
+    grobs <- Map(
+      \(picture, at) grid::rasterGrob(picture, x = 0, y = at, height = height, just = "left"),
+      pictures, place
+    )
     grob <- grid::gTree(children = do.call(grid::gList, unname(grobs)), name = "pictures")
     first <- min(table$layout$l[grepl("^(axis-l|panel)", table$layout$name)])
     rows <- unique(table$layout$t[grepl("^panel", table$layout$name)])
-    wide <- gtable::gtable_add_cols(table, grid::unit(side + 3, "pt"), first - 1)
+    wide <- gtable::gtable_add_cols(table, grid::unit(side + 8, "pt"), first - 1)
     gtable::gtable_add_grob(
       wide, rep(list(grob), length(rows)), rows, first, clip = "off", z = 1,
       name = paste0("pictures-", seq_along(rows))
