@@ -22,6 +22,10 @@ authors <- tibble::tibble(
 of_party <- as.integer(authors$party)
 in_party <- as.vector(tapply(authors$activity, authors$party, sum))
 authors$activity <- authors$activity * share_of_posts[of_party] / in_party[of_party]
+# How well posts are liked has nothing to do with followers, in these 200 accounts, too.
+authors$liked <- stats::residuals(
+  stats::lm(liked ~ log(followers), authors, weights = authors$activity)
+)
 
 # Authors are busy in some months, and on a few days of a month.
 days <- seq(as.Date("2018-01-01"), as.Date("2018-12-31"), by = "day")
