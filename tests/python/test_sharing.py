@@ -1,16 +1,24 @@
-"""The Python code of the vignette "Do evoked emotions predict sharing?"."""
+"""The Python code of the vignettes "Do evoked emotions predict sharing?" and "Who shows what"."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import imagestrata
 from test_golden import golden
 
-VIGNETTE = Path(__file__).parents[2] / "vignettes" / "sharing.Rmd"
+VIGNETTES = Path(__file__).parents[2] / "vignettes"
+
+
+def python_code(vignette: str) -> str:
+    text = (VIGNETTES / vignette).read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -19,9 +27,8 @@ def test_the_code_of_the_vignette_runs() -> None:
     images = sorted(ratings["image_id"].unique())
     rng = np.random.default_rng(1)
     linked = golden("shares").assign(image_id=lambda table: rng.choice(images, len(table)))
-    code = re.findall(r"^```python\n(.*?)^```", VIGNETTE.read_text(), re.MULTILINE | re.DOTALL)
     names = {"ratings": ratings, "linked": linked}
-    exec("\n".join(code), names)
+    exec(python_code("sharing.Rmd"), names)
     fit = names["fit"]
     assert fit.coefficients["term"].tolist() == [
         "(Intercept)", "enthusiasm", "aversion", "log1p(followers)",
@@ -33,3 +40,31 @@ def test_the_code_of_the_vignette_runs() -> None:
     row = fit.data[fit.data["post_id"] == post["post_id"].iloc[0]]
     assert row["enthusiasm"].iloc[0] == pytest.approx(expected)
     assert set(fit.corrected["reliability"]) == {"none", "estimate"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_analyses_of_posts_run() -> None:
+    rng = np.random.default_rng(0)
+    n = 2000
+    author = rng.integers(40, size=n)
+    linked = pd.DataFrame(
+        {
+            "post_id": [f"p{i}" for i in range(n)],
+            "image_id": [f"i{i}" for i in rng.integers(300, size=n)],
+            "author": author,
+            "party": np.where(author % 2, "A", "B"),
+            "time": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.arange(n) * 4, "h"),
+            "followers": 10 + 7 * author,
+            "retweets": rng.negative_binomial(1, 0.2, size=n),
+        }
+    )
+    linked["cluster"] = linked["image_id"].str[1:].astype(int) % 3 + 1
+    means = linked[["image_id"]].drop_duplicates()
+    means[["hopeful", "angry"]] = rng.normal(5, 2, size=(len(means), 2))
+    code = python_code("posts.Rmd")
+    analyses = code[code.index("prevalence =") : code.index("print(")]
+    names: dict[str, Any] = {"ims": imagestrata, "linked": linked, "means": means}
+    exec(analyses, names)
+    exec("text = ims.methods_paragraph(results=[prevalence, gaps, odds, model, shares])", names)
+    assert f"from {n:,} posts by 40 authors" in names["text"]
+    assert len(names["gaps"]) == 3
