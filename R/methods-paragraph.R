@@ -268,8 +268,10 @@ formula_words <- function(formula) {
 
 citation_line <- function() {
   about <- utils::packageDescription("imagestrata")
+  # Installed packages have long fields in several lines.
+  title <- gsub("\\s+", " ", about$Title)
   paste0(
-    "Reference: The imagestrata authors. imagestrata: ", sentence(tolower(about$Title)),
+    "Reference: The imagestrata authors. imagestrata: ", sentence(tolower(title)),
     ". Version ", about$Version, " [computer software]."
   )
 }
