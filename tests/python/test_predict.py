@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torchvision
+from pandas.testing import assert_frame_equal
 from PIL import Image
 
 from imagestrata import (
     FineTunedModel,
     ImagestrataError,
     calibrate_thresholds,
+    embed_images,
     explain_labels,
     fine_tune,
     plot_confusion,
@@ -20,6 +24,7 @@ from imagestrata import (
     plot_training,
     predict_labels,
 )
+from imagestrata.encoders.together import eyes
 from imagestrata.finetune.explain import _Seer
 from labelled import draw_labelled, label_table
 
@@ -125,6 +130,71 @@ class TestThresholds:
             found = predict_labels(scanned, model, progress=False)
         assert len(found) == 4 and found["reason"].notna().sum() == 1
         assert found.loc[found["reason"].notna(), "decision"].isna().all()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Photograph-like pictures, whose perceptual hashes differ."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        pixels = rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)
+        pixels[..., 0] = 200 if number % 2 else 20
+        picture = Image.fromarray(pixels).resize((160, 120), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def learnt(pictures, weights):
+    labels = pd.DataFrame(
+        {"path": [f"{n:02d}.png" for n in range(16)], "red": [n % 2 for n in range(16)]}
+    )
+    with pytest.warns(UserWarning, match="4 of 20 images have no label"):
+        return fine_tune(
+            pictures, labels, encoder=NET, weights=weights, freeze="backbone", epochs=3,
+            precision="float32", device="cpu", progress=False,
+        )  # fmt: skip
+
+
+class TestSplit:
+    """Which images the model has seen with their labels."""
+
+    def test_images_by_their_ids(self, pictures, learnt):
+        found = predict_labels(pictures, learnt, progress=False)
+        stored = learnt.predictions.set_index("image_id")["split"]
+        known = found["image_id"].isin(stored.index)
+        assert found.loc[known, "split"].tolist() == stored[found.loc[known, "image_id"]].tolist()
+        assert set(stored) == {"train", "val", "test"}
+        assert (~known).sum() == 4 and found.loc[~known, "split"].isna().all()
+
+    def test_copies_by_their_looks(self, pictures, learnt, tmp_path):
+        for number in (0, 1, 17):
+            with Image.open(pictures / f"{number:02d}.png") as picture:
+                picture.resize((120, 90)).save(tmp_path / f"{number:02d}.jpg", quality=80)
+        found = predict_labels(tmp_path, learnt, progress=False)
+        stored = learnt.predictions.assign(name=lambda t: t["path"].str[-6:-4]).set_index("name")
+        assert found["split"].tolist()[:2] == stored.loc[["00", "01"], "split"].tolist()
+        assert not set(found["image_id"]) & set(learnt.predictions["image_id"])
+        assert found["split"].isna().tolist() == [False, False, True]
+        vectors = embed_images(tmp_path, model=learnt, progress=False)
+        again = predict_labels(vectors, learnt, progress=False)
+        assert_frame_equal(again, found)
+        (tmp_path / "00.jpg").unlink()
+        with pytest.warns(UserWarning, match="1 of 3 images could not be read"):
+            last = predict_labels(vectors, learnt, progress=False)
+        assert last["split"].isna().tolist() == [True, False, True]
+
+    def test_hashes_at_the_end_of_a_vector(self):
+        numbers = np.array([0, 1, 2**63 + 5, 2**64 - 1], dtype=np.uint64)
+        pieces = np.stack([(numbers >> np.uint64(16 * n)) & np.uint64(65535) for n in range(4)])
+        assert (eyes(pieces.T.astype(np.float32)) == numbers).all()
+
+    def test_a_model_of_an_older_version_knows_its_own_images(self, model, folder, tmp_path):
+        copied = shutil.copytree(model.folder, tmp_path / "model")
+        (copied / "seen.parquet").unlink()
+        found = predict_labels(folder, copied, progress=False)
+        assert found["split"].notna().all()
 
 
 MEASURES = ("f1", "accuracy", "balanced_accuracy")

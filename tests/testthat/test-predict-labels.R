@@ -24,9 +24,11 @@ test_that("new images are labelled, from files and from vectors alike", {
   found <- predict_labels(folder, fit, progress = FALSE)
   expect_named(
     found,
-    c("image_id", "path", "file", "label", "probability", "decision", "threshold", "reason")
+    c("image_id", "path", "file", "label", "probability", "decision", "threshold", "split", "reason")
   )
   expect_equal(found$decision, found$probability >= 0.5)
+  seen <- augment(fit)
+  expect_equal(found$split, seen$split[match(found$image_id, seen$image_id)])
   vectors <- embed_images(folder, model = fit, progress = FALSE)
   expect_equal(predict(fit, vectors, progress = FALSE), found)
   files <- augment(fit)$path[1]

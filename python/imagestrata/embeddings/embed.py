@@ -418,7 +418,9 @@ def _from_model(out: str | os.PathLike[str] | None, settings: Mapping[str, Any])
 
 
 def _earlier(encoder: Any) -> SavedEncoder:
-    """Return the encoder of embeddings."""
+    """Return the encoder of embeddings, or one that is given as it was saved."""
+    if isinstance(encoder, SavedEncoder):
+        return encoder
     if not isinstance(encoder, Embeddings):
         raise ImagestrataError(
             f"{arg('encoder')} must be the name of an encoder, or embeddings, not "

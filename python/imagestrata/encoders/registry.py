@@ -113,6 +113,9 @@ ENCODERS = {
 #: The encoder that is used unless you name another.
 DEFAULT_ENCODER = "efficientnet_lite0"
 
+#: The name of several encoders in one, see :mod:`~imagestrata.encoders.together`.
+TOGETHER = "together"
+
 #: The encoder of the paper (section 2.3).
 PAPER_ENCODER = "resnet18"
 
@@ -225,6 +228,15 @@ def restore_encoder(
         See :func:`imagestrata.embed_images`.
     """
     name = settings.get("name")
+    if name == TOGETHER:
+        from .together import Together, state_of
+
+        return Together(
+            [
+                restore_encoder(one, state_of(number, state), device=device)
+                for number, one in enumerate(settings["encoders"])
+            ]
+        )
     if name is None:
         raise ImagestrataError(
             "These embeddings were given as an array, so their encoder is unknown.",

@@ -33,7 +33,8 @@ from ..wording import arg
 from ..work import counted
 from .labels import Labelled
 from .model import FineTunedModel, judge, outputs_to_probabilities, write_model
-from .pictures import Pictures, centre, read_pictures, training_picture, vary
+from .pictures import EYE_SIDE, Pictures, centre, groups_of, read_pictures, training_picture, vary
+from .seen import seen_images
 from .split import SPLITS, split_images
 from .task import Floats, decide, first_bias
 
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 
 #: The network's own layers are fixed; only the new last layer is trained.
 BACKBONE = "backbone"
-
-#: Short side of pictures for perceptual hashes, in pixels.
-_EYE_SIDE = 128
 
 #: Threshold of probabilities, unless thresholds are calibrated.
 HALF = 0.5
@@ -156,8 +154,8 @@ def _learn_all(
     pictures = Pictures()
     prepare = partial(training_picture, look=look)
     side = decode_side(look["resize"], look["short_side"])
-    labelled, groups = _read(labelled, prepare, pictures.append, side, progress, engine)
-    split = _split(labelled, groups, settings)
+    labelled = _read(labelled, prepare, pictures.append, side, progress, engine)
+    split = _split(labelled, settings)
     bias = first_bias(labelled.task, labelled.truth[split == "train"], settings["bias"])
     network = Network(
         backbone, look, bias, n_frozen=n_frozen, batch_norm=settings["batch_norm"],
@@ -197,8 +195,8 @@ def _learn_head(
     from .training import train
 
     given = {key: settings[key] for key in ("resize", "precision", "seed") if key in settings}
-    labelled, groups = _read(labelled, _nothing, lambda _: None, _EYE_SIDE, progress, engine)
-    split = _split(labelled, groups, settings)
+    labelled = _read(labelled, _nothing, lambda _: None, EYE_SIDE, progress, engine)
+    split = _split(labelled, settings)
     embeddings = embed_images(
         labelled.images.assign(status="ok"), settings["encoder"], weights=weights, device=device,
         out=vectors, progress=progress, engine=engine, **given,
@@ -274,6 +272,7 @@ def _store(
         "scores": scores,
         "confusion": confusion,
         "predictions": predictions,
+        "seen": seen_images(labelled.images.assign(split=learnt.split)),
     }
     write_model(folder, task, labels, tables, learnt.head, training)
 
@@ -285,31 +284,32 @@ def _read(
     side: int | None,
     progress: Progress,
     engine: Any,
-) -> tuple[Labelled, NDArray[np.int64]]:
-    """Decode all pictures; return the readable ones, and their groups of near-copies."""
+) -> Labelled:
+    """Decode all pictures; return the readable ones, with their perceptual hashes."""
     files = files_of(labelled.images)
-    kept, groups, reasons = read_pictures(files, prepare, keep, side, progress, engine)
+    kept, eyes, reasons = read_pictures(files, prepare, keep, side, progress, engine)
     if reasons:
         n_files = plural(len(files), "labelled image")
         message = f"{reasons.total()} of {n_files} could not be read: {counted(reasons)}"
         if not kept:
             raise ImagestrataError(f"{message}.", "Scan the images again.")
         warn(f"{message}; they are left out.")
-    return labelled.select(kept), groups
+    readable = labelled.select(kept)
+    readable.images = readable.images.assign(eye=eyes)
+    return readable
 
 
 def _nothing(_: Image.Image) -> NDArray[Any]:
     return np.empty(0)
 
 
-def _split(
-    labelled: Labelled, groups: NDArray[np.int64], settings: dict[str, Any]
-) -> NDArray[np.str_]:
+def _split(labelled: Labelled, settings: dict[str, Any]) -> NDArray[np.str_]:
     """Return the user's splits, or random ones, and check that each has images of both kinds."""
     given = "split" in labelled.images
     if given:
         split = labelled.images["split"].to_numpy(dtype=str)
     else:
+        groups = groups_of(labelled.images["eye"].to_numpy())
         split = split_images(labelled.truth, groups, settings["split"], settings["seed"])
     for name in SPLITS:
         wanted = name != "test" or (not given and settings["split"][2] > 0) or name in split

@@ -35,7 +35,8 @@ class Labelled:
     task: str
     #: Names of the columns of ``truth``.
     labels: list[str]
-    #: ``image_id``, ``path``, and ``split`` if the user made the splits.
+    #: ``image_id``, ``path``, ``split`` if the user made the splits, and ``eye``, the perceptual
+    #: hash, as soon as the picture was read.
     images: pd.DataFrame
     #: See :mod:`~imagestrata.finetune.task`.
     truth: Floats
@@ -47,7 +48,8 @@ class Labelled:
 
     def fingerprint(self) -> str:
         """Return a fingerprint that does not depend on the order of rows."""
-        rows = self.images.drop(columns="path").assign(truth=[row.tobytes() for row in self.truth])
+        named = self.images.drop(columns=["path", "eye"], errors="ignore")
+        rows = named.assign(truth=[row.tobytes() for row in self.truth])
         ordered = rows.sort_values("image_id").map(str).to_numpy().tolist()
         return fingerprint([self.task, self.labels, ordered])
 

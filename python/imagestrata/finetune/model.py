@@ -215,7 +215,7 @@ def write_model(
 
     weight, bias = (np.ascontiguousarray(array, dtype=np.float32) for array in head)
     write_bytes(folder / "head.safetensors", save({"weight": weight, "bias": bias}))
-    for name in _TABLES:
+    for name in (*_TABLES, "seen"):
         write_table(folder / f"{name}.parquet", tables[name])
     described = {"format": _FORMAT, "task": task, "labels": labels, "training": dict(training)}
     write_json(folder / "model.json", described)

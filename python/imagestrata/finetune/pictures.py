@@ -30,6 +30,9 @@ BATCH_NORMS = ("fixed", "batch")
 #: Number of pictures that a worker of a cluster prepares together.
 _AT_ONCE = 32
 
+#: Short side of pictures that are read for their perceptual hashes only, in pixels.
+EYE_SIDE = 128
+
 #: Largest number of bits, of 64, in which perceptual hashes of near-copies differ.
 NEAR = 4
 
@@ -69,7 +72,7 @@ def read_pictures(
     side: int | None,
     progress: Progress,
     engine: Any,
-) -> tuple[list[int], NDArray[np.int64], Counter[str]]:
+) -> tuple[list[int], NDArray[np.uint64], Counter[str]]:
     """Decode every picture once, and call ``keep`` with the results of ``prepare``, in order.
 
     Parameters
@@ -87,8 +90,8 @@ def read_pictures(
     -------
     kept : list of int
         Positions of the readable files.
-    groups : ndarray of shape (n_kept,)
-        Group of each file. Near-copies have the same number.
+    eyes : ndarray of shape (n_kept,), uint64
+        Perceptual hashes of the readable files.
     reasons : Counter
         Number of other files by reason.
     """
@@ -103,9 +106,12 @@ def read_pictures(
             keep(prepared)
             kept.append(number)
             eyes.append(eye)
-    leaders = find_leaders(np.array(eyes, dtype=np.uint64), NEAR)
-    groups = np.unique(leaders, return_inverse=True)[1].astype(np.int64)
-    return kept, groups, reasons
+    return kept, np.array(eyes, dtype=np.uint64), reasons
+
+
+def groups_of(eyes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the number of each picture's group, from 0; near-copies have the same number."""
+    return np.unique(find_leaders(eyes, NEAR), return_inverse=True)[1].astype(np.int64)
 
 
 def training_picture(image: Image.Image, look: dict[str, Any]) -> NDArray[np.uint8]:

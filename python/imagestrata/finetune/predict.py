@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..embeddings.embed import embed_images
 from ..embeddings.embeddings import Embeddings
+from ..encoders.together import EYE_WIDTH
+from ..encoders.together import eyes as eyes_in
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..tables import with_file
@@ -17,7 +18,9 @@ from ..validate import check_float
 from ..verbs import public
 from ..wording import arg, quote
 from .job import HALF
-from .model import FineTunedModel
+from .looking import look, read_eyes
+from .model import FineTunedModel, outputs_to_probabilities
+from .seen import read_seen
 from .task import Floats, decide
 
 #: Value of ``threshold`` that chooses each label's threshold on the validation images.
@@ -59,37 +62,54 @@ def predict_labels(
     DataFrame
         One row per image and label (in a binary task, per image): ``image_id``, ``path``,
         ``label``, ``probability``, ``decision`` (True or False), ``threshold`` (missing for
-        classes) and ``reason``. Images that could not be read have a reason, but no
-        probability and decision.
+        classes), ``split`` and ``reason``. Images that could not be read have a reason, but no
+        probability and decision. ``split`` is "train", "val" or "test" for images whose labels
+        the model has seen in this way, and for their copies and near-copies (perceptual hashes
+        within 4 of 64 bits); it is missing for all others. Only images of "test" and images that
+        the model has never seen show how well it does.
 
     Raises
     ------
     ImagestrataError
         If there is no such model, another model made the embeddings, a threshold is not
         between 0 and 1, or the thresholds do not fit the model's labels.
+
+    Warns
+    -----
+    UserWarning
+        If you give embeddings whose images cannot be read: copies of labelled images are then
+        recognised only if their bytes are equal.
     """
     model = as_model(model)
     thresholds = _check_threshold(threshold, model)
+    seen = read_seen(model)
+    eyes: Sequence[int | None] | None
     if isinstance(images, Embeddings):
-        embeddings = images
+        found = images
+        probability = model.probabilities(images)
+        eyes = None if seen.eyes is None else read_eyes(images.images, progress, engine)
     else:
-        embeddings = embed_images(
-            images, model=model, device=device, batch_size=batch_size, progress=progress,
-            engine=engine,
-        )  # fmt: skip
-    probability = model.probabilities(embeddings)
+        found = look(images, model, device, batch_size, progress, engine)
+        probability = outputs_to_probabilities(model.task, found.matrix[:, :-EYE_WIDTH], model.head)
+        eyes = eyes_in(found.matrix).tolist()
+    rows = seen.find(found.images["image_id"], eyes)
+    split = np.where(rows >= 0, seen.splits[rows], None)
     decision = decide(model.task, probability, thresholds)
-    table = _long(embeddings.images, model).assign(
+    n_labels = len(model.labels)
+    table = _long(found.images, model).assign(
         probability=probability.ravel(),
         decision=pd.array(decision.ravel(), dtype="boolean"),
-        threshold=np.nan if model.task == "multiclass" else np.tile(thresholds, len(embeddings)),
+        threshold=np.nan if model.task == "multiclass" else np.tile(thresholds, len(found)),
+        split=pd.Series(split.repeat(n_labels), dtype="str"),
         reason=None,
     )
-    failed = _long(embeddings.failures, model).assign(
+    rows = seen.find(found.failures["image_id"])
+    failed = _long(found.failures, model).assign(
         probability=np.nan,
-        decision=pd.array([pd.NA] * len(embeddings.failures) * len(model.labels), dtype="boolean"),
+        decision=pd.array([pd.NA] * len(found.failures) * n_labels, dtype="boolean"),
         threshold=np.nan,
-        reason=embeddings.failures["reason"].repeat(len(model.labels)).to_numpy(),
+        split=pd.Series(np.where(rows >= 0, seen.splits[rows], None).repeat(n_labels), dtype="str"),
+        reason=found.failures["reason"].repeat(n_labels).to_numpy(),
     )
     return pd.concat([table, failed], ignore_index=True) if len(failed) else table
 
