@@ -77,3 +77,52 @@
 #' tidy(simulated_posts, "unmatched")
 #' dplyr::distinct(simulated_posts, author, party) |> dplyr::count(party)
 "simulated_posts"
+
+#' Simulated labels and predictions of the images of the study
+#'
+#' **Simulated: nobody labelled anything, and there is no network.** What two coders said about the
+#' 1,087 images in [simulated_sample], and what a network that learnt from them predicts for all
+#' 18,096 images of the simulated study, with the truth. `vignette("labels")` goes from the one to
+#' the other. The script is `data-raw/simulated_labels.R` in the repository.
+#'
+#' @details What was simulated, for comparison with what you find:
+#'
+#' * **Codes.** `protest` and `children` say whether an image shows them (`"1"` or `"0"`),
+#'   `setting` is one of `"graphic"`, `"indoors"` and `"outdoors"`, and `anger` a number from 1 to 5.
+#'   Topics differ in all of them. A protest is in 10.9% of the images, children in 9.3%, the mean
+#'   of anger is 2.00.
+#' * **Parties.** Protests are in 15.3% of the images that Democrats post and in 7.1% of those that
+#'   Republicans post, if an image counts as often as it is posted.
+#' * **The network.** For `protest` it is right in 96.9% of the images, but its errors depend on the
+#'   party: it misses protests that Democrats post, and takes rallies that Republicans post for
+#'   protests. By its labels the shares are 12.3% and 9.3%, so that most of the difference is lost.
+#'   Errors in the other codes are the same in both parties. It is right in 98.3% for `children`
+#'   and in 90.4% for `setting`. Predictions of `anger` have a correlation of .73 with the truth.
+#' * **The coders.** Of images with a protest each coder misses 5%, of those without one sees a
+#'   protest in 1%; for `children`, 4% and 1%; in `setting`, 4% of the answers are another one; to
+#'   `anger` each adds an error with a standard deviation of 0.5, before it is rounded. Each passed
+#'   over three images. Where they differed about `protest`, `children` or `setting`, they met and
+#'   found the truth.
+#'
+#' @format `simulated_labels` has one row per image, code and annotator: `image_id`; `code`;
+#'   `label`, text, missing where the coder passed over the image; `annotator` (`"coder_1"`,
+#'   `"coder_2"`, and `"meeting"` for what they decided together); `note`, which is always missing;
+#'   `kind` (`"binary"`, `"choice"` or `"scale"`); and `seconds`, the time that the coder took for
+#'   the image.
+#'
+#'   `simulated_predictions` has one row per image and code: `image_id`; `code`; `label`, the
+#'   prediction; `probability` that the answer is `"1"`, for the two binary codes; `split`, which is
+#'   `"fold"` for the images of the sample, as networks that had not seen their labels predicted
+#'   them; and `truth`, which no real study has.
+#' @family data
+#' @examples
+#' simulated_labels
+#' simulated_predictions
+#'
+#' # How often is the network right?
+#' right <- with(simulated_predictions, label == truth)
+#' tapply(right, simulated_predictions$code, mean)[c("protest", "children", "setting")]
+"simulated_labels"
+
+#' @rdname simulated_labels
+"simulated_predictions"

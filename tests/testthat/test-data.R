@@ -127,3 +127,76 @@ test_that("retweets depend on emotions and followers as simulated", {
   expect_lt(near("anxiety", 0), 0.05)
   expect_lt(near("log(followers)", 0.5), 0.1)
 })
+
+test_that("simulated labels are those of the sample, and predictions those of all images", {
+  labels <- simulated_labels
+  expect_named(
+    labels, c("image_id", "code", "label", "annotator", "note", "kind", "seconds")
+  )
+  expect_false(anyDuplicated(labels[c("image_id", "code", "annotator")]) > 0)
+  expect_setequal(labels$image_id, simulated_sample$image_id)
+  coders <- labels[labels$annotator != "meeting", ]
+  expect_equal(nrow(coders), 4 * 2 * 1087)
+  expect_equal(sum(is.na(coders$label)), 4 * 2 * 3)
+  expect_equal(
+    unique(labels[c("code", "kind")])$kind, c("binary", "binary", "choice", "scale")
+  )
+  expect_setequal(labels$label[labels$code == "protest"], c("0", "1", NA))
+  expect_setequal(labels$label[labels$code == "setting"], c("graphic", "indoors", "outdoors", NA))
+  expect_setequal(labels$label[labels$code == "anger"], c(1:5, NA))
+
+  predictions <- simulated_predictions
+  expect_named(
+    predictions, c("image_id", "code", "label", "probability", "split", "truth")
+  )
+  expect_false(anyDuplicated(predictions[c("image_id", "code")]) > 0)
+  expect_setequal(predictions$image_id, stats::na.omit(simulated_posts$image_id))
+  sampled <- predictions$image_id %in% simulated_sample$image_id
+  expect_equal(unique(predictions$split[sampled]), "fold")
+  expect_true(all(is.na(predictions$split[!sampled])))
+  binary <- predictions$code %in% c("protest", "children")
+  expect_true(all(is.na(predictions$probability[!binary])))
+  expect_true(all(xor(predictions$label == "1", predictions$probability < 0.5)[binary]))
+})
+
+test_that("simulated labels and predictions are as their help page says", {
+  truth <- split(simulated_predictions, simulated_predictions$code)
+  share <- \(x) round(100 * mean(x == "1"), 1)
+  expect_equal(share(truth$protest$truth), 10.9)
+  expect_equal(share(truth$children$truth), 9.3)
+  expect_equal(round(mean(as.numeric(truth$anger$truth)), 2), 2)
+  right <- vapply(truth, \(one) round(100 * mean(one$label == one$truth), 1), 0)
+  expect_equal(right[c("protest", "children", "setting")], c(
+    protest = 96.9, children = 98.3, setting = 90.4
+  ))
+  anger <- lapply(truth$anger[c("label", "truth")], as.numeric)
+  expect_equal(round(cor(anger$label, anger$truth), 2), 0.73)
+
+  # Errors go with the party for protests, and only for these.
+  shown <- plain_tibble(simulated_posts[!is.na(simulated_posts$image_id), ])
+  by_party <- function(code, column) {
+    values <- truth[[code]][[column]][match(shown$image_id, truth[[code]]$image_id)]
+    tapply(values, shown$party, share)[c("Democrat", "Republican")]
+  }
+  expect_equal(as.vector(by_party("protest", "truth")), c(15.3, 7.1))
+  expect_equal(as.vector(by_party("protest", "label")), c(12.3, 9.3))
+  off <- by_party("children", "label") - by_party("children", "truth")
+  expect_lt(max(abs(off)), 2)
+
+  # Coders err as often as they should, and met where they differed.
+  wide <- tidyr::pivot_wider(
+    simulated_labels, id_cols = c(image_id, code), names_from = annotator, values_from = label
+  )
+  truths <- simulated_predictions[c("image_id", "code", "truth")]
+  wide <- dplyr::left_join(wide, truths, by = c("image_id", "code"))
+  seen <- wide[wide$code != "anger", ]
+  differ <- (seen$coder_1 != seen$coder_2) %in% TRUE
+  expect_equal(!is.na(seen$meeting), differ)
+  expect_equal(seen$meeting[differ], seen$truth[differ])
+  wrong <- c(seen$coder_1 != seen$truth, seen$coder_2 != seen$truth)
+  wrong <- tapply(wrong, rep(seen$code, 2), mean, na.rm = TRUE)
+  expect_lt(max(abs(wrong[c("children", "protest", "setting")] - c(0.013, 0.014, 0.04))), 0.01)
+  anger <- wide[wide$code == "anger", ]
+  off <- as.numeric(anger$coder_1) - as.numeric(anger$truth)
+  expect_lt(abs(mean(off, na.rm = TRUE)), 0.1)
+})
