@@ -88,7 +88,7 @@
 #' @details What was simulated, for comparison with what you find:
 #'
 #' * **Codes.** `protest` and `children` say whether an image shows them (`"1"` or `"0"`),
-#'   `setting` is one of `"graphic"`, `"indoors"` and `"outdoors"`, and `anger` a number from 1 to 5.
+#'   `setting` is `"graphic"`, `"indoors"` or `"outdoors"`, and `anger` a number from 1 to 5.
 #'   Topics differ in all of them. A protest is in 10.9% of the images, children in 9.3%, the mean
 #'   of anger is 2.00.
 #' * **Parties.** Protests are in 15.3% of the images that Democrats post and in 7.1% of those that

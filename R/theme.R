@@ -15,6 +15,11 @@ other_colours <- c("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#595959")
 
 split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
 
+# Estimates from labels: in grey, the corrected one is the darkest.
+method_colours <- c(
+  `machine only` = "#e08a00", `sample only` = "#5b7896", corrected = "#1d1f22"
+)
+
 encoder_colours <- c("#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8")
 
 theme_strata <- function() {

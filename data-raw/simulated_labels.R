@@ -90,7 +90,9 @@ said <- lapply(coders, function(coder) {
 names(said) <- coders
 # Where they differed about what is seen, they met and decided; anger stayed as each saw it.
 met <- as.list(truth[drawn, c("protest", "children", "setting")])
-met <- Map(\(truth, first, second) ifelse(first == second, NA, truth), met, said[[1]][1:3], said[[2]][1:3])
+met <- Map(
+  \(truth, first, second) ifelse(first == second, NA, truth), met, said[[1]][1:3], said[[2]][1:3]
+)
 
 kinds <- c(protest = "binary", children = "binary", setting = "choice", anger = "scale")
 rows_of <- function(answers, annotator) {
