@@ -30,6 +30,7 @@ ROAD = [
     "validation",
     "ratings",
     "posts",
+    "labels",
     "explore",
     "share",
 ]

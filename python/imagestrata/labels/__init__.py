@@ -1,0 +1,1 @@
+"""From labels on a sample to statements about the corpus."""
