@@ -2,7 +2,8 @@
 #'
 #' @description Assigns labels of a ready-made classifier to each image. With a network such as the
 #' default, nothing leaves the machine. Its published weights have the 1,000 classes of ImageNet:
-#' things and animals, with few people or events.
+#' things and animals, with few people or events. CLIP (`"clip:ViT-B-32"`) compares the images with
+#' `labels` in your own words.
 #'
 #' With [rekognition()] the images go to Amazon, which charges for them. This requires `consent =
 #' TRUE`, and an error states the cost beforehand. Each answer is stored in `out` as soon as it
@@ -12,13 +13,24 @@
 #' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param classifier The default, whose weights are installed with the Python packages; a classifier
-#'   of torchvision, by name; or [rekognition()].
-#' @param n_tags Largest number of labels per image, the most confident first.
+#'   of torchvision, by name; `"clip:<name>"`, see [list_encoders()]; or [rekognition()].
+#' @param n_tags Largest number of labels per image, the most confident first; by default 5, and with
+#'   CLIP all labels.
 #' @param min_confidence Labels with a lower confidence are left out.
-#' @param weights A file with the classifier's weights, the last layer included. By default they are
-#'   read from the cache of torch, or downloaded once.
+#' @param weights A file with the classifier's weights, the last layer included, or both towers of
+#'   CLIP. By default they are read from the cache of torch, or downloaded once.
 #' @param labels Names of the classes, in order; required if the weights have other classes than the
-#'   published ones.
+#'   published ones. For CLIP captions, such as `"a photo of a protest"`, which are taken as they
+#'   are; or a named list, in which each name is a label with one or several captions, whose vectors
+#'   are averaged (a named vector for one caption each).
+#' @param exclusive CLIP only. Does each image have one of the labels? Their confidences then sum to
+#'   1 (a softmax with the network's own scale). With `FALSE`, each label is compared with captions of
+#'   any image ("a photo", "a picture", "an image"); networks that were trained to answer about each
+#'   caption alone (SigLIP) do that instead.
+#' @param calibrate CLIP only. Labels given by hand for some of the images, a data frame or a CSV
+#'   file, from which confidences become probabilities: `image_id` and `label`, one of `labels`; or
+#'   `code`, one of `labels`, with the `label` 1 or 0. At least ten images; columns of
+#'   [sample_images()] become weights. Without it, confidences are only a ranking.
 #' @param resize,precision,device,batch_size As for [embed_images()]; like `weights` and `labels`,
 #'   they are for networks.
 #' @param budget The most that all answers of the service in `out` may cost together, in the
@@ -34,6 +46,16 @@
 #' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`, `confidence`
 #'   (a probability according to the model), `reason`. An image without a tag has one row with a
 #'   reason.
+#'
+#'   With CLIP also `decision`, `TRUE` for the most probable of exclusive labels and for others from
+#'   0.5 on; and `split`, "fold" where the image's own label was not used to calibrate its confidence
+#'   although it has one, otherwise missing. Other functions count only the labels with a decision of
+#'   `TRUE`.
+#'
+#' @details Calibration is a logistic regression on the scores of CLIP (cosines times its scale): one
+#' slope, an inverse temperature, and a constant per label, which is Platt scaling for one label.
+#' Labelled images are dealt into five folds, and get the probability of the fit without their own
+#' fold, so that they can be compared with their labels; all others get that of the fit to all labels.
 #' @family words
 #' @seealso [compare_tags()] evaluates tags; `cluster_keywords(clustering, tags, column = "label",
 #'   separator = ";")` finds the tags that are typical of each cluster.
@@ -43,16 +65,25 @@
 #' tags <- tag_images("my-images", n_tags = 3)
 #' tag_frequencies(tags)
 #'
+#' labels <- list(
+#'   protest = c("a photo of a protest", "people marching with signs"),
+#'   speech = "a photo of a person giving a speech",
+#'   other = c("a photo of something else", "a photo")
+#' )
+#' tags <- tag_images("my-images", "clip:ViT-B-32", labels = labels)
+#'
 #' amazon <- rekognition("labels", region = "eu-west-1")
 #' costs("my-images", amazon)
 #' tags <- tag_images("my-images", amazon, budget = 5, consent = TRUE, out = "my-run")
 #' }
 tag_images <- function(images,
                        classifier = "efficientnet_lite0",
-                       n_tags = 5,
+                       n_tags = NULL,
                        min_confidence = 0,
                        weights = NULL,
                        labels = NULL,
+                       exclusive = TRUE,
+                       calibrate = NULL,
                        resize = "rescale_crop",
                        precision = "auto",
                        device = "auto",
@@ -66,8 +97,25 @@ tag_images <- function(images,
                        ...) {
   decode_table(call_verb(
     "tag_images",
-    classifier = send_tagger(classifier, "classifier"), labels = check_texts(labels, "labels")
+    classifier = send_tagger(classifier, "classifier"),
+    labels = send_named_texts(labels, "labels"),
+    calibrate = send_labels(calibrate, "calibrate")
   ))
+}
+
+# Texts, or names with one or several texts each.
+send_named_texts <- function(x, name, call = rlang::caller_env()) {
+  if (is.null(names(x))) {
+    return(check_texts(x, name, call = call))
+  }
+  if (anyDuplicated(names(x)) || !all(nzchar(names(x)))) {
+    abort_imagestrata(
+      "Each element of {.arg {name}} must have a name of its own, or none of them a name.",
+      call = call
+    )
+  }
+  several <- lapply(unname(as.list(x)), \(one) as.list(check_texts(one, name, call = call)))
+  list(kind = "several", several = several, names = as.list(names(x)))
 }
 
 #' Count how often each label occurs

@@ -66,7 +66,10 @@ def tag(
     settings: Settings,
     classifier: Annotated[
         str,
-        typer.Option(help="A network with classes, rekognition:labels or rekognition:celebrities."),
+        typer.Option(
+            help="A network with classes, clip:NAME with --label, rekognition:labels or "
+            "rekognition:celebrities."
+        ),
     ] = "efficientnet_lite0",
     folder: Folder = None,
 ) -> Said:

@@ -1,4 +1,4 @@
-"""The image tower of CLIP, or of another network of the library open_clip."""
+"""The towers of CLIP, or of another network of the library open_clip, for images and texts."""
 
 from __future__ import annotations
 
@@ -119,12 +119,39 @@ def _found(name: str, weights: str | os.PathLike[str] | None) -> _Found:
     )
 
 
+class Captions(NamedTuple):
+    """Texts as a network compares them with images.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (n, width), float32
+        open_clip's ``encode_text``, not scaled to length 1.
+    scale : float
+        By which the network multiplies cosines before it compares texts.
+    bias : float or None
+        What the network adds then, if it was trained to answer about each text alone (SigLIP).
+    """
+
+    vectors: NDArray[np.float32]
+    scale: float
+    bias: float | None
+
+
 def text_vectors(
     settings: Mapping[str, Any],
     texts: Sequence[str],
     weights: str | os.PathLike[str] | None = None,
 ) -> NDArray[np.float32]:
-    """Return the vectors of texts by the text tower that was trained with an image tower.
+    """Return the vectors of texts: those of :func:`captions`."""
+    return captions(settings, texts, weights).vectors
+
+
+def captions(
+    settings: Mapping[str, Any],
+    texts: Sequence[str],
+    weights: str | os.PathLike[str] | None = None,
+) -> Captions:
+    """Return texts by the text tower that was trained with an image tower.
 
     Parameters
     ----------
@@ -137,8 +164,7 @@ def text_vectors(
 
     Returns
     -------
-    ndarray of shape (len(texts), width), float32
-        open_clip's ``encode_text``, not scaled to length 1.
+    Captions
 
     Raises
     ------
@@ -160,14 +186,16 @@ def text_vectors(
         raise ImagestrataError(
             f"{quote(found.path)} contains the image tower of {name} alone, without the text tower "
             "that turns words into vectors.",
-            f"Give a file with both towers as {arg('weights')} of {verb('embed_images')}, or "
-            f"search by a picture, with {arg('like')}.",
+            f"Give a file with both towers as {arg('weights')} of {verb('embed_images')} or "
+            f"{verb('tag_images')}; {verb('find_images')} can also search by a picture.",
         )
     fill(model, both, found.path, name)
     tokens = found.library.get_tokenizer(found.network)([*texts])
     with torch.inference_mode():
         vectors: NDArray[np.float32] = model.eval().encode_text(tokens).float().numpy()
-    return vectors
+        scale = float(model.logit_scale.exp())
+        bias = getattr(model, "logit_bias", None)
+        return Captions(vectors, scale, None if bias is None else float(bias))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural
 from ..posts.values import UNITS, values_of_clusters
 from ..tables import check_table
+from ..text.tag_table import decided
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import arg, quote
@@ -72,7 +73,8 @@ def cluster_keywords(
         texts of several rows of one image are joined; those of a copy belong to the image that was
         kept. By default the texts are a column of the clustering's images.
     column : str, default "description"
-        Column with the texts (``"label"`` in the result of :func:`tag_images`).
+        Column with the texts (``"label"`` in the result of :func:`tag_images`; if there is a
+        column ``decision``, only labels with the value True count).
     separator : str, optional
         Separator of terms in a text that is a list, such as ``";"``; terms can then have
         several words, as labels do. By default texts are divided into words: sequences of
@@ -159,6 +161,8 @@ def cluster_keywords(
         word.lower() for word in _words("drop", [] if drop is None else drop)
     }
     residual = check_choice("residual", residual, ("drop", "together"))
+    if column == "label" and isinstance(texts, pd.DataFrame) and column in texts:
+        texts = decided(texts)  # a table with the probability of every label of every image
     found = values_of_clusters(
         clustering, texts, column, name="texts", residual=residual, unit=unit, author=author,
         images=images,

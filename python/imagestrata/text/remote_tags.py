@@ -18,9 +18,7 @@ from .asking import ask_all
 from .consent import agree, destination
 from .rekognition import Rekognition, RekognitionConnection
 from .server import Purse
-
-#: The reason for an image without a tag if the service has answered.
-NOTHING = "nothing recognised"
+from .tag_table import BELOW, NOTHING
 
 
 def stored_answers(folder: Path | None, service: Rekognition) -> Answers:
@@ -86,7 +84,6 @@ def tags_of_answers(
     failed: Mapping[str, str],
     n_tags: int,
     min_confidence: float,
-    below: str,
 ) -> pd.DataFrame:
     """The table of :func:`tag_images`."""
     rows: list[tuple[Any, ...]] = []
@@ -97,7 +94,7 @@ def tags_of_answers(
             continue
         tags = [tag for tag in answer["tags"][:n_tags] if tag[1] >= min_confidence]
         if not tags:
-            reason = answer["reason"] or (below if answer["tags"] else NOTHING)
+            reason = answer["reason"] or (BELOW if answer["tags"] else NOTHING)
             rows.append((image_id, path, None, None, None, reason))
         rows += [
             (image_id, path, rank, name, confidence, None)

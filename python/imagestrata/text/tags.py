@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..corpus.located import reader
 from ..corpus.pictures import files_of
@@ -24,7 +22,7 @@ from ..encoders.registry import (
 )
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
-from ..tables import check_table, with_file
+from ..tables import check_table
 from ..validate import check_bool, check_float, check_idle, check_int, check_path
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -33,12 +31,14 @@ from . import remote_tags
 from .origin import texts_fingerprint
 from .rekognition import Rekognition
 from .remote_tags import stored_answers
+from .tag_table import decided, looked_at, softmax, tag_table
+from .zero_shot import PREFIX, tag_by_words
 
 if TYPE_CHECKING:
     from ..encoders.network import NetworkEncoder
 
-#: The reason for an image without a tag if it was classified.
-BELOW = "below min_confidence"
+#: The largest number of labels per image, of classifiers with many labels.
+MOST_TAGS = 5
 
 
 @public
@@ -46,10 +46,12 @@ def tag_images(
     images: Any,
     classifier: str | Rekognition = DEFAULT_ENCODER,
     *,
-    n_tags: int = 5,
+    n_tags: int | None = None,
     min_confidence: float = 0.0,
     weights: str | os.PathLike[str] | None = None,
-    labels: Iterable[str] | None = None,
+    labels: Iterable[str] | Mapping[str, str | Sequence[str]] | None = None,
+    exclusive: bool = True,
+    calibrate: pd.DataFrame | str | os.PathLike[str] | None = None,
     resize: str = DEFAULT_RESIZE,
     precision: str = "auto",
     device: str = "auto",
@@ -64,11 +66,13 @@ def tag_images(
     """Tag every distinct image with the labels of a pretrained classifier.
 
     With a network, such as the default, no image leaves this machine. With published weights, the
-    labels are the 1,000 classes of ImageNet: objects and animals, but few people or events. With
-    :class:`Rekognition`, the images go to Amazon for a price, which requires your consent after an
-    estimate of the cost. Each answer is stored in ``out`` as soon as it arrives, and you never pay
-    for an answer twice, even after a kill, if you add images, with ``overwrite`` or another
-    ``n_tags``.
+    labels are the 1,000 classes of ImageNet: objects and animals, but few people or events. CLIP
+    (``"clip:ViT-B-32"``) compares the images with ``labels`` in your own words.
+
+    With :class:`Rekognition`, the images go to Amazon for a price, which requires your consent
+    after an estimate of the cost. Each answer is stored in ``out`` as soon as it arrives, and you
+    never pay for an answer twice, even after a kill, if you add images, with ``overwrite`` or
+    another ``n_tags``.
 
     Parameters
     ----------
@@ -77,16 +81,30 @@ def tag_images(
         or anything that it takes, which is then scanned first.
     classifier : str or Rekognition, default "efficientnet_lite0"
         The default, whose weights are installed with this package; the name of a classifier of
-        torchvision; or a service.
-    n_tags : int, default 5
-        The largest number of labels per image: those with the highest confidence.
+        torchvision; ``"clip:<name>"``, see :func:`list_encoders`; or a service.
+    n_tags : int, optional
+        The largest number of labels per image: those with the highest confidence. By default 5,
+        and with CLIP all labels.
     min_confidence : float, default 0
         The lowest confidence of a label.
     weights : path or str, optional
-        As for :func:`embed_images`, but the file must contain the last layer.
-    labels : sequence of str, optional
+        As for :func:`embed_images`, but the file must contain the last layer, and for CLIP both
+        towers.
+    labels : sequence of str or mapping, optional
         Names of the classes, in order. Required if the weights have other classes than the
-        published ones.
+        published ones. For CLIP, captions such as ``"a photo of a protest"``, which are taken as
+        they are; or a mapping of the name of each label to one or several captions, whose vectors
+        are averaged.
+    exclusive : bool, default True
+        CLIP only. Whether each image has one of the labels: their confidences then sum to 1 (a
+        softmax with the network's own scale). With False, each label is compared with captions
+        of any image ("a photo", "a picture", "an image"); networks that were trained to answer
+        about each caption alone (SigLIP) do that instead.
+    calibrate : DataFrame or path, optional
+        CLIP only. Labels given by hand for some of the images, from which confidences become
+        probabilities: ``image_id`` and ``label``, one of ``labels``; or ``code``, one of
+        ``labels``, with the ``label`` 1 or 0. At least ten images; columns of
+        :func:`sample_images` become weights. Without it, confidences are only a ranking.
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
         How a picture is made square, see :func:`embed_images`.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
@@ -117,19 +135,30 @@ def tag_images(
     Returns
     -------
     DataFrame
-        One row per image and tag: ``image_id``, ``path``, ``rank`` (from 1), ``label``,
+        One row per image and tag: ``image_id``, ``path``, ``file``, ``rank`` (from 1), ``label``,
         ``confidence`` (a probability according to the model), ``reason``. An image without a tag
         has one row with the reason: it could not be read, or no label reached
         ``min_confidence``.
+
+        With CLIP also ``decision``, True for the most probable of exclusive labels and for others
+        from 0.5 on; and ``split``, "fold" where the image's own label was not used to calibrate
+        its confidence although it has one, otherwise missing. Other verbs count only the labels
+        with a True decision.
 
     Raises
     ------
     MissingWeightsError
         If the weights are not on this machine and cannot be downloaded.
     ImagestrataError
-        If the classes have no names, or as for :func:`embed_images`. With a service: without
-        consent (nothing is sent then), or if it refuses every request or ten images in a row
-        receive no answer.
+        If the classes have no names, labels given by hand do not fit, or as for
+        :func:`embed_images`. With a service: without consent (nothing is sent then), or if it
+        refuses every request or ten images in a row receive no answer.
+
+    Warns
+    -----
+    UserWarning
+        If confidences of CLIP are no probabilities: labels that do not exclude each other, without
+        ``calibrate``. If labels given by hand do not agree with the scores at all.
 
     See Also
     --------
@@ -138,12 +167,38 @@ def tag_images(
     tag_frequencies : Count the labels.
     cluster_keywords : ``cluster_keywords(clustering, tags, column="label",
         separator=";")`` finds the typical labels of each cluster.
+
+    Notes
+    -----
+    CLIP: A. Radford et al. (2021), "Learning transferable visual models from natural language
+    supervision". A score is the cosine of image and caption times the network's scale.
+    Calibration is a logistic regression on the scores: one slope (an inverse temperature, Guo et
+    al. 2017) and a constant per label, which is Platt scaling for one label. Labelled images are
+    dealt into five folds, and get the probability of the fit without their own fold, so that they
+    can be compared with their labels; all others get that of the fit to all labels.
+
+    Examples
+    --------
+    Captions for the labels, with names that a codebook uses (the weights are downloaded once):
+
+    >>> labels = {
+    ...     "protest": ["a photo of a protest", "people marching with signs"],
+    ...     "speech": "a photo of a person giving a speech",
+    ...     "other": ["a photo of something else", "a photo"],
+    ... }
+    >>> tags = tag_images("images", "clip:ViT-B-32", labels=labels)  # doctest: +SKIP
     """
-    n_tags = check_int("n_tags", n_tags, minimum=1)
+    n_tags = None if n_tags is None else check_int("n_tags", n_tags, minimum=1)
     min_confidence = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
     overwrite = check_bool("overwrite", overwrite)
     consent = check_bool("consent", consent)
+    exclusive = check_bool("exclusive", exclusive)
+    by_words = isinstance(classifier, str) and classifier.startswith(PREFIX)
+    if not by_words:
+        idle = {"exclusive": (exclusive, True), "calibrate": (calibrate, None)}
+        check_idle("with this classifier, only with CLIP", **idle)
     if not isinstance(classifier, str):
+        n_tags = MOST_TAGS if n_tags is None else n_tags
         if isinstance(classifier, Rekognition):
             names = None if labels is None else _check_labels(labels)
             unset = {"weights": weights, "labels": names, "batch_size": batch_size}
@@ -165,12 +220,21 @@ def tag_images(
         )
     if batch_size is not None:
         batch_size = check_int("batch_size", batch_size, minimum=1)
+    if by_words:
+        return tag_by_words(
+            images, classifier, labels, exclusive=exclusive, calibrate=calibrate, n_tags=n_tags,
+            min_confidence=min_confidence, weights=weights, resize=resize, precision=precision,
+            device=device, batch_size=batch_size, out=out, overwrite=overwrite,
+            progress=progress, engine=engine,
+        )  # fmt: skip
+    n_tags = MOST_TAGS if n_tags is None else n_tags
     given = None if labels is None else _check_labels(labels)
     settings = deciding_arguments(classifier, weights, resize, precision, 0)
     if not knows_classes(classifier):
         raise ImagestrataError(
             f"{quote(classifier)} computes vectors and has no labels.",
-            f"Give {quote(DEFAULT_ENCODER)} or a classifier of torchvision, such as 'resnet18'.",
+            f"Give {quote(DEFAULT_ENCODER)}, a classifier of torchvision, such as 'resnet18', or "
+            "'clip:ViT-B-32' with labels in words.",
         )
     settings["classifier"] = settings.pop("encoder")
     settings |= {"n_tags": n_tags, "min_confidence": min_confidence, "labels": given}
@@ -191,7 +255,7 @@ def tag_images(
         compute(network, files_of(table), engine, scored, size, progress)
         scores, reasons = stack_parts(scored, table["image_id"].tolist(), network.width)
         warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
-        return _tags(table, scores, reasons, names, n_tags, min_confidence)
+        return tag_table(table, softmax(scores), reasons, names, n_tags, min_confidence)
 
     return step.table(
         make,
@@ -218,7 +282,8 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     ----------
     tags : DataFrame
         The result of :func:`tag_images`, or your own table with ``image_id`` and ``label``
-        (missing for images without a label).
+        (missing for images without a label). With a column ``decision``, only the labels with
+        the value True count.
 
     Returns
     -------
@@ -234,6 +299,7 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
         If a column is missing, or the table has no label.
     """
     tags = check_table("tags", tags, ("image_id", "label"), "tag_images")
+    tags = decided(tags)
     found = tags.dropna(subset="label")
     if found.empty:
         raise ImagestrataError(
@@ -246,14 +312,6 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     if "confidence" in found:
         table["mean_confidence"] = grouped["confidence"].mean().to_numpy()
     return table.sort_values(["n_images", "label"], ascending=[False, True], ignore_index=True)
-
-
-def looked_at(tags: pd.DataFrame) -> pd.Series[bool]:
-    """Whether each row belongs to a classified image: it has a tag, or none was found."""
-    if "reason" not in tags:
-        return pd.Series(True, index=tags.index)
-    found = tags["label"].notna() | tags["reason"].isna()
-    return found | tags["reason"].isin([BELOW, remote_tags.NOTHING])
 
 
 def _tag_by_service(
@@ -292,7 +350,7 @@ def _tag_by_service(
     def make() -> pd.DataFrame:
         asked = remote_tags.ask_service(table, service, answers, budget, consent, progress)
         failed.update(asked)
-        return remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence, BELOW)
+        return remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence)
 
     def counts(tags: pd.DataFrame) -> dict[str, Any] | None:
         if failed:
@@ -336,39 +394,3 @@ def _names(network: NetworkEncoder, given: list[str] | None) -> list[str]:
             f"{plural(network.width, 'class', 'classes')}."
         )
     return names
-
-
-def _tags(
-    images: pd.DataFrame,
-    scores: NDArray[np.float32],
-    reasons: NDArray[np.object_],
-    names: list[str],
-    n_tags: int,
-    min_confidence: float,
-) -> pd.DataFrame:
-    """The table of :func:`tag_images`."""
-    n_tags = min(n_tags, len(names))
-    shares = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    # The sort is stable, so that of tied classes the first one counts.
-    best = np.argsort(-shares, axis=1, kind="stable")[:, :n_tags]
-    confidences = np.take_along_axis(shares, best, axis=1)
-    kept = confidences >= min_confidence
-    kept[[reason is not None for reason in reasons]] = False
-    kept_or_first = kept.copy()
-    kept_or_first[~kept.any(axis=1), 0] = True  # images without a tag have one row
-    rows, columns = np.nonzero(kept_or_first)
-    tagged = kept[rows, columns]
-    why = [BELOW if reasons[row] is None else reasons[row] for row in rows]
-    labels = [names[number] for number in best[rows, columns]]
-    table = pd.DataFrame(
-        {
-            "image_id": images["image_id"].to_numpy()[rows],
-            "path": images["path"].to_numpy()[rows],
-            "rank": pd.Series(columns + 1, dtype="Int64").where(tagged),
-            "label": pd.Series(labels, dtype="str").where(tagged),
-            "confidence": np.where(tagged, confidences[rows, columns], np.nan),
-            "reason": pd.Series(why, dtype="str").where(~tagged),
-        }
-    )
-    return with_file(table)

@@ -13,7 +13,8 @@ from ..errors import ImagestrataError, plural, warn
 from ..finetune.labels import Labelled, join_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
 from ..shown import Part, Shown
-from ..text.tags import looked_at, tag_frequencies
+from ..text.tag_table import decided, looked_at
+from ..text.tags import tag_frequencies
 from ..validate import check_float, columns_of
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -75,8 +76,9 @@ def compare_tags(
     ----------
     tags : DataFrame or mapping of names to DataFrames
         The result of :func:`tag_images`, or your own table with ``image_id`` and
-        ``label`` (missing for images without one), and optionally ``confidence``. A
-        mapping holds several taggers by name.
+        ``label`` (missing for images without one), and optionally ``confidence`` and
+        ``decision`` (only tags with the value True count). A mapping holds several taggers by
+        name.
     labels : DataFrame or path, optional
         Labels given by hand, as for :func:`fine_tune`: ``image_id`` or ``path``, and a
         column per label with 1, 0 or nothing, or one column of classes, each of which
@@ -164,6 +166,7 @@ def _compare_one(
     tagger: str, tags: pd.DataFrame, labels: Any, matches: Any, min_confidence: float
 ) -> dict[str, pd.DataFrame]:
     """The tables of one tagger."""
+    tags = decided(tags)
     counted = tags
     if "confidence" in tags and min_confidence > 0:
         # Images with no tag above the threshold stay, without a tag.
