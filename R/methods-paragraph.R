@@ -4,8 +4,8 @@
 #' usable, duplicates or rejected, with reasons; the encoder, with the SHA-256 of its weights; the
 #' clustering method with all its settings, the number of clusters and of images outside clusters;
 #' the sample; pairs, packets, texts and labels, if there are any; and the versions of the software.
-#' A paragraph for each variant of the run follows, and one for the analyses of posts. The last line
-#' names what to cite.
+#' A paragraph for each variant of the run follows, and one for labels, predictions and the analyses
+#' of posts. The last line names what to cite.
 #'
 #' All numbers come from `run.json` and from the results. The paragraph says what was done, not why:
 #' add your reasons, and remove details that your readers do not need. Unfinished steps are left
@@ -15,8 +15,9 @@
 #'   results of the run that the variant uses. With `NULL` it describes only `results`, which
 #'   needs no Python.
 #' @param results Analyses of posts to describe: a result of [link_posts()], [topic_prevalence()],
-#'   [topic_gaps()], [topic_odds()], [topic_model()] or [share_model()], or a list of them, in the
-#'   order of the text.
+#'   [topic_gaps()], [topic_odds()], [topic_model()] or [share_model()]. Or labels and what became
+#'   of them: labels of one or several annotators, the result of [agreement()] or [consensus()], or
+#'   of [predict_labels()]. Or a list of several, in the order of the text.
 #' @inheritParams scan_images
 #'
 #' @returns A string. Print it with `cat()`.
@@ -32,23 +33,23 @@
 #' cat(strwrap(methods_paragraph(run)), sep = "\n")
 methods_paragraph <- function(run = NULL, results = NULL, ...) {
   check_dots(...)
-  posts <- describe_results(results)
+  analyses <- describe_results(results)
   if (is.null(run)) {
-    if (is.null(posts)) {
+    if (is.null(analyses)) {
       abort_imagestrata(
         "There is nothing to describe.",
-        hint = "Give a run folder as {.arg run}, or analyses of posts as {.arg results}."
+        hint = "Give a run folder as {.arg run}, or results to describe as {.arg results}."
       )
     }
-    return(paste(posts, citation_line(), sep = "\n\n"))
+    return(paste(analyses, citation_line(), sep = "\n\n"))
   }
   run <- check_existing(run, "run")
   text <- call_core("methods_paragraph", run = run)
-  if (is.null(posts)) {
+  if (is.null(analyses)) {
     return(text)
   }
   parts <- strsplit(text, "\n\n", fixed = TRUE)[[1]]
-  paste(append(parts, posts, length(parts) - 1), collapse = "\n\n")
+  paste(append(parts, analyses, length(parts) - 1), collapse = "\n\n")
 }
 
 # ---- Posts ------------------------------------------------------------------------------
@@ -61,8 +62,12 @@ describe_results <- function(results, call = rlang::caller_env()) {
   if (inherits(results, describable) || !rlang::is_bare_list(results)) {
     results <- list(results)
   }
-  said <- vapply(results, describe_result, "", call = call)
-  paste(c(unique(said), paste0("Posts were analysed with R ", getRversion(), ".")), collapse = " ")
+  labelled <- lapply(results, describe_labelled)
+  of_labels <- !vapply(labelled, is.null, NA)
+  labelled[!of_labels] <- lapply(results[!of_labels], describe_result, call = call)
+  what <- c(if (!all(of_labels)) "posts", if (any(of_labels)) "labels")
+  software <- paste0(sentence(and_words(what)), " were analysed with R ", getRversion(), ".")
+  paste(c(unique(unlist(labelled)), software), collapse = " ")
 }
 
 describable <- c(
@@ -86,8 +91,9 @@ describe_result <- function(x, call) {
     describe_linked(x)
   } else {
     abort_imagestrata(
-      "{.arg results} must be results of {.fn link_posts}, {.fn topic_prevalence}, {.fn topic_gaps},
-       {.fn topic_odds}, {.fn topic_model} or {.fn share_model}, not {seen_product(x)}.",
+      "{.arg results} must be labels or predictions, or results of {.fn link_posts},
+       {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds}, {.fn topic_model} or
+       {.fn share_model}, not {seen_product(x)}.",
       call = call
     )
   }
@@ -164,7 +170,8 @@ describe_odds <- function(x) {
 
 contrast_words <- function(x) {
   found <- unique(x$contrast)
-  listed <- if (length(found) > 3) paste(length(found), "contrasts") else paste(found, collapse = "; ")
+  listed <- paste(found, collapse = "; ")
+  if (length(found) > 3) listed <- paste(length(found), "contrasts")
   paste0(" (", listed, ")", by_words(attr(x, "by")[-1]))
 }
 
@@ -202,8 +209,8 @@ describe_model <- function(x) {
   right <- formula_words(x$formula)
   absent <- line$n_topics - line$n_modelled
   paste0(
-    "For ", if (line$n_topics > 1) "each of ", count_of(line$n_topics, level), ", we fitted a logistic regression of whether a post ",
-    "shows it on ", right, if (grepl("\\bs\\(", right)) ", where s() is a natural cubic spline",
+    "For ", if (line$n_topics > 1) "each of ", count_of(line$n_topics, level),
+    ", we fitted a logistic regression of whether a post shows it on ", right, if (grepl("\\bs\\(", right)) ", where s() is a natural cubic spline",
     ", to ", count_of(line$n_posts, "post"), " by ", count_of(line$n_authors, "author"), ".",
     if (line$n_left_out > 0) {
       paste0(
@@ -214,8 +221,8 @@ describe_model <- function(x) {
     " Standard errors are clustered on authors, ", variance_words[[line$variance]], ".",
     if (absent > 0) {
       paste0(
-        " ", count_of(absent, level), " that too few posts show (or do not show) ", is_or_are(absent),
-        " not modelled."
+        " ", count_of(absent, level), " that too few posts show (or do not show) ",
+        is_or_are(absent), " not modelled."
       )
     }
   )

@@ -58,7 +58,7 @@ plot_label_shares <- function(shares,
 # All columns but those of `by`.
 label_share_columns <- c(
   "code", "label", "method", "estimate", "std.error", "conf.low", "conf.high", "n_labelled",
-  "n_predicted", "term", "weight", "unit", "conf_level", "cluster_name", "theme_name"
+  "n_predicted", "df", "lambda", "term", "weight", "conf_level", "cluster_name", "theme_name"
 )
 
 share_methods <- c(machine = "machine only", sample = "sample only", corrected = "corrected")
@@ -112,7 +112,7 @@ table_of_label_shares <- function(x, call = rlang::caller_env()) {
   list(
     data = data, by = setdiff(by, time), time = time,
     names = names_of_clusters(data),
-    unit = c(as.character(data[["unit"]] %||% data[["weight"]]), "image")[1],
+    weight = c(attr(x, "tables")$summary$weight, as.character(data[["weight"]]), "image")[1],
     conf_level = attr(x, "tables")$summary$conf_level %||% data[["conf_level"]][1]
   )
 }
@@ -401,7 +401,8 @@ dress_methods <- function(plot, ways, legend) {
 }
 
 title_of_labels <- function(table, shown) {
-  what <- if (table$means) "Mean" else paste0("Share of ", table$unit, "s")
+  among <- c(image = "images", post = "images posted", share = "images, with copies")
+  what <- paste0(if (table$means) "Mean" else "Share", " of ", among[[table$weight]])
   if (is.null(shown)) what else paste0(what, ": ", shown)
 }
 

@@ -74,7 +74,7 @@ test_that("means of scales have their own axis", {
     conf.low = 2 + conf.low, conf.high = 2 + conf.high
   )
   plot <- plot_label_shares(means)
-  expect_equal(plot$labels$x, "Mean: anger")
+  expect_equal(plot$labels$x, "Mean of images: anger")
   expect_gt(ggplot2::ggplot_build(plot)$layout$panel_params[[1]]$x.range[1], 1.5)
   mixed <- dplyr::bind_rows(means, toy_label_shares())
   expect_error(plot_label_shares(mixed), "figure each", class = "imagestrata_error")
@@ -127,7 +127,9 @@ test_that("the truth is marked where it is known", {
 
 test_that("captions and alternative texts say what is drawn", {
   table <- toy_label_shares(code == "protest")
-  attr(table, "tables") <- list(summary = tibble::tibble(conf_level = 0.9))
+  attr(table, "tables") <- list(summary = tibble::tibble(conf_level = 0.9, weight = "post"))
+  expect_equal(plot_label_shares(table)$labels$x, "Share of images posted: protest")
+  attr(table, "tables")$summary$weight <- "image"
   plot <- plot_label_shares(table)
   expect_equal(caption_on_one_line(plot), paste(
     "90% intervals; 520 to 640 images labelled, 8,000 to 9,000 predicted.",

@@ -58,8 +58,10 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
         the surrounding run that the variant uses. By default only ``results`` are described.
     results : result or list of results, optional
         Analyses of posts: results of :func:`link_posts`, :func:`topic_prevalence`,
-        :func:`topic_gaps`, :func:`topic_odds`, :func:`topic_model` or :func:`share_model`, in the
-        order of the text.
+        :func:`topic_gaps`, :func:`topic_odds`, :func:`topic_model` or :func:`share_model`. Or
+        labels and what became of them: labels of one or several annotators, the result of
+        :func:`agreement` or :func:`consensus`, or of :func:`predict_labels`. Or a list of several,
+        in the order of the text.
 
     Returns
     -------
@@ -68,8 +70,8 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
         duplicates and of rejected files with reasons; the encoder with the SHA-256 of its
         weights; the clustering method with all its settings, and the numbers of clusters and of
         images outside clusters; the sample; pairs, packets, texts and labels, if there are any;
-        versions of the software. A paragraph for each variant of the run follows, one for the
-        analyses of posts, and a last line with the reference to cite.
+        versions of the software. A paragraph for each variant of the run follows, one for labels,
+        predictions and the analyses of posts, and a last line with the reference to cite.
 
     Raises
     ------
@@ -94,14 +96,14 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
     >>> topics = cluster_images(corpus, out="run")  # doctest: +SKIP
     >>> print(methods_paragraph("run"))  # doctest: +SKIP
     """
-    posts = [] if results is None else [_of_posts(results)]
+    analyses = [] if results is None else [_of_results(results)]
     if run is None:
-        if not posts:
+        if not analyses:
             raise ImagestrataError(
                 "There is nothing to describe.",
-                f"Give a run folder as {arg('run')}, or analyses of posts as {arg('results')}.",
+                f"Give a run folder as {arg('run')}, or results to describe as {arg('results')}.",
             )
-        return "\n\n".join([*posts, _citation([])])
+        return "\n\n".join([*analyses, _citation([])])
     folder = check_path("run", run)
     steps = _finished(folder, step_kinds())
     texts = [" ".join(_sentences(folder, steps))] if steps else []
@@ -116,10 +118,10 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
             f"Run {verb('scan_images', out='run')} or {verb('cluster_images', out='run')} first.",
         )
     texts[0] += f" {_software(steps.values())}"
-    return "\n\n".join([*texts, *posts, _citation(steps.values())])
+    return "\n\n".join([*texts, *analyses, _citation(steps.values())])
 
 
-def _of_posts(results: Any) -> str:
+def _of_results(results: Any) -> str:
     # Models of posts import statsmodels and patsy, which takes a second.
     from .posts import describe_results
 

@@ -18,6 +18,7 @@ from ..errors import ImagestrataError, plural
 from ..posts.engagement import ShareModel
 from ..posts.model import TopicModel
 from ..wording import arg, kind_of, verb
+from .labelled import describe_labelled
 
 _UNITS = {
     "post": "of posts that show it in at least one image",
@@ -56,11 +57,14 @@ def describe_results(results: Any) -> str:
     ----------
     results : result or list of results
         Of :func:`link_posts`, :func:`topic_prevalence`, :func:`topic_gaps`, :func:`topic_odds`,
-        :func:`topic_model` or :func:`share_model`.
+        :func:`topic_model` or :func:`share_model`; or labels, agreement and predictions.
     """
     given = results if isinstance(results, list | tuple) else [results]
-    said = dict.fromkeys(_describe(one) for one in given)
-    return " ".join([*said, f"Posts were analysed with Python {platform.python_version()}."])
+    labelled = [describe_labelled(one) for one in given]
+    said = [text or _describe(one) for text, one in zip(labelled, given, strict=True)]
+    what = [*(["posts"] if None in labelled else []), *(["labels"] if any(labelled) else [])]
+    software = f"were analysed with Python {platform.python_version()}."
+    return " ".join([*dict.fromkeys(said), f"{' and '.join(what).capitalize()} {software}"])
 
 
 def _describe(result: Any) -> str:
@@ -76,10 +80,9 @@ def _describe(result: Any) -> str:
                 return _odds(result)
             return _gaps(result) if "contrast" in result else _prevalence(result)
     raise ImagestrataError(
-        f"{arg('results')} must be results of {verb('link_posts')}, {verb('topic_prevalence')}, "
-        f"{verb('topic_gaps')}, {verb('topic_odds')}, {verb('topic_model')} or "
-        f"{verb('share_model')}, not "
-        f"{kind_of(result)}."
+        f"{arg('results')} must be labels or predictions, or results of {verb('link_posts')}, "
+        f"{verb('topic_prevalence')}, {verb('topic_gaps')}, {verb('topic_odds')}, "
+        f"{verb('topic_model')} or {verb('share_model')}, not {kind_of(result)}."
     )
 
 

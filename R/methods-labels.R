@@ -1,0 +1,121 @@
+# Sentences on labels, predictions and estimates from both, for the methods paragraph.
+# Python says the same (share/labelled.py): tests/fixtures/methods-labels.txt holds both together.
+
+# NULL for a result of another kind.
+describe_labelled <- function(x) {
+  if (!is.data.frame(x)) {
+    return(NULL)
+  }
+  x <- plain_tibble(x)
+  columns <- names(x)
+  if (all(c("measure", "annotators", "estimate", "conf.low") %in% columns)) {
+    describe_agreement(x)
+  } else if (all(c("image_id", "label") %in% columns) &&
+    any(c("split", "probability", "decision") %in% columns)) {
+    describe_predictions(x)
+  } else if (all(c("image_id", "code", "label") %in% columns)) {
+    if ("n_annotators" %in% columns) describe_consensus(x) else describe_labels(x)
+  }
+}
+
+describe_labels <- function(x) {
+  given <- x[!is.na(x$label), ]
+  images <- length(unique(given$image_id))
+  annotator <- given[["annotator"]]
+  named <- any(!is.na(annotator))
+  several <- 0
+  if (named) {
+    pairs <- unique(given[!is.na(annotator), c("image_id", "annotator")])
+    several <- sum(table(as.character(pairs$image_id)) > 1)
+  }
+  n <- sum(is.na(x$label))
+  seconds <- x[!is.na(x[["seconds"]] %||% rep(NA, nrow(x))), ]
+  paste0(
+    "We had ", count_of(images, "image"), " labelled",
+    if (named) paste0(" by ", count_of(length(unique(stats::na.omit(annotator))), "annotator")),
+    ", for ", codes_in_words(x), ".",
+    if (several > 0) {
+      paste0(
+        " ", count_of(several, "image"), " (", percent(several / images), ") ",
+        if (several == 1) "has" else "have", " labels of more than one annotator."
+      )
+    },
+    if (n > 0) {
+      paste0(
+        " ", count_of(n, "label"), " ", is_or_are(n),
+        " missing, as annotators passed over the image."
+      )
+    },
+    if (nrow(seconds) > 0) {
+      each <- seconds[!duplicated(seconds[intersect(c("image_id", "annotator"), names(x))]), ]
+      sprintf(" The median time for an image was %.1f seconds.", stats::median(each$seconds))
+    }
+  )
+}
+
+describe_consensus <- function(x) {
+  undecided <- sum(is.na(x$label) & x$n_annotators > 0)
+  paste0(
+    "Labels of several annotators were combined to one for each image and code: ",
+    count_of(nrow(x), "label"), " of ", count_of(length(unique(x$image_id)), "image"), ".",
+    if (undecided > 0) {
+      paste0(
+        " ", count_of(undecided, "label"), " ", is_or_are(undecided), " undecided and missing."
+      )
+    }
+  )
+}
+
+describe_agreement <- function(x) {
+  rows <- x[startsWith(x$measure, "krippendorff_alpha") & !is.na(x$estimate), ]
+  of_codes <- "code" %in% names(x)
+  rows <- if (of_codes) rows[!duplicated(rows$code), ] else utils::head(rows, 1)
+  if (nrow(rows) == 0) {
+    return("Agreement between annotators could not be measured.")
+  }
+  unit <- if ("n_images" %in% names(x)) "image" else "pair"
+  said <- sprintf(
+    "%.2f (%.2f to %.2f; %s)%s", rows$estimate, rows$conf.low, rows$conf.high,
+    sub("krippendorff_alpha_", "", rows$measure, fixed = TRUE),
+    if (of_codes) paste0(" for ", rows$code) else ""
+  )
+  n <- range(rows[[paste0("n_", unit, "s")]])
+  paste0(
+    "Agreement between annotators, from ", if (n[1] != n[2]) paste0(comma(n[1]), " to "),
+    count_of(n[2], unit), " with answers of two or more, was measured by Krippendorff's alpha, ",
+    "with a Bayesian bootstrap interval and the level of measurement in brackets: ", and_words(said), "."
+  )
+}
+
+describe_predictions <- function(x) {
+  images <- length(unique(x$image_id))
+  what <- if ("code" %in% names(x)) "code" else "label"
+  names <- unique(x[[what]][!is.na(x[[what]])])
+  splits <- x[["split"]][!duplicated(x$image_id)]
+  folds <- sum(splits %in% "fold")
+  seen <- sum(splits %in% c("train", "val"))
+  paste0(
+    count_of(images, "image"), if (images == 1) " has" else " have", " predictions of ",
+    count_of(length(names), what), if (length(names) <= 8) paste0(" (", and_words(names), ")"), ".",
+    if (folds > 0) {
+      paste0(
+        " Labels of ", count_of(folds, "image"), " trained the model in folds, so that a model ",
+        "that had not seen the label of an image predicted it."
+      )
+    },
+    if (seen > 0) paste0(" The model had seen the labels of ", count_of(seen, "image"), ".")
+  )
+}
+
+# Codes in their order, with their kinds.
+codes_in_words <- function(x) {
+  first <- x[!duplicated(x$code), ]
+  words <- c(binary = "yes or no", choice = "a choice", scale = "a scale", text = "free text")
+  kind <- unname(words[as.character(first[["kind"]] %||% rep(NA, nrow(first)))])
+  and_words(paste0(first$code, ifelse(is.na(kind), "", paste0(" (", kind, ")"))))
+}
+
+and_words <- function(words) {
+  n <- length(words)
+  if (n < 2) words else paste(paste(words[-n], collapse = ", "), "and", words[n])
+}
