@@ -6,9 +6,13 @@ describe_labelled <- function(x) {
   if (!is.data.frame(x)) {
     return(NULL)
   }
+  given <- x
+  of_shares <- inherits(x, "imagestrata_label_shares")
   x <- plain_tibble(x)
   columns <- names(x)
-  if (all(c("measure", "annotators", "estimate", "conf.low") %in% columns)) {
+  if (of_shares) {
+    describe_label_shares(given)
+  } else if (all(c("measure", "annotators", "estimate", "conf.low") %in% columns)) {
     describe_agreement(x)
   } else if (all(c("image_id", "label") %in% columns) &&
     any(c("split", "probability", "decision") %in% columns)) {
@@ -83,7 +87,8 @@ describe_agreement <- function(x) {
   paste0(
     "Agreement between annotators, from ", if (n[1] != n[2]) paste0(comma(n[1]), " to "),
     count_of(n[2], unit), " with answers of two or more, was measured by Krippendorff's alpha, ",
-    "with a Bayesian bootstrap interval and the level of measurement in brackets: ", and_words(said), "."
+    "with a Bayesian bootstrap interval and the level of measurement in brackets: ",
+    and_words(said), "."
   )
 }
 
@@ -105,6 +110,66 @@ describe_predictions <- function(x) {
     },
     if (seen > 0) paste0(" The model had seen the labels of ", count_of(seen, "image"), ".")
   )
+}
+
+# With more estimates than that, a paragraph does not list them.
+most_estimates_told <- 6
+
+describe_label_shares <- function(x) {
+  line <- glance(x)
+  by <- attr(x, "by")
+  x <- plain_tibble(x)
+  level <- paste0(100 * line$conf_level, "% intervals")
+  weights <- c(
+    image = "every image counts once", post = "an image counts as often as posts show it",
+    share = "an image counts as often as it was shared"
+  )
+  text <- paste0(
+    "We estimated how often labels for ", and_words(unique(x$code)), " occur",
+    if (length(by) > 0) paste0(" by ", paste(by, collapse = " and ")), " among ",
+    count_of(line$n_images, "image"), " (", weights[[line$weight]], "), from labels of ",
+    comma(line$n_labelled), " of them, a random sample stratified by cluster (",
+    count_of(line$n_strata, "stratum", "strata"), ")."
+  )
+  # A paragraph says this once, however many tables it describes.
+  how <- c(
+    if ("corrected" %in% x$method) {
+      paste0(
+        "Corrected estimates are the weighted means of these labels plus the difference between ",
+        "the mean prediction of all images and that of the labelled ones, times a factor between ",
+        "0 and 1 that minimises the variance (prediction-powered inference, Angelopoulos et al. ",
+        "2023, for a stratified sample, Fisch et al. 2024)."
+      )
+    },
+    if (line$weight == "post") {
+      "Standard errors also account for the dependence of posts of the same author."
+    }
+  )
+  groups <- vctrs::vec_group_loc(x[c("code", "label", by)])
+  if (nrow(groups) > most_estimates_told) {
+    return(c(text, how, paste0("We report ", level, ".")))
+  }
+  said <- vapply(seq_len(nrow(groups)), function(i) {
+    key <- groups$key[i, ]
+    name <- if (key$label %in% c(NA, "1")) key$code else paste(key$code, key$label)
+    values <- vapply(key[by], \(one) format(one, trim = TRUE), "")
+    rows <- x[groups$loc[[i]], ]
+    paste0(paste(c(name, values), collapse = ", "), ": ", estimates_in_words(rows))
+  }, "")
+  c(text, how, paste0("Estimates, with ", level, ", are: ", paste(said, collapse = "; "), "."))
+}
+
+estimates_in_words <- function(rows) {
+  shown <- if (all(is.na(rows$label))) \(x) sprintf("%.2f", x) else percent
+  ways <- c(
+    machine = "by predictions alone", sample = "by the sample alone", corrected = "corrected"
+  )
+  interval <- ifelse(
+    rows$method == "machine" | is.na(rows$conf.low), "",
+    paste0(" (", shown(rows$conf.low), " to ", shown(rows$conf.high), ")")
+  )
+  estimate <- ifelse(is.na(rows$estimate), "unknown", shown(rows$estimate))
+  and_words(paste0(estimate, interval, " ", ways[rows$method]))
 }
 
 # Codes in their order, with their kinds.

@@ -210,7 +210,8 @@ describe_model <- function(x) {
   absent <- line$n_topics - line$n_modelled
   paste0(
     "For ", if (line$n_topics > 1) "each of ", count_of(line$n_topics, level),
-    ", we fitted a logistic regression of whether a post shows it on ", right, if (grepl("\\bs\\(", right)) ", where s() is a natural cubic spline",
+    ", we fitted a logistic regression of whether a post shows it on ", right,
+    if (grepl("\\bs\\(", right)) ", where s() is a natural cubic spline",
     ", to ", count_of(line$n_posts, "post"), " by ", count_of(line$n_authors, "author"), ".",
     if (line$n_left_out > 0) {
       paste0(

@@ -176,6 +176,7 @@ add_truth <- function(table, truth, call = rlang::caller_env()) {
   # Without an answer, the truth of a binary code is that of "1".
   several <- data$key != data$code
   label <- ifelse(several, data$label, NA)
+  truth <- truth[!(truth$label %in% "0" & truth$code %in% data$code[!several]), ]
   truth$label <- ifelse(truth$code %in% data$code[several], as.character(truth$label), NA)
   as_key <- \(table) do.call(paste, c(lapply(table, as.character), sep = "\r"))
   place <- match(
@@ -478,3 +479,6 @@ methods_in_words <- function(data) {
 }
 
 number_in_words <- function(table, x) if (table$means) sprintf("%.2f", x) else percent(x)
+
+#' @export
+autoplot.imagestrata_label_shares <- function(object, ...) plot_label_shares(object, ...)

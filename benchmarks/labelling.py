@@ -67,8 +67,10 @@ def main() -> None:
             f"Means over {arguments.seeds} clusterings and samples and {arguments.coders} coders "
             "of each. Choice: one code with all classes as answers. Binary: whether an image shows "
             f"one class, the mean over classes with {ASKED_FROM:.0%} of the images or more.",
-            "Clicks are keys or clicks per image: 1 to answer for an image; 1 to answer for the "
-            "whole cluster, 2 for each exception, and 1 to go on to the next cluster.",
+            "Clicks are keys or clicks per image. For single images 1, which answers and goes on "
+            "to the next image. For clusters, as on the page of export_labels(): 1 to answer for "
+            "all images, 1 to select each exception, 1 for each answer that exceptions get, and 1 "
+            "to go on to the next cluster.",
             f"Seconds per image by the keystroke-level model: {DECIDE} to decide, {KEY} for a key, "
             f"{POINT:.1f} to point and click. Assumed: {GLANCE} to glance at an image among "
             f"others, {SWITCH} more if an image is unlike the one before. Looking for one of many "
@@ -171,13 +173,16 @@ def by_cluster(
     labels = np.array([whole[number] for number in cluster], dtype=truth.dtype)
     labels[seen] = slipped(truth[seen], answers, rng)
     n_clusters, n_seen = len(first), int(seen.sum())
+    # Exceptions of a cluster with the same answer are selected one by one, and get it together.
+    n_answers = len({*zip(cluster[seen], labels[seen], strict=True)})
     seconds = (
         n_clusters * (DECIDE + 2 * KEY)
         + len(truth) * GLANCE
-        + n_seen * (POINT + DECIDE + KEY)
+        + n_seen * (POINT + DECIDE)
+        + n_answers * KEY
         + int((most[first][1:] != most[first][:-1]).sum()) * SWITCH
     )
-    return Work(2 * n_clusters + 2 * n_seen, seconds, labels)
+    return Work(2 * n_clusters + n_seen + n_answers, seconds, labels)
 
 
 def frequent(truth: np.ndarray[Any, Any], cluster: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -6,7 +6,7 @@
 for (name in c("clusters", "posts", "sample")) {
   load(file.path("data", paste0("simulated_", name, ".rda")))
 }
-set.seed(1087)
+set.seed(309)
 
 # ---- Images, and who posts them -----------------------------------------------------------
 
@@ -45,7 +45,7 @@ utility <- setting[images$cluster, ] - log(-log(matrix(runif(3 * n_images), ncol
 utility[, 3] <- utility[, 3] + 1.5 * truth$protest
 truth$setting <- max.col(utility)
 # How angry people or words in the image are, from 1 to 5.
-anger <- of_cluster(rnorm(n_clusters, 2, 0.6)) + 0.8 * truth$protest + rnorm(n_images, sd = 0.7)
+anger <- of_cluster(rnorm(n_clusters, 2.8, 0.6)) + 0.8 * truth$protest + rnorm(n_images, sd = 0.7)
 truth$anger <- pmin(5, pmax(1, round(anger)))
 
 # ---- What a network predicts --------------------------------------------------------------

@@ -120,6 +120,11 @@ test_that("the truth is marked where it is known", {
   expect_equal(drawn$x, c(0.14, 0.07))
   expect_equal(drawn$y, c(2, 1) - 0.42)
   expect_match(caption_on_one_line(plot), "Grey lines: the truth")
+  # Of a table with both answers, that of "1" counts.
+  both <- dplyr::bind_rows(
+    dplyr::mutate(truth, label = "0", truth = 1 - truth), dplyr::mutate(truth, label = "1")
+  )
+  expect_equal(layers_of(plot_label_shares(table, truth = both))$Segment, drawn)
   over <- tidyr::expand_grid(month = unique(toy_label_months()$month), truth)
   over <- layers_of(plot_label_shares(toy_label_months(code == "protest"), truth = over))
   expect_equal(unique(over$Step$y), c(0.14, 0.07))

@@ -16,18 +16,20 @@ from ..errors import plural
 _KINDS = {"binary": "yes or no", "choice": "a choice", "scale": "a scale", "text": "free text"}
 
 
-def describe_labelled(result: Any) -> str | None:
-    """Sentences on labels, agreement or predictions; None for other results."""
+def describe_labelled(result: Any) -> list[str]:
+    """Sentences on labels, agreement, predictions or shares; none for other results."""
     if not isinstance(result, pd.DataFrame):
-        return None
+        return []
     columns = {*result.columns}
+    if {"code", "method", "estimate", "n_labelled"} <= columns and "summary" in result.attrs:
+        return _shares(result)
     if {"measure", "annotators", "estimate", "conf_low"} <= columns:
-        return _agreement(result)
+        return [_agreement(result)]
     if {"image_id", "label"} <= columns and columns & {"split", "probability", "decision"}:
-        return _predictions(result)
+        return [_predictions(result)]
     if {"image_id", "code", "label"} <= columns:
-        return _consensus(result) if "n_annotators" in columns else _labels(result)
-    return None
+        return [_consensus(result) if "n_annotators" in columns else _labels(result)]
+    return []
 
 
 def _labels(table: pd.DataFrame) -> str:
@@ -104,6 +106,71 @@ def _predictions(table: pd.DataFrame) -> str:
         if n := int(splits.isin(["train", "val"]).sum()):
             text += f" The model had seen the labels of {plural(n, 'image')}."
     return text
+
+
+#: What the weights of :func:`label_shares` mean.
+_WEIGHTS = {
+    "image": "every image counts once",
+    "post": "an image counts as often as posts show it",
+    "share": "an image counts as often as it was shared",
+}
+_METHODS = {
+    "machine": "by predictions alone", "sample": "by the sample alone", "corrected": "corrected"
+}  # fmt: skip
+#: With more estimates than that, a paragraph does not list them.
+_MOST = 6
+
+
+def _shares(table: pd.DataFrame) -> list[str]:
+    line = table.attrs["summary"]
+    columns = [*table.columns]
+    by = columns[columns.index("label") + 1 : columns.index("method")]
+    named = f" by {' and '.join(by)}" if by else ""
+    said = [
+        f"We estimated how often labels for {_and([*dict.fromkeys(table['code'])])} occur{named} "
+        f"among {plural(line['n_images'], 'image')} ({_WEIGHTS[line['weight']]}), from labels of "
+        f"{line['n_labelled']:,} of them, a random sample stratified by cluster "
+        f"({plural(line['n_strata'], 'stratum', 'strata')})."
+    ]
+    # A paragraph says this once, however many tables it describes.
+    if "corrected" in {*table["method"]}:
+        said.append(
+            "Corrected estimates are the weighted means of these labels plus the difference "
+            "between the mean prediction of all images and that of the labelled ones, times a "
+            "factor between 0 and 1 that minimises the variance (prediction-powered inference, "
+            "Angelopoulos et al. 2023, for a stratified sample, Fisch et al. 2024)."
+        )
+    if line["weight"] == "post":
+        said.append("Standard errors also account for the dependence of posts of the same author.")
+    level = f"{100 * line['conf_level']:g}% intervals"
+    groups = [*table.groupby(["code", "label", *by], sort=False, dropna=False)]
+    if len(groups) > _MOST:
+        return [*said, f"We report {level}."]
+    each = "; ".join(f"{_named(key)}: {_estimates(rows)}" for key, rows in groups)
+    return [*said, f"Estimates, with {level}, are: {each}."]
+
+
+def _named(key: Any) -> str:
+    """ "protest" for yes or no, "setting: indoors", and the groups."""
+    code, label, *groups = key
+    binary = label != label or label is None or label == "1"
+    values = [f"{one:%Y-%m-%d}" if isinstance(one, pd.Timestamp) else str(one) for one in groups]
+    return ", ".join([str(code) if binary else f"{code} {label}", *values])
+
+
+def _estimates(rows: pd.DataFrame) -> str:
+    of_scale = rows["label"].isna().all()
+
+    def shown(x: float) -> str:
+        return f"{x:.2f}" if of_scale else f"{x:.1%}"
+
+    said = []
+    for _, row in rows.iterrows():
+        text = f"{shown(row['estimate'])}" if row["estimate"] == row["estimate"] else "unknown"
+        if row["method"] != "machine" and row["conf_low"] == row["conf_low"]:
+            text += f" ({shown(row['conf_low'])} to {shown(row['conf_high'])})"
+        said.append(f"{text} {_METHODS[row['method']]}")
+    return _and(said)
 
 
 def _codes(table: pd.DataFrame) -> str:

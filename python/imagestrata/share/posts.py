@@ -61,8 +61,12 @@ def describe_results(results: Any) -> str:
     """
     given = results if isinstance(results, list | tuple) else [results]
     labelled = [describe_labelled(one) for one in given]
-    said = [text or _describe(one) for text, one in zip(labelled, given, strict=True)]
-    what = [*(["posts"] if None in labelled else []), *(["labels"] if any(labelled) else [])]
+    said = [
+        text
+        for of_labels, one in zip(labelled, given, strict=True)
+        for text in of_labels or [_describe(one)]
+    ]
+    what = [*(["posts"] if [] in labelled else []), *(["labels"] if any(labelled) else [])]
     software = f"were analysed with Python {platform.python_version()}."
     return " ".join([*dict.fromkeys(said), f"{' and '.join(what).capitalize()} {software}"])
 
