@@ -85,8 +85,8 @@ new_result <- function(sent, class, main, ...) {
 #' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
 #' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
 #'   `decision` for all images with labels, one row per image and label.
-#' - `tidy()` of [rating_means()], [rating_gaps()], [topic_prevalence()] and [topic_gaps()]: the
-#'   table, with the item, dimension or topic as first column `term`, which packages that plot and tabulate models expect.
+#' - `tidy()` of [rating_means()], [rating_gaps()], [topic_prevalence()], [topic_gaps()] and
+#'   [label_shares()]: the table, with the item, dimension or topic as first column `term`, which packages that plot and tabulate models expect.
 #' - `tidy()` of labels ([label_ratings()], [consensus()]): the counts of the rule that made
 #'   them.
 #'
@@ -171,6 +171,14 @@ table_rules <- list(
     fixed = c(
       "cluster", "theme", "estimate", "std.error", "std.error.adjusted", "df", "statistic",
       "p.value", "p.adjusted", "conf.low", "conf.high", "n_posts", "n_authors", "unit", "adjust"
+    ),
+    rows = "some"
+  ),
+  imagestrata_label_shares = list(
+    needs = c("code", "label", "method", "estimate", "std.error", "conf.low", "conf.high"),
+    fixed = c(
+      "code", "label", "method", "estimate", "std.error", "df", "conf.low", "conf.high",
+      "n_labelled", "n_predicted", "lambda"
     ),
     rows = "some"
   ),

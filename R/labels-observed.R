@@ -367,7 +367,7 @@ check_predictions <- function(predictions, copies, call) {
   if ("code" %in% names(table)) {
     table$code <- id_text(table$code, "code", call)
     keys <- c("image_id", "code")
-    values <- "label"
+    values <- c("label", intersect("probability", names(table)))
   } else {
     keys <- c("image_id", "label")
     values <- intersect(c("probability", "decision"), names(table))
@@ -488,6 +488,9 @@ predictions_of_answer <- function(own, answer, code, kind, images, call) {
   if ("code" %in% names(own)) {
     value <- if (kind == "scale") as.numeric(own$label) else as.double(own$label == answer)
     decision <- value
+    if (kind == "binary" && "probability" %in% names(own)) {
+      value <- probability_of_yes(as.double(own$probability), value)
+    }
   } else {
     if (kind == "choice") {
       # A class that is never predicted has the probability 0.
@@ -501,13 +504,13 @@ predictions_of_answer <- function(own, answer, code, kind, images, call) {
       # Without decisions, a binary label is given from a half on; classes compete.
       decision <- if (kind == "binary") as.double(value >= 0.5) else value
     }
-    wrong <- value[!is.na(value) & (value < 0 | value > 1)]
-    if (length(wrong) > 0) {
-      abort_imagestrata(
-        "Probabilities in {.arg predictions} must be between 0 and 1, not {.val {wrong[1]}}.",
-        call = call
-      )
-    }
+  }
+  wrong <- value[!is.na(value) & (value < 0 | value > 1)]
+  if (kind != "scale" && length(wrong) > 0) {
+    abort_imagestrata(
+      "Probabilities in {.arg predictions} must be between 0 and 1, not {.val {wrong[1]}}.",
+      call = call
+    )
   }
   at <- match(own$image_id, images$image_id)
   known <- !is.na(at)
@@ -516,6 +519,15 @@ predictions_of_answer <- function(own, answer, code, kind, images, call) {
   decided[at[known]] <- decision[known]
   decided[is.na(f)] <- NA
   list(f = f, decided = decided)
+}
+
+# Probabilities of "1"; those of the answer that was given are at least a half also for "0".
+probability_of_yes <- function(probability, label) {
+  no <- label %in% 0 & !is.na(probability)
+  if (any(no) && all(probability[no] >= 0.5)) {
+    probability <- ifelse(label == 0, 1 - probability, probability)
+  }
+  ifelse(is.na(probability), label, probability)
 }
 
 # ---- What is reported --------------------------------------------------------------------

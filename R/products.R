@@ -55,6 +55,7 @@ what_is <- function(x) {
     imagestrata_plan = "a plan",
     imagestrata_sweep = "a sweep",
     imagestrata_share_model = "a model of shares",
+    imagestrata_label_shares = "shares of labels",
     "a result"
   )
 }

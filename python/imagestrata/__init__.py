@@ -85,6 +85,7 @@ _PUBLIC = {
     "export_network": "posts.network",
     "topic_prevalence": "posts.prevalence",
     "topic_gaps": "posts.gaps",
+    "label_shares": "labels.shares",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "propose_names": "explore.propose",

@@ -49,6 +49,7 @@ from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
+from .labels.shares import label_shares as label_shares
 from .posts.engagement import ShareModel as ShareModel
 from .posts.engagement import share_model as share_model
 from .posts.gaps import topic_gaps as topic_gaps
@@ -142,6 +143,7 @@ __all__ = [
     "group_clusters",
     "image_gallery",
     "label_ratings",
+    "label_shares",
     "link_posts",
     "list_encoders",
     "map_images",

@@ -185,6 +185,12 @@ def verbs(run, tmp_path):
             rated, sample, items=["angry"], clustering=topics
         ),
         "group_clusters": lambda: imagestrata.group_clusters(topics, 2).images,
+        "label_shares": lambda: imagestrata.label_shares(
+            pd.DataFrame({"image_id": sample["image_id"], "code": "x", "label": 1}),
+            sample=sample,
+            by="cluster",
+            clustering=topics,
+        ),
         "predict": lambda: topics.predict(embeddings),
         "augment": lambda: topics.augment(texts),
         "share_bundle": lambda: imagestrata.share_bundle(folder, tmp_path / "bundle"),

@@ -167,7 +167,7 @@ def test_arguments_in_messages_exist_in_python():
     for function in ("arg", *checks, "check_folder"):
         for place, name, _ in named(function):
             if not place.startswith("cli/"):
-                assert name in {*ARGUMENTS, "predictions"}, f"{place} names {name!r}"
+                assert name in ARGUMENTS, f"{place} names {name!r}"
 
 
 def test_verbs_in_messages_exist_in_python_with_these_arguments():

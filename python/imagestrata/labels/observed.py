@@ -436,11 +436,12 @@ def _check_predictions(predictions: Any, copies: dict[str, str]) -> pd.DataFrame
     table = table.assign(
         image_id=_of_kept(table["image_id"], copies), label=label_texts(table["label"])
     )
+    probability = ["probability"] if "probability" in table else []
     if "code" in table:
         table["code"] = id_texts(table["code"], "code")
-        values, keys = ["label"], ["image_id", "code"]
+        values, keys = ["label", *probability], ["image_id", "code"]
     else:
-        values = [name for name in ("probability", "decision") if name in table]
+        values = [*probability, *(["decision"] if "decision" in table else [])]
         keys = ["image_id", "label"]
     kept = [*keys, *values, *[name for name in ("split",) if name in table]]
     source = table
@@ -566,6 +567,8 @@ def _predicted(
             else (own["label"] == answer).astype(float).where(own["label"].notna())
         ).to_numpy(float)
         decision = value
+        if kind == "binary" and "probability" in own:
+            value = _of_yes(own["probability"].to_numpy(float), value)
     else:
         if kind == "choice":
             # A class that is never predicted has the probability 0.
@@ -584,17 +587,25 @@ def _predicted(
             decision = (
                 np.where(np.isnan(value), np.nan, value >= 0.5) if kind == "binary" else value
             )
-        wrong = value[(value < 0) | (value > 1)]
-        if len(wrong):
-            raise ImagestrataError(
-                f"Probabilities in {arg('predictions')} must be between 0 and 1, not "
-                f"{quote(float(wrong[0]))}."
-            )
+    wrong = value[(value < 0) | (value > 1)]
+    if kind != "scale" and len(wrong):
+        raise ImagestrataError(
+            f"Probabilities in {arg('predictions')} must be between 0 and 1, not "
+            f"{quote(float(wrong[0]))}."
+        )
     at = places.get_indexer(own["image_id"])
     decided = f.copy()
     f[at[at >= 0]], decided[at[at >= 0]] = value[at >= 0], decision[at >= 0]
     decided[np.isnan(f)] = np.nan
     return f, decided
+
+
+def _of_yes(probability: Array, label: Array) -> Array:
+    """Probabilities of "1"; those of the answer that was given are at least a half also for "0"."""
+    no = (label == 0) & np.isfinite(probability)
+    if no.any() and (probability[no] >= 0.5).all():
+        probability = np.where(label == 0, 1 - probability, probability)
+    return np.where(np.isnan(probability), label, probability)
 
 
 # ---- What is reported --------------------------------------------------------------------

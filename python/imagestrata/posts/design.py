@@ -92,12 +92,12 @@ def design_posts(
     table = check_topics_linked(linked, level, author)
     topic = topics_of_rows(table, level)
     topics = topics_of(table, topic, level, linked.attrs.get("topics", []))
-    columns, periods = _columns(table, by, time, check_zone(time_zone))
+    columns, periods = columns_by(table, by, time, check_zone(time_zone))
     post = pd.factorize(table["post_id"])[0]
     who = pd.factorize(table[author])[0]
     kept = _complete(columns.assign(**{author: table[author]}), post)
     check_author(table, post, who, author)
-    cell, cells = _cells(columns[kept], periods, len(topics))
+    cell, cells = cells_of(columns[kept], periods, len(topics))
     rows = pd.DataFrame(
         {
             "post": post[kept],
@@ -183,7 +183,7 @@ def topics_of(
     return found.iloc[np.lexsort([found[level].to_numpy(), last])].reset_index(drop=True)
 
 
-def _columns(
+def columns_by(
     table: pd.DataFrame, by: Any, time: str, zone: str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The columns of ``by``, and the periods among them that are made from times."""
@@ -277,7 +277,7 @@ def _check_cell(table: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str]) -> N
         )
 
 
-def _cells(
+def cells_of(
     columns: pd.DataFrame, periods: dict[str, str], n_topics: int
 ) -> tuple[Array, pd.DataFrame]:
     """The cell of each row, and the cells in the order of their values.
